@@ -1,0 +1,41 @@
+"""Time as the servers see it: Redis time, so that all of them agree on periods.
+
+The offset to Redis is measured now and then; in between, the monotonic clock carries on, so that a
+step of this machine's wall clock changes nothing.
+"""
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where the time comes from; an argument everywhere, so that tests own it."""
+
+    def now_ms(self) -> int:
+        """Unix time in milliseconds."""
+        ...
+
+
+class SyncedClock:
+    """Unix time carried by the monotonic clock from the last measured point.
+
+    Until the first `sync` it starts from this machine's wall clock.
+    """
+
+    def __init__(self) -> None:
+        self._offset_ns = time.time_ns() - time.monotonic_ns()
+
+    def now_ms(self) -> int:
+        """Unix time in milliseconds, as the store tells it."""
+        return (time.monotonic_ns() + self._offset_ns) // 1_000_000
+
+    def sync(self, store_time_us: int, sent_ns: int, received_ns: int) -> None:
+        """Take over the store's time.
+
+        Args:
+            store_time_us: what the store answered, Unix time in microseconds.
+            sent_ns: monotonic time when it was asked.
+            received_ns: monotonic time when the answer was there; the store is taken to have
+                read its clock halfway between.
+        """
+        self._offset_ns = store_time_us * 1000 - (sent_ns + received_ns) // 2

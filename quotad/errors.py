@@ -1,0 +1,104 @@
+"""The exceptions of quotad, and the gRPC status each one leaves the server with.
+
+    QuotadError
+    ├── ConfigError             a setting is wrong; the process ends with exit code 2
+    ├── CatalogError            a catalog is wrong; carries every problem, not just the first
+    ├── InvalidRequest          the caller sent something that can never work
+    │   └── IdempotencyMismatch     a known idempotency key came with other parameters
+    ├── NotFound                the admin service was asked for something that is not there
+    ├── Conflict                a compare-and-set lost: somebody else wrote in between
+    └── StoreError              the store did not do what was asked
+        ├── StoreUnavailable        it refused, timed out or is not ready; retrying is right
+        └── ScriptContractError     script and binding disagree; a bug, never retried
+
+A denied decision is not an exception: it is a correct answer.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import ClassVar
+
+
+class Status(IntEnum):
+    """The gRPC status codes in use, by number, so that inner rooms need not import grpc."""
+
+    OK = 0
+    INVALID_ARGUMENT = 3
+    NOT_FOUND = 5
+    RESOURCE_EXHAUSTED = 8
+    ABORTED = 10
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+
+
+class QuotadError(Exception):
+    """Base of every error that quotad raises on purpose; the message is fit for the caller."""
+
+    status: ClassVar[Status] = Status.INTERNAL
+    reason: ClassVar[str] = "INTERNAL"
+
+
+class ConfigError(QuotadError):
+    """A setting is wrong, or something the process needs at start is not to be had."""
+
+    status = Status.INVALID_ARGUMENT
+    reason = "BAD_SETTING"
+
+
+class CatalogError(QuotadError):
+    """A catalog that must not be published, with everything that is wrong with it."""
+
+    status = Status.INVALID_ARGUMENT
+    reason = "BAD_CATALOG"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems: tuple[str, ...] = tuple(problems)
+        """One line each: file, path inside it, what is wrong and what to do instead."""
+        super().__init__("\n".join(self.problems))
+
+
+class InvalidRequest(QuotadError):
+    """The shape of a request is wrong; the message starts with the name of the field."""
+
+    status = Status.INVALID_ARGUMENT
+    reason = "INVALID_REQUEST"
+
+
+class IdempotencyMismatch(InvalidRequest):
+    """A known idempotency key came back with other parameters."""
+
+    reason = "IDEMPOTENCY_MISMATCH"
+
+
+class NotFound(QuotadError):
+    """The customer, plan or catalog version asked for does not exist."""
+
+    status = Status.NOT_FOUND
+    reason = "NOT_FOUND"
+
+
+class Conflict(QuotadError):
+    """A compare-and-set lost against another writer; read again and decide anew."""
+
+    status = Status.ABORTED
+    reason = "CONFLICT"
+
+
+class StoreError(QuotadError):
+    """The store did not do what was asked."""
+
+    reason = "STORE"
+
+
+class StoreUnavailable(StoreError):
+    """The store refused, timed out or is not ready yet; retry with the same idempotency key."""
+
+    status = Status.UNAVAILABLE
+    reason = "STORE_UNAVAILABLE"
+
+
+class ScriptContractError(StoreError):
+    """A script refused its arguments or answered in another shape: script and binding differ."""
+
+    reason = "SCRIPT_CONTRACT"

