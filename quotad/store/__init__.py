@@ -1,1 +1,34 @@
-"""TBD."""
+"""The store: everything quotad keeps in Redis, and the only room that talks to it.
+
+Owns keys, scripts, connections, counters, customers and published catalogs. Does not know what a
+plan means or why a charge is made; the engine plans charges, the sidecar and the admin service
+publish catalogs and customers.
+"""
+
+from quotad.store.catalogs import Catalogs, Outcome, Published
+from quotad.store.connection import Link, Store, mask_url
+from quotad.store.counters import Charge, Counters, Once, Settlement, Status
+from quotad.store.customers import CustomerPage, Customers
+from quotad.store.keys import CustomerKeys, KeySpace, catalog_tag, usage_suffix
+from quotad.store.meta import check_layout
+
+__all__ = [
+    "Catalogs",
+    "Charge",
+    "Counters",
+    "CustomerKeys",
+    "CustomerPage",
+    "Customers",
+    "KeySpace",
+    "Link",
+    "Once",
+    "Outcome",
+    "Published",
+    "Settlement",
+    "Status",
+    "Store",
+    "catalog_tag",
+    "check_layout",
+    "mask_url",
+    "usage_suffix",
+]

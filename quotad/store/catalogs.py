@@ -1,0 +1,157 @@
+"""Published catalogs: the one in force, the history, and publishing as compare-and-set."""
+
+from collections.abc import Iterator
+from enum import Enum
+
+import msgspec
+
+from quotad.clock import Clock
+from quotad.errors import Conflict, NotFound
+from quotad.model import CatalogRecord
+from quotad.store import scripts
+from quotad.store.connection import Store
+from quotad.store.keys import KeySpace, catalog_tag
+
+HISTORY_MAX = 1000
+"""Versions that are kept; older ones are dropped, one with each publish."""
+
+_CONFLICT = -1
+_TRIES_MAX = 10
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(CatalogRecord).decode
+
+
+class Outcome(Enum):
+    """What a publish did."""
+
+    PUBLISHED = 1
+    UNCHANGED = 2
+    """The content was already in force."""
+    IN_HISTORY = 3
+    """The content was in force once, and the caller asked not to go back to it."""
+
+
+class Published(msgspec.Struct, frozen=True):
+    """The result of a publish."""
+
+    outcome: Outcome
+    version: int
+    """In force after the call."""
+    known_version: int
+    """The version that holds the content."""
+
+
+class Catalogs:
+    """The catalogs of one store."""
+
+    def __init__(self, store: Store, keys: KeySpace, clock: Clock) -> None:
+        self._store = store
+        self._keys = keys
+        self._clock = clock
+        self._script = scripts.load("publish_catalog")
+
+    def publish(
+        self,
+        document: bytes,
+        digest: str,
+        *,
+        published_by: str = "",
+        expected_version: int | None = None,
+        only_new: bool = False,
+    ) -> Published:
+        """Put a catalog in force in all shards, then tell the servers.
+
+        Args:
+            document: canonical JSON of a valid catalog.
+            digest: of the document; publishing what is in force is a no-op.
+            published_by: for the history.
+            expected_version: the version that must be in force; None: whichever is.
+            only_new: leave alone what the history already holds.
+
+        Raises:
+            Conflict: another version than expected is in force.
+            StoreUnavailable: the store refused or timed out; publishing again is safe.
+        """
+        for _ in range(_TRIES_MAX):
+            in_force = self.version() if expected_version is None else expected_version
+            record = CatalogRecord(
+                in_force + 1, digest, document, self._clock.now_ms(), published_by
+            )
+            code, version, known = self._store.run(
+                self._script, self._publish_keys(in_force), self._publish_args(record, only_new)
+            )
+            if code != _CONFLICT:
+                outcome = Outcome(code)
+                if outcome is Outcome.PUBLISHED:
+                    self._announce(version)
+                return Published(outcome, version, known)
+            if expected_version is not None:
+                break
+        raise Conflict(
+            f"catalog version {version} is in force, not {in_force}; look at it and publish again"
+        )
+
+    def _publish_keys(self, in_force: int) -> list[str]:
+        keys = self._keys
+        new, dropped = in_force + 1, in_force + 1 - HISTORY_MAX
+        records = [keys.catalog_record(new), keys.versions, keys.catalog_record(dropped)]
+        return [keys.head, *records, *keys.shard_catalogs]
+
+    @staticmethod
+    def _publish_args(record: CatalogRecord, only_new: bool) -> list[str | int | bytes]:
+        tag = catalog_tag(record.version, record.digest)
+        in_force = record.version - 1
+        return [in_force, record.digest, _encode(record), int(only_new), tag, HISTORY_MAX]
+
+    def _announce(self, version: int) -> None:
+        # Only spares the next call a look-up: without the notice, the script refuses the old
+        # version and the server fetches the new one then.
+        with self._store.errors():
+            self._store.client.publish(self._keys.notices, str(version))
+
+    def version(self) -> int:
+        """The version in force; 0 when none was ever published."""
+        with self._store.errors():
+            return int(self._store.client.hget(self._keys.head, "version") or 0)
+
+    def current(self) -> CatalogRecord | None:
+        """The catalog in force."""
+        version = self.version()
+        return self.get(version) if version else None
+
+    def get(self, version: int) -> CatalogRecord:
+        """One published version.
+
+        Raises:
+            NotFound: never published, or dropped from the history.
+        """
+        with self._store.errors():
+            raw = self._store.client.get(self._keys.catalog_record(version))
+        if raw is None:
+            raise NotFound(f"version: catalog version {version} is not in the history")
+        return _decode(raw)
+
+    def history(self, count: int) -> list[CatalogRecord]:
+        """The newest versions, newest first."""
+        newest = self.version()
+        names = [self._keys.catalog_record(v) for v in range(newest, max(newest - count, 0), -1)]
+        if not names:
+            return []
+        with self._store.errors():
+            return [_decode(raw) for raw in self._store.client.mget(names) if raw is not None]
+
+    def notices(self) -> Iterator[int | None]:
+        """Versions as they are published, by anybody; None about every second without one.
+
+        Raises:
+            StoreUnavailable: the connection was lost; notices may have been missed.
+        """
+        with self._store.errors(), self._store.client.pubsub() as channel:
+            channel.subscribe(self._keys.notices)
+            while True:
+                message = channel.get_message(timeout=1.0)
+                if message is None:
+                    yield None
+                elif message["type"] == "message":
+                    yield int(message["data"])

@@ -1,0 +1,168 @@
+"""How quotad reaches Redis: addresses, time-outs, and which errors mean "not there".
+
+A time-out is never retried here: the command may have run.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ClusterDownError,
+    NoScriptError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+from quotad.errors import ConfigError, ScriptContractError, StoreError, StoreUnavailable
+from quotad.store.scripts import Script
+
+# Answers of a server that is there but cannot work now: out of memory, disk full, a replica
+# without its primary, a script that runs too long, credentials being rotated.
+_TRANSIENT = ("OOM", "MISCONF", "MASTERDOWN", "NOREPLICAS", "BUSY", "NOAUTH", "NOPERM", "TRYAGAIN")
+
+
+def mask_url(url: str) -> str:
+    """The address without its credentials, fit for a log."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def translate(error: RedisError, address: str) -> StoreError:
+    """The quotad error for an error of redis-py."""
+    if isinstance(error, RedisTimeoutError):
+        return StoreUnavailable(f"the store at {address} did not answer in time")
+    text = str(error)
+    if isinstance(error, ResponseError) and "QUOTAD_ARGS" in text:
+        return ScriptContractError(text)
+    gone = (RedisConnectionError, BusyLoadingError, ReadOnlyError, ClusterDownError)
+    if isinstance(error, (*gone, AuthenticationError)) or text.startswith(_TRANSIENT):
+        return StoreUnavailable(f"the store at {address} is not available: {text}")
+    return StoreError(f"the store at {address} answered: {text}")
+
+
+class Store:
+    """One Redis or Valkey server, as an address with time-outs; opens connections when asked.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`.
+        timeout_ms: longest wait for a connection or an answer.
+
+    Raises:
+        ConfigError: the URL is not one.
+    """
+
+    def __init__(self, url: str, timeout_ms: int = 250) -> None:
+        self.address = mask_url(url)
+        self.timeout_s = timeout_ms / 1000
+        try:
+            self._pool = redis.ConnectionPool.from_url(
+                url,
+                protocol=2,
+                socket_timeout=self.timeout_s,
+                socket_connect_timeout=self.timeout_s,
+                retry=Retry(NoBackoff(), 0),
+            )
+            # Raises for a scheme or an option that redis-py does not know; opens no socket.
+            self._pool.make_connection()
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"redis_url: {self.address!r} cannot be used: {error}") from error
+        # Any: the annotations of redis-py cannot tell that answers are bytes here.
+        self.client: Any = redis.Redis(connection_pool=self._pool)
+        """For everything that is not hot; may be used by several threads."""
+
+    def connect(self) -> "Link":
+        """A connection of one thread's own, opened at its first use."""
+        return Link(self._pool.make_connection(), self.address)
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Let only quotad's errors leave.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+            StoreError: it answered with something else than expected.
+        """
+        try:
+            yield
+        except RedisError as error:
+            raise translate(error, self.address) from error
+
+    def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Run a script that is not hot.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out; after a time-out it may have run.
+        """
+        with self.errors():
+            try:
+                return self.client.evalsha(script.sha, len(keys), *keys, *args)
+            except NoScriptError:  # a new or flushed server: nothing ran
+                return self.client.eval(script.text, len(keys), *keys, *args)
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.client.close()
+        self._pool.disconnect()
+
+
+class Link:
+    """One connection, used by one thread, with a deadline per command.
+
+    It leaves out what redis-py's client does per command (pool, retries, metrics): on the hot path
+    that costs more than the packing.
+    """
+
+    def __init__(self, connection: Any, address: str) -> None:
+        self._connection = connection
+        self._address = address
+
+    def execute(self, command: Sequence[Any], deadline: float) -> Any:
+        """Send one command and read its answer.
+
+        Args:
+            command: the words; str, bytes or int.
+            deadline: monotonic time in seconds by which the answer must be there.
+
+        Raises:
+            StoreUnavailable: the store refused or did not answer by then; it may have run.
+        """
+        connection = self._connection
+        try:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise RedisTimeoutError
+            connection.send_packed_command(connection.pack_command(*command), check_health=False)
+            return connection.read_response(timeout=remaining)
+        except RedisError as error:
+            if not isinstance(error, ResponseError):
+                connection.disconnect()
+            raise translate(error, self._address) from error
+
+    def run(self, script: Script, words: Sequence[Any], deadline: float) -> Any:
+        """Run a script; `words` is the number of keys, the keys and the arguments.
+
+        Raises:
+            StoreUnavailable: as `execute`.
+        """
+        try:
+            return self.execute(("EVALSHA", script.sha, *words), deadline)
+        except StoreError as error:
+            if not isinstance(error.__cause__, NoScriptError):
+                raise
+        return self.execute(("EVAL", script.text, *words), deadline)  # nothing ran
+
+    def close(self) -> None:
+        """Close the connection; the next command would open it again."""
+        self._connection.disconnect()

@@ -1,0 +1,161 @@
+"""Settling charges: the binding of lua/check_and_consume.lua, the one hot script.
+
+A charge is planned by the engine and names everything the script needs; this module only spells
+it out and reads the answer.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+from quotad.errors import ScriptContractError, StoreError
+from quotad.store import scripts
+from quotad.store.connection import Link
+from quotad.store.keys import CustomerKeys
+
+KEYS_MAX = 4000
+"""Most keys of one script call; Lua's unpack refuses about 8,000."""
+
+CONSUME = "consume"
+CHECK = "check"
+ANSWER = "answer"
+"""No counter takes part; only catalog and epoch are checked."""
+CONSUME_ONCE = "consume_once"
+ANSWER_ONCE = "answer_once"
+
+
+class Status(IntEnum):
+    """What became of a charge; the numbers are those of the script."""
+
+    DENIED = 0
+    ALLOWED = 1
+    REPLAYED = 2
+    STALE_CATALOG = -1
+    STALE_CUSTOMER = -2
+    MISMATCH = -3
+
+
+class Once(msgspec.Struct, frozen=True, gc=False):
+    """What makes a charge idempotent."""
+
+    key: str
+    fingerprint: str
+    """16 characters that differ when the parameters of the call do."""
+    memo: bytes
+    """What the caller needs to tell the decision again."""
+    ttl_ms: int
+
+
+class Charge(msgspec.Struct, frozen=True, gc=False):
+    """One request as the script sees it."""
+
+    keys: CustomerKeys
+    epoch: int
+    quantity: int
+    verb: str
+    suffixes: tuple[str, ...] = ()
+    """Endings of the usage keys, one per limit."""
+    limit_words: tuple[int, ...] = ()
+    """Cap and expiry (Unix ms; 0: never), per limit."""
+    once: Once | None = None
+    """Only with the verbs that end in _once."""
+
+
+class Settlement(msgspec.Struct, frozen=True, gc=False):
+    """The script's answer to one charge."""
+
+    status: int
+    """A `Status`."""
+    used: Sequence[int] = ()
+    """Usage before the charge, per limit; of ALLOWED, DENIED and what is replayed."""
+    memo: bytes = b""
+    """Only of REPLAYED: what the first charge under the key left."""
+    first: int = Status.REPLAYED
+    """Only of REPLAYED: ALLOWED or DENIED, as the first time."""
+
+
+class Counters:
+    """Settles charges over one connection; of one thread."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._script = scripts.load("check_and_consume")
+
+    def settle(
+        self, catalog: str, charges: Sequence[Charge], deadline: float
+    ) -> list[Settlement | StoreError]:
+        """Settle charges in order, each all or nothing.
+
+        Args:
+            catalog: tag of the catalog version they were planned with.
+            charges: any number; they travel in as few script calls as the store can take.
+            deadline: monotonic time in seconds by which all answers must be there.
+
+        Returns:
+            One entry per charge. StoreUnavailable: the store refused or timed out, in which case
+            the charge may have been settled.
+        """
+        settled: list[Settlement | StoreError] = []
+        start = 0
+        while start < len(charges):
+            keys: list[str] = []
+            words: list[Any] = [catalog]
+            end = start
+            while end < len(charges) and len(keys) < KEYS_MAX:
+                _spell(charges[end], keys, words)
+                end += 1
+            chunk = charges[start:end]
+            try:
+                reply = self._link.run(self._script, (len(keys), *keys, *words), deadline)
+                settled += _read(reply, chunk)
+            except StoreError as error:
+                settled += [error] * len(chunk)
+            start = end
+        return settled
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._link.close()
+
+
+def _spell(charge: Charge, keys: list[str], words: list[Any]) -> None:
+    customer, once = charge.keys, charge.once
+    keys += (customer.catalog, customer.epoch)
+    words += (charge.epoch, charge.quantity, charge.verb, len(charge.suffixes))
+    if once is not None:
+        keys.append(customer.decision + once.key)
+        words += (once.fingerprint, once.memo, once.ttl_ms)
+    for suffix in charge.suffixes:
+        keys.append(customer.usage + suffix)
+    words += charge.limit_words
+
+
+def _read(reply: list[Any], charges: Sequence[Charge]) -> list[Settlement]:
+    settled: list[Settlement] = []
+    at = 0
+    try:
+        for charge in charges:
+            status = reply[at]
+            at += 1
+            if status == Status.ALLOWED or status == Status.DENIED:
+                end = at + len(charge.suffixes)
+                settled.append(Settlement(status, reply[at:end]))
+                at = end
+            elif status == Status.REPLAYED:
+                settled.append(_read_decision(reply[at]))
+                at += 1
+            else:
+                settled.append(Settlement(status))
+    except (IndexError, ValueError, TypeError) as error:
+        raise ScriptContractError(f"check_and_consume: reply cannot be read: {error}") from error
+    if at != len(reply):
+        raise ScriptContractError(f"check_and_consume: {len(reply)} values, {at} expected")
+    return settled
+
+
+def _read_decision(stored: bytes) -> Settlement:
+    head, _, memo = stored.partition(b"|")
+    used = [int(part) for part in head[1:].split(b",")] if len(head) > 1 else []
+    return Settlement(Status.REPLAYED, used, memo, int(head[:1]))

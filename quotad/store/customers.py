@@ -1,0 +1,124 @@
+"""Customer records and their epochs, and the list of customers."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from quotad.errors import Conflict, InvalidRequest
+from quotad.model import CustomerRecord, StoredCustomer
+from quotad.store import scripts
+from quotad.store.connection import Store
+from quotad.store.keys import KeySpace
+
+_CONFLICT = -1
+_TRIES_MAX = 10
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(CustomerRecord).decode
+
+NOBODY = StoredCustomer(epoch=0, record=None)
+"""A customer that was never provisioned."""
+
+
+class CustomerPage(msgspec.Struct, frozen=True):
+    """A stretch of the list of customers."""
+
+    customers: list[StoredCustomer]
+    next_token: str
+    """Empty: no more."""
+
+
+class Customers:
+    """The customers of one store."""
+
+    def __init__(self, store: Store, keys: KeySpace) -> None:
+        self._store = store
+        self._keys = keys
+        self._script = scripts.load("write_customer")
+
+    def get_many(self, customer_ids: Sequence[str]) -> list[StoredCustomer]:
+        """Read customers in one round trip, in the order asked.
+
+        Record and epoch of one customer are of one moment.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        names: list[str] = []
+        for customer_id in customer_ids:
+            keys = self._keys.customer(customer_id)
+            names += (keys.epoch, keys.record)
+        if not names:
+            return []
+        with self._store.errors():
+            values = self._store.client.mget(names)
+        return [
+            NOBODY if raw is None else StoredCustomer(int(epoch), _decode(raw))
+            for epoch, raw in zip(values[::2], values[1::2], strict=True)
+        ]
+
+    def get(self, customer_id: str) -> StoredCustomer:
+        """Read one customer."""
+        return self.get_many([customer_id])[0]
+
+    def update(
+        self, customer_id: str, change: Callable[[CustomerRecord | None], CustomerRecord]
+    ) -> StoredCustomer:
+        """Replace a record by what `change` makes of it, and move the epoch.
+
+        When it returns, every later decision on every server is made with the new record.
+
+        Raises:
+            Conflict: others kept writing the same customer in between.
+            StoreUnavailable: the store refused or timed out; the write may have happened.
+        """
+        keys = self._keys.customer(customer_id)
+        for _ in range(_TRIES_MAX):
+            before = self.get(customer_id)
+            record = change(before.record)
+            epoch = self._store.run(
+                self._script,
+                [keys.record, keys.epoch, keys.customers],
+                [before.epoch, _encode(record), customer_id],
+            )
+            if epoch != _CONFLICT:
+                return StoredCustomer(epoch, record)
+        raise Conflict(f"customer_id: {customer_id!r} is being written by others; try again")
+
+    def list_page(self, token: str, size: int) -> CustomerPage:
+        """List customers by shard, then by id.
+
+        Args:
+            token: where the page before ended; empty for the first.
+            size: most customers to return, at least 1.
+
+        Raises:
+            InvalidRequest: the token is not one that a page ended with.
+        """
+        shard, after = self._parse_token(token)
+        ids: list[str] = []
+        while shard < self._keys.shards and len(ids) < size:
+            wanted = size - len(ids)
+            with self._store.errors():
+                found = self._store.client.zrangebylex(
+                    self._keys.shard_customers[shard],
+                    b"(" + after.encode() if after else b"-",
+                    b"+",
+                    start=0,
+                    num=wanted,
+                )
+            ids += [raw.decode() for raw in found]
+            if len(found) < wanted:
+                shard, after = shard + 1, ""
+            else:
+                after = ids[-1]
+        more = shard < self._keys.shards
+        return CustomerPage(self.get_many(ids), f"{shard}:{after}" if more else "")
+
+    def _parse_token(self, token: str) -> tuple[int, str]:
+        if not token:
+            return 0, ""
+        shard, colon, after = token.partition(":")
+        if not colon or not shard.isdecimal() or int(shard) >= self._keys.shards:
+            raise InvalidRequest(f"page_token: {token!r} is not one that this server gave")
+        return int(shard), after

@@ -1,0 +1,100 @@
+"""Every key in Redis, spelled here and nowhere else.
+
+All keys of a customer carry the hash tag of its shard, so that they live in one slot of a cluster
+and one script can touch them together. The limit is never part of a key: changing a plan keeps
+usage.
+
+    quotad:meta                              hash: layout, shards
+    quotad:{17}:catalog                      tag of the catalog version in force in this shard
+    quotad:{17}:customers                    sorted set of the shard's customer ids
+    quotad:{17}:c:<customer>                 customer record (msgpack)
+    quotad:{17}:e:<customer>                 its epoch; absent: never provisioned
+    quotad:{17}:u:<customer>:<resource>:<feature>:<period>    usage of one period
+    quotad:{17}:i:<customer>:<idempotency key>                first decision
+    quotad:{catalogs}:head                   hash: version, digest in force
+    quotad:{catalogs}:versions               sorted set: digests by newest version
+    quotad:{catalogs}:v:<version>            catalog record (msgpack)
+"""
+
+from zlib import crc32
+
+import msgspec
+
+SHARDS_DEFAULT = 256
+"""How many hash tags the customers are spread over; fixed when a store is first used."""
+
+_RESERVED = str.maketrans({"%": "%25", ":": "%3A", "{": "%7B", "}": "%7D"})
+
+
+def escape(part: str) -> str:
+    """Percent-encode what has a meaning in a key."""
+    return part.translate(_RESERVED)
+
+
+class CustomerKeys(msgspec.Struct, frozen=True, gc=False):
+    """The keys of one customer; the usage and decision keys want an ending."""
+
+    catalog: str
+    epoch: str
+    record: str
+    customers: str
+    usage: str
+    """Prefix of the customer's usage keys; see `usage_suffix`."""
+    decision: str
+    """Prefix of the customer's idempotency keys, followed by the escaped key."""
+
+
+class KeySpace:
+    """Spells the keys of one store.
+
+    Args:
+        prefix: sets environments that share a server apart.
+        shards: number of hash tags; must be what the store was first used with.
+    """
+
+    def __init__(self, prefix: str = "quotad", shards: int = SHARDS_DEFAULT) -> None:
+        self.prefix = prefix
+        self.shards = shards
+        self.meta = f"{prefix}:meta"
+        self.head = f"{prefix}:{{catalogs}}:head"
+        self.versions = f"{prefix}:{{catalogs}}:versions"
+        self.notices = f"{prefix}:notices"
+        """Pub/sub channel on which a new catalog version is announced."""
+        self.shard_catalogs = tuple(f"{prefix}:{{{i}}}:catalog" for i in range(shards))
+        self.shard_customers = tuple(f"{prefix}:{{{i}}}:customers" for i in range(shards))
+
+    def catalog_record(self, version: int) -> str:
+        """Where one published version is kept."""
+        return f"{self.prefix}:{{catalogs}}:v:{version}"
+
+    def shard(self, customer_id: str) -> int:
+        """The shard a customer lives in."""
+        return crc32(customer_id.encode()) % self.shards
+
+    def customer(self, customer_id: str) -> CustomerKeys:
+        """All keys of one customer."""
+        shard = self.shard(customer_id)
+        tag = f"{self.prefix}:{{{shard}}}"
+        name = escape(customer_id)
+        return CustomerKeys(
+            catalog=self.shard_catalogs[shard],
+            epoch=f"{tag}:e:{name}",
+            record=f"{tag}:c:{name}",
+            customers=self.shard_customers[shard],
+            usage=f"{tag}:u:{name}:",
+            decision=f"{tag}:i:{name}:",
+        )
+
+
+def usage_suffix(feature_id: str, period_id: str) -> str:
+    """Ending of a usage key. The resource between customer and feature is empty so far."""
+    return f":{escape(feature_id)}:{period_id}"
+
+
+def catalog_tag(version: int, digest: str) -> str:
+    """What a decision names its catalog by.
+
+    The digest is in it because a failover can lose the newest version, and its number is then
+    given to other content.
+    """
+    return f"{version}.{digest[:12]}"

@@ -1,0 +1,223 @@
+import random
+import time
+
+import msgspec
+import pytest
+
+from quotad.errors import ScriptContractError
+from quotad.model import QUANTITY_MAX, USED_MAX
+from quotad.store import Charge, Once, Settlement, Status
+from quotad.store.counters import ANSWER, ANSWER_ONCE, CHECK, CONSUME_ONCE
+from tests.lua.conftest import FAR_MS, TAG, Scripted
+
+
+def once(charge: Charge, key: str = "k", fingerprint: str = "f" * 16) -> Charge:
+    """The same charge under an idempotency key."""
+    verb = {"consume": CONSUME_ONCE, "answer": ANSWER_ONCE}[charge.verb]
+    memo = b"memo|with a bar"
+    return msgspec.structs.replace(charge, verb=verb, once=Once(key, fingerprint, memo, 60_000))
+
+
+# used before, quantity, caps -> status, used afterwards
+TABLE = [
+    ([0], 1, [1], Status.ALLOWED, [1]),
+    ([1], 1, [1], Status.DENIED, [1]),
+    ([9], 1, [10], Status.ALLOWED, [10]),
+    ([9], 2, [10], Status.DENIED, [9]),
+    ([0], 5, [4], Status.DENIED, [0]),
+    ([0], 1, [0], Status.DENIED, [0]),
+    ([0], 0, [0], Status.ALLOWED, [0]),
+    ([7], 0, [5], Status.DENIED, [7]),
+    ([7], 0, [7], Status.ALLOWED, [7]),
+    ([0, 0], 3, [5, 3], Status.ALLOWED, [3, 3]),
+    ([0, 1], 3, [5, 3], Status.DENIED, [0, 1]),
+    ([4, 0], 3, [5, 3], Status.DENIED, [4, 0]),
+    ([1, 2, 3], 1, [2, 3, 4], Status.ALLOWED, [2, 3, 4]),
+    ([1, 2, 4], 1, [2, 3, 4], Status.DENIED, [1, 2, 4]),
+    ([5], -2, [9], Status.ALLOWED, [3]),
+    ([5], -5, [9], Status.ALLOWED, [0]),
+    ([5], -9, [9], Status.ALLOWED, [0]),
+    ([0], -1, [9], Status.ALLOWED, [0]),
+    ([9], -1, [3], Status.ALLOWED, [8]),
+    ([0], QUANTITY_MAX, [QUANTITY_MAX], Status.ALLOWED, [QUANTITY_MAX]),
+    ([USED_MAX - QUANTITY_MAX], QUANTITY_MAX, [USED_MAX], Status.ALLOWED, [USED_MAX]),
+    ([USED_MAX], 1, [USED_MAX], Status.DENIED, [USED_MAX]),
+    ([USED_MAX - 1], -QUANTITY_MAX, [1], Status.ALLOWED, [USED_MAX - 1 - QUANTITY_MAX]),
+]
+
+
+@pytest.mark.parametrize(("before", "quantity", "caps", "status", "after"), TABLE)
+def test_all_limits_have_room_and_are_counted_or_nothing_changes(
+    scripted: Scripted,
+    before: list[int],
+    quantity: int,
+    caps: list[int],
+    status: Status,
+    after: list[int],
+) -> None:
+    for name, used in zip("abc", before, strict=False):
+        scripted.store.client.set(f"{scripted.keys.usage}:{name}", used)
+
+    settled = scripted.settle(scripted.charge(quantity, *caps))
+
+    assert [Settlement(status, before)] == settled
+    left = scripted.used()
+    assert after == [left.get(name, 0) for name in "abc"[: len(after)]]
+
+
+def test_a_check_counts_nothing(scripted: Scripted) -> None:
+    charges = [scripted.charge(q, 3, verb=CHECK) for q in (3, 4)]
+
+    assert [Status.ALLOWED, Status.DENIED] == [s.status for s in scripted.settle(*charges)]
+    assert {} == scripted.used()
+
+
+def test_charges_of_one_call_see_each_other(scripted: Scripted) -> None:
+    settled = scripted.settle(*[scripted.charge(2, 5) for _ in range(4)])
+
+    assert [(1, [0]), (1, [2]), (0, [4]), (0, [4])] == [(s.status, s.used) for s in settled]
+    assert {"a": 4} == scripted.used()
+
+
+def test_a_gauge_goes_down_and_up_within_one_call(scripted: Scripted) -> None:
+    quantities = (3, -1, 2, -9, 5)
+
+    settled = scripted.settle(*[scripted.charge(q, 4) for q in quantities])
+
+    assert [(1, [0]), (1, [3]), (1, [2]), (1, [4]), (0, [0])] == [
+        (s.status, s.used) for s in settled
+    ]
+    assert {} == scripted.used()
+
+
+def test_a_counter_expires_when_its_period_has_ended(scripted: Scripted) -> None:
+    scripted.settle(scripted.charge(1, 9), scripted.charge(1, 9))
+    scripted.settle(scripted.charge(1, 9))
+
+    assert FAR_MS == scripted.store.client.pexpiretime(f"{scripted.keys.usage}:a")
+
+
+def test_a_counter_without_an_end_never_expires(scripted: Scripted) -> None:
+    charge = Charge(scripted.keys, 0, 1, "consume", (":a",), (9, 0))
+
+    scripted.settle(charge, charge)
+
+    assert -1 == scripted.store.client.pexpiretime(f"{scripted.keys.usage}:a")
+
+
+def test_another_catalog_or_epoch_than_planned_with_is_refused(scripted: Scripted) -> None:
+    charge = scripted.charge(1, 9)
+
+    assert [Settlement(Status.STALE_CATALOG)] == scripted.settle(charge, tag="2.abc")
+    scripted.store.client.set(scripted.keys.epoch, 4)
+    assert [Settlement(Status.STALE_CUSTOMER)] == scripted.settle(charge)
+    assert [Settlement(Status.STALE_CUSTOMER)] == scripted.settle(scripted.charge(1, 9, epoch=3))
+    assert {} == scripted.used()
+    assert [Settlement(Status.ALLOWED, [0])] == scripted.settle(scripted.charge(1, 9, epoch=4))
+
+
+def test_an_answer_without_counters_is_refused_when_stale(scripted: Scripted) -> None:
+    charge = scripted.charge(1, verb=ANSWER)
+
+    assert [Settlement(Status.ALLOWED, [])] == scripted.settle(charge)
+    scripted.store.client.set(scripted.keys.epoch, 1)
+    assert [Settlement(Status.STALE_CUSTOMER)] == scripted.settle(charge)
+
+
+def test_the_first_decision_under_an_idempotency_key_is_told_again(scripted: Scripted) -> None:
+    charge = once(scripted.charge(2, 5, 9))
+    replay = Settlement(Status.REPLAYED, [0, 0], b"memo|with a bar", Status.ALLOWED)
+
+    assert [Settlement(Status.ALLOWED, [0, 0]), replay] == scripted.settle(charge, charge)
+    assert [replay] == scripted.settle(charge)
+    assert {"a": 2, "b": 2} == scripted.used()
+
+
+def test_a_denial_under_an_idempotency_key_is_told_again(scripted: Scripted) -> None:
+    charge = once(scripted.charge(6, 5))
+    replay = Settlement(Status.REPLAYED, [0], b"memo|with a bar", Status.DENIED)
+
+    assert [Settlement(Status.DENIED, [0])] == scripted.settle(charge)
+    assert [replay] == scripted.settle(charge)
+
+
+def test_an_answer_under_an_idempotency_key_is_told_again(scripted: Scripted) -> None:
+    charge = once(scripted.charge(1, verb=ANSWER))
+
+    assert [Settlement(Status.ALLOWED, [])] == scripted.settle(charge)
+    assert [Settlement(Status.REPLAYED, [], b"memo|with a bar", 1)] == scripted.settle(charge)
+
+
+def test_an_idempotency_key_with_other_parameters_is_a_mismatch(scripted: Scripted) -> None:
+    scripted.settle(once(scripted.charge(2, 5)))
+
+    other = once(scripted.charge(1, 5), fingerprint="g" * 16)
+
+    assert [Settlement(Status.MISMATCH)] == scripted.settle(other)
+    assert {"a": 2} == scripted.used()
+
+
+def test_large_usage_is_told_again_digit_by_digit(scripted: Scripted) -> None:
+    scripted.store.client.set(f"{scripted.keys.usage}:a", USED_MAX - 7)
+    charge = once(scripted.charge(3, USED_MAX))
+
+    scripted.settle(charge)
+
+    assert [USED_MAX - 7] == scripted.settle(charge)[0].used
+
+
+def test_an_idempotency_key_is_forgotten_after_its_time(scripted: Scripted) -> None:
+    scripted.settle(once(scripted.charge(1, 5)))
+
+    left = scripted.store.client.pttl(f"{scripted.keys.decision}k")
+    assert 0 < left <= 60_000
+
+
+def test_a_stale_charge_does_not_take_the_idempotency_key(scripted: Scripted) -> None:
+    scripted.settle(once(scripted.charge(1, 5)), tag="2.abc")
+
+    assert [Settlement(Status.ALLOWED, [0])] == scripted.settle(once(scripted.charge(1, 5)))
+
+
+def test_more_charges_than_one_call_can_take_are_settled_in_order(scripted: Scripted) -> None:
+    settled = scripted.settle(*[scripted.charge(1, 2500, 9000) for _ in range(3000)])
+
+    assert [1] * 2500 + [0] * 500 == [s.status for s in settled]
+    assert {"a": 2500, "b": 2500} == scripted.used()
+
+
+def test_a_flushed_script_cache_goes_unnoticed(scripted: Scripted) -> None:
+    scripted.settle(scripted.charge(1, 9))
+    scripted.store.client.script_flush()
+
+    assert [Settlement(Status.ALLOWED, [1])] == scripted.settle(scripted.charge(1, 9))
+
+
+def test_arguments_that_do_not_match_the_keys_are_a_broken_contract(scripted: Scripted) -> None:
+    charge = Charge(scripted.keys, 0, 1, CHECK, (":a",), (9, 0, 9, 0))
+
+    (answer,) = scripted.counters.settle(TAG, [charge], time.monotonic() + 5)
+
+    assert isinstance(answer, ScriptContractError)
+
+
+def test_random_charges_agree_with_a_model_in_plain_python(scripted: Scripted) -> None:
+    rng = random.Random(20261123)
+    model: dict[str, int] = {}
+    for _ in range(150):
+        batch = []
+        expected = []
+        for _ in range(rng.randrange(1, 20)):
+            caps = [rng.randrange(0, 60) for _ in range(rng.randrange(0, 4))]
+            quantity = rng.choice([0, 1, 1, 1, 2, 5, 17, -1, -4, -30])
+            check = rng.random() < 0.2
+            batch.append(scripted.charge(quantity, *caps, verb=CHECK if check else "consume"))
+            before = [model.get("abc"[i], 0) for i in range(len(caps))]
+            room = all(u + quantity <= cap for u, cap in zip(before, caps, strict=True))
+            allowed = quantity < 0 or room
+            expected.append(Settlement(int(allowed), before))
+            if allowed and not check:
+                for i, used in enumerate(before):
+                    model["abc"[i]] = max(used + quantity, 0)
+        assert expected == scripted.settle(*batch)
+        assert {name: used for name, used in model.items() if used} == scripted.used()
