@@ -1,1 +1,35 @@
-"""TBD."""
+"""The Python client of quotad, for threads (`Client`) and for asyncio (`AsyncClient`).
+
+Owns requests, retries and typed results. Does not decide or cache anything: every answer is the
+server's. Imports nothing of the server, so it is cheap to import into any service.
+"""
+
+from quotad.client.aio import AsyncClient
+from quotad.client.blocking import Client
+from quotad.client.calls import Consumption
+from quotad.client.errors import (
+    QuotaDeadline,
+    QuotaError,
+    QuotaInvalid,
+    QuotaServerError,
+    QuotaUnavailable,
+)
+from quotad.client.results import Decision, Entitlement, Entitlements, LimitStatus
+from quotad.model import FeatureType, Reason
+
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Consumption",
+    "Decision",
+    "Entitlement",
+    "Entitlements",
+    "FeatureType",
+    "LimitStatus",
+    "QuotaDeadline",
+    "QuotaError",
+    "QuotaInvalid",
+    "QuotaServerError",
+    "QuotaUnavailable",
+    "Reason",
+]

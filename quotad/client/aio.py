@@ -1,0 +1,163 @@
+"""The client for asyncio: carries out the steps of `calls` with grpc.aio and `asyncio.sleep`."""
+
+import asyncio
+import warnings
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import grpc
+import grpc.aio
+
+from quotad.client import calls, errors
+from quotad.client.calls import Call, Consumption, Policy, Step, Steps
+from quotad.client.errors import QuotaError
+from quotad.client.results import Decision, Entitlement, Entitlements
+from quotad.v1.quota_pb2_grpc import QuotaServiceStub
+
+_Result = TypeVar("_Result")
+
+
+class AsyncClient:
+    """Asks a quotad server from one event loop.
+
+    Args:
+        address: HOST:PORT, or `unix:PATH`.
+        timeout: seconds that one call may take, all its tries together.
+        retries: further tries after UNAVAILABLE, always under the same idempotency key.
+        credentials: for TLS; without them the connection is in the clear.
+        channel_options: gRPC channel arguments, on top of the client's own.
+    """
+
+    def __init__(
+        self,
+        address: str = "127.0.0.1:50051",
+        *,
+        timeout: float = 1.0,
+        retries: int = 2,
+        credentials: grpc.ChannelCredentials | None = None,
+        channel_options: Sequence[tuple[str, Any]] = (),
+    ) -> None:
+        self._policy = Policy(timeout_s=timeout, retries=retries)
+        self._address = address
+        self._credentials = credentials
+        self._options = calls.channel_options(channel_options)
+        # A channel of grpc.aio belongs to the loop that is running when it is made, so it waits
+        # for the first call: the client itself may be made anywhere.
+        self._channel: grpc.aio.Channel | None = None
+        self._stub: Any = None
+        self._closed = False
+
+    async def consume(
+        self,
+        customer_id: str,
+        feature_id: str,
+        quantity: int = 1,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Decision:
+        """Decide and, when allowed, count; a denial is a value.
+
+        Args:
+            customer_id: who uses the feature.
+            feature_id: what is used.
+            quantity: how much; negative gives back, for gauges only.
+            idempotency_key: the caller's own, which makes a repeat of this call safe for as long
+                as the server remembers it. Without one the client makes a key for its retries.
+
+        Raises:
+            QuotaError: the call was wrong, or nobody could decide it.
+        """
+        consumption = Consumption(customer_id, feature_id, quantity, idempotency_key)
+        return await self._run(calls.consume(self._policy, consumption))
+
+    async def check(self, customer_id: str, feature_id: str, quantity: int = 1) -> Decision:
+        """Decide and count nothing.
+
+        Raises:
+            QuotaError: the call was wrong, or nobody could decide it.
+        """
+        consumption = Consumption(customer_id, feature_id, quantity)
+        return await self._run(calls.check(self._policy, consumption))
+
+    async def consume_many(self, requests: Sequence[Consumption]) -> list[Decision | QuotaError]:
+        """Decide and count independent requests, answered in order; never raises a QuotaError.
+
+        They travel in batches of 1,000, each with the whole timeout; a request that could not be
+        decided has its error in its place.
+        """
+        return await self._run(calls.consume_many(self._policy, requests))
+
+    async def entitlement(self, customer_id: str, feature_id: str) -> Entitlement:
+        """What the customer may do with one feature now.
+
+        Raises:
+            QuotaError: the call was wrong, or nobody could answer it.
+        """
+        return await self._run(calls.entitlement(self._policy, customer_id, feature_id))
+
+    async def entitlements(self, customer_id: str) -> Entitlements:
+        """What the customer may do with every feature that its plan grants.
+
+        Raises:
+            QuotaError: the call was wrong, or nobody could answer it.
+        """
+        return await self._run(calls.entitlements(self._policy, customer_id))
+
+    async def close(self) -> None:
+        """Close the connection; calls in flight fail."""
+        self._closed = True
+        if self._channel is not None:
+            channel, self._channel, self._stub = self._channel, None, None
+            await channel.close()
+
+    async def _run(self, steps: Steps[_Result]) -> _Result:
+        try:
+            step = next(steps)
+            while True:
+                answer = await self._perform(step)
+                failed = isinstance(answer, QuotaError)
+                step = steps.throw(answer) if failed else steps.send(answer)
+        except StopIteration as done:
+            result: _Result = done.value
+            return result
+
+    async def _perform(self, step: Step) -> Any:
+        if not isinstance(step, Call):
+            return await asyncio.sleep(step.seconds)
+        try:
+            return await getattr(self._connected(), step.method)(
+                step.request, timeout=step.timeout_s
+            )
+        except grpc.RpcError as error:
+            return errors.from_rpc(error)
+
+    def _connected(self) -> Any:
+        if self._closed:
+            raise RuntimeError("the client is closed")
+        if self._channel is None:
+            self._channel = (
+                grpc.aio.insecure_channel(self._address, self._options)
+                if self._credentials is None
+                else grpc.aio.secure_channel(self._address, self._credentials, self._options)
+            )
+            self._stub = QuotaServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        return self._stub
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_channel", None) is not None:
+            warnings.warn(f"client of {self._address} was never closed", ResourceWarning, 2)
+
+    def __repr__(self) -> str:
+        return f"AsyncClient({self._address!r})"

@@ -1,0 +1,174 @@
+"""The client for threads: carries out the steps of `calls` with grpc and `time.sleep`."""
+
+import time
+import warnings
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import grpc
+
+from quotad.client import calls, errors
+from quotad.client.calls import Call, Consumption, Policy, Step, Steps
+from quotad.client.errors import QuotaError
+from quotad.client.results import Decision, Entitlement, Entitlements
+from quotad.v1.quota_pb2_grpc import QuotaServiceStub
+
+_Result = TypeVar("_Result")
+
+
+class Connection:
+    """One channel and the stub on it. Nothing is connected before the first call."""
+
+    def __init__(
+        self,
+        address: str,
+        stub: Any,
+        credentials: grpc.ChannelCredentials | None = None,
+        channel_options: Sequence[tuple[str, Any]] = (),
+    ) -> None:
+        self.address = address
+        options = calls.channel_options(channel_options)
+        self._channel = (
+            grpc.insecure_channel(address, options)
+            if credentials is None
+            else grpc.secure_channel(address, credentials, options)
+        )
+        self._stub = stub(self._channel)
+        self._used = False
+        self._closed = False
+
+    def run(self, steps: Steps[_Result]) -> _Result:
+        """Carry out the steps of one call in this thread.
+
+        Raises:
+            QuotaError: what the call failed with.
+        """
+        if self._closed:
+            raise RuntimeError("the client is closed")
+        self._used = True
+        try:
+            step = next(steps)
+            while True:
+                answer = self._perform(step)
+                failed = isinstance(answer, QuotaError)
+                step = steps.throw(answer) if failed else steps.send(answer)
+        except StopIteration as done:
+            result: _Result = done.value
+            return result
+
+    def _perform(self, step: Step) -> Any:
+        if not isinstance(step, Call):
+            return time.sleep(step.seconds)
+        try:
+            return getattr(self._stub, step.method)(step.request, timeout=step.timeout_s)
+        except grpc.RpcError as error:
+            return errors.from_rpc(error)
+
+    def close(self) -> None:
+        """Close the channel; calls in flight fail."""
+        if not self._closed:
+            self._closed = True
+            self._channel.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_used", False) and not self._closed:
+            warnings.warn(f"client of {self.address} was never closed", ResourceWarning, 2)
+
+
+class Client:
+    """Asks a quotad server; safe to share between threads.
+
+    Args:
+        address: HOST:PORT, or `unix:PATH`.
+        timeout: seconds that one call may take, all its tries together.
+        retries: further tries after UNAVAILABLE, always under the same idempotency key.
+        credentials: for TLS; without them the connection is in the clear.
+        channel_options: gRPC channel arguments, on top of the client's own.
+    """
+
+    def __init__(
+        self,
+        address: str = "127.0.0.1:50051",
+        *,
+        timeout: float = 1.0,
+        retries: int = 2,
+        credentials: grpc.ChannelCredentials | None = None,
+        channel_options: Sequence[tuple[str, Any]] = (),
+    ) -> None:
+        self._policy = Policy(timeout_s=timeout, retries=retries)
+        self._connection = Connection(address, QuotaServiceStub, credentials, channel_options)
+
+    def consume(
+        self,
+        customer_id: str,
+        feature_id: str,
+        quantity: int = 1,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Decision:
+        """Decide and, when allowed, count; a denial is a value.
+
+        Args:
+            customer_id: who uses the feature.
+            feature_id: what is used.
+            quantity: how much; negative gives back, for gauges only.
+            idempotency_key: the caller's own, which makes a repeat of this call safe for as long
+                as the server remembers it. Without one the client makes a key for its retries.
+
+        Raises:
+            QuotaError: the call was wrong, or nobody could decide it.
+        """
+        consumption = Consumption(customer_id, feature_id, quantity, idempotency_key)
+        return self._connection.run(calls.consume(self._policy, consumption))
+
+    def check(self, customer_id: str, feature_id: str, quantity: int = 1) -> Decision:
+        """Decide and count nothing.
+
+        Raises:
+            QuotaError: the call was wrong, or nobody could decide it.
+        """
+        consumption = Consumption(customer_id, feature_id, quantity)
+        return self._connection.run(calls.check(self._policy, consumption))
+
+    def consume_many(self, requests: Sequence[Consumption]) -> list[Decision | QuotaError]:
+        """Decide and count independent requests, answered in order; never raises a QuotaError.
+
+        They travel in batches of 1,000, each with the whole timeout; a request that could not be
+        decided has its error in its place.
+        """
+        return self._connection.run(calls.consume_many(self._policy, requests))
+
+    def entitlement(self, customer_id: str, feature_id: str) -> Entitlement:
+        """What the customer may do with one feature now.
+
+        Raises:
+            QuotaError: the call was wrong, or nobody could answer it.
+        """
+        return self._connection.run(calls.entitlement(self._policy, customer_id, feature_id))
+
+    def entitlements(self, customer_id: str) -> Entitlements:
+        """What the customer may do with every feature that its plan grants.
+
+        Raises:
+            QuotaError: the call was wrong, or nobody could answer it.
+        """
+        return self._connection.run(calls.entitlements(self._policy, customer_id))
+
+    def close(self) -> None:
+        """Close the connection; calls in flight fail."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self._connection.address!r})"

@@ -1,0 +1,233 @@
+"""What both clients share: requests, retries and answers; everything but the waiting.
+
+A call is a generator of steps: it asks for one gRPC call or one pause at a time, and is sent the
+answer or thrown the error. `Client` and `AsyncClient` only differ in how they carry a step out.
+"""
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Generator, Sequence
+from datetime import timedelta
+from itertools import count
+from typing import Any, TypeVar
+
+import msgspec
+
+from quotad.client import results
+from quotad.client.errors import QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable
+from quotad.client.results import Decision, Entitlement, Entitlements
+from quotad.model import BATCH_MAX
+from quotad.v1 import quota_pb2 as pb
+
+PAUSE_MIN_S = 0.02
+PAUSE_MAX_S = 1.0
+
+KEY_TTL_MIN_S = 60.0
+"""How long the server remembers a key that the client made. Its only use is the retries of one
+call, so the server's own time to live (made for callers' keys) would fill the store for nothing."""
+
+CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
+    # grpc waits a second after a refused connection and fails every call meanwhile; a server that
+    # restarts is back sooner.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    # A quota server is next door: an http_proxy in the environment is not meant for it.
+    ("grpc.enable_http_proxy", 0),
+    # A catalog may be larger than grpc's own 4 MiB.
+    ("grpc.max_receive_message_length", 32 * 1024 * 1024),
+)
+
+
+class Consumption(msgspec.Struct, frozen=True):
+    """One request of `consume_many`."""
+
+    customer_id: str
+    feature_id: str
+    quantity: int = 1
+    idempotency_key: str | None = None
+
+
+class Call(msgspec.Struct, frozen=True):
+    """Step: make one gRPC call and send its answer in."""
+
+    method: str
+    request: Any
+    timeout_s: float
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """Step: wait before the next try."""
+
+    seconds: float
+
+
+Step = Call | Pause
+
+_Result = TypeVar("_Result")
+_Message = TypeVar("_Message")
+
+Steps = Generator[Step, Any, _Result]
+"""A call in the making; returns its result."""
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """How long a call may take, and how often it is tried again when nobody answers."""
+
+    timeout_s: float
+    retries: int
+
+    def __post_init__(self) -> None:
+        if self.timeout_s <= 0:
+            raise ValueError(f"timeout: must be above 0 seconds, not {self.timeout_s}")
+        if self.retries < 0:
+            raise ValueError(f"retries: must be 0 or more, not {self.retries}")
+
+    def pause_s(self, attempt: int) -> float:
+        """The pause after a failed attempt (0 is the first): doubled each time, half of it random.
+
+        The random half keeps callers that failed together from coming back together.
+        """
+        ceiling = min(PAUSE_MAX_S, PAUSE_MIN_S * 2.0 ** min(attempt, 16))
+        return ceiling * (0.5 + random.random() / 2)
+
+    @property
+    def key_ttl(self) -> timedelta:
+        """How long the server has to remember a key of the client's making."""
+        return timedelta(seconds=max(KEY_TTL_MIN_S, 2 * self.timeout_s))
+
+
+def consume(policy: Policy, consumption: Consumption) -> Steps[Decision]:
+    """Decide and count one request."""
+    request = _consume_request(policy, consumption)
+    return results.decision((yield from retried(policy, "CheckAndConsume", request)))
+
+
+def check(policy: Policy, consumption: Consumption) -> Steps[Decision]:
+    """Decide one request and count nothing."""
+    request = _request(consumption, mode=pb.MODE_CHECK_ONLY)
+    return results.decision((yield from retried(policy, "CheckAndConsume", request)))
+
+
+def entitlement(policy: Policy, customer_id: str, feature_id: str) -> Steps[Entitlement]:
+    """Ask for one entitlement."""
+    request = checked(pb.GetEntitlementRequest, customer_id=customer_id, feature_id=feature_id)
+    answer = yield from retried(policy, "GetEntitlement", request)
+    return results.entitlement(answer.entitlement)
+
+
+def entitlements(policy: Policy, customer_id: str) -> Steps[Entitlements]:
+    """Ask for everything one customer is entitled to."""
+    request = checked(pb.GetEntitlementsRequest, customer_id=customer_id)
+    return results.entitlements((yield from retried(policy, "GetEntitlements", request)))
+
+
+def consume_many(
+    policy: Policy, consumptions: Sequence[Consumption]
+) -> Steps[list[Decision | QuotaError]]:
+    """Decide and count many requests, in batches as large as the server takes."""
+    outcomes: list[Decision | QuotaError] = []
+    for start in range(0, len(consumptions), BATCH_MAX):
+        outcomes += yield from _consume_batch(policy, consumptions[start : start + BATCH_MAX])
+    return outcomes
+
+
+def retried(policy: Policy, method: str, request: Any) -> Steps[Any]:
+    """One gRPC call, tried again while nobody answers and time is left.
+
+    Raises:
+        QuotaError: the last try's error.
+    """
+    ends = time.monotonic() + policy.timeout_s
+    for attempt in count():
+        try:
+            return (yield Call(method, request, ends - time.monotonic()))
+        except QuotaUnavailable:
+            pause_s = policy.pause_s(attempt)
+            if attempt >= policy.retries or time.monotonic() + pause_s >= ends:
+                raise
+        yield Pause(pause_s)
+    raise AssertionError("unreachable")
+
+
+def checked(message: Callable[..., _Message], **fields: Any) -> _Message:
+    """Build a request; a value that its field cannot hold is the caller's mistake.
+
+    Raises:
+        QuotaInvalid: a number outside 64 bits, or text that is not Unicode.
+    """
+    try:
+        return message(**fields)
+    except ValueError as error:
+        raise QuotaInvalid(str(error), code="INVALID_ARGUMENT", reason="INVALID_REQUEST") from None
+
+
+def _request(consumption: Consumption, **fields: Any) -> pb.CheckAndConsumeRequest:
+    return checked(
+        pb.CheckAndConsumeRequest,
+        customer_id=consumption.customer_id,
+        feature_id=consumption.feature_id,
+        quantity=consumption.quantity,
+        **fields,
+    )
+
+
+def _consume_request(policy: Policy, consumption: Consumption) -> pb.CheckAndConsumeRequest:
+    """A request that is safe to send again: it has a key, the caller's or one made here.
+
+    The key exists before the first try. Without retries none is made: it would cost the store a
+    key per call for nothing.
+    """
+    if consumption.idempotency_key is not None:
+        return _request(consumption, idempotency_key=consumption.idempotency_key)
+    if policy.retries == 0:
+        return _request(consumption)
+    return _request(consumption, idempotency_key=uuid.uuid4().hex, idempotency_ttl=policy.key_ttl)
+
+
+def _consume_batch(
+    policy: Policy, consumptions: Sequence[Consumption]
+) -> Steps[list[Decision | QuotaError]]:
+    """One batch; what came back UNAVAILABLE is sent again, alone and under the same keys."""
+    outcomes: list[Decision | QuotaError | None] = [None] * len(consumptions)
+    pending: dict[int, pb.CheckAndConsumeRequest] = {}
+    for index, consumption in enumerate(consumptions):
+        try:
+            pending[index] = _consume_request(policy, consumption)
+        except QuotaInvalid as error:
+            outcomes[index] = error
+    ends = time.monotonic() + policy.timeout_s
+    for attempt in count():
+        fresh = yield from _try_batch(list(pending.values()), ends - time.monotonic())
+        for index, outcome in zip(list(pending), fresh, strict=True):
+            outcomes[index] = outcome
+            if not isinstance(outcome, QuotaUnavailable):
+                del pending[index]
+        pause_s = policy.pause_s(attempt)
+        if not pending or attempt >= policy.retries or time.monotonic() + pause_s >= ends:
+            break
+        yield Pause(pause_s)
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _try_batch(
+    requests: Sequence[pb.CheckAndConsumeRequest], timeout_s: float
+) -> Steps[list[Decision | QuotaError]]:
+    """Send a batch once: an outcome per request. When the call fails, its error is everybody's."""
+    if not requests:
+        return []
+    batch = pb.BatchCheckAndConsumeRequest(requests=requests)
+    try:
+        answer = yield Call("BatchCheckAndConsume", batch, timeout_s)
+    except QuotaError as error:
+        return [error] * len(requests)
+    if len(answer.results) != len(requests):
+        message = f"{len(answer.results)} results for {len(requests)} requests"
+        return [QuotaServerError(message, code="INTERNAL")] * len(requests)
+    return [results.batch_outcome(result) for result in answer.results]
+
+
+def channel_options(extra: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """The client's channel arguments with the caller's on top."""
+    return list({**dict(CHANNEL_OPTIONS), **dict(extra)}.items())

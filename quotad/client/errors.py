@@ -1,0 +1,72 @@
+"""What a call can fail with; a denied decision is not among them.
+
+    QuotaError
+    ├── QuotaInvalid        the request can never work: INVALID_ARGUMENT; fix the caller
+    ├── QuotaUnavailable    no server, or its store is away, after every retry: UNAVAILABLE
+    ├── QuotaDeadline       the timeout ran out; the quantity may have been taken all the same
+    └── QuotaServerError    everything else, a bug of the server among it
+
+No exception of grpc leaves this package.
+"""
+
+import grpc
+
+
+class QuotaError(Exception):
+    """Base of every error of a call; `str()` of it is the message alone."""
+
+    def __init__(self, message: str, *, code: str = "UNKNOWN", reason: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        """Name of the gRPC status code: `INVALID_ARGUMENT`."""
+        self.reason = reason
+        """The server's stable word for the cause (`IDEMPOTENCY_MISMATCH`); empty when no server
+        answered."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.message!r}, code={self.code}, reason={self.reason})"
+
+
+class QuotaInvalid(QuotaError):
+    """The request can never work; the message starts with the name of the field."""
+
+
+class QuotaUnavailable(QuotaError):
+    """No server answered, or it has no store or catalog now; trying later is right."""
+
+
+class QuotaDeadline(QuotaError):
+    """The timeout ran out. Whether the quantity was taken is unknown: repeat with the same key."""
+
+
+class QuotaServerError(QuotaError):
+    """The server failed in another way; `code` and `reason` tell more."""
+
+
+_CLASSES: dict[str, type[QuotaError]] = {
+    "INVALID_ARGUMENT": QuotaInvalid,
+    "UNAVAILABLE": QuotaUnavailable,
+    "DEADLINE_EXCEEDED": QuotaDeadline,
+}
+_NAMES: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
+_REASON_KEY = "quotad-reason"
+
+
+def from_code(code: str, message: str, reason: str = "") -> QuotaError:
+    """The error for a status code by name."""
+    return _CLASSES.get(code, QuotaServerError)(message, code=code, reason=reason)
+
+
+def from_number(number: int, message: str, reason: str) -> QuotaError:
+    """The error for a `google.rpc.Code`, as the results of a batch carry it."""
+    return from_code(_NAMES.get(number, "UNKNOWN"), message, reason)
+
+
+def from_rpc(error: grpc.RpcError) -> QuotaError:
+    """The error for a failed call, of grpc or grpc.aio alike."""
+    metadata = error.trailing_metadata() or ()
+    reason = next((value for key, value in metadata if key == _REASON_KEY), "")
+    if isinstance(reason, bytes):
+        reason = reason.decode(errors="replace")
+    return from_code(error.code().name, error.details() or "", reason)

@@ -1,0 +1,98 @@
+"""The client's retry policy and what it makes of answers that it does not know."""
+
+import pytest
+
+from quotad.client import Client, QuotaServerError, QuotaUnavailable, calls, results
+from quotad.client.calls import Call, Consumption, Pause, Policy
+from quotad.client.errors import from_number
+from quotad.v1 import quota_pb2
+
+
+def test_pauses_double_up_to_a_second_and_are_half_random() -> None:
+    policy = Policy(timeout_s=60, retries=10)
+
+    for attempt, ceiling in enumerate([0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0, 1.0]):
+        pauses = [policy.pause_s(attempt) for _ in range(200)]
+
+        assert ceiling / 2 <= min(pauses)
+        assert max(pauses) <= ceiling
+        assert 1 < len(set(pauses))
+
+
+def test_pause_after_very_many_attempts_is_still_a_second_at_most() -> None:
+    assert Policy(timeout_s=60, retries=10**6).pause_s(10**6) <= 1.0
+
+
+def test_call_is_made_again_after_a_pause_with_what_is_left_of_the_timeout() -> None:
+    steps = calls.consume(Policy(timeout_s=30, retries=1), Consumption("acme", "api-calls"))
+
+    first = next(steps)
+    pause = steps.throw(QuotaUnavailable("away"))
+    second = steps.send(None)
+
+    assert isinstance(first, Call)
+    assert isinstance(pause, Pause)
+    assert isinstance(second, Call)
+    assert first.request == second.request
+    assert 0 < second.timeout_s < first.timeout_s <= 30
+
+
+def test_last_try_raises_its_error() -> None:
+    steps = calls.consume(Policy(timeout_s=30, retries=0), Consumption("acme", "api-calls"))
+    next(steps)
+
+    with pytest.raises(QuotaUnavailable, match="away"):
+        steps.throw(QuotaUnavailable("away"))
+
+
+def test_no_try_is_made_when_its_pause_would_outlast_the_timeout() -> None:
+    steps = calls.consume(Policy(timeout_s=0.01, retries=1000), Consumption("acme", "api-calls"))
+    next(steps)
+
+    with pytest.raises(QuotaUnavailable, match="away"):
+        steps.throw(QuotaUnavailable("away"))
+
+
+def test_key_outlives_the_retries_of_a_slow_call() -> None:
+    assert 60 == Policy(timeout_s=1, retries=2).key_ttl.total_seconds()
+    assert 240 == Policy(timeout_s=120, retries=2).key_ttl.total_seconds()
+
+
+def test_batch_answer_of_the_wrong_length_is_everybodys_error() -> None:
+    steps = calls.consume_many(Policy(timeout_s=30, retries=0), [Consumption("acme", "seats")] * 2)
+    next(steps)
+
+    with pytest.raises(StopIteration) as done:
+        steps.send(quota_pb2.BatchCheckAndConsumeResponse())
+
+    first, second = done.value.value
+    assert isinstance(first, QuotaServerError)
+    assert "0 results for 2 requests" == str(second)
+
+
+def test_reason_of_a_newer_server_passes_through() -> None:
+    message = quota_pb2.CheckAndConsumeResponse(allowed=False)
+    message.reason = 77  # type: ignore[assignment]
+
+    decision = results.decision(message)
+
+    assert not decision.allowed
+    assert 77 == decision.reason
+    assert "REASON_77" == decision.reason.name
+
+
+def test_unknown_code_in_a_batch_is_a_server_error() -> None:
+    error = from_number(99, "odd", "")
+
+    assert isinstance(error, QuotaServerError)
+    assert "UNKNOWN" == error.code
+    assert "QuotaServerError('odd', code=UNKNOWN, reason=)" == repr(error)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"timeout": 0}, "timeout: must be above 0"), ({"retries": -1}, "retries: must be 0 or")],
+)
+def test_impossible_settings_are_refused(settings: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Client(**settings)  # type: ignore[arg-type]
