@@ -1,1 +1,27 @@
-"""TBD."""
+"""Plan definitions: read files, check them, compile them, compare them.
+
+Owns the format of catalog files, the canonical document and the compiled `Snapshot`. Does no I/O
+but reading files: fetching is the sidecar's, publishing and storing the store's, deciding the
+engine's.
+
+    files --read_sources--> Source --parse--> Catalog --compile_snapshot--> Snapshot
+                                                 |  ^
+                                       .document v  | from_document
+                                             canonical JSON
+"""
+
+from quotad.catalog.catalog import Catalog, parse
+from quotad.catalog.diff import Change, diff
+from quotad.catalog.snapshot import Snapshot, compile_snapshot
+from quotad.catalog.sources import Source, read_sources
+
+__all__ = [
+    "Catalog",
+    "Change",
+    "Snapshot",
+    "Source",
+    "compile_snapshot",
+    "diff",
+    "parse",
+    "read_sources",
+]

@@ -1,0 +1,56 @@
+"""The catalog as one value: definitions, their canonical document and its digest."""
+
+import hashlib
+from collections.abc import Sequence
+
+from quotad.catalog.definitions import Definitions
+from quotad.catalog.document import write_document
+from quotad.catalog.parse import parse_definitions
+from quotad.catalog.sources import Source
+from quotad.errors import CatalogError
+
+
+class Catalog:
+    """The checked definitions of a whole catalog; made by `parse` or `from_document` only."""
+
+    __slots__ = ("definitions", "digest", "document")
+
+    def __init__(self, definitions: Definitions) -> None:
+        self.definitions = definitions
+        self.document = write_document(definitions)
+        """Canonical JSON: the same for the same content, whatever format it was written in."""
+        self.digest = hashlib.sha256(self.document).hexdigest()
+        """SHA-256 of the document, in hexadecimal."""
+
+    @classmethod
+    def from_document(cls, document: bytes) -> "Catalog":
+        """Return the catalog that `document` was written from.
+
+        Raises:
+            CatalogError: it is not the document of a valid catalog.
+        """
+        try:
+            text = document.decode()
+        except UnicodeDecodeError as error:
+            raise CatalogError(["catalog.json: not UTF-8"]) from error
+        # The document is itself a catalog file, so it is read and checked like any other.
+        return parse([Source(name="catalog.json", text=text)])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Catalog) and other.document == self.document
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        features, plans = len(self.definitions.features), len(self.definitions.plans)
+        return f"<Catalog {self.digest[:12]}: {features} features, {plans} plans>"
+
+
+def parse(sources: Sequence[Source]) -> Catalog:
+    """Check catalog files and merge them into one catalog.
+
+    Raises:
+        CatalogError: with every problem of every file, each with file and path.
+    """
+    return Catalog(parse_definitions(sources))

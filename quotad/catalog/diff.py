@@ -1,0 +1,129 @@
+"""What changes from one catalog to the next, as a person would list it.
+
+Order: the default plan, features in display order, plans by id, entitlements in the order of the
+features; what is gone stands after what is there. A feature or an entitlement that is new or gone
+is one change; one that differs is listed down to the value that differs.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from quotad.catalog.catalog import Catalog
+from quotad.catalog.document import plain
+from quotad.catalog.problems import path_with
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One difference between two catalogs."""
+
+    path: str
+    """Where, such as `plans.pro.entitlements.api-calls.limits[0].limit`."""
+    before: str
+    """JSON; empty if it was not there."""
+    after: str
+    """JSON; empty if it is gone."""
+
+
+_ABSENT: Any = object()
+
+
+def diff(old: Catalog | None, new: Catalog) -> list[Change]:
+    """List the changes from `old` (None: from nothing) to `new`."""
+    before = plain(old.definitions) if old is not None else {"features": {}, "plans": {}}
+    after = plain(new.definitions)
+    changes: list[Change] = []
+    _differ(
+        changes,
+        "default_plan",
+        before.get("default_plan", _ABSENT),
+        after.get("default_plan", _ABSENT),
+    )
+    features = _names(after["features"], before["features"])
+    _order(changes, before["features"], after["features"])
+    for name in features:
+        _differ(
+            changes,
+            path_with("features", name),
+            before["features"].get(name, _ABSENT),
+            after["features"].get(name, _ABSENT),
+        )
+    rank = {name: index for index, name in enumerate(features)}
+    for name in sorted(set(before["plans"]) | set(after["plans"])):
+        _plan(
+            changes,
+            path_with("plans", name),
+            before["plans"].get(name),
+            after["plans"].get(name),
+            rank,
+        )
+    return changes
+
+
+def _plan(
+    changes: list[Change],
+    path: str,
+    old: Mapping[str, Any] | None,
+    new: Mapping[str, Any] | None,
+    rank: Mapping[str, int],
+) -> None:
+    """List the changes of a plan; a new or lost one entitlement by entitlement, to be readable."""
+    before, after = dict(old or {}), dict(new or {})
+    rights_before, rights_after = before.pop("entitlements", {}), after.pop("entitlements", {})
+    if old is None or new is None:
+        whole = [_ABSENT if old is None else before, _ABSENT if new is None else after]
+        _differ(changes, path, *whole)
+    else:
+        for key in _names(after, before):
+            _differ(
+                changes,
+                path_with(path, key),
+                before.get(key, _ABSENT),
+                after.get(key, _ABSENT),
+            )
+    path = path_with(path, "entitlements")
+    for name in sorted(set(rights_before) | set(rights_after), key=rank.__getitem__):
+        _differ(
+            changes,
+            path_with(path, name),
+            rights_before.get(name, _ABSENT),
+            rights_after.get(name, _ABSENT),
+        )
+
+
+def _order(
+    changes: list[Change], before: Mapping[str, object], after: Mapping[str, object]
+) -> None:
+    """List a new display order; without it, two catalogs could differ in nothing but digest."""
+    old = [name for name in before if name in after]
+    new = [name for name in after if name in before]
+    if old != new:
+        changes.append(Change("features", _json(old), _json(new)))
+
+
+def _differ(changes: list[Change], path: str, old: Any, new: Any) -> None:
+    if old is new or (old == new and type(old) is type(new)):
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in _names(new, old):
+            _differ(changes, path_with(path, key), old.get(key, _ABSENT), new.get(key, _ABSENT))
+    elif isinstance(old, list) and isinstance(new, list):
+        for index in range(max(len(old), len(new))):
+            _differ(
+                changes,
+                f"{path}[{index}]",
+                old[index] if index < len(old) else _ABSENT,
+                new[index] if index < len(new) else _ABSENT,
+            )
+    else:
+        changes.append(Change(path, _json(old), _json(new)))
+
+
+def _names(first: Iterable[str], second: Iterable[str]) -> list[str]:
+    """Merge two orders: `first`, then what only `second` has."""
+    return list(dict.fromkeys([*first, *second]))
+
+
+def _json(value: Any) -> str:
+    return "" if value is _ABSENT else msgspec.json.encode(value).decode()

@@ -1,0 +1,98 @@
+"""Text of a catalog file -> plain Python values, strictly: JSON and TOML here, YAML next door.
+
+Values are dict (with text keys), list, str, int, float, bool, None, and the dates of TOML. A name
+that stands twice in one mapping is a problem in every format. What the values mean is not
+decided here.
+"""
+
+import json
+import tomllib
+from urllib.parse import urlsplit
+
+from quotad.catalog.load_yaml import load_yaml
+from quotad.catalog.problems import Place, UnreadableError, described
+from quotad.catalog.sources import ENDINGS
+
+
+def load(place: Place, text: str) -> dict[str, object] | None:
+    """Return the top-level mapping of a catalog file, or note why it cannot be read.
+
+    Args:
+        place: where problems are noted; the ending of its source picks the format.
+        text: content of the file.
+    """
+    name = urlsplit(place.source).path if "://" in place.source else place.source
+    ending = "." + name.rpartition(".")[2].lower() if "." in name else ""
+    try:
+        if ending in (".yaml", ".yml"):
+            value = load_yaml(place, text)
+        elif ending == ".json":
+            value = _load_json(place, text)
+        elif ending == ".toml":
+            value = _load_toml(text)
+        else:
+            raise UnreadableError(f"a catalog file ends in {', '.join(ENDINGS)}")
+        if not isinstance(value, dict):
+            raise UnreadableError(f"must hold a mapping of names, not {described(value)}")
+    except UnreadableError as error:
+        place.refuse(str(error))
+        return None
+    return value
+
+
+class _Pairs(dict[str, object]):
+    """A JSON object that remembers which of its names came twice."""
+
+    twice: tuple[str, ...] = ()
+
+
+def _pairs(pairs: list[tuple[str, object]]) -> _Pairs:
+    value = _Pairs(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        value.twice = tuple(name for name in value if names.count(name) > 1)
+    return value
+
+
+def _refuse_constant(name: str) -> object:
+    raise UnreadableError(f"JSON syntax: {name} is not a JSON number")
+
+
+def _load_json(place: Place, text: str) -> object:
+    try:
+        value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise UnreadableError(f"{where}: JSON syntax: {error.msg}") from error
+    except ValueError as error:
+        # Python refuses to read numbers of more than 4300 digits.
+        raise UnreadableError("JSON syntax: a number has too many digits") from error
+    except RecursionError as error:
+        raise UnreadableError("is nested too deeply") from error
+    _report_pairs(place, value)
+    return value
+
+
+def _report_pairs(place: Place, value: object) -> None:
+    # Not deeper than json.loads itself went, whose recursion costs more of the stack.
+    if isinstance(value, _Pairs):
+        for name in value.twice:
+            place.key(name).refuse("is defined twice")
+        for name, item in value.items():
+            if isinstance(item, (dict, list)):
+                _report_pairs(place.key(name), item)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            if isinstance(item, (dict, list)):
+                _report_pairs(place.item(index), item)
+
+
+def _load_toml(text: str) -> object:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UnreadableError(f"TOML syntax: {error}") from error
+    except ValueError as error:
+        raise UnreadableError("TOML syntax: a number has too many digits") from error
+    except RecursionError as error:
+        raise UnreadableError("is nested too deeply") from error

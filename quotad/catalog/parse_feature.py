@@ -1,0 +1,114 @@
+"""One entry of `features` -> `FeatureDefinition`."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from quotad.catalog.definitions import FeatureDefinition
+from quotad.catalog.parse_entitlement import config_text
+from quotad.catalog.problems import (
+    Place,
+    check_keys,
+    described,
+    mapping_of,
+    shown,
+    text_of,
+)
+from quotad.model import ID_BYTES_MAX, Feature, FeatureType, MeterKind
+
+_T = TypeVar("_T")
+
+NAME_BYTES_MAX = 256
+DESCRIPTION_BYTES_MAX = 4096
+
+_KEYS = ("type", "kind", "unit", "values", "name", "description")
+_TYPES = {kind.value: kind for kind in FeatureType}
+_KINDS = {kind.value: kind for kind in MeterKind}
+# The types that each key belongs to; the others belong to all.
+_ONLY_OF = {
+    "kind": (FeatureType.METERED,),
+    "unit": (FeatureType.METERED, FeatureType.CONFIG),
+    "values": (FeatureType.CONFIG,),
+}
+
+
+def parse_feature(place: Place, feature_id: str, value: object) -> FeatureDefinition | None:
+    """Return a feature, or None after noting what is wrong with it."""
+    raw = mapping_of(place, value, "{type: metered}")
+    if raw is None:
+        return None
+    check_keys(place, raw, _KEYS)
+    if "type" not in raw:
+        place.refuse("has no type; write 'type: metered', boolean or config")
+        return None
+    feature_type = _word(place.key("type"), raw["type"], _TYPES)
+    if feature_type is None:
+        return None
+    for key, types in _ONLY_OF.items():
+        if key in raw and feature_type not in types:
+            only = " and ".join(kind.value for kind in types)
+            place.key(key).refuse(f"is only for {only} features")
+            return None
+    kind = MeterKind.COUNTER
+    if "kind" in raw:
+        kind = _word(place.key("kind"), raw["kind"], _KINDS) or kind
+    values: tuple[str, ...] = ()
+    if "values" in raw:
+        values = _values(place.key("values"), raw["values"])
+    unit = optional_text(place, raw, "unit", NAME_BYTES_MAX)
+    feature = Feature(feature_id, feature_type, kind, unit, values)
+    return FeatureDefinition(feature, *names_of(place, raw))
+
+
+def names_of(place: Place, raw: Mapping[str, object]) -> tuple[str, str]:
+    """Return the optional `name` and `description` of a feature or plan."""
+    name = optional_text(place, raw, "name", NAME_BYTES_MAX)
+    return name, optional_text(place, raw, "description", DESCRIPTION_BYTES_MAX)
+
+
+def optional_text(place: Place, raw: Mapping[str, object], key: str, bytes_max: int) -> str:
+    """Return the text below `key`, empty if there is none."""
+    if key not in raw:
+        return ""
+    return text_of(place.key(key), raw[key], bytes_max) or ""
+
+
+def check_id(place: Place, name: str) -> bool:
+    """Whether `name` may be the id of a feature or plan; if not, note why."""
+    if not name:
+        place.refuse("an id must not be empty")
+    elif not name.isprintable():
+        place.refuse("an id must be printable text")
+    elif len(name.encode()) > ID_BYTES_MAX:
+        size = len(name.encode())
+        place.refuse(f"an id of {size} bytes; at most {ID_BYTES_MAX} bytes are allowed")
+    else:
+        return True
+    return False
+
+
+def _word(place: Place, value: object, words: Mapping[str, _T]) -> _T | None:
+    if isinstance(value, str) and value in words:
+        return words[value]
+    known = ", ".join(words)
+    if isinstance(value, str):
+        hint = place.suggestion(value, words) or f" (known: {known})"
+        place.refuse(f"unknown {place.path.rpartition('.')[2]} {shown(value)}{hint}")
+    else:
+        place.refuse(f"must be one of {known}, not {described(value)}")
+    return None
+
+
+def _values(place: Place, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        what = "an empty list" if value == [] else described(value)
+        place.refuse(f"must be a list of the allowed values, not {what}")
+        return ()
+    texts: dict[str, int] = {}
+    for index, item in enumerate(value):
+        text = config_text(place.item(index), item)
+        if text is None:
+            continue
+        first = texts.setdefault(text, index)
+        if first != index:
+            place.item(index).refuse(f"{shown(text)} is already values[{first}]")
+    return tuple(texts)

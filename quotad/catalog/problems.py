@@ -1,0 +1,162 @@
+"""How problems of a catalog are collected and worded: file, path inside it, what to do instead.
+
+Owns the spelling of paths and the suggestions ("did you mean"). Knows nothing of what a catalog
+means.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping
+
+from quotad.errors import CatalogError
+
+PROBLEMS_MAX = 1000
+"""Most problems that are spelled out; the rest is only counted."""
+
+_COMPARISONS_MAX = 200_000
+"""Most names compared for suggestions in one parse: a file full of misspelled names must not
+take minutes to refuse (one comparison is about 20 us)."""
+
+_SHOWN_MAX = 60
+"""Longest piece of a user's text repeated in a problem, in characters."""
+
+_PLAIN_KEY = re.compile(r"""[^\s.\[\]:"'\\]+""")
+
+
+class UnreadableError(Exception):
+    """The text of one source cannot be turned into values; the message says why and where."""
+
+
+class Problems:
+    """Everything that is wrong with one catalog."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._count = 0
+        self._comparisons = 0
+
+    def __bool__(self) -> bool:
+        return self._count > 0
+
+    def add(self, source: str, path: str, text: str) -> None:
+        """Note one problem."""
+        self._count += 1
+        if self._count <= PROBLEMS_MAX:
+            self._lines.append(": ".join(part for part in (source, path, text) if part))
+
+    def raise_if_any(self) -> None:
+        """Raise `CatalogError` with every problem noted so far."""
+        if not self._count:
+            return
+        more = self._count - len(self._lines)
+        raise CatalogError([*self._lines, f"and {more} more problems"] if more else self._lines)
+
+    def suggestion(self, word: str, names: Iterable[str]) -> str:
+        """Return `, did you mean 'x'?` for the name nearest to `word`, or nothing."""
+        folded = {name.casefold(): name for name in names}
+        self._comparisons += len(folded)
+        if self._comparisons > _COMPARISONS_MAX or len(word) > _SHOWN_MAX:
+            return ""
+        near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+        return f", did you mean {shown(folded[near[0]])}?" if near else ""
+
+
+class Place:
+    """A spot in a source that problems are reported for."""
+
+    __slots__ = ("path", "problems", "source")
+
+    def __init__(self, problems: Problems, source: str, path: str = "") -> None:
+        self.problems = problems
+        self.source = source
+        self.path = path
+
+    def key(self, name: str) -> "Place":
+        """Return the place of a key of the mapping that is here."""
+        return Place(self.problems, self.source, path_with(self.path, name))
+
+    def item(self, index: int) -> "Place":
+        """Return the place of an item of the list that is here."""
+        return Place(self.problems, self.source, f"{self.path}[{index}]")
+
+    def refuse(self, text: str) -> None:
+        """Note a problem with what is here."""
+        self.problems.add(self.source, self.path, text)
+
+    def suggestion(self, word: str, names: Iterable[str]) -> str:
+        """Return `, did you mean 'x'?` for the name nearest to `word`, or nothing."""
+        return self.problems.suggestion(word, names)
+
+
+def path_with(path: str, name: str) -> str:
+    """Append a key to a path; keys that would be misread are quoted: `plans["a.b"].extends`."""
+    if len(name) > _SHOWN_MAX:
+        name = name[:_SHOWN_MAX] + "..."
+        plain = False
+    else:
+        plain = _PLAIN_KEY.fullmatch(name) is not None and name.isprintable()
+    if not plain:
+        return f"{path}[{json.dumps(name, ensure_ascii=not name.isprintable())}]"
+    return f"{path}.{name}" if path else name
+
+
+def shown(text: str) -> str:
+    """Quote a piece of the user's text, shortened."""
+    return repr(text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "...")
+
+
+def described(value: object) -> str:
+    """Say in a few words what stands where something else was expected."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        # TOML's hexadecimal numbers can be longer than Python is willing to print.
+        return str(value) if abs(value) < 10**30 else "a huge number"
+    if isinstance(value, float):
+        return str(value)
+    if isinstance(value, str):
+        return f"the text {shown(value)}"
+    if isinstance(value, list):
+        return "a list"
+    return "a mapping" if isinstance(value, dict) else "a date or time"
+
+
+def mapping_of(place: Place, value: object, example: str) -> dict[str, object] | None:
+    """Return `value` if it is a mapping, else note a problem that shows an example."""
+    if isinstance(value, dict):
+        return value
+    place.refuse(f"must be a mapping such as {example}, not {described(value)}")
+    return None
+
+
+def text_of(place: Place, value: object, bytes_max: int) -> str | None:
+    """Return `value` if it is text of at most `bytes_max` bytes of UTF-8, else note a problem."""
+    if not isinstance(value, str):
+        place.refuse(f"must be text, not {described(value)}")
+        return None
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        place.refuse("holds half of a surrogate pair, which is not text")
+        return None
+    if size > bytes_max:
+        place.refuse(f"is {size} bytes long, at most {bytes_max} are allowed")
+        return None
+    return value
+
+
+def check_keys(
+    place: Place, raw: Mapping[str, object], known: Iterable[str], later: Iterable[str] = ()
+) -> None:
+    """Note a problem for every key of `raw` that is not known, or not yet supported."""
+    for key in raw:
+        if key in known:
+            continue
+        if key in later:
+            place.refuse(f"{shown(key)} is not supported by this version")
+            continue
+        hint = place.suggestion(key, known) or f" (known: {', '.join(known)})"
+        place.refuse(f"unknown key {shown(key)}{hint}")

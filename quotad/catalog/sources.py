@@ -1,0 +1,88 @@
+"""Reading catalog files: the only I/O of this room."""
+
+from pathlib import Path
+
+import msgspec
+
+from quotad.errors import CatalogError
+
+ENDINGS = (".yaml", ".yml", ".json", ".toml")
+"""Endings of catalog files; they pick the format."""
+
+FILE_BYTES_MAX = 16 * 1024 * 1024
+"""Largest catalog file; a plan file of a real product is some kilobytes."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """The text of one catalog file, wherever it came from."""
+
+    name: str
+    """File name, path or URL, as problems show it; its ending picks the format."""
+    text: str
+
+
+def read_sources(path: Path) -> list[Source]:
+    """Read a catalog file, or the catalog files of a directory in the order of their names.
+
+    Of a directory, hidden files, files with other endings (editors' backups) and sub-directories
+    are left out.
+
+    Raises:
+        CatalogError: nothing there, nothing to read, or a file is too large or not UTF-8.
+    """
+    if path.is_dir():
+        files = _files_of(path)
+        if not files:
+            raise CatalogError([f"{path}: no catalog files here ({', '.join(ENDINGS)})"])
+    elif path.suffix.lower() not in ENDINGS:
+        raise CatalogError([f"{path}: a catalog file ends in {', '.join(ENDINGS)}"])
+    else:
+        files = [path]
+    sources: list[Source] = []
+    problems: list[str] = []
+    for file in files:
+        try:
+            sources.append(Source(name=file.name, text=_text_of(file)))
+        except (OSError, ValueError) as error:
+            why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+            problems.append(f"{path if file is path else path / file.name}: {why}")
+    if problems:
+        raise CatalogError(problems)
+    return sources
+
+
+def _files_of(directory: Path) -> list[Path]:
+    """List the catalog files of a directory, sorted by name.
+
+    Kubernetes mounts a ConfigMap as links into `..data`, itself a link that is swapped when the
+    ConfigMap changes. That link is followed once, here, so that all files are of one version.
+    """
+    try:
+        names = sorted(entry.name for entry in directory.iterdir())
+    except OSError as error:
+        raise CatalogError([f"{directory}: {error.strerror or error}"]) from error
+    data = directory / "..data"
+    mounted = data.resolve() if data.is_dir() else directory
+    files: list[Path] = []
+    for name in names:
+        if name.startswith(".") or Path(name).suffix.lower() not in ENDINGS:
+            continue
+        file = mounted / name if (mounted / name).is_file() else directory / name
+        if not file.is_dir():
+            files.append(file)
+    return files
+
+
+def _text_of(file: Path) -> str:
+    if file.exists() and not file.is_file():
+        raise ValueError("is neither a file nor a directory")
+    with file.open("rb") as stream:
+        data = stream.read(FILE_BYTES_MAX + 1)
+    if len(data) > FILE_BYTES_MAX:
+        raise ValueError(f"is larger than {FILE_BYTES_MAX // 1024 // 1024} MiB")
+    try:
+        # -sig: some editors put a byte order mark in front, which JSON and TOML refuse.
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"line {line}: not UTF-8") from error

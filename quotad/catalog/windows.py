@@ -1,0 +1,135 @@
+"""The reset period of a limit: `per`, `anchor`, `timezone`, `week_starts` -> `Window`."""
+
+import functools
+import re
+import zoneinfo
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+from quotad.catalog.problems import Place, described, shown
+from quotad.model import Anchor, Unit, Window
+
+WINDOW_KEYS = ("per", "anchor", "timezone", "week_starts")
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+YEARS_MAX = 100
+"""Longest window; beyond it calendar arithmetic would leave the dates that Python knows."""
+
+_UNITS = {unit.value: unit for unit in Unit}
+_ANCHORS = {anchor.value: anchor for anchor in Anchor}
+_COUNT_MAX = {
+    Unit.SECOND: YEARS_MAX * 365 * 86_400,
+    Unit.MINUTE: YEARS_MAX * 365 * 1440,
+    Unit.HOUR: YEARS_MAX * 365 * 24,
+    Unit.DAY: YEARS_MAX * 365,
+    Unit.WEEK: YEARS_MAX * 52,
+    Unit.MONTH: YEARS_MAX * 12,
+    Unit.YEAR: YEARS_MAX,
+}
+_PER = re.compile(r"(?:([0-9]{1,12})\s+)?(\S+)")
+
+# What people write first, where the nearest spelling would mislead or none is near.
+_OTHER_WORDS = {
+    "quarter": "; write '3 months'",
+    "fortnight": "; write '2 weeks'",
+    **dict.fromkeys(("lifetime", "life", "never", "none"), "; leave 'per' out for a lifetime"),
+}
+
+
+def parse_window(place: Place, raw: Mapping[str, object]) -> Window | None:
+    """Return the window of a limit, None for a lifetime; problems are noted at `place`."""
+    if "per" not in raw:
+        for key in WINDOW_KEYS:
+            if key in raw:
+                place.key(key).refuse("has no meaning without 'per'")
+        return None
+    per = _per(place.key("per"), raw["per"])
+    anchor = Anchor.CALENDAR
+    if "anchor" in raw:
+        anchor = _anchor(place.key("anchor"), raw["anchor"])
+    zone = "UTC"
+    if "timezone" in raw:
+        zone = _zone(place.key("timezone"), raw["timezone"])
+    week_starts = 0
+    if "week_starts" in raw:
+        week_starts = _weekday(place.key("week_starts"), raw["week_starts"])
+        if per is not None and (per[0] is not Unit.WEEK or anchor is not Anchor.CALENDAR):
+            place.key("week_starts").refuse("is only for weeks with 'anchor: calendar'")
+            week_starts = 0
+    return None if per is None else _window(*per, anchor, zone, week_starts)
+
+
+@functools.lru_cache(maxsize=1024)
+def _window(unit: Unit, count: int, anchor: Anchor, zone: str, week_starts: int) -> Window:
+    """Return one shared object per window: ten thousand limits have a handful of them."""
+    return Window(unit, count, anchor, ZoneInfo(zone), week_starts)
+
+
+def _per(place: Place, value: object) -> tuple[Unit, int] | None:
+    if not isinstance(value, str):
+        place.refuse(f"must be a period such as 'month' or '5 hours', not {described(value)}")
+        return None
+    match = _PER.fullmatch(value.strip())
+    if match is None:
+        place.refuse(f"must be a period such as 'month' or '5 hours', not {described(value)}")
+        return None
+    digits, word = match.groups()
+    unit = _UNITS.get(word)
+    if unit is None and digits is not None:
+        unit = _UNITS.get(word.removesuffix("s"))
+    if unit is None:
+        hint = _OTHER_WORDS.get(word.casefold())
+        place.refuse(f"unknown unit {shown(word)}{hint or place.suggestion(word, _UNITS)}")
+        return None
+    count = 1 if digits is None else int(digits)
+    if count == 0:
+        place.refuse("must be at least 1")
+        return None
+    if count > _COUNT_MAX[unit]:
+        place.refuse(f"is longer than {YEARS_MAX} years; leave 'per' out for a lifetime")
+        return None
+    return unit, count
+
+
+def _anchor(place: Place, value: object) -> Anchor:
+    if isinstance(value, str) and value in _ANCHORS:
+        return _ANCHORS[value]
+    if value == "first_use":
+        place.refuse("'first_use' is not supported by this version; use calendar or subscription")
+    elif isinstance(value, str):
+        hint = place.suggestion(value, _ANCHORS) or " (known: calendar, subscription)"
+        place.refuse(f"unknown anchor {shown(value)}{hint}")
+    else:
+        place.refuse(f"must be calendar or subscription, not {described(value)}")
+    return Anchor.CALENDAR
+
+
+def _zone(place: Place, value: object) -> str:
+    if not isinstance(value, str):
+        place.refuse(f"must be an IANA time zone such as Europe/Berlin, not {described(value)}")
+        return "UTC"
+    try:
+        return ZoneInfo(value).key
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        # Not only unknown names: a directory of the database ('Europe') is an OSError.
+        hint = place.suggestion(value, _zone_names()) or "; use an IANA name such as Europe/Berlin"
+        place.refuse(f"unknown time zone {shown(value)}{hint}")
+        return "UTC"
+
+
+@functools.cache
+def _zone_names() -> tuple[str, ...]:
+    # Sorted, so that of two names that are equally near the same is always suggested.
+    return tuple(sorted(zoneinfo.available_timezones()))
+
+
+def _weekday(place: Place, value: object) -> int:
+    if isinstance(value, str) and value in WEEKDAYS:
+        return WEEKDAYS.index(value)
+    if isinstance(value, str):
+        hint = place.suggestion(value, WEEKDAYS) or "; write monday, tuesday, ..."
+        place.refuse(f"unknown day {shown(value)}{hint}")
+    else:
+        place.refuse(f"must be a day such as monday, not {described(value)}")
+    return 0
