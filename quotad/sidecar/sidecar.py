@@ -1,0 +1,289 @@
+"""The loop that turns changed plan files into published catalog versions.
+
+One thread owns everything: it polls the sources, and when one of them changed, merges all of them,
+parses the result and publishes it. What the catalog in force is never makes it publish: a rollback
+by hand, or another sidecar with other content, stands until the files of this one change.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from quotad.catalog import Catalog, Source, parse
+from quotad.errors import CatalogError, Conflict, NotFound, QuotadError, StoreError
+from quotad.model import CatalogRecord
+from quotad.sidecar.interface import PlanSource, SourceUnavailable
+from quotad.sidecar.report import Problems, log_outcome
+from quotad.store.catalogs import Published
+
+_CONFLICTS_MAX = 5
+_BACKOFF_FIRST_S = 0.1
+_BACKOFF_MAX_S = 2.0
+
+_WATCH_INTERVAL_S = 10.0
+"""How often the version in force is looked at."""
+
+_KEPT = "the catalog in force stays"
+
+log = logging.getLogger("quotad.sidecar")
+
+
+class CatalogStore(Protocol):
+    """What the sidecar needs of `quotad.store.catalogs.Catalogs`."""
+
+    def version(self) -> int:
+        """The version in force; 0 when none was ever published."""
+        ...
+
+    def current(self) -> CatalogRecord | None:
+        """The catalog in force."""
+        ...
+
+    def publish(
+        self,
+        document: bytes,
+        digest: str,
+        *,
+        published_by: str = "",
+        expected_version: int | None = None,
+        only_new: bool = False,
+    ) -> Published:
+        """Put a catalog in force."""
+        ...
+
+
+class SidecarState(msgspec.Struct, frozen=True):
+    """How a sidecar is doing, as of its last step."""
+
+    version: int = 0
+    """The catalog version in force when the store was last asked; 0: none, or not asked yet."""
+    digest: str = ""
+    """Of the last good content of the sources."""
+    problems: tuple[str, ...] = ()
+    """Everything that keeps the sidecar from doing its work now; empty when all is well."""
+    ready: bool = False
+    """Whether good content has been read and the store has been told, at least once."""
+
+
+class _Slot:
+    """A source, and what is known of it."""
+
+    def __init__(self, source: PlanSource, number: int) -> None:
+        self.source = source
+        self.key = f"source {number}"
+        self.files: list[Source] | None = None
+        """What it returned last."""
+        self.broken = False
+        """Whether what it holds now cannot be plan definitions."""
+
+
+class Sidecar:
+    """Keeps the catalog in force in step with its sources."""
+
+    def __init__(
+        self,
+        sources: Sequence[PlanSource],
+        catalogs: CatalogStore,
+        *,
+        publish_at_start: bool = False,
+        published_by: str = "sidecar",
+        poll_interval_s: float = 0.2,
+        now: Callable[[], float] = time.monotonic,
+        spread: Callable[[], float] = random.random,
+    ) -> None:
+        """Prepare; nothing is read before the first step.
+
+        Args:
+            sources: merged into one catalog, in this order.
+            catalogs: where to publish.
+            publish_at_start: publish what the sources hold at start also when that is content
+                of an older version.
+            published_by: written into the history.
+            poll_interval_s: time between two steps. A file change is read at the second look, so
+                it takes at most twice as long.
+            now: monotonic seconds.
+            spread: random number in [0, 1), for the jitter of the back-off.
+        """
+        self._slots = [_Slot(source, number) for number, source in enumerate(sources)]
+        self._catalogs = catalogs
+        self._published_by = published_by
+        self._poll_interval_s = poll_interval_s
+        self._now = now
+        self._spread = spread
+        self._problems = Problems()
+        self._dirty = False
+        """Whether a source has changed since the catalog was last parsed."""
+        self._only_new = not publish_at_start
+        """True until the first good content: what a sidecar finds at start is no edit."""
+        self._loaded: Catalog | None = None
+        """The last good catalog."""
+        self._pending = False
+        """Whether the store has still to be told of the last good catalog."""
+        self._pending_only_new = False
+        self._store_due_s = 0.0
+        """When to talk to the store next."""
+        self._retries = 0
+        self._version = 0
+        self._ready = False
+        self._state = SidecarState()
+
+    @property
+    def state(self) -> SidecarState:
+        """How it is doing; may be read from any thread."""
+        return self._state
+
+    def run(self, stop: threading.Event) -> None:
+        """Step until `stop` is set."""
+        while not stop.is_set():
+            try:
+                self.step()
+            except Exception:
+                # A bug that one document brings out must not end the sync of the next one.
+                log.exception("the sidecar failed in an unexpected way; it carries on")
+                stop.wait(_BACKOFF_MAX_S)
+            stop.wait(self._poll_interval_s)
+
+    def step(self) -> None:
+        """Look at every source once, and do what follows from it; never waits but for the store."""
+        try:
+            for slot in self._slots:
+                self._poll(slot)
+            if self._dirty:
+                self._load()
+            if self._now() >= self._store_due_s:
+                if self._pending:
+                    self._ask(self._publish)
+                elif self._ready:
+                    self._ask(self._watch)
+        finally:
+            self._state = SidecarState(
+                version=self._version,
+                digest=self._loaded.digest if self._loaded else "",
+                problems=self._problems.all(),
+                ready=self._ready,
+            )
+
+    def _poll(self, slot: _Slot) -> None:
+        try:
+            files = slot.source.poll()
+        except SourceUnavailable as error:
+            # What it held when it could be read still counts: a web server that is down must not
+            # keep an edited file from being published.
+            self._problems.report(slot.key, "cannot read a source", (str(error),), _KEPT)
+            return
+        except CatalogError as error:
+            slot.broken = True
+            self._problems.report(slot.key, "a source is broken", error.problems, _KEPT)
+            return
+        slot.broken = False
+        self._problems.solve(slot.key, f"{slot.source.name} can be read again")
+        if files is not None:
+            slot.files = files
+            self._dirty = True
+
+    def _load(self) -> None:
+        """Parse all sources together, once each of them has something to say."""
+        files: list[Source] = []
+        for slot in self._slots:
+            if slot.files is None or slot.broken:
+                return  # without it plans would be missing
+            files += slot.files
+        self._dirty = False
+        try:
+            catalog = parse(files)
+        except CatalogError as error:
+            self._problems.report("catalog", "the catalog is not valid", error.problems, _KEPT)
+            return
+        self._problems.solve("catalog", "the catalog is valid again")
+        if self._loaded is not None and catalog.digest == self._loaded.digest:
+            return  # a comment, or a mistake taken back: nothing new to say
+        self._loaded = catalog
+        self._pending = True
+        self._pending_only_new = self._only_new
+        self._only_new = False
+        if not self._retries:  # otherwise the store is failing, and has its own pace
+            self._store_due_s = self._now()
+
+    def _ask(self, question: Callable[[], None]) -> None:
+        """Talk to the store, and decide when to talk to it next."""
+        try:
+            question()
+        except (StoreError, Conflict) as error:
+            wait_s = min(_BACKOFF_FIRST_S * 2.0 ** min(self._retries, 16), _BACKOFF_MAX_S)
+            self._retries += 1
+            # Sidecars that lost the same store must not all come back at the same moment.
+            self._store_due_s = self._now() + wait_s * (0.5 + 0.5 * self._spread())
+            if not self._problems.has("store"):  # once, also when the next error reads otherwise
+                self._problems.report("store", "no store", (str(error),), "trying again")
+        else:
+            self._retries = 0
+            self._store_due_s = self._now() + _WATCH_INTERVAL_S
+
+    def _publish(self) -> None:
+        """Tell the store of the last good catalog; when that fails it stays pending."""
+        try:
+            self._settle()
+        except (StoreError, Conflict):
+            raise
+        except QuotadError as error:
+            # Refused for what it is; trying the same again would not help.
+            self._problems.report("content", "cannot publish", (str(error),), _KEPT)
+        else:
+            self._problems.solve("content", "the content was accepted")
+            self._ready = True
+        self._pending = False
+
+    def _settle(self) -> None:
+        """Publish against the version that was looked at, so that the logged changes are true."""
+        assert self._loaded is not None
+        for attempt in range(_CONFLICTS_MAX):
+            in_force, expected_version = self._in_force()
+            try:
+                published = self._catalogs.publish(
+                    self._loaded.document,
+                    self._loaded.digest,
+                    published_by=self._published_by,
+                    expected_version=expected_version,
+                    only_new=self._pending_only_new,
+                )
+            except Conflict:
+                # Somebody else published in between, maybe the same content.
+                if attempt + 1 == _CONFLICTS_MAX:
+                    raise
+                continue
+            self._problems.solve("store", "the store is back")
+            self._version = published.version
+            log_outcome(published, in_force, self._loaded)
+            return
+
+    def _watch(self) -> None:
+        """See whether the store still has what it acknowledged."""
+        version = self._catalogs.version()
+        self._problems.solve("store", "the store is back")
+        if version < self._version:
+            # Versions only grow, so the store was emptied or fell back to an older copy. With
+            # only_new this restores what is gone, and still undoes nobody's rollback.
+            log.warning(
+                "the store lost catalog version %d, it has %d; publishing again if need be",
+                self._version,
+                version,
+            )
+            self._pending = True
+            self._pending_only_new = True
+            self._version = version
+            self._publish()
+        self._version = max(version, self._version)
+
+    def _in_force(self) -> tuple[CatalogRecord | None, int | None]:
+        """The catalog in force, and the version to expect when publishing."""
+        try:
+            record = self._catalogs.current()
+        except NotFound:
+            # Its record is lost (a store that evicts keys). Publishing is what puts that right.
+            return None, None
+        return record, record.version if record else 0

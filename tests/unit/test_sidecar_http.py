@@ -1,0 +1,409 @@
+"""The http source against a server in a thread of the test."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from quotad.catalog import Source
+from quotad.errors import ConfigError
+from quotad.sidecar import HttpSource, SourceUnavailable, http_source
+
+PLANS = "version: 1\n"
+
+
+class Answer:
+    """What the server answers to a GET; tests change it as they go."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.body = PLANS.encode()
+        self.headers: dict[str, str] = {}
+        self.length: int | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+
+
+class PlanServer(ThreadingHTTPServer):
+    """Remembers the requests it got."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answer = Answer()
+        self.requests: list[dict[str, str]] = []
+        self.statuses: list[int] = []
+
+    def url(self, path: str = "/plans.yaml", user: str = "") -> str:
+        return f"http://{user}127.0.0.1:{self.server_port}{path}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: PlanServer
+
+    def do_GET(self) -> None:
+        answer = self.server.answer
+        self.server.requests.append({"path": self.path, **dict(self.headers)})
+        answer.gate.wait()
+        etag, date = answer.headers.get("ETag"), answer.headers.get("Last-Modified")
+        status, body = answer.status, answer.body
+        if (etag and self.headers["If-None-Match"] == etag) or (
+            date and self.headers["If-Modified-Since"] == date
+        ):
+            status, body = 304, b""
+        self.server.statuses.append(status)
+        self.send_response(status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if status != 304:
+            self.send_header("Content-Length", str(answer.length or len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[PlanServer]:
+    monkeypatch.setenv("no_proxy", "*")
+    with PlanServer() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.answer.gate.set()
+        server.shutdown()
+        thread.join()
+
+
+class Seconds:
+    """A monotonic clock that stands still."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    return Seconds()
+
+
+@pytest.fixture
+def open_source(seconds: Seconds) -> Callable[..., HttpSource]:
+    """Makes sources that ask within `poll`, without jitter."""
+
+    def make(url: str, interval_s: float = 10.0) -> HttpSource:
+        return HttpSource(
+            url,
+            interval_s=interval_s,
+            now=seconds,
+            spread=lambda: 0.5,
+            start=lambda request: request(),
+        )
+
+    return make
+
+
+Open = Callable[..., HttpSource]
+
+
+def test_the_first_poll_asks_at_once(server: PlanServer, open_source: Open) -> None:
+    source = open_source(server.url())
+
+    assert source.poll() == [Source(name=server.url(), text=PLANS)]
+
+
+def test_a_request_is_made_once_per_interval(
+    server: PlanServer, open_source: Open, seconds: Seconds
+) -> None:
+    source = open_source(server.url(), interval_s=10.0)
+    for _ in range(3):
+        source.poll()
+
+    assert len(server.requests) == 1
+
+    seconds.now += 9.9
+    source.poll()
+
+    assert len(server.requests) == 1
+
+    seconds.now += 0.1
+    source.poll()
+
+    assert len(server.requests) == 2
+
+
+def test_the_interval_varies_by_ten_percent(server: PlanServer, seconds: Seconds) -> None:
+    for spread, wait_s in ((0.0, 9.0), (1.0, 11.0)):
+        server.requests.clear()
+        source = HttpSource(
+            server.url(),
+            now=seconds,
+            spread=partial(float, spread),
+            start=lambda request: request(),
+        )
+        source.poll()
+        seconds.now += wait_s - 0.01
+        source.poll()
+
+        assert len(server.requests) == 1
+
+        seconds.now += 0.02
+        source.poll()
+
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "validator", [{"ETag": '"one"'}, {"Last-Modified": formatdate(1_700_000_000, usegmt=True)}]
+)
+def test_an_unchanged_document_is_not_sent_again(
+    server: PlanServer, open_source: Open, seconds: Seconds, validator: dict[str, str]
+) -> None:
+    server.answer.headers = validator
+    source = open_source(server.url())
+    source.poll()
+    seconds.now += 10
+
+    assert source.poll() is None
+    assert server.statuses == [200, 304]
+
+
+def test_a_changed_document_is_returned(
+    server: PlanServer, open_source: Open, seconds: Seconds
+) -> None:
+    server.answer.headers = {"ETag": '"one"'}
+    source = open_source(server.url())
+    source.poll()
+    server.answer.headers = {"ETag": '"two"'}
+    server.answer.body = b"version: 2\n"
+    seconds.now += 10
+
+    assert source.poll() == [Source(name=server.url(), text="version: 2\n")]
+    assert server.statuses == [200, 200]
+
+
+def test_a_server_without_etags_does_not_make_a_change_of_the_same_text(
+    server: PlanServer, open_source: Open, seconds: Seconds
+) -> None:
+    source = open_source(server.url())
+    source.poll()
+    seconds.now += 10
+
+    assert source.poll() is None
+    assert server.statuses == [200, 200]
+
+
+def test_a_failing_server_is_an_error_at_every_poll_until_it_recovers(
+    server: PlanServer, open_source: Open, seconds: Seconds
+) -> None:
+    server.answer.headers = {"ETag": '"one"'}
+    source = open_source(server.url())
+    source.poll()
+    server.answer.headers = {}
+    server.answer.status = 500
+    seconds.now += 10
+    for _ in range(3):
+        with pytest.raises(SourceUnavailable, match="the server answered 500"):
+            source.poll()
+
+    assert len(server.requests) == 2
+
+    server.answer.headers = {"ETag": '"one"'}
+    seconds.now += 1
+
+    assert source.poll() is None
+    assert server.statuses == [200, 500, 304]
+
+
+def test_failures_are_retried_sooner_than_the_interval_and_ever_slower(
+    server: PlanServer, open_source: Open, seconds: Seconds
+) -> None:
+    server.answer.status = 503
+    source = open_source(server.url(), interval_s=3.0)
+    asked_at = []
+    while seconds.now < 112.0:
+        before = len(server.requests)
+        with pytest.raises(SourceUnavailable):
+            source.poll()
+        if len(server.requests) > before:
+            asked_at.append(seconds.now - 100)
+        seconds.now += 0.5
+
+    assert asked_at == [0, 1, 3, 6, 9]
+
+
+def test_a_server_that_is_not_there_is_an_error(server: PlanServer, open_source: Open) -> None:
+    with socket.socket() as bound:  # and not listening
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}/plans.yaml"
+        with pytest.raises(SourceUnavailable) as caught:
+            open_source(url).poll()
+
+    assert str(caught.value) == f"{url}: Connection refused"
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_document_that_is_too_large_is_refused(
+    server: PlanServer, open_source: Open, monkeypatch: pytest.MonkeyPatch, declared: bool
+) -> None:
+    monkeypatch.setattr(http_source, "BODY_BYTES_MAX", 2 * 1024 * 1024)
+    if declared:
+        server.answer.length = 2 * 1024 * 1024 + 1
+    else:
+        server.answer.headers = {"Transfer-Encoding": "chunked"}
+        server.answer.body = b"200001\r\n" + b"#" * 0x200001 + b"\r\n0\r\n\r\n"
+    with pytest.raises(SourceUnavailable, match="larger than 2 MiB"):
+        open_source(server.url()).poll()
+
+
+def test_a_document_that_breaks_off_is_refused(server: PlanServer, open_source: Open) -> None:
+    server.answer.length = len(PLANS) + 5
+    with pytest.raises(SourceUnavailable, match=r"broke off after 11 of 16 bytes"):
+        open_source(server.url()).poll()
+
+
+def test_a_document_that_is_not_text_is_refused(server: PlanServer, open_source: Open) -> None:
+    server.answer.body = b"ok\xff"
+    with pytest.raises(SourceUnavailable, match=r"not UTF-8 \(byte 2\)"):
+        open_source(server.url()).poll()
+
+
+@pytest.mark.parametrize("status", [204, 304, 401, 404])
+def test_an_answer_without_a_document_is_an_error(
+    server: PlanServer, open_source: Open, status: int
+) -> None:
+    server.answer.status = status
+    with pytest.raises(SourceUnavailable, match=f"the server answered {status}"):
+        open_source(server.url()).poll()
+
+
+@pytest.mark.parametrize(
+    ("media_type", "ending"),
+    [
+        ("application/json", ".json"),
+        ("application/json; charset=utf-8", ".json"),
+        ("application/x-yaml", ".yaml"),
+        ("text/yaml", ".yaml"),
+        ("application/toml", ".toml"),
+    ],
+)
+def test_the_content_type_tells_the_format_where_the_path_does_not(
+    server: PlanServer, open_source: Open, media_type: str, ending: str
+) -> None:
+    server.answer.headers = {"Content-Type": media_type}
+    sources = open_source(server.url("/catalog")).poll()
+
+    assert [source.name for source in sources or []] == [server.url("/catalog") + "#" + ending]
+
+
+def test_a_web_page_is_not_a_catalog(server: PlanServer, open_source: Open) -> None:
+    server.answer.headers = {"Content-Type": "text/html"}
+    with pytest.raises(SourceUnavailable, match=r"cannot tell the format.*'text/html'"):
+        open_source(server.url("/catalog")).poll()
+
+
+def test_a_password_is_sent_and_never_shown(server: PlanServer, open_source: Open) -> None:
+    source = open_source(server.url("/plans.yaml?token=hush", user="ann:s%40crt@"))
+    sources = source.poll()
+
+    assert source.name == server.url(user="***@")
+    assert [found.name for found in sources or []] == [source.name]
+    assert server.requests[0]["Authorization"] == "Basic YW5uOnNAY3J0"
+    assert server.requests[0]["path"] == "/plans.yaml?token=hush"
+
+
+def test_a_password_is_not_sent_on_to_where_the_server_points(
+    server: PlanServer, open_source: Open
+) -> None:
+    server.answer.status = 302
+    server.answer.headers = {"Location": "/elsewhere.yaml"}
+    with pytest.raises(SourceUnavailable, match="the server answered 302"):
+        open_source(server.url(user="ann:secret@")).poll()
+
+    assert "Authorization" in server.requests[0]
+    assert "Authorization" not in server.requests[1]
+
+
+@pytest.mark.parametrize("target", ["file:///etc/hostname", "ftp://127.0.0.1/plans.yaml"])
+def test_a_redirect_away_from_http_is_refused(
+    server: PlanServer, open_source: Open, target: str
+) -> None:
+    server.answer.status = 302
+    server.answer.headers = {"Location": target}
+    with pytest.raises(SourceUnavailable):
+        open_source(server.url()).poll()
+
+
+def test_a_slow_server_does_not_block_the_poll(server: PlanServer) -> None:
+    server.answer.gate.clear()
+    source = HttpSource(server.url())
+
+    assert source.poll() is None
+    assert source.poll() is None
+
+    server.answer.gate.set()
+    for thread in threading.enumerate():
+        if thread.name == "quotad-sidecar-http":
+            thread.join()
+
+    assert source.poll() == [Source(name=server.url(), text=PLANS)]
+    assert len(server.requests) == 1
+
+
+def test_a_server_that_never_answers_is_given_up(server: PlanServer) -> None:
+    server.answer.gate.clear()
+    source = HttpSource(server.url(), timeout_s=0.05, start=lambda request: request())
+    with pytest.raises(SourceUnavailable, match="no answer in time"):
+        source.poll()
+
+
+def test_an_unexpected_failure_of_a_request_is_an_error_and_not_the_end(
+    server: PlanServer, open_source: Open, seconds: Seconds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = open_source(server.url())
+
+    def fail(response: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(source, "_read", fail)
+    with pytest.raises(SourceUnavailable, match="the request failed"):
+        source.poll()
+    monkeypatch.undo()
+    monkeypatch.setenv("no_proxy", "*")
+    seconds.now += 1
+
+    assert source.poll() == [Source(name=server.url(), text=PLANS)]
+
+
+def test_a_certificate_error_is_told_by_its_cause() -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+
+    assert http_source._cause(error) == "certificate verify failed"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://", "http:///plans.yaml", "http://host:port/", "http://[::1", "http://a b/"]
+)
+def test_a_url_that_is_none_is_a_wrong_setting(url: str) -> None:
+    with pytest.raises(ConfigError, match="not a valid URL"):
+        HttpSource(url)
+
+
+def test_a_wrong_url_is_not_repeated_in_the_message() -> None:
+    with pytest.raises(ConfigError) as caught:
+        HttpSource("http://ann:secret@host:port/plans.yaml")
+
+    assert "secret" not in str(caught.value)
+
+
+def test_an_interval_of_nothing_is_a_wrong_setting() -> None:
+    with pytest.raises(ConfigError, match="above 0"):
+        HttpSource("http://host/plans.yaml", interval_s=0)
