@@ -45,11 +45,11 @@ def test_the_first_step_publishes_what_the_sources_hold(make: Make, catalogs: Fa
 
     sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100))]
-    assert catalogs.records[0].published_by == "test"
+    assert [digest_of(plan(100))] == catalogs.digests
+    assert "test" == catalogs.records[0].published_by
     assert sidecar.state.ready
-    assert sidecar.state.version == 1
-    assert sidecar.state.digest == digest_of(plan(100))
+    assert 1 == sidecar.state.version
+    assert digest_of(plan(100)) == sidecar.state.digest
     assert not sidecar.state.problems
 
 
@@ -60,7 +60,7 @@ def test_steps_without_a_change_leave_the_store_alone(make: Make, catalogs: Fake
     for _ in range(10):
         sidecar.step()
 
-    assert catalogs.calls == calls
+    assert calls == catalogs.calls
 
 
 def test_an_edit_is_published_and_its_changes_are_logged(
@@ -72,12 +72,12 @@ def test_an_edit_is_published_and_its_changes_are_logged(
     source.give(plan(200))
     sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100)), digest_of(plan(200))]
-    assert caplog.messages == [
+    assert [digest_of(plan(100)), digest_of(plan(200))] == catalogs.digests
+    assert [
         "published catalog version 1",
         "published catalog version 2 (1 change):"
         " plans.pro.entitlements.api-calls.limits[0].limit 100 -> 200",
-    ]
+    ] == caplog.messages
 
 
 def test_at_most_five_changes_are_shown(make: Make, caplog: pytest.LogCaptureFixture) -> None:
@@ -95,7 +95,7 @@ def test_at_most_five_changes_are_shown(make: Make, caplog: pytest.LogCaptureFix
     sidecar.step()
 
     assert "(7 changes): " in caplog.messages[-1]
-    assert caplog.messages[-1].count(" -> ") == 5
+    assert 5 == caplog.messages[-1].count(" -> ")
     assert caplog.messages[-1].endswith(", ...")
 
 
@@ -104,7 +104,7 @@ def test_sources_are_merged_into_one_catalog(make: Make, catalogs: FakeCatalogs)
     sidecar = make(FakeSource(FEATURES, name="features.yaml"), FakeSource(plans))
     sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100))]
+    assert [digest_of(plan(100))] == catalogs.digests
 
 
 def test_nothing_is_published_before_every_source_has_answered(
@@ -114,13 +114,13 @@ def test_nothing_is_published_before_every_source_has_answered(
     sidecar = make(FakeSource(plan(100)), late)
     sidecar.step()
 
-    assert catalogs.records == []
+    assert [] == catalogs.records
     assert not sidecar.state.ready
 
     late.give(EMPTY)
     sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100))]
+    assert [digest_of(plan(100))] == catalogs.digests
 
 
 def test_a_bad_catalog_is_not_published_and_every_problem_is_logged_once(
@@ -133,8 +133,8 @@ def test_a_bad_catalog_is_not_published_and_every_problem_is_logged_once(
     for _ in range(5):
         sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100))]
-    assert len(sidecar.state.problems) == 2
+    assert [digest_of(plan(100))] == catalogs.digests
+    assert 2 == len(sidecar.state.problems)
     assert sidecar.state.ready
     [line] = caplog.messages[1:]
     assert "(2 problems), the catalog in force stays: " in line
@@ -148,7 +148,7 @@ def test_another_problem_is_logged_anew(make: Make, caplog: pytest.LogCaptureFix
     source.give(BROKEN)
     sidecar.step()
 
-    assert len(caplog.messages) == 2
+    assert 2 == len(caplog.messages)
     assert caplog.messages[0] != caplog.messages[1]
 
 
@@ -161,7 +161,7 @@ def test_a_repaired_catalog_is_published(
         source.give(text)
         sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100)), digest_of(plan(200))]
+    assert [digest_of(plan(100)), digest_of(plan(200))] == catalogs.digests
     assert not sidecar.state.problems
     assert "the catalog is valid again" in caplog.messages
 
@@ -173,7 +173,7 @@ def test_a_mistake_that_is_taken_back_publishes_nothing(make: Make, catalogs: Fa
         source.give(text)
         sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100))]
+    assert [digest_of(plan(100))] == catalogs.digests
     assert not sidecar.state.problems
 
 
@@ -188,17 +188,17 @@ def test_a_source_that_is_lost_keeps_its_content_and_does_not_hold_up_the_others
     edited.give(plan(200))
     sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100)), digest_of(plan(200))]
-    assert sidecar.state.problems == ("lost.yaml: no such file or directory",)
+    assert [digest_of(plan(100)), digest_of(plan(200))] == catalogs.digests
+    assert ("lost.yaml: no such file or directory",) == sidecar.state.problems
 
     lost.fail(None)
     sidecar.step()
 
     assert not sidecar.state.problems
-    assert [line for line in caplog.messages if "lost.yaml" in line] == [
+    assert [
         "cannot read a source, the catalog in force stays: lost.yaml: no such file or directory",
         "lost.yaml can be read again",
-    ]
+    ] == [line for line in caplog.messages if "lost.yaml" in line]
 
 
 def test_a_source_with_broken_content_holds_everything_until_it_is_repaired(
@@ -211,13 +211,13 @@ def test_a_source_with_broken_content_holds_everything_until_it_is_repaired(
     edited.give(plan(200))
     sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100))]
-    assert sidecar.state.problems == ("broken.yaml: line 1: not UTF-8",)
+    assert [digest_of(plan(100))] == catalogs.digests
+    assert ("broken.yaml: line 1: not UTF-8",) == sidecar.state.problems
 
     broken.fail(None)
     sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100)), digest_of(plan(200))]
+    assert [digest_of(plan(100)), digest_of(plan(200))] == catalogs.digests
     assert not sidecar.state.problems
 
 
@@ -228,7 +228,7 @@ def test_an_edit_back_to_old_content_is_published(make: Make, catalogs: FakeCata
         source.give(plan(limit))
         sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(limit)) for limit in (100, 200, 100)]
+    assert [digest_of(plan(limit)) for limit in (100, 200, 100)] == catalogs.digests
 
 
 def test_run_steps_until_it_is_stopped(make: Make, catalogs: FakeCatalogs) -> None:
@@ -238,7 +238,7 @@ def test_run_steps_until_it_is_stopped(make: Make, catalogs: FakeCatalogs) -> No
     catalogs.in_between = stop.set
     sidecar.run(stop)
 
-    assert catalogs.digests == [digest_of(plan(100))]
+    assert [digest_of(plan(100))] == catalogs.digests
 
 
 def test_run_survives_a_bug(
@@ -259,6 +259,6 @@ def test_run_survives_a_bug(
     catalogs.in_between = stop.set
     sidecar.run(stop)
 
-    assert catalogs.digests == [digest_of(plan(100))]
+    assert [digest_of(plan(100))] == catalogs.digests
     assert "ZeroDivisionError" in caplog.text
-    assert waits[0] == 2.0
+    assert 2.0 == waits[0]

@@ -29,14 +29,14 @@ def plans(tmp_path: Path) -> Path:
 
 
 def test_the_first_poll_returns_the_content_at_once(plans: Path) -> None:
-    assert texts(FileSource(plans).poll()) == {"plans.yaml": "version: 1\n"}
+    assert {"plans.yaml": "version: 1\n"} == texts(FileSource(plans).poll())
 
 
 def test_an_untouched_file_is_returned_once(plans: Path) -> None:
     source = FileSource(plans)
     source.poll()
 
-    assert [source.poll() for _ in range(3)] == [None, None, None]
+    assert [None, None, None] == [source.poll() for _ in range(3)]
 
 
 def test_an_untouched_file_is_not_read_again(plans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +57,7 @@ def test_a_changed_file_is_returned_when_two_looks_agree(plans: Path) -> None:
     plans.write_text("version: 1 # changed\n")
 
     assert source.poll() is None
-    assert texts(source.poll()) == {"plans.yaml": "version: 1 # changed\n"}
+    assert {"plans.yaml": "version: 1 # changed\n"} == texts(source.poll())
 
 
 def test_a_file_that_is_still_being_written_is_left_alone(plans: Path) -> None:
@@ -70,9 +70,9 @@ def test_a_file_that_is_still_being_written_is_left_alone(plans: Path) -> None:
 
             assert source.poll() is None
 
-    assert texts(source.poll()) == {
-        "plans.yaml": "version: 1\nfeatures:\n  seats: {type: metered}\n"
-    }
+    assert {"plans.yaml": "version: 1\nfeatures:\n  seats: {type: metered}\n"} == texts(
+        source.poll()
+    )
 
 
 def test_a_change_during_the_read_is_not_taken(
@@ -91,7 +91,7 @@ def test_a_change_during_the_read_is_not_taken(
 
     assert source.poll() is None
     assert source.poll() is None
-    assert texts(source.poll()) == {"plans.yaml": "version: 1 # newer\n"}
+    assert {"plans.yaml": "version: 1 # newer\n"} == texts(source.poll())
 
 
 def test_an_editor_that_renames_a_new_file_over_the_old_one_is_seen(plans: Path) -> None:
@@ -103,7 +103,7 @@ def test_an_editor_that_renames_a_new_file_over_the_old_one_is_seen(plans: Path)
     os.utime(swap, ns=(times.st_atime_ns, times.st_mtime_ns))
     swap.rename(plans)
 
-    assert texts(settled(source)) == {"plans.yaml": "version: 2\n"}
+    assert {"plans.yaml": "version: 2\n"} == texts(settled(source))
 
 
 def test_a_change_that_keeps_size_and_modification_time_is_seen(plans: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_change_that_keeps_size_and_modification_time_is_seen(plans: Path) -> 
         plans.write_text("version: 2\n")
         os.utime(plans, ns=(before.st_atime_ns, before.st_mtime_ns))
 
-    assert texts(settled(source)) == {"plans.yaml": "version: 2\n"}
+    assert {"plans.yaml": "version: 2\n"} == texts(settled(source))
 
 
 def test_a_touched_file_with_the_same_content_is_no_change(plans: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_touched_file_with_the_same_content_is_no_change(plans: Path) -> None:
     source.poll()
     os.utime(plans, ns=(1, 1))
 
-    assert [source.poll() for _ in range(3)] == [None, None, None]
+    assert [None, None, None] == [source.poll() for _ in range(3)]
 
 
 def mount(directory: Path, generation: str, files: dict[str, str]) -> None:
@@ -144,11 +144,11 @@ def test_a_swapped_kubernetes_symlink_is_seen(tmp_path: Path) -> None:
     mount(tmp_path, "2026_01", {"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"})
     source = FileSource(tmp_path)
 
-    assert texts(source.poll()) == {"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"}
+    assert {"a.yaml": "a: 1\n", "b.yaml": "b: 1\n"} == texts(source.poll())
 
     mount(tmp_path, "2026_02", {"a.yaml": "a: 2\n", "b.yaml": "b: 1\n"})
 
-    assert texts(settled(source)) == {"a.yaml": "a: 2\n", "b.yaml": "b: 1\n"}
+    assert {"a.yaml": "a: 2\n", "b.yaml": "b: 1\n"} == texts(settled(source))
 
 
 def test_one_file_of_a_kubernetes_mount_is_followed_through_its_links(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_one_file_of_a_kubernetes_mount_is_followed_through_its_links(tmp_path: 
     source.poll()
     mount(tmp_path, "2026_02", {"a.yaml": "a: 2\n"})
 
-    assert texts(settled(source)) == {"a.yaml": "a: 2\n"}
+    assert {"a.yaml": "a: 2\n"} == texts(settled(source))
 
 
 def test_a_directory_behind_a_swapped_symlink_is_seen(tmp_path: Path) -> None:
@@ -171,22 +171,22 @@ def test_a_directory_behind_a_swapped_symlink_is_seen(tmp_path: Path) -> None:
     (tmp_path / "next").symlink_to("new")
     (tmp_path / "next").rename(link)
 
-    assert texts(settled(source)) == {"plans.yaml": "release: new\n"}
+    assert {"plans.yaml": "release: new\n"} == texts(settled(source))
 
 
 def test_files_that_come_and_go_in_a_directory_are_seen(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("a: 1\n")
     source = FileSource(tmp_path)
 
-    assert set(texts(source.poll())) == {"a.yaml"}
+    assert {"a.yaml"} == set(texts(source.poll()))
 
     (tmp_path / "b.toml").write_text("b = 1\n")
 
-    assert set(texts(settled(source))) == {"a.yaml", "b.toml"}
+    assert {"a.yaml", "b.toml"} == set(texts(settled(source)))
 
     (tmp_path / "a.yaml").unlink()
 
-    assert set(texts(settled(source))) == {"b.toml"}
+    assert {"b.toml"} == set(texts(settled(source)))
 
 
 def test_other_files_of_a_directory_may_change_as_they_like(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_other_files_of_a_directory_may_change_as_they_like(tmp_path: Path) -> N
     (tmp_path / "notes.txt").write_text("1")
     (tmp_path / ".a.yaml.swp").write_text("2")
 
-    assert set(texts(source.poll())) == {"a.yaml", "b.yaml"}
+    assert {"a.yaml", "b.yaml"} == set(texts(source.poll()))
 
 
 def test_a_missing_path_is_an_error_at_every_poll_until_it_is_there(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_a_missing_path_is_an_error_at_every_poll_until_it_is_there(tmp_path: Pa
     with pytest.raises(SourceUnavailable):
         source.poll()
 
-    assert texts(source.poll()) == {"plans.yaml": "version: 1\n"}
+    assert {"plans.yaml": "version: 1\n"} == texts(source.poll())
 
 
 def test_a_file_that_is_missing_for_a_moment_is_no_error(plans: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_file_that_is_missing_for_a_moment_is_no_error(plans: Path) -> None:
 
     aside.rename(plans)
 
-    assert [source.poll(), source.poll()] == [None, None]
+    assert [None, None] == [source.poll(), source.poll()]
 
 
 def test_a_file_that_was_removed_is_an_error_and_its_return_is_none(plans: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_file_that_is_not_text_is_broken_until_it_is_replaced(plans: Path) -> 
     with pytest.raises(CatalogError):
         source.poll()
 
-    assert texts(source.poll()) == {"plans.yaml": "version: 1 # text\n"}
+    assert {"plans.yaml": "version: 1 # text\n"} == texts(source.poll())
 
 
 def test_a_file_of_a_directory_that_cannot_be_read_breaks_the_source(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ Open = Callable[..., HttpSource]
 def test_the_first_poll_asks_at_once(server: PlanServer, open_source: Open) -> None:
     source = open_source(server.url())
 
-    assert source.poll() == [Source(name=server.url(), text=PLANS)]
+    assert [Source(name=server.url(), text=PLANS)] == source.poll()
 
 
 def test_a_request_is_made_once_per_interval(
@@ -127,17 +127,17 @@ def test_a_request_is_made_once_per_interval(
     for _ in range(3):
         source.poll()
 
-    assert len(server.requests) == 1
+    assert 1 == len(server.requests)
 
     seconds.now += 9.9
     source.poll()
 
-    assert len(server.requests) == 1
+    assert 1 == len(server.requests)
 
     seconds.now += 0.1
     source.poll()
 
-    assert len(server.requests) == 2
+    assert 2 == len(server.requests)
 
 
 def test_the_interval_varies_by_ten_percent(server: PlanServer, seconds: Seconds) -> None:
@@ -153,12 +153,12 @@ def test_the_interval_varies_by_ten_percent(server: PlanServer, seconds: Seconds
         seconds.now += wait_s - 0.01
         source.poll()
 
-        assert len(server.requests) == 1
+        assert 1 == len(server.requests)
 
         seconds.now += 0.02
         source.poll()
 
-        assert len(server.requests) == 2
+        assert 2 == len(server.requests)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_an_unchanged_document_is_not_sent_again(
     seconds.now += 10
 
     assert source.poll() is None
-    assert server.statuses == [200, 304]
+    assert [200, 304] == server.statuses
 
 
 def test_a_changed_document_is_returned(
@@ -186,8 +186,8 @@ def test_a_changed_document_is_returned(
     server.answer.body = b"version: 2\n"
     seconds.now += 10
 
-    assert source.poll() == [Source(name=server.url(), text="version: 2\n")]
-    assert server.statuses == [200, 200]
+    assert [Source(name=server.url(), text="version: 2\n")] == source.poll()
+    assert [200, 200] == server.statuses
 
 
 def test_a_server_without_etags_does_not_make_a_change_of_the_same_text(
@@ -198,7 +198,7 @@ def test_a_server_without_etags_does_not_make_a_change_of_the_same_text(
     seconds.now += 10
 
     assert source.poll() is None
-    assert server.statuses == [200, 200]
+    assert [200, 200] == server.statuses
 
 
 def test_a_failing_server_is_an_error_at_every_poll_until_it_recovers(
@@ -214,13 +214,13 @@ def test_a_failing_server_is_an_error_at_every_poll_until_it_recovers(
         with pytest.raises(SourceUnavailable, match="the server answered 500"):
             source.poll()
 
-    assert len(server.requests) == 2
+    assert 2 == len(server.requests)
 
     server.answer.headers = {"ETag": '"one"'}
     seconds.now += 1
 
     assert source.poll() is None
-    assert server.statuses == [200, 500, 304]
+    assert [200, 500, 304] == server.statuses
 
 
 def test_failures_are_retried_sooner_than_the_interval_and_ever_slower(
@@ -237,7 +237,7 @@ def test_failures_are_retried_sooner_than_the_interval_and_ever_slower(
             asked_at.append(seconds.now - 100)
         seconds.now += 0.5
 
-    assert asked_at == [0, 1, 3, 6, 9]
+    assert [0, 1, 3, 6, 9] == asked_at
 
 
 def test_a_server_that_is_not_there_is_an_error(server: PlanServer, open_source: Open) -> None:
@@ -247,7 +247,7 @@ def test_a_server_that_is_not_there_is_an_error(server: PlanServer, open_source:
         with pytest.raises(SourceUnavailable) as caught:
             open_source(url).poll()
 
-    assert str(caught.value) == f"{url}: Connection refused"
+    assert f"{url}: Connection refused" == str(caught.value)
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -301,7 +301,7 @@ def test_the_content_type_tells_the_format_where_the_path_does_not(
     server.answer.headers = {"Content-Type": media_type}
     sources = open_source(server.url("/catalog")).poll()
 
-    assert [source.name for source in sources or []] == [server.url("/catalog") + "#" + ending]
+    assert [server.url("/catalog") + "#" + ending] == [source.name for source in sources or []]
 
 
 def test_a_web_page_is_not_a_catalog(server: PlanServer, open_source: Open) -> None:
@@ -314,10 +314,10 @@ def test_a_password_is_sent_and_never_shown(server: PlanServer, open_source: Ope
     source = open_source(server.url("/plans.yaml?token=hush", user="ann:s%40crt@"))
     sources = source.poll()
 
-    assert source.name == server.url(user="***@")
-    assert [found.name for found in sources or []] == [source.name]
-    assert server.requests[0]["Authorization"] == "Basic YW5uOnNAY3J0"
-    assert server.requests[0]["path"] == "/plans.yaml?token=hush"
+    assert server.url(user="***@") == source.name
+    assert [source.name] == [found.name for found in sources or []]
+    assert "Basic YW5uOnNAY3J0" == server.requests[0]["Authorization"]
+    assert "/plans.yaml?token=hush" == server.requests[0]["path"]
 
 
 def test_a_password_is_not_sent_on_to_where_the_server_points(
@@ -354,8 +354,8 @@ def test_a_slow_server_does_not_block_the_poll(server: PlanServer) -> None:
         if thread.name == "quotad-sidecar-http":
             thread.join()
 
-    assert source.poll() == [Source(name=server.url(), text=PLANS)]
-    assert len(server.requests) == 1
+    assert [Source(name=server.url(), text=PLANS)] == source.poll()
+    assert 1 == len(server.requests)
 
 
 def test_a_server_that_never_answers_is_given_up(server: PlanServer) -> None:
@@ -380,13 +380,13 @@ def test_an_unexpected_failure_of_a_request_is_an_error_and_not_the_end(
     monkeypatch.setenv("no_proxy", "*")
     seconds.now += 1
 
-    assert source.poll() == [Source(name=server.url(), text=PLANS)]
+    assert [Source(name=server.url(), text=PLANS)] == source.poll()
 
 
 def test_a_certificate_error_is_told_by_its_cause() -> None:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
 
-    assert http_source._cause(error) == "certificate verify failed"
+    assert "certificate verify failed" == http_source._cause(error)
 
 
 @pytest.mark.parametrize(

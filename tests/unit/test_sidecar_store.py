@@ -44,9 +44,9 @@ def test_a_restart_with_old_content_does_not_roll_the_catalog_back(
     sidecar = make(FakeSource(plan(100)))
     sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100)), digest_of(plan(200))]
+    assert [digest_of(plan(100)), digest_of(plan(200))] == catalogs.digests
     assert sidecar.state.ready
-    assert sidecar.state.version == 2
+    assert 2 == sidecar.state.version
     [line] = caplog.messages
     assert "catalog version 1" in line
     assert "`quotad catalog publish`" in line
@@ -59,15 +59,15 @@ def test_a_restart_with_old_content_publishes_it_when_told_to(
     catalogs.put(plan(200))
     make(FakeSource(plan(100)), publish_at_start=True).step()
 
-    assert catalogs.digests[-1] == digest_of(plan(100))
-    assert len(catalogs.records) == 3
+    assert digest_of(plan(100)) == catalogs.digests[-1]
+    assert 3 == len(catalogs.records)
 
 
 def test_a_restart_with_new_content_publishes_it(make: Make, catalogs: FakeCatalogs) -> None:
     catalogs.put(plan(100))
     make(FakeSource(plan(200))).step()
 
-    assert catalogs.digests[-1] == digest_of(plan(200))
+    assert digest_of(plan(200)) == catalogs.digests[-1]
 
 
 def test_content_that_is_bad_at_start_and_then_old_does_not_roll_the_catalog_back(
@@ -81,7 +81,7 @@ def test_content_that_is_bad_at_start_and_then_old_does_not_roll_the_catalog_bac
     source.give(plan(100))
     sidecar.step()
 
-    assert len(catalogs.records) == 2
+    assert 2 == len(catalogs.records)
 
 
 def test_a_rollback_by_hand_stands_until_the_files_change(
@@ -99,13 +99,13 @@ def test_a_rollback_by_hand_stands_until_the_files_change(
     source.give("# only a comment\n" + plan(200))
     sidecar.step()
 
-    assert len(catalogs.records) == 3
-    assert sidecar.state.version == 3
+    assert 3 == len(catalogs.records)
+    assert 3 == sidecar.state.version
 
     source.give(plan(300))
     sidecar.step()
 
-    assert catalogs.digests[3:] == [digest_of(plan(300))]
+    assert [digest_of(plan(300))] == catalogs.digests[3:]
 
 
 def test_two_sidecars_with_the_same_content_make_one_version(
@@ -119,8 +119,8 @@ def test_two_sidecars_with_the_same_content_make_one_version(
         source.give(plan(200))
         sidecar.step()
 
-    assert len(catalogs.records) == 2
-    assert [sidecar.state.version for sidecar in sidecars] == [2, 2]
+    assert 2 == len(catalogs.records)
+    assert [2, 2] == [sidecar.state.version for sidecar in sidecars]
 
 
 def test_a_sidecar_that_is_overtaken_with_the_same_content_is_content(
@@ -130,9 +130,9 @@ def test_a_sidecar_that_is_overtaken_with_the_same_content_is_content(
     sidecar = make(FakeSource(plan(100)))
     sidecar.step()
 
-    assert len(catalogs.records) == 1
+    assert 1 == len(catalogs.records)
     assert sidecar.state.ready
-    assert caplog.messages == ["catalog version 1 is in force and has this content"]
+    assert ["catalog version 1 is in force and has this content"] == caplog.messages
 
 
 def test_a_sidecar_that_is_overtaken_with_other_content_looks_again_and_publishes(
@@ -141,7 +141,7 @@ def test_a_sidecar_that_is_overtaken_with_other_content_looks_again_and_publishe
     catalogs.in_between = lambda: catalogs.put(plan(50))
     make(FakeSource(plan(100))).step()
 
-    assert catalogs.digests == [digest_of(plan(50)), digest_of(plan(100))]
+    assert [digest_of(plan(50)), digest_of(plan(100))] == catalogs.digests
     assert "50 -> 100" in caplog.messages[-1]
 
 
@@ -157,12 +157,12 @@ def test_a_sidecar_that_is_overtaken_for_ever_tries_later(
         patch.setattr(catalogs, "publish", lose)
         sidecar.step()
 
-        assert sidecar.state.problems == ("catalog version 7 is in force, not 6",)
+        assert ("catalog version 7 is in force, not 6",) == sidecar.state.problems
 
     seconds.now += 2
     sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100))]
+    assert [digest_of(plan(100))] == catalogs.digests
     assert not sidecar.state.problems
 
 
@@ -182,22 +182,22 @@ def test_a_store_that_is_down_is_retried_with_back_off_until_it_is_back(
             tried_at.append(round(seconds.now - 1000, 1))
         seconds.now += 0.1
 
-    assert tried_at[:5] == [0.0, 0.1, 0.3, 0.7, 1.5]
+    assert [0.0, 0.1, 0.3, 0.7, 1.5] == tried_at[:5]
     assert max(b - a for a, b in itertools.pairwise(tried_at)) <= 2.11
-    assert sidecar.state.problems == ("the store at redis://db is not available",)
+    assert ("the store at redis://db is not available",) == sidecar.state.problems
     assert not sidecar.state.ready
 
     catalogs.error = None
     seconds.now += 2
     sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100))]
+    assert [digest_of(plan(100))] == catalogs.digests
     assert not sidecar.state.problems
-    assert caplog.messages == [
+    assert [
         "no store, trying again: the store at redis://db is not available",
         "the store is back",
         "published catalog version 1",
-    ]
+    ] == caplog.messages
 
 
 def test_of_several_edits_during_an_outage_the_last_one_is_published(
@@ -216,7 +216,7 @@ def test_of_several_edits_during_an_outage_the_last_one_is_published(
     seconds.now += 2
     sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100)), digest_of(plan(300))]
+    assert [digest_of(plan(100)), digest_of(plan(300))] == catalogs.digests
 
 
 def test_a_publish_whose_answer_was_lost_makes_one_version(
@@ -235,7 +235,7 @@ def test_a_publish_whose_answer_was_lost_makes_one_version(
     seconds.now += 2
     sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100))]
+    assert [digest_of(plan(100))] == catalogs.digests
     assert sidecar.state.ready
 
 
@@ -247,19 +247,19 @@ def test_content_that_the_store_refuses_is_not_tried_again(
     sidecar = make(source)
     sidecar.step()
 
-    assert sidecar.state.problems == ("document: too large",)
+    assert ("document: too large",) == sidecar.state.problems
 
     calls = catalogs.calls
     seconds.now += 60
     sidecar.step()
 
-    assert catalogs.calls == calls
+    assert calls == catalogs.calls
 
     catalogs.error = None
     source.give(plan(200))
     sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(200))]
+    assert [digest_of(plan(200))] == catalogs.digests
     assert not sidecar.state.problems
 
 
@@ -272,7 +272,7 @@ def test_a_store_that_was_emptied_gets_the_catalog_again(
     seconds.now += 10
     sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100))]
+    assert [digest_of(plan(100))] == catalogs.digests
 
 
 def test_a_store_that_fell_back_to_an_older_copy_gets_the_lost_catalog_again(
@@ -287,7 +287,7 @@ def test_a_store_that_fell_back_to_an_older_copy_gets_the_lost_catalog_again(
     seconds.now += 10
     sidecar.step()
 
-    assert catalogs.digests == [digest_of(plan(100)), digest_of(plan(200))]
+    assert [digest_of(plan(100)), digest_of(plan(200))] == catalogs.digests
 
 
 def test_a_record_that_the_store_lost_is_published_again(
@@ -301,7 +301,7 @@ def test_a_record_that_the_store_lost_is_published_again(
     monkeypatch.setattr(catalogs, "current", lost)
     make(FakeSource(plan(200))).step()
 
-    assert catalogs.digests[1:] == [digest_of(plan(200))]
+    assert [digest_of(plan(200))] == catalogs.digests[1:]
 
 
 def test_a_catalog_in_force_that_cannot_be_read_is_replaced_all_the_same(
@@ -310,8 +310,8 @@ def test_a_catalog_in_force_that_cannot_be_read_is_replaced_all_the_same(
     catalogs.records.append(CatalogRecord(1, "other", b"{}[", 0))
     make(FakeSource(plan(100))).step()
 
-    assert catalogs.digests == ["other", digest_of(plan(100))]
-    assert caplog.messages == ["published catalog version 2"]
+    assert ["other", digest_of(plan(100))] == catalogs.digests
+    assert ["published catalog version 2"] == caplog.messages
 
 
 def test_an_outage_is_noticed_also_when_there_is_nothing_to_publish(
@@ -323,11 +323,11 @@ def test_an_outage_is_noticed_also_when_there_is_nothing_to_publish(
     seconds.now += 10
     sidecar.step()
 
-    assert sidecar.state.problems == ("gone",)
+    assert ("gone",) == sidecar.state.problems
 
     catalogs.error = None
     seconds.now += 2
     sidecar.step()
 
     assert not sidecar.state.problems
-    assert len(catalogs.records) == 1
+    assert 1 == len(catalogs.records)
