@@ -159,8 +159,21 @@ def checked(message: Callable[..., _Message], **fields: Any) -> _Message:
     """
     try:
         return message(**fields)
-    except ValueError as error:
-        raise QuotaInvalid(str(error), code="INVALID_ARGUMENT", reason="INVALID_REQUEST") from None
+    except ValueError:
+        problem = _problem(message, fields)
+    raise QuotaInvalid(problem, code="INVALID_ARGUMENT", reason="INVALID_REQUEST")
+
+
+def _problem(message: Callable[..., Any], fields: dict[str, Any]) -> str:
+    """Which field cannot hold its value; protobuf does not say."""
+    for name, value in fields.items():
+        try:
+            message(**{name: value})
+        except UnicodeError:
+            return f"{name}: is not valid Unicode"
+        except ValueError as error:
+            return f"{name}: {error}"
+    return "the request cannot be built"
 
 
 def _request(consumption: Consumption, **fields: Any) -> pb.CheckAndConsumeRequest:

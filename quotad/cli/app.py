@@ -1,0 +1,36 @@
+"""The command tree: which module adds which commands."""
+
+from typing import Annotated
+
+import typer
+
+from quotad import __version__
+from quotad.cli import catalog, customers, decisions, status
+
+app = typer.Typer(
+    help="A quota server: may a customer use a feature now, and count it in the same act.",
+    no_args_is_help=True,
+    # A traceback means a bug; it should be whole and plain, as in any Python program.
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"quotad {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    pass
+
+
+decisions.register(app)
+customers.register(app)
+catalog.register(app)
+status.register(app)

@@ -1,0 +1,190 @@
+"""`quotad catalog`: plan files, checked here and published to a server."""
+
+import getpass
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quotad.cli import failures, output
+from quotad.cli.options import SERVER_DEFAULT, Json, Server
+
+if TYPE_CHECKING:
+    from quotad.catalog import Catalog
+    from quotad.client.admin import CatalogChange, CatalogFile, CatalogVersion, Publication
+
+Paths = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATH...", help="Plan files, or directories of them: one catalog."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    group = typer.Typer(no_args_is_help=True, help="Plan files and their published versions.")
+    group.command()(check)
+    group.command()(diff)
+    group.command()(publish)
+    group.command()(history)
+    group.command()(rollback)
+    group.command()(show)
+    app.add_typer(group, name="catalog")
+
+
+def check(paths: Paths, as_json: Json = False) -> None:
+    """Check plan files without a server; every problem is shown."""
+    catalog, _ = _read(paths, as_json)
+    definitions = catalog.definitions
+    if as_json:
+        output.print_json(
+            {
+                "features": list(definitions.features),
+                "plans": list(definitions.plans),
+                "digest": catalog.digest,
+            }
+        )
+        return
+    counts = f"{len(definitions.features)} features, {len(definitions.plans)} plans"
+    output.print_headline("ok", "green", f"{counts} (digest {catalog.digest[:12]})")
+
+
+def diff(paths: Paths, server: Server = SERVER_DEFAULT, as_json: Json = False) -> None:
+    """Show what publishing these files would change."""
+    _, files = _read(paths, as_json)
+    with failures.admin(server, as_json) as admin:
+        found = admin.diff(files)
+    if as_json:
+        output.print_json(found)
+        return
+    against = f"version {found.version.version}" if found.version.version else "an empty catalog"
+    if not found.changes:
+        output.print_line(f"no changes against {against}")
+        return
+    output.print_line(f"{_count(found.changes)} against {against}")
+    _print_changes(found.changes)
+
+
+def publish(
+    paths: Paths,
+    expected_version: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Publish only while this version is in force."),
+    ] = None,
+    server: Server = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Publish plan files as a new version, in force everywhere when the command ends."""
+    _, files = _read(paths, as_json)
+    with failures.admin(server, as_json) as admin:
+        done = admin.publish(files, expected_version=expected_version, published_by=_who())
+    _show_publication(done, as_json)
+
+
+def history(
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="N", help="Show at most so many.")
+    ] = 50,
+    server: Server = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """List published versions, newest first."""
+    with failures.admin(server, as_json) as admin:
+        versions = admin.history(limit)
+    if as_json:
+        output.print_json({"versions": versions})
+        return
+    rows = [
+        [
+            output.number(each.version),
+            "in force" if each.in_force else "",
+            output.moment(each.published_at, ""),
+            each.published_by,
+            each.digest[:12],
+        ]
+        for each in versions
+    ]
+    output.print_table([">version", "", "published", "by", "digest"], rows)
+
+
+def rollback(
+    version: Annotated[int, typer.Argument(metavar="VERSION", help="Whose content to take.")],
+    server: Server = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Publish the content of an earlier version again, as a new version."""
+    with failures.admin(server, as_json) as admin:
+        done = admin.rollback(version, published_by=_who())
+    _show_publication(done, as_json)
+
+
+def show(
+    version: Annotated[
+        int | None, typer.Option(metavar="N", help="Which version; without it the one in force.")
+    ] = None,
+    server: Server = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Print a published catalog as JSON, which is also a valid plan file."""
+    with failures.admin(server, as_json) as admin:
+        found = admin.catalog(version)
+    if as_json:
+        output.print_json(found)
+        return
+    # The description goes to stderr, so that the document can be piped into a file.
+    output.console(stderr=True).print(_describe(found.version))
+    typer.echo(json.dumps(found.document, indent=2, ensure_ascii=False))
+
+
+def _read(paths: Sequence[Path], as_json: bool) -> "tuple[Catalog, list[CatalogFile]]":
+    """Read and check the files here first: all problems are shown, whatever their length."""
+    from quotad.catalog import parse, read_sources
+    from quotad.client.admin import CatalogFile
+    from quotad.errors import CatalogError
+
+    try:
+        sources = [source for path in paths for source in read_sources(path)]
+        catalog = parse(sources)
+    except CatalogError as error:
+        failures.fail_catalog(error.problems, as_json)
+    return catalog, [CatalogFile(source.name, source.text) for source in sources]
+
+
+def _who() -> str:
+    try:
+        return f"{getpass.getuser()} (cli)"
+    except (OSError, KeyError):  # a user id without a name, as in some containers
+        return "cli"
+
+
+def _show_publication(done: "Publication", as_json: bool) -> None:
+    if as_json:
+        output.print_json(done)
+        return
+    if done.outcome == "UNCHANGED":
+        output.print_headline("unchanged", "yellow", f"{_describe(done.version)}, has this content")
+        return
+    output.print_headline("published", "green", _describe(done.version))
+    _print_changes(done.changes)
+
+
+def _describe(version: "CatalogVersion") -> str:
+    when = output.moment(version.published_at, "at an unknown time")
+    by = f" by {version.published_by}" if version.published_by else ""
+    state = "in force" if version.in_force else "not in force"
+    return f"version {version.version} (digest {version.digest[:12]}, {when}{by}), {state}"
+
+
+def _count(changes: "Sequence[CatalogChange]") -> str:
+    return "1 change" if len(changes) == 1 else f"{len(changes)} changes"
+
+
+def _print_changes(changes: "Sequence[CatalogChange]") -> None:
+    for change in changes:
+        if not change.before:
+            output.print_line(f"  + {change.path}: {change.after}", "green")
+        elif not change.after:
+            output.print_line(f"  - {change.path}: {change.before}", "red")
+        else:
+            output.print_line(f"  ~ {change.path}: {change.before} -> {change.after}", "yellow")

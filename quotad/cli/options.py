@@ -1,0 +1,65 @@
+"""Arguments that several commands share."""
+
+import re
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+import typer.core
+
+TIMEOUT_S = 5.0
+"""A person waits longer than a service, and a first connection takes its time."""
+
+Server = Annotated[
+    str,
+    typer.Option(
+        "--server",
+        envvar="QUOTAD_SERVER",
+        metavar="HOST:PORT",
+        help="Where the quotad server listens.",
+    ),
+]
+SERVER_DEFAULT = "127.0.0.1:50051"
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, errors too (stderr).")]
+
+CustomerId = Annotated[str, typer.Argument(metavar="CUSTOMER", help="Who uses the feature.")]
+FeatureId = Annotated[str, typer.Argument(metavar="FEATURE", help="What is used.")]
+
+
+class NegativeNumbers(typer.core.TyperCommand):
+    """A command whose arguments may be negative numbers: `quotad consume acme seats -2`.
+
+    The parser takes `-2` for an option. Telling it to ignore unknown options would also let a
+    mistyped one through as an argument, so the arguments are moved behind `--` instead.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line of this command."""
+        if any(_NEGATIVE.fullmatch(arg) for arg in args):
+            args = self._arguments_last(args)
+        return super().parse_args(ctx, args)
+
+    def _arguments_last(self, args: list[str]) -> list[str]:
+        takes_value = {
+            name
+            for param in self.params
+            if isinstance(param, typer.core.TyperOption) and not param.is_flag
+            for name in param.opts
+        }
+        options: list[str] = []
+        arguments: list[str] = []
+        rest = iter(args)
+        for arg in rest:
+            if arg == "--":
+                arguments.extend(rest)
+            elif arg in takes_value:
+                options.extend([arg, *islice(rest, 1)])
+            elif arg.startswith("-") and arg != "-" and not _NEGATIVE.fullmatch(arg):
+                options.append(arg)
+            else:
+                arguments.append(arg)
+        return [*options, "--", *arguments]
+
+
+_NEGATIVE = re.compile(r"-\d+")

