@@ -8,7 +8,8 @@
     ├── NotFound                the admin service was asked for something that is not there
     ├── Conflict                a compare-and-set lost: somebody else wrote in between
     └── StoreError              the store did not do what was asked
-        ├── StoreUnavailable        it refused, timed out or is not ready; retrying is right
+        ├── StoreUnavailable        it refused or timed out; retrying is right
+        │   └── NotReady                known to be down, or no catalog yet; nothing was sent
         └── ScriptContractError     script and binding disagree; a bug, never retried
 
 A denied decision is not an exception: it is a correct answer.
@@ -92,10 +93,16 @@ class StoreError(QuotadError):
 
 
 class StoreUnavailable(StoreError):
-    """The store refused, timed out or is not ready yet; retry with the same idempotency key."""
+    """The store refused or timed out; retry with the same idempotency key."""
 
     status = Status.UNAVAILABLE
     reason = "STORE_UNAVAILABLE"
+
+
+class NotReady(StoreUnavailable):
+    """The store is known to be down, or no catalog was published; nothing was sent to it."""
+
+    reason = "NOT_READY"
 
 
 class ScriptContractError(StoreError):

@@ -186,3 +186,58 @@ class Reason(IntEnum):
     UNLIMITED = 11
     FEATURE_ENABLED = 12
     WITHIN_LIMIT = 13
+
+
+class ConsumeRequest(msgspec.Struct, frozen=True, gc=False):
+    """May this customer use so much of this feature now?"""
+
+    customer_id: str
+    feature_id: str
+    quantity: int = 1
+    """Units; negative: gives back, of gauges only."""
+    mode: int = Mode.NORMAL
+    """A `Mode`."""
+    idempotency_key: str = ""
+    idempotency_ttl_ms: int = 0
+    """How long the key is remembered; 0: as the server is set."""
+    every_limit: bool = False
+    """Tell the state of a single limit as that of several: in `Decision.limits`."""
+
+
+class LimitStatus(msgspec.Struct, frozen=True, gc=False):
+    """One limit of an entitlement, after a decision."""
+
+    limit: int | None
+    soft: bool
+    used: int
+    remaining: int
+    overage: int
+    per: str
+    """As the catalog spells it; empty: lifetime."""
+    resets_at_ms: int | None
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """The answer to a `ConsumeRequest`, with its one cause."""
+
+    allowed: bool
+    reason: int
+    """A `Reason`."""
+    catalog_version: int = 0
+    granted: int = 0
+    """What this call took; negative when it gave back."""
+    limit: int | None = None
+    """The limit that decided, and below it its state after the call."""
+    unlimited: bool = False
+    soft_limit: bool = False
+    used: int = 0
+    remaining: int = 0
+    overage: int = 0
+    resets_at_ms: int | None = None
+    retry_after_ms: int | None = None
+    """Of a denial, when waiting helps."""
+    limits: tuple[LimitStatus, ...] = ()
+    """Every limit, when there are several or the request wants them."""
+    value: str = ""
+    """Of a config feature."""
+    replayed: bool = False

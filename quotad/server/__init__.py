@@ -1,1 +1,5 @@
-"""TBD."""
+"""Wiring: builds objects from `Config`; workers, start, readiness, drain, stop."""
+
+from quotad.server.server import Server
+
+__all__ = ["Server"]

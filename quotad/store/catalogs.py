@@ -110,10 +110,15 @@ class Catalogs:
         with self._store.errors():
             self._store.client.publish(self._keys.notices, str(version))
 
+    def head(self) -> tuple[int, str]:
+        """Version and digest in force; 0 and nothing when none was ever published."""
+        with self._store.errors():
+            version, digest = self._store.client.hmget(self._keys.head, "version", "digest")
+        return int(version or 0), (digest or b"").decode()
+
     def version(self) -> int:
         """The version in force; 0 when none was ever published."""
-        with self._store.errors():
-            return int(self._store.client.hget(self._keys.head, "version") or 0)
+        return self.head()[0]
 
     def current(self) -> CatalogRecord | None:
         """The catalog in force."""

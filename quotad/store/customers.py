@@ -7,7 +7,7 @@ import msgspec
 from quotad.errors import Conflict, InvalidRequest
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.store import scripts
-from quotad.store.connection import Store
+from quotad.store.connection import Link, Store
 from quotad.store.keys import KeySpace
 
 _CONFLICT = -1
@@ -44,18 +44,23 @@ class Customers:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
+        if not customer_ids:
+            return []
+        with self._store.errors():
+            return _parse(self._store.client.mget(self._names(customer_ids)))
+
+    def get_many_over(
+        self, link: Link, customer_ids: Sequence[str], deadline: float
+    ) -> list[StoredCustomer]:
+        """As `get_many`, over a connection of the caller's own and by a monotonic deadline."""
+        return _parse(link.execute(("MGET", *self._names(customer_ids)), deadline))
+
+    def _names(self, customer_ids: Sequence[str]) -> list[str]:
         names: list[str] = []
         for customer_id in customer_ids:
             keys = self._keys.customer(customer_id)
             names += (keys.epoch, keys.record)
-        if not names:
-            return []
-        with self._store.errors():
-            values = self._store.client.mget(names)
-        return [
-            NOBODY if raw is None else StoredCustomer(int(epoch), _decode(raw))
-            for epoch, raw in zip(values[::2], values[1::2], strict=True)
-        ]
+        return names
 
     def get(self, customer_id: str) -> StoredCustomer:
         """Read one customer."""
@@ -122,3 +127,10 @@ class Customers:
         if not colon or not shard.isdecimal() or int(shard) >= self._keys.shards:
             raise InvalidRequest(f"page_token: {token!r} is not one that this server gave")
         return int(shard), after
+
+
+def _parse(values: Sequence[bytes | None]) -> list[StoredCustomer]:
+    return [
+        NOBODY if raw is None else StoredCustomer(int(epoch or 0), _decode(raw))
+        for epoch, raw in zip(values[::2], values[1::2], strict=True)
+    ]

@@ -1,0 +1,119 @@
+"""The settings of every quotad process: one struct, from defaults, environment and flags.
+
+Every field is also an environment variable (`store_timeout_ms` is `QUOTAD_STORE_TIMEOUT_MS`) and a
+flag (`--store-timeout-ms`). Rooms receive the values they need, never the whole `Config`. This is
+the only module that looks at the environment.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from quotad.errors import ConfigError
+
+ENV_PREFIX = "QUOTAD_"
+
+_CLIENT_VARIABLES = {"QUOTAD_SERVER"}
+"""Read by the command line's client commands, not by the processes."""
+
+Port = Annotated[str, Meta(pattern=r"^.+:\d{1,5}$", description="HOST:PORT")]
+Millis = Annotated[int, Meta(ge=1, le=366 * 86_400_000)]
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings, each with its default."""
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    """Where the store is: `redis://`, `rediss://` or `unix://`."""
+    listen: Port = "127.0.0.1:50051"
+    """Address of the gRPC server."""
+    workers: Annotated[int, Meta(ge=1, le=256)] = 1
+    """Server processes that share the address."""
+    front: Literal["native", "grpcio"] = "native"
+    """How calls arrive: `native` (fast) or `grpcio`."""
+    decision_threads: Annotated[int, Meta(ge=1, le=64)] = 2
+    """Threads per worker that decide; two overlap waiting for the store with Python."""
+    batch_max: Annotated[int, Meta(ge=1, le=1000)] = 256
+    """Most waiting calls that are decided together."""
+    store_timeout_ms: Annotated[int, Meta(ge=10, le=60_000)] = 250
+    """Longest time a call may wait for the store."""
+    idempotency_ttl_ms: Millis = 86_400_000
+    """How long an idempotency key is remembered."""
+    usage_retention_ms: Annotated[int, Meta(ge=0, le=366 * 86_400_000)] = 60_000
+    """How long usage of an ended period is kept; covers clocks that disagree."""
+    customer_cache_max: Annotated[int, Meta(ge=2, le=100_000_000)] = 100_000
+    """Most customers that a worker remembers; about 1 kB each."""
+    prefix: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^:{}\s]+$")] = "quotad"
+    """Prefix of every key; environments that share a server need different ones."""
+    shards: Annotated[int, Meta(ge=1, le=16_384)] = 256
+    """Hash tags that customers are spread over; fixed when a store is first used."""
+    drain_timeout_ms: Millis = 5_000
+    """Longest time that calls under way may take after a stop signal."""
+    source: tuple[str, ...] = ()
+    """Plan files, directories or URLs that the sidecar watches. In the environment: separated by
+    spaces."""
+    source_interval_ms: Annotated[int, Meta(ge=100, le=86_400_000)] = 10_000
+    """How often the sidecar asks an HTTP source."""
+    catalog: str = "examples/catalog"
+    """Plan file or directory of `quotad dev`."""
+    data: str = ".quotad"
+    """Where `quotad dev` keeps its Valkey's data."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least serious log lines that are shown."""
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Config:
+    """The settings of this process: defaults, overridden by environment, overridden by flags.
+
+    Args:
+        flags: by field name; None: not given.
+        environ: the process's own when None.
+
+    Raises:
+        ConfigError: a value is wrong, or there is a `QUOTAD_` variable that no setting has.
+    """
+    environ = os.environ if environ is None else environ
+    raw: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for name, text in environ.items():
+        if name.startswith(ENV_PREFIX) and name not in _CLIENT_VARIABLES:
+            field = name.removeprefix(ENV_PREFIX).lower()
+            raw[field] = text.split() if field == "source" else text
+            origin[field] = name
+    for field, value in flags.items():
+        if value is not None and value != []:
+            raw[field] = value
+            origin[field] = "--" + field.replace("_", "-")
+    known = Config.__struct_fields__
+    for field in raw.keys() - set(known):
+        close = difflib.get_close_matches(field, known, n=1)
+        hint = f", did you mean {ENV_PREFIX}{close[0].upper()}?" if close else ""
+        raise ConfigError(f"{origin[field]}: there is no such setting{hint}")
+    try:
+        return msgspec.convert(raw, Config, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_explain(str(error), raw, origin)) from error
+
+
+def _explain(message: str, raw: Mapping[str, Any], origin: Mapping[str, str]) -> str:
+    what, _, path = message.partition(" - at `$.")
+    field = re.split(r"[`\[]", path)[0]
+    what = what[:1].lower() + what[1:]
+    return f"{origin.get(field, field)}: {what}, got {raw.get(field)!r}"
+
+
+def split_listen(listen: str) -> tuple[str, int]:
+    """Host and port of an address.
+
+    Raises:
+        ConfigError: the port is not one.
+    """
+    host, _, port = listen.rpartition(":")
+    if int(port) > 65535:
+        raise ConfigError(f"listen: port {port} is not between 0 and 65535")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,349 @@
+"""One batch of decisions from start to end; the only place that knows the order of checks.
+
+    plan    pure: from memory, which counters and limits each request is about
+    settle  one script call for all of them; catalog and epoch are checked in there (G4)
+    fold    the script's answers -> decisions that say why
+
+A charge that was planned on a catalog or a customer that has changed since is planned again on
+fresh data. Requests that no counter takes part in (boolean, config, denied by the plan) go to the
+script as well: only it can tell that nothing has changed.
+"""
+
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from quotad.catalog import Snapshot
+from quotad.clock import Clock
+from quotad.engine.fold import Memo, encode_memo, fingerprint, fold, replay
+from quotad.engine.meters import ALWAYS, Bound, LimitTerms
+from quotad.engine.snapshots import Snapshots
+from quotad.engine.views import View, ViewCache
+from quotad.entitlements.resolve import Effective
+from quotad.errors import (
+    IdempotencyMismatch,
+    InvalidRequest,
+    NotReady,
+    QuotadError,
+    StoreError,
+    StoreUnavailable,
+)
+from quotad.model import (
+    ConsumeRequest,
+    Decision,
+    Feature,
+    FeatureType,
+    MeterKind,
+    Mode,
+    Reason,
+)
+from quotad.store import (
+    Charge,
+    Counters,
+    Customers,
+    Link,
+    Once,
+    Status,
+    catalog_tag,
+)
+from quotad.store.counters import ANSWER, ANSWER_ONCE, CHECK, CONSUME, CONSUME_ONCE
+from quotad.store.health import Health
+from quotad.store.keys import escape
+
+ROUNDS_MAX = 5
+"""How often a charge may turn out stale before the call is given up as UNAVAILABLE."""
+
+# As plain integers: comparing with an enum's member costs more than the rest of the line.
+SETTLED = (int(Status.ALLOWED), int(Status.DENIED))
+ENABLED = int(Reason.FEATURE_ENABLED)
+CHECK_ONLY = int(Mode.CHECK_ONLY)
+
+
+class EngineSettings(msgspec.Struct, frozen=True):
+    """What an engine needs to know of the settings."""
+
+    store_timeout_ms: int = 250
+    """Longest time a batch may spend on the store, all rounds together."""
+    idempotency_ttl_ms: int = 86_400_000
+    usage_retention_ms: int = 60_000
+
+
+class Shared(msgspec.Struct, frozen=True):
+    """What the engines of one worker share."""
+
+    snapshots: Snapshots
+    views: ViewCache
+    customers: Customers
+    health: Health
+    clock: Clock
+    settings: EngineSettings
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """Everything a customer is entitled to, with usage, of one moment."""
+
+    effective: Effective
+    decisions: dict[str, Decision]
+    """By feature id: what asking for one unit would be answered."""
+    snapshot: Snapshot
+
+
+class Engine:
+    """Decides; of one thread, over a connection of its own."""
+
+    def __init__(self, shared: Shared, link: Link) -> None:
+        self._snapshots = shared.snapshots
+        self._views = shared.views
+        self._customers = shared.customers
+        self._health = shared.health
+        self._clock = shared.clock
+        self._settings = shared.settings
+        self._link = link
+        self._counters = Counters(link)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._link.close()
+
+    def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
+        """Decide a batch; requests of one customer are settled in order.
+
+        Returns:
+            One entry per request. InvalidRequest: the request can never work. StoreUnavailable:
+            the quantity may or may not have been taken; repeat it under the same idempotency key.
+        """
+        round_ = _Round(requests)
+        deadline = time.monotonic() + self._settings.store_timeout_ms / 1000
+        try:
+            for _ in range(ROUNDS_MAX):
+                self._run(round_, deadline)
+                if not round_.pending:
+                    return round_.answers  # type: ignore[return-value]
+            error: QuotadError = StoreUnavailable("catalog or customer keeps changing; try again")
+        except StoreError as failed:
+            self._note(failed)
+            error = failed
+        return [error if answer is None else answer for answer in round_.answers]
+
+    def entitlement(self, customer_id: str, feature_id: str) -> tuple[Feature | None, Decision]:
+        """What asking for one unit of a feature would be answered; None: no such feature.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        (answer,) = self.decide([_look_at(customer_id, feature_id)])
+        if isinstance(answer, QuotadError):
+            raise answer
+        return self._snapshots.current().features.get(feature_id), answer
+
+    def entitlements(self, customer_id: str) -> Granted:
+        """Everything a customer is entitled to, with usage, checked and read in one moment.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        deadline = time.monotonic() + self._settings.store_timeout_ms / 1000
+        try:
+            for _ in range(ROUNDS_MAX):
+                granted = self._look(customer_id, deadline)
+                if granted is not None:
+                    return granted
+        except StoreError as error:
+            self._note(error)
+            raise
+        raise StoreUnavailable("catalog or customer keeps changing; try again")
+
+    def _look(self, customer_id: str, deadline: float) -> Granted | None:
+        """Check every feature of a customer in one script call; None: something was stale."""
+        self._health.raise_if_down()
+        now_ms = self._clock.now_ms()
+        snapshot = self._snapshots.current()
+        view = self._views.get(customer_id, snapshot, now_ms)
+        if view is None:
+            view = self._load([customer_id], snapshot, now_ms, deadline)[customer_id]
+        # One more than there are features, so that a customer without any is checked too.
+        features = ["", *view.effective.entitlements]
+        requests = [_look_at(customer_id, feature_id) for feature_id in features]
+        round_ = _Round(requests)
+        for i, request in enumerate(requests):
+            self._plan(round_, i, request, view, now_ms)
+        round_.pending = []
+        if not self._settle(round_, snapshot, now_ms, deadline):
+            return None
+        decisions: dict[str, Decision] = {}
+        for feature_id, answer in zip(features, round_.answers, strict=True):
+            if isinstance(answer, QuotadError):
+                raise answer
+            if feature_id and answer is not None:
+                decisions[feature_id] = answer
+        return Granted(view.effective, decisions, snapshot)
+
+    def _run(self, round_: "_Round", deadline: float) -> None:
+        """Plan, settle and fold what is pending."""
+        self._health.raise_if_down()
+        now_ms = self._clock.now_ms()
+        snapshot = self._snapshots.current()
+        pending, round_.pending = round_.pending, []
+        requests = round_.requests
+        unknown: list[int] = []
+        for i in pending:
+            request = requests[i]
+            view = self._views.get(request.customer_id, snapshot, now_ms)
+            if view is None:
+                unknown.append(i)
+            else:
+                self._plan(round_, i, request, view, now_ms)
+        if unknown:
+            # All requests of a customer are unknown or none is, so their order stays.
+            ids = list({requests[i].customer_id for i in unknown})
+            views = self._load(ids, snapshot, now_ms, deadline)
+            for i in unknown:
+                self._plan(round_, i, requests[i], views[requests[i].customer_id], now_ms)
+        if round_.charges:
+            self._settle(round_, snapshot, now_ms, deadline)
+
+    def _load(
+        self, customer_ids: list[str], snapshot: Snapshot, now_ms: int, deadline: float
+    ) -> dict[str, View]:
+        stored = self._customers.get_many_over(self._link, customer_ids, deadline)
+        return {
+            customer_id: self._views.put(customer_id, customer, snapshot, now_ms)
+            for customer_id, customer in zip(customer_ids, stored, strict=True)
+        }
+
+    def _plan(
+        self, round_: "_Round", i: int, request: ConsumeRequest, view: View, now_ms: int
+    ) -> None:
+        """Write down a charge, or the error of a request that can never work."""
+        meter = view.meter(request.feature_id, self._settings.usage_retention_ms)
+        answer: Decision | None = None
+        bound = ALWAYS
+        if meter is None:
+            answer = _denied(request, view)
+        else:
+            bound = meter.at(now_ms)
+            feature = meter.entitlement.feature
+            if feature.type is not FeatureType.METERED:
+                answer = Decision(
+                    True, ENABLED, view.snapshot.version, value=meter.entitlement.value
+                )
+            elif request.quantity < 0 and feature.kind is not MeterKind.GAUGE:
+                round_.answers[i] = InvalidRequest(
+                    f"quantity: {request.quantity} is negative, and {feature.feature_id!r} is not a"
+                    " gauge; only gauges can be given back"
+                )
+                return
+        once = None
+        if request.mode == CHECK_ONLY:
+            verb = CHECK if answer is None else ANSWER
+        elif request.idempotency_key:
+            once = self._once(request, view.snapshot.version, bound, answer)
+            verb = CONSUME_ONCE if answer is None else ANSWER_ONCE
+        else:
+            verb = CONSUME if answer is None else ANSWER
+        round_.at.append(i)
+        round_.terms.append(bound.terms)
+        round_.given.append(answer)
+        round_.charges.append(
+            Charge(
+                view.keys,
+                view.epoch,
+                request.quantity,
+                verb,
+                bound.suffixes,
+                bound.limit_words,
+                once,
+            )
+        )
+
+    def _once(
+        self, request: ConsumeRequest, version: int, bound: Bound, answer: Decision | None
+    ) -> Once:
+        ttl_ms = self._settings.idempotency_ttl_ms
+        if request.idempotency_ttl_ms:
+            ttl_ms = min(ttl_ms, request.idempotency_ttl_ms)
+        reason, value = (0, "") if answer is None else (answer.reason, answer.value)
+        memo = Memo(version, bound.terms, reason, value)
+        return Once(
+            escape(request.idempotency_key), fingerprint(request), encode_memo(memo), ttl_ms
+        )
+
+    def _settle(self, round_: "_Round", snapshot: Snapshot, now_ms: int, deadline: float) -> bool:
+        """Settle and fold the charges of a round; returns whether none of them was stale."""
+        tag = catalog_tag(snapshot.version, snapshot.digest)
+        settled = self._counters.settle(tag, round_.charges, deadline)
+        stale_catalog = False
+        version = snapshot.version
+        for k, settlement in enumerate(settled):
+            i = round_.at[k]
+            request = round_.requests[i]
+            if isinstance(settlement, StoreError):
+                self._note(settlement)
+                round_.answers[i] = settlement
+                continue
+            status = settlement.status
+            if status in SETTLED:
+                answer = round_.given[k]
+                if answer is None:
+                    answer = fold(round_.terms[k], request, settlement, now_ms, version)
+                round_.answers[i] = answer
+            elif status == Status.REPLAYED:
+                round_.answers[i] = replay(request, settlement, now_ms)
+            elif status == Status.MISMATCH:
+                round_.answers[i] = _mismatch(request)
+            else:
+                round_.pending.append(i)
+                if status == Status.STALE_CUSTOMER:
+                    self._views.drop(request.customer_id)
+                else:
+                    stale_catalog = True
+        round_.clear()
+        if stale_catalog:
+            self._snapshots.refresh(snapshot)
+        return not round_.pending
+
+    def _note(self, error: StoreError) -> None:
+        if isinstance(error, StoreUnavailable) and not isinstance(error, NotReady):
+            self._health.mark_down(error)
+
+
+class _Round:
+    """The state of a batch between its phases; charges and what belongs to them, side by side."""
+
+    __slots__ = ("answers", "at", "charges", "given", "pending", "requests", "terms")
+
+    def __init__(self, requests: Sequence[ConsumeRequest]) -> None:
+        self.requests = requests
+        self.answers: list[Decision | QuotadError | None] = [None] * len(requests)
+        self.pending = list(range(len(requests)))
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the charges, not the answers."""
+        self.charges: list[Charge] = []
+        self.at: list[int] = []
+        """Which request each charge is for."""
+        self.terms: list[tuple[LimitTerms, ...]] = []
+        self.given: list[Decision | None] = []
+        """The decision, where no counter takes part."""
+
+
+def _look_at(customer_id: str, feature_id: str) -> ConsumeRequest:
+    return ConsumeRequest(customer_id, feature_id, mode=CHECK_ONLY, every_limit=True)
+
+
+def _denied(request: ConsumeRequest, view: View) -> Decision:
+    """Why there is nothing to count: the first reason that applies."""
+    reason = view.effective.denied
+    if reason is None:
+        known = request.feature_id in view.snapshot.features
+        reason = Reason.NOT_ENTITLED if known else Reason.FEATURE_NOT_FOUND
+    return Decision(False, int(reason), view.snapshot.version)
+
+
+def _mismatch(request: ConsumeRequest) -> IdempotencyMismatch:
+    return IdempotencyMismatch(
+        f"idempotency_key: {request.idempotency_key!r} was used before with another feature_id or"
+        " quantity; use a new key for a new piece of work"
+    )

@@ -1,0 +1,186 @@
+"""From what the script answered to a decision that says why.
+
+Also for decisions told again: their terms come from the memo that was stored with the first one.
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import msgspec
+
+from quotad.engine.meters import LimitTerms
+from quotad.model import ConsumeRequest, Decision, LimitStatus, Mode, Reason
+from quotad.store import Settlement, Status
+
+# As plain integers: comparing with an enum's member costs more than the rest of the line.
+ALLOWED = int(Status.ALLOWED)
+NORMAL = int(Mode.NORMAL)
+WITHIN_LIMIT = int(Reason.WITHIN_LIMIT)
+UNLIMITED = int(Reason.UNLIMITED)
+OVER_SOFT_LIMIT = int(Reason.OVER_SOFT_LIMIT)
+LIMIT_EXCEEDED = int(Reason.LIMIT_EXCEEDED)
+FIRST_ALLOWED = int(Reason.OVER_SOFT_LIMIT)
+"""Reasons are numbered in order of precedence: from here on they allow."""
+
+
+class Memo(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What is stored under an idempotency key beside outcome and usage."""
+
+    catalog_version: int
+    terms: tuple[LimitTerms, ...]
+    reason: int = 0
+    """Of a decision that took no counter; 0: usage decides."""
+    value: str = ""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Memo).decode
+
+
+def encode_memo(memo: Memo) -> bytes:
+    """The memo as it is stored."""
+    return _encode(memo)
+
+
+def fingerprint(request: ConsumeRequest) -> str:
+    """What must not change between calls under one idempotency key, in 16 characters."""
+    text = f"{request.quantity}:{request.feature_id}"
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def replay(request: ConsumeRequest, settlement: Settlement, now_ms: int) -> Decision:
+    """The first decision under an idempotency key, told again.
+
+    The request is the same as the first one: the script has compared their fingerprints.
+    """
+    memo = _decode(settlement.memo)
+    if memo.reason:
+        allowed = memo.reason >= FIRST_ALLOWED
+        return Decision(allowed, memo.reason, memo.catalog_version, value=memo.value, replayed=True)
+    first = Settlement(settlement.first, settlement.used)
+    decision = fold(memo.terms, request, first, now_ms, memo.catalog_version)
+    return msgspec.structs.replace(decision, replayed=True)
+
+
+def fold(
+    terms: tuple[LimitTerms, ...],
+    request: ConsumeRequest,
+    settlement: Settlement,
+    now_ms: int,
+    catalog_version: int,
+) -> Decision:
+    """Tell the outcome of a charge on counters.
+
+    Args:
+        terms: the limits, in the order of the charge.
+        request: what was asked for; CHECK_ONLY has changed nothing.
+        settlement: ALLOWED or DENIED, with usage before the charge.
+        now_ms: Unix time, for `retry_after_ms`.
+        catalog_version: for the answer.
+    """
+    if len(terms) != 1 or settlement.status != ALLOWED or request.every_limit:
+        return _fold_any(terms, request, settlement, now_ms, catalog_version)
+    # One limit with room: nearly every call, so without the detour over LimitStatus.
+    term, before, quantity = terms[0], settlement.used[0], request.quantity
+    after = before
+    if request.mode == NORMAL:
+        after = before + quantity
+        if after < 0:
+            after = 0
+    limit = term.limit
+    if limit is None:
+        return Decision(
+            True, UNLIMITED, catalog_version, after - before, None, True, False, after, 0, 0,
+            term.resets_at_ms,
+        )  # fmt: skip
+    remaining = limit - after
+    soft = term.soft
+    return Decision(
+        True,
+        OVER_SOFT_LIMIT if soft and before + quantity > limit else WITHIN_LIMIT,
+        catalog_version,
+        after - before,
+        limit,
+        False,
+        soft,
+        after,
+        remaining if remaining > 0 else 0,
+        -remaining if soft and remaining < 0 else 0,
+        term.resets_at_ms,
+    )
+
+
+def _fold_any(
+    terms: tuple[LimitTerms, ...],
+    request: ConsumeRequest,
+    settlement: Settlement,
+    now_ms: int,
+    catalog_version: int,
+) -> Decision:
+    quantity = request.quantity
+    allowed = settlement.status == ALLOWED
+    taken = quantity if allowed and request.mode == NORMAL else 0
+    statuses = [
+        _limit_status(term, max(before + taken, 0))
+        for term, before in zip(terms, settlement.used, strict=True)
+    ]
+    retry_after_ms = None
+    if allowed:
+        reason, at = _why_allowed(terms, quantity, settlement.used, statuses)
+    else:
+        reason = LIMIT_EXCEEDED
+        full = [i for i, used in enumerate(settlement.used) if used + quantity > terms[i].cap]
+        at = max(full, key=lambda i: _reset_order(terms[i]))
+        retry_after_ms = _retry_after_ms([terms[i] for i in full], quantity, now_ms)
+    status = statuses[at]
+    return Decision(
+        allowed,
+        reason,
+        catalog_version,
+        status.used - settlement.used[at],
+        status.limit,
+        all(term.limit is None for term in terms),
+        status.soft,
+        status.used,
+        status.remaining,
+        status.overage,
+        status.resets_at_ms,
+        retry_after_ms,
+        tuple(statuses) if len(statuses) > 1 or request.every_limit else (),
+    )
+
+
+def _limit_status(term: LimitTerms, used: int) -> LimitStatus:
+    remaining = 0 if term.limit is None else max(term.limit - used, 0)
+    overage = max(used - term.limit, 0) if term.soft and term.limit is not None else 0
+    return LimitStatus(term.limit, term.soft, used, remaining, overage, term.per, term.resets_at_ms)
+
+
+def _why_allowed(
+    terms: tuple[LimitTerms, ...],
+    quantity: int,
+    used: Sequence[int],
+    statuses: Sequence[LimitStatus],
+) -> tuple[int, int]:
+    """The reason, and which limit it is about."""
+    limited = [i for i, term in enumerate(terms) if term.limit is not None]
+    if not limited:
+        return UNLIMITED, 0
+    past = [i for i in limited if terms[i].soft and used[i] + quantity > (terms[i].limit or 0)]
+    if past:
+        return OVER_SOFT_LIMIT, max(past, key=lambda i: statuses[i].overage)
+    return WITHIN_LIMIT, min(limited, key=lambda i: statuses[i].remaining)
+
+
+def _reset_order(term: LimitTerms) -> float:
+    return float("inf") if term.resets_at_ms is None else term.resets_at_ms
+
+
+def _retry_after_ms(full: Sequence[LimitTerms], quantity: int, now_ms: int) -> int | None:
+    """When every full limit has started anew; None when waiting cannot help."""
+    latest_ms = 0
+    for term in full:
+        if term.resets_at_ms is None or quantity > term.cap:
+            return None
+        latest_ms = max(latest_ms, term.resets_at_ms)
+    return max(latest_ms - now_ms, 0)

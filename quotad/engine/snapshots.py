@@ -1,0 +1,76 @@
+"""The catalog in force, compiled, swapped as a whole."""
+
+import logging
+import threading
+
+from quotad.catalog import Catalog, Snapshot, compile_snapshot
+from quotad.errors import CatalogError, NotReady
+from quotad.store import Catalogs
+
+_log = logging.getLogger("quotad.engine")
+
+
+class Snapshots:
+    """Holds the compiled catalog; any thread may read it and ask for a newer one."""
+
+    def __init__(self, catalogs: Catalogs) -> None:
+        self._catalogs = catalogs
+        self._lock = threading.Lock()
+        self._current: Snapshot | None = None
+        self._refused: tuple[int, str] | None = None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether there is a catalog to decide with."""
+        return self._current is not None
+
+    @property
+    def peek(self) -> Snapshot | None:
+        """The catalog in force, if any."""
+        return self._current
+
+    def current(self) -> Snapshot:
+        """The catalog in force.
+
+        Raises:
+            NotReady: none was published yet.
+        """
+        snapshot = self._current
+        if snapshot is None:
+            raise NotReady("no catalog was published yet; publish one or start a sidecar")
+        return snapshot
+
+    def refresh(self, seen: Snapshot | None) -> None:
+        """Fetch and compile what the store has in force.
+
+        Args:
+            seen: the caller's catalog; when another thread has replaced it, that is enough.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+            NotReady: the store holds a catalog that this server cannot read.
+        """
+        with self._lock:
+            if self._current is not seen:
+                return
+            head = self._catalogs.head()
+            if seen is not None and (seen.version, seen.digest) == head:
+                return
+            record = self._catalogs.current()
+            if record is None:
+                self._current = None
+                return
+            try:
+                self._current = compile_snapshot(
+                    Catalog.from_document(record.document), record.version
+                )
+            except CatalogError as error:
+                # Published by a newer quotad: deciding on the old one would break the promise
+                # that no decision uses a stale catalog.
+                if self._refused != (record.version, record.digest):
+                    self._refused = (record.version, record.digest)
+                    _log.error("cannot read catalog version %d: %s", record.version, error)
+                raise NotReady(
+                    f"catalog version {record.version} cannot be read by this server"
+                ) from error
+            _log.info("catalog version %d is in force", record.version)

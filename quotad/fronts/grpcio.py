@@ -1,0 +1,218 @@
+"""The grpcio front, and the grpcio server behind the native one.
+
+`GrpcioServer` serves what is not hot: admin, health, reflection. `GrpcioFront` is the same server
+with the hot methods added: their calls wait in a queue until a decision thread takes them all.
+"""
+
+import asyncio
+import itertools
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from quotad.errors import ConfigError, QuotadError
+from quotad.fronts.interface import MESSAGE_BYTES_MAX, Call
+from quotad.fronts.status import abort
+
+CALLS_MAX = 20_000
+"""Most calls under way; gRPC refuses more by itself, so the queue cannot grow without bound."""
+
+AddServices = Callable[[Any], None]
+"""Adds generated servicers to a server."""
+
+
+class GrpcioServer:
+    """A grpc.aio server on a thread of its own.
+
+    Args:
+        target: `HOST:PORT` or `unix:PATH`.
+        services: full names, for health and reflection.
+        add_services: adds their servicers, plain functions that run in a small thread pool.
+        reuse_port: let other processes listen on the same port.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        services: Sequence[str],
+        add_services: AddServices,
+        reuse_port: bool = False,
+    ) -> None:
+        self._target = target
+        self._services = services
+        self._add_services = add_services
+        self._reuse_port = reuse_port
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="quotad-grpcio", daemon=True
+        )
+        self._health = health.aio.HealthServicer()
+        self._server: grpc.aio.Server | None = None
+        self.port = 0
+
+    def start(self) -> None:
+        """Bind and accept calls.
+
+        Raises:
+            ConfigError: the address cannot be bound.
+        """
+        self._thread.start()
+        try:
+            self._run(self._start())
+        except RuntimeError as error:
+            self._end_loop()
+            raise ConfigError(f"listen: cannot listen on {self._target}: {error}") from error
+
+    def set_ready(self, ready: bool) -> None:
+        """Tell it by grpc.health.v1, for the server as a whole and for the quota service."""
+        status = health_pb2.HealthCheckResponse.ServingStatus
+        for name in ("", *self._services):
+            self._run(self._health.set(name, status.SERVING if ready else status.NOT_SERVING))
+
+    def stop(self, grace_s: float = 0) -> None:
+        """Refuse new calls, give those under way some seconds, then close."""
+        if self._server is not None:
+            self._run(self._server.stop(grace_s))
+            self._server = None
+            self._end_loop()
+
+    async def _start(self) -> None:
+        server = grpc.aio.server(
+            migration_thread_pool=ThreadPoolExecutor(8, thread_name_prefix="quotad-admin"),
+            options=[
+                ("grpc.so_reuseport", int(self._reuse_port)),
+                ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+            ],
+            maximum_concurrent_rpcs=CALLS_MAX,
+        )
+        self._add_services(server)
+        self._add_hot(server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        names = [*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(names, server)
+        self.port = server.add_insecure_port(self._target)
+        await server.start()
+        self._server = server
+
+    def _add_hot(self, server: grpc.aio.Server) -> None:
+        """Nothing here; the front adds its methods."""
+
+    def _run(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def _end_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class GrpcioFront(GrpcioServer):
+    """The front for TLS and for platforms without a wheel of the native one.
+
+    Args:
+        target: `HOST:PORT`.
+        methods: full paths of the hot methods, `/quotad.v1.QuotaService/CheckAndConsume`.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        services: Sequence[str],
+        add_services: AddServices,
+        methods: Sequence[str],
+        reuse_port: bool = False,
+    ) -> None:
+        super().__init__(target, services, add_services, reuse_port)
+        self._methods = methods
+        self._queue: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self._answers: deque[tuple[int, bytes | QuotadError]] = deque()
+        self._flushing = False
+        self._call_ids = itertools.count(1)
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"{self._target.rpartition(':')[0]}:{self.port}"
+
+    def recv_batch(self, calls_max: int) -> list[Call] | None:
+        """As `Front.recv_batch`."""
+        calls: list[Call] = []
+        call = self._queue.get()
+        while True:
+            if call is None:
+                self._queue.put(None)  # for the other threads
+                return calls or None
+            if call[0] in self._waiting:
+                calls.append(call)
+            if len(calls) == calls_max:
+                return calls
+            try:
+                call = self._queue.get_nowait()
+            except queue.Empty:
+                return calls
+
+    def respond(self, call_id: int, payload: bytes) -> None:
+        """As `Front.respond`."""
+        self._answer(call_id, payload)
+
+    def fail(self, call_id: int, error: QuotadError) -> None:
+        """As `Front.fail`."""
+        self._answer(call_id, error)
+
+    def drain(self) -> None:
+        """As `Front.drain`."""
+        self.set_ready(False)
+        self._queue.put(None)
+
+    def _answer(self, call_id: int, answer: bytes | QuotadError) -> None:
+        self._answers.append((call_id, answer))
+        if not self._flushing:  # one wake-up of the loop for all answers of a batch
+            self._flushing = True
+            self._loop.call_soon_threadsafe(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        while self._answers:
+            call_id, answer = self._answers.popleft()
+            future = self._waiting.get(call_id)
+            if future is None or future.done():
+                continue
+            if isinstance(answer, QuotadError):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+    def _add_hot(self, server: grpc.aio.Server) -> None:
+        by_service: dict[str, dict[str, Any]] = {}
+        for index, path in enumerate(self._methods):
+            _, service, method = path.split("/")
+            handler = grpc.unary_unary_rpc_method_handler(self._handler(index))
+            by_service.setdefault(service, {})[method] = handler
+        for service, handlers in by_service.items():
+            generic = grpc.method_handlers_generic_handler(service, handlers)
+            server.add_generic_rpc_handlers((generic,))
+
+    def _handler(self, index: int) -> Callable[[bytes, Any], Any]:
+        async def handle(payload: bytes, context: Any) -> bytes:
+            call_id = next(self._call_ids)
+            future: asyncio.Future[bytes] = self._loop.create_future()
+            self._waiting[call_id] = future
+            self._queue.put((call_id, index, payload))
+            try:
+                return await future
+            except QuotadError as error:
+                await abort(context, error)
+                raise  # abort has raised already
+            finally:
+                del self._waiting[call_id]
+
+        return handle

@@ -1,0 +1,33 @@
+"""The decision threads: take all calls that wait, decide them together, answer them."""
+
+import threading
+from collections import Counter
+
+from quotad.engine import Engine
+from quotad.fronts.interface import Front
+from quotad.service.quota import QuotaService
+
+
+class Decider(threading.Thread):
+    """One decision thread, with an engine and a store connection of its own.
+
+    Under load its batches grow by themselves; when idle a batch is one call and leaves at once.
+    """
+
+    def __init__(self, number: int, engine: Engine, front: Front, batch_max: int) -> None:
+        super().__init__(name=f"quotad-decider-{number}", daemon=True)
+        self._engine = engine
+        self._front = front
+        self._batch_max = batch_max
+        self._service = QuotaService(engine, front)
+
+    @property
+    def decisions(self) -> Counter[int]:
+        """Decisions so far, by reason."""
+        return self._service.decisions
+
+    def run(self) -> None:
+        """Serve until the front is drained."""
+        while (calls := self._front.recv_batch(self._batch_max)) is not None:
+            self._service.answer(calls)
+        self._engine.close()

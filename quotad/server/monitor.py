@@ -1,0 +1,135 @@
+"""Keeps a server and its store together: reaching it, its time, and new catalog versions."""
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import msgspec
+
+from quotad.engine import Snapshots
+from quotad.errors import ConfigError, NotReady, StoreError, StoreUnavailable
+from quotad.store import Catalogs, KeySpace, Store, check_layout
+from quotad.store.health import Health
+
+_log = logging.getLogger("quotad.server")
+
+BACKOFF_MIN_S = 0.05
+BACKOFF_MAX_S = 1.0
+SYNC_S = 5.0
+"""How often the store's time is asked while all is well."""
+
+
+class MonitorParts(msgspec.Struct, frozen=True):
+    """What the monitor watches."""
+
+    store: Store
+    keys: KeySpace
+    health: Health
+    catalogs: Catalogs
+    snapshots: Snapshots
+
+
+class Monitor:
+    """Two threads: one probes the store, one listens for catalog versions.
+
+    Args:
+        parts: what to watch.
+        on_ready: told whenever the server becomes ready or stops being it.
+        on_fatal: told when the store can never be used with these settings.
+    """
+
+    def __init__(
+        self,
+        parts: MonitorParts,
+        on_ready: Callable[[bool], None],
+        on_fatal: Callable[[ConfigError], None],
+    ) -> None:
+        self._parts = parts
+        self._on_ready = on_ready
+        self._on_fatal = on_fatal
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._ready: bool | None = None
+        self._threads = [
+            threading.Thread(target=self._watch_store, name="quotad-store", daemon=True),
+            threading.Thread(target=self._watch_catalog, name="quotad-catalog", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Start both threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop both threads; the store may be closed afterwards."""
+        self._stop.set()
+        self._parts.health.wake()
+        for thread in self._threads:
+            thread.join()
+
+    def _watch_store(self) -> None:
+        backoff_s = BACKOFF_MIN_S
+        known = False
+        said = False
+        while not self._stop.is_set():
+            up = self._parts.health.probe()
+            if up and not known:
+                known = up = self._first_contact()
+            self._report()
+            if up:
+                if said:
+                    _log.info("the store at %s is back", self._parts.store.address)
+                said, backoff_s = False, BACKOFF_MIN_S
+                self._parts.health.wait_for_failure(SYNC_S)
+                said = not self._parts.health.up
+                continue
+            if not said:
+                said = True
+                _log.error("%s; retrying until it is there", self._parts.health.problem)
+            self._stop.wait(backoff_s)
+            backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
+
+    def _first_contact(self) -> bool:
+        try:
+            check_layout(self._parts.store, self._parts.keys)
+            self._refresh()
+        except ConfigError as error:
+            self._on_fatal(error)
+            self._stop.set()
+            return False
+        except StoreUnavailable as error:
+            self._parts.health.mark_down(error)
+            return False
+        return True
+
+    def _watch_catalog(self) -> None:
+        while not self._stop.is_set():
+            try:
+                for version in self._parts.catalogs.notices():
+                    if self._stop.is_set():
+                        return
+                    seen = self._parts.snapshots.peek
+                    # Asked without a notice too: one may have been lost while disconnected.
+                    if version is None or seen is None or seen.version != version:
+                        self._refresh()
+                        self._report()
+            except StoreError:
+                self._stop.wait(BACKOFF_MAX_S)
+
+    def _refresh(self) -> None:
+        snapshots = self._parts.snapshots
+        with suppress(NotReady):  # said once by the snapshots; calls are refused meanwhile
+            snapshots.refresh(snapshots.peek)
+
+    def _report(self) -> None:
+        ready = self._parts.health.up and self._parts.snapshots.loaded
+        with self._lock:
+            if ready == self._ready or self._stop.is_set():
+                return
+            self._ready = ready
+            if ready:
+                _log.info("ready")
+            elif self._parts.health.up:
+                _log.warning("not ready: no catalog was published yet")
+            self._on_ready(ready)

@@ -1,0 +1,154 @@
+"""One worker: builds everything from `Config`, starts it, drains it, stops it."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+from quotad.clock import SyncedClock
+from quotad.config import Config, split_listen
+from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
+from quotad.errors import ConfigError
+from quotad.fronts.grpcio import GrpcioFront
+from quotad.fronts.interface import Front
+from quotad.fronts.native import NativeFront
+from quotad.model import Reason
+from quotad.server.decider import Decider
+from quotad.server.monitor import Monitor, MonitorParts
+from quotad.service import admin, quota
+from quotad.service.admin import AdminParts, AdminServicer
+from quotad.store import Catalogs, Customers, KeySpace, Store
+from quotad.store.health import Health
+from quotad.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server as add_servicer
+
+_log = logging.getLogger("quotad.server")
+
+FRONTS: dict[str, type[NativeFront] | type[GrpcioFront]] = {
+    "native": NativeFront,
+    "grpcio": GrpcioFront,
+}
+
+
+class Server:
+    """A worker process's insides; a context manager, and usable in-process by tests.
+
+    Args:
+        config: the settings.
+        reuse_port: share the address with other workers.
+
+    Raises:
+        ConfigError: the address cannot be bound, or the store's URL is wrong.
+    """
+
+    def __init__(self, config: Config, reuse_port: bool = False) -> None:
+        self._config = config
+        self._fatal: ConfigError | None = None
+        self._stopped = threading.Event()
+        clock = SyncedClock()
+        keys = KeySpace(config.prefix, config.shards)
+        self._store = Store(config.redis_url, config.store_timeout_ms)
+        health = Health(self._store, clock)
+        catalogs = Catalogs(self._store, keys, clock)
+        customers = Customers(self._store, keys)
+        snapshots = Snapshots(catalogs)
+        views = ViewCache(keys, config.customer_cache_max, config.usage_retention_ms)
+        shared = Shared(
+            snapshots,
+            views,
+            customers,
+            health,
+            clock,
+            EngineSettings(
+                config.store_timeout_ms, config.idempotency_ttl_ms, config.usage_retention_ms
+            ),
+        )
+        servicer = AdminServicer(
+            AdminParts(
+                catalogs=catalogs,
+                customers=customers,
+                snapshots=snapshots,
+                views=views,
+                health=health,
+                clock=clock,
+                store_address=self._store.address,
+                front=config.front,
+                started_ms=clock.now_ms(),
+                decisions=self._decisions,
+            )
+        )
+        self._front = self._make_front(servicer, reuse_port)
+        self._deciders = [
+            Decider(i, Engine(shared, self._store.connect()), self._front, config.batch_max)
+            for i in range(config.decision_threads)
+        ]
+        self._monitor = Monitor(
+            MonitorParts(self._store, keys, health, catalogs, snapshots),
+            self._front.set_ready,
+            self._on_fatal,
+        )
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return self._front.address
+
+    def start(self) -> None:
+        """Accept calls; ready as soon as the store and a catalog are there."""
+        self._front.start()
+        self._front.set_ready(False)
+        for decider in self._deciders:
+            decider.start()
+        self._monitor.start()
+        _log.info("listening on %s (%s front)", self.address, self._config.front)
+
+    def wait(self) -> None:
+        """Wait until `interrupt` is called.
+
+        Raises:
+            ConfigError: the store can never be used with these settings.
+        """
+        self._stopped.wait()
+        if self._fatal is not None:
+            raise self._fatal
+
+    def interrupt(self) -> None:
+        """Let `wait` return; fit for a signal handler."""
+        self._stopped.set()
+
+    def stop(self) -> None:
+        """Answer the calls under way, for at most `drain_timeout_ms`, then close everything."""
+        self._monitor.stop()
+        self._front.drain()
+        deadline = time.monotonic() + self._config.drain_timeout_ms / 1000
+        for decider in self._deciders:
+            decider.join(max(0.0, deadline - time.monotonic()))
+        self._front.stop()
+        self._store.close()
+
+    def __enter__(self) -> "Server":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _make_front(self, servicer: AdminServicer, reuse_port: bool) -> Front:
+        split_listen(self._config.listen)
+
+        def add_services(server: Any) -> None:
+            add_servicer(servicer, server)  # type: ignore[no-untyped-call]
+
+        services = (quota.SERVICE, admin.SERVICE)
+        make = FRONTS[self._config.front]
+        return make(self._config.listen, services, add_services, quota.METHODS, reuse_port)
+
+    def _decisions(self) -> dict[str, int]:
+        total: Counter[int] = Counter()
+        for decider in self._deciders:
+            total += decider.decisions
+        return {Reason(reason).name: count for reason, count in sorted(total.items())}
+
+    def _on_fatal(self, error: ConfigError) -> None:
+        self._fatal = error
+        self._stopped.set()

@@ -1,0 +1,105 @@
+"""Requests of the data plane, from bytes to the model; the shape is checked here, once.
+
+Every refusal names the field.
+"""
+
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from quotad.errors import InvalidRequest
+from quotad.model import BATCH_MAX, ID_BYTES_MAX, QUANTITY_MAX, ConsumeRequest, Mode
+from quotad.v1 import quota_pb2 as pb
+
+M = TypeVar("M", bound=Message)
+
+_MODES = {
+    pb.MODE_UNSPECIFIED: int(Mode.NORMAL),
+    pb.MODE_NORMAL: int(Mode.NORMAL),
+    pb.MODE_CHECK_ONLY: int(Mode.CHECK_ONLY),
+}
+
+
+def parse(message: type[M], payload: bytes) -> M:
+    """Read a protobuf message.
+
+    Raises:
+        InvalidRequest: the bytes are not one.
+    """
+    try:
+        return message.FromString(payload)
+    except DecodeError as error:
+        name = message.DESCRIPTOR.name
+        raise InvalidRequest(f"request: the body is not a {name} message") from error
+
+
+def check_id(text: str, field: str) -> None:
+    """Refuse an id that is missing, too long or not printable.
+
+    Raises:
+        InvalidRequest: names the field.
+    """
+    if not text:
+        raise InvalidRequest(f"{field}: missing; give 1 to {ID_BYTES_MAX} bytes")
+    size = len(text) if text.isascii() else len(text.encode())
+    if size > ID_BYTES_MAX:
+        raise InvalidRequest(f"{field}: {size} bytes long; at most {ID_BYTES_MAX} are allowed")
+    if not text.isprintable():
+        raise InvalidRequest(f"{field}: {text[:40]!r} has characters that cannot be printed")
+
+
+def consume_request(message: pb.CheckAndConsumeRequest, prefix: str = "") -> ConsumeRequest:
+    """Check and translate a CheckAndConsumeRequest.
+
+    Args:
+        message: as it came.
+        prefix: where it stands in a larger message, for the name of the field in refusals.
+
+    Raises:
+        InvalidRequest: names the field.
+    """
+    customer_id, feature_id = message.customer_id, message.feature_id
+    if not _is_plain(customer_id):
+        check_id(customer_id, prefix + "customer_id")
+    if not _is_plain(feature_id):
+        check_id(feature_id, prefix + "feature_id")
+    quantity = message.quantity if message.HasField("quantity") else 1
+    if not -QUANTITY_MAX <= quantity <= QUANTITY_MAX:
+        raise InvalidRequest(
+            f"{prefix}quantity: {quantity} is not between -{QUANTITY_MAX} and {QUANTITY_MAX}"
+        )
+    mode = _MODES.get(message.mode)
+    if mode is None:
+        raise InvalidRequest(f"{prefix}mode: {message.mode} is not a mode this server knows")
+    key = message.idempotency_key
+    if not key:
+        return ConsumeRequest(customer_id, feature_id, quantity, mode)
+    check_id(key, prefix + "idempotency_key")
+    return ConsumeRequest(customer_id, feature_id, quantity, mode, key, _ttl_ms(message, prefix))
+
+
+def batch_requests(payload: bytes) -> list[ConsumeRequest]:
+    """Read, check and translate a BatchCheckAndConsumeRequest.
+
+    Raises:
+        InvalidRequest: names the request in the batch and its field; none of them was decided.
+    """
+    batch = parse(pb.BatchCheckAndConsumeRequest, payload)
+    if len(batch.requests) > BATCH_MAX:
+        raise InvalidRequest(f"requests: {len(batch.requests)} of them; at most {BATCH_MAX}")
+    return [consume_request(r, f"requests[{i}].") for i, r in enumerate(batch.requests)]
+
+
+def _is_plain(text: str) -> bool:
+    """The nearly always true case of `check_id`, without its messages."""
+    return 0 < len(text) <= ID_BYTES_MAX and text.isascii() and text.isprintable()
+
+
+def _ttl_ms(message: pb.CheckAndConsumeRequest, prefix: str) -> int:
+    if not message.HasField("idempotency_ttl"):
+        return 0
+    ttl = message.idempotency_ttl
+    ttl_ms: int = ttl.seconds * 1000 + ttl.nanos // 1_000_000
+    if ttl_ms <= 0:
+        raise InvalidRequest(f"{prefix}idempotency_ttl: must be at least one millisecond")
+    return ttl_ms

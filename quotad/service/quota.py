@@ -1,0 +1,121 @@
+"""QuotaService: a batch of calls in, decided together, answered one by one."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+
+from quotad.engine import Engine
+from quotad.errors import QuotadError, StoreUnavailable
+from quotad.fronts.interface import Call, Front
+from quotad.model import ConsumeRequest, Decision
+from quotad.service import decode, encode
+from quotad.v1 import quota_pb2 as pb
+
+SERVICE = "quotad.v1.QuotaService"
+METHODS = tuple(
+    f"/{SERVICE}/{name}"
+    for name in (
+        "CheckAndConsume",
+        "BatchCheckAndConsume",
+        "GetEntitlement",
+        "GetEntitlements",
+    )
+)
+"""Paths of the hot methods, in the order that `Call` counts them."""
+
+_CONSUME, _BATCH, _ENTITLEMENT, _ENTITLEMENTS = range(4)
+
+TOGETHER_MAX = 1000
+"""Most requests decided in one go; a batch call counts with all of its requests."""
+
+_log = logging.getLogger("quotad.service")
+_INTERNAL = QuotadError("internal error; the server's log has the details")
+
+
+class QuotaService:
+    """Answers calls over one front; of one thread."""
+
+    def __init__(self, engine: Engine, front: Front) -> None:
+        self._engine = engine
+        self._front = front
+        self.decisions: Counter[int] = Counter()
+        """Decisions so far, by reason."""
+
+    def answer(self, calls: Sequence[Call]) -> None:
+        """Decide the calls together and answer each; no call is left without an answer."""
+        requests: list[ConsumeRequest] = []
+        owners: list[tuple[int, int]] = []  # call id; number of requests, 0: a single one
+        for call_id, method, payload in calls:
+            try:
+                if method == _CONSUME:
+                    message = decode.parse(pb.CheckAndConsumeRequest, payload)
+                    requests.append(decode.consume_request(message))
+                    owners.append((call_id, 0))
+                elif method == _BATCH:
+                    batch = decode.batch_requests(payload)
+                    if not batch:
+                        self._front.respond(call_id, b"")
+                        continue
+                    requests += batch
+                    owners.append((call_id, len(batch)))
+                else:
+                    self._front.respond(call_id, self._look(method, payload))
+            except QuotadError as error:
+                self._front.fail(call_id, error)
+            except Exception:  # noqa: BLE001 (no call may be left without an answer)
+                _log.exception("a call failed")
+                self._front.fail(call_id, _INTERNAL)
+            if len(requests) >= TOGETHER_MAX:
+                self._decide(requests, owners)
+                requests, owners = [], []
+        if requests:
+            self._decide(requests, owners)
+
+    def _decide(self, requests: list[ConsumeRequest], owners: list[tuple[int, int]]) -> None:
+        try:
+            answers = self._engine.decide(requests)
+        except Exception:  # noqa: BLE001 (no call may be left without an answer)
+            _log.exception("a batch failed")
+            for call_id, _ in owners:
+                self._front.fail(call_id, _INTERNAL)
+            return
+        self.decisions.update([a.reason for a in answers if isinstance(a, Decision)])
+        front = self._front
+        at = 0
+        for call_id, size in owners:
+            if size:
+                self._respond_batch(call_id, answers[at : at + size])
+                at += size
+                continue
+            answer = answers[at]
+            at += 1
+            if isinstance(answer, Decision):
+                front.respond(call_id, encode.decision(answer).SerializeToString())
+            else:
+                front.fail(call_id, answer)
+
+    def _respond_batch(self, call_id: int, answers: list[Decision | QuotadError]) -> None:
+        first = answers[0]
+        if isinstance(first, StoreUnavailable) and all(a is first for a in answers):
+            # One failure of the store for all: an error of the call, so that clients retry it.
+            self._front.fail(call_id, first)
+        else:
+            self._front.respond(call_id, encode.batch(answers).SerializeToString())
+
+    def _look(self, method: int, payload: bytes) -> bytes:
+        if method == _ENTITLEMENT:
+            return self._entitlement(payload)
+        request = decode.parse(pb.GetEntitlementsRequest, payload)
+        decode.check_id(request.customer_id, "customer_id")
+        granted = self._engine.entitlements(request.customer_id)
+        return encode.entitlements(request.customer_id, granted).SerializeToString()
+
+    def _entitlement(self, payload: bytes) -> bytes:
+        request = decode.parse(pb.GetEntitlementRequest, payload)
+        decode.check_id(request.customer_id, "customer_id")
+        decode.check_id(request.feature_id, "feature_id")
+        feature, answer = self._engine.entitlement(request.customer_id, request.feature_id)
+        return pb.GetEntitlementResponse(
+            entitlement=encode.entitlement(request.feature_id, feature, answer),
+            catalog_version=answer.catalog_version,
+        ).SerializeToString()

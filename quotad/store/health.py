@@ -1,0 +1,80 @@
+"""Whether the store is there, as far as anybody knows.
+
+Works as a circuit breaker: the first time-out opens it, so that the calls waiting behind it are
+answered at once instead of waiting for time-outs of their own. `probe` closes it again.
+"""
+
+import logging
+import threading
+import time
+
+from quotad.clock import SyncedClock
+from quotad.errors import NotReady, StoreUnavailable
+from quotad.store.connection import Store
+
+_log = logging.getLogger("quotad.store")
+
+
+class Health:
+    """The state of one store; written by whoever talks to it, read by everybody."""
+
+    def __init__(self, store: Store, clock: SyncedClock) -> None:
+        self._store = store
+        self._clock = clock
+        self._error: StoreUnavailable | None = StoreUnavailable(
+            f"the store at {store.address} was not reached yet"
+        )
+        self._changed = threading.Event()
+
+    @property
+    def up(self) -> bool:
+        """Whether the last contact was good."""
+        return self._error is None
+
+    @property
+    def problem(self) -> str:
+        """Why the store is down; empty while it is up."""
+        return "" if self._error is None else str(self._error)
+
+    def raise_if_down(self) -> None:
+        """Spare the store a call that would fail.
+
+        Raises:
+            NotReady: the last contact failed.
+        """
+        if self._error is not None:
+            raise NotReady(str(self._error))
+
+    def mark_down(self, error: StoreUnavailable) -> None:
+        """Note a failure; the first one is logged, and wakes who waits in `wait_for_failure`."""
+        if self._error is None:
+            _log.error("%s; answering UNAVAILABLE until it is back", error)
+        self._error = error
+        self._changed.set()
+
+    def wait_for_failure(self, timeout_s: float) -> bool:
+        """Sleep until somebody notes a failure, at most so long."""
+        failed = self._changed.wait(timeout_s)
+        self._changed.clear()
+        return failed
+
+    def wake(self) -> None:
+        """Let `wait_for_failure` return."""
+        self._changed.set()
+
+    def probe(self) -> bool:
+        """Ask the store for its time; takes over the time and the state of the store.
+
+        Returns:
+            Whether it answered.
+        """
+        sent_ns = time.monotonic_ns()
+        try:
+            with self._store.errors():
+                seconds, micros = self._store.client.time()
+        except StoreUnavailable as error:
+            self._error = error
+            return False
+        self._clock.sync(seconds * 1_000_000 + micros, sent_ns, time.monotonic_ns())
+        self._error = None
+        return True
