@@ -13,6 +13,9 @@ from quotad.catalog.load_yaml import load_yaml
 from quotad.catalog.problems import Place, UnreadableError, described
 from quotad.catalog.sources import ENDINGS
 
+DOTS_MAX = 200
+"""Most dots in one line of TOML."""
+
 
 def load(place: Place, text: str) -> dict[str, object] | None:
     """Return the top-level mapping of a catalog file, or note why it cannot be read.
@@ -61,6 +64,7 @@ def _refuse_constant(name: str) -> object:
 def _load_json(place: Place, text: str) -> object:
     try:
         value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_refuse_constant)
+        _report_pairs(place, value)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise UnreadableError(f"{where}: JSON syntax: {error.msg}") from error
@@ -69,12 +73,10 @@ def _load_json(place: Place, text: str) -> object:
         raise UnreadableError("JSON syntax: a number has too many digits") from error
     except RecursionError as error:
         raise UnreadableError("is nested too deeply") from error
-    _report_pairs(place, value)
     return value
 
 
 def _report_pairs(place: Place, value: object) -> None:
-    # Not deeper than json.loads itself went, whose recursion costs more of the stack.
     if isinstance(value, _Pairs):
         for name in value.twice:
             place.key(name).refuse("is defined twice")
@@ -88,6 +90,10 @@ def _report_pairs(place: Place, value: object) -> None:
 
 
 def _load_toml(text: str) -> object:
+    # The time tomllib takes for a dotted name grows with the square of its parts.
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") > DOTS_MAX:
+            raise UnreadableError(f"line {number}: TOML syntax: more than {DOTS_MAX} dots")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -61,6 +61,10 @@ def load_yaml(place: Place, text: str) -> object:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         why = ", ".join(part for part in (error.context, error.problem) if part)
+        # A row beyond the text: YAML counts some line breaks that `split` does not.
+        rows = text.split("\n")[mark.line : mark.line + 1] if mark else []
+        if mark and rows and rows[0][mark.column :].startswith("\t"):
+            why += " (indent with spaces, not tabs)"
         raise UnreadableError(f"{where}YAML syntax: {why}") from error
     except (yaml.YAMLError, UnicodeError) as error:
         reason = getattr(error, "reason", None) or "not readable"
@@ -163,7 +167,9 @@ class _Reader:
     def _alias(self, event: AliasEvent) -> object:
         name = event.anchor
         if name not in self._anchors:
-            raise UnreadableError(f"line {_line(event)}: *{name} stands for nothing complete")
+            raise UnreadableError(
+                f"line {_line(event)}: the alias *{name} has no anchor that ends before it"
+            )
         value, size = self._anchors[name]
         self._spend(size, event)
         return value

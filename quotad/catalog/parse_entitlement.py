@@ -56,8 +56,9 @@ def _config(place: Place, feature: Feature, value: object) -> PlanEntry | None:
 def config_text(place: Place, value: object) -> str | None:
     """Return a config value as the text that is stored, or note why it cannot be one."""
     if isinstance(value, bool):
-        word = described(value)
-        place.refuse(f"is a value of a config feature: a number or text, not {word}; quote {word}")
+        place.refuse(
+            f"must be a number or text, not {described(value)}; to mean the word, quote it"
+        )
         return None
     if isinstance(value, int) and abs(value) < 10**30:
         return str(value)
@@ -65,8 +66,7 @@ def config_text(place: Place, value: object) -> str | None:
         return str(value)
     if isinstance(value, str):
         return text_of(place, value, VALUE_BYTES_MAX)
-    word = described(value)
-    place.refuse(f"is a value of a config feature: a number or text, not {word}")
+    place.refuse(f"must be a number or text, not {described(value)}")
     return None
 
 
@@ -79,8 +79,6 @@ def _metered(place: Place, feature: Feature, value: object) -> PlanEntry | None:
         return _limits(place, feature, value)
     if isinstance(value, str):
         hint = place.suggestion(value, ("unlimited",))
-    elif isinstance(value, int) and not isinstance(value, bool):
-        hint = f" (such as {{limit: {described(value)}}})"
     elif isinstance(value, list):
         hint = "; several windows go below 'limits:'"
     else:
@@ -91,10 +89,9 @@ def _metered(place: Place, feature: Feature, value: object) -> PlanEntry | None:
 
 def _limits(place: Place, feature: Feature, raw: Mapping[str, object]) -> PlanEntry | None:
     if "limits" not in raw:
-        check_keys(place, raw, _ENTRY_KEYS, _LATER_KEYS)
         if len(raw) == 1 and raw.get("unlimited") is True:
             return UNLIMITED
-        limit = _limit(place, feature, raw)
+        limit = _limit(place, feature, raw, _ENTRY_KEYS)
         return None if limit is None else PlanEntry(limits=(limit,))
     check_keys(place, raw, _ENTRY_KEYS, _LATER_KEYS)
     beside = [key for key in raw if key in _LIMIT_KEYS]
@@ -127,8 +124,7 @@ def _limits_listed(place: Place, feature: Feature, rows: list[object]) -> PlanEn
                 f"must be a mapping such as {{limit: 1000, per: month}}, not {described(row)}"
             )
             continue
-        check_keys(spot, row, _LIMIT_KEYS, _LATER_KEYS)
-        limit = _limit(spot, feature, row)
+        limit = _limit(spot, feature, row, _LIMIT_KEYS)
         if limit is None:
             continue
         window = limit.window
@@ -140,7 +136,10 @@ def _limits_listed(place: Place, feature: Feature, rows: list[object]) -> PlanEn
     return PlanEntry(limits=tuple(limits)) if limits else None
 
 
-def _limit(place: Place, feature: Feature, raw: Mapping[str, object]) -> Limit | None:
+def _limit(
+    place: Place, feature: Feature, raw: Mapping[str, object], keys: tuple[str, ...]
+) -> Limit | None:
+    keys_fit = check_keys(place, raw, keys, _LATER_KEYS)
     unlimited = raw.get("unlimited", False)
     if not isinstance(unlimited, bool):
         place.key("unlimited").refuse(f"must be true or left out, not {described(unlimited)}")
@@ -150,23 +149,24 @@ def _limit(place: Place, feature: Feature, raw: Mapping[str, object]) -> Limit |
         place.key("soft").refuse(f"must be true or false, not {described(soft)}")
         soft = False
     if feature.kind is MeterKind.GAUGE:
-        window = None
+        known, window = True, None
         for key in WINDOW_KEYS:
             if key in raw:
                 place.key(key).refuse("has no meaning for a gauge, which never resets")
     else:
-        window = parse_window(place, raw)
+        known, window = parse_window(place, raw)
     if unlimited:
         if "limit" in raw:
             place.refuse("has both 'limit' and 'unlimited'; keep one")
         if soft:
             place.key("soft").refuse("has no meaning without a limit to pass")
-        return Limit(None, window)
-    if "limit" not in raw:
+        return Limit(None, window) if known else None
+    if "limit" not in raw and keys_fit:
         place.refuse("has no limit; write 'limit: 1000' or 'unlimited: true'")
+    if "limit" not in raw:
         return None
     limit = _limit_number(place.key("limit"), raw["limit"])
-    return None if limit is None else Limit(limit, window, soft)
+    return None if limit is None or not known else Limit(limit, window, soft)
 
 
 def _limit_number(place: Place, value: object) -> int | None:
@@ -183,8 +183,8 @@ def _limit_number(place: Place, value: object) -> int | None:
         return value
     if isinstance(value, float) and value.is_integer() and 0 <= value <= QUANTITY_MAX:
         hint = f"; write {int(value)}"
-    elif isinstance(value, str) and value.isascii() and value.isdigit():
-        hint = "; write it without quotes and without a leading 0"
+    elif isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        hint = f"; write {int(value)}, without quotes"
     elif value is None or value in ("unlimited", math.inf):
         hint = "; for no limit use 'unlimited: true'"
     else:

@@ -14,9 +14,9 @@ from quotad.errors import CatalogError
 PROBLEMS_MAX = 1000
 """Most problems that are spelled out; the rest is only counted."""
 
-_COMPARISONS_MAX = 200_000
+_COMPARISONS_MAX = 20_000
 """Most names compared for suggestions in one parse: a file full of misspelled names must not
-take minutes to refuse (one comparison is about 20 us)."""
+take minutes to refuse (one comparison takes up to 90 us)."""
 
 _SHOWN_MAX = 60
 """Longest piece of a user's text repeated in a problem, in characters."""
@@ -150,13 +150,16 @@ def text_of(place: Place, value: object, bytes_max: int) -> str | None:
 
 def check_keys(
     place: Place, raw: Mapping[str, object], known: Iterable[str], later: Iterable[str] = ()
-) -> None:
-    """Note a problem for every key of `raw` that is not known, or not yet supported."""
+) -> bool:
+    """Whether `raw` has only known keys; a problem is noted for every other."""
+    fits = True
     for key in raw:
         if key in known:
             continue
+        fits = False
         if key in later:
             place.refuse(f"{shown(key)} is not supported by this version")
             continue
         hint = place.suggestion(key, known) or f" (known: {', '.join(known)})"
         place.refuse(f"unknown key {shown(key)}{hint}")
+    return fits

@@ -37,13 +37,16 @@ _OTHER_WORDS = {
 }
 
 
-def parse_window(place: Place, raw: Mapping[str, object]) -> Window | None:
-    """Return the window of a limit, None for a lifetime; problems are noted at `place`."""
+def parse_window(place: Place, raw: Mapping[str, object]) -> tuple[bool, Window | None]:
+    """Return whether the window of a limit is known, and the window; None: a lifetime.
+
+    Problems are noted at `place`.
+    """
     if "per" not in raw:
         for key in WINDOW_KEYS:
             if key in raw:
                 place.key(key).refuse("has no meaning without 'per'")
-        return None
+        return True, None
     per = _per(place.key("per"), raw["per"])
     anchor = Anchor.CALENDAR
     if "anchor" in raw:
@@ -57,7 +60,9 @@ def parse_window(place: Place, raw: Mapping[str, object]) -> Window | None:
         if per is not None and (per[0] is not Unit.WEEK or anchor is not Anchor.CALENDAR):
             place.key("week_starts").refuse("is only for weeks with 'anchor: calendar'")
             week_starts = 0
-    return None if per is None else _window(*per, anchor, zone, week_starts)
+    if per is None:
+        return False, None
+    return True, _window(*per, anchor, zone, week_starts)
 
 
 @functools.lru_cache(maxsize=1024)
