@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from quotad import __version__
-from quotad.cli import catalog, customers, decisions, status
+from quotad.cli import catalog, customers, decisions, processes, replay, status
 
 app = typer.Typer(
     help="A quota server: may a customer use a feature now, and count it in the same act.",
@@ -30,7 +30,9 @@ def _root(
     pass
 
 
+processes.register(app)
 decisions.register(app)
 customers.register(app)
 catalog.register(app)
 status.register(app)
+replay.register(app)

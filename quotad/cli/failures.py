@@ -51,10 +51,10 @@ def fail_call(error: "QuotaError", server: str, as_json: bool) -> NoReturn:
     fail(in_words(error, server))
 
 
-def fail(message: str, as_json: bool = False) -> NoReturn:
+def fail(message: str, as_json: bool = False, code: str = "INVALID_ARGUMENT") -> NoReturn:
     """End the command with one line."""
     if as_json:
-        _fail_json("INVALID_ARGUMENT", "", message)
+        _fail_json(code, "", message)
     typer.echo(f"quotad: {message}", err=True)
     raise typer.Exit(EXIT_ERROR)
 

@@ -346,7 +346,7 @@ async def test_batch_that_nobody_takes_leaves_the_others_decided(
 async def test_number_beyond_64_bits_is_refused_before_it_is_sent(
     client: Either, server: FakeServer
 ) -> None:
-    with pytest.raises(QuotaInvalid, match="^quantity: Value out of range"):
+    with pytest.raises(QuotaInvalid, match=r"^quantity: Value out of range"):
         await client("consume", "acme", "api-calls", 2**70)
 
     assert [] == server.quota.requests
@@ -355,7 +355,7 @@ async def test_number_beyond_64_bits_is_refused_before_it_is_sent(
 async def test_text_that_is_not_unicode_is_refused_by_the_name_of_its_field(
     client: Either, server: FakeServer
 ) -> None:
-    with pytest.raises(QuotaInvalid, match="^feature_id: is not valid Unicode$"):
+    with pytest.raises(QuotaInvalid, match=r"^feature_id: is not valid Unicode$"):
         await client("consume", "acme", "\udcff")
 
     assert [] == server.quota.requests

@@ -1,0 +1,170 @@
+"""`quotad replay`: a real access log against a running server."""
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quotad.cli import failures, output
+from quotad.cli.options import SERVER_DEFAULT, Json, Server
+from quotad.replay.access_log import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from quotad.replay.files import LogFile
+    from quotad.replay.report import Report
+    from quotad.replay.sender import Progress
+
+TIMEOUT_S = 10.0
+"""Of one batch; a busy server is slow, not gone."""
+
+EXIT_INTERRUPTED = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(replay)
+
+
+def replay(
+    access_log: Annotated[
+        Path, typer.Argument(metavar="ACCESS_LOG", help="A log, also gzipped; - is stdin.")
+    ],
+    customer: Annotated[
+        str, typer.Option(metavar="TEMPLATE", help="Customer id, such as '{remote_host}'.")
+    ],
+    feature: Annotated[
+        str, typer.Option(metavar="TEMPLATE", help="Feature id, such as api-calls.")
+    ],
+    log_format: Annotated[
+        Format, typer.Option("--format", help="How the lines are written.")
+    ] = Format.COMBINED,
+    quantity: Annotated[
+        str, typer.Option(metavar="TEMPLATE", help="Quantity, such as '{bytes}'; - counts as 0.")
+    ] = "1",
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Read only the first N lines.")
+    ] = None,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=64, metavar="N", help="Batches in flight.")
+    ] = 4,
+    server: Server = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Send an access log through a server and report what was denied. This consumes quota.
+
+    Templates name fields of a line: remote_host, remote_user, time, method,
+    path, protocol, status, bytes, referer, user_agent; of JSON lines any key,
+    nested ones with dots.
+    """
+    from itertools import islice
+
+    from quotad.client import Client, QuotaError
+    from quotad.replay.access_log import LineError
+    from quotad.replay.files import open_log
+    from quotad.replay.plan import Plan
+    from quotad.replay.sender import replay as run
+    from quotad.replay.template import TemplateError
+
+    try:
+        plan = Plan(log_format, customer, feature, quantity)
+        log = open_log(access_log)
+    except TemplateError as error:
+        failures.fail(f"template {error}", as_json)
+    except OSError as error:
+        failures.fail(f"{access_log}: {error.strerror or error}", as_json)
+    with log, Client(server, timeout=TIMEOUT_S, retries=0) as client, _progress(log) as show:
+        try:
+            report = run(
+                islice(log.lines(), limit),
+                plan,
+                client,
+                concurrency=concurrency,
+                on_progress=show,
+            )
+        except QuotaError as error:
+            failures.fail_call(error, server, as_json)
+        except LineError as error:
+            failures.fail(f"{access_log}: no line could be used; the first: {error}", as_json)
+    _finish(report, log, as_json)
+
+
+def _finish(report: "Report", log: "LogFile", as_json: bool) -> None:
+    """Show the report and end with its exit code: denials are fine, errors are not."""
+    if as_json:
+        output.print_json(report)
+    else:
+        _show(report)
+    if log.damage:
+        problem = f"the log is damaged after line {report.lines:,}: {log.damage}"
+        failures.fail(problem, as_json, code="DATA_LOSS")
+    if report.stopped == "interrupted":
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if report.errors:
+        problem = f"{report.errors:,} calls were not decided"
+        failures.fail(problem, as_json, code=report.failures[0].code)
+
+
+@contextmanager
+def _progress(log: "LogFile") -> "Iterator[Callable[[Progress], None]]":
+    """A progress bar on stderr while somebody is looking."""
+    console = output.console(stderr=True)
+    if not console.is_terminal:
+        yield lambda progress: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.fields[lines]:>12,} lines"),
+        BarColumn(),
+        TextColumn("{task.fields[denied]:,} denied"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=log.size, lines=0, denied=0)
+        yield lambda progress: bar.update(
+            task, completed=log.position, lines=progress.lines, denied=progress.denied
+        )
+
+
+def _show(report: "Report") -> None:
+    output.print_headline(
+        f"{report.decided:,} decisions",
+        "bold",
+        f"in {report.seconds:.1f} s, {report.decisions_per_second:,.0f} per second",
+    )
+    output.print_line("")
+    output.print_table(
+        ["feature", ">allowed", ">denied", ">granted", ">refused"],
+        [
+            [
+                each.feature_id,
+                output.number(each.allowed),
+                output.number(each.denied),
+                output.number(each.granted),
+                output.number(each.refused),
+            ]
+            for each in report.features
+        ],
+    )
+    if report.top_denied:
+        note = "" if report.top_denied_exact else " (about: there were too many to count)"
+        output.print_line(f"\nmost denied customers{note}")
+        rows = [[f"  {each.customer_id}", f"{each.denied:,}"] for each in report.top_denied]
+        output.print_table(["  customer", ">denied"], rows)
+    if report.skipped:
+        output.print_line(f"\n{report.skipped:,} of {report.lines:,} lines skipped", "yellow")
+        for skipped in report.skipped_lines:
+            output.print_line(f"  line {skipped.line:,}: {skipped.why}")
+        if report.skipped > len(report.skipped_lines):
+            output.print_line("  ...")
+    if report.errors:
+        output.print_line(f"\n{report.errors:,} calls without a decision", "red")
+        for failure in report.failures:
+            reason = f" {failure.reason}" if failure.reason else ""
+            output.print_line(f"  {failure.count:,} {failure.code}{reason}: {failure.message}")
+    if report.stopped:
+        output.print_line(f"\nstopped after line {report.lines:,}: {report.stopped}", "red")
