@@ -117,3 +117,13 @@ def split_listen(listen: str) -> tuple[str, int]:
     if int(port) > 65535:
         raise ConfigError(f"listen: port {port} is not between 0 and 65535")
     return host.strip("[]"), int(port)
+
+
+def child_environ(config: Config) -> dict[str, str]:
+    """The environment in which a child process finds exactly these settings."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(ENV_PREFIX)}
+    for field in Config.__struct_fields__:
+        value = getattr(config, field)
+        text = " ".join(value) if isinstance(value, tuple) else str(value)
+        environ[ENV_PREFIX + field.upper()] = text
+    return environ

@@ -56,6 +56,11 @@ class Monitor:
             threading.Thread(target=self._watch_catalog, name="quotad-catalog", daemon=True),
         ]
 
+    @property
+    def ready(self) -> bool:
+        """Whether store and catalog are there."""
+        return bool(self._ready)
+
     def start(self) -> None:
         """Start both threads."""
         for thread in self._threads:

@@ -85,7 +85,7 @@ class Server:
         self._monitor = Monitor(
             MonitorParts(self._store, keys, health, catalogs, snapshots),
             self._front.set_ready,
-            self._on_fatal,
+            self.fail,
         )
 
     @property
@@ -114,6 +114,20 @@ class Server:
 
     def interrupt(self) -> None:
         """Let `wait` return; fit for a signal handler."""
+        self._stopped.set()
+
+    @property
+    def ready(self) -> bool:
+        """Whether calls are answered with decisions."""
+        return self._monitor.ready
+
+    def interrupted(self, timeout_s: float) -> bool:
+        """Wait for an end, at most so long; whether it has come."""
+        return self._stopped.wait(timeout_s)
+
+    def fail(self, error: ConfigError) -> None:
+        """Let `wait` raise an error."""
+        self._fatal = error
         self._stopped.set()
 
     def stop(self) -> None:
@@ -148,7 +162,3 @@ class Server:
         for decider in self._deciders:
             total += decider.decisions
         return {Reason(reason).name: count for reason, count in sorted(total.items())}
-
-    def _on_fatal(self, error: ConfigError) -> None:
-        self._fatal = error
-        self._stopped.set()

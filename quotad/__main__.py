@@ -1,0 +1,5 @@
+"""`python -m quotad` is `quotad`."""
+
+from quotad.cli import main
+
+main()

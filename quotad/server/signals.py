@@ -1,0 +1,32 @@
+"""What a process of quotad does about signals and about the death of its parent."""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+_PR_SET_PDEATHSIG = 1  # from linux/prctl.h
+
+
+def on_stop(stop: Callable[[], None]) -> None:
+    """Call `stop` at SIGTERM and at Ctrl-C; a second Ctrl-C ends the process at once."""
+
+    def handle(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        stop()
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+
+
+def end_with_parent(parent: int) -> None:
+    """Receive SIGTERM when the parent process ends, however it ends.
+
+    Args:
+        parent: the parent's process id, as the parent itself knows it.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it was faster than we were
+        os.kill(os.getpid(), signal.SIGTERM)
