@@ -1,0 +1,291 @@
+"""The canonical document, its digest, and what a diff shows."""
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quotad.catalog import Catalog, Change, Source, compile_snapshot, diff, parse
+from quotad.errors import CatalogError
+
+YAML = """
+# The same catalog in three formats.
+version: 1
+default_plan: free
+features:
+  seats: {kind: gauge, type: metered}
+  api-calls: {type: metered, kind: counter, unit: call}
+  size: {type: config}
+plans:
+  pro:
+    extends: free
+    entitlements:
+      size: 2.5
+      api-calls: {unlimited: true}
+  free:
+    entitlements:
+      size: 10
+      api-calls: {limit: 1_000, per: 1 week, week_starts: monday, timezone: UTC, soft: no}
+"""
+JSON = """
+{
+  "features": {
+    "seats": {"type": "metered", "kind": "gauge"},
+    "api-calls": {"unit": "call", "type": "metered"},
+    "size": {"type": "config"}
+  },
+  "plans": {
+    "free": {"entitlements": {
+      "api-calls": {"limits": [{"per": "week", "anchor": "calendar", "limit": 1000}]},
+      "size": "10"
+    }},
+    "pro": {"entitlements": {"api-calls": "unlimited", "size": "2.5"}, "extends": "free"}
+  },
+  "default_plan": "free",
+  "version": 1
+}
+"""
+TOML = """
+version = 1
+default_plan = "free"
+
+[features]
+seats = {type = "metered", kind = "gauge"}
+api-calls = {type = "metered", unit = "call"}
+size = {type = "config"}
+
+[plans.free.entitlements]
+api-calls = {limit = 1_000, per = "week"}
+size = 10
+
+[plans.pro]
+extends = "free"
+entitlements = {api-calls = "unlimited", size = 2.5}
+"""
+DOCUMENT = (
+    b'{"version":1,"default_plan":"free",'
+    b'"features":{"seats":{"type":"metered","kind":"gauge"},'
+    b'"api-calls":{"type":"metered","unit":"call"},"size":{"type":"config"}},'
+    b'"plans":{"free":{"entitlements":{'
+    b'"api-calls":{"limits":[{"limit":1000,"per":"week"}]},"size":"10"}},'
+    b'"pro":{"extends":"free","entitlements":{"api-calls":"unlimited","size":"2.5"}}}}'
+)
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.yaml", YAML), ("a.json", JSON), ("a.toml", TOML)])
+def test_the_document_does_not_depend_on_the_format(name: str, text: str) -> None:
+    catalog = parse([Source(name, text)])
+
+    assert DOCUMENT == catalog.document
+    assert hashlib.sha256(DOCUMENT).hexdigest() == catalog.digest
+
+
+def test_the_document_does_not_depend_on_the_files() -> None:
+    head, plans = YAML.split("plans:\n")
+    sources = [Source("a.yaml", head), Source("b.yaml", "plans:\n" + plans)]
+
+    assert DOCUMENT == parse(sources).document
+
+
+def test_the_order_of_features_is_part_of_the_document() -> None:
+    one = parse([Source("a.yaml", "version: 1\nfeatures: {a: {type: boolean}, b: {type: config}}")])
+    two = parse([Source("a.yaml", "version: 1\nfeatures: {b: {type: config}, a: {type: boolean}}")])
+
+    assert one.digest != two.digest
+    assert ["b", "a"] == list(compile_snapshot(Catalog.from_document(two.document), 1).features)
+    assert [Change("features", '["a","b"]', '["b","a"]')] == diff(one, two)
+
+
+def test_catalogs_of_the_same_content_are_equal() -> None:
+    one, two = parse([Source("a.yaml", YAML)]), parse([Source("a.json", JSON)])
+
+    assert one == two
+    assert hash(one) == hash(two)
+    assert f"<Catalog {one.digest[:12]}: 3 features, 2 plans>" == repr(one)
+    assert one != parse([Source("a.yaml", "version: 1")])
+
+
+def test_a_document_that_is_no_catalog_is_refused() -> None:
+    for document, problem in (
+        (b"\xff", "catalog.json: not UTF-8"),
+        (b"[]", "catalog.json: must hold a mapping of names, not a list"),
+        (b'{"version":9}', "catalog.json: version: unknown version 9; this server reads version 1"),
+    ):
+        with pytest.raises(CatalogError) as caught:
+            Catalog.from_document(document)
+
+        assert (problem,) == caught.value.problems
+
+
+# Round trips
+
+IDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=8)
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
+WINDOWS = st.fixed_dictionaries(
+    {"per": st.sampled_from(["second", "5 hours", "day", "week", "3 months", "1 year"])},
+    optional={
+        "anchor": st.sampled_from(["calendar", "subscription"]),
+        "timezone": st.sampled_from(["UTC", "Europe/Berlin"]),
+    },
+)
+LIMITS: st.SearchStrategy[dict[str, Any]] = st.builds(
+    lambda limit, window, soft: {"limit": limit, "soft": soft, **window},
+    st.integers(0, 10**15),
+    st.one_of(st.just({}), WINDOWS),
+    st.booleans(),
+)
+CHOICE: st.SearchStrategy[Any] = st.booleans()
+
+
+@st.composite
+def raw_catalogs(draw: st.DrawFn) -> dict[str, Any]:
+    kinds = st.sampled_from(["metered", "boolean", "config", "gauge"])
+    features = draw(st.dictionaries(IDS, kinds, max_size=5))
+    shapes: dict[str, st.SearchStrategy[Any]] = {
+        "metered": st.one_of(st.just("unlimited"), st.just(False), LIMITS),
+        "gauge": st.one_of(st.just("unlimited"), st.builds(dict, limit=st.integers(0, 99))),
+        "boolean": st.booleans(),
+        "config": st.one_of(TEXTS, st.integers(), st.floats(allow_nan=False, allow_infinity=False)),
+    }
+    plans: dict[str, Any] = {}
+    for name in draw(st.lists(IDS, max_size=4, unique=True)):
+        plan: dict[str, Any] = {
+            "entitlements": draw(
+                st.fixed_dictionaries(
+                    {}, optional={key: shapes[kind] for key, kind in features.items()}
+                )
+            ),
+            "description": draw(TEXTS),
+        }
+        if plans and draw(CHOICE):
+            plan["extends"] = draw(st.sampled_from(sorted(plans)))
+        plans[name] = plan
+    raw: dict[str, Any] = {"version": 1, "features": {}, "plans": plans}
+    for name, kind in features.items():
+        gauge = {"type": "metered", "kind": "gauge"}
+        raw["features"][name] = gauge if kind == "gauge" else {"type": kind}
+    if plans and draw(CHOICE):
+        raw["default_plan"] = draw(st.sampled_from(sorted(plans)))
+    return raw
+
+
+@settings(max_examples=150, deadline=None)
+@given(raw_catalogs())
+def test_a_document_reads_back_as_the_same_catalog(raw: dict[str, Any]) -> None:
+    catalog = parse([Source("a.json", json.dumps(raw))])
+
+    again = Catalog.from_document(catalog.document)
+
+    assert (catalog.document, catalog.digest) == (again.document, again.digest)
+    assert compile_snapshot(catalog, 3) == compile_snapshot(again, 3)
+    assert [] == diff(catalog, again)
+
+
+@settings(max_examples=80, deadline=None)
+@given(raw_catalogs(), raw_catalogs())
+def test_two_catalogs_differ_exactly_if_their_digests_do(
+    old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    one = parse([Source("a.json", json.dumps(old))])
+    two = parse([Source("a.json", json.dumps(new))])
+
+    changes = diff(one, two)
+
+    assert bool(changes) == (one.digest != two.digest)
+    assert len(changes) == len({change.path for change in changes})
+    assert sorted(changes, key=lambda change: change.path) == sorted(
+        (Change(back.path, back.after, back.before) for back in diff(two, one)),
+        key=lambda change: change.path,
+    )
+
+
+@settings(max_examples=80, deadline=None)
+@given(raw_catalogs())
+def test_yaml_and_json_of_the_same_content_have_the_same_digest(raw: dict[str, Any]) -> None:
+    # Quoted, since PyYAML writes text such as 1e5 bare, which YAML 1.2 reads as a number.
+    text = yaml.safe_dump(raw, default_style='"', sort_keys=False)
+
+    from_json = parse([Source("a.json", json.dumps(raw))])
+
+    assert from_json == parse([Source("a.yaml", text)])
+
+
+# Differences
+
+
+def test_a_diff_lists_changes_as_a_person_would() -> None:
+    old = parse([Source("a.yaml", YAML)])
+    new = parse(
+        [
+            Source(
+                "b.yaml",
+                """
+                version: 1
+                features:
+                  api-calls: {type: metered, unit: request}
+                  size: {type: config}
+                  "a.b": {type: boolean}
+                plans:
+                  free:
+                    name: Free
+                    entitlements:
+                      "a.b": true
+                      size: 10
+                      api-calls:
+                        limits: [{limit: 2000, per: week, soft: true}, {limit: 5, per: day}]
+                  team: {extends: free, entitlements: {size: 3}}
+                """,
+            )
+        ]
+    )
+
+    assert [
+        ("default_plan", '"free"', ""),
+        ("features.api-calls.unit", '"call"', '"request"'),
+        ('features["a.b"]', "", '{"type":"boolean"}'),
+        ("features.seats", '{"type":"metered","kind":"gauge"}', ""),
+        ("plans.free.name", "", '"Free"'),
+        ("plans.free.entitlements.api-calls.limits[0].limit", "1000", "2000"),
+        ("plans.free.entitlements.api-calls.limits[0].soft", "", "true"),
+        ("plans.free.entitlements.api-calls.limits[1]", "", '{"limit":5,"per":"day"}'),
+        ('plans.free.entitlements["a.b"]', "", "true"),
+        ("plans.pro", '{"extends":"free"}', ""),
+        ("plans.pro.entitlements.api-calls", '"unlimited"', ""),
+        ("plans.pro.entitlements.size", '"2.5"', ""),
+        ("plans.team", "", '{"extends":"free"}'),
+        ("plans.team.entitlements.size", "", '"3"'),
+    ] == [(change.path, change.before, change.after) for change in diff(old, new)]
+
+
+def test_a_first_catalog_is_all_new() -> None:
+    catalog = parse(
+        [Source("a.yaml", "version: 1\nfeatures: {a: {type: boolean}}\nplans: {p: {}}")]
+    )
+
+    assert [
+        Change("features.a", "", '{"type":"boolean"}'),
+        Change("plans.p", "", "{}"),
+    ] == diff(None, catalog)
+
+
+def test_an_entitlement_of_another_shape_is_one_change() -> None:
+    before, after = (
+        parse(
+            [
+                Source(
+                    "a.yaml",
+                    "version: 1\nfeatures: {a: {type: metered}}\n"
+                    f"plans: {{p: {{entitlements: {{a: {value}}}}}}}",
+                )
+            ]
+        )
+        for value in ("unlimited", "{limit: 5}")
+    )
+
+    assert [Change("plans.p.entitlements.a", '"unlimited"', '{"limits":[{"limit":5}]}')] == (
+        diff(before, after)
+    )
