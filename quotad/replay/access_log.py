@@ -58,9 +58,9 @@ class Format(Enum):
 
 # Quotes inside of a quoted field are escaped as \" (Apache) or \x22 (nginx).
 _QUOTED = r'"([^"\\]*(?:\\.[^"\\]*)*)"'
-# The number of bytes may be `-`; some servers leave it out. The time has a bounded length, or a line
-# of nothing but " [" would be scanned to its end from every one of them.
-_COMMON = rf"(\S+) \S+ (.*?) \[([^\]]{{0,64}})\] {_QUOTED} (\d{{3}}|-)(?: (\d+|-))?(?= |$)"
+# The number of bytes may be `-`; some servers leave it out. The time has a bounded length, or a
+# line of nothing but " [" would be scanned to its end from every one of them.
+_COMMON = rf"(\S+) \S+ (\S+|.*?) \[([^\]]{{0,64}})\] {_QUOTED} (\d{{3}}|-)(?: (\d+|-))?(?= |$)"
 _COMMON_LINE = re.compile(_COMMON)
 _COMBINED_LINE = re.compile(rf"{_COMMON} {_QUOTED} {_QUOTED}")
 _ESCAPED = re.compile(r"\\(x[0-9a-fA-F]{2}|.)")

@@ -36,6 +36,8 @@ class Template:
             self._parts.append((literal, field))
         self.fields = tuple(field for _, field in self._parts if field is not None)
         """The fields it names, in order."""
+        self._single = self._parts[0][1] if text == f"{{{''.join(self.fields)}}}" else None
+        self._constant = None if self.fields else "".join(literal for literal, _ in self._parts)
 
     def check(self, known: Iterable[str]) -> None:
         """Refuse a field that no line has.
@@ -54,6 +56,10 @@ class Template:
         Raises:
             MissingField: the line does not have a field.
         """
+        if self._single is not None:  # these two are the usual ones, and rendered per line
+            return _value(record, self._single)
+        if self._constant is not None:
+            return self._constant
         return "".join(
             literal if field is None else literal + _value(record, field)
             for literal, field in self._parts
