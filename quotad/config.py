@@ -8,6 +8,7 @@ the only module that looks at the environment.
 import difflib
 import os
 import re
+import typing
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,13 @@ _CLIENT_VARIABLES = {"QUOTAD_SERVER"}
 """Read by the command line's client commands, not by the processes."""
 
 Port = Annotated[str, Meta(pattern=r"^.+:\d{1,5}$", description="HOST:PORT")]
+Prefix = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^:{}\s]{1,64}$",
+        description="at most 64 characters without colons, braces and spaces",
+    ),
+]
 Millis = Annotated[int, Meta(ge=1, le=366 * 86_400_000)]
 
 
@@ -48,7 +56,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long usage of an ended period is kept; covers clocks that disagree."""
     customer_cache_max: Annotated[int, Meta(ge=2, le=100_000_000)] = 100_000
     """Most customers that a worker remembers; about 1 kB each."""
-    prefix: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^:{}\s]+$")] = "quotad"
+    prefix: Prefix = "quotad"
     """Prefix of every key; environments that share a server need different ones."""
     shards: Annotated[int, Meta(ge=1, le=16_384)] = 256
     """Hash tags that customers are spread over; fixed when a store is first used."""
@@ -103,7 +111,13 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> 
 def _explain(message: str, raw: Mapping[str, Any], origin: Mapping[str, str]) -> str:
     what, _, path = message.partition(" - at `$.")
     field = re.split(r"[`\[]", path)[0]
-    what = what[:1].lower() + what[1:]
+    what = what[:1].lower() + what[1:].replace("`", "")
+    wanted = typing.get_type_hints(Config, include_extras=True)[field]
+    if typing.get_origin(wanted) is Literal:
+        what = f"expected one of {', '.join(typing.get_args(wanted))}"
+    for meta in getattr(wanted, "__metadata__", ()):
+        if meta.description:
+            what = f"expected {meta.description}"
     return f"{origin.get(field, field)}: {what}, got {raw.get(field)!r}"
 
 

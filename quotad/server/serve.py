@@ -3,18 +3,16 @@
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import msgspec
 
-from quotad.config import Config, child_environ, split_listen
+from quotad.config import Config, child_environ
 from quotad.errors import ConfigError
+from quotad.server.address import reserved
 from quotad.server.server import Server
 from quotad.server.signals import on_stop
 from quotad.server.worker import EXIT_WRONG_SETTING
@@ -32,35 +30,13 @@ def run_serve(config: Config) -> None:
         ConfigError: the address is taken, or the store can never be used with these settings.
     """
     if config.workers > 1:
-        with _reserved(config.listen) as listen:
+        with reserved(config.listen) as listen:
             Workers(msgspec.structs.replace(config, listen=listen)).run()
         return
     server = Server(config)
     on_stop(server.interrupt)
     with server:
         server.wait()
-
-
-@contextmanager
-def _reserved(listen: str) -> Iterator[str]:
-    """Keep an address bound, without listening, while workers come and go.
-
-    Raises:
-        ConfigError: it is taken. With SO_REUSEPORT alone, binding next to another server that
-            set it too would succeed, so the address is first bound without.
-    """
-    host, port = split_listen(listen)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe, socket.socket(family) as kept:
-        try:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-            probe.close()
-            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            kept.bind((host, port))
-        except OSError as error:
-            raise ConfigError(f"listen: cannot listen on {listen}: {error.strerror}") from error
-        yield f"{listen.rpartition(':')[0]}:{kept.getsockname()[1]}"
 
 
 class Workers:

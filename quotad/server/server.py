@@ -7,13 +7,14 @@ from collections import Counter
 from typing import Any
 
 from quotad.clock import SyncedClock
-from quotad.config import Config, split_listen
+from quotad.config import Config
 from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
 from quotad.errors import ConfigError
 from quotad.fronts.grpcio import GrpcioFront
 from quotad.fronts.interface import Front
 from quotad.fronts.native import NativeFront
 from quotad.model import Reason
+from quotad.server.address import check_free
 from quotad.server.decider import Decider
 from quotad.server.monitor import Monitor, MonitorParts
 from quotad.service import admin, quota
@@ -148,7 +149,8 @@ class Server:
         self.stop()
 
     def _make_front(self, servicer: AdminServicer, reuse_port: bool) -> Front:
-        split_listen(self._config.listen)
+        if not reuse_port:
+            check_free(self._config.listen)
 
         def add_services(server: Any) -> None:
             add_servicer(servicer, server)  # type: ignore[no-untyped-call]

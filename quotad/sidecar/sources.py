@@ -34,5 +34,5 @@ def parse_source(
     if scheme[1].lower() in ("http", "https"):
         return HttpSource(text, interval_s=http_interval_s, timeout_s=http_timeout_s)
     raise ConfigError(
-        f"unsupported source scheme {scheme[1]!r}; a source is a path or an http(s) URL"
+        f"source: unsupported scheme {scheme[1]!r}; a source is a path or an http(s) URL"
     )

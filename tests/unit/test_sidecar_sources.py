@@ -19,7 +19,7 @@ def test_an_http_url_is_an_http_source(text: str) -> None:
 @pytest.mark.parametrize("text", ["ftp://host/plans.yaml", "file:///plans.yaml", "s3://plans"])
 def test_another_scheme_is_a_wrong_setting(text: str) -> None:
     scheme = text.partition(":")[0]
-    with pytest.raises(ConfigError, match=f"unsupported source scheme '{scheme}'"):
+    with pytest.raises(ConfigError, match=f"unsupported scheme '{scheme}'"):
         parse_source(text)
 
 
