@@ -7,7 +7,7 @@ means.
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from quotad.errors import CatalogError
 
@@ -52,12 +52,12 @@ class Problems:
         more = self._count - len(self._lines)
         raise CatalogError([*self._lines, f"and {more} more problems"] if more else self._lines)
 
-    def suggestion(self, word: str, names: Iterable[str]) -> str:
+    def suggestion(self, word: str, names: Collection[str]) -> str:
         """Return `, did you mean 'x'?` for the name nearest to `word`, or nothing."""
-        folded = {name.casefold(): name for name in names}
-        self._comparisons += len(folded)
+        self._comparisons += len(names)
         if self._comparisons > _COMPARISONS_MAX or len(word) > _SHOWN_MAX:
             return ""
+        folded = {name.casefold(): name for name in names}
         near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
         return f", did you mean {shown(folded[near[0]])}?" if near else ""
 
@@ -84,7 +84,7 @@ class Place:
         """Note a problem with what is here."""
         self.problems.add(self.source, self.path, text)
 
-    def suggestion(self, word: str, names: Iterable[str]) -> str:
+    def suggestion(self, word: str, names: Collection[str]) -> str:
         """Return `, did you mean 'x'?` for the name nearest to `word`, or nothing."""
         return self.problems.suggestion(word, names)
 
@@ -149,7 +149,7 @@ def text_of(place: Place, value: object, bytes_max: int) -> str | None:
 
 
 def check_keys(
-    place: Place, raw: Mapping[str, object], known: Iterable[str], later: Iterable[str] = ()
+    place: Place, raw: Mapping[str, object], known: Collection[str], later: Collection[str] = ()
 ) -> bool:
     """Whether `raw` has only known keys; a problem is noted for every other."""
     fits = True
