@@ -272,30 +272,27 @@ class Engine:
     def _settle(self, round_: "_Round", snapshot: Snapshot, now_ms: int, deadline: float) -> bool:
         """Settle and fold the charges of a round; returns whether none of them was stale."""
         tag = catalog_tag(snapshot.version, snapshot.digest)
-        settled = self._counters.settle(tag, round_.charges, deadline)
+        settled, error = self._counters.settle(tag, round_.charges, deadline)
+        if error is not None:
+            self._note(error)
+            for i in round_.at[len(settled) :]:
+                round_.answers[i] = error
+        requests, answers, version = round_.requests, round_.answers, snapshot.version
         stale_catalog = False
-        version = snapshot.version
-        for k, settlement in enumerate(settled):
-            i = round_.at[k]
-            request = round_.requests[i]
-            if isinstance(settlement, StoreError):
-                self._note(settlement)
-                round_.answers[i] = settlement
-                continue
+        for i, given, terms, settlement in zip(
+            round_.at, round_.given, round_.terms, settled, strict=False
+        ):
             status = settlement.status
             if status in SETTLED:
-                answer = round_.given[k]
-                if answer is None:
-                    answer = fold(round_.terms[k], request, settlement, now_ms, version)
-                round_.answers[i] = answer
+                answers[i] = given or fold(terms, requests[i], settlement, now_ms, version)
             elif status == Status.REPLAYED:
-                round_.answers[i] = replay(request, settlement, now_ms)
+                answers[i] = replay(requests[i], settlement, now_ms)
             elif status == Status.MISMATCH:
-                round_.answers[i] = _mismatch(request)
+                answers[i] = _mismatch(requests[i])
             else:
                 round_.pending.append(i)
                 if status == Status.STALE_CUSTOMER:
-                    self._views.drop(request.customer_id)
+                    self._views.drop(requests[i].customer_id)
                 else:
                     stale_catalog = True
         round_.clear()

@@ -1,7 +1,6 @@
 """The decision threads: take all calls that wait, decide them together, answer them."""
 
 import threading
-from collections import Counter
 
 from quotad.engine import Engine
 from quotad.fronts.interface import Front
@@ -22,8 +21,8 @@ class Decider(threading.Thread):
         self._service = QuotaService(engine, front)
 
     @property
-    def decisions(self) -> Counter[int]:
-        """Decisions so far, by reason."""
+    def decisions(self) -> list[int]:
+        """Decisions so far, by the number of their reason."""
         return self._service.decisions
 
     def run(self) -> None:

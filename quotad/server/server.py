@@ -3,7 +3,6 @@
 import logging
 import threading
 import time
-from collections import Counter
 from typing import Any
 
 from quotad.clock import SyncedClock
@@ -160,7 +159,6 @@ class Server:
         return make(self._config.listen, services, add_services, quota.METHODS, reuse_port)
 
     def _decisions(self) -> dict[str, int]:
-        total: Counter[int] = Counter()
-        for decider in self._deciders:
-            total += decider.decisions
-        return {Reason(reason).name: count for reason, count in sorted(total.items())}
+        counts = [decider.decisions for decider in self._deciders]
+        total = {reason.name: sum(count[reason] for count in counts) for reason in Reason}
+        return {name: count for name, count in total.items() if count}

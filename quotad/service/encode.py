@@ -1,14 +1,17 @@
 """Answers of the data plane, from the model to protobuf."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from quotad.engine import Granted
 from quotad.errors import QuotadError
-from quotad.model import Decision, Feature, FeatureType, LimitStatus, MeterKind
+from quotad.model import Decision, Feature, FeatureType, LimitStatus, MeterKind, Reason
 from quotad.v1 import quota_pb2 as pb
+
+WITHIN_LIMIT = int(Reason.WITHIN_LIMIT)
 
 _FEATURE_TYPES: dict[FeatureType, pb.FeatureType] = {
     FeatureType.BOOLEAN: pb.FEATURE_TYPE_BOOLEAN,
@@ -17,8 +20,9 @@ _FEATURE_TYPES: dict[FeatureType, pb.FeatureType] = {
 }
 
 
+@lru_cache(maxsize=4096)
 def timestamp(ms: int | None) -> Timestamp | None:
-    """Unix milliseconds as protobuf has them."""
+    """Unix milliseconds as protobuf has them; not to be changed, as calls share it."""
     if ms is None:
         return None
     seconds, rest = divmod(ms, 1000)
@@ -32,25 +36,27 @@ def decision(answer: Decision) -> pb.CheckAndConsumeResponse:
         reason=answer.reason,  # type: ignore[arg-type]
         granted=answer.granted,
         limit=answer.limit,
-        unlimited=answer.unlimited,
-        soft_limit=answer.soft_limit,
         used=answer.used,
         remaining=answer.remaining,
-        overage=answer.overage,
         resets_at=timestamp(answer.resets_at_ms),
         catalog_version=answer.catalog_version,
     )
-    # Rare ones are set when they are there: each keyword costs, also an empty one.
+    if answer.reason != WITHIN_LIMIT or answer.limits or answer.soft_limit or answer.replayed:
+        _add_rare(response, answer)
+    return response
+
+
+def _add_rare(response: pb.CheckAndConsumeResponse, answer: Decision) -> None:
+    """The fields that most answers leave empty: each one costs, also when it is."""
+    response.unlimited = answer.unlimited
+    response.soft_limit = answer.soft_limit
+    response.overage = answer.overage
+    response.value = answer.value
+    response.replayed = answer.replayed
+    response.limits.extend([_limit_status(status) for status in answer.limits])
     if answer.retry_after_ms is not None:
         seconds, rest = divmod(answer.retry_after_ms, 1000)
         response.retry_after.CopyFrom(Duration(seconds=seconds, nanos=rest * 1_000_000))
-    if answer.limits:
-        response.limits.extend([_limit_status(status) for status in answer.limits])
-    if answer.value:
-        response.value = answer.value
-    if answer.replayed:
-        response.replayed = True
-    return response
 
 
 def batch(answers: Sequence[Decision | QuotadError]) -> pb.BatchCheckAndConsumeResponse:

@@ -1,13 +1,12 @@
 """QuotaService: a batch of calls in, decided together, answered one by one."""
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 
 from quotad.engine import Engine
 from quotad.errors import QuotadError, StoreUnavailable
 from quotad.fronts.interface import Call, Front
-from quotad.model import ConsumeRequest, Decision
+from quotad.model import ConsumeRequest, Decision, Reason
 from quotad.service import decode, encode
 from quotad.v1 import quota_pb2 as pb
 
@@ -38,8 +37,8 @@ class QuotaService:
     def __init__(self, engine: Engine, front: Front) -> None:
         self._engine = engine
         self._front = front
-        self.decisions: Counter[int] = Counter()
-        """Decisions so far, by reason."""
+        self.decisions = [0] * (max(Reason) + 1)
+        """Decisions so far, by the number of their reason."""
 
     def answer(self, calls: Sequence[Call]) -> None:
         """Decide the calls together and answer each; no call is left without an answer."""
@@ -79,8 +78,7 @@ class QuotaService:
             for call_id, _ in owners:
                 self._front.fail(call_id, _INTERNAL)
             return
-        self.decisions.update([a.reason for a in answers if isinstance(a, Decision)])
-        front = self._front
+        respond, decisions = self._front.respond, self.decisions
         at = 0
         for call_id, size in owners:
             if size:
@@ -89,12 +87,16 @@ class QuotaService:
                 continue
             answer = answers[at]
             at += 1
-            if isinstance(answer, Decision):
-                front.respond(call_id, encode.decision(answer).SerializeToString())
+            if type(answer) is Decision:
+                decisions[answer.reason] += 1
+                respond(call_id, encode.decision(answer).SerializeToString())
             else:
-                front.fail(call_id, answer)
+                self._front.fail(call_id, answer)  # type: ignore[arg-type]
 
     def _respond_batch(self, call_id: int, answers: list[Decision | QuotadError]) -> None:
+        for answer in answers:
+            if isinstance(answer, Decision):
+                self.decisions[answer.reason] += 1
         first = answers[0]
         if isinstance(first, StoreUnavailable) and all(a is first for a in answers):
             # One failure of the store for all: an error of the call, so that clients retry it.

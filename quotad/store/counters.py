@@ -85,7 +85,7 @@ class Counters:
 
     def settle(
         self, catalog: str, charges: Sequence[Charge], deadline: float
-    ) -> list[Settlement | StoreError]:
+    ) -> tuple[list[Settlement], StoreError | None]:
         """Settle charges in order, each all or nothing.
 
         Args:
@@ -94,10 +94,10 @@ class Counters:
             deadline: monotonic time in seconds by which all answers must be there.
 
         Returns:
-            One entry per charge. StoreUnavailable: the store refused or timed out, in which case
-            the charge may have been settled.
+            The settlements, and the error that kept the charges behind them from getting one. A
+            charge without a settlement may have been settled all the same.
         """
-        settled: list[Settlement | StoreError] = []
+        settled: list[Settlement] = []
         start = 0
         while start < len(charges):
             keys: list[str] = []
@@ -106,14 +106,13 @@ class Counters:
             while end < len(charges) and len(keys) < KEYS_MAX:
                 _spell(charges[end], keys, words)
                 end += 1
-            chunk = charges[start:end]
             try:
                 reply = self._link.run(self._script, (len(keys), *keys, *words), deadline)
-                settled += _read(reply, chunk)
+                _read(reply, charges[start:end], settled)
             except StoreError as error:
-                settled += [error] * len(chunk)
+                return settled, error
             start = end
-        return settled
+        return settled, None
 
     def close(self) -> None:
         """Close the connection."""
@@ -121,25 +120,24 @@ class Counters:
 
 
 def _spell(charge: Charge, keys: list[str], words: list[Any]) -> None:
-    customer, once = charge.keys, charge.once
+    customer, once, suffixes = charge.keys, charge.once, charge.suffixes
     keys += (customer.catalog, customer.epoch)
-    words += (charge.epoch, charge.quantity, charge.verb, len(charge.suffixes))
+    words += (charge.epoch, charge.quantity, charge.verb, len(suffixes))
     if once is not None:
         keys.append(customer.decision + once.key)
         words += (once.fingerprint, once.memo, once.ttl_ms)
-    for suffix in charge.suffixes:
+    for suffix in suffixes:
         keys.append(customer.usage + suffix)
     words += charge.limit_words
 
 
-def _read(reply: list[Any], charges: Sequence[Charge]) -> list[Settlement]:
-    settled: list[Settlement] = []
+def _read(reply: list[Any], charges: Sequence[Charge], settled: list[Settlement]) -> None:
     at = 0
     try:
         for charge in charges:
             status = reply[at]
             at += 1
-            if status == Status.ALLOWED or status == Status.DENIED:
+            if status in (0, 1):  # DENIED, ALLOWED; an enum's member would cost more than the line
                 end = at + len(charge.suffixes)
                 settled.append(Settlement(status, reply[at:end]))
                 at = end
@@ -152,7 +150,6 @@ def _read(reply: list[Any], charges: Sequence[Charge]) -> list[Settlement]:
         raise ScriptContractError(f"check_and_consume: reply cannot be read: {error}") from error
     if at != len(reply):
         raise ScriptContractError(f"check_and_consume: {len(reply)} values, {at} expected")
-    return settled
 
 
 def _read_decision(stored: bytes) -> Settlement:

@@ -30,10 +30,10 @@ class Scripted:
 
     def settle(self, *charges: Charge, tag: str = TAG) -> list[Settlement]:
         """Settle, where the store is expected to answer."""
-        settled = self.counters.settle(tag, charges, time.monotonic() + 5)
-        answers = [entry for entry in settled if isinstance(entry, Settlement)]
-        assert len(answers) == len(charges), settled
-        return answers
+        settled, error = self.counters.settle(tag, charges, time.monotonic() + 5)
+        assert error is None
+        assert len(settled) == len(charges)
+        return settled
 
     def used(self) -> dict[str, int]:
         """Every counter of the customer, by its ending."""
