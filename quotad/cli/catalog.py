@@ -133,7 +133,8 @@ def show(
         output.print_json(found)
         return
     # The description goes to stderr, so that the document can be piped into a file.
-    output.console(stderr=True).print(_describe(found.version))
+    state = "in force" if found.version.in_force else "not in force"
+    output.console(stderr=True).print(f"{_describe(found.version)}, {state}")
     typer.echo(json.dumps(found.document, indent=2, ensure_ascii=False))
 
 
@@ -163,17 +164,18 @@ def _show_publication(done: "Publication", as_json: bool) -> None:
         output.print_json(done)
         return
     if done.outcome == "UNCHANGED":
-        output.print_headline("unchanged", "yellow", f"{_describe(done.version)}, has this content")
+        already = f"this content was in force already: {_describe(done.version)}"
+        output.print_headline("unchanged", "yellow", already)
         return
     output.print_headline("published", "green", _describe(done.version))
     _print_changes(done.changes)
 
 
 def _describe(version: "CatalogVersion") -> str:
-    when = output.moment(version.published_at, "at an unknown time")
-    by = f" by {version.published_by}" if version.published_by else ""
-    state = "in force" if version.in_force else "not in force"
-    return f"version {version.version} (digest {version.digest[:12]}, {when}{by}), {state}"
+    when = output.moment(version.published_at, "")
+    by = f"by {version.published_by}" if version.published_by else ""
+    published = " ".join(["published", when, by]).strip()
+    return f"version {version.version}, digest {version.digest[:12]}, {published}"
 
 
 def _count(changes: "Sequence[CatalogChange]") -> str:

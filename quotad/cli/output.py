@@ -132,7 +132,7 @@ def duration(span: timedelta) -> str:
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s" if seconds >= 10 or seconds == int(seconds) else f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds >= 1 else "less than 1 s"
 
 
 def _print(table: "Table") -> None:

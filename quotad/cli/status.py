@@ -52,5 +52,7 @@ def _catalog(found: "ServerStatus") -> str:
     version = found.catalog
     if version is None:
         return "none published yet"
-    published = output.moment(version.published_at, "unknown")
-    return f"version {version.version} (digest {version.digest[:12]}), published {published}"
+    published = ""
+    if version.published_at is not None:
+        published = f", published {output.moment(version.published_at)}"
+    return f"version {version.version}, digest {version.digest[:12]}{published}"

@@ -352,7 +352,7 @@ def test_publish_sends_the_files_and_says_who_did_it(
     again = quotad("catalog", "publish", str(plans), "--json")
 
     request = server.admin.requests[0]
-    assert words(first)[0].startswith("published version 2 (digest ")
+    assert words(first)[0].startswith("published version 2, digest ")
     assert [("plans.yaml", PLANS)] == [(file.name, file.content) for file in request.files]
     assert request.published_by.endswith("cli") or request.published_by.endswith("(cli)")
     assert not request.HasField("expected_version")
@@ -384,7 +384,7 @@ def test_show_prints_the_document_alone_on_stdout(quotad: Run) -> None:
     result = quotad("catalog", "show", "--version", "1")
 
     assert {"version": 1, "plans": {"free": {}}} == json.loads(result.stdout)
-    assert result.stderr.startswith("version 1 (digest ")
+    assert result.stderr.startswith("version 1, digest ")
 
 
 def test_unknown_version_is_one_clear_line(quotad: Run) -> None:
@@ -469,7 +469,14 @@ def test_several_limits_are_shown_below_the_one_that_decided() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.4, "0.4 s"), (7, "7 s"), (119, "119 s"), (121, "2 min"), (7200, "2 h"), (86400 * 3, "3 d")],
+    [
+        (0.4, "less than 1 s"),
+        (7.4, "7 s"),
+        (119, "119 s"),
+        (121, "2 min"),
+        (7200, "2 h"),
+        (86400 * 3, "3 d"),
+    ],
 )
 def test_durations_are_in_the_largest_unit_that_says_enough(seconds: float, words: str) -> None:
     assert words == output.duration(timedelta(seconds=seconds))
