@@ -3,8 +3,11 @@
 import logging
 import threading
 
+import msgspec
+
 from quotad.catalog import Catalog, Snapshot, compile_snapshot
 from quotad.errors import CatalogError, NotReady
+from quotad.model import CatalogRecord
 from quotad.store import Catalogs
 
 _log = logging.getLogger("quotad.engine")
@@ -17,6 +20,7 @@ class Snapshots:
         self._catalogs = catalogs
         self._lock = threading.Lock()
         self._current: Snapshot | None = None
+        self._published: CatalogRecord | None = None
         self._refused: tuple[int, str] | None = None
 
     @property
@@ -28,6 +32,11 @@ class Snapshots:
     def peek(self) -> Snapshot | None:
         """The catalog in force, if any."""
         return self._current
+
+    @property
+    def published(self) -> CatalogRecord | None:
+        """When and by whom the catalog in force was published; without its document."""
+        return self._published
 
     def current(self) -> Snapshot:
         """The catalog in force.
@@ -58,7 +67,7 @@ class Snapshots:
                 return
             record = self._catalogs.current()
             if record is None:
-                self._current = None
+                self._current = self._published = None
                 return
             try:
                 self._current = compile_snapshot(
@@ -73,4 +82,5 @@ class Snapshots:
                 raise NotReady(
                     f"catalog version {record.version} cannot be read by this server"
                 ) from error
+            self._published = msgspec.structs.replace(record, document=b"")
             _log.info("catalog version %d is in force", record.version)

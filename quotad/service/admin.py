@@ -187,16 +187,12 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
         problem = parts.health.problem
         if not problem and snapshot is None:
             problem = "no catalog was published yet"
-        version = None
-        if snapshot is not None:
-            version = pb.CatalogVersion(
-                version=snapshot.version, digest=snapshot.digest, in_force=True
-            )
+        published = parts.snapshots.published
         return pb.GetStatusResponse(
             server_version=__version__,
             ready=not problem,
             not_ready_reason=problem,
-            catalog=version,
+            catalog=None if published is None else _catalog_version(published, in_force=True),
             store=parts.store_address,
             store_up=parts.health.up,
             started_at=timestamp(parts.started_ms),
@@ -228,13 +224,8 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
         return catalogs.current() if version is None else catalogs.get(version)
 
     def _version(self, record: CatalogRecord) -> pb.CatalogVersion:
-        return pb.CatalogVersion(
-            version=record.version,
-            digest=record.digest,
-            published_at=timestamp(record.published_ms),
-            published_by=record.published_by,
-            in_force=record.version == self._parts.catalogs.version(),
-        )
+        in_force = record.version == self._parts.catalogs.version()
+        return _catalog_version(record, in_force)
 
     def _existing(self, customer_id: str) -> StoredCustomer:
         stored = self._parts.customers.get(customer_id)
@@ -254,6 +245,16 @@ def _parse_files(files: Any) -> Catalog:
     if not files:
         raise InvalidRequest("files: missing; give at least one plan file")
     return parse([Source(file.name or "catalog.yaml", file.content) for file in files])
+
+
+def _catalog_version(record: CatalogRecord, in_force: bool) -> pb.CatalogVersion:
+    return pb.CatalogVersion(
+        version=record.version,
+        digest=record.digest,
+        published_at=timestamp(record.published_ms),
+        published_by=record.published_by,
+        in_force=in_force,
+    )
 
 
 def _changes(record: CatalogRecord | None, catalog: Catalog) -> list[pb.CatalogChange]:
