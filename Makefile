@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint types protos clean
+.PHONY: run test bench lint types protos clean
 
 run: $(VENV)/.run
 	@$(BIN)/quotad dev
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: $(VENV)/.run
+	$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .

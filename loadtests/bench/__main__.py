@@ -1,0 +1,106 @@
+"""`python -m loadtests.bench`, or `make bench`: measure everything side by side."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+import msgspec
+
+from loadtests.bench import h2load, report, script_case
+from loadtests.bench.cases import Group, groups
+from loadtests.bench.measure import measure, warm_up
+from loadtests.bench.processes import Machinery
+from loadtests.bench.report import GroupRuns, LineRuns
+
+SCRIPT = "script"
+SCRIPT_SECONDS = 1.5
+
+
+def run_group(machinery: Machinery, group: Group) -> GroupRuns:
+    """Warm every line up, then let them take turns."""
+    for line in group.lines:
+        warm_up(machinery, line)
+    lines = [LineRuns(line, []) for line in group.lines]
+    for number in range(group.rounds):
+        for i, turn in enumerate(lines):
+            seed = 1 + number * len(lines) + i
+            turn.runs.append(measure(machinery, turn.line, group.seconds, seed))
+    return GroupRuns(group, lines)
+
+
+def parse_arguments(words: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m loadtests.bench", description=__doc__)
+    known = [*(group.name for group in groups(prototype=False)), SCRIPT]
+    parser.add_argument("groups", nargs="*", help=f"of {', '.join(known)}; default: all")
+    parser.add_argument("--lines", nargs="+", help="only these lines of each group")
+    parser.add_argument("--seconds", type=float, help="per run")
+    parser.add_argument("--rounds", type=int, help="how often each line has its turn")
+    parser.add_argument("--prototype", type=Path, metavar="DIR", help="measure it as well")
+    parser.add_argument("--name", default="latest", help="of the files in loadtests/results/")
+    arguments = parser.parse_args(words)
+    for name in arguments.groups:
+        if name not in known:
+            parser.error(f"there is no group {name!r}; there are {', '.join(known)}")
+    for name in ("seconds", "rounds"):
+        value = getattr(arguments, name)
+        if value is not None and not 0 < value <= 600:
+            parser.error(f"--{name}: must be more than 0 and at most 600")
+    return arguments
+
+
+def chosen(arguments: argparse.Namespace) -> list[Group]:
+    """The groups that the command line asks for."""
+    made = []
+    for group in groups(prototype=arguments.prototype is not None):
+        if arguments.groups and group.name not in arguments.groups:
+            continue
+        lines = [x for x in group.lines if not arguments.lines or x.name in arguments.lines]
+        changes = {name: getattr(arguments, name) for name in ("seconds", "rounds")}
+        changes = {name: value for name, value in changes.items() if value is not None}
+        if lines:
+            made.append(msgspec.structs.replace(group, lines=lines, **changes))
+    return made
+
+
+def main() -> None:
+    """Measure, show, write; exit code 1 when a run does not count, 2 when nothing could run."""
+    arguments = parse_arguments(sys.argv[1:])
+    if not h2load.is_installed():
+        print(h2load.MISSING)
+    try:
+        failed = run(arguments)
+    except RuntimeError as error:
+        sys.exit(f"the benchmark stopped: {error}")
+    sys.exit(1 if failed else 0)
+
+
+def run(arguments: argparse.Namespace) -> bool:
+    """Run what was asked for; returns whether a run does not count."""
+    prototype = arguments.prototype.resolve() if arguments.prototype else None
+    with Machinery(prototype) as machinery:
+        version = machinery.client.info("server").get("valkey_version", "unknown")
+        made = report.new_report(command_line(), str(version))
+        print("; ".join(f"{key} {value}" for key, value in made.machine.items()))
+        for group in chosen(arguments):
+            made.groups.append(run_group(machinery, group))
+            report.print_section(*report.sections(made)[-1])
+        if not arguments.lines and (not arguments.groups or SCRIPT in arguments.groups):
+            seconds = min(arguments.seconds or SCRIPT_SECONDS, SCRIPT_SECONDS)
+            made.script = script_case.run(machinery, seconds, arguments.rounds or 3)
+            report.print_section(*report.sections(made)[-1])
+    for path in report.write(made, arguments.name):
+        print(f"\nwritten: {path}", end="")
+    print()
+    return made.failed
+
+
+def command_line() -> str:
+    """How this was started, without this machine's folders."""
+    words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]
+    return shlex.join(["python", "-m", "loadtests.bench", *words])
+
+
+if __name__ == "__main__":
+    main()

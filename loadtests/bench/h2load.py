@@ -1,0 +1,70 @@
+"""h2load as a second generator: it sends one body only, so it serves to check our own.
+
+It never reads grpc-status or the answer: what it calls succeeded is taken as allowed, and the
+counters show whether that is true.
+"""
+
+import re
+import resource
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from loadtests.bench.frames import grpc_message
+from loadtests.bench.h2gen import Result, Spec
+from loadtests.bench.traffic import request
+
+MISSING = "h2load is not installed; its cross-check is left out (Debian package nghttp2-client)"
+CALLS_PER_SECOND = 10_000
+"""h2load is told a number of calls: cut off after a time, it would lose those under way."""
+TIMEOUT_S = 120.0
+
+_RATE = re.compile(r"finished in [\d.]+\w+, ([\d.]+) req/s")
+_DONE = re.compile(r"requests: (\d+) total.*?(\d+) succeeded, (\d+) failed")
+
+
+def is_installed() -> bool:
+    """Whether there is an h2load."""
+    return shutil.which("h2load") is not None
+
+
+def run(spec: Spec) -> Result:
+    """Send as many calls as take roughly the given seconds, all for the first customer.
+
+    Raises:
+        RuntimeError: h2load failed.
+    """
+    calls = int(CALLS_PER_SECOND * spec.seconds)
+    body = grpc_message(request(spec.traffic, 0).SerializeToString())
+    with tempfile.NamedTemporaryFile(prefix="quotad-bench-") as file:
+        Path(file.name).write_bytes(body)
+        command = ["h2load", "-n", str(calls), "-c", str(spec.connections)]
+        command += ["-m", str(spec.streams), "-d", file.name]
+        command += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+        command.append(f"http://{spec.host}:{spec.port}{spec.traffic.path}")
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    rate, counts = _RATE.search(done.stdout), _DONE.search(done.stdout)
+    if done.returncode or not rate or not counts:
+        raise RuntimeError(f"h2load failed: {(done.stderr or done.stdout).strip()[-500:]}")
+    sent, succeeded, failed = (int(text) for text in counts.groups())
+    per_second = float(rate[1])
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Result(
+        calls=sent,
+        answers=succeeded,
+        errors=failed,
+        lost=sent - succeeded - failed,
+        allowed=succeeded,
+        denied=0,
+        failed=0,
+        per_second=per_second,
+        cpu_s=round(cpu_s, 3),
+        cpu_share=round(cpu_s / (sent / per_second), 3) if per_second else 0,
+        latency_ms={},
+        lateness_ms={},
+    )

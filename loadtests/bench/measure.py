@@ -1,0 +1,145 @@
+"""One run: the generator beside two CPU clocks, and the check that counters equal answers."""
+
+import subprocess
+import sys
+
+import msgspec
+
+from loadtests.bench import h2load
+from loadtests.bench.h2gen import DRAIN_S, Result, Spec
+from loadtests.bench.processes import BATCH_CHECK_AND_CONSUME, HOST, Machinery, Running
+from loadtests.bench.traffic import Traffic
+
+WARM_S = 0.5
+WARM_TRIES = 20
+SLACK_S = 20.0
+"""What a generator may take beyond its seconds: start, bodies, the last answers."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One row of a table: a server and what it is asked."""
+
+    name: str
+    server: str
+    """A name in `processes.KINDS`."""
+    traffic: Traffic = Traffic()
+    connections: int = 8
+    streams: int = 32
+    rate: float = 0
+    """Calls per second; 0: closed loop."""
+    counters: int = 1
+    """How many counters an allowed request adds to."""
+    generator: str = "h2gen"
+    """Or `h2load`: one body only, no verdicts."""
+
+
+class Run(msgspec.Struct, frozen=True):
+    """What one run measured."""
+
+    problem: str
+    """Why it does not count; empty when it does."""
+    result: Result
+    server_us: float
+    """CPU time of the server per decision, in microseconds."""
+    redis_us: float
+    generator_us: float
+
+
+def measure(machinery: Machinery, line: Line, seconds: float, seed: int) -> Run:
+    """Run a line once."""
+    server = machinery.server(line.server)
+    usage = machinery.usage(server.kind)
+    redis_cpu, server_cpu = machinery.redis_cpu_s(), server.cpu_s()
+    if line.generator == "h2load":
+        result = h2load.run(_spec(server, line, seconds, seed))
+    else:
+        result = generate(_spec(server, line, seconds, seed))
+    redis_s, server_s = machinery.redis_cpu_s() - redis_cpu, server.cpu_s() - server_cpu
+    moved = machinery.usage(server.kind) - usage
+    decisions = max(1, result.allowed + result.denied)
+    return Run(
+        problem=problem_of(line, result, moved),
+        result=result,
+        server_us=round(server_s / decisions * 1e6, 2),
+        redis_us=round(redis_s / decisions * 1e6, 2),
+        generator_us=round(result.cpu_s / decisions * 1e6, 2),
+    )
+
+
+def problem_of(line: Line, result: Result, moved: int) -> str:
+    """Why a run does not count; empty when it does.
+
+    Args:
+        line: what was run.
+        result: what the generator saw.
+        moved: by how much the counters grew meanwhile.
+    """
+    requests = result.calls * max(1, line.traffic.batch)
+    wrong: list[str] = []
+    if not result.calls:
+        wrong.append("no call was sent")
+    if result.errors or result.lost or result.failed:
+        wrong.append(f"{result.errors} errors, {result.lost} lost, {result.failed} failed")
+    if result.answers != result.calls:
+        wrong.append(f"{result.calls} calls, {result.answers} answers")
+    if result.allowed + result.denied != requests:
+        wrong.append(f"{requests} requests, {result.allowed + result.denied} decisions")
+    expected = result.allowed * line.traffic.quantity * line.counters
+    if moved != expected:
+        wrong.append(f"counters grew by {moved}, answers say {expected}")
+    return "; ".join(wrong)
+
+
+def warm_up(machinery: Machinery, line: Line) -> None:
+    """Let a server meet every customer, then the traffic of the line.
+
+    Raises:
+        RuntimeError: it does not answer.
+    """
+    server = machinery.server(line.server)
+    if server.kind.is_quotad:
+        changes = {"path": BATCH_CHECK_AND_CONSUME, "batch": 100, "idempotent": False}
+        everybody = msgspec.structs.replace(line.traffic, pick="uniform", **changes)
+        batched = msgspec.structs.replace(line, traffic=everybody, streams=2, rate=0)
+        seen = 0
+        for seed in range(WARM_TRIES):
+            result = generate(_spec(server, batched, WARM_S, seed))
+            seen += result.allowed + result.denied
+            if seen >= line.traffic.customers:
+                break
+        else:
+            raise RuntimeError(f"{line.server} answered only {seen} requests of the warm-up")
+    generate(_spec(server, line, WARM_S, seed=0))
+
+
+def generate(spec: Spec) -> Result:
+    """Run the generator in a process of its own.
+
+    Raises:
+        RuntimeError: it ended with an error, or did not end.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "loadtests.bench.h2gen"],
+            input=msgspec.json.encode(spec),
+            stdout=subprocess.PIPE,
+            timeout=spec.seconds + DRAIN_S + SLACK_S,
+            check=True,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise RuntimeError(f"the generator failed: {error}") from error
+    return msgspec.json.decode(done.stdout, type=Result)
+
+
+def _spec(server: Running, line: Line, seconds: float, seed: int) -> Spec:
+    path = BATCH_CHECK_AND_CONSUME if line.traffic.batch else server.kind.path
+    return Spec(
+        host=HOST,
+        port=server.port,
+        traffic=msgspec.structs.replace(line.traffic, path=path),
+        connections=line.connections,
+        streams=line.streams,
+        seconds=seconds,
+        rate=line.rate,
+        seed=seed,
+    )

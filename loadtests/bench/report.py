@@ -1,0 +1,210 @@
+"""What a benchmark leaves: a table on the screen, JSON and Markdown in `loadtests/results/`.
+
+The JSON holds every run; plots can be drawn from it alone.
+"""
+
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from loadtests.bench.cases import Group
+from loadtests.bench.measure import Line, Run
+from loadtests.bench.script_case import ScriptLine, median_us
+
+RESULTS = Path(__file__).resolve().parent.parent / "results"
+_PACKAGES = ("quotad", "pygrpc-native", "grpcio", "protobuf", "redis", "hiredis", "msgspec")
+_COLUMNS = (
+    "line",
+    "decisions/s",
+    "of first",
+    "server us",
+    "redis us",
+    "generator us",
+    "gen. load",
+    "p50 ms",
+    "p99 ms",
+    "p99.9 ms",
+)
+
+
+class LineRuns(msgspec.Struct, frozen=True):
+    """A line and its runs, in the order of the rounds."""
+
+    line: Line
+    runs: list[Run]
+
+    @property
+    def problems(self) -> list[str]:
+        """Why runs do not count."""
+        return [run.problem for run in self.runs if run.problem]
+
+
+class GroupRuns(msgspec.Struct, frozen=True):
+    """A group as it was run."""
+
+    group: Group
+    lines: list[LineRuns]
+
+
+class Report(msgspec.Struct):
+    """Everything one benchmark measured."""
+
+    command: str
+    started: str
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    groups: list[GroupRuns] = []
+    script: list[ScriptLine] = []
+
+    @property
+    def failed(self) -> bool:
+        """Whether a run does not count."""
+        scripts = any(run.problem for line in self.script for run in line.runs)
+        return scripts or any(line.problems for made in self.groups for line in made.lines)
+
+
+def new_report(command: str, server_version: str) -> Report:
+    """A report without measurements."""
+    versions = {name: metadata.version(name) for name in _PACKAGES}
+    versions |= {"python": platform.python_version(), "valkey": server_version, "commit": _commit()}
+    started = time.strftime("%Y-%m-%d %H:%M:%S %z")
+    return Report(command=command, started=started, machine=machine(), versions=versions)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    info = Path("/proc/cpuinfo").read_text()
+    models = [line.partition(":")[2].strip() for line in info.splitlines() if "model name" in line]
+    return {
+        "cpu": models[0] if models else platform.machine(),
+        "cores": len(models) or 1,
+        "kernel": platform.release(),
+        "load_before": Path("/proc/loadavg").read_text().split()[0],
+    }
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    here = Path(__file__).parent
+    try:
+        done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
+def median_ratio(line: LineRuns, base: LineRuns) -> float:
+    """Throughput beside the base line's of the same round; the median of all rounds."""
+    return statistics.median(
+        run.result.per_second / (first.result.per_second or 1)
+        for run, first in zip(line.runs, base.runs, strict=True)
+    )
+
+
+def row(line: LineRuns, base: LineRuns) -> list[str]:
+    """One row of a group's table; a line with a run that does not count shows no numbers."""
+    if line.problems:
+        return [line.line.name, "FAILED", *[""] * (len(_COLUMNS) - 2)]
+
+    def median(values: list[float]) -> float:
+        return statistics.median(values)
+
+    results = [run.result for run in line.runs]
+    ratio = "" if base.problems else f"{median_ratio(line, base):.2f}"
+    cells = [
+        line.line.name,
+        f"{median([r.per_second for r in results]):,.0f}",
+        ratio,
+        f"{median([run.server_us for run in line.runs]):.1f}",
+        f"{median([run.redis_us for run in line.runs]):.2f}",
+        f"{median([run.generator_us for run in line.runs]):.1f}",
+        f"{median([r.cpu_share for r in results]):.0%}",
+    ]
+    for name in ("p50", "p99", "p999"):
+        values = [r.latency_ms[name] for r in results if name in r.latency_ms]
+        cells.append(f"{median(values):.2f}" if values else "")
+    return cells
+
+
+def script_rows(lines: list[ScriptLine]) -> list[list[str]]:
+    """The rows of the scripts' table."""
+    rows = []
+    base = median_us(lines[0])
+    for line in lines:
+        cpu = median_us(line)
+        if cpu is None:
+            rows.append([line.name, "FAILED", "", ""])
+            continue
+        wall = statistics.median(run.wall_us for run in line.runs)
+        rows.append([line.name, f"{cpu:.2f}", f"{cpu / base:.2f}" if base else "", f"{wall:.1f}"])
+    return rows
+
+
+def sections(report: Report) -> list[tuple[str, list[list[str]], list[str]]]:
+    """Title, table (first row: headings) and problems of everything measured."""
+    made = []
+    for group in report.groups:
+        table = [list(_COLUMNS)] + [row(line, group.lines[0]) for line in group.lines]
+        problems = [f"{line.line.name}: {p}" for line in group.lines for p in line.problems]
+        made.append((group.group.title, table, problems))
+    if report.script:
+        headings = ["script", "redis us", "of first", "wall us"]
+        problems = [f"{s.name}: {r.problem}" for s in report.script for r in s.runs if r.problem]
+        title = "The script alone, batches of 32, one window, 10,000 customers: per decision"
+        made.append((title, [headings, *script_rows(report.script)], problems))
+    return made
+
+
+def as_text(table: list[list[str]]) -> str:
+    """A table for the screen."""
+    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in table
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def as_markdown(report: Report) -> str:
+    """The whole report."""
+    about = [f"{key}: {value}" for key, value in (report.machine | report.versions).items()]
+    parts = [
+        "# Benchmark",
+        f"`{report.command}`, {report.started}",
+        "; ".join(about),
+        "CPU is per decision. `of first` compares with the first line of the same round; all"
+        " figures are medians of the rounds.",
+    ]
+    for title, (headings, *rows), problems in sections(report):
+        lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
+        parts.append(f"## {title}")
+        parts.append("\n".join("| " + " | ".join(line) + " |" for line in lines))
+        parts += [f"FAILED {problem}" for problem in problems]
+    return "\n\n".join(parts) + "\n"
+
+
+def write(report: Report, name: str) -> list[Path]:
+    """Write the files; returns where they are."""
+    RESULTS.mkdir(exist_ok=True)
+    data, page = RESULTS / f"{name}.json", RESULTS / f"{name}.md"
+    data.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+    page.write_text(as_markdown(report), encoding="utf-8")
+    return [data, page]
+
+
+def print_section(title: str, table: list[list[str]], problems: list[str]) -> None:
+    """Show one table."""
+    print(f"\n{title}\n")
+    print(as_text(table))
+    for problem in problems:
+        print(f"FAILED {problem}", file=sys.stderr)

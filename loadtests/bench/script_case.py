@@ -1,0 +1,145 @@
+"""The Lua script alone: Redis CPU per decision, beside the script of the reference server.
+
+Both are driven from this process, in batches, over a connection of the same kind, and take turns.
+"""
+
+import random
+import statistics
+import time
+
+import msgspec
+
+from loadtests.bench import reference_server
+from loadtests.bench.processes import PREFIX, Machinery
+from loadtests.bench.traffic import customer_id
+from quotad.store import Charge, Counters, KeySpace, Settlement, Store, usage_suffix
+from quotad.store.counters import CONSUME
+from quotad.store.scripts import Script
+
+FEATURE = "feature-script"
+CAP = 10**12
+EXPIRES_AT_MS = 4_000_000_000_000
+DEADLINE_S = 10.0
+
+
+class ScriptRun(msgspec.Struct, frozen=True):
+    """One turn of one script."""
+
+    problem: str
+    decisions: int
+    redis_us: float
+    """CPU time of Redis per decision."""
+    wall_us: float
+    """Time per decision as its only caller sees it, Python included."""
+
+
+class ScriptLine(msgspec.Struct, frozen=True):
+    """All turns of one script."""
+
+    name: str
+    runs: list[ScriptRun]
+
+
+class ScriptCase:
+    """Charges of many customers, single window, in batches.
+
+    Args:
+        machinery: whose Valkey to use.
+        customers: how many to spread the charges over.
+        batch: charges per script call.
+        windows: limits per charge.
+    """
+
+    def __init__(
+        self, machinery: Machinery, customers: int = 10_000, batch: int = 32, windows: int = 1
+    ) -> None:
+        self._machinery = machinery
+        self._batch = batch
+        self._order = list(range(customers))
+        random.Random(1).shuffle(self._order)
+        self._store = Store(machinery.url, timeout_ms=int(DEADLINE_S * 1000))
+        self._counters = Counters(self._store.connect())
+        self._link = self._store.connect()
+        space = KeySpace(PREFIX)
+        shared = tuple(usage_suffix(FEATURE, f"period-{i}") for i in range(windows))
+        words = (CAP, EXPIRES_AT_MS) * windows
+        self._charges = [
+            Charge(space.customer(customer_id(i)), 0, 1, CONSUME, shared, words)
+            for i in self._order
+        ]
+        self._tag = machinery.client.get(space.shard_catalogs[0]).decode()
+        text = reference_server.SCRIPT_PATH.read_text(encoding="utf-8")
+        sha = machinery.client.script_load(text)
+        self._reference = Script("reference", text, sha)
+        self._keys = [reference_server.usage_key(customer_id(i), FEATURE) for i in self._order]
+        self._windows = windows
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._counters.close()
+        self._link.close()
+        self._store.close()
+
+    def turn(self, name: str, seconds: float) -> ScriptRun:
+        """Let `quotad` or `reference` settle charges for some time; each batch is whole."""
+        settle = self._settle if name == "quotad" else self._settle_reference
+        pattern = f"{PREFIX}:*:u:*:{FEATURE}:*" if name == "quotad" else "reference:*"
+        usage = self._usage(pattern)
+        cpu, started = self._machinery.redis_cpu_s(), time.perf_counter()
+        decisions = allowed = at = 0
+        while time.perf_counter() < started + seconds:
+            allowed += settle(at, at + self._batch)
+            decisions += self._batch
+            at = (at + self._batch) % (len(self._order) - self._batch)
+        wall_s = time.perf_counter() - started
+        cpu_s = self._machinery.redis_cpu_s() - cpu
+        moved = self._usage(pattern) - usage
+        windows = self._windows if name == "quotad" else 1
+        problem = (
+            ""
+            if moved == allowed * windows == decisions * windows
+            else (f"{decisions} charges, {allowed} allowed, counters grew by {moved}")
+        )
+        return ScriptRun(
+            problem,
+            decisions,
+            round(cpu_s / decisions * 1e6, 2),
+            round(wall_s / decisions * 1e6, 2),
+        )
+
+    def _usage(self, pattern: str) -> int:
+        client = self._machinery.client
+        keys = list(client.scan_iter(match=pattern, count=5000))
+        return sum(int(value or 0) for value in client.mget(keys)) if keys else 0
+
+    def _settle(self, start: int, end: int) -> int:
+        deadline = time.monotonic() + DEADLINE_S
+        settled = self._counters.settle(self._tag, self._charges[start:end], deadline)
+        return sum(1 for s in settled if isinstance(s, Settlement) and s.status == 1)
+
+    def _settle_reference(self, start: int, end: int) -> int:
+        keys = self._keys[start:end]
+        words = (1, CAP, EXPIRES_AT_MS) * len(keys)
+        command = (len(keys), *keys, *words)
+        reply = self._link.run(self._reference, command, time.monotonic() + DEADLINE_S)
+        return sum(reply[::2])
+
+
+def run(machinery: Machinery, seconds: float, rounds: int) -> list[ScriptLine]:
+    """Let both scripts take turns."""
+    case = ScriptCase(machinery)
+    names = ("quotad", "reference")
+    try:
+        for name in names:  # creates the counters, which costs more than adding to them
+            case.turn(name, min(1.0, seconds))
+        turns = [[case.turn(name, seconds) for name in names] for _ in range(rounds)]
+    finally:
+        case.close()
+    return [ScriptLine(name, [turn[i] for turn in turns]) for i, name in enumerate(names)]
+
+
+def median_us(line: ScriptLine) -> float | None:
+    """Redis CPU per decision; None: a turn failed."""
+    if any(run.problem for run in line.runs):
+        return None
+    return statistics.median(run.redis_us for run in line.runs)
