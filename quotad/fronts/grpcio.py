@@ -5,6 +5,7 @@ with the hot methods added: their calls wait in a queue until a decision thread 
 """
 
 import asyncio
+import inspect
 import itertools
 import queue
 import threading
@@ -15,10 +16,11 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from quotad.errors import ConfigError, QuotadError
+from quotad.errors import ConfigError, InvalidRequest, QuotadError
 from quotad.fronts.interface import MESSAGE_BYTES_MAX, Call
 from quotad.fronts.status import abort
 
@@ -91,6 +93,7 @@ class GrpcioServer:
                 ("grpc.so_reuseport", int(self._reuse_port)),
                 ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
             ],
+            interceptors=[_BodyCheck()],
             maximum_concurrent_rpcs=CALLS_MAX,
         )
         self._add_services(server)
@@ -216,3 +219,36 @@ class GrpcioFront(GrpcioServer):
                 del self._waiting[call_id]
 
         return handle
+
+
+class _BodyCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Refuses bodies that are not the method's message; gRPC would call that UNKNOWN.
+
+    Only of generated unary methods: the hot ones take bytes.
+    """
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        """Put the reading of the body under the care of `abort`."""
+        handler = await continuation(details)
+        if handler is None or handler.unary_unary is None or handler.request_deserializer is None:
+            return handler
+        inner, read = handler.unary_unary, handler.request_deserializer
+        error = InvalidRequest(f"request: the body is not a message that {details.method} takes")
+
+        def read_or_refuse(body: bytes) -> Any:
+            try:
+                return read(body)
+            except DecodeError:
+                return error
+
+        def call(request: Any, context: Any) -> Any:
+            return abort(context, error) if request is error else inner(request, context)
+
+        async def call_async(request: Any, context: Any) -> Any:
+            return await (abort(context, error) if request is error else inner(request, context))
+
+        return grpc.unary_unary_rpc_method_handler(
+            call_async if inspect.iscoroutinefunction(inner) else call,
+            read_or_refuse,
+            handler.response_serializer,
+        )

@@ -48,7 +48,7 @@ ONLY_HERE = {
     "grpc_health": {"fronts"},
     "grpc_reflection": {"fronts"},
     "pygrpc_native": {"fronts"},
-    "google": {"service", "client"},
+    "google": {"fronts", "service", "client"},
     "typer": {"cli"},
     "rich": {"cli"},
     "yaml": {"catalog"},
