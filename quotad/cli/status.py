@@ -43,7 +43,7 @@ def _show(found: "ServerStatus", server: str) -> None:
         ]
     )
     if found.decisions:
-        rows = sorted(found.decisions.items(), key=lambda item: -item[1])
+        rows = sorted(found.decisions.items(), key=lambda item: (-item[1], item[0]))
         output.print_line("")
         output.print_table(["  reason", ">decisions"], [[f"  {k}", f"{v:,}"] for k, v in rows])
 
