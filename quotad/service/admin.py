@@ -31,6 +31,9 @@ PAGE_SIZE_MAX = 1000
 MESSAGE_BYTES_MAX = 4000
 """Longest error message; gRPC sends it in a header, and clients refuse headers above 8 KiB."""
 
+SECONDS_MAX = 253_402_300_799
+"""9999-12-31 23:59:59, where calendars end."""
+
 _log = logging.getLogger("quotad.service")
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -75,12 +78,18 @@ def _shortened(error: QuotadError) -> QuotadError:
         return error
     size = 0
     for shown, problem in enumerate(error.problems):
-        size += len(problem.encode()) + 1
+        size += _header_bytes(problem + "\n")
         if size > MESSAGE_BYTES_MAX:
             rest = len(error.problems) - shown
             more = f"... and {rest} more; `quotad catalog check` lists all of them"
             return CatalogError([*error.problems[:shown], more])
     return error
+
+
+def _header_bytes(text: str) -> int:
+    """Size of a text in gRPC's header for messages, where all but printable ASCII takes three."""
+    data = text.encode()
+    return len(data) + 2 * sum(not 0x20 <= byte <= 0x7E or byte == 0x25 for byte in data)
 
 
 class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
@@ -146,7 +155,7 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
             hint = f", did you mean {near[0]!r}?" if near else ""
             raise InvalidRequest(f"plan_id: unknown plan {plan_id!r}{hint}")
         now_ms = parts.clock.now_ms()
-        start_ms = request.start.ToMilliseconds() if request.HasField("start") else None
+        start_ms = _start_ms(request)
 
         def change(before: CustomerRecord | None) -> CustomerRecord:
             return provision(before or CustomerRecord(customer_id), plan_id, start_ms, now_ms)
@@ -268,6 +277,14 @@ def _page_size(size: int) -> int:
     if not 0 <= size <= PAGE_SIZE_MAX:
         raise InvalidRequest(f"page_size: {size} is not between 0 and {PAGE_SIZE_MAX}")
     return size or PAGE_SIZE_DEFAULT
+
+
+def _start_ms(request: pb.ProvisionCustomerRequest) -> int | None:
+    if not request.HasField("start"):
+        return None
+    if not 0 <= request.start.seconds <= SECONDS_MAX:
+        raise InvalidRequest("start: must be a moment from 1970-01-01 to 9999-12-31")
+    return request.start.seconds * 1000 + request.start.nanos // 1_000_000
 
 
 def _customer(stored: StoredCustomer) -> pb.Customer:
