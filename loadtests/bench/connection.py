@@ -72,7 +72,11 @@ class Connection:
         self._received = 0
         self._settled = False
         self._leaving = False
-        self._handshake()
+        try:
+            self._handshake()
+        except BaseException:
+            self.socket.close()
+            raise
 
     def _handshake(self) -> None:
         ours = {

@@ -16,7 +16,7 @@ import msgspec
 
 from loadtests.bench.cases import Group
 from loadtests.bench.measure import Line, Run
-from loadtests.bench.script_case import ScriptLine, median_us
+from loadtests.bench.script_case import ScriptLine, summary
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 _PACKAGES = ("quotad", "pygrpc-native", "grpcio", "protobuf", "redis", "hiredis", "msgspec")
@@ -136,14 +136,13 @@ def row(line: LineRuns, base: LineRuns) -> list[str]:
 def script_rows(lines: list[ScriptLine]) -> list[list[str]]:
     """The rows of the scripts' table."""
     rows = []
-    base = median_us(lines[0])
     for line in lines:
-        cpu = median_us(line)
-        if cpu is None:
+        found = summary(line, lines[0])
+        if found is None:
             rows.append([line.name, "FAILED", "", ""])
             continue
-        wall = statistics.median(run.wall_us for run in line.runs)
-        rows.append([line.name, f"{cpu:.2f}", f"{cpu / base:.2f}" if base else "", f"{wall:.1f}"])
+        cpu, wall, ratio = found
+        rows.append([line.name, f"{cpu:.2f}", f"{ratio:.2f}", f"{wall:.1f}"])
     return rows
 
 

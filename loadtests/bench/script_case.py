@@ -12,7 +12,7 @@ import msgspec
 from loadtests.bench import reference_server
 from loadtests.bench.processes import PREFIX, Machinery
 from loadtests.bench.traffic import customer_id
-from quotad.store import Charge, Counters, KeySpace, Settlement, Store, usage_suffix
+from quotad.store import Charge, Counters, KeySpace, Status, Store, usage_suffix
 from quotad.store.counters import CONSUME
 from quotad.store.scripts import Script
 
@@ -114,8 +114,10 @@ class ScriptCase:
 
     def _settle(self, start: int, end: int) -> int:
         deadline = time.monotonic() + DEADLINE_S
-        settled = self._counters.settle(self._tag, self._charges[start:end], deadline)
-        return sum(1 for s in settled if isinstance(s, Settlement) and s.status == 1)
+        settled, error = self._counters.settle(self._tag, self._charges[start:end], deadline)
+        if error is not None:
+            raise RuntimeError(f"the script failed: {error}")
+        return sum(1 for settlement in settled if settlement.status == Status.ALLOWED)
 
     def _settle_reference(self, start: int, end: int) -> int:
         keys = self._keys[start:end]
@@ -128,7 +130,7 @@ class ScriptCase:
 def run(machinery: Machinery, seconds: float, rounds: int) -> list[ScriptLine]:
     """Let both scripts take turns."""
     case = ScriptCase(machinery)
-    names = ("quotad", "reference")
+    names = ("reference", "quotad")
     try:
         for name in names:  # creates the counters, which costs more than adding to them
             case.turn(name, min(1.0, seconds))
@@ -138,8 +140,17 @@ def run(machinery: Machinery, seconds: float, rounds: int) -> list[ScriptLine]:
     return [ScriptLine(name, [turn[i] for turn in turns]) for i, name in enumerate(names)]
 
 
-def median_us(line: ScriptLine) -> float | None:
-    """Redis CPU per decision; None: a turn failed."""
-    if any(run.problem for run in line.runs):
+def summary(line: ScriptLine, base: ScriptLine) -> tuple[float, float, float] | None:
+    """Medians: Redis CPU and wall time per decision, and Redis CPU beside the base's same turn.
+
+    None: a turn of one of them does not count.
+    """
+    if any(run.problem for run in [*line.runs, *base.runs]):
         return None
-    return statistics.median(run.redis_us for run in line.runs)
+    ratios = [
+        run.redis_us / (first.redis_us or 1)
+        for run, first in zip(line.runs, base.runs, strict=True)
+    ]
+    cpu = statistics.median(run.redis_us for run in line.runs)
+    wall = statistics.median(run.wall_us for run in line.runs)
+    return cpu, wall, statistics.median(ratios)
