@@ -83,7 +83,6 @@ class GrpcioServer:
         """Refuse new calls, give those under way some seconds, then close."""
         if self._server is not None:
             self._run(self._server.stop(grace_s))
-            self._server = None
             self._end_loop()
 
     async def _start(self) -> None:
@@ -114,6 +113,9 @@ class GrpcioServer:
     def _end_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        # Only now: the last server takes grpc's socket to the loop with it, and a turning loop may
+        # be about to read from it ("Exception in callback ... Bad file descriptor").
+        self._server = None
         self._loop.close()
 
 
