@@ -6,6 +6,7 @@ it out and reads the answer.
 
 from collections.abc import Sequence
 from enum import IntEnum
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -100,14 +101,9 @@ class Counters:
         settled: list[Settlement] = []
         start = 0
         while start < len(charges):
-            keys: list[str] = []
-            words: list[Any] = [catalog]
-            end = start
-            while end < len(charges) and len(keys) < KEYS_MAX:
-                _spell(charges[end], keys, words)
-                end += 1
+            words, end = _spell(catalog, charges, start)
             try:
-                reply = self._link.run(self._script, (len(keys), *keys, *words), deadline)
+                reply = self._link.run(self._script, words, deadline)
                 _read(reply, charges[start:end], settled)
             except StoreError as error:
                 return settled, error
@@ -119,20 +115,44 @@ class Counters:
         self._link.close()
 
 
-def _spell(charge: Charge, keys: list[str], words: list[Any]) -> None:
-    customer, once, suffixes = charge.keys, charge.once, charge.suffixes
-    keys += (customer.catalog, customer.epoch)
-    words += (charge.epoch, charge.quantity, charge.verb, len(suffixes))
-    if once is not None:
-        keys.append(customer.decision + once.key)
-        words += (once.fingerprint, once.memo, once.ttl_ms)
-    for suffix in suffixes:
-        keys.append(customer.usage + suffix)
-    words += charge.limit_words
+def _spell(catalog: str, charges: Sequence[Charge], start: int) -> tuple[tuple[Any, ...], int]:
+    """The words of one script call, with as many charges from `start` on as it can take.
+
+    Returns:
+        Number of keys, keys and arguments; and where the next call starts.
+    """
+    keys = [charges[start].keys.catalog]
+    numbers: dict[tuple[str, tuple[int, ...]], int] = {}
+    charge_words: list[Any] = []
+    end = start
+    for charge in islice(charges, start, None):
+        if len(keys) >= KEYS_MAX:
+            break
+        end += 1
+        customer, once = charge.keys, charge.once
+        terms = (charge.verb, charge.limit_words)
+        number = numbers.get(terms)
+        if number is None:
+            number = numbers[terms] = len(numbers) + 1
+        charge_words += (number, charge.epoch, charge.quantity)
+        keys.append(customer.epoch)
+        if once is not None:
+            keys.append(customer.decision + once.key)
+            charge_words += (once.fingerprint, once.memo, once.ttl_ms)
+        usage = customer.usage
+        for suffix in charge.suffixes:
+            keys.append(usage + suffix)
+    term_words: list[Any] = []
+    for verb, limit_words in numbers:
+        term_words += (verb, len(limit_words) // 2, *limit_words)
+    return (len(keys), *keys, catalog, len(numbers), *term_words, *charge_words), end
 
 
 def _read(reply: list[Any], charges: Sequence[Charge], settled: list[Settlement]) -> None:
     at = 0
+    if reply == [Status.STALE_CATALOG]:
+        settled += [Settlement(Status.STALE_CATALOG)] * len(charges)
+        return
     try:
         for charge in charges:
             status = reply[at]
