@@ -200,6 +200,33 @@ def test_quantity_that_is_no_whole_number_is_the_lines_problem() -> None:
         plan.request(b'{"c": "a", "n": 1.5}')
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b'{"c": "", "n": 1}', "customer id is empty"),
+        (
+            b'{"c": "%s", "n": 1}' % (b"x" * 257),
+            "customer id of 257 bytes; at most 256 are allowed",
+        ),
+        ('{"c": "%s", "n": 1}' % ("é" * 129), "customer id of 258 bytes; at most 256 are allowed"),
+        (
+            rb'{"c": "a\u0007", "n": 1}',
+            r"customer id 'a\x07' has characters that cannot be printed",
+        ),
+        (b'{"c": "a", "n": 1000000000000001}', "quantity 1000000000000001 is beyond 10000000"),
+        (b'{"c": "a", "n": -1000000000000001}', "quantity -1000000000000001 is beyond 1000000"),
+        (b'{"c": "a", "n": "%s"}' % (b"9" * 5000), "quantity '9999999999999999999999999999999999"),
+    ],
+)
+def test_line_whose_request_would_spoil_its_batch_is_refused(line: bytes | str, why: str) -> None:
+    plan = Plan(Format.JSONL, "{c}", "f", "{n}")
+
+    with pytest.raises(LineError) as caught:
+        plan.request(line if isinstance(line, bytes) else line.encode())
+
+    assert str(caught.value).startswith(why)
+
+
 def write(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
