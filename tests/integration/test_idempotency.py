@@ -1,0 +1,207 @@
+"""G3: a repeated idempotency key tells the first decision again and consumes nothing more."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from quotad.v1 import quota_pb2 as pb
+from tests.integration.conftest import Pair
+from tests.running import CALL_S, eventually, refusal
+
+CATALOG = """
+version: 1
+features:
+  calls:  {type: metered}
+  builds: {type: metered}
+  seats:  {type: metered, kind: gauge}
+  export: {type: boolean}
+  region: {type: config}
+plans:
+  free:
+    entitlements:
+      calls: {limit: 1000, per: 100 years}
+      builds:
+        limits:
+          - {limit: 5, per: 50 years}
+          - {limit: 3, per: 100 years, soft: true}
+      seats: {limit: 3}
+      export: true
+      region: eu
+  none:
+    entitlements:
+      calls: {limit: 0}
+"""
+
+
+@pytest.fixture(scope="module")
+def servers(pair: Pair) -> Pair:
+    pair.publish(CATALOG)
+    return pair
+
+
+@pytest.fixture
+def free(servers: Pair, customer: str) -> str:
+    servers.first.provision(customer, "free")
+    return customer
+
+
+def first_told_again(answer: Any) -> Any:
+    """An answer as its replay must be."""
+    again = pb.CheckAndConsumeResponse()
+    again.CopyFrom(answer)
+    again.replayed = True
+    return again
+
+
+def test_concurrent_duplicates_are_counted_once(servers: Pair, free: str) -> None:
+    stubs = (servers.first.quota, servers.second.quota)
+    calls: dict[str, list[Any]] = {}
+    for duplicate in range(6):
+        for i in range(100):
+            request = pb.CheckAndConsumeRequest(
+                customer_id=free, feature_id="calls", quantity=3, idempotency_key=f"k{i}"
+            )
+            stub = stubs[(duplicate + i) % 2]
+            calls.setdefault(f"k{i}", []).append(
+                stub.CheckAndConsume.future(request, timeout=CALL_S)
+            )
+
+    for duplicates in calls.values():
+        answers = [call.result() for call in duplicates]
+        assert [False] + [True] * 5 == sorted(answer.replayed for answer in answers)
+        (first,) = [answer for answer in answers if not answer.replayed]
+        assert all(first_told_again(first) == first_told_again(answer) for answer in answers)
+    assert [300] == list(servers.counters(free).values())
+
+
+def test_a_batch_and_single_calls_share_their_keys(servers: Pair, free: str) -> None:
+    request = pb.CheckAndConsumeRequest(
+        customer_id=free, feature_id="calls", quantity=2, idempotency_key="k"
+    )
+    one = servers.first.quota.CheckAndConsume(request, timeout=CALL_S)
+    many = servers.second.batch(request, request)
+
+    assert [first_told_again(one)] * 2 == [result.response for result in many.results]
+    assert [2] == list(servers.counters(free).values())
+
+
+def every_kind(servers: Pair, customer: str) -> Iterator[Any]:
+    """Decisions of every kind under a key each; repeated, the same ones."""
+    for number, (feature, quantity) in enumerate(
+        [
+            ("calls", 7),
+            ("calls", 2000),
+            ("calls", 0),
+            ("builds", 4),
+            ("builds", 2),
+            ("seats", 3),
+            ("seats", 1),
+            ("seats", -2),
+            ("seats", -9),
+            ("export", 1),
+            ("region", 1),
+            ("no-such", 1),
+        ]
+    ):
+        server = servers.first if number % 2 else servers.second
+        yield server.consume(customer, feature, quantity=quantity, idempotency_key=f"key {number}")
+
+
+def assert_told_again(servers: Pair, customer: str, first: list[Any]) -> None:
+    counters = servers.counters(customer)
+    for before, again in zip(first, every_kind(servers, customer), strict=True):
+        expected = first_told_again(before)
+        # How long to wait is told from now.
+        expected.ClearField("retry_after")
+        assert before.HasField("retry_after") == again.HasField("retry_after")
+        again.ClearField("retry_after")
+        assert expected == again
+    assert counters == servers.counters(customer)
+
+
+def test_every_kind_of_decision_is_told_again(servers: Pair, free: str) -> None:
+    first = list(every_kind(servers, free))
+
+    assert [True, False, True, True, False, True, False, True, True, True, True, False] == [
+        answer.allowed for answer in first
+    ]
+    assert_told_again(servers, free, first)
+    assert_told_again(servers, free, first)
+
+
+def test_the_first_decision_outlives_change_of_plan_and_archiving(servers: Pair, free: str) -> None:
+    first = list(every_kind(servers, free))
+
+    servers.first.provision(free, "none")
+    assert_told_again(servers, free, first)
+    servers.second.archive(free)
+    assert_told_again(servers, free, first)
+
+
+def test_the_first_decision_outlives_a_change_of_the_catalog(servers: Pair, free: str) -> None:
+    first = list(every_kind(servers, free))
+    without = "\n".join(line for line in CATALOG.splitlines() if "seats" not in line)
+    changed = without.replace("limit: 1000", "limit: 1").replace("eu", "us")
+    servers.publish(changed)
+    try:
+        assert_told_again(servers, free, first)
+    finally:
+        servers.publish(CATALOG)
+
+
+def test_a_denial_is_told_again_even_when_there_is_room_by_then(servers: Pair, free: str) -> None:
+    servers.first.consume(free, "seats", quantity=3)
+    denied = servers.first.consume(free, "seats", idempotency_key="k")
+    servers.second.consume(free, "seats", quantity=-3)
+
+    again = servers.second.consume(free, "seats", idempotency_key="k")
+
+    assert (False, True) == (again.allowed, again.replayed)
+    assert first_told_again(denied) == again
+    assert {} == servers.counters(free)
+
+
+@pytest.mark.parametrize(
+    "change", [{"quantity": 3}, {"feature_id": "builds"}, {"feature_id": "export"}]
+)
+def test_other_parameters_under_a_known_key_are_an_error(
+    servers: Pair, free: str, change: dict[str, Any]
+) -> None:
+    fields: dict[str, Any] = {"feature_id": "calls", "quantity": 2, "idempotency_key": "k"}
+    servers.first.consume(free, **fields)
+
+    failed = refusal(lambda: servers.second.consume(free, **(fields | change)))
+
+    assert ("INVALID_ARGUMENT", "IDEMPOTENCY_MISMATCH") == (failed.code.name, failed.reason)
+    assert failed.message.startswith("idempotency_key: 'k' was used before")
+    assert [2] == list(servers.counters(free).values())
+
+
+def test_customers_do_not_share_keys(servers: Pair, customer: str) -> None:
+    for name in (customer, customer + ":k", customer + "%3Ak"):
+        servers.first.provision(name, "free")
+        for key in ("k", ":k", "k:k"):
+            answer = servers.second.consume(name, "calls", idempotency_key=key)
+            assert not answer.replayed
+        assert [3] == list(servers.counters(name).values())
+
+
+def test_a_key_is_remembered_as_long_as_asked_for(servers: Pair, free: str) -> None:
+    def ask() -> Any:
+        return servers.first.consume(
+            free, "calls", idempotency_key="k", idempotency_ttl=Duration(nanos=50_000_000)
+        )
+
+    assert not ask().replayed
+    eventually(ask, lambda answer: not answer.replayed)
+
+    assert [2] == list(servers.counters(free).values())
+
+
+def test_a_key_is_remembered_for_a_day_when_nothing_is_asked(servers: Pair, free: str) -> None:
+    servers.first.consume(free, "calls", idempotency_key="k")
+
+    left_ms = servers.store.client.pttl(servers.keys.customer(free).decision + "k")
+    assert 86_000_000 < left_ms <= 86_400_000
