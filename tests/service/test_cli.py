@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -20,17 +19,6 @@ from quotad.v1 import quota_pb2
 from tests.service.fake_quotad import UNAVAILABLE, Fail, FakeServer, fake_server
 
 Run = Callable[..., Result]
-
-PLANS = """
-version: 1
-default_plan: free
-features:
-  api-calls: {type: metered, unit: call}
-plans:
-  free:
-    entitlements:
-      api-calls: {limit: 1000, per: month}
-"""
 
 
 @pytest.fixture
@@ -58,15 +46,6 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
-
-
-@pytest.fixture
-def plans(tmp_path: Path) -> Path:
-    """A directory of plan files."""
-    directory = tmp_path / "plans"
-    directory.mkdir()
-    (directory / "plans.yaml").write_text(PLANS)
-    return directory
 
 
 def words(result: Result) -> list[str]:
@@ -283,115 +262,6 @@ def test_status_shows_catalog_store_and_decisions(quotad: Run) -> None:
     assert "store redis://127.0.0.1:6379/0 (up)" in lines
     assert "decisions 13,023 by this worker" in lines
     assert "WITHIN_LIMIT 12,345" in lines
-
-
-def test_catalog_check_needs_no_server(quotad: Run, server: FakeServer, plans: Path) -> None:
-    server.stop()
-
-    result = quotad("catalog", "check", str(plans))
-
-    assert 0 == result.exit_code
-    assert words(result)[0].startswith("ok 1 features, 1 plans (digest ")
-
-
-@pytest.mark.parametrize("command", ["check", "diff", "publish"])
-def test_bad_catalog_shows_every_problem_and_is_not_sent(
-    quotad: Run, server: FakeServer, plans: Path, command: str
-) -> None:
-    (plans / "plans.yaml").write_text(PLANS.replace("month", "mounth").replace("metered", "meterd"))
-
-    result = quotad("catalog", command, str(plans))
-    as_json = quotad("catalog", command, str(plans), "--json")
-
-    *problems, summary = result.stderr.splitlines()
-    assert 2 == result.exit_code
-    assert 1 <= len(problems)
-    assert all(problem.startswith("plans.yaml") for problem in problems)
-    assert summary.startswith(f"quotad: {len(problems)} problem")
-    assert "BAD_CATALOG" == json.loads(as_json.stderr)["error"]["reason"]
-    assert problems == json.loads(as_json.stderr)["error"]["problems"]
-    assert "" == as_json.stdout
-    assert [] == server.admin.requests
-
-
-def test_missing_plan_file_is_one_line(quotad: Run, tmp_path: Path) -> None:
-    result = quotad("catalog", "check", str(tmp_path / "none.yaml"))
-
-    assert 2 == result.exit_code
-    assert "No such file" in result.stderr
-
-
-def test_problems_found_by_the_server_are_shown_one_per_line(
-    quotad: Run, server: FakeServer, plans: Path
-) -> None:
-    problems = "plans.yaml: plans.a: wrong\nplans.yaml: plans.b: wrong"
-    server.admin.failures.append(Fail(grpc.StatusCode.INVALID_ARGUMENT, problems, "BAD_CATALOG"))
-
-    result = quotad("catalog", "publish", str(plans))
-
-    assert 2 == result.exit_code
-    assert f"{problems}\nquotad: 2 problems in the catalog\n" == result.stderr
-
-
-def test_diff_shows_what_is_added_changed_and_removed(quotad: Run, plans: Path) -> None:
-    result = quotad("catalog", "diff", str(plans))
-
-    assert 0 == result.exit_code
-    assert [
-        "3 changes against version 1",
-        "~ plans.free.entitlements.api-calls.limit: 1000 -> 2000",
-        '+ plans.team: {"extends":"free"}',
-        '- features.old: {"type":"boolean"}',
-    ] == words(result)
-
-
-def test_publish_sends_the_files_and_says_who_did_it(
-    quotad: Run, server: FakeServer, plans: Path
-) -> None:
-    first = quotad("catalog", "publish", str(plans))
-    again = quotad("catalog", "publish", str(plans), "--json")
-
-    request = server.admin.requests[0]
-    assert words(first)[0].startswith("published version 2, digest ")
-    assert [("plans.yaml", PLANS)] == [(file.name, file.content) for file in request.files]
-    assert request.published_by.endswith("cli") or request.published_by.endswith("(cli)")
-    assert not request.HasField("expected_version")
-    assert "UNCHANGED" == json.loads(again.stdout)["outcome"]
-
-
-def test_publish_over_another_version_than_expected_is_refused(quotad: Run, plans: Path) -> None:
-    result = quotad("catalog", "publish", str(plans), "--expected-version", "7")
-
-    assert 2 == result.exit_code
-    assert "quotad: version 1 is in force, not 7\n" == result.stderr
-
-
-def test_history_lists_versions_newest_first_and_rollback_adds_one(
-    quotad: Run, plans: Path
-) -> None:
-    quotad("catalog", "publish", str(plans))
-    rolled_back = quotad("catalog", "rollback", "1")
-    history = quotad("catalog", "history")
-    as_json = json.loads(quotad("catalog", "history", "--json").stdout)
-
-    assert words(rolled_back)[0].startswith("published version 3")
-    assert ["3", "2", "1"] == [line.split()[0] for line in words(history)[1:]]
-    assert " in force " in words(history)[1]
-    assert [True, False, False] == [version["in_force"] for version in as_json["versions"]]
-
-
-def test_show_prints_the_document_alone_on_stdout(quotad: Run) -> None:
-    result = quotad("catalog", "show", "--version", "1")
-
-    assert {"version": 1, "plans": {"free": {}}} == json.loads(result.stdout)
-    assert result.stderr.startswith("version 1, digest ")
-
-
-def test_unknown_version_is_one_clear_line(quotad: Run) -> None:
-    result = quotad("catalog", "show", "--version", "9")
-
-    assert 2 == result.exit_code
-    assert "quotad: catalog version 9 does not exist\n" == result.stderr
 
 
 def test_no_server_is_one_clear_line(quotad: Run) -> None:
