@@ -67,7 +67,9 @@ def consume_request(message: pb.CheckAndConsumeRequest, prefix: str = "") -> Con
         check_id(customer_id, prefix + "customer_id")
     if _is_plain(feature_id) is None:
         check_id(feature_id, prefix + "feature_id")
-    quantity = message.quantity if message.HasField("quantity") else 1
+    quantity = message.quantity
+    if quantity == 0 and not message.HasField("quantity"):
+        quantity = 1
     if not -QUANTITY_MAX <= quantity <= QUANTITY_MAX:
         raise InvalidRequest(
             f"{prefix}quantity: {quantity} is not between -{QUANTITY_MAX} and {QUANTITY_MAX}"

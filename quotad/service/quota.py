@@ -89,7 +89,7 @@ class QuotaService:
             at += 1
             if type(answer) is Decision:
                 decisions[answer.reason] += 1
-                respond(call_id, encode.decision(answer).SerializeToString())
+                respond(call_id, encode.decision_bytes(answer))
             else:
                 self._front.fail(call_id, answer)  # type: ignore[arg-type]
 
