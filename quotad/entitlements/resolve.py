@@ -3,7 +3,7 @@
 import msgspec
 
 from quotad.catalog import Snapshot
-from quotad.entitlements.subscriptions import active_subscription
+from quotad.entitlements.subscriptions import active_subscription, no_earlier_than_written
 from quotad.model import CustomerRecord, Entitlement, Reason, Subscription
 
 FOREVER_MS = 1 << 62
@@ -42,6 +42,7 @@ def resolve(record: CustomerRecord | None, snapshot: Snapshot, now_ms: int) -> E
         )
     if record.archived:
         return Effective(denied=Reason.CUSTOMER_ARCHIVED)
+    now_ms = no_earlier_than_written(record, now_ms)
     later = [s.start_ms for s in record.subscriptions if s.start_ms > now_ms]
     until_ms = min(later, default=FOREVER_MS)
     active = active_subscription(record, now_ms)

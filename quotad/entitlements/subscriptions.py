@@ -5,8 +5,18 @@ import msgspec
 from quotad.model import CustomerRecord, Subscription
 
 
+def no_earlier_than_written(record: CustomerRecord, now_ms: int) -> int:
+    """The time, on a server whose clock may be behind that of the one which wrote the record.
+
+    Clocks disagree by milliseconds. A subscription that started when it was written has started
+    for everybody who reads it.
+    """
+    return max(now_ms, record.updated_ms)
+
+
 def active_subscription(record: CustomerRecord, now_ms: int) -> Subscription | None:
     """The subscription in force: of those that have started, the last to start."""
+    now_ms = no_earlier_than_written(record, now_ms)
     started = [s for s in record.subscriptions if s.start_ms <= now_ms]
     return max(started, key=lambda s: s.start_ms, default=None)
 
@@ -23,6 +33,7 @@ def provision(
             the start of the subscription in force, so that its billing periods go on, or now.
         now_ms: Unix time.
     """
+    now_ms = no_earlier_than_written(record, now_ms)
     active = active_subscription(record, now_ms)
     if start_ms is None:
         start_ms = now_ms if active is None else active.start_ms
@@ -38,4 +49,5 @@ def provision(
 
 def archive(record: CustomerRecord, now_ms: int) -> CustomerRecord:
     """Deny the customer everything until it is provisioned again."""
+    now_ms = no_earlier_than_written(record, now_ms)
     return msgspec.structs.replace(record, archived=True, updated_ms=now_ms)
