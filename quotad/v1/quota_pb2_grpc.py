@@ -69,7 +69,8 @@ class QuotaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchCheckAndConsume(self, request, context):
-        """Up to 1,000 independent requests, answered in order.
+        """Up to 1,000 independent requests, answered in order. One of a wrong shape refuses all of them
+        before anything is consumed; what only turns out while deciding is an error of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
