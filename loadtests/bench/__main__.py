@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -14,16 +15,17 @@ from loadtests.bench.processes import Machinery
 from loadtests.bench.report import GroupRuns, LineRuns
 
 SCRIPT = "script"
-SCRIPT_SECONDS = 1.5
+SCRIPT_SECONDS = 0.3
+SCRIPT_ROUNDS = 15
 
 
 def run_group(machinery: Machinery, group: Group) -> GroupRuns:
-    """Warm every line up, then let them take turns."""
+    """Warm every line up, then let them take turns: A B, B A, A B, ..."""
     for line in group.lines:
         warm_up(machinery, line)
     lines = [LineRuns(line, []) for line in group.lines]
     for number in range(group.rounds):
-        for i, turn in enumerate(lines):
+        for i, turn in enumerate(reversed(lines) if number % 2 else lines):
             seed = 1 + number * len(lines) + i
             turn.runs.append(measure(machinery, turn.line, group.seconds, seed))
     return GroupRuns(group, lines)
@@ -67,12 +69,15 @@ def chosen(arguments: argparse.Namespace) -> list[Group]:
 def main() -> None:
     """Measure, show, write; exit code 1 when a run does not count, 2 when nothing could run."""
     arguments = parse_arguments(sys.argv[1:])
+    # As Ctrl-C does: leave through the context managers, which stop what was started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
     if not h2load.is_installed():
         print(h2load.MISSING)
     try:
         failed = run(arguments)
-    except RuntimeError as error:
-        sys.exit(f"the benchmark stopped: {error}")
+    except (RuntimeError, OSError) as error:
+        print(f"the benchmark stopped: {error}", file=sys.stderr)
+        sys.exit(2)
     sys.exit(1 if failed else 0)
 
 
@@ -85,11 +90,10 @@ def run(arguments: argparse.Namespace) -> bool:
         print("; ".join(f"{key} {value}" for key, value in made.machine.items()))
         for group in chosen(arguments):
             made.groups.append(run_group(machinery, group))
-            report.print_section(*report.sections(made)[-1])
+            report.print_section(report.sections(made)[-1])
         if not arguments.lines and (not arguments.groups or SCRIPT in arguments.groups):
-            seconds = min(arguments.seconds or SCRIPT_SECONDS, SCRIPT_SECONDS)
-            made.script = script_case.run(machinery, seconds, arguments.rounds or 3)
-            report.print_section(*report.sections(made)[-1])
+            made.script = script_case.run(machinery, SCRIPT_SECONDS, SCRIPT_ROUNDS)
+            report.print_section(report.sections(made)[-1])
     for path in report.write(made, arguments.name):
         print(f"\nwritten: {path}", end="")
     print()

@@ -16,8 +16,11 @@ class Group(msgspec.Struct, frozen=True):
     name: str
     title: str
     lines: list[Line]
-    seconds: float = 3.0
+    seconds: float = 2.0
     rounds: int = 2
+    """Short turns and many: the noise of a busy machine lasts seconds."""
+    pairs: list[tuple[str, str]] = []
+    """Names of lines whose throughput is divided, one by the other."""
 
 
 def fronts(prototype: bool) -> Group:
@@ -27,7 +30,8 @@ def fronts(prototype: bool) -> Group:
         "fronts",
         "8 connections x 32 streams, one window, 10,000 customers",
         [Line(name, name, MANY, counters=name != "noop") for name in names],
-        rounds=3,
+        rounds=4,
+        pairs=[("native", name) for name in names[1:]],
     )
 
 
@@ -48,6 +52,7 @@ def variants() -> Group:
             line("one hot customer", pick="hot"),
             line("idempotency keys", idempotent=True),
             line("batch calls of 100", batch=100, streams=4),
+            Line("one decision thread", "native-1-thread", MANY),
         ],
     )
 
@@ -58,7 +63,8 @@ def latency() -> Group:
         "latency",
         "1,000 calls/s at a fixed rate, 8 connections",
         [Line(f"{name} 1,000/s", name, MANY, rate=1000) for name in ("native", "reference")],
-        seconds=5.0,
+        seconds=4.0,
+        rounds=2,
     )
 
 

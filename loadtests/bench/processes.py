@@ -65,7 +65,7 @@ class Kind(msgspec.Struct, frozen=True):
     is_quotad: bool = False
 
 
-def _quotad(front: str) -> Kind:
+def _quotad(front: str, **more: str) -> Kind:
     def command(listen: str, url: str) -> list[str]:
         flags = {
             "redis-url": url,
@@ -77,6 +77,7 @@ def _quotad(front: str) -> Kind:
             "usage-retention-ms": "86400000",
             # A busy machine is no reason to fail a run.
             "store-timeout-ms": "5000",
+            **{name.replace("_", "-"): value for name, value in more.items()},
         }
         words = [word for name, value in flags.items() for word in (f"--{name}", value)]
         return [sys.executable, "-m", "quotad", "serve", *words]
@@ -93,6 +94,7 @@ def _module(name: str, *, store: bool) -> Callable[[str, str], list[str]]:
 
 KINDS = {
     "native": _quotad("native"),
+    "native-1-thread": _quotad("native", decision_threads="1"),
     "grpcio": _quotad("grpcio"),
     "reference": Kind(
         reference_server.METHOD,

@@ -100,9 +100,9 @@ def _commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def median_ratio(line: LineRuns, base: LineRuns) -> float:
-    """Throughput beside the base line's of the same round; the median of all rounds."""
-    return statistics.median(
+def ratios(line: LineRuns, base: LineRuns) -> list[float]:
+    """Throughput beside the base line's of the same round, least first."""
+    return sorted(
         run.result.per_second / (first.result.per_second or 1)
         for run, first in zip(line.runs, base.runs, strict=True)
     )
@@ -117,7 +117,7 @@ def row(line: LineRuns, base: LineRuns) -> list[str]:
         return statistics.median(values)
 
     results = [run.result for run in line.runs]
-    ratio = "" if base.problems else f"{median_ratio(line, base):.2f}"
+    ratio = "" if base.problems else f"{median(ratios(line, base)):.2f}"
     cells = [
         line.line.name,
         f"{median([r.per_second for r in results]):,.0f}",
@@ -139,25 +139,48 @@ def script_rows(lines: list[ScriptLine]) -> list[list[str]]:
     for line in lines:
         found = summary(line, lines[0])
         if found is None:
-            rows.append([line.name, "FAILED", "", ""])
+            rows.append([line.name, "FAILED", "", "", ""])
             continue
-        cpu, wall, ratio = found
-        rows.append([line.name, f"{cpu:.2f}", f"{ratio:.2f}", f"{wall:.1f}"])
+        cells = [f"{found.redis_us:.2f}", f"{found.least_us:.2f}", f"{found.ratio:.2f}"]
+        rows.append([line.name, *cells, f"{found.wall_us:.1f}"])
     return rows
 
 
-def sections(report: Report) -> list[tuple[str, list[list[str]], list[str]]]:
-    """Title, table (first row: headings) and problems of everything measured."""
+def pair_notes(made: GroupRuns) -> list[str]:
+    """The ratios that a group was run for, with their spread over the rounds."""
+    lines = {line.line.name: line for line in made.lines}
+    notes = []
+    for one, other in made.group.pairs:
+        if one not in lines or other not in lines or lines[one].problems + lines[other].problems:
+            continue
+        found = ratios(lines[one], lines[other])
+        middle = statistics.median(found)
+        notes.append(f"{one} / {other}: {middle:.2f} ({found[0]:.2f} to {found[-1]:.2f})")
+    return notes
+
+
+class Section(msgspec.Struct, frozen=True):
+    """One table of a report."""
+
+    title: str
+    table: list[list[str]]
+    """First row: headings."""
+    notes: list[str]
+    problems: list[str]
+
+
+def sections(report: Report) -> list[Section]:
+    """Everything measured, as tables."""
     made = []
     for group in report.groups:
         table = [list(_COLUMNS)] + [row(line, group.lines[0]) for line in group.lines]
         problems = [f"{line.line.name}: {p}" for line in group.lines for p in line.problems]
-        made.append((group.group.title, table, problems))
+        made.append(Section(group.group.title, table, pair_notes(group), problems))
     if report.script:
-        headings = ["script", "redis us", "of first", "wall us"]
+        headings = ["script", "redis us", "least us", "of first", "wall us"]
         problems = [f"{s.name}: {r.problem}" for s in report.script for r in s.runs if r.problem]
         title = "The script alone, batches of 32, one window, 10,000 customers: per decision"
-        made.append((title, [headings, *script_rows(report.script)], problems))
+        made.append(Section(title, [headings, *script_rows(report.script)], [], problems))
     return made
 
 
@@ -184,11 +207,13 @@ def as_markdown(report: Report) -> str:
         "CPU is per decision. `of first` compares with the first line of the same round; all"
         " figures are medians of the rounds.",
     ]
-    for title, (headings, *rows), problems in sections(report):
+    for section in sections(report):
+        headings, *rows = section.table
         lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
-        parts.append(f"## {title}")
+        parts.append(f"## {section.title}")
         parts.append("\n".join("| " + " | ".join(line) + " |" for line in lines))
-        parts += [f"FAILED {problem}" for problem in problems]
+        parts += section.notes
+        parts += [f"FAILED {problem}" for problem in section.problems]
     return "\n\n".join(parts) + "\n"
 
 
@@ -201,9 +226,12 @@ def write(report: Report, name: str) -> list[Path]:
     return [data, page]
 
 
-def print_section(title: str, table: list[list[str]], problems: list[str]) -> None:
+def print_section(section: Section) -> None:
     """Show one table."""
-    print(f"\n{title}\n")
-    print(as_text(table))
-    for problem in problems:
-        print(f"FAILED {problem}", file=sys.stderr)
+    print(f"\n{section.title}\n")
+    print(as_text(section.table))
+    if section.notes:
+        print("\n" + "; ".join(section.notes))
+    for problem in section.problems:
+        print(f"FAILED {problem}")
+    sys.stdout.flush()

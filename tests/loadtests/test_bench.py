@@ -7,8 +7,10 @@ import msgspec
 import pytest
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
+from loadtests.bench.cases import Group
 from loadtests.bench.h2gen import Generator, Result, Spec
-from loadtests.bench.measure import Line, problem_of
+from loadtests.bench.measure import Line, Run, problem_of
+from loadtests.bench.report import GroupRuns, LineRuns, Report, as_markdown, pair_notes, sections
 from loadtests.bench.traffic import Traffic
 from quotad.v1 import quota_pb2 as pb
 
@@ -104,3 +106,33 @@ def test_a_run_counts_only_when_everything_agrees(
     found = problem_of(line, result, moved)
 
     assert problem == found or (problem and found.startswith(problem))
+
+
+def test_a_line_with_a_run_that_does_not_count_shows_no_number() -> None:
+    """One bad run spoils the line, its ratios and the exit code, not the other lines."""
+    result = Result(15, 15, 0, 0, 10, 5, 0, 1000.0, 0.1, 0.1, {"p50": 1.0}, {})
+    good = LineRuns(Line("good", "native"), [Run("", result, 40.0, 8.0, 10.0)] * 2)
+    bad = LineRuns(Line("bad", "native"), [good.runs[0], Run("why", result, 40.0, 8.0, 10.0)])
+    made = GroupRuns(Group("name", "title", [], pairs=[("good", "bad")]), [good, bad])
+    report = Report("command", "now", {}, {}, [made])
+
+    (section,) = sections(report)
+
+    assert ["good", "1,000", "1.00"] == section.table[1][:3]
+    assert ["bad", "FAILED"] == [cell for cell in section.table[2] if cell]
+    assert (["bad: why"], []) == (section.problems, section.notes)
+    assert report.failed
+    assert "FAILED bad: why" in as_markdown(report)
+
+
+def test_ratios_are_of_the_same_round() -> None:
+    """A busy moment that slows a whole round down leaves its ratio as it is."""
+    results = [
+        Result(1, 1, 0, 0, 1, 0, 0, per_second, 0.1, 0.1, {}, {}) for per_second in (100.0, 10.0)
+    ]
+    half = [msgspec.structs.replace(r, per_second=r.per_second / 2) for r in results]
+    fast = LineRuns(Line("fast", "native"), [Run("", r, 1.0, 1.0, 1.0) for r in results])
+    slow = LineRuns(Line("slow", "native"), [Run("", r, 1.0, 1.0, 1.0) for r in half])
+    group = Group("name", "title", [], pairs=[("fast", "slow")])
+
+    assert ["fast / slow: 2.00 (2.00 to 2.00)"] == pair_notes(GroupRuns(group, [fast, slow]))
