@@ -33,8 +33,6 @@ from quotad.model import (
     ConsumeRequest,
     Decision,
     Feature,
-    FeatureType,
-    MeterKind,
     Mode,
     Reason,
 )
@@ -216,24 +214,23 @@ class Engine:
         self, round_: "_Round", i: int, request: ConsumeRequest, view: View, now_ms: int
     ) -> None:
         """Write down a charge, or the error of a request that can never work."""
-        meter = view.meter(request.feature_id, self._settings.usage_retention_ms)
+        meter = view.meters.get(request.feature_id) or view.meter(
+            request.feature_id, self._settings.usage_retention_ms
+        )
         answer: Decision | None = None
         bound = ALWAYS
         if meter is None:
             answer = _denied(request, view)
+        elif not meter.counted:
+            value = meter.entitlement.value
+            answer = Decision(True, ENABLED, view.snapshot.version, value=value)
+        elif request.quantity < 0 and not meter.gauge:
+            round_.answers[i] = _not_a_gauge(request)
+            return
         else:
-            bound = meter.at(now_ms)
-            feature = meter.entitlement.feature
-            if feature.type is not FeatureType.METERED:
-                answer = Decision(
-                    True, ENABLED, view.snapshot.version, value=meter.entitlement.value
-                )
-            elif request.quantity < 0 and feature.kind is not MeterKind.GAUGE:
-                round_.answers[i] = InvalidRequest(
-                    f"quantity: {request.quantity} is negative, and {feature.feature_id!r} is not a"
-                    " gauge; only gauges can be given back"
-                )
-                return
+            bound = meter.bound
+            if not bound.from_ms <= now_ms < bound.until_ms:
+                bound = meter.bind(now_ms)
         once = None
         if request.mode == CHECK_ONLY:
             verb = CHECK if answer is None else ANSWER
@@ -337,6 +334,13 @@ def _denied(request: ConsumeRequest, view: View) -> Decision:
         known = request.feature_id in view.snapshot.features
         reason = Reason.NOT_ENTITLED if known else Reason.FEATURE_NOT_FOUND
     return Decision(False, int(reason), view.snapshot.version)
+
+
+def _not_a_gauge(request: ConsumeRequest) -> InvalidRequest:
+    return InvalidRequest(
+        f"quantity: {request.quantity} is negative, and {request.feature_id!r} is not a gauge; only"
+        " gauges can be given back"
+    )
 
 
 def _mismatch(request: ConsumeRequest) -> IdempotencyMismatch:

@@ -8,7 +8,7 @@ import msgspec
 
 from quotad.entitlements.periods import period_at
 from quotad.entitlements.resolve import FOREVER_MS
-from quotad.model import USED_MAX, Anchor, Entitlement, Limit
+from quotad.model import USED_MAX, Anchor, Entitlement, FeatureType, Limit, MeterKind
 from quotad.store import usage_suffix
 
 
@@ -37,7 +37,7 @@ class Bound(msgspec.Struct, frozen=True, gc=False):
 
 
 ALWAYS = Bound(0, FOREVER_MS, (), (), ())
-"""Of what has no limits: boolean and config features."""
+"""Of what no counter takes part in."""
 
 
 class Meter(msgspec.Struct, gc=False):
@@ -50,16 +50,14 @@ class Meter(msgspec.Struct, gc=False):
     anchor_ms: int | None
     retention_ms: int
     """How long a usage key outlives its period."""
+    counted: bool
+    """Metered; what is boolean or config takes no counter."""
+    gauge: bool
     bound: Bound
+    """To be used only from its `from_ms` until its `until_ms`; else `bind` again."""
 
-    def at(self, now_ms: int) -> Bound:
-        """The limits in the periods that hold now."""
-        bound = self.bound
-        if not bound.from_ms <= now_ms < bound.until_ms:
-            bound = self.bound = self._bind(now_ms)
-        return bound
-
-    def _bind(self, now_ms: int) -> Bound:
+    def bind(self, now_ms: int) -> Bound:
+        """Work out the limits in the periods that hold now."""
         from_ms, until_ms = 0, FOREVER_MS
         suffixes: list[str] = []
         words: list[int] = []
@@ -77,13 +75,21 @@ class Meter(msgspec.Struct, gc=False):
             suffixes.append(usage_suffix(feature_id, period.period_id))
             words += (term.cap, expires_at_ms)
             terms.append(term)
-        return Bound(from_ms, until_ms, tuple(suffixes), tuple(words), tuple(terms))
+        self.bound = Bound(from_ms, until_ms, tuple(suffixes), tuple(words), tuple(terms))
+        return self.bound
 
 
 def new_meter(entitlement: Entitlement, anchor_ms: int | None, retention_ms: int) -> Meter:
-    """A meter that binds itself at its first use."""
-    unbound = Bound(0, 0, (), (), ())
-    return Meter(entitlement, anchor_ms, retention_ms, unbound if entitlement.limits else ALWAYS)
+    """A meter that is bound at its first use."""
+    feature = entitlement.feature
+    return Meter(
+        entitlement,
+        anchor_ms,
+        retention_ms,
+        counted=feature.type is FeatureType.METERED,
+        gauge=feature.kind is MeterKind.GAUGE,
+        bound=Bound(0, 0, (), (), ()),
+    )
 
 
 def is_anchored(limit: Limit) -> bool:

@@ -81,6 +81,11 @@ def _shared_parts(
 
 def _varint(number: int) -> bytes:
     """Base 128, least significant group first (protobuf.dev, Encoding)."""
+    n = number
+    if 1 << 14 <= n < 1 << 21:
+        return bytes((n & 127 | 128, n >> 7 & 127 | 128, n >> 14))
+    if 1 << 21 <= n < 1 << 28:
+        return bytes((n & 127 | 128, n >> 7 & 127 | 128, n >> 14 & 127 | 128, n >> 21))
     groups = bytearray()
     while number > 127:
         groups.append(number & 127 | 128)
