@@ -44,6 +44,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Server processes that share the address."""
     front: Literal["native", "grpcio"] = "native"
     """How calls arrive: `native` (fast) or `grpcio`."""
+    io_threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Threads per worker of the native front that move bytes; one carries more calls than a worker
+    can decide."""
     decision_threads: Annotated[int, Meta(ge=1, le=64)] = 2
     """Threads per worker that decide; two overlap waiting for the store with Python."""
     batch_max: Annotated[int, Meta(ge=1, le=1000)] = 256

@@ -29,6 +29,7 @@ class NativeFront:
         add_services: adds the servicers of what is not hot.
         methods: full paths of the hot methods.
         reuse_port: let other processes listen on the same port.
+        io_threads: threads that move bytes.
 
     Raises:
         ConfigError: the address cannot be bound.
@@ -41,10 +42,14 @@ class NativeFront:
         add_services: AddServices,
         methods: Sequence[str],
         reuse_port: bool = False,
+        io_threads: int = 1,
     ) -> None:
         try:
             self._front = NativeGrpcFront(
-                target, [(path, False) for path in methods], reuse_port=reuse_port
+                target,
+                [(path, False) for path in methods],
+                io_threads=io_threads,
+                reuse_port=reuse_port,
             )
         except OSError as error:
             raise ConfigError(f"listen: cannot listen on {target}: {error.strerror}") from error

@@ -24,11 +24,6 @@ from quotad.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server as add_s
 
 _log = logging.getLogger("quotad.server")
 
-FRONTS: dict[str, type[NativeFront] | type[GrpcioFront]] = {
-    "native": NativeFront,
-    "grpcio": GrpcioFront,
-}
-
 
 class Server:
     """A worker process's insides; a context manager, and usable in-process by tests.
@@ -154,9 +149,12 @@ class Server:
         def add_services(server: Any) -> None:
             add_servicer(servicer, server)  # type: ignore[no-untyped-call]
 
+        config = self._config
         services = (quota.SERVICE, admin.SERVICE)
-        make = FRONTS[self._config.front]
-        return make(self._config.listen, services, add_services, quota.METHODS, reuse_port)
+        args = (config.listen, services, add_services, quota.METHODS, reuse_port)
+        if config.front == "grpcio":
+            return GrpcioFront(*args)
+        return NativeFront(*args, io_threads=config.io_threads)
 
     def _decisions(self) -> dict[str, int]:
         counts = [decider.decisions for decider in self._deciders]
