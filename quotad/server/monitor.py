@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -16,6 +17,10 @@ _log = logging.getLogger("quotad.server")
 
 BACKOFF_MIN_S = 0.05
 BACKOFF_MAX_S = 1.0
+POLL_S = 0.2
+"""How soon the thread that waits for notices sees that the server stops."""
+LOOK_S = 1.0
+"""How often the catalog's version is asked without a notice."""
 SYNC_S = 5.0
 """How often the store's time is asked while all is well."""
 
@@ -75,12 +80,10 @@ class Monitor:
 
     def _watch_store(self) -> None:
         backoff_s = BACKOFF_MIN_S
-        known = False
         said = False
         while not self._stop.is_set():
-            up = self._parts.health.probe()
-            if up and not known:
-                known = up = self._first_contact()
+            # Every time, not only the first: a store may come back empty, or as another one.
+            up = self._parts.health.probe() and self._agree()
             self._report()
             if up:
                 if said:
@@ -95,7 +98,8 @@ class Monitor:
             self._stop.wait(backoff_s)
             backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
 
-    def _first_contact(self) -> bool:
+    def _agree(self) -> bool:
+        """Layout and catalog of the store; returns whether it can be worked with."""
         try:
             check_layout(self._parts.store, self._parts.keys)
             self._refresh()
@@ -103,23 +107,25 @@ class Monitor:
             self._on_fatal(error)
             self._stop.set()
             return False
-        except StoreUnavailable as error:
-            self._parts.health.mark_down(error)
+        except StoreError as error:
+            self._parts.health.mark_down(StoreUnavailable(str(error)))
             return False
         return True
 
     def _watch_catalog(self) -> None:
+        looked_at = 0.0
         while not self._stop.is_set():
             try:
-                for version in self._parts.catalogs.notices():
+                for version in self._parts.catalogs.notices(POLL_S):
                     if self._stop.is_set():
                         return
-                    seen = self._parts.snapshots.peek
                     # Asked without a notice too: one may have been lost while disconnected.
-                    if version is None or seen is None or seen.version != version:
+                    if version is not None or time.monotonic() - looked_at > LOOK_S:
+                        looked_at = time.monotonic()
                         self._refresh()
                         self._report()
             except StoreError:
+                self._parts.health.wake()  # a lost connection is the first sign of a lost store
                 self._stop.wait(BACKOFF_MAX_S)
 
     def _refresh(self) -> None:

@@ -146,8 +146,8 @@ class Catalogs:
         with self._store.errors():
             return [_decode(raw) for raw in self._store.client.mget(names) if raw is not None]
 
-    def notices(self) -> Iterator[int | None]:
-        """Versions as they are published, by anybody; None about every second without one.
+    def notices(self, poll_s: float = 1.0) -> Iterator[int | None]:
+        """Versions as they are published, by anybody; None every `poll_s` without one.
 
         Raises:
             StoreUnavailable: the connection was lost; notices may have been missed.
@@ -155,7 +155,7 @@ class Catalogs:
         with self._store.errors(), self._store.client.pubsub() as channel:
             channel.subscribe(self._keys.notices)
             while True:
-                message = channel.get_message(timeout=1.0)
+                message = channel.get_message(timeout=poll_s)
                 if message is None:
                     yield None
                 elif message["type"] == "message":

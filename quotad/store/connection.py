@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import redis
 from hiredis import pack_command
@@ -16,10 +16,13 @@ from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
     ClusterDownError,
+    NoPermissionError,
     NoScriptError,
+    OutOfMemoryError,
     ReadOnlyError,
     RedisError,
     ResponseError,
+    TryAgainError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -29,15 +32,26 @@ from quotad.errors import ConfigError, ScriptContractError, StoreError, StoreUna
 from quotad.store.scripts import Script
 
 # Answers of a server that is there but cannot work now: out of memory, disk full, a replica
-# without its primary, a script that runs too long, credentials being rotated.
-_TRANSIENT = ("OOM", "MISCONF", "MASTERDOWN", "NOREPLICAS", "BUSY", "NOAUTH", "NOPERM", "TRYAGAIN")
+# without its primary, a script that runs too long, credentials being rotated. redis-py has classes
+# for most of them, and takes the word away from the text of those.
+_TRANSIENT = (
+    RedisConnectionError,
+    AuthenticationError,
+    BusyLoadingError,
+    ClusterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+)
+_TRANSIENT_WORDS = ("MISCONF", "NOREPLICAS", "BUSY")
 
 
 def mask_url(url: str) -> str:
     """The address without its credentials, fit for a log."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+    return f"{parts.scheme}://{host}{parts.path}"
 
 
 def translate(error: RedisError, address: str) -> StoreError:
@@ -47,8 +61,7 @@ def translate(error: RedisError, address: str) -> StoreError:
     text = str(error)
     if isinstance(error, ResponseError) and "QUOTAD_ARGS" in text:
         return ScriptContractError(text)
-    gone = (RedisConnectionError, BusyLoadingError, ReadOnlyError, ClusterDownError)
-    if isinstance(error, (*gone, AuthenticationError)) or text.startswith(_TRANSIENT):
+    if isinstance(error, _TRANSIENT) or text.startswith(_TRANSIENT_WORDS):
         return StoreUnavailable(f"the store at {address} is not available: {text}")
     return StoreError(f"the store at {address} answered: {text}")
 

@@ -9,7 +9,7 @@ import threading
 import time
 
 from quotad.clock import SyncedClock
-from quotad.errors import NotReady, StoreUnavailable
+from quotad.errors import NotReady, StoreError, StoreUnavailable
 from quotad.store.connection import Store
 
 _log = logging.getLogger("quotad.store")
@@ -72,8 +72,8 @@ class Health:
         try:
             with self._store.errors():
                 seconds, micros = self._store.client.time()
-        except StoreUnavailable as error:
-            self._error = error
+        except StoreError as error:  # also an answer that makes no sense: it is no store of ours
+            self._error = StoreUnavailable(str(error))
             return False
         self._clock.sync(seconds * 1_000_000 + micros, sent_ns, time.monotonic_ns())
         self._error = None

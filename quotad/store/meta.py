@@ -20,14 +20,14 @@ def check_layout(store: Store, keys: KeySpace) -> None:
         pipeline.hsetnx(keys.meta, "layout", str(LAYOUT))
         pipeline.hsetnx(keys.meta, "shards", str(keys.shards))
         pipeline.hmget(keys.meta, "layout", "shards")
-        layout, shards = pipeline.execute()[-1]
-    if int(layout) != LAYOUT:
+        layout, shards = (raw.decode(errors="replace") for raw in pipeline.execute()[-1])
+    if layout != str(LAYOUT):
         raise ConfigError(
-            f"the store at {store.address} holds layout {int(layout)} under prefix"
+            f"the store at {store.address} holds layout {layout} under prefix"
             f" {keys.prefix!r}; this quotad reads layout {LAYOUT}"
         )
-    if int(shards) != keys.shards:
+    if shards != str(keys.shards):
         raise ConfigError(
-            f"shards: the store at {store.address} was set up with {int(shards)} shards under"
-            f" prefix {keys.prefix!r}, not {keys.shards}; set shards to {int(shards)}"
+            f"shards: the store at {store.address} was set up with {shards} shards under"
+            f" prefix {keys.prefix!r}, not {keys.shards}; set shards to {shards}"
         )

@@ -204,7 +204,7 @@ def test_a_plan_that_left_the_catalog_grants_nothing_any_more(servers: Pair, cus
 def test_a_server_that_hears_no_notices_at_all_never_decides_on_an_old_catalog(
     store_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def deaf(self: Catalogs) -> Iterator[int | None]:
+    def deaf(self: Catalogs, poll_s: float = 1.0) -> Iterator[int | None]:
         raise StoreUnavailable("no notices in this test")
         yield
 
