@@ -35,7 +35,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m loadtests.bench", description=__doc__)
     known = [*(group.name for group in groups(prototype=False)), SCRIPT]
-    parser.add_argument("groups", nargs="*", help=f"of {', '.join(known)}; default: all")
+    parser.add_argument("groups", nargs="*", help=f"of {', '.join(known)}; default: most")
     parser.add_argument("--lines", nargs="+", help="only these lines of each group")
     parser.add_argument("--seconds", type=float, help="per run")
     parser.add_argument("--rounds", type=int, help="how often each line has its turn")
@@ -56,7 +56,7 @@ def chosen(arguments: argparse.Namespace) -> list[Group]:
     """The groups that the command line asks for."""
     made = []
     for group in groups(prototype=arguments.prototype is not None):
-        if arguments.groups and group.name not in arguments.groups:
+        if not (group.name in arguments.groups if arguments.groups else group.by_default):
             continue
         lines = [x for x in group.lines if not arguments.lines or x.name in arguments.lines]
         changes = {name: getattr(arguments, name) for name in ("seconds", "rounds")}

@@ -19,6 +19,8 @@ class Group(msgspec.Struct, frozen=True):
     seconds: float = 2.0
     rounds: int = 2
     """Short turns and many: the noise of a busy machine lasts seconds."""
+    by_default: bool = True
+    """Whether it runs when no group is named."""
     pairs: list[tuple[str, str]] = []
     """Names of lines whose throughput is divided, one by the other."""
 
@@ -52,8 +54,20 @@ def variants() -> Group:
             line("one hot customer", pick="hot"),
             line("idempotency keys", idempotent=True),
             line("batch calls of 100", batch=100, streams=4),
-            Line("one decision thread", "native-1-thread", MANY),
         ],
+    )
+
+
+def settings() -> Group:
+    """The same load on the native front with other numbers of threads."""
+    names = ["native", "native-1-decision", "native-2-io", "native-1-decision-2-io", "reference"]
+    return Group(
+        "settings",
+        "threads of the native front: 2 that decide, 1 for I/O, unless said otherwise",
+        [Line(name, name, MANY) for name in names],
+        rounds=4,
+        by_default=False,
+        pairs=[(name, "reference") for name in names[:-1]],
     )
 
 
@@ -82,5 +96,5 @@ def generators() -> Group | None:
 
 def groups(prototype: bool) -> list[Group]:
     """Everything but the script alone."""
-    made = [fronts(prototype), variants(), latency(), generators()]
+    made = [fronts(prototype), variants(), settings(), latency(), generators()]
     return [group for group in made if group is not None]

@@ -94,7 +94,9 @@ def _module(name: str, *, store: bool) -> Callable[[str, str], list[str]]:
 
 KINDS = {
     "native": _quotad("native"),
-    "native-1-thread": _quotad("native", decision_threads="1"),
+    "native-1-decision": _quotad("native", decision_threads="1"),
+    "native-2-io": _quotad("native", io_threads="2"),
+    "native-1-decision-2-io": _quotad("native", decision_threads="1", io_threads="2"),
     "grpcio": _quotad("grpcio"),
     "reference": Kind(
         reference_server.METHOD,
