@@ -96,8 +96,10 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
+                start_new_session=True,  # a process group of its own, as at a terminal
             )
-        self._seen: set[Pid] = set()
+        self.seen: set[Pid] = set()
+        """Its children, as of the last look."""
 
     @property
     def pid(self) -> int:
@@ -126,22 +128,31 @@ class Process:
     def children(self) -> list[Pid]:
         """The processes it has started."""
         found = children_of(self.pid)
-        self._seen.update(found)
+        self.seen.update(found)
         return found
 
     def send(self, number: signal.Signals) -> None:
         self.children()
         self._process.send_signal(number)
 
+    def press_ctrl_c(self) -> None:
+        """Do what a terminal does: the whole process group gets the signal."""
+        self.children()
+        os.killpg(self.pid, signal.SIGINT)
+
     def wait(self) -> int:
         """Wait for its end; gives the exit code."""
         return self._process.wait(DEADLINE_S)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        """Send a signal and wait for its end and that of its children; gives the exit code."""
+        """Send a signal and wait for the end of all; gives the exit code."""
         self.send(number)
+        return self.wait_for_all()
+
+    def wait_for_all(self) -> int:
+        """Wait for its end; none of its children may be left then. Gives the exit code."""
         code = self.wait()
-        left = [pid for pid in self._seen if pid.running]
+        left = [pid for pid in self.seen if pid.running]
         assert not left, f"left running: {left}\n{self.log}"
         return code
 
@@ -151,7 +162,7 @@ class Process:
             self.children()
             self._process.kill()
             self._process.wait()
-        for pid in self._seen:
+        for pid in self.seen:
             pid.kill()
 
 

@@ -1,0 +1,244 @@
+"""`quotad dev` as a process: plan files in force at once, state kept, everything ended."""
+
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docs.grpcurl import grpcurl
+from tests.processes import (
+    DEADLINE_S,
+    EXAMPLES,
+    Process,
+    Start,
+    address_of_dev,
+    environment,
+    starting,
+)
+from tests.running import Caller, eventually
+
+# Periods that do not end while the tests run.
+PLANS = """
+version: 1
+default_plan: free
+features:
+  api-calls: {type: metered}
+plans:
+  free: {entitlements: {api-calls: {limit: 3}}}
+  pro: {entitlements: {api-calls: {limit: 1000}}}
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    with starting(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def plans(tmp_path: Path) -> Path:
+    path = tmp_path / "plans.yaml"
+    path.write_text(PLANS)
+    return path
+
+
+def dev(start: Start, *flags: str, **variables: str) -> Process:
+    """A `quotad dev` on the plan file, on a free port."""
+    words = ("--catalog", "plans.yaml", "--listen", "127.0.0.1:0", "--data", "data")
+    return start("dev", *words, *flags, **variables)
+
+
+def caller(process: Process) -> "closing[Caller]":
+    return closing(Caller(address_of_dev(process)))
+
+
+def limit(calls: Caller) -> Any:
+    return calls.consume("looker", "api-calls", quantity=0).limit
+
+
+def test_an_edited_plan_is_in_force_without_a_restart_and_a_broken_one_is_not(
+    start: Start, plans: Path
+) -> None:
+    process = dev(start)
+    with caller(process) as calls:
+        assert [True, True, True, False] == [
+            calls.consume("acme", "api-calls").allowed for _ in range(4)
+        ]
+
+        plans.write_text(PLANS.replace("limit: 3", "limit: 5"))
+        eventually(lambda: limit(calls), lambda found: found == 5)
+
+        assert [4, 5, 5] == [calls.consume("acme", "api-calls").used for _ in range(3)]
+
+        plans.write_text(PLANS.replace("limit: 3", "limit: many"))
+        log = process.wait_for("the catalog is not valid, the catalog in force stays")
+
+        assert "plans.yaml: plans.free.entitlements.api-calls.limit: " in log
+        assert (5, 2) == (limit(calls), calls.consume("acme", "api-calls").catalog_version)
+
+        plans.write_text(PLANS.replace("limit: 3", "limit: 6"))
+        process.wait_for("the catalog is valid again")
+        eventually(lambda: limit(calls), lambda found: found == 6)
+
+        assert calls.consume("acme", "api-calls").used == 6
+    assert 0 == process.stop()
+
+
+def test_the_calls_of_the_greeting_work_as_they_are_printed(start: Start) -> None:
+    shutil.copytree(EXAMPLES, start.cwd / "examples" / "catalog")
+    process = start("dev", "--listen", "127.0.0.1:0")
+    address = address_of_dev(process)
+    said = process.wait_for("Ctrl-C stops it.", "output")
+    calls = re.findall(r"^  (\S.*(?:\n(?!\n).*)*)", said, re.MULTILINE)
+
+    assert f"on {address}; it watches examples/catalog and keeps its data in .quotad." in said
+    assert 3 == len(calls)
+    for used, line in enumerate(calls, start=1):
+        if line.startswith("grpcurl"):
+            assert str(used) == grpcurl(line.replace("\\\n", " "))["used"]
+            continue
+        done = subprocess.run(
+            ["bash", "-c", line],
+            cwd=start.cwd,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=DEADLINE_S,
+        )
+        assert (0, "") == (done.returncode, done.stderr), line
+        assert re.search(rf"\bused(=|  +){used}\b", done.stdout), done.stdout
+    assert (start.cwd / ".quotad" / "valkey.sock").exists()
+    assert 0 == process.stop()
+
+
+def send(number: signal.Signals) -> Callable[[Process], None]:
+    return lambda process: process.send(number)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(send(signal.SIGTERM), id="SIGTERM"),
+        pytest.param(send(signal.SIGINT), id="SIGINT"),
+        pytest.param(Process.press_ctrl_c, id="Ctrl-C"),
+    ],
+)
+def test_a_signal_stops_everything_and_the_next_start_knows_what_was(
+    start: Start, plans: Path, end: Callable[[Process], None]
+) -> None:
+    first = dev(start)
+    with caller(first) as calls:
+        calls.provision("globex", "pro")
+        calls.consume("globex", "api-calls", quantity=700)
+        calls.consume("acme", "api-calls", quantity=2, idempotency_key="k")
+
+    assert 1 == len(first.children())
+    end(first)
+    assert 0 == first.wait_for_all()
+    assert "Traceback" not in first.log
+    assert " ERROR " not in first.log
+
+    second = dev(start)
+    with caller(second) as calls:
+        known = calls.consume("globex", "api-calls")
+        again = calls.consume("acme", "api-calls", quantity=2, idempotency_key="k")
+    assert (701, 1000, 1) == (known.used, known.limit, known.catalog_version)
+    assert (2, True) == (again.used, again.replayed)
+    assert 0 == second.stop()
+
+
+def test_after_a_kill_the_left_over_valkey_is_ended_and_nothing_is_lost(
+    start: Start, plans: Path
+) -> None:
+    first = dev(start)
+    with caller(first) as calls:
+        assert 2 == calls.consume("acme", "api-calls", quantity=2).used
+    first.send(signal.SIGKILL)
+    first.wait()
+    [valkey] = first.seen
+    assert valkey.running
+
+    second = dev(start)
+    with caller(second) as calls:
+        assert 3 == calls.consume("acme", "api-calls").used
+    assert "ending a Valkey that was left over on this data directory" in second.log
+    assert not valkey.running
+    assert 0 == second.stop()
+
+
+def one_line(process: Process) -> str:
+    """What a process that could not start has said."""
+    assert 2 == process.wait_for_all()
+    assert "" == process.output
+    [line] = process.log.splitlines()
+    return line
+
+
+def test_what_is_taken_already_is_said_in_one_line(start: Start, plans: Path) -> None:
+    first = dev(start)
+    address = address_of_dev(first)
+
+    assert "quotad: data: 'data' is in use by another quotad dev; give another directory" == (
+        one_line(dev(start))
+    )
+    assert f"quotad: listen: cannot listen on {address}: Address already in use" == (
+        one_line(dev(start, "--data", "other", "--listen", address))
+    )
+    assert not first.ended
+    assert 0 == first.stop()
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables", "said"),
+    [
+        (
+            ["--data", "plans.yaml/data"],
+            {},
+            "data: cannot use 'plans.yaml/data': Not a directory",
+        ),
+        (["--data", "taken"], {}, "data: cannot use 'taken': Is a directory"),
+        (
+            ["--catalog", "nowhere"],
+            {},
+            "catalog: 'nowhere' does not exist; give a file or directory",
+        ),
+        ([], {"QUOTAD_FRONT": "rust"}, "QUOTAD_FRONT: expected one of native, grpcio, got 'rust'"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_said_in_one_line(
+    start: Start, plans: Path, flags: list[str], variables: dict[str, str], said: str
+) -> None:
+    (start.cwd / "taken" / "lock").mkdir(parents=True)  # where a file would be written
+
+    assert f"quotad: {said}" == one_line(dev(start, *flags, **variables))
+
+
+def test_a_catalog_that_is_broken_from_the_start_is_waited_for(start: Start, plans: Path) -> None:
+    plans.write_text(PLANS.replace("type: metered", "type: meterd"))
+    process = dev(start)
+    log = process.wait_for("the catalog is not valid")
+
+    assert "plans.yaml: features.api-calls.type: " in log
+
+    plans.write_text(PLANS)
+    with caller(process) as calls:
+        assert calls.consume("acme", "api-calls").allowed
+    assert 0 == process.stop()
+
+
+def test_a_deep_data_directory_works_too(start: Start, plans: Path) -> None:
+    """The path of a unix socket is short; the directory of the data need not be."""
+    data = start.cwd / ("deep" * 20) / ("data" * 20)
+    process = dev(start, "--data", str(data))
+    with caller(process) as calls:
+        assert calls.consume("acme", "api-calls").allowed
+    assert 0 == process.stop()
+    assert (data / "appendonlydir").is_dir()
+    assert not (data / "valkey.sock").exists()
