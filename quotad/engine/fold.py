@@ -78,10 +78,26 @@ def fold(
         now_ms: Unix time, for `retry_after_ms`.
         catalog_version: for the answer.
     """
-    if len(terms) != 1 or settlement.status != ALLOWED or request.every_limit:
+    if len(terms) != 1 or request.every_limit:
         return _fold_any(terms, request, settlement, now_ms, catalog_version)
-    # One limit with room: nearly every call, so without the detour over LimitStatus.
+    # One limit: nearly every call, so without the detour over LimitStatus.
     term, before, quantity = terms[0], settlement.used[0], request.quantity
+    if settlement.status != ALLOWED:
+        status = _limit_status(term, before)
+        return Decision(
+            False,
+            LIMIT_EXCEEDED,
+            catalog_version,
+            0,
+            term.limit,
+            term.limit is None,
+            term.soft,
+            before,
+            status.remaining,
+            status.overage,
+            term.resets_at_ms,
+            _retry_after_ms(terms, quantity, now_ms),
+        )
     after = before
     if request.mode == NORMAL:
         after = before + quantity

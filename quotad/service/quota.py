@@ -8,6 +8,7 @@ from quotad.errors import QuotadError, StoreUnavailable
 from quotad.fronts.interface import Call, Front
 from quotad.model import ConsumeRequest, Decision, Reason
 from quotad.service import decode, encode
+from quotad.service.wire import decision_bytes
 from quotad.v1 import quota_pb2 as pb
 
 SERVICE = "quotad.v1.QuotaService"
@@ -89,7 +90,7 @@ class QuotaService:
             at += 1
             if type(answer) is Decision:
                 decisions[answer.reason] += 1
-                respond(call_id, encode.decision_bytes(answer))
+                respond(call_id, decision_bytes(answer))
             else:
                 self._front.fail(call_id, answer)  # type: ignore[arg-type]
 
