@@ -105,16 +105,6 @@ def test_the_kill_of_a_parent_ends_its_workers(start: Start, store: list[str]) -
     eventually(lambda: [each for each in left if each.running], lambda running: not running)
 
 
-def test_ctrl_c_ends_all_workers_in_good_order(start: Start, store: list[str]) -> None:
-    process, _ = two_workers(start, *store)
-    workers(process)
-    process.press_ctrl_c()
-
-    assert 0 == process.wait_for_all()
-    assert "Traceback" not in process.log
-    assert " ERROR " not in process.log
-
-
 def test_a_sidecar_makes_a_server_ready_and_keeps_it_in_step(
     start: Start, store: list[str]
 ) -> None:
@@ -176,19 +166,23 @@ def test_a_setting_that_cannot_work_ends_a_process_with_one_line(
     assert said in line
 
 
-def test_an_address_that_is_taken_ends_a_server_with_one_line(
+def test_a_taken_address_is_told_in_one_line_and_its_owner_ends_by_ctrl_c(
     start: Start, store: list[str]
 ) -> None:
     first, address = two_workers(start, *store)
-    seconds = [
+    for second in [
         start("serve", *store, "--workers", count, "--listen", address) for count in ("1", "2")
-    ]
-    for second in seconds:
+    ]:
         assert 2 == second.wait_for_all()
         assert [
             f"quotad: listen: cannot listen on {address}: Address already in use"
         ] == second.log.splitlines()
-    assert 0 == first.stop()
+    first.press_ctrl_c()
+
+    assert 0 == first.wait_for_all()
+    assert 2 == len(first.seen)
+    assert "Traceback" not in first.log
+    assert " ERROR " not in first.log
 
 
 def test_a_store_laid_out_otherwise_ends_a_server(start: Start, store: list[str]) -> None:
