@@ -1,5 +1,6 @@
 """The catalog in force, compiled, swapped as a whole."""
 
+import gc
 import logging
 import threading
 
@@ -83,4 +84,7 @@ class Snapshots:
                     f"catalog version {record.version} cannot be read by this server"
                 ) from error
             self._published = msgspec.structs.replace(record, document=b"")
+            # Long-lived from here on: a full collection that looks at it all (44 ms with 100,000
+            # customers in memory) would find nothing.
+            gc.freeze()
             _log.info("catalog version %d is in force", record.version)
