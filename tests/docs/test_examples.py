@@ -92,7 +92,7 @@ class Reader:
 
     def _shell(self, block: Block, line: str, shown: str) -> None:
         done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", line],
+            ["bash", "-c", line],
             cwd=self._cwd,
             env=self._environment,
             stdout=subprocess.PIPE,
