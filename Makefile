@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test bench lint types protos clean
+.PHONY: run test bench bench-check lint types protos clean
 
 run: $(VENV)/.run
 	@$(BIN)/quotad dev
@@ -13,6 +13,9 @@ test: $(VENV)/.test
 
 bench: $(VENV)/.run
 	$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
+
+bench-check: $(VENV)/.run
+	$(BIN)/python -m loadtests.bench.check $(CHECK_ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .

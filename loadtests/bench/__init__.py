@@ -4,6 +4,7 @@
     cases             what is measured: groups of runs that take turns, A B A B
     measure           one run: generator, CPU clocks, and the check that counters equal answers
     processes         everything that is started, found and stopped by process id
+    check, costs      `make bench-check`: costs that are counted, beside the stored ones
     script_case       the Lua script alone
     report            table, JSON and Markdown
     h2gen             the load generator, a process of its own

@@ -1,0 +1,303 @@
+"""What a decision costs, counted instead of timed: the same numbers on a quiet and a busy machine.
+
+    python -m loadtests.bench.costs REDIS_URL      (prints the figures as JSON)
+
+A process of its own with one thread, so that nothing but decisions is counted: service, engine and
+store as a worker wires them, over a real Valkey, with a front that only collects. The time stands
+still. Each figure is the least of a few passes: an answer that the kernel hands over in two pieces
+costs one more read.
+"""
+
+import gc
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from loadtests.bench.processes import PREFIX
+from loadtests.bench.traffic import Traffic, request
+from quotad.clock import SyncedClock
+from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
+from quotad.errors import QuotadError
+from quotad.fronts.interface import Call
+from quotad.service.quota import METHODS, QuotaService
+from quotad.store import Catalogs, Customers, KeySpace, Store
+from quotad.store.health import Health
+from quotad.v1 import quota_pb2 as pb
+
+NOW_MS = 2_065_435_200_000
+"""A moment of 2035: in the future, so that Valkey keeps the counters of its periods."""
+TIMEOUT_MS = 60_000
+CUSTOMERS = 256
+NEWCOMERS_FROM = 10_000
+WARM_PASSES = 3
+PASSES = 3
+SINGLE, BATCH = METHODS[0], METHODS[1]
+
+CALLS = "Python calls"
+C_CALLS = "C calls"
+INSTRUCTIONS = "instructions"
+WORDS = "words to the store"
+BYTES = "bytes to the store"
+COMMANDS = "store commands"
+ANSWER = "bytes of the answer"
+
+Costs = dict[str, dict[str, float]]
+"""Per decision: case -> figure -> count."""
+
+
+class Case(msgspec.Struct, frozen=True):
+    """Calls that are decided together, again and again."""
+
+    name: str
+    calls: int
+    """Per batch of the decision thread."""
+    feature_id: str = "feature-api-calls"
+    requests: int = 0
+    """Per BatchCheckAndConsume; 0: CheckAndConsume."""
+    keys: bool = False
+    """Every request carries an idempotency key of its own."""
+    repeats_keys: bool = False
+    """The same keys in every pass: told again."""
+    newcomers: bool = False
+    """Customers that were never seen before."""
+
+    @property
+    def decisions(self) -> int:
+        """Of one batch."""
+        return self.calls * max(1, self.requests)
+
+
+CASES = (
+    Case("1 call", 1),
+    Case("32 calls", 32),
+    Case("256 calls", 256),
+    Case("32 calls, 4 windows", 32, "feature-four-windows"),
+    Case("32 calls, denied", 32, "feature-tiny"),
+    Case("32 calls, new keys", 32, keys=True),
+    Case("32 calls, known keys", 32, keys=True, repeats_keys=True),
+    Case("32 calls, new customers", 32, newcomers=True),
+    Case("batch call of 100", 1, requests=100),
+)
+
+
+class StandingClock(SyncedClock):
+    """A clock that shows one moment, whatever the store says."""
+
+    def now_ms(self) -> int:
+        """That moment."""
+        return NOW_MS
+
+    def sync(self, store_time_us: int, sent_ns: int, received_ns: int) -> None:
+        """Ignore the store's time."""
+
+
+class CollectingFront:
+    """Where answers go: `respond` is a call into C, as a front's is in the end."""
+
+    def __init__(self) -> None:
+        self.answers: dict[int, bytes] = {}
+        self.respond = self.answers.__setitem__
+
+    def fail(self, call_id: int, error: QuotadError) -> None:
+        """No call of a case may fail."""
+        raise error
+
+
+class Worker:
+    """One decision thread's objects, without the thread."""
+
+    def __init__(self, url: str) -> None:
+        clock, keys = StandingClock(), KeySpace(PREFIX)
+        self.store = Store(url, TIMEOUT_MS)
+        health = Health(self.store, clock)
+        health.probe()
+        snapshots = Snapshots(Catalogs(self.store, keys, clock))
+        snapshots.refresh(None)
+        shared = Shared(
+            snapshots,
+            ViewCache(keys, 100_000, 60_000),
+            Customers(self.store, keys),
+            health,
+            clock,
+            EngineSettings(store_timeout_ms=TIMEOUT_MS),
+        )
+        self.link = self.store.connect()
+        self.front = CollectingFront()
+        self.answer = QuotaService(Engine(shared, self.link), self.front).answer  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.link.close()
+        self.store.close()
+
+
+def batches(case: Case) -> Iterator[list[Call]]:
+    """Calls of a case without end."""
+    serials = itertools.count()
+    single, batch = METHODS.index(SINGLE), METHODS.index(BATCH)
+    while True:
+        calls: list[Call] = []
+        for call_id in range(case.calls):
+            requests = [ask(case, next(serials)) for _ in range(max(1, case.requests))]
+            if case.requests:
+                body = pb.BatchCheckAndConsumeRequest(requests=requests).SerializeToString()
+                calls.append((call_id, batch, body))
+            else:
+                calls.append((call_id, single, requests[0].SerializeToString()))
+        yield calls
+
+
+def ask(case: Case, serial: int) -> pb.CheckAndConsumeRequest:
+    """The request of a case with a serial number."""
+    turn = serial % CUSTOMERS
+    customer = NEWCOMERS_FROM + serial if case.newcomers else turn
+    made = request(Traffic(feature_id=case.feature_id), customer)
+    if case.keys:
+        made.idempotency_key = f"key-{turn if case.repeats_keys else serial:020d}"
+    return made
+
+
+class Tally:
+    """Events that the interpreter has reported."""
+
+    def __init__(self) -> None:
+        self.seen = {CALLS: 0, C_CALLS: 0, INSTRUCTIONS: 0}
+
+    @contextmanager
+    def calls(self) -> Iterator[None]:
+        """Count calls of Python and of C functions meanwhile."""
+        seen, names = self.seen, {"call": CALLS, "c_call": C_CALLS}
+
+        def note(_frame: Any, event: str, _argument: Any) -> None:
+            name = names.get(event)
+            if name is not None:
+                seen[name] += 1
+
+        sys.setprofile(note)
+        try:
+            yield
+        finally:
+            sys.setprofile(None)
+
+    @contextmanager
+    def instructions(self) -> Iterator[None]:
+        """Count bytecode instructions of the functions called meanwhile."""
+        seen = self.seen
+
+        def note(frame: Any, event: str, _argument: Any) -> Any:
+            if event == "opcode":
+                seen[INSTRUCTIONS] += 1
+            elif event == "call":
+                frame.f_trace_opcodes = True
+                frame.f_trace_lines = False
+            return note
+
+        # From 3.12 on, instructions are only reported when some frame has asked before.
+        sys._getframe().f_trace_opcodes = True
+        sys.settrace(note)
+        try:
+            yield
+        finally:
+            sys.settrace(None)
+
+
+class Ledger:
+    """What a store has taken in, by its own account."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._client = worker.store.client
+        self._words = 0
+        execute = worker.link.execute
+
+        def counting(command: tuple[Any, ...], deadline: float) -> Any:
+            self._words += len(command)
+            return execute(command, deadline)
+
+        vars(worker.link)["execute"] = counting
+
+    def spent(self, act: Callable[[], None]) -> dict[str, int]:
+        """What happens while something is done."""
+        before, asked = self._read(), self._read()
+        act()
+        after = self._read()
+        # What asking costs is taken off again.
+        return {name: after[name] - asked[name] - (asked[name] - before[name]) for name in after}
+
+    def _read(self) -> dict[str, int]:
+        info = self._client.info("stats", "commandstats")
+        counts = [value["calls"] for name, value in info.items() if name.startswith("cmdstat_")]
+        return {
+            COMMANDS: sum(counts),
+            BYTES: int(info["total_net_input_bytes"]),
+            WORDS: self._words,
+        }
+
+
+def count(case: Case, url: str) -> dict[str, float]:
+    """All figures of one case, per decision."""
+    worker = Worker(url)
+    supply = batches(case)
+    size = CUSTOMERS if case.calls == 1 and not case.requests else case.decisions
+    rounds = max(1, -(-CUSTOMERS // size))
+
+    def taken() -> list[list[Call]]:
+        return [next(supply) for _ in range(rounds)]
+
+    try:
+        for _ in range(WARM_PASSES):
+            for calls in taken():
+                worker.answer(calls)
+        figures: list[dict[str, float]] = []
+        for _ in range(PASSES):
+            figures.append(interpreted(worker, taken(), taken()))
+        ledger = Ledger(worker)
+        for i in range(PASSES):
+            figures[i] |= stored(worker, ledger, taken())
+    finally:
+        worker.close()
+    per = rounds * case.decisions
+    return {name: round(min(one[name] for one in figures) / per, 4) for name in figures[0]}
+
+
+def interpreted(
+    worker: Worker, profiled: list[list[Call]], traced: list[list[Call]]
+) -> dict[str, float]:
+    """What the interpreter does for some batches."""
+    tally, answer = Tally(), worker.answer
+    with tally.calls():
+        for calls in profiled:
+            answer(calls)
+    with tally.instructions():
+        for calls in traced:
+            answer(calls)
+    return dict(tally.seen)
+
+
+def stored(worker: Worker, ledger: Ledger, supply: list[list[Call]]) -> dict[str, float]:
+    """What the store gets for some batches, and the size of the answers."""
+    size = 0
+
+    def act() -> None:
+        nonlocal size
+        for calls in supply:
+            worker.front.answers.clear()
+            worker.answer(calls)
+            size += sum(map(len, worker.front.answers.values()))
+
+    spent: dict[str, float] = dict(ledger.spent(act))
+    return spent | {ANSWER: size}
+
+
+def main() -> None:
+    """Count every case, print the figures."""
+    gc.disable()  # its timing is nobody's cost here
+    costs = {case.name: count(case, sys.argv[1]) for case in CASES}
+    sys.stdout.buffer.write(msgspec.json.encode(costs))
+
+
+if __name__ == "__main__":
+    main()
