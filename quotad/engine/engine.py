@@ -184,20 +184,21 @@ class Engine:
         snapshot = self._snapshots.current()
         pending, round_.pending = round_.pending, []
         requests = round_.requests
-        unknown: list[int] = []
+        unknown: dict[str, list[int]] = {}
         for i in pending:
             request = requests[i]
             view = self._views.get(request.customer_id, snapshot, now_ms)
-            if view is None:
-                unknown.append(i)
+            # Once unknown, unknown for this batch, also when another thread has just loaded it:
+            # a customer's requests stay in order.
+            if view is None or request.customer_id in unknown:
+                unknown.setdefault(request.customer_id, []).append(i)
             else:
                 self._plan(round_, i, request, view, now_ms)
         if unknown:
-            # All requests of a customer are unknown or none is, so their order stays.
-            ids = list({requests[i].customer_id for i in unknown})
-            views = self._load(ids, snapshot, now_ms, deadline)
-            for i in unknown:
-                self._plan(round_, i, requests[i], views[requests[i].customer_id], now_ms)
+            views = self._load(list(unknown), snapshot, now_ms, deadline)
+            for customer_id, waiting in unknown.items():
+                for i in waiting:
+                    self._plan(round_, i, requests[i], views[customer_id], now_ms)
         if round_.charges:
             self._settle(round_, snapshot, now_ms, deadline)
 

@@ -2,7 +2,7 @@
 
 Building and serialising a response message takes several times as long as everything else that is
 done for a call in Python, and nested messages are dearer still. What answers share (verdict, limit,
-reset, version) is serialised once by protobuf and kept; only the changing numbers are written here.
+version) is serialised once by protobuf and kept; numbers and times are written here.
 tests/unit/test_encode.py proves the bytes equal to those of `encode.decision`.
 
 The format: https://protobuf.dev/programming-guides/encoding/
@@ -11,7 +11,6 @@ The format: https://protobuf.dev/programming-guides/encoding/
 from functools import lru_cache
 
 from quotad.model import Decision, LimitStatus
-from quotad.service import encode
 from quotad.v1 import quota_pb2 as pb
 
 _TABLE_SIZE = 1 << 14
@@ -51,13 +50,12 @@ _STATUS_REMAINING = _table(b"\x20")  # LimitStatus.remaining = 4
 def decision_bytes(answer: Decision) -> bytes:
     """The bytes that `encode.decision(answer)` serialises to."""
     granted, used, remaining = answer.granted, answer.used, answer.remaining
-    verdict, limit, resets, version = _shared(
+    verdict, limit, version = _shared(
         answer.allowed,
         answer.reason,
         answer.limit,
         answer.unlimited,
         answer.soft_limit,
-        answer.resets_at_ms,
         answer.catalog_version,
     )
     parts = [
@@ -69,9 +67,10 @@ def decision_bytes(answer: Decision) -> bytes:
     ]
     if answer.overage:
         parts.append(b"\x48" + _varint(answer.overage))  # overage = 9
-    parts.append(resets)
+    if answer.resets_at_ms is not None:
+        parts.append(_time(b"\x52", answer.resets_at_ms))  # resets_at = 10
     if answer.retry_after_ms is not None:
-        parts.append(_retry_after(answer.retry_after_ms))
+        parts.append(_time_field(b"\x5a", answer.retry_after_ms))  # retry_after = 11
     for status in answer.limits:
         parts.append(_limit_status(status))
     if answer.replayed:
@@ -90,34 +89,36 @@ def _shared(
     limit: int | None,
     unlimited: bool,
     soft_limit: bool,
-    resets_at_ms: int | None,
     catalog_version: int,
-) -> tuple[bytes, bytes, bytes, bytes]:
-    """Fields 1 and 2, 4 to 6, 10, and 15, serialised."""
+) -> tuple[bytes, bytes, bytes]:
+    """Fields 1 and 2, 4 to 6, and 15, serialised."""
     message = pb.CheckAndConsumeResponse
     parts = (
         message(allowed=allowed, reason=reason),  # type: ignore[arg-type]
         message(limit=limit, unlimited=unlimited, soft_limit=soft_limit),
-        message(resets_at=encode.timestamp(resets_at_ms)),
         message(catalog_version=catalog_version),
     )
-    verdict, middle, resets, version = (part.SerializeToString() for part in parts)
-    return verdict, middle, resets, version
+    verdict, middle, version = (part.SerializeToString() for part in parts)
+    return verdict, middle, version
 
 
-def _retry_after(ms: int) -> bytes:
-    """Field 11, a Duration: seconds = 1, nanos = 2."""
+def _time_field(tag: bytes, ms: int) -> bytes:
+    """A Timestamp or a Duration: seconds = 1, nanos = 2."""
     seconds, rest = divmod(ms, 1000)
     inner = (b"\x08" + _varint(seconds) if seconds else b"") + (
         b"\x10" + _varint(rest * 1_000_000) if rest else b""
     )
-    return b"\x5a" + bytes((len(inner),)) + inner  # at most 17 bytes
+    return tag + bytes((len(inner),)) + inner  # at most 17 bytes
+
+
+_time = lru_cache(maxsize=4096)(_time_field)
+"""Calendar periods end for everybody at once."""
 
 
 def _limit_status(status: LimitStatus) -> bytes:
     """Field 12, a LimitStatus."""
     used, remaining = status.used, status.remaining
-    limit, rest = _shared_status(status.limit, status.soft, status.per, status.resets_at_ms)
+    limit, per = _shared_status(status.limit, status.soft, status.per)
     inner = b"".join(
         (
             limit,
@@ -126,17 +127,15 @@ def _limit_status(status: LimitStatus) -> bytes:
             if remaining < _TABLE_SIZE
             else b"\x20" + _varint(remaining),
             b"\x28" + _varint(status.overage) if status.overage else b"",
-            rest,
+            per,
+            b"" if status.resets_at_ms is None else _time(b"\x3a", status.resets_at_ms),
         )
     )
     return b"".join((_LIMITS_TAG, _varint(len(inner)), inner))
 
 
 @lru_cache(maxsize=4096)
-def _shared_status(
-    limit: int | None, soft: bool, per: str, resets_at_ms: int | None
-) -> tuple[bytes, bytes]:
-    """Fields 1 and 2, and 6 and 7, serialised."""
+def _shared_status(limit: int | None, soft: bool, per: str) -> tuple[bytes, bytes]:
+    """Fields 1 and 2, and 6, serialised."""
     head = pb.LimitStatus(limit=limit, soft_limit=soft)
-    rest = pb.LimitStatus(per=per, resets_at=encode.timestamp(resets_at_ms))
-    return head.SerializeToString(), rest.SerializeToString()
+    return head.SerializeToString(), pb.LimitStatus(per=per).SerializeToString()
