@@ -87,6 +87,7 @@ class Running(Caller):
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._stopped = False
         self.server = Server(config)
         self.server.start()
         super().__init__(self.server.address)
@@ -95,8 +96,14 @@ class Running(Caller):
 
     def close(self) -> None:
         super().close()
-        self.server.stop()
+        self.stop()
         self.store.close()
+
+    def stop(self) -> None:
+        """Stop the server; once."""
+        if not self._stopped:
+            self._stopped = True
+            self.server.stop()
 
     def publish_and_wait(self, text: str) -> Any:
         """Publish a catalog and wait until the server is ready."""

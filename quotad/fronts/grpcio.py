@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -21,11 +22,14 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from quotad.errors import ConfigError, InvalidRequest, QuotadError
-from quotad.fronts.interface import MESSAGE_BYTES_MAX, Call
+from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Call
 from quotad.fronts.status import abort
 
 CALLS_MAX = 20_000
 """Most calls under way; gRPC refuses more by itself, so the queue cannot grow without bound."""
+
+GRACE_S = 1.0
+"""Longest time to wait at a stop for answers to leave; streams are cut then."""
 
 AddServices = Callable[[Any], None]
 """Adds generated servicers to a server."""
@@ -79,10 +83,10 @@ class GrpcioServer:
         for name in ("", *self._services):
             self._run(self._health.set(name, status.SERVING if ready else status.NOT_SERVING))
 
-    def stop(self, grace_s: float = 0) -> None:
-        """Refuse new calls, give those under way some seconds, then close."""
+    def stop(self) -> None:
+        """Refuse new calls, give those under way a moment, then close."""
         if self._server is not None:
-            self._run(self._server.stop(grace_s))
+            self._run(self._server.stop(GRACE_S))
             self._end_loop()
 
     async def _start(self) -> None:
@@ -141,6 +145,7 @@ class GrpcioFront(GrpcioServer):
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self._answers: deque[tuple[int, bytes | QuotadError]] = deque()
         self._flushing = False
+        self._draining = False
         self._call_ids = itertools.count(1)
 
     @property
@@ -176,13 +181,30 @@ class GrpcioFront(GrpcioServer):
     def drain(self) -> None:
         """As `Front.drain`."""
         self.set_ready(False)
+        self._run(self._drain())
+
+    def stop(self) -> None:
+        """As `Front.stop`."""
+        self._run(self._end_waiting())
+        super().stop()
+
+    async def _drain(self) -> None:
+        # In the loop, as the handlers: every call is either before the end of the queue or refused.
+        self._draining = True
         self._queue.put(None)
+
+    async def _end_waiting(self) -> None:
+        self._flush()
+        for call_id in self._waiting:
+            self._answers.append((call_id, STOPPING))
+        self._flush()
 
     def _answer(self, call_id: int, answer: bytes | QuotadError) -> None:
         self._answers.append((call_id, answer))
         if not self._flushing:  # one wake-up of the loop for all answers of a batch
             self._flushing = True
-            self._loop.call_soon_threadsafe(self._flush)
+            with suppress(RuntimeError):  # too late: the loop has ended, and with it the call
+                self._loop.call_soon_threadsafe(self._flush)
 
     def _flush(self) -> None:
         self._flushing = False
@@ -208,6 +230,8 @@ class GrpcioFront(GrpcioServer):
 
     def _handler(self, index: int) -> Callable[[bytes, Any], Any]:
         async def handle(payload: bytes, context: Any) -> bytes:
+            if self._draining:
+                await abort(context, STOPPING)
             call_id = next(self._call_ids)
             future: asyncio.Future[bytes] = self._loop.create_future()
             self._waiting[call_id] = future

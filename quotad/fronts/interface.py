@@ -2,10 +2,13 @@
 
 from typing import Protocol
 
-from quotad.errors import QuotadError
+from quotad.errors import NotReady, QuotadError
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 """Largest request; gRPC's own default."""
+
+STOPPING = NotReady("the server is stopping; try again on another one")
+"""What calls are refused with that come after the drain has begun."""
 
 Call = tuple[int, int, bytes]
 """Call id, index of the method in the front's list, request as it came."""
@@ -43,9 +46,12 @@ class Front(Protocol):
         ...
 
     def drain(self) -> None:
-        """Report not ready and let `recv_batch` return None when no call is left."""
+        """Report not ready, refuse calls that come from here on, leave those that came before.
+
+        `recv_batch` returns None when none of them is left.
+        """
         ...
 
     def stop(self) -> None:
-        """Close every connection."""
+        """Close every connection; calls that were not answered are refused."""
         ...

@@ -6,18 +6,23 @@ What is not hot goes through its fallback to a grpcio server on a private unix s
 import shutil
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 from quotad.errors import ConfigError, QuotadError, Status
 from quotad.fronts.grpcio import AddServices, GrpcioServer
-from quotad.fronts.interface import MESSAGE_BYTES_MAX, Call
+from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Call
 from quotad.fronts.status import REASON_KEY
 
 _POLL_MS = 200
 """How soon a waiting thread notices that the front is draining; calls do not wait for it."""
+
+_CALLS_MAX = 1_000_000
+"""More than can be waiting."""
 
 
 class NativeFront:
@@ -57,6 +62,8 @@ class NativeFront:
         self._folder = Path(tempfile.mkdtemp(prefix="quotad-"))
         self._behind = GrpcioServer(f"unix:{self._folder / 'admin.sock'}", services, add_services)
         self._draining = threading.Event()
+        self._left: deque[Call] = deque()
+        self._refuser = threading.Thread(target=self._refuse, name="quotad-refuser", daemon=True)
 
     @property
     def address(self) -> str:
@@ -71,14 +78,18 @@ class NativeFront:
 
     def recv_batch(self, calls_max: int) -> list[Call] | None:
         """As `Front.recv_batch`."""
-        while True:
-            # Asked first: calls that came before the drain are then still taken.
-            draining = self._draining.is_set()
+        while not self._draining.is_set():
             events = self._front.recv_batch(calls_max, _POLL_MS)
-            if events is None or (draining and not events):
+            if events is None:
                 return None
-            if events:
-                return self._calls(events)
+            calls = self._calls(events)
+            if calls:
+                return calls
+        calls = []
+        with suppress(IndexError):
+            while len(calls) < calls_max:
+                calls.append(self._left.popleft())
+        return calls or None
 
     def respond(self, call_id: int, payload: bytes) -> None:
         """As `Front.respond`."""
@@ -96,13 +107,23 @@ class NativeFront:
     def drain(self) -> None:
         """As `Front.drain`."""
         self.set_ready(False)
+        self._left.extend(self._calls(self._front.recv_batch(_CALLS_MAX, 0) or []))
         self._draining.set()
+        self._refuser.start()
 
     def stop(self) -> None:
         """As `Front.stop`."""
-        self._front.close()
         self._behind.stop()
+        self._front.close()
+        if self._refuser.ident is not None:
+            self._refuser.join()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _refuse(self) -> None:
+        # With a time-out: of several threads that wait, closing wakes only one.
+        while (events := self._front.recv_batch(_CALLS_MAX, _POLL_MS)) is not None:
+            for call_id, _, _ in self._calls(events):
+                self.fail(call_id, STOPPING)
 
     def _calls(self, events: Sequence[tuple[int, int, int, bytes | None, object]]) -> list[Call]:
         calls: list[Call] = []
