@@ -1,0 +1,107 @@
+"""An engine on a real Valkey with a clock that only the test moves."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from quotad.catalog import Source, parse
+from quotad.clock import SyncedClock
+from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
+from quotad.entitlements.subscriptions import archive, provision
+from quotad.model import ConsumeRequest, CustomerRecord, Decision, Mode
+from quotad.store import Catalogs, Customers, KeySpace, Store, check_layout
+from quotad.store.health import Health
+
+
+def at(text: str, zone: str = "UTC") -> int:
+    """Unix milliseconds of a local time, `2031-01-31 12:00`."""
+    local = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
+    return int(local.timestamp() * 1000)
+
+
+class FixedClock:
+    """Stands still. Later than the store's, which forgets what has expired by its own time."""
+
+    def __init__(self, now_ms: int) -> None:
+        self.now = now_ms
+
+    def now_ms(self) -> int:
+        return self.now
+
+
+class Bench:
+    """One engine, and short words for what tests do with it."""
+
+    def __init__(self, url: str, prefix: str, now: str = "2031-01-15 12:00") -> None:
+        self.clock = FixedClock(at(now))
+        self.keys = KeySpace(prefix, shards=4)
+        self.store = Store(url, timeout_ms=10_000)
+        check_layout(self.store, self.keys)
+        self.catalogs = Catalogs(self.store, self.keys, self.clock)
+        self.customers = Customers(self.store, self.keys)
+        self.health = Health(self.store, SyncedClock())
+        assert self.health.probe()
+        self.snapshots = Snapshots(self.catalogs)
+        self.views = ViewCache(self.keys, 1000, 60_000)
+        shared = Shared(
+            self.snapshots,
+            self.views,
+            self.customers,
+            self.health,
+            self.clock,
+            EngineSettings(store_timeout_ms=10_000),
+        )
+        self.engine = Engine(shared, self.store.connect())
+
+    def close(self) -> None:
+        self.engine.close()
+        self.store.close()
+
+    def publish(self, text: str) -> int:
+        catalog = parse([Source("plans.yaml", text)])
+        version = self.catalogs.publish(catalog.document, catalog.digest).version
+        self.snapshots.refresh(self.snapshots.peek)
+        return version
+
+    def provision(self, customer_id: str, plan_id: str, start: str | None = None) -> None:
+        """Put a customer on a plan, from a time in UTC on."""
+
+        def change(before: CustomerRecord | None) -> CustomerRecord:
+            record = before or CustomerRecord(customer_id)
+            return provision(record, plan_id, at(start) if start else None, self.clock.now)
+
+        self.customers.update(customer_id, change)
+
+    def archive(self, customer_id: str) -> None:
+        def change(before: CustomerRecord | None) -> CustomerRecord:
+            return archive(before or CustomerRecord(customer_id), self.clock.now)
+
+        self.customers.update(customer_id, change)
+
+    def decide(self, *requests: ConsumeRequest) -> list[Decision]:
+        answers = [a for a in self.engine.decide(requests) if isinstance(a, Decision)]
+        assert len(answers) == len(requests)
+        return answers
+
+    def consume(
+        self, customer_id: str, feature_id: str, quantity: int = 1, key: str = ""
+    ) -> Decision:
+        (answer,) = self.decide(
+            ConsumeRequest(customer_id, feature_id, quantity, idempotency_key=key)
+        )
+        return answer
+
+    def check(self, customer_id: str, feature_id: str) -> Decision:
+        (answer,) = self.decide(ConsumeRequest(customer_id, feature_id, 1, Mode.CHECK_ONLY))
+        return answer
+
+
+@contextmanager
+def bench(url: str, prefix: str, now: str = "2031-01-15 12:00") -> Iterator[Bench]:
+    """An engine on the store, closed at the end."""
+    made = Bench(url, prefix, now)
+    try:
+        yield made
+    finally:
+        made.close()
