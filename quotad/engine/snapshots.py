@@ -13,6 +13,8 @@ from quotad.store import Catalogs
 
 _log = logging.getLogger("quotad.engine")
 
+NOTHING_PUBLISHED = "no catalog was published yet; publish one or start a sidecar"
+
 
 class Snapshots:
     """Holds the compiled catalog; any thread may read it and ask for a newer one."""
@@ -30,6 +32,11 @@ class Snapshots:
         return self._current is not None
 
     @property
+    def problem(self) -> str:
+        """Why there is no catalog to decide with; empty when there is one."""
+        return "" if self.loaded else self._problem
+
+    @property
     def peek(self) -> Snapshot | None:
         """The catalog in force, if any."""
         return self._current
@@ -43,11 +50,11 @@ class Snapshots:
         """The catalog in force.
 
         Raises:
-            NotReady: none was published yet.
+            NotReady: none was published yet, or this server cannot read it.
         """
         snapshot = self._current
         if snapshot is None:
-            raise NotReady("no catalog was published yet; publish one or start a sidecar")
+            raise NotReady(self._problem)
         return snapshot
 
     def refresh(self, seen: Snapshot | None) -> None:
@@ -69,6 +76,7 @@ class Snapshots:
             record = self._catalogs.current()
             if record is None:
                 self._current = self._published = None
+                self._problem = NOTHING_PUBLISHED
                 return
             try:
                 self._current = compile_snapshot(
@@ -77,12 +85,12 @@ class Snapshots:
             except CatalogError as error:
                 # Published by a newer quotad: deciding on the old one would break the promise
                 # that no decision uses a stale catalog.
-                if self._refused != (record.version, record.digest):
-                    self._refused = (record.version, record.digest)
-                    _log.error("cannot read catalog version %d: %s", record.version, error)
-                raise NotReady(
-                    f"catalog version {record.version} cannot be read by this server"
-                ) from error
+                problem = f"catalog version {record.version} cannot be read by this server"
+                if self._problem != problem:
+                    _log.error("%s: %s", problem, error)
+                self._current = self._published = None
+                self._problem = problem
+                raise NotReady(problem) from error
             self._published = msgspec.structs.replace(record, document=b"")
             # Long-lived from here on: a full collection that looks at it all (44 ms with 100,000
             # customers in memory) would find nothing.

@@ -142,5 +142,5 @@ class Monitor:
             if ready:
                 _log.info("ready")
             elif self._parts.health.up:
-                _log.warning("not ready: no catalog was published yet")
+                _log.warning("not ready: %s", self._parts.snapshots.problem)
             self._on_ready(ready)

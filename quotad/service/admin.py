@@ -5,6 +5,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -192,10 +193,7 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
     def GetStatus(self, request: pb.GetStatusRequest) -> pb.GetStatusResponse:
         """How this worker is; answers without the store."""
         parts = self._parts
-        snapshot = parts.snapshots.peek
-        problem = parts.health.problem
-        if not problem and snapshot is None:
-            problem = "no catalog was published yet"
+        problem = parts.health.problem or parts.snapshots.problem
         published = parts.snapshots.published
         return pb.GetStatusResponse(
             server_version=__version__,
@@ -267,7 +265,10 @@ def _catalog_version(record: CatalogRecord, in_force: bool) -> pb.CatalogVersion
 
 
 def _changes(record: CatalogRecord | None, catalog: Catalog) -> list[pb.CatalogChange]:
-    before = None if record is None else Catalog.from_document(record.document)
+    before = None
+    if record is not None:
+        with suppress(CatalogError):  # of a newer quotad: everything in it counts as new
+            before = Catalog.from_document(record.document)
     return [
         pb.CatalogChange(path=c.path, before=c.before, after=c.after) for c in diff(before, catalog)
     ]

@@ -362,11 +362,8 @@ def test_the_status_tells_how_the_worker_is(fresh: Running) -> None:
     fresh.wait_ready(False)
 
     answer = call(fresh, "GetStatus", pb.GetStatusRequest())
-    assert (False, "no catalog was published yet", True) == (
-        answer.ready,
-        answer.not_ready_reason,
-        answer.store_up,
-    )
+    assert (False, True) == (answer.ready, answer.store_up)
+    assert answer.not_ready_reason.startswith("no catalog was published yet")
     assert not answer.HasField("catalog")
 
     published = fresh.publish_and_wait(plans(5))
