@@ -9,7 +9,7 @@ from hashlib import blake2b
 import msgspec
 
 from quotad.engine.meters import LimitTerms
-from quotad.model import ConsumeRequest, Decision, LimitStatus, Mode, Reason
+from quotad.model import USED_MAX, ConsumeRequest, Decision, LimitStatus, Mode, Reason
 from quotad.store import Settlement, Status
 
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
@@ -133,29 +133,27 @@ def _fold_any(
     now_ms: int,
     catalog_version: int,
 ) -> Decision:
-    quantity = request.quantity
+    quantity, used = request.quantity, settlement.used
     allowed = settlement.status == ALLOWED
     taken = quantity if allowed and request.mode == NORMAL else 0
     statuses = [
-        _limit_status(term, max(before + taken, 0))
-        for term, before in zip(terms, settlement.used, strict=True)
+        _limit_status(term, before + taken) for term, before in zip(terms, used, strict=True)
     ]
     retry_after_ms = None
     if allowed:
-        reason, at = _why_allowed(terms, quantity, settlement.used, statuses)
+        reason, at = _why_allowed(terms, quantity, used, statuses)
     else:
-        reason = LIMIT_EXCEEDED
-        full = [i for i, used in enumerate(settlement.used) if used + quantity > terms[i].cap]
-        at = max(full, key=lambda i: _reset_order(terms[i]))
+        full = [i for i, before in enumerate(used) if before + quantity > terms[i].cap]
+        reason, at = LIMIT_EXCEEDED, max(full, key=lambda i: _reset_order(terms[i]))
         retry_after_ms = _retry_after_ms([terms[i] for i in full], quantity, now_ms)
     status = statuses[at]
     return Decision(
         allowed,
         reason,
         catalog_version,
-        status.used - settlement.used[at],
+        status.used - used[at],
         status.limit,
-        all(term.limit is None for term in terms),
+        status.limit is None,
         status.soft,
         status.used,
         status.remaining,
@@ -167,9 +165,16 @@ def _fold_any(
 
 
 def _limit_status(term: LimitTerms, used: int) -> LimitStatus:
-    remaining = 0 if term.limit is None else max(term.limit - used, 0)
-    overage = max(used - term.limit, 0) if term.soft and term.limit is not None else 0
-    return LimitStatus(term.limit, term.soft, used, remaining, overage, term.per, term.resets_at_ms)
+    limit, soft = term.limit, term.soft
+    if used < 0:  # a gauge never goes below zero
+        used = 0
+    remaining = overage = 0
+    if limit is not None:
+        remaining = limit - used
+        if remaining < 0:
+            overage = -remaining if soft else 0
+            remaining = 0
+    return LimitStatus(limit, soft, used, remaining, overage, term.per, term.resets_at_ms)
 
 
 def _why_allowed(
@@ -178,14 +183,21 @@ def _why_allowed(
     used: Sequence[int],
     statuses: Sequence[LimitStatus],
 ) -> tuple[int, int]:
-    """The reason, and which limit it is about."""
-    limited = [i for i, term in enumerate(terms) if term.limit is not None]
-    if not limited:
-        return UNLIMITED, 0
-    past = [i for i in limited if terms[i].soft and used[i] + quantity > (terms[i].limit or 0)]
-    if past:
-        return OVER_SOFT_LIMIT, max(past, key=lambda i: statuses[i].overage)
-    return WITHIN_LIMIT, min(limited, key=lambda i: statuses[i].remaining)
+    """The reason, and which limit it is about: the soft one that was passed furthest, else the
+    one with least remaining."""
+    passed, overage_max = -1, -1
+    least, remaining_min = -1, USED_MAX
+    for i, status in enumerate(statuses):
+        limit = status.limit
+        if limit is None:
+            continue
+        if status.remaining < remaining_min:
+            least, remaining_min = i, status.remaining
+        if status.soft and used[i] + quantity > limit and status.overage > overage_max:
+            passed, overage_max = i, status.overage
+    if passed >= 0:
+        return OVER_SOFT_LIMIT, passed
+    return (WITHIN_LIMIT, least) if least >= 0 else (UNLIMITED, 0)
 
 
 def _reset_order(term: LimitTerms) -> float:

@@ -14,30 +14,42 @@ from quotad.model import Decision, LimitStatus
 from quotad.v1 import quota_pb2 as pb
 
 _TABLE_SIZE = 1 << 14
-"""Numbers of at most two bytes are looked up."""
+"""Numbers of at most two groups of seven bits are looked up."""
 
 _LIMITS_TAG = b"\x62"  # CheckAndConsumeResponse.limits = 12
 
 
-def _varint(number: int) -> bytes:
-    """Base 128, least significant group first."""
-    n = number
-    if 1 << 14 <= n < 1 << 21:
-        return bytes((n & 127 | 128, n >> 7 & 127 | 128, n >> 14))
-    if 1 << 21 <= n < 1 << 28:
-        return bytes((n & 127 | 128, n >> 7 & 127 | 128, n >> 14 & 127 | 128, n >> 21))
-    n &= (1 << 64) - 1  # negative numbers are sent as 64 bits
+def _groups(number: int) -> bytes:
+    """Base 128, least significant group first; negative numbers as 64 bits."""
+    number &= (1 << 64) - 1
     groups = bytearray()
-    while n > 127:
-        groups.append(n & 127 | 128)
-        n >>= 7
-    groups.append(n)
+    while number > 127:
+        groups.append(number & 127 | 128)
+        number >>= 7
+    groups.append(number)
     return bytes(groups)
+
+
+_LAST = [_groups(number) for number in range(_TABLE_SIZE)]
+"""A number as the last one or two groups."""
+_MORE = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(_TABLE_SIZE)]
+"""A number as two groups that others follow."""
+
+
+def _varint(number: int) -> bytes:
+    """A number as protobuf writes it, 14 bits at a time."""
+    if 0 <= number < 1 << 14:
+        return _LAST[number]
+    if 0 < number < 1 << 28:
+        return _MORE[number & 16383] + _LAST[number >> 14]
+    if 0 < number < 1 << 42:
+        return _MORE[number & 16383] + _MORE[number >> 14 & 16383] + _LAST[number >> 28]
+    return _groups(number)
 
 
 def _table(tag: bytes) -> list[bytes]:
     """A varint field by its value; 0 is the default and left out."""
-    return [b"", *(tag + _varint(number) for number in range(1, _TABLE_SIZE))]
+    return [b"", *(tag + last for last in _LAST[1:])]
 
 
 _GRANTED = _table(b"\x18")  # = 3
