@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test bench bench-check lint types protos clean
+.PHONY: run test bench bench-check locust lint types protos clean
 
 run: $(VENV)/.run
 	@$(BIN)/quotad dev
@@ -16,6 +16,9 @@ bench: $(VENV)/.run
 
 bench-check: $(VENV)/.run
 	$(BIN)/python -m loadtests.bench.check $(CHECK_ARGS)
+
+locust: $(VENV)/.load
+	$(BIN)/python -m locust -f loadtests/locustfile.py --web-host 127.0.0.1 $(LOCUST_ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .
@@ -37,6 +40,10 @@ $(VENV)/.run: $(VENV)/.python pyproject.toml
 
 $(VENV)/.test: $(VENV)/.python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.load: $(VENV)/.python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[load]'
 	@touch $@ $(VENV)/.run
 
 $(VENV)/.lint: $(VENV)/.python pyproject.toml
