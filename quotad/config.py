@@ -22,6 +22,9 @@ ENV_PREFIX = "QUOTAD_"
 _CLIENT_VARIABLES = {"QUOTAD_SERVER"}
 """Read by the command line's client commands, not by the processes."""
 
+_KUBERNETES = re.compile(r"QUOTAD_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)")
+"""Set in every pod of a namespace that has a Service named `quotad`."""
+
 Port = Annotated[str, Meta(pattern=r"^.+:\d{1,5}$", description="HOST:PORT")]
 Prefix = Annotated[
     str,
@@ -92,7 +95,9 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> 
     raw: dict[str, Any] = {}
     origin: dict[str, str] = {}
     for name, text in environ.items():
-        if name.startswith(ENV_PREFIX) and name not in _CLIENT_VARIABLES:
+        if name in _CLIENT_VARIABLES or _KUBERNETES.fullmatch(name):
+            continue
+        if name.startswith(ENV_PREFIX):
             field = name.removeprefix(ENV_PREFIX).lower()
             raw[field] = text.split() if field == "source" else text
             origin[field] = name
