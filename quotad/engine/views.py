@@ -1,5 +1,6 @@
 """What the engine remembers of customers: bounded, and good only for one catalog and epoch."""
 
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -52,7 +53,8 @@ class ViewCache:
         self._retention_ms = retention_ms
         self._young: dict[str, View] = {}
         self._old: dict[str, View] = {}
-        self._plan_meters: tuple[Any, dict[str, dict[str, Meter]]] = (None, {})
+        self._plan_meters: tuple[Any, dict[str, dict[str, Meter] | None]] = (None, {})
+        """Of the catalog in force; None: some periods are the customers' own."""
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
@@ -102,7 +104,9 @@ class ViewCache:
             self._plan_meters = (snapshot, tables)
         if effective.denied is not None:
             return {}
-        for entitlement in effective.entitlements.values():
-            if any(is_anchored(limit) for limit in entitlement.limits):
-                return {}  # filled with what this customer uses
-        return tables.setdefault(effective.plan_id, {})
+        plan_id = effective.plan_id
+        if plan_id not in tables:
+            limits = chain.from_iterable(e.limits for e in effective.entitlements.values())
+            tables[plan_id] = None if any(map(is_anchored, limits)) else {}
+        table = tables[plan_id]
+        return {} if table is None else table  # one of the customer's own, or the plan's
