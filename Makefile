@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test bench bench-check locust lint types protos clean
+.PHONY: run test bench bench-check memory soak locust lint types protos clean
 
 run: $(VENV)/.run
 	@$(BIN)/quotad dev
@@ -11,7 +11,7 @@ run: $(VENV)/.run
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-bench: $(VENV)/.run
+bench: $(VENV)/.load
 	$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
 
 bench-check: $(VENV)/.run
@@ -19,6 +19,13 @@ bench-check: $(VENV)/.run
 
 locust: $(VENV)/.load
 	$(BIN)/python -m locust -f loadtests/locustfile.py --web-host 127.0.0.1 $(LOCUST_ARGS)
+
+memory: $(VENV)/.run
+	$(BIN)/python -m loadtests.bench.memory
+
+SECONDS ?= 600
+soak: $(VENV)/.load
+	$(BIN)/python -m loadtests.bench.soak --seconds $(SECONDS) $(SOAK_ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .

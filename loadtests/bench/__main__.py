@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from loadtests.bench import h2load, report, script_case
-from loadtests.bench.cases import Group, groups
+from loadtests.bench import h2load, plots, redis_benchmark, report, script_case
+from loadtests.bench.cases import FEATURE, Group, groups
 from loadtests.bench.measure import measure, warm_up
 from loadtests.bench.processes import Machinery
 from loadtests.bench.report import GroupRuns, LineRuns
@@ -17,6 +17,7 @@ from loadtests.bench.report import GroupRuns, LineRuns
 SCRIPT = "script"
 SCRIPT_SECONDS = 0.3
 SCRIPT_ROUNDS = 15
+QUICK = {"seconds": 1.0, "rounds": 1}
 
 
 def run_group(machinery: Machinery, group: Group) -> GroupRuns:
@@ -28,6 +29,7 @@ def run_group(machinery: Machinery, group: Group) -> GroupRuns:
         for i, turn in enumerate(reversed(lines) if number % 2 else lines):
             seed = 1 + number * len(lines) + i
             turn.runs.append(measure(machinery, turn.line, group.seconds, seed))
+    machinery.forget({line.traffic.feature_id for line in group.lines} - {FEATURE})
     return GroupRuns(group, lines)
 
 
@@ -36,6 +38,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtests.bench", description=__doc__)
     known = [*(group.name for group in groups(prototype=False)), SCRIPT]
     parser.add_argument("groups", nargs="*", help=f"of {', '.join(known)}; default: most")
+    parser.add_argument("--quick", action="store_true", help="few groups, one short round each")
     parser.add_argument("--lines", nargs="+", help="only these lines of each group")
     parser.add_argument("--seconds", type=float, help="per run")
     parser.add_argument("--rounds", type=int, help="how often each line has its turn")
@@ -55,12 +58,15 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
 def chosen(arguments: argparse.Namespace) -> list[Group]:
     """The groups that the command line asks for."""
     made = []
+    changes = {**QUICK} if arguments.quick else {}
+    for name in QUICK:
+        if getattr(arguments, name) is not None:
+            changes[name] = getattr(arguments, name)
     for group in groups(prototype=arguments.prototype is not None):
-        if not (group.name in arguments.groups if arguments.groups else group.by_default):
+        wanted = group.quick if arguments.quick else group.by_default
+        if not (group.name in arguments.groups if arguments.groups else wanted):
             continue
         lines = [x for x in group.lines if not arguments.lines or x.name in arguments.lines]
-        changes = {name: getattr(arguments, name) for name in ("seconds", "rounds")}
-        changes = {name: value for name, value in changes.items() if value is not None}
         if lines:
             made.append(msgspec.structs.replace(group, lines=lines, **changes))
     return made
@@ -71,8 +77,9 @@ def main() -> None:
     arguments = parse_arguments(sys.argv[1:])
     # As Ctrl-C does: leave through the context managers, which stop what was started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
-    if not h2load.is_installed():
-        print(h2load.MISSING)
+    for tool in (h2load, redis_benchmark):
+        if not tool.is_installed():
+            print(tool.MISSING)
     try:
         failed = run(arguments)
     except (RuntimeError, OSError) as error:
@@ -92,17 +99,22 @@ def run(arguments: argparse.Namespace) -> bool:
             made.groups.append(run_group(machinery, group))
             report.print_section(report.sections(made)[-1])
         if not arguments.lines and (not arguments.groups or SCRIPT in arguments.groups):
-            made.script = script_case.run(machinery, SCRIPT_SECONDS, SCRIPT_ROUNDS)
+            made.script = script_case.run(
+                machinery, SCRIPT_SECONDS, 3 if arguments.quick else SCRIPT_ROUNDS
+            )
             report.print_section(report.sections(made)[-1])
-    for path in report.write(made, arguments.name):
-        print(f"\nwritten: {path}", end="")
-    print()
+    paths = report.write(made, arguments.name)
+    if plots.is_installed():
+        paths += plots.draw(made, arguments.name)
+    else:
+        print(f"\n{plots.MISSING}")
+    print(f"\nwritten to {report.RESULTS}: {', '.join(path.name for path in paths)}")
     return made.failed
 
 
 def command_line() -> str:
-    """How this was started, without this machine's folders."""
-    words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]
+    """How this was started; folders of this machine are its own affair."""
+    words = ["DIR" if "/" in word or Path(word).is_dir() else word for word in sys.argv[1:]]
     return shlex.join(["python", "-m", "loadtests.bench", *words])
 
 

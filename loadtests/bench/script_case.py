@@ -1,6 +1,7 @@
 """The Lua script alone: Redis CPU per decision, beside the script of the reference server.
 
-Both are driven from this process, in batches, over a connection of the same kind, and take turns.
+Both are driven from this process, in batches, over a connection of the same kind, and take turns;
+so does redis-benchmark, with the same script as quotad.
 """
 
 import random
@@ -9,8 +10,8 @@ import time
 
 import msgspec
 
-from loadtests.bench import reference_server
-from loadtests.bench.processes import PREFIX, Machinery
+from loadtests.bench import redis_benchmark, reference_server
+from loadtests.bench.processes import PREFIX, SUM, Machinery
 from loadtests.bench.traffic import customer_id
 from quotad.store import Charge, Counters, KeySpace, Status, Store, usage_suffix
 from quotad.store.counters import CONSUME
@@ -20,6 +21,8 @@ FEATURE = "feature-script"
 CAP = 10**12
 EXPIRES_AT_MS = 4_000_000_000_000
 DEADLINE_S = 10.0
+BENCHMARK_CALLS = 400
+"""Per turn of redis-benchmark."""
 
 
 class ScriptRun(msgspec.Struct, frozen=True):
@@ -73,6 +76,9 @@ class ScriptCase:
         self._reference = Script("reference", text, sha)
         self._keys = [reference_server.usage_key(customer_id(i), FEATURE) for i in self._order]
         self._windows = windows
+        self._customers = customers
+        anybody = Charge(space.customer(redis_benchmark.CUSTOMER), 0, 1, CONSUME, shared, words)
+        self._command = redis_benchmark.command_of(self._tag, [anybody] * batch)
 
     def close(self) -> None:
         """Close the connections."""
@@ -81,7 +87,12 @@ class ScriptCase:
         self._store.close()
 
     def turn(self, name: str, seconds: float) -> ScriptRun:
-        """Let `quotad` or `reference` settle charges for some time; each batch is whole."""
+        """Let `quotad` or `reference` settle charges for some time; each batch is whole.
+
+        `redis-benchmark` has a number of calls instead of a time.
+        """
+        if name == "redis-benchmark":
+            return self._benchmark()
         settle = self._settle if name == "quotad" else self._settle_reference
         pattern = f"{PREFIX}:*:u:*:{FEATURE}:*" if name == "quotad" else "reference:*"
         usage = self._usage(pattern)
@@ -107,10 +118,21 @@ class ScriptCase:
             round(wall_s / decisions * 1e6, 2),
         )
 
+    def _benchmark(self) -> ScriptRun:
+        """A client in C with a few connections."""
+        pattern = f"{PREFIX}:*:u:*:{FEATURE}:*"
+        usage, cpu = self._usage(pattern), self._machinery.redis_cpu_s()
+        per_second = redis_benchmark.run(
+            self._machinery.url, self._command, BENCHMARK_CALLS, self._customers
+        )
+        cpu_s = self._machinery.redis_cpu_s() - cpu
+        moved, decisions = self._usage(pattern) - usage, BENCHMARK_CALLS * self._batch
+        problem = "" if moved == decisions else f"{decisions} charges, counters grew by {moved}"
+        each_us = round(1e6 / (per_second * self._batch), 2)
+        return ScriptRun(problem, decisions, round(cpu_s / decisions * 1e6, 2), each_us)
+
     def _usage(self, pattern: str) -> int:
-        client = self._machinery.client
-        keys = list(client.scan_iter(match=pattern, count=5000))
-        return sum(int(value or 0) for value in client.mget(keys)) if keys else 0
+        return int(self._machinery.client.eval(SUM, 0, pattern))
 
     def _settle(self, start: int, end: int) -> int:
         deadline = time.monotonic() + DEADLINE_S
@@ -130,7 +152,8 @@ class ScriptCase:
 def run(machinery: Machinery, seconds: float, rounds: int) -> list[ScriptLine]:
     """Let both scripts take turns."""
     case = ScriptCase(machinery)
-    names = ("reference", "quotad")
+    names = ["reference", "quotad"]
+    names += ["redis-benchmark"] if redis_benchmark.is_installed() else []
     try:
         for name in names:  # creates the counters, which costs more than adding to them
             case.turn(name, min(1.0, seconds))

@@ -66,7 +66,7 @@ def request(traffic: Traffic, customer: int) -> pb.CheckAndConsumeRequest:
 def _bodies(traffic: Traffic, seed: int) -> list[bytes]:
     order = picks(traffic, seed)
     if not traffic.batch:
-        bodies = [request(traffic, i).SerializeToString() for i in range(traffic.customers)]
+        bodies = {i: request(traffic, i).SerializeToString() for i in set(order)}
         return [bodies[i] for i in order]
     turns = itertools.cycle(order)
     count = max(1, len(order) // traffic.batch)

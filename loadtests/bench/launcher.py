@@ -1,0 +1,154 @@
+"""Starts `quotad` with eyes in it, so that production code needs none.
+
+    python -m loadtests.bench.launcher TRACE_FILE serve ...
+
+Names the decision threads, so that their CPU time can be told from the front's. TRACE_FILE other
+than `-`: measures each call from `recv_batch` to the end of `respond`, each round trip to the store
+and each pause of the garbage collector; SIGUSR1 writes what there was since the last time.
+"""
+
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from loadtests.bench import proc
+from loadtests.bench.h2gen import percentiles
+from quotad.cli import main as quotad_main
+from quotad.errors import QuotadError
+from quotad.fronts.interface import Call
+from quotad.fronts.native import NativeFront
+from quotad.server.decider import Decider
+from quotad.store import Link
+
+NOTHING = "-"
+
+
+class Traced(msgspec.Struct, frozen=True):
+    """What a server has seen of itself; milliseconds."""
+
+    calls: int = 0
+    call_ms: dict[str, float] = {}
+    """From `recv_batch` to the end of `respond`."""
+    store_ms: dict[str, float] = {}
+    """Round trips to the store, the script included."""
+    batch: dict[str, float] = {}
+    """Mean and largest number of calls that were taken together."""
+    gc_ms: dict[str, float] = {}
+    """Longest pause, by generation."""
+
+
+class Trace:
+    """Collects; written by all threads (appending is atomic), read by a signal handler."""
+
+    def __init__(self) -> None:
+        self._taken: dict[int, float] = {}
+        self._clear()
+        self._gc_started = 0.0
+
+    def _clear(self) -> None:
+        self._calls: list[float] = []
+        self._trips: list[float] = []
+        self._batches: list[int] = []
+        self._pauses: dict[str, float] = {}
+
+    def take(self) -> Traced:
+        """What there was since the last time."""
+        calls, trips, batches, pauses = self._calls, self._trips, self._batches, self._pauses
+        self._clear()
+        sizes = {}
+        if batches:
+            sizes = {"mean": round(sum(batches) / len(batches), 2), "max": float(max(batches))}
+        return Traced(len(calls), percentiles(calls), percentiles(trips), sizes, pauses)
+
+    def watch_front(self) -> None:
+        """Wrap the native front's methods."""
+        taken, clock = self._taken, time.perf_counter
+        recv_batch, respond, fail = NativeFront.recv_batch, NativeFront.respond, NativeFront.fail
+
+        def traced_recv(front: NativeFront, calls_max: int) -> list[Call] | None:
+            calls = recv_batch(front, calls_max)
+            now = clock()
+            if calls:
+                self._batches.append(len(calls))
+                for call_id, _, _ in calls:
+                    taken[call_id] = now
+            return calls
+
+        def traced_respond(front: NativeFront, call_id: int, payload: bytes) -> None:
+            respond(front, call_id, payload)
+            self._calls.append(clock() - taken.pop(call_id))
+
+        def traced_fail(front: NativeFront, call_id: int, error: QuotadError) -> None:
+            fail(front, call_id, error)
+            taken.pop(call_id, None)
+
+        patched: Any = NativeFront
+        patched.recv_batch, patched.respond, patched.fail = traced_recv, traced_respond, traced_fail
+
+    def watch_store(self) -> None:
+        """Wrap the commands of the decision threads."""
+        execute, clock = Link.execute, time.perf_counter
+
+        def traced_execute(link: Link, command: tuple[Any, ...], deadline: float) -> Any:
+            started = clock()
+            answer = execute(link, command, deadline)
+            self._trips.append(clock() - started)
+            return answer
+
+        patched: Any = Link
+        patched.execute = traced_execute
+
+    def watch_gc(self) -> None:
+        """Have the garbage collector tell when it starts and stops."""
+
+        def note(phase: str, info: dict[str, int]) -> None:
+            if phase == "start":
+                self._gc_started = time.perf_counter()
+                return
+            paused_ms = (time.perf_counter() - self._gc_started) * 1000
+            name = f"generation {info['generation']}"
+            self._pauses[name] = round(max(paused_ms, self._pauses.get(name, 0.0)), 3)
+
+        gc.callbacks.append(note)
+
+
+def name_deciders() -> None:
+    """Let the kernel know what the decision threads are."""
+    run = Decider.run
+
+    def named_run(decider: Decider) -> None:
+        proc.name_thread(threading.get_native_id(), decider.name)
+        run(decider)
+
+    patched: Any = Decider
+    patched.run = named_run
+
+
+def main() -> None:
+    """Start quotad's own command line."""
+    where = sys.argv.pop(1)
+    name_deciders()
+    if where != NOTHING:
+        trace, path = Trace(), Path(where)
+        trace.watch_front()
+        trace.watch_store()
+        trace.watch_gc()
+
+        def write(*_: object) -> None:
+            part = path.with_suffix(".part")
+            part.write_bytes(msgspec.json.encode(trace.take()))
+            os.replace(part, path)
+
+        signal.signal(signal.SIGUSR1, write)
+    quotad_main()
+
+
+if __name__ == "__main__":
+    main()
