@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import gevent
 import grpc
 from gevent.pool import Pool
 
@@ -11,7 +12,8 @@ from loadtests.scenarios.ledger import Counter, Counters, Ledger, Verdict
 from quotad.v1 import quota_pb2 as pb
 
 AT_ONCE = 16
-TRIES = 3
+TRIES = 5
+PAUSE_S = 1.0
 READ_S = 20.0
 """Deadline of one read: only a server that is gone meets it."""
 
@@ -36,6 +38,7 @@ def _entitlements(connection: Connection, customer_id: str) -> Any:
         except grpc.RpcError:
             if attempt == TRIES:
                 raise
+            gevent.sleep(PAUSE_S)
     raise AssertionError("unreachable")
 
 

@@ -118,6 +118,8 @@ class Verdict(msgspec.Struct, frozen=True):
     allowed: int
     """Sum of all that was allowed."""
     unknown_calls: int
+    unknown: int
+    """Sum of their quantities."""
     problems: list[str]
     """Counters that are not what was allowed, and limits that were passed."""
     violations: list[str]
@@ -134,6 +136,8 @@ class Verdict(msgspec.Struct, frozen=True):
             f"{self.allowed:,} allowed in {self.counters:,} counters of {self.customers:,} "
             f"customers; {self.unknown_calls:,} calls of unknown outcome"
         )
+        if self.unknown_calls:
+            seen += f", about a quantity of {self.unknown:,}"
         if self.problems:
             yield f"check: COUNTERS DO NOT MATCH: {len(self.problems):,} problems; {seen}"
         elif not self.counters:
@@ -164,6 +168,7 @@ def compare(ledger: Ledger, counters: Counters) -> Verdict:
         customers=len(ledger.accounts),
         allowed=sum(account.allowed for account in accounts),
         unknown_calls=ledger.unknown_calls,
+        unknown=sum(account.unknown_up - account.unknown_down for account in accounts),
         problems=problems,
         violations=ledger.violations,
         violations_count=ledger.violations_count,

@@ -50,7 +50,9 @@ class PlanChange(QuotaUser):
         """Change the plan; the next decisions must be the new plan's."""
         [plan_id] = [each for each in PLANS if each != self._plan]
         if self._provision(self._mover, plan_id) is None:
-            return  # nobody knows which plan it is; the next change tells
+            # Nobody knows whether the change is made, or still will be: take another customer.
+            self.on_start()
+            return
         self._plan = plan_id
         limit = catalog.limit(plan_id, "exports")
 

@@ -20,6 +20,9 @@ TEAMS = 20
 
 LLM_CUSTOMERS = 8
 
+PAUSE_S = 0.05
+"""Half the pause before the first retry; doubled for each."""
+
 
 def provisioned() -> dict[str, str]:
     """Customers that must be on a plan before users start; the others get the default plan."""
@@ -120,7 +123,8 @@ class LlmTokens(QuotaUser):
 
     def _answer(self, request: Any) -> Any:
         """The answer to a request, sent again under its key when nobody answered; or None."""
-        for _ in range(self.retries + 1):
+        for attempt in range(self.retries + 1):
+            gevent.sleep(PAUSE_S * 2**attempt if attempt else 0)
             try:
                 return self.call(
                     self.connection.quota.CheckAndConsume,
