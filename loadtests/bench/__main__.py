@@ -10,13 +10,13 @@ import msgspec
 
 from loadtests.bench import h2load, plots, redis_benchmark, report, script_case
 from loadtests.bench.cases import FEATURE, Group, groups
-from loadtests.bench.measure import measure, warm_up
+from loadtests.bench.measure import bare_round_trips, measure, warm_up
 from loadtests.bench.processes import Machinery
 from loadtests.bench.report import GroupRuns, LineRuns
 
 SCRIPT = "script"
 SCRIPT_SECONDS = 0.3
-SCRIPT_ROUNDS = 15
+SCRIPT_ROUNDS = 10
 QUICK = {"seconds": 1.0, "rounds": 1}
 
 
@@ -25,12 +25,15 @@ def run_group(machinery: Machinery, group: Group) -> GroupRuns:
     for line in group.lines:
         warm_up(machinery, line)
     lines = [LineRuns(line, []) for line in group.lines]
+    bare: list[dict[str, float]] = []
     for number in range(group.rounds):
         for i, turn in enumerate(reversed(lines) if number % 2 else lines):
             seed = 1 + number * len(lines) + i
             turn.runs.append(measure(machinery, turn.line, group.seconds, seed))
+        if any(line.rate for line in group.lines):
+            bare.append(bare_round_trips(machinery))
     machinery.forget({line.traffic.feature_id for line in group.lines} - {FEATURE})
-    return GroupRuns(group, lines)
+    return GroupRuns(group, lines, bare)
 
 
 def parse_arguments(words: list[str]) -> argparse.Namespace:

@@ -1,20 +1,23 @@
 """One run: the generator beside two CPU clocks, and the check that counters equal answers."""
 
 import resource
+import socket
 import subprocess
 import sys
 import time
+from urllib.parse import urlsplit
 
 import msgspec
 
 from loadtests.bench import h2load, proc
-from loadtests.bench.h2gen import DRAIN_S, Result, Spec
+from loadtests.bench.h2gen import DRAIN_S, Result, Spec, percentiles
 from loadtests.bench.launcher import Traced
 from loadtests.bench.processes import BATCH_CHECK_AND_CONSUME, HOST, Machinery, Running
 from loadtests.bench.traffic import Traffic
 
 WARM_S = 0.5
 WARM_TRIES = 20
+BARE_CALLS = 2000
 SLACK_S = 20.0
 """What a generator may take beyond its seconds: start, bodies, the last answers."""
 
@@ -136,7 +139,28 @@ def warm_up(machinery: Machinery, line: Line) -> None:
                 break
         else:
             raise RuntimeError(f"{line.server} answered only {seen} requests of the warm-up")
-    generate(spec_of(server, line, WARM_S, seed=0))
+    if (line.server, line.traffic) not in machinery.warm:
+        machinery.warm.add((line.server, line.traffic))
+        generate(spec_of(server, line, WARM_S, seed=0))
+
+
+def bare_round_trips(machinery: Machinery) -> dict[str, float]:
+    """PING to the store at 1,000/s, from an otherwise idle process; percentiles in ms.
+
+    What no server can be faster than on this machine at this moment.
+    """
+    spent: list[float] = []
+    address = urlsplit(machinery.url)
+    with socket.create_connection((HOST, address.port or 0), timeout=5) as store:
+        store.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        started = time.perf_counter()
+        for number in range(BARE_CALLS):
+            time.sleep(max(0.0, started + number / 1000 - time.perf_counter()))
+            sent = time.perf_counter()
+            store.sendall(b"PING\r\n")
+            store.recv(100)
+            spent.append(time.perf_counter() - sent)
+    return percentiles(spent)
 
 
 def generate(spec: Spec) -> Result:

@@ -137,12 +137,12 @@ def offered(made: GroupRuns, title: str) -> Any:
     steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
     _plain_ticks(axes.yaxis, [step for step in steps if low <= step <= high])
     axes.set(xlabel="offered load, calls/s", ylabel="latency, ms", title=f"Latency: {title}")
-    axes.legend(ncols=3, loc="upper left", fontsize=9)
+    axes.legend(ncols=3, loc="upper left", fontsize=9, handlelength=3.5)
     axes.set_ylim(low, high * 4)  # room for the legend
     return drawn
 
 
-def workers(made: GroupRuns, title: str) -> Any:
+def workers(made: GroupRuns, title: str, cores: int) -> Any:
     """Throughput over worker processes, and who used the cores meanwhile."""
     drawn, (left, right) = figure(2, (9.5, 4.5))
     lines = good(made)
@@ -163,7 +163,8 @@ def workers(made: GroupRuns, title: str) -> Any:
         ("others", GREY, lambda run: run.other_cores),
     ]
     _stack(right, names, lines, parts, horizontal=False)
-    right.set(ylabel="cores in use", title="CPU budget: all on the same cores")
+    right.axhline(cores, color="black", linestyle="--", linewidth=1)
+    right.set(ylabel="cores in use", title=f"CPU budget: {cores} cores for everything")
     drawn.suptitle(title)
     return drawn
 
@@ -176,7 +177,13 @@ def cost(fronts: GroupRuns, variants: list[GroupRuns], title: str) -> Any:
         ("Python (decides)", BLUE, lambda run: max(0.0, run.server_us - run.front_us)),
         ("Redis", GREEN, lambda run: run.redis_us),
     ]
-    lines = [line for made in variants for line in good(made)]
+    # Groups start with the same plain line, so that it takes turns with theirs; once is enough.
+    kinds = {
+        msgspec.json.encode(msgspec.structs.replace(line.line, name="")): line
+        for made in reversed(variants)
+        for line in reversed(good(made))
+    }
+    lines = list(reversed(kinds.values()))
     for axes, shown, heading in (
         (left, lines, "native front, by traffic"),
         (right, good(fronts), "servers, one window"),
@@ -184,6 +191,7 @@ def cost(fronts: GroupRuns, variants: list[GroupRuns], title: str) -> Any:
         names = [line.line.name for line in shown]
         _stack(axes, names, shown, parts, horizontal=True)
         axes.set(xlabel="CPU per decision, µs", title=heading)
+    left.legend(loc="lower right", fontsize=9)
     drawn.suptitle(f"Cost: {title}")
     return drawn
 
@@ -212,9 +220,8 @@ def _stack(
     if horizontal:
         axes.invert_yaxis()
         axes.margins(x=0.12)
-        axes.legend(loc="lower right", fontsize=9)
     else:
-        axes.set_ylim(top=max(sums, default=1.0) * 1.35)
+        axes.set_ylim(top=max(sums, default=1.0) * 1.4)
         axes.legend(loc="upper left", ncols=2, fontsize=9)
 
 
@@ -231,7 +238,9 @@ def draw(report: Report, name: str, folder: Path = RESULTS) -> list[Path]:
     if "offered" in made:
         pictures["latency"] = offered(made["offered"], title)
     if "workers" in made:
-        pictures["workers"] = workers(made["workers"], f"{made['workers'].group.title}; {title}")
+        heading = f"{made['workers'].group.title}; {title}"
+        cores = int(report.machine.get("cores", 1))
+        pictures["workers"] = workers(made["workers"], heading, cores)
     if "fronts" in made:
         variants = [made[group] for group in VARIANTS if group in made]
         pictures["cost"] = cost(made["fronts"], variants or [made["fronts"]], title)

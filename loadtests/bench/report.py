@@ -56,6 +56,8 @@ class GroupRuns(msgspec.Struct, frozen=True):
 
     group: Group
     lines: list[LineRuns]
+    bare: list[dict[str, float]] = []
+    """Percentiles of bare PINGs to the store, in ms, where the group is about latency."""
 
 
 class Report(msgspec.Struct):
@@ -199,6 +201,10 @@ def budget_notes(made: GroupRuns, cores: int) -> list[str]:
 def traced_notes(made: GroupRuns) -> list[str]:
     """What servers have seen of themselves, beside the time per call."""
     notes = []
+    if made.bare:
+        found = {name: statistics.median(one[name] for one in made.bare) for name in _PERCENTILES}
+        shown = ", ".join(f"{name.replace('p999', 'p99.9')} {ms:.2f}" for name, ms in found.items())
+        notes.append(f"bare PING of the store at 1,000/s, no server in between: {shown} ms")
     for line in made.lines:
         traces = [run.traced for run in line.runs if run.traced.calls]
         if line.problems or not traces:

@@ -60,9 +60,10 @@ class Soak(msgspec.Struct, frozen=True):
         """Why it has failed; empty when it has not."""
         found = [run.problem for run in self.runs if run.problem]
         for sample in self.samples:
-            drift = sample.worker / self.base - 1
-            if sample.second >= self.warm_s and abs(drift) > BAND:
-                found.append(f"RSS of the worker {drift:+.1%} after {sample.second:.0f} s")
+            drift = sample.worker - self.base
+            if sample.second >= self.warm_s and abs(drift) > BAND * self.base:
+                share = f"{drift / self.base:+.1%}"
+                found.append(f"RSS of the worker {share} after {sample.second:.0f} s")
                 break
         return found
 
