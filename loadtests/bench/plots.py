@@ -178,12 +178,11 @@ def cost(fronts: GroupRuns, variants: list[GroupRuns], title: str) -> Any:
         ("Redis", GREEN, lambda run: run.redis_us),
     ]
     # Groups start with the same plain line, so that it takes turns with theirs; once is enough.
-    kinds = {
-        msgspec.json.encode(msgspec.structs.replace(line.line, name="")): line
-        for made in reversed(variants)
-        for line in reversed(good(made))
-    }
-    lines = list(reversed(kinds.values()))
+    kinds: dict[bytes, LineRuns] = {}
+    for line in (line for made in variants for line in good(made)):
+        nameless = msgspec.structs.replace(line.line, name="")
+        kinds.setdefault(msgspec.json.encode(nameless), line)
+    lines = list(kinds.values())
     for axes, shown, heading in (
         (left, lines, "native front, by traffic"),
         (right, good(fronts), "servers, one window"),
@@ -225,7 +224,7 @@ def _stack(
         axes.legend(loc="upper left", ncols=2, fontsize=9)
 
 
-VARIANTS = ("customers", "windows", "verdicts", "batches", "connections")
+VARIANTS = ("windows", "verdicts", "customers", "connections", "batches")
 
 
 def draw(report: Report, name: str, folder: Path = RESULTS) -> list[Path]:
