@@ -6,6 +6,7 @@ worker leaves a band of 5 % after the warm-up, or when counters and answers disa
 
 import argparse
 import signal
+import statistics
 import sys
 import threading
 import time
@@ -27,6 +28,8 @@ BAND = 0.05
 WARM_SHARE, WARM_MAX_S = 0.1, 60.0
 """Part of the time that is warm-up, at most so many seconds."""
 SAMPLE_S = 1.0
+SMOOTH = 15
+"""Samples whose median counts."""
 TURN_S = 20.0
 """Each turn has other customers in its tail."""
 CUSTOMERS = 200_000
@@ -51,19 +54,32 @@ class Soak(msgspec.Struct, frozen=True):
     runs: list[Run]
 
     @property
-    def base(self) -> int:
-        """RSS of the worker at the end of the warm-up."""
-        return next(sample.worker for sample in self.samples if sample.second >= self.warm_s)
+    def settled(self) -> list[tuple[float, float]]:
+        """Second and RSS of the worker after the warm-up: medians of the samples around.
+
+        A backlog of a busy second takes buffers and gives them back; a leak does not.
+        """
+        late = [sample for sample in self.samples if sample.second >= self.warm_s]
+        rss = [sample.worker for sample in late]
+        return [
+            (late[end - 1].second, statistics.median(rss[max(0, end - SMOOTH) : end]))
+            for end in range(min(SMOOTH, len(late)), len(late) + 1)
+        ]
+
+    @property
+    def base(self) -> float:
+        """RSS of the worker when the warm-up has ended."""
+        return self.settled[0][1]
 
     @property
     def problems(self) -> list[str]:
         """Why it has failed; empty when it has not."""
         found = [run.problem for run in self.runs if run.problem]
-        for sample in self.samples:
-            drift = sample.worker - self.base
-            if sample.second >= self.warm_s and abs(drift) > BAND * self.base:
+        for second, rss in self.settled:
+            drift = rss - self.base
+            if abs(drift) > BAND * self.base:
                 share = f"{drift / self.base:+.1%}"
-                found.append(f"RSS of the worker {share} after {sample.second:.0f} s")
+                found.append(f"RSS of the worker {share} after {second:.0f} s")
                 break
         return found
 
@@ -148,7 +164,7 @@ def main() -> None:
 
 def show(made: Soak) -> None:
     """Tell what came of it."""
-    settled = [sample.worker for sample in made.samples if sample.second >= made.warm_s]
+    settled = [rss for _, rss in made.settled]
     decisions = sum(run.result.allowed + run.result.denied for run in made.runs)
     print(
         f"{decisions:,} decisions in {made.samples[-1].second:.0f} s, {made.rate:,.0f}/s;"
