@@ -24,7 +24,7 @@ class Snapshots:
         self._lock = threading.Lock()
         self._current: Snapshot | None = None
         self._published: CatalogRecord | None = None
-        self._refused: tuple[int, str] | None = None
+        self._problem = NOTHING_PUBLISHED
 
     @property
     def loaded(self) -> bool:
