@@ -18,7 +18,7 @@ bench-check: $(VENV)/.run
 	$(BIN)/python -m loadtests.bench.check $(CHECK_ARGS)
 
 locust: $(VENV)/.load
-	$(BIN)/python -m locust -f loadtests/locustfile.py --web-host 127.0.0.1 $(LOCUST_ARGS)
+	$(BIN)/python -m locust -f loadtests/locustfile.py --web-host 127.0.0.1 --class-picker $(LOCUST_ARGS)
 
 memory: $(VENV)/.run
 	$(BIN)/python -m loadtests.bench.memory

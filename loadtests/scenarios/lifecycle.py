@@ -112,10 +112,13 @@ class Lifecycle:
             self._runner.register_message(STOP, self._on_stop_message)
         if self._is_master:
             events.worker_report.add_listener(self._on_worker_report)
+            events.test_stopping.add_listener(self._on_stopping)
             self._runner.register_message(LEDGER, self._on_ledger)
 
     def _on_start(self, **_: Any) -> None:
         """A run starts; the leader prepares the server before there are users."""
+        if RUN.prepared and RUN.to_be_checked:
+            return  # a shape was chosen in the middle of a run, whose users go on
         options = self._environment.parsed_options
         if self._is_worker:
             RUN.start(options.quotad_run_id)
@@ -168,14 +171,15 @@ class Lifecycle:
         """Check the counters, put the catalog back, say it."""
         connection = self._connect()
         print_reasons(RUN.ledger)
-        try:
-            self._report(audit(connection, RUN.ledger))
-        except grpc.RpcError as error:
-            self._fail(f"check: NOT DONE: {address(self._environment)}: {text(error)}")
+        where = address(self._environment)
         if missing:
             names = ", ".join(sorted(missing))
             self._fail(f"check: NOT DONE: no ledger came from {len(missing)} workers: {names}")
-
+        else:
+            try:
+                self._report(audit(connection, RUN.ledger))
+            except grpc.RpcError as error:
+                self._fail(f"check: NOT DONE: {where}: {text(error)}")
         try:
             if self._catalog_before:
                 publish(connection, "catalog.json", self._catalog_before)
@@ -205,7 +209,6 @@ class Lifecycle:
     def _collect(self) -> set[str]:
         """Add up the workers' ledgers; gives the workers that have not sent theirs."""
         clients = self._runner.clients
-        self._workers.update(clients)
         gone = {each.id for each in clients.missing}
         reachable = (self._workers & set(clients)) - gone
         for client_id in reachable - self._ledgers.keys():
@@ -216,6 +219,9 @@ class Lifecycle:
         for ledger in self._ledgers.values():
             RUN.ledger.add(ledger)
         return self._workers - self._ledgers.keys()
+
+    def _on_stopping(self, **_: Any) -> None:
+        self._workers.update(self._runner.clients)  # locust forgets those that have stopped
 
     def _on_ledger(self, msg: Any, **_: Any) -> None:
         if msg.data["run_id"] in (RUN.run_id, ""):  # "": connected, and never had a user

@@ -13,6 +13,8 @@ import pytest
 from tests.processes import DEADLINE_S, ROOT, environment
 from tests.running import Running, eventually, running
 
+PAGE = ROOT / "loadtests" / "scenarios" / "README.md"
+
 CATALOG = """
 version: 1
 default_plan: free
@@ -207,3 +209,23 @@ def test_the_catalog_of_another_machine_is_not_replaced_unasked(tmp_path: Path) 
 
     assert 1 == code
     assert "allow it with --replace-catalog" in process.said
+
+
+def test_every_option_of_the_page_exists() -> None:
+    option = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+    # locust's own help does not load the locustfile.
+    own = set(option.findall((ROOT / "loadtests" / "scenarios" / "lifecycle.py").read_text()))
+    help_text = subprocess.run(
+        [sys.executable, "-m", "locust", "--help"],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=DEADLINE_S,
+    ).stdout
+    shown = set(option.findall(PAGE.read_text()))
+
+    assert len(own) >= 6
+    assert set() == own - shown
+    assert set() == shown - own - set(option.findall(help_text))
