@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from quotad.clock import SyncedClock
 from quotad.store import Catalogs
 from quotad.v1 import admin_pb2
-from tests.running import CALL_S, FRONTS, Running, refusal, running
+from tests.running import CALL_S, FRONTS, Running, eventually, refusal, running
 
 GOOD = """
 version: 1
@@ -79,6 +80,10 @@ def test_all_problems_are_told_at_once_with_file_and_path(server: Running) -> No
     assert all(line.startswith("plans.yaml: ") for line in failed.message.splitlines())
 
 
+def status(server: Running) -> Any:
+    return server.admin.GetStatus(admin_pb2.GetStatusRequest(), timeout=CALL_S)
+
+
 def publish_unchecked(server: Running, document: bytes) -> int:
     """As a newer quotad would that knows more."""
     catalogs = Catalogs(server.store, server.keys, SyncedClock())
@@ -96,8 +101,10 @@ def test_a_catalog_of_a_newer_quotad_is_not_decided_on_and_not_ignored(server: R
             == repr(failed)
         )
     server.wait_ready(False)
-    status = server.admin.GetStatus(admin_pb2.GetStatusRequest(), timeout=CALL_S)
-    assert f"catalog version {version} cannot be read by this server" == status.not_ready_reason
+    assert (
+        f"catalog version {version} cannot be read by this server"
+        == status(server).not_ready_reason
+    )
 
 
 @pytest.mark.parametrize("way", ["publish", "rollback"])
@@ -113,7 +120,7 @@ def test_a_catalog_that_can_be_read_again_takes_over(server: Running, way: str) 
         answer = server.admin.RollbackCatalog(request, timeout=CALL_S)
 
     assert version + 1 == answer.version.version
-    server.wait_ready()
+    eventually(lambda: status(server).catalog.version, lambda seen: seen == version + 1)
     after = server.consume("acme", "calls")
     assert (version + 1, 2) == (after.catalog_version, after.used)
     diff = admin_pb2.DiffCatalogRequest(

@@ -184,6 +184,11 @@ def test_a_random_run_agrees_with_the_model(store_url: str, prefix: str, seed: i
             answers = engine.engine.decide(requests)
 
             assert expected == [told(answer) for answer in answers]
+            assert {engine.catalogs.version()} >= {
+                each.catalog_version
+                for each in answers
+                if isinstance(each, Decision) and not each.replayed
+            }
             seen.update(each[1] if isinstance(each, tuple) else each for each in expected)
             if rng.random() < 0.5:
                 change_something(rng, engine, model)

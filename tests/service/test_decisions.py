@@ -1,4 +1,4 @@
-"""Decisions as a table, in order of precedence; and what one decision tells."""
+"""Decisions as a table, in order of precedence; and that every answer says why (G7)."""
 
 import time
 from typing import Any, NamedTuple
