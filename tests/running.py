@@ -56,6 +56,14 @@ class Caller:
             lambda answer: answer == wanted,
         )
 
+    def wait_for_store(self) -> None:
+        """Wait until all that is missing is a catalog."""
+        request = admin_pb2.GetStatusRequest()
+        eventually(
+            lambda: self.admin.GetStatus(request, timeout=CALL_S, wait_for_ready=True),
+            lambda answer: answer.not_ready_reason.startswith("no catalog was published yet"),
+        )
+
     def consume(self, customer_id: str, feature_id: str, **fields: Any) -> Any:
         request = quota_pb2.CheckAndConsumeRequest(
             customer_id=customer_id, feature_id=feature_id, **fields

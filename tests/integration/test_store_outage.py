@@ -84,7 +84,7 @@ def test_a_server_waits_for_its_store_and_is_ready_when_it_appears(
         assert "unix://" in not_ready_reason(server)
 
         store.start()
-        eventually(lambda: not_ready_reason(server), lambda why: why.startswith("no catalog"))
+        server.wait_for_store()
         server.publish_and_wait(CATALOG)
 
         assert 1 == server.consume("acme", "calls").used
@@ -178,7 +178,7 @@ def test_a_store_that_comes_back_empty_waits_for_a_catalog(store: OwnStore, fron
         server.wait_ready(False)
 
         store.start()
-        eventually(lambda: not_ready_reason(server), lambda why: why.startswith("no catalog"))
+        server.wait_for_store()
         assert "NOT_READY" == refusal(lambda: server.consume("acme", "calls")).reason
         server.publish_and_wait(CATALOG)
 
@@ -264,7 +264,7 @@ def test_a_store_with_somebody_elses_keys_is_reported_and_retried(store: OwnStor
 
         store.client.delete("q:meta")
 
-        eventually(lambda: not_ready_reason(server), lambda why: why.startswith("no catalog"))
+        server.wait_for_store()
 
 
 def test_a_replica_is_reported_and_used_when_it_becomes_the_primary(store: OwnStore) -> None:
@@ -327,4 +327,4 @@ def test_a_wrong_password_is_reported_without_showing_it(
 
         store.client.execute_command("CONFIG", "SET", "requirepass", "wrong" if user else "")
 
-        eventually(lambda: not_ready_reason(server), lambda why: why.startswith("no catalog"))
+        server.wait_for_store()

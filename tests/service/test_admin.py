@@ -53,7 +53,7 @@ def rows(changes: Any) -> list[tuple[str, str, str]]:
 
 def test_a_catalog_lives_from_first_publish_to_rollback(fresh: Running) -> None:
     quotad = fresh
-    quotad.wait_ready(False)
+    quotad.wait_for_store()
     failed = refusal(lambda: call(quotad, "GetCatalog", pb.GetCatalogRequest()))
     assert "NOT_FOUND NOT_FOUND: version: no catalog was published yet" == repr(failed)
     assert [] == history(quotad)
@@ -359,7 +359,7 @@ def test_a_page_token_of_somebody_else_is_refused(quotad: Running, token: str) -
 
 
 def test_the_status_tells_how_the_worker_is(fresh: Running) -> None:
-    fresh.wait_ready(False)
+    fresh.wait_for_store()
 
     answer = call(fresh, "GetStatus", pb.GetStatusRequest())
     assert (False, True) == (answer.ready, answer.store_up)

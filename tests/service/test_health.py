@@ -25,6 +25,7 @@ def fresh(request: pytest.FixtureRequest, store_url: str, prefix: str) -> Iterat
 
 
 def test_a_server_without_a_catalog_is_not_serving_and_says_so(fresh: Running) -> None:
+    fresh.wait_for_store()
     fresh.wait_ready(False)
 
     failed = refusal(lambda: fresh.consume("acme", "calls"))
