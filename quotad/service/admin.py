@@ -122,7 +122,9 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
     ) -> pb.ListCatalogVersionsResponse:
         """The newest versions, newest first."""
         records = self._parts.catalogs.history(_page_size(request.page_size))
-        return pb.ListCatalogVersionsResponse(versions=[self._version(r) for r in records])
+        in_force = self._parts.catalogs.version()
+        versions = [_catalog_version(r, r.version == in_force) for r in records]
+        return pb.ListCatalogVersionsResponse(versions=versions)
 
     @_mapped
     def RollbackCatalog(self, request: pb.RollbackCatalogRequest) -> pb.PublishCatalogResponse:
@@ -212,6 +214,8 @@ class AdminServicer(admin_pb2_grpc.AdminServiceServicer):
     def _publish(
         self, catalog: Catalog, published_by: str, expected: int | None
     ) -> pb.PublishCatalogResponse:
+        if published_by:
+            check_id(published_by, "published_by")
         catalogs = self._parts.catalogs
         before = catalogs.current()
         published = catalogs.publish(

@@ -15,6 +15,9 @@ from quotad.store.keys import KeySpace, catalog_tag
 HISTORY_MAX = 1000
 """Versions that are kept; older ones are dropped, one with each publish."""
 
+HISTORY_READ = 20
+"""Versions read at once: a document may have megabytes."""
+
 _CONFLICT = -1
 _TRIES_MAX = 10
 
@@ -138,13 +141,17 @@ class Catalogs:
         return _decode(raw)
 
     def history(self, count: int) -> list[CatalogRecord]:
-        """The newest versions, newest first."""
+        """The newest versions, newest first, without their documents."""
         newest = self.version()
         names = [self._keys.catalog_record(v) for v in range(newest, max(newest - count, 0), -1)]
-        if not names:
-            return []
-        with self._store.errors():
-            return [_decode(raw) for raw in self._store.client.mget(names) if raw is not None]
+        records: list[CatalogRecord] = []
+        for start in range(0, len(names), HISTORY_READ):
+            with self._store.errors():
+                found = self._store.client.mget(names[start : start + HISTORY_READ])
+            for raw in found:
+                if raw is not None:
+                    records.append(msgspec.structs.replace(_decode(raw), document=b""))
+        return records
 
     def notices(self, poll_s: float = 1.0) -> Iterator[int | None]:
         """Versions as they are published, by anybody; None every `poll_s` without one.

@@ -389,3 +389,12 @@ def test_the_status_tells_how_the_worker_is(fresh: Running) -> None:
     )
     assert fresh.config.redis_url.partition("://")[2] in answer.store
     assert time.time() - 60 < answer.started_at.seconds < time.time() + 60
+
+
+def test_who_publishes_is_said_in_few_words(quotad: Running) -> None:
+    file = pb.CatalogFile(name="c.yaml", content="version: 1\nfeatures: {}\nplans: {}\n")
+    request = pb.PublishCatalogRequest(files=[file], published_by="x" * 257)
+
+    failed = refusal(lambda: call(quotad, "PublishCatalog", request))
+
+    assert failed.message == "published_by: 257 bytes long; at most 256 are allowed"
