@@ -86,6 +86,9 @@ class Lifecycle:
             environment.stop_timeout = STOP_S
         self._choose_shape()
         self._listen()
+        # Timers count from when the loop last looked at the clock, which was before all imports:
+        # on a busy machine --run-time would be over seconds too early.
+        gevent.get_hub().loop.update_now()
 
     def _choose_shape(self) -> None:
         environment = self._environment

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import DEADLINE_S, ROOT, environment
+from tests.processes import ROOT, environment
 from tests.running import Running, eventually, running
 
 PAGE = ROOT / "loadtests" / "scenarios" / "README.md"
@@ -31,6 +31,10 @@ MATCH = re.compile(
 )
 
 RUN = re.compile(r"^check: run (lt-[0-9a-f]{8}): so start the ids", re.MULTILINE)
+
+
+DEADLINE_S = 90.0
+"""For a run of 20 seconds at the most, on a machine that is busy with other things too."""
 
 
 class Locust:
@@ -57,7 +61,9 @@ class Locust:
 
     def run_id(self) -> str:
         """The name of its run, as soon as it tells."""
-        said = eventually(lambda: self.said, lambda s: bool(RUN.search(s)) or self.ended)
+        said = eventually(
+            lambda: self.said, lambda s: bool(RUN.search(s)) or self.ended, DEADLINE_S
+        )
         found = RUN.search(said)
         assert found, said
         return found[1]
@@ -110,7 +116,7 @@ def test_all_scenarios_end_with_counters_that_match(server: Running, tmp_path: P
     match = MATCH.search(said)
     assert match, said
     assert int(match[3].replace(",", "")) > 100
-    assert requests(said, "Aggregated") > 1000, said
+    assert requests(said, "Aggregated") > 500, said
     for name in (
         "hot gateway: CheckAndConsume",
         "LLM tokens: CheckAndConsume",
@@ -125,7 +131,7 @@ def test_all_scenarios_end_with_counters_that_match(server: Running, tmp_path: P
     # A denial is no failure, and its reason is counted.
     assert re.search(r"^decisions: hot gateway: 1?\d?\d?,?\d+ LIMIT_EXCEEDED, ", said, re.M), said
     # The capped customer's limit is reached, and not passed.
-    assert {"api-calls": 200} == used(server, f"{process.run_id()}-hot-1")
+    assert {"api-calls": 100} == used(server, f"{process.run_id()}-hot-1")
     # What was in force before is in force again.
     assert own.digest == server.publish(CATALOG).version.digest
     assert server.consume("acme", "own-feature").allowed
@@ -143,7 +149,7 @@ def used(server: Running, customer_id: str) -> dict[str, int]:
 def test_a_call_behind_the_back_of_locust_makes_the_run_fail(
     server: Running, tmp_path: Path
 ) -> None:
-    with locust(tmp_path / "log", *traffic(server, users=6, seconds=3)) as process:
+    with locust(tmp_path / "log", *traffic(server, users=6, seconds=4)) as process:
         customer = f"{process.run_id()}-hot-0"
         assert server.consume(customer, "api-calls").allowed
         code = process.wait()
@@ -170,7 +176,7 @@ def test_a_master_adds_up_what_its_workers_have_seen(server: Running, tmp_path: 
     worker_words = ("--worker", "--master-host", "127.0.0.1", "--master-port", port)
     with (
         locust(
-            tmp_path / "master", *traffic(server, 12, 3), *master_words, "--expect-workers", "2"
+            tmp_path / "master", *traffic(server, 12, 4), *master_words, "--expect-workers", "2"
         ) as master,
         locust(tmp_path / "worker-1", *worker_words) as first,
         locust(tmp_path / "worker-2", *worker_words) as second,
