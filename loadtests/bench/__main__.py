@@ -106,6 +106,8 @@ def run(arguments: argparse.Namespace) -> bool:
                 machinery, SCRIPT_SECONDS, 3 if arguments.quick else SCRIPT_ROUNDS
             )
             report.print_section(report.sections(made)[-1])
+    if report.warning(made):
+        print(f"\n{report.warning(made)}")
     paths = report.write(made, arguments.name)
     if plots.is_installed():
         paths += plots.draw(made, arguments.name)

@@ -35,6 +35,8 @@ _COLUMNS = (
     "p99 ms",
     "p99.9 ms",
 )
+DISTURBED_MIN = 0.15
+"""Cores; what the machine itself does in the background stays below."""
 _TRACED_COLUMNS = ("server p50", "server p99", "server p99.9")
 _PERCENTILES = ("p50", "p99", "p999")
 
@@ -69,6 +71,12 @@ class Report(msgspec.Struct):
     versions: dict[str, str]
     groups: list[GroupRuns] = []
     script: list[ScriptLine] = []
+
+    @property
+    def disturbance(self) -> float:
+        """Cores that were busy with something else, in the median run."""
+        runs = [run for made in self.groups for line in made.lines for run in line.runs]
+        return statistics.median(run.other_cores for run in runs) if runs else 0.0
 
     @property
     def failed(self) -> bool:
@@ -253,6 +261,16 @@ def sections(report: Report) -> list[Section]:
     return made
 
 
+def warning(report: Report) -> str:
+    """That a result is not worth keeping; empty when it is."""
+    if report.disturbance <= DISTURBED_MIN:
+        return ""
+    return (
+        f"DISTURBED: {report.disturbance:.1f} cores were busy with something else; do not keep"
+        " this result, and measure again on a quiet machine"
+    )
+
+
 def as_text(table: list[list[str]]) -> str:
     """A table for the screen."""
     widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
@@ -277,6 +295,8 @@ def as_markdown(report: Report) -> str:
         " compares with the first line of the same round, `others` are cores busy with something"
         " else. All figures are medians of the rounds.",
     ]
+    if warning(report):
+        parts.append(f"**{warning(report)}**")
     for section in sections(report):
         headings, *rows = section.table
         lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]

@@ -13,7 +13,14 @@ from loadtests.bench.h2gen import Result
 from loadtests.bench.launcher import Trace, Traced
 from loadtests.bench.measure import Run
 from loadtests.bench.memory import each, mb
-from loadtests.bench.report import GroupRuns, LineRuns, Report, sections
+from loadtests.bench.report import (
+    GroupRuns,
+    LineRuns,
+    Report,
+    as_markdown,
+    sections,
+    warning,
+)
 from loadtests.bench.soak import SMOOTH, Sample, Soak, draw
 
 PNG = b"\x89PNG"
@@ -68,6 +75,18 @@ def test_notes_tell_who_used_the_cores_and_what_servers_saw() -> None:
     assert latency.notes[1].startswith("native 1,000/s: round trip to the store p50 1.00, p99 2.00")
     assert latency.notes[1].endswith("longest GC pause 0.5, 0.5 ms")
     assert ["1.00", "2.00", "3.00"] == latency.table[1][-3:]
+
+
+def test_a_disturbed_result_says_so() -> None:
+    """Somebody else's 0.3 cores are in every figure."""
+    disturbed, quiet = report(), report()
+    for made in quiet.groups:
+        for line in made.lines:
+            line.runs[:] = [msgspec.structs.replace(run, other_cores=0.05) for run in line.runs]
+
+    assert warning(disturbed).startswith("DISTURBED: 0.3 cores were busy")
+    assert warning(disturbed) in as_markdown(disturbed)
+    assert "" == warning(quiet)
 
 
 def test_quick_takes_few_groups_and_one_round() -> None:
