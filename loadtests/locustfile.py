@@ -1,4 +1,4 @@
-"""Realistic traffic for locust; see loadtests/scenarios/README.md.
+"""Realistic traffic for locust; see docs/loadtesting.md.
 
 python -m locust -f loadtests/locustfile.py --host 127.0.0.1:50051
 """

@@ -13,7 +13,7 @@ import pytest
 from tests.processes import ROOT, environment
 from tests.running import Running, eventually, running
 
-PAGE = ROOT / "loadtests" / "scenarios" / "README.md"
+PAGE = ROOT / "docs" / "loadtesting.md"
 
 CATALOG = """
 version: 1
