@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from loadtests.bench.report import RESULTS, GroupRuns, LineRuns, Report
+from loadtests.bench.report import RESULTS, GroupRuns, LineRuns, Report, ratios
 
 MISSING = "matplotlib is not installed; plots are left out (pip install -e '.[load]')"
 DPI = 130
@@ -149,9 +149,9 @@ def workers(made: GroupRuns, title: str, cores: int) -> Any:
     names = [line.line.name for line in lines]
     rates = [median(line, lambda run: float(run.result.per_second)) for line in lines]
     bars = left.bar(names, rates, color=BLUE, width=0.6)
-    left.bar_label(
-        bars, [f"{rate:,.0f}\n{rate / rates[0]:.2f} x" for rate in rates], padding=3, fontsize=9
-    )
+    shares = [statistics.median(ratios(line, lines[0])) for line in lines]
+    labels = [f"{rate:,.0f}\n{share:.2f} x" for rate, share in zip(rates, shares, strict=True)]
+    left.bar_label(bars, labels, padding=3, fontsize=9)
     left.margins(y=0.18)
     _thousands(left.yaxis)
     left.grid(False, axis="x")

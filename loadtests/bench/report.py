@@ -73,10 +73,14 @@ class Report(msgspec.Struct):
     script: list[ScriptLine] = []
 
     @property
-    def disturbance(self) -> float:
-        """Cores that were busy with something else, in the median run."""
-        runs = [run for made in self.groups for line in made.lines for run in line.runs]
-        return statistics.median(run.other_cores for run in runs) if runs else 0.0
+    def disturbed(self) -> dict[str, float]:
+        """Groups beside which something else was busy: name -> cores, in the median run."""
+        found = {}
+        for made in self.groups:
+            runs = [run.other_cores for line in made.lines for run in line.runs]
+            if runs and statistics.median(runs) > DISTURBED_MIN:
+                found[made.group.name] = statistics.median(runs)
+        return found
 
     @property
     def failed(self) -> bool:
@@ -263,11 +267,12 @@ def sections(report: Report) -> list[Section]:
 
 def warning(report: Report) -> str:
     """That a result is not worth keeping; empty when it is."""
-    if report.disturbance <= DISTURBED_MIN:
+    if not report.disturbed:
         return ""
+    groups = ", ".join(f"{name} ({cores:.1f})" for name, cores in report.disturbed.items())
     return (
-        f"DISTURBED: {report.disturbance:.1f} cores were busy with something else; do not keep"
-        " this result, and measure again on a quiet machine"
+        f"DISTURBED: cores were busy with something else beside {groups}; do not keep this"
+        " result, and measure again on a quiet machine"
     )
 
 
