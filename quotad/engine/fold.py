@@ -83,21 +83,7 @@ def fold(
     # One limit: nearly every call, so without the detour over LimitStatus.
     term, before, quantity = terms[0], settlement.used[0], request.quantity
     if settlement.status != ALLOWED:
-        status = _limit_status(term, before)
-        return Decision(
-            False,
-            LIMIT_EXCEEDED,
-            catalog_version,
-            0,
-            term.limit,
-            term.limit is None,
-            term.soft,
-            before,
-            status.remaining,
-            status.overage,
-            term.resets_at_ms,
-            _retry_after_ms(terms, quantity, now_ms),
-        )
+        return _deny_one(term, quantity, before, now_ms, catalog_version)
     after = before
     if request.mode == NORMAL:
         after = before + quantity
@@ -123,6 +109,39 @@ def fold(
         remaining if remaining > 0 else 0,
         -remaining if soft and remaining < 0 else 0,
         term.resets_at_ms,
+    )
+
+
+def _deny_one(
+    term: LimitTerms, quantity: int, used: int, now_ms: int, catalog_version: int
+) -> Decision:
+    limit, resets_at_ms = term.limit, term.resets_at_ms
+    if limit is None or term.soft:  # denied by the ceiling of counters, not by the limit
+        status = _limit_status(term, used)
+        remaining, overage = status.remaining, status.overage
+    else:
+        overage = 0
+        remaining = limit - used
+        if remaining < 0:
+            remaining = 0
+    retry_after_ms = None
+    if resets_at_ms is not None and quantity <= term.cap:
+        retry_after_ms = resets_at_ms - now_ms
+        if retry_after_ms < 0:
+            retry_after_ms = 0
+    return Decision(
+        False,
+        LIMIT_EXCEEDED,
+        catalog_version,
+        0,
+        limit,
+        limit is None,
+        term.soft,
+        used,
+        remaining,
+        overage,
+        resets_at_ms,
+        retry_after_ms,
     )
 
 
