@@ -39,4 +39,6 @@ def grpcurl(line: str) -> Any:
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=GetMessageClass(found.output_type).FromString,
         )
-        return json_format.MessageToDict(call(request, timeout=CALL_S))
+        # grpcurl names fields as the proto does: reflection gives it no JSON names.
+        answer = call(request, timeout=CALL_S)
+        return json_format.MessageToDict(answer, preserving_proto_field_name=True)
