@@ -51,7 +51,6 @@ def test_a_result_can_be_read_back() -> None:
 
 def test_every_picture_is_drawn_and_failed_lines_are_left_out(tmp_path: Path) -> None:
     """A result in which nothing counts has no pictures."""
-    pytest.importorskip("matplotlib", reason="in the load extra")
 
     paths = plots.draw(report(), "name", tmp_path)
 
@@ -165,7 +164,6 @@ def test_a_soak_fails_when_memory_leaves_the_band(after: int, problem: str) -> N
 
 def test_a_soak_is_drawn(tmp_path: Path) -> None:
     """Also a short one, with fewer samples than are looked at together."""
-    pytest.importorskip("matplotlib", reason="in the load extra")
     made = Soak(30.0, 100.0, 1.0, [Sample(at, 10**6, 10**6) for at in range(4)], [])
 
     assert [] == made.problems
