@@ -124,7 +124,7 @@ class GrpcioServer:
 
 
 class GrpcioFront(GrpcioServer):
-    """The front for TLS and for platforms without a wheel of the native one.
+    """The front for platforms without a wheel of the native one.
 
     Args:
         target: `HOST:PORT`.
