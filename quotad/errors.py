@@ -23,12 +23,10 @@ from typing import ClassVar
 class Status(IntEnum):
     """The gRPC status codes in use, by number, so that inner rooms need not import grpc."""
 
-    OK = 0
     INVALID_ARGUMENT = 3
     NOT_FOUND = 5
     RESOURCE_EXHAUSTED = 8
     ABORTED = 10
-    UNIMPLEMENTED = 12
     INTERNAL = 13
     UNAVAILABLE = 14
 

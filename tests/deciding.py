@@ -43,7 +43,7 @@ class Bench:
         self.health = Health(self.store, SyncedClock())
         assert self.health.probe()
         self.snapshots = Snapshots(self.catalogs)
-        self.views = ViewCache(self.keys, 1000, 60_000)
+        self.views = ViewCache(self.keys, 1000)
         shared = Shared(
             self.snapshots,
             self.views,

@@ -119,7 +119,7 @@ class Worker:
         snapshots.refresh(None)
         shared = Shared(
             snapshots,
-            ViewCache(keys, 100_000, 60_000),
+            ViewCache(keys, 100_000),
             Customers(self.store, keys),
             health,
             clock,

@@ -44,13 +44,11 @@ class ViewCache:
     Args:
         keys: of the store.
         size_max: most views kept.
-        retention_ms: how long a usage key outlives its period.
     """
 
-    def __init__(self, keys: KeySpace, size_max: int, retention_ms: int) -> None:
+    def __init__(self, keys: KeySpace, size_max: int) -> None:
         self._keys = keys
         self._generation_max = max(size_max // 2, 1)
-        self._retention_ms = retention_ms
         self._young: dict[str, View] = {}
         self._old: dict[str, View] = {}
         self._plan_meters: tuple[Any, dict[str, dict[str, Meter] | None]] = (None, {})

@@ -47,7 +47,7 @@ class Server:
         catalogs = Catalogs(self._store, keys, clock)
         customers = Customers(self._store, keys)
         snapshots = Snapshots(catalogs)
-        views = ViewCache(keys, config.customer_cache_max, config.usage_retention_ms)
+        views = ViewCache(keys, config.customer_cache_max)
         shared = Shared(
             snapshots,
             views,

@@ -1,7 +1,6 @@
 """Answers of the data plane, from the model to protobuf."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -18,9 +17,8 @@ _FEATURE_TYPES: dict[FeatureType, pb.FeatureType] = {
 }
 
 
-@lru_cache(maxsize=4096)
 def timestamp(ms: int | None) -> Timestamp | None:
-    """Unix milliseconds as protobuf has them; not to be changed, as calls share it."""
+    """Unix milliseconds as protobuf has them."""
     if ms is None:
         return None
     seconds, rest = divmod(ms, 1000)

@@ -30,8 +30,3 @@ def load(name: str) -> Script:
     """Read `lua/<name>.lua`."""
     text = (_folder() / f"{name}.lua").read_text(encoding="utf-8")
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
-
-
-def load_all() -> list[Script]:
-    """Read every script, so that a missing or broken one stops the start."""
-    return [load(path.stem) for path in sorted(_folder().glob("*.lua"))]

@@ -32,7 +32,7 @@ plans:
 
 
 def cache_of(size: int) -> ViewCache:
-    return ViewCache(KeySpace("q", shards=4), size, 60_000)
+    return ViewCache(KeySpace("q", shards=4), size)
 
 
 def on(plan: str, *, epoch: int = 1, start_ms: int = NOW - DAY) -> StoredCustomer:
