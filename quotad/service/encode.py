@@ -1,6 +1,7 @@
 """Answers of the data plane, from the model to protobuf."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -17,8 +18,9 @@ _FEATURE_TYPES: dict[FeatureType, pb.FeatureType] = {
 }
 
 
+@lru_cache(maxsize=4096)
 def timestamp(ms: int | None) -> Timestamp | None:
-    """Unix milliseconds as protobuf has them."""
+    """Unix milliseconds as protobuf has them; not to be changed, as answers share it."""
     if ms is None:
         return None
     seconds, rest = divmod(ms, 1000)
