@@ -62,6 +62,8 @@ class Anchor(Enum):
 
     CALENDAR = "calendar"
     SUBSCRIPTION = "subscription"
+    FIRST_USE = "first_use"
+    """The window opens with the first consumption and closes its length later."""
 
 
 class Window(msgspec.Struct, frozen=True, gc=False):
@@ -89,6 +91,19 @@ class Limit(msgspec.Struct, frozen=True, gc=False):
     """None: lifetime, never resets."""
     soft: bool = False
     """Allow past the limit and report the overage."""
+    overage_limit: int | None = None
+    """Of a soft limit: most units past it, a hard stop. None: as many as there may be."""
+    shadow: bool = False
+    """Evaluated, counted and reported, but never denies (`enforce: shadow`)."""
+
+
+class Credit(msgspec.Struct, frozen=True, gc=False):
+    """What pays for a metered feature: so much of a pool for each unit."""
+
+    pool_id: str
+    """Another metered feature, whose limits in force must have room as well."""
+    cost: int
+    """Per unit, in the pool's smallest units: 10^-decimals of the pool's feature."""
 
 
 class Feature(msgspec.Struct, frozen=True, gc=False):
@@ -99,7 +114,37 @@ class Feature(msgspec.Struct, frozen=True, gc=False):
     kind: MeterKind = MeterKind.COUNTER
     unit: str = ""
     values: tuple[str, ...] = ()
-    """The values a config feature may have; empty: any."""
+    """The values a config feature may have, from the least generous to the most; empty: any."""
+    credit: Credit | None = None
+    """Of a metered feature that a pool pays for."""
+    decimals: int = 0
+    """Of a pool: its quantities are counted and answered in units of 10^-decimals."""
+
+
+class Rollout(msgspec.Struct, frozen=True, gc=False):
+    """Which share of a plan's customers an entitlement is for."""
+
+    per_myriad: int
+    """Customers of 10,000."""
+    salt: str
+    variant: str
+    """What answers call those inside; those outside are in `control`."""
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What a plan, an override or a promotion says of one feature."""
+
+    granted: bool = True
+    """False: of a plan, switches off what it would inherit; of an override, revokes."""
+    value: str = ""
+    """Of a config feature; the most generous of `values`."""
+    values: tuple[str, ...] = ()
+    """Of a config feature that lists its values: those granted, in the feature's order."""
+    limits: tuple[Limit, ...] | None = ()
+    """Of a metered feature. None: unlimited, in the windows of the entitlement that this one
+    replaces, so that usage survives up- and downgrades. Empty: only its credit pool limits it."""
+    rollout: Rollout | None = None
+    """Only of plans: the rest keeps what the plan would have without this entry."""
 
 
 class Entitlement(msgspec.Struct, frozen=True, gc=False):
@@ -110,6 +155,18 @@ class Entitlement(msgspec.Struct, frozen=True, gc=False):
     """Of a config feature, as text."""
     limits: tuple[Limit, ...] = ()
     """Of a metered feature; all must have room."""
+    values: tuple[str, ...] = ()
+    """Of a config feature that lists its values: those granted, in the feature's order."""
+    anchor_ms: int | None = None
+    """What subscription-anchored periods are aligned to, where not to the customer's own."""
+    revoked: bool = False
+    """Taken away by an override: stands here so that the answer can say so."""
+    variant: str = ""
+    """Of an experiment: the rollout's, or `control`."""
+    rollout: Rollout | None = None
+    """Only when compiled: whom it is for; resolving a customer decides."""
+    otherwise: "Entitlement | None" = None
+    """Only with a rollout: what the others have. None: nothing."""
 
     @property
     def unlimited(self) -> bool:
@@ -124,14 +181,95 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     entitlements: dict[str, Entitlement]
     """By feature id, in the order of the catalog's features. A feature that is switched off
     (`csv-export: false`) is left out, as one that was never granted."""
+    revision: int = 1
+    """Grows when a change is only for new subscriptions (`apply_to: new`)."""
+    bases: tuple[str, ...] = ()
+    """What it extends, the nearest first."""
+    rollouts: tuple[str, ...] = ()
+    """Features that only a share of its customers has, or has otherwise."""
+    billing: Window = Window(Unit.MONTH, 1, Anchor.SUBSCRIPTION)
+    """The period that changes and cancellations can wait for the end of."""
+    archived: bool = False
+    """Kept for those who are on it, not to be had any more."""
+    resets_usage: bool = False
+    """Who changes to it starts with unused counters (`usage_on_change: reset`)."""
+
+
+class AddOnEntry(msgspec.Struct, frozen=True, gc=False):
+    """What one add-on says of one feature: exactly one of `add`, `set` and `entry`."""
+
+    add: int | None = None
+    """x quantity, on top of the plan's limit."""
+    set: int | None = None
+    """Instead of the plan's limit."""
+    window: Window | None = None
+    """Which of the plan's limits; or the window of a limit of its own."""
+    names_window: bool = False
+    """Whether `window` was written; if not, the plan has one limit, and it is that one."""
+    entry: Entry | None = None
+    """Of boolean and config features, and `unlimited`."""
+
+
+class AddOn(msgspec.Struct, frozen=True, gc=False):
+    """What can be bought on top of a plan."""
+
+    addon_id: str
+    entries: dict[str, AddOnEntry]
+    """By feature id."""
+    max_quantity: int | None = None
+    plans: tuple[str, ...] | None = None
+    """The plans that may take it; None: all."""
 
 
 class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A customer's contract for one plan."""
+    """One phase of a customer's contract for a plan.
+
+    A subscription is the phases with the same `resource_id` and `subscription_id`; the last that
+    has started is the one in force, until its end or the start of the next. A change that waits
+    is a phase that starts later; a trial is a phase with an end, and what follows it another.
+    """
 
     plan_id: str
     start_ms: int
-    """Unix time; also the anchor of its billing periods."""
+    """Unix time."""
+    subscription_id: str = ""
+    """Sets several of one customer apart."""
+    resource_id: str = ""
+    """What of the customer's it is for, a workspace or a project; empty: the customer."""
+    end_ms: int | None = None
+    """None: goes on."""
+    anchor_ms: int | None = None
+    """What its billing periods are aligned to; None: `start_ms`."""
+    revision: int = 1
+    """Of the plan; where the plan has no such revision any more, its latest."""
+    addons: dict[str, int] = {}
+    """Quantity by add-on id."""
+    trial: bool = False
+
+    @property
+    def anchor(self) -> int:
+        """Unix time that the billing periods are aligned to."""
+        return self.start_ms if self.anchor_ms is None else self.anchor_ms
+
+
+class Override(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a customer has of a feature instead of everything else."""
+
+    feature_id: str
+    entry: Entry
+    resource_id: str = ""
+    """Only for this resource; empty: for the customer and all its resources without their own."""
+
+
+class Promotion(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a customer has of a feature for a time, where it is more than the rest."""
+
+    feature_id: str
+    entry: Entry
+    end_ms: int | None = None
+    """None: no end."""
+    resource_id: str = ""
+    """Only for this resource; empty: for the customer and all its resources."""
 
 
 class CustomerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -142,6 +280,10 @@ class CustomerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     archived: bool = False
     created_ms: int = 0
     updated_ms: int = 0
+    overrides: tuple[Override, ...] = ()
+    promotions: tuple[Promotion, ...] = ()
+    resets: dict[str, int] = {}
+    """By resource id: how often a plan change has reset usage; names the counters in use."""
 
 
 class StoredCustomer(msgspec.Struct, frozen=True):
@@ -202,6 +344,12 @@ class ConsumeRequest(msgspec.Struct, frozen=True, gc=False):
     """How long the key is remembered; 0: as the server is set."""
     every_limit: bool = False
     """Tell the state of a single limit as that of several: in `Decision.limits`."""
+    resource_id: str = ""
+    """What of the customer's it is for; empty: the customer."""
+    requested_values: tuple[str, ...] = ()
+    """Of a config feature that lists its values: all must be granted."""
+    explain: bool = False
+    """Tell where the entitlement comes from."""
 
 
 class LimitStatus(msgspec.Struct, frozen=True, gc=False):
@@ -215,6 +363,61 @@ class LimitStatus(msgspec.Struct, frozen=True, gc=False):
     per: str
     """As the catalog spells it; empty: lifetime."""
     resets_at_ms: int | None
+    shadow: bool = False
+    """Would have denied where it is full, and did not."""
+    overage_limit: int | None = None
+    pool_id: str = ""
+    """Of a credit pool that pays for the feature, and then its amounts are of the pool."""
+    decimals: int = 0
+    """Of a pool: amounts are in units of 10^-decimals."""
+
+
+class SourceKind(IntEnum):
+    """Where an entitlement can come from; the numbers are those of the proto."""
+
+    PLAN = 1
+    BASE_PLAN = 2
+    ADDON = 3
+    TRIAL = 4
+    PROMOTION = 5
+    OVERRIDE = 6
+    DEFAULT_PLAN = 7
+
+
+class EntitlementSource(msgspec.Struct, frozen=True, gc=False):
+    """One thing that had a say in what a customer may do with a feature."""
+
+    kind: int
+    """A `SourceKind`."""
+    source_id: str
+    """Of the plan or add-on; empty otherwise."""
+    won: bool
+    """Whether the entitlement in force is this one's, wholly or in part."""
+    grants: str
+    """What it says of the feature, as a catalog spells it in JSON."""
+    revision: int = 0
+    """Of a plan."""
+    quantity: int = 0
+    """Of an add-on."""
+    subscription_id: str = ""
+    feature_id: str = ""
+    """Of a source of the credit pool: the pool."""
+    ends_at_ms: int | None = None
+    note: str = ""
+    """Why it did not win, or how far."""
+
+
+class Explanation(msgspec.Struct, frozen=True, gc=False):
+    """Where an entitlement comes from, and what a denial lacked."""
+
+    sources: tuple[EntitlementSource, ...]
+    """In order of precedence, the strongest first."""
+    missing: int = 0
+    """Of a denial by a limit: how much more room was needed, in the limit's units."""
+    denied_by: str = ""
+    """The limit that denied, as a person says it: `1,000 per month`."""
+    frees_at_ms: int | None = None
+    """When the limit that denied has room again; None: not by itself."""
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
@@ -241,3 +444,14 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     value: str = ""
     """Of a config feature."""
     replayed: bool = False
+    values: tuple[str, ...] = ()
+    """Of a config feature that lists its values: those granted."""
+    variant: str = ""
+    """Of an experiment: the rollout's, or `control`."""
+    would_deny: bool = False
+    """A limit in shadow was full, and would have denied this if it were enforced."""
+    pool_id: str = ""
+    """The credit pool whose limit decided; the amounts above are then of the pool."""
+    decimals: int = 0
+    """Of a pool: those amounts are in units of 10^-decimals."""
+    explanation: Explanation | None = None

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from quotad.model import Feature, Limit
+from quotad.model import AddOn, Entry, Feature, Plan, Window
 
 
 class FeatureDefinition(msgspec.Struct, frozen=True, gc=False):
@@ -13,25 +13,42 @@ class FeatureDefinition(msgspec.Struct, frozen=True, gc=False):
     description: str = ""
 
 
-class PlanEntry(msgspec.Struct, frozen=True, gc=False):
-    """What one plan says of one feature."""
-
-    granted: bool = True
-    """False switches off what the plan would inherit."""
-    value: str = ""
-    """Of a config feature."""
-    limits: tuple[Limit, ...] | None = ()
-    """Of a metered feature. None: unlimited, in the windows of the entitlement that this one
-    replaces, so that usage survives up- and downgrades."""
-
-
 class PlanDefinition(msgspec.Struct, frozen=True):
     """A plan as written: only what it adds to the plan that it extends."""
 
     plan_id: str
     extends: str | None
-    entries: dict[str, PlanEntry]
+    entries: dict[str, Entry]
     """By feature id."""
+    name: str = ""
+    description: str = ""
+    groups: tuple[str, ...] = ()
+    """Feature groups that it includes; its own entries come first."""
+    archived: bool = False
+    apply_to_new: bool = False
+    """Whether changes are only for new subscriptions (`apply_to: new`)."""
+    billing: Window | None = None
+    """None: a month."""
+    resets_usage: bool = False
+    revision: int = 1
+    earlier: dict[int, Plan] = {}
+    """By revision: what those still have who subscribed before, inheritance flattened. Not
+    written by people: the publisher carries it over from version to version."""
+
+
+class GroupDefinition(msgspec.Struct, frozen=True):
+    """Entitlements under a name, for plans to include."""
+
+    group_id: str
+    entries: dict[str, Entry]
+    name: str = ""
+    description: str = ""
+
+
+class AddOnDefinition(msgspec.Struct, frozen=True):
+    """An add-on, and what people call it."""
+
+    addon: AddOn
     name: str = ""
     description: str = ""
 
@@ -44,3 +61,5 @@ class Definitions(msgspec.Struct, frozen=True):
     plans: dict[str, PlanDefinition]
     default_plan: str | None = None
     """What customers never seen before are on; None: they are denied."""
+    addons: dict[str, AddOnDefinition] = {}
+    groups: dict[str, GroupDefinition] = {}

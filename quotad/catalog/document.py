@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from quotad.catalog.definitions import Definitions, FeatureDefinition, PlanDefinition, PlanEntry
+from quotad.catalog.definitions import Definitions, FeatureDefinition, PlanDefinition
 from quotad.catalog.windows import WEEKDAYS
-from quotad.model import Anchor, FeatureType, Limit, MeterKind
+from quotad.model import Anchor, Entry, FeatureType, Limit, MeterKind
 
 FORMAT_VERSION = 1
 """Of the catalog format, not of the catalog."""
@@ -64,7 +64,7 @@ def _texts(named: FeatureDefinition | PlanDefinition) -> dict[str, Any]:
     return {key: text for key, text in written.items() if text}
 
 
-def _entry(entry: PlanEntry, feature_type: FeatureType) -> object:
+def _entry(entry: Entry, feature_type: FeatureType) -> object:
     if not entry.granted:
         return False
     if feature_type is FeatureType.BOOLEAN:

@@ -6,12 +6,13 @@ size. One feature, entitlement or window is checked by a module of its own.
 
 from collections.abc import Sequence
 
-from quotad.catalog.definitions import Definitions, FeatureDefinition, PlanDefinition, PlanEntry
+from quotad.catalog.definitions import Definitions, FeatureDefinition, PlanDefinition
 from quotad.catalog.load import load
 from quotad.catalog.parse_entitlement import parse_entry
 from quotad.catalog.parse_feature import check_id, names_of, parse_feature
 from quotad.catalog.problems import Place, Problems, check_keys, described, mapping_of, shown
 from quotad.catalog.sources import Source
+from quotad.model import Entry
 
 NAMES_MAX = 10_000
 """Most features, and most plans, of one catalog."""
@@ -124,7 +125,7 @@ def _plans(
         if raw is None:
             continue
         check_keys(place, raw, _PLAN_KEYS, _PLAN_LATER)
-        entries: dict[str, PlanEntry] = {}
+        entries: dict[str, Entry] = {}
         if "entitlements" in raw:
             section = place.key("entitlements")
             listed = mapping_of(section, raw["entitlements"], "{api-calls: unlimited}") or {}
@@ -146,7 +147,7 @@ def _entry(
     place: Place,
     feature_id: str,
     value: object,
-) -> PlanEntry | None:
+) -> Entry | None:
     if feature_id not in features:
         if files.complete:
             place.refuse(f"unknown feature{place.suggestion(feature_id, features)}")

@@ -1,14 +1,14 @@
-"""One entry of a plan's `entitlements` -> `PlanEntry`, by the type of its feature."""
+"""One entry of a plan's `entitlements` -> `Entry`, by the type of its feature."""
 
 import math
 from collections.abc import Mapping
 
-from quotad.catalog.definitions import PlanEntry
 from quotad.catalog.problems import Place, check_keys, described, shown, text_of
 from quotad.catalog.windows import WINDOW_KEYS, parse_window
 from quotad.model import (
     LIMITS_MAX,
     QUANTITY_MAX,
+    Entry,
     Feature,
     FeatureType,
     Limit,
@@ -18,9 +18,9 @@ from quotad.model import (
 VALUE_BYTES_MAX = 4096
 """Longest value of a config feature, which is part of every answer about it."""
 
-OFF = PlanEntry(granted=False)
-ON = PlanEntry()
-UNLIMITED = PlanEntry(limits=None)
+OFF = Entry(granted=False)
+ON = Entry()
+UNLIMITED = Entry(limits=None)
 
 _LIMIT_KEYS = ("limit", "unlimited", "soft", *WINDOW_KEYS)
 _ENTRY_KEYS = ("limits", *_LIMIT_KEYS)
@@ -30,7 +30,7 @@ _LATER_KEYS = ("add", "set", "rollover")
 _METERED_SHAPES = "{limit: 1000, per: month}, unlimited or false"
 
 
-def parse_entry(place: Place, feature: Feature, value: object) -> PlanEntry | None:
+def parse_entry(place: Place, feature: Feature, value: object) -> Entry | None:
     """Return what a plan says of `feature`, or None after noting what is wrong with it."""
     if feature.type is FeatureType.BOOLEAN:
         if isinstance(value, bool):
@@ -42,7 +42,7 @@ def parse_entry(place: Place, feature: Feature, value: object) -> PlanEntry | No
     return _metered(place, feature, value)
 
 
-def _config(place: Place, feature: Feature, value: object) -> PlanEntry | None:
+def _config(place: Place, feature: Feature, value: object) -> Entry | None:
     text = config_text(place, value)
     if text is None:
         return None
@@ -50,7 +50,7 @@ def _config(place: Place, feature: Feature, value: object) -> PlanEntry | None:
         hint = place.suggestion(text, feature.values) or f" ({', '.join(feature.values)})"
         place.refuse(f"{shown(text)} is not one of the feature's values{hint}")
         return None
-    return PlanEntry(value=text)
+    return Entry(value=text)
 
 
 def config_text(place: Place, value: object) -> str | None:
@@ -70,7 +70,7 @@ def config_text(place: Place, value: object) -> str | None:
     return None
 
 
-def _metered(place: Place, feature: Feature, value: object) -> PlanEntry | None:
+def _metered(place: Place, feature: Feature, value: object) -> Entry | None:
     if value is False:
         return OFF
     if value == "unlimited":
@@ -87,12 +87,12 @@ def _metered(place: Place, feature: Feature, value: object) -> PlanEntry | None:
     return None
 
 
-def _limits(place: Place, feature: Feature, raw: Mapping[str, object]) -> PlanEntry | None:
+def _limits(place: Place, feature: Feature, raw: Mapping[str, object]) -> Entry | None:
     if "limits" not in raw:
         if len(raw) == 1 and raw.get("unlimited") is True:
             return UNLIMITED
         limit = _limit(place, feature, raw, _ENTRY_KEYS)
-        return None if limit is None else PlanEntry(limits=(limit,))
+        return None if limit is None else Entry(limits=(limit,))
     check_keys(place, raw, _ENTRY_KEYS, _LATER_KEYS)
     beside = [key for key in raw if key in _LIMIT_KEYS]
     if beside:
@@ -114,7 +114,7 @@ def _limits(place: Place, feature: Feature, raw: Mapping[str, object]) -> PlanEn
     return _limits_listed(place, feature, rows)
 
 
-def _limits_listed(place: Place, feature: Feature, rows: list[object]) -> PlanEntry | None:
+def _limits_listed(place: Place, feature: Feature, rows: list[object]) -> Entry | None:
     limits: list[Limit] = []
     counters: dict[object, int] = {}
     for index, row in enumerate(rows):
@@ -133,7 +133,7 @@ def _limits_listed(place: Place, feature: Feature, rows: list[object]) -> PlanEn
             what = f"'per: {window.per}' and the same anchor" if window else "no 'per'"
             spot.refuse(f"has {what}, as limits[{first}]; they would share one counter")
         limits.append(limit)
-    return PlanEntry(limits=tuple(limits)) if limits else None
+    return Entry(limits=tuple(limits)) if limits else None
 
 
 def _limit(

@@ -3,8 +3,8 @@
 import msgspec
 
 from quotad.catalog.catalog import Catalog
-from quotad.catalog.definitions import Definitions, PlanDefinition, PlanEntry
-from quotad.model import Entitlement, Feature, FeatureType, Limit, MeterKind, Plan
+from quotad.catalog.definitions import Definitions, PlanDefinition
+from quotad.model import AddOn, Entitlement, Entry, Feature, FeatureType, Limit, MeterKind, Plan
 
 _LIFETIME_UNLIMITED = (Limit(limit=None),)
 
@@ -21,6 +21,14 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
     plans: dict[str, Plan]
     default_plan: str | None
     """The plan of customers never seen before; None: they are denied."""
+    addons: dict[str, AddOn] = {}
+    earlier: dict[tuple[str, int], Plan] = {}
+    """By plan and revision: plans as they are for those who subscribed before a change."""
+
+    def plan(self, plan_id: str, revision: int) -> Plan | None:
+        """The plan as a subscription of that revision has it: that one if it is kept, else the
+        latest; None: the catalog has no such plan."""
+        return self.earlier.get((plan_id, revision)) or self.plans.get(plan_id)
 
 
 def compile_snapshot(catalog: Catalog, version: int) -> Snapshot:
@@ -71,7 +79,7 @@ def _bases_first(
     return chain[::-1]
 
 
-def _entitlement(feature: Feature, entry: PlanEntry, replaced: Entitlement | None) -> Entitlement:
+def _entitlement(feature: Feature, entry: Entry, replaced: Entitlement | None) -> Entitlement:
     if feature.type is not FeatureType.METERED:
         return Entitlement(feature, value=entry.value)
     if entry.limits is not None:

@@ -17,7 +17,7 @@ YEARS_MAX = 100
 """Longest window; beyond it calendar arithmetic would leave the dates that Python knows."""
 
 _UNITS = {unit.value: unit for unit in Unit}
-_ANCHORS = {anchor.value: anchor for anchor in Anchor}
+_ANCHORS = {anchor.value: anchor for anchor in Anchor if anchor is not Anchor.FIRST_USE}
 _COUNT_MAX = {
     Unit.SECOND: YEARS_MAX * 365 * 86_400,
     Unit.MINUTE: YEARS_MAX * 365 * 1440,

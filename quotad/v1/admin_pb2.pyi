@@ -1,5 +1,6 @@
 import datetime
 
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -10,14 +11,45 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class ApplyTo(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    APPLY_TO_UNSPECIFIED: _ClassVar[ApplyTo]
+    APPLY_TO_ALL: _ClassVar[ApplyTo]
+    APPLY_TO_NEW: _ClassVar[ApplyTo]
+
 class CustomerStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CUSTOMER_STATUS_UNSPECIFIED: _ClassVar[CustomerStatus]
     CUSTOMER_STATUS_ACTIVE: _ClassVar[CustomerStatus]
     CUSTOMER_STATUS_ARCHIVED: _ClassVar[CustomerStatus]
+
+class SubscriptionStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SUBSCRIPTION_STATUS_UNSPECIFIED: _ClassVar[SubscriptionStatus]
+    SUBSCRIPTION_STATUS_SCHEDULED: _ClassVar[SubscriptionStatus]
+    SUBSCRIPTION_STATUS_ACTIVE: _ClassVar[SubscriptionStatus]
+    SUBSCRIPTION_STATUS_IN_TRIAL: _ClassVar[SubscriptionStatus]
+    SUBSCRIPTION_STATUS_ENDED: _ClassVar[SubscriptionStatus]
+
+class When(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    WHEN_UNSPECIFIED: _ClassVar[When]
+    WHEN_NOW: _ClassVar[When]
+    WHEN_PERIOD_END: _ClassVar[When]
+APPLY_TO_UNSPECIFIED: ApplyTo
+APPLY_TO_ALL: ApplyTo
+APPLY_TO_NEW: ApplyTo
 CUSTOMER_STATUS_UNSPECIFIED: CustomerStatus
 CUSTOMER_STATUS_ACTIVE: CustomerStatus
 CUSTOMER_STATUS_ARCHIVED: CustomerStatus
+SUBSCRIPTION_STATUS_UNSPECIFIED: SubscriptionStatus
+SUBSCRIPTION_STATUS_SCHEDULED: SubscriptionStatus
+SUBSCRIPTION_STATUS_ACTIVE: SubscriptionStatus
+SUBSCRIPTION_STATUS_IN_TRIAL: SubscriptionStatus
+SUBSCRIPTION_STATUS_ENDED: SubscriptionStatus
+WHEN_UNSPECIFIED: When
+WHEN_NOW: When
+WHEN_PERIOD_END: When
 
 class CatalogFile(_message.Message):
     __slots__ = ("name", "content")
@@ -28,14 +60,16 @@ class CatalogFile(_message.Message):
     def __init__(self, name: _Optional[str] = ..., content: _Optional[str] = ...) -> None: ...
 
 class PublishCatalogRequest(_message.Message):
-    __slots__ = ("files", "expected_version", "published_by")
+    __slots__ = ("files", "expected_version", "published_by", "apply_to")
     FILES_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_VERSION_FIELD_NUMBER: _ClassVar[int]
     PUBLISHED_BY_FIELD_NUMBER: _ClassVar[int]
+    APPLY_TO_FIELD_NUMBER: _ClassVar[int]
     files: _containers.RepeatedCompositeFieldContainer[CatalogFile]
     expected_version: int
     published_by: str
-    def __init__(self, files: _Optional[_Iterable[_Union[CatalogFile, _Mapping]]] = ..., expected_version: _Optional[int] = ..., published_by: _Optional[str] = ...) -> None: ...
+    apply_to: ApplyTo
+    def __init__(self, files: _Optional[_Iterable[_Union[CatalogFile, _Mapping]]] = ..., expected_version: _Optional[int] = ..., published_by: _Optional[str] = ..., apply_to: _Optional[_Union[ApplyTo, str]] = ...) -> None: ...
 
 class PublishCatalogResponse(_message.Message):
     __slots__ = ("outcome", "version", "changes")
@@ -130,38 +164,296 @@ class DiffCatalogResponse(_message.Message):
     def __init__(self, version: _Optional[_Union[CatalogVersion, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ...) -> None: ...
 
 class Subscription(_message.Message):
-    __slots__ = ("plan_id", "start")
+    __slots__ = ("plan_id", "start", "subscription_id", "resource_id", "revision", "addons", "end", "anchor", "status")
+    class AddonsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    ADDONS_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
     plan_id: str
     start: _timestamp_pb2.Timestamp
-    def __init__(self, plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    subscription_id: str
+    resource_id: str
+    revision: int
+    addons: _containers.ScalarMap[str, int]
+    end: _timestamp_pb2.Timestamp
+    anchor: _timestamp_pb2.Timestamp
+    status: SubscriptionStatus
+    def __init__(self, plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., revision: _Optional[int] = ..., addons: _Optional[_Mapping[str, int]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[SubscriptionStatus, str]] = ...) -> None: ...
+
+class Override(_message.Message):
+    __slots__ = ("feature_id", "resource_id", "entitlement")
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    ENTITLEMENT_FIELD_NUMBER: _ClassVar[int]
+    feature_id: str
+    resource_id: str
+    entitlement: _struct_pb2.Value
+    def __init__(self, feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ...) -> None: ...
+
+class Promotion(_message.Message):
+    __slots__ = ("feature_id", "resource_id", "entitlement", "end")
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    ENTITLEMENT_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    feature_id: str
+    resource_id: str
+    entitlement: _struct_pb2.Value
+    end: _timestamp_pb2.Timestamp
+    def __init__(self, feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Customer(_message.Message):
-    __slots__ = ("customer_id", "status", "subscriptions", "epoch", "created_at", "updated_at")
+    __slots__ = ("customer_id", "status", "subscriptions", "epoch", "created_at", "updated_at", "overrides", "promotions")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDES_FIELD_NUMBER: _ClassVar[int]
+    PROMOTIONS_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     status: CustomerStatus
     subscriptions: _containers.RepeatedCompositeFieldContainer[Subscription]
     epoch: int
     created_at: _timestamp_pb2.Timestamp
     updated_at: _timestamp_pb2.Timestamp
-    def __init__(self, customer_id: _Optional[str] = ..., status: _Optional[_Union[CustomerStatus, str]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., epoch: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    overrides: _containers.RepeatedCompositeFieldContainer[Override]
+    promotions: _containers.RepeatedCompositeFieldContainer[Promotion]
+    def __init__(self, customer_id: _Optional[str] = ..., status: _Optional[_Union[CustomerStatus, str]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., epoch: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overrides: _Optional[_Iterable[_Union[Override, _Mapping]]] = ..., promotions: _Optional[_Iterable[_Union[Promotion, _Mapping]]] = ...) -> None: ...
 
 class ProvisionCustomerRequest(_message.Message):
-    __slots__ = ("customer_id", "plan_id", "start")
+    __slots__ = ("customer_id", "plan_id", "start", "subscription_id", "resource_id", "addons", "end", "anchor", "trial")
+    class AddonsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    ADDONS_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_FIELD_NUMBER: _ClassVar[int]
+    TRIAL_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     plan_id: str
     start: _timestamp_pb2.Timestamp
-    def __init__(self, customer_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    subscription_id: str
+    resource_id: str
+    addons: _containers.ScalarMap[str, int]
+    end: _timestamp_pb2.Timestamp
+    anchor: _timestamp_pb2.Timestamp
+    trial: Trial
+    def __init__(self, customer_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., addons: _Optional[_Mapping[str, int]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trial: _Optional[_Union[Trial, _Mapping]] = ...) -> None: ...
+
+class Trial(_message.Message):
+    __slots__ = ("end", "then", "plan_id")
+    class Then(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        THEN_UNSPECIFIED: _ClassVar[Trial.Then]
+        THEN_CONVERT: _ClassVar[Trial.Then]
+        THEN_END: _ClassVar[Trial.Then]
+    THEN_UNSPECIFIED: Trial.Then
+    THEN_CONVERT: Trial.Then
+    THEN_END: Trial.Then
+    END_FIELD_NUMBER: _ClassVar[int]
+    THEN_FIELD_NUMBER: _ClassVar[int]
+    PLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    end: _timestamp_pb2.Timestamp
+    then: Trial.Then
+    plan_id: str
+    def __init__(self, end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., then: _Optional[_Union[Trial.Then, str]] = ..., plan_id: _Optional[str] = ...) -> None: ...
+
+class ChangeSubscriptionRequest(_message.Message):
+    __slots__ = ("customer_id", "subscription_id", "resource_id", "plan_id", "addons", "latest_revision", "when")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    ADDONS_FIELD_NUMBER: _ClassVar[int]
+    LATEST_REVISION_FIELD_NUMBER: _ClassVar[int]
+    WHEN_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    subscription_id: str
+    resource_id: str
+    plan_id: str
+    addons: AddOns
+    latest_revision: bool
+    when: When
+    def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., addons: _Optional[_Union[AddOns, _Mapping]] = ..., latest_revision: _Optional[bool] = ..., when: _Optional[_Union[When, str]] = ...) -> None: ...
+
+class AddOns(_message.Message):
+    __slots__ = ("quantities",)
+    class QuantitiesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    QUANTITIES_FIELD_NUMBER: _ClassVar[int]
+    quantities: _containers.ScalarMap[str, int]
+    def __init__(self, quantities: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class CancelSubscriptionRequest(_message.Message):
+    __slots__ = ("customer_id", "subscription_id", "resource_id", "when")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    WHEN_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    subscription_id: str
+    resource_id: str
+    when: When
+    def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., when: _Optional[_Union[When, str]] = ...) -> None: ...
+
+class SetOverrideRequest(_message.Message):
+    __slots__ = ("customer_id", "feature_id", "resource_id", "entitlement")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    ENTITLEMENT_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    feature_id: str
+    resource_id: str
+    entitlement: _struct_pb2.Value
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ...) -> None: ...
+
+class RemoveOverrideRequest(_message.Message):
+    __slots__ = ("customer_id", "feature_id", "resource_id")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    feature_id: str
+    resource_id: str
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ...) -> None: ...
+
+class GrantPromotionRequest(_message.Message):
+    __slots__ = ("customer_id", "feature_id", "resource_id", "entitlement", "end")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    ENTITLEMENT_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    feature_id: str
+    resource_id: str
+    entitlement: _struct_pb2.Value
+    end: _timestamp_pb2.Timestamp
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class RevokePromotionRequest(_message.Message):
+    __slots__ = ("customer_id", "feature_id", "resource_id")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    feature_id: str
+    resource_id: str
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ...) -> None: ...
+
+class ImportCustomersRequest(_message.Message):
+    __slots__ = ("rows", "dry_run")
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    rows: _containers.RepeatedScalarFieldContainer[bytes]
+    dry_run: bool
+    def __init__(self, rows: _Optional[_Iterable[bytes]] = ..., dry_run: _Optional[bool] = ...) -> None: ...
+
+class ImportCustomersResponse(_message.Message):
+    __slots__ = ("problems", "written", "unchanged")
+    class Problem(_message.Message):
+        __slots__ = ("row", "message")
+        ROW_FIELD_NUMBER: _ClassVar[int]
+        MESSAGE_FIELD_NUMBER: _ClassVar[int]
+        row: int
+        message: str
+        def __init__(self, row: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    WRITTEN_FIELD_NUMBER: _ClassVar[int]
+    UNCHANGED_FIELD_NUMBER: _ClassVar[int]
+    problems: _containers.RepeatedCompositeFieldContainer[ImportCustomersResponse.Problem]
+    written: int
+    unchanged: int
+    def __init__(self, problems: _Optional[_Iterable[_Union[ImportCustomersResponse.Problem, _Mapping]]] = ..., written: _Optional[int] = ..., unchanged: _Optional[int] = ...) -> None: ...
+
+class ExportCustomersRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ExportCustomersResponse(_message.Message):
+    __slots__ = ("rows", "next_page_token")
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    rows: _containers.RepeatedScalarFieldContainer[bytes]
+    next_page_token: str
+    def __init__(self, rows: _Optional[_Iterable[bytes]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class GetInsightsRequest(_message.Message):
+    __slots__ = ("feature_id", "size")
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    feature_id: str
+    size: int
+    def __init__(self, feature_id: _Optional[str] = ..., size: _Optional[int] = ...) -> None: ...
+
+class GetInsightsResponse(_message.Message):
+    __slots__ = ("features",)
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    features: _containers.RepeatedCompositeFieldContainer[FeatureInsights]
+    def __init__(self, features: _Optional[_Iterable[_Union[FeatureInsights, _Mapping]]] = ...) -> None: ...
+
+class FeatureInsights(_message.Message):
+    __slots__ = ("feature_id", "above", "near")
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    ABOVE_FIELD_NUMBER: _ClassVar[int]
+    NEAR_FIELD_NUMBER: _ClassVar[int]
+    feature_id: str
+    above: _containers.RepeatedCompositeFieldContainer[CustomerUsage]
+    near: _containers.RepeatedCompositeFieldContainer[CustomerUsage]
+    def __init__(self, feature_id: _Optional[str] = ..., above: _Optional[_Iterable[_Union[CustomerUsage, _Mapping]]] = ..., near: _Optional[_Iterable[_Union[CustomerUsage, _Mapping]]] = ...) -> None: ...
+
+class CustomerUsage(_message.Message):
+    __slots__ = ("customer_id", "resource_id", "plan_id", "limit", "used", "per", "percent", "resets_at")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    USED_FIELD_NUMBER: _ClassVar[int]
+    PER_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    RESETS_AT_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    resource_id: str
+    plan_id: str
+    limit: int
+    used: int
+    per: str
+    percent: int
+    resets_at: _timestamp_pb2.Timestamp
+    def __init__(self, customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., limit: _Optional[int] = ..., used: _Optional[int] = ..., per: _Optional[str] = ..., percent: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class GetCustomerRequest(_message.Message):
     __slots__ = ("customer_id",)

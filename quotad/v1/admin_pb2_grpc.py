@@ -65,6 +65,51 @@ class AdminServiceStub:
                 request_serializer=quotad_dot_v1_dot_admin__pb2.ProvisionCustomerRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_admin__pb2.Customer.FromString,
                 _registered_method=True)
+        self.ChangeSubscription = channel.unary_unary(
+                '/quotad.v1.AdminService/ChangeSubscription',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.ChangeSubscriptionRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.Customer.FromString,
+                _registered_method=True)
+        self.CancelSubscription = channel.unary_unary(
+                '/quotad.v1.AdminService/CancelSubscription',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.CancelSubscriptionRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.Customer.FromString,
+                _registered_method=True)
+        self.SetOverride = channel.unary_unary(
+                '/quotad.v1.AdminService/SetOverride',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.SetOverrideRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.Customer.FromString,
+                _registered_method=True)
+        self.RemoveOverride = channel.unary_unary(
+                '/quotad.v1.AdminService/RemoveOverride',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.RemoveOverrideRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.Customer.FromString,
+                _registered_method=True)
+        self.GrantPromotion = channel.unary_unary(
+                '/quotad.v1.AdminService/GrantPromotion',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.GrantPromotionRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.Customer.FromString,
+                _registered_method=True)
+        self.RevokePromotion = channel.unary_unary(
+                '/quotad.v1.AdminService/RevokePromotion',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.RevokePromotionRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.Customer.FromString,
+                _registered_method=True)
+        self.ImportCustomers = channel.unary_unary(
+                '/quotad.v1.AdminService/ImportCustomers',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.ImportCustomersRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.ImportCustomersResponse.FromString,
+                _registered_method=True)
+        self.ExportCustomers = channel.unary_unary(
+                '/quotad.v1.AdminService/ExportCustomers',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.ExportCustomersRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.ExportCustomersResponse.FromString,
+                _registered_method=True)
+        self.GetInsights = channel.unary_unary(
+                '/quotad.v1.AdminService/GetInsights',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.GetInsightsRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.GetInsightsResponse.FromString,
+                _registered_method=True)
         self.GetCustomer = channel.unary_unary(
                 '/quotad.v1.AdminService/GetCustomer',
                 request_serializer=quotad_dot_v1_dot_admin__pb2.GetCustomerRequest.SerializeToString,
@@ -132,6 +177,69 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ChangeSubscription(self, request, context):
+        """Changes plan, add-ons or revision of a subscription, now or when its billing period ends. A
+        change replaces one that still waits.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelSubscription(self, request, context):
+        """Ends a subscription, now or when its billing period ends; takes back what still waits.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetOverride(self, request, context):
+        """What the customer has of a feature instead of everything else.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveOverride(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GrantPromotion(self, request, context):
+        """What the customer has of a feature for a time, where it is more than the rest. Granting again
+        replaces.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokePromotion(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportCustomers(self, request, context):
+        """Writes up to 1,000 customers. Bad rows are reported and left out; the others are written.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportCustomers(self, request, context):
+        """Customers in the form that ImportCustomers reads, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetInsights(self, request, context):
+        """Customers nearest to their limits and furthest above them, per feature.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCustomer(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -189,6 +297,51 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ProvisionCustomer,
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.ProvisionCustomerRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_admin__pb2.Customer.SerializeToString,
+            ),
+            'ChangeSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeSubscription,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.ChangeSubscriptionRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.Customer.SerializeToString,
+            ),
+            'CancelSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelSubscription,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.CancelSubscriptionRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.Customer.SerializeToString,
+            ),
+            'SetOverride': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetOverride,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.SetOverrideRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.Customer.SerializeToString,
+            ),
+            'RemoveOverride': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveOverride,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.RemoveOverrideRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.Customer.SerializeToString,
+            ),
+            'GrantPromotion': grpc.unary_unary_rpc_method_handler(
+                    servicer.GrantPromotion,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.GrantPromotionRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.Customer.SerializeToString,
+            ),
+            'RevokePromotion': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokePromotion,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.RevokePromotionRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.Customer.SerializeToString,
+            ),
+            'ImportCustomers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportCustomers,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.ImportCustomersRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.ImportCustomersResponse.SerializeToString,
+            ),
+            'ExportCustomers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportCustomers,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.ExportCustomersRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.ExportCustomersResponse.SerializeToString,
+            ),
+            'GetInsights': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetInsights,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.GetInsightsRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.GetInsightsResponse.SerializeToString,
             ),
             'GetCustomer': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCustomer,
@@ -374,6 +527,249 @@ class AdminService:
             '/quotad.v1.AdminService/ProvisionCustomer',
             quotad_dot_v1_dot_admin__pb2.ProvisionCustomerRequest.SerializeToString,
             quotad_dot_v1_dot_admin__pb2.Customer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/ChangeSubscription',
+            quotad_dot_v1_dot_admin__pb2.ChangeSubscriptionRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.Customer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/CancelSubscription',
+            quotad_dot_v1_dot_admin__pb2.CancelSubscriptionRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.Customer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetOverride(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/SetOverride',
+            quotad_dot_v1_dot_admin__pb2.SetOverrideRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.Customer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveOverride(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/RemoveOverride',
+            quotad_dot_v1_dot_admin__pb2.RemoveOverrideRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.Customer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GrantPromotion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/GrantPromotion',
+            quotad_dot_v1_dot_admin__pb2.GrantPromotionRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.Customer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokePromotion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/RevokePromotion',
+            quotad_dot_v1_dot_admin__pb2.RevokePromotionRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.Customer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportCustomers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/ImportCustomers',
+            quotad_dot_v1_dot_admin__pb2.ImportCustomersRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.ImportCustomersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportCustomers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/ExportCustomers',
+            quotad_dot_v1_dot_admin__pb2.ExportCustomersRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.ExportCustomersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetInsights(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/GetInsights',
+            quotad_dot_v1_dot_admin__pb2.GetInsightsRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.GetInsightsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -34,6 +34,17 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_FEATURE_ENABLED: _ClassVar[Reason]
     REASON_WITHIN_LIMIT: _ClassVar[Reason]
 
+class SourceKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SOURCE_KIND_UNSPECIFIED: _ClassVar[SourceKind]
+    SOURCE_KIND_PLAN: _ClassVar[SourceKind]
+    SOURCE_KIND_BASE_PLAN: _ClassVar[SourceKind]
+    SOURCE_KIND_ADDON: _ClassVar[SourceKind]
+    SOURCE_KIND_TRIAL: _ClassVar[SourceKind]
+    SOURCE_KIND_PROMOTION: _ClassVar[SourceKind]
+    SOURCE_KIND_OVERRIDE: _ClassVar[SourceKind]
+    SOURCE_KIND_DEFAULT_PLAN: _ClassVar[SourceKind]
+
 class FeatureType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     FEATURE_TYPE_UNSPECIFIED: _ClassVar[FeatureType]
@@ -57,29 +68,43 @@ REASON_OVER_SOFT_LIMIT: Reason
 REASON_UNLIMITED: Reason
 REASON_FEATURE_ENABLED: Reason
 REASON_WITHIN_LIMIT: Reason
+SOURCE_KIND_UNSPECIFIED: SourceKind
+SOURCE_KIND_PLAN: SourceKind
+SOURCE_KIND_BASE_PLAN: SourceKind
+SOURCE_KIND_ADDON: SourceKind
+SOURCE_KIND_TRIAL: SourceKind
+SOURCE_KIND_PROMOTION: SourceKind
+SOURCE_KIND_OVERRIDE: SourceKind
+SOURCE_KIND_DEFAULT_PLAN: SourceKind
 FEATURE_TYPE_UNSPECIFIED: FeatureType
 FEATURE_TYPE_BOOLEAN: FeatureType
 FEATURE_TYPE_CONFIG: FeatureType
 FEATURE_TYPE_METERED: FeatureType
 
 class CheckAndConsumeRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "quantity", "idempotency_key", "mode", "idempotency_ttl")
+    __slots__ = ("customer_id", "feature_id", "quantity", "idempotency_key", "mode", "resource_id", "requested_values", "explain", "idempotency_ttl")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_VALUES_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_TTL_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     quantity: int
     idempotency_key: str
     mode: Mode
+    resource_id: str
+    requested_values: _containers.RepeatedScalarFieldContainer[str]
+    explain: bool
     idempotency_ttl: _duration_pb2.Duration
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., idempotency_key: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., idempotency_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., idempotency_key: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., resource_id: _Optional[str] = ..., requested_values: _Optional[_Iterable[str]] = ..., explain: _Optional[bool] = ..., idempotency_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class CheckAndConsumeResponse(_message.Message):
-    __slots__ = ("allowed", "reason", "granted", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "retry_after", "limits", "replayed", "is_fallback", "catalog_version", "value")
+    __slots__ = ("allowed", "reason", "granted", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "retry_after", "limits", "replayed", "is_fallback", "catalog_version", "explanation", "value", "values", "variant", "would_deny", "pool_id", "decimals")
     ALLOWED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     GRANTED_FIELD_NUMBER: _ClassVar[int]
@@ -95,7 +120,13 @@ class CheckAndConsumeResponse(_message.Message):
     REPLAYED_FIELD_NUMBER: _ClassVar[int]
     IS_FALLBACK_FIELD_NUMBER: _ClassVar[int]
     CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATION_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
+    WOULD_DENY_FIELD_NUMBER: _ClassVar[int]
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
+    DECIMALS_FIELD_NUMBER: _ClassVar[int]
     allowed: bool
     reason: Reason
     granted: int
@@ -111,11 +142,53 @@ class CheckAndConsumeResponse(_message.Message):
     replayed: bool
     is_fallback: bool
     catalog_version: int
+    explanation: Explanation
     value: str
-    def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., granted: _Optional[int] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ..., replayed: _Optional[bool] = ..., is_fallback: _Optional[bool] = ..., catalog_version: _Optional[int] = ..., value: _Optional[str] = ...) -> None: ...
+    values: _containers.RepeatedScalarFieldContainer[str]
+    variant: str
+    would_deny: bool
+    pool_id: str
+    decimals: int
+    def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., granted: _Optional[int] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ..., replayed: _Optional[bool] = ..., is_fallback: _Optional[bool] = ..., catalog_version: _Optional[int] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., value: _Optional[str] = ..., values: _Optional[_Iterable[str]] = ..., variant: _Optional[str] = ..., would_deny: _Optional[bool] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ...) -> None: ...
+
+class Explanation(_message.Message):
+    __slots__ = ("sources", "missing", "denied_by", "frees_at")
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    DENIED_BY_FIELD_NUMBER: _ClassVar[int]
+    FREES_AT_FIELD_NUMBER: _ClassVar[int]
+    sources: _containers.RepeatedCompositeFieldContainer[EntitlementSource]
+    missing: int
+    denied_by: str
+    frees_at: _timestamp_pb2.Timestamp
+    def __init__(self, sources: _Optional[_Iterable[_Union[EntitlementSource, _Mapping]]] = ..., missing: _Optional[int] = ..., denied_by: _Optional[str] = ..., frees_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class EntitlementSource(_message.Message):
+    __slots__ = ("kind", "source_id", "won", "grants", "revision", "quantity", "subscription_id", "feature_id", "ends_at", "note")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    WON_FIELD_NUMBER: _ClassVar[int]
+    GRANTS_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    ENDS_AT_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    kind: SourceKind
+    source_id: str
+    won: bool
+    grants: str
+    revision: int
+    quantity: int
+    subscription_id: str
+    feature_id: str
+    ends_at: _timestamp_pb2.Timestamp
+    note: str
+    def __init__(self, kind: _Optional[_Union[SourceKind, str]] = ..., source_id: _Optional[str] = ..., won: _Optional[bool] = ..., grants: _Optional[str] = ..., revision: _Optional[int] = ..., quantity: _Optional[int] = ..., subscription_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., ends_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., note: _Optional[str] = ...) -> None: ...
 
 class LimitStatus(_message.Message):
-    __slots__ = ("limit", "soft_limit", "used", "remaining", "overage", "per", "resets_at")
+    __slots__ = ("limit", "soft_limit", "used", "remaining", "overage", "per", "resets_at", "shadow", "overage_limit", "pool_id", "decimals", "mark")
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     SOFT_LIMIT_FIELD_NUMBER: _ClassVar[int]
     USED_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +196,11 @@ class LimitStatus(_message.Message):
     OVERAGE_FIELD_NUMBER: _ClassVar[int]
     PER_FIELD_NUMBER: _ClassVar[int]
     RESETS_AT_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
+    DECIMALS_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
     limit: int
     soft_limit: bool
     used: int
@@ -130,7 +208,12 @@ class LimitStatus(_message.Message):
     overage: int
     per: str
     resets_at: _timestamp_pb2.Timestamp
-    def __init__(self, limit: _Optional[int] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., per: _Optional[str] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    shadow: bool
+    overage_limit: int
+    pool_id: str
+    decimals: int
+    mark: int
+    def __init__(self, limit: _Optional[int] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., per: _Optional[str] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., shadow: _Optional[bool] = ..., overage_limit: _Optional[int] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ..., mark: _Optional[int] = ...) -> None: ...
 
 class BatchCheckAndConsumeRequest(_message.Message):
     __slots__ = ("requests",)
@@ -163,7 +246,7 @@ class Error(_message.Message):
     def __init__(self, code: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Entitlement(_message.Message):
-    __slots__ = ("feature_id", "feature_type", "gauge", "unit", "allowed", "reason", "value", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "limits")
+    __slots__ = ("feature_id", "feature_type", "gauge", "unit", "allowed", "reason", "value", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "limits", "values", "variant", "pool_id", "decimals", "mark")
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_TYPE_FIELD_NUMBER: _ClassVar[int]
     GAUGE_FIELD_NUMBER: _ClassVar[int]
@@ -179,6 +262,11 @@ class Entitlement(_message.Message):
     OVERAGE_FIELD_NUMBER: _ClassVar[int]
     RESETS_AT_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
+    DECIMALS_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
     feature_id: str
     feature_type: FeatureType
     gauge: bool
@@ -194,15 +282,22 @@ class Entitlement(_message.Message):
     overage: int
     resets_at: _timestamp_pb2.Timestamp
     limits: _containers.RepeatedCompositeFieldContainer[LimitStatus]
-    def __init__(self, feature_id: _Optional[str] = ..., feature_type: _Optional[_Union[FeatureType, str]] = ..., gauge: _Optional[bool] = ..., unit: _Optional[str] = ..., allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., value: _Optional[str] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ...) -> None: ...
+    values: _containers.RepeatedScalarFieldContainer[str]
+    variant: str
+    pool_id: str
+    decimals: int
+    mark: int
+    def __init__(self, feature_id: _Optional[str] = ..., feature_type: _Optional[_Union[FeatureType, str]] = ..., gauge: _Optional[bool] = ..., unit: _Optional[str] = ..., allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., value: _Optional[str] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ..., values: _Optional[_Iterable[str]] = ..., variant: _Optional[str] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ..., mark: _Optional[int] = ...) -> None: ...
 
 class GetEntitlementRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id")
+    __slots__ = ("customer_id", "feature_id", "resource_id")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ...) -> None: ...
+    resource_id: str
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ...) -> None: ...
 
 class GetEntitlementResponse(_message.Message):
     __slots__ = ("entitlement", "catalog_version")
@@ -213,21 +308,25 @@ class GetEntitlementResponse(_message.Message):
     def __init__(self, entitlement: _Optional[_Union[Entitlement, _Mapping]] = ..., catalog_version: _Optional[int] = ...) -> None: ...
 
 class GetEntitlementsRequest(_message.Message):
-    __slots__ = ("customer_id",)
+    __slots__ = ("customer_id", "resource_id")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
-    def __init__(self, customer_id: _Optional[str] = ...) -> None: ...
+    resource_id: str
+    def __init__(self, customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ...) -> None: ...
 
 class GetEntitlementsResponse(_message.Message):
-    __slots__ = ("customer_id", "plan_id", "denied_reason", "entitlements", "catalog_version")
+    __slots__ = ("customer_id", "plan_id", "denied_reason", "entitlements", "catalog_version", "resource_id")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]
     DENIED_REASON_FIELD_NUMBER: _ClassVar[int]
     ENTITLEMENTS_FIELD_NUMBER: _ClassVar[int]
     CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     plan_id: str
     denied_reason: Reason
     entitlements: _containers.RepeatedCompositeFieldContainer[Entitlement]
     catalog_version: int
-    def __init__(self, customer_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., denied_reason: _Optional[_Union[Reason, str]] = ..., entitlements: _Optional[_Iterable[_Union[Entitlement, _Mapping]]] = ..., catalog_version: _Optional[int] = ...) -> None: ...
+    resource_id: str
+    def __init__(self, customer_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., denied_reason: _Optional[_Union[Reason, str]] = ..., entitlements: _Optional[_Iterable[_Union[Entitlement, _Mapping]]] = ..., catalog_version: _Optional[int] = ..., resource_id: _Optional[str] = ...) -> None: ...
