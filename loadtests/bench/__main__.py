@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from loadtests.bench import h2load, plots, redis_benchmark, report, script_case
+from loadtests.bench import h2load, plots, redis_benchmark, report, script_case, shares
 from loadtests.bench.cases import FEATURE, Group, groups
 from loadtests.bench.measure import bare_round_trips, measure, warm_up
 from loadtests.bench.processes import Machinery
@@ -83,6 +83,8 @@ def main() -> None:
     for tool in (h2load, redis_benchmark):
         if not tool.is_installed():
             print(tool.MISSING)
+    if not shares.is_possible():
+        print(shares.MISSING)
     try:
         failed = run(arguments)
     except (RuntimeError, OSError) as error:

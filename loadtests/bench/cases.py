@@ -2,8 +2,9 @@
 
 import msgspec
 
-from loadtests.bench import h2load
+from loadtests.bench import h2load, shares
 from loadtests.bench.measure import Line
+from loadtests.bench.processes import SHARE
 from loadtests.bench.traffic import Traffic
 
 FEATURE = "feature-api-calls"
@@ -145,6 +146,24 @@ def workers() -> Group:
     )
 
 
+def worker_shares() -> Group | None:
+    """Processes that leave cores free; None: they cannot be held at a share."""
+    if not shares.is_possible():
+        return None
+    names = ["native-share", "native-2-workers-share"]
+    return Group(
+        "shares",
+        f"native front, 64 connections x 4 streams: workers held at {SHARE} of a core each",
+        [
+            Line(f"{count} worker{'s' * (count > 1)}", name, MANY, connections=64, streams=4)
+            for name, count in zip(names, (1, 2), strict=True)
+        ],
+        rounds=3,
+        pairs=[("2 workers", "1 worker")],
+        budget=True,
+    )
+
+
 def settings() -> Group:
     """The same load on the native front with other numbers of threads."""
     names = ["native", "native-1-decision", "native-2-io", "native-1-decision-2-io", "reference"]
@@ -218,7 +237,7 @@ def generators() -> Group | None:
 def groups(prototype: bool) -> list[Group]:
     """Everything but the script alone."""
     made = [fronts(prototype), windows(), verdicts(), batches(), connections(), workers()]
-    made += [settings(), latency(), offered(), streams()]
-    compared = generators()
     # Customers come last: a crowd of them leaves a store that is slower for everybody.
-    return [*made, *([compared] if compared else []), customers()]
+    made += [settings(), latency(), offered(), streams()]
+    wanted = [*made, worker_shares(), generators(), customers()]
+    return [group for group in wanted if group is not None]

@@ -236,10 +236,11 @@ def draw(report: Report, name: str, folder: Path = RESULTS) -> list[Path]:
         pictures["streams"] = streams(made["streams"], title)
     if "offered" in made:
         pictures["latency"] = offered(made["offered"], title)
-    if "workers" in made:
-        heading = f"{made['workers'].group.title}; {title}"
-        cores = int(report.machine.get("cores", 1))
-        pictures["workers"] = workers(made["workers"], heading, cores)
+    for group in ("workers", "shares"):
+        if group in made:
+            heading = f"{made[group].group.title}; {title}"
+            cores = int(report.machine.get("cores", 1))
+            pictures[group] = workers(made[group], heading, cores)
     if "fronts" in made:
         variants = [made[group] for group in VARIANTS if group in made]
         pictures["cost"] = cost(made["fronts"], variants or [made["fronts"]], title)

