@@ -17,7 +17,8 @@ from quotad.server.address import check_free
 from quotad.server.decider import Decider
 from quotad.server.monitor import Monitor, MonitorParts
 from quotad.service import admin, quota
-from quotad.service.admin import AdminParts, AdminServicer
+from quotad.service.admin import AdminServicer
+from quotad.service.admin_parts import AdminParts
 from quotad.store import Catalogs, Customers, KeySpace, Store
 from quotad.store.health import Health
 from quotad.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server as add_servicer

@@ -1,0 +1,88 @@
+"""What the calls of the admin service share: what they work on, and how their errors leave."""
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from quotad.clock import Clock
+from quotad.engine import Snapshots, ViewCache
+from quotad.errors import CatalogError, InvalidRequest, QuotadError
+from quotad.fronts.status import abort
+from quotad.store import Catalogs, Customers
+from quotad.store.health import Health
+
+PAGE_SIZE_DEFAULT = 50
+PAGE_SIZE_MAX = 1000
+MESSAGE_BYTES_MAX = 4000
+"""Longest error message; gRPC sends it in a header, and clients refuse headers above 8 KiB."""
+
+_log = logging.getLogger("quotad.service")
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+
+class AdminParts(msgspec.Struct, frozen=True):
+    """What the admin service works on."""
+
+    catalogs: Catalogs
+    customers: Customers
+    snapshots: Snapshots
+    views: ViewCache
+    health: Health
+    clock: Clock
+    store_address: str
+    front: str
+    started_ms: int
+    decisions: Callable[[], dict[str, int]]
+    """Decisions of this worker since its start, by reason."""
+
+
+def mapped(method: Callable[[Any, Q], R]) -> Callable[[Any, Q, Any], R]:
+    """Let errors leave with their status, and nothing of an unforeseen one."""
+
+    @functools.wraps(method)
+    def call(self: Any, request: Q, context: Any) -> R:
+        try:
+            return method(self, request)
+        except QuotadError as error:
+            failed = _shortened(error)
+        except Exception:  # noqa: BLE001 (nothing of an unforeseen error may leave)
+            _log.exception("an admin call failed")
+            failed = QuotadError("internal error; the server's log has the details")
+        abort(context, failed)
+        raise failed  # abort has raised already
+
+    return call
+
+
+def _shortened(error: QuotadError) -> QuotadError:
+    if not isinstance(error, CatalogError):
+        return error
+    size = 0
+    for shown, problem in enumerate(error.problems):
+        size += _header_bytes(problem + "\n")
+        if size > MESSAGE_BYTES_MAX:
+            rest = len(error.problems) - shown
+            more = f"... and {rest} more; `quotad catalog check` lists all of them"
+            return CatalogError([*error.problems[:shown], more])
+    return error
+
+
+def _header_bytes(text: str) -> int:
+    """Size of a text in gRPC's header for messages, where all but printable ASCII takes three."""
+    data = text.encode()
+    return len(data) + 2 * sum(not 0x20 <= byte <= 0x7E or byte == 0x25 for byte in data)
+
+
+def page_size(size: int) -> int:
+    """How many items a page has.
+
+    Raises:
+        InvalidRequest: out of range.
+    """
+    if not 0 <= size <= PAGE_SIZE_MAX:
+        raise InvalidRequest(f"page_size: {size} is not between 0 and {PAGE_SIZE_MAX}")
+    return size or PAGE_SIZE_DEFAULT
