@@ -8,7 +8,7 @@ publish catalogs and customers.
 from quotad.store.catalogs import Catalogs, Outcome, Published
 from quotad.store.connection import Link, Store, mask_url
 from quotad.store.counters import Charge, Counters, Once, Settlement, Status
-from quotad.store.customers import CustomerPage, Customers
+from quotad.store.customers import CustomerPage, Customers, Written
 from quotad.store.keys import CustomerKeys, KeySpace, catalog_tag, usage_suffix
 from quotad.store.meta import check_layout
 
@@ -27,6 +27,7 @@ __all__ = [
     "Settlement",
     "Status",
     "Store",
+    "Written",
     "catalog_tag",
     "check_layout",
     "mask_url",

@@ -125,6 +125,38 @@ class Store:
             except NoScriptError:  # a new or flushed server: nothing ran
                 return self.client.eval(script.text, len(keys), *keys, *args)
 
+    def run_many(
+        self, script: Script, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]
+    ) -> list[Any]:
+        """Run a script many times in one round trip; others' commands may run in between.
+
+        Args:
+            script: what to run.
+            calls: keys and arguments of each; answered in order.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out; any of them may have run.
+        """
+        replies: list[Any] = self._pipelined("EVALSHA", script.sha, calls)
+        unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if unknown:  # a new or flushed server: nothing ran
+            again = self._pipelined("EVAL", script.text, [calls[i] for i in unknown])
+            for i, reply in zip(unknown, again, strict=True):
+                replies[i] = reply
+        for reply in replies:
+            if isinstance(reply, RedisError):
+                raise translate(reply, self.address) from reply
+        return replies
+
+    def _pipelined(
+        self, command: str, script: str, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]
+    ) -> list[Any]:
+        with self.errors(), self.client.pipeline(transaction=False) as pipeline:
+            for keys, args in calls:
+                pipeline.execute_command(command, script, len(keys), *keys, *args)
+            replies: list[Any] = pipeline.execute(raise_on_error=False)
+        return replies
+
     def close(self) -> None:
         """Close every pooled connection."""
         self.client.close()

@@ -1,6 +1,7 @@
 """Customer records and their epochs, and the list of customers."""
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 
 import msgspec
 
@@ -13,11 +14,28 @@ from quotad.store.keys import KeySpace
 _CONFLICT = -1
 _TRIES_MAX = 10
 
+_CHUNK = 128
+"""Customers per round trip of a bulk write: the cost of a trip is shared by many, and between two
+decisions of others the store is busy for about a millisecond."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(CustomerRecord).decode
 
 NOBODY = StoredCustomer(epoch=0, record=None)
 """A customer that was never provisioned."""
+
+
+Change = Callable[[CustomerRecord | None], CustomerRecord]
+"""From a customer's record, None where there is none, to what is to be stored."""
+
+
+class Written(Enum):
+    """What a bulk write did with one customer."""
+
+    WRITTEN = "written"
+    UNCHANGED = "unchanged"
+    CONFLICT = "conflict"
+    """Others kept writing it in between; nothing was written."""
 
 
 class CustomerPage(msgspec.Struct, frozen=True):
@@ -67,9 +85,7 @@ class Customers:
         """Read one customer."""
         return self.get_many([customer_id])[0]
 
-    def update(
-        self, customer_id: str, change: Callable[[CustomerRecord | None], CustomerRecord]
-    ) -> StoredCustomer:
+    def update(self, customer_id: str, change: Change) -> StoredCustomer:
         """Replace a record by what `change` makes of it, and move the epoch.
 
         When it returns, every later decision on every server is made with the new record.
@@ -90,6 +106,50 @@ class Customers:
             if epoch != _CONFLICT:
                 return StoredCustomer(epoch, record)
         raise Conflict(f"customer_id: {customer_id!r} is being written by others; try again")
+
+    def write_many(self, changes: Sequence[tuple[str, Change]]) -> list[Written]:
+        """Replace records by what each change makes of them; many in one round trip.
+
+        Nothing is taken back when an error ends it: those written until then stay written.
+
+        Args:
+            changes: customer id and change; one that returns the very record it was given has
+                nothing to write, and the epoch stays. No customer may be in it twice.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out; any of them may have been written.
+        """
+        outcomes: list[Written] = []
+        for start in range(0, len(changes), _CHUNK):
+            chunk = changes[start : start + _CHUNK]
+            tried = self._try_many(chunk)
+            for _ in range(_TRIES_MAX - 1):
+                lost = [i for i, outcome in enumerate(tried) if outcome is Written.CONFLICT]
+                if not lost:
+                    break
+                again = self._try_many([chunk[i] for i in lost])
+                for i, outcome in zip(lost, again, strict=True):
+                    tried[i] = outcome
+            outcomes += tried
+        return outcomes
+
+    def _try_many(self, changes: Sequence[tuple[str, Change]]) -> list[Written]:
+        outcomes = [Written.UNCHANGED] * len(changes)
+        calls: dict[int, tuple[tuple[str, str, str], tuple[int, bytes, str]]] = {}
+        stored = self.get_many([customer_id for customer_id, _ in changes])
+        for i, ((customer_id, change), before) in enumerate(zip(changes, stored, strict=True)):
+            record = change(before.record)
+            if record is not before.record:
+                keys = self._keys.customer(customer_id)
+                calls[i] = (
+                    (keys.record, keys.epoch, keys.customers),
+                    (before.epoch, _encode(record), customer_id),
+                )
+        if calls:
+            epochs = self._store.run_many(self._script, list(calls.values()))
+            for i, epoch in zip(calls, epochs, strict=True):
+                outcomes[i] = Written.CONFLICT if epoch == _CONFLICT else Written.WRITTEN
+        return outcomes
 
     def list_page(self, token: str, size: int) -> CustomerPage:
         """List customers by shard, then by id.
