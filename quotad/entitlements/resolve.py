@@ -1,5 +1,7 @@
 """From a customer's record and the catalog to what the customer is entitled to now."""
 
+from collections.abc import Hashable
+
 import msgspec
 
 from quotad.catalog import Snapshot
@@ -23,9 +25,22 @@ class Effective(msgspec.Struct, frozen=True, gc=False):
     anchor_ms: int | None = None
     """What subscription-anchored periods are aligned to; None: to the calendar."""
     until_ms: int = FOREVER_MS
+    generation: int = 0
+    """How often a plan change has reset usage: names the counters in use."""
+    table: Hashable | None = None
+    """What customers with the very same `entitlements` have in common, within one snapshot; None:
+    they are this customer's own."""
+    variants: dict[str, str] = {}
+    """Of experiments, by feature id, also where the feature is not granted."""
 
 
-def resolve(record: CustomerRecord | None, snapshot: Snapshot, now_ms: int) -> Effective:
+def resolve(
+    record: CustomerRecord | None,
+    snapshot: Snapshot,
+    now_ms: int,
+    customer_id: str = "",
+    resource_id: str = "",
+) -> Effective:
     """Work out a customer's effective entitlements.
 
     Args:
@@ -33,12 +48,17 @@ def resolve(record: CustomerRecord | None, snapshot: Snapshot, now_ms: int) -> E
             calendar periods where the plan wants them anchored to a subscription.
         snapshot: the catalog in force.
         now_ms: Unix time.
+        customer_id: what rollouts are drawn by.
+        resource_id: what of the customer's it is for; empty: the customer.
     """
     if record is None:
         if snapshot.default_plan is None:
             return Effective(denied=Reason.CUSTOMER_NOT_FOUND)
         return Effective(
-            snapshot.default_plan, None, snapshot.plans[snapshot.default_plan].entitlements
+            snapshot.default_plan,
+            None,
+            snapshot.plans[snapshot.default_plan].entitlements,
+            table=snapshot.default_plan,
         )
     if record.archived:
         return Effective(denied=Reason.CUSTOMER_ARCHIVED)
@@ -55,4 +75,6 @@ def _on_plan(snapshot: Snapshot, subscription: Subscription, until_ms: int) -> E
     plan = snapshot.plans.get(subscription.plan_id)
     if plan is None:  # taken out of the catalog while customers are on it
         return Effective(denied=Reason.NO_ACTIVE_SUBSCRIPTION, until_ms=until_ms)
-    return Effective(plan.plan_id, None, plan.entitlements, subscription.start_ms, until_ms)
+    return Effective(
+        plan.plan_id, None, plan.entitlements, subscription.start_ms, until_ms, table=plan.plan_id
+    )

@@ -32,7 +32,8 @@ def on(*subscriptions: tuple[str, int], archived: bool = False) -> CustomerRecor
 def test_a_customer_never_seen_is_on_the_default_plan(snapshot: Snapshot) -> None:
     free = snapshot.plans["free"].entitlements
 
-    assert Effective("free", None, free, None, FOREVER_MS) == resolve(None, snapshot, NOW)
+    expected = Effective("free", None, free, None, FOREVER_MS, table="free")
+    assert expected == resolve(None, snapshot, NOW)
 
 
 def test_without_a_default_plan_it_is_not_found(snapshot: Snapshot) -> None:
@@ -45,7 +46,9 @@ def test_a_customer_has_what_its_plan_grants_from_its_own_start(snapshot: Snapsh
     effective = resolve(on(("pro", NOW - DAY)), snapshot, NOW)
 
     assert (
-        Effective("pro", None, snapshot.plans["pro"].entitlements, NOW - DAY, FOREVER_MS)
+        Effective(
+            "pro", None, snapshot.plans["pro"].entitlements, NOW - DAY, FOREVER_MS, table="pro"
+        )
         == effective
     )
     assert ["calls", "export"] == list(effective.entitlements)
