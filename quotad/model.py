@@ -245,6 +245,8 @@ class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):
     addons: dict[str, int] = {}
     """Quantity by add-on id."""
     trial: bool = False
+    resets_usage: bool = False
+    """Of a phase that had not started when it was written: usage starts anew with it."""
 
     @property
     def anchor(self) -> int:
@@ -283,7 +285,8 @@ class CustomerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     overrides: tuple[Override, ...] = ()
     promotions: tuple[Promotion, ...] = ()
     resets: dict[str, int] = {}
-    """By resource id: how often a plan change has reset usage; names the counters in use."""
+    """By resource id: how often a plan change has reset usage, without the phases that did not
+    start yet when this was written; see `phases.generation`."""
 
 
 class StoredCustomer(msgspec.Struct, frozen=True):

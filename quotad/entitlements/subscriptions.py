@@ -2,23 +2,22 @@
 
 import msgspec
 
+from quotad.entitlements.phases import (
+    active_subscription,
+    generation,
+    no_earlier_than_written,
+    phases_in_force,
+)
 from quotad.model import CustomerRecord, Subscription
 
-
-def no_earlier_than_written(record: CustomerRecord, now_ms: int) -> int:
-    """The time, on a server whose clock may be behind that of the one which wrote the record.
-
-    Clocks disagree by milliseconds. A subscription that started when it was written has started
-    for everybody who reads it.
-    """
-    return max(now_ms, record.updated_ms)
-
-
-def active_subscription(record: CustomerRecord, now_ms: int) -> Subscription | None:
-    """The subscription in force: of those that have started, the last to start."""
-    now_ms = no_earlier_than_written(record, now_ms)
-    started = [s for s in record.subscriptions if s.start_ms <= now_ms]
-    return max(started, key=lambda s: s.start_ms, default=None)
+__all__ = [
+    "active_subscription",
+    "archive",
+    "generation",
+    "no_earlier_than_written",
+    "phases_in_force",
+    "provision",
+]
 
 
 def provision(

@@ -1,0 +1,104 @@
+"""What a customer's record says of a moment: which subscriptions are in force, how they stand.
+
+Reads records; what changes them is in `subscriptions` and `overrides`.
+"""
+
+from enum import IntEnum
+
+from quotad.catalog import Snapshot
+from quotad.entitlements.periods import period_at
+from quotad.model import Anchor, CustomerRecord, Subscription, Unit, Window
+
+_BILLING = Window(Unit.MONTH, 1, Anchor.SUBSCRIPTION)
+"""Of a plan that is no longer in the catalog."""
+
+
+class Status(IntEnum):
+    """How a phase stands at a moment; the numbers are those of the proto."""
+
+    SCHEDULED = 1
+    ACTIVE = 2
+    IN_TRIAL = 3
+    ENDED = 4
+
+
+def no_earlier_than_written(record: CustomerRecord, now_ms: int) -> int:
+    """The time, on a server whose clock may be behind that of the one which wrote the record.
+
+    Clocks disagree by milliseconds. A subscription that started when it was written has started
+    for everybody who reads it.
+    """
+    return max(now_ms, record.updated_ms)
+
+
+def phases_in_force(
+    record: CustomerRecord, now_ms: int, resource_id: str = ""
+) -> list[Subscription]:
+    """The phases in force of a customer's own subscriptions, or of those of one resource.
+
+    By subscription id, so that the main one comes first.
+    """
+    now_ms = no_earlier_than_written(record, now_ms)
+    last: dict[str, Subscription] = {}
+    for phase in record.subscriptions:
+        if phase.resource_id == resource_id and phase.start_ms <= now_ms:
+            before = last.get(phase.subscription_id)
+            if before is None or before.start_ms < phase.start_ms:
+                last[phase.subscription_id] = phase
+    # One that has ended does not give way to the one before it.
+    return [
+        phase for _, phase in sorted(last.items()) if phase.end_ms is None or now_ms < phase.end_ms
+    ]
+
+
+def active_subscription(
+    record: CustomerRecord, now_ms: int, subscription_id: str = "", resource_id: str = ""
+) -> Subscription | None:
+    """The phase in force of one subscription."""
+    for phase in phases_in_force(record, now_ms, resource_id):
+        if phase.subscription_id == subscription_id:
+            return phase
+    return None
+
+
+def phases_of(record: CustomerRecord, subscription_id: str, resource_id: str) -> list[Subscription]:
+    """The phases of one subscription, the earliest first."""
+    return sorted(
+        (
+            phase
+            for phase in record.subscriptions
+            if (phase.subscription_id, phase.resource_id) == (subscription_id, resource_id)
+        ),
+        key=lambda phase: phase.start_ms,
+    )
+
+
+def status(record: CustomerRecord, phase: Subscription, now_ms: int) -> Status:
+    """How a phase of the record stands."""
+    now_ms = no_earlier_than_written(record, now_ms)
+    if phase.start_ms > now_ms:
+        return Status.SCHEDULED
+    active = active_subscription(record, now_ms, phase.subscription_id, phase.resource_id)
+    if active is not phase:
+        return Status.ENDED
+    return Status.IN_TRIAL if phase.trial else Status.ACTIVE
+
+
+def generation(record: CustomerRecord, now_ms: int, resource_id: str = "") -> int:
+    """How often plan changes have reset usage until now: it names the counters in use.
+
+    A change that waits resets usage when its phase starts, not when it is written.
+    """
+    now_ms = no_earlier_than_written(record, now_ms)
+    return record.resets.get(resource_id, 0) + sum(
+        phase.resets_usage and phase.resource_id == resource_id and phase.start_ms <= now_ms
+        for phase in record.subscriptions
+    )
+
+
+def billing_period_end(phase: Subscription, snapshot: Snapshot, now_ms: int) -> int:
+    """When the billing period under way ends, in Unix time."""
+    plan = snapshot.plan(phase.plan_id, phase.revision)
+    period = period_at(_BILLING if plan is None else plan.billing, now_ms, phase.anchor)
+    assert period.end_ms is not None, "a billing period is no lifetime"
+    return period.end_ms
