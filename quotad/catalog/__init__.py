@@ -12,16 +12,21 @@ engine's.
 
 from quotad.catalog.catalog import Catalog, parse
 from quotad.catalog.diff import Change, diff
+from quotad.catalog.revisions import ApplyTo, carry, read_record, restore
 from quotad.catalog.snapshot import Snapshot, compile_snapshot
 from quotad.catalog.sources import Source, read_sources
 
 __all__ = [
+    "ApplyTo",
     "Catalog",
     "Change",
     "Snapshot",
     "Source",
+    "carry",
     "compile_snapshot",
     "diff",
     "parse",
+    "read_record",
     "read_sources",
+    "restore",
 ]

@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Sequence
 
+import msgspec
+
 from quotad.catalog.definitions import Definitions
 from quotad.catalog.document import write_document
 from quotad.catalog.parse import parse_definitions
@@ -13,7 +15,7 @@ from quotad.errors import CatalogError
 class Catalog:
     """The checked definitions of a whole catalog; made by `parse` or `from_document` only."""
 
-    __slots__ = ("definitions", "digest", "document")
+    __slots__ = ("definitions", "digest", "document", "source_digest")
 
     def __init__(self, definitions: Definitions) -> None:
         self.definitions = definitions
@@ -21,6 +23,11 @@ class Catalog:
         """Canonical JSON: the same for the same content, whatever format it was written in."""
         self.digest = hashlib.sha256(self.document).hexdigest()
         """SHA-256 of the document, in hexadecimal."""
+        self.source_digest = self.digest
+        """The digest of the files that it was published from: without carried revisions."""
+        if any(plan.revision > 1 or plan.earlier for plan in definitions.plans.values()):
+            written = write_document(_as_in_files(definitions))
+            self.source_digest = hashlib.sha256(written).hexdigest()
 
     @classmethod
     def from_document(cls, document: bytes) -> "Catalog":
@@ -45,6 +52,14 @@ class Catalog:
     def __repr__(self) -> str:
         features, plans = len(self.definitions.features), len(self.definitions.plans)
         return f"<Catalog {self.digest[:12]}: {features} features, {plans} plans>"
+
+
+def _as_in_files(definitions: Definitions) -> Definitions:
+    plans = {
+        name: msgspec.structs.replace(plan, revision=1, earlier={})
+        for name, plan in definitions.plans.items()
+    }
+    return msgspec.structs.replace(definitions, plans=plans)
 
 
 def parse(sources: Sequence[Source]) -> Catalog:

@@ -1,0 +1,245 @@
+"""What plans were, for those who subscribed before a change: carried from publish to publish.
+
+A catalog file says what a plan is now. What it was, for those who subscribed before a change that
+is only for new subscriptions, stands in the published catalog alone: as earlier revisions of the
+plan, flattened, so that a changed base or group does not change them. A subscription of revision r
+has the smallest earlier revision >= r that is kept, else the plan as it is now.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+
+import msgspec
+
+from quotad.catalog.catalog import Catalog
+from quotad.catalog.definitions import PlanDefinition
+from quotad.catalog.parse import ENTITLEMENTS_MAX
+from quotad.catalog.snapshot import Snapshot, compile_snapshot
+from quotad.errors import CatalogError
+from quotad.model import CatalogRecord, Entitlement, Feature, FeatureType, Plan
+
+EARLIER_MAX = 100
+"""Most earlier revisions that are kept of one plan."""
+
+
+class ApplyTo(Enum):
+    """Whom a publish is for, whatever the plans themselves say."""
+
+    ALL = "all"
+    """Everybody on a plan has it as it is now; no earlier revision is kept."""
+    NEW = "new"
+    """Whoever subscribed before keeps what they have."""
+
+
+def carry(before: Catalog | None, after: Catalog, apply_to: ApplyTo | None = None) -> Catalog:
+    """Return `after` with the revisions that follow from replacing `before` with it.
+
+    A plan whose content is the same keeps its revision and its earlier ones. A changed one gets a
+    new revision if it applies to new subscriptions, and otherwise drops the earlier ones. Content
+    is what a subscriber has: entitlements and the billing period.
+
+    Args:
+        before: the catalog in force; None: there is none.
+        after: what is to be published, as parsed from files.
+        apply_to: for all plans; None: as each plan says. ALL moves everybody to the latest
+            revision also where nothing changed.
+
+    Raises:
+        CatalogError: more earlier revisions than are kept.
+    """
+    if before is None:
+        return after
+    known = before.definitions.plans
+    old, new = compile_snapshot(before, 0), compile_snapshot(after, 0)
+    features = _Features(new.features)
+    plans: dict[str, PlanDefinition] = {}
+    for plan_id, plan in after.definitions.plans.items():
+        if plan_id in known:
+            step = _Step(known[plan_id], old.plans[plan_id], new.plans[plan_id], features)
+            to_new = plan.apply_to_new if apply_to is None else apply_to is ApplyTo.NEW
+            revision, earlier = step.taken(to_new, drop=apply_to is ApplyTo.ALL)
+            plan = msgspec.structs.replace(plan, revision=revision, earlier=earlier)
+        plans[plan_id] = plan
+    carried = Catalog(msgspec.structs.replace(after.definitions, plans=plans))
+    if any(plan.earlier for plan in plans.values()):
+        _check(carried, new)
+    return carried
+
+
+def restore(before: Catalog | None, target: Catalog) -> Catalog:
+    """Return the earlier catalog `target` with everything for everybody as it was then.
+
+    Whoever has subscribed since is on the plan's latest revision of then. Revision numbers stay
+    those of `before` where they are higher, so that none comes to mean two contents.
+
+    Args:
+        before: the catalog in force; None: there is none.
+        target: a catalog that was in force once, as published.
+    """
+    known = {} if before is None else before.definitions.plans
+    plans = {
+        plan_id: msgspec.structs.replace(plan, revision=known[plan_id].revision)
+        if plan_id in known and known[plan_id].revision > plan.revision
+        else plan
+        for plan_id, plan in target.definitions.plans.items()
+    }
+    return Catalog(msgspec.structs.replace(target.definitions, plans=plans))
+
+
+def read_record(record: CatalogRecord | None) -> Catalog | None:
+    """Return the catalog of a record; None: none, or one that this release cannot read."""
+    if record is None:
+        return None
+    try:
+        return Catalog.from_document(record.document)
+    except CatalogError:
+        return None
+
+
+class _Features:
+    """The features of the catalog to be published, and their order."""
+
+    def __init__(self, features: Mapping[str, Feature]) -> None:
+        self._features = features
+        self._rank = {feature_id: index for index, feature_id in enumerate(features)}
+
+    def adapted(self, plan: Plan, latest: Plan) -> Plan:
+        """Return an earlier plan in terms of the features as they are now.
+
+        Features are everybody's: one that is gone is gone. One that has become something else, so
+        that what the plan said of it means nothing any more, is what the latest revision says.
+        """
+        entitlements: dict[str, Entitlement] = {}
+        for feature_id in sorted(
+            plan.entitlements.keys() & self._rank.keys(), key=self._rank.__getitem__
+        ):
+            held = _adapted(plan.entitlements[feature_id], self._features[feature_id])
+            held = held or latest.entitlements.get(feature_id)
+            if held is not None:
+                entitlements[feature_id] = held
+        return Plan(
+            plan.plan_id,
+            entitlements,
+            plan.revision,
+            rollouts=tuple(name for name, held in entitlements.items() if held.rollout),
+            billing=plan.billing,
+            resets_usage=plan.resets_usage,
+        )
+
+
+class _Step:
+    """One plan from one publish to the next."""
+
+    def __init__(self, known: PlanDefinition, old: Plan, new: Plan, features: _Features) -> None:
+        """Prepare.
+
+        Args:
+            known: the plan in force.
+            old: the same, compiled.
+            new: what takes its place, compiled.
+            features: of the catalog to be published.
+        """
+        self._known = known
+        self._new = new
+        self._was = features.adapted(msgspec.structs.replace(old, revision=known.revision), new)
+        self._earlier = {
+            number: features.adapted(plan, new) for number, plan in known.earlier.items()
+        }
+
+    def taken(self, to_new: bool, drop: bool) -> tuple[int, dict[int, Plan]]:
+        """Return the plan's revision and the earlier ones that are kept.
+
+        Args:
+            to_new: keep what the plan was for those who have it.
+            drop: keep nothing.
+        """
+        revision = self._known.revision
+        if drop:
+            return revision, {}
+        kept = self._earlier
+        if not _same(self._was, self._new):
+            kept = kept | {revision: self._was} if to_new else {}
+            revision += to_new
+        return revision, self._merged(kept)
+
+    def _merged(self, kept: dict[int, Plan]) -> dict[int, Plan]:
+        """Drop revisions that have become what the next one is: its number covers theirs."""
+        merged: dict[int, Plan] = {}
+        following = self._new
+        for number in sorted(kept, reverse=True):
+            if not _same(kept[number], following):
+                merged[number] = following = kept[number]
+        return dict(sorted(merged.items()))
+
+
+def _same(one: Plan, other: Plan) -> bool:
+    """Whether a subscriber has the same of both.
+
+    Names, whether it can still be subscribed to, and what happens to the usage of those who change
+    to it are not what a subscriber has.
+    """
+    return one.entitlements == other.entitlements and one.billing == other.billing
+
+
+def _adapted(held: Entitlement, feature: Feature) -> Entitlement | None:
+    """Return an entitlement in terms of its changed feature; None: it means nothing any more."""
+    was = held.feature
+    otherwise = held.otherwise
+    if was == feature:
+        return held
+    if (was.type, was.kind) != (feature.type, feature.kind):
+        return None
+    if otherwise is not None:
+        otherwise = _adapted(otherwise, feature)
+        if otherwise is None:
+            return None
+    changes: dict[str, object] = {}
+    if feature.type is FeatureType.METERED:
+        if not held.limits and feature.credit is None:
+            return None  # only its pool limited it
+        # In a pool's smallest units; the catalog speaks of whole credits, so nothing is lost.
+        changes["limits"] = tuple(
+            msgspec.structs.replace(
+                limit,
+                limit=_scaled(limit.limit, was, feature),
+                overage_limit=_scaled(limit.overage_limit, was, feature),
+            )
+            for limit in held.limits
+        )
+    elif feature.values or was.values:
+        if not set(held.values) <= set(feature.values) or not held.values:
+            return None
+        values = tuple(value for value in feature.values if value in held.values)
+        changes = {"values": values, "value": values[-1]}
+    return msgspec.structs.replace(held, feature=feature, otherwise=otherwise, **changes)
+
+
+def _scaled(amount: int | None, was: Feature, feature: Feature) -> int | None:
+    if amount is None:
+        return None
+    return int(amount * 10**feature.decimals // 10**was.decimals)
+
+
+def _check(carried: Catalog, latest: Snapshot) -> None:
+    """Refuse a catalog that has grown too large, or that servers could not read."""
+    plans = carried.definitions.plans
+    problems = [
+        f"plans.{plan_id}: {len(plan.earlier)} earlier revisions, at most {EARLIER_MAX} are kept"
+        for plan_id, plan in plans.items()
+        if len(plan.earlier) > EARLIER_MAX
+    ]
+    size = sum(len(plan.entitlements) for plan in latest.plans.values())
+    size += sum(len(was.entitlements) for plan in plans.values() for was in plan.earlier.values())
+    if size > ENTITLEMENTS_MAX:
+        problems.append(
+            f"plans: {size:,} entitlements with those of earlier revisions,"
+            f" at most {ENTITLEMENTS_MAX:,} are allowed"
+        )
+    if not problems:
+        try:
+            Catalog.from_document(carried.document)
+        except CatalogError as error:
+            problems.extend(error.problems)
+    if problems:
+        way_out = "to move everybody to the latest revisions, publish with --apply-to all"
+        raise CatalogError([*problems, way_out])
