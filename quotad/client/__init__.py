@@ -14,16 +14,27 @@ from quotad.client.errors import (
     QuotaServerError,
     QuotaUnavailable,
 )
-from quotad.client.results import Decision, Entitlement, Entitlements, LimitStatus
-from quotad.model import FeatureType, Reason
+from quotad.client.results import (
+    Credits,
+    Decision,
+    Entitlement,
+    Entitlements,
+    EntitlementSource,
+    Explanation,
+    LimitStatus,
+)
+from quotad.model import FeatureType, Reason, SourceKind
 
 __all__ = [
     "AsyncClient",
     "Client",
     "Consumption",
+    "Credits",
     "Decision",
     "Entitlement",
+    "EntitlementSource",
     "Entitlements",
+    "Explanation",
     "FeatureType",
     "LimitStatus",
     "QuotaDeadline",
@@ -32,4 +43,5 @@ __all__ = [
     "QuotaServerError",
     "QuotaUnavailable",
     "Reason",
+    "SourceKind",
 ]

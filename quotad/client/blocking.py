@@ -105,6 +105,9 @@ class Client:
         feature_id: str,
         quantity: int = 1,
         *,
+        resource_id: str = "",
+        requested_values: Sequence[str] = (),
+        explain: bool = False,
         idempotency_key: str | None = None,
     ) -> Decision:
         """Decide and, when allowed, count; a denial is a value.
@@ -113,22 +116,50 @@ class Client:
             customer_id: who uses the feature.
             feature_id: what is used.
             quantity: how much; negative gives back, for gauges only.
+            resource_id: what of the customer's it is for, a workspace or a project; empty: the
+                customer itself.
+            requested_values: of a config feature that lists its values: all must be granted.
+            explain: tell where the entitlement comes from; several times as dear as without.
             idempotency_key: the caller's own, which makes a repeat of this call safe for as long
                 as the server remembers it. Without one the client makes a key for its retries.
 
         Raises:
             QuotaError: the call was wrong, or nobody could decide it.
         """
-        consumption = Consumption(customer_id, feature_id, quantity, idempotency_key)
+        consumption = Consumption(
+            customer_id,
+            feature_id,
+            quantity,
+            idempotency_key,
+            resource_id,
+            requested_values,
+            explain,
+        )
         return self._connection.run(calls.consume(self._policy, consumption))
 
-    def check(self, customer_id: str, feature_id: str, quantity: int = 1) -> Decision:
-        """Decide and count nothing.
+    def check(
+        self,
+        customer_id: str,
+        feature_id: str,
+        quantity: int = 1,
+        *,
+        resource_id: str = "",
+        requested_values: Sequence[str] = (),
+        explain: bool = False,
+    ) -> Decision:
+        """Decide and count nothing; the arguments are those of `consume`.
 
         Raises:
             QuotaError: the call was wrong, or nobody could decide it.
         """
-        consumption = Consumption(customer_id, feature_id, quantity)
+        consumption = Consumption(
+            customer_id,
+            feature_id,
+            quantity,
+            resource_id=resource_id,
+            requested_values=requested_values,
+            explain=explain,
+        )
         return self._connection.run(calls.check(self._policy, consumption))
 
     def consume_many(self, requests: Sequence[Consumption]) -> list[Decision | QuotaError]:
@@ -140,21 +171,23 @@ class Client:
         """
         return self._connection.run(calls.consume_many(self._policy, requests))
 
-    def entitlement(self, customer_id: str, feature_id: str) -> Entitlement:
+    def entitlement(self, customer_id: str, feature_id: str, resource_id: str = "") -> Entitlement:
         """What the customer may do with one feature now.
 
         Raises:
             QuotaError: the call was wrong, or nobody could answer it.
         """
-        return self._connection.run(calls.entitlement(self._policy, customer_id, feature_id))
+        return self._connection.run(
+            calls.entitlement(self._policy, customer_id, feature_id, resource_id)
+        )
 
-    def entitlements(self, customer_id: str) -> Entitlements:
+    def entitlements(self, customer_id: str, resource_id: str = "") -> Entitlements:
         """What the customer may do with every feature that its plan grants.
 
         Raises:
             QuotaError: the call was wrong, or nobody could answer it.
         """
-        return self._connection.run(calls.entitlements(self._policy, customer_id))
+        return self._connection.run(calls.entitlements(self._policy, customer_id, resource_id))
 
     def close(self) -> None:
         """Close the connection; calls in flight fail."""

@@ -41,12 +41,15 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
 
 
 class Consumption(msgspec.Struct, frozen=True):
-    """One request of `consume_many`."""
+    """One request of `consume_many`; the fields are those of `consume`."""
 
     customer_id: str
     feature_id: str
     quantity: int = 1
     idempotency_key: str | None = None
+    resource_id: str = ""
+    requested_values: Sequence[str] = ()
+    explain: bool = False
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -110,16 +113,23 @@ def check(policy: Policy, consumption: Consumption) -> Steps[Decision]:
     return results.decision((yield from retried(policy, "CheckAndConsume", request)))
 
 
-def entitlement(policy: Policy, customer_id: str, feature_id: str) -> Steps[Entitlement]:
+def entitlement(
+    policy: Policy, customer_id: str, feature_id: str, resource_id: str
+) -> Steps[Entitlement]:
     """Ask for one entitlement."""
-    request = checked(pb.GetEntitlementRequest, customer_id=customer_id, feature_id=feature_id)
+    request = checked(
+        pb.GetEntitlementRequest,
+        customer_id=customer_id,
+        feature_id=feature_id,
+        resource_id=resource_id,
+    )
     answer = yield from retried(policy, "GetEntitlement", request)
     return results.entitlement(answer.entitlement)
 
 
-def entitlements(policy: Policy, customer_id: str) -> Steps[Entitlements]:
+def entitlements(policy: Policy, customer_id: str, resource_id: str) -> Steps[Entitlements]:
     """Ask for everything one customer is entitled to."""
-    request = checked(pb.GetEntitlementsRequest, customer_id=customer_id)
+    request = checked(pb.GetEntitlementsRequest, customer_id=customer_id, resource_id=resource_id)
     return results.entitlements((yield from retried(policy, "GetEntitlements", request)))
 
 
@@ -177,11 +187,18 @@ def _problem(message: Callable[..., Any], fields: dict[str, Any]) -> str:
 
 
 def _request(consumption: Consumption, **fields: Any) -> pb.CheckAndConsumeRequest:
+    if isinstance(consumption.requested_values, str):
+        # Also a sequence of texts: its letters.
+        problem = f"requested_values: must be a list, not the text {consumption.requested_values!r}"
+        raise QuotaInvalid(problem, code="INVALID_ARGUMENT", reason="INVALID_REQUEST")
     return checked(
         pb.CheckAndConsumeRequest,
         customer_id=consumption.customer_id,
         feature_id=consumption.feature_id,
         quantity=consumption.quantity,
+        resource_id=consumption.resource_id,
+        requested_values=consumption.requested_values,
+        explain=consumption.explain,
         **fields,
     )
 

@@ -3,13 +3,25 @@
 Does not decide anything: `allowed` is the server's word.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 import msgspec
 
 from quotad.client.errors import QuotaError, from_number
-from quotad.model import FeatureType, Reason
+from quotad.client.messages import member, optional, time
+from quotad.model import FeatureType, Reason, SourceKind
 from quotad.v1 import quota_pb2 as pb
+
+
+class Credits(msgspec.Struct, frozen=True, kw_only=True):
+    """Amounts of a credit pool in whole credits: 12.50 where the API says 1250."""
+
+    limit: Decimal | None
+    """None: unlimited."""
+    used: Decimal
+    remaining: Decimal
+    overage: Decimal
 
 
 class LimitStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +36,57 @@ class LimitStatus(msgspec.Struct, frozen=True, kw_only=True):
     per: str
     """`minute`, `5 hours`; empty: lifetime."""
     resets_at: datetime | None
-    """UTC; None: never."""
+    """UTC; None: never, or the window opens at the next use."""
+    shadow: bool = False
+    """Reported, never denies."""
+    overage_limit: int | None = None
+    """Of a soft limit: the hard stop, in units past it. None: as many as there may be."""
+    pool_id: str = ""
+    """Of a credit pool that pays for the feature."""
+    decimals: int = 0
+    """Of a pool: amounts are whole numbers of 10^-decimals credits."""
+    mark: int = 0
+    """Only in entitlements: 100 when all of the limit is used, 80 from 80 % on, else 0."""
+
+    @property
+    def credits(self) -> Credits:
+        """The amounts in whole credits; without `decimals` they are the same."""
+        return _credits(self)
+
+
+class EntitlementSource(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that has a say in what a customer may do with a feature."""
+
+    kind: SourceKind
+    source_id: str
+    """Of the plan or add-on; empty otherwise."""
+    won: bool
+    """Whether the entitlement in force is this one's, wholly or in part."""
+    grants: str
+    """JSON, as a catalog spells it; empty: says nothing of the feature."""
+    revision: int
+    """Of a plan; 0 otherwise."""
+    quantity: int
+    """Of an add-on; 0 otherwise."""
+    subscription_id: str
+    feature_id: str
+    """The credit pool, of a source that is about the pool; empty otherwise."""
+    ends_at: datetime | None
+    note: str
+    """Why it did not win, or how far."""
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an entitlement comes from, and what a denial lacked."""
+
+    sources: tuple[EntitlementSource, ...]
+    """The strongest first."""
+    missing: int
+    """Of a denial by a limit: how much more room was needed, in the limit's units."""
+    denied_by: str
+    """That limit in words: `1,000 per month`."""
+    frees_at: datetime | None
+    """When it has room again; None: not by itself."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +118,25 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The store did not answer, and the feature's policy decided."""
     catalog_version: int
     value: str
-    """Of a config feature."""
+    """Of a config feature; the most generous of `values`."""
+    values: tuple[str, ...] = ()
+    """Of a config feature that lists its values: those granted, the least generous first."""
+    variant: str = ""
+    """Of a rollout: its name inside, `control` outside."""
+    would_deny: bool = False
+    """A limit in shadow had no room, and would have denied this."""
+    pool_id: str = ""
+    """The credit pool whose limit decided. The amounts are the pool's then; `granted` stays that
+    of the feature."""
+    decimals: int = 0
+    """Of a pool: amounts are whole numbers of 10^-decimals credits."""
+    explanation: Explanation | None = None
+    """When the call asked for it."""
+
+    @property
+    def credits(self) -> Credits:
+        """The amounts in whole credits; without `decimals` they are the same."""
+        return _credits(self)
 
 
 class Entitlement(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +163,21 @@ class Entitlement(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; None when it never does."""
     limits: tuple[LimitStatus, ...]
     """Every limit, also a single one."""
+    values: tuple[str, ...] = ()
+    """Of a config feature that lists its values: those granted, the least generous first."""
+    variant: str = ""
+    """Of a rollout: its name inside, `control` outside."""
+    pool_id: str = ""
+    """The credit pool whose limit is the one above."""
+    decimals: int = 0
+    """Of a pool: amounts are whole numbers of 10^-decimals credits."""
+    mark: int = 0
+    """The highest of its limits' marks: 100 when all of a limit is used, 80 from 80 % on."""
+
+    @property
+    def credits(self) -> Credits:
+        """The amounts in whole credits; without `decimals` they are the same."""
+        return _credits(self)
 
 
 class Entitlements(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +190,13 @@ class Entitlements(msgspec.Struct, frozen=True, kw_only=True):
     """Why there is no entitlement at all; None when the customer has a plan."""
     entitlements: tuple[Entitlement, ...]
     catalog_version: int
+    resource_id: str = ""
+    """What of the customer's they are for; empty: the customer itself."""
+
+
+def scaled(amount: int, decimals: int) -> Decimal:
+    """An amount of a credit pool in whole credits, exact: 1250 with 2 decimals is 12.50."""
+    return Decimal(amount).scaleb(-decimals)
 
 
 def decision(message: pb.CheckAndConsumeResponse) -> Decision:
@@ -103,19 +205,25 @@ def decision(message: pb.CheckAndConsumeResponse) -> Decision:
         allowed=message.allowed,
         reason=_reason(message.reason),
         granted=message.granted,
-        limit=message.limit if message.HasField("limit") else None,
+        limit=optional(message, "limit"),
         unlimited=message.unlimited,
         soft_limit=message.soft_limit,
         used=message.used,
         remaining=message.remaining,
         overage=message.overage,
-        resets_at=_resets_at(message),
+        resets_at=time(message, "resets_at"),
         retry_after=message.retry_after.ToTimedelta() if message.HasField("retry_after") else None,
         limits=tuple(_limit_status(limit) for limit in message.limits),
         replayed=message.replayed,
         is_fallback=message.is_fallback,
         catalog_version=message.catalog_version,
         value=message.value,
+        values=tuple(message.values),
+        variant=message.variant,
+        would_deny=message.would_deny,
+        pool_id=message.pool_id,
+        decimals=message.decimals,
+        explanation=_explanation(message) if message.HasField("explanation") else None,
     )
 
 
@@ -137,14 +245,19 @@ def entitlement(message: pb.Entitlement) -> Entitlement:
         allowed=message.allowed,
         reason=_reason(message.reason),
         value=message.value,
-        limit=message.limit if message.HasField("limit") else None,
+        limit=optional(message, "limit"),
         unlimited=message.unlimited,
         soft_limit=message.soft_limit,
         used=message.used,
         remaining=message.remaining,
         overage=message.overage,
-        resets_at=_resets_at(message),
+        resets_at=time(message, "resets_at"),
         limits=tuple(_limit_status(limit) for limit in message.limits),
+        values=tuple(message.values),
+        variant=message.variant,
+        pool_id=message.pool_id,
+        decimals=message.decimals,
+        mark=message.mark,
     )
 
 
@@ -156,6 +269,7 @@ def entitlements(message: pb.GetEntitlementsResponse) -> Entitlements:
         denied_reason=_reason(message.denied_reason) if message.denied_reason else None,
         entitlements=tuple(entitlement(each) for each in message.entitlements),
         catalog_version=message.catalog_version,
+        resource_id=message.resource_id,
     )
 
 
@@ -168,29 +282,55 @@ _FEATURE_TYPES: dict[int, FeatureType] = {
 
 def _limit_status(message: pb.LimitStatus) -> LimitStatus:
     return LimitStatus(
-        limit=message.limit if message.HasField("limit") else None,
+        limit=optional(message, "limit"),
         soft_limit=message.soft_limit,
         used=message.used,
         remaining=message.remaining,
         overage=message.overage,
         per=message.per,
-        resets_at=_resets_at(message),
+        resets_at=time(message, "resets_at"),
+        shadow=message.shadow,
+        overage_limit=optional(message, "overage_limit"),
+        pool_id=message.pool_id,
+        decimals=message.decimals,
+        mark=message.mark,
     )
 
 
-def _resets_at(
-    message: pb.CheckAndConsumeResponse | pb.LimitStatus | pb.Entitlement,
-) -> datetime | None:
-    return message.resets_at.ToDatetime(tzinfo=UTC) if message.HasField("resets_at") else None
+def _explanation(answer: pb.CheckAndConsumeResponse) -> Explanation:
+    message = answer.explanation
+    return Explanation(
+        sources=tuple(_source(source) for source in message.sources),
+        missing=message.missing,
+        denied_by=message.denied_by,
+        frees_at=time(message, "frees_at"),
+    )
+
+
+def _source(message: pb.EntitlementSource) -> EntitlementSource:
+    return EntitlementSource(
+        kind=member(SourceKind, message.kind, "SOURCE_KIND_"),
+        source_id=message.source_id,
+        won=message.won,
+        grants=message.grants,
+        revision=message.revision,
+        quantity=message.quantity,
+        subscription_id=message.subscription_id,
+        feature_id=message.feature_id,
+        ends_at=time(message, "ends_at"),
+        note=message.note,
+    )
+
+
+def _credits(amounts: Decision | LimitStatus | Entitlement) -> Credits:
+    decimals = amounts.decimals
+    return Credits(
+        limit=None if amounts.limit is None else scaled(amounts.limit, decimals),
+        used=scaled(amounts.used, decimals),
+        remaining=scaled(amounts.remaining, decimals),
+        overage=scaled(amounts.overage, decimals),
+    )
 
 
 def _reason(number: int) -> Reason:
-    try:
-        return Reason(number)
-    except ValueError:
-        # A newer server may know more reasons. `allowed` is all that a caller needs to go on, so
-        # the answer must not become an error; the number passes through under a name of its own.
-        reason = int.__new__(Reason, number)
-        reason._name_ = f"REASON_{number}"
-        reason._value_ = number
-        return reason
+    return member(Reason, number, "REASON_")

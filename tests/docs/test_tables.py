@@ -121,6 +121,26 @@ def test_the_fields_of_the_api_are_those_of_the_protos(heading: str, message: An
     assert {field.name for field in message.DESCRIPTOR.fields} - {"is_fallback"} == set(shown)
 
 
+@pytest.mark.parametrize(
+    ("heading", "column", "message"),
+    [
+        ("Limits", "limit field", quota_pb2.LimitStatus),
+        ("Explanation", "explanation field", quota_pb2.Explanation),
+        ("Explanation", "source field", quota_pb2.EntitlementSource),
+    ],
+)
+def test_the_fields_inside_an_answer_are_those_of_the_protos(
+    heading: str, column: str, message: Any
+) -> None:
+    shown = [name for row in table(API, heading, column) for name in words(row[0])]
+
+    # A limit's own columns are those of the answer, where they are described.
+    explained = {name for row in table(API, "Response", "field") for name in words(row[0])}
+    inherited = explained if message is quota_pb2.LimitStatus else set()
+    assert {field.name for field in message.DESCRIPTOR.fields} - set(shown) <= inherited
+    assert set(shown) <= {field.name for field in message.DESCRIPTOR.fields}
+
+
 def test_the_calls_of_the_api_are_those_of_the_protos() -> None:
     quota = quota_pb2.DESCRIPTOR.services_by_name["QuotaService"]
     admin = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
@@ -138,12 +158,12 @@ def test_the_calls_of_the_api_are_those_of_the_protos() -> None:
 @pytest.mark.parametrize("client", [Client, AsyncClient])
 def test_the_methods_of_the_clients_are_those_of_the_page(client: type) -> None:
     for [call] in [words(row[0]) for row in table(CLIENT, "The Python client", "method")]:
-        name, _, arguments = call.rstrip(")").partition("(")
+        name, _, arguments = call.removesuffix(")").partition("(")
         parameters = inspect.signature(getattr(client, name)).parameters
         shown = [part.strip().partition("=") for part in arguments.split(",") if part.strip()]
 
         assert [(each, value) for each, _, value in shown if each != "*"] == [
-            (each.name, "" if each.default is each.empty else str(each.default))
+            (each.name, "" if each.default is each.empty else repr(each.default).replace("'", '"'))
             for each in list(parameters.values())[1:]
         ]
 

@@ -50,6 +50,10 @@ class FakeQuota(QuotaServiceServicer):
         self.item_failures: dict[str, deque[Fail]] = {}
         """By customer: one for each of the next times it stands in a batch."""
         self.answers: dict[str, quota_pb2.CheckAndConsumeResponse] = {}
+        self.more = quota_pb2.CheckAndConsumeResponse()
+        """What every answer holds besides; the explanation only when it was asked for."""
+        self.granted: list[quota_pb2.Entitlement] = []
+        """What everybody is entitled to besides."""
         self.hold = threading.Event()
         """Cleared: calls wait until it is set."""
         self.hold.set()
@@ -99,8 +103,10 @@ class FakeQuota(QuotaServiceServicer):
                         reason=quota_pb2.REASON_FEATURE_ENABLED,
                         value="community",
                     ),
+                    *self.granted,
                 ],
                 catalog_version=7,
+                resource_id=request.resource_id,
             )
 
     def _fail(self, context: Any, count: Any) -> None:
@@ -146,7 +152,7 @@ class FakeQuota(QuotaServiceServicer):
         check_only = request.mode == quota_pb2.MODE_CHECK_ONLY
         granted = request.quantity if allowed and not check_only else 0
         self.used[key] += granted
-        return quota_pb2.CheckAndConsumeResponse(
+        answer = quota_pb2.CheckAndConsumeResponse(
             allowed=allowed,
             reason=quota_pb2.REASON_WITHIN_LIMIT if allowed else quota_pb2.REASON_LIMIT_EXCEEDED,
             granted=granted,
@@ -157,6 +163,10 @@ class FakeQuota(QuotaServiceServicer):
             retry_after=None if allowed else timedelta(seconds=37.5),
             catalog_version=7,
         )
+        answer.MergeFrom(self.more)
+        if not request.explain:
+            answer.ClearField("explanation")
+        return answer
 
     def _entitlement(self, customer_id: str, feature_id: str) -> Any:
         limit = self.limits.get(feature_id)

@@ -16,15 +16,9 @@ from typer.testing import CliRunner, Result
 from quotad.cli import output
 from quotad.cli.app import app
 from quotad.v1 import quota_pb2
-from tests.service.fake_quotad import UNAVAILABLE, Fail, FakeServer, fake_server
+from tests.service.fake_quotad import UNAVAILABLE, Fail, FakeServer
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with fake_server() as running:
-        yield running
 
 
 @pytest.fixture
@@ -165,6 +159,12 @@ def test_json_of_a_decision_is_one_object_with_the_names_of_the_api(quotad: Run)
         "is_fallback": False,
         "catalog_version": 7,
         "value": "",
+        "values": [],
+        "variant": "",
+        "would_deny": False,
+        "pool_id": "",
+        "decimals": 0,
+        "explanation": None,
     } == json.loads(result.stdout)
     assert set(json.loads(result.stdout)) <= set(
         quota_pb2.CheckAndConsumeResponse.DESCRIPTOR.fields_by_name

@@ -2,9 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import grpc
 import pytest
@@ -23,51 +21,8 @@ from quotad.client import (
     Reason,
 )
 from quotad.v1 import quota_pb2
-from tests.service.fake_quotad import UNAVAILABLE, Fail, FakeServer, fake_server
-
-
-class Either:
-    """One of the two clients behind the same awaitable calls."""
-
-    def __init__(self, kind: type[Client] | type[AsyncClient], address: str) -> None:
-        self._kind = kind
-        self._address = address
-        self._made: list[Client | AsyncClient] = []
-
-    def new(self, **settings: Any) -> "Either":
-        """Make a client with these settings and use it from here on."""
-        settings = {"timeout": 10.0, **settings}
-        self._made.append(self._kind(settings.pop("address", self._address), **settings))
-        return self
-
-    async def __call__(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        if not self._made:
-            self.new()
-        client = self._made[-1]
-        bound = getattr(client, method)
-        if isinstance(client, AsyncClient):
-            return await bound(*args, **kwargs)
-        return await asyncio.to_thread(bound, *args, **kwargs)
-
-    async def close(self) -> None:
-        for client in self._made:
-            if isinstance(client, AsyncClient):
-                await client.close()
-            else:
-                client.close()
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with fake_server() as running:
-        yield running
-
-
-@pytest.fixture(params=[Client, AsyncClient], ids=["blocking", "asyncio"])
-async def client(request: pytest.FixtureRequest, server: FakeServer) -> AsyncIterator[Either]:
-    either = Either(request.param, server.address)
-    yield either
-    await either.close()
+from tests.service.either import Either
+from tests.service.fake_quotad import UNAVAILABLE, Fail, FakeServer
 
 
 async def test_consume_counts_and_tells_everything(client: Either) -> None:

@@ -81,6 +81,16 @@ def test_reason_of_a_newer_server_passes_through() -> None:
     assert "REASON_77" == decision.reason.name
 
 
+def test_source_of_a_newer_server_passes_through() -> None:
+    message = quota_pb2.CheckAndConsumeResponse()
+    message.explanation.sources.add(source_id="x").kind = 99  # type: ignore[assignment]
+
+    explanation = results.decision(message).explanation
+
+    assert explanation is not None
+    assert "SOURCE_KIND_99" == explanation.sources[0].kind.name
+
+
 def test_unknown_code_in_a_batch_is_a_server_error() -> None:
     error = from_number(99, "odd", "")
 

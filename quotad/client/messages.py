@@ -1,0 +1,73 @@
+"""How fields of protobuf messages become Python values and back; what all results share."""
+
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Any, TypeVar
+
+from quotad.client.errors import QuotaInvalid
+
+_Member = TypeVar("_Member", bound=IntEnum)
+
+
+def time(message: Any, field: str) -> datetime | None:
+    """A Timestamp in UTC; None when it is absent."""
+    return getattr(message, field).ToDatetime(tzinfo=UTC) if message.HasField(field) else None
+
+
+def optional(message: Any, field: str) -> int | None:
+    """A number; None when it is absent."""
+    return getattr(message, field) if message.HasField(field) else None
+
+
+def word(enum: Any, number: int, prefix: str) -> str:
+    """The value's name without its prefix; a newer server may send one that has none here."""
+    known: dict[int, str] = {value: name for name, value in enum.items()}
+    return known.get(number, str(number)).removeprefix(prefix)
+
+
+def member(enum: type[_Member], number: int, prefix: str) -> _Member:
+    """The enum's member with this number, also one that this client does not know.
+
+    A newer server may have more of them. The rest of its answer is all that a caller needs to go
+    on, so the answer must not become an error: the number passes through under a name of its own.
+    """
+    try:
+        return enum(number)
+    except ValueError:
+        unknown = int.__new__(enum, number)
+        unknown._name_ = f"{prefix}{number}"
+        unknown._value_ = number
+        return unknown
+
+
+def plain(message: Any) -> Any:
+    """A `google.protobuf.Value` as JSON has it: whole numbers are int, names are in order."""
+    kind = message.WhichOneof("kind")
+    if kind == "struct_value":
+        fields = message.struct_value.fields
+        return {name: plain(fields[name]) for name in sorted(fields)}
+    if kind == "list_value":
+        return [plain(each) for each in message.list_value.values]
+    if kind == "number_value":
+        number = message.number_value
+        return int(number) if number.is_integer() else number
+    return None if kind in (None, "null_value") else getattr(message, kind)
+
+
+def value(field: str, content: object) -> Any:
+    """A `google.protobuf.Value` of what JSON has: `True`, `"email"`, `{"limit": 5000}`.
+
+    Raises:
+        QuotaInvalid: JSON has no such value.
+    """
+    # Only the admin calls need it, and it takes its time to load.
+    from google.protobuf import json_format, struct_pb2
+
+    json: Any = content
+    try:
+        return json_format.ParseDict(json, struct_pb2.Value())
+    except (json_format.Error, TypeError, OverflowError, UnicodeError, RecursionError):
+        problem = f"{field}: must be what JSON has (true, a number, a text, a mapping)"
+    raise QuotaInvalid(
+        f"{problem}, not {content!r:.60}", code="INVALID_ARGUMENT", reason="INVALID_REQUEST"
+    )
