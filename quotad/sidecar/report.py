@@ -2,8 +2,7 @@
 
 import logging
 
-from quotad.catalog import Catalog, Change, diff
-from quotad.errors import CatalogError
+from quotad.catalog import Catalog, Change, diff, read_record
 from quotad.model import CatalogRecord
 from quotad.store.catalogs import Outcome, Published
 
@@ -64,10 +63,10 @@ def log_outcome(published: Published, before: CatalogRecord | None, catalog: Cat
 def _changes(before: CatalogRecord | None, catalog: Catalog) -> str:
     if before is None:
         return ""
-    try:
-        changes = diff(Catalog.from_document(before.document), catalog)
-    except CatalogError:
-        return ""  # written by another release of quotad; the publish itself is not in doubt
+    old = read_record(before)
+    if old is None:  # written by another release of quotad; the publish itself is not in doubt
+        return f" over version {before.version}, which cannot be read: no revision was kept"
+    changes = diff(old, catalog)
     count = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
     shown = [_change(change) for change in changes[:_CHANGES_SHOWN_MAX]]
     if len(changes) > _CHANGES_SHOWN_MAX:

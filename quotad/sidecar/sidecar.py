@@ -14,7 +14,7 @@ from typing import Protocol
 
 import msgspec
 
-from quotad.catalog import Catalog, Source, parse
+from quotad.catalog import Catalog, Source, carry, parse, read_record
 from quotad.errors import CatalogError, Conflict, NotFound, QuotadError, StoreError
 from quotad.model import CatalogRecord
 from quotad.sidecar.interface import PlanSource, SourceUnavailable
@@ -49,6 +49,7 @@ class CatalogStore(Protocol):
         document: bytes,
         digest: str,
         *,
+        source_digest: str = "",
         published_by: str = "",
         expected_version: int | None = None,
         only_new: bool = False,
@@ -63,7 +64,7 @@ class SidecarState(msgspec.Struct, frozen=True):
     version: int = 0
     """The catalog version in force when the store was last asked; 0: none, or not asked yet."""
     digest: str = ""
-    """Of the last good content of the sources."""
+    """Of the last good content of the sources, as files."""
     problems: tuple[str, ...] = ()
     """Everything that keeps the sidecar from doing its work now; empty when all is well."""
     ready: bool = False
@@ -232,7 +233,8 @@ class Sidecar:
             raise
         except QuotadError as error:
             # Refused for what it is; trying the same again would not help.
-            self._problems.report("content", "cannot publish", (str(error),), _KEPT)
+            problems = error.problems if isinstance(error, CatalogError) else (str(error),)
+            self._problems.report("content", "cannot publish", problems, _KEPT)
         else:
             self._problems.solve("content", "the content was accepted")
             self._ready = True
@@ -243,10 +245,14 @@ class Sidecar:
         assert self._loaded is not None
         for attempt in range(_CONFLICTS_MAX):
             in_force, expected_version = self._in_force()
+            # What those keep who subscribed before follows from what is in force, so it is made
+            # anew for every try.
+            catalog = carry(read_record(in_force), self._loaded)
             try:
                 published = self._catalogs.publish(
-                    self._loaded.document,
-                    self._loaded.digest,
+                    catalog.document,
+                    catalog.digest,
+                    source_digest=catalog.source_digest,
                     published_by=self._published_by,
                     expected_version=expected_version,
                     only_new=self._pending_only_new,
@@ -258,7 +264,7 @@ class Sidecar:
                 continue
             self._problems.solve("store", "the store is back")
             self._version = published.version
-            log_outcome(published, in_force, self._loaded)
+            log_outcome(published, in_force, catalog)
             return
 
     def _watch(self) -> None:

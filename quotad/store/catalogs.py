@@ -32,7 +32,7 @@ class Outcome(Enum):
     UNCHANGED = 2
     """The content was already in force."""
     IN_HISTORY = 3
-    """The content was in force once, and the caller asked not to go back to it."""
+    """It was published from these files once, and the caller asked not to go back to them."""
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class Published(msgspec.Struct, frozen=True):
     version: int
     """In force after the call."""
     known_version: int
-    """The version that holds the content."""
+    """The newest version from the same files."""
 
 
 class Catalogs:
@@ -59,6 +59,7 @@ class Catalogs:
         document: bytes,
         digest: str,
         *,
+        source_digest: str = "",
         published_by: str = "",
         expected_version: int | None = None,
         only_new: bool = False,
@@ -68,9 +69,11 @@ class Catalogs:
         Args:
             document: canonical JSON of a valid catalog.
             digest: of the document; publishing what is in force is a no-op.
+            source_digest: of the files that the document comes from, whatever was carried into
+                it; empty: the digest.
             published_by: for the history.
             expected_version: the version that must be in force; None: whichever is.
-            only_new: leave alone what the history already holds.
+            only_new: leave alone what was published from the same files before.
 
         Raises:
             Conflict: another version than expected is in force.
@@ -81,9 +84,8 @@ class Catalogs:
             record = CatalogRecord(
                 in_force + 1, digest, document, self._clock.now_ms(), published_by
             )
-            code, version, known = self._store.run(
-                self._script, self._publish_keys(in_force), self._publish_args(record, only_new)
-            )
+            args = self._publish_args(record, source_digest or digest, only_new)
+            code, version, known = self._store.run(self._script, self._publish_keys(in_force), args)
             if code != _CONFLICT:
                 outcome = Outcome(code)
                 if outcome is Outcome.PUBLISHED:
@@ -102,10 +104,12 @@ class Catalogs:
         return [keys.head, *records, *keys.shard_catalogs]
 
     @staticmethod
-    def _publish_args(record: CatalogRecord, only_new: bool) -> list[str | int | bytes]:
+    def _publish_args(
+        record: CatalogRecord, source_digest: str, only_new: bool
+    ) -> list[str | int | bytes]:
         tag = catalog_tag(record.version, record.digest)
-        in_force = record.version - 1
-        return [in_force, record.digest, _encode(record), int(only_new), tag, HISTORY_MAX]
+        digests = [record.digest, source_digest]
+        return [record.version - 1, *digests, _encode(record), int(only_new), tag, HISTORY_MAX]
 
     def _announce(self, version: int) -> None:
         # Only spares the next call a look-up: without the notice, the script refuses the old

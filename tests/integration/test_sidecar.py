@@ -159,6 +159,7 @@ class Watched(Catalogs):
         document: bytes,
         digest: str,
         *,
+        source_digest: str = "",
         published_by: str = "",
         expected_version: int | None = None,
         only_new: bool = False,
@@ -166,6 +167,7 @@ class Watched(Catalogs):
         published = super().publish(
             document,
             digest,
+            source_digest=source_digest,
             published_by=published_by,
             expected_version=expected_version,
             only_new=only_new,

@@ -48,6 +48,21 @@ def test_old_content_comes_back_as_a_new_version_unless_only_new_is_wanted(
     assert Published(Outcome.PUBLISHED, 3, 3) == published.publish(b"{}", "d1")
 
 
+def test_the_history_knows_files_whatever_was_carried_into_the_document(
+    published: Catalogs,
+) -> None:
+    published.publish(b"{}", "files1")
+    published.publish(b"{files2 + what was}", "d2", source_digest="files2")
+    published.publish(b"{files3 + what was}", "d3", source_digest="files3")
+
+    known = published.publish(b"{files2 + more}", "d4", source_digest="files2", only_new=True)
+    assert Published(Outcome.IN_HISTORY, 3, 2) == known
+    same = published.publish(b"{files3 + what was}", "d3", source_digest="files3", only_new=True)
+    assert Published(Outcome.UNCHANGED, 3, 3) == same
+    carried = published.publish(b"{files3 + other}", "d5", source_digest="files3")
+    assert Published(Outcome.PUBLISHED, 4, 4) == carried
+
+
 def test_the_history_is_bounded(published: Catalogs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogs, "HISTORY_MAX", 3)
     for i in range(5):

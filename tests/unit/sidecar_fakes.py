@@ -53,6 +53,8 @@ class FakeCatalogs:
 
     def __init__(self) -> None:
         self.records: list[CatalogRecord] = []
+        self._sources: dict[str, str] = {}
+        """Source digests by digest."""
         self.error: Exception | None = None
         self.calls = 0
         self.in_between: Callable[[], object] | None = None
@@ -72,6 +74,7 @@ class FakeCatalogs:
         document: bytes,
         digest: str,
         *,
+        source_digest: str = "",
         published_by: str = "",
         expected_version: int | None = None,
         only_new: bool = False,
@@ -84,10 +87,14 @@ class FakeCatalogs:
             return Published(Outcome.UNCHANGED, version, version)
         if expected_version is not None and expected_version != version:
             raise Conflict(f"catalog version {version} is in force, not {expected_version}")
-        known = max((r.version for r in self.records if r.digest == digest), default=0)
+        source = source_digest or digest
+        known = max(
+            (r.version for r in self.records if self._sources.get(r.digest) == source), default=0
+        )
         if only_new and known:
             return Published(Outcome.IN_HISTORY, version, known)
         self.records.append(CatalogRecord(version + 1, digest, document, 0, published_by))
+        self._sources[digest] = source
         return Published(Outcome.PUBLISHED, version + 1, version + 1)
 
     def put(self, text: str) -> None:

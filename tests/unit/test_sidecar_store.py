@@ -311,7 +311,9 @@ def test_a_catalog_in_force_that_cannot_be_read_is_replaced_all_the_same(
     make(FakeSource(plan(100))).step()
 
     assert ["other", digest_of(plan(100))] == catalogs.digests
-    assert ["published catalog version 2"] == caplog.messages
+    assert [
+        "published catalog version 2 over version 1, which cannot be read: no revision was kept"
+    ] == caplog.messages
 
 
 def test_an_outage_is_noticed_also_when_there_is_nothing_to_publish(
