@@ -13,8 +13,7 @@ import msgspec
 
 from quotad.catalog.catalog import Catalog
 from quotad.catalog.definitions import PlanDefinition
-from quotad.catalog.parse import ENTITLEMENTS_MAX
-from quotad.catalog.snapshot import Snapshot, compile_snapshot
+from quotad.catalog.snapshot import compile_snapshot
 from quotad.errors import CatalogError
 from quotad.model import CatalogRecord, Entitlement, Feature, FeatureType, Plan
 
@@ -62,7 +61,7 @@ def carry(before: Catalog | None, after: Catalog, apply_to: ApplyTo | None = Non
         plans[plan_id] = plan
     carried = Catalog(msgspec.structs.replace(after.definitions, plans=plans))
     if any(plan.earlier for plan in plans.values()):
-        _check(carried, new)
+        _check(carried)
     return carried
 
 
@@ -220,7 +219,7 @@ def _scaled(amount: int | None, was: Feature, feature: Feature) -> int | None:
     return int(amount * 10**feature.decimals // 10**was.decimals)
 
 
-def _check(carried: Catalog, latest: Snapshot) -> None:
+def _check(carried: Catalog) -> None:
     """Refuse a catalog that has grown too large, or that servers could not read."""
     plans = carried.definitions.plans
     problems = [
@@ -228,13 +227,6 @@ def _check(carried: Catalog, latest: Snapshot) -> None:
         for plan_id, plan in plans.items()
         if len(plan.earlier) > EARLIER_MAX
     ]
-    size = sum(len(plan.entitlements) for plan in latest.plans.values())
-    size += sum(len(was.entitlements) for plan in plans.values() for was in plan.earlier.values())
-    if size > ENTITLEMENTS_MAX:
-        problems.append(
-            f"plans: {size:,} entitlements with those of earlier revisions,"
-            f" at most {ENTITLEMENTS_MAX:,} are allowed"
-        )
     if not problems:
         try:
             Catalog.from_document(carried.document)

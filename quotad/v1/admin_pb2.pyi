@@ -148,12 +148,14 @@ class RollbackCatalogRequest(_message.Message):
     def __init__(self, version: _Optional[int] = ..., published_by: _Optional[str] = ...) -> None: ...
 
 class DiffCatalogRequest(_message.Message):
-    __slots__ = ("files", "version")
+    __slots__ = ("files", "version", "apply_to")
     FILES_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    APPLY_TO_FIELD_NUMBER: _ClassVar[int]
     files: _containers.RepeatedCompositeFieldContainer[CatalogFile]
     version: int
-    def __init__(self, files: _Optional[_Iterable[_Union[CatalogFile, _Mapping]]] = ..., version: _Optional[int] = ...) -> None: ...
+    apply_to: ApplyTo
+    def __init__(self, files: _Optional[_Iterable[_Union[CatalogFile, _Mapping]]] = ..., version: _Optional[int] = ..., apply_to: _Optional[_Union[ApplyTo, str]] = ...) -> None: ...
 
 class DiffCatalogResponse(_message.Message):
     __slots__ = ("version", "changes")

@@ -294,16 +294,6 @@ def test_more_earlier_revisions_than_are_kept_are_refused(monkeypatch: pytest.Mo
     assert (3, {}) == limits(carry(before, pro(4), ALL))
 
 
-def test_more_entitlements_than_a_catalog_may_have_are_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "ENTITLEMENTS_MAX", 3)
-    before = published(*[(pro(limit), NEW) for limit in (1, 2, 3)])
-
-    with pytest.raises(CatalogError, match="4 entitlements with those of earlier revisions"):
-        carry(before, pro(4), NEW)
-
-
 def test_the_source_digest_is_that_of_the_files() -> None:
     files = pro(20)
     in_force = published((pro(10), None), (files, NEW))

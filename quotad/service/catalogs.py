@@ -1,0 +1,180 @@
+"""The calls of the admin service that are about catalogs."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from quotad.catalog import ApplyTo, Catalog, Source, carry, diff, parse, read_record, restore
+from quotad.errors import Conflict, InvalidRequest, NotFound
+from quotad.model import CatalogRecord
+from quotad.service.admin_parts import AdminParts, mapped, page_size
+from quotad.service.decode import check_id
+from quotad.service.encode import timestamp
+from quotad.store import Outcome
+from quotad.v1 import admin_pb2 as pb
+
+TRIES_MAX = 10
+"""Tries of a publish that others come before; each of them has published something."""
+
+_APPLY_TO = {
+    pb.APPLY_TO_UNSPECIFIED: None,
+    pb.APPLY_TO_ALL: ApplyTo.ALL,
+    pb.APPLY_TO_NEW: ApplyTo.NEW,
+}
+
+_log = logging.getLogger("quotad.service")
+
+
+class CatalogCalls:
+    """Mixed into the servicer, which has the parts."""
+
+    _parts: AdminParts
+
+    @mapped
+    def PublishCatalog(self, request: pb.PublishCatalogRequest) -> pb.PublishCatalogResponse:
+        """Validate everything, then publish."""
+        catalog = _parse_files(request.files)
+        apply_to = _apply_to(request)
+        expected = request.expected_version if request.HasField("expected_version") else None
+        return self._publish(
+            lambda before: carry(before, catalog, apply_to), request.published_by, expected
+        )
+
+    @mapped
+    def GetCatalog(self, request: pb.GetCatalogRequest) -> pb.GetCatalogResponse:
+        """One version, or the one in force."""
+        record = self._record(request.version if request.HasField("version") else None)
+        if record is None:
+            raise NotFound("version: no catalog was published yet")
+        return pb.GetCatalogResponse(
+            version=self._version(record), document=record.document.decode()
+        )
+
+    @mapped
+    def ListCatalogVersions(
+        self, request: pb.ListCatalogVersionsRequest
+    ) -> pb.ListCatalogVersionsResponse:
+        """The newest versions, newest first."""
+        records = self._parts.catalogs.history(page_size(request.page_size))
+        in_force = self._parts.catalogs.version()
+        versions = [catalog_version(r, r.version == in_force) for r in records]
+        return pb.ListCatalogVersionsResponse(versions=versions)
+
+    @mapped
+    def RollbackCatalog(self, request: pb.RollbackCatalogRequest) -> pb.PublishCatalogResponse:
+        """Publish an earlier content again, with the revisions that it had."""
+        record = self._parts.catalogs.get(request.version)
+        target = Catalog.from_document(record.document)
+        by = request.published_by or f"rollback to version {request.version}"
+        return self._publish(lambda before: restore(before, target), by, None)
+
+    @mapped
+    def DiffCatalog(self, request: pb.DiffCatalogRequest) -> pb.DiffCatalogResponse:
+        """What publishing would change."""
+        catalog = _parse_files(request.files)
+        apply_to = _apply_to(request)
+        record = self._record(request.version if request.HasField("version") else None)
+        before = read_record(record)
+        return pb.DiffCatalogResponse(
+            version=None if record is None else self._version(record),
+            changes=_changes(before, carry(before, catalog, apply_to)),
+        )
+
+    def _publish(
+        self,
+        make: Callable[[Catalog | None], Catalog],
+        published_by: str,
+        expected: int | None,
+    ) -> pb.PublishCatalogResponse:
+        """Publish what `make` makes of the catalog in force; anew when another one came before.
+
+        Raises:
+            Conflict: not the expected version is in force.
+        """
+        if published_by:
+            check_id(published_by, "published_by")
+        catalogs = self._parts.catalogs
+        for tries_left in reversed(range(TRIES_MAX)):
+            record, in_force = self._in_force()
+            before = read_record(record)
+            catalog = make(before)
+            unchanged = record is not None and record.digest == catalog.digest
+            if in_force is not None and expected not in (None, in_force) and not unchanged:
+                raise Conflict(
+                    f"catalog version {in_force} is in force, not {expected};"
+                    " look at it and publish again"
+                )
+            try:
+                published = catalogs.publish(
+                    catalog.document,
+                    catalog.digest,
+                    source_digest=catalog.source_digest,
+                    published_by=published_by,
+                    expected_version=expected if in_force is None else in_force,
+                )
+            except Conflict:
+                if not tries_left:
+                    raise
+                continue
+            break
+        outcome = pb.PublishCatalogResponse.OUTCOME_UNCHANGED
+        if published.outcome is Outcome.PUBLISHED:
+            outcome = pb.PublishCatalogResponse.OUTCOME_PUBLISHED
+            if record is not None and before is None:
+                _log.warning(
+                    "catalog version %d cannot be read: version %d keeps no revision of it",
+                    record.version,
+                    published.version,
+                )
+        return pb.PublishCatalogResponse(
+            outcome=outcome,
+            version=self._version(catalogs.get(published.version)),
+            changes=_changes(before, catalog),
+        )
+
+    def _in_force(self) -> tuple[CatalogRecord | None, int | None]:
+        """The catalog in force and its version, 0 for none; None: its record is lost."""
+        try:
+            record = self._parts.catalogs.current()
+        except NotFound:
+            # A store that evicts keys. Publishing is what puts that right.
+            return None, None
+        return record, record.version if record else 0
+
+    def _record(self, version: int | None) -> CatalogRecord | None:
+        catalogs = self._parts.catalogs
+        return catalogs.current() if version is None else catalogs.get(version)
+
+    def _version(self, record: CatalogRecord) -> pb.CatalogVersion:
+        in_force = record.version == self._parts.catalogs.version()
+        return catalog_version(record, in_force)
+
+
+def catalog_version(record: CatalogRecord, in_force: bool) -> pb.CatalogVersion:
+    """Encode what is known of a version."""
+    return pb.CatalogVersion(
+        version=record.version,
+        digest=record.digest,
+        published_at=timestamp(record.published_ms),
+        published_by=record.published_by,
+        in_force=in_force,
+    )
+
+
+def _parse_files(files: Any) -> Catalog:
+    if not files:
+        raise InvalidRequest("files: missing; give at least one plan file")
+    return parse([Source(file.name or "catalog.yaml", file.content) for file in files])
+
+
+def _apply_to(request: pb.PublishCatalogRequest | pb.DiffCatalogRequest) -> ApplyTo | None:
+    if request.apply_to not in _APPLY_TO:
+        raise InvalidRequest(f"apply_to: {request.apply_to} is none of APPLY_TO_ALL, APPLY_TO_NEW")
+    return _APPLY_TO[request.apply_to]
+
+
+def _changes(before: Catalog | None, catalog: Catalog) -> list[pb.CatalogChange]:
+    """List what changes; from a catalog that cannot be read, everything in this one is new."""
+    return [
+        pb.CatalogChange(path=c.path, before=c.before, after=c.after) for c in diff(before, catalog)
+    ]
