@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from quotad.catalog import Source, parse
 from quotad.clock import SyncedClock
 from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
-from quotad.entitlements.subscriptions import archive, provision
+from quotad.entitlements.subscriptions import Provision, archive, provision
 from quotad.model import ConsumeRequest, CustomerRecord, Decision, Mode
 from quotad.store import Catalogs, Customers, KeySpace, Store, check_layout
 from quotad.store.health import Health
@@ -69,7 +69,8 @@ class Bench:
 
         def change(before: CustomerRecord | None) -> CustomerRecord:
             record = before or CustomerRecord(customer_id)
-            return provision(record, plan_id, at(start) if start else None, self.clock.now)
+            wanted = Provision(plan_id, at(start) if start else None)
+            return provision(record, wanted, self.snapshots.current(), self.clock.now)
 
         self.customers.update(customer_id, change)
 

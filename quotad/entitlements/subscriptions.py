@@ -1,52 +1,360 @@
-"""Changes to a customer's record: pure functions from the record before to the record after."""
+"""Changes to a customer's subscriptions: pure functions from the record before to the one after.
+
+A subscription is a row of phases (`model.Subscription`). Every change first drops what is over,
+so that a record never holds more than what is in force and what waits; what has ended stays to be
+seen until the next change. Overrides and promotions are next door.
+"""
+
+from collections.abc import Sequence
 
 import msgspec
 
+from quotad.catalog import Snapshot
+from quotad.entitlements.checks import (
+    check_addons,
+    check_subscriptions,
+    no_subscription,
+    plan_named,
+    plan_on_sale,
+)
 from quotad.entitlements.phases import (
+    Status,
     active_subscription,
+    billing_period_end,
     generation,
     no_earlier_than_written,
     phases_in_force,
+    phases_of,
+    status,
 )
+from quotad.entitlements.settle import counted, settled
+from quotad.errors import InvalidRequest
 from quotad.model import CustomerRecord, Subscription
 
 __all__ = [
+    "Cancellation",
+    "Change",
+    "Provision",
+    "Status",
+    "Trial",
     "active_subscription",
     "archive",
+    "cancel_subscription",
+    "change_subscription",
     "generation",
     "no_earlier_than_written",
     "phases_in_force",
     "provision",
+    "status",
 ]
 
 
+class Trial(msgspec.Struct, frozen=True):
+    """A subscription that starts with a trial."""
+
+    end_ms: int
+    """Unix time."""
+    ends: bool = False
+    """Nothing follows; else the subscription goes on."""
+    plan_id: str = ""
+    """What it goes on with; empty: the plan of the trial."""
+
+
+class Provision(msgspec.Struct, frozen=True):
+    """A subscription as it shall be; times in Unix time."""
+
+    plan_id: str
+    start_ms: int | None = None
+    """In the future: what is in force today stays until then. None: the start of the subscription
+    in force, so that its billing periods go on, or now."""
+    subscription_id: str = ""
+    resource_id: str = ""
+    addons: dict[str, int] = {}
+    end_ms: int | None = None
+    anchor_ms: int | None = None
+    """Of the billing periods. None: that of the subscription in force when its start is kept,
+    or the start; of what follows a trial, the end of the trial."""
+    trial: Trial | None = None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What shall be different about a subscription."""
+
+    subscription_id: str = ""
+    resource_id: str = ""
+    plan_id: str = ""
+    """Empty: stays."""
+    addons: dict[str, int] | None = None
+    """All of them; None: they stay."""
+    latest_revision: bool = False
+    at_period_end: bool = False
+    """When the billing period under way ends; of a trial, when it ends."""
+
+
+class Cancellation(msgspec.Struct, frozen=True):
+    """Which subscription shall end, and when."""
+
+    subscription_id: str = ""
+    resource_id: str = ""
+    at_period_end: bool = False
+    """When the billing period under way ends; of a trial, when it ends."""
+
+
 def provision(
-    record: CustomerRecord, plan_id: str, start_ms: int | None, now_ms: int
+    record: CustomerRecord, wanted: Provision, snapshot: Snapshot, now_ms: int
 ) -> CustomerRecord:
     """Put a customer on a plan; brings an archived one back.
 
-    Args:
-        record: before.
-        plan_id: of the catalog in force.
-        start_ms: Unix time. In the future: the plan of today stays in force until then. None:
-            the start of the subscription in force, so that its billing periods go on, or now.
-        now_ms: Unix time.
+    Saying the same again changes nothing: start, billing periods and revision of the plan stay.
+
+    Raises:
+        InvalidRequest: plan or add-ons are not to be had, or times are in the wrong order.
     """
     now_ms = no_earlier_than_written(record, now_ms)
-    active = active_subscription(record, now_ms)
+    replaced = None
+    if not record.created_ms and not wanted.resource_id:
+        replaced = snapshot.default_plan  # what it was on without a record
+    record = settled(record, now_ms)
+    active = active_subscription(record, now_ms, wanted.subscription_id, wanted.resource_id)
+    phases = _provisioned(wanted, snapshot, active, now_ms)
+    if active is not None:
+        replaced = active.plan_id
+        if phases[0].start_ms > now_ms:
+            phases = [active, *phases]
+    record = msgspec.structs.replace(record, archived=False, created_ms=record.created_ms or now_ms)
+    made = _with_phases(record, wanted, _resetting(phases, replaced, snapshot), now_ms)
+    check_subscriptions(made)
+    return made
+
+
+def _provisioned(
+    wanted: Provision, snapshot: Snapshot, active: Subscription | None, now_ms: int
+) -> list[Subscription]:
+    """The phases that are asked for: one, or a trial and what follows it."""
+    trial = wanted.trial
+    start_ms, anchor_ms = wanted.start_ms, wanted.anchor_ms
+    revision = None
+    if (
+        active is not None
+        and start_ms in (None, active.start_ms)
+        and active.trial == (trial is not None)
+    ):
+        start_ms = active.start_ms
+        anchor_ms = active.anchor_ms if anchor_ms is None else anchor_ms
+        revision = active.revision if active.plan_id == wanted.plan_id else None
     if start_ms is None:
-        start_ms = now_ms if active is None else active.start_ms
-    kept = (active,) if active is not None and start_ms > now_ms else ()
-    return msgspec.structs.replace(
-        record,
-        subscriptions=(*kept, Subscription(plan_id, start_ms)),
-        archived=False,
-        created_ms=record.created_ms or now_ms,
-        updated_ms=now_ms,
+        start_ms = now_ms
+    _check_times(wanted, start_ms, now_ms)
+    if revision is None:
+        revision = plan_on_sale(snapshot, wanted.plan_id, "plan_id").revision
+    first = Subscription(
+        wanted.plan_id,
+        start_ms,
+        wanted.subscription_id,
+        wanted.resource_id,
+        wanted.end_ms if trial is None else trial.end_ms,
+        None if anchor_ms == start_ms else anchor_ms,
+        revision,
+        wanted.addons,
+        trial is not None,
     )
+    check_addons(snapshot, first.addons, plan_named(snapshot, first.plan_id, "plan_id"))
+    if trial is None or trial.ends:
+        return [first]
+    return [first, _sequel(first, wanted, trial, snapshot)]
+
+
+def _sequel(
+    first: Subscription, wanted: Provision, trial: Trial, snapshot: Snapshot
+) -> Subscription:
+    """What follows a trial."""
+    plan_id, revision = first.plan_id, first.revision
+    if trial.plan_id not in ("", plan_id):
+        plan_id = trial.plan_id
+        plan = plan_on_sale(snapshot, plan_id, "trial.plan_id")
+        check_addons(snapshot, wanted.addons, plan)
+        revision = plan.revision
+    return msgspec.structs.replace(
+        first,
+        plan_id=plan_id,
+        revision=revision,
+        start_ms=trial.end_ms,
+        end_ms=wanted.end_ms,
+        anchor_ms=wanted.anchor_ms,
+        trial=False,
+    )
+
+
+def _check_times(wanted: Provision, start_ms: int, now_ms: int) -> None:
+    trial = wanted.trial
+    starts_ms = start_ms
+    if trial is not None:
+        if trial.ends and trial.plan_id:
+            raise InvalidRequest("trial.plan_id: nothing follows a trial that ends; leave it out")
+        if trial.ends and wanted.end_ms is not None:
+            raise InvalidRequest("end: a trial that ends has an end of its own; leave it out")
+        if trial.end_ms <= start_ms:
+            raise InvalidRequest("trial.end: must be later than the start of the subscription")
+        if trial.end_ms <= now_ms:
+            raise InvalidRequest("trial.end: the trial would be over; give a later end")
+        starts_ms = trial.end_ms
+    if wanted.end_ms is None:
+        return
+    if wanted.end_ms <= starts_ms:
+        before = "start of the subscription" if trial is None else "end of its trial"
+        raise InvalidRequest(f"end: must be later than the {before}")
+    if wanted.end_ms <= now_ms:
+        raise InvalidRequest("end: the subscription would be over; give a later end")
+
+
+def change_subscription(
+    record: CustomerRecord, wanted: Change, snapshot: Snapshot, now_ms: int
+) -> CustomerRecord:
+    """Change plan, add-ons or revision of a subscription; its billing periods stay.
+
+    Replaces a change that still waits. In a trial the plan that follows it is changed as well,
+    and the trial goes on until its end; one that has not started is changed as it will start.
+
+    Raises:
+        NotFound: there is no such subscription.
+        InvalidRequest: nothing to change, plan or add-ons are not to be had, or the subscription
+            ends before the change would take force.
+    """
+    if not wanted.plan_id and wanted.addons is None and not wanted.latest_revision:
+        raise InvalidRequest("plan_id: nothing to change; give plan_id, addons or latest_revision")
+    now_ms = no_earlier_than_written(record, now_ms)
+    record = settled(record, now_ms)
+    active, current, sequel = _course(record, wanted, now_ms)
+    if wanted.at_period_end:
+        if active is None:
+            raise InvalidRequest("when: the subscription has not started; change it now")
+        phases = _changed_later(current, sequel, wanted, snapshot, now_ms)
+    else:
+        phases = [_changed(phase, wanted, snapshot) for phase in (current, sequel) if phase]
+    replaced = None if active is None else active.plan_id
+    return _with_phases(record, wanted, _resetting(phases, replaced, snapshot), now_ms)
+
+
+def _changed_later(
+    current: Subscription,
+    sequel: Subscription | None,
+    wanted: Change,
+    snapshot: Snapshot,
+    now_ms: int,
+) -> list[Subscription]:
+    if current.trial:
+        if sequel is None:
+            raise InvalidRequest("when: nothing follows the trial; change it now")
+        return [current, _changed(sequel, wanted, snapshot)]
+    at_ms = billing_period_end(current, snapshot, now_ms)
+    if current.end_ms is not None and current.end_ms <= at_ms:
+        raise InvalidRequest(
+            "when: the subscription ends before its billing period does; change it now"
+        )
+    changed = _changed(current, wanted, snapshot)
+    if changed == current:  # takes back what waited
+        return [current]
+    later = msgspec.structs.replace(changed, start_ms=at_ms, anchor_ms=current.anchor)
+    return [current, later]
+
+
+def _changed(phase: Subscription, wanted: Change, snapshot: Snapshot) -> Subscription:
+    """A phase with what is wanted of it."""
+    plan_id = wanted.plan_id or phase.plan_id
+    revision = phase.revision
+    if plan_id != phase.plan_id:
+        plan = plan_on_sale(snapshot, plan_id, "plan_id")
+        revision = plan.revision
+    else:
+        plan = plan_named(snapshot, plan_id, "plan_id")
+        if wanted.latest_revision:
+            revision = plan.revision
+    addons = phase.addons if wanted.addons is None else wanted.addons
+    if addons != phase.addons or plan_id != phase.plan_id:
+        check_addons(snapshot, addons, plan)
+    return msgspec.structs.replace(phase, plan_id=plan_id, revision=revision, addons=addons)
+
+
+def cancel_subscription(
+    record: CustomerRecord, wanted: Cancellation, snapshot: Snapshot, now_ms: int
+) -> CustomerRecord:
+    """End a subscription now, or when its billing period ends; a trial, when the trial ends.
+
+    Takes back what waits; one that has not started is gone.
+
+    Raises:
+        NotFound: there is no such subscription.
+    """
+    now_ms = no_earlier_than_written(record, now_ms)
+    record = settled(record, now_ms)
+    active, current, _ = _course(record, wanted, now_ms)
+    if active is None:
+        return _with_phases(record, wanted, [], now_ms)
+    end_ms = now_ms
+    if wanted.at_period_end:
+        # A trial has an end: taking back what follows it is all there is to do.
+        if not current.trial:
+            end_ms = billing_period_end(current, snapshot, now_ms)
+        if current.end_ms is not None and (current.trial or current.end_ms < end_ms):
+            end_ms = current.end_ms
+    ended = msgspec.structs.replace(current, end_ms=end_ms)
+    return _with_phases(record, wanted, [ended], now_ms)
 
 
 def archive(record: CustomerRecord, now_ms: int) -> CustomerRecord:
     """Deny the customer everything until it is provisioned again."""
     now_ms = no_earlier_than_written(record, now_ms)
-    return msgspec.structs.replace(record, archived=True, updated_ms=now_ms)
+    return msgspec.structs.replace(settled(record, now_ms), archived=True, updated_ms=now_ms)
+
+
+def _course(
+    record: CustomerRecord, wanted: Change | Cancellation, now_ms: int
+) -> tuple[Subscription | None, Subscription, Subscription | None]:
+    """The phase in force; that or the first to start; and what follows it if it is a trial.
+
+    Raises:
+        NotFound: there is no such subscription.
+    """
+    named = (wanted.subscription_id, wanted.resource_id)
+    phases = phases_of(record, *named)
+    if not phases:
+        raise no_subscription(record, *named)
+    active = active_subscription(record, now_ms, *named)
+    current = phases[0] if active is None else active
+    follows = (phase for phase in phases if current.trial and phase.start_ms == current.end_ms)
+    return active, current, next(follows, None)
+
+
+def _resetting(
+    phases: Sequence[Subscription], replaced: str | None, snapshot: Snapshot
+) -> list[Subscription]:
+    """Mark the phases that start with unused counters.
+
+    Args:
+        phases: of one subscription, in order.
+        replaced: the plan in force before the first; None: there was none.
+        snapshot: the catalog in force.
+    """
+    marked: list[Subscription] = []
+    for phase in phases:
+        plan = snapshot.plans.get(phase.plan_id)
+        resets = plan is not None and plan.resets_usage and replaced not in (None, phase.plan_id)
+        marked.append(msgspec.structs.replace(phase, resets_usage=resets))
+        replaced = phase.plan_id
+    return marked
+
+
+def _with_phases(
+    record: CustomerRecord,
+    wanted: Provision | Change | Cancellation,
+    phases: Sequence[Subscription],
+    now_ms: int,
+) -> CustomerRecord:
+    """The record with these phases in place of those of one subscription."""
+    named = (wanted.subscription_id, wanted.resource_id)
+    others = [p for p in record.subscriptions if (p.subscription_id, p.resource_id) != named]
+    ordered = sorted(
+        [*others, *phases], key=lambda p: (p.resource_id, p.subscription_id, p.start_ms)
+    )
+    changed = msgspec.structs.replace(record, subscriptions=tuple(ordered), updated_ms=now_ms)
+    return counted(changed, now_ms)

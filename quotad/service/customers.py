@@ -1,9 +1,8 @@
 """The calls of the admin service that are about customers."""
 
-import difflib
 from collections.abc import Callable
 
-from quotad.entitlements.subscriptions import archive, provision
+from quotad.entitlements.subscriptions import Provision, archive, provision
 from quotad.errors import InvalidRequest, NotFound
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.service.admin_parts import AdminParts, mapped, page_size
@@ -29,16 +28,12 @@ class CustomerCalls:
         parts = self._parts
         # The plan may have been published a moment ago, on another server.
         parts.snapshots.refresh(parts.snapshots.peek)
-        plans = parts.snapshots.current().plans
-        if plan_id not in plans:
-            near = difflib.get_close_matches(plan_id, plans, n=1)
-            hint = f", did you mean {near[0]!r}?" if near else ""
-            raise InvalidRequest(f"plan_id: unknown plan {plan_id!r}{hint}")
+        snapshot = parts.snapshots.current()
         now_ms = parts.clock.now_ms()
-        start_ms = _start_ms(request)
+        wanted = Provision(plan_id, _start_ms(request))
 
         def change(before: CustomerRecord | None) -> CustomerRecord:
-            return provision(before or CustomerRecord(customer_id), plan_id, start_ms, now_ms)
+            return provision(before or CustomerRecord(customer_id), wanted, snapshot, now_ms)
 
         return self._write(customer_id, change)
 

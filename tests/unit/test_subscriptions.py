@@ -1,16 +1,30 @@
+"""Provisioning: who is on which plan from when on, and trials."""
+
 import pytest
+from msgspec.structs import replace
 
-from quotad.entitlements.subscriptions import active_subscription, archive, provision
+from quotad.entitlements.phases import Status, phases_in_force, phases_of, status
+from quotad.entitlements.subscriptions import (
+    Cancellation,
+    Change,
+    Provision,
+    Trial,
+    active_subscription,
+    archive,
+)
+from quotad.errors import InvalidRequest
 from quotad.model import CustomerRecord, Subscription
-
-NOW = 1_800_000_000_000
-DAY = 86_400_000
-NEW = CustomerRecord("acme")
-
-
-def on(*subscriptions: tuple[str, int], archived: bool = False) -> CustomerRecord:
-    made = tuple(Subscription(plan, start) for plan, start in subscriptions)
-    return CustomerRecord("acme", made, archived, NOW - 9 * DAY, NOW - 9 * DAY)
+from tests.unit.subscribing import (
+    DAY,
+    NEW,
+    NOW,
+    cancel,
+    change,
+    course,
+    on,
+    provision,
+    provision_as,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,20 +55,20 @@ def test_the_first_plan_starts_now() -> None:
 def test_another_plan_keeps_the_start_and_the_date_of_creation() -> None:
     record = provision(on(("free", NOW - 5 * DAY)), "pro", None, NOW)
 
-    assert (Subscription("pro", NOW - 5 * DAY),) == record.subscriptions
+    assert (Subscription("pro", NOW - 5 * DAY, revision=3),) == record.subscriptions
     assert (NOW - 9 * DAY, NOW) == (record.created_ms, record.updated_ms)
 
 
 def test_a_start_of_its_own_replaces_the_one_before() -> None:
     record = provision(on(("free", NOW - 5 * DAY)), "pro", NOW - DAY, NOW)
 
-    assert (Subscription("pro", NOW - DAY),) == record.subscriptions
+    assert (Subscription("pro", NOW - DAY, revision=3),) == record.subscriptions
 
 
 def test_a_plan_of_the_future_leaves_the_one_of_today_in_force() -> None:
     record = provision(on(("free", NOW - 5 * DAY)), "pro", NOW + DAY, NOW)
 
-    assert (Subscription("free", NOW - 5 * DAY), Subscription("pro", NOW + DAY)) == (
+    assert (Subscription("free", NOW - 5 * DAY), Subscription("pro", NOW + DAY, revision=3)) == (
         record.subscriptions
     )
     active = [active_subscription(record, NOW + wait) for wait in (DAY - 1, DAY)]
@@ -103,6 +117,293 @@ def test_a_server_whose_clock_is_behind_changes_the_plan_that_has_started() -> N
 
     changed = provision(record, "pro", None, NOW - 5)
 
-    assert (Subscription("pro", NOW),) == changed.subscriptions
+    assert (Subscription("pro", NOW, revision=3),) == changed.subscriptions
     assert NOW == changed.updated_ms
     assert NOW == archive(changed, NOW - 5).updated_ms
+
+
+# Provisioning
+
+
+def test_saying_the_same_again_changes_nothing() -> None:
+    wanted = Provision("pro", addons={"calls": 2}, end_ms=NOW + 90 * DAY, anchor_ms=NOW - DAY)
+    first = provision_as(NEW, wanted)
+
+    again = provision_as(first, wanted, NOW + DAY)
+
+    assert first.subscriptions == again.subscriptions
+    assert (NOW, NOW + DAY) == (again.created_ms, again.updated_ms)
+
+
+def test_the_same_plan_keeps_its_revision_and_another_is_had_as_it_is_now() -> None:
+    record = replace(on(), subscriptions=(Subscription("pro", NOW - DAY, revision=1),))
+
+    same, other = provision(record, "pro", None, NOW), provision(record, "team", None, NOW)
+    back = provision(other, "pro", None, NOW)
+    anew = provision(record, "pro", NOW, NOW)
+
+    found = [made.subscriptions[0].revision for made in (same, other, back, anew)]
+    assert [1, 1, 3, 3] == found
+
+
+def test_add_ons_and_end_are_those_that_were_said_last() -> None:
+    first = Provision("pro", addons={"calls": 2}, end_ms=NOW + DAY)
+    record = provision_as(NEW, first)
+
+    record = provision(record, "pro", None, NOW)
+
+    assert (Subscription("pro", NOW, revision=3),) == record.subscriptions
+
+
+def test_a_subscription_ends_at_its_end() -> None:
+    record = provision_as(NEW, Provision("pro", end_ms=NOW + DAY))
+
+    assert ["pro", "pro", ""] == course(record, NOW, NOW + DAY - 1, NOW + DAY)
+    [phase] = record.subscriptions
+    assert [Status.ACTIVE, Status.ENDED] == [
+        status(record, phase, moment) for moment in (NOW, NOW + DAY)
+    ]
+
+
+def test_one_that_ends_does_not_give_way_to_the_one_before_it() -> None:
+    record = provision(NEW, "free", None, NOW)
+    wanted = Provision("pro", NOW + DAY, end_ms=NOW + 2 * DAY)
+
+    record = provision_as(record, wanted)
+
+    assert ["free", "pro", ""] == course(record, NOW, NOW + DAY, NOW + 2 * DAY)
+
+
+def test_several_subscriptions_stand_side_by_side_the_main_one_first() -> None:
+    record = NEW
+    for wanted in (
+        Provision("team", subscription_id="b"),
+        Provision("pro", subscription_id="a", resource_id="w1"),
+        Provision("pro", subscription_id="a"),
+        Provision("free"),
+    ):
+        record = provision_as(record, wanted)
+
+    in_force = [
+        [(phase.subscription_id, phase.plan_id) for phase in phases_in_force(record, NOW, resource)]
+        for resource in ("", "w1", "w2")
+    ]
+    assert [[("", "free"), ("a", "pro"), ("b", "team")], [("a", "pro")], []] == in_force
+
+
+def test_a_change_of_one_subscription_leaves_the_others_alone() -> None:
+    record = NEW
+    for named in (("", ""), ("a", ""), ("", "w1")):
+        wanted = Provision("pro", subscription_id=named[0], resource_id=named[1])
+        record = provision_as(record, wanted)
+    later = change(record, Change("a", plan_id="team", at_period_end=True))
+
+    record = cancel(change(later, Change(resource_id="w1", plan_id="free")), Cancellation())
+
+    assert [Subscription("pro", NOW, revision=3, end_ms=NOW)] == phases_of(record, "", "")
+    assert phases_of(later, "a", "") == phases_of(record, "a", "")
+    assert ["free"] == [phase.plan_id for phase in phases_of(record, "", "w1")]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (Provision("pros"), "plan_id: unknown plan 'pros', did you mean 'pro'?"),
+        (
+            Provision("old"),
+            "plan_id: the plan 'old' is archived: who is on it stays, and nobody else can have it;"
+            " choose another plan",
+        ),
+        (
+            Provision("pro", addons={"call": 1}),
+            "addons: unknown add-on 'call', did you mean 'calls'?",
+        ),
+        (
+            Provision("free", addons={"seats": 1}),
+            "addons: 'seats' is not for the plan 'free', only for pro, team; leave it out or"
+            " choose another plan",
+        ),
+        (Provision("pro", addons={"seats": 6}), "addons: 6 x 'seats'; at most 5 may be had"),
+        (
+            Provision("pro", addons={"seats": 0}),
+            "addons: 0 x 'seats'; give at least 1, or leave it out",
+        ),
+        (
+            Provision("pro", addons={"calls": 1_000_001}),
+            "addons: 1000001 x 'calls'; at most 1000000 may be had",
+        ),
+        (
+            Provision("pro", addons={"huge": 2}),
+            "addons: 2 x 'huge' would add more of 'api' than 1,000,000,000,000,000, the most that"
+            " is counted exactly",
+        ),
+        (
+            Provision("pro", addons={f"{i}": 1 for i in range(101)}),
+            "addons: 101 of them; at most 100",
+        ),
+        (
+            Provision("pro", NOW + DAY, end_ms=NOW + DAY),
+            "end: must be later than the start of the subscription",
+        ),
+        (
+            Provision("pro", NOW - DAY, end_ms=NOW),
+            "end: the subscription would be over; give a later end",
+        ),
+        (
+            Provision("pro", trial=Trial(NOW)),
+            "trial.end: must be later than the start of the subscription",
+        ),
+        (
+            Provision("pro", NOW - DAY, trial=Trial(NOW)),
+            "trial.end: the trial would be over; give a later end",
+        ),
+        (
+            Provision("pro", trial=Trial(NOW + DAY, ends=True, plan_id="free")),
+            "trial.plan_id: nothing follows a trial that ends; leave it out",
+        ),
+        (
+            Provision("pro", trial=Trial(NOW + DAY, ends=True), end_ms=NOW + DAY),
+            "end: a trial that ends has an end of its own; leave it out",
+        ),
+        (
+            Provision("pro", trial=Trial(NOW + DAY), end_ms=NOW + DAY),
+            "end: must be later than the end of its trial",
+        ),
+        (
+            Provision("pro", trial=Trial(NOW + DAY, plan_id="old")),
+            "trial.plan_id: the plan 'old' is archived: who is on it stays, and nobody else can"
+            " have it; choose another plan",
+        ),
+        (
+            Provision("pro", addons={"seats": 1}, trial=Trial(NOW + DAY, plan_id="free")),
+            "addons: 'seats' is not for the plan 'free', only for pro, team; leave it out or"
+            " choose another plan",
+        ),
+    ],
+)
+def test_what_cannot_be_provisioned_is_refused_with_what_to_do(
+    wanted: Provision, message: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        provision_as(NEW, wanted)
+
+    assert message == str(refused.value)
+
+
+def test_who_is_on_an_archived_plan_stays_on_it() -> None:
+    record = on(("old", NOW - DAY))
+
+    back = provision(archive(record, NOW), "old", None, NOW)
+    more = provision_as(back, Provision("old", addons={"calls": 1}))
+
+    assert (False, record.subscriptions) == (back.archived, back.subscriptions)
+    assert {"calls": 1} == more.subscriptions[0].addons
+    with pytest.raises(InvalidRequest, match="'old' is archived"):
+        provision(record, "old", NOW, NOW)
+
+
+def test_a_customer_has_a_hundred_subscriptions_at_most() -> None:
+    record = NEW
+    for number in range(100):
+        record = provision_as(record, Provision("pro", resource_id=f"w{number}"))
+
+    with pytest.raises(InvalidRequest, match=r"^subscription_id: 'acme' has 100 subscriptions"):
+        provision_as(record, Provision("pro"))
+
+    over = cancel(record, Cancellation(resource_id="w7"))
+    assert 100 == len(provision_as(over, Provision("pro")).subscriptions)
+
+
+# Trials
+
+
+def test_a_trial_goes_on_as_the_subscription_that_it_was_for() -> None:
+    wanted = Provision("pro", addons={"calls": 1}, trial=Trial(NOW + DAY), end_ms=NOW + 9 * DAY)
+
+    record = provision_as(NEW, wanted)
+
+    moments = (NOW, NOW + DAY - 1, NOW + DAY, NOW + 9 * DAY)
+    assert ["pro", "pro", "pro", ""] == course(record, *moments)
+    trial, sequel = record.subscriptions
+    assert (True, False, {"calls": 1}) == (trial.trial, sequel.trial, sequel.addons)
+    assert [
+        (Status.IN_TRIAL, Status.SCHEDULED),
+        (Status.IN_TRIAL, Status.SCHEDULED),
+        (Status.ENDED, Status.ACTIVE),
+        (Status.ENDED, Status.ENDED),
+    ] == [(status(record, trial, at), status(record, sequel, at)) for at in moments]
+    assert [NOW, NOW + DAY] == [trial.anchor, sequel.anchor]  # billing starts with what is paid
+
+
+def test_a_trial_may_go_on_with_another_plan_or_end() -> None:
+    other = Provision("pro", trial=Trial(NOW + DAY, plan_id="free"))
+    ends = Provision("pro", trial=Trial(NOW + DAY, ends=True))
+
+    found = [course(provision_as(NEW, wanted), NOW, NOW + DAY) for wanted in (other, ends)]
+
+    assert [["pro", "free"], ["pro", ""]] == found
+
+
+def test_an_anchor_of_its_own_holds_for_trial_and_sequel() -> None:
+    wanted = Provision("pro", anchor_ms=NOW - DAY, trial=Trial(NOW + DAY))
+
+    record = provision_as(NEW, wanted)
+
+    assert [NOW - DAY, NOW - DAY] == [phase.anchor for phase in record.subscriptions]
+
+
+def test_a_trial_of_a_subscriber_starts_now_and_the_same_trial_again_does_not_start_anew() -> None:
+    wanted = Provision("pro", trial=Trial(NOW + 9 * DAY, plan_id="free"))
+
+    first = provision_as(on(("free", NOW - DAY)), wanted)
+    again = provision_as(first, wanted, NOW + DAY)
+
+    assert NOW == first.subscriptions[0].start_ms
+    assert first.subscriptions == again.subscriptions
+
+
+def test_provisioning_without_a_trial_ends_it_and_billing_starts() -> None:
+    record = provision_as(NEW, Provision("pro", trial=Trial(NOW + 9 * DAY)))
+
+    record = provision(record, "pro", None, NOW + DAY)
+
+    assert (Subscription("pro", NOW + DAY, revision=3),) == record.subscriptions
+
+
+def test_a_change_in_a_trial_holds_in_the_trial_and_after_it() -> None:
+    trial = Trial(NOW + DAY, plan_id="team")
+    record = provision_as(NEW, Provision("pro", trial=trial))
+
+    more = change(record, Change(addons={"seats": 2}))
+    other = change(more, Change(plan_id="free", addons={}))
+
+    moments = (NOW, NOW + DAY)
+    assert [["pro", "team"], ["free", "free"]] == [course(each, *moments) for each in (more, other)]
+    assert [{"seats": 2}] * 2 == [phase.addons for phase in more.subscriptions]
+    assert [Status.IN_TRIAL] * 2 == [
+        status(each, each.subscriptions[0], NOW) for each in (more, other)
+    ]
+
+
+def test_a_change_at_the_end_of_the_period_waits_for_the_end_of_a_trial() -> None:
+    record = provision_as(NEW, Provision("pro", trial=Trial(NOW + 50 * DAY)))
+
+    record = change(record, Change(plan_id="team", at_period_end=True))
+
+    assert ["pro", "team"] == course(record, NOW + 50 * DAY - 1, NOW + 50 * DAY)
+    assert [True, False] == [phase.trial for phase in record.subscriptions]
+
+
+def test_a_trial_that_ends_has_no_period_to_wait_for() -> None:
+    record = provision_as(NEW, Provision("pro", trial=Trial(NOW + DAY, True)))
+
+    with pytest.raises(InvalidRequest, match=r"^when: nothing follows the trial; change it now$"):
+        change(record, Change(plan_id="team", at_period_end=True))
+
+
+def test_a_trial_cancelled_at_the_end_of_the_period_does_not_go_on() -> None:
+    record = provision_as(NEW, Provision("pro", trial=Trial(NOW + 50 * DAY)))
+
+    record = cancel(record, Cancellation(at_period_end=True))
+
+    assert ["pro", ""] == course(record, NOW + 50 * DAY - 1, NOW + 50 * DAY)

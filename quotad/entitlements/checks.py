@@ -1,0 +1,139 @@
+"""What a customer's record may name: plans, add-ons and features of the catalog in force.
+
+Refusals start with the field of the request, and say what to do instead.
+"""
+
+import difflib
+from collections.abc import Collection, Mapping
+
+from quotad.catalog import Snapshot
+from quotad.errors import InvalidRequest, NotFound
+from quotad.model import QUANTITY_MAX, CustomerRecord, Feature, Plan
+
+SUBSCRIPTIONS_MAX = 100
+"""Most subscriptions of one customer, those of its resources included."""
+
+OVERRIDES_MAX = 100
+PROMOTIONS_MAX = 100
+
+ADDONS_MAX = 100
+"""Most different add-ons of one subscription."""
+
+ADDON_QUANTITY_MAX = 1_000_000
+"""Of an add-on that says no `max_quantity`."""
+
+_SHOWN_MAX = 10
+"""Most names listed in a refusal."""
+
+
+def plan_named(snapshot: Snapshot, plan_id: str, field: str) -> Plan:
+    """The latest revision of a plan.
+
+    Raises:
+        InvalidRequest: the catalog has no such plan.
+    """
+    plan = snapshot.plans.get(plan_id)
+    if plan is None:
+        raise InvalidRequest(f"{field}: unknown plan {plan_id!r}{_near(plan_id, snapshot.plans)}")
+    return plan
+
+
+def plan_on_sale(snapshot: Snapshot, plan_id: str, field: str) -> Plan:
+    """The latest revision of a plan that may be subscribed to.
+
+    Raises:
+        InvalidRequest: the catalog has no such plan, or has archived it.
+    """
+    plan = plan_named(snapshot, plan_id, field)
+    if plan.archived:
+        raise InvalidRequest(
+            f"{field}: the plan {plan_id!r} is archived: who is on it stays, and nobody else can"
+            " have it; choose another plan"
+        )
+    return plan
+
+
+def feature_named(snapshot: Snapshot, feature_id: str) -> Feature:
+    """A feature of the catalog.
+
+    Raises:
+        InvalidRequest: the catalog has no such feature.
+    """
+    feature = snapshot.features.get(feature_id)
+    if feature is None:
+        hint = _near(feature_id, snapshot.features)
+        raise InvalidRequest(f"feature_id: unknown feature {feature_id!r}{hint}")
+    return feature
+
+
+def check_addons(snapshot: Snapshot, addons: Mapping[str, int], plan: Plan) -> None:
+    """Check what is bought on top of a plan.
+
+    Raises:
+        InvalidRequest: an add-on that the catalog does not have, that is not for the plan, or of
+            which there may not be so many.
+    """
+    if len(addons) > ADDONS_MAX:
+        raise InvalidRequest(f"addons: {len(addons)} of them; at most {ADDONS_MAX}")
+    for addon_id, quantity in addons.items():
+        addon = snapshot.addons.get(addon_id)
+        if addon is None:
+            hint = _near(addon_id, snapshot.addons)
+            raise InvalidRequest(f"addons: unknown add-on {addon_id!r}{hint}")
+        if addon.plans is not None and plan.plan_id not in addon.plans:
+            raise InvalidRequest(
+                f"addons: {addon_id!r} is not for the plan {plan.plan_id!r}, only for"
+                f" {listed(addon.plans)}; leave it out or choose another plan"
+            )
+        if quantity < 1:
+            raise InvalidRequest(
+                f"addons: {quantity} x {addon_id!r}; give at least 1, or leave it out"
+            )
+        most = ADDON_QUANTITY_MAX if addon.max_quantity is None else addon.max_quantity
+        if quantity > most:
+            raise InvalidRequest(f"addons: {quantity} x {addon_id!r}; at most {most} may be had")
+        for feature_id, entry in addon.entries.items():
+            if entry.add is not None and entry.add * quantity > QUANTITY_MAX:
+                raise InvalidRequest(
+                    f"addons: {quantity} x {addon_id!r} would add more of {feature_id!r} than"
+                    f" {QUANTITY_MAX:,}, the most that is counted exactly"
+                )
+
+
+def check_subscriptions(record: CustomerRecord) -> None:
+    """Refuse more subscriptions than a record may hold."""
+    found = {(phase.resource_id, phase.subscription_id) for phase in record.subscriptions}
+    if len(found) > SUBSCRIPTIONS_MAX:
+        raise InvalidRequest(
+            f"subscription_id: {record.customer_id!r} has {SUBSCRIPTIONS_MAX} subscriptions with"
+            " those of its resources, the most a customer may have; cancel one first"
+        )
+
+
+def no_subscription(record: CustomerRecord, subscription_id: str, resource_id: str) -> NotFound:
+    """Say that a subscription is not there, and which are."""
+    of = f" of the resource {resource_id!r}" if resource_id else ""
+    what = f"subscription {subscription_id!r}" if subscription_id else "subscription without an id"
+    known = sorted(
+        {
+            repr(phase.subscription_id)
+            + (f" of the resource {phase.resource_id!r}" if phase.resource_id else "")
+            for phase in record.subscriptions
+        }
+    )
+    hint = f"it has {listed(known)}" if known else "it has none"
+    return NotFound(f"subscription_id: {record.customer_id!r} has no {what}{of}; {hint}")
+
+
+def _near(word: str, names: Collection[str]) -> str:
+    near = difflib.get_close_matches(word, names, n=1)
+    if near:
+        return f", did you mean {near[0]!r}?"
+    return "" if names else "; the catalog has none"
+
+
+def listed(names: Collection[str]) -> str:
+    """Some of the names, and how many more."""
+    shown = list(names)[:_SHOWN_MAX]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

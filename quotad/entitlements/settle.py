@@ -1,0 +1,57 @@
+"""What every write of a customer's record does first and last: drop what is over, and count."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from quotad.entitlements.phases import phases_in_force
+from quotad.model import CustomerRecord, Subscription
+
+RESETS_MAX = 100
+"""Most resources without a subscription whose resets are remembered, so that no record grows
+without bound; for one that was forgotten, usage from before its first reset counts again."""
+
+
+def settled(record: CustomerRecord, now_ms: int) -> CustomerRecord:
+    """Drop phases and promotions that are over, and count the resets that came with phases."""
+    record = counted(record, now_ms)
+    in_force = {
+        id(phase)
+        for resource_id in {phase.resource_id for phase in record.subscriptions}
+        for phase in phases_in_force(record, now_ms, resource_id)
+    }
+    return msgspec.structs.replace(
+        record,
+        subscriptions=tuple(
+            phase
+            for phase in record.subscriptions
+            if phase.start_ms > now_ms or id(phase) in in_force
+        ),
+        promotions=tuple(
+            promotion
+            for promotion in record.promotions
+            if promotion.end_ms is None or now_ms < promotion.end_ms
+        ),
+    )
+
+
+def counted(record: CustomerRecord, now_ms: int) -> CustomerRecord:
+    """Move the resets of phases that have started into the record's own count."""
+    resets = dict(record.resets)
+    phases: list[Subscription] = []
+    for phase in record.subscriptions:
+        if phase.resets_usage and phase.start_ms <= now_ms:
+            # Anew at the end: what is forgotten first is what was reset longest ago.
+            resets[phase.resource_id] = resets.pop(phase.resource_id, 0) + 1
+            phase = msgspec.structs.replace(phase, resets_usage=False)
+        phases.append(phase)
+    if resets == record.resets:
+        return record
+    kept = _bounded(resets, {phase.resource_id for phase in phases})
+    return msgspec.structs.replace(record, subscriptions=tuple(phases), resets=kept)
+
+
+def _bounded(resets: dict[str, int], subscribed: Iterable[str]) -> dict[str, int]:
+    without = [resource_id for resource_id in resets if resource_id not in {"", *subscribed}]
+    forgotten = set(without[: max(len(without) - RESETS_MAX, 0)])
+    return {name: count for name, count in resets.items() if name not in forgotten}
