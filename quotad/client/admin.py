@@ -4,117 +4,61 @@ Reads are tried again when nobody answers. Writes are not: whether one happened 
 to look up.
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
 
+from quotad.client import catalogs, customers, status
 from quotad.client.blocking import Connection
 from quotad.client.calls import Policy, checked, retried
+from quotad.client.catalogs import (
+    ApplyTo,
+    CatalogChange,
+    CatalogDiff,
+    CatalogDocument,
+    CatalogFile,
+    CatalogVersion,
+    Publication,
+)
+from quotad.client.customers import (
+    Customer,
+    CustomerUsage,
+    FeatureInsights,
+    Override,
+    Promotion,
+    Subscription,
+    Trial,
+    When,
+)
+from quotad.client.messages import value
+from quotad.client.status import ServerStatus
 from quotad.model import BATCH_MAX
 from quotad.v1 import admin_pb2 as pb
 from quotad.v1.admin_pb2_grpc import AdminServiceStub
 
+__all__ = [
+    "AdminClient",
+    "CatalogChange",
+    "CatalogDiff",
+    "CatalogDocument",
+    "CatalogFile",
+    "CatalogVersion",
+    "Customer",
+    "CustomerUsage",
+    "FeatureInsights",
+    "Override",
+    "Promotion",
+    "Publication",
+    "ServerStatus",
+    "Subscription",
+    "Trial",
+]
+
 PAGE_MAX = BATCH_MAX
 """Most items that one list call returns."""
-
-
-class CatalogFile(msgspec.Struct, frozen=True):
-    """One plan file, as read; the ending of its name tells the format."""
-
-    name: str
-    content: str
-
-
-class CatalogVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """One published version of the catalog."""
-
-    version: int
-    digest: str
-    """SHA-256 of the content, hexadecimal."""
-    published_at: datetime | None
-    """UTC."""
-    published_by: str
-    in_force: bool
-
-
-class CatalogChange(msgspec.Struct, frozen=True):
-    """One difference between two catalogs."""
-
-    path: str
-    before: str
-    """JSON; empty: added."""
-    after: str
-    """JSON; empty: removed."""
-
-
-class Publication(msgspec.Struct, frozen=True, kw_only=True):
-    """What a publish or a rollback did."""
-
-    outcome: str
-    """`PUBLISHED`, or `UNCHANGED` when the content was in force already."""
-    version: CatalogVersion
-    """In force now."""
-    changes: tuple[CatalogChange, ...]
-
-
-class CatalogDiff(msgspec.Struct, frozen=True, kw_only=True):
-    """What would change if a catalog were published."""
-
-    version: CatalogVersion
-    """Compared with."""
-    changes: tuple[CatalogChange, ...]
-
-
-class CatalogDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """One version with its content."""
-
-    version: CatalogVersion
-    document: Any
-    """Parsed JSON."""
-
-
-class Subscription(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer's contract for one plan."""
-
-    plan_id: str
-    start: datetime | None
-    """UTC; also the anchor of its billing periods."""
-
-
-class Customer(msgspec.Struct, frozen=True, kw_only=True):
-    """A provisioned customer."""
-
-    customer_id: str
-    status: str
-    """`ACTIVE` or `ARCHIVED`."""
-    subscriptions: tuple[Subscription, ...]
-    epoch: int
-    """Grows with every write."""
-    created_at: datetime | None
-    updated_at: datetime | None
-
-
-class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How the worker is that answered."""
-
-    server_version: str
-    ready: bool
-    not_ready_reason: str
-    catalog: CatalogVersion | None
-    """In force; None before the first publish."""
-    store: str
-    """Address, without credentials."""
-    store_up: bool
-    started_at: datetime | None
-    pid: int
-    front: str
-    """`native` or `grpcio`."""
-    decisions: dict[str, int]
-    """Of this worker since its start, by reason."""
-    cached_customers: int
 
 
 class AdminClient:
@@ -150,6 +94,7 @@ class AdminClient:
         *,
         expected_version: int | None = None,
         published_by: str = "",
+        apply_to: ApplyTo | None = None,
     ) -> Publication:
         """Publish a whole catalog; content already in force is a no-op.
 
@@ -157,57 +102,217 @@ class AdminClient:
             files: the plan files, together one catalog.
             expected_version: publish only while this version is in force.
             published_by: free text for the history.
+            apply_to: whom changed plans are for: "all" customers on them, or "new" subscriptions
+                only; None: as the plans say, and all where they do not.
         """
         request = checked(
             pb.PublishCatalogRequest,
-            files=_files(files),
+            files=catalogs.files(files),
             expected_version=expected_version,
             published_by=published_by,
+            apply_to=catalogs.apply_to(apply_to),
         )
-        return _publication(self._call(self._write, "PublishCatalog", request))
+        return catalogs.publication(self._call(self._write, "PublishCatalog", request))
 
     def rollback(self, version: int, *, published_by: str = "") -> Publication:
         """Publish the content of an earlier version as a new version."""
         request = checked(pb.RollbackCatalogRequest, version=version, published_by=published_by)
-        return _publication(self._call(self._write, "RollbackCatalog", request))
+        return catalogs.publication(self._call(self._write, "RollbackCatalog", request))
 
     def diff(self, files: Sequence[CatalogFile]) -> CatalogDiff:
         """What would change if these files were published."""
-        request = checked(pb.DiffCatalogRequest, files=_files(files))
+        request = checked(pb.DiffCatalogRequest, files=catalogs.files(files))
         answer = self._call(self._read, "DiffCatalog", request)
-        return CatalogDiff(version=_version(answer.version), changes=_changes(answer.changes))
+        return CatalogDiff(
+            version=catalogs.version(answer.version), changes=catalogs.changes(answer.changes)
+        )
 
     def catalog(self, version: int | None = None) -> CatalogDocument:
         """One version with its content; without a number, the one in force."""
         request = checked(pb.GetCatalogRequest, version=version)
         answer = self._call(self._read, "GetCatalog", request)
         document = msgspec.json.decode(answer.document)
-        return CatalogDocument(version=_version(answer.version), document=document)
+        return CatalogDocument(version=catalogs.version(answer.version), document=document)
 
     def history(self, limit: int = 50) -> tuple[CatalogVersion, ...]:
         """Published versions, newest first, at most 1,000."""
         request = checked(pb.ListCatalogVersionsRequest, page_size=min(limit, PAGE_MAX))
         answer = self._call(self._read, "ListCatalogVersions", request)
-        return tuple(_version(version) for version in answer.versions)
+        return tuple(catalogs.version(version) for version in answer.versions)
 
-    def provision(self, customer_id: str, plan_id: str, start: datetime | None = None) -> Customer:
-        """Create the customer or change its plan; brings an archived one back.
+    def provision(
+        self,
+        customer_id: str,
+        plan_id: str,
+        start: datetime | None = None,
+        *,
+        subscription_id: str = "",
+        resource_id: str = "",
+        addons: Mapping[str, int] | None = None,
+        end: datetime | None = None,
+        anchor: datetime | None = None,
+        trial: Trial | None = None,
+    ) -> Customer:
+        """Create the customer or put its subscription on a plan; brings an archived one back.
 
         Args:
             customer_id: whom.
             plan_id: which plan.
-            start: when the subscription starts (with a time zone); without it a new customer
-                starts now and a known one keeps its start.
+            start: when the subscription starts (with a time zone, as all times); without it a new
+                one starts now and a known one keeps its start.
+            subscription_id: sets several of one customer apart.
+            resource_id: what of the customer's it is for; empty: the customer itself.
+            addons: quantity by add-on.
+            end: when it ends; without it, it goes on.
+            anchor: what its billing periods are aligned to; without it the start.
+            trial: it starts with this trial.
         """
         request = checked(
-            pb.ProvisionCustomerRequest, customer_id=customer_id, plan_id=plan_id, start=start
+            pb.ProvisionCustomerRequest,
+            customer_id=customer_id,
+            plan_id=plan_id,
+            start=start,
+            subscription_id=subscription_id,
+            resource_id=resource_id,
+            addons=addons,
+            end=end,
+            anchor=anchor,
+            trial=trial and customers.trial(trial),
         )
-        return _customer(self._call(self._write, "ProvisionCustomer", request))
+        return self._write_customer("ProvisionCustomer", request)
+
+    def change_subscription(
+        self,
+        customer_id: str,
+        plan_id: str = "",
+        *,
+        addons: Mapping[str, int] | None = None,
+        latest_revision: bool = False,
+        when: When = "now",
+        subscription_id: str = "",
+        resource_id: str = "",
+    ) -> Customer:
+        """Change a subscription; replaces a change that still waits.
+
+        Args:
+            customer_id: whose.
+            plan_id: the plan from then on; empty: stays.
+            addons: all add-ons from then on; None: stay.
+            latest_revision: move to the latest revision of the plan.
+            when: "now", or "period-end" of the billing period under way.
+            subscription_id: which of the customer's.
+            resource_id: what of the customer's it is for.
+        """
+        request = checked(
+            pb.ChangeSubscriptionRequest,
+            customer_id=customer_id,
+            subscription_id=subscription_id,
+            resource_id=resource_id,
+            plan_id=plan_id,
+            addons=None if addons is None else checked(pb.AddOns, quantities=addons),
+            latest_revision=latest_revision,
+            when=customers.when(when),
+        )
+        return self._write_customer("ChangeSubscription", request)
+
+    def cancel_subscription(
+        self,
+        customer_id: str,
+        *,
+        when: When = "now",
+        subscription_id: str = "",
+        resource_id: str = "",
+    ) -> Customer:
+        """End a subscription, "now" or at the "period-end"; takes back what still waits."""
+        request = checked(
+            pb.CancelSubscriptionRequest,
+            customer_id=customer_id,
+            subscription_id=subscription_id,
+            resource_id=resource_id,
+            when=customers.when(when),
+        )
+        return self._write_customer("CancelSubscription", request)
+
+    def set_override(
+        self, customer_id: str, feature_id: str, entitlement: object, *, resource_id: str = ""
+    ) -> Customer:
+        """Say what the customer has of a feature instead of everything else.
+
+        Args:
+            customer_id: whose.
+            feature_id: of which feature.
+            entitlement: as a catalog spells it: True, "email", "unlimited", {"limit": 5000,
+                "per": "month"}. False revokes. A limit without "per" keeps the window of the
+                entitlement that it replaces.
+            resource_id: only for this resource; empty: for the customer and its resources
+                without one of their own.
+        """
+        request = checked(
+            pb.SetOverrideRequest,
+            customer_id=customer_id,
+            feature_id=feature_id,
+            resource_id=resource_id,
+            entitlement=value("entitlement", entitlement),
+        )
+        return self._write_customer("SetOverride", request)
+
+    def remove_override(
+        self, customer_id: str, feature_id: str, *, resource_id: str = ""
+    ) -> Customer:
+        """Let the customer have of a feature what its subscriptions grant again."""
+        request = checked(
+            pb.RemoveOverrideRequest,
+            customer_id=customer_id,
+            feature_id=feature_id,
+            resource_id=resource_id,
+        )
+        return self._write_customer("RemoveOverride", request)
+
+    def grant_promotion(
+        self,
+        customer_id: str,
+        feature_id: str,
+        entitlement: object,
+        *,
+        end: datetime | None = None,
+        resource_id: str = "",
+    ) -> Customer:
+        """Give the customer more of a feature for a time; granting again replaces.
+
+        Args:
+            customer_id: whom.
+            feature_id: of which feature.
+            entitlement: as of `set_override`, but not False. It counts where it is more than the
+                rest.
+            end: until when; without it, until it is revoked.
+            resource_id: only for this resource; empty: for the customer and all its resources.
+        """
+        request = checked(
+            pb.GrantPromotionRequest,
+            customer_id=customer_id,
+            feature_id=feature_id,
+            resource_id=resource_id,
+            entitlement=value("entitlement", entitlement),
+            end=end,
+        )
+        return self._write_customer("GrantPromotion", request)
+
+    def revoke_promotion(
+        self, customer_id: str, feature_id: str, *, resource_id: str = ""
+    ) -> Customer:
+        """Take a promotion back."""
+        request = checked(
+            pb.RevokePromotionRequest,
+            customer_id=customer_id,
+            feature_id=feature_id,
+            resource_id=resource_id,
+        )
+        return self._write_customer("RevokePromotion", request)
 
     def customer(self, customer_id: str) -> Customer:
         """One customer."""
         request = checked(pb.GetCustomerRequest, customer_id=customer_id)
-        return _customer(self._call(self._read, "GetCustomer", request))
+        return customers.customer(self._call(self._read, "GetCustomer", request))
 
     def customers(self, page_size: int = PAGE_MAX) -> Iterator[Customer]:
         """Every customer, by shard, then by id; fetched page by page as they are asked for."""
@@ -215,7 +320,7 @@ class AdminClient:
         while True:
             request = pb.ListCustomersRequest(page_size=min(page_size, PAGE_MAX), page_token=token)
             answer = self._call(self._read, "ListCustomers", request)
-            yield from map(_customer, answer.customers)
+            yield from map(customers.customer, answer.customers)
             token = answer.next_page_token
             if not token:
                 return
@@ -223,28 +328,30 @@ class AdminClient:
     def archive(self, customer_id: str) -> Customer:
         """Deny everything until the customer is provisioned again; usage is kept."""
         request = checked(pb.ArchiveCustomerRequest, customer_id=customer_id)
-        return _customer(self._call(self._write, "ArchiveCustomer", request))
+        return self._write_customer("ArchiveCustomer", request)
+
+    def insights(self, feature_id: str = "", size: int = 10) -> tuple[FeatureInsights, ...]:
+        """Who is furthest above their limits, and who is nearest to them.
+
+        Args:
+            feature_id: of one feature; empty: of every metered one, in the catalog's order.
+            size: most customers per list, at most 100.
+        """
+        request = checked(pb.GetInsightsRequest, feature_id=feature_id, size=size)
+        answer = self._call(self._read, "GetInsights", request)
+        return tuple(customers.insights(feature) for feature in answer.features)
 
     def status(self) -> ServerStatus:
         """How the worker is that answers."""
         answer = self._call(self._read, "GetStatus", pb.GetStatusRequest())
-        return ServerStatus(
-            server_version=answer.server_version,
-            ready=answer.ready,
-            not_ready_reason=answer.not_ready_reason,
-            catalog=_version(answer.catalog) if answer.catalog.version else None,
-            store=answer.store,
-            store_up=answer.store_up,
-            started_at=_time(answer, "started_at"),
-            pid=answer.pid,
-            front=answer.front,
-            decisions=dict(answer.decisions),
-            cached_customers=answer.cached_customers,
-        )
+        return status.server_status(answer)
 
     def close(self) -> None:
         """Close the connection; calls in flight fail."""
         self._connection.close()
+
+    def _write_customer(self, method: str, request: Any) -> Customer:
+        return customers.customer(self._call(self._write, method, request))
 
     def _call(self, policy: Policy, method: str, request: Any) -> Any:
         return self._connection.run(retried(policy, method, request))
@@ -262,53 +369,3 @@ class AdminClient:
 
     def __repr__(self) -> str:
         return f"AdminClient({self._connection.address!r})"
-
-
-def _files(files: Sequence[CatalogFile]) -> list[pb.CatalogFile]:
-    return [checked(pb.CatalogFile, name=file.name, content=file.content) for file in files]
-
-
-def _publication(answer: pb.PublishCatalogResponse) -> Publication:
-    return Publication(
-        outcome=_name(pb.PublishCatalogResponse.Outcome, answer.outcome, "OUTCOME_"),
-        version=_version(answer.version),
-        changes=_changes(answer.changes),
-    )
-
-
-def _version(message: pb.CatalogVersion) -> CatalogVersion:
-    return CatalogVersion(
-        version=message.version,
-        digest=message.digest,
-        published_at=_time(message, "published_at"),
-        published_by=message.published_by,
-        in_force=message.in_force,
-    )
-
-
-def _changes(messages: Sequence[pb.CatalogChange]) -> tuple[CatalogChange, ...]:
-    return tuple(CatalogChange(each.path, each.before, each.after) for each in messages)
-
-
-def _customer(message: pb.Customer) -> Customer:
-    return Customer(
-        customer_id=message.customer_id,
-        status=_name(pb.CustomerStatus, message.status, "CUSTOMER_STATUS_"),
-        subscriptions=tuple(
-            Subscription(plan_id=each.plan_id, start=_time(each, "start"))
-            for each in message.subscriptions
-        ),
-        epoch=message.epoch,
-        created_at=_time(message, "created_at"),
-        updated_at=_time(message, "updated_at"),
-    )
-
-
-def _time(message: Any, field: str) -> datetime | None:
-    return getattr(message, field).ToDatetime(tzinfo=UTC) if message.HasField(field) else None
-
-
-def _name(enum: Any, number: int, prefix: str) -> str:
-    """The value's name without its prefix; a newer server may send one that has none here."""
-    known: dict[int, str] = {value: name for name, value in enum.items()}
-    return known.get(number, str(number)).removeprefix(prefix)

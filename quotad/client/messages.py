@@ -1,5 +1,6 @@
 """How fields of protobuf messages become Python values and back; what all results share."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, TypeVar
@@ -71,3 +72,27 @@ def value(field: str, content: object) -> Any:
     raise QuotaInvalid(
         f"{problem}, not {content!r:.60}", code="INVALID_ARGUMENT", reason="INVALID_REQUEST"
     )
+
+
+def number(enum: Any, field: str, choice: str, choices: Sequence[str]) -> int:
+    """The value of an enum that a word names: `period-end` is WHEN_PERIOD_END of When.
+
+    Args:
+        enum: of the generated code.
+        field: what the error calls it; its last word starts the enum's names.
+        choice: one of `choices`.
+        choices: the words there are.
+
+    Raises:
+        QuotaInvalid: it is none of them.
+    """
+    if choice not in choices:
+        words = " or ".join(repr(each) for each in choices)
+        raise QuotaInvalid(
+            f"{field}: must be {words}, not {choice!r}",
+            code="INVALID_ARGUMENT",
+            reason="INVALID_REQUEST",
+        )
+    name = f"{field.rpartition('.')[2]}_{choice}".upper().replace("-", "_")
+    found: int = enum.Value(name)
+    return found

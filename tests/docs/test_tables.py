@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+from keyword import iskeyword
 from typing import Any
 
 import pytest
@@ -174,6 +175,29 @@ def test_the_administration_of_the_page_is_that_of_the_client() -> None:
 
     methods = {name for name, _ in inspect.getmembers(AdminClient, inspect.isfunction)}
     assert {name for name in methods if not name.startswith("_")} - {"close"} == set(shown)
+
+
+def test_the_calls_of_the_administration_have_the_arguments_of_the_page() -> None:
+    for row in table(CLIENT, "Administration", "call"):
+        for call in words(row[0]):
+            name, _, arguments = call.removesuffix(")").partition("(")
+            parameters = inspect.signature(getattr(AdminClient, name)).parameters
+            shown = [part.strip() for part in arguments.split(",")]
+            options = {
+                word
+                for cell in words(row[1])
+                for word in [cell.partition("=")[0]]
+                if word.isidentifier() and not iskeyword(word)
+            }
+
+            assert shown == [
+                each.name
+                if each.default is each.empty
+                else f"{each.name}={each.default!r}".replace("'", '"')
+                for each in list(parameters.values())[1:]
+                if each.kind is not each.KEYWORD_ONLY
+            ]
+            assert options <= set(parameters)
 
 
 def test_the_rooms_of_the_architecture_are_those_of_the_code() -> None:

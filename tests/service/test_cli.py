@@ -213,9 +213,8 @@ def test_customer_is_set_shown_and_archived(quotad: Run) -> None:
     assert "acme active" == words(shown)[0]
     assert words(shown)[1].startswith("plan pro since 2026-01-31 07:00 UTC (")
     assert "ARCHIVED" == json.loads(archived.stdout)["status"]
-    assert [{"plan_id": "pro", "start": "2026-01-31T07:00:00Z"}] == json.loads(archived.stdout)[
-        "subscriptions"
-    ]
+    (subscription,) = json.loads(archived.stdout)["subscriptions"]
+    assert ("pro", "2026-01-31T07:00:00Z") == (subscription["plan_id"], subscription["start"])
 
 
 def test_start_that_is_no_time_is_refused_before_anything_is_sent(

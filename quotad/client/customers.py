@@ -1,0 +1,198 @@
+"""What the admin service says of customers and their usage, read once from its answers."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from quotad.client.calls import checked
+from quotad.client.messages import number, plain, time, word
+from quotad.v1 import admin_pb2 as pb
+
+When = Literal["now", "period-end"]
+"""When a change happens: at once, or when the billing period under way ends."""
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+    """One phase of a customer's contract for a plan.
+
+    A change that waits is a phase of its own, and so is a trial: they have the ids of the
+    subscription that they belong to.
+    """
+
+    plan_id: str
+    start: datetime | None
+    """UTC."""
+    subscription_id: str = ""
+    """Sets several of one customer apart."""
+    resource_id: str = ""
+    """What of the customer's it is for; empty: the customer itself."""
+    revision: int = 1
+    """Of the plan."""
+    addons: dict[str, int] = {}
+    """Quantity by add-on."""
+    end: datetime | None = None
+    """UTC; None: goes on."""
+    anchor: datetime | None = None
+    """UTC; what its billing periods are aligned to."""
+    status: str = "ACTIVE"
+    """`SCHEDULED`, `ACTIVE`, `IN_TRIAL` or `ENDED`, at the time of the answer."""
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """How a new subscription starts: with a trial, and what follows it."""
+
+    end: datetime
+    """With a time zone."""
+    then: Literal["convert", "end"] = "convert"
+    """Goes on, on `plan_id`; or ends."""
+    plan_id: str = ""
+    """What it converts to; empty: the plan of the trial."""
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """What a customer has of a feature instead of everything else."""
+
+    feature_id: str
+    resource_id: str = ""
+    """Empty: for the customer and its resources without one of their own."""
+    entitlement: Any
+    """As a catalog spells it: True, "email", {"limit": 5000, "per": "month"}; False: revoked."""
+
+
+class Promotion(msgspec.Struct, frozen=True, kw_only=True):
+    """What a customer has of a feature for a time, where it is more than the rest."""
+
+    feature_id: str
+    resource_id: str = ""
+    """Empty: for the customer and all its resources."""
+    entitlement: Any
+    """As a catalog spells it."""
+    end: datetime | None = None
+    """UTC; None: no end."""
+
+
+class Customer(msgspec.Struct, frozen=True, kw_only=True):
+    """A provisioned customer."""
+
+    customer_id: str
+    status: str
+    """`ACTIVE` or `ARCHIVED`."""
+    subscriptions: tuple[Subscription, ...]
+    overrides: tuple[Override, ...] = ()
+    promotions: tuple[Promotion, ...] = ()
+    """Those that have not ended."""
+    epoch: int
+    """Grows with every write."""
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+class CustomerUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of one limit a customer has used."""
+
+    customer_id: str
+    resource_id: str
+    plan_id: str
+    limit: int
+    used: int
+    per: str
+    """`minute`, `5 hours`; empty: lifetime."""
+    percent: int
+    """Used of the limit."""
+    resets_at: datetime | None
+    """UTC; None: never."""
+
+
+class FeatureInsights(msgspec.Struct, frozen=True, kw_only=True):
+    """The customers who need more of a feature, or soon will."""
+
+    feature_id: str
+    above: tuple[CustomerUsage, ...]
+    """Furthest above their limits first."""
+    near: tuple[CustomerUsage, ...]
+    """Nearest to their limits first."""
+
+
+def customer(message: pb.Customer) -> Customer:
+    """Read one customer."""
+    return Customer(
+        customer_id=message.customer_id,
+        status=word(pb.CustomerStatus, message.status, "CUSTOMER_STATUS_"),
+        subscriptions=tuple(_subscription(each) for each in message.subscriptions),
+        overrides=tuple(
+            Override(
+                feature_id=each.feature_id,
+                resource_id=each.resource_id,
+                entitlement=plain(each.entitlement),
+            )
+            for each in message.overrides
+        ),
+        promotions=tuple(
+            Promotion(
+                feature_id=each.feature_id,
+                resource_id=each.resource_id,
+                entitlement=plain(each.entitlement),
+                end=time(each, "end"),
+            )
+            for each in message.promotions
+        ),
+        epoch=message.epoch,
+        created_at=time(message, "created_at"),
+        updated_at=time(message, "updated_at"),
+    )
+
+
+def trial(noun: Trial) -> pb.Trial:
+    """A trial for a request.
+
+    Raises:
+        QuotaInvalid: `then` is not one of its words.
+    """
+    then = number(pb.Trial.Then, "trial.then", noun.then, ("convert", "end"))
+    return checked(pb.Trial, end=noun.end, then=then, plan_id=noun.plan_id)
+
+
+def when(word: str) -> int:
+    """When a change happens, for a request.
+
+    Raises:
+        QuotaInvalid: there is no such word.
+    """
+    return number(pb.When, "when", word, ("now", "period-end"))
+
+
+def insights(message: pb.FeatureInsights) -> FeatureInsights:
+    """Read the insights into one feature."""
+    return FeatureInsights(
+        feature_id=message.feature_id,
+        above=tuple(_usage(each) for each in message.above),
+        near=tuple(_usage(each) for each in message.near),
+    )
+
+
+def _subscription(message: pb.Subscription) -> Subscription:
+    return Subscription(
+        plan_id=message.plan_id,
+        start=time(message, "start"),
+        subscription_id=message.subscription_id,
+        resource_id=message.resource_id,
+        revision=message.revision,
+        addons={name: message.addons[name] for name in sorted(message.addons)},
+        end=time(message, "end"),
+        anchor=time(message, "anchor"),
+        status=word(pb.SubscriptionStatus, message.status, "SUBSCRIPTION_STATUS_"),
+    )
+
+
+def _usage(message: pb.CustomerUsage) -> CustomerUsage:
+    return CustomerUsage(
+        customer_id=message.customer_id,
+        resource_id=message.resource_id,
+        plan_id=message.plan_id,
+        limit=message.limit,
+        used=message.used,
+        per=message.per,
+        percent=message.percent,
+        resets_at=time(message, "resets_at"),
+    )

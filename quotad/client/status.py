@@ -1,0 +1,47 @@
+"""What the admin service says of the worker that answers, read once from its answer."""
+
+from datetime import datetime
+
+import msgspec
+
+from quotad.client import catalogs
+from quotad.client.catalogs import CatalogVersion
+from quotad.client.messages import time
+from quotad.v1 import admin_pb2 as pb
+
+
+class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How the worker is that answered."""
+
+    server_version: str
+    ready: bool
+    not_ready_reason: str
+    catalog: CatalogVersion | None
+    """In force; None before the first publish."""
+    store: str
+    """Address, without credentials."""
+    store_up: bool
+    started_at: datetime | None
+    pid: int
+    front: str
+    """`native` or `grpcio`."""
+    decisions: dict[str, int]
+    """Of this worker since its start, by reason."""
+    cached_customers: int
+
+
+def server_status(message: pb.GetStatusResponse) -> ServerStatus:
+    """Read how the worker is."""
+    return ServerStatus(
+        server_version=message.server_version,
+        ready=message.ready,
+        not_ready_reason=message.not_ready_reason,
+        catalog=catalogs.version(message.catalog) if message.catalog.version else None,
+        store=message.store,
+        store_up=message.store_up,
+        started_at=time(message, "started_at"),
+        pid=message.pid,
+        front=message.front,
+        decisions=dict(message.decisions),
+        cached_customers=message.cached_customers,
+    )
