@@ -12,9 +12,11 @@ engine's.
 
 from quotad.catalog.catalog import Catalog, parse
 from quotad.catalog.diff import Change, diff
+from quotad.catalog.parse_entitlement import parse_entry_value
 from quotad.catalog.revisions import ApplyTo, carry, read_record, restore
 from quotad.catalog.snapshot import Snapshot, compile_snapshot
 from quotad.catalog.sources import Source, read_sources
+from quotad.catalog.write_entry import entry_value
 
 __all__ = [
     "ApplyTo",
@@ -25,7 +27,9 @@ __all__ = [
     "carry",
     "compile_snapshot",
     "diff",
+    "entry_value",
     "parse",
+    "parse_entry_value",
     "read_record",
     "read_sources",
     "restore",

@@ -40,8 +40,10 @@ class Catalog:
             text = document.decode()
         except UnicodeDecodeError as error:
             raise CatalogError(["catalog.json: not UTF-8"]) from error
-        # The document is itself a catalog file, so it is read and checked like any other.
-        return parse([Source(name="catalog.json", text=text)])
+        # The document is itself a catalog file, so it is read and checked like any other. Only
+        # it may hold revisions of plans.
+        source = Source(name="catalog.json", text=text)
+        return cls(parse_definitions([source], published=True))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Catalog) and other.document == self.document

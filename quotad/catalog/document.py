@@ -1,19 +1,36 @@
 """Definitions -> the canonical document: JSON in the format of catalog files, one spelling each.
 
-Defaults are left out, short forms written out, plans and entitlements sorted by id. Features,
-values and limits keep their order: the first two are displayed in it.
+Defaults are left out, short forms written out, plans, groups, add-ons and entitlements sorted by
+id. Features, values, limits and a plan's groups keep their order, which has a meaning.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import msgspec
 
-from quotad.catalog.definitions import Definitions, FeatureDefinition, PlanDefinition
-from quotad.catalog.windows import WEEKDAYS
-from quotad.model import Anchor, Entry, FeatureType, Limit, MeterKind
+from quotad.catalog.definitions import (
+    AddOnDefinition,
+    Definitions,
+    FeatureDefinition,
+    PlanDefinition,
+)
+from quotad.catalog.numbers import unscaled
+from quotad.catalog.parse_plan import MONTHLY
+from quotad.catalog.write_entry import addon_entry_value, entitlement_value, entry_value
+from quotad.model import Entry, MeterKind, Plan
 
 FORMAT_VERSION = 1
 """Of the catalog format, not of the catalog."""
+
+_Features = Mapping[str, FeatureDefinition]
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str: ...
 
 
 def write_document(definitions: Definitions) -> bytes:
@@ -26,16 +43,27 @@ def plain(definitions: Definitions) -> dict[str, Any]:
     written: dict[str, Any] = {"version": FORMAT_VERSION}
     if definitions.default_plan is not None:
         written["default_plan"] = definitions.default_plan
+    features = definitions.features
     written["features"] = {
-        feature_id: _feature(definition) for feature_id, definition in definitions.features.items()
+        feature_id: _feature(definition, features) for feature_id, definition in features.items()
     }
+    if definitions.groups:
+        written["groups"] = {
+            group_id: _texts(group) | {"entitlements": _entries(group.entries, features)}
+            for group_id, group in sorted(definitions.groups.items())
+        }
     written["plans"] = {
-        plan_id: _plan(plan, definitions) for plan_id, plan in sorted(definitions.plans.items())
+        plan_id: _plan(plan, features) for plan_id, plan in sorted(definitions.plans.items())
     }
+    if definitions.addons:
+        written["addons"] = {
+            addon_id: _addon(addon, features)
+            for addon_id, addon in sorted(definitions.addons.items())
+        }
     return written
 
 
-def _feature(definition: FeatureDefinition) -> dict[str, Any]:
+def _feature(definition: FeatureDefinition, features: _Features) -> dict[str, Any]:
     feature = definition.feature
     written: dict[str, Any] = {"type": feature.type.value}
     if feature.kind is not MeterKind.COUNTER:
@@ -45,48 +73,73 @@ def _feature(definition: FeatureDefinition) -> dict[str, Any]:
     if feature.values:
         # A tuple, so that a diff shows the values as one.
         written["values"] = feature.values
+    if feature.decimals:
+        written["decimals"] = feature.decimals
+    if feature.credit is not None:
+        pool = features[feature.credit.pool_id].feature
+        cost = unscaled(feature.credit.cost, pool.decimals)
+        written["credit"] = {"pool": pool.feature_id, "cost": cost}
     return _texts(definition) | written
 
 
-def _plan(plan: PlanDefinition, definitions: Definitions) -> dict[str, Any]:
+def _plan(plan: PlanDefinition, features: _Features) -> dict[str, Any]:
     written: dict[str, Any] = _texts(plan)
     if plan.extends is not None:
         written["extends"] = plan.extends
+    if plan.groups:
+        written["groups"] = plan.groups
+    if plan.archived:
+        written["archived"] = True
+    if plan.apply_to_new:
+        written["apply_to"] = "new"
+    if plan.billing is not None:
+        written["billing"] = plan.billing.per
+    if plan.resets_usage:
+        written["usage_on_change"] = "reset"
+    if plan.revision != 1:
+        written["revision"] = plan.revision
+    written["entitlements"] = _entries(plan.entries, features)
+    if plan.earlier:
+        written["earlier"] = {
+            str(revision): _earlier(kept) for revision, kept in sorted(plan.earlier.items())
+        }
+    return written
+
+
+def _earlier(plan: Plan) -> dict[str, Any]:
+    written: dict[str, Any] = {}
+    if plan.billing != MONTHLY:
+        written["billing"] = plan.billing.per
+    if plan.resets_usage:
+        written["usage_on_change"] = "reset"
     written["entitlements"] = {
-        feature_id: _entry(entry, definitions.features[feature_id].feature.type)
-        for feature_id, entry in sorted(plan.entries.items())
+        feature_id: entitlement_value(right)
+        for feature_id, right in sorted(plan.entitlements.items())
     }
     return written
 
 
-def _texts(named: FeatureDefinition | PlanDefinition) -> dict[str, Any]:
+def _addon(definition: AddOnDefinition, features: _Features) -> dict[str, Any]:
+    addon = definition.addon
+    written: dict[str, Any] = _texts(definition)
+    if addon.max_quantity is not None:
+        written["max_quantity"] = addon.max_quantity
+    if addon.plans is not None:
+        written["plans"] = addon.plans
+    written["entitlements"] = {
+        feature_id: addon_entry_value(entry, features[feature_id].feature)
+        for feature_id, entry in sorted(addon.entries.items())
+    }
+    return written
+
+
+def _entries(entries: Mapping[str, Entry], features: _Features) -> dict[str, Any]:
+    return {
+        feature_id: entry_value(entry, features[feature_id].feature)
+        for feature_id, entry in sorted(entries.items())
+    }
+
+
+def _texts(named: _Named) -> dict[str, Any]:
     written = {"name": named.name, "description": named.description}
     return {key: text for key, text in written.items() if text}
-
-
-def _entry(entry: Entry, feature_type: FeatureType) -> object:
-    if not entry.granted:
-        return False
-    if feature_type is FeatureType.BOOLEAN:
-        return True
-    if feature_type is FeatureType.CONFIG:
-        return entry.value
-    if entry.limits is None:
-        return "unlimited"
-    return {"limits": [_limit(limit) for limit in entry.limits]}
-
-
-def _limit(limit: Limit) -> dict[str, Any]:
-    written: dict[str, Any] = {"unlimited": True} if limit.limit is None else {"limit": limit.limit}
-    window = limit.window
-    if window is not None:
-        written["per"] = window.per
-        if window.anchor is not Anchor.CALENDAR:
-            written["anchor"] = window.anchor.value
-        if window.zone.key != "UTC":
-            written["timezone"] = window.zone.key
-        if window.week_starts:
-            written["week_starts"] = WEEKDAYS[window.week_starts]
-    if limit.soft:
-        written["soft"] = True
-    return written

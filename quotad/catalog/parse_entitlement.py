@@ -2,18 +2,15 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
-from quotad.catalog.problems import Place, check_keys, described, shown, text_of
-from quotad.catalog.windows import WINDOW_KEYS, parse_window
-from quotad.model import (
-    LIMITS_MAX,
-    QUANTITY_MAX,
-    Entry,
-    Feature,
-    FeatureType,
-    Limit,
-    MeterKind,
-)
+import msgspec
+
+from quotad.catalog.parse_limit import ELSEWHERE, LIMIT_KEYS, parse_limit, parse_limits
+from quotad.catalog.parse_rollout import parse_rollout
+from quotad.catalog.problems import Place, Problems, check_keys, described, shown, text_of
+from quotad.errors import CatalogError, InvalidRequest
+from quotad.model import Entry, Feature, FeatureType
 
 VALUE_BYTES_MAX = 4096
 """Longest value of a config feature, which is part of every answer about it."""
@@ -22,19 +19,39 @@ OFF = Entry(granted=False)
 ON = Entry()
 UNLIMITED = Entry(limits=None)
 
-_LIMIT_KEYS = ("limit", "unlimited", "soft", *WINDOW_KEYS)
-_ENTRY_KEYS = ("limits", *_LIMIT_KEYS)
-# Of the design, not yet of the server: amounts of add-ons, and what is left of a period.
-_LATER_KEYS = ("add", "set", "rollover")
+_ENTRY_KEYS = ("limits", *LIMIT_KEYS, "rollout")
 
 _METERED_SHAPES = "{limit: 1000, per: month}, unlimited or false"
+_PAID_SHAPES = "true, {limit: 1000, per: month}, unlimited or false"
 
 
 def parse_entry(place: Place, feature: Feature, value: object) -> Entry | None:
     """Return what a plan says of `feature`, or None after noting what is wrong with it."""
+    if not isinstance(value, dict) or "rollout" not in value:
+        return parse_right(place, feature, value)
+    rollout = parse_rollout(place.key("rollout"), feature.feature_id, value["rollout"])
+    rest: Any = {key: item for key, item in value.items() if key != "rollout"}
     if feature.type is FeatureType.BOOLEAN:
-        if isinstance(value, bool):
-            return ON if value else OFF
+        check_keys(place, value, ("rollout",))
+        rest = True
+    elif feature.credit is not None and not rest:
+        rest = True
+    entry = parse_right(place, feature, rest)
+    if entry is None or rollout is None:
+        return None
+    return msgspec.structs.replace(entry, rollout=rollout)
+
+
+def parse_right(place: Place, feature: Feature, value: object) -> Entry | None:
+    """Return what is said of `feature` where it is for everybody: without a rollout."""
+    if value is False:
+        return OFF
+    if isinstance(value, dict) and "rollout" in value:
+        place.key("rollout").refuse("is only for plans and groups")
+        return None
+    if feature.type is FeatureType.BOOLEAN:
+        if value is True:
+            return ON
         place.refuse(f"is a boolean feature: write true or false, not {described(value)}")
         return None
     if feature.type is FeatureType.CONFIG:
@@ -42,15 +59,81 @@ def parse_entry(place: Place, feature: Feature, value: object) -> Entry | None:
     return _metered(place, feature, value)
 
 
+def parse_entry_value(feature: Feature, value: object) -> Entry:
+    """Return what an override or a promotion says of `feature`.
+
+    Args:
+        feature: as the catalog defines it.
+        value: as a catalog spells it, in JSON values; floats without a fraction are whole numbers.
+
+    Raises:
+        InvalidRequest: with everything that is wrong with it.
+    """
+    problems = Problems()
+    entry = parse_right(Place(problems, "", "entitlement"), feature, _whole(value))
+    try:
+        problems.raise_if_any()
+    except CatalogError as error:
+        raise InvalidRequest("; ".join(error.problems)) from None
+    if entry is None:
+        raise InvalidRequest("entitlement: cannot be read")
+    return entry
+
+
+def _whole(value: object) -> object:
+    """Return `value` with whole numbers as such: JSON of a protobuf knows nothing but floats."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    return [_whole(item) for item in value] if isinstance(value, list) else value
+
+
 def _config(place: Place, feature: Feature, value: object) -> Entry | None:
-    text = config_text(place, value)
+    if isinstance(value, dict):
+        if not check_keys(place, value, ("value", "rollout")):
+            return None
+        if "value" not in value:
+            place.refuse("has no value; write {value: 10, rollout: {percent: 10}}")
+            return None
+        place, value = place.key("value"), value["value"]
+    if isinstance(value, list):
+        return _config_list(place, feature, value)
+    text = _config_value(place, feature, value)
     if text is None:
         return None
-    if feature.values and text not in feature.values:
+    return Entry(value=text, values=(text,) if feature.values else ())
+
+
+def _config_list(place: Place, feature: Feature, rows: list[object]) -> Entry | None:
+    if not feature.values:
+        place.refuse(
+            "must be one value: a list is for config features that have 'values', and"
+            f" {shown(feature.feature_id)} has none"
+        )
+        return None
+    if not rows:
+        place.refuse("is empty; write false to switch the feature off")
+        return None
+    texts: dict[str, int] = {}
+    for index, row in enumerate(rows):
+        text = _config_value(place.item(index), feature, row)
+        if text is None:
+            continue
+        first = texts.setdefault(text, index)
+        if first != index:
+            place.item(index).refuse(f"{shown(text)} is already in the list")
+    granted = tuple(text for text in feature.values if text in texts)
+    return Entry(value=granted[-1], values=granted) if granted else None
+
+
+def _config_value(place: Place, feature: Feature, value: object) -> str | None:
+    text = config_text(place, value)
+    if text is not None and feature.values and text not in feature.values:
         hint = place.suggestion(text, feature.values) or f" ({', '.join(feature.values)})"
         place.refuse(f"{shown(text)} is not one of the feature's values{hint}")
         return None
-    return Entry(value=text)
+    return text
 
 
 def config_text(place: Place, value: object) -> str | None:
@@ -71,8 +154,8 @@ def config_text(place: Place, value: object) -> str | None:
 
 
 def _metered(place: Place, feature: Feature, value: object) -> Entry | None:
-    if value is False:
-        return OFF
+    if value is True and feature.credit is not None:
+        return ON
     if value == "unlimited":
         return UNLIMITED
     if isinstance(value, dict):
@@ -83,7 +166,8 @@ def _metered(place: Place, feature: Feature, value: object) -> Entry | None:
         hint = "; several windows go below 'limits:'"
     else:
         hint = ""
-    place.refuse(f"is a metered feature: write {_METERED_SHAPES}, not {described(value)}{hint}")
+    shapes = _METERED_SHAPES if feature.credit is None else _PAID_SHAPES
+    place.refuse(f"is a metered feature: write {shapes}, not {described(value)}{hint}")
     return None
 
 
@@ -91,103 +175,11 @@ def _limits(place: Place, feature: Feature, raw: Mapping[str, object]) -> Entry 
     if "limits" not in raw:
         if len(raw) == 1 and raw.get("unlimited") is True:
             return UNLIMITED
-        limit = _limit(place, feature, raw, _ENTRY_KEYS)
+        limit = parse_limit(place, feature, raw, _ENTRY_KEYS)
         return None if limit is None else Entry(limits=(limit,))
-    check_keys(place, raw, _ENTRY_KEYS, _LATER_KEYS)
-    beside = [key for key in raw if key in _LIMIT_KEYS]
+    check_keys(place, raw, _ENTRY_KEYS, ELSEWHERE)
+    beside = [key for key in raw if key in LIMIT_KEYS]
     if beside:
         place.refuse(f"has both 'limits' and {shown(beside[0])}; put it into the list")
-    rows = raw["limits"]
-    place = place.key("limits")
-    if not isinstance(rows, list):
-        place.refuse(f"must be a list of {{limit: 1000, per: month}}, not {described(rows)}")
-        return None
-    if not rows:
-        place.refuse("is empty; write unlimited, or false to switch the feature off")
-        return None
-    if len(rows) > LIMITS_MAX:
-        place.refuse(f"has {len(rows)} limits, at most {LIMITS_MAX} are allowed")
-        return None
-    if feature.kind is MeterKind.GAUGE and len(rows) > 1:
-        place.refuse("has several limits; a gauge never resets and has one")
-        return None
-    return _limits_listed(place, feature, rows)
-
-
-def _limits_listed(place: Place, feature: Feature, rows: list[object]) -> Entry | None:
-    limits: list[Limit] = []
-    counters: dict[object, int] = {}
-    for index, row in enumerate(rows):
-        spot = place.item(index)
-        if not isinstance(row, dict):
-            spot.refuse(
-                f"must be a mapping such as {{limit: 1000, per: month}}, not {described(row)}"
-            )
-            continue
-        limit = _limit(spot, feature, row, _LIMIT_KEYS)
-        if limit is None:
-            continue
-        window = limit.window
-        first = counters.setdefault(window and (window.per, window.anchor), index)
-        if first != index:
-            what = f"'per: {window.per}' and the same anchor" if window else "no 'per'"
-            spot.refuse(f"has {what}, as limits[{first}]; they would share one counter")
-        limits.append(limit)
-    return Entry(limits=tuple(limits)) if limits else None
-
-
-def _limit(
-    place: Place, feature: Feature, raw: Mapping[str, object], keys: tuple[str, ...]
-) -> Limit | None:
-    keys_fit = check_keys(place, raw, keys, _LATER_KEYS)
-    unlimited = raw.get("unlimited", False)
-    if not isinstance(unlimited, bool):
-        place.key("unlimited").refuse(f"must be true or left out, not {described(unlimited)}")
-        return None
-    soft = raw.get("soft", False)
-    if not isinstance(soft, bool):
-        place.key("soft").refuse(f"must be true or false, not {described(soft)}")
-        soft = False
-    if feature.kind is MeterKind.GAUGE:
-        known, window = True, None
-        for key in WINDOW_KEYS:
-            if key in raw:
-                place.key(key).refuse("has no meaning for a gauge, which never resets")
-    else:
-        known, window = parse_window(place, raw)
-    if unlimited:
-        if "limit" in raw:
-            place.refuse("has both 'limit' and 'unlimited'; keep one")
-        if soft:
-            place.key("soft").refuse("has no meaning without a limit to pass")
-        return Limit(None, window) if known else None
-    if "limit" not in raw and keys_fit:
-        place.refuse("has no limit; write 'limit: 1000' or 'unlimited: true'")
-    if "limit" not in raw:
-        return None
-    limit = _limit_number(place.key("limit"), raw["limit"])
-    return None if limit is None or not known else Limit(limit, window, soft)
-
-
-def _limit_number(place: Place, value: object) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        if value < 0:
-            place.refuse(f"{described(value)} is negative; for no limit use 'unlimited: true'")
-            return None
-        if value > QUANTITY_MAX:
-            place.refuse(
-                f"is larger than {QUANTITY_MAX:,}, the most that is counted exactly;"
-                " for no limit use 'unlimited: true'"
-            )
-            return None
-        return value
-    if isinstance(value, float) and value.is_integer() and 0 <= value <= QUANTITY_MAX:
-        hint = f"; write {int(value)}"
-    elif isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
-        hint = f"; write {int(value)}, without quotes"
-    elif value is None or value in ("unlimited", math.inf):
-        hint = "; for no limit use 'unlimited: true'"
-    else:
-        hint = ""
-    place.refuse(f"must be a whole number, not {described(value)}{hint}")
-    return None
+    limits = parse_limits(place.key("limits"), feature, raw["limits"])
+    return None if limits is None else Entry(limits=limits)

@@ -1,7 +1,6 @@
 """One entry of `features` -> `FeatureDefinition`."""
 
 from collections.abc import Mapping
-from typing import TypeVar
 
 from quotad.catalog.definitions import FeatureDefinition
 from quotad.catalog.parse_entitlement import config_text
@@ -12,15 +11,16 @@ from quotad.catalog.problems import (
     mapping_of,
     shown,
     text_of,
+    word_of,
 )
 from quotad.model import ID_BYTES_MAX, Feature, FeatureType, MeterKind
-
-_T = TypeVar("_T")
 
 NAME_BYTES_MAX = 256
 DESCRIPTION_BYTES_MAX = 4096
 
-_KEYS = ("type", "kind", "unit", "values", "name", "description")
+DECIMALS_MAX = 6
+
+_KEYS = ("type", "kind", "unit", "values", "decimals", "credit", "name", "description")
 _TYPES = {kind.value: kind for kind in FeatureType}
 _KINDS = {kind.value: kind for kind in MeterKind}
 # The types that each key belongs to; the others belong to all.
@@ -28,11 +28,16 @@ _ONLY_OF = {
     "kind": (FeatureType.METERED,),
     "unit": (FeatureType.METERED, FeatureType.CONFIG),
     "values": (FeatureType.CONFIG,),
+    "decimals": (FeatureType.METERED,),
+    "credit": (FeatureType.METERED,),
 }
 
 
 def parse_feature(place: Place, feature_id: str, value: object) -> FeatureDefinition | None:
-    """Return a feature, or None after noting what is wrong with it."""
+    """Return a feature, or None after noting what is wrong with it.
+
+    What pays for it is left out: the pool may not have been read yet.
+    """
     raw = mapping_of(place, value, "{type: metered}")
     if raw is None:
         return None
@@ -40,7 +45,7 @@ def parse_feature(place: Place, feature_id: str, value: object) -> FeatureDefini
     if "type" not in raw:
         place.refuse("has no type; write 'type: metered', boolean or config")
         return None
-    feature_type = _word(place.key("type"), raw["type"], _TYPES)
+    feature_type = word_of(place.key("type"), raw["type"], _TYPES)
     if feature_type is None:
         return None
     for key, types in _ONLY_OF.items():
@@ -50,12 +55,21 @@ def parse_feature(place: Place, feature_id: str, value: object) -> FeatureDefini
             return None
     kind = MeterKind.COUNTER
     if "kind" in raw:
-        kind = _word(place.key("kind"), raw["kind"], _KINDS) or kind
+        kind = word_of(place.key("kind"), raw["kind"], _KINDS) or kind
     values: tuple[str, ...] = ()
     if "values" in raw:
         values = _values(place.key("values"), raw["values"])
     unit = optional_text(place, raw, "unit", NAME_BYTES_MAX)
-    feature = Feature(feature_id, feature_type, kind, unit, values)
+    if kind is MeterKind.GAUGE:
+        for key in ("decimals", "credit"):
+            if key in raw:
+                place.key(key).refuse("is only for counters, and this is a gauge")
+    decimals = 0
+    if "decimals" in raw:
+        decimals = _decimals(place.key("decimals"), raw["decimals"])
+    if "decimals" in raw and "credit" in raw:
+        place.key("decimals").refuse("belongs to the pool, not to the feature that it pays for")
+    feature = Feature(feature_id, feature_type, kind, unit, values, decimals=decimals)
     return FeatureDefinition(feature, *names_of(place, raw))
 
 
@@ -86,16 +100,11 @@ def check_id(place: Place, name: str) -> bool:
     return False
 
 
-def _word(place: Place, value: object, words: Mapping[str, _T]) -> _T | None:
-    if isinstance(value, str) and value in words:
-        return words[value]
-    known = ", ".join(words)
-    if isinstance(value, str):
-        hint = place.suggestion(value, words) or f" (known: {known})"
-        place.refuse(f"unknown {place.path.rpartition('.')[2]} {shown(value)}{hint}")
-    else:
-        place.refuse(f"must be one of {known}, not {described(value)}")
-    return None
+def _decimals(place: Place, value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= DECIMALS_MAX:
+        return value
+    place.refuse(f"must be a whole number from 0 to {DECIMALS_MAX}, not {described(value)}")
+    return 0
 
 
 def _values(place: Place, value: object) -> tuple[str, ...]:

@@ -8,8 +8,11 @@ import difflib
 import json
 import re
 from collections.abc import Collection, Mapping
+from typing import TypeVar
 
 from quotad.errors import CatalogError
+
+T = TypeVar("T")
 
 PROBLEMS_MAX = 1000
 """Most problems that are spelled out; the rest is only counted."""
@@ -20,6 +23,8 @@ take minutes to refuse (one comparison takes up to 90 us)."""
 
 _SHOWN_MAX = 60
 """Longest piece of a user's text repeated in a problem, in characters."""
+
+_NOWHERE: Mapping[str, str] = {}
 
 _PLAIN_KEY = re.compile(r"""[^\s.\[\]:"'\\]+""")
 
@@ -132,6 +137,19 @@ def mapping_of(place: Place, value: object, example: str) -> dict[str, object] |
     return None
 
 
+def word_of(place: Place, value: object, words: Mapping[str, T]) -> T | None:
+    """Return what one of a few words stands for, else note a problem that lists them."""
+    if isinstance(value, str) and value in words:
+        return words[value]
+    known = ", ".join(words)
+    if isinstance(value, str):
+        hint = place.suggestion(value, words) or f" (known: {known})"
+        place.refuse(f"unknown {place.path.rpartition('.')[2]} {shown(value)}{hint}")
+    else:
+        place.refuse(f"must be one of {known}, not {described(value)}")
+    return None
+
+
 def text_of(place: Place, value: object, bytes_max: int) -> str | None:
     """Return `value` if it is text of at most `bytes_max` bytes of UTF-8, else note a problem."""
     if not isinstance(value, str):
@@ -149,16 +167,26 @@ def text_of(place: Place, value: object, bytes_max: int) -> str | None:
 
 
 def check_keys(
-    place: Place, raw: Mapping[str, object], known: Collection[str], later: Collection[str] = ()
+    place: Place,
+    raw: Mapping[str, object],
+    known: Collection[str],
+    elsewhere: Mapping[str, str] = _NOWHERE,
 ) -> bool:
-    """Whether `raw` has only known keys; a problem is noted for every other."""
+    """Whether `raw` has only known keys; a problem is noted for every other.
+
+    Args:
+        place: of the mapping.
+        raw: the mapping.
+        known: keys that it may have.
+        elsewhere: keys that people look for here, and what to say about each.
+    """
     fits = True
     for key in raw:
         if key in known:
             continue
         fits = False
-        if key in later:
-            place.refuse(f"{shown(key)} is not supported by this version")
+        if key in elsewhere:
+            place.refuse(f"{shown(key)} {elsewhere[key]}")
             continue
         hint = place.suggestion(key, known) or f" (known: {', '.join(known)})"
         place.refuse(f"unknown key {shown(key)}{hint}")

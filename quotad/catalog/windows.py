@@ -6,7 +6,7 @@ import zoneinfo
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
-from quotad.catalog.problems import Place, described, shown
+from quotad.catalog.problems import Place, described, shown, word_of
 from quotad.model import Anchor, Unit, Window
 
 WINDOW_KEYS = ("per", "anchor", "timezone", "week_starts")
@@ -17,7 +17,7 @@ YEARS_MAX = 100
 """Longest window; beyond it calendar arithmetic would leave the dates that Python knows."""
 
 _UNITS = {unit.value: unit for unit in Unit}
-_ANCHORS = {anchor.value: anchor for anchor in Anchor if anchor is not Anchor.FIRST_USE}
+_ANCHORS = {anchor.value: anchor for anchor in Anchor}
 _COUNT_MAX = {
     Unit.SECOND: YEARS_MAX * 365 * 86_400,
     Unit.MINUTE: YEARS_MAX * 365 * 1440,
@@ -65,6 +65,24 @@ def parse_window(place: Place, raw: Mapping[str, object]) -> tuple[bool, Window 
     return True, _window(*per, anchor, zone, week_starts)
 
 
+def parse_billing(place: Place, value: object) -> Window | None:
+    """Return a billing period, which starts with the subscription, or note a problem."""
+    per = _per(place, value)
+    return None if per is None else _window(*per, Anchor.SUBSCRIPTION, "UTC", 0)
+
+
+def write_window(window: Window) -> dict[str, str]:
+    """Return a window as a catalog spells it, without what is usual."""
+    written = {"per": window.per}
+    if window.anchor is not Anchor.CALENDAR:
+        written["anchor"] = window.anchor.value
+    if window.zone.key != "UTC":
+        written["timezone"] = window.zone.key
+    if window.week_starts:
+        written["week_starts"] = WEEKDAYS[window.week_starts]
+    return written
+
+
 @functools.lru_cache(maxsize=1024)
 def _window(unit: Unit, count: int, anchor: Anchor, zone: str, week_starts: int) -> Window:
     """Return one shared object per window: ten thousand limits have a handful of them."""
@@ -98,16 +116,7 @@ def _per(place: Place, value: object) -> tuple[Unit, int] | None:
 
 
 def _anchor(place: Place, value: object) -> Anchor:
-    if isinstance(value, str) and value in _ANCHORS:
-        return _ANCHORS[value]
-    if value == "first_use":
-        place.refuse("'first_use' is not supported by this version; use calendar or subscription")
-    elif isinstance(value, str):
-        hint = place.suggestion(value, _ANCHORS) or " (known: calendar, subscription)"
-        place.refuse(f"unknown anchor {shown(value)}{hint}")
-    else:
-        place.refuse(f"must be calendar or subscription, not {described(value)}")
-    return Anchor.CALENDAR
+    return word_of(place, value, _ANCHORS) or Anchor.CALENDAR
 
 
 def _zone(place: Place, value: object) -> str:

@@ -149,7 +149,9 @@ def raw_catalogs(draw: st.DrawFn) -> dict[str, Any]:
         "metered": st.one_of(st.just("unlimited"), st.just(False), LIMITS),
         "gauge": st.one_of(st.just("unlimited"), st.builds(dict, limit=st.integers(0, 99))),
         "boolean": st.booleans(),
-        "config": st.one_of(TEXTS, st.integers(), st.floats(allow_nan=False, allow_infinity=False)),
+        "config": st.one_of(
+            TEXTS, st.integers(-(10**18), 10**18), st.floats(allow_nan=False, allow_infinity=False)
+        ),
     }
     plans: dict[str, Any] = {}
     for name in draw(st.lists(IDS, max_size=4, unique=True)):

@@ -13,10 +13,58 @@ SHAPES = "is a metered feature: write {limit: 1000, per: month}, unlimited or fa
 
 REFUSALS: dict[str, list[str]] = {
     "add": [
-        f"{API_CALLS}: 'add' is not supported by this version",
+        f"{API_CALLS}: 'add' is only for add-ons; here write 'limit'",
+    ],
+    "addon_entry": [
+        "addons.a.entitlements.api-calls: 'limit' is only for plans; write 'add' "
+        "for more than the plan's limit, 'set' for another",
+        "addons.b.entitlements.api-calls: has both 'add' and 'set'; keep one",
+        "addons.c.entitlements.api-calls: has no amount; write {add: 1000}, "
+        "{set: 1000} or unlimited",
+        "addons.d.entitlements.api-calls: 'soft' is only for plans, and stays as it is",
+        "addons.d.entitlements.api-calls.add: must be at least 1",
+        "addons.e.entitlements.api-calls: 'rollout' is only for plans, and stays as it is",
+        "addons.f.entitlements.api-calls: is a metered feature: in an add-on "
+        "write {add: 1000}, {set: 1000} or unlimited, not true",
+        "addons.g.entitlements.api-calls: is a metered feature: in an add-on "
+        "write {add: 1000}, {set: 1000} or unlimited, not the text 'unlimted', "
+        "did you mean 'unlimited'?",
+        "addons.h.entitlements.csv-export: an add-on only adds, and switches "
+        "nothing off; leave the feature out",
+        "addons.h.entitlements.support: 'fax' is not one of the feature's values "
+        "(community, email, phone)",
+        "addons.h.entitlements.seats.per: has no meaning for a gauge, which never resets",
+        "addons.i.entitlements.csv-export.rollout: is only for plans and groups",
+        "addons.j.entitlements.api-calls.timezone: has no meaning with 'per: lifetime'",
+        "addons.k.entitlements.api-calls: 'unlimited' stands alone; write 'unlimited' or an amount",
+        "addons.k.entitlements.api-calls.set: -1 is negative",
+    ],
+    "addon_key": [
+        "addons.more: unknown key 'entitlement', did you mean 'entitlements'?",
+        "addons.more.plans[0]: unknown plan 'fre', did you mean 'free'?",
+        "addons.more.plans[2]: 'free' is already in the list",
+        "addons.more.max_quantity: must be a whole number from 1 to 1,000,000, "
+        "not 0; leave it out for any quantity",
+        "addons.most.entitlements.api-cals: unknown feature, did you mean 'api-calls'?",
+        "addons.most.plans: must be a list of plans, not the text 'free'; write [free]",
+        "addons.most.max_quantity: must be a whole number from 1 to 1,000,000, "
+        "not the text 'many'; leave it out for any quantity",
+        "addons.none.plans: must be a list of plans, not an empty list",
+        "addons.text: must be a mapping such as {entitlements: {api-calls: {add: 1000}}}, not 5",
+    ],
+    "addon_limits": [
+        "addons.any.entitlements.api-calls: plan 'free' does not grant it, so "
+        "there is no limit to change; grant it there, name the 'plans' that may "
+        "take the add-on, or say 'per' for a limit of its own (and 2 more plans)",
+        "addons.which.entitlements.api-calls: plan 'pro' has several limits of "
+        "it (per: minute; per: month, anchor: subscription); say which with "
+        "'per' (and another plan)",
+        "addons.other.entitlements.api-calls: plan 'pro' has no limit of it with "
+        "per: month, and an add-on must not bring one more; name one that it "
+        "has: per: minute; per: month, anchor: subscription",
     ],
     "addons": [
-        "'addons' is not supported by this version",
+        "addons.more-calls.entitlements.api-calls: unknown feature",
     ],
     "alias_bomb": [
         "line 6: more than 1,000,000 values, aliases written out",
@@ -28,11 +76,7 @@ REFUSALS: dict[str, list[str]] = {
         "line 3: the alias *meter has no anchor that ends before it",
     ],
     "anchor_date": [
-        f"{API_CALLS}.anchor: must be calendar or subscription, not 15",
-    ],
-    "anchor_first_use": [
-        f"{API_CALLS}.anchor: 'first_use' is not supported by this version; use calendar "
-        "or subscription",
+        f"{API_CALLS}.anchor: must be one of calendar, subscription, first_use, not 15",
     ],
     "anchor_unknown": [
         f"{API_CALLS}.anchor: unknown anchor 'subscripton', did you mean 'subscription'?",
@@ -42,7 +86,18 @@ REFUSALS: dict[str, list[str]] = {
         f"{API_CALLS}.timezone: has no meaning without 'per'",
     ],
     "apply_to": [
-        "plans.free: 'apply_to' is not supported by this version",
+        "plans.free.apply_to: unknown apply_to 'newest', did you mean 'new'?",
+        "plans.pro.apply_to: must be one of all, new, not true",
+    ],
+    "archived": [
+        "plans.pro.archived: must be true or false, not the text 'since 2025'",
+        "default_plan: plan 'free' is archived, and nobody can be put on it any more",
+    ],
+    "billing": [
+        "plans.free.billing: unknown unit 'monthly', did you mean 'month'?",
+        "plans.free.usage_on_change: unknown usage_on_change 'resets', did you mean 'reset'?",
+        "plans.pro.billing: must be a period such as 'month' or '5 hours', not a mapping",
+        "plans.pro.usage_on_change: must be one of keep, reset, not true",
     ],
     "boolean_shape": [
         "plans.free.entitlements.csv-export: is a boolean feature: write true or false, "
@@ -56,8 +111,17 @@ REFUSALS: dict[str, list[str]] = {
         "plans.free.entitlements.upload-mb: must be a number or text, not true; to mean "
         "the word, quote it",
     ],
+    "config_list": [
+        "plans.free.entitlements.support: is empty; write false to switch the feature off",
+        "plans.free.entitlements.upload-mb: must be one value: a list is for "
+        "config features that have 'values', and 'upload-mb' has none",
+        "plans.pro.entitlements.support[1]: 'fax' is not one of the feature's "
+        "values (community, email, phone)",
+        "plans.pro.entitlements.support[2]: 'email' is already in the list",
+        "plans.team.entitlements.support: has no value; write {value: 10, rollout: {percent: 10}}",
+    ],
     "config_mapping": [
-        "plans.free.entitlements.upload-mb: must be a number or text, not a mapping",
+        "plans.free.entitlements.upload-mb: unknown key 'limit' (known: value, rollout)",
     ],
     "config_number": [
         "plans.free.entitlements.upload-mb: must be a number or text, not inf",
@@ -65,6 +129,40 @@ REFUSALS: dict[str, list[str]] = {
     "config_value": [
         "plans.free.entitlements.support: 'emial' is not one of the feature's values, "
         "did you mean 'email'?",
+    ],
+    "credit": [
+        "features.seats.decimals: is only for counters, and this is a gauge",
+        "features.wrong.type: unknown type 'bolean', did you mean 'boolean'?",
+        "features.l.decimals: belongs to the pool, not to the feature that it pays for",
+        "features.m.credit: is only for counters, and this is a gauge",
+        "features.n.decimals: must be a whole number from 0 to 6, not 7",
+        "features.s.credit: is only for metered features",
+        "features.a.credit: must be a mapping such as {pool: ai-credits, cost: "
+        "2}, not the text 'credits'",
+        "features.b.credit: has no cost; write {pool: ai-credits, cost: 2}",
+        "features.c.credit.pool: unknown feature 'credit', did you mean 'credits'?",
+        "features.d.credit.pool: 'seats' is a gauge; a pool is a metered counter",
+        "features.e.credit.pool: 'plain' is a boolean feature; a pool is a metered counter",
+        "features.f.credit.pool: a feature cannot be its own pool",
+        "features.g.credit.pool: 'f' is itself paid from a pool; name a pool that is not",
+        "features.h.credit.cost: 0.125 has more than 2 decimal places; the pool "
+        "'credits' may say more with 'decimals'",
+        "features.i.credit.cost: must be more than 0; without 'credit' the feature costs nothing",
+        "features.j.credit.cost: must be a number such as 2 or 0.5, not the text 'much'",
+        "features.k.credit.cost: is a huge number",
+        "features.o.credit: unknown key 'pol', did you mean 'pool'?",
+        "features.q.credit.cost: is larger than what is counted exactly",
+        "features.r.credit.pool: must be the name of a feature, not 5",
+        "plans.free.entitlements.credits: is a metered feature: write {limit: "
+        "1000, per: month}, unlimited or false, not true",
+    ],
+    "credit_limit": [
+        "plans.free.entitlements.credits.limit: is larger than "
+        "10,000,000,000,000, the most that is counted exactly with 2 decimals; "
+        "for no limit use 'unlimited: true'",
+        "plans.free.entitlements.image: is a metered feature: write true, "
+        "{limit: 1000, per: month}, unlimited or false, not 5",
+        "plans.pro.entitlements.credits.limit: must be a whole number, not 2.5",
     ],
     "default_plan": [
         "default_plan: unknown plan 'fre', did you mean 'free'?",
@@ -77,6 +175,13 @@ REFUSALS: dict[str, list[str]] = {
     ],
     "duplicate_key": [
         f"{API_CALLS}: is defined twice, on line 11 and 13",
+    ],
+    "enforce": [
+        f"{API_CALLS}.limits[0].enforce: must be shadow, not 'shadwo', did you mean 'shadow'?",
+        f"{API_CALLS}.limits[1].enforce: must be shadow, "
+        "not true; leave it out for a limit that denies",
+        f"{API_CALLS}.limits[2].enforce: a soft limit lets pass already; keep one of the two",
+        f"{API_CALLS}.limits[3].enforce: has no meaning without a limit to pass",
     ],
     "entitlements_list": [
         "plans.free.entitlements: must be a mapping such as {api-calls: unlimited}, not a list",
@@ -135,6 +240,18 @@ REFUSALS: dict[str, list[str]] = {
     "gauge_window": [
         "plans.free.entitlements.seats.per: has no meaning for a gauge, which never resets",
         "plans.free.entitlements.seats.anchor: has no meaning for a gauge, which never resets",
+    ],
+    "groups": [
+        "groups.basics: 'groups' is not for groups, which hold entitlements "
+        "only; list all groups in the plan",
+        "groups.basics: 'extends' is not for groups, which hold entitlements "
+        "only; list all groups in the plan",
+        "groups.basics.entitlements.api-cals: unknown feature, did you mean 'api-calls'?",
+        "groups.more: must be a mapping such as {entitlements: {}}, not a list",
+        "plans.free.groups: must be a list of groups, not the text 'basics'; write [basics]",
+        "plans.pro.groups[0]: unknown group 'basic', did you mean 'basics'?",
+        "plans.pro.groups[2]: 'more' is already in the list",
+        "plans.team.groups[0]: must be the name of a group, not 5",
     ],
     "id": [
         'features[""]: an id must not be empty',
@@ -232,6 +349,13 @@ REFUSALS: dict[str, list[str]] = {
     "not_a_mapping": [
         "must hold a mapping of names, not a list",
     ],
+    "overage_limit": [
+        f"{API_CALLS}.limits[0].overage_limit: is how far a "
+        "soft limit may be passed; write 'soft: true' as well",
+        f"{API_CALLS}.limits[1].overage_limit: -1 is negative",
+        f"{API_CALLS}.limits[2].overage_limit: has no meaning without a limit to pass",
+        f"{API_CALLS}.limits[3].overage_limit: must be a whole number, not 1.5",
+    ],
     "per_shape": [
         f"{API_CALLS}.limits[0].per: must be a period such as 'month' or '5 hours', not 30",
         f"{API_CALLS}.limits[1].per: must be a period such as 'month' or '5 hours', not nothing",
@@ -252,6 +376,36 @@ REFUSALS: dict[str, list[str]] = {
     ],
     "plan_key": [
         "plans.free: unknown key 'entitlement', did you mean 'entitlements'?",
+    ],
+    "revision": [
+        "plans.free: 'revision' is kept by the published catalog; take it out of the file",
+        "plans.free: 'earlier' is kept by the published catalog; take it out of the file",
+    ],
+    "rollout": [
+        "plans.free.entitlements.csv-export.rollout.percent: must be from 0 to 100",
+        "plans.free.entitlements.csv-export.rollout.salt: must not be empty; "
+        "leave it out for the usual one",
+        "plans.free.entitlements.csv-export.rollout.variant: 'control' is what "
+        "those outside are called; use another name",
+        f"{API_CALLS}: has no limit; write 'limit: 1000' or 'unlimited: true'",
+        "plans.free.entitlements.upload-mb.rollout: unknown key 'percnt', did you mean 'percent'?",
+        "plans.free.entitlements.seats.rollout: must be a mapping such as {percent: 10}, not 10",
+        "plans.pro.entitlements.csv-export.rollout.percent: 0.125 has more than 2 decimal places",
+        "plans.pro.entitlements.csv-export: unknown key 'granted' (known: rollout)",
+        "plans.pro.entitlements.api-calls.limits[0]: unknown key 'rollout' "
+        "(known: limit, unlimited, soft, overage_limit, enforce, per, anchor, "
+        "timezone, week_starts)",
+        "plans.pro.entitlements.seats.rollout: has no percent; write 'percent: 10'",
+        "plans.pro.entitlements.support.rollout.percent: must be from 0 to 100",
+        "plans.team.entitlements.csv-export: is a boolean feature: write true or "
+        "false, not a mapping",
+        "plans.team.entitlements.upload-mb.rollout.percent: must be a number "
+        "such as 2 or 0.5, not the text 'ten'",
+        "plans.team.entitlements.upload-mb.rollout.salt: must be text, not 5",
+    ],
+    "rollout_depth": [
+        "plans.p8.entitlements.upload-mb: has more than 8 rollouts above one "
+        "another, those of its groups and bases included",
     ],
     "section_list": [
         "features: must be a mapping such as {api-calls: {type: metered}}, not a list",

@@ -1,0 +1,123 @@
+"""What can only be checked once bases and groups are known: sizes, rollouts, add-ons on plans."""
+
+from itertools import chain
+
+from quotad.catalog.definitions import Definitions
+from quotad.catalog.flatten import ROLLOUTS_MAX, bases_first, flatten
+from quotad.catalog.merge import Merged
+from quotad.catalog.parse_addon import LIFETIME
+from quotad.catalog.problems import shown
+from quotad.catalog.windows import write_window
+from quotad.model import AddOnEntry, Limit, MeterKind, Plan, Window
+
+ENTITLEMENTS_MAX = 1_000_000
+"""Most entitlements of all plans together, inheritance written out; about 100 MB in memory."""
+
+
+def check_sizes(merged: Merged, definitions: Definitions) -> bool:
+    """Whether the plans are not too much to hold once inheritance is written out.
+
+    Ten thousand plans that extend one with ten thousand features fit into a small file.
+    """
+    sizes: dict[str, int] = {}
+    for plan in bases_first(definitions):
+        own = len(plan.entries) + sum(len(definitions.groups[name].entries) for name in plan.groups)
+        base = 0 if plan.extends is None else sizes[plan.extends]
+        sizes[plan.plan_id] = min(base + own, len(definitions.features))
+    earlier = (
+        len(kept.entitlements)
+        for plan in definitions.plans.values()
+        for kept in plan.earlier.values()
+    )
+    total = sum(sizes.values()) + sum(earlier)
+    if total > ENTITLEMENTS_MAX:
+        merged.place.key("plans").refuse(
+            f"{total:,} entitlements with those inherited, at most {ENTITLEMENTS_MAX:,} are allowed"
+        )
+    return total <= ENTITLEMENTS_MAX
+
+
+def check_rollouts(merged: Merged, definitions: Definitions) -> bool:
+    """Whether no feature has too many rollouts above one another."""
+    fits = True
+    depths: dict[str, dict[str, int]] = {}
+    for plan in bases_first(definitions):
+        depth = dict(depths[plan.extends]) if plan.extends is not None else {}
+        layers = [*(definitions.groups[name].entries for name in plan.groups), plan.entries]
+        for feature_id, entry in chain.from_iterable(layer.items() for layer in layers):
+            if entry.rollout is None:
+                depth.pop(feature_id, None)
+                continue
+            depth[feature_id] = depth.get(feature_id, 0) + 1
+            if depth[feature_id] == ROLLOUTS_MAX + 1:
+                fits = False
+                place = merged.plans[plan.plan_id][0].key("entitlements").key(feature_id)
+                place.refuse(
+                    f"has more than {ROLLOUTS_MAX} rollouts above one another, those of its"
+                    " groups and bases included"
+                )
+        depths[plan.plan_id] = depth
+    return fits
+
+
+def check_addons(merged: Merged, definitions: Definitions) -> None:
+    """Note a problem for every amount of an add-on that has no limit to apply to."""
+    amounts = [
+        (addon.addon, feature_id, entry)
+        for addon in definitions.addons.values()
+        for feature_id, entry in addon.addon.entries.items()
+        if entry.entry is None
+    ]
+    if not amounts:
+        return
+    plans = flatten(definitions)
+    for addon, feature_id, entry in amounts:
+        if definitions.features[feature_id].feature.kind is MeterKind.GAUGE:
+            continue  # a gauge has one limit, and one that is not there yet has one shape
+        allowed = plans if addon.plans is None else addon.plans
+        wrong = {name: _misfit(plans[name], feature_id, entry) for name in allowed}
+        first = next((name for name, why in wrong.items() if why), None)
+        if first is None:
+            continue
+        count = sum(1 for why in wrong.values() if why) - 1
+        more = f" (and {count} more plans)" if count > 1 else " (and another plan)" * count
+        place = merged.addons[addon.addon_id][0].key("entitlements").key(feature_id)
+        place.refuse(f"plan {shown(first)} {wrong[first]}{more}")
+
+
+def _misfit(plan: Plan, feature_id: str, entry: AddOnEntry) -> str:
+    """Say why the amount of an add-on fits no limit of a plan; empty: it does."""
+    right = plan.entitlements.get(feature_id)
+    if right is None:
+        if entry.names_window:
+            return ""
+        return (
+            "does not grant it, so there is no limit to change; grant it there, name the"
+            " 'plans' that may take the add-on, or say 'per' for a limit of its own"
+        )
+    while right is not None:  # with rollouts, not all customers of a plan have the same
+        why = _misfit_of(right.limits, feature_id, entry)
+        if why:
+            return why
+        right = right.otherwise
+    return ""
+
+
+def _misfit_of(limits: tuple[Limit, ...], feature_id: str, entry: AddOnEntry) -> str:
+    if all(limit.limit is None for limit in limits):
+        return ""  # what is unlimited stays so
+    there = "; ".join(_spelled(limit.window) for limit in limits)
+    if not entry.names_window and len(limits) > 1:
+        return f"has several limits of it ({there}); say which with 'per'"
+    if entry.names_window and entry.window not in [limit.window for limit in limits]:
+        return (
+            f"has no limit of it with {_spelled(entry.window)}, and an add-on must not bring one"
+            f" more; name one that it has: {there}"
+        )
+    return ""
+
+
+def _spelled(window: Window | None) -> str:
+    """Spell a window as an add-on names it: `per: month, anchor: subscription`."""
+    fields = {"per": LIFETIME} if window is None else write_window(window)
+    return ", ".join(f"{key}: {value}" for key, value in fields.items())

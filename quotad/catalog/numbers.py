@@ -1,0 +1,106 @@
+"""Numbers of a catalog, exactly: whole amounts, and decimals without float arithmetic."""
+
+import math
+from decimal import Decimal, InvalidOperation
+
+from quotad.catalog.problems import Place, described
+from quotad.model import QUANTITY_MAX, Feature
+
+_SCALES = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
+"""Of 0 to `DECIMALS_MAX` decimal places."""
+
+_NO_LIMIT = "; for no limit use 'unlimited: true'"
+
+
+def parse_limit_amount(place: Place, feature: Feature, value: object) -> int | None:
+    """Return a limit in the units that are counted, or note why it cannot be one.
+
+    Of a pool with decimals these are 10^-decimals; what is written is whole credits.
+    """
+    return _amount(place, feature, value, _NO_LIMIT)
+
+
+def parse_amount(place: Place, feature: Feature, value: object, least: int = 0) -> int | None:
+    """Return another amount than a limit, in the units that are counted."""
+    amount = _amount(place, feature, value, "")
+    if amount is not None and amount < least:
+        place.refuse(f"must be at least {least}")
+        return None
+    return amount
+
+
+def parse_decimal(place: Place, value: object, places: int, places_hint: str) -> int | None:
+    """Return a number times 10^places, or note why it is not one with so many decimal places.
+
+    Args:
+        place: of the number.
+        value: a number, or text that is one. What YAML, JSON and TOML read as a float is taken
+            by its shortest spelling, which is the one that was written.
+        places: most decimal places.
+        places_hint: what to do about more of them.
+    """
+    number = _decimal(value)
+    if number is None:
+        place.refuse(f"must be a number such as 2 or 0.5, not {described(value)}")
+        return None
+    if number and number.adjusted() > 30:
+        place.refuse("is a huge number")
+        return None
+    if -_exponent(number) > places:
+        place.refuse(f"{described(value)} has more than {places} decimal places{places_hint}")
+        return None
+    return int(number.scaleb(places))
+
+
+def unscaled(amount: int, places: int) -> int | float:
+    """Return the number to write for `amount` in units of 10^-places.
+
+    A float of at most 15 digits is spelled as those digits, so it reads back as the same amount.
+    """
+    scale = _SCALES[places]
+    if amount % scale == 0:
+        return amount // scale
+    return float(Decimal(amount).scaleb(-places))
+
+
+def _decimal(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, int) and abs(value) >= 10**30:  # Python refuses to spell very long ones
+        return Decimal(10) ** 40
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _exponent(number: Decimal) -> int:
+    exponent = number.normalize().as_tuple().exponent
+    return exponent if isinstance(exponent, int) else 0
+
+
+def _amount(place: Place, feature: Feature, value: object, for_none: str) -> int | None:
+    scale = _SCALES[feature.decimals]
+    most = QUANTITY_MAX // scale
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value < 0:
+            place.refuse(f"{described(value)} is negative{for_none}")
+            return None
+        if value > most:
+            where = f" with {feature.decimals} decimals" if feature.decimals else ""
+            place.refuse(
+                f"is larger than {most:,}, the most that is counted exactly{where}{for_none}"
+            )
+            return None
+        return value * scale
+    if isinstance(value, float) and value.is_integer() and 0 <= value <= most:
+        hint = f"; write {int(value)}"
+    elif isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        hint = f"; write {int(value)}, without quotes"
+    elif value is None or value in ("unlimited", math.inf):
+        hint = for_none
+    else:
+        hint = ""
+    place.refuse(f"must be a whole number, not {described(value)}{hint}")
+    return None

@@ -1,0 +1,89 @@
+"""Entries and entitlements -> plain values as a catalog spells them, one spelling each."""
+
+from typing import Any
+
+from quotad.catalog.numbers import unscaled
+from quotad.catalog.parse_addon import LIFETIME
+from quotad.catalog.parse_rollout import VARIANT
+from quotad.catalog.windows import write_window
+from quotad.model import AddOnEntry, Entitlement, Entry, Feature, FeatureType, Limit, Rollout
+
+
+def entry_value(entry: Entry, feature: Feature) -> object:
+    """Return what is said of a feature as JSON values; the way back from `parse_entry`."""
+    if not entry.granted:
+        return False
+    if entry.rollout is None:
+        return _right(entry, feature)
+    written = _right(entry, feature)
+    if written is True:
+        fields: dict[str, Any] = {}
+    elif feature.type is FeatureType.CONFIG:
+        fields = {"value": written}
+    elif isinstance(written, dict):
+        fields = written
+    else:
+        fields = {"unlimited": True}
+    return fields | {"rollout": _rollout(entry.rollout, feature.feature_id)}
+
+
+def entitlement_value(right: Entitlement) -> object:
+    """Return a compiled entitlement; with a rollout, `otherwise` is what the others have."""
+    entry = Entry(
+        value=right.value, values=right.values, limits=right.limits, rollout=right.rollout
+    )
+    written = entry_value(entry, right.feature)
+    if right.otherwise is not None and isinstance(written, dict):
+        written["otherwise"] = entitlement_value(right.otherwise)
+    return written
+
+
+def addon_entry_value(entry: AddOnEntry, feature: Feature) -> object:
+    """Return what an add-on says of a feature."""
+    if entry.entry is not None:
+        return entry_value(entry.entry, feature)
+    key, amount = ("add", entry.add) if entry.add is not None else ("set", entry.set)
+    written: dict[str, Any] = {key: unscaled(amount or 0, feature.decimals)}
+    if entry.window is not None:
+        written |= write_window(entry.window)
+    elif entry.names_window:
+        written["per"] = LIFETIME
+    return written
+
+
+def _right(entry: Entry, feature: Feature) -> Any:
+    if feature.type is FeatureType.BOOLEAN:
+        return True
+    if feature.type is FeatureType.CONFIG:
+        # A tuple, so that a diff shows the values as one.
+        return entry.values if len(entry.values) > 1 else entry.value
+    if entry.limits is None:
+        return "unlimited"
+    if not entry.limits:
+        return True  # only its pool counts
+    return {"limits": [_limit(limit, feature.decimals) for limit in entry.limits]}
+
+
+def _rollout(rollout: Rollout, feature_id: str) -> dict[str, Any]:
+    written: dict[str, Any] = {"percent": unscaled(rollout.per_myriad, 2)}
+    if rollout.salt != feature_id:
+        written["salt"] = rollout.salt
+    if rollout.variant != VARIANT:
+        written["variant"] = rollout.variant
+    return written
+
+
+def _limit(limit: Limit, decimals: int) -> dict[str, Any]:
+    if limit.limit is None:
+        written: dict[str, Any] = {"unlimited": True}
+    else:
+        written = {"limit": unscaled(limit.limit, decimals)}
+    if limit.window is not None:
+        written |= write_window(limit.window)
+    if limit.soft:
+        written["soft"] = True
+    if limit.overage_limit is not None:
+        written["overage_limit"] = unscaled(limit.overage_limit, decimals)
+    if limit.shadow:
+        written["enforce"] = "shadow"
+    return written
