@@ -10,6 +10,7 @@ from quotad.model import CustomerRecord, StoredCustomer
 from quotad.store import scripts
 from quotad.store.connection import Link, Store
 from quotad.store.keys import KeySpace
+from quotad.store.records import decode_customer, encode_customer
 
 _CONFLICT = -1
 _TRIES_MAX = 10
@@ -17,9 +18,6 @@ _TRIES_MAX = 10
 _CHUNK = 128
 """Customers per round trip of a bulk write: the cost of a trip is shared by many, and between two
 decisions of others the store is busy for about a millisecond."""
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(CustomerRecord).decode
 
 NOBODY = StoredCustomer(epoch=0, record=None)
 """A customer that was never provisioned."""
@@ -101,7 +99,7 @@ class Customers:
             epoch = self._store.run(
                 self._script,
                 [keys.record, keys.epoch, keys.customers],
-                [before.epoch, _encode(record), customer_id],
+                [before.epoch, encode_customer(record), customer_id],
             )
             if epoch != _CONFLICT:
                 return StoredCustomer(epoch, record)
@@ -143,7 +141,7 @@ class Customers:
                 keys = self._keys.customer(customer_id)
                 calls[i] = (
                     (keys.record, keys.epoch, keys.customers),
-                    (before.epoch, _encode(record), customer_id),
+                    (before.epoch, encode_customer(record), customer_id),
                 )
         if calls:
             epochs = self._store.run_many(self._script, list(calls.values()))
@@ -192,6 +190,6 @@ class Customers:
 
 def _parse(values: Sequence[bytes | None]) -> list[StoredCustomer]:
     return [
-        NOBODY if raw is None else StoredCustomer(int(epoch or 0), _decode(raw))
+        NOBODY if raw is None else StoredCustomer(int(epoch or 0), decode_customer(raw))
         for epoch, raw in zip(values[::2], values[1::2], strict=True)
     ]

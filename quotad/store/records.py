@@ -1,0 +1,28 @@
+"""Customer records as stored: msgpack, with the defaults left out of what they mostly are."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from quotad.model import CustomerRecord
+
+
+def _enc_hook(value: Any) -> str:
+    """Write a time zone as its name."""
+    if isinstance(value, ZoneInfo):
+        return value.key
+    raise NotImplementedError(f"a customer record cannot hold a {type(value).__name__}")
+
+
+def _dec_hook(kind: type, value: Any) -> ZoneInfo:
+    """Read a time zone by its name."""
+    if kind is ZoneInfo:
+        return ZoneInfo(value)
+    raise NotImplementedError(f"a customer record cannot hold a {kind.__name__}")
+
+
+encode_customer = msgspec.msgpack.Encoder(enc_hook=_enc_hook).encode
+decode_customer = msgspec.msgpack.Decoder(CustomerRecord, dec_hook=_dec_hook).decode
+"""Fields that a newer server has written are passed over, those that an older one did not know
+have their defaults."""
