@@ -2,9 +2,10 @@
 
 import getpass
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -19,6 +20,17 @@ Paths = Annotated[
     list[Path],
     typer.Argument(metavar="PATH...", help="Plan files, or directories of them: one catalog."),
 ]
+
+ApplyTo = Annotated[
+    Literal["all", "new"] | None,
+    typer.Option(
+        help="Whom changed plans are for: everybody on them, or new subscriptions only, while"
+        " those who have one keep what it was. Without it: as the plans say, else all."
+    ),
+]
+
+_KEPT = re.compile(r"(?P<plan>plans\..+)\.earlier(\.(?P<number>\d+))?")
+"""The path of a change that is about an earlier revision as a whole."""
 
 
 def register(app: typer.Typer) -> None:
@@ -41,20 +53,31 @@ def check(paths: Paths, as_json: Json = False) -> None:
         output.print_json(
             {
                 "features": list(definitions.features),
+                "groups": list(definitions.groups),
                 "plans": list(definitions.plans),
+                "addons": list(definitions.addons),
                 "digest": catalog.digest,
             }
         )
         return
-    counts = f"{len(definitions.features)} features, {len(definitions.plans)} plans"
-    output.print_headline("ok", "green", f"{counts} (digest {catalog.digest[:12]})")
+    counts = [_count(definitions.features, "feature"), _count(definitions.plans, "plan")]
+    if definitions.groups:
+        counts.append(_count(definitions.groups, "group"))
+    if definitions.addons:
+        counts.append(_count(definitions.addons, "add-on"))
+    output.print_headline("ok", "green", f"{', '.join(counts)} (digest {catalog.digest[:12]})")
 
 
-def diff(paths: Paths, server: Server = SERVER_DEFAULT, as_json: Json = False) -> None:
-    """Show what publishing these files would change."""
+def diff(
+    paths: Paths,
+    apply_to: ApplyTo = None,
+    server: Server = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Show what publishing these files would change, down to the revisions of plans."""
     _, files = _read(paths, as_json)
     with failures.admin(server, as_json) as admin:
-        found = admin.diff(files)
+        found = admin.diff(files, apply_to=apply_to)
     if as_json:
         output.print_json(found)
         return
@@ -62,12 +85,13 @@ def diff(paths: Paths, server: Server = SERVER_DEFAULT, as_json: Json = False) -
     if not found.changes:
         output.print_line(f"no changes against {against}")
         return
-    output.print_line(f"{_count(found.changes)} against {against}")
+    output.print_line(f"{_count(found.changes, 'change')} against {against}")
     _print_changes(found.changes)
 
 
 def publish(
     paths: Paths,
+    apply_to: ApplyTo = None,
     expected_version: Annotated[
         int | None,
         typer.Option(metavar="N", help="Publish only while this version is in force."),
@@ -78,7 +102,9 @@ def publish(
     """Publish plan files as a new version, in force everywhere when the command ends."""
     _, files = _read(paths, as_json)
     with failures.admin(server, as_json) as admin:
-        done = admin.publish(files, expected_version=expected_version, published_by=_who())
+        done = admin.publish(
+            files, expected_version=expected_version, published_by=_who(), apply_to=apply_to
+        )
     _show_publication(done, as_json)
 
 
@@ -113,7 +139,7 @@ def rollback(
     server: Server = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Publish the content of an earlier version again, as a new version."""
+    """Publish an earlier version again, as a new one: everybody has what they had then."""
     with failures.admin(server, as_json) as admin:
         done = admin.rollback(version, published_by=_who())
     _show_publication(done, as_json)
@@ -123,6 +149,9 @@ def show(
     version: Annotated[
         int | None, typer.Option(metavar="N", help="Which version; without it the one in force.")
     ] = None,
+    revisions: Annotated[
+        bool, typer.Option("--revisions", help="With the earlier revisions of plans that are kept.")
+    ] = False,
     server: Server = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -134,8 +163,29 @@ def show(
         return
     # The description goes to stderr, so that the document can be piped into a file.
     state = "in force" if found.version.in_force else "not in force"
-    output.console(stderr=True).print(f"{_describe(found.version)}, {state}")
-    typer.echo(json.dumps(found.document, indent=2, ensure_ascii=False))
+    for line in [f"{_describe(found.version)}, {state}", *_kept_revisions(found.document)]:
+        output.console(stderr=True).print(line, soft_wrap=True)
+    document = found.document if revisions else _without_revisions(found.document)
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _kept_revisions(document: Any) -> list[str]:
+    """One line for each plan that some customers have as it was."""
+    return [
+        f"plan {plan_id} is at revision {plan['revision']}; kept for those who have it:"
+        f" {_revisions(plan['earlier'])}"
+        for plan_id, plan in document["plans"].items()
+        if plan.get("earlier")
+    ]
+
+
+def _without_revisions(document: Any) -> Any:
+    """The document as a plan file: revisions are made by publishing, never written."""
+    plans = {
+        plan_id: {key: plan[key] for key in plan if key not in ("revision", "earlier")}
+        for plan_id, plan in document["plans"].items()
+    }
+    return {**document, "plans": plans}
 
 
 def _read(paths: Sequence[Path], as_json: bool) -> "tuple[Catalog, list[CatalogFile]]":
@@ -178,15 +228,28 @@ def _describe(version: "CatalogVersion") -> str:
     return f"version {version.version}, digest {version.digest[:12]}, {published}"
 
 
-def _count(changes: "Sequence[CatalogChange]") -> str:
-    return "1 change" if len(changes) == 1 else f"{len(changes)} changes"
+def _count(things: Sized, noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def _print_changes(changes: "Sequence[CatalogChange]") -> None:
     for change in changes:
-        if not change.before:
-            output.print_line(f"  + {change.path}: {change.after}", "green")
-        elif not change.after:
-            output.print_line(f"  - {change.path}: {change.before}", "red")
-        else:
+        mark, style = ("+", "green") if not change.before else ("-", "red")
+        kept = _KEPT.fullmatch(change.path)
+        if change.before and change.after:
             output.print_line(f"  ~ {change.path}: {change.before} -> {change.after}", "yellow")
+        elif kept:
+            # What it grants is what the plan was: no news, and a long line.
+            fate = (
+                "kept for those who have it" if mark == "+" else "ended: everybody has the latest"
+            )
+            number = kept["number"]
+            numbers = [number] if number else json.loads(change.before or change.after)
+            output.print_line(f"  {mark} {kept['plan']}: {_revisions(numbers)} {fate}", style)
+        else:
+            output.print_line(f"  {mark} {change.path}: {change.before or change.after}", style)
+
+
+def _revisions(numbers: Iterable[str]) -> str:
+    numbers = list(numbers)
+    return f"revision{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"

@@ -119,9 +119,18 @@ class AdminClient:
         request = checked(pb.RollbackCatalogRequest, version=version, published_by=published_by)
         return catalogs.publication(self._call(self._write, "RollbackCatalog", request))
 
-    def diff(self, files: Sequence[CatalogFile]) -> CatalogDiff:
-        """What would change if these files were published."""
-        request = checked(pb.DiffCatalogRequest, files=catalogs.files(files))
+    def diff(self, files: Sequence[CatalogFile], apply_to: ApplyTo | None = None) -> CatalogDiff:
+        """What would change if these files were published.
+
+        Args:
+            files: the plan files, together one catalog.
+            apply_to: as it would be given to `publish`.
+        """
+        request = checked(
+            pb.DiffCatalogRequest,
+            files=catalogs.files(files),
+            apply_to=catalogs.apply_to(apply_to),
+        )
         answer = self._call(self._read, "DiffCatalog", request)
         return CatalogDiff(
             version=catalogs.version(answer.version), changes=catalogs.changes(answer.changes)

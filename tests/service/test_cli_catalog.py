@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from quotad.cli.app import app
+from quotad.v1 import admin_pb2
 from tests.service.fake_quotad import Fail, FakeServer, fake_server
 
 Run = Callable[..., Result]
@@ -62,7 +63,20 @@ def test_catalog_check_needs_no_server(quotad: Run, server: FakeServer, plans: P
     result = quotad("catalog", "check", str(plans))
 
     assert 0 == result.exit_code
-    assert words(result)[0].startswith("ok 1 features, 1 plans (digest ")
+    assert words(result)[0].startswith("ok 1 feature, 1 plan (digest ")
+
+
+def test_catalog_check_counts_what_there_is(quotad: Run, plans: Path) -> None:
+    (plans / "more.yaml").write_text(
+        "groups: {support: {entitlements: {}}}\n"
+        "addons: {more: {entitlements: {api-calls: {add: 10}}}}\n"
+    )
+
+    result = quotad("catalog", "check", str(plans))
+    as_json = json.loads(quotad("catalog", "check", str(plans), "--json").stdout)
+
+    assert words(result)[0].startswith("ok 1 feature, 1 plan, 1 group, 1 add-on (digest ")
+    assert (["support"], ["more"]) == (as_json["groups"], as_json["addons"])
 
 
 @pytest.mark.parametrize("command", ["check", "diff", "publish"])
@@ -130,6 +144,51 @@ def test_publish_sends_the_files_and_says_who_did_it(
     assert "UNCHANGED" == json.loads(again.stdout)["outcome"]
 
 
+@pytest.mark.parametrize("command", ["diff", "publish"])
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ([], admin_pb2.APPLY_TO_UNSPECIFIED),
+        (["--apply-to", "new"], admin_pb2.APPLY_TO_NEW),
+        (["--apply-to", "all"], admin_pb2.APPLY_TO_ALL),
+    ],
+)
+def test_whom_changed_plans_are_for_is_sent_as_given(
+    quotad: Run, server: FakeServer, plans: Path, command: str, given: list[str], sent: int
+) -> None:
+    result = quotad("catalog", command, str(plans), *given)
+
+    assert 0 == result.exit_code
+    assert sent == server.admin.requests[0].apply_to
+
+
+def test_changes_of_revisions_are_told_in_a_line_each(
+    quotad: Run, server: FakeServer, plans: Path
+) -> None:
+    held = '{"entitlements":{"api-calls":{"limits":[{"limit":1000,"per":"month"}]}}}'
+    server.admin.changes = [
+        admin_pb2.CatalogChange(path=path, before=before, after=after)
+        for path, before, after in [
+            ("plans.free.revision", "", "2"),
+            ("plans.free.earlier", "", f'{{"1":{held}}}'),
+            ("plans.pro.earlier.3", "", held),
+            ("plans.max.earlier.1", held, ""),
+            ("plans.team.earlier", f'{{"1":{held},"2":{held}}}', ""),
+            ("plans.big.earlier.1.entitlements.sso", "true", ""),
+        ]
+    ]
+    result = quotad("catalog", "diff", str(plans))
+
+    assert [
+        "+ plans.free.revision: 2",
+        "+ plans.free: revision 1 kept for those who have it",
+        "+ plans.pro: revision 3 kept for those who have it",
+        "- plans.max: revision 1 ended: everybody has the latest",
+        "- plans.team: revisions 1, 2 ended: everybody has the latest",
+        "- plans.big.earlier.1.entitlements.sso: true",
+    ] == words(result)[1:]
+
+
 def test_publish_over_another_version_than_expected_is_refused(quotad: Run, plans: Path) -> None:
     result = quotad("catalog", "publish", str(plans), "--expected-version", "7")
 
@@ -156,6 +215,24 @@ def test_show_prints_the_document_alone_on_stdout(quotad: Run) -> None:
 
     assert {"version": 1, "plans": {"free": {}}} == json.loads(result.stdout)
     assert result.stderr.startswith("version 1, digest ")
+
+
+def test_show_prints_a_plan_file_and_revisions_only_when_asked_for(
+    quotad: Run, server: FakeServer
+) -> None:
+    free = {"entitlements": {}}
+    published = {**free, "revision": 3, "earlier": {"1": free, "2": free}}
+    server.admin.documents = [{"version": 1, "plans": {"free": published}}]
+
+    file = quotad("catalog", "show")
+    whole = quotad("catalog", "show", "--revisions")
+
+    assert {"version": 1, "plans": {"free": free}} == json.loads(file.stdout)
+    assert {"version": 1, "plans": {"free": published}} == json.loads(whole.stdout)
+    assert (
+        "plan free is at revision 3; kept for those who have it: revisions 1, 2"
+        == file.stderr.splitlines()[1]
+    )
 
 
 def test_unknown_version_is_one_clear_line(quotad: Run) -> None:
