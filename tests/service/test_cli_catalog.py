@@ -220,7 +220,7 @@ def test_show_prints_the_document_alone_on_stdout(quotad: Run) -> None:
 def test_show_prints_a_plan_file_and_revisions_only_when_asked_for(
     quotad: Run, server: FakeServer
 ) -> None:
-    free = {"entitlements": {}}
+    free: dict[str, object] = {"entitlements": {}}
     published = {**free, "revision": 3, "earlier": {"1": free, "2": free}}
     server.admin.documents = [{"version": 1, "plans": {"free": published}}]
 

@@ -5,6 +5,8 @@ import logging
 
 import pytest
 
+import quotad.catalog.revisions
+from quotad.catalog import Catalog
 from quotad.errors import Conflict, InvalidRequest, NotFound, StoreUnavailable
 from quotad.model import CatalogRecord
 from quotad.store.catalogs import Published
@@ -333,3 +335,85 @@ def test_an_outage_is_noticed_also_when_there_is_nothing_to_publish(
 
     assert not sidecar.state.problems
     assert 1 == len(catalogs.records)
+
+
+def to_new(limit: int) -> str:
+    return plan(limit).replace("  pro:\n", "  pro:\n    apply_to: new\n")
+
+
+def revisions(catalogs: FakeCatalogs) -> tuple[int, list[int]]:
+    """Of the plan in force, and its earlier ones."""
+    catalog = Catalog.from_document(catalogs.records[-1].document)
+    pro = catalog.definitions.plans["pro"]
+    return pro.revision, list(pro.earlier)
+
+
+def test_edits_of_a_plan_for_new_subscriptions_make_revisions(
+    make: Make, catalogs: FakeCatalogs
+) -> None:
+    source = FakeSource()
+    sidecar = make(source)
+    for limit in (100, 200, 300):
+        source.give(to_new(limit))
+        sidecar.step()
+
+    assert (3, [1, 2]) == revisions(catalogs)
+
+
+def test_files_that_are_in_force_are_not_published_again_when_there_are_revisions(
+    make: Make, catalogs: FakeCatalogs
+) -> None:
+    source = FakeSource()
+    sidecar = make(source)
+    for limit in (100, 200):
+        source.give(to_new(limit))
+        sidecar.step()
+    for publish_at_start in (False, True):
+        make(FakeSource(to_new(200)), publish_at_start=publish_at_start).step()
+
+    assert 2 == len(catalogs.records)
+
+
+def test_a_restart_with_old_files_does_not_roll_back_revisions(
+    make: Make, catalogs: FakeCatalogs, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = FakeSource()
+    sidecar = make(source)
+    for limit in (100, 200, 300):
+        source.give(to_new(limit))
+        sidecar.step()
+    caplog.clear()
+    make(FakeSource(to_new(200))).step()
+
+    assert 3 == len(catalogs.records)
+    [line] = caplog.messages
+    assert "catalog version 2, and version 3 was published after it" in line
+
+
+def test_a_sidecar_that_is_overtaken_carries_from_what_is_in_force_by_then(
+    make: Make, catalogs: FakeCatalogs
+) -> None:
+    source = FakeSource(to_new(100))
+    sidecar = make(source)
+    sidecar.step()
+    catalogs.in_between = lambda: catalogs.put(plan(150))
+    source.give(to_new(200))
+    sidecar.step()
+    earlier = Catalog.from_document(catalogs.records[-1].document).definitions.plans["pro"].earlier
+
+    assert 3 == len(catalogs.records)
+    assert [150] == [was.entitlements["api-calls"].limits[0].limit for was in earlier.values()]
+
+
+def test_more_revisions_than_are_kept_are_one_problem_and_not_tried_again(
+    make: Make, catalogs: FakeCatalogs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quotad.catalog.revisions, "EARLIER_MAX", 1)
+    source = FakeSource()
+    sidecar = make(source)
+    for limit in (100, 200, 300):
+        source.give(to_new(limit))
+        sidecar.step()
+
+    assert 2 == len(catalogs.records)
+    assert "plans.pro: 2 earlier revisions, at most 1 are kept" == sidecar.state.problems[0]
