@@ -1,13 +1,31 @@
 """The calls of the admin service that are about customers."""
 
 from collections.abc import Callable
+from typing import Any
 
-from quotad.entitlements.subscriptions import Provision, archive, provision
+from quotad.catalog import Snapshot
+from quotad.entitlements.overrides import (
+    NewEntitlement,
+    grant_promotion,
+    remove_override,
+    revoke_promotion,
+    set_override,
+)
+from quotad.entitlements.subscriptions import (
+    Cancellation,
+    Change,
+    Provision,
+    Trial,
+    archive,
+    cancel_subscription,
+    change_subscription,
+    provision,
+)
 from quotad.errors import InvalidRequest, NotFound
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.service.admin_parts import AdminParts, mapped, page_size
+from quotad.service.customer_message import customer_message, plain_value
 from quotad.service.decode import check_id
-from quotad.service.encode import timestamp
 from quotad.v1 import admin_pb2 as pb
 
 SECONDS_MAX = 253_402_300_799
@@ -22,81 +40,208 @@ class CustomerCalls:
     @mapped
     def ProvisionCustomer(self, request: pb.ProvisionCustomerRequest) -> pb.Customer:
         """Create the customer or change its plan."""
-        customer_id, plan_id = request.customer_id, request.plan_id
-        check_id(customer_id, "customer_id")
-        check_id(plan_id, "plan_id")
-        parts = self._parts
-        # The plan may have been published a moment ago, on another server.
-        parts.snapshots.refresh(parts.snapshots.peek)
-        snapshot = parts.snapshots.current()
-        now_ms = parts.clock.now_ms()
-        wanted = Provision(plan_id, _start_ms(request))
+        check_id(request.customer_id, "customer_id")
+        check_id(request.plan_id, "plan_id")
+        _check_names(request)
+        wanted = Provision(
+            request.plan_id,
+            _moment(request, "start"),
+            request.subscription_id,
+            request.resource_id,
+            dict(request.addons),
+            _moment(request, "end"),
+            _moment(request, "anchor"),
+            _trial(request.trial) if request.HasField("trial") else None,
+        )
+        snapshot, now_ms = self._snapshot(), self._parts.clock.now_ms()
 
         def change(before: CustomerRecord | None) -> CustomerRecord:
-            return provision(before or CustomerRecord(customer_id), wanted, snapshot, now_ms)
+            record = before or CustomerRecord(request.customer_id)
+            return provision(record, wanted, snapshot, now_ms)
 
-        return self._write(customer_id, change)
+        return self._write(request.customer_id, change)
+
+    @mapped
+    def ChangeSubscription(self, request: pb.ChangeSubscriptionRequest) -> pb.Customer:
+        """Change plan, add-ons or revision, now or later."""
+        _check_names(request)
+        if request.plan_id:
+            check_id(request.plan_id, "plan_id")
+        wanted = Change(
+            request.subscription_id,
+            request.resource_id,
+            request.plan_id,
+            dict(request.addons.quantities) if request.HasField("addons") else None,
+            request.latest_revision,
+            _at_period_end(request.when),
+        )
+        return self._change(
+            request.customer_id,
+            lambda record, snapshot, now_ms: change_subscription(record, wanted, snapshot, now_ms),
+        )
+
+    @mapped
+    def CancelSubscription(self, request: pb.CancelSubscriptionRequest) -> pb.Customer:
+        """End a subscription, now or later."""
+        _check_names(request)
+        wanted = Cancellation(
+            request.subscription_id, request.resource_id, _at_period_end(request.when)
+        )
+        return self._change(
+            request.customer_id,
+            lambda record, snapshot, now_ms: cancel_subscription(record, wanted, snapshot, now_ms),
+        )
+
+    @mapped
+    def SetOverride(self, request: pb.SetOverrideRequest) -> pb.Customer:
+        """Give the customer this of a feature instead of everything else."""
+        wanted = _new_entitlement(request, None)
+        return self._change(
+            request.customer_id,
+            lambda record, snapshot, now_ms: set_override(record, wanted, snapshot, now_ms),
+        )
+
+    @mapped
+    def RemoveOverride(self, request: pb.RemoveOverrideRequest) -> pb.Customer:
+        """Let the customer have again what it has without the override."""
+        named = _feature_of(request)
+        return self._change(
+            request.customer_id, lambda record, _, now_ms: remove_override(record, *named, now_ms)
+        )
+
+    @mapped
+    def GrantPromotion(self, request: pb.GrantPromotionRequest) -> pb.Customer:
+        """Give the customer this of a feature for a time, where it is more than the rest."""
+        wanted = _new_entitlement(request, _moment(request, "end"))
+        return self._change(
+            request.customer_id,
+            lambda record, snapshot, now_ms: grant_promotion(record, wanted, snapshot, now_ms),
+        )
+
+    @mapped
+    def RevokePromotion(self, request: pb.RevokePromotionRequest) -> pb.Customer:
+        """End a promotion now."""
+        named = _feature_of(request)
+        return self._change(
+            request.customer_id, lambda record, _, now_ms: revoke_promotion(record, *named, now_ms)
+        )
 
     @mapped
     def GetCustomer(self, request: pb.GetCustomerRequest) -> pb.Customer:
         """A provisioned customer."""
         check_id(request.customer_id, "customer_id")
-        return _customer(self._existing(request.customer_id))
+        stored = self._parts.customers.get(request.customer_id)
+        if stored.record is None:
+            raise _never_provisioned(request.customer_id)
+        return self._message(stored)
 
     @mapped
     def ListCustomers(self, request: pb.ListCustomersRequest) -> pb.ListCustomersResponse:
         """A page of customers."""
         page = self._parts.customers.list_page(request.page_token, page_size(request.page_size))
         return pb.ListCustomersResponse(
-            customers=[_customer(c) for c in page.customers], next_page_token=page.next_token
+            customers=[self._message(stored) for stored in page.customers],
+            next_page_token=page.next_token,
         )
 
     @mapped
     def ArchiveCustomer(self, request: pb.ArchiveCustomerRequest) -> pb.Customer:
         """Deny everything from here on."""
         check_id(request.customer_id, "customer_id")
-        self._existing(request.customer_id)
         now_ms = self._parts.clock.now_ms()
 
         def change(before: CustomerRecord | None) -> CustomerRecord:
-            return archive(before or CustomerRecord(request.customer_id), now_ms)
+            if before is None:
+                raise _never_provisioned(request.customer_id)
+            return archive(before, now_ms)
 
         return self._write(request.customer_id, change)
 
-    def _existing(self, customer_id: str) -> StoredCustomer:
-        stored = self._parts.customers.get(customer_id)
-        if stored.record is None:
-            raise NotFound(f"customer_id: {customer_id!r} was never provisioned")
-        return stored
+    def _change(
+        self,
+        customer_id: str,
+        made: Callable[[CustomerRecord, Snapshot, int], CustomerRecord],
+    ) -> pb.Customer:
+        """Write what is made of a provisioned customer with the catalog in force."""
+        check_id(customer_id, "customer_id")
+        snapshot, now_ms = self._snapshot(), self._parts.clock.now_ms()
+
+        def change(before: CustomerRecord | None) -> CustomerRecord:
+            if before is None:
+                raise _never_provisioned(customer_id)
+            return made(before, snapshot, now_ms)
+
+        return self._write(customer_id, change)
+
+    def _snapshot(self) -> Snapshot:
+        """The catalog in force; it may have been published a moment ago, on another server."""
+        snapshots = self._parts.snapshots
+        snapshots.refresh(snapshots.peek)
+        return snapshots.current()
 
     def _write(
         self, customer_id: str, change: Callable[[CustomerRecord | None], CustomerRecord]
     ) -> pb.Customer:
         stored = self._parts.customers.update(customer_id, change)
         self._parts.views.drop(customer_id)
-        return _customer(stored)
+        return self._message(stored)
+
+    def _message(self, stored: StoredCustomer) -> pb.Customer:
+        parts = self._parts
+        return customer_message(stored, parts.snapshots.peek, parts.clock.now_ms())
 
 
-def _start_ms(request: pb.ProvisionCustomerRequest) -> int | None:
-    if not request.HasField("start"):
+def _never_provisioned(customer_id: str) -> NotFound:
+    return NotFound(f"customer_id: {customer_id!r} was never provisioned")
+
+
+def _check_names(request: Any) -> None:
+    """Check the ids of a subscription, both of which may be empty."""
+    for field in ("subscription_id", "resource_id"):
+        if getattr(request, field):
+            check_id(getattr(request, field), field)
+
+
+def _feature_of(request: Any) -> tuple[str, str]:
+    check_id(request.feature_id, "feature_id")
+    if request.resource_id:
+        check_id(request.resource_id, "resource_id")
+    return request.feature_id, request.resource_id
+
+
+def _new_entitlement(
+    request: pb.SetOverrideRequest | pb.GrantPromotionRequest, end_ms: int | None
+) -> NewEntitlement:
+    feature_id, resource_id = _feature_of(request)
+    if not request.HasField("entitlement"):
+        raise InvalidRequest(
+            'entitlement: missing; write it as a catalog does, such as {"limit": 5, "per": "day"}'
+        )
+    return NewEntitlement(feature_id, plain_value(request.entitlement), resource_id, end_ms)
+
+
+def _trial(message: pb.Trial) -> Trial:
+    end_ms = _moment(message, "end", "trial.")
+    if end_ms is None:
+        raise InvalidRequest("trial.end: missing; say when the trial is over")
+    if message.then not in pb.Trial.Then.values():
+        raise InvalidRequest(f"trial.then: {message.then} is not one this server knows")
+    if message.plan_id:
+        check_id(message.plan_id, "trial.plan_id")
+    return Trial(end_ms, message.then == pb.Trial.THEN_END, message.plan_id)
+
+
+def _at_period_end(when: int) -> bool:
+    if when not in pb.When.values():
+        raise InvalidRequest(f"when: {when} is not one this server knows")
+    return when == pb.WHEN_PERIOD_END
+
+
+def _moment(message: Any, field: str, prefix: str = "") -> int | None:
+    """A time in Unix milliseconds; None: absent."""
+    if not message.HasField(field):
         return None
-    if not 0 <= request.start.seconds <= SECONDS_MAX:
-        raise InvalidRequest("start: must be a moment from 1970-01-01 to 9999-12-31")
-    return request.start.seconds * 1000 + request.start.nanos // 1_000_000
-
-
-def _customer(stored: StoredCustomer) -> pb.Customer:
-    record = stored.record
-    assert record is not None
-    status = pb.CUSTOMER_STATUS_ARCHIVED if record.archived else pb.CUSTOMER_STATUS_ACTIVE
-    return pb.Customer(
-        customer_id=record.customer_id,
-        status=status,
-        subscriptions=[
-            pb.Subscription(plan_id=s.plan_id, start=timestamp(s.start_ms))
-            for s in record.subscriptions
-        ],
-        epoch=stored.epoch,
-        created_at=timestamp(record.created_ms),
-        updated_at=timestamp(record.updated_ms),
-    )
+    time = getattr(message, field)
+    if not (0 <= time.seconds <= SECONDS_MAX and 0 <= time.nanos < 1_000_000_000):
+        raise InvalidRequest(f"{prefix}{field}: must be a moment from 1970-01-01 to 9999-12-31")
+    return int(time.seconds * 1000 + time.nanos // 1_000_000)
