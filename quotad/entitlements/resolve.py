@@ -1,37 +1,128 @@
-"""From a customer's record and the catalog to what the customer is entitled to now."""
+"""From a customer's record and the catalog to what the customer is entitled to now.
+
+    frame        the customer's main subscription in force: its plan, with its add-ons
+    generosity   other subscriptions in force, trials and promotions, where they are more
+    override     decides alone
+
+What none of them says anything about is the plan's own, in the plan's own table: only what is
+named elsewhere is worked out for the customer.
+"""
 
 from collections.abc import Hashable
 
 import msgspec
 
 from quotad.catalog import Snapshot
-from quotad.entitlements.subscriptions import active_subscription, no_earlier_than_written
-from quotad.model import CustomerRecord, Entitlement, Reason, Subscription
+from quotad.entitlements.addons import bought, with_addons
+from quotad.entitlements.entries import entitled
+from quotad.entitlements.merge import anchored, merge
+from quotad.entitlements.phases import generation, no_earlier_than_written, phases_in_force
+from quotad.entitlements.rollout import table_of
+from quotad.model import (
+    CustomerRecord,
+    Entitlement,
+    FeatureType,
+    Override,
+    Plan,
+    Promotion,
+    Reason,
+    Subscription,
+)
 
 FOREVER_MS = 1 << 62
 """A moment that never comes."""
 
 _NOTHING: dict[str, Entitlement] = {}
+_NO_VARIANTS: dict[str, str] = {}
+
+# What a text of a config feature comes from; the later one counts.
+FROM_PLAN, FROM_ADDON, FROM_TRIAL = range(3)
 
 
 class Effective(msgspec.Struct, frozen=True, gc=False):
     """A customer's effective entitlements, good until `until_ms` as long as nothing is written."""
 
     plan_id: str = ""
+    """Of the main subscription."""
     denied: Reason | None = None
     """Why the customer is entitled to nothing at all."""
     entitlements: dict[str, Entitlement] = _NOTHING
-    """By feature id; the plan's own table, so that customers share it."""
+    """By feature id, with what was revoked. The plan's own table wherever it can be; what others
+    added to it stands at its end, not in the order of the catalog's features."""
     anchor_ms: int | None = None
     """What subscription-anchored periods are aligned to; None: to the calendar."""
     until_ms: int = FOREVER_MS
     generation: int = 0
-    """How often a plan change has reset usage: names the counters in use."""
+    """How often plan changes have reset usage: part of the keys of counters."""
     table: Hashable | None = None
-    """What customers with the very same `entitlements` have in common, within one snapshot; None:
-    they are this customer's own."""
-    variants: dict[str, str] = {}
-    """Of experiments, by feature id, also where the feature is not granted."""
+    """The same for customers with the same entitlements; None: these are the customer's own."""
+    variants: dict[str, str] = _NO_VARIANTS
+    """Of rollouts, by feature id; also of features that are not granted."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """One subscription in force, with its plan as this subscription has it."""
+
+    phase: Subscription
+    plan: Plan
+
+
+class _Own:
+    """What becomes of a plan's table; a copy is made at the first difference."""
+
+    __slots__ = ("entitlements", "key", "ranks", "variants")
+
+    def __init__(self, standing: Standing, snapshot: Snapshot, customer_id: str) -> None:
+        table = table_of(standing.plan, snapshot, customer_id)
+        self.entitlements = table.entitlements
+        self.variants = table.variants
+        self.key: Hashable | None = table.key
+        self.ranks: dict[str, int] = {}
+        """Where config features have their text from, if not from the plan itself."""
+        phase = standing.phase
+        if not phase.addons:
+            return
+        for feature_id, entries in bought(phase.addons, snapshot).items():
+            feature = snapshot.features[feature_id]
+            mine = self.entitlements.get(feature_id)
+            found = with_addons(feature, mine, entries)
+            if found is not None and found is not mine:
+                self.put(feature_id, found)
+                if feature.type is FeatureType.CONFIG:
+                    self.ranks[feature_id] = FROM_ADDON
+
+    def put(self, feature_id: str, entitlement: Entitlement) -> None:
+        if self.key is not None:
+            self.key = None
+            self.entitlements = self.entitlements.copy()
+        self.entitlements[feature_id] = entitlement
+
+    def drop_variant(self, feature_id: str) -> None:
+        if feature_id in self.variants:
+            self.variants = {k: v for k, v in self.variants.items() if k != feature_id}
+
+    def merge(self, other: "_Own", phase: Subscription, own_trial: bool) -> None:
+        """Take what another subscription has more of."""
+        for feature_id, theirs in other.entitlements.items():
+            mine = self.entitlements.get(feature_id)
+            if mine is theirs:
+                continue
+            if mine is None:
+                self.put(feature_id, anchored(theirs, phase.anchor))
+                self.ranks[feature_id] = other.rank(feature_id, phase.trial)
+                continue
+            rank = other.rank(feature_id, phase.trial)
+            later = rank > self.rank(feature_id, own_trial)
+            merged = merge(mine, theirs, later=later, anchor_ms=phase.anchor)
+            if merged is not mine:
+                self.put(feature_id, merged)
+                self.ranks[feature_id] = rank
+        if other.variants:
+            self.variants = other.variants | self.variants
+
+    def rank(self, feature_id: str, trial: bool) -> int:
+        """Where the text of a config feature is from."""
+        return FROM_TRIAL if trial else self.ranks.get(feature_id, FROM_PLAN)
 
 
 def resolve(
@@ -48,33 +139,133 @@ def resolve(
             calendar periods where the plan wants them anchored to a subscription.
         snapshot: the catalog in force.
         now_ms: Unix time.
-        customer_id: what rollouts are drawn by.
-        resource_id: what of the customer's it is for; empty: the customer.
+        customer_id: rollouts choose by it.
+        resource_id: of the resource that it is about, whose own subscriptions count; empty: the
+            customer.
     """
     if record is None:
-        if snapshot.default_plan is None:
-            return Effective(denied=Reason.CUSTOMER_NOT_FOUND)
-        return Effective(
-            snapshot.default_plan,
-            None,
-            snapshot.plans[snapshot.default_plan].entitlements,
-            table=snapshot.default_plan,
-        )
+        return _on_default_plan(snapshot, customer_id, resource_id)
     if record.archived:
         return Effective(denied=Reason.CUSTOMER_ARCHIVED)
     now_ms = no_earlier_than_written(record, now_ms)
-    later = [s.start_ms for s in record.subscriptions if s.start_ms > now_ms]
-    until_ms = min(later, default=FOREVER_MS)
-    active = active_subscription(record, now_ms)
-    if active is None:
-        return Effective(denied=Reason.NO_ACTIVE_SUBSCRIPTION, until_ms=until_ms)
-    return _on_plan(snapshot, active, until_ms)
-
-
-def _on_plan(snapshot: Snapshot, subscription: Subscription, until_ms: int) -> Effective:
-    plan = snapshot.plans.get(subscription.plan_id)
-    if plan is None:  # taken out of the catalog while customers are on it
-        return Effective(denied=Reason.NO_ACTIVE_SUBSCRIPTION, until_ms=until_ms)
+    until_ms = _until(record, now_ms, resource_id)
+    resets = generation(record, now_ms, resource_id)
+    standings = in_force(record, snapshot, now_ms, resource_id)
+    if not standings:
+        reason = Reason.NO_ACTIVE_SUBSCRIPTION
+        return Effective(denied=reason, until_ms=until_ms, generation=resets)
+    frame = standings[0]
+    own = _Own(frame, snapshot, customer_id)
+    for standing in standings[1:]:
+        other = _Own(standing, snapshot, customer_id)
+        own.merge(other, standing.phase, frame.phase.trial)
+    if record.promotions:
+        for promotion in promotions_of(record, now_ms, resource_id):
+            _promote(own, snapshot, promotion)
+    if record.overrides:
+        for override in overrides_of(record, resource_id).values():
+            _override(own, snapshot, override)
     return Effective(
-        plan.plan_id, None, plan.entitlements, subscription.start_ms, until_ms, table=plan.plan_id
+        frame.plan.plan_id,
+        None,
+        own.entitlements,
+        frame.phase.anchor,
+        until_ms,
+        resets,
+        own.key,
+        own.variants,
     )
+
+
+def in_force(
+    record: CustomerRecord, snapshot: Snapshot, now_ms: int, resource_id: str
+) -> list[Standing]:
+    """The subscriptions in force whose plan the catalog still has, the frame first."""
+    found = []
+    for phase in phases_in_force(record, now_ms, resource_id):
+        plan = snapshot.plan(phase.plan_id, phase.revision)
+        if plan is not None:
+            found.append(Standing(phase, plan))
+    return found
+
+
+def promotions_of(record: CustomerRecord, now_ms: int, resource_id: str) -> list[Promotion]:
+    """The promotions in force, those for every resource first."""
+    found = [
+        promotion
+        for promotion in record.promotions
+        if promotion.resource_id in ("", resource_id)
+        and (promotion.end_ms is None or promotion.end_ms > now_ms)
+    ]
+    return sorted(found, key=lambda promotion: promotion.resource_id)
+
+
+def overrides_of(record: CustomerRecord, resource_id: str) -> dict[str, Override]:
+    """By feature id the override that decides: the resource's own before the customer's."""
+    found: dict[str, Override] = {}
+    for override in record.overrides:
+        if override.resource_id == resource_id or (
+            not override.resource_id and override.feature_id not in found
+        ):
+            found[override.feature_id] = override
+    return found
+
+
+def _on_default_plan(snapshot: Snapshot, customer_id: str, resource_id: str) -> Effective:
+    if snapshot.default_plan is None:
+        return Effective(denied=Reason.CUSTOMER_NOT_FOUND)
+    if resource_id:
+        # Or every made-up resource would have counters, and so a quota, of its own.
+        return Effective(denied=Reason.NO_ACTIVE_SUBSCRIPTION)
+    plan = snapshot.plans[snapshot.default_plan]
+    table = table_of(plan, snapshot, customer_id)
+    return Effective(
+        plan.plan_id, None, table.entitlements, table=table.key, variants=table.variants
+    )
+
+
+def _until(record: CustomerRecord, now_ms: int, resource_id: str) -> int:
+    """The next moment at which anything starts or ends by itself."""
+    until_ms = FOREVER_MS
+    for phase in record.subscriptions:
+        if phase.resource_id == resource_id:
+            if now_ms < phase.start_ms < until_ms:
+                until_ms = phase.start_ms
+            if phase.end_ms is not None and now_ms < phase.end_ms < until_ms:
+                until_ms = phase.end_ms
+    for promotion in record.promotions:
+        end_ms = promotion.end_ms
+        if (
+            end_ms is not None
+            and now_ms < end_ms < until_ms
+            and promotion.resource_id in ("", resource_id)
+        ):
+            until_ms = end_ms
+    return until_ms
+
+
+def _promote(own: _Own, snapshot: Snapshot, promotion: Promotion) -> None:
+    feature = snapshot.features.get(promotion.feature_id)
+    if feature is None or not promotion.entry.granted:
+        return
+    mine = own.entitlements.get(promotion.feature_id)
+    extra = entitled(feature, promotion.entry, mine)
+    if extra is None:
+        return
+    merged = extra if mine is None else merge(mine, extra)
+    if merged is not mine:
+        own.put(promotion.feature_id, merged)
+
+
+def _override(own: _Own, snapshot: Snapshot, override: Override) -> None:
+    feature = snapshot.features.get(override.feature_id)
+    if feature is None:
+        return
+    if override.entry.granted:
+        mine = own.entitlements.get(override.feature_id)
+        found = entitled(feature, override.entry, mine)
+    else:
+        found = Entitlement(feature, revoked=True)
+    if found is not None:
+        own.put(override.feature_id, found)
+        own.drop_variant(override.feature_id)

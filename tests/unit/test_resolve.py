@@ -32,7 +32,7 @@ def on(*subscriptions: tuple[str, int], archived: bool = False) -> CustomerRecor
 def test_a_customer_never_seen_is_on_the_default_plan(snapshot: Snapshot) -> None:
     free = snapshot.plans["free"].entitlements
 
-    expected = Effective("free", None, free, None, FOREVER_MS, table="free")
+    expected = Effective("free", None, free, None, FOREVER_MS, table=("free", 1))
     assert expected == resolve(None, snapshot, NOW)
 
 
@@ -47,10 +47,16 @@ def test_a_customer_has_what_its_plan_grants_from_its_own_start(snapshot: Snapsh
 
     assert (
         Effective(
-            "pro", None, snapshot.plans["pro"].entitlements, NOW - DAY, FOREVER_MS, table="pro"
+            "pro",
+            None,
+            snapshot.plans["pro"].entitlements,
+            NOW - DAY,
+            FOREVER_MS,
+            table=("pro", 1),
         )
         == effective
     )
+    assert effective.entitlements is snapshot.plans["pro"].entitlements
     assert ["calls", "export"] == list(effective.entitlements)
 
 

@@ -1,0 +1,143 @@
+"""What the add-ons of a subscription make of what its plan grants.
+
+Of one limit the add-ons' amounts are summed (each times its quantity), unless one of them says
+`set`: then the largest of those counts, if it is more than the plan's. What the plan does not
+limit stays unlimited. An amount for a window that the plan does not have is a right of its own:
+all there is where the plan does not grant the feature, else merged as that of another
+subscription would be, so that an add-on never takes anything away.
+"""
+
+from collections.abc import Sequence
+
+from quotad.catalog import Snapshot
+from quotad.entitlements.entries import entitled
+from quotad.entitlements.merge import decisive, merge, merge_limits, target, unlimited, with_limits
+from quotad.model import (
+    QUANTITY_MAX,
+    AddOnEntry,
+    Entitlement,
+    Feature,
+    FeatureType,
+    Limit,
+    MeterKind,
+    Window,
+)
+
+# Looking a member up in its enum takes as long as the rest of a line.
+METERED = FeatureType.METERED
+BOOLEAN = FeatureType.BOOLEAN
+GAUGE = MeterKind.GAUGE
+
+Bought = tuple[AddOnEntry, int]
+"""What an add-on says of a feature, and how many of it there are."""
+
+
+def bought(addons: dict[str, int], snapshot: Snapshot) -> dict[str, list[Bought]]:
+    """What a subscription's add-ons say, by feature id; in the order of their ids."""
+    if len(addons) > 1:
+        addons = dict(sorted(addons.items()))
+    found: dict[str, list[Bought]] = {}
+    for addon_id, quantity in addons.items():
+        addon = snapshot.addons.get(addon_id)
+        if addon is None or quantity < 1:  # taken out of the catalog since
+            continue
+        for feature_id, entry in addon.entries.items():
+            if feature_id in snapshot.features:
+                found.setdefault(feature_id, []).append((entry, quantity))
+    return found
+
+
+def with_addons(
+    feature: Feature, mine: Entitlement | None, entries: Sequence[Bought]
+) -> Entitlement | None:
+    """Return what the plan and the add-ons grant together; `mine` itself if nothing is added."""
+    if mine is not None and feature.type is BOOLEAN:
+        return mine
+    amounts: list[Bought] = []
+    for bought_entry in entries:
+        entry = bought_entry[0].entry
+        if entry is None:
+            amounts.append(bought_entry)
+        elif (extra := entitled(feature, entry, mine)) is not None:
+            mine = extra if mine is None else merge(mine, extra)
+    if not amounts or feature.type is not METERED:
+        return mine
+    return _with_amounts(feature, mine, amounts)
+
+
+class _Amounts:
+    """What several add-ons say of one limit."""
+
+    __slots__ = ("added", "set")
+
+    def __init__(self) -> None:
+        self.added = 0
+        self.set: int | None = None
+
+    def take(self, entry: AddOnEntry, quantity: int) -> None:
+        if entry.add is not None:
+            self.added += entry.add * quantity
+        elif entry.set is not None and (self.set is None or entry.set > self.set):
+            self.set = entry.set
+
+    def on(self, limit: int) -> int:
+        """The limit with them."""
+        if self.set is None:
+            return min(limit + self.added, QUANTITY_MAX)
+        return limit if limit >= self.set else self.set
+
+
+def _with_amounts(
+    feature: Feature, mine: Entitlement | None, amounts: Sequence[Bought]
+) -> Entitlement | None:
+    limits = () if mine is None else mine.limits
+    raised: dict[int, _Amounts] = {}
+    own: dict[Window | None, _Amounts] = {}
+    for entry, quantity in amounts:
+        index = target_of(entry, limits)
+        if index is not None:
+            amount = raised.get(index)
+            if amount is None:
+                amount = raised[index] = _Amounts()
+            amount.take(entry, quantity)
+        elif has_own_limit(feature, entry):
+            own.setdefault(entry.window, _Amounts()).take(entry, quantity)
+    if raised:
+        limits = _raised(limits, raised)
+    if own:
+        extra = tuple(Limit(amount.on(0), window) for window, amount in own.items())
+        limits = extra if mine is None else merge_limits(limits, extra)[0]
+    if mine is None:
+        return Entitlement(feature, limits=limits) if limits else None
+    return mine if limits is mine.limits else with_limits(mine, limits)
+
+
+def _raised(limits: tuple[Limit, ...], amounts: dict[int, _Amounts]) -> tuple[Limit, ...]:
+    """Return the plan's limits with what is added to them; themselves if that is nothing."""
+    for index, amount in amounts.items():
+        limit = limits[index]
+        if limit.limit is None:
+            continue
+        number = amount.on(limit.limit)
+        if number != limit.limit:
+            raised = Limit(number, limit.window, limit.soft, limit.overage_limit, limit.shadow)
+            limits = (*limits[:index], raised, *limits[index + 1 :])
+    return limits
+
+
+def target_of(entry: AddOnEntry, limits: tuple[Limit, ...]) -> int | None:
+    """Which of the plan's limits an amount is about; None: none of them."""
+    if entry.names_window:
+        return target(limits, entry.window)
+    if len(limits) == 1:
+        return 0
+    if limits:
+        # A catalog with such an add-on is refused, but an earlier revision of the plan may have
+        # more windows than today's: the one that says how much there is.
+        return limits.index(limits[0] if unlimited(limits) else decisive(limits) or limits[0])
+    return None
+
+
+def has_own_limit(feature: Feature, entry: AddOnEntry) -> bool:
+    """Whether an amount means something where the plan has no limit that it is about."""
+    return entry.names_window or feature.kind is GAUGE

@@ -1,0 +1,52 @@
+"""What an add-on, a promotion or an override says of a feature, as an entitlement of its own."""
+
+from quotad.entitlements.merge import without_limit
+from quotad.model import Entitlement, Entry, Feature, FeatureType, Limit, MeterKind
+
+# Looking a member up in its enum takes as long as the rest of a line.
+METERED = FeatureType.METERED
+BOOLEAN = FeatureType.BOOLEAN
+GAUGE = MeterKind.GAUGE
+
+LIFETIME_UNLIMITED = (Limit(limit=None),)
+
+
+def entitled(
+    feature: Feature, entry: Entry, replaced: Entitlement | None = None
+) -> Entitlement | None:
+    """Return what `entry` grants; None: nothing, or it does not fit the feature any more.
+
+    What is written at customers stays when the catalog changes: a value that the feature does
+    not have any more, a limit of what is not metered any more, count as not written.
+
+    Args:
+        feature: as the catalog in force defines it.
+        entry: grants something.
+        replaced: what the customer has without it: unlimited goes on in its windows.
+    """
+    if feature.type is METERED:
+        limits = _limits(feature, entry, replaced)
+        return None if limits is None else Entitlement(feature, limits=limits)
+    if entry.limits != ():
+        return None
+    if feature.type is BOOLEAN:
+        return Entitlement(feature)
+    if not feature.values:
+        return Entitlement(feature, value=entry.value)
+    written = entry.values or (entry.value,)
+    values = tuple(value for value in feature.values if value in written)
+    return Entitlement(feature, value=values[-1], values=values) if values else None
+
+
+def _limits(
+    feature: Feature, entry: Entry, replaced: Entitlement | None
+) -> tuple[Limit, ...] | None:
+    if entry.limits is None:
+        if replaced is None or not replaced.limits:
+            return LIFETIME_UNLIMITED
+        return without_limit(replaced.limits)
+    if not entry.limits:
+        return () if feature.credit is not None else None
+    if feature.kind is GAUGE and any(limit.window for limit in entry.limits):
+        return None
+    return entry.limits

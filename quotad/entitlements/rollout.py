@@ -1,0 +1,127 @@
+"""Which of a plan's customers have what is only for a share of them, and the tables they share."""
+
+from collections.abc import Hashable
+from hashlib import blake2b
+
+import msgspec
+
+from quotad.catalog import Snapshot
+from quotad.model import Entitlement, Plan, Rollout
+
+CONTROL = "control"
+"""The variant of those who are outside."""
+
+MYRIAD = 10_000
+
+SNAPSHOTS_MAX = 2
+"""Most catalogs whose tables are kept: the one in force and one that it is compared with."""
+
+ENTRIES_MAX = 200_000
+"""Most entitlements in the tables of one catalog, about 20 MB. Ten rollouts in one plan are up to
+1,024 tables."""
+
+
+class Table(msgspec.Struct, frozen=True, gc=False):
+    """What a plan grants to customers for whom all its rollouts come out the same."""
+
+    entitlements: dict[str, Entitlement]
+    variants: dict[str, str]
+    """By feature id, also of features that are not granted outside the rollout."""
+    key: Hashable
+    """The same for customers with the same table."""
+
+
+class _Tables:
+    """The tables of one catalog."""
+
+    __slots__ = ("entries", "snapshot", "tables")
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.tables: dict[Hashable, Table] = {}
+        self.entries = 0
+
+
+_kept: tuple[_Tables, ...] = ()
+"""The catalogs used last. Replaced as a whole: threads that do so at once lose a table to build
+again, nothing else."""
+
+_NO_VARIANTS: dict[str, str] = {}
+
+
+def is_inside(rollout: Rollout, customer_id: str) -> bool:
+    """Whether a customer belongs to the share; who does, still does when the share grows."""
+    digest = blake2b(f"{rollout.salt}:{customer_id}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) % MYRIAD < rollout.per_myriad
+
+
+def table_of(plan: Plan, snapshot: Snapshot, customer_id: str) -> Table:
+    """What a plan grants to this customer."""
+    if not plan.rollouts:
+        return Table(plan.entitlements, _NO_VARIANTS, (plan.plan_id, plan.revision))
+    choices = tuple(
+        choice(plan.entitlements[feature_id], customer_id) for feature_id in plan.rollouts
+    )
+    key = (plan.plan_id, plan.revision, choices)
+    known = _tables_of(snapshot)
+    table = known.tables.get(key)
+    if table is None:
+        table = _table(plan, choices, key)
+        if known.entries > ENTRIES_MAX:
+            known.tables, known.entries = {}, 0
+        known.tables[key] = table
+        known.entries += len(table.entitlements) + 1
+    return table
+
+
+def choice(entitlement: Entitlement, customer_id: str) -> int:
+    """How many rollouts of an entitlement a customer is outside of, before it is inside one.
+
+    Inside none of them: as many as there are.
+    """
+    outside = 0
+    current: Entitlement | None = entitlement
+    while current is not None and current.rollout is not None:
+        if is_inside(current.rollout, customer_id):
+            break
+        outside += 1
+        current = current.otherwise
+    return outside
+
+
+def chosen(entitlement: Entitlement, outside: int) -> tuple[Entitlement | None, str]:
+    """What a customer has who is outside of so many rollouts, and what the variant is called."""
+    current: Entitlement | None = entitlement
+    for _ in range(outside):
+        current = None if current is None else current.otherwise
+    variant = CONTROL
+    if current is None:
+        return None, variant
+    if current.rollout is not None:
+        variant = current.rollout.variant
+    return (
+        msgspec.structs.replace(current, rollout=None, otherwise=None, variant=variant),
+        variant,
+    )
+
+
+def _table(plan: Plan, choices: tuple[int, ...], key: Hashable) -> Table:
+    entitlements = dict(plan.entitlements)
+    variants: dict[str, str] = {}
+    for feature_id, outside in zip(plan.rollouts, choices, strict=True):
+        found, variants[feature_id] = chosen(plan.entitlements[feature_id], outside)
+        if found is None:
+            del entitlements[feature_id]
+        else:
+            entitlements[feature_id] = found
+    return Table(entitlements, variants, key)
+
+
+def _tables_of(snapshot: Snapshot) -> _Tables:
+    global _kept
+    for known in _kept:
+        if known.snapshot is snapshot:
+            return known
+    made = _Tables(snapshot)
+    _kept = (made, *_kept[: SNAPSHOTS_MAX - 1])
+    return made
