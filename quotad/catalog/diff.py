@@ -1,8 +1,9 @@
 """What changes from one catalog to the next, as a person would list it.
 
-Order: the default plan, features in display order, plans by id, entitlements in the order of the
-features; what is gone stands after what is there. A feature or an entitlement that is new or gone
-is one change; one that differs is listed down to the value that differs.
+Order: the default plan, features in display order, groups, plans and add-ons by id, entitlements in
+the order of the features; what is gone stands after what is there. A feature or an entitlement that
+is new or gone is one change; one that differs is listed down to the value that differs. Of what
+plans were earlier, the revisions that are kept are one value.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,7 +32,7 @@ _ABSENT: Any = object()
 
 def diff(old: Catalog | None, new: Catalog) -> list[Change]:
     """List the changes from `old` (None: from nothing) to `new`."""
-    before = plain(old.definitions) if old is not None else {"features": {}, "plans": {}}
+    before = plain(old.definitions) if old is not None else {"features": {}}
     after = plain(new.definitions)
     changes: list[Change] = []
     _differ(
@@ -50,30 +51,34 @@ def diff(old: Catalog | None, new: Catalog) -> list[Change]:
             after["features"].get(name, _ABSENT),
         )
     rank = {name: index for index, name in enumerate(features)}
-    for name in sorted(set(before["plans"]) | set(after["plans"])):
-        _plan(
-            changes,
-            path_with("plans", name),
-            before["plans"].get(name),
-            after["plans"].get(name),
-            rank,
-        )
+    for section in ("groups", "plans", "addons"):
+        was, now = before.get(section, {}), after.get(section, {})
+        for name in sorted(set(was) | set(now)):
+            _bundle(changes, path_with(section, name), was.get(name), now.get(name), rank)
     return changes
 
 
-def _plan(
+def _bundle(
     changes: list[Change],
     path: str,
     old: Mapping[str, Any] | None,
     new: Mapping[str, Any] | None,
     rank: Mapping[str, int],
 ) -> None:
-    """List the changes of a plan; a new or lost one entitlement by entitlement, to be readable."""
+    """List the changes of a group, plan or add-on.
+
+    One that is new or gone is listed entitlement by entitlement, to be readable.
+    """
     before, after = dict(old or {}), dict(new or {})
-    rights_before, rights_after = before.pop("entitlements", {}), after.pop("entitlements", {})
+    rights = before.pop("entitlements", {}), after.pop("entitlements", {})
+    earlier = before.pop("earlier", {}), after.pop("earlier", {})
     if old is None or new is None:
-        whole = [_ABSENT if old is None else before, _ABSENT if new is None else after]
-        _differ(changes, path, *whole)
+        _differ(
+            changes,
+            path,
+            _ABSENT if old is None else before,
+            _ABSENT if new is None else after,
+        )
     else:
         for key in _names(after, before):
             _differ(
@@ -82,14 +87,40 @@ def _plan(
                 before.get(key, _ABSENT),
                 after.get(key, _ABSENT),
             )
-    path = path_with(path, "entitlements")
-    for name in sorted(set(rights_before) | set(rights_after), key=rank.__getitem__):
+    _rights(changes, path_with(path, "entitlements"), *rights, rank)
+    _earlier(changes, path_with(path, "earlier"), *earlier, rank)
+
+
+def _rights(
+    changes: list[Change],
+    path: str,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    rank: Mapping[str, int],
+) -> None:
+    for name in sorted(set(before) | set(after), key=rank.__getitem__):
         _differ(
             changes,
             path_with(path, name),
-            rights_before.get(name, _ABSENT),
-            rights_after.get(name, _ABSENT),
+            before.get(name, _ABSENT),
+            after.get(name, _ABSENT),
         )
+
+
+def _earlier(
+    changes: list[Change],
+    path: str,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    rank: Mapping[str, int],
+) -> None:
+    """List which earlier revisions of a plan are kept, and changes of those that stay kept."""
+    # Tuples, so that each side is shown as one value.
+    kept = [tuple(map(int, side)) or _ABSENT for side in (before, after)]
+    _differ(changes, path, *kept)
+    for number in before:
+        if number in after:
+            _bundle(changes, path_with(path, number), before[number], after[number], rank)
 
 
 def _order(

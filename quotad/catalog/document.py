@@ -17,7 +17,7 @@ from quotad.catalog.definitions import (
 )
 from quotad.catalog.numbers import unscaled
 from quotad.catalog.parse_plan import MONTHLY
-from quotad.catalog.write_entry import addon_entry_value, entitlement_value, entry_value
+from quotad.catalog.write_entry import write_addon_entry, write_entitlement, write_entry
 from quotad.model import Entry, MeterKind, Plan
 
 FORMAT_VERSION = 1
@@ -113,7 +113,7 @@ def _earlier(plan: Plan) -> dict[str, Any]:
     if plan.resets_usage:
         written["usage_on_change"] = "reset"
     written["entitlements"] = {
-        feature_id: entitlement_value(right)
+        feature_id: write_entitlement(right)
         for feature_id, right in sorted(plan.entitlements.items())
     }
     return written
@@ -127,7 +127,7 @@ def _addon(definition: AddOnDefinition, features: _Features) -> dict[str, Any]:
     if addon.plans is not None:
         written["plans"] = addon.plans
     written["entitlements"] = {
-        feature_id: addon_entry_value(entry, features[feature_id].feature)
+        feature_id: write_addon_entry(entry, features[feature_id].feature)
         for feature_id, entry in sorted(addon.entries.items())
     }
     return written
@@ -135,7 +135,7 @@ def _addon(definition: AddOnDefinition, features: _Features) -> dict[str, Any]:
 
 def _entries(entries: Mapping[str, Entry], features: _Features) -> dict[str, Any]:
     return {
-        feature_id: entry_value(entry, features[feature_id].feature)
+        feature_id: write_entry(entry, features[feature_id].feature)
         for feature_id, entry in sorted(entries.items())
     }
 

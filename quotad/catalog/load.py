@@ -49,12 +49,19 @@ class _Pairs(dict[str, object]):
     twice: tuple[str, ...] = ()
 
 
-def _pairs(pairs: list[tuple[str, object]]) -> _Pairs:
-    value = _Pairs(pairs)
-    if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        value.twice = tuple(name for name in value if names.count(name) > 1)
-    return value
+class _PairsHook:
+    """Makes JSON objects, and knows whether any of them has a name twice."""
+
+    def __init__(self) -> None:
+        self.twice = False
+
+    def __call__(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
+        value = _Pairs(pairs)
+        if len(value) < len(pairs):
+            self.twice = True
+            names = [name for name, _ in pairs]
+            value.twice = tuple(name for name in value if names.count(name) > 1)
+        return value
 
 
 def _refuse_constant(name: str) -> object:
@@ -63,8 +70,10 @@ def _refuse_constant(name: str) -> object:
 
 def _load_json(place: Place, text: str) -> object:
     try:
-        value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_refuse_constant)
-        _report_pairs(place, value)
+        pairs = _PairsHook()
+        value = json.loads(text, object_pairs_hook=pairs, parse_constant=_refuse_constant)
+        if pairs.twice:
+            _report_pairs(place, value)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise UnreadableError(f"{where}: JSON syntax: {error.msg}") from error

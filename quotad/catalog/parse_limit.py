@@ -44,12 +44,14 @@ def parse_limits(place: Place, feature: Feature, rows: object) -> tuple[Limit, .
         limit = parse_limit(spot, feature, row, LIMIT_KEYS)
         if limit is None:
             continue
+        limits.append(limit)
+        if len(rows) == 1:
+            break
         window = limit.window
         first = counters.setdefault(window and (window.per, window.anchor), index)
         if first != index:
             what = f"'per: {window.per}' and the same anchor" if window else "no 'per'"
             spot.refuse(f"has {what}, as limits[{first}]; they would share one counter")
-        limits.append(limit)
     return tuple(limits) or None
 
 

@@ -70,20 +70,41 @@ class Problems:
 class Place:
     """A spot in a source that problems are reported for."""
 
-    __slots__ = ("path", "problems", "source")
+    __slots__ = ("_name", "_parent", "problems", "source")
 
-    def __init__(self, problems: Problems, source: str, path: str = "") -> None:
+    def __init__(self, problems: Problems, source: str, name: str = "") -> None:
         self.problems = problems
         self.source = source
-        self.path = path
+        self._parent: Place | None = None
+        self._name: str | int = name
 
     def key(self, name: str) -> "Place":
         """Return the place of a key of the mapping that is here."""
-        return Place(self.problems, self.source, path_with(self.path, name))
+        return self._below(name)
 
     def item(self, index: int) -> "Place":
         """Return the place of an item of the list that is here."""
-        return Place(self.problems, self.source, f"{self.path}[{index}]")
+        return self._below(index)
+
+    def _below(self, name: str | int) -> "Place":
+        # The path is spelled when somebody asks: of a good catalog, nobody does.
+        place = Place(self.problems, self.source)
+        place._parent = self
+        place._name = name
+        return place
+
+    @property
+    def path(self) -> str:
+        """Where in the source, such as `plans.pro.entitlements.api-calls.limits[0]`."""
+        names: list[str | int] = []
+        place: Place | None = self
+        while place is not None:
+            names.append(place._name)
+            place = place._parent
+        path = str(names.pop())
+        for name in reversed(names):
+            path = f"{path}[{name}]" if isinstance(name, int) else path_with(path, name)
+        return path
 
     def refuse(self, text: str) -> None:
         """Note a problem with what is here."""

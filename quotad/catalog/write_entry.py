@@ -10,7 +10,16 @@ from quotad.model import AddOnEntry, Entitlement, Entry, Feature, FeatureType, L
 
 
 def entry_value(entry: Entry, feature: Feature) -> object:
-    """Return what is said of a feature as JSON values; the way back from `parse_entry`."""
+    """Return what an override or a promotion says of a feature, as JSON values.
+
+    The way back from `parse_entry_value`, with one spelling of each.
+    """
+    written = write_entry(entry, feature)
+    return list(written) if isinstance(written, tuple) else written
+
+
+def write_entry(entry: Entry, feature: Feature) -> object:
+    """Return what is said of a feature; several config values as a tuple, as diffs want them."""
     if not entry.granted:
         return False
     if entry.rollout is None:
@@ -27,21 +36,21 @@ def entry_value(entry: Entry, feature: Feature) -> object:
     return fields | {"rollout": _rollout(entry.rollout, feature.feature_id)}
 
 
-def entitlement_value(right: Entitlement) -> object:
+def write_entitlement(right: Entitlement) -> object:
     """Return a compiled entitlement; with a rollout, `otherwise` is what the others have."""
     entry = Entry(
         value=right.value, values=right.values, limits=right.limits, rollout=right.rollout
     )
-    written = entry_value(entry, right.feature)
+    written = write_entry(entry, right.feature)
     if right.otherwise is not None and isinstance(written, dict):
-        written["otherwise"] = entitlement_value(right.otherwise)
+        written["otherwise"] = write_entitlement(right.otherwise)
     return written
 
 
-def addon_entry_value(entry: AddOnEntry, feature: Feature) -> object:
+def write_addon_entry(entry: AddOnEntry, feature: Feature) -> object:
     """Return what an add-on says of a feature."""
     if entry.entry is not None:
-        return entry_value(entry.entry, feature)
+        return write_entry(entry.entry, feature)
     key, amount = ("add", entry.add) if entry.add is not None else ("set", entry.set)
     written: dict[str, Any] = {key: unscaled(amount or 0, feature.decimals)}
     if entry.window is not None:
