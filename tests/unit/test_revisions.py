@@ -294,6 +294,73 @@ def test_more_earlier_revisions_than_are_kept_are_refused(monkeypatch: pytest.Mo
     assert (3, {}) == limits(carry(before, pro(4), ALL))
 
 
+EVERYTHING = """
+version: 1
+features:
+  credits: {type: metered, decimals: 2}
+  images: {type: metered, credit: {pool: credits, cost: 1.25}}
+  videos: {type: metered, credit: {pool: credits, cost: 8}}
+  seats: {type: metered, kind: gauge}
+  support: {type: config, values: [forum, email, phone]}
+  rows: {type: config}
+  editor: {type: boolean}
+groups:
+  basics: {entitlements: {seats: {limit: 3, enforce: shadow}, support: forum}}
+plans:
+  base:
+    groups: [basics]
+    entitlements:
+      rows: 10
+      images: {limit: 5, per: 2 days, anchor: first_use, timezone: Europe/Berlin}
+  pro:
+    extends: base
+    billing: year
+    usage_on_change: reset
+    apply_to: new
+    entitlements:
+      credits: {limit: %d, per: month, anchor: subscription, soft: true, overage_limit: 5}
+      images: unlimited
+      videos: true
+      support: [email, phone]
+      rows: {value: "20", rollout: {percent: 12.5, salt: s}}
+      editor: {rollout: {percent: 10}}
+"""
+
+
+def test_earlier_revisions_of_any_content_read_back_as_they_were() -> None:
+    before, after = (parse([Source("plans.yaml", EVERYTHING % limit)]) for limit in (100, 200))
+    in_force = carry(before, after)
+    was = compile_snapshot(before, 1).plans["pro"]
+    earlier = in_force.definitions.plans["pro"].earlier
+    read = Catalog.from_document(in_force.document)
+
+    assert {1: msgspec.structs.replace(was, bases=())} == earlier
+    assert earlier == read.definitions.plans["pro"].earlier
+    assert in_force == read == carry(read, after)
+    assert after.digest == read.source_digest
+
+
+def test_another_billing_period_is_another_content() -> None:
+    yearly = plans("  pro: {billing: year, entitlements: {calls: {limit: 10}}}\n")
+    earlier = published((pro(10), None), (yearly, NEW)).definitions.plans["pro"].earlier
+
+    assert ["month"] == [was.billing.per for was in earlier.values()]
+
+
+def test_an_earlier_revision_that_could_not_be_read_again_is_refused() -> None:
+    pool = FEATURES.replace("export: {type: boolean}", "pool: {type: metered, decimals: %d}")
+    text = "  pro: {apply_to: new, entitlements: {pool: {limit: %d}}}\n"
+    large, small, fine = (
+        plans(text % limit, pool % decimals) for limit, decimals in ((10**15, 0), (1, 0), (1, 6))
+    )
+
+    with pytest.raises(CatalogError) as caught:
+        carry(published((large, None), (small, None)), fine)
+
+    assert "plans.pro.earlier.1.entitlements.pool" in caught.value.problems[0]
+    assert "publish with --apply-to all" in caught.value.problems[-1]
+
+
 def test_the_source_digest_is_that_of_the_files() -> None:
     files = pro(20)
     in_force = published((pro(10), None), (files, NEW))
