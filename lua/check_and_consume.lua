@@ -6,29 +6,35 @@
 --   epoch        the customer's epoch; absent: 0
 --   decision     only with a verb ending in _once: the first decision under the idempotency key
 --   usage        per limit: usage of its current period; the same key may come in several charges,
---                never twice in one
+--                never twice in one. Of a window that opens at first use: "<used>@<closes_at>"
 -- ARGV[1] catalog: tag of the version that all charges were planned with
 -- ARGV[2] terms: number of different terms; most charges of a call share theirs
 -- ARGV   then per terms:
 --   verb         consume, check (count nothing), answer (no counter takes part); consume_once and
 --                answer_once obey an idempotency key
---   limits       number of limits; then per limit:
+--   limits       number of limits
+--   words        words per limit: PLAIN_ARGS or WIDE_ARGS; then per limit so many of
 --     cap        (units) usage never passes it; for soft limits and unlimited ones the ceiling of counters
 --     expires_at (Unix ms) of the usage key; 0: never
+--     weight     (units) that one of the quantity takes
+--     closes_at  (Unix ms) of a window that opens at first use, if it opens now; 0: of any other
+--     now        (Unix ms) a window that closes then or before has closed
 -- ARGV   then per charge:
 --   terms        which of the terms, from 1
 --   epoch        the epoch it was planned with
---   quantity     (units) to take; negative: to give back, down to zero
+--   quantity     to take, times the weight; negative: to give back, down to zero
 --   fingerprint  only _once: of the call's parameters, FINGERPRINT_LENGTH characters
 --   memo         only _once: what the caller needs to tell the decision again
 --   ttl          (ms) only _once: how long the key is remembered
 -- Returns a flat array: only -1 STALE_CATALOG, or per charge a status, then
---   1 ALLOWED, 0 DENIED              usage before the charge, per limit
---   2 REPLAYED                       one string: status, usage joined by commas, "|", memo
+--   1 ALLOWED, 0 DENIED              per limit usage before the charge; of wide ones also when the window that
+--                                    is open now closes (Unix ms; 0: closed, or no such window)
+--   2 REPLAYED                       one string: status, usage joined by commas, "|", memo; usage of wide ones
+--                                    is "<used>@<closes_at>"
 --   -2 STALE_CUSTOMER, -3 MISMATCH   nothing
 -- Guarantee: a charge that is not ALLOWED leaves every usage key as it was.
-local TERMS_ARGS = 2
-local LIMIT_ARGS = 2
+local TERMS_ARGS = 3
+local PLAIN_ARGS, WIDE_ARGS = 2, 5
 local CHARGE_ARGS = 3
 local ONCE_ARGS = 3
 local FINGERPRINT_LENGTH = 16
@@ -42,12 +48,21 @@ if values[1] ~= ARGV[1] then return { STALE_CATALOG } end
 local terms = {} -- by the text of their number, as charges name them
 local arg = 3
 for i = 1, tonumber(ARGV[2]) do
-  local limits = tonumber(ARGV[arg + 1])
+  local limits, words = tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
   local verb = ARGV[arg]
   local caps, expiries = {}, {}
+  local wide
+  arg = arg + TERMS_ARGS
+  if words == WIDE_ARGS then wide = { weights = {}, closings = {}, nows = {} } end
   for limit = 1, limits do
-    caps[limit] = tonumber(ARGV[arg + limit * LIMIT_ARGS])
-    expiries[limit] = ARGV[arg + limit * LIMIT_ARGS + 1]
+    caps[limit] = tonumber(ARGV[arg])
+    expiries[limit] = ARGV[arg + 1]
+    if wide then
+      wide.weights[limit] = tonumber(ARGV[arg + 2])
+      wide.closings[limit] = tonumber(ARGV[arg + 3])
+      wide.nows[limit] = tonumber(ARGV[arg + 4])
+    end
+    arg = arg + words
   end
   terms[tostring(i)] = {
     once = verb == 'consume_once' or verb == 'answer_once',
@@ -55,8 +70,8 @@ for i = 1, tonumber(ARGV[2]) do
     limits = limits,
     caps = caps,
     expiries = expiries,
+    wide = wide,
   }
-  arg = arg + TERMS_ARGS + limits * LIMIT_ARGS
 end
 
 local written = {} -- by an earlier charge of this call: key -> usage or decision
@@ -85,27 +100,68 @@ while KEYS[key] do
   else
     local quantity = tonumber(ARGV[arg + 2])
     local status, status_at = ALLOWED, size
-    for limit = 1, term.limits do
-      local at = usage_key + limit
-      local used = written[KEYS[at]] or tonumber(values[at] or 0)
-      if quantity >= 0 and used + quantity > term.caps[limit] then status = DENIED end
-      size = size + 1
-      reply[size] = used
+    local wide = term.wide
+    if not wide then
+      for limit = 1, term.limits do
+        local at = usage_key + limit
+        local used = written[KEYS[at]] or tonumber(values[at] or 0)
+        if quantity >= 0 and used + quantity > term.caps[limit] then status = DENIED end
+        size = size + 1
+        reply[size] = used
+      end
+    else
+      for limit = 1, term.limits do
+        local at = usage_key + limit
+        local used, closes_at = written[KEYS[at]] or values[at] or 0, 0
+        if wide.closings[limit] > 0 and used ~= 0 then
+          local mark = string.find(used, '@', 1, true)
+          closes_at = tonumber(string.sub(used, mark + 1))
+          used = string.sub(used, 1, mark - 1)
+          if closes_at <= wide.nows[limit] then used, closes_at = 0, 0 end
+        end
+        used = tonumber(used)
+        if quantity >= 0 and used + quantity * wide.weights[limit] > term.caps[limit] then status = DENIED end
+        reply[size + 1], reply[size + 2] = used, closes_at
+        size = size + 2
+      end
     end
     if status == ALLOWED and term.counts and quantity ~= 0 then
       for limit = 1, term.limits do
         local name = KEYS[usage_key + limit]
-        local before = reply[status_at + limit]
-        local used = before + quantity
-        if used <= 0 then
-          used = 0
-          call('DEL', name)
-        elseif before > 0 then
-          call('INCRBY', name, ARGV[arg + 2])
-        elseif term.expiries[limit] == '0' then
-          call('SET', name, ARGV[arg + 2])
+        local used
+        if not wide then
+          local before = reply[status_at + limit]
+          used = before + quantity
+          if used <= 0 then
+            used = 0
+            call('DEL', name)
+          elseif before > 0 then
+            call('INCRBY', name, ARGV[arg + 2])
+          elseif term.expiries[limit] == '0' then
+            call('SET', name, ARGV[arg + 2])
+          else
+            call('SET', name, ARGV[arg + 2], 'PXAT', term.expiries[limit])
+          end
         else
-          call('SET', name, ARGV[arg + 2], 'PXAT', term.expiries[limit])
+          local at = status_at + 2 * limit
+          local before, opens = reply[at - 1], wide.closings[limit] > 0
+          used = before + quantity * wide.weights[limit]
+          local value = string.format('%.0f', used)
+          if opens then
+            if before == 0 then reply[at] = wide.closings[limit] end
+            value = string.format('%s@%.0f', value, reply[at])
+          end
+          if used <= 0 then
+            used = 0
+            call('DEL', name)
+          elseif before > 0 then
+            call('SET', name, value, 'KEEPTTL')
+          elseif term.expiries[limit] == '0' then
+            call('SET', name, value)
+          else
+            call('SET', name, value, 'PXAT', term.expiries[limit])
+          end
+          if opens and used > 0 then used = value end
         end
         written[name] = used
       end
@@ -113,7 +169,14 @@ while KEYS[key] do
     reply[status_at] = status
     if term.once then
       local parts = {}
-      for limit = 1, term.limits do parts[limit] = string.format('%.0f', reply[status_at + limit]) end
+      for limit = 1, term.limits do
+        if wide then
+          local at = status_at + 2 * limit
+          parts[limit] = string.format('%.0f@%.0f', reply[at - 1], reply[at])
+        else
+          parts[limit] = string.format('%.0f', reply[status_at + limit])
+        end
+      end
       local decision = ARGV[once_arg] .. status .. table.concat(parts, ',') .. '|' .. ARGV[once_arg + 1]
       call('SET', KEYS[usage_key], decision, 'PX', ARGV[once_arg + 2])
       written[KEYS[usage_key]] = decision

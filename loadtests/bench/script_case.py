@@ -14,7 +14,7 @@ from loadtests.bench import redis_benchmark, reference_server
 from loadtests.bench.processes import PREFIX, SUM, Machinery
 from loadtests.bench.traffic import customer_id
 from quotad.store import Charge, Counters, KeySpace, Status, Store, usage_suffix
-from quotad.store.counters import CONSUME
+from quotad.store.counters import CONSUME, plain_words
 from quotad.store.scripts import Script
 
 FEATURE = "feature-script"
@@ -65,7 +65,7 @@ class ScriptCase:
         self._link = self._store.connect()
         space = KeySpace(PREFIX)
         shared = tuple(usage_suffix(FEATURE, f"period-{i}") for i in range(windows))
-        words = (CAP, EXPIRES_AT_MS) * windows
+        words = plain_words(*[(CAP, EXPIRES_AT_MS)] * windows)
         self._charges = [
             Charge(space.customer(customer_id(i)), 0, 1, CONSUME, shared, words)
             for i in self._order

@@ -16,14 +16,14 @@ import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
-from quotad.engine.fold import Memo, encode_memo, fingerprint, fold, replay
+from quotad.engine.fold import fold
+from quotad.engine.given import denied, judge_values, mismatch, no_values, not_a_gauge
+from quotad.engine.memos import encode_memo, fingerprint, replay
 from quotad.engine.meters import ALWAYS, Bound, LimitTerms
 from quotad.engine.snapshots import Snapshots
-from quotad.engine.views import View, ViewCache
+from quotad.engine.views import View, ViewCache, view_name
 from quotad.entitlements.resolve import Effective
 from quotad.errors import (
-    IdempotencyMismatch,
-    InvalidRequest,
     NotReady,
     QuotadError,
     StoreError,
@@ -34,7 +34,6 @@ from quotad.model import (
     Decision,
     Feature,
     Mode,
-    Reason,
 )
 from quotad.store import (
     Charge,
@@ -54,7 +53,6 @@ ROUNDS_MAX = 5
 
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
 SETTLED = (int(Status.ALLOWED), int(Status.DENIED))
-ENABLED = int(Reason.FEATURE_ENABLED)
 CHECK_ONLY = int(Mode.CHECK_ONLY)
 
 
@@ -124,18 +122,20 @@ class Engine:
             error = failed
         return [error if answer is None else answer for answer in round_.answers]
 
-    def entitlement(self, customer_id: str, feature_id: str) -> tuple[Feature | None, Decision]:
+    def entitlement(
+        self, customer_id: str, feature_id: str, resource_id: str = ""
+    ) -> tuple[Feature | None, Decision]:
         """What asking for one unit of a feature would be answered; None: no such feature.
 
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        (answer,) = self.decide([_look_at(customer_id, feature_id)])
+        (answer,) = self.decide([_look_at(customer_id, feature_id, resource_id)])
         if isinstance(answer, QuotadError):
             raise answer
         return self._snapshots.current().features.get(feature_id), answer
 
-    def entitlements(self, customer_id: str) -> Granted:
+    def entitlements(self, customer_id: str, resource_id: str = "") -> Granted:
         """Everything a customer is entitled to, with usage, checked and read in one moment.
 
         Raises:
@@ -144,7 +144,7 @@ class Engine:
         deadline = time.monotonic() + self._settings.store_timeout_ms / 1000
         try:
             for _ in range(ROUNDS_MAX):
-                granted = self._look(customer_id, deadline)
+                granted = self._look(customer_id, resource_id, deadline)
                 if granted is not None:
                     return granted
         except StoreError as error:
@@ -152,17 +152,20 @@ class Engine:
             raise
         raise StoreUnavailable("catalog or customer keeps changing; try again")
 
-    def _look(self, customer_id: str, deadline: float) -> Granted | None:
+    def _look(self, customer_id: str, resource_id: str, deadline: float) -> Granted | None:
         """Check every feature of a customer in one script call; None: something was stale."""
         self._health.raise_if_down()
         now_ms = self._clock.now_ms()
         snapshot = self._snapshots.current()
-        view = self._views.get(customer_id, snapshot, now_ms)
+        name = view_name(customer_id, resource_id)
+        view = self._views.get(name, snapshot, now_ms)
         if view is None:
-            view = self._load([customer_id], snapshot, now_ms, deadline)[customer_id]
+            (stored,) = self._customers.get_many_over(self._link, [customer_id], deadline)
+            view = self._views.put(name, stored, snapshot, now_ms)
+        entitlements = view.effective.entitlements
         # One more than there are features, so that a customer without any is checked too.
-        features = ["", *view.effective.entitlements]
-        requests = [_look_at(customer_id, feature_id) for feature_id in features]
+        features = ["", *(name for name in snapshot.features if name in entitlements)]
+        requests = [_look_at(customer_id, feature_id, resource_id) for feature_id in features]
         round_ = _Round(requests)
         for i, request in enumerate(requests):
             self._plan(round_, i, request, view, now_ms)
@@ -187,29 +190,25 @@ class Engine:
         unknown: dict[str, list[int]] = {}
         for i in pending:
             request = requests[i]
-            view = self._views.get(request.customer_id, snapshot, now_ms)
+            name = request.customer_id
+            if request.resource_id:
+                name = view_name(name, request.resource_id)
+            view = self._views.get(name, snapshot, now_ms)
             # Once unknown, unknown for this batch, also when another thread has just loaded it:
-            # a customer's requests stay in order.
-            if view is None or request.customer_id in unknown:
-                unknown.setdefault(request.customer_id, []).append(i)
+            # a customer's requests stay in order. What is to be explained takes the record itself.
+            if view is None or request.explain or name in unknown:
+                unknown.setdefault(name, []).append(i)
             else:
                 self._plan(round_, i, request, view, now_ms)
         if unknown:
-            views = self._load(list(unknown), snapshot, now_ms, deadline)
-            for customer_id, waiting in unknown.items():
+            ids = [requests[waiting[0]].customer_id for waiting in unknown.values()]
+            stored = self._customers.get_many_over(self._link, ids, deadline)
+            for (name, waiting), customer in zip(unknown.items(), stored, strict=True):
+                view = self._views.put(name, customer, snapshot, now_ms)
                 for i in waiting:
-                    self._plan(round_, i, requests[i], views[customer_id], now_ms)
+                    self._plan(round_, i, requests[i], view, now_ms)
         if round_.charges:
             self._settle(round_, snapshot, now_ms, deadline)
-
-    def _load(
-        self, customer_ids: list[str], snapshot: Snapshot, now_ms: int, deadline: float
-    ) -> dict[str, View]:
-        stored = self._customers.get_many_over(self._link, customer_ids, deadline)
-        return {
-            customer_id: self._views.put(customer_id, customer, snapshot, now_ms)
-            for customer_id, customer in zip(customer_ids, stored, strict=True)
-        }
 
     def _plan(
         self, round_: "_Round", i: int, request: ConsumeRequest, view: View, now_ms: int
@@ -221,17 +220,23 @@ class Engine:
         answer: Decision | None = None
         bound = ALWAYS
         if meter is None:
-            answer = _denied(request, view)
-        elif not meter.counted:
-            value = meter.entitlement.value
-            answer = Decision(True, ENABLED, view.snapshot.version, value=value)
+            answer = denied(request.feature_id, view.effective, view.snapshot)
+        elif meter.given is not None:
+            answer = meter.given
         elif request.quantity < 0 and not meter.gauge:
-            round_.answers[i] = _not_a_gauge(request)
+            round_.answers[i] = not_a_gauge(request)
             return
         else:
             bound = meter.bound
             if not bound.from_ms <= now_ms < bound.until_ms:
                 bound = meter.bind(now_ms)
+        if request.requested_values:
+            feature = view.snapshot.features.get(request.feature_id)
+            if feature is not None and not feature.values:
+                round_.answers[i] = no_values(request)
+                return
+            if answer is not None:
+                answer = judge_values(answer, request)
         once = None
         if request.mode == CHECK_ONLY:
             verb = CHECK if answer is None else ANSWER
@@ -261,11 +266,8 @@ class Engine:
         ttl_ms = self._settings.idempotency_ttl_ms
         if request.idempotency_ttl_ms:
             ttl_ms = min(ttl_ms, request.idempotency_ttl_ms)
-        reason, value = (0, "") if answer is None else (answer.reason, answer.value)
-        memo = Memo(version, bound.terms, reason, value)
-        return Once(
-            escape(request.idempotency_key), fingerprint(request), encode_memo(memo), ttl_ms
-        )
+        memo = encode_memo(version, bound.terms, answer)
+        return Once(escape(request.idempotency_key), fingerprint(request), memo, ttl_ms)
 
     def _settle(self, round_: "_Round", snapshot: Snapshot, now_ms: int, deadline: float) -> bool:
         """Settle and fold the charges of a round; returns whether none of them was stale."""
@@ -286,11 +288,11 @@ class Engine:
             elif status == Status.REPLAYED:
                 answers[i] = replay(requests[i], settlement, now_ms)
             elif status == Status.MISMATCH:
-                answers[i] = _mismatch(requests[i])
+                answers[i] = mismatch(requests[i])
             else:
                 round_.pending.append(i)
                 if status == Status.STALE_CUSTOMER:
-                    self._views.drop(requests[i].customer_id)
+                    self._views.drop(view_name(requests[i].customer_id, requests[i].resource_id))
                 else:
                     stale_catalog = True
         round_.clear()
@@ -324,28 +326,7 @@ class _Round:
         """The decision, where no counter takes part."""
 
 
-def _look_at(customer_id: str, feature_id: str) -> ConsumeRequest:
-    return ConsumeRequest(customer_id, feature_id, mode=CHECK_ONLY, every_limit=True)
-
-
-def _denied(request: ConsumeRequest, view: View) -> Decision:
-    """Why there is nothing to count: the first reason that applies."""
-    reason = view.effective.denied
-    if reason is None:
-        known = request.feature_id in view.snapshot.features
-        reason = Reason.NOT_ENTITLED if known else Reason.FEATURE_NOT_FOUND
-    return Decision(False, int(reason), view.snapshot.version)
-
-
-def _not_a_gauge(request: ConsumeRequest) -> InvalidRequest:
-    return InvalidRequest(
-        f"quantity: {request.quantity} is negative, and {request.feature_id!r} is not a gauge; only"
-        " gauges can be given back"
-    )
-
-
-def _mismatch(request: ConsumeRequest) -> IdempotencyMismatch:
-    return IdempotencyMismatch(
-        f"idempotency_key: {request.idempotency_key!r} was used before with another feature_id or"
-        " quantity; use a new key for a new piece of work"
+def _look_at(customer_id: str, feature_id: str, resource_id: str) -> ConsumeRequest:
+    return ConsumeRequest(
+        customer_id, feature_id, mode=CHECK_ONLY, every_limit=True, resource_id=resource_id
     )

@@ -1,13 +1,12 @@
 """From what the script answered to a decision that says why.
 
-Also for decisions told again: their terms come from the memo that was stored with the first one.
+Here for the limits of nearly every entitlement; `fold_extras` is for all others.
 """
 
 from collections.abc import Sequence
-from hashlib import blake2b
 
-import msgspec
-
+from quotad.engine.denials import explain_denial, reset_order
+from quotad.engine.fold_extras import fold_extras
 from quotad.engine.meters import LimitTerms
 from quotad.model import USED_MAX, ConsumeRequest, Decision, LimitStatus, Mode, Reason
 from quotad.store import Settlement, Status
@@ -19,47 +18,6 @@ WITHIN_LIMIT = int(Reason.WITHIN_LIMIT)
 UNLIMITED = int(Reason.UNLIMITED)
 OVER_SOFT_LIMIT = int(Reason.OVER_SOFT_LIMIT)
 LIMIT_EXCEEDED = int(Reason.LIMIT_EXCEEDED)
-FIRST_ALLOWED = int(Reason.OVER_SOFT_LIMIT)
-"""Reasons are numbered in order of precedence: from here on they allow."""
-
-
-class Memo(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What is stored under an idempotency key beside outcome and usage."""
-
-    catalog_version: int
-    terms: tuple[LimitTerms, ...]
-    reason: int = 0
-    """Of a decision that took no counter; 0: usage decides."""
-    value: str = ""
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Memo).decode
-
-
-def encode_memo(memo: Memo) -> bytes:
-    """The memo as it is stored."""
-    return _encode(memo)
-
-
-def fingerprint(request: ConsumeRequest) -> str:
-    """What must not change between calls under one idempotency key, in 16 characters."""
-    text = f"{request.quantity}:{request.feature_id}"
-    return blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def replay(request: ConsumeRequest, settlement: Settlement, now_ms: int) -> Decision:
-    """The first decision under an idempotency key, told again.
-
-    The request is the same as the first one: the script has compared their fingerprints.
-    """
-    memo = _decode(settlement.memo)
-    if memo.reason:
-        allowed = memo.reason >= FIRST_ALLOWED
-        return Decision(allowed, memo.reason, memo.catalog_version, value=memo.value, replayed=True)
-    first = Settlement(settlement.first, settlement.used)
-    decision = fold(memo.terms, request, first, now_ms, memo.catalog_version)
-    return msgspec.structs.replace(decision, replayed=True)
 
 
 def fold(
@@ -78,10 +36,13 @@ def fold(
         now_ms: Unix time, for `retry_after_ms`.
         catalog_version: for the answer.
     """
+    term = terms[0]
+    if term.extras is not None:  # of the first, if of any
+        return fold_extras(terms, request, settlement, now_ms, catalog_version)
     if len(terms) != 1 or request.every_limit:
-        return _fold_any(terms, request, settlement, now_ms, catalog_version)
+        return _fold_several(terms, request, settlement, now_ms, catalog_version)
     # One limit: nearly every call, so without the detour over LimitStatus.
-    term, before, quantity = terms[0], settlement.used[0], request.quantity
+    before, quantity = settlement.used[0], request.quantity
     if settlement.status != ALLOWED:
         return _deny_one(term, quantity, before, now_ms, catalog_version)
     after = before
@@ -145,7 +106,7 @@ def _deny_one(
     )
 
 
-def _fold_any(
+def _fold_several(
     terms: tuple[LimitTerms, ...],
     request: ConsumeRequest,
     settlement: Settlement,
@@ -158,13 +119,15 @@ def _fold_any(
     statuses = [
         _limit_status(term, before + taken) for term, before in zip(terms, used, strict=True)
     ]
-    retry_after_ms = None
+    retry_after_ms = explanation = None
     if allowed:
-        reason, at = _why_allowed(terms, quantity, used, statuses)
+        reason, at = _why_allowed(quantity, used, statuses)
     else:
         full = [i for i, before in enumerate(used) if before + quantity > terms[i].cap]
-        reason, at = LIMIT_EXCEEDED, max(full, key=lambda i: _reset_order(terms[i]))
+        reason, at = LIMIT_EXCEEDED, max(full, key=lambda i: reset_order(terms[i]))
         retry_after_ms = _retry_after_ms([terms[i] for i in full], quantity, now_ms)
+        if request.explain:
+            explanation = explain_denial(terms[at], used[at], quantity)
     status = statuses[at]
     return Decision(
         allowed,
@@ -180,6 +143,7 @@ def _fold_any(
         status.resets_at_ms,
         retry_after_ms,
         tuple(statuses) if len(statuses) > 1 or request.every_limit else (),
+        explanation=explanation,
     )
 
 
@@ -197,10 +161,7 @@ def _limit_status(term: LimitTerms, used: int) -> LimitStatus:
 
 
 def _why_allowed(
-    terms: tuple[LimitTerms, ...],
-    quantity: int,
-    used: Sequence[int],
-    statuses: Sequence[LimitStatus],
+    quantity: int, used: Sequence[int], statuses: Sequence[LimitStatus]
 ) -> tuple[int, int]:
     """The reason, and which limit it is about: the soft one that was passed furthest, else the
     one with least remaining."""
@@ -217,10 +178,6 @@ def _why_allowed(
     if passed >= 0:
         return OVER_SOFT_LIMIT, passed
     return (WITHIN_LIMIT, least) if least >= 0 else (UNLIMITED, 0)
-
-
-def _reset_order(term: LimitTerms) -> float:
-    return float("inf") if term.resets_at_ms is None else term.resets_at_ms
 
 
 def _retry_after_ms(full: Sequence[LimitTerms], quantity: int, now_ms: int) -> int | None:

@@ -1,29 +1,68 @@
 """Entitlements bound to the current period: what a charge is made of.
 
-A meter is worked out once per period, not once per call. Customers of a plan share its meters,
-except those whose periods are anchored to the customer's own subscription.
+A meter is worked out once per period, not once per call. Customers with the same entitlements share
+its meters, except those whose periods are anchored to the customer's own subscription.
 """
+
+from itertools import chain
 
 import msgspec
 
+from quotad.catalog import Snapshot
+from quotad.engine.given import given_by
 from quotad.entitlements.periods import period_at
-from quotad.entitlements.resolve import FOREVER_MS
-from quotad.model import USED_MAX, Anchor, Entitlement, FeatureType, Limit, MeterKind
+from quotad.entitlements.resolve import FOREVER_MS, Effective
+from quotad.model import USED_MAX, Anchor, Decision, Entitlement, Limit, MeterKind
 from quotad.store import usage_suffix
+from quotad.store.counters import PLAIN_WORDS, WIDE_WORDS
+
+
+class LimitExtras(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What few limits have."""
+
+    overage_limit: int | None = None
+    shadow: bool = False
+    pool_id: str = ""
+    """Of a pool that pays for the feature."""
+    decimals: int = 0
+    weight: int = 1
+    """What one unit of the feature takes of it."""
+    opens: bool = False
+    """The window opens at first use; when it closes is in the settlement."""
+    variant: str = ""
+    """Of the whole entitlement, when it is an experiment's."""
+
+
+_NO_EXTRAS = LimitExtras()
 
 
 class LimitTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What is needed of a limit to tell a decision, now or when it is replayed."""
+    """What is needed of a limit to tell a decision, now or when it is replayed.
+
+    Stored with idempotency keys: new fields go to the end and have defaults.
+    """
 
     limit: int | None
     soft: bool
     per: str
     resets_at_ms: int | None
+    """None: never, or told by the settlement."""
+    extras: LimitExtras | None = None
+    """None: nothing but the above, as nearly always. The first limit of several has them when
+    any has, so that one look tells."""
 
     @property
     def cap(self) -> int:
-        """What usage never passes: the limit when it is hard, else the ceiling of counters."""
-        return USED_MAX if self.limit is None or self.soft else self.limit
+        """What usage never passes: the limit when it is hard, its hard stop or the ceiling of
+        counters when it is not."""
+        limit, extras = self.limit, self.extras
+        if limit is None or (extras is not None and extras.shadow):
+            return USED_MAX
+        if not self.soft:
+            return limit
+        if extras is None or extras.overage_limit is None:
+            return USED_MAX
+        return min(limit + extras.overage_limit, USED_MAX)
 
 
 class Bound(msgspec.Struct, frozen=True, gc=False):
@@ -33,11 +72,24 @@ class Bound(msgspec.Struct, frozen=True, gc=False):
     until_ms: int
     suffixes: tuple[str, ...]
     limit_words: tuple[int, ...]
+    """As a charge has them."""
     terms: tuple[LimitTerms, ...]
 
 
-ALWAYS = Bound(0, FOREVER_MS, (), (), ())
+_UNBOUND = Bound(0, 0, (), (0, PLAIN_WORDS), ())
+ALWAYS = Bound(0, FOREVER_MS, (), (0, PLAIN_WORDS), ())
 """Of what no counter takes part in."""
+
+
+class _BoundLimit(msgspec.Struct, frozen=True, gc=False):
+    """One limit in its current period."""
+
+    from_ms: int
+    until_ms: int
+    suffix: str
+    words: tuple[int, int, int, int, int]
+    """As a charge with wide limits has them."""
+    terms: LimitTerms
 
 
 class Meter(msgspec.Struct, gc=False):
@@ -47,48 +99,106 @@ class Meter(msgspec.Struct, gc=False):
     """
 
     entitlement: Entitlement
-    anchor_ms: int | None
-    retention_ms: int
-    """How long a usage key outlives its period."""
-    counted: bool
-    """Metered; what is boolean or config takes no counter."""
+    given: Decision | None
+    """The decision, where no counter takes part: boolean, config, revoked."""
     gauge: bool
     bound: Bound
     """To be used only from its `from_ms` until its `until_ms`; else `bind` again."""
+    anchor_ms: int | None
+    """Of the customer's subscription."""
+    generation: int
+    """How often a plan change has reset usage."""
+    retention_ms: int
+    """How long a usage key outlives its period."""
+    pool: Entitlement | None
+    """What pays for the feature; its limits must have room too."""
 
     def bind(self, now_ms: int) -> Bound:
         """Work out the limits in the periods that hold now."""
-        from_ms, until_ms = 0, FOREVER_MS
-        suffixes: list[str] = []
-        words: list[int] = []
-        terms: list[LimitTerms] = []
-        for limit in self.entitlement.limits:
-            period = period_at(limit.window, now_ms, self.anchor_ms)
-            expires_at_ms = 0
-            if period.start_ms is not None and period.end_ms is not None:
-                from_ms = max(from_ms, period.start_ms)
-                until_ms = min(until_ms, period.end_ms)
-                expires_at_ms = period.end_ms + self.retention_ms
-            per = limit.window.per if limit.window else ""
-            term = LimitTerms(limit.limit, limit.soft, per, period.end_ms)
-            feature_id = self.entitlement.feature.feature_id
-            suffixes.append(usage_suffix(feature_id, period.period_id))
-            words += (term.cap, expires_at_ms)
-            terms.append(term)
-        self.bound = Bound(from_ms, until_ms, tuple(suffixes), tuple(words), tuple(terms))
+        own, pool = self.entitlement, self.pool
+        limits = [self._bind(own, limit, now_ms) for limit in own.limits]
+        if pool is not None:
+            limits += [self._bind(pool, limit, now_ms) for limit in pool.limits]
+        # Weights of 1 and windows of the calendar are not worth three more words.
+        wide = any(limit.words[2] != 1 or limit.words[3] for limit in limits)
+        size = WIDE_WORDS if wide else PLAIN_WORDS
+        terms = [limit.terms for limit in limits]
+        if any(term.extras for term in terms) and terms[0].extras is None:
+            terms[0] = msgspec.structs.replace(terms[0], extras=_NO_EXTRAS)
+        self.bound = Bound(
+            max((limit.from_ms for limit in limits), default=0),
+            min((limit.until_ms for limit in limits), default=FOREVER_MS),
+            tuple([limit.suffix for limit in limits]),
+            (len(limits), size, *chain.from_iterable(limit.words[:size] for limit in limits)),
+            tuple(terms),
+        )
         return self.bound
 
+    def _bind(self, entitlement: Entitlement, limit: Limit, now_ms: int) -> _BoundLimit:
+        """Bind a limit of the entitlement itself or of its pool."""
+        feature, window = entitlement.feature, limit.window
+        anchor_ms = self.anchor_ms if entitlement.anchor_ms is None else entitlement.anchor_ms
+        period = period_at(window, now_ms, anchor_ms)
+        opens = window is not None and window.anchor is Anchor.FIRST_USE
+        from_ms, until_ms, expires_at_ms = 0, FOREVER_MS, 0
+        if period.start_ms is not None and period.end_ms is not None:
+            from_ms, until_ms = period.start_ms, now_ms + 1 if opens else period.end_ms
+            expires_at_ms = period.end_ms + self.retention_ms
+        paid = entitlement is not self.entitlement
+        credit = self.entitlement.feature.credit
+        extras = LimitExtras(
+            limit.overage_limit,
+            limit.shadow,
+            feature.feature_id if paid else "",
+            feature.decimals,
+            credit.cost if paid and credit is not None else 1,
+            opens,
+            self.entitlement.variant,
+        )
+        terms = LimitTerms(
+            limit.limit,
+            limit.soft,
+            window.per if window is not None else "",
+            None if opens else period.end_ms,
+            None if extras == _NO_EXTRAS else extras,
+        )
+        generation = 0 if self.gauge else self.generation
+        return _BoundLimit(
+            from_ms,
+            until_ms,
+            usage_suffix(feature.feature_id, period.period_id, generation),
+            (
+                terms.cap,
+                expires_at_ms,
+                extras.weight,
+                (period.end_ms or 0) if opens else 0,
+                now_ms,
+            ),
+            terms,
+        )
 
-def new_meter(entitlement: Entitlement, anchor_ms: int | None, retention_ms: int) -> Meter:
-    """A meter that is bound at its first use."""
-    feature = entitlement.feature
+
+def new_meter(
+    feature_id: str, effective: Effective, snapshot: Snapshot, retention_ms: int
+) -> Meter | None:
+    """A meter that is bound at its first use; None: the customer is not entitled."""
+    entitlement = effective.entitlements.get(feature_id)
+    if entitlement is None:
+        return None
+    feature, pool = entitlement.feature, None
+    if feature.credit is not None:
+        pool = effective.entitlements.get(feature.credit.pool_id)
+        if pool is not None and pool.revoked:
+            pool = None
     return Meter(
         entitlement,
-        anchor_ms,
+        given_by(entitlement, pool, snapshot),
+        feature.kind is MeterKind.GAUGE,
+        _UNBOUND,
+        effective.anchor_ms,
+        effective.generation,
         retention_ms,
-        counted=feature.type is FeatureType.METERED,
-        gauge=feature.kind is MeterKind.GAUGE,
-        bound=Bound(0, 0, (), (), ()),
+        pool,
     )
 
 

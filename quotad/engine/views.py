@@ -1,5 +1,6 @@
 """What the engine remembers of customers: bounded, and good only for one catalog and epoch."""
 
+from collections.abc import Hashable
 from itertools import chain
 from typing import Any
 
@@ -21,18 +22,22 @@ class View(msgspec.Struct, frozen=True, gc=False):
     keys: CustomerKeys
     effective: Effective
     meters: dict[str, Meter]
-    """By feature id. The plan's own table where all its periods are the same for everybody."""
+    """By feature id. Shared by the customers with the same entitlements, where all their periods
+    are the same for everybody."""
 
     def meter(self, feature_id: str, retention_ms: int) -> Meter | None:
         """The meter of a feature, made at its first use; None: not entitled."""
         meter = self.meters.get(feature_id)
         if meter is None:
-            entitlement = self.effective.entitlements.get(feature_id)
-            if entitlement is None:
-                return None
-            meter = new_meter(entitlement, self.effective.anchor_ms, retention_ms)
-            self.meters[feature_id] = meter
+            meter = new_meter(feature_id, self.effective, self.snapshot, retention_ms)
+            if meter is not None:
+                self.meters[feature_id] = meter
         return meter
+
+
+def view_name(customer_id: str, resource_id: str) -> str:
+    """What the view of a customer, or of one of its resources, is kept under."""
+    return f"{customer_id}\0{resource_id}" if resource_id else customer_id
 
 
 class ViewCache:
@@ -51,60 +56,62 @@ class ViewCache:
         self._generation_max = max(size_max // 2, 1)
         self._young: dict[str, View] = {}
         self._old: dict[str, View] = {}
-        self._plan_meters: tuple[Any, dict[str, dict[str, Meter] | None]] = (None, {})
-        """Of the catalog in force; None: some periods are the customers' own."""
+        self._tables: tuple[Any, dict[Hashable, dict[str, Meter] | None]] = (None, {})
+        """Meters by `Effective.table`, of the catalog in force; None: some periods are the
+        customers' own."""
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def get(self, customer_id: str, snapshot: Snapshot, now_ms: int) -> View | None:
-        """A view that is good for this catalog and moment."""
-        view = self._young.get(customer_id)
+    def get(self, name: str, snapshot: Snapshot, now_ms: int) -> View | None:
+        """A view that is good for this catalog and moment, by its `view_name`."""
+        view = self._young.get(name)
         if view is None:
-            view = self._old.pop(customer_id, None)
+            view = self._old.pop(name, None)
             if view is None:
                 return None
-            self._keep(customer_id, view)
+            self._keep(name, view)
         if view.snapshot is not snapshot or now_ms >= view.effective.until_ms:
             return None
         return view
 
-    def put(
-        self, customer_id: str, stored: StoredCustomer, snapshot: Snapshot, now_ms: int
-    ) -> View:
-        """Make and keep the view of a customer as just read."""
+    def put(self, name: str, stored: StoredCustomer, snapshot: Snapshot, now_ms: int) -> View:
+        """Make and keep the view of a customer as just read, under its `view_name`."""
+        customer_id, resource_id = name, ""
+        if "\0" in name:
+            customer_id, _, resource_id = name.partition("\0")
         record: CustomerRecord | None = stored.record
-        effective = resolve(record, snapshot, now_ms)
+        effective = resolve(record, snapshot, now_ms, customer_id, resource_id)
         view = View(
             snapshot,
             stored.epoch,
-            self._keys.customer(customer_id),
+            self._keys.customer(customer_id, resource_id),
             effective,
             self._meters(effective, snapshot),
         )
-        self._keep(customer_id, view)
+        self._keep(name, view)
         return view
 
-    def drop(self, customer_id: str) -> None:
-        """Forget a customer that was written since."""
-        self._young.pop(customer_id, None)
-        self._old.pop(customer_id, None)
+    def drop(self, name: str) -> None:
+        """Forget the view of a customer that was written since, by its `view_name`."""
+        self._young.pop(name, None)
+        self._old.pop(name, None)
 
-    def _keep(self, customer_id: str, view: View) -> None:
+    def _keep(self, name: str, view: View) -> None:
         if len(self._young) >= self._generation_max:
             self._old, self._young = self._young, {}
-        self._young[customer_id] = view
+        self._young[name] = view
 
     def _meters(self, effective: Effective, snapshot: Snapshot) -> dict[str, Meter]:
-        known, tables = self._plan_meters
+        known, tables = self._tables
         if known is not snapshot:
             tables = {}
-            self._plan_meters = (snapshot, tables)
-        if effective.denied is not None:
+            self._tables = (snapshot, tables)
+        name = effective.table
+        if name is None or effective.denied is not None or effective.generation:
             return {}
-        plan_id = effective.plan_id
-        if plan_id not in tables:
+        if name not in tables:
             limits = chain.from_iterable(e.limits for e in effective.entitlements.values())
-            tables[plan_id] = None if any(map(is_anchored, limits)) else {}
-        table = tables[plan_id]
-        return {} if table is None else table  # one of the customer's own, or the plan's
+            tables[name] = None if any(map(is_anchored, limits)) else {}
+        table = tables[name]
+        return {} if table is None else table  # one of the customer's own, or everybody's

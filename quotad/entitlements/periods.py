@@ -28,6 +28,11 @@ Anchor `subscription`
     months and years keep its day of the month, or take the last day of a shorter month
     (31 Jan, 28 Feb, 31 Mar). Without an anchor (a customer without a subscription) the calendar
     applies.
+
+Anchor `first_use`
+    The window opens now and is as long as the first period of a subscription that starts now: a
+    month ends at the same time on the same day of the next, or on its last. When it has opened
+    already is known to the counter alone.
 """
 
 from calendar import monthrange
@@ -57,14 +62,16 @@ class Period(msgspec.Struct, frozen=True, gc=False):
     end_ms: int | None
     """When usage resets; None: never."""
     period_id: str
-    """Part of the counter's key, such as `month.c.1761955200`, `5hour.s.1763900000`, `life`."""
+    """Part of the counter's key, such as `month.c.1761955200`, `5hour.s.1763900000`, `5hour.f`,
+    `life`."""
 
 
 LIFETIME = Period(start_ms=None, end_ms=None, period_id="life")
 
 
 def period_at(window: Window | None, now_ms: int, anchor_ms: int | None = None) -> Period:
-    """Return the period of `window` that `now_ms` belongs to.
+    """Return the period of `window` that `now_ms` belongs to; of one that opens at first use, the
+    period if it opens now.
 
     Args:
         window: None for a lifetime.
@@ -75,6 +82,13 @@ def period_at(window: Window | None, now_ms: int, anchor_ms: int | None = None) 
     if window is None:
         return LIFETIME
     exact_ms = _EXACT_MS.get(window.unit)
+    count = window.count if window.count > 1 else ""
+    if window.anchor is Anchor.FIRST_USE:
+        if exact_ms is not None:
+            end_ms = now_ms + exact_ms * window.count
+        else:
+            end_ms = _anchored(window, now_ms, now_ms)[1]
+        return Period(now_ms, end_ms, f"{count}{window.unit.value}.f")
     if anchor_ms is not None and window.anchor is Anchor.SUBSCRIPTION:
         kind = "s"
         if exact_ms is not None:
@@ -89,7 +103,6 @@ def period_at(window: Window | None, now_ms: int, anchor_ms: int | None = None) 
             start_ms, end_ms = _clock(window.zone, exact_ms * window.count, now_ms)
         else:
             start_ms, end_ms = _calendar(window, now_ms)
-    count = window.count if window.count > 1 else ""
     return Period(start_ms, end_ms, f"{count}{window.unit.value}.{kind}.{start_ms // 1000}")
 
 

@@ -6,7 +6,7 @@ it out and reads the answer.
 
 from collections.abc import Sequence
 from enum import IntEnum
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
@@ -49,6 +49,13 @@ class Once(msgspec.Struct, frozen=True, gc=False):
     ttl_ms: int
 
 
+PLAIN_WORDS = 2
+"""Words of a limit: cap and expiry (Unix ms; 0: never)."""
+WIDE_WORDS = 5
+"""The same, and the weight of the quantity, when a window that opens at first use would close (Unix
+ms; 0: no such window), and now (Unix ms)."""
+
+
 class Charge(msgspec.Struct, frozen=True, gc=False):
     """One request as the script sees it."""
 
@@ -58,10 +65,15 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     verb: str
     suffixes: tuple[str, ...] = ()
     """Endings of the usage keys, one per limit."""
-    limit_words: tuple[int, ...] = ()
-    """Cap and expiry (Unix ms; 0: never), per limit."""
+    limit_words: tuple[int, ...] = (0, PLAIN_WORDS)
+    """Number of limits, words per limit, and these: see `plain_words`."""
     once: Once | None = None
     """Only with the verbs that end in _once."""
+
+
+def plain_words(*limits: tuple[int, int]) -> tuple[int, ...]:
+    """Cap and expiry (Unix ms; 0: never) of every limit, as a charge has them."""
+    return (len(limits), PLAIN_WORDS, *chain.from_iterable(limits))
 
 
 class Settlement(msgspec.Struct, frozen=True, gc=False):
@@ -75,6 +87,9 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     """Only of REPLAYED: what the first charge under the key left."""
     first: int = Status.REPLAYED
     """Only of REPLAYED: ALLOWED or DENIED, as the first time."""
+    closes: Sequence[int] = ()
+    """Of wide limits, where `used` is told: when the window that is open after the charge closes
+    (Unix ms; 0: closed, or no window that opens at first use)."""
 
 
 class Counters:
@@ -101,10 +116,10 @@ class Counters:
         settled: list[Settlement] = []
         start = 0
         while start < len(charges):
-            words, end = _spell(catalog, charges, start)
+            words, end, wide = _spell(catalog, charges, start)
             try:
                 reply = self._link.run(self._script, words, deadline)
-                _read(reply, charges[start:end], settled)
+                _read(reply, charges[start:end], settled, wide)
             except StoreError as error:
                 return settled, error
             start = end
@@ -115,11 +130,14 @@ class Counters:
         self._link.close()
 
 
-def _spell(catalog: str, charges: Sequence[Charge], start: int) -> tuple[tuple[Any, ...], int]:
+def _spell(
+    catalog: str, charges: Sequence[Charge], start: int
+) -> tuple[tuple[Any, ...], int, bool]:
     """The words of one script call, with as many charges from `start` on as it can take.
 
     Returns:
-        Number of keys, keys and arguments; and where the next call starts.
+        Number of keys, keys and arguments; where the next call starts; whether some charge in
+        between has wide limits.
     """
     keys = [charges[start].keys.catalog]
     numbers: dict[tuple[str, tuple[int, ...]], int] = {}
@@ -143,12 +161,17 @@ def _spell(catalog: str, charges: Sequence[Charge], start: int) -> tuple[tuple[A
         for suffix in charge.suffixes:
             keys.append(usage + suffix)
     term_words: list[Any] = []
+    wide = False
     for verb, limit_words in numbers:
-        term_words += (verb, len(limit_words) // 2, *limit_words)
-    return (len(keys), *keys, catalog, len(numbers), *term_words, *charge_words), end
+        term_words += (verb, *limit_words)
+        if limit_words[1] != PLAIN_WORDS:
+            wide = True
+    return (len(keys), *keys, catalog, len(numbers), *term_words, *charge_words), end, wide
 
 
-def _read(reply: list[Any], charges: Sequence[Charge], settled: list[Settlement]) -> None:
+def _read(
+    reply: list[Any], charges: Sequence[Charge], settled: list[Settlement], wide: bool
+) -> None:
     at = 0
     if reply == [Status.STALE_CATALOG]:
         settled += [Settlement(Status.STALE_CATALOG)] * len(charges)
@@ -158,6 +181,12 @@ def _read(reply: list[Any], charges: Sequence[Charge], settled: list[Settlement]
             status = reply[at]
             at += 1
             if status in (0, 1):  # DENIED, ALLOWED; an enum's member would cost more than the line
+                if wide and charge.limit_words[1] != PLAIN_WORDS:
+                    end = at + 2 * len(charge.suffixes)
+                    used, closes = reply[at:end:2], reply[at + 1 : end : 2]
+                    settled.append(Settlement(status, used, closes=closes))
+                    at = end
+                    continue
                 end = at + len(charge.suffixes)
                 settled.append(Settlement(status, reply[at:end]))
                 at = end
@@ -174,5 +203,14 @@ def _read(reply: list[Any], charges: Sequence[Charge], settled: list[Settlement]
 
 def _read_decision(stored: bytes) -> Settlement:
     head, _, memo = stored.partition(b"|")
-    used = [int(part) for part in head[1:].split(b",")] if len(head) > 1 else []
-    return Settlement(Status.REPLAYED, used, memo, int(head[:1]))
+    texts = head[1:].split(b",") if len(head) > 1 else []
+    if b"@" in head:
+        pairs = [text.split(b"@") for text in texts]
+        return Settlement(
+            Status.REPLAYED,
+            [int(used) for used, _ in pairs],
+            memo,
+            int(head[:1]),
+            [int(closes_at) for _, closes_at in pairs],
+        )
+    return Settlement(Status.REPLAYED, [int(text) for text in texts], memo, int(head[:1]))

@@ -9,13 +9,16 @@ usage.
     quotad:{17}:customers                    sorted set of the shard's customer ids
     quotad:{17}:c:<customer>                 customer record (msgpack)
     quotad:{17}:e:<customer>                 its epoch; absent: never provisioned
-    quotad:{17}:u:<customer>:<resource>:<feature>:<period>    usage of one period
+    quotad:{17}:u:<customer>:<resource>:<feature>:<period>    usage of one period; of a window that
+                                             opens at first use "<used>@<when it closes, Unix ms>"
     quotad:{17}:i:<customer>:<idempotency key>                first decision
     quotad:{catalogs}:head                   hash: version, digest in force
     quotad:{catalogs}:versions               sorted set: digests by newest version
     quotad:{catalogs}:v:<version>            catalog record (msgpack)
+    quotad:{nearby}:<feature>                sorted set: who has come near a limit, by time
 """
 
+from urllib.parse import unquote
 from zlib import crc32
 
 import msgspec
@@ -31,6 +34,11 @@ def escape(part: str) -> str:
     return part.translate(_RESERVED)
 
 
+def unescape(part: str) -> str:
+    """What `escape` was given."""
+    return unquote(part)
+
+
 class CustomerKeys(msgspec.Struct, frozen=True, gc=False):
     """The keys of one customer; the usage and decision keys want an ending."""
 
@@ -39,7 +47,7 @@ class CustomerKeys(msgspec.Struct, frozen=True, gc=False):
     record: str
     customers: str
     usage: str
-    """Prefix of the customer's usage keys; see `usage_suffix`."""
+    """Prefix of the usage keys of the customer or of one of its resources; see `usage_suffix`."""
     decision: str
     """Prefix of the customer's idempotency keys, followed by the escaped key."""
 
@@ -67,28 +75,40 @@ class KeySpace:
         """Where one published version is kept."""
         return f"{self.prefix}:{{catalogs}}:v:{version}"
 
+    def nearby(self, feature_id: str) -> str:
+        """Who has come near a limit of a feature."""
+        return f"{self.prefix}:{{nearby}}:{escape(feature_id)}"
+
     def shard(self, customer_id: str) -> int:
         """The shard a customer lives in."""
         return crc32(customer_id.encode()) % self.shards
 
-    def customer(self, customer_id: str) -> CustomerKeys:
-        """All keys of one customer."""
+    def customer(self, customer_id: str, resource_id: str = "") -> CustomerKeys:
+        """All keys of one customer; usage is that of one resource, empty: of the customer."""
         shard = self.shard(customer_id)
         tag = f"{self.prefix}:{{{shard}}}"
         name = escape(customer_id)
+        resource = escape(resource_id) if resource_id else ""
         return CustomerKeys(
             catalog=self.shard_catalogs[shard],
             epoch=f"{tag}:e:{name}",
             record=f"{tag}:c:{name}",
             customers=self.shard_customers[shard],
-            usage=f"{tag}:u:{name}:",
+            usage=f"{tag}:u:{name}:{resource}",
             decision=f"{tag}:i:{name}:",
         )
 
 
-def usage_suffix(feature_id: str, period_id: str) -> str:
-    """Ending of a usage key. The resource between customer and feature is empty so far."""
-    return f":{escape(feature_id)}:{period_id}"
+def usage_suffix(feature_id: str, period_id: str, generation: int = 0) -> str:
+    """Ending of a usage key.
+
+    Args:
+        feature_id: what is counted.
+        period_id: when.
+        generation: how often counters were started anew by a change of plan.
+    """
+    ending = f".r{generation}" if generation else ""
+    return f":{escape(feature_id)}:{period_id}{ending}"
 
 
 def catalog_tag(version: int, digest: str) -> str:

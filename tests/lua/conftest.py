@@ -2,14 +2,26 @@
 
 import time
 from collections.abc import Iterator
+from itertools import chain
+from typing import NamedTuple
 
 import pytest
 
 from quotad.store import Charge, Counters, KeySpace, Settlement, Store
-from quotad.store.counters import CONSUME
+from quotad.store.counters import CONSUME, WIDE_WORDS, plain_words
 
 TAG = "1.abc"
 FAR_MS = 4_000_000_000_000
+NOW_MS = 3_900_000_000_000
+
+
+class WideLimit(NamedTuple):
+    """A limit with a weight, or of a window that opens at first use."""
+
+    cap: int
+    weight: int = 1
+    closes_at: int = 0
+    expires_at: int = FAR_MS
 
 
 class Scripted:
@@ -25,8 +37,19 @@ class Scripted:
     def charge(self, quantity: int, *caps: int, verb: str = CONSUME, epoch: int = 0) -> Charge:
         """A charge on the counters a, b, c, ... with these caps."""
         suffixes = tuple(f":{'abcdefgh'[i]}" for i in range(len(caps)))
-        words = tuple(word for cap in caps for word in (cap, FAR_MS))
+        words = plain_words(*((cap, FAR_MS) for cap in caps))
         return Charge(self.keys, epoch, quantity, verb, suffixes, words)
+
+    def wide(
+        self, quantity: int, *limits: WideLimit, now: int = NOW_MS, verb: str = CONSUME
+    ) -> Charge:
+        """A charge on the counters a, b, c, ... with these limits."""
+        suffixes = tuple(f":{'abcdefgh'[i]}" for i in range(len(limits)))
+        words = [
+            (limit.cap, limit.expires_at, limit.weight, limit.closes_at, now) for limit in limits
+        ]
+        flat = (len(limits), WIDE_WORDS, *chain.from_iterable(words))
+        return Charge(self.keys, 0, quantity, verb, suffixes, flat)
 
     def settle(self, *charges: Charge, tag: str = TAG) -> list[Settlement]:
         """Settle, where the store is expected to answer."""

@@ -7,7 +7,7 @@ import pytest
 from quotad.errors import ScriptContractError
 from quotad.model import QUANTITY_MAX, USED_MAX
 from quotad.store import Charge, Once, Settlement, Status
-from quotad.store.counters import ANSWER, ANSWER_ONCE, CHECK, CONSUME_ONCE
+from quotad.store.counters import ANSWER, ANSWER_ONCE, CHECK, CONSUME_ONCE, plain_words
 from tests.lua.conftest import FAR_MS, TAG, Scripted
 
 
@@ -98,7 +98,7 @@ def test_a_counter_expires_when_its_period_has_ended(scripted: Scripted) -> None
 
 
 def test_a_counter_without_an_end_never_expires(scripted: Scripted) -> None:
-    charge = Charge(scripted.keys, 0, 1, "consume", (":a",), (9, 0))
+    charge = Charge(scripted.keys, 0, 1, "consume", (":a",), plain_words((9, 0)))
 
     scripted.settle(charge, charge)
 
@@ -194,7 +194,7 @@ def test_a_flushed_script_cache_goes_unnoticed(scripted: Scripted) -> None:
 
 
 def test_arguments_that_do_not_match_the_keys_are_a_broken_contract(scripted: Scripted) -> None:
-    charge = Charge(scripted.keys, 0, 1, CHECK, (":a",), (9, 0, 9, 0))
+    charge = Charge(scripted.keys, 0, 1, CHECK, (":a",), plain_words((9, 0), (9, 0)))
 
     settled, error = scripted.counters.settle(TAG, [charge], time.monotonic() + 5)
 

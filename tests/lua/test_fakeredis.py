@@ -1,4 +1,6 @@
-"""The scripts that are not hot also run on fakeredis, for users who test against it."""
+"""The scripts also run on fakeredis, for users who test against it."""
+
+from typing import Any
 
 import fakeredis
 import pytest
@@ -6,7 +8,20 @@ import pytest
 from quotad.clock import SyncedClock
 from quotad.errors import Conflict
 from quotad.model import CustomerRecord, StoredCustomer
-from quotad.store import Catalogs, Customers, KeySpace, Outcome, Store
+from quotad.store import (
+    Catalogs,
+    Charge,
+    Counters,
+    Customers,
+    KeySpace,
+    Outcome,
+    Settlement,
+    Store,
+)
+from quotad.store.counters import CONSUME, WIDE_WORDS, plain_words
+from quotad.store.scripts import Script
+
+FAR_MS = 4_000_000_000_000
 
 
 @pytest.fixture
@@ -33,3 +48,35 @@ def test_catalogs_are_published_by_compare_and_set(store: Store) -> None:
     with pytest.raises(Conflict):
         catalogs.publish(b"{1}", "d2", expected_version=0)
     assert [1] == [record.version for record in catalogs.history(5)]
+
+
+class ClientLink:
+    """Runs scripts over a client, where a server has a connection of its own."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def run(self, script: Script, words: tuple[Any, ...], _deadline: float) -> Any:
+        count, *rest = words
+        return self.client.eval(script.text, count, *rest)
+
+
+def test_charges_are_settled(store: Store) -> None:
+    keys = KeySpace(shards=4).customer("acme")
+    store.client.set(keys.catalog, "1.abc")
+    counters = Counters(ClientLink(store.client))  # type: ignore[arg-type]
+    plain = Charge(keys, 0, 2, CONSUME, (":a",), plain_words((5, FAR_MS)))
+    closes_at = FAR_MS - 60_000
+    words = (2, WIDE_WORDS, 9, FAR_MS, 3, 0, 1, 3, FAR_MS, 1, closes_at, 1)
+    wide = Charge(keys, 0, 1, CONSUME, (":a", ":b"), words)
+
+    settled, error = counters.settle("1.abc", [plain, wide, wide, wide], 0.0)
+
+    assert error is None
+    assert [
+        Settlement(1, [0]),
+        Settlement(1, [2, 0], closes=[0, closes_at]),
+        Settlement(1, [5, 1], closes=[0, closes_at]),
+        Settlement(0, [8, 2], closes=[0, closes_at]),
+    ] == settled
+    assert f"2@{closes_at}".encode() == store.client.get(keys.usage + ":b")

@@ -1,7 +1,8 @@
 import msgspec
 import pytest
 
-from quotad.engine.fold import Memo, encode_memo, fingerprint, fold, replay
+from quotad.engine.fold import fold
+from quotad.engine.memos import encode_memo, fingerprint, replay
 from quotad.engine.meters import LimitTerms
 from quotad.model import QUANTITY_MAX, USED_MAX, ConsumeRequest, Decision, LimitStatus, Mode, Reason
 from quotad.store import Settlement, Status
@@ -198,7 +199,7 @@ def test_a_replay_tells_the_same_from_the_memo(
 ) -> None:
     request = ConsumeRequest("acme", "calls", quantity, idempotency_key="k")
     decision = fold(terms, request, Settlement(first, before), NOW, 7)
-    memo = encode_memo(Memo(7, terms))
+    memo = encode_memo(7, terms, None)
 
     again = replay(request, Settlement(Status.REPLAYED, before, memo, first), NOW)
 
@@ -207,14 +208,19 @@ def test_a_replay_tells_the_same_from_the_memo(
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_a_replay_of_a_decision_without_counters_knows_its_reason(reason: Reason) -> None:
-    memo = encode_memo(Memo(7, (), int(reason), "eu"))
-
-    again = replay(
-        ConsumeRequest("acme", "x"), Settlement(Status.REPLAYED, (), memo, Status.ALLOWED), NOW
+    allowed = reason.name in ("OVER_SOFT_LIMIT", "UNLIMITED", "FEATURE_ENABLED", "WITHIN_LIMIT")
+    plain = Decision(allowed, int(reason), 7, value="eu")
+    more = msgspec.structs.replace(
+        plain, values=("us", "eu"), variant="beta", pool_id="credits", decimals=2
     )
 
-    allowed = reason.name in ("OVER_SOFT_LIMIT", "UNLIMITED", "FEATURE_ENABLED", "WITHIN_LIMIT")
-    assert Decision(allowed, reason, 7, value="eu", replayed=True) == again
+    for given in (plain, more):
+        memo = encode_memo(7, (), given)
+        again = replay(
+            ConsumeRequest("acme", "x"), Settlement(Status.REPLAYED, (), memo, Status.ALLOWED), NOW
+        )
+
+        assert msgspec.structs.replace(given, replayed=True) == again
 
 
 def test_a_fingerprint_has_one_length_and_tells_parameters_apart() -> None:

@@ -1,0 +1,46 @@
+"""What a denial lacked, in numbers and in words, and when it frees."""
+
+from decimal import Decimal
+
+from quotad.engine.meters import LimitTerms
+from quotad.model import Explanation
+
+
+def explain_denial(term: LimitTerms, used: int, amount: int) -> Explanation:
+    """Tell what was missing; the sources are for others to add.
+
+    Args:
+        term: the limit that denied.
+        used: of it, before.
+        amount: what was asked of it.
+    """
+    return Explanation(
+        (),
+        missing=used + amount - term.cap,
+        denied_by=limit_in_words(term),
+        frees_at_ms=term.resets_at_ms if amount <= term.cap else None,
+    )
+
+
+def limit_in_words(term: LimitTerms) -> str:
+    """A limit as a person says it: `1,000 per month`, `12.50 ai-credits per day`."""
+    extras, decimals = term.extras, 0
+    unit = overage = ""
+    if extras is not None:
+        decimals = extras.decimals
+        unit = f" {extras.pool_id}" if extras.pool_id else ""
+        if extras.overage_limit is not None:
+            overage = f" and an overage of {_in_words(extras.overage_limit, decimals)}"
+    per = f" per {term.per}" if term.per else ""
+    if term.limit is None:
+        return f"{_in_words(term.cap, decimals)}{unit}{per}, the most that is counted"
+    return f"{_in_words(term.limit, decimals)}{unit}{per}{overage}"
+
+
+def reset_order(term: LimitTerms) -> float:
+    """When a limit starts anew, to sort by; one that never does is the last."""
+    return float("inf") if term.resets_at_ms is None else term.resets_at_ms
+
+
+def _in_words(amount: int, decimals: int) -> str:
+    return f"{Decimal(amount).scaleb(-decimals):,}"

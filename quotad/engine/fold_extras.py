@@ -1,0 +1,148 @@
+"""Decisions on limits that have more to them: credit pools, limits in shadow, hard stops of soft
+limits, windows that open at first use, experiments.
+
+Apart from `fold`, so that calls on other limits do not pay for what they do not have.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from quotad.engine.denials import explain_denial, reset_order
+from quotad.engine.meters import LimitExtras, LimitTerms
+from quotad.model import ConsumeRequest, Decision, LimitStatus, Mode, Reason
+from quotad.store import Settlement, Status
+
+
+class _Side(msgspec.Struct, frozen=True, gc=False):
+    """One limit, and what a charge did to it."""
+
+    term: LimitTerms
+    extras: LimitExtras
+    amount: int
+    """Asked of it, in its own units."""
+    before: int
+    status: LimitStatus
+    """After the charge."""
+
+    @property
+    def full(self) -> bool:
+        """Whether it had no room."""
+        return self.before + self.amount > self.term.cap
+
+    @property
+    def passed(self) -> bool:
+        """Whether it would have had no room if it were enforced."""
+        limit = self.term.limit
+        return limit is not None and self.before + self.amount > limit
+
+
+def fold_extras(
+    terms: tuple[LimitTerms, ...],
+    request: ConsumeRequest,
+    settlement: Settlement,
+    now_ms: int,
+    catalog_version: int,
+) -> Decision:
+    """As `fold`, for any limits."""
+    allowed = settlement.status == Status.ALLOWED
+    sides = _sides(terms, request, settlement)
+    retry_after_ms = explanation = None
+    if allowed:
+        reason, side = _why_allowed(sides)
+    else:
+        full = [side for side in sides if side.full]
+        # The feature's own limits come before those of its pool.
+        own = [side for side in full if not side.extras.pool_id]
+        reason = Reason.LIMIT_EXCEEDED if own else Reason.INSUFFICIENT_CREDITS
+        side = max(own or full, key=lambda side: reset_order(side.term))
+        retry_after_ms = _retry_after_ms(full, now_ms)
+        if request.explain:
+            explanation = explain_denial(side.term, side.before, side.amount)
+    status, extras = side.status, side.extras
+    granted = status.used - side.before
+    if extras.pool_id and granted:
+        granted = request.quantity
+    # A limit in shadow is told of below, but nothing is said as if it were in force.
+    limit, remaining = (None, 0) if extras.shadow else (status.limit, status.remaining)
+    every = len(sides) > 1 or request.every_limit or extras.shadow
+    return Decision(
+        allowed,
+        int(reason),
+        catalog_version,
+        granted,
+        limit,
+        limit is None,
+        status.soft,
+        status.used,
+        remaining,
+        status.overage,
+        status.resets_at_ms,
+        retry_after_ms,
+        tuple([each.status for each in sides]) if every else (),
+        variant=extras.variant,
+        would_deny=allowed
+        and request.quantity >= 0
+        and any(each.extras.shadow and each.passed for each in sides),
+        pool_id=extras.pool_id,
+        decimals=extras.decimals,
+        explanation=explanation,
+    )
+
+
+def _sides(
+    terms: tuple[LimitTerms, ...], request: ConsumeRequest, settlement: Settlement
+) -> list[_Side]:
+    counted = settlement.status == Status.ALLOWED and request.mode == Mode.NORMAL
+    sides = []
+    for i, term in enumerate(terms):
+        extras = term.extras or LimitExtras()
+        if extras.opens:  # when it ends is known to the counter alone
+            term = msgspec.structs.replace(term, resets_at_ms=settlement.closes[i] or None)
+        before, amount = settlement.used[i], request.quantity * extras.weight
+        after = max(before + amount, 0) if counted else before
+        sides.append(_Side(term, extras, amount, before, _status(term, extras, after)))
+    return sides
+
+
+def _status(term: LimitTerms, extras: LimitExtras, used: int) -> LimitStatus:
+    limit, soft = term.limit, term.soft
+    left = 0 if limit is None else limit - used
+    return LimitStatus(
+        limit,
+        soft,
+        used,
+        max(left, 0),
+        -left if soft and left < 0 else 0,
+        term.per,
+        term.resets_at_ms,
+        extras.shadow,
+        extras.overage_limit,
+        extras.pool_id,
+        extras.decimals,
+    )
+
+
+def _why_allowed(sides: Sequence[_Side]) -> tuple[Reason, _Side]:
+    """The reason, and which limit it is about: the soft one that was passed furthest, else the
+    one with least remaining, both in units of the feature."""
+    limited = [side for side in sides if side.term.limit is not None and not side.extras.shadow]
+    passed = [side for side in limited if side.term.soft and side.passed]
+    if passed:
+        furthest = max(passed, key=lambda side: side.status.overage // side.extras.weight)
+        return Reason.OVER_SOFT_LIMIT, furthest
+    if limited:
+        least = min(limited, key=lambda side: side.status.remaining // side.extras.weight)
+        return Reason.WITHIN_LIMIT, least
+    return Reason.UNLIMITED, min(sides, key=lambda side: side.extras.shadow)
+
+
+def _retry_after_ms(full: Sequence[_Side], now_ms: int) -> int | None:
+    """When every full limit has started anew; None when waiting cannot help."""
+    latest_ms = 0
+    for side in full:
+        resets_at_ms = side.term.resets_at_ms
+        if resets_at_ms is None or side.amount > side.term.cap:
+            return None
+        latest_ms = max(latest_ms, resets_at_ms)
+    return max(latest_ms - now_ms, 0)

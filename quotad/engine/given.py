@@ -1,0 +1,84 @@
+"""Answers that no counter takes part in: what the plan decides alone, and what can never work."""
+
+import msgspec
+
+from quotad.catalog import Snapshot
+from quotad.entitlements.resolve import Effective
+from quotad.errors import IdempotencyMismatch, InvalidRequest
+from quotad.model import ConsumeRequest, Decision, Entitlement, FeatureType, Reason
+
+
+def given_by(
+    entitlement: Entitlement, pool: Entitlement | None, snapshot: Snapshot
+) -> Decision | None:
+    """The decision on an entitlement; None: counters decide.
+
+    Args:
+        entitlement: the customer's.
+        pool: what pays for the feature, if the customer has it.
+        snapshot: the catalog in force.
+    """
+    feature, version, variant = entitlement.feature, snapshot.version, entitlement.variant
+    if entitlement.revoked:
+        return Decision(False, int(Reason.REVOKED), version, variant=variant)
+    if feature.type is not FeatureType.METERED:
+        return Decision(
+            True,
+            int(Reason.FEATURE_ENABLED),
+            version,
+            value=entitlement.value,
+            values=entitlement.values,
+            variant=variant,
+        )
+    if feature.credit is None or pool is not None:
+        return None
+    pool_id = feature.credit.pool_id
+    return Decision(
+        False,
+        int(Reason.INSUFFICIENT_CREDITS),
+        version,
+        variant=variant,
+        pool_id=pool_id,
+        decimals=snapshot.features[pool_id].decimals,
+    )
+
+
+def denied(feature_id: str, effective: Effective, snapshot: Snapshot) -> Decision:
+    """Why a customer has nothing of a feature: the first reason that applies."""
+    reason = effective.denied
+    if reason is None:
+        known = feature_id in snapshot.features
+        reason = Reason.NOT_ENTITLED if known else Reason.FEATURE_NOT_FOUND
+    variant = effective.variants.get(feature_id, "")
+    return Decision(False, int(reason), snapshot.version, variant=variant)
+
+
+def judge_values(given: Decision, request: ConsumeRequest) -> Decision:
+    """The decision on a feature that lists its values, when some of them are requested."""
+    if not given.allowed or set(request.requested_values) <= set(given.values):
+        return given
+    return msgspec.structs.replace(given, allowed=False, reason=int(Reason.VALUE_NOT_ALLOWED))
+
+
+def no_values(request: ConsumeRequest) -> InvalidRequest:
+    """Values were requested of a feature that has none to choose from."""
+    return InvalidRequest(
+        f"requested_values: {request.feature_id!r} does not list values; leave them out, or list"
+        " them below its `values:` in the catalog"
+    )
+
+
+def not_a_gauge(request: ConsumeRequest) -> InvalidRequest:
+    """Something was to be given back that only grows."""
+    return InvalidRequest(
+        f"quantity: {request.quantity} is negative, and {request.feature_id!r} is not a gauge; only"
+        " gauges can be given back"
+    )
+
+
+def mismatch(request: ConsumeRequest) -> IdempotencyMismatch:
+    """A key was used before for something else."""
+    return IdempotencyMismatch(
+        f"idempotency_key: {request.idempotency_key!r} was used before with another feature_id,"
+        " quantity, resource_id or requested_values; use a new key for a new piece of work"
+    )
