@@ -107,14 +107,24 @@ def _misfit_of(limits: tuple[Limit, ...], feature_id: str, entry: AddOnEntry) ->
     if all(limit.limit is None for limit in limits):
         return ""  # what is unlimited stays so
     there = "; ".join(_spelled(limit.window) for limit in limits)
-    if not entry.names_window and len(limits) > 1:
-        return f"has several limits of it ({there}); say which with 'per'"
-    if entry.names_window and entry.window not in [limit.window for limit in limits]:
+    if not entry.names_window:
         return (
-            f"has no limit of it with {_spelled(entry.window)}, and an add-on must not bring one"
-            f" more; name one that it has: {there}"
+            f"has several limits of it ({there}); say which with 'per'" if len(limits) > 1 else ""
         )
-    return ""
+    windows = [limit.window for limit in limits]
+    # A month is a month, whatever it is aligned to, as long as there is one only.
+    near = [window for window in windows if _length(window) == _length(entry.window)]
+    if entry.window in windows or len(near) == 1:
+        return ""
+    what = "several limits" if near else "no limit"
+    return (
+        f"has {what} of it with {_spelled(entry.window)}; name one that it has ({there}), or the"
+        " 'plans' that may take the add-on"
+    )
+
+
+def _length(window: Window | None) -> str:
+    return "" if window is None else window.per
 
 
 def _spelled(window: Window | None) -> str:

@@ -55,13 +55,16 @@ REFUSALS: dict[str, list[str]] = {
     "addon_limits": [
         "addons.any.entitlements.api-calls: plan 'free' does not grant it, so "
         "there is no limit to change; grant it there, name the 'plans' that may "
-        "take the add-on, or say 'per' for a limit of its own (and 2 more plans)",
+        "take the add-on, or say 'per' for a limit of its own (and 3 more plans)",
         "addons.which.entitlements.api-calls: plan 'pro' has several limits of "
         "it (per: minute; per: month, anchor: subscription); say which with "
         "'per' (and another plan)",
         "addons.other.entitlements.api-calls: plan 'pro' has no limit of it with "
-        "per: month, and an add-on must not bring one more; name one that it "
-        "has: per: minute; per: month, anchor: subscription",
+        "per: day; name one that it has (per: minute; per: month, anchor: "
+        "subscription), or the 'plans' that may take the add-on",
+        "addons.months.entitlements.api-calls: plan 'two' has several limits of it with "
+        "per: month, anchor: first_use; name one that it has (per: month; "
+        "per: month, anchor: subscription), or the 'plans' that may take the add-on",
     ],
     "addons": [
         "addons.more-calls.entitlements.api-calls: unknown feature",
