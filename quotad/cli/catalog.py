@@ -29,8 +29,8 @@ ApplyTo = Annotated[
     ),
 ]
 
-_KEPT = re.compile(r"(?P<plan>plans\..+)\.earlier(\.(?P<number>\d+))?")
-"""The path of a change that is about an earlier revision as a whole."""
+_KEPT = re.compile(r"(plans\..+)\.earlier")
+"""The path of a change of which revisions are kept of a plan."""
 
 
 def register(app: typer.Typer) -> None:
@@ -217,7 +217,8 @@ def _show_publication(done: "Publication", as_json: bool) -> None:
         already = f"this content was in force already: {_describe(done.version)}"
         output.print_headline("unchanged", "yellow", already)
         return
-    output.print_headline("published", "green", _describe(done.version))
+    version = f"version {done.version.version} (digest {done.version.digest[:12]})"
+    output.print_headline("published", "green", version)
     _print_changes(done.changes)
 
 
@@ -234,22 +235,32 @@ def _count(things: Sized, noun: str) -> str:
 
 def _print_changes(changes: "Sequence[CatalogChange]") -> None:
     for change in changes:
-        mark, style = ("+", "green") if not change.before else ("-", "red")
         kept = _KEPT.fullmatch(change.path)
-        if change.before and change.after:
-            output.print_line(f"  ~ {change.path}: {change.before} -> {change.after}", "yellow")
-        elif kept:
-            # What it grants is what the plan was: no news, and a long line.
-            fate = (
-                "kept for those who have it" if mark == "+" else "ended: everybody has the latest"
+        if kept:
+            _print_kept(
+                kept[1], json.loads(change.before or "[]"), json.loads(change.after or "[]")
             )
-            number = kept["number"]
-            numbers = [number] if number else json.loads(change.before or change.after)
-            output.print_line(f"  {mark} {kept['plan']}: {_revisions(numbers)} {fate}", style)
+        elif not change.before:
+            output.print_line(f"  + {change.path}: {change.after}", "green")
+        elif not change.after:
+            output.print_line(f"  - {change.path}: {change.before}", "red")
         else:
-            output.print_line(f"  {mark} {change.path}: {change.before or change.after}", style)
+            output.print_line(f"  ~ {change.path}: {change.before} -> {change.after}", "yellow")
 
 
-def _revisions(numbers: Iterable[str]) -> str:
-    numbers = list(numbers)
-    return f"revision{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
+def _print_kept(plan: str, before: list[int], after: list[int]) -> None:
+    """Say what becomes of the earlier revisions of a plan, and of those who have them."""
+    made = [number for number in after if number not in before]
+    ended = [number for number in before if number not in after]
+    if made:
+        output.print_line(f"  + {plan}: {_revisions(made)} kept for those who have it", "green")
+    if ended:
+        fate = (
+            "ended, those who have it get the next" if after else "ended, everybody has the latest"
+        )
+        output.print_line(f"  - {plan}: {_revisions(ended)} {fate}", "red")
+
+
+def _revisions(numbers: Iterable[int | str]) -> str:
+    words = [str(number) for number in numbers]
+    return f"revision{'s' if len(words) > 1 else ''} {', '.join(words)}"

@@ -137,7 +137,7 @@ def test_publish_sends_the_files_and_says_who_did_it(
     again = quotad("catalog", "publish", str(plans), "--json")
 
     request = server.admin.requests[0]
-    assert words(first)[0].startswith("published version 2, digest ")
+    assert words(first)[0].startswith("published version 2 (digest ")
     assert [("plans.yaml", PLANS)] == [(file.name, file.content) for file in request.files]
     assert request.published_by.endswith("cli") or request.published_by.endswith("(cli)")
     assert not request.HasField("expected_version")
@@ -165,15 +165,14 @@ def test_whom_changed_plans_are_for_is_sent_as_given(
 def test_changes_of_revisions_are_told_in_a_line_each(
     quotad: Run, server: FakeServer, plans: Path
 ) -> None:
-    held = '{"entitlements":{"api-calls":{"limits":[{"limit":1000,"per":"month"}]}}}'
     server.admin.changes = [
         admin_pb2.CatalogChange(path=path, before=before, after=after)
         for path, before, after in [
             ("plans.free.revision", "", "2"),
-            ("plans.free.earlier", "", f'{{"1":{held}}}'),
-            ("plans.pro.earlier.3", "", held),
-            ("plans.max.earlier.1", held, ""),
-            ("plans.team.earlier", f'{{"1":{held},"2":{held}}}', ""),
+            ("plans.free.earlier", "", "[1]"),
+            ("plans.pro.earlier", "[1,2]", "[1,2,3]"),
+            ("plans.max.earlier", "[1]", ""),
+            ("plans.team.earlier", "[1,2,3]", "[3]"),
             ("plans.big.earlier.1.entitlements.sso", "true", ""),
         ]
     ]
@@ -183,8 +182,8 @@ def test_changes_of_revisions_are_told_in_a_line_each(
         "+ plans.free.revision: 2",
         "+ plans.free: revision 1 kept for those who have it",
         "+ plans.pro: revision 3 kept for those who have it",
-        "- plans.max: revision 1 ended: everybody has the latest",
-        "- plans.team: revisions 1, 2 ended: everybody has the latest",
+        "- plans.max: revision 1 ended, everybody has the latest",
+        "- plans.team: revisions 1, 2 ended, those who have it get the next",
         "- plans.big.earlier.1.entitlements.sso: true",
     ] == words(result)[1:]
 
