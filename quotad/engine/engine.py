@@ -152,6 +152,12 @@ class Engine:
             raise
         raise StoreUnavailable("catalog or customer keeps changing; try again")
 
+    def plan_id(self, customer_id: str, resource_id: str = "") -> str:
+        """The plan of a customer just decided about; empty: none, or not known any more."""
+        name = view_name(customer_id, resource_id)
+        view = self._views.get(name, self._snapshots.current(), self._clock.now_ms())
+        return "" if view is None else view.effective.plan_id
+
     def _look(self, customer_id: str, resource_id: str, deadline: float) -> Granted | None:
         """Check every feature of a customer in one script call; None: something was stale."""
         self._health.raise_if_down()

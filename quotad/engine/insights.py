@@ -1,0 +1,153 @@
+"""Who is near a limit or past it: noted while deciding, looked up in the counters when asked."""
+
+import heapq
+import threading
+from collections.abc import Sequence
+
+import msgspec
+
+from quotad.engine.engine import Engine
+from quotad.model import ConsumeRequest, Decision, LimitStatus, Mode
+from quotad.store.nearby import Nearby, NearbyStore
+
+NEAR_PERCENT = 80
+"""Of a limit; from here on a customer is near it."""
+
+NOTED_MAX = 10_000
+"""Most customers noted between two flushes; who is left out comes with the next decision."""
+
+_TOGETHER = 200
+"""Customers looked up in one batch, so that calls do not wait behind a long one."""
+
+
+class Nearness(msgspec.Struct, frozen=True, gc=False):
+    """A customer's usage of the limit that it has used most of."""
+
+    customer: Nearby
+    status: LimitStatus
+    percent: int
+    """Used of the limit."""
+    plan_id: str = ""
+
+
+class Insights(msgspec.Struct, frozen=True):
+    """The customers of one feature that are worth a look."""
+
+    above: list[Nearness]
+    """Past a limit, the furthest first."""
+    near: list[Nearness]
+    """From 80 % on and not past it, the nearest first."""
+
+
+class Notes:
+    """Collects who comes near a limit; shared by the decision threads of a worker."""
+
+    def __init__(self, nearby: NearbyStore) -> None:
+        self._nearby = nearby
+        self._lock = threading.Lock()
+        self._noted: set[Nearby] = set()
+
+    def note(self, request: ConsumeRequest, decision: Decision) -> None:
+        """Remember the customer of a decision until the next flush, if it is near a limit."""
+        if len(self._noted) < NOTED_MAX and is_near(decision):
+            feature_id = decision.pool_id or request.feature_id
+            self._noted.add(Nearby(feature_id, request.customer_id, request.resource_id))
+
+    def flush(self, now_ms: int) -> None:
+        """Tell the store.
+
+        Raises:
+            StoreUnavailable: it refused or timed out; what was noted is lost, and comes again.
+        """
+        with self._lock:
+            noted, self._noted = self._noted, set()
+        if noted:
+            # A copy: a decision thread that had just looked may still be adding one.
+            self._nearby.note(list(noted), now_ms)
+
+
+def is_near(decision: Decision) -> bool:
+    """Whether a decision shows that most of a limit is used."""
+    if decision.limits:
+        return any(_is_used(status.limit, status.remaining) for status in decision.limits)
+    return _is_used(decision.limit, decision.remaining)
+
+
+def _is_used(limit: int | None, remaining: int) -> bool:
+    return bool(limit) and remaining * 100 <= limit * (100 - NEAR_PERCENT)  # type: ignore[operator]
+
+
+def look_up(engine: Engine, nearby: NearbyStore, feature_id: str, size: int) -> Insights:
+    """Rank the customers on a feature's list by what they have used now.
+
+    Those that are far from their limits again leave the list.
+
+    Args:
+        engine: of the calling thread.
+        nearby: the lists.
+        feature_id: a metered feature.
+        size: most customers in each part of the answer.
+
+    Raises:
+        StoreUnavailable: the store refused or timed out.
+    """
+    found = nearby.latest(feature_id)
+    above: list[Nearness] = []
+    near: list[Nearness] = []
+    far: list[Nearby] = []
+    for start in range(0, len(found), _TOGETHER):
+        part = found[start : start + _TOGETHER]
+        for customer, answer in zip(part, _statuses(engine, part), strict=True):
+            nearness = _nearness(customer, answer)
+            if nearness is None or nearness.percent < NEAR_PERCENT:
+                far.append(customer)
+            elif nearness.status.used > (nearness.status.limit or 0):
+                above.append(nearness)
+            else:
+                near.append(nearness)
+    if far:
+        nearby.forget(far)
+    return Insights(_first(engine, above, size), _first(engine, near, size))
+
+
+def _statuses(engine: Engine, customers: Sequence[Nearby]) -> list[tuple[LimitStatus, ...]]:
+    answers = engine.decide(
+        [
+            ConsumeRequest(
+                one.customer_id,
+                one.feature_id,
+                quantity=0,
+                mode=Mode.CHECK_ONLY,
+                every_limit=True,
+                resource_id=one.resource_id,
+            )
+            for one in customers
+        ]
+    )
+    statuses = []
+    for answer in answers:
+        if not isinstance(answer, Decision):
+            raise answer
+        statuses.append(answer.limits)
+    return statuses
+
+
+def _nearness(customer: Nearby, statuses: Sequence[LimitStatus]) -> Nearness | None:
+    """By the limit of which most is used; None without a limit."""
+    shares = [Nearness(customer, s, s.used * 100 // s.limit) for s in statuses if s.limit]
+    return max(shares, key=lambda one: one.percent, default=None)
+
+
+def _first(engine: Engine, found: list[Nearness], size: int) -> list[Nearness]:
+    """The first of them, with their plans."""
+
+    def order(one: Nearness) -> tuple[int, int, str, str]:
+        who = one.customer
+        return (-one.percent, -one.status.used, who.customer_id, who.resource_id)
+
+    return [
+        msgspec.structs.replace(
+            one, plan_id=engine.plan_id(one.customer.customer_id, one.customer.resource_id)
+        )
+        for one in heapq.nsmallest(size, found, key=order)
+    ]
