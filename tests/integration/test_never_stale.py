@@ -7,8 +7,10 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
+from google.protobuf.struct_pb2 import Value
 
 from quotad.errors import StoreUnavailable
 from quotad.store import Catalogs
@@ -85,6 +87,38 @@ def test_a_change_of_plan_is_in_force_everywhere_when_it_returns(
 
             assert {"small": 10, "large": 1_000_000}[plan] == answer.limit
             assert {"small": "NOT_ENTITLED", "large": "FEATURE_ENABLED"}[plan] == export
+
+
+def test_overrides_promotions_and_changes_are_in_force_everywhere_when_they_return(
+    servers: Pair, customer: str
+) -> None:
+    admin = servers.first.admin
+    named: dict[str, Any] = {"customer_id": customer, "feature_id": "calls"}
+    override, promotion = Value(), Value()
+    override.struct_value.update({"limit": 3})
+    promotion.struct_value.update({"limit": 20})
+    servers.first.provision(customer, "small")
+    steps: list[tuple[Any, Any, int]] = [
+        (admin.GrantPromotion, admin_pb2.GrantPromotionRequest(entitlement=promotion, **named), 20),
+        (admin.SetOverride, admin_pb2.SetOverrideRequest(entitlement=override, **named), 3),
+        (admin.RemoveOverride, admin_pb2.RemoveOverrideRequest(**named), 20),
+        (admin.RevokePromotion, admin_pb2.RevokePromotionRequest(**named), 10),
+        (
+            admin.ChangeSubscription,
+            admin_pb2.ChangeSubscriptionRequest(customer_id=customer, plan_id="large"),
+            1_000_000,
+        ),
+        (
+            admin.ChangeSubscription,
+            admin_pb2.ChangeSubscriptionRequest(customer_id=customer, plan_id="small"),
+            10,
+        ),
+    ]
+    with load(servers.second, customer, customer):
+        for _ in range(CHANGES // 10):
+            for write, request, limit in steps:
+                write(request, timeout=CALL_S)
+                assert limit == servers.second.consume(customer, "calls", quantity=0).limit
 
 
 def test_an_archived_customer_is_denied_everywhere_when_it_returns(
