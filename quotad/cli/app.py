@@ -5,7 +5,16 @@ from typing import Annotated
 import typer
 
 from quotad import __version__
-from quotad.cli import catalog, customers, decisions, processes, replay, status
+from quotad.cli import (
+    catalog,
+    customers,
+    decisions,
+    entitlements,
+    insights,
+    processes,
+    replay,
+    status,
+)
 
 app = typer.Typer(
     help="A quota server: may a customer use a feature now, and count it in the same act.",
@@ -32,7 +41,9 @@ def _root(
 
 processes.register(app)
 decisions.register(app)
+entitlements.register(app)
 customers.register(app)
+insights.register(app)
 catalog.register(app)
 status.register(app)
 replay.register(app)

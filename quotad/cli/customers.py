@@ -1,24 +1,37 @@
 """`quotad customers`: who is on which plan."""
 
-from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from quotad.cli import failures, output
-from quotad.cli.options import SERVER_DEFAULT, Json, Server
+from quotad.cli import customer_view, failures, output, overrides
+from quotad.cli.arguments import addons_of, time_of
+from quotad.cli.options import (
+    SERVER_DEFAULT,
+    CustomerId,
+    Json,
+    Resource,
+    Server,
+    Subscription,
+)
 
-if TYPE_CHECKING:
-    from quotad.client.admin import Customer
-
-CustomerId = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")]
+AddOns = Annotated[
+    list[str] | None,
+    typer.Option("--addon", metavar="NAME[=N]", help="An add-on, N of it. May be repeated."),
+]
+When = Annotated[
+    Literal["now", "period-end"], typer.Option(help="When: the billing period under way ends.")
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    group = typer.Typer(no_args_is_help=True, help="Who is on which plan.")
+    group = typer.Typer(no_args_is_help=True, help="Who is on which plan, and has what besides.")
     group.command("set")(set_)
+    group.command()(change)
+    group.command()(cancel)
+    overrides.register(group)
     group.command()(get)
     group.command("list")(list_)
     group.command()(archive)
@@ -36,19 +49,116 @@ def set_(
             "customer starts now, and a known one keeps its start.",
         ),
     ] = None,
+    end: Annotated[
+        str | None, typer.Option(metavar="ISO8601", help="When it ends. Without it, it goes on.")
+    ] = None,
+    anchor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ISO8601", help="What billing periods are aligned to. Without it, the start."
+        ),
+    ] = None,
+    addon: AddOns = None,
+    trial_end: Annotated[
+        str | None, typer.Option(metavar="ISO8601", help="It starts with a trial until then.")
+    ] = None,
+    then: Annotated[
+        Literal["convert", "end"] | None,
+        typer.Option(help="What follows the trial: the subscription goes on (default), or ends."),
+    ] = None,
+    convert_to: Annotated[
+        str, typer.Option(metavar="PLAN", help="What it goes on with. Without it, PLAN.")
+    ] = "",
+    subscription: Subscription = "",
+    resource: Resource = "",
     server: Server = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Create a customer, or change its plan; brings an archived one back."""
-    at = _time(start, as_json) if start is not None else None
+    from quotad.client.admin import Trial
+
+    trial_ends = time_of("--trial-end", trial_end, as_json)
+    if trial_ends is None and (then or convert_to):
+        given = "--then" if then else "--convert-to"
+        failures.fail(f"{given}: follows a trial; say --trial-end too", as_json)
+    if then == "end" and convert_to:
+        failures.fail("--convert-to: a trial with --then end converts to nothing", as_json)
+    trial = None if trial_ends is None else Trial(trial_ends, then or "convert", convert_to)
+    starts = time_of("--start", start, as_json)
+    ends = time_of("--end", end, as_json)
+    aligned = time_of("--anchor", anchor, as_json)
+    addons = addons_of(addon, as_json)
     with failures.admin(server, as_json) as admin:
-        _show(admin.provision(customer, plan, at), as_json)
+        done = admin.provision(
+            customer,
+            plan,
+            starts,
+            subscription_id=subscription,
+            resource_id=resource,
+            addons=addons,
+            end=ends,
+            anchor=aligned,
+            trial=trial,
+        )
+    customer_view.show(done, as_json)
+
+
+def change(
+    customer: CustomerId,
+    plan: Annotated[
+        str, typer.Option(metavar="PLAN", help="Its plan from then on. Without it, it stays.")
+    ] = "",
+    addon: AddOns = None,
+    no_addons: Annotated[bool, typer.Option("--no-addons", help="No add-ons any more.")] = False,
+    latest: Annotated[
+        bool, typer.Option("--latest", help="Move to the latest revision of the plan.")
+    ] = False,
+    when: When = "now",
+    subscription: Subscription = "",
+    resource: Resource = "",
+    server: Server = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Change a subscription. Add-ons that are given replace all it has."""
+    addons = {} if no_addons else addons_of(addon, as_json)
+    if no_addons and addon:
+        failures.fail("--no-addons: contradicts --addon", as_json)
+    if not plan and addons is None and not latest:
+        failures.fail("say what changes: --plan, --addon, --no-addons or --latest", as_json)
+    with failures.admin(server, as_json) as admin:
+        done = admin.change_subscription(
+            customer,
+            plan,
+            addons=addons,
+            latest_revision=latest,
+            when=when,
+            subscription_id=subscription,
+            resource_id=resource,
+        )
+    customer_view.show(done, as_json)
+
+
+def cancel(
+    customer: CustomerId,
+    when: When = "now",
+    subscription: Subscription = "",
+    resource: Resource = "",
+    server: Server = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """End a subscription, and take back a change that waits."""
+    with failures.admin(server, as_json) as admin:
+        done = admin.cancel_subscription(
+            customer, when=when, subscription_id=subscription, resource_id=resource
+        )
+    customer_view.show(done, as_json)
 
 
 def get(customer: CustomerId, server: Server = SERVER_DEFAULT, as_json: Json = False) -> None:
     """Show one customer."""
     with failures.admin(server, as_json) as admin:
-        _show(admin.customer(customer), as_json)
+        found = admin.customer(customer)
+    customer_view.show(found, as_json)
 
 
 def list_(
@@ -65,7 +175,17 @@ def list_(
     if as_json:
         output.print_json({"customers": shown, "more": more})
         return
-    output.print_table(["customer", "status", "plan", "since", "updated"], [_row(c) for c in shown])
+    rows = [
+        [
+            each.customer_id,
+            each.status.lower(),
+            customer_view.plans(each),
+            output.moment(each.subscriptions[0].start if each.subscriptions else None, ""),
+            output.moment(each.updated_at, ""),
+        ]
+        for each in shown
+    ]
+    output.print_table(["customer", "status", "plan", "since", "updated"], rows)
     if more:
         output.console(stderr=True).print(f"There are more; --limit {limit} ends the list here.")
 
@@ -73,43 +193,5 @@ def list_(
 def archive(customer: CustomerId, server: Server = SERVER_DEFAULT, as_json: Json = False) -> None:
     """Deny a customer everything until it is set again; its usage is kept."""
     with failures.admin(server, as_json) as admin:
-        _show(admin.archive(customer), as_json)
-
-
-def _time(text: str, as_json: bool) -> datetime:
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError):
-        failures.fail(f"--start: not a time: {text!r} (like 2026-01-31T09:00:00Z)", as_json)
-
-
-def _show(customer: "Customer", as_json: bool) -> None:
-    if as_json:
-        output.print_json(customer)
-        return
-    status = customer.status.lower()
-    output.print_headline(customer.customer_id, "green" if status == "active" else "red", status)
-    plans = [
-        ("plan", f"{each.plan_id} since {output.moment(each.start)}")
-        for each in customer.subscriptions
-    ]
-    output.print_fields(
-        [
-            *plans,
-            ("created", output.moment(customer.created_at, "")),
-            ("updated", output.moment(customer.updated_at, "")),
-            ("epoch", output.number(customer.epoch)),
-        ]
-    )
-
-
-def _row(customer: "Customer") -> list[str]:
-    plans = ", ".join(each.plan_id for each in customer.subscriptions)
-    start = customer.subscriptions[0].start if customer.subscriptions else None
-    return [
-        customer.customer_id,
-        customer.status.lower(),
-        plans,
-        output.moment(start, ""),
-        output.moment(customer.updated_at, ""),
-    ]
+        done = admin.archive(customer)
+    customer_view.show(done, as_json)

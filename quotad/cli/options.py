@@ -23,8 +23,24 @@ SERVER_DEFAULT = "127.0.0.1:50051"
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, errors too (stderr).")]
 
-CustomerId = Annotated[str, typer.Argument(metavar="CUSTOMER", help="Who uses the feature.")]
+CustomerId = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")]
 FeatureId = Annotated[str, typer.Argument(metavar="FEATURE", help="What is used.")]
+
+Resource = Annotated[
+    str,
+    typer.Option(
+        "--resource", metavar="ID", help="A workspace or project of the customer's, by its id."
+    ),
+]
+Subscription = Annotated[
+    str, typer.Option("--subscription", metavar="ID", help="Which of several subscriptions.")
+]
+Values = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--value", metavar="VALUE", help="Of a config feature: must be granted. May be repeated."
+    ),
+]
 
 
 class NegativeNumbers(typer.core.TyperCommand):
@@ -62,4 +78,4 @@ class NegativeNumbers(typer.core.TyperCommand):
         return [*options, "--", *arguments]
 
 
-_NEGATIVE = re.compile(r"-\d+")
+_NEGATIVE = re.compile(r"-\d+(\.\d+)?")

@@ -4,9 +4,11 @@ On a terminal tables have colours and fit its width; in a pipe they are plain an
 """
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +16,17 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.padding import Padding
     from rich.table import Table
 
 PIPE_WIDTH = 100_000
 """Columns of a pipe: wide enough that nothing wraps."""
+
+Cell = str | tuple[str, str]
+"""What stands in a table: a text, or a text and its style."""
+
+_PLAIN_TEXT = re.compile(r"[A-Za-z][\w ./+-]*(?<! )|[1-9][0-9]* [a-z]+")
+_CONSTANTS = {"true", "false", "yes", "no", "on", "off", "null"}
 
 
 def print_json(value: object) -> None:
@@ -62,9 +71,11 @@ def console(*, stderr: bool = False) -> "Console":
     )
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, indent: int = 0) -> None:
     """Print a table; a column whose name starts with `>` is of numbers, to the right."""
+    from rich.padding import Padding
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
@@ -77,8 +88,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
             overflow="fold",
         )
     for row in rows:
-        table.add_row(*row)
-    _print(table)
+        table.add_row(*(each if isinstance(each, str) else Text(*each) for each in row))
+    _print(Padding(table, (0, 0, 0, indent)))
 
 
 def print_fields(fields: Sequence[tuple[str, str]]) -> None:
@@ -110,6 +121,24 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
+def amount(value: int, decimals: int = 0) -> str:
+    """With thousands separators; of a credit pool with all its places: `1,250.00`."""
+    return f"{Decimal(value).scaleb(-decimals):,f}"
+
+
+def entitlement(value: object) -> str:
+    """An entitlement as a catalog spells it, on one line of YAML: `{limit: 5000, per: month}`."""
+    if isinstance(value, dict):
+        # What a person looks for first.
+        names = sorted(value, key=lambda name: (name != "limit", name != "per", name))
+        return "{" + ", ".join(f"{entitlement(n)}: {entitlement(value[n])}" for n in names) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(entitlement(each) for each in value) + "]"
+    if isinstance(value, str) and _PLAIN_TEXT.fullmatch(value) and value.lower() not in _CONSTANTS:
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
 def moment(at: datetime | None, absent: str = "never") -> str:
     """A time of day here, and how far away it is: `2026-06-01 02:00 CEST (in 3 h)`."""
     if at is None:
@@ -135,7 +164,7 @@ def duration(span: timedelta) -> str:
     return f"{seconds:.0f} s" if seconds >= 1 else "less than 1 s"
 
 
-def _print(table: "Table") -> None:
+def _print(table: "Table | Padding") -> None:
     target = console()
     if target.is_terminal:
         target.print(table)

@@ -5,46 +5,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
 import pytest
-from typer.testing import CliRunner, Result
 
 from quotad.cli import output
-from quotad.cli.app import app
 from quotad.v1 import quota_pb2
+from tests.service.command_line import Run, words
 from tests.service.fake_quotad import UNAVAILABLE, Fail, FakeServer
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def quotad(server: FakeServer) -> Run:
-    """Run `quotad` in this process against the server."""
-
-    def run(*args: str, **env: str) -> Result:
-        environment = {"QUOTAD_SERVER": server.address, "COLUMNS": "200", **env}
-        return CliRunner().invoke(app, list(args), env=environment)
-
-    return run
-
-
-@pytest.fixture
-def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Local time is UTC."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
-def words(result: Result) -> list[str]:
-    """What was printed, without the blanks of its layout."""
-    return [" ".join(line.split()) for line in result.stdout.splitlines()]
 
 
 @pytest.mark.usefixtures("utc")
@@ -322,8 +292,8 @@ def test_json_error_is_one_object_on_stderr(quotad: Run) -> None:
     } == json.loads(result.stderr)
 
 
-def test_several_limits_are_shown_below_the_one_that_decided() -> None:
-    from quotad.cli.decisions import _allowance
+def test_limits_are_in_words() -> None:
+    from quotad.cli.amounts import allowance, resets
     from quotad.client import LimitStatus
 
     limit: dict[str, Any] = {"used": 5, "remaining": 0, "resets_at": None}
@@ -331,9 +301,49 @@ def test_several_limits_are_shown_below_the_one_that_decided() -> None:
     soft = LimitStatus(limit=3, soft_limit=True, overage=2, per="month", **limit)
     none = LimitStatus(limit=None, soft_limit=False, overage=0, per="", **limit)
 
-    assert "1,000 per 5 hours" == _allowance(hard)
-    assert "3 per month (soft), 2 over" == _allowance(soft)
-    assert "unlimited" == _allowance(none)
+    stop = LimitStatus(
+        limit=3, soft_limit=True, overage=0, per="", overage_limit=2, shadow=True, **limit
+    )
+    pool = LimitStatus(
+        limit=125000,
+        soft_limit=True,
+        overage=0,
+        overage_limit=50,
+        per="month",
+        pool_id="ai-credits",
+        decimals=2,
+        **limit,
+    )
+
+    assert "1,000 per 5 hours" == allowance(hard)
+    assert "3 per month (soft), 2 over" == allowance(soft)
+    assert "unlimited" == allowance(none)
+    assert "3 (soft, stops at 5) (in shadow)" == allowance(stop)
+    assert "1,250.00 ai-credits per month (soft, stops at 1,250.50)" == allowance(pool)
+    assert ["starts with the next use", "never", ""] == [resets(hard), resets(stop), resets(none)]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (True, "true"),
+        ("email", "email"),
+        ("yes", '"yes"'),
+        ("5", '"5"'),
+        (["email", "phone"], "[email, phone]"),
+        (
+            {"per": "5 hours", "limit": 3, "anchor": "first_use"},
+            "{limit: 3, per: 5 hours, anchor: first_use}",
+        ),
+        ({"limits": [{"per": "day", "limit": 2.5}]}, "{limits: [{limit: 2.5, per: day}]}"),
+        ({"timezone": "Europe/Berlin", "a: b": "#"}, '{"a: b": "#", timezone: Europe/Berlin}'),
+    ],
+)
+def test_entitlements_are_shown_as_they_are_typed(value: object, shown: str) -> None:
+    from quotad.cli.arguments import entitlement_of
+
+    assert shown == output.entitlement(value)
+    assert value == entitlement_of(shown, as_json=False)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,49 @@
+"""What the texts on a command line mean: times, add-ons, entitlements."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from quotad.cli import failures
+
+
+def time_of(option: str, text: str | None, as_json: bool) -> datetime | None:
+    """The time that an option gives, local without a zone; None when it was not given."""
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        failures.fail(f"{option}: not a time: {text!r} (like 2026-01-31T09:00:00Z)", as_json)
+
+
+def addons_of(given: Sequence[str] | None, as_json: bool) -> dict[str, int] | None:
+    """Quantity by add-on, of NAME or NAME=N; None when no add-on was given."""
+    if not given:
+        return None
+    addons: dict[str, int] = {}
+    for text in given:
+        name, equals, count = text.partition("=")
+        if not name or (equals and not (count.isascii() and count.isdigit())):
+            failures.fail(f"--addon: must be NAME or NAME=N, not {text!r}", as_json)
+        if name in addons:
+            failures.fail(f"--addon: {name!r} is given twice; say {name}=N", as_json)
+        addons[name] = int(count) if equals else 1
+    return addons
+
+
+def entitlement_of(text: str, as_json: bool) -> Any:
+    """An entitlement in the grammar of a catalog: `true`, `email`, `{limit: 5000, per: month}`."""
+    from quotad.catalog.load_yaml import load_yaml
+    from quotad.catalog.problems import Place, Problems, UnreadableError
+    from quotad.errors import CatalogError
+
+    problems = Problems()
+    try:
+        value = load_yaml(Place(problems, "VALUE"), text) if text.strip() else text
+        problems.raise_if_any()
+    except UnreadableError as error:
+        failures.fail(f"VALUE: {error}", as_json)
+    except CatalogError as error:
+        failures.fail(error.problems[0], as_json)
+    return value

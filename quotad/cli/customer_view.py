@@ -1,0 +1,126 @@
+"""How a customer looks: what it is subscribed to, and what it has besides."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from quotad.cli import output
+
+if TYPE_CHECKING:
+    from quotad.client.admin import Customer, Override, Promotion, Subscription
+
+Fields = list[tuple[str, str]]
+
+
+def show(customer: "Customer", as_json: bool) -> None:
+    """Print everything of a customer."""
+    if as_json:
+        output.print_json(customer)
+        return
+    status = customer.status.lower()
+    output.print_headline(customer.customer_id, "green" if status == "active" else "red", status)
+    own, *others = _subscriptions(customer)
+    output.print_fields(
+        [
+            *own[1],
+            ("created", output.moment(customer.created_at, "")),
+            ("updated", output.moment(customer.updated_at, "")),
+            ("epoch", output.number(customer.epoch)),
+        ]
+    )
+    for title, fields in others:
+        output.print_line(f"\n  {title}")
+        output.print_fields(fields)
+    _print_overrides(customer.overrides)
+    _print_promotions(customer.promotions)
+
+
+def plans(customer: "Customer") -> str:
+    """The plans in force, in a few words; without one, those that are to come or have been."""
+    in_force = [each for each in customer.subscriptions if each.status in ("ACTIVE", "IN_TRIAL")]
+    words = []
+    for each in in_force or customer.subscriptions:
+        remarks = [each.resource_id] if each.resource_id else []
+        if each.status != "ACTIVE":
+            remarks.append("trial" if each.status == "IN_TRIAL" else each.status.lower())
+        words.append(f"{each.plan_id} ({', '.join(remarks)})" if remarks else each.plan_id)
+    return ", ".join(words)
+
+
+def _subscriptions(customer: "Customer") -> list[tuple[str, Fields]]:
+    """Title and fields of each subscription; the customer's own comes first, without a title."""
+    found = [
+        (_title(resource_id, subscription_id), _phases(list(phases)))
+        for (resource_id, subscription_id), phases in groupby(
+            sorted(
+                customer.subscriptions, key=lambda each: (each.resource_id, each.subscription_id)
+            ),
+            key=lambda each: (each.resource_id, each.subscription_id),
+        )
+    ]
+    if not found:
+        return [("", [("plan", "none")])]
+    return found if not found[0][0] else [("", []), *found]
+
+
+def _title(resource_id: str, subscription_id: str) -> str:
+    words = [f"resource {resource_id}"] if resource_id else []
+    words += [f"subscription {subscription_id}"] if subscription_id else []
+    return ", ".join(words)
+
+
+def _phases(phases: "Sequence[Subscription]") -> Fields:
+    fields: Fields = []
+    for index, phase in enumerate(phases):
+        before = phases[index - 1] if index else None
+        following = phases[index + 1] if index + 1 < len(phases) else None
+        first, *more = _phase(phase, before, following)
+        fields.append(("then" if index else "plan", first))
+        fields += [("", line) for line in more]
+    return fields
+
+
+def _phase(
+    phase: "Subscription", before: "Subscription | None", following: "Subscription | None"
+) -> list[str]:
+    """One phase, a line for each thing there is to say."""
+    plan = phase.plan_id if phase.revision <= 1 else f"{phase.plan_id} (revision {phase.revision})"
+    since = {"SCHEDULED": "from", "IN_TRIAL": "on trial since"}.get(phase.status, "since")
+    lines = [f"{plan} {since} {output.moment(phase.start)}"]
+    if phase.addons:
+        addons = ", ".join(f"{name} x {count}" for name, count in phase.addons.items())
+        lines.append(f"add-ons: {addons}")
+    known = phase.start if before is None else before.anchor
+    if phase.anchor is not None and phase.anchor != known:
+        lines.append(f"billing periods as from {output.moment(phase.anchor)}")
+    if phase.end is not None and (following is None or following.start != phase.end):
+        word = "ended" if phase.status == "ENDED" else "until"
+        lines.append(f"{word} {output.moment(phase.end)}")
+    return lines
+
+
+def _print_overrides(overrides: "Sequence[Override]") -> None:
+    rows = [[each.feature_id, each.resource_id, _grants(each.entitlement)] for each in overrides]
+    _print_table(["overrides", "resource", "grants"], rows)
+
+
+def _print_promotions(promotions: "Sequence[Promotion]") -> None:
+    rows = [
+        [each.feature_id, each.resource_id, _grants(each.entitlement), output.moment(each.end)]
+        for each in promotions
+    ]
+    _print_table(["promotions", "resource", "grants", "ends"], rows)
+
+
+def _grants(entitlement: object) -> str:
+    return "nothing: taken away" if entitlement is False else output.entitlement(entitlement)
+
+
+def _print_table(columns: list[str], rows: list[list[str]]) -> None:
+    """Print a table with an empty line above it, unless it is empty."""
+    if not rows:
+        return
+    if not any(row[1] for row in rows):  # of no resource
+        columns, *rows = [[row[0], *row[2:]] for row in (columns, *rows)]
+    output.print_line("")
+    output.print_table(columns, rows, indent=2)

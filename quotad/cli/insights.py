@@ -1,0 +1,65 @@
+"""`quotad insights`: who is near a limit, or above one."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quotad.cli import failures, output
+from quotad.cli.options import SERVER_DEFAULT, Json, Server
+
+if TYPE_CHECKING:
+    from quotad.client.admin import CustomerUsage
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(insights)
+
+
+def insights(
+    feature: Annotated[
+        str, typer.Argument(metavar="FEATURE", help="One feature; without it, all that count.")
+    ] = "",
+    limit: Annotated[
+        int, typer.Option(min=1, max=100, metavar="N", help="Show at most so many of a kind.")
+    ] = 10,
+    server: Server = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Show who is above a limit and who is near one: the candidates for the next plan."""
+    with failures.admin(server, as_json) as admin:
+        found = admin.insights(feature, limit)
+    if as_json:
+        output.print_json({"features": found})
+        return
+    lists = [
+        each
+        for one in found
+        for each in ((one.feature_id, one.above, True), (one.feature_id, one.near, False))
+        if each[1]
+    ]
+    for index, (feature_id, usages, above) in enumerate(lists):
+        if index:
+            output.print_line("")
+        style = "red" if above else "yellow"
+        output.print_headline(feature_id, style, "above the limit" if above else "near the limit")
+        _print(usages, style)
+    if not lists:
+        output.print_line(
+            f"nobody is near a limit of {feature}" if feature else "nobody is near a limit"
+        )
+
+
+def _print(usages: "tuple[CustomerUsage, ...]", style: str) -> None:
+    rows: list[list[output.Cell]] = [
+        [
+            each.customer_id + (f" ({each.resource_id})" if each.resource_id else ""),
+            each.plan_id,
+            output.number(each.used),
+            output.number(each.limit) + (f" per {each.per}" if each.per else ""),
+            (f"{each.percent:,} %", style),
+            output.moment(each.resets_at),
+        ]
+        for each in usages
+    ]
+    output.print_table(["customer", "plan", ">used", "limit", ">", "resets"], rows, indent=2)

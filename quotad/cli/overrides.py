@@ -1,0 +1,102 @@
+"""`quotad customers override`, `promote` and their ends: what a customer has besides its plan."""
+
+from typing import Annotated
+
+import typer
+
+from quotad.cli import customer_view, failures
+from quotad.cli.arguments import entitlement_of, time_of
+from quotad.cli.options import (
+    SERVER_DEFAULT,
+    CustomerId,
+    Json,
+    NegativeNumbers,
+    Resource,
+    Server,
+)
+
+FeatureId = Annotated[str, typer.Argument(metavar="FEATURE", help="A feature of the catalog.")]
+Value = Annotated[
+    str,
+    typer.Argument(
+        metavar="VALUE",
+        help="As in a catalog: true, email, 10, unlimited, '{limit: 5000, per: month}'.",
+    ),
+]
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands of this module to those of customers."""
+    group.command(cls=NegativeNumbers)(override)
+    group.command()(remove_override)
+    group.command(cls=NegativeNumbers)(promote)
+    group.command()(revoke)
+
+
+def override(
+    customer: CustomerId,
+    feature: FeatureId,
+    value: Value,
+    resource: Resource = "",
+    server: Server = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Give a customer this of a feature instead of everything else; false takes it away.
+
+    A limit without "per" keeps the window of the entitlement that it replaces.
+    """
+    entitlement = entitlement_of(value, as_json)
+    with failures.admin(server, as_json) as admin:
+        done = admin.set_override(customer, feature, entitlement, resource_id=resource)
+    customer_view.show(done, as_json)
+
+
+def remove_override(
+    customer: CustomerId,
+    feature: FeatureId,
+    resource: Resource = "",
+    server: Server = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Let the plan decide again."""
+    with failures.admin(server, as_json) as admin:
+        done = admin.remove_override(customer, feature, resource_id=resource)
+    customer_view.show(done, as_json)
+
+
+def promote(
+    customer: CustomerId,
+    feature: FeatureId,
+    value: Value,
+    end: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ISO8601", help="Until when; local time without a zone. Without it, no end."
+        ),
+    ] = None,
+    resource: Resource = "",
+    server: Server = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Give a customer this of a feature for a time, where it is more than the rest.
+
+    Promoting again replaces.
+    """
+    entitlement = entitlement_of(value, as_json)
+    ends = time_of("--end", end, as_json)
+    with failures.admin(server, as_json) as admin:
+        done = admin.grant_promotion(customer, feature, entitlement, end=ends, resource_id=resource)
+    customer_view.show(done, as_json)
+
+
+def revoke(
+    customer: CustomerId,
+    feature: FeatureId,
+    resource: Resource = "",
+    server: Server = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Take a promotion back. To take a feature away, override it with false."""
+    with failures.admin(server, as_json) as admin:
+        done = admin.revoke_promotion(customer, feature, resource_id=resource)
+    customer_view.show(done, as_json)
