@@ -458,3 +458,6 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     decimals: int = 0
     """Of a pool: those amounts are in units of 10^-decimals."""
     explanation: Explanation | None = None
+    more: bool = False
+    """Whether any of `value` and the fields from `values` on is set: answers are written without
+    a look at each of them where it is not."""

@@ -144,6 +144,7 @@ def _fold_several(
         retry_after_ms,
         tuple(statuses) if len(statuses) > 1 or request.every_limit else (),
         explanation=explanation,
+        more=explanation is not None,
     )
 
 

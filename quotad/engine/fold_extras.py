@@ -87,6 +87,7 @@ def fold_extras(
         pool_id=extras.pool_id,
         decimals=extras.decimals,
         explanation=explanation,
+        more=True,
     )
 
 

@@ -20,7 +20,7 @@ def given_by(
     """
     feature, version, variant = entitlement.feature, snapshot.version, entitlement.variant
     if entitlement.revoked:
-        return Decision(False, int(Reason.REVOKED), version, variant=variant)
+        return Decision(False, int(Reason.REVOKED), version, variant=variant, more=True)
     if feature.type is not FeatureType.METERED:
         return Decision(
             True,
@@ -29,6 +29,7 @@ def given_by(
             value=entitlement.value,
             values=entitlement.values,
             variant=variant,
+            more=True,
         )
     if feature.credit is None or pool is not None:
         return None
@@ -40,6 +41,7 @@ def given_by(
         variant=variant,
         pool_id=pool_id,
         decimals=snapshot.features[pool_id].decimals,
+        more=True,
     )
 
 
@@ -50,7 +52,7 @@ def denied(feature_id: str, effective: Effective, snapshot: Snapshot) -> Decisio
         known = feature_id in snapshot.features
         reason = Reason.NOT_ENTITLED if known else Reason.FEATURE_NOT_FOUND
     variant = effective.variants.get(feature_id, "")
-    return Decision(False, int(reason), snapshot.version, variant=variant)
+    return Decision(False, int(reason), snapshot.version, variant=variant, more=bool(variant))
 
 
 def judge_values(given: Decision, request: ConsumeRequest) -> Decision:

@@ -87,6 +87,7 @@ def replay(request: ConsumeRequest, settlement: Settlement, now_ms: int) -> Deci
             variant=more.variant,
             pool_id=more.pool_id,
             decimals=more.decimals,
+            more=True,
         )
     first = Settlement(settlement.first, settlement.used, closes=settlement.closes)
     decision = fold(memo.terms, request, first, now_ms, memo.catalog_version)

@@ -1,14 +1,12 @@
-"""Answers of the data plane, from the model to protobuf."""
+"""Answers of the data plane, from the model to protobuf; decisions have `wire`."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from quotad.engine import Granted
 from quotad.errors import QuotadError
-from quotad.model import Decision, Feature, FeatureType, LimitStatus, MeterKind
+from quotad.model import Decision, Explanation, Feature, FeatureType, LimitStatus, MeterKind
 from quotad.v1 import quota_pb2 as pb
 
 _FEATURE_TYPES: dict[FeatureType, pb.FeatureType] = {
@@ -27,38 +25,33 @@ def timestamp(ms: int | None) -> Timestamp | None:
     return Timestamp(seconds=seconds, nanos=rest * 1_000_000)
 
 
-def duration(ms: int | None) -> Duration | None:
-    """Milliseconds as protobuf has them."""
-    if ms is None:
-        return None
-    seconds, rest = divmod(ms, 1000)
-    return Duration(seconds=seconds, nanos=rest * 1_000_000)
-
-
-def decision(answer: Decision) -> pb.CheckAndConsumeResponse:
-    """A decision as a message; the hot path writes the same bytes with `wire.decision_bytes`."""
-    return pb.CheckAndConsumeResponse(
-        allowed=answer.allowed,
-        reason=answer.reason,  # type: ignore[arg-type]
-        granted=answer.granted,
-        limit=answer.limit,
-        unlimited=answer.unlimited,
-        soft_limit=answer.soft_limit,
-        used=answer.used,
-        remaining=answer.remaining,
-        overage=answer.overage,
-        resets_at=timestamp(answer.resets_at_ms),
-        retry_after=duration(answer.retry_after_ms),
-        limits=[limit_status(status) for status in answer.limits],
-        replayed=answer.replayed,
-        catalog_version=answer.catalog_version,
-        value=answer.value,
+def explanation(told: Explanation) -> pb.Explanation:
+    """Where an entitlement comes from, as a message."""
+    return pb.Explanation(
+        sources=[
+            pb.EntitlementSource(
+                kind=source.kind,  # type: ignore[arg-type]
+                source_id=source.source_id,
+                won=source.won,
+                grants=source.grants,
+                revision=source.revision,
+                quantity=source.quantity,
+                subscription_id=source.subscription_id,
+                feature_id=source.feature_id,
+                ends_at=timestamp(source.ends_at_ms),
+                note=source.note,
+            )
+            for source in told.sources
+        ],
+        missing=told.missing,
+        denied_by=told.denied_by,
+        frees_at=timestamp(told.frees_at_ms),
     )
 
 
-def batch(answers: Sequence[Decision | QuotadError]) -> pb.BatchCheckAndConsumeResponse:
-    """The answers to a batch, each a decision or an error of its own."""
-    return pb.BatchCheckAndConsumeResponse(results=[_batch_result(a) for a in answers])
+def error(failed: QuotadError) -> pb.Error:
+    """Why one request of a batch has no answer, as a message."""
+    return pb.Error(code=int(failed.status), reason=failed.reason, message=str(failed))
 
 
 def entitlement(feature_id: str, feature: Feature | None, answer: Decision) -> pb.Entitlement:
@@ -81,8 +74,13 @@ def entitlement(feature_id: str, feature: Feature | None, answer: Decision) -> p
         remaining=answer.remaining,
         overage=answer.overage,
         resets_at=timestamp(answer.resets_at_ms),
+        limits=[limit_status(status) for status in answer.limits],
+        values=answer.values,
+        variant=answer.variant,
+        pool_id=answer.pool_id,
+        decimals=answer.decimals,
+        mark=max(map(mark, answer.limits), default=0),
     )
-    message.limits.extend([limit_status(status) for status in answer.limits])
     if feature is not None:
         message.feature_type = _FEATURE_TYPES[feature.type]
         message.gauge = feature.kind is MeterKind.GAUGE
@@ -90,8 +88,10 @@ def entitlement(feature_id: str, feature: Feature | None, answer: Decision) -> p
     return message
 
 
-def entitlements(customer_id: str, granted: Granted) -> pb.GetEntitlementsResponse:
-    """Everything a customer is entitled to."""
+def entitlements(
+    customer_id: str, resource_id: str, granted: Granted
+) -> pb.GetEntitlementsResponse:
+    """Everything a customer, or one of its resources, is entitled to."""
     effective = granted.effective
     features = granted.snapshot.features
     return pb.GetEntitlementsResponse(
@@ -103,11 +103,20 @@ def entitlements(customer_id: str, granted: Granted) -> pb.GetEntitlementsRespon
             for feature_id, answer in granted.decisions.items()
         ],
         catalog_version=granted.snapshot.version,
+        resource_id=resource_id,
     )
 
 
+def mark(status: LimitStatus) -> int:
+    """The mark that usage has reached: 100 at the limit and above, 80 from 80 % on, else 0."""
+    limit, used = status.limit, status.used
+    if limit is None or used * 100 < limit * 80:
+        return 0
+    return 100 if used >= limit else 80
+
+
 def limit_status(status: LimitStatus) -> pb.LimitStatus:
-    """The state of one limit as a message."""
+    """The state of one limit of an entitlement as a message."""
     return pb.LimitStatus(
         limit=status.limit,
         soft_limit=status.soft,
@@ -116,11 +125,9 @@ def limit_status(status: LimitStatus) -> pb.LimitStatus:
         overage=status.overage,
         per=status.per,
         resets_at=timestamp(status.resets_at_ms),
+        shadow=status.shadow,
+        overage_limit=status.overage_limit,
+        pool_id=status.pool_id,
+        decimals=status.decimals,
+        mark=mark(status),
     )
-
-
-def _batch_result(answer: Decision | QuotadError) -> pb.BatchResult:
-    if isinstance(answer, QuotadError):
-        error = pb.Error(code=int(answer.status), reason=answer.reason, message=str(answer))
-        return pb.BatchResult(error=error)
-    return pb.BatchResult(response=decision(answer))

@@ -8,7 +8,7 @@ from quotad.errors import QuotadError, StoreUnavailable
 from quotad.fronts.interface import Call, Front
 from quotad.model import ConsumeRequest, Decision, Reason
 from quotad.service import decode, encode
-from quotad.service.wire import decision_bytes
+from quotad.service.wire import batch_bytes, decision_bytes
 from quotad.v1 import quota_pb2 as pb
 
 SERVICE = "quotad.v1.QuotaService"
@@ -49,7 +49,8 @@ class QuotaService:
             try:
                 if method == _CONSUME:
                     message = decode.parse(pb.CheckAndConsumeRequest, payload)
-                    requests.append(decode.consume_request(message))
+                    values = decode.VALUES_TAG in payload
+                    requests.append(decode.consume_request(message, "", values))
                     owners.append((call_id, 0))
                 elif method == _BATCH:
                     batch = decode.batch_requests(payload)
@@ -103,22 +104,33 @@ class QuotaService:
             # One failure of the store for all: an error of the call, so that clients retry it.
             self._front.fail(call_id, first)
         else:
-            self._front.respond(call_id, encode.batch(answers).SerializeToString())
+            self._front.respond(call_id, batch_bytes(answers))
 
     def _look(self, method: int, payload: bytes) -> bytes:
         if method == _ENTITLEMENT:
             return self._entitlement(payload)
         request = decode.parse(pb.GetEntitlementsRequest, payload)
         decode.check_id(request.customer_id, "customer_id")
-        granted = self._engine.entitlements(request.customer_id)
-        return encode.entitlements(request.customer_id, granted).SerializeToString()
+        _check_resource(request.resource_id)
+        granted = self._engine.entitlements(request.customer_id, request.resource_id)
+        return encode.entitlements(
+            request.customer_id, request.resource_id, granted
+        ).SerializeToString()
 
     def _entitlement(self, payload: bytes) -> bytes:
         request = decode.parse(pb.GetEntitlementRequest, payload)
         decode.check_id(request.customer_id, "customer_id")
         decode.check_id(request.feature_id, "feature_id")
-        feature, answer = self._engine.entitlement(request.customer_id, request.feature_id)
+        _check_resource(request.resource_id)
+        feature, answer = self._engine.entitlement(
+            request.customer_id, request.feature_id, request.resource_id
+        )
         return pb.GetEntitlementResponse(
             entitlement=encode.entitlement(request.feature_id, feature, answer),
             catalog_version=answer.catalog_version,
         ).SerializeToString()
+
+
+def _check_resource(resource_id: str) -> None:
+    if resource_id:
+        decode.check_id(resource_id, "resource_id")

@@ -293,7 +293,7 @@ def test_a_config_feature_tells_its_value(quotad: Running, small: str) -> None:
     ) == ask(quotad, small, "upload-mb")
 
 
-def status(limit: int, used: int, per: str, soft: bool = False) -> pb.LimitStatus:
+def status(limit: int, used: int, per: str, soft: bool = False, mark: int = 0) -> pb.LimitStatus:
     years = int(per.split()[0])
     resets_at = Timestamp()
     resets_at.FromJsonString(f"{2000 + years * (1 + 26 // years)}-01-01T00:00:00Z")
@@ -305,6 +305,7 @@ def status(limit: int, used: int, per: str, soft: bool = False) -> pb.LimitStatu
         overage=max(used - limit, 0) if soft else 0,
         per=per,
         resets_at=resets_at,
+        mark=mark,
     )
 
 
@@ -420,7 +421,8 @@ def test_one_entitlement_tells_all_that_a_call_would(quotad: Running, small: str
             limit=5,
             used=5,
             resets_at=Timestamp(seconds=CENTURY),
-            limits=[status(5, 5, "100 years")],
+            limits=[status(5, 5, "100 years", mark=100)],
+            mark=100,
         )
         == answer.entitlement
     )

@@ -1,14 +1,31 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from quotad.model import USED_MAX, Decision, LimitStatus, Reason
+from quotad.errors import IdempotencyMismatch, InvalidRequest, QuotadError, StoreUnavailable
+from quotad.model import (
+    USED_MAX,
+    Decision,
+    EntitlementSource,
+    Explanation,
+    LimitStatus,
+    Reason,
+    SourceKind,
+)
 from quotad.service import encode
-from quotad.service.wire import decision_bytes
+from quotad.service.wire import batch_bytes, decision_bytes
 from quotad.v1 import quota_pb2 as pb
 
 SIZES = (1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, USED_MAX)
 amounts = st.one_of(st.sampled_from([0, *SIZES]), st.integers(0, USED_MAX))
 times = st.none() | st.integers(0, 253_402_300_799_000)
+texts = st.text(max_size=5) | st.just("x" * 300)
 statuses = st.builds(
     LimitStatus,
     st.none() | amounts,
@@ -18,7 +35,37 @@ statuses = st.builds(
     amounts,
     st.sampled_from(["", "month", "5 hours"]),
     times,
+    st.booleans(),
+    st.none() | amounts,
+    st.sampled_from(["", "credits", "x" * 256]),
+    st.integers(0, 6),
 )
+sources = st.builds(
+    EntitlementSource,
+    st.sampled_from([int(kind) for kind in SourceKind]),
+    texts,
+    st.booleans(),
+    texts,
+    st.integers(0, 9),
+    st.integers(0, 9),
+    texts,
+    texts,
+    times,
+    texts,
+)
+explanations = st.builds(
+    Explanation, st.lists(sources, max_size=2).map(tuple), amounts, texts, times
+)
+NOTHING_MORE = Decision(True, 1)
+
+
+def marked(decision: Decision) -> Decision:
+    """As the engine marks what has one of the fields that few have."""
+    rare = ("value", "values", "variant", "would_deny", "pool_id", "decimals", "explanation")
+    more = any(getattr(decision, name) != getattr(NOTHING_MORE, name) for name in rare)
+    return msgspec.structs.replace(decision, more=more)
+
+
 decisions = st.builds(
     Decision,
     allowed=st.booleans(),
@@ -34,20 +81,115 @@ decisions = st.builds(
     resets_at_ms=times,
     retry_after_ms=times,
     limits=st.lists(statuses, max_size=3).map(tuple),
-    value=st.text(max_size=5) | st.just("x" * 300),
+    value=texts,
     replayed=st.booleans(),
+    values=st.lists(texts, max_size=3).map(tuple),
+    variant=texts,
+    would_deny=st.booleans(),
+    pool_id=texts,
+    decimals=st.integers(0, 6),
+    explanation=st.none() | explanations,
+).map(marked)
+plain_decisions = decisions.map(
+    lambda decision: msgspec.structs.replace(
+        decision,
+        value="",
+        values=(),
+        variant="",
+        would_deny=False,
+        pool_id="",
+        decimals=0,
+        explanation=None,
+        more=False,
+    )
 )
 
 
-@given(decisions)
+def timestamp(ms: int | None) -> Timestamp | None:
+    return None if ms is None else Timestamp(seconds=ms // 1000, nanos=ms % 1000 * 1_000_000)
+
+
+def message_of(answer: Decision) -> Any:
+    """The message that protobuf is to serialise."""
+    wait_ms = answer.retry_after_ms
+    wait = None
+    if wait_ms is not None:
+        wait = Duration(seconds=wait_ms // 1000, nanos=wait_ms % 1000 * 1_000_000)
+    told = answer.explanation
+    return pb.CheckAndConsumeResponse(
+        allowed=answer.allowed,
+        reason=answer.reason,  # type: ignore[arg-type]
+        granted=answer.granted,
+        limit=answer.limit,
+        unlimited=answer.unlimited,
+        soft_limit=answer.soft_limit,
+        used=answer.used,
+        remaining=answer.remaining,
+        overage=answer.overage,
+        resets_at=timestamp(answer.resets_at_ms),
+        retry_after=wait,
+        limits=[limit_of(status) for status in answer.limits],
+        replayed=answer.replayed,
+        catalog_version=answer.catalog_version,
+        explanation=None if told is None else encode.explanation(told),
+        value=answer.value,
+        values=answer.values,
+        variant=answer.variant,
+        would_deny=answer.would_deny,
+        pool_id=answer.pool_id,
+        decimals=answer.decimals,
+    )
+
+
+def limit_of(status: LimitStatus) -> Any:
+    return pb.LimitStatus(
+        limit=status.limit,
+        soft_limit=status.soft,
+        used=status.used,
+        remaining=status.remaining,
+        overage=status.overage,
+        per=status.per,
+        resets_at=timestamp(status.resets_at_ms),
+        shadow=status.shadow,
+        overage_limit=status.overage_limit,
+        pool_id=status.pool_id,
+        decimals=status.decimals,
+    )
+
+
+@given(decisions | plain_decisions)
 @example(Decision(True, int(Reason.WITHIN_LIMIT), 1, 1, 100, False, False, 1, 99))
 def test_an_answer_written_by_hand_has_the_bytes_that_protobuf_would_write(
     answer: Decision,
 ) -> None:
-    assert encode.decision(answer).SerializeToString() == decision_bytes(answer)
+    assert message_of(answer).SerializeToString() == decision_bytes(answer)
 
 
-@given(decisions)
+errors = st.sampled_from(
+    [
+        InvalidRequest("quantity: -1 is negative"),
+        IdempotencyMismatch("idempotency_key: used before"),
+        StoreUnavailable("x" * 20_000),
+    ]
+)
+
+
+@given(st.lists(decisions | plain_decisions | errors, max_size=5))
+def test_a_batch_written_by_hand_has_the_bytes_that_protobuf_would_write(
+    answers: list[Decision | QuotadError],
+) -> None:
+    results = [
+        pb.BatchResult(error=encode.error(answer))
+        if isinstance(answer, QuotadError)
+        else pb.BatchResult(response=message_of(answer))
+        for answer in answers
+    ]
+
+    expected = pb.BatchCheckAndConsumeResponse(results=results).SerializeToString()
+    assert expected == batch_bytes(answers)
+
+
+@given(decisions | plain_decisions)
 def test_a_message_carries_every_field_of_the_decision(answer: Decision) -> None:
     message = pb.CheckAndConsumeResponse.FromString(decision_bytes(answer))
 
@@ -60,9 +202,85 @@ def test_a_message_carries_every_field_of_the_decision(answer: Decision) -> None
     assert (answer.used, answer.remaining) == (message.used, message.remaining)
     assert answer.overage == message.overage
     assert answer.value == message.value
+    assert answer.values == tuple(message.values)
+    assert (answer.variant, answer.would_deny) == (message.variant, message.would_deny)
+    assert (answer.pool_id, answer.decimals) == (message.pool_id, message.decimals)
+    assert (answer.explanation is not None) == message.HasField("explanation")
     assert answer.replayed == message.replayed
     assert answer.catalog_version == message.catalog_version
     assert len(answer.limits) == len(message.limits)
     for ms, name in ((answer.resets_at_ms, "resets_at"), (answer.retry_after_ms, "retry_after")):
         sent = getattr(message, name)
         assert ms == (sent.ToMilliseconds() if message.HasField(name) else None)
+
+
+def test_an_explanation_carries_every_field() -> None:
+    ends_ms = int(datetime(2031, 2, 1, tzinfo=UTC).timestamp() * 1000)
+    source = EntitlementSource(
+        int(SourceKind.ADDON), "more", True, '{"add":5}', 2, 3, "main", "credits", ends_ms, "half"
+    )
+
+    message = encode.explanation(Explanation((source,), 7, "5 per month", ends_ms))
+
+    assert (7, "5 per month", ends_ms) == (
+        message.missing,
+        message.denied_by,
+        message.frees_at.ToMilliseconds(),
+    )
+    (sent,) = message.sources
+    ends = sent.ends_at.ToMilliseconds()
+    assert msgspec.structs.astuple(source) == (
+        sent.kind,
+        sent.source_id,
+        sent.won,
+        sent.grants,
+        sent.revision,
+        sent.quantity,
+        sent.subscription_id,
+        sent.feature_id,
+        ends,
+        sent.note,
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "mark"),
+    [
+        (10, 0, 0),
+        (10, 7, 0),
+        (10, 8, 80),
+        (10, 9, 80),
+        (10, 10, 100),
+        (10, 25, 100),
+        (3, 2, 0),
+        (1, 0, 0),
+        (1, 1, 100),
+        (0, 0, 100),
+        (USED_MAX, USED_MAX - 1, 80),
+        (None, 5, 0),
+    ],
+)
+def test_marks_are_at_80_and_100_percent_of_a_limit(
+    limit: int | None, used: int, mark: int
+) -> None:
+    assert mark == encode.mark(LimitStatus(limit, False, used, 0, 0, "month", None))
+
+
+def test_an_entitlement_has_the_highest_mark_of_its_limits() -> None:
+    statuses = tuple(
+        LimitStatus(10, False, used, 10 - used, 0, per, None)
+        for used, per in ((8, "day"), (10, "week"), (1, "month"))
+    )
+    answer = Decision(
+        True, int(Reason.WITHIN_LIMIT), limits=statuses, variant="beta", pool_id="c", decimals=2
+    )
+
+    message = encode.entitlement("calls", None, answer)
+
+    assert [80, 100, 0] == [limit.mark for limit in message.limits]
+    assert (100, "beta", "c", 2) == (
+        message.mark,
+        message.variant,
+        message.pool_id,
+        message.decimals,
+    )

@@ -209,7 +209,7 @@ def test_a_replay_tells_the_same_from_the_memo(
 @pytest.mark.parametrize("reason", list(Reason))
 def test_a_replay_of_a_decision_without_counters_knows_its_reason(reason: Reason) -> None:
     allowed = reason.name in ("OVER_SOFT_LIMIT", "UNLIMITED", "FEATURE_ENABLED", "WITHIN_LIMIT")
-    plain = Decision(allowed, int(reason), 7, value="eu")
+    plain = Decision(allowed, int(reason), 7, value="eu", more=True)
     more = msgspec.structs.replace(
         plain, values=("us", "eu"), variant="beta", pool_id="credits", decimals=2
     )
