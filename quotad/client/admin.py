@@ -35,6 +35,7 @@ from quotad.client.customers import (
 )
 from quotad.client.messages import value
 from quotad.client.status import ServerStatus
+from quotad.client.transfer import Transfer
 from quotad.model import BATCH_MAX
 from quotad.v1 import admin_pb2 as pb
 from quotad.v1.admin_pb2_grpc import AdminServiceStub
@@ -87,6 +88,8 @@ class AdminClient:
         self._read = Policy(timeout_s=timeout, retries=retries)
         self._write = Policy(timeout_s=timeout, retries=0)
         self._connection = Connection(address, AdminServiceStub, credentials, channel_options)
+        self.transfer = Transfer(self._connection, self._read)
+        """Customers in bulk: import and export."""
 
     def publish(
         self,

@@ -122,7 +122,7 @@ def provision(
         if phases[0].start_ms > now_ms:
             phases = [active, *phases]
     record = msgspec.structs.replace(record, archived=False, created_ms=record.created_ms or now_ms)
-    made = _with_phases(record, wanted, _resetting(phases, replaced, snapshot), now_ms)
+    made = _with_phases(record, wanted, resetting(phases, replaced, snapshot), now_ms)
     check_subscriptions(made)
     return made
 
@@ -232,7 +232,7 @@ def change_subscription(
     else:
         phases = [_changed(phase, wanted, snapshot) for phase in (current, sequel) if phase]
     replaced = None if active is None else active.plan_id
-    return _with_phases(record, wanted, _resetting(phases, replaced, snapshot), now_ms)
+    return _with_phases(record, wanted, resetting(phases, replaced, snapshot), now_ms)
 
 
 def _changed_later(
@@ -325,7 +325,7 @@ def _course(
     return active, current, next(follows, None)
 
 
-def _resetting(
+def resetting(
     phases: Sequence[Subscription], replaced: str | None, snapshot: Snapshot
 ) -> list[Subscription]:
     """Mark the phases that start with unused counters.

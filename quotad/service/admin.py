@@ -7,13 +7,16 @@ from quotad.service.admin_parts import AdminParts, mapped
 from quotad.service.catalogs import CatalogCalls, catalog_version
 from quotad.service.customers import CustomerCalls
 from quotad.service.encode import timestamp
+from quotad.service.transfer import TransferCalls
 from quotad.v1 import admin_pb2 as pb
 from quotad.v1 import admin_pb2_grpc
 
 SERVICE = "quotad.v1.AdminService"
 
 
-class AdminServicer(CatalogCalls, CustomerCalls, admin_pb2_grpc.AdminServiceServicer):
+class AdminServicer(
+    CatalogCalls, CustomerCalls, TransferCalls, admin_pb2_grpc.AdminServiceServicer
+):
     """The servicer; one for all threads."""
 
     def __init__(self, parts: AdminParts) -> None:

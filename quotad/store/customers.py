@@ -149,6 +149,14 @@ class Customers:
                 outcomes[i] = Written.CONFLICT if epoch == _CONFLICT else Written.WRITTEN
         return outcomes
 
+    def compare_many(self, changes: Sequence[tuple[str, Change]]) -> list[Written]:
+        """What `write_many` would do now; writes nothing."""
+        stored = self.get_many([customer_id for customer_id, _ in changes])
+        return [
+            Written.UNCHANGED if change(before.record) is before.record else Written.WRITTEN
+            for (_, change), before in zip(changes, stored, strict=True)
+        ]
+
     def list_page(self, token: str, size: int) -> CustomerPage:
         """List customers by shard, then by id.
 

@@ -1,0 +1,150 @@
+"""A customer as a whole, told by a row of an import: from the record before to the one after.
+
+What a draft leaves open is taken from the record that is there: where a subscription started, and
+which revision of its plan it has. Everything else is as the draft says, and nothing else stays.
+"""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+import msgspec
+from msgspec.structs import replace
+
+from quotad.catalog import Snapshot
+from quotad.entitlements.phases import active_subscription, no_earlier_than_written
+from quotad.entitlements.settle import counted, settled
+from quotad.entitlements.subscriptions import resetting
+from quotad.model import CustomerRecord, Override, Promotion, Subscription
+
+
+class Phase(msgspec.Struct, frozen=True):
+    """A phase of a subscription as it shall be; times in Unix time."""
+
+    plan_id: str
+    start_ms: int | None = None
+    """None: that of the phase in force, and with it the anchor, or now."""
+    subscription_id: str = ""
+    resource_id: str = ""
+    end_ms: int | None = None
+    anchor_ms: int | None = None
+    revision: int | None = None
+    """None: that of the same phase in the record before, or the latest."""
+    addons: dict[str, int] = {}
+    trial: bool = False
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """All that a customer shall be; checked against the catalog."""
+
+    customer_id: str
+    phases: tuple[Phase, ...]
+    """Of one subscription each has a start of its own, or there is one."""
+    archived: bool = False
+    overrides: tuple[Override, ...] = ()
+    promotions: tuple[Promotion, ...] = ()
+
+
+def carried_out(
+    draft: Draft, before: CustomerRecord | None, snapshot: Snapshot, now_ms: int
+) -> CustomerRecord:
+    """Return the record that is as the draft says; `before` itself when it is so already.
+
+    Usage starts anew where the plan changes to one that wants it so.
+    """
+    known = before or CustomerRecord(draft.customer_id)
+    now_ms = no_earlier_than_written(known, now_ms)
+    record = CustomerRecord(
+        draft.customer_id,
+        tuple(_subscription(phase, known, snapshot, now_ms) for phase in draft.phases),
+        draft.archived,
+        known.created_ms or now_ms,
+        now_ms,
+        draft.overrides,
+        draft.promotions,
+        settled(known, now_ms).resets,
+    )
+    # What is over goes first: to have been on a plan is no change of plan.
+    record = settled(record, now_ms)
+    phases = _resetting(record.subscriptions, known, snapshot, now_ms)
+    record = counted(replace(record, subscriptions=phases), now_ms)
+    if before is not None and _content(before, now_ms) == _content(record, now_ms):
+        return before
+    return record
+
+
+def current(record: CustomerRecord, now_ms: int) -> CustomerRecord:
+    """The record without what is over, in one spelling: the order and anchors of `carried_out`."""
+    record = settled(record, no_earlier_than_written(record, now_ms))
+    phases = (
+        replace(phase, anchor_ms=None) if phase.anchor_ms == phase.start_ms else phase
+        for phase in record.subscriptions
+    )
+    return replace(record, subscriptions=tuple(sorted(phases, key=_order)))
+
+
+def _content(record: CustomerRecord, now_ms: int) -> object:
+    """What a row can say of a record; two that are equal mean the same."""
+    record = current(record, now_ms)
+    return (
+        record.archived,
+        [replace(phase, resets_usage=False) for phase in record.subscriptions],
+        sorted(record.overrides, key=_of_feature),
+        sorted(record.promotions, key=_of_feature),
+    )
+
+
+def _subscription(
+    phase: Phase, known: CustomerRecord, snapshot: Snapshot, now_ms: int
+) -> Subscription:
+    same: Subscription | None = None
+    start_ms, anchor_ms = phase.start_ms, phase.anchor_ms
+    if start_ms is None:
+        same = active_subscription(known, now_ms, phase.subscription_id, phase.resource_id)
+        if same is not None and same.trial == phase.trial:
+            start_ms = same.start_ms
+            anchor_ms = same.anchor_ms if anchor_ms is None else anchor_ms
+        else:
+            start_ms = now_ms
+    else:
+        wanted = (phase.resource_id, phase.subscription_id, start_ms)
+        same = next((each for each in known.subscriptions if _order(each) == wanted), None)
+    revision = phase.revision
+    if revision is None and same is not None and same.plan_id == phase.plan_id:
+        revision = same.revision
+    return Subscription(
+        phase.plan_id,
+        start_ms,
+        phase.subscription_id,
+        phase.resource_id,
+        phase.end_ms,
+        None if anchor_ms == start_ms else anchor_ms,
+        snapshot.plans[phase.plan_id].revision if revision is None else revision,
+        phase.addons,
+        phase.trial,
+    )
+
+
+def _resetting(
+    phases: Iterable[Subscription], known: CustomerRecord, snapshot: Snapshot, now_ms: int
+) -> tuple[Subscription, ...]:
+    """The phases in order, those marked that start with unused counters."""
+    marked: list[Subscription] = []
+    for (resource_id, subscription_id), group in groupby(
+        sorted(phases, key=_order), key=lambda phase: (phase.resource_id, phase.subscription_id)
+    ):
+        replaced = None
+        if not known.created_ms and not resource_id:
+            replaced = snapshot.default_plan  # what it was on without a record
+        active = active_subscription(known, now_ms, subscription_id, resource_id)
+        if active is not None:
+            replaced = active.plan_id
+        marked += resetting(list(group), replaced, snapshot)
+    return tuple(marked)
+
+
+def _order(phase: Subscription) -> tuple[str, str, int]:
+    return phase.resource_id, phase.subscription_id, phase.start_ms
+
+
+def _of_feature(entry: Override | Promotion) -> tuple[str, str]:
+    return entry.feature_id, entry.resource_id

@@ -1,0 +1,158 @@
+"""Customers as rows: one JSON object each, what import reads and export writes.
+
+Knows the form, and writes it; `row_reader` reads it and checks it against the catalog in force.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from quotad.catalog import Snapshot, entry_value
+from quotad.entitlements.drafts import current
+from quotad.model import CustomerRecord, Subscription
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+_LAST_MS = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - _EPOCH) // _MS
+
+
+class RowSubscription(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """One phase of a subscription, as a row has it."""
+
+    plan: str
+    start: str | None = None
+    end: str | None = None
+    id: str | None = None
+    resource: str | None = None
+    revision: int | None = None
+    addons: dict[str, int] | None = None
+    trial: bool | None = None
+    anchor: str | None = None
+
+
+class RowOverride(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """One override, as a row has it."""
+
+    feature: str
+    entitlement: Any
+    resource: str | None = None
+
+
+class RowPromotion(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """One promotion, as a row has it."""
+
+    feature: str
+    entitlement: Any
+    resource: str | None = None
+    end: str | None = None
+
+
+class Row(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A customer. Null is the same as absent."""
+
+    customer_id: str
+    plan: str | None = None
+    start: str | None = None
+    end: str | None = None
+    addons: dict[str, int] | None = None
+    resource: str | None = None
+    archived: bool | None = None
+    subscriptions: list[RowSubscription] | None = None
+    overrides: list[RowOverride] | None = None
+    promotions: list[RowPromotion] | None = None
+
+
+SHORTHAND = ("plan", "start", "end", "addons", "resource")
+"""Keys of a row that are those of its only subscription."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def write_row(record: CustomerRecord, snapshot: Snapshot, now_ms: int) -> bytes:
+    """The row of a customer. Reading it makes the same customer again.
+
+    What has no effect any more is left out: phases that others have followed, promotions that
+    have ended, and what is said of features that are not in the catalog.
+    """
+    record = current(record, now_ms)
+    features = snapshot.features
+    row = Row(
+        record.customer_id,
+        archived=record.archived or None,
+        overrides=[
+            RowOverride(
+                each.feature_id,
+                entry_value(each.entry, features[each.feature_id]),
+                each.resource_id or None,
+            )
+            for each in record.overrides
+            if each.feature_id in features
+        ]
+        or None,
+        promotions=[
+            RowPromotion(
+                each.feature_id,
+                entry_value(each.entry, features[each.feature_id]),
+                each.resource_id or None,
+                written_time(each.end_ms),
+            )
+            for each in record.promotions
+            if each.feature_id in features
+        ]
+        or None,
+    )
+    phases = [_row_subscription(each, snapshot) for each in record.subscriptions]
+    if len(phases) == 1 and not _is_special(phases[0]):
+        for key in SHORTHAND:
+            setattr(row, key, getattr(phases[0], key))
+    else:
+        row.subscriptions = phases
+    return _encode(row)
+
+
+def _row_subscription(phase: Subscription, snapshot: Snapshot) -> RowSubscription:
+    plan = snapshot.plans.get(phase.plan_id)
+    latest = 1 if plan is None else plan.revision
+    return RowSubscription(
+        phase.plan_id,
+        start=written_time(phase.start_ms),
+        end=written_time(phase.end_ms),
+        id=phase.subscription_id or None,
+        resource=phase.resource_id or None,
+        revision=None if phase.revision == latest else phase.revision,
+        addons=phase.addons or None,
+        trial=phase.trial or None,
+        anchor=written_time(phase.anchor_ms),
+    )
+
+
+def _is_special(row: RowSubscription) -> bool:
+    """Whether the short form cannot hold it."""
+    return any(
+        getattr(row, key) is not None for key in row.__struct_fields__ if key not in SHORTHAND
+    )
+
+
+@lru_cache(maxsize=4096)
+def parsed_time(text: str) -> int | None:
+    """Unix time in milliseconds; None: not a time. Without a zone it is UTC."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    ms = (at - _EPOCH) // _MS
+    return ms if 0 <= ms <= _LAST_MS else None
+
+
+@lru_cache(maxsize=4096)
+def written_time(ms: int | None) -> str | None:
+    """Unix time in milliseconds as ISO 8601 in UTC."""
+    if ms is None:
+        return None
+    at = _EPOCH + timedelta(milliseconds=ms)
+    digits = "milliseconds" if ms % 1000 else "seconds"
+    return at.isoformat(timespec=digits).replace("+00:00", "Z")

@@ -1,0 +1,97 @@
+"""The calls of the admin service that are about customers in bulk."""
+
+from collections.abc import Callable, Sequence
+
+from quotad.catalog import Snapshot
+from quotad.entitlements.drafts import Draft, carried_out
+from quotad.errors import InvalidRequest
+from quotad.model import BATCH_MAX, CustomerRecord
+from quotad.service.admin_parts import AdminParts, mapped, page_size
+from quotad.service.row_reader import RowReader
+from quotad.service.rows import write_row
+from quotad.store import Written
+from quotad.v1 import admin_pb2 as pb
+
+_CONFLICT = "is being written by others; import it again"
+
+
+class TransferCalls:
+    """Mixed into the servicer, which has the parts."""
+
+    _parts: AdminParts
+
+    @mapped
+    def ImportCustomers(self, request: pb.ImportCustomersRequest) -> pb.ImportCustomersResponse:
+        """Write many customers, each as its row says; bad rows are reported and left out."""
+        if len(request.rows) > BATCH_MAX:
+            raise InvalidRequest(f"rows: {len(request.rows)} of them; at most {BATCH_MAX}")
+        snapshot = self._snapshot()
+        now_ms = self._parts.clock.now_ms()
+        drafts, problems = _read(request.rows, snapshot, now_ms)
+        changes = [
+            (draft.customer_id, _change(draft, snapshot, now_ms)) for draft in drafts.values()
+        ]
+        customers = self._parts.customers
+        outcomes = (customers.compare_many if request.dry_run else customers.write_many)(changes)
+        for row, outcome in zip(drafts, outcomes, strict=True):
+            if outcome is Written.CONFLICT:
+                problems[row] = f"customer_id: {drafts[row].customer_id!r} {_CONFLICT}"
+            elif outcome is Written.WRITTEN and not request.dry_run:
+                self._parts.views.drop(drafts[row].customer_id)
+        return pb.ImportCustomersResponse(
+            problems=[
+                pb.ImportCustomersResponse.Problem(row=row, message=message)
+                for row, message in sorted(problems.items())
+            ],
+            written=outcomes.count(Written.WRITTEN),
+            unchanged=outcomes.count(Written.UNCHANGED),
+        )
+
+    @mapped
+    def ExportCustomers(self, request: pb.ExportCustomersRequest) -> pb.ExportCustomersResponse:
+        """A page of customers as rows."""
+        snapshot = self._snapshot()
+        now_ms = self._parts.clock.now_ms()
+        page = self._parts.customers.list_page(request.page_token, page_size(request.page_size))
+        return pb.ExportCustomersResponse(
+            rows=[
+                write_row(stored.record, snapshot, now_ms)
+                for stored in page.customers
+                if stored.record is not None
+            ],
+            next_page_token=page.next_token,
+        )
+
+    def _snapshot(self) -> Snapshot:
+        """The catalog in force: it may have been published a moment ago, on another server."""
+        snapshots = self._parts.snapshots
+        snapshots.refresh(snapshots.peek)
+        return snapshots.current()
+
+
+def _read(
+    rows: Sequence[bytes], snapshot: Snapshot, now_ms: int
+) -> tuple[dict[int, Draft], dict[int, str]]:
+    """The rows that can be written, and what is wrong with the others, by index."""
+    reader = RowReader(snapshot, now_ms)
+    drafts: dict[int, Draft] = {}
+    problems: dict[int, str] = {}
+    known: dict[str, int] = {}
+    for row, data in enumerate(rows):
+        try:
+            draft = reader.read(data)
+        except InvalidRequest as error:
+            problems[row] = str(error)
+            continue
+        first = known.setdefault(draft.customer_id, row)
+        if first == row:
+            drafts[row] = draft
+        else:
+            problems[row] = f"customer_id: {draft.customer_id!r} is in row {first} already"
+    return drafts, problems
+
+
+def _change(
+    draft: Draft, snapshot: Snapshot, now_ms: int
+) -> Callable[[CustomerRecord | None], CustomerRecord]:
+    return lambda before: carried_out(draft, before, snapshot, now_ms)
