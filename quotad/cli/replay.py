@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,19 @@ import typer
 
 from quotad.cli import failures, output
 from quotad.cli.options import SERVER_DEFAULT, Json, Server
+from quotad.cli.simulate import (
+    EXIT_INTERRUPTED,
+    Against,
+    CatalogPath,
+    CustomersPath,
+    Html,
+    PlanTemplate,
+    Simulate,
+    Time,
+    Words,
+    check_options,
+    simulate,
+)
 from quotad.replay.access_log import Format
 
 if TYPE_CHECKING:
@@ -21,8 +35,6 @@ if TYPE_CHECKING:
 TIMEOUT_S = 10.0
 """Of one batch; a busy server is slow, not gone."""
 
-EXIT_INTERRUPTED = 130
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
@@ -30,6 +42,7 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
+    context: typer.Context,
     access_log: Annotated[
         Path, typer.Argument(metavar="ACCESS_LOG", help="A log, also gzipped; - is stdin.")
     ],
@@ -52,16 +65,47 @@ def replay(
         int, typer.Option(min=1, max=64, metavar="N", help="Batches in flight.")
     ] = 4,
     server: Server = SERVER_DEFAULT,
+    simulated: Simulate = False,
+    catalog: CatalogPath = None,
+    against: Against = None,
+    plan: PlanTemplate = None,
+    customers: CustomersPath = None,
+    time: Time = "{time}",
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """Send an access log through a server and report what was denied. This consumes quota.
+
+    With --simulate nothing is sent and no server is needed.
 
     Templates name fields of a line: remote_host, remote_user, time, method,
     path, protocol, status, bytes, referer, user_agent; of JSON lines any key,
     nested ones with dots.
     """
-    from itertools import islice
+    check_options(context, simulated, as_json)
+    words = Words(
+        access_log=access_log,
+        log_format=log_format,
+        customer=customer,
+        feature=feature,
+        quantity=quantity,
+        limit=limit,
+        catalog=catalog,
+        against=against,
+        plan=plan,
+        customers=customers,
+        time=time,
+        html=html,
+        as_json=as_json,
+    )
+    if simulated:
+        simulate(words, _progress)
+    else:
+        _send(words, server, concurrency)
 
+
+def _send(words: Words, server: str, concurrency: int) -> None:
+    """Send the log and show the report."""
     from quotad.client import Client, QuotaError
     from quotad.replay.access_log import LineError
     from quotad.replay.files import open_log
@@ -69,8 +113,9 @@ def replay(
     from quotad.replay.sender import replay as run
     from quotad.replay.template import TemplateError
 
+    access_log, as_json = words.access_log, words.as_json
     try:
-        plan = Plan(log_format, customer, feature, quantity)
+        plan = Plan(words.log_format, words.customer, words.feature, words.quantity)
         log = open_log(access_log)
     except TemplateError as error:
         failures.fail(f"template {error}", as_json)
@@ -79,7 +124,7 @@ def replay(
     with log, Client(server, timeout=TIMEOUT_S, retries=0) as client, _progress(log) as show:
         try:
             report = run(
-                islice(log.lines(), limit),
+                islice(log.lines(), words.limit),
                 plan,
                 client,
                 concurrency=concurrency,

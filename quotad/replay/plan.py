@@ -2,7 +2,7 @@
 
 from quotad.client.calls import Consumption
 from quotad.model import ID_BYTES_MAX, QUANTITY_MAX
-from quotad.replay.access_log import Format, LineError
+from quotad.replay.access_log import Format, LineError, Record
 from quotad.replay.template import Template
 
 
@@ -14,13 +14,17 @@ class Plan:
     """
 
     def __init__(self, log_format: Format, customer: str, feature: str, quantity: str) -> None:
-        self._parse = log_format.parse
-        self._customer = Template(customer)
-        self._feature = Template(feature)
-        self._quantity = Template(quantity)
-        if log_format.fields is not None:
-            for template in (self._customer, self._feature, self._quantity):
-                template.check(log_format.fields)
+        self.parse = log_format.parse
+        """Reads a line; raises LineError."""
+        self._fields = log_format.fields
+        self._customer = self.template(customer)
+        self._feature = self.template(feature)
+        self._quantity = self.template(quantity)
+
+    @property
+    def feature_id(self) -> str | None:
+        """The feature of every line; None when the lines decide."""
+        return None if self._feature.fields else self._feature.render({})
 
     def request(self, line: bytes) -> Consumption:
         """The request that a line stands for.
@@ -28,8 +32,26 @@ class Plan:
         Raises:
             LineError: the line cannot be read, or lacks a field, or makes no valid request.
         """
-        record = self._parse(line)
-        return Consumption(
+        return Consumption(*self.parts(self.parse(line)))
+
+    def template(self, text: str) -> Template:
+        """Another template for the records of this format.
+
+        Raises:
+            TemplateError: it is malformed, or names a field that the format does not have.
+        """
+        template = Template(text)
+        if self._fields is not None:
+            template.check(self._fields)
+        return template
+
+    def parts(self, record: Record) -> tuple[str, str, int]:
+        """Customer, feature and quantity of a record.
+
+        Raises:
+            LineError: the record lacks a field, or makes no valid request.
+        """
+        return (
             _id("customer", self._customer.render(record)),
             _id("feature", self._feature.render(record)),
             _quantity(self._quantity.render(record)),

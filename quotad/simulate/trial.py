@@ -1,0 +1,135 @@
+"""One catalog tried on the log: a real engine whose clock stands where the log is."""
+
+from quotad.catalog import Catalog, Snapshot
+from quotad.clock import SyncedClock
+from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
+from quotad.errors import QuotadError, StoreError
+from quotad.model import Decision
+from quotad.simulate.lines import Call
+from quotad.simulate.roster import Roster, RosterCustomers
+from quotad.store import Catalogs, KeySpace, Store, check_layout
+from quotad.store.health import Health
+
+VIEWS_MAX = 100_000
+STORE_TIMEOUT_MS = 60_000
+"""Of a batch. The store is this machine's own: slow is busy, not gone."""
+
+RETENTION_MS = 1_000 * 365 * 86_400_000
+"""The store forgets by its own time, and the log is in its past: counters are to be forgotten when
+the log says so (`purge`), never by the store."""
+
+PURGE_MIN = 500_000
+"""Keys from which on counters of ended periods are looked for. Later it is twice of what was left
+the last time, so that looking costs less than counting did."""
+SCAN_COUNT = 1_000
+
+
+class LogClock:
+    """Stands at the time of the log."""
+
+    def __init__(self) -> None:
+        self.at_ms = 0
+
+    def now_ms(self) -> int:
+        """Unix time."""
+        return self.at_ms
+
+
+class Trial:
+    """A catalog in force for the customers of a roster, under a key prefix of its own."""
+
+    def __init__(
+        self, store: Store, prefix: str, catalog: Catalog, roster: Roster, clock: LogClock
+    ) -> None:
+        keys = KeySpace(prefix, shards=1)
+        check_layout(store, keys)
+        catalogs = Catalogs(store, keys, clock)
+        catalogs.publish(catalog.document, catalog.digest)
+        snapshots = Snapshots(catalogs)
+        snapshots.refresh(None)
+        health = Health(store, SyncedClock())
+        health.probe()
+        self._views = ViewCache(keys, VIEWS_MAX)
+        shared = Shared(
+            snapshots,
+            self._views,
+            RosterCustomers(store, keys, roster),
+            health,
+            clock,
+            EngineSettings(
+                store_timeout_ms=STORE_TIMEOUT_MS,
+                usage_retention_ms=RETENTION_MS,
+            ),
+        )
+        self._engine = Engine(shared, store.connect())
+        self._roster = roster
+        self.snapshot: Snapshot = snapshots.current()
+
+    def decide(self, calls: list[Call]) -> list[Decision | QuotadError]:
+        """Decide calls that are of one grain, at the time of the clock.
+
+        Raises:
+            StoreError: the private store failed.
+        """
+        answers = self._engine.decide([call.request for call in calls])
+        for answer in answers:
+            if isinstance(answer, StoreError):
+                raise answer
+        return answers
+
+    def is_news(self, call: Call) -> bool:
+        """Whether a line says another plan of its customer than the line before."""
+        return self._roster.is_news(call)
+
+    def learn(self, call: Call) -> None:
+        """Put the customer of a line on the plan that the line says, from the next decision on."""
+        plan = self.snapshot.plans.get(call.plan_id)
+        self._roster.learn(call, plan is not None and plan.resets_usage)
+        self._views.drop(call.request.customer_id)
+
+    def plan_id(self, customer_id: str, at_ms: int) -> str:
+        """The plan that a customer is on; empty: none."""
+        known = self._roster.plan_id(customer_id, at_ms)
+        return (self.snapshot.default_plan or "") if known is None else known
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._engine.close()
+
+
+class Purge:
+    """Keeps the store as large as what is in force: drops counters of periods that have ended."""
+
+    def __init__(self, store: Store, keys_min: int = PURGE_MIN) -> None:
+        self._client = store.client
+        self._store = store
+        self._keys_min = keys_min
+        self._next = keys_min
+        self.dropped = 0
+
+    def run(self, now_ms: int) -> None:
+        """Drop them if there are many keys by now."""
+        with self._store.errors():
+            if self._client.dbsize() >= self._next:
+                self._sweep(now_ms)
+                self._next = max(self._keys_min, 2 * self._client.dbsize())
+
+    def _sweep(self, now_ms: int) -> None:
+        """Look at every key of the store, which nobody else uses."""
+        cursor = 0
+        while True:
+            cursor, names = self._client.scan(cursor, count=SCAN_COUNT)
+            pipeline = self._client.pipeline(transaction=False)
+            for name in names:
+                pipeline.execute_command("PEXPIRETIME", name)
+            # Without an end: -1.
+            ends = pipeline.execute()
+            ended = [
+                name
+                for name, end_ms in zip(names, ends, strict=True)
+                if 0 < end_ms <= now_ms + RETENTION_MS
+            ]
+            if ended:
+                self.dropped += self._client.unlink(*ended)
+            if cursor == 0:
+                return

@@ -1,0 +1,278 @@
+"""`quotad replay --simulate`: what is typed, what is shown, how it ends."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from typer.testing import CliRunner, Result
+
+from quotad.cli.app import app
+from quotad.cli.chart import WIDTH
+from tests.processes import DEADLINE_S, children_of, environment
+from tests.running import eventually
+
+CATALOG = """
+version: 1
+default_plan: free
+features:
+  api-calls: {type: metered}
+plans:
+  free:
+    entitlements:
+      api-calls: {limit: 3, per: day}
+  pro:
+    entitlements:
+      api-calls: {limit: 5, per: day}
+"""
+
+
+def line(host: str, time: str) -> str:
+    return f'{host} - - [{time} +0000] "GET / HTTP/1.1" 200 5 "-" "curl/8.5.0"\n'
+
+
+LOG = "".join(
+    line(host, f"{day}/May/2026:{hour}:00:00")
+    for day in (17, 18)
+    for hour in (10, 11)
+    for host in ["192.0.2.1"] * 3 + ["192.0.2.2"]
+)
+"""Two days; the first address asks 6 times a day, the other twice."""
+
+ASK = ("--customer", "{remote_host}", "--feature", "api-calls")
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with a log and two catalogs."""
+    (tmp_path / "access.log").write_text(LOG)
+    (tmp_path / "new.yaml").write_text(CATALOG)
+    (tmp_path / "old.yaml").write_text(CATALOG.replace("limit: 3", "limit: 4"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def replay(*words: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(app, ["replay", *words], input=stdin)
+
+
+def simulate(*words: str, **more: Any) -> Result:
+    return replay("access.log", *ASK, "--simulate", "--catalog", "new.yaml", *words, **more)
+
+
+def simulated(*words: str) -> Any:
+    done = simulate(*words, "--json")
+    assert (0, "") == (done.exit_code, done.stderr)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.usefixtures("here")
+def test_the_days_of_the_log_are_days_of_the_catalog() -> None:
+    report = simulated()
+
+    assert (16, 16, 0) == (report["lines"], report["decided"], report["skipped"])
+    assert ("2026-05-17T10:00:00Z", "2026-05-18T11:00:00Z") == (report["first"], report["last"])
+    assert (10, 6) == (report["total"]["after"]["allowed"], report["total"]["after"]["denied"])
+    assert [("192.0.2.1", "free", 6)] == [
+        (each["customer_id"], each["plan_id"], each["denied"]) for each in report["top_denied"]
+    ]
+    assert report["against"] is None
+    assert report["total"]["before"] is None
+
+
+@pytest.mark.usefixtures("here")
+def test_the_report_is_readable_in_80_columns() -> None:
+    result = simulate("--against", "old.yaml")
+
+    text = [" ".join(each.split()) for each in result.stdout.splitlines()]
+    assert 0 == result.exit_code
+    assert text[0].startswith("16 decisions in ")
+    assert "log 2026-05-17 10:00:00 to 2026-05-18 11:00:00 UTC" in text
+    assert "denied 6, 37.5 %: LIMIT_EXCEEDED 6" in text
+    assert "denied before 4, 25.0 %: LIMIT_EXCEEDED 4" in text
+    assert "newly denied 2 (customers: 1)" in text
+    assert "free 16 6 4 2 0" in text
+    assert "192.0.2.1 free 6 4 2" in text
+    assert "time (UTC) allowed denied before █ allowed ░ denied" in text
+    for day in (17, 18):
+        assert any(re.fullmatch(rf"05-{day} 10:00 5 3 2 █+░+", each) for each in text)
+    assert WIDTH >= max(map(len, result.stdout.splitlines()))
+
+
+@pytest.mark.usefixtures("here")
+def test_a_fixed_plan_is_everybodys() -> None:
+    report = simulated("--plan", "pro")
+
+    assert [("pro", 16, 2)] == [
+        (row["plan_id"], row["decisions"], row["after"]["denied"]) for row in report["plans"]
+    ]
+
+
+def test_a_file_says_who_is_on_which_plan(here: Path) -> None:
+    (here / "customers.jsonl").write_text(
+        '{"customer_id": "192.0.2.1", "plan": "pro", "start": "2026-05-18T00:00:00Z"}\n\n'
+    )
+
+    report = simulated("--customers", "customers.jsonl")
+
+    # Before its start it has no plan; on its first day it asks 6 times for 5.
+    assert {"NO_ACTIVE_SUBSCRIPTION": 6, "LIMIT_EXCEEDED": 1} == report["reasons"]
+    assert {"pro": 6, "(none)": 6, "free": 4} == {
+        row["plan_id"]: row["decisions"] for row in report["plans"]
+    }
+
+
+def test_the_page_is_written_beside_the_report(here: Path) -> None:
+    result = simulate("--html", "page.html", "--against", "old.yaml")
+
+    assert 0 == result.exit_code
+    assert "most newly denied customers" in result.stdout
+    assert 5 == (here / "page.html").read_text().count("<svg")
+
+
+@pytest.mark.usefixtures("here")
+def test_json_lines_name_their_time_with_a_template() -> None:
+    lines = '{"at": {"ts": 1779012303}, "c": "a"}\n' * 4
+    words = ("-", "--format", "jsonl", "--customer", "{c}", "--feature", "api-calls", "--simulate")
+
+    done = replay(*words, "--catalog", "new.yaml", "--time", "{at.ts}", "--json", stdin=lines)
+
+    assert 3 == json.loads(done.stdout)["total"]["after"]["allowed"]
+
+
+@pytest.mark.usefixtures("here")
+def test_lines_without_a_time_are_told_with_the_way_out() -> None:
+    words = ("-", "--format", "jsonl", "--customer", "{c}", "--feature", "api-calls", "--simulate")
+
+    done = replay(*words, "--catalog", "new.yaml", stdin='{"ts": 1779012303, "c": "a"}\n')
+
+    assert (2, "") == (done.exit_code, done.stdout)
+    assert (
+        "quotad: -: no line could be used; the first: no field 'time'; these exist: ts, c; name it"
+        " with --time, such as --time '{ts}'\n"
+    ) == done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--simulate"], "--simulate needs --catalog"),
+        (["--catalog", "new.yaml"], "--catalog is for --simulate"),
+        (["--html", "page.html"], "--html is for --simulate"),
+        (["--simulate", "--catalog", "new.yaml", "--server", "a:1"], "--server is for sending"),
+        (["--simulate", "--catalog", "no.yaml"], "no.yaml: No such file or directory"),
+        (["--simulate", "--catalog", "bad.yaml"], "bad.yaml:"),
+        (["--simulate", "--catalog", "new.yaml", "--against", "bad.yaml"], "bad.yaml:"),
+        (["--simulate", "--catalog", "new.yaml", "--plan", "por"], "did you mean 'pro'?"),
+        (["--simulate", "--catalog", "new.yaml", "--plan", "{x}"], "no field 'x'"),
+        (["--simulate", "--catalog", "new.yaml", "--time", "{x}"], "no field 'x'"),
+        (["--simulate", "--catalog", "new.yaml", "--html", "no/page.html"], "no such directory"),
+        (["--simulate", "--catalog", "new.yaml", "--customers", "no"], "no: No such file"),
+        (
+            ["--simulate", "--catalog", "new.yaml", "--customers", "customers"],
+            "customers: line 2: 'a' is on line 1 already",
+        ),
+        (
+            ["--simulate", "--catalog", "new.yaml", "--customers", "gold"],
+            "--customers: 'a': the catalog has no plan 'gold'; these exist: free, pro",
+        ),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused_at_once(
+    here: Path, words: list[str], problem: str
+) -> None:
+    (here / "bad.yaml").write_text(CATALOG.replace("per: day", "per: dya"))
+    (here / "customers").write_text('{"customer_id": "a", "plan": "pro"}\n' * 2)
+    (here / "gold").write_text('{"customer_id": "a", "plan": "gold"}\n')
+
+    done = replay("access.log", *ASK, *words)
+
+    assert (2, "") == (done.exit_code, done.stdout)
+    assert problem in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("here")
+def test_a_mistyped_feature_is_refused_and_not_counted_as_denied() -> None:
+    words = ("--customer", "{remote_host}", "--feature", "api-call", "--simulate")
+
+    done = replay("access.log", *words, "--catalog", "new.yaml")
+
+    assert 2 == done.exit_code
+    assert (
+        "quotad: --feature: the catalog has no feature 'api-call'; did you mean 'api-calls'?\n"
+    ) == done.stderr
+
+
+def test_without_the_library_for_plots_it_says_what_to_install(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quotad.simulate.plots.is_installed", lambda: False)
+
+    done = simulate("--html", "page.html")
+
+    assert 2 == done.exit_code
+    assert "pip install 'quotad[report]'" in done.stderr
+    assert not (here / "page.html").exists()
+
+
+def test_every_problem_of_a_catalog_is_shown(here: Path) -> None:
+    (here / "new.yaml").write_text(CATALOG.replace("per: day", "per: dya"))
+
+    done = simulate()
+
+    assert "quotad: 2 problems in the catalog\n" == done.stderr.splitlines(keepends=True)[-1]
+
+
+def script_calls(directory: Path) -> int:
+    """How many scripts the private store has run."""
+    for socket in directory.glob("quotad-simulate-*/valkey.sock"):
+        with (
+            suppress(redis.ConnectionError),
+            redis.Redis(unix_socket_path=str(socket)) as client,
+        ):
+            found: Any = client.info("commandstats")
+            return int(found.get("cmdstat_evalsha", {}).get("calls", 0))
+    return 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_reports_what_was_decided_and_ends_the_private_store(
+    here: Path, number: signal.Signals
+) -> None:
+    words = ["-", *ASK, "--simulate", "--catalog", "new.yaml", "--json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "quotad", "replay", *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment(TMPDIR=str(here)),
+        start_new_session=True,
+    ) as running:
+        assert running.stdin is not None
+        # More than the lines that are held back, so that there is something to tell.
+        running.stdin.write((LOG * 2000).encode())
+        running.stdin.flush()
+        eventually(lambda: script_calls(here), lambda calls: calls > 2)
+        [valkey] = children_of(running.pid)
+        # Ctrl-C goes to the whole process group, SIGTERM to the process.
+        if number is signal.SIGINT:
+            os.killpg(running.pid, number)
+        else:
+            running.send_signal(number)
+        output, _ = running.communicate(timeout=DEADLINE_S)
+
+    report = json.loads(output)
+    assert (130, "interrupted") == (running.returncode, report["stopped"])
+    assert report["decided"] == report["total"]["decisions"] > 0
+    assert not valkey.running
+    assert [] == list(here.glob("quotad-simulate-*"))
