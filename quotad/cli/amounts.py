@@ -44,7 +44,8 @@ def amount(limit: "LimitStatus", value: int) -> str:
 
 def mark(limit: "LimitStatus") -> output.Cell:
     """How full a limit is, where that is worth a look: in yellow from 80 % on, in red at 100 %."""
-    if limit.overage:
+    # Without overage too: a limit that was lowered below what is used.
+    if limit.limit is not None and limit.used > limit.limit:
         return "over", "bold red"
     if not limit.mark:
         return ""

@@ -129,6 +129,9 @@ def amount(value: int, decimals: int = 0) -> str:
 def entitlement(value: object) -> str:
     """An entitlement as a catalog spells it, on one line of YAML: `{limit: 5000, per: month}`."""
     if isinstance(value, dict):
+        limits = value.get("limits")
+        if len(value) == 1 and isinstance(limits, list) and len(limits) == 1:
+            return entitlement(limits[0])  # says the same
         # What a person looks for first.
         names = sorted(value, key=lambda name: (name != "limit", name != "per", name))
         return "{" + ", ".join(f"{entitlement(n)}: {entitlement(value[n])}" for n in names) + "}"

@@ -323,6 +323,10 @@ def test_limits_are_in_words() -> None:
     assert ["starts with the next use", "never", ""] == [resets(hard), resets(stop), resets(none)]
 
 
+def test_list_of_one_limit_is_shown_as_that_limit() -> None:
+    assert "{limit: 3, per: day}" == output.entitlement({"limits": [{"limit": 3, "per": "day"}]})
+
+
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
@@ -335,7 +339,10 @@ def test_limits_are_in_words() -> None:
             {"per": "5 hours", "limit": 3, "anchor": "first_use"},
             "{limit: 3, per: 5 hours, anchor: first_use}",
         ),
-        ({"limits": [{"per": "day", "limit": 2.5}]}, "{limits: [{limit: 2.5, per: day}]}"),
+        (
+            {"limits": [{"per": "day", "limit": 2.5}, {"limit": 9}]},
+            "{limits: [{limit: 2.5, per: day}, {limit: 9}]}",
+        ),
         ({"timezone": "Europe/Berlin", "a: b": "#"}, '{"a: b": "#", timezone: Europe/Berlin}'),
     ],
 )

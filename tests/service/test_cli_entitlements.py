@@ -45,14 +45,13 @@ def test_marks_tell_how_full_a_limit_is(quotad: Run, server: FakeServer) -> None
 
 
 def test_marks_are_yellow_from_80_percent_on_and_red_at_the_limit() -> None:
-    fields: dict[str, Any] = {"used": 0, "remaining": 0, "per": "", "resets_at": None}
+    fields: dict[str, Any] = {"remaining": 0, "overage": 0, "per": "", "resets_at": None}
 
-    def of(marked: int, overage: int = 0) -> object:
-        limit = LimitStatus(limit=10, soft_limit=False, overage=overage, mark=marked, **fields)
-        return mark(limit)
+    def of(used: int, marked: int) -> object:
+        return mark(LimitStatus(limit=10, soft_limit=False, used=used, mark=marked, **fields))
 
-    assert ["", ("80 %", "yellow"), ("100 %", "red")] == [of(0), of(80), of(100)]
-    assert ("over", "bold red") == of(100, overage=1)
+    assert ["", ("80 %", "yellow"), ("100 %", "red")] == [of(7, 0), of(9, 80), of(10, 100)]
+    assert ("over", "bold red") == of(11, 100)
 
 
 @pytest.mark.usefixtures("utc")
