@@ -46,7 +46,7 @@ def parse_decimal(place: Place, value: object, places: int, places_hint: str) ->
     if number and number.adjusted() > 30:
         place.refuse("is a huge number")
         return None
-    if -_exponent(number) > places:
+    if _places(number) > places:
         place.refuse(f"{described(value)} has more than {places} decimal places{places_hint}")
         return None
     return int(number.scaleb(places))
@@ -75,9 +75,13 @@ def _decimal(value: object) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def _exponent(number: Decimal) -> int:
-    exponent = number.normalize().as_tuple().exponent
-    return exponent if isinstance(exponent, int) else 0
+def _places(number: Decimal) -> int:
+    """Count decimal places; not by `normalize`, which rounds what is very long."""
+    exponent = number.as_tuple().exponent
+    if not number or not isinstance(exponent, int):
+        return 0
+    digits = "".join(map(str, number.as_tuple().digits))
+    return -exponent - (len(digits) - len(digits.rstrip("0")))
 
 
 def _amount(place: Place, feature: Feature, value: object, for_none: str) -> int | None:

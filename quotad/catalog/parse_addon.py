@@ -66,7 +66,8 @@ def _entry(place: Place, feature: Feature, value: object) -> AddOnEntry | None:
     if feature.type is not FeatureType.METERED:
         entry = parse_right(place, feature, value)
         return None if entry is None else AddOnEntry(entry=entry)
-    if value == "unlimited" or value == {"unlimited": True}:
+    bare = isinstance(value, dict) and len(value) == 1 and value.get("unlimited") is True
+    if bare or value == "unlimited":
         return AddOnEntry(entry=UNLIMITED)
     if value is True and feature.credit is not None:
         return AddOnEntry(entry=ON)

@@ -198,3 +198,24 @@ def test_an_earlier_plan_keeps_its_rollouts_and_what_the_others_have() -> None:
     assert right.rollout is None
     assert catalog == Catalog.from_document(catalog.document)
     assert plan == compile_snapshot(Catalog.from_document(catalog.document), 1).earlier["p", 1]
+
+
+@pytest.mark.parametrize(
+    ("revision", "value"),
+    [(1, "b"), (2, "b"), (3, "d"), (4, "d"), (5, "e"), (6, "e"), (99, "e")],
+)
+def test_a_subscription_has_the_first_kept_revision_that_is_not_older(
+    revision: int, value: str
+) -> None:
+    catalog = Catalog.from_document(
+        b'{"version": 1, "features": {"x": {"type": "config"}}, "plans": {"p": {"revision": 5,'
+        b'"entitlements": {"x": "e"}, "earlier": {"2": {"entitlements": {"x": "b"}},'
+        b'"4": {"entitlements": {"x": "d"}}}}}}'
+    )
+    snapshot = compile_snapshot(catalog, 1)
+
+    plan = snapshot.plan("p", revision)
+
+    assert plan is not None
+    assert value == plan.entitlements["x"].value
+    assert snapshot.plan("q", revision) is None

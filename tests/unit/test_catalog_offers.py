@@ -132,6 +132,15 @@ def test_an_add_on_adds_sets_or_grants() -> None:
     } == addons["more"].entries
 
 
+def test_the_order_of_the_plans_of_an_add_on_has_no_meaning() -> None:
+    plans = "plans: {a: {}, b: {}, c: {}}\n"
+
+    one = catalog(plans + "addons: {x: {plans: [c, a]}}")
+    two = catalog(plans + "addons: {x: {plans: [a, c]}}")
+
+    assert one.document == two.document
+
+
 def test_an_add_on_names_a_limit_without_a_window_as_lifetime() -> None:
     text = """
         plans: {pro: {entitlements: {calls: {limits: [{limit: 5, per: minute}, {limit: 50}]}}}}

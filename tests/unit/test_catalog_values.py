@@ -1,5 +1,8 @@
 """What a catalog grants of one feature: lists of values, credits, kinds of limits."""
 
+import json
+from typing import Any
+
 import pytest
 
 from quotad.catalog import Catalog, Source, entry_value, parse, parse_entry_value
@@ -98,6 +101,29 @@ def test_a_decimal_cost_is_exact_in_every_format(name: str, text: str) -> None:
 
     for each in (found, Catalog.from_document(found.document)):
         assert Credit("p", 123_456_789_123_457) == each.definitions.features["a"].feature.credit
+
+
+@pytest.mark.parametrize("cost", [0.01, 0.29, 0.57, 1.15, 4.35, "1.10", 2.0])
+def test_no_cost_goes_through_float_arithmetic(cost: float | str) -> None:
+    features: dict[str, Any] = {"p": {"type": "metered", "decimals": 2}}
+    features["a"] = {"type": "metered", "credit": {"pool": "p", "cost": cost}}
+
+    found = parse([Source("a.json", json.dumps({"version": 1, "features": features}))])
+
+    exact = Credit("p", round(float(cost) * 100))
+    for each in (found, Catalog.from_document(found.document)):
+        assert exact == each.definitions.features["a"].feature.credit
+
+
+@pytest.mark.parametrize(
+    "cost", ["1.00" + "0" * 40 + "1", "1e-999999", "1e99999999999999999999", "x"]
+)
+def test_a_cost_is_never_rounded(cost: str) -> None:
+    features: dict[str, Any] = {"p": {"type": "metered", "decimals": 2}}
+    features["a"] = {"type": "metered", "credit": {"pool": "p", "cost": cost}}
+
+    with pytest.raises(CatalogError):
+        parse([Source("a.json", json.dumps({"version": 1, "features": features}))])
 
 
 def test_amounts_of_a_pool_are_whole_credits_in_the_file() -> None:
