@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from quotad.catalog import Snapshot
 from quotad.clock import Clock
 from quotad.engine import Snapshots, ViewCache
 from quotad.errors import CatalogError, InvalidRequest, QuotadError
@@ -38,6 +39,11 @@ class AdminParts(msgspec.Struct, frozen=True):
     started_ms: int
     decisions: Callable[[], dict[str, int]]
     """Decisions of this worker since its start, by reason."""
+
+    def snapshot(self) -> Snapshot:
+        """The catalog in force; it may have been published a moment ago, on another server."""
+        self.snapshots.refresh(self.snapshots.peek)
+        return self.snapshots.current()
 
 
 def mapped(method: Callable[[Any, Q], R]) -> Callable[[Any, Q, Any], R]:

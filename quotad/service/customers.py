@@ -53,7 +53,7 @@ class CustomerCalls:
             _moment(request, "anchor"),
             _trial(request.trial) if request.HasField("trial") else None,
         )
-        snapshot, now_ms = self._snapshot(), self._parts.clock.now_ms()
+        snapshot, now_ms = self._parts.snapshot(), self._parts.clock.now_ms()
 
         def change(before: CustomerRecord | None) -> CustomerRecord:
             record = before or CustomerRecord(request.customer_id)
@@ -164,7 +164,7 @@ class CustomerCalls:
     ) -> pb.Customer:
         """Write what is made of a provisioned customer with the catalog in force."""
         check_id(customer_id, "customer_id")
-        snapshot, now_ms = self._snapshot(), self._parts.clock.now_ms()
+        snapshot, now_ms = self._parts.snapshot(), self._parts.clock.now_ms()
 
         def change(before: CustomerRecord | None) -> CustomerRecord:
             if before is None:
@@ -172,12 +172,6 @@ class CustomerCalls:
             return made(before, snapshot, now_ms)
 
         return self._write(customer_id, change)
-
-    def _snapshot(self) -> Snapshot:
-        """The catalog in force; it may have been published a moment ago, on another server."""
-        snapshots = self._parts.snapshots
-        snapshots.refresh(snapshots.peek)
-        return snapshots.current()
 
     def _write(
         self, customer_id: str, change: Callable[[CustomerRecord | None], CustomerRecord]

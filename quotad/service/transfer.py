@@ -25,7 +25,7 @@ class TransferCalls:
         """Write many customers, each as its row says; bad rows are reported and left out."""
         if len(request.rows) > BATCH_MAX:
             raise InvalidRequest(f"rows: {len(request.rows)} of them; at most {BATCH_MAX}")
-        snapshot = self._snapshot()
+        snapshot = self._parts.snapshot()
         now_ms = self._parts.clock.now_ms()
         drafts, problems = _read(request.rows, snapshot, now_ms)
         changes = [
@@ -50,7 +50,7 @@ class TransferCalls:
     @mapped
     def ExportCustomers(self, request: pb.ExportCustomersRequest) -> pb.ExportCustomersResponse:
         """A page of customers as rows."""
-        snapshot = self._snapshot()
+        snapshot = self._parts.snapshot()
         now_ms = self._parts.clock.now_ms()
         page = self._parts.customers.list_page(request.page_token, page_size(request.page_size))
         return pb.ExportCustomersResponse(
@@ -61,12 +61,6 @@ class TransferCalls:
             ],
             next_page_token=page.next_token,
         )
-
-    def _snapshot(self) -> Snapshot:
-        """The catalog in force: it may have been published a moment ago, on another server."""
-        snapshots = self._parts.snapshots
-        snapshots.refresh(snapshots.peek)
-        return snapshots.current()
 
 
 def _read(
