@@ -29,6 +29,21 @@ def test_the_keys_of_a_customer_byte_by_byte() -> None:
     )
 
 
+def test_usage_of_a_resource_and_after_a_reset_has_keys_of_its_own() -> None:
+    keys = KeySpace("quotad", 256).customer("acme", "team:1")
+
+    assert "quotad:{62}:u:acme:team%3A1:calls:life.r2" == keys.usage + usage_suffix(
+        "calls", "life", 2
+    )
+    # Everything else is the customer's.
+    customer = KeySpace("quotad", 256).customer("acme")
+    assert (customer.epoch, customer.record, customer.decision) == (
+        keys.epoch,
+        keys.record,
+        keys.decision,
+    )
+
+
 def test_the_keys_of_a_store_byte_by_byte() -> None:
     space = KeySpace("t", 2)
 
@@ -83,6 +98,19 @@ def test_two_customers_or_features_never_share_a_key(
     same = (customer, feature) == (other_customer, other_feature)
     assert same == bool(set(mine[2:]) & set(theirs[2:]))
     assert not set(mine) & {*space.shard_catalogs, *space.shard_customers, space.meta}
+
+
+@given(st.tuples(IDS, IDS | st.just(""), IDS), st.tuples(IDS, IDS | st.just(""), IDS))
+def test_two_resources_never_share_a_counter(
+    mine: tuple[str, str, str], theirs: tuple[str, str, str]
+) -> None:
+    space = KeySpace("q", 1)
+    names = [
+        space.customer(customer, resource).usage + usage_suffix(feature, "life")
+        for customer, resource, feature in (mine, theirs)
+    ]
+
+    assert (mine == theirs) == (names[0] == names[1])
 
 
 @given(IDS, IDS, st.integers(1, 300))
