@@ -21,11 +21,13 @@ from loadtests.bench.processes import PREFIX
 from loadtests.bench.traffic import Traffic, request
 from quotad.clock import SyncedClock
 from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
+from quotad.engine.insights import Notes
 from quotad.errors import QuotadError
 from quotad.fronts.interface import Call
 from quotad.service.quota import METHODS, QuotaService
 from quotad.store import Catalogs, Customers, KeySpace, Store
 from quotad.store.health import Health
+from quotad.store.nearby import NearbyStore
 from quotad.v1 import quota_pb2 as pb
 
 NOW_MS = 2_065_435_200_000
@@ -127,7 +129,9 @@ class Worker:
         )
         self.link = self.store.connect()
         self.front = CollectingFront()
-        self.answer = QuotaService(Engine(shared, self.link), self.front).answer  # type: ignore[arg-type]
+        notes = Notes(NearbyStore(self.store, keys))
+        engine = Engine(shared, self.link)
+        self.answer = QuotaService(engine, self.front, notes).answer  # type: ignore[arg-type]
 
     def close(self) -> None:
         """Close the connections."""

@@ -2,6 +2,7 @@
 
 import heapq
 import threading
+from collections import defaultdict
 from collections.abc import Sequence
 
 import msgspec
@@ -12,6 +13,9 @@ from quotad.store.nearby import Nearby, NearbyStore
 
 NEAR_PERCENT = 80
 """Of a limit; from here on a customer is near it."""
+
+FULL = 100 // (100 - NEAR_PERCENT)
+"""A limit is near when what remains, so many times, is no more than all of it."""
 
 NOTED_MAX = 10_000
 """Most customers noted between two flushes; who is left out comes with the next decision."""
@@ -46,12 +50,17 @@ class Notes:
         self._nearby = nearby
         self._lock = threading.Lock()
         self._noted: set[Nearby] = set()
+        self.known: defaultdict[str, set[str]] = defaultdict(set)
+        """By feature asked for, the customers noted since the last flush: for the one look-up that
+        spares a decision all the rest."""
 
     def note(self, request: ConsumeRequest, decision: Decision) -> None:
-        """Remember the customer of a decision until the next flush, if it is near a limit."""
-        if len(self._noted) < NOTED_MAX and is_near(decision):
+        """Remember the customer of a decision until the next flush."""
+        if len(self._noted) < NOTED_MAX:
             feature_id = decision.pool_id or request.feature_id
             self._noted.add(Nearby(feature_id, request.customer_id, request.resource_id))
+            if not request.resource_id:
+                self.known[request.feature_id].add(request.customer_id)
 
     def flush(self, now_ms: int) -> None:
         """Tell the store.
@@ -60,7 +69,7 @@ class Notes:
             StoreUnavailable: it refused or timed out; what was noted is lost, and comes again.
         """
         with self._lock:
-            noted, self._noted = self._noted, set()
+            noted, self._noted, self.known = self._noted, set(), defaultdict(set)
         if noted:
             # A copy: a decision thread that had just looked may still be adding one.
             self._nearby.note(list(noted), now_ms)
@@ -68,13 +77,11 @@ class Notes:
 
 def is_near(decision: Decision) -> bool:
     """Whether a decision shows that most of a limit is used."""
-    if decision.limits:
-        return any(_is_used(status.limit, status.remaining) for status in decision.limits)
-    return _is_used(decision.limit, decision.remaining)
-
-
-def _is_used(limit: int | None, remaining: int) -> bool:
-    return bool(limit) and remaining * 100 <= limit * (100 - NEAR_PERCENT)  # type: ignore[operator]
+    for status in decision.limits:
+        if status.limit and status.remaining * FULL <= status.limit:
+            return True
+    limit = decision.limit
+    return bool(limit) and decision.remaining * FULL <= limit  # type: ignore[operator]
 
 
 def look_up(engine: Engine, nearby: NearbyStore, feature_id: str, size: int) -> Insights:

@@ -2,31 +2,24 @@
 
 import threading
 
-from quotad.engine import Engine
 from quotad.fronts.interface import Front
 from quotad.service.quota import QuotaService
 
 
 class Decider(threading.Thread):
-    """One decision thread, with an engine and a store connection of its own.
+    """One decision thread, with a service of its own.
 
     Under load its batches grow by themselves; when idle a batch is one call and leaves at once.
     """
 
-    def __init__(self, number: int, engine: Engine, front: Front, batch_max: int) -> None:
+    def __init__(self, number: int, service: QuotaService, front: Front, batch_max: int) -> None:
         super().__init__(name=f"quotad-decider-{number}", daemon=True)
-        self._engine = engine
         self._front = front
         self._batch_max = batch_max
-        self._service = QuotaService(engine, front)
-
-    @property
-    def decisions(self) -> list[int]:
-        """Decisions so far, by the number of their reason."""
-        return self._service.decisions
+        self.service = service
 
     def run(self) -> None:
         """Serve until the front is drained."""
         while (calls := self._front.recv_batch(self._batch_max)) is not None:
-            self._service.answer(calls)
-        self._engine.close()
+            self.service.answer(calls)
+        self.service.close()

@@ -8,7 +8,9 @@ from contextlib import suppress
 
 import msgspec
 
+from quotad.clock import Clock
 from quotad.engine import Snapshots
+from quotad.engine.insights import Notes
 from quotad.errors import ConfigError, NotReady, StoreError, StoreUnavailable
 from quotad.store import Catalogs, KeySpace, Store, check_layout
 from quotad.store.health import Health
@@ -21,6 +23,8 @@ POLL_S = 0.2
 """How soon the thread that waits for notices sees that the server stops."""
 LOOK_S = 1.0
 """How often the catalog's version is asked without a notice."""
+NOTES_S = 5.0
+"""How often the store is told who has come near a limit."""
 SYNC_S = 5.0
 """How often the store's time is asked while all is well."""
 
@@ -33,10 +37,12 @@ class MonitorParts(msgspec.Struct, frozen=True):
     health: Health
     catalogs: Catalogs
     snapshots: Snapshots
+    notes: Notes
+    clock: Clock
 
 
 class Monitor:
-    """Two threads: one probes the store, one listens for catalog versions.
+    """Two threads: one probes the store, one listens for catalog versions and brings notes.
 
     Args:
         parts: what to watch.
@@ -113,7 +119,7 @@ class Monitor:
         return True
 
     def _watch_catalog(self) -> None:
-        looked_at = 0.0
+        looked_at = noted_at = 0.0
         while not self._stop.is_set():
             try:
                 for version in self._parts.catalogs.notices(POLL_S):
@@ -124,6 +130,9 @@ class Monitor:
                         looked_at = time.monotonic()
                         self._refresh()
                         self._report()
+                    if time.monotonic() - noted_at > NOTES_S:
+                        noted_at = time.monotonic()
+                        self._parts.notes.flush(self._parts.clock.now_ms())
             except StoreError:
                 self._parts.health.wake()  # a lost connection is the first sign of a lost store
                 self._stop.wait(BACKOFF_MAX_S)

@@ -8,6 +8,7 @@ from typing import Any
 from quotad.clock import SyncedClock
 from quotad.config import Config
 from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
+from quotad.engine.insights import Notes
 from quotad.errors import ConfigError
 from quotad.fronts.grpcio import GrpcioFront
 from quotad.fronts.interface import Front
@@ -19,8 +20,11 @@ from quotad.server.monitor import Monitor, MonitorParts
 from quotad.service import admin, quota
 from quotad.service.admin import AdminServicer
 from quotad.service.admin_parts import AdminParts
+from quotad.service.insights import InsightParts
+from quotad.service.quota import QuotaService
 from quotad.store import Catalogs, Customers, KeySpace, Store
 from quotad.store.health import Health
+from quotad.store.nearby import NearbyStore
 from quotad.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server as add_servicer
 
 _log = logging.getLogger("quotad.server")
@@ -59,6 +63,12 @@ class Server:
                 config.store_timeout_ms, config.idempotency_ttl_ms, config.usage_retention_ms
             ),
         )
+        nearby = NearbyStore(self._store, keys)
+        notes = Notes(nearby)
+
+        def engine() -> Engine:
+            return Engine(shared, self._store.connect())
+
         servicer = AdminServicer(
             AdminParts(
                 catalogs=catalogs,
@@ -71,15 +81,16 @@ class Server:
                 front=config.front,
                 started_ms=clock.now_ms(),
                 decisions=self._decisions,
+                insights=InsightParts(nearby, notes, snapshots, clock, engine),
             )
         )
         self._front = self._make_front(servicer, reuse_port)
         self._deciders = [
-            Decider(i, Engine(shared, self._store.connect()), self._front, config.batch_max)
+            Decider(i, QuotaService(engine(), self._front, notes), self._front, config.batch_max)
             for i in range(config.decision_threads)
         ]
         self._monitor = Monitor(
-            MonitorParts(self._store, keys, health, catalogs, snapshots),
+            MonitorParts(self._store, keys, health, catalogs, snapshots, notes, clock),
             self._front.set_ready,
             self.fail,
         )
@@ -158,6 +169,7 @@ class Server:
         return NativeFront(*args, io_threads=config.io_threads)
 
     def _decisions(self) -> dict[str, int]:
-        counts = [decider.decisions for decider in self._deciders]
-        total = {reason.name: sum(count[reason] for count in counts) for reason in Reason}
+        services = [decider.service for decider in self._deciders]
+        total = {reason.name: sum(s.decisions[reason] for s in services) for reason in Reason}
+        total["WOULD_DENY"] = sum(s.would_deny for s in services)
         return {name: count for name, count in total.items() if count}

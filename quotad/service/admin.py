@@ -7,6 +7,7 @@ from quotad.service.admin_parts import AdminParts, mapped
 from quotad.service.catalogs import CatalogCalls, catalog_version
 from quotad.service.customers import CustomerCalls
 from quotad.service.encode import timestamp
+from quotad.service.insights import insights
 from quotad.service.transfer import TransferCalls
 from quotad.v1 import admin_pb2 as pb
 from quotad.v1 import admin_pb2_grpc
@@ -21,6 +22,11 @@ class AdminServicer(
 
     def __init__(self, parts: AdminParts) -> None:
         self._parts = parts
+
+    @mapped
+    def GetInsights(self, request: pb.GetInsightsRequest) -> pb.GetInsightsResponse:
+        """Who is near a limit or past it."""
+        return insights(self._parts.insights, request)
 
     @mapped
     def GetStatus(self, request: pb.GetStatusRequest) -> pb.GetStatusResponse:

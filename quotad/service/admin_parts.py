@@ -12,6 +12,7 @@ from quotad.clock import Clock
 from quotad.engine import Snapshots, ViewCache
 from quotad.errors import CatalogError, InvalidRequest, QuotadError
 from quotad.fronts.status import abort
+from quotad.service.insights import InsightParts
 from quotad.store import Catalogs, Customers
 from quotad.store.health import Health
 
@@ -39,6 +40,7 @@ class AdminParts(msgspec.Struct, frozen=True):
     started_ms: int
     decisions: Callable[[], dict[str, int]]
     """Decisions of this worker since its start, by reason."""
+    insights: InsightParts
 
     def snapshot(self) -> Snapshot:
         """The catalog in force; it may have been published a moment ago, on another server."""

@@ -7,7 +7,7 @@ import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
-from quotad.engine import Engine, ViewCache
+from quotad.engine import Engine
 from quotad.engine.insights import Nearness, Notes, look_up
 from quotad.engine.snapshots import Snapshots
 from quotad.errors import InvalidRequest, NotFound
@@ -27,7 +27,6 @@ class InsightParts(msgspec.Struct, frozen=True):
     notes: Notes
     """Of this worker."""
     snapshots: Snapshots
-    views: ViewCache
     clock: Clock
     engine: Callable[[], Engine]
     """Makes one for the calling thread."""

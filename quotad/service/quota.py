@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from quotad.engine import Engine
+from quotad.engine.insights import FULL, Notes, is_near
 from quotad.errors import QuotadError, StoreUnavailable
 from quotad.fronts.interface import Call, Front
 from quotad.model import ConsumeRequest, Decision, Reason
@@ -35,11 +36,18 @@ _INTERNAL = QuotadError("internal error; the server's log has the details")
 class QuotaService:
     """Answers calls over one front; of one thread."""
 
-    def __init__(self, engine: Engine, front: Front) -> None:
+    def __init__(self, engine: Engine, front: Front, notes: Notes) -> None:
         self._engine = engine
         self._front = front
+        self._notes = notes
         self.decisions = [0] * (max(Reason) + 1)
         """Decisions so far, by the number of their reason."""
+        self.would_deny = 0
+        """Of these, what a limit in shadow would have denied."""
+
+    def close(self) -> None:
+        """Close the connection to the store."""
+        self._engine.close()
 
     def answer(self, calls: Sequence[Call]) -> None:
         """Decide the calls together and answer each; no call is left without an answer."""
@@ -84,21 +92,40 @@ class QuotaService:
         at = 0
         for call_id, size in owners:
             if size:
-                self._respond_batch(call_id, answers[at : at + size])
+                self._respond_batch(call_id, requests[at : at + size], answers[at : at + size])
                 at += size
                 continue
             answer = answers[at]
-            at += 1
             if type(answer) is Decision:
                 decisions[answer.reason] += 1
                 respond(call_id, decision_bytes(answer))
+                # As `is_near`, without the call, for the case of one limit.
+                if answer.limits or (answer.limit and answer.remaining * FULL <= answer.limit):
+                    self._note(requests[at], answer)
+                at += 1
             else:
+                at += 1
                 self._front.fail(call_id, answer)  # type: ignore[arg-type]
 
-    def _respond_batch(self, call_id: int, answers: list[Decision | QuotadError]) -> None:
-        for answer in answers:
+    def _note(self, request: ConsumeRequest, answer: Decision) -> None:
+        """Look closer at a decision that may be about a limit of which most is used."""
+        if answer.would_deny:
+            self.would_deny += 1
+        notes = self._notes
+        if request.customer_id not in notes.known[request.feature_id] and is_near(answer):
+            notes.note(request, answer)
+
+    def _respond_batch(
+        self,
+        call_id: int,
+        requests: list[ConsumeRequest],
+        answers: list[Decision | QuotadError],
+    ) -> None:
+        for request, answer in zip(requests, answers, strict=True):
             if isinstance(answer, Decision):
                 self.decisions[answer.reason] += 1
+                if answer.limits or (answer.limit and answer.remaining * FULL <= answer.limit):
+                    self._note(request, answer)
         first = answers[0]
         if isinstance(first, StoreUnavailable) and all(a is first for a in answers):
             # One failure of the store for all: an error of the call, so that clients retry it.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from quotad.engine.insights import Insights, Notes, look_up
+from quotad.engine.insights import Insights, Notes, is_near, look_up
 from quotad.model import ConsumeRequest
 from quotad.store import nearby
 from quotad.store.nearby import Nearby, NearbyStore
@@ -45,7 +45,8 @@ class Watched:
     def use(self, customer_id: str, feature_id: str, quantity: int) -> None:
         request = ConsumeRequest(customer_id, feature_id, quantity)
         (decision,) = self.bench.decide(request)
-        self.notes.note(request, decision)
+        if is_near(decision):
+            self.notes.note(request, decision)
 
     def look(self, feature_id: str, size: int = 10) -> Insights:
         self.notes.flush(self.bench.clock.now)

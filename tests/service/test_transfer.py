@@ -168,6 +168,7 @@ def test_a_plan_that_this_server_has_not_heard_of_yet_is_known(
             front="",
             started_ms=0,
             decisions=dict,
+            insights=other.insights,
         )
         other.publish(PLANS)
         one.publish(PLANS.replace("  old:", "  newest: {entitlements: {}}\n  old:"))
