@@ -90,8 +90,8 @@ def _phase(
     if phase.addons:
         addons = ", ".join(f"{name} x {count}" for name, count in phase.addons.items())
         lines.append(f"add-ons: {addons}")
-    known = phase.start if before is None else before.anchor
-    if phase.anchor is not None and phase.anchor != known:
+    expected = (None, phase.start, before and before.anchor)
+    if phase.anchor not in expected:
         lines.append(f"billing periods as from {output.moment(phase.anchor)}")
     if phase.end is not None and (following is None or following.start != phase.end):
         word = "ended" if phase.status == "ENDED" else "until"
