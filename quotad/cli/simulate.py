@@ -16,14 +16,12 @@ from quotad.replay.access_log import Format
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from quotad.catalog import Catalog
-    from quotad.model import CustomerRecord
     from quotad.replay.files import LogFile
     from quotad.replay.plan import Plan
     from quotad.replay.sender import Progress
     from quotad.simulate.lines import Reader
     from quotad.simulate.report import Simulation
-    from quotad.simulate.scene import Scene
+    from quotad.simulate.scene import Candidate, Scene
 
 EXIT_INTERRUPTED = 130
 
@@ -204,11 +202,8 @@ def _scene(words: Words, reader: "Reader", feature_id: str | None) -> "Scene":
     if words.catalog is None:
         failures.fail("--simulate needs --catalog: the plan files to try", words.as_json)
     scene = Scene(
-        catalog=_catalog(words.catalog, words.as_json),
-        path=str(words.catalog),
-        against=_catalog(words.against, words.as_json) if words.against is not None else None,
-        against_path=str(words.against or ""),
-        listed=_customers(words),
+        new=_candidate(words.catalog, words),
+        old=_candidate(words.against, words) if words.against is not None else None,
         plan_id=None if reader.names_plans else words.plan,
     )
     try:
@@ -218,27 +213,27 @@ def _scene(words: Words, reader: "Reader", feature_id: str | None) -> "Scene":
     return scene
 
 
-def _catalog(path: Path, as_json: bool) -> "Catalog":
-    from quotad.catalog import parse, read_sources
+def _candidate(path: Path, words: Words) -> "Candidate":
+    """A catalog, and the customers as it has them."""
+    from quotad.catalog import compile_snapshot, parse, read_sources
     from quotad.errors import CatalogError
-
-    try:
-        return parse(read_sources(path))
-    except CatalogError as error:
-        failures.fail_catalog(error.problems, as_json)
-
-
-def _customers(words: Words) -> "dict[str, CustomerRecord]":
     from quotad.simulate.customers import CustomersError, read_customers
+    from quotad.simulate.scene import Candidate
 
-    if words.customers is None:
-        return {}
     try:
-        return read_customers(words.customers)
+        catalog = parse(read_sources(path))
+    except CatalogError as error:
+        failures.fail_catalog(error.problems, words.as_json)
+    if words.customers is None:
+        return Candidate(catalog, str(path))
+    try:
+        listed = read_customers(words.customers, compile_snapshot(catalog, version=1))
     except OSError as error:
         failures.fail(f"{words.customers}: {error.strerror or error}", words.as_json)
     except CustomersError as error:
-        failures.fail("\n".join(error.problems), words.as_json)
+        problems = "\n".join(error.problems)
+        failures.fail(f"the customers do not fit {path}\n{problems}", words.as_json)
+    return Candidate(catalog, str(path), listed)
 
 
 @contextmanager

@@ -97,10 +97,7 @@ def _rows(what: str, rows: "Sequence[tuple[str, Row]]") -> None:
             output.print_line("")
             output.print_table(
                 [what, *(f">{name}" for name, _ in columns)],
-                [
-                    [name, *(output.number(values[i]) for _, values in columns)]
-                    for i, (name, _) in enumerate(rows)
-                ],
+                [[name, *(values[i] for _, values in columns)] for i, (name, _) in enumerate(rows)],
             )
 
 

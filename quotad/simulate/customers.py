@@ -1,23 +1,24 @@
-"""A file that says which customer is on which plan: JSON lines.
+"""A file that says who is on which plan: the rows that `quotad customers import` reads.
 
 {"customer_id": "acme", "plan": "pro", "start": "2026-01-31T09:00:00Z"}
 """
 
 from pathlib import Path
-from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
-from quotad.errors import QuotadError
-from quotad.model import CustomerRecord, Subscription
-from quotad.replay.access_log import LineError, parse_json
+from quotad.catalog import Snapshot
+from quotad.entitlements.drafts import carried_out
+from quotad.errors import InvalidRequest, QuotadError
+from quotad.model import CustomerRecord
 from quotad.replay.files import open_log
+from quotad.service.row_reader import RowReader
 from quotad.simulate.roster import CALENDAR_MS
-from quotad.simulate.times import parse_time
 
 PROBLEMS_SHOWN = 10
 
-KEYS = ("customer_id", "plan", "start")
+ALWAYS_MS = 0
+"""When what has no start is taken to have started: before any log."""
 
 
 class CustomersError(QuotadError):
@@ -29,61 +30,54 @@ class CustomersError(QuotadError):
         """One line each, with file and line."""
 
 
-def read_customers(path: Path) -> dict[str, CustomerRecord]:
-    """Read a file of customers; it is held in memory.
+def read_customers(path: Path, snapshot: Snapshot) -> dict[str, CustomerRecord]:
+    """Read a file of customers as JSON lines, also gzipped; it is held in memory.
+
+    Args:
+        path: of the file.
+        snapshot: the catalog that the rows must fit.
 
     Raises:
         CustomersError: with every line that cannot be used, the first few in words.
         OSError: the file cannot be opened.
     """
+    rows = RowReader(snapshot, ALWAYS_MS)
     records: dict[str, CustomerRecord] = {}
     lines: dict[str, int] = {}
     problems: list[str] = []
-    bad = 0
     with open_log(path) as file:
         for number, line in enumerate(file.lines(), 1):
+            if line is not None and not line.strip():
+                continue
             try:
-                record = _record(line)
-                first = lines.setdefault(record.customer_id, number) if record else number
-                if first != number and record:
-                    raise LineError(f"{record.customer_id!r} is on line {first:,} already")
-            except LineError as error:
-                bad += 1
-                if len(problems) < PROBLEMS_SHOWN:
-                    problems.append(f"{path}: line {number:,}: {error}")
+                record = _record(line, rows, snapshot)
+                first = lines.setdefault(record.customer_id, number)
+                if first != number:
+                    raise InvalidRequest(f"{record.customer_id!r} is on line {first:,} already")
+            except InvalidRequest as error:
+                problems.append(f"{path}: line {number:,}: {error}")
             else:
-                if record:
-                    records[record.customer_id] = record
+                records[record.customer_id] = record
         if file.damage:
-            bad += 1
             problems.append(f"{path}: damaged: {file.damage}")
-    if bad > len(problems):
-        problems.append(f"{path}: {bad - len(problems):,} more lines cannot be used")
-    if bad:
-        raise CustomersError(problems)
+    if problems:
+        shown = problems[:PROBLEMS_SHOWN]
+        if len(problems) > len(shown):
+            shown.append(f"{path}: {len(problems) - len(shown):,} more lines cannot be used")
+        raise CustomersError(shown)
     return records
 
 
-def _record(line: bytes | None) -> CustomerRecord | None:
-    """The customer of one line; None: an empty line."""
+def _record(line: bytes | None, rows: RowReader, snapshot: Snapshot) -> CustomerRecord:
     if line is None:
-        raise LineError("too long")
-    if not line.strip():
-        return None
-    row = parse_json(line)
-    unknown = [key for key in row if key not in KEYS]
-    if unknown:
-        raise LineError(f"unknown key {unknown[0]!r}; these exist: {', '.join(KEYS)}")
-    customer_id, plan_id = _text(row.get("customer_id"), KEYS[0]), _text(row.get("plan"), KEYS[1])
-    start = row.get("start")
-    if start is None:
-        subscription = Subscription(plan_id, start_ms=0, anchor_ms=CALENDAR_MS)
-    else:
-        subscription = Subscription(plan_id, start_ms=parse_time(str(start)))
-    return CustomerRecord(customer_id, (subscription,))
-
-
-def _text(value: Any, key: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise LineError(f"{key} is {msgspec.json.encode(value).decode()[:40]}, not an id")
-    return value
+        raise InvalidRequest("too long")
+    record = carried_out(rows.read(line), None, snapshot, ALWAYS_MS)
+    return replace(
+        record,
+        subscriptions=tuple(
+            replace(phase, anchor_ms=CALENDAR_MS)
+            if phase.start_ms == ALWAYS_MS and phase.anchor_ms is None
+            else phase
+            for phase in record.subscriptions
+        ),
+    )

@@ -162,7 +162,7 @@ def _table(what: str, rows: Sequence[Row]) -> str:
     head = "".join(f"<th class=n>{name}" for name, _ in columns)
     lines = "".join(
         f"<tr><td>{escape((row.plan_id if what == 'plan' else row.feature_id) or '')}</td>"
-        + "".join(f"<td class=n>{values[i]:,}</td>" for _, values in columns)
+        + "".join(f"<td class=n>{values[i]}</td>" for _, values in columns)
         + "</tr>"
         for i, row in enumerate(rows)
     )

@@ -1,6 +1,6 @@
 """What a simulation found, as one value: for the terminal, for JSON and for the page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -33,6 +33,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     plan_id: str | None = None
     """As the new catalog has it; null: of all plans."""
     feature_id: str | None = None
+    decimals: int = 0
+    """Of a credit pool: its amounts are in units of 10^-decimals."""
     decisions: int
     after: Counts
     before: Counts | None
@@ -124,21 +126,35 @@ def total_row(tally: Tally, compared: bool) -> Row:
 
 def plan_rows(tally: Tally, compared: bool) -> list[Row]:
     """Calls by plan."""
-    return _rows(_grouped(tally, 0), compared, "plan_id")
+    rows = [
+        _row(pair, compared, plan_id=plan_id or NO_PLAN)
+        for plan_id, pair in _grouped(tally, 0).items()
+    ]
+    return sorted(rows, key=_busiest)
 
 
-def feature_rows(tally: Tally, compared: bool) -> list[Row]:
-    """Calls by feature."""
-    return _rows(_grouped(tally, 1), compared, "feature_id")
+def feature_rows(tally: Tally, compared: bool, decimals: Mapping[str, int]) -> list[Row]:
+    """Calls by feature.
+
+    Args:
+        tally: what was counted.
+        compared: whether there is an old catalog.
+        decimals: by feature id, where they are not 0.
+    """
+    rows = [
+        _row(pair, compared, feature_id=feature_id)
+        for feature_id, pair in _grouped(tally, 1).items()
+    ]
+    return sorted((_with_decimals(row, decimals) for row in rows), key=_busiest)
 
 
-def cell_rows(tally: Tally, compared: bool) -> list[Row]:
-    """Calls by plan and feature."""
+def cell_rows(tally: Tally, compared: bool, decimals: Mapping[str, int]) -> list[Row]:
+    """Calls by plan and feature; arguments as of `feature_rows`."""
     rows = [
         _row(pair, compared, plan_id=plan_id or NO_PLAN, feature_id=feature_id)
         for (plan_id, feature_id), pair in tally.cells.items()
     ]
-    return sorted(rows, key=_busiest)
+    return sorted((_with_decimals(row, decimals) for row in rows), key=_busiest)
 
 
 def stretches(timeline: list[tuple[int, Pair]], compared: bool) -> list[Stretch]:
@@ -155,7 +171,7 @@ def stretches(timeline: list[tuple[int, Pair]], compared: bool) -> list[Stretch]
     ]
 
 
-Columns = list[tuple[str, list[int]]]
+Columns = list[tuple[str, list[str]]]
 """What a table shows of rows: names of columns and their numbers, one per row."""
 
 
@@ -172,19 +188,25 @@ def columns_of(rows: Sequence[Row]) -> Columns:
             ("newly denied", [row.newly_denied for row in rows]),
             ("newly allowed", [row.newly_allowed for row in rows]),
         ]
-    return columns
+    return [(name, [f"{number:,}" for number in numbers]) for name, numbers in columns]
 
 
 def soft_columns_of(rows: Sequence[Row]) -> Columns:
     """What limits would have denied and did not; only what there is any of."""
     columns: Columns = []
     for name, read in _SOFT.items():
-        after = [read(row.after) for row in rows]
-        before = [read(row.before) for row in rows if row.before is not None]
-        if any(after) or any(before):
-            columns.append((name, after))
-            if before:
-                columns.append(("before", before))
+        # Amounts of several features are of several units.
+        if name == "overage" and any(row.feature_id is None for row in rows):
+            continue
+        after = [(read(row.after), row) for row in rows]
+        before = [(read(row.before), row) for row in rows if row.before is not None]
+        if any(number for number, _ in after + before):
+            decimals = name == "overage"
+            columns += [
+                (title, [_amount(number, row.decimals * decimals) for number, row in numbers])
+                for title, numbers in ((name, after), ("before", before))
+                if numbers
+            ]
     return columns
 
 
@@ -193,6 +215,12 @@ _SOFT: dict[str, Callable[[Counts], int]] = {
     "over soft limit": lambda counts: counts.over_limit,
     "overage": lambda counts: counts.overage,
 }
+
+
+def _amount(number: int, decimals: int) -> str:
+    """In whole units, with what is behind the point."""
+    whole, rest = divmod(number, 10**decimals)
+    return f"{whole:,}.{rest:0{decimals}}" if decimals else f"{whole:,}"
 
 
 def coarser(report: Simulation, stretches_max: int) -> list[Stretch]:
@@ -256,20 +284,22 @@ def _grouped(tally: Tally, part: int) -> dict[str, Pair]:
     return found
 
 
-def _rows(pairs: dict[str, Pair], compared: bool, name: str) -> list[Row]:
-    rows = [_row(pair, compared, **{name: key or NO_PLAN}) for key, pair in pairs.items()]
-    return sorted(rows, key=_busiest)
-
-
-def _row(pair: Pair, compared: bool, **names: str) -> Row:
+def _row(
+    pair: Pair, compared: bool, plan_id: str | None = None, feature_id: str | None = None
+) -> Row:
     return Row(
+        plan_id=plan_id,
+        feature_id=feature_id,
         decisions=pair.new.decisions,
         after=pair.new,
         before=pair.old if compared else None,
         newly_denied=pair.newly_denied,
         newly_allowed=pair.newly_allowed,
-        **names,
     )
+
+
+def _with_decimals(row: Row, decimals: Mapping[str, int]) -> Row:
+    return msgspec.structs.replace(row, decimals=decimals.get(row.feature_id or "", 0))
 
 
 def _busiest(row: Row) -> tuple[int, str, str]:

@@ -6,6 +6,7 @@ customers whose records were never written, so that a log of millions of custome
 
 from collections.abc import Mapping, Sequence
 
+from quotad.entitlements.phases import phases_in_force
 from quotad.model import CustomerRecord, StoredCustomer, Subscription
 from quotad.simulate.lines import Call
 from quotad.store import Customers, KeySpace, Link, Store
@@ -74,21 +75,12 @@ class Roster:
         self._young[customer_id] = record
 
     def plan_id(self, customer_id: str, at_ms: int) -> str | None:
-        """The plan a customer is on; None: the default one. Empty: none."""
+        """The plan of a customer's main subscription; None: the default plan. Empty: no plan."""
         record = self.record(customer_id)
         if record is None:
             return None
-        started = [s for s in record.subscriptions if s.start_ms <= at_ms]
-        return max(started, key=lambda s: s.start_ms).plan_id if started else ""
-
-    def plans(self) -> set[str]:
-        """The plans that are known before the log is read."""
-        found = {s.plan_id for record in self._listed.values() for s in record.subscriptions}
-        return found | ({self._plan_id} if self._plan_id is not None else set())
-
-    def records(self) -> Sequence[CustomerRecord]:
-        """The records that are known before the log is read."""
-        return list(self._listed.values())
+        in_force = phases_in_force(record, at_ms)
+        return in_force[0].plan_id if in_force else ""
 
 
 class RosterCustomers(Customers):

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 import msgspec
 
-from quotad.catalog import Catalog
 from quotad.errors import InvalidRequest, QuotadError
 from quotad.model import Decision
 from quotad.replay.access_log import LineError
@@ -17,7 +16,7 @@ from quotad.simulate.lines import WINDOW, Call, Reader, in_order
 from quotad.simulate.private import private_store
 from quotad.simulate.report import CatalogName, Simulation
 from quotad.simulate.roster import Roster
-from quotad.simulate.scene import Scene
+from quotad.simulate.scene import Candidate, Scene
 from quotad.simulate.tally import Tally
 from quotad.simulate.trial import STORE_TIMEOUT_MS, LogClock, Purge, Trial
 from quotad.store import Store
@@ -74,14 +73,14 @@ class _Trials(msgspec.Struct, frozen=True):
 def _trials(url: str, scene: Scene) -> Iterator[_Trials]:
     store = Store(url, STORE_TIMEOUT_MS)
     clock = LogClock()
-    catalogs = {"new": scene.catalog}
-    if scene.against is not None:
-        catalogs["old"] = scene.against
     trials = [
-        Trial(store, name, catalog, Roster(scene.listed, scene.plan_id), clock)
-        for name, catalog in catalogs.items()
+        Trial(store, prefix, each.catalog, Roster(each.listed, scene.plan_id), clock)
+        for prefix, each in zip(("new", "old"), scene.candidates, strict=False)
     ]
-    grain = grain_ms((trial.snapshot for trial in trials), scene.listed.values())
+    grain = grain_ms(
+        (trial.snapshot for trial in trials),
+        (record for each in scene.candidates for record in each.listed.values()),
+    )
     try:
         yield _Trials(clock, trials, Purge(store), grain)
     finally:
@@ -99,7 +98,7 @@ class _Run:
         self._clock = running.clock
         self._trials = running.trials
         self._on_progress = on_progress
-        self._tally = Tally()
+        self._tally = Tally(*(trial.costs for trial in running.trials))
         self._stopped = ""
         self._batches = 0
 
@@ -118,7 +117,7 @@ class _Run:
         problem = reader.first_problem
         if not tally.decided and problem is not None and not self._stopped:
             raise problem
-        compared = scene.against is not None
+        compared = scene.old is not None
         trial = self._trials[0]
         top = report.most_denied(tally, compared).top()
         plan_ids = {
@@ -126,8 +125,8 @@ class _Run:
         }
         some = tally.first_ms is not None
         return Simulation(
-            catalog=_name(scene.path, scene.catalog),
-            against=_name(scene.against_path, scene.against) if scene.against else None,
+            catalog=_name(scene.new),
+            against=_name(scene.old) if scene.old is not None else None,
             lines=reader.lines,
             decided=tally.decided,
             skipped=reader.skipped,
@@ -137,8 +136,8 @@ class _Run:
             last=report.moment(tally.last_ms) if some else None,
             total=report.total_row(tally, compared),
             plans=report.plan_rows(tally, compared),
-            features=report.feature_rows(tally, compared),
-            cells=report.cell_rows(tally, compared),
+            features=report.feature_rows(tally, compared, trial.decimals),
+            cells=report.cell_rows(tally, compared, trial.decimals),
             step_seconds=tally.timeline.step_ms // 1000,
             timeline=report.stretches(tally.timeline.all(), compared),
             reasons=report.reasons(tally.reasons),
@@ -197,12 +196,13 @@ class _Run:
         """What is odd about the catalogs and the log together."""
         notes: list[str] = []
         named = {row.plan_id or "" for row in report.plan_rows(self._tally, compared=False)}
-        paths = (scene.path, scene.against_path)
-        for trial, path in zip(self._trials, paths, strict=False):
+        for trial, each in zip(self._trials, scene.candidates, strict=True):
             missing = sorted(named - set(trial.snapshot.plans) - report.NOT_PLANS)
             if missing:
                 plans = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-                notes.append(f"{path} has no plan {plans}: its customers are denied everything")
+                notes.append(
+                    f"{each.path} has no plan {plans}: its customers are denied everything"
+                )
         if self._tally.late:
             notes.append(
                 f"{self._tally.late:,} lines are more than {WINDOW:,} lines out of order and were"
@@ -211,5 +211,6 @@ class _Run:
         return notes
 
 
-def _name(path: str, catalog: Catalog) -> CatalogName:
-    return CatalogName(path, catalog.digest, catalog.definitions.default_plan)
+def _name(candidate: Candidate) -> CatalogName:
+    catalog = candidate.catalog
+    return CatalogName(candidate.path, catalog.digest, catalog.definitions.default_plan)

@@ -10,16 +10,22 @@ from quotad.errors import InvalidRequest
 from quotad.model import CustomerRecord
 
 
-class Scene(msgspec.Struct, frozen=True):
-    """What the log is run on."""
+class Candidate(msgspec.Struct, frozen=True):
+    """A catalog to be tried."""
 
     catalog: Catalog
     path: str
     """Where it was read, for the report."""
-    against: Catalog | None = None
-    against_path: str = ""
     listed: dict[str, CustomerRecord] = {}
     """Customers whose subscriptions are known."""
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """What the log is run on."""
+
+    new: Candidate
+    old: Candidate | None = None
+    """To compare with."""
     plan_id: str | None = None
     """The plan of all others; None: as their lines say, or the default one."""
 
@@ -32,24 +38,20 @@ class Scene(msgspec.Struct, frozen=True):
         Raises:
             InvalidRequest: a feature or plan is named that the catalogs do not have.
         """
-        features, plans = set(self._features()), set(self._plans())
+        features, plans = self.new.catalog.definitions.features, self._plans()
         if feature_id is not None and feature_id not in features:
             raise InvalidRequest(_unknown("--feature", "feature", feature_id, features))
         if self.plan_id is not None and self.plan_id not in plans:
             raise InvalidRequest(_unknown("--plan", "plan", self.plan_id, plans))
-        for record in self.listed.values():
-            for subscription in record.subscriptions:
-                if subscription.plan_id not in plans:
-                    where = f"--customers: {record.customer_id!r}"
-                    raise InvalidRequest(_unknown(where, "plan", subscription.plan_id, plans))
 
-    def _features(self) -> Collection[str]:
-        return self.catalog.definitions.features
+    @property
+    def candidates(self) -> list[Candidate]:
+        """The new catalog, and the old one if there is one."""
+        return [self.new] if self.old is None else [self.new, self.old]
 
     def _plans(self) -> Collection[str]:
         """Those of both catalogs: a plan that one of them lacks is what is to be tried."""
-        old = self.against.definitions.plans if self.against is not None else ()
-        return {*self.catalog.definitions.plans, *old}
+        return {plan for each in self.candidates for plan in each.catalog.definitions.plans}
 
 
 def _unknown(where: str, what: str, name: str, known: Collection[str]) -> str:

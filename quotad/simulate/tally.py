@@ -1,7 +1,7 @@
 """What is counted of the decisions: by plan and feature, by time, by customer; within bounds."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -59,7 +59,8 @@ class Counts(msgspec.Struct):
             self.would_deny += 1
         if decision.reason == OVER_SOFT_LIMIT:
             self.over_limit += 1
-            self.overage += max(0, min(decision.granted, decision.overage))
+            if not decision.pool_id:  # else it is the pool's
+                self.overage += max(0, min(decision.granted, decision.overage))
 
     def merge(self, other: "Counts") -> None:
         """Add what another counted."""
@@ -138,10 +139,21 @@ class Timeline:
         ]
 
 
-class Tally:
-    """Counts decisions; its size does not depend on the log's."""
+Costs = Mapping[str, int]
+"""What one unit of a feature takes of its credit pool, in the pool's smallest units."""
 
-    def __init__(self) -> None:
+
+class Tally:
+    """Counts decisions; its size does not depend on the log's.
+
+    Args:
+        costs: of the features of the new catalog that a pool pays for.
+        costs_before: of those of the old one.
+    """
+
+    def __init__(self, costs: Costs | None = None, costs_before: Costs | None = None) -> None:
+        self._costs = costs or {}
+        self._costs_before = costs_before or {}
         self.late = 0
         """Calls that came more out of order than lines are held back."""
         self.first_ms: int | None = None
@@ -180,12 +192,12 @@ class Tally:
         if self.first_ms is None:
             self.first_ms = at_ms
         self.last_ms = max(at_ms, self.last_ms)
-        key = (plan_id, request.feature_id)
-        pair = self._open.get(key)
-        if pair is None:
-            pair = self._open[key] = Pair()
+        pair = self._pair(plan_id, request.feature_id)
         self.decided += 1
         pair.new.count(request, new)
+        if new.pool_id:
+            pool = self._pair(plan_id, new.pool_id).new
+            pool.overage += _pool_overage(new, self._costs[request.feature_id])
         customer_id = request.customer_id
         if not new.allowed:
             self.denials += 1
@@ -194,6 +206,9 @@ class Tally:
         if old is None:
             return
         pair.old.count(request, old)
+        if old.pool_id:
+            pool = self._pair(plan_id, old.pool_id).old
+            pool.overage += _pool_overage(old, self._costs_before[request.feature_id])
         if not old.allowed:
             self.reasons_before[old.reason] += 1
             self.denied_before.add(customer_id)
@@ -203,6 +218,14 @@ class Tally:
         elif not new.allowed:
             pair.newly_denied += 1
             self.newly_denied.add(customer_id)
+
+    def _pair(self, plan_id: str, feature_id: str) -> Pair:
+        """The counts of the stretch of time under way."""
+        key = (plan_id, feature_id)
+        pair = self._open.get(key)
+        if pair is None:
+            pair = self._open[key] = Pair()
+        return pair
 
     def close(self) -> None:
         """End the stretch of time under way."""
@@ -219,3 +242,10 @@ class Tally:
             cell.merge(pair)
         self.timeline.add(self._open_from_ms, together)
         self._open = {}
+
+
+def _pool_overage(decision: Decision, cost: int) -> int:
+    """How much of what a call took of its pool was past the pool's soft limit."""
+    if decision.reason != OVER_SOFT_LIMIT:
+        return 0
+    return max(0, min(decision.granted * cost, decision.overage))

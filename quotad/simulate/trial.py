@@ -64,6 +64,11 @@ class Trial:
         self._engine = Engine(shared, store.connect())
         self._roster = roster
         self.snapshot: Snapshot = snapshots.current()
+        features = self.snapshot.features.values()
+        self.costs = {each.feature_id: each.credit.cost for each in features if each.credit}
+        """What one unit of a feature takes of its credit pool."""
+        self.decimals = {each.feature_id: each.decimals for each in features if each.decimals}
+        """Of credit pools."""
 
     def decide(self, calls: list[Call]) -> list[Decision | QuotadError]:
         """Decide calls that are of one grain, at the time of the clock.

@@ -19,8 +19,8 @@ from quotad.replay.plan import Plan
 from quotad.replay.template import Template
 from quotad.simulate import run
 from quotad.simulate.lines import Reader
-from quotad.simulate.report import Simulation
-from quotad.simulate.scene import Scene
+from quotad.simulate.report import Simulation, soft_columns_of
+from quotad.simulate.scene import Candidate, Scene
 from quotad.simulate.trial import Purge
 from tests.deciding import at
 
@@ -120,15 +120,23 @@ def lines_of(calls: Iterable[Call]) -> list[bytes]:
     return [json.dumps(call).encode() for call in calls]
 
 
-def catalog(text: str = CATALOG) -> Catalog:
+def catalog(text: str) -> Catalog:
     return parse([Source("plans.yaml", text)])
 
 
-def simulated(lines: Iterable[bytes | None], plan: str | None = None, **scene: Any) -> Simulation:
+def simulated(
+    lines: Iterable[bytes | None],
+    plan: str | None = None,
+    *,
+    text: str = CATALOG,
+    against: str | None = None,
+    listed: dict[str, CustomerRecord] | None = None,
+) -> Simulation:
     made = Plan(Format.JSONL, "{c}", "{f}", "{n}")
     reader = Reader(made, Template("{t}"), None if plan is None else Template(plan))
-    found = Scene(**{"catalog": catalog(), "path": "plans.yaml", **scene})
-    return run.simulate(lines, reader, found)
+    new = Candidate(catalog(text), "plans.yaml", listed or {})
+    old = None if against is None else Candidate(catalog(against), "old.yaml", listed or {})
+    return run.simulate(lines, reader, Scene(new, old))
 
 
 def on_pro(*customer_ids: str) -> dict[str, CustomerRecord]:
@@ -215,10 +223,8 @@ def test_two_catalogs_decide_the_same_log_on_counters_of_their_own() -> None:
     before = Model(set())
     old = [before.allows(call) for call in calls]
 
-    report = simulated(
-        lines_of(calls), catalog=catalog(tight), against=catalog(), against_path="old.yaml"
-    )
-    alone = simulated(lines_of(calls), catalog=catalog(tight))
+    report = simulated(lines_of(calls), text=tight, against=CATALOG)
+    alone = simulated(lines_of(calls), text=tight)
 
     assert report.total.before is not None
     assert old.count(False) == report.total.before.denied
@@ -272,9 +278,7 @@ def test_a_plan_that_one_catalog_lacks_is_tried_and_told() -> None:
     text = CATALOG.replace("  pro:\n", "  business:\n")
     calls = [{"t": 1_800_000_000, "c": "a", "f": "calls", "n": 1, "p": "pro"}]
 
-    report = simulated(
-        lines_of(calls), "{p}", catalog=catalog(text), against=catalog(), against_path="old.yaml"
-    )
+    report = simulated(lines_of(calls), "{p}", text=text, against=CATALOG)
 
     assert {"NO_ACTIVE_SUBSCRIPTION": 1} == report.reasons
     assert (1, {}) == (report.total.newly_denied, report.reasons_before)
@@ -310,7 +314,7 @@ def test_counters_of_ended_periods_do_not_pile_up(monkeypatch: pytest.MonkeyPatc
         for _ in range(2)
     )
 
-    report = simulated(lines, catalog=catalog(text))
+    report = simulated(lines, text=text)
     monkeypatch.undo()
 
     # Had a counter in force been dropped, more would be allowed than fits in its period.
@@ -329,3 +333,44 @@ def test_the_clock_of_the_store_forgets_nothing_of_a_log_from_long_ago() -> None
 def timeless(report: Simulation) -> Simulation:
     """Without what differs from run to run."""
     return msgspec.structs.replace(report, seconds=0.0, lines_per_second=0)
+
+
+CREDITS = """
+version: 1
+default_plan: free
+features:
+  credits: {type: metered, decimals: 1}
+  image: {type: metered, credit: {pool: credits, cost: 2.5}}
+plans:
+  free:
+    entitlements:
+      image: true
+      credits: {limit: 10, per: day, soft: true}
+  tight:
+    entitlements:
+      image: {limit: 3, per: day, enforce: shadow}
+      credits: {limit: 10, per: day}
+"""
+
+
+def test_credits_past_a_soft_limit_are_overage_of_the_pool() -> None:
+    day = at("2026-03-10 12:00") // 1000
+    calls = [{"t": day + i, "c": "a", "f": "image", "n": 1} for i in range(6)]
+
+    report = simulated(lines_of(calls), text=CREDITS)
+
+    assert {"image": (6, 2, 0, 0), "credits": (0, 0, 50, 1)} == {
+        row.feature_id: (row.decisions, row.after.over_limit, row.after.overage, row.decimals)
+        for row in report.features
+    }
+    assert ("overage", ["0", "5.0"]) == soft_columns_of(report.features)[-1]
+
+
+def test_credits_that_ran_out_and_limits_in_shadow_are_told_apart() -> None:
+    day = at("2026-03-10 12:00") // 1000
+    calls = [{"t": day + i, "c": "a", "f": "image", "n": 1, "p": "tight"} for i in range(6)]
+
+    report = simulated(lines_of(calls), "{p}", text=CREDITS)
+
+    assert {"INSUFFICIENT_CREDITS": 2} == report.reasons
+    assert (4, 1) == (report.total.after.allowed, report.total.after.would_deny)

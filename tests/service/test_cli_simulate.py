@@ -184,7 +184,7 @@ def test_lines_without_a_time_are_told_with_the_way_out() -> None:
         ),
         (
             ["--simulate", "--catalog", "new.yaml", "--customers", "gold"],
-            "--customers: 'a': the catalog has no plan 'gold'; these exist: free, pro",
+            "the customers do not fit new.yaml\ngold: line 1:",
         ),
     ],
 )

@@ -16,7 +16,14 @@ MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"server", "simulate", "replay", "transfer", "client", "catalog", "config"},
     "server": {"service", "fronts", "sidecar", "engine", "store", "config", "v1"},
-    "simulate": {"replay", "engine", "catalog", "entitlements", "store"},
+    "simulate": {
+        "service.row_reader",
+        "replay",
+        "engine",
+        "catalog",
+        "entitlements",
+        "store",
+    },
     "service": {
         "fronts.interface",
         "fronts.status",

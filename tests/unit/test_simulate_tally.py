@@ -36,9 +36,9 @@ def test_calls_are_counted_by_plan_and_by_feature() -> None:
     assert [
         ("f", counts(allowed=1, denied=2, granted=3, refused=3)),
         ("g", counts(denied=1, refused=5)),
-    ] == [(row.feature_id, row.after) for row in report.feature_rows(made, False)]
+    ] == [(row.feature_id, row.after) for row in report.feature_rows(made, False, {})]
     assert [("free", "f"), ("free", "g"), ("(none)", "f"), ("pro", "f")] == sorted(
-        ((row.plan_id, row.feature_id) for row in report.cell_rows(made, False)),
+        ((row.plan_id, row.feature_id) for row in report.cell_rows(made, False, {})),
         key=lambda each: (each[0] != "free", str(each[0]), str(each[1])),
     )
     assert {"LIMIT_EXCEEDED": 2, "NOT_ENTITLED": 1} == report.reasons(made.reasons)
