@@ -55,11 +55,16 @@ def _print(usages: "tuple[CustomerUsage, ...]", style: str) -> None:
         [
             each.customer_id + (f" ({each.resource_id})" if each.resource_id else ""),
             each.plan_id,
-            output.number(each.used),
-            output.number(each.limit) + (f" per {each.per}" if each.per else ""),
+            output.amount(each.used, each.decimals),
+            _limit(each),
             (f"{each.percent:,} %", style),
             output.moment(each.resets_at),
         ]
         for each in usages
     ]
     output.print_table(["customer", "plan", ">used", "limit", ">", "resets"], rows, indent=2)
+
+
+def _limit(usage: "CustomerUsage") -> str:
+    words = [output.amount(usage.limit, usage.decimals), usage.pool_id]
+    return " ".join(word for word in (*words, usage.per and f"per {usage.per}") if word)

@@ -102,6 +102,10 @@ class CustomerUsage(msgspec.Struct, frozen=True, kw_only=True):
     """Used of the limit."""
     resets_at: datetime | None
     """UTC; None: never."""
+    pool_id: str = ""
+    """Of a limit of the credit pool that pays for the feature."""
+    decimals: int = 0
+    """Of a pool: amounts are whole numbers of 10^-decimals credits."""
 
 
 class FeatureInsights(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,4 +199,6 @@ def _usage(message: pb.CustomerUsage) -> CustomerUsage:
         per=message.per,
         percent=message.percent,
         resets_at=time(message, "resets_at"),
+        pool_id=message.pool_id,
+        decimals=message.decimals,
     )

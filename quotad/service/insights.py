@@ -85,6 +85,8 @@ def _usages(parts: InsightParts, found: Sequence[Nearness]) -> list[pb.CustomerU
             per=one.status.per,
             percent=one.percent,
             resets_at=timestamp(one.status.resets_at_ms),
+            pool_id=one.status.pool_id,
+            decimals=one.status.decimals,
         )
         for one in found
     ]

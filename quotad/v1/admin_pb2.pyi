@@ -438,7 +438,7 @@ class FeatureInsights(_message.Message):
     def __init__(self, feature_id: _Optional[str] = ..., above: _Optional[_Iterable[_Union[CustomerUsage, _Mapping]]] = ..., near: _Optional[_Iterable[_Union[CustomerUsage, _Mapping]]] = ...) -> None: ...
 
 class CustomerUsage(_message.Message):
-    __slots__ = ("customer_id", "resource_id", "plan_id", "limit", "used", "per", "percent", "resets_at")
+    __slots__ = ("customer_id", "resource_id", "plan_id", "limit", "used", "per", "percent", "resets_at", "pool_id", "decimals")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -447,6 +447,8 @@ class CustomerUsage(_message.Message):
     PER_FIELD_NUMBER: _ClassVar[int]
     PERCENT_FIELD_NUMBER: _ClassVar[int]
     RESETS_AT_FIELD_NUMBER: _ClassVar[int]
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
+    DECIMALS_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     resource_id: str
     plan_id: str
@@ -455,7 +457,9 @@ class CustomerUsage(_message.Message):
     per: str
     percent: int
     resets_at: _timestamp_pb2.Timestamp
-    def __init__(self, customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., limit: _Optional[int] = ..., used: _Optional[int] = ..., per: _Optional[str] = ..., percent: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    pool_id: str
+    decimals: int
+    def __init__(self, customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., limit: _Optional[int] = ..., used: _Optional[int] = ..., per: _Optional[str] = ..., percent: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ...) -> None: ...
 
 class GetCustomerRequest(_message.Message):
     __slots__ = ("customer_id",)

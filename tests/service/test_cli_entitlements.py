@@ -116,6 +116,10 @@ def usage(server: FakeServer) -> None:
         ),
         admin_pb2.FeatureInsights(feature_id="quiet"),
         admin_pb2.FeatureInsights(feature_id="seats", near=[row("acme", 9, limit=10, percent=90)]),
+        admin_pb2.FeatureInsights(
+            feature_id="image",
+            near=[row("acme", 850, percent=85, pool_id="ai-credits", decimals=2, **MONTH)],
+        ),
     ]
 
 
@@ -139,6 +143,10 @@ def test_insights_list_who_is_above_and_who_is_near_by_feature(
         "seats near the limit",
         columns,
         "acme pro 9 10 90 % never",
+        "",
+        "image near the limit",
+        columns,
+        "acme pro 8.50 10.00 ai-credits per month 85 % 2030-06-01 00:00 UTC",
     ] == [line.partition(" (in ")[0] for line in words(result)]
     assert admin_pb2.GetInsightsRequest(size=10) == server.admin.requests[0]
 
