@@ -54,8 +54,16 @@ def with_wrong_unit(page: Path) -> str:
     return catalog.replace("per: month, anchor", "per: mounth, anchor")
 
 
+def first_catalog(page: Path) -> str:
+    """The catalog that a page begins with."""
+    return next(block.text for block in blocks(page) if block.info == "yaml")
+
+
 # Files that an example takes for granted; `examples/` is there for all of them.
-FILES = {"README.md": {"plans.yaml": with_wrong_unit}}
+FILES = {
+    "README.md": {"plans.yaml": with_wrong_unit},
+    "credits.md": {"credits.yaml": first_catalog},
+}
 
 
 class Reader:
