@@ -2,9 +2,8 @@
 
 Of one limit the add-ons' amounts are summed (each times its quantity), unless one of them says
 `set`: then the largest of those counts, if it is more than the plan's. What the plan does not
-limit stays unlimited. An amount for a window that the plan does not have is a right of its own:
-all there is where the plan does not grant the feature, else merged as that of another
-subscription would be, so that an add-on never takes anything away.
+limit stays unlimited. An amount for a window that the plan does not have is a right of its own,
+merged as that of another subscription would be, so that an add-on never takes anything away.
 """
 
 from collections.abc import Sequence
@@ -104,9 +103,9 @@ def _with_amounts(
             own.setdefault(entry.window, _Amounts()).take(entry, quantity)
     if raised:
         limits = _raised(limits, raised)
-    if own:
-        extra = tuple(Limit(amount.on(0), window) for window, amount in own.items())
-        limits = extra if mine is None else merge_limits(limits, extra)[0]
+    for window, amount in own.items():
+        extra = (Limit(amount.on(0), window),)
+        limits = merge_limits(limits, extra)[0] if limits or mine is not None else extra
     if mine is None:
         return Entitlement(feature, limits=limits) if limits else None
     return mine if limits is mine.limits else with_limits(mine, limits)

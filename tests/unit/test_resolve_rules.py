@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from quotad.entitlements.resolve import FOREVER_MS, resolve
-from quotad.model import Entry, Override, Plan, Promotion, Reason, Subscription
+from quotad.model import QUANTITY_MAX, Entry, Override, Plan, Promotion, Reason, Subscription
 from tests.unit.effective import (
     DAY,
     NOW,
@@ -38,6 +38,10 @@ RULES = {
     "set never lowers": (case("calls", "1000/month", addon(set=10)), "1000/month"),
     "soft stays soft": (case("calls", "10/day soft+3", addon(add=5)), "15/day soft+3"),
     "shadow stays shadow": (case("calls", "10/day shadow", addon(set=15)), "15/day shadow"),
+    "no more than can be counted": (
+        case("calls", f"{QUANTITY_MAX - 1}/day", addon(add=QUANTITY_MAX)),
+        f"{QUANTITY_MAX}/day",
+    ),
     "adding to unlimited": (case("calls", "unlimited/day", addon(add=5)), "unlimited/day"),
     "an add-on makes unlimited": (
         case("calls", "5/day, 9/month", addon(gives="unlimited"), addon(add=1, per="day")),
@@ -57,6 +61,10 @@ RULES = {
     ),
     "an add-on alone": (case("calls", None, addon(2, add=500, per="month")), "1000/month"),
     "an add-on alone, without a window": (case("calls", None, addon(add=500)), "-"),
+    "two add-ons alone, in windows of their own": (
+        case("calls", None, addon(add=100, per="month"), addon(2, add=2, per="day")),
+        "4/day",
+    ),
     "an add-on's own window never takes away": (
         case("calls", "1000/month", addon(add=10, per="day")),
         "1000/month",
@@ -126,6 +134,10 @@ RULES = {
         case("calls", "5/month, 7/month.s", subscription("6/month.f")),
         "6/month, 7/month.s",
     ),
+    "a window is raised by its like": (
+        case("calls", "5/month, 7/month.s", subscription("9/month")),
+        "9/month, 7/month.s",
+    ),
     "unlimited beats all": (
         case("calls", "1/minute, 9/day", subscription("unlimited/day")),
         "unlimited/minute, unlimited/day",
@@ -191,6 +203,10 @@ RULES = {
     "a trial never lowers": (case("calls", "10/day", trial("5/day")), "10/day"),
     "a trial that is over": (case("calls", "10/day", trial("50/day", NOW)), "10/day"),
     "a trial's text beats the plan's": (case("size", "red", trial("blue")), "blue"),
+    "a trial's text beats that of an add-on that comes later": (
+        case("size", "red", trial("blue"), subscription("pink"), addon(on=2, gives="green")),
+        "blue",
+    ),
     "a trial's text beats an add-on's": (
         case("size", "red", addon(gives="green"), trial("blue")),
         "blue",
@@ -250,9 +266,9 @@ def test_a_rule_of_effective_values(customer: Case, expected: str) -> None:
     assert expected == customer.told()
 
 
-def on_workspace(*sources: Source) -> Case:
+def on_workspace(*sources: Source, feature_id: str = "calls") -> Case:
     """A customer with 10 a day of its own and 20 a day for the workspace w1, asked about w1."""
-    made = case("calls", "10/day", subscription("20/day", resource_id="w1"), *sources)
+    made = case(feature_id, "10/day", subscription("20/day", resource_id="w1"), *sources)
     made.resource_id = "w1"
     return made
 
@@ -266,6 +282,10 @@ RESOURCES = {
         "40/day",
     ),
     "another's promotion": (on_workspace(promotion("30/day", resource_id="w2")), "20/day"),
+    "the text of its own promotion": (
+        on_workspace(promotion("red", resource_id="w1"), promotion("blue"), feature_id="size"),
+        "red",
+    ),
     "an override for everything": (on_workspace(override("1/day")), "1/day"),
     "its own override first": (on_workspace(override("2/day", "w1"), override("1/day")), "2/day"),
     "in any order": (on_workspace(override("1/day"), override("2/day", "w1")), "2/day"),
@@ -276,6 +296,14 @@ RESOURCES = {
 @pytest.mark.parametrize(("customer", "expected"), RESOURCES.values(), ids=RESOURCES)
 def test_a_rule_of_resources(customer: Case, expected: str) -> None:
     assert expected == customer.told()
+
+
+def test_a_resource_of_a_customer_never_seen_has_nothing() -> None:
+    customer = case("calls", "10/day")
+    snapshot = msgspec.structs.replace(customer.snapshot, default_plan="pro")
+    found = [resolve(None, snapshot, NOW, "acme", resource_id) for resource_id in ("", "w1")]
+
+    assert [None, Reason.NO_ACTIVE_SUBSCRIPTION] == [effective.denied for effective in found]
 
 
 def test_a_resource_without_a_subscription_has_nothing() -> None:
@@ -362,7 +390,6 @@ def test_what_does_not_fit_the_catalog_any_more_counts_for_nothing() -> None:
     written = {
         "calls": [Entry(), Entry(value="10"), Entry(limits=())],
         "seats": [Entry(limits=case("calls", "5/day").plans["pro"].entitlements["calls"].limits)],
-        "export": [Entry(limits=None)],
         "support": [Entry(value="fax", values=("fax",)), Entry(limits=None)],
     }
     specs: dict[str, Spec] = {"calls": "9/day", "seats": "3", "export": True, "support": "email"}
@@ -374,6 +401,9 @@ def test_what_does_not_fit_the_catalog_any_more_counts_for_nothing() -> None:
             customer.promotions.append(Promotion(feature_id, entry))
 
             assert before == customer.told(), (feature_id, entry)
+    customer = case("export", None)
+    customer.overrides.append(Override("export", Entry(limits=None)))
+    assert "-" == customer.told()
 
 
 def test_what_is_said_of_a_feature_that_is_gone_counts_for_nothing() -> None:
