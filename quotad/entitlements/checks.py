@@ -116,7 +116,7 @@ def no_subscription(record: CustomerRecord, subscription_id: str, resource_id: s
     what = f"subscription {subscription_id!r}" if subscription_id else "subscription without an id"
     known = sorted(
         {
-            repr(phase.subscription_id)
+            (repr(phase.subscription_id) if phase.subscription_id else "one without an id")
             + (f" of the resource {phase.resource_id!r}" if phase.resource_id else "")
             for phase in record.subscriptions
         }

@@ -326,7 +326,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         "ChangeSubscription",
         {"plan_id": "pro", "subscription_id": "s"},
-        "subscription_id: {customer} has no subscription 's'; it has ''",
+        "subscription_id: {customer} has no subscription 's'; it has one without an id",
     ),
     (
         "CancelSubscription",

@@ -157,7 +157,8 @@ def test_a_subscription_that_is_not_there_is_not_found_and_those_that_are_are_na
         with pytest.raises(NotFound) as refused:
             call()
         assert (
-            "subscription_id: 'acme' has no subscription 'b'; it has '' of the resource 'w1', 'a'"
+            "subscription_id: 'acme' has no subscription 'b'; it has 'a', one without an id of the"
+            " resource 'w1'"
         ) == str(refused.value)
     with pytest.raises(NotFound, match=r"'acme' has no subscription without an id; it has none$"):
         cancel(on())
