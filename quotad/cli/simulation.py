@@ -18,7 +18,7 @@ DAY_S = 86_400
 
 def show(report: "Simulation") -> None:
     """Print a report."""
-    output.print_headline(f"{report.decided:,} decisions", "bold", _how(report))
+    output.print_headline(f"{report.lines:,} lines", "bold", _how(report))
     fields = [("catalog", f"{report.catalog.path} ({report.catalog.digest[:12]})")]
     if report.against is not None:
         fields.append(("against", f"{report.against.path} ({report.against.digest[:12]})"))
@@ -48,13 +48,14 @@ def show_skipped(report: "Simulation") -> None:
 
 
 def _how(report: "Simulation") -> str:
-    return f"in {report.seconds:.1f} s, {report.lines_per_second:,} lines per second"
+    return f"in {report.seconds:.1f} s, {report.lines_per_second:,} per second"
 
 
 def _totals(report: "Simulation") -> list[tuple[str, str]]:
     after, before = report.total.after, report.total.before
     counted = report.customers
     fields = [
+        ("decisions", f"{report.decided:,}"),
         ("allowed", f"{after.allowed:,}"),
         ("denied", f"{_part(after.denied, report.decided)}{_words(report.reasons)}"),
     ]

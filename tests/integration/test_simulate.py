@@ -374,3 +374,38 @@ def test_credits_that_ran_out_and_limits_in_shadow_are_told_apart() -> None:
 
     assert {"INSUFFICIENT_CREDITS": 2} == report.reasons
     assert (4, 1) == (report.total.after.allowed, report.total.after.would_deny)
+
+
+FIRST_USE = """
+version: 1
+default_plan: free
+features:
+  calls: {type: metered}
+plans:
+  free:
+    entitlements:
+      calls: {limit: 4, per: 5 minutes, anchor: first_use}
+"""
+
+
+def test_windows_of_first_use_open_and_close_at_the_times_of_the_log() -> None:
+    rng = random.Random(31)
+    at_ms = at("2024-02-28 23:00")
+    calls = []
+    for _ in range(1500):
+        at_ms += rng.randrange(1, 20_000)
+        calls.append({"t": at_ms, "c": f"c{rng.randrange(4)}", "f": "calls", "n": 1})
+    windows: dict[str, tuple[int, int]] = {}
+    denied: Counter[str] = Counter()
+    for call in calls:
+        opened, used = windows.get(call["c"], (-(10**12), 0))
+        if call["t"] >= opened + 300_000:
+            opened, used = call["t"], 0
+        if used < 4:
+            windows[call["c"]] = (opened, used + 1)
+        else:
+            denied[call["c"]] += 1
+
+    report = simulated(lines_of(calls), text=FIRST_USE)
+
+    assert dict(denied) == denied_by_customer(report)

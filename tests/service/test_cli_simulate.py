@@ -96,7 +96,7 @@ def test_the_report_is_readable_in_80_columns() -> None:
 
     text = [" ".join(each.split()) for each in result.stdout.splitlines()]
     assert 0 == result.exit_code
-    assert text[0].startswith("16 decisions in ")
+    assert text[0].startswith("16 lines in ")
     assert "log 2026-05-17 10:00:00 to 2026-05-18 11:00:00 UTC" in text
     assert "denied 6, 37.5 %: LIMIT_EXCEEDED 6" in text
     assert "denied before 4, 25.0 %: LIMIT_EXCEEDED 4" in text
