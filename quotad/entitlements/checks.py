@@ -25,6 +25,9 @@ ADDON_QUANTITY_MAX = 1_000_000
 _SHOWN_MAX = 10
 """Most names listed in a refusal."""
 
+_WORD_MAX = 60
+"""Longest word, in characters, that a near one is looked for: it takes long, and helps nobody."""
+
 
 def plan_named(snapshot: Snapshot, plan_id: str, field: str) -> Plan:
     """The latest revision of a plan.
@@ -126,7 +129,7 @@ def no_subscription(record: CustomerRecord, subscription_id: str, resource_id: s
 
 
 def _near(word: str, names: Collection[str]) -> str:
-    near = difflib.get_close_matches(word, names, n=1)
+    near = difflib.get_close_matches(word, names, n=1) if len(word) <= _WORD_MAX else []
     if near:
         return f", did you mean {near[0]!r}?"
     return "" if names else "; the catalog has none"

@@ -73,15 +73,28 @@ def phases_of(record: CustomerRecord, subscription_id: str, resource_id: str) ->
     )
 
 
-def status(record: CustomerRecord, phase: Subscription, now_ms: int) -> Status:
-    """How a phase of the record stands."""
+def statuses(record: CustomerRecord, now_ms: int) -> list[Status]:
+    """How each phase of the record stands, in their order."""
     now_ms = no_earlier_than_written(record, now_ms)
-    if phase.start_ms > now_ms:
-        return Status.SCHEDULED
-    active = active_subscription(record, now_ms, phase.subscription_id, phase.resource_id)
-    if active is not phase:
-        return Status.ENDED
-    return Status.IN_TRIAL if phase.trial else Status.ACTIVE
+    in_force = {
+        id(phase)
+        for resource_id in {phase.resource_id for phase in record.subscriptions}
+        for phase in phases_in_force(record, now_ms, resource_id)
+    }
+    found: list[Status] = []
+    for phase in record.subscriptions:
+        if phase.start_ms > now_ms:
+            found.append(Status.SCHEDULED)
+        elif id(phase) not in in_force:
+            found.append(Status.ENDED)
+        else:
+            found.append(Status.IN_TRIAL if phase.trial else Status.ACTIVE)
+    return found
+
+
+def status(record: CustomerRecord, phase: Subscription, now_ms: int) -> Status:
+    """How one phase of the record stands."""
+    return statuses(record, now_ms)[record.subscriptions.index(phase)]
 
 
 def generation(record: CustomerRecord, now_ms: int, resource_id: str = "") -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from quotad.entitlements.phases import phases_in_force
+from quotad.entitlements.phases import Status, statuses
 from quotad.model import CustomerRecord, Subscription
 
 RESETS_MAX = 100
@@ -15,18 +15,10 @@ without bound; for one that was forgotten, usage from before its first reset cou
 def settled(record: CustomerRecord, now_ms: int) -> CustomerRecord:
     """Drop phases and promotions that are over, and count the resets that came with phases."""
     record = counted(record, now_ms)
-    in_force = {
-        id(phase)
-        for resource_id in {phase.resource_id for phase in record.subscriptions}
-        for phase in phases_in_force(record, now_ms, resource_id)
-    }
+    standing = zip(record.subscriptions, statuses(record, now_ms), strict=True)
     return msgspec.structs.replace(
         record,
-        subscriptions=tuple(
-            phase
-            for phase in record.subscriptions
-            if phase.start_ms > now_ms or id(phase) in in_force
-        ),
+        subscriptions=tuple(phase for phase, status in standing if status is not Status.ENDED),
         promotions=tuple(
             promotion
             for promotion in record.promotions

@@ -21,6 +21,9 @@ PAGE_SIZE_MAX = 1000
 MESSAGE_BYTES_MAX = 4000
 """Longest error message; gRPC sends it in a header, and clients refuse headers above 8 KiB."""
 
+_HEADER_BYTES_MAX = 12
+"""Most bytes of one character in a header: four, each as %XX."""
+
 _log = logging.getLogger("quotad.service")
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -68,7 +71,10 @@ def mapped(method: Callable[[Any, Q], R]) -> Callable[[Any, Q, Any], R]:
 
 def _shortened(error: QuotadError) -> QuotadError:
     if not isinstance(error, CatalogError):
-        return error
+        text = str(error)
+        if _header_bytes(text) <= MESSAGE_BYTES_MAX:
+            return error
+        return type(error)(text[: MESSAGE_BYTES_MAX // _HEADER_BYTES_MAX] + "...")
     size = 0
     for shown, problem in enumerate(error.problems):
         size += _header_bytes(problem + "\n")

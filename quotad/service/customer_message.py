@@ -3,8 +3,8 @@
 from google.protobuf.struct_pb2 import Value
 
 from quotad.catalog import Snapshot, entry_value
-from quotad.entitlements.phases import no_earlier_than_written, status
-from quotad.model import CustomerRecord, Entry, Feature, FeatureType, StoredCustomer, Subscription
+from quotad.entitlements.phases import Status, no_earlier_than_written, statuses
+from quotad.model import Entry, Feature, FeatureType, StoredCustomer, Subscription
 from quotad.service.encode import timestamp
 from quotad.v1 import admin_pb2 as pb
 
@@ -25,7 +25,7 @@ def customer_message(stored: StoredCustomer, snapshot: Snapshot | None, now_ms: 
     message = pb.Customer(
         customer_id=record.customer_id,
         status=pb.CUSTOMER_STATUS_ARCHIVED if archived else pb.CUSTOMER_STATUS_ACTIVE,
-        subscriptions=[_subscription(record, phase, now_ms) for phase in record.subscriptions],
+        subscriptions=map(_subscription, record.subscriptions, statuses(record, now_ms)),
         epoch=stored.epoch,
         created_at=timestamp(record.created_ms),
         updated_at=timestamp(record.updated_ms),
@@ -80,7 +80,7 @@ def plain_value(message: Value) -> object:
     return value
 
 
-def _subscription(record: CustomerRecord, phase: Subscription, now_ms: int) -> pb.Subscription:
+def _subscription(phase: Subscription, status: Status) -> pb.Subscription:
     return pb.Subscription(
         plan_id=phase.plan_id,
         start=timestamp(phase.start_ms),
@@ -90,7 +90,7 @@ def _subscription(record: CustomerRecord, phase: Subscription, now_ms: int) -> p
         addons=phase.addons,
         end=timestamp(phase.end_ms),
         anchor=timestamp(phase.anchor),
-        status=int(status(record, phase, now_ms)),  # type: ignore[arg-type]
+        status=int(status),  # type: ignore[arg-type]
     )
 
 

@@ -1,6 +1,6 @@
 """The calls of the admin service that are about customers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from quotad.catalog import Snapshot
@@ -42,7 +42,7 @@ class CustomerCalls:
         """Create the customer or change its plan."""
         check_id(request.customer_id, "customer_id")
         check_id(request.plan_id, "plan_id")
-        _check_names(request)
+        _check_names(request, request.addons)
         wanted = Provision(
             request.plan_id,
             _moment(request, "start"),
@@ -64,7 +64,7 @@ class CustomerCalls:
     @mapped
     def ChangeSubscription(self, request: pb.ChangeSubscriptionRequest) -> pb.Customer:
         """Change plan, add-ons or revision, now or later."""
-        _check_names(request)
+        _check_names(request, request.addons.quantities)
         if request.plan_id:
             check_id(request.plan_id, "plan_id")
         wanted = Change(
@@ -189,8 +189,10 @@ def _never_provisioned(customer_id: str) -> NotFound:
     return NotFound(f"customer_id: {customer_id!r} was never provisioned")
 
 
-def _check_names(request: Any) -> None:
-    """Check the ids of a subscription, both of which may be empty."""
+def _check_names(request: Any, addons: Iterable[str] = ()) -> None:
+    """Check the ids of a subscription, both of which may be empty, and of its add-ons."""
+    for addon_id in addons:
+        check_id(addon_id, "addons")
     for field in ("subscription_id", "resource_id"):
         if getattr(request, field):
             check_id(getattr(request, field), field)

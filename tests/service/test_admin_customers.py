@@ -320,6 +320,12 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"plan_id": "pro", "trial": {"end": "2096-01-01T00:00:00Z", "then": 9}},
         "trial.then: 9 is not one this server knows",
     ),
+    ("ProvisionCustomer", {"plan_id": "pro", "addons": {"": 1}}, "addons: missing; give 1 to 256"),
+    (
+        "ChangeSubscription",
+        {"addons": {"quantities": {"x" * 257: 1}}},
+        "addons: 257 bytes long; at most 256 are allowed",
+    ),
     ("ChangeSubscription", {}, "plan_id: nothing to change"),
     ("ChangeSubscription", {"plan_id": "old"}, "plan_id: the plan 'old' is archived"),
     ("ChangeSubscription", {"plan_id": "pro", "when": 9}, "when: 9 is not one this server knows"),
@@ -382,6 +388,36 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(
     assert failed.reason in ("INVALID_REQUEST", "NOT_FOUND")
     assert failed.message.startswith(message.replace("{customer}", repr(customer)))
     assert before == call(quotad, "GetCustomer", customer_id=customer)
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "日", "😀"])
+def test_a_refusal_is_shortened_to_what_a_header_can_carry(
+    quotad: Running, customer: str, letter: str
+) -> None:
+    quotad.provision(customer, "pro")
+    long = letter * (256 // len(letter.encode()))
+    for number in range(20):
+        call(
+            quotad,
+            "ProvisionCustomer",
+            customer_id=customer,
+            plan_id="pro",
+            resource_id=long[:-2] + str(number),
+            subscription_id=long,
+        )
+    many = {f"{letter * 50}{number}": 1 for number in range(900)}
+
+    for method, fields in (
+        ("CancelSubscription", {"subscription_id": long[1:], "resource_id": long}),
+        ("SetOverride", {"feature_id": "calls", "entitlement": many}),
+        ("SetOverride", {"feature_id": long, "entitlement": True}),
+        ("ProvisionCustomer", {"plan_id": "pro", "addons": {long * 9: 1}}),
+    ):
+        failed = refusal(
+            lambda m=method, f=fields: call(quotad, m, customer_id=customer, **f)  # type: ignore[misc]
+        )
+        assert failed.reason in ("INVALID_REQUEST", "NOT_FOUND")
+        assert failed.message
 
 
 def test_customers_are_shown_also_when_the_catalog_forgot_what_they_have(fresh: Running) -> None:
