@@ -459,5 +459,5 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     """Of a pool: those amounts are in units of 10^-decimals."""
     explanation: Explanation | None = None
     more: bool = False
-    """Whether any of `value` and the fields from `values` on is set: answers are written without
-    a look at each of them where it is not."""
+    """Whether `value`, a field from `values` on, or one from `shadow` on of a limit is set: where
+    it is not, answers are written without a look at each of them."""

@@ -166,8 +166,9 @@ class Engine:
         name = view_name(customer_id, resource_id)
         view = self._views.get(name, snapshot, now_ms)
         if view is None:
-            (stored,) = self._customers.get_many_over(self._link, [customer_id], deadline)
-            view = self._views.put(name, stored, snapshot, now_ms)
+            keys = self._views.spell(customer_id, resource_id)
+            (stored,) = self._customers.get_many_over(self._link, [keys], deadline)
+            view = self._views.put(name, stored, snapshot, now_ms, keys)
         entitlements = view.effective.entitlements
         # One more than there are features, so that a customer without any is checked too.
         features = ["", *(name for name in snapshot.features if name in entitlements)]
@@ -207,10 +208,11 @@ class Engine:
             else:
                 self._plan(round_, i, request, view, now_ms)
         if unknown:
-            ids = [requests[waiting[0]].customer_id for waiting in unknown.values()]
-            stored = self._customers.get_many_over(self._link, ids, deadline)
-            for (name, waiting), customer in zip(unknown.items(), stored, strict=True):
-                view = self._views.put(name, customer, snapshot, now_ms)
+            first = [requests[waiting[0]] for waiting in unknown.values()]
+            keys = [self._views.spell(each.customer_id, each.resource_id) for each in first]
+            stored = self._customers.get_many_over(self._link, keys, deadline)
+            for at, (name, waiting) in enumerate(unknown.items()):
+                view = self._views.put(name, stored[at], snapshot, now_ms, keys[at])
                 for i in waiting:
                     self._plan(round_, i, requests[i], view, now_ms)
         if round_.charges:

@@ -52,7 +52,7 @@ class ViewCache:
     """
 
     def __init__(self, keys: KeySpace, size_max: int) -> None:
-        self._keys = keys
+        self.spell = keys.customer
         self._generation_max = max(size_max // 2, 1)
         self._young: dict[str, View] = {}
         self._old: dict[str, View] = {}
@@ -75,8 +75,23 @@ class ViewCache:
             return None
         return view
 
-    def put(self, name: str, stored: StoredCustomer, snapshot: Snapshot, now_ms: int) -> View:
-        """Make and keep the view of a customer as just read, under its `view_name`."""
+    def put(
+        self,
+        name: str,
+        stored: StoredCustomer,
+        snapshot: Snapshot,
+        now_ms: int,
+        keys: CustomerKeys | None = None,
+    ) -> View:
+        """Make and keep the view of a customer as just read.
+
+        Args:
+            name: its `view_name`.
+            stored: the customer.
+            snapshot: the catalog in force.
+            now_ms: Unix time.
+            keys: of the customer or resource, where they were spelled already.
+        """
         customer_id, resource_id = name, ""
         if "\0" in name:
             customer_id, _, resource_id = name.partition("\0")
@@ -85,7 +100,7 @@ class ViewCache:
         view = View(
             snapshot,
             stored.epoch,
-            self._keys.customer(customer_id, resource_id),
+            keys or self.spell(customer_id, resource_id),
             effective,
             self._meters(effective, snapshot),
         )

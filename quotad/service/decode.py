@@ -61,14 +61,14 @@ def check_id(text: str, field: str) -> None:
 
 
 def consume_request(
-    message: pb.CheckAndConsumeRequest, prefix: str = "", may_want_values: bool = True
+    message: pb.CheckAndConsumeRequest, may_want_values: bool = True, prefix: str = ""
 ) -> ConsumeRequest:
     """Check and translate a CheckAndConsumeRequest.
 
     Args:
         message: as it came.
-        prefix: where it stands in a larger message, for the name of the field in refusals.
         may_want_values: whether `VALUES_TAG` is among its bytes.
+        prefix: where it stands in a larger message, for the name of the field in refusals.
 
     Raises:
         InvalidRequest: names the field.
@@ -88,22 +88,24 @@ def consume_request(
     mode = _MODES.get(message.mode)
     if mode is None:
         raise InvalidRequest(f"{prefix}mode: {message.mode} is not a mode this server knows")
-    key, ttl_ms = message.idempotency_key, 0
-    if key:
-        check_id(key, prefix + "idempotency_key")
-        ttl_ms = _ttl_ms(message, prefix)
     if message.resource_id or message.explain or (may_want_values and message.requested_values):
-        return _with_extras(
-            ConsumeRequest(customer_id, feature_id, quantity, mode, key, ttl_ms), message, prefix
-        )
-    return ConsumeRequest(customer_id, feature_id, quantity, mode, key, ttl_ms)
+        plain = ConsumeRequest(customer_id, feature_id, quantity, mode)
+        return _with_extras(plain, message, prefix)
+    key = message.idempotency_key
+    if not key:
+        return ConsumeRequest(customer_id, feature_id, quantity, mode)
+    check_id(key, prefix + "idempotency_key")
+    return ConsumeRequest(customer_id, feature_id, quantity, mode, key, _ttl_ms(message, prefix))
 
 
 def _with_extras(
     request: ConsumeRequest, message: pb.CheckAndConsumeRequest, prefix: str
 ) -> ConsumeRequest:
-    """Add what few requests have."""
-    resource_id, values = message.resource_id, tuple(message.requested_values)
+    """Add the key, and what few requests have."""
+    key, resource_id = message.idempotency_key, message.resource_id
+    values = tuple(message.requested_values)
+    if key:
+        check_id(key, prefix + "idempotency_key")
     if resource_id:
         check_id(resource_id, prefix + "resource_id")
     if len(values) > VALUES_MAX:
@@ -114,6 +116,8 @@ def _with_extras(
         check_id(value, f"{prefix}requested_values[{i}]")
     return msgspec.structs.replace(
         request,
+        idempotency_key=key,
+        idempotency_ttl_ms=_ttl_ms(message, prefix) if key else 0,
         resource_id=resource_id,
         requested_values=values,
         explain=message.explain,
@@ -131,7 +135,7 @@ def batch_requests(payload: bytes) -> list[ConsumeRequest]:
     if len(batch.requests) > BATCH_MAX:
         raise InvalidRequest(f"requests: {len(batch.requests)} of them; at most {BATCH_MAX}")
     values = VALUES_TAG in payload
-    return [consume_request(r, f"requests[{i}].", values) for i, r in enumerate(batch.requests)]
+    return [consume_request(r, values, f"requests[{i}].") for i, r in enumerate(batch.requests)]
 
 
 def _ttl_ms(message: pb.CheckAndConsumeRequest, prefix: str) -> int:

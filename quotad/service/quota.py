@@ -9,6 +9,7 @@ from quotad.errors import QuotadError, StoreUnavailable
 from quotad.fronts.interface import Call, Front
 from quotad.model import ConsumeRequest, Decision, Reason
 from quotad.service import decode, encode
+from quotad.service.decode import VALUES_TAG
 from quotad.service.wire import batch_bytes, decision_bytes
 from quotad.v1 import quota_pb2 as pb
 
@@ -57,8 +58,7 @@ class QuotaService:
             try:
                 if method == _CONSUME:
                     message = decode.parse(pb.CheckAndConsumeRequest, payload)
-                    values = decode.VALUES_TAG in payload
-                    requests.append(decode.consume_request(message, "", values))
+                    requests.append(decode.consume_request(message, VALUES_TAG in payload))
                     owners.append((call_id, 0))
                 elif method == _BATCH:
                     batch = decode.batch_requests(payload)
@@ -88,7 +88,7 @@ class QuotaService:
             for call_id, _ in owners:
                 self._front.fail(call_id, _INTERNAL)
             return
-        respond, decisions = self._front.respond, self.decisions
+        respond, decisions, known = self._front.respond, self.decisions, self._notes.known
         at = 0
         for call_id, size in owners:
             if size:
@@ -101,7 +101,9 @@ class QuotaService:
                 respond(call_id, decision_bytes(answer))
                 # As `is_near`, without the call, for the case of one limit.
                 if answer.limits or (answer.limit and answer.remaining * FULL <= answer.limit):
-                    self._note(requests[at], answer)
+                    request = requests[at]
+                    if answer.more or request.customer_id not in known[request.feature_id]:
+                        self._note(request, answer)
                 at += 1
             else:
                 at += 1

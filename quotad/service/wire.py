@@ -86,8 +86,8 @@ def decision_bytes(answer: Decision) -> bytes:
         parts.append(_time(b"\x52", answer.resets_at_ms))  # resets_at = 10
     if answer.retry_after_ms is not None:
         parts.append(_time(b"\x5a", answer.retry_after_ms))  # retry_after = 11
-    for status in answer.limits:
-        parts.append(_limit_status(status))
+    if answer.limits:
+        parts.extend(map(_limit_extras if answer.more else _limit_status, answer.limits))
     if answer.replayed:
         parts.append(b"\x68\x01")  # replayed = 13
     parts.append(version)
@@ -170,18 +170,10 @@ def _time(tag: bytes, ms: int) -> bytes:
     return tag + bytes((len(inner),)) + inner  # at most 17 bytes
 
 
-def _limit_status(status: LimitStatus) -> bytes:
-    """Field 12, a LimitStatus."""
+def _limit_status(status: LimitStatus, extras: bytes = b"") -> bytes:
+    """Field 12, a LimitStatus; without fields 8 to 11, which few limits have."""
     used, remaining = status.used, status.remaining
-    limit, per, extras = _shared_status(
-        status.limit,
-        status.soft,
-        status.per,
-        status.shadow,
-        status.overage_limit,
-        status.pool_id,
-        status.decimals,
-    )
+    limit, per = _shared_status(status.limit, status.soft, status.per)
     inner = b"".join(
         (
             limit,
@@ -198,22 +190,19 @@ def _limit_status(status: LimitStatus) -> bytes:
     return _LIMITS_TAG + _LAST[len(inner)] + inner  # a dozen fields: far below 16 KiB
 
 
-@lru_cache(maxsize=4096)
-def _shared_status(
-    limit: int | None,
-    soft: bool,
-    per: str,
-    shadow: bool,
-    overage_limit: int | None,
-    pool_id: str,
-    decimals: int,
-) -> tuple[bytes, bytes, bytes]:
-    """Fields 1 and 2, 6, and 8 to 11, serialised."""
-    message = pb.LimitStatus
-    parts = (
-        message(limit=limit, soft_limit=soft),
-        message(per=per),
-        message(shadow=shadow, overage_limit=overage_limit, pool_id=pool_id, decimals=decimals),
+def _limit_extras(status: LimitStatus) -> bytes:
+    """Field 12, a LimitStatus, with all it may have."""
+    extras = pb.LimitStatus(
+        shadow=status.shadow,
+        overage_limit=status.overage_limit,
+        pool_id=status.pool_id,
+        decimals=status.decimals,
     )
-    head, middle, extras = (part.SerializeToString() for part in parts)
-    return head, middle, extras
+    return _limit_status(status, extras.SerializeToString())
+
+
+@lru_cache(maxsize=4096)
+def _shared_status(limit: int | None, soft: bool, per: str) -> tuple[bytes, bytes]:
+    """Fields 1 and 2, and 6, serialised."""
+    head = pb.LimitStatus(limit=limit, soft_limit=soft)
+    return head.SerializeToString(), pb.LimitStatus(per=per).SerializeToString()

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from quotad.entitlements.phases import phases_in_force
 from quotad.model import CustomerRecord, StoredCustomer, Subscription
 from quotad.simulate.lines import Call
-from quotad.store import Customers, KeySpace, Link, Store
+from quotad.store import CustomerKeys, Customers, KeySpace, Link, Store
 from quotad.store.customers import NOBODY
 
 REMEMBERED_MAX = 1_000_000
@@ -91,10 +91,10 @@ class RosterCustomers(Customers):
         self._roster = roster
 
     def get_many_over(
-        self, link: Link, customer_ids: Sequence[str], deadline: float
+        self, link: Link, customers: Sequence[CustomerKeys], deadline: float
     ) -> list[StoredCustomer]:
         """The records as never written: the epoch that the script compares is that of nobody."""
-        return [self._stored(customer_id) for customer_id in customer_ids]
+        return [self._stored(keys.customer_id) for keys in customers]
 
     def _stored(self, customer_id: str) -> StoredCustomer:
         record = self._roster.record(customer_id)

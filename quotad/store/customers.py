@@ -9,7 +9,7 @@ from quotad.errors import Conflict, InvalidRequest
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.store import scripts
 from quotad.store.connection import Link, Store
-from quotad.store.keys import KeySpace
+from quotad.store.keys import CustomerKeys, KeySpace
 from quotad.store.records import decode_customer, encode_customer
 
 _CONFLICT = -1
@@ -64,20 +64,14 @@ class Customers:
         if not customer_ids:
             return []
         with self._store.errors():
-            return _parse(self._store.client.mget(self._names(customer_ids)))
+            keys = [self._keys.customer(customer_id) for customer_id in customer_ids]
+            return _parse(self._store.client.mget(_names(keys)))
 
     def get_many_over(
-        self, link: Link, customer_ids: Sequence[str], deadline: float
+        self, link: Link, customers: Sequence[CustomerKeys], deadline: float
     ) -> list[StoredCustomer]:
         """As `get_many`, over a connection of the caller's own and by a monotonic deadline."""
-        return _parse(link.execute(("MGET", *self._names(customer_ids)), deadline))
-
-    def _names(self, customer_ids: Sequence[str]) -> list[str]:
-        names: list[str] = []
-        for customer_id in customer_ids:
-            keys = self._keys.customer(customer_id)
-            names += (keys.epoch, keys.record)
-        return names
+        return _parse(link.execute(("MGET", *_names(customers)), deadline))
 
     def get(self, customer_id: str) -> StoredCustomer:
         """Read one customer."""
@@ -194,6 +188,13 @@ class Customers:
         if not colon or shard not in self._shard_names:
             raise InvalidRequest(f"page_token: {token[:40]!r} is not one that this server gave")
         return int(shard), after
+
+
+def _names(customers: Sequence[CustomerKeys]) -> list[str]:
+    names: list[str] = []
+    for keys in customers:
+        names += (keys.epoch, keys.record)
+    return names
 
 
 def _parse(values: Sequence[bytes | None]) -> list[StoredCustomer]:

@@ -42,6 +42,7 @@ def unescape(part: str) -> str:
 class CustomerKeys(msgspec.Struct, frozen=True, gc=False):
     """The keys of one customer; the usage and decision keys want an ending."""
 
+    customer_id: str
     catalog: str
     epoch: str
     record: str
@@ -90,6 +91,7 @@ class KeySpace:
         name = escape(customer_id)
         resource = escape(resource_id) if resource_id else ""
         return CustomerKeys(
+            customer_id=customer_id,
             catalog=self.shard_catalogs[shard],
             epoch=f"{tag}:e:{name}",
             record=f"{tag}:c:{name}",

@@ -21,7 +21,7 @@ def message(**fields: Any) -> pb.CheckAndConsumeRequest:
 def read(payload: bytes) -> ConsumeRequest:
     """As the service does."""
     parsed = decode.parse(pb.CheckAndConsumeRequest, payload)
-    return decode.consume_request(parsed, "", decode.VALUES_TAG in payload)
+    return decode.consume_request(parsed, decode.VALUES_TAG in payload)
 
 
 @given(

@@ -62,7 +62,10 @@ NOTHING_MORE = Decision(True, 1)
 def marked(decision: Decision) -> Decision:
     """As the engine marks what has one of the fields that few have."""
     rare = ("value", "values", "variant", "would_deny", "pool_id", "decimals", "explanation")
-    more = any(getattr(decision, name) != getattr(NOTHING_MORE, name) for name in rare)
+    more = any(getattr(decision, name) != getattr(NOTHING_MORE, name) for name in rare) or any(
+        status.shadow or status.overage_limit is not None or status.pool_id or status.decimals
+        for status in decision.limits
+    )
     return msgspec.structs.replace(decision, more=more)
 
 
@@ -100,6 +103,12 @@ plain_decisions = decisions.map(
         pool_id="",
         decimals=0,
         explanation=None,
+        limits=tuple(
+            msgspec.structs.replace(
+                status, shadow=False, overage_limit=None, pool_id="", decimals=0
+            )
+            for status in decision.limits
+        ),
         more=False,
     )
 )

@@ -15,6 +15,7 @@ def test_the_keys_of_a_customer_byte_by_byte() -> None:
 
     assert (
         CustomerKeys(
+            customer_id="acme",
             catalog="quotad:{62}:catalog",
             epoch="quotad:{62}:e:acme",
             record="quotad:{62}:c:acme",
