@@ -116,7 +116,7 @@ def provision(
         replaced = snapshot.default_plan  # what it was on without a record
     record = settled(record, now_ms)
     active = active_subscription(record, now_ms, wanted.subscription_id, wanted.resource_id)
-    phases = _provisioned(wanted, snapshot, active, now_ms)
+    phases = _provisioned(_without_past_trial(wanted, active, now_ms), snapshot, active, now_ms)
     if active is not None:
         replaced = active.plan_id
         if phases[0].start_ms > now_ms:
@@ -125,6 +125,17 @@ def provision(
     made = _with_phases(record, wanted, resetting(phases, replaced, snapshot), now_ms)
     check_subscriptions(made)
     return made
+
+
+def _without_past_trial(wanted: Provision, active: Subscription | None, now_ms: int) -> Provision:
+    """What is asked for where the trial is over and what followed it is in force."""
+    trial = wanted.trial
+    if trial is None or trial.ends or active is None or active.trial:
+        return wanted
+    if trial.end_ms > now_ms or trial.end_ms != active.start_ms:
+        return wanted
+    plan_id = trial.plan_id or wanted.plan_id
+    return msgspec.structs.replace(wanted, plan_id=plan_id, start_ms=None, trial=None)
 
 
 def _provisioned(
@@ -193,18 +204,18 @@ def _check_times(wanted: Provision, start_ms: int, now_ms: int) -> None:
             raise InvalidRequest("trial.plan_id: nothing follows a trial that ends; leave it out")
         if trial.ends and wanted.end_ms is not None:
             raise InvalidRequest("end: a trial that ends has an end of its own; leave it out")
-        if trial.end_ms <= start_ms:
-            raise InvalidRequest("trial.end: must be later than the start of the subscription")
         if trial.end_ms <= now_ms:
             raise InvalidRequest("trial.end: the trial would be over; give a later end")
+        if trial.end_ms <= start_ms:
+            raise InvalidRequest("trial.end: must be later than the start of the subscription")
         starts_ms = trial.end_ms
     if wanted.end_ms is None:
         return
+    if wanted.end_ms <= now_ms:
+        raise InvalidRequest("end: the subscription would be over; give a later end")
     if wanted.end_ms <= starts_ms:
         before = "start of the subscription" if trial is None else "end of its trial"
         raise InvalidRequest(f"end: must be later than the {before}")
-    if wanted.end_ms <= now_ms:
-        raise InvalidRequest("end: the subscription would be over; give a later end")
 
 
 def change_subscription(

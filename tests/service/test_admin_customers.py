@@ -305,7 +305,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "ProvisionCustomer",
-        {"plan_id": "pro", "start": "2026-01-02T00:00:00Z", "end": "2026-01-01T00:00:00Z"},
+        {"plan_id": "pro", "start": "2096-01-02T00:00:00Z", "end": "2096-01-01T00:00:00Z"},
         "end: must be later than the start",
     ),
     ("ProvisionCustomer", {"plan_id": "pro", "anchor": "1969-01-01T00:00:00Z"}, "anchor: must be"),

@@ -250,7 +250,7 @@ def test_a_change_of_one_subscription_leaves_the_others_alone() -> None:
             "end: the subscription would be over; give a later end",
         ),
         (
-            Provision("pro", trial=Trial(NOW)),
+            Provision("pro", NOW + DAY, trial=Trial(NOW + DAY)),
             "trial.end: must be later than the start of the subscription",
         ),
         (
@@ -360,6 +360,19 @@ def test_a_trial_of_a_subscriber_starts_now_and_the_same_trial_again_does_not_st
 
     assert NOW == first.subscriptions[0].start_ms
     assert first.subscriptions == again.subscriptions
+
+
+@pytest.mark.parametrize("start_ms", [None, NOW])
+def test_saying_the_same_again_after_the_trial_changes_nothing(start_ms: int | None) -> None:
+    trial = Trial(NOW + DAY, plan_id="team")
+    wanted = Provision("pro", start_ms, addons={"seats": 2}, trial=trial)
+    first = provision_as(NEW, wanted)
+
+    again = provision_as(first, wanted, NOW + 2 * DAY)
+
+    assert first.subscriptions[1:] == again.subscriptions
+    with pytest.raises(InvalidRequest, match=r"^trial.end: the trial would be over"):
+        provision_as(first, Provision("pro", trial=Trial(NOW + DAY - 1)), NOW + 2 * DAY)
 
 
 def test_provisioning_without_a_trial_ends_it_and_billing_starts() -> None:
