@@ -6,10 +6,8 @@ from hashlib import blake2b
 import msgspec
 
 from quotad.catalog import Snapshot
+from quotad.catalog.parse_rollout import CONTROL
 from quotad.model import Entitlement, Plan, Rollout
-
-CONTROL = "control"
-"""The variant of those who are outside."""
 
 MYRIAD = 10_000
 

@@ -1,0 +1,309 @@
+"""Where an effective value comes from: everything that had a say in it, and what won.
+
+Follows `resolve` for one feature, with the same parts, and remembers whom each limit and value is
+from. Slow compared with it: only for those who ask.
+"""
+
+from collections.abc import Hashable
+
+from quotad.catalog import Snapshot
+from quotad.catalog.write_entry import entry_value, write_addon_entry, write_entitlement
+from quotad.entitlements import words
+from quotad.entitlements.addons import Bought, with_addons
+from quotad.entitlements.entries import entitled
+from quotad.entitlements.origin import Origin, Owners, parts
+from quotad.entitlements.phases import no_earlier_than_written, phases_in_force
+from quotad.entitlements.resolve import (
+    FROM_ADDON,
+    FROM_PLAN,
+    FROM_TRIAL,
+    Standing,
+    in_force,
+    overrides_of,
+    promotions_of,
+)
+from quotad.entitlements.rollout import choice, chosen
+from quotad.entitlements.words import Draft
+from quotad.model import (
+    CustomerRecord,
+    Entitlement,
+    EntitlementSource,
+    Entry,
+    Feature,
+    Plan,
+    SourceKind,
+    Subscription,
+)
+
+
+def explain(
+    record: CustomerRecord | None,
+    snapshot: Snapshot,
+    now_ms: int,
+    customer_id: str,
+    resource_id: str,
+    feature_id: str,
+) -> tuple[EntitlementSource, ...]:
+    """Tell where a customer's right to a feature, or the lack of it, comes from.
+
+    Arguments are those of `resolve`, and the feature.
+
+    Returns:
+        The strongest first, what is not in force behind them; of a feature that a credit pool
+        pays for, then the same of the pool, with its `feature_id`. Nothing of a feature that does
+        not exist, nor of an archived customer.
+    """
+    feature = snapshot.features.get(feature_id)
+    if feature is None or (record is not None and record.archived):
+        return ()
+    if record is not None:
+        now_ms = no_earlier_than_written(record, now_ms)
+    found = _Sources(feature, snapshot, customer_id).tell(record, now_ms, resource_id)
+    if feature.credit is None:
+        return found
+    pool = snapshot.features[feature.credit.pool_id]
+    its = _Sources(pool, snapshot, customer_id).tell(record, now_ms, resource_id, pool.feature_id)
+    return found + its
+
+
+class _Sources:
+    """Everything that has a say in one feature of one customer."""
+
+    def __init__(self, feature: Feature, snapshot: Snapshot, customer_id: str) -> None:
+        self._feature = feature
+        self._snapshot = snapshot
+        self._customer_id = customer_id
+        self._drafts: list[Draft] = []
+        self._origin = Origin()
+
+    def tell(
+        self, record: CustomerRecord | None, now_ms: int, resource_id: str, pool_id: str = ""
+    ) -> tuple[EntitlementSource, ...]:
+        """All sources; of a pool, with its id."""
+        default = self._snapshot.default_plan
+        if record is None:
+            if default is not None and not resource_id:
+                draft = Draft(SourceKind.DEFAULT_PLAN, default)
+                self._origin = self._plan(self._snapshot.plans[default], draft)
+        else:
+            standings = in_force(record, self._snapshot, now_ms, resource_id)
+            if standings:
+                self._subscriptions(standings)
+                self._promotions(record, now_ms, resource_id)
+                self._overrides(record, resource_id)
+            self._not_in_force(record, now_ms, resource_id)
+        words.say_why(self._drafts, self._origin)
+        winners = self._origin.winners
+        order = sorted(range(len(self._drafts)), key=lambda number: self._drafts[number].order)
+        return tuple(self._drafts[number].source(number in winners, pool_id) for number in order)
+
+    def _add(self, draft: Draft) -> int:
+        self._drafts.append(draft)
+        return len(self._drafts) - 1
+
+    def _subscriptions(self, standings: list[Standing]) -> None:
+        """As `resolve` merges them."""
+        frame = standings[0].phase
+        rank = FROM_PLAN
+        for index, standing in enumerate(standings):
+            phase, plan = standing.phase, standing.plan
+            kind = SourceKind.TRIAL if phase.trial else SourceKind.PLAN
+            draft = Draft(kind, plan.plan_id, phase.subscription_id, index)
+            draft.rank = words.TRIAL if phase.trial else words.SUBSCRIPTION
+            draft.ends_at_ms = phase.end_ms
+            before = self._plan(plan, draft)
+            found = self._addons(phase, draft, before)
+            changed = found is not before
+            its_rank = FROM_TRIAL if phase.trial else FROM_ADDON if changed else FROM_PLAN
+            if index == 0:
+                self._origin, rank = found, its_rank
+                continue
+            merged = self._origin.with_more(found, its_rank > rank, phase.anchor)
+            if merged is not self._origin and not frame.trial:
+                rank = its_rank
+            self._origin = merged
+
+    def _plan(self, plan: Plan, draft: Draft) -> Origin:
+        right = plan.entitlements.get(self._feature.feature_id)
+        draft.revision = plan.revision
+        number = self._add(draft)
+        if right is None:
+            draft.lost("does not grant it")
+        else:
+            draft.right = self._choose(right, draft)
+            draft.grants = write_entitlement(draft.right or right)
+        origin = Origin.of(draft.right, number)
+        # An earlier revision is kept as it was, whatever its bases are now.
+        if plan is self._snapshot.plans.get(plan.plan_id):
+            self._bases(plan, right, draft, origin)
+        return origin
+
+    def _choose(self, right: Entitlement, draft: Draft) -> Entitlement | None:
+        """What is for this customer of what a plan says."""
+        outside = choice(right, self._customer_id)
+        current: Entitlement | None = right
+        for step in range(outside + 1):
+            if current is not None and current.rollout is not None:
+                draft.note(words.rollout(current.rollout, step < outside))
+                current = current.otherwise
+        return right if right.rollout is None else chosen(right, outside)[0]
+
+    def _bases(self, plan: Plan, right: Entitlement | None, draft: Draft, origin: Origin) -> None:
+        """What a plan extends: where its entitlement is from, and what that replaces."""
+        plans = self._snapshot.plans
+        bases = [plans[base_id] for base_id in plan.bases if base_id in plans]
+        rights = [base.entitlements.get(self._feature.feature_id) for base in bases]
+        above, by = right, plan.plan_id
+        for index, (base, its) in enumerate(zip(bases, rights, strict=True)):
+            if its is None:
+                break
+            if its in rights[index + 1 : index + 2]:
+                continue  # inherited from farther away, and told there
+            found = Draft(SourceKind.BASE_PLAN, base.plan_id, draft.subscription_id)
+            found.subscription, found.rank = draft.subscription, draft.rank
+            found.revision, found.grants = base.revision, write_entitlement(its)
+            number = self._add(found)
+            if its == above:
+                draft.note(f"inherited from {base.plan_id}")
+                origin.share(number)
+            elif above is None:
+                found.note(f"switched off by plan {by}")
+            else:
+                found.note(f"replaced by what plan {by} says")
+            above, by = its, base.plan_id
+
+    def _addons(self, phase: Subscription, plan: Draft, before: Origin) -> Origin:
+        bought: dict[int, Bought] = {}
+        for addon_id, quantity in sorted(phase.addons.items()):
+            addon = self._snapshot.addons.get(addon_id)
+            entry = None if addon is None else addon.entries.get(self._feature.feature_id)
+            if quantity < 1 or (addon is not None and entry is None):
+                continue
+            draft = Draft(SourceKind.ADDON, addon_id, phase.subscription_id, plan.subscription)
+            draft.rank, draft.ends_at_ms, draft.quantity = plan.rank, phase.end_ms, quantity
+            number = self._add(draft)
+            if entry is None:
+                draft.lost("is not in the catalog any more")
+            else:
+                draft.grants = write_addon_entry(entry, self._feature)
+                bought[number] = (entry, quantity)
+        right = with_addons(self._feature, before.right, list(bought.values()))
+        after = before
+        if right is not before.right:
+            after = Origin(right, self._owners(before, right, bought))
+        for number, said in bought.items():
+            others = [entry for i, (entry, _) in bought.items() if i != number]
+            draft = self._drafts[number]
+            draft.right = with_addons(self._feature, before.right, [said])
+            words.addon_note(draft, self._feature, said, before.right, others)
+        return after
+
+    def _owners(
+        self, before: Origin, right: Entitlement | None, bought: dict[int, Bought]
+    ) -> dict[Hashable, Owners]:
+        """Whose each part is with the add-ons: of those without which it would be another."""
+        old = parts(before.right)
+        without = {
+            number: self._with(before, [said for i, said in bought.items() if i != number])
+            for number in bought
+        }
+        owners: dict[Hashable, Owners] = {}
+        for part, value in parts(right).items():
+            own = before.owners.get(part, frozenset())
+            if old.get(part) == value:
+                owners[part] = own
+                continue
+            by = frozenset(i for i in bought if without[i].get(part) != value)
+            if not by:  # several that say the same
+                alone = [i for i in bought if self._with(before, [bought[i]]).get(part) == value]
+                by = frozenset(alone[:1] or bought)
+            added = any(bought[i][0].add is not None for i in by)
+            owners[part] = by | own if added else by
+        return owners
+
+    def _with(self, before: Origin, bought: list[Bought]) -> dict[Hashable, object]:
+        return parts(with_addons(self._feature, before.right, bought))
+
+    def _promotions(self, record: CustomerRecord, now_ms: int, resource_id: str) -> None:
+        live = promotions_of(record, now_ms, resource_id)
+        for place, promotion in enumerate(live):
+            if promotion.feature_id != self._feature.feature_id:
+                continue
+            # Merged last, so the strongest: told first.
+            draft = Draft(SourceKind.PROMOTION, subscription=-place, rank=words.PROMOTION)
+            draft.ends_at_ms = promotion.end_ms
+            number = self._entry(draft, promotion.entry)
+            self._origin = self._origin.with_more(Origin.of(draft.right, number), True)
+
+    def _overrides(self, record: CustomerRecord, resource_id: str) -> None:
+        feature_id = self._feature.feature_id
+        deciding = overrides_of(record, resource_id).get(feature_id)
+        for override in record.overrides:
+            if override.feature_id != feature_id or override.resource_id not in ("", resource_id):
+                continue
+            draft = Draft(SourceKind.OVERRIDE, rank=words.OVERRIDE)
+            if override is deciding:
+                number = self._entry(draft, override.entry)
+                if not override.entry.granted:
+                    draft.right = Entitlement(self._feature, revoked=True)
+                if draft.right is not None:
+                    self._origin = Origin.of(draft.right, number)
+            else:
+                draft.subscription = 1
+                draft.grants = entry_value(override.entry, self._feature)
+                draft.lost("replaced by the override of the resource")
+                self._add(draft)
+
+    def _entry(self, draft: Draft, entry: Entry) -> int:
+        """Tell of what was written at the customer."""
+        draft.grants = entry_value(entry, self._feature)
+        if entry.granted:
+            draft.right = entitled(self._feature, entry, self._origin.right)
+            if draft.right is None:
+                draft.lost("does not fit the feature any more")
+        return self._add(draft)
+
+    def _not_in_force(self, record: CustomerRecord, now_ms: int, resource_id: str) -> None:
+        """What is over or still to come, as far as the record knows."""
+        live = phases_in_force(record, now_ms, resource_id)
+        for phase in record.subscriptions:
+            if phase.resource_id != resource_id:
+                continue
+            plan = self._snapshot.plan(phase.plan_id, phase.revision)
+            if any(phase is one for one in live):
+                note = "" if plan is not None else "is not in the catalog any more"
+            elif phase.start_ms > now_ms:
+                note = f"starts {words.moment(phase.start_ms)}"
+            elif phase.end_ms is not None and phase.end_ms <= now_ms:
+                note = f"has ended {words.moment(phase.end_ms)}"
+            else:
+                note = ""  # the next phase has taken its place
+            if note:
+                self._phase(phase, plan, note)
+        for promotion in record.promotions:
+            if (
+                promotion.feature_id == self._feature.feature_id
+                and promotion.resource_id in ("", resource_id)
+                and promotion.end_ms is not None
+                and promotion.end_ms <= now_ms
+            ):
+                draft = Draft(SourceKind.PROMOTION, rank=words.NOT_IN_FORCE)
+                draft.grants = entry_value(promotion.entry, self._feature)
+                draft.ends_at_ms = promotion.end_ms
+                draft.lost(f"has ended {words.moment(promotion.end_ms)}")
+                self._add(draft)
+
+    def _phase(self, phase: Subscription, plan: Plan | None, note: str) -> None:
+        kind = SourceKind.TRIAL if phase.trial else SourceKind.PLAN
+        draft = Draft(kind, phase.plan_id, phase.subscription_id, rank=words.NOT_IN_FORCE)
+        draft.ends_at_ms = phase.end_ms
+        draft.lost(note)
+        if plan is not None:
+            right = plan.entitlements.get(self._feature.feature_id)
+            draft.revision = plan.revision
+            if right is None:
+                draft.lost("does not grant it")
+            else:
+                right = self._choose(right, draft) or right
+                draft.grants = write_entitlement(right)
+        self._add(draft)

@@ -1,0 +1,91 @@
+"""An effective value that remembers whom it is from, part by part.
+
+A part is what has one owner: one limit of a metered feature, one value of a config feature that
+lists its values, the whole of any other. Merging is left to `merge`; here only what came out of it
+is compared with what went in.
+"""
+
+from collections.abc import Hashable, Mapping
+
+from quotad.entitlements.merge import anchored, granted_values, merge
+from quotad.model import Entitlement, FeatureType, Limit
+
+Owners = frozenset[int]
+"""Numbers of sources."""
+
+
+class Origin:
+    """What a customer has of a feature so far, and the sources of each part."""
+
+    __slots__ = ("owners", "right")
+
+    def __init__(
+        self, right: Entitlement | None = None, owners: Mapping[Hashable, Owners] | None = None
+    ) -> None:
+        self.right = right
+        self.owners = dict(owners or {})
+
+    @classmethod
+    def of(cls, right: Entitlement | None, source: int) -> "Origin":
+        """Everything is of one source."""
+        return cls(right, dict.fromkeys(parts(right), frozenset([source])))
+
+    @property
+    def winners(self) -> Owners:
+        """Every source that something is from."""
+        return frozenset().union(*self.owners.values())
+
+    def of_source(self, source: int) -> list[Hashable]:
+        """The parts that are a source's, alone or with others."""
+        return [part for part, owners in self.owners.items() if source in owners]
+
+    def share(self, source: int) -> None:
+        """Everything is also of another source."""
+        self.owners = {part: own | {source} for part, own in self.owners.items()}
+
+    def with_more(self, other: "Origin", later: bool, anchor_ms: int | None = None) -> "Origin":
+        """What a customer has who has both."""
+        mine, theirs = self.right, other.right
+        if theirs is None:
+            return self
+        if mine is None:
+            return Origin(anchored(theirs, anchor_ms), other.owners)
+        merged = merge(mine, theirs, later=later, anchor_ms=anchor_ms)
+        return self if merged is mine else self._with(merged, other)
+
+    def _with(self, merged: Entitlement, other: "Origin") -> "Origin":
+        before, theirs = parts(self.right), parts(other.right)
+        owners: dict[Hashable, Owners] = {}
+        for part, value in parts(merged).items():
+            own = self.owners.get(part, frozenset())
+            if part in before and before[part] == value:
+                owners[part] = own
+                continue
+            # A month of one's own raised by one that begins on another day: by amount.
+            alike = [key for key, their in theirs.items() if amount(their) == amount(value)]
+            if part in theirs and (part in alike or not alike):
+                owners[part] = other.owners[part] if part in alike else own | other.owners[part]
+            elif alike:
+                owners[part] = other.owners[alike[0]]
+            else:
+                owners[part] = own | other.winners
+        return Origin(merged, owners)
+
+
+def parts(right: Entitlement | None) -> dict[Hashable, object]:
+    """What has one owner each: limits by window, values by themselves."""
+    if right is None:
+        return {}
+    feature = right.feature
+    if feature.type is FeatureType.METERED and right.limits:
+        return {limit.window: limit for limit in right.limits}
+    if feature.values:
+        return {value: value for value in granted_values(right)}
+    return {"": right.value}
+
+
+def amount(value: object) -> object:
+    """A part without what it is aligned to."""
+    if isinstance(value, Limit):
+        return value.limit, value.soft, value.overage_limit, value.shadow
+    return value

@@ -1,0 +1,180 @@
+"""What an explanation says in words: why something did not win, or how far it did."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from quotad.catalog.numbers import unscaled
+from quotad.entitlements.addons import Bought, has_own_limit, target_of
+from quotad.entitlements.origin import Origin, amount, parts
+from quotad.model import (
+    AddOnEntry,
+    Entitlement,
+    EntitlementSource,
+    Feature,
+    FeatureType,
+    Rollout,
+    SourceKind,
+    Window,
+)
+
+# Precedence, the strongest first; what is not in force stands behind what is.
+OVERRIDE, PROMOTION, TRIAL, SUBSCRIPTION, NOT_IN_FORCE = range(5)
+
+_WITHIN = {
+    SourceKind.ADDON: 0,
+    SourceKind.PLAN: 1,
+    SourceKind.TRIAL: 1,
+    SourceKind.DEFAULT_PLAN: 1,
+    SourceKind.BASE_PLAN: 2,
+}
+"""Of one subscription: an add-on is on top of the plan, and that on top of what it extends."""
+
+
+class Draft(msgspec.Struct):
+    """A source while it is being told."""
+
+    kind: SourceKind
+    source_id: str = ""
+    subscription_id: str = ""
+    subscription: int = 0
+    """Which of the subscriptions it is of, by rank."""
+    rank: int = SUBSCRIPTION
+    grants: object = None
+    """In JSON values; None: says nothing."""
+    right: Entitlement | None = None
+    """What it grants by itself."""
+    revision: int = 0
+    quantity: int = 0
+    ends_at_ms: int | None = None
+    notes: list[str] = []
+    settled: bool = False
+    """Whether the notes say why it did not win."""
+
+    def note(self, text: str) -> None:
+        """Add to what is said of it."""
+        self.notes.append(text)
+
+    def lost(self, why: str) -> None:
+        """Say why it did not win."""
+        self.notes.append(why)
+        self.settled = True
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Where it stands; of equals, the one told first is first."""
+        return self.rank, self.subscription, _WITHIN.get(self.kind, 0)
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        if self.kind is SourceKind.PROMOTION or self.kind is SourceKind.OVERRIDE:
+            return f"the {self.kind.name.lower()}"
+        what = "add-on" if self.kind is SourceKind.ADDON else "plan"
+        trial = "the trial of " if self.kind is SourceKind.TRIAL else ""
+        return f"{trial}{what} {self.source_id}"
+
+    def source(self, won: bool, pool_id: str) -> EntitlementSource:
+        """The source as it is told."""
+        return EntitlementSource(
+            int(self.kind),
+            self.source_id,
+            won,
+            "" if self.grants is None else msgspec.json.encode(self.grants).decode(),
+            self.revision,
+            self.quantity,
+            self.subscription_id,
+            pool_id,
+            self.ends_at_ms,
+            "; ".join(self.notes),
+        )
+
+
+def say_why(drafts: Sequence[Draft], origin: Origin) -> None:
+    """Say of those that grant something why they did not win, or of which part they did."""
+    winners = origin.winners
+    whole = len(parts(origin.right))
+    # What a winner inherits or adds to needs no mention besides it.
+    names = [drafts[i].name for i in sorted(winners) if drafts[i].kind is not SourceKind.BASE_PLAN]
+    overridden = any(drafts[i].kind is SourceKind.OVERRIDE for i in winners)
+    for number, draft in enumerate(drafts):
+        if draft.settled or draft.kind is SourceKind.BASE_PLAN or draft.right is None:
+            continue
+        if number in winners:
+            own = origin.of_source(number)
+            if len(own) < max(whole, len(parts(draft.right))):
+                draft.note(_part_of(origin, own))
+        elif overridden:
+            draft.note("replaced by the override")
+        else:
+            draft.note(_compared(draft.right, origin.right, " and ".join(names)))
+
+
+def addon_note(
+    draft: Draft,
+    feature: Feature,
+    bought: Bought,
+    before: Entitlement | None,
+    others: Sequence[AddOnEntry],
+) -> None:
+    """Say what an add-on's amount does to the plan's limit, or why nothing.
+
+    Args:
+        draft: of the add-on.
+        feature: that it is about.
+        bought: what it says, and how many there are.
+        before: what the plan grants.
+        others: what the other add-ons say of it.
+    """
+    entry, quantity = bought
+    if entry.entry is not None:
+        return
+    limits = () if before is None else before.limits
+    index = target_of(entry, limits)
+    if index is None and not has_own_limit(feature, entry):
+        draft.lost("adds to nothing: the plan does not grant it")
+    elif index is not None and limits[index].limit is None:
+        draft.lost("adds to nothing: the plan has it unlimited")
+    elif entry.add is not None and any(
+        other.set is not None and target_of(other, limits) == index for other in others
+    ):
+        draft.lost("not added, as another add-on sets the limit")
+    elif entry.add is not None:
+        more = f" x {quantity}" if quantity > 1 else ""
+        draft.note(f"adds {_number(entry.add, feature.decimals)}{more}")
+
+
+def rollout(rolled: Rollout, outside: bool) -> str:
+    """`outside the rollout (10 % of customers)`."""
+    percent = _number(rolled.per_myriad, 2)
+    return f"{'outside' if outside else 'inside'} the rollout ({percent} % of customers)"
+
+
+def moment(at_ms: int) -> str:
+    """A moment as a person writes it, with the time of day unless it is midnight."""
+    at = datetime.fromtimestamp(at_ms // 1000, UTC)
+    return f"{at:%Y-%m-%d}" if not at_ms % 86_400_000 else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _part_of(origin: Origin, own: list[object]) -> str:
+    """Which limits or values a source gives, where it does not give all."""
+    assert origin.right is not None, "somebody won"
+    if origin.right.feature.type is FeatureType.METERED:
+        return "decides the limit " + " and ".join(
+            f"per {part.per}" if isinstance(part, Window) else "without a period" for part in own
+        )
+    return "gives " + ", ".join(map(str, own))
+
+
+def _compared(right: Entitlement, effective: Entitlement | None, names: str) -> str:
+    theirs = {amount(value) for value in parts(effective).values()}
+    if {amount(value) for value in parts(right).values()} <= theirs:
+        return f"no more than {names} grants"
+    if right.feature.type is FeatureType.METERED:
+        return f"less than {names} grants"
+    return f"replaced by what {names} grants"
+
+
+def _number(value: int, decimals: int) -> str:
+    return f"{unscaled(value, decimals):,}"
