@@ -43,6 +43,7 @@ _STYLE = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
+    "text.parse_math": False,  # a dollar sign is one
     "svg.fonttype": "none",  # text stays text: the page's font, to be searched and copied
     "axes.edgecolor": TEXT,
     "axes.labelcolor": TEXT,
@@ -68,8 +69,8 @@ def over_time(report: Simulation) -> str:
     if report.against is not None:
         before = [each.before or Counts() for each in parts]
         panels = [
-            (f"before: {report.against.path}", before),
-            (f"after: {report.catalog.path}", panels[0][1]),
+            (f"before: {_short(report.against.path)}", before),
+            (f"after: {_short(report.catalog.path)}", panels[0][1]),
         ]
     with _figure("time", len(panels), 3.1, sharey=True) as (drawn, axes):
         for axis, (title, counts) in zip(axes, panels, strict=True):
@@ -201,7 +202,7 @@ def _svg(drawn: Any) -> str:
     text = re.sub(
         r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" role="img">', text, count=1
     )
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r"font(-family)?: ?[^;\"]*'[^;\"]*", _font, text)
     for placeholder, variable in _VARIABLES.items():
         text = text.replace(placeholder, variable)
@@ -259,6 +260,4 @@ def _name(row: Row, what: str) -> str:
 
 
 def _short(name: str) -> str:
-    # A dollar sign would start a formula.
-    text = name if len(name) <= NAME_MAX else name[: NAME_MAX - 1] + "…"
-    return text.replace("$", r"\$")
+    return name if len(name) <= NAME_MAX else name[: NAME_MAX - 1] + "…"
