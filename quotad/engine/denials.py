@@ -2,8 +2,10 @@
 
 from decimal import Decimal
 
+import msgspec
+
 from quotad.engine.meters import LimitTerms
-from quotad.model import Explanation
+from quotad.model import Decision, EntitlementSource, Explanation
 
 
 def explain_denial(term: LimitTerms, used: int, amount: int) -> Explanation:
@@ -20,6 +22,13 @@ def explain_denial(term: LimitTerms, used: int, amount: int) -> Explanation:
         denied_by=limit_in_words(term),
         frees_at_ms=term.resets_at_ms if amount <= term.cap else None,
     )
+
+
+def with_sources(decision: Decision, sources: tuple[EntitlementSource, ...]) -> Decision:
+    """A decision with where it comes from; what a denial lacked may be there already."""
+    told = decision.explanation or Explanation(())
+    told = msgspec.structs.replace(told, sources=sources)
+    return msgspec.structs.replace(decision, explanation=told, more=True)
 
 
 def limit_in_words(term: LimitTerms) -> str:

@@ -16,12 +16,14 @@ import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
+from quotad.engine.denials import with_sources
 from quotad.engine.fold import fold
 from quotad.engine.given import denied, judge_values, mismatch, no_values, not_a_gauge
 from quotad.engine.memos import encode_memo, fingerprint, replay
 from quotad.engine.meters import ALWAYS, Bound, LimitTerms
 from quotad.engine.snapshots import Snapshots
 from quotad.engine.views import View, ViewCache, view_name
+from quotad.entitlements.explain import explain
 from quotad.entitlements.resolve import Effective
 from quotad.errors import (
     NotReady,
@@ -31,6 +33,7 @@ from quotad.errors import (
 )
 from quotad.model import (
     ConsumeRequest,
+    CustomerRecord,
     Decision,
     Feature,
     Mode,
@@ -195,6 +198,8 @@ class Engine:
         pending, round_.pending = round_.pending, []
         requests = round_.requests
         unknown: dict[str, list[int]] = {}
+        records: dict[int, CustomerRecord | None] = {}
+        """Of what is to be explained, by request: what it was decided on."""
         for i in pending:
             request = requests[i]
             name = request.customer_id
@@ -215,8 +220,12 @@ class Engine:
                 view = self._views.put(name, stored[at], snapshot, now_ms, keys[at])
                 for i in waiting:
                     self._plan(round_, i, requests[i], view, now_ms)
+                    if requests[i].explain:
+                        records[i] = stored[at].record
         if round_.charges:
             self._settle(round_, snapshot, now_ms, deadline)
+        if records:
+            _explain(round_, records, snapshot, now_ms)
 
     def _plan(
         self, round_: "_Round", i: int, request: ConsumeRequest, view: View, now_ms: int
@@ -332,6 +341,34 @@ class _Round:
         self.terms: list[tuple[LimitTerms, ...]] = []
         self.given: list[Decision | None] = []
         """The decision, where no counter takes part."""
+
+
+def _explain(
+    round_: _Round,
+    records: dict[int, CustomerRecord | None],
+    snapshot: Snapshot,
+    now_ms: int,
+) -> None:
+    """Tell where decisions come from.
+
+    Args:
+        round_: with the decisions; one that was stale is not there yet.
+        records: by request, what it was decided on.
+        snapshot: the catalog it was decided on.
+        now_ms: when it was.
+    """
+    for i, record in records.items():
+        request, answer = round_.requests[i], round_.answers[i]
+        if isinstance(answer, Decision):
+            sources = explain(
+                record,
+                snapshot,
+                now_ms,
+                request.customer_id,
+                request.resource_id,
+                request.feature_id,
+            )
+            round_.answers[i] = with_sources(answer, sources)
 
 
 def _look_at(customer_id: str, feature_id: str, resource_id: str) -> ConsumeRequest:
