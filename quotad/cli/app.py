@@ -14,6 +14,7 @@ from quotad.cli import (
     processes,
     replay,
     status,
+    transfer,
 )
 
 app = typer.Typer(
@@ -47,3 +48,4 @@ insights.register(app)
 catalog.register(app)
 status.register(app)
 replay.register(app)
+transfer.register(app)

@@ -32,17 +32,17 @@ class LogFile:
         """How many of `size` bytes are read."""
         return self._raw.tell() if self.size is not None else 0
 
-    def lines(self) -> Iterator[bytes | None]:
-        """Every line without its end; None for one that is too long to be read."""
+    def lines(self, bytes_max: int = LINE_BYTES_MAX) -> Iterator[bytes | None]:
+        """Every line without its end; None for one that is longer than `bytes_max` with it."""
         try:
             compressed = self._raw.peek(2)[:2] == _GZIP_MAGIC
             stream: io.BufferedReader | gzip.GzipFile = (
                 gzip.GzipFile(fileobj=self._raw) if compressed else self._raw
             )
-            while line := stream.readline(LINE_BYTES_MAX):
-                if len(line) == LINE_BYTES_MAX and not line.endswith(b"\n"):
+            while line := stream.readline(bytes_max):
+                if len(line) == bytes_max and not line.endswith(b"\n"):
                     while line and not line.endswith(b"\n"):
-                        line = stream.readline(LINE_BYTES_MAX)
+                        line = stream.readline(bytes_max)
                     yield None
                 else:
                     yield line.rstrip(b"\r\n")

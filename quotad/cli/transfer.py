@@ -1,0 +1,277 @@
+"""`quotad customers import` and `export`: customers in bulk, as JSON lines or CSV."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, NoReturn
+
+import typer
+
+from quotad.cli import failures, output
+from quotad.cli.options import SERVER_DEFAULT, Json, Server
+from quotad.transfer.lines import LINE_BYTES_MAX, Form
+
+if TYPE_CHECKING:
+    from quotad.client.transfer import Transfer
+    from quotad.replay.files import LogFile
+    from quotad.transfer.exporter import LeftOut
+    from quotad.transfer.importer import Ending, Plan, Rejection
+    from quotad.transfer.state import StateFile
+
+TIMEOUT_S = 30.0
+"""Of one batch with all its tries: a server may be restarted meanwhile."""
+RETRIES = 50
+
+SHOWN_MAX = 20
+"""Most bad lines that are listed."""
+
+EXIT_REJECTED = 1
+EXIT_INTERRUPTED = 130
+
+FormOption = Annotated[
+    Form | None,
+    typer.Option("--format", help="How it is written; default: csv for .csv and .csv.gz."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the group `customers`."""
+    (group,) = [each.typer_instance for each in app.registered_groups if each.name == "customers"]
+    assert group is not None
+    group.command("import")(import_)
+    group.command()(export)
+
+
+def import_(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Customers, also gzipped; - is stdin.")
+    ],
+    form: FormOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check every line and write nothing.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an import of this file stopped.")
+    ] = False,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=64, metavar="N", help="Batches in flight.")
+    ] = 4,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Write every bad line there, as JSON lines."),
+    ] = None,
+    server: Server = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Write customers from a file, one on each line, which says all of the customer.
+
+    Bad lines are listed with their numbers and left out; the others are
+    written. The exit code is 1 when there were any.
+    """
+    from quotad.replay.files import open_log
+    from quotad.transfer.importer import Importer, Listener, Plan
+    from quotad.transfer.lines import HeaderError, numbered_rows
+    from quotad.transfer.state import Position, StateError, StateFile
+
+    # What is not a file cannot be read twice, and a dry run leaves nothing to go on from.
+    state = StateFile(file, server) if file.is_file() and not dry_run else None
+    if resume and state is None:
+        failures.fail("--resume: only an import of a file leaves something to go on from", as_json)
+    try:
+        with ExitStack() as stack:
+            transfer = stack.enter_context(_transfer(server, as_json))
+            after = Position() if state is None else state.begin(resume)
+            log = stack.enter_context(open_log(file))
+            mode: Literal["ab", "wb"] = "ab" if after.lines else "wb"
+            report = _Report(stack.enter_context(rejects.open(mode)) if rejects else None)
+            show = stack.enter_context(_progress(log, "rejected"))
+
+            def reached(position: Position) -> None:
+                if state is not None:
+                    state.write(position)
+                show(position.lines, position.rejected)
+
+            plan = Plan(dry_run, concurrency, after)
+            lines = numbered_rows(log.lines(LINE_BYTES_MAX), form or _form_of(file))
+            ending = Importer(transfer, plan, Listener(report.add, reached)).run(lines)
+            if state is not None and not ending.stopped:
+                state.remove()
+    except (StateError, HeaderError) as error:
+        failures.fail(f"{file}: {error}", as_json)
+    except OSError as error:
+        failures.fail(f"{error.filename or file}: {error.strerror or error}", as_json)
+    report.show(ending, plan, as_json)
+    if ending.stopped:
+        _fail_stopped(ending, state, server, as_json)
+    if log.damage:
+        problem = f"{file}: damaged after line {ending.position.lines:,}: {log.damage}"
+        failures.fail(problem, as_json, code="DATA_LOSS")
+    if ending.position.rejected:
+        raise typer.Exit(EXIT_REJECTED)
+
+
+def export(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Where to; .gz is gzipped, - is stdout.")
+    ],
+    form: FormOption = None,
+    server: Server = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Write every customer to a file that import reads.
+
+    CSV holds one subscription without overrides and promotions. Customers with
+    more are listed and left out, and the exit code is 1.
+    """
+    from quotad.client import QuotaError
+    from quotad.transfer.exporter import whole_file, write_rows
+
+    to_stdout = str(file) == "-"
+    try:
+        with ExitStack() as stack:
+            transfer = stack.enter_context(_transfer(server, as_json))
+            stream = sys.stdout.buffer if to_stdout else stack.enter_context(whole_file(file))
+            show = stack.enter_context(_progress(None, "left out"))
+            count, left_out = write_rows(
+                transfer.export_rows(), stream, form or _form_of(file), show
+            )
+            stream.flush()
+    except QuotaError as error:
+        failures.fail_call(error, server, as_json)
+    except OSError as error:
+        failures.fail(f"{error.filename or file}: {error.strerror or error}", as_json)
+    if not to_stdout:
+        _show_export(file, count, left_out, as_json)
+    for each in left_out[:SHOWN_MAX]:
+        typer.echo(f"quotad: left out {each.customer_id}: {each.problem}", err=True)
+    if left_out:
+        problem = f"{len(left_out):,} customers do not fit into CSV; export them as JSON lines"
+        typer.echo(f"quotad: {problem}", err=True)
+        raise typer.Exit(EXIT_REJECTED)
+
+
+class _Report:
+    """What is said at the end of an import.
+
+    Args:
+        rejects: where every bad line is written to.
+    """
+
+    def __init__(self, rejects: BinaryIO | None) -> None:
+        self._rejects = rejects
+        self._first: list[Rejection] = []
+
+    def add(self, rejection: "Rejection") -> None:
+        """Note a bad line."""
+        if len(self._first) < SHOWN_MAX:
+            self._first.append(rejection)
+        if self._rejects is not None:
+            self._rejects.write(rejection.as_json() + b"\n")
+            self._rejects.flush()
+
+    def show(self, ending: "Ending", plan: "Plan", as_json: bool) -> None:
+        """Print it."""
+        position = ending.position
+        if as_json:
+            output.print_json(
+                {
+                    "lines": position.lines,
+                    "written": position.written,
+                    "unchanged": position.unchanged,
+                    "rejected": position.rejected,
+                    "dry_run": plan.dry_run,
+                    "resumed_after": plan.after.lines,
+                    "stopped": ending.stopped,
+                    "seconds": round(ending.seconds, 3),
+                    "problems": [
+                        {"line": each.line, "problem": each.problem} for each in self._first
+                    ],
+                }
+            )
+            return
+        done = position.written + position.unchanged - plan.after.written - plan.after.unchanged
+        speed = f"{done / ending.seconds:,.0f} per second" if ending.seconds else ""
+        verb = "would be written" if plan.dry_run else "written"
+        output.print_headline(f"{done:,} customers", "bold", f"in {ending.seconds:.1f} s, {speed}")
+        if plan.after.lines:
+            output.print_line(f"  went on after line {plan.after.lines:,}")
+        output.print_fields(
+            [
+                (verb, f"{position.written:,}"),
+                ("unchanged", f"{position.unchanged:,}"),
+                ("rejected", f"{position.rejected:,}"),
+            ]
+        )
+        new = position.rejected - plan.after.rejected
+        for each in self._first:
+            output.print_line(f"line {each.line:,}: {each.problem}", "yellow")
+        if new > len(self._first):
+            output.print_line(
+                f"... and {new - len(self._first):,} more; --rejects lists all of them"
+            )
+
+
+def _show_export(file: Path, count: int, left_out: "list[LeftOut]", as_json: bool) -> None:
+    if as_json:
+        found = [{"customer_id": each.customer_id, "problem": each.problem} for each in left_out]
+        output.print_json({"exported": count, "left_out": found})
+    else:
+        output.print_headline(f"{count:,} customers", "bold", f"exported to {file}")
+
+
+def _fail_stopped(
+    ending: "Ending", state: "StateFile | None", server: str, as_json: bool
+) -> NoReturn:
+    """End an import that is not done, and say how to go on."""
+    how = "import it again: what is written already is left as it is"
+    if state is not None:
+        how = "go on with --resume"
+    where = f"stopped after line {ending.position.lines:,}; {how}"
+    if ending.error is None:
+        typer.echo(f"quotad: {where}", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED)
+    why = failures.in_words(ending.error, server)
+    if ending.error.code == "DEADLINE_EXCEEDED":
+        why = f"no answer from {server} within {TIMEOUT_S:g} s"
+    failures.fail(f"{why}; {where}", as_json, code=ending.error.code)
+
+
+def _form_of(file: Path) -> Form:
+    return Form.CSV if file.name.removesuffix(".gz").endswith(".csv") else Form.JSONL
+
+
+@contextmanager
+def _transfer(server: str, as_json: bool) -> "Iterator[Transfer]":
+    """Bulk calls to a server that is there and ready: waiting is for one that goes away later."""
+    from quotad.client.admin import AdminClient
+
+    with failures.admin(server, as_json) as admin:
+        status = admin.status()
+    if not status.ready:
+        problem = f"the server at {server} is not ready: {status.not_ready_reason}"
+        failures.fail(problem, as_json, code="UNAVAILABLE")
+    with AdminClient(server, timeout=TIMEOUT_S, retries=RETRIES) as patient:
+        yield patient.transfer
+
+
+@contextmanager
+def _progress(log: "LogFile | None", bad: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr while somebody is looking; takes how many were done, and badly."""
+    console = output.console(stderr=True)
+    if not console.is_terminal:
+        yield lambda done, badly: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.fields[done]:>12,} customers"),
+        BarColumn(),
+        TextColumn("{task.fields[badly]:,} " + bad),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None if log is None else log.size, done=0, badly=0)
+        yield lambda done, badly: bar.update(
+            task, completed=log.position if log else None, done=done, badly=badly
+        )

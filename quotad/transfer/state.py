@@ -1,0 +1,109 @@
+"""How far an import got: a small file beside the input, there until the import is done.
+
+It names the input by its content and the server by its address, so that nobody goes on with
+another file, or leaves out of one server what another one was given.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import msgspec
+
+SUFFIX = ".quotad-import"
+_READ = 1024 * 1024
+
+
+class Position(msgspec.Struct, frozen=True):
+    """How far, and what came of it until there."""
+
+    lines: int = 0
+    """Every line up to this one is done; the first is 1."""
+    written: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+
+
+class State(msgspec.Struct, frozen=True):
+    """The content of the file."""
+
+    digest: str
+    """Of the input, as stored."""
+    server: str
+    position: Position = Position()
+
+
+class StateError(Exception):
+    """The state cannot be gone on with; the message says what to do."""
+
+
+class StateFile:
+    """The state of the import of one file.
+
+    Args:
+        source: the file that is imported.
+        server: where to.
+    """
+
+    def __init__(self, source: Path, server: str) -> None:
+        self.path = source.with_name(source.name + SUFFIX)
+        self._source = source
+        self._server = server
+        self._digest = ""
+
+    def begin(self, resume: bool) -> Position:
+        """Where to go on: after the last line of an import that was stopped, or at the start.
+
+        Raises:
+            StateError: an import was stopped and this is not to be its continuation, or cannot be.
+            OSError: the input cannot be read, or the state not be written.
+        """
+        found = self._read()
+        if found is not None and found.position.lines == 0:
+            found = None
+        if found is not None and not resume:
+            raise StateError(
+                f"an import of {self._source} stopped after line {found.position.lines:,};"
+                f" go on with --resume, or remove {self.path} to start over"
+            )
+        self._digest = _digest(self._source)
+        if found is None:
+            self.write(Position())
+            return Position()
+        if found.digest != self._digest:
+            raise StateError(
+                f"{self._source} has changed since its import stopped after line"
+                f" {found.position.lines:,}; remove {self.path} to start over"
+            )
+        if found.server != self._server:
+            raise StateError(
+                f"the import that stopped was to {found.server}; give --server {found.server},"
+                f" or remove {self.path} to start over"
+            )
+        return found.position
+
+    def write(self, position: Position) -> None:
+        """Remember how far it got; a crash leaves this state or the one before."""
+        fresh = self.path.with_name(self.path.name + ".new")
+        fresh.write_bytes(msgspec.json.encode(State(self._digest, self._server, position)))
+        os.replace(fresh, self.path)
+
+    def remove(self) -> None:
+        """Forget it: the import is done."""
+        self.path.unlink(missing_ok=True)
+
+    def _read(self) -> State | None:
+        try:
+            return msgspec.json.decode(self.path.read_bytes(), type=State)
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            raise StateError(f"{self.path} cannot be read ({error}); remove it") from error
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while piece := file.read(_READ):
+            digest.update(piece)
+    return digest.hexdigest()
