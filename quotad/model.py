@@ -139,7 +139,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     value: str = ""
     """Of a config feature; the most generous of `values`."""
     values: tuple[str, ...] = ()
-    """Of a config feature that lists its values: those granted, in the feature's order."""
+    """Of a config feature that lists its values: those granted, in the feature's order. Of an
+    override or a promotion also a text that is empty, or it would look like one of a boolean."""
     limits: tuple[Limit, ...] | None = ()
     """Of a metered feature. None: unlimited, in the windows of the entitlement that this one
     replaces, so that usage survives up- and downgrades. Empty: only its credit pool limits it."""

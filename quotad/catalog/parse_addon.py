@@ -65,6 +65,10 @@ def _entry(place: Place, feature: Feature, value: object) -> AddOnEntry | None:
         return None
     if feature.type is not FeatureType.METERED:
         entry = parse_right(place, feature, value)
+        text = feature.type is FeatureType.CONFIG and not feature.values
+        if entry is not None and text and not entry.value:
+            place.refuse("an add-on only adds, and an empty text is nothing; leave the feature out")
+            return None
         return None if entry is None else AddOnEntry(entry=entry)
     bare = isinstance(value, dict) and len(value) == 1 and value.get("unlimited") is True
     if bare or value == "unlimited":

@@ -77,6 +77,8 @@ def parse_entry_value(feature: Feature, value: object) -> Entry:
         raise InvalidRequest("; ".join(error.problems)) from None
     if entry is None:
         raise InvalidRequest("entitlement: cannot be read")
+    if feature.type is FeatureType.CONFIG and entry.granted and not (entry.value or entry.values):
+        return msgspec.structs.replace(entry, values=("",))
     return entry
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from quotad.catalog.catalog import Catalog
 from quotad.catalog.definitions import PlanDefinition
+from quotad.catalog.problems import path_with
 from quotad.catalog.snapshot import compile_snapshot
 from quotad.errors import CatalogError
 from quotad.model import CatalogRecord, Entitlement, Feature, FeatureType, Plan
@@ -44,10 +45,12 @@ def carry(before: Catalog | None, after: Catalog, apply_to: ApplyTo | None = Non
             revision also where nothing changed.
 
     Raises:
-        CatalogError: more earlier revisions than are kept.
+        CatalogError: a feature that is in use changes its `decimals`, or there are more earlier
+            revisions than are kept.
     """
     if before is None:
         return after
+    _check_features(before, after)
     known = before.definitions.plans
     old, new = compile_snapshot(before, 0), compile_snapshot(after, 0)
     features = _Features(new.features)
@@ -74,8 +77,14 @@ def restore(before: Catalog | None, target: Catalog) -> Catalog:
     Args:
         before: the catalog in force; None: there is none.
         target: a catalog that was in force once, as published.
+
+    Raises:
+        CatalogError: a feature that is in use had other `decimals` then.
     """
-    known = {} if before is None else before.definitions.plans
+    if before is None:
+        return target
+    _check_features(before, target)
+    known = before.definitions.plans
     plans = {
         plan_id: msgspec.structs.replace(plan, revision=known[plan_id].revision)
         if plan_id in known and known[plan_id].revision > plan.revision
@@ -196,15 +205,6 @@ def _adapted(held: Entitlement, feature: Feature) -> Entitlement | None:
     if feature.type is FeatureType.METERED:
         if not held.limits and feature.credit is None:
             return None  # only its pool limited it
-        # In a pool's smallest units; the catalog speaks of whole credits, so nothing is lost.
-        changes["limits"] = tuple(
-            msgspec.structs.replace(
-                limit,
-                limit=_scaled(limit.limit, was, feature),
-                overage_limit=_scaled(limit.overage_limit, was, feature),
-            )
-            for limit in held.limits
-        )
     elif feature.values or was.values:
         if not set(held.values) <= set(feature.values) or not held.values:
             return None
@@ -213,10 +213,27 @@ def _adapted(held: Entitlement, feature: Feature) -> Entitlement | None:
     return msgspec.structs.replace(held, feature=feature, otherwise=otherwise, **changes)
 
 
-def _scaled(amount: int | None, was: Feature, feature: Feature) -> int | None:
-    if amount is None:
-        return None
-    return int(amount * 10**feature.decimals // 10**was.decimals)
+def _check_features(before: Catalog, after: Catalog) -> None:
+    """Refuse what would give another meaning to what is counted and stored already.
+
+    Another type or kind does not: what is left of the old one does not fit and is not looked at,
+    or is a plain number of units that goes on. With other decimals, the same number is another
+    amount: in counters, in overrides and in promotions, which no publish can rewrite at once.
+    """
+    known = before.definitions.features
+    problems: list[str] = []
+    for feature_id, definition in after.definitions.features.items():
+        now = definition.feature
+        was = known[feature_id].feature if feature_id in known else now
+        metered = was.type is now.type is FeatureType.METERED
+        if metered and was.decimals != now.decimals:
+            path = path_with(path_with("features", feature_id), "decimals")
+            problems.append(
+                f"{path}: cannot change from {was.decimals} to {now.decimals}, because what is"
+                " counted is in units of it; define another feature"
+            )
+    if problems:
+        raise CatalogError(problems)
 
 
 def _check(carried: Catalog) -> None:

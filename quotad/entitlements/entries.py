@@ -30,12 +30,17 @@ def entitled(
     if entry.limits != ():
         return None
     if feature.type is BOOLEAN:
-        return Entitlement(feature)
+        return None if _has_value(entry) else Entitlement(feature)
     if not feature.values:
-        return Entitlement(feature, value=entry.value)
+        return Entitlement(feature, value=entry.value) if _has_value(entry) else None
     written = entry.values or (entry.value,)
     values = tuple(value for value in feature.values if value in written)
     return Entitlement(feature, value=values[-1], values=values) if values else None
+
+
+def _has_value(entry: Entry) -> bool:
+    """Whether it is of a config feature; an empty text comes with `values`, unlike true."""
+    return bool(entry.value or entry.values)
 
 
 def _limits(
@@ -46,7 +51,7 @@ def _limits(
             return LIFETIME_UNLIMITED
         return without_limit(replaced.limits)
     if not entry.limits:
-        return () if feature.credit is not None else None
+        return () if feature.credit is not None and not _has_value(entry) else None
     if feature.kind is GAUGE and any(limit.window for limit in entry.limits):
         return None
     return entry.limits

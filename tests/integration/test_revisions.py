@@ -12,7 +12,7 @@ from quotad.clock import SyncedClock
 from quotad.sidecar import FileSource, Sidecar
 from quotad.store import Catalogs
 from quotad.v1 import admin_pb2 as pb
-from tests.running import CALL_S, Running, running
+from tests.running import CALL_S, Running, refusal, running
 
 ALL, NEW = pb.APPLY_TO_ALL, pb.APPLY_TO_NEW
 PUBLISHED = pb.PublishCatalogResponse.OUTCOME_PUBLISHED
@@ -205,6 +205,32 @@ def test_a_publish_over_another_version_than_expected_is_refused(server: Running
 def test_an_unknown_word_for_whom_is_refused(server: Running) -> None:
     with pytest.raises(Exception, match="apply_to: 7 is none of APPLY_TO_ALL, APPLY_TO_NEW"):
         server.publish(plans(100), apply_to=7)
+
+
+def test_a_unit_that_is_counted_in_is_changed_by_no_publish(
+    server: Running, catalogs: Catalogs
+) -> None:
+    without, fine = (
+        plans(100).replace("calls: {type: metered}", f"calls: {{type: {feature}}}")
+        for feature in ("metered, decimals: 0", "metered, decimals: 2")
+    )
+    server.publish(fine)
+    server.publish("version: 1\n")
+    server.publish(without)
+    file = pb.CatalogFile(name="plans.yaml", content=fine)
+    tries = {
+        "publish": lambda: server.publish(fine),
+        "diff": lambda: server.admin.DiffCatalog(
+            pb.DiffCatalogRequest(files=[file]), timeout=CALL_S
+        ),
+        "rollback": lambda: rollback(server, 1),
+    }
+
+    refusals = {name: repr(refusal(publish)) for name, publish in tries.items()}
+
+    why = "features.calls.decimals: cannot change from 0 to 2, because what is counted"
+    assert {} == {name: text for name, text in refusals.items() if why not in text}
+    assert 3 == catalogs.version()
 
 
 def rollback(server: Running, version: int) -> Any:

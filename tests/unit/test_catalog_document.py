@@ -173,7 +173,7 @@ ADDED: dict[str, st.SearchStrategy[Any]] = {
     "pool": st.just("unlimited"),
     "paid": st.just(True),
     "boolean": st.just(True),
-    "config": SCALARS,
+    "config": SCALARS.filter(lambda value: value != ""),
     "values": SHAPES["values"],
 }
 PLAN_KEYS: dict[str, st.SearchStrategy[Any]] = {

@@ -38,6 +38,8 @@ REFUSALS: dict[str, list[str]] = {
         "addons.j.entitlements.api-calls.timezone: has no meaning with 'per: lifetime'",
         "addons.k.entitlements.api-calls: 'unlimited' stands alone; write 'unlimited' or an amount",
         "addons.k.entitlements.api-calls.set: -1 is negative",
+        "addons.l.entitlements.upload-mb: an add-on only adds, and an empty text "
+        "is nothing; leave the feature out",
     ],
     "addon_key": [
         "addons.more: unknown key 'entitlement', did you mean 'entitlements'?",

@@ -240,6 +240,7 @@ CALLS, IMAGE, CREDITS, SEATS, EXPORT, SIZE, SUPPORT = (
         (EXPORT, False, Entry(granted=False), False),
         (SIZE, 10.0, Entry(value="10"), "10"),
         (SIZE, 2.5, Entry(value="2.5"), "2.5"),
+        (SIZE, "", Entry(values=("",)), ""),
         (SIZE, False, Entry(granted=False), False),
         (SUPPORT, "email", Entry(value="email", values=("email",)), "email"),
         (SUPPORT, ["phone", "email"], Entry(value="phone", values=("email", "phone")), [

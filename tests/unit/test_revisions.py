@@ -1,12 +1,13 @@
 """What a publish makes of the plans that were in force: who keeps what."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
-from quotad.catalog import ApplyTo, Catalog, Source, carry, compile_snapshot, parse, restore
+from quotad.catalog import ApplyTo, Catalog, Source, carry, compile_snapshot, fit, parse, restore
 from quotad.catalog import revisions as module
 from quotad.catalog.definitions import FeatureDefinition
 from quotad.errors import CatalogError
@@ -228,18 +229,6 @@ def earlier_entitlement(held: Entitlement, feature: Feature) -> Entitlement | No
     return after.definitions.plans["pro"].earlier[1].entitlements.get(feature.feature_id)
 
 
-def test_credits_stay_what_they_were_when_their_pool_gets_decimals() -> None:
-    whole = Feature("credits", FeatureType.METERED)
-    cents = msgspec.structs.replace(whole, decimals=2)
-    limit = Limit(50, soft=True, overage_limit=5)
-
-    finer = earlier_entitlement(Entitlement(whole, limits=(limit,)), cents)
-
-    assert Entitlement(cents, limits=(Limit(5000, soft=True, overage_limit=500),)) == finer
-    assert finer is not None
-    assert Entitlement(whole, limits=(limit,)) == earlier_entitlement(finer, whole)
-
-
 def test_values_stay_granted_in_the_order_that_the_feature_has_now() -> None:
     was = Feature("support", FeatureType.CONFIG, values=("none", "email", "phone"))
     now = Feature("support", FeatureType.CONFIG, values=("phone", "email"))
@@ -347,18 +336,53 @@ def test_another_billing_period_is_another_content() -> None:
     assert ["month"] == [was.billing.per for was in earlier.values()]
 
 
-def test_an_earlier_revision_that_could_not_be_read_again_is_refused() -> None:
-    pool = FEATURES.replace("export: {type: boolean}", "pool: {type: metered, decimals: %d}")
-    text = "  pro: {apply_to: new, entitlements: {pool: {limit: %d}}}\n"
-    large, small, fine = (
-        plans(text % limit, pool % decimals) for limit, decimals in ((10**15, 0), (1, 0), (1, 6))
-    )
+def test_a_catalog_that_could_not_be_read_again_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit, "ENTITLEMENTS_MAX", 1)
+    before = published((pro(10), None))
 
     with pytest.raises(CatalogError) as caught:
-        carry(published((large, None), (small, None)), fine)
+        carry(before, pro(20), NEW)
 
-    assert "plans.pro.earlier.1.entitlements.pool" in caught.value.problems[0]
-    assert "publish with --apply-to all" in caught.value.problems[-1]
+    assert (
+        "catalog.json: plans: 2 entitlements with those inherited, at most 1 are allowed",
+        "to move everybody to the latest revisions, publish with --apply-to all",
+    ) == caught.value.problems
+
+
+def pool(decimals: int, more: str = "") -> Catalog:
+    return parse(
+        [
+            Source(
+                "a.yaml",
+                "version: 1\nfeatures:\n  ai-credits: {type: metered, "
+                f"decimals: {decimals}}}\n  calls: {{type: metered{more}}}\n",
+            )
+        ]
+    )
+
+
+@pytest.mark.parametrize("publish", [carry, restore])
+def test_the_unit_that_is_counted_in_does_not_change(
+    publish: Callable[[Catalog | None, Catalog], Catalog],
+) -> None:
+    with pytest.raises(CatalogError) as caught:
+        publish(pool(2), pool(3, ", decimals: 1"))
+
+    why = "because what is counted is in units of it; define another feature"
+    assert (
+        f"features.ai-credits.decimals: cannot change from 2 to 3, {why}",
+        f"features.calls.decimals: cannot change from 0 to 1, {why}",
+    ) == caught.value.problems
+
+
+@pytest.mark.parametrize(
+    "features", ["{ai-credits: {type: boolean}}", "{other: {type: metered, decimals: 3}}"]
+)
+def test_a_unit_that_nothing_is_counted_in_any_more_is_no_obstacle(features: str) -> None:
+    after = parse([Source("a.yaml", f"version: 1\nfeatures: {features}\n")])
+
+    assert after == carry(pool(2), after)
+    assert pool(2) == carry(after, pool(2))
 
 
 def test_the_source_digest_is_that_of_the_files() -> None:

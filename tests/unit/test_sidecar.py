@@ -221,6 +221,27 @@ def test_a_source_with_broken_content_holds_everything_until_it_is_repaired(
     assert not sidecar.state.problems
 
 
+def test_a_unit_that_is_counted_in_is_not_changed(
+    make: Make, catalogs: FakeCatalogs, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = FakeSource(plan(100))
+    sidecar = make(source)
+    sidecar.step()
+    caplog.clear()
+    source.give(plan(100).replace("type: metered", "type: metered, decimals: 2"))
+    sidecar.step()
+
+    [problem] = sidecar.state.problems
+    assert "features.api-calls.decimals: cannot change from 0 to 2" in problem
+    assert [f"cannot publish, the catalog in force stays: {problem}"] == caplog.messages
+
+    source.give(plan(200))
+    sidecar.step()
+
+    assert [digest_of(plan(100)), digest_of(plan(200))] == catalogs.digests
+    assert not sidecar.state.problems
+
+
 def test_an_edit_back_to_old_content_is_published(make: Make, catalogs: FakeCatalogs) -> None:
     source = FakeSource()
     sidecar = make(source)
