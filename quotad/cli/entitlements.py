@@ -7,9 +7,17 @@ import typer
 from quotad.cli import amounts, failures, output
 from quotad.cli.decisions import in_words
 from quotad.cli.options import SERVER_DEFAULT, CustomerId, Json, Resource, Server
+from quotad.model import Reason
 
 if TYPE_CHECKING:
     from quotad.client import Entitlement, Entitlements
+
+
+# What stands among the entitlements to say why it is none.
+_WITHOUT = {
+    Reason.REVOKED: "nothing: taken away",
+    Reason.INSUFFICIENT_CREDITS: "nothing: no credits",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -73,6 +81,7 @@ def _rows(entitlement: "Entitlement") -> "list[list[output.Cell]]":
 
 def _row_without_limit(entitlement: "Entitlement") -> "list[output.Cell]":
     grants, used = ", ".join(entitlement.values) or entitlement.value or "yes", ""
+    grants = _WITHOUT.get(entitlement.reason, grants)
     if entitlement.unlimited:
         grants, used = "unlimited", output.amount(entitlement.used, entitlement.decimals)
     return [entitlement.feature_id, _with_variant(grants, entitlement), used, "", "", ""]

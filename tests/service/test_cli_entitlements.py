@@ -83,6 +83,15 @@ def test_credits_values_variants_and_windows_that_wait_are_shown(
     ] == lines[-8:]
 
 
+def test_what_is_named_but_not_granted_is_shown_as_nothing(quotad: Run, server: FakeServer) -> None:
+    server.quota.granted = [
+        granted("sso", reason=quota_pb2.REASON_REVOKED),
+        granted("image", reason=quota_pb2.REASON_INSUFFICIENT_CREDITS),
+    ]
+
+    assert ["sso nothing: taken away", "image nothing: no credits"] == shown(quotad)[-2:]
+
+
 def test_entitlements_of_a_resource_name_it(quotad: Run, server: FakeServer) -> None:
     lines = words(quotad("entitlements", "acme", "--resource", "ws-1"))
 
