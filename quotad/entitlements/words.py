@@ -95,8 +95,6 @@ def say_why(drafts: Sequence[Draft], origin: Origin) -> None:
     """Say of those that grant something why they did not win, or of which part they did."""
     winners = origin.winners
     whole = len(parts(origin.right))
-    # What a winner inherits or adds to needs no mention besides it.
-    names = [drafts[i].name for i in sorted(winners) if drafts[i].kind is not SourceKind.BASE_PLAN]
     overridden = any(drafts[i].kind is SourceKind.OVERRIDE for i in winners)
     for number, draft in enumerate(drafts):
         if draft.settled or draft.kind is SourceKind.BASE_PLAN or draft.right is None:
@@ -108,7 +106,7 @@ def say_why(drafts: Sequence[Draft], origin: Origin) -> None:
         elif overridden:
             draft.note("replaced by the override")
         else:
-            draft.note(_compared(draft.right, origin.right, " and ".join(names)))
+            draft.note(_compared(draft.right, origin, drafts))
 
 
 def addon_note(
@@ -167,13 +165,26 @@ def _part_of(origin: Origin, own: list[object]) -> str:
     return "gives " + ", ".join(map(str, own))
 
 
-def _compared(right: Entitlement, effective: Entitlement | None, names: str) -> str:
-    theirs = {amount(value) for value in parts(effective).values()}
+def _compared(right: Entitlement, origin: Origin, drafts: Sequence[Draft]) -> str:
+    """Say what was more than `right`, part for part where there are such parts."""
+    effective = parts(origin.right)
+    lengths = {_length(part) for part in parts(right)}
+    rivals = [part for part in effective if _length(part) in lengths] or list(effective)
+    owners = frozenset[int]().union(*(origin.owners[part] for part in rivals))
+    # Whom a winner inherits from needs no mention besides it.
+    names = [drafts[i].name for i in sorted(owners) if drafts[i].kind is not SourceKind.BASE_PLAN]
+    who = " and ".join(names) + (" grants" if len(names) == 1 else " grant")
+    theirs = {amount(value) for value in effective.values()}
     if {amount(value) for value in parts(right).values()} <= theirs:
-        return f"no more than {names} grants"
+        return f"no more than {who}"
     if right.feature.type is FeatureType.METERED:
-        return f"less than {names} grants"
-    return f"replaced by what {names} grants"
+        return f"less than {who}"
+    return f"replaced by what {who}"
+
+
+def _length(part: object) -> object:
+    """A window without what it is aligned to: a month is a month."""
+    return part.per if isinstance(part, Window) else part
 
 
 def _number(value: int, decimals: int) -> str:

@@ -148,6 +148,26 @@ EXPLAINED = {
         case("calls", "10/day", promotion("10/day")),
         ["- PROMOTION: 10/day (no more than plan pro grants)", "+ PLAN pro: 10/day"],
     ),
+    "one that is less than each part": (
+        case("calls", "1/minute, 10/day", subscription("5/day"), promotion("50/day")),
+        [
+            "+ PROMOTION: 50/day (decides the limit per day)",
+            "+ PLAN pro: 1/minute, 10/day (decides the limit per minute)",
+            "- PLAN plan-1 of plan-1: 5/day (less than the promotion grants)",
+        ],
+    ),
+    "one that is less than a sum": (
+        case("calls", "10/day", addon(1, "more", add=5), promotion("12/day")),
+        [
+            "- PROMOTION: 12/day (less than plan pro and add-on more grant)",
+            "+ ADDON more x 1: {add:5} (adds 5)",
+            "+ PLAN pro: 10/day",
+        ],
+    ),
+    "less in another window": (
+        case("calls", "10/day", promotion("12/month")),
+        ["- PROMOTION: 12/month (less than plan pro grants)", "+ PLAN pro: 10/day"],
+    ),
     "values of both": (
         case("support", "phone", promotion("email")),
         ["+ PROMOTION: email (gives email)", "+ PLAN pro: phone (gives phone)"],
