@@ -84,7 +84,7 @@ class QuotaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetEntitlements(self, request, context):
-        """The same for every feature that the customer's plan grants.
+        """The same for every feature that the customer is granted, and those that were revoked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
