@@ -63,6 +63,7 @@ def first_catalog(page: Path) -> str:
 FILES = {
     "README.md": {"plans.yaml": with_wrong_unit},
     "credits.md": {"credits.yaml": first_catalog},
+    "entitlements.md": {"entitlements.yaml": first_catalog},
 }
 
 
