@@ -53,6 +53,7 @@ def carried_out(
     """
     known = before or CustomerRecord(draft.customer_id)
     now_ms = no_earlier_than_written(known, now_ms)
+    known = settled(known, now_ms)
     record = CustomerRecord(
         draft.customer_id,
         tuple(_subscription(phase, known, snapshot, now_ms) for phase in draft.phases),
@@ -61,36 +62,40 @@ def carried_out(
         now_ms,
         draft.overrides,
         draft.promotions,
-        settled(known, now_ms).resets,
+        known.resets,
     )
     # What is over goes first: to have been on a plan is no change of plan.
     record = settled(record, now_ms)
-    phases = _resetting(record.subscriptions, known, snapshot, now_ms)
-    record = counted(replace(record, subscriptions=phases), now_ms)
-    if before is not None and _content(before, now_ms) == _content(record, now_ms):
+    if before is not None and _content(known) == _content(record):
         return before
-    return record
+    phases = _resetting(record.subscriptions, known, snapshot, now_ms)
+    return counted(replace(record, subscriptions=phases), now_ms)
 
 
 def current(record: CustomerRecord, now_ms: int) -> CustomerRecord:
-    """The record without what is over, in one spelling: the order and anchors of `carried_out`."""
+    """The record without what is over, in one spelling and order."""
     record = settled(record, no_earlier_than_written(record, now_ms))
-    phases = (
-        replace(phase, anchor_ms=None) if phase.anchor_ms == phase.start_ms else phase
-        for phase in record.subscriptions
+    return replace(
+        record, subscriptions=tuple(sorted(map(_spelled, record.subscriptions), key=_order))
     )
-    return replace(record, subscriptions=tuple(sorted(phases, key=_order)))
 
 
-def _content(record: CustomerRecord, now_ms: int) -> object:
-    """What a row can say of a record; two that are equal mean the same."""
-    record = current(record, now_ms)
+def _content(record: CustomerRecord) -> object:
+    """What a row can say of a settled record; two that are equal mean the same."""
     return (
         record.archived,
-        [replace(phase, resets_usage=False) for phase in record.subscriptions],
+        sorted(map(_spelled, record.subscriptions), key=_order),
         sorted(record.overrides, key=_of_feature),
         sorted(record.promotions, key=_of_feature),
     )
+
+
+def _spelled(phase: Subscription) -> Subscription:
+    """The phase in the one spelling that a row has."""
+    if phase.anchor_ms != phase.start_ms and not phase.resets_usage:
+        return phase
+    anchor_ms = None if phase.anchor_ms == phase.start_ms else phase.anchor_ms
+    return replace(phase, anchor_ms=anchor_ms, resets_usage=False)
 
 
 def _subscription(

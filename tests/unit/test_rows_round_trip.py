@@ -124,10 +124,7 @@ def imported(row: bytes, before: CustomerRecord | None = None) -> CustomerRecord
 
 def content(record: CustomerRecord) -> CustomerRecord:
     """What of a record a row can say."""
-    phases = tuple(replace(p, resets_usage=False) for p in current(record, NOW).subscriptions)
-    return replace(
-        current(record, NOW), subscriptions=phases, created_ms=0, updated_ms=0, resets={}
-    )
+    return replace(current(record, NOW), created_ms=0, updated_ms=0, resets={})
 
 
 @given(records)
