@@ -146,7 +146,7 @@ def export(
     for each in left_out[:SHOWN_MAX]:
         typer.echo(f"quotad: left out {each.customer_id}: {each.problem}", err=True)
     if left_out:
-        problem = f"{len(left_out):,} customers do not fit into CSV; export them as JSON lines"
+        problem = f"{len(left_out):,} left out: CSV cannot hold them; JSON lines hold everything"
         typer.echo(f"quotad: {problem}", err=True)
         raise typer.Exit(EXIT_REJECTED)
 

@@ -187,7 +187,7 @@ def test_what_csv_cannot_hold_is_told_and_left_out(run: Run, customer: str, tmp_
 
     assert 1 == result.exit_code
     assert f"quotad: left out {customer}-b-1: has overrides\n" in result.stderr
-    assert "do not fit into CSV; export them as JSON lines\n" in result.stderr
+    assert " left out: CSV cannot hold them; JSON lines hold everything\n" in result.stderr
     exported = (tmp_path / "out.csv").read_text()
     assert f"\n{customer}-a-1,pro," in exported
     assert f"\n{customer}-b-1" not in exported
