@@ -62,9 +62,7 @@ def send(servers: Pair, requests: Iterable[Any]) -> list[Any]:
 def counted(servers: Pair, customer: str, feature: str) -> set[int]:
     """What the counters of a feature show; of several, each should show the same."""
     counters = servers.counters(customer)
-    return {
-        used for name, used in counters.items() if name.startswith(f"{feature}:")
-    } or {0}
+    return {used for name, used in counters.items() if name.startswith(f"{feature}:")} or {0}
 
 
 def test_a_pool_is_met_exactly_whoever_draws_from_it(servers: Pair, customer: str) -> None:
