@@ -140,7 +140,7 @@ class RowReader:
             self._phase(each, f"subscriptions[{i}].") for i, each in enumerate(row.subscriptions)
         ]
         self._check_apart(phases)
-        self._check_count("subscriptions", len(phases), PHASES_MAX)
+        self._check_count("subscriptions: phases", len(phases), PHASES_MAX)
         return tuple(phases)
 
     def _phase(self, row: RowSubscription, path: str) -> Phase:
@@ -191,6 +191,7 @@ class RowReader:
         seen: dict[tuple[str, str], list[int]] = {}
         for index, phase in enumerate(phases):
             seen.setdefault((phase.resource_id, phase.subscription_id), []).append(index)
+        self._check_count("subscriptions", len(seen), SUBSCRIPTIONS_MAX)
         for same in seen.values():
             starts = [phases[index].start_ms for index in same]
             if len(same) > 1 and (None in starts or len(set(starts)) < len(starts)):

@@ -176,8 +176,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "subscriptions[1]: is of the same subscription as subscriptions[0]; give it an id",
     ),
     (
-        {"subscriptions": [{"plan": "pro", "id": str(i)} for i in range(201)]},
-        "subscriptions: 201 of them; at most 200",
+        {"subscriptions": [{"plan": "pro", "id": str(i)} for i in range(101)]},
+        "subscriptions: 101 of them; at most 100",
+    ),
+    (
+        {"subscriptions": [{"plan": "pro", "start": str(1970 + i) + "-01-01"} for i in range(201)]},
+        "subscriptions: phases: 201 of them; at most 200",
     ),
     (
         {"plan": "pro", "overrides": [{"feature": "seat", "entitlement": True}]},
