@@ -216,14 +216,21 @@ class Engine:
             first = [requests[waiting[0]] for waiting in unknown.values()]
             keys = [self._views.spell(each.customer_id, each.resource_id) for each in first]
             stored = self._customers.get_many_over(self._link, keys, deadline)
+            planned = {charge.keys.epoch: charge.epoch for charge in round_.charges}
             for at, (name, waiting) in enumerate(unknown.items()):
                 view = self._views.put(name, stored[at], snapshot, now_ms, keys[at])
+                if planned.get(keys[at].epoch, view.epoch) != view.epoch:
+                    # The customer's earlier requests were planned on a view that is stale, as can
+                    # be seen now; they go first in the next round.
+                    round_.pending += waiting
+                    continue
                 for i in waiting:
                     self._plan(round_, i, requests[i], view, now_ms)
                     if requests[i].explain:
                         records[i] = stored[at].record
         if round_.charges:
             self._settle(round_, snapshot, now_ms, deadline)
+            round_.pending.sort()
         if records:
             _explain(round_, records, snapshot, now_ms)
 

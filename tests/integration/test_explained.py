@@ -12,6 +12,7 @@ from quotad.model import (
     Entry,
     Explanation,
     Limit,
+    Mode,
     Override,
     Reason,
     SourceKind,
@@ -184,6 +185,21 @@ def test_explained_and_other_calls_of_a_batch_are_settled_in_order(engine: Bench
     last = answers[-1].explanation
     assert last is not None
     assert (1, "3 per month") == (last.missing, last.denied_by)
+
+
+@pytest.mark.parametrize("resource", ["", "team"])
+def test_calls_before_an_explained_one_go_first_also_after_a_write(
+    engine: Bench, resource: str
+) -> None:
+    subscriptions = (Subscription("free", 0), Subscription("free", 0, resource_id="team"))
+    store(engine, CustomerRecord("acme", subscriptions))
+    plain = ConsumeRequest("acme", "calls", resource_id=resource)
+    engine.decide(msgspec.structs.replace(plain, mode=Mode.CHECK_ONLY))
+    engine.provision("acme", "pro")
+
+    answers = engine.decide(plain, plain, msgspec.structs.replace(plain, explain=True))
+
+    assert [1, 2, 3] == [answer.used for answer in answers]
 
 
 def test_a_resource_is_explained_by_its_own_subscriptions(engine: Bench) -> None:
