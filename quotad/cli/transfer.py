@@ -23,6 +23,11 @@ TIMEOUT_S = 30.0
 """Of one batch with all its tries: a server may be restarted meanwhile."""
 RETRIES = 50
 
+CONCURRENCY = 2
+"""One batch is read and checked while the server works on another. More bring nothing, as a
+worker's Python takes them in turns, and its decisions wait longer: p99 64 ms with 4, 35 ms with 2,
+22 ms with 1, 18 ms without an import, measured on 2 cores."""
+
 SHOWN_MAX = 20
 """Most bad lines that are listed."""
 
@@ -56,7 +61,7 @@ def import_(
     ] = False,
     concurrency: Annotated[
         int, typer.Option(min=1, max=64, metavar="N", help="Batches in flight.")
-    ] = 4,
+    ] = CONCURRENCY,
     rejects: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="Write every bad line there, as JSON lines."),

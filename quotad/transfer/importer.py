@@ -42,7 +42,7 @@ class Plan(msgspec.Struct, frozen=True):
     """How to go about it."""
 
     dry_run: bool = False
-    concurrency: int = 4
+    concurrency: int = 2
     """Batches in flight."""
     after: Position = Position()
     """Where an import stopped before; its lines are read and left out."""
