@@ -26,7 +26,11 @@ def entitled(
     """
     if feature.type is METERED:
         limits = _limits(feature, entry, replaced)
-        return None if limits is None else Entitlement(feature, limits=limits)
+        if limits is None:
+            return None
+        # Also aligned as what it replaces, or the same windows would be other counters.
+        anchor_ms = None if replaced is None else replaced.anchor_ms
+        return Entitlement(feature, limits=limits, anchor_ms=anchor_ms)
     if entry.limits != ():
         return None
     if feature.type is BOOLEAN:

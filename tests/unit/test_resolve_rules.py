@@ -353,6 +353,17 @@ def test_what_comes_from_another_subscription_keeps_its_anchor() -> None:
     ]
 
 
+@pytest.mark.parametrize("spec", ["unlimited", "9/month.s", "9/day.s"])
+def test_what_replaces_it_is_aligned_to_the_same_subscription(spec: str) -> None:
+    elsewhere = subscription("5/month.s", start_ms=START + DAY)
+
+    overridden = case("calls", None, elsewhere, override(spec)).resolve()
+    promoted = case("calls", None, elsewhere, promotion(spec)).resolve()
+
+    assert START + DAY == overridden.entitlements["calls"].anchor_ms
+    assert START + DAY == promoted.entitlements["calls"].anchor_ms
+
+
 def test_a_subscription_has_its_plan_as_it_was_when_it_started() -> None:
     customer = case("calls", "10/day")
     was = {"calls": entitlement_of(customer.feature, "20/day")}
