@@ -31,8 +31,9 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     # grpc waits a second after a refused connection and fails every call meanwhile; a server that
     # restarts is back sooner.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
+    # How long one attempt to connect may take, despite its name: a busy machine needs its time.
+    ("grpc.min_reconnect_backoff_ms", 2000),
     # A quota server is next door: an http_proxy in the environment is not meant for it.
     ("grpc.enable_http_proxy", 0),
     # A catalog may be larger than grpc's own 4 MiB.

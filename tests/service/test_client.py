@@ -1,7 +1,11 @@
 """Both clients against a server that fails on demand: the same facts hold for both."""
 
 import asyncio
+import socket
+import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import grpc
@@ -23,6 +27,40 @@ from quotad.client import (
 from quotad.v1 import quota_pb2
 from tests.service.either import Either
 from tests.service.fake_quotad import UNAVAILABLE, Fail, FakeServer
+
+
+@contextmanager
+def slow_door(address: str) -> Iterator[str]:
+    """An address that leads to a server, but only after a third of a second."""
+    opened = threading.Event()
+    sockets: list[socket.socket] = []
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                inside, _ = door.accept()
+                opened.wait(0.3)
+                outside = socket.create_connection((host, int(port)))
+                sockets.extend([inside, outside])
+                for ends in ((inside, outside), (outside, inside)):
+                    threading.Thread(target=pump, args=ends, daemon=True).start()
+
+    host, _, port = address.rpartition(":")
+    door = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{door.getsockname()[1]}"
+    finally:
+        opened.set()
+        for each in (door, *sockets):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
 
 
 async def test_consume_counts_and_tells_everything(client: Either) -> None:
@@ -170,6 +208,15 @@ async def test_no_server_is_unavailable_without_a_reason(client: Either) -> None
 
     assert "" == caught.value.reason
     assert "Connection refused" in caught.value.message
+
+
+async def test_server_that_is_slow_to_greet_is_waited_for(
+    client: Either, server: FakeServer
+) -> None:
+    with slow_door(server.address) as address:
+        client.new(address=address, retries=0)
+
+        assert (await client("consume", "acme", "api-calls")).allowed
 
 
 async def test_silent_server_ends_the_call_by_its_timeout(
