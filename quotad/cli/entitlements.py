@@ -80,6 +80,8 @@ def _rows(entitlement: "Entitlement") -> "list[list[output.Cell]]":
 
 
 def _row_without_limit(entitlement: "Entitlement") -> "list[output.Cell]":
+    if entitlement.reason is Reason.REVOKED:
+        return [entitlement.feature_id, ("nothing: taken away", "red"), "", "", "", ""]
     grants, used = ", ".join(entitlement.values) or entitlement.value or "yes", ""
     grants = _WITHOUT.get(entitlement.reason, grants)
     if entitlement.unlimited:

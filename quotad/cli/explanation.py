@@ -35,8 +35,6 @@ def lacking(decision: "Decision") -> list[tuple[str, str]]:
 
 def print_sources(told: "Explanation") -> None:
     """Print everything that has a say, the strongest first; of a credit pool separately."""
-    if not told.sources:
-        output.print_line("\n  nothing that the customer has says anything of this feature")
     for pool, sources in groupby(told.sources, key=lambda source: source.feature_id):
         output.print_line("")
         title = f"sources of {pool}" if pool else "sources"

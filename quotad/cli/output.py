@@ -26,6 +26,7 @@ Cell = str | tuple[str, str]
 """What stands in a table: a text, or a text and its style."""
 
 _PLAIN_TEXT = re.compile(r"[A-Za-z][\w ./+-]*(?<! )|[1-9][0-9]* [a-z]+")
+_AMOUNTS = ("limit", "add", "set")
 _CONSTANTS = {"true", "false", "yes", "no", "on", "off", "null"}
 
 
@@ -133,7 +134,7 @@ def entitlement(value: object) -> str:
         if len(value) == 1 and isinstance(limits, list) and len(limits) == 1:
             return entitlement(limits[0])  # says the same
         # What a person looks for first.
-        names = sorted(value, key=lambda name: (name != "limit", name != "per", name))
+        names = sorted(value, key=lambda name: (name not in _AMOUNTS, name != "per", name))
         return "{" + ", ".join(f"{entitlement(n)}: {entitlement(value[n])}" for n in names) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(entitlement(each) for each in value) + "]"

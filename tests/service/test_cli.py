@@ -343,6 +343,7 @@ def test_list_of_one_limit_is_shown_as_that_limit() -> None:
             {"limits": [{"per": "day", "limit": 2.5}, {"limit": 9}]},
             "{limits: [{limit: 2.5, per: day}, {limit: 9}]}",
         ),
+        ({"per": "day", "add": 3}, "{add: 3, per: day}"),
         ({"timezone": "Europe/Berlin", "a: b": "#"}, '{"a: b": "#", timezone: Europe/Berlin}'),
     ],
 )

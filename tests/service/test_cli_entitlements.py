@@ -55,7 +55,7 @@ def test_marks_are_yellow_from_80_percent_on_and_red_at_the_limit() -> None:
 
 
 @pytest.mark.usefixtures("utc")
-def test_credits_values_variants_and_windows_that_wait_are_shown(
+def test_credits_values_variants_waiting_windows_and_what_was_taken_away_are_shown(
     quotad: Run, server: FakeServer
 ) -> None:
     pool = {"limit": 5000, "used": 1250, "remaining": 3750, "decimals": 2, **MONTH}
@@ -67,6 +67,7 @@ def test_credits_values_variants_and_windows_that_wait_are_shown(
         granted("burst", limits=[{"limit": 3, "remaining": 3, "per": "5 hours"}]),
         granted("bulk", limits=[{"limit": 3, "remaining": 3}], variant="control"),
         granted("trace", unlimited=True, used=1234),
+        granted("sso", reason=quota_pb2.REASON_REVOKED),
     ]
 
     lines = shown(quotad)
@@ -80,7 +81,8 @@ def test_credits_values_variants_and_windows_that_wait_are_shown(
         "burst 3 per 5 hours 0 3 starts with the next use",
         "bulk 3 (variant control) 0 3 never",
         "trace unlimited 1,234",
-    ] == lines[-8:]
+        "sso nothing: taken away",
+    ] == lines[-9:]
 
 
 def test_what_is_named_but_not_granted_is_shown_as_nothing(quotad: Run, server: FakeServer) -> None:
