@@ -237,7 +237,7 @@ class Engine:
     def _plan(
         self, round_: "_Round", i: int, request: ConsumeRequest, view: View, now_ms: int
     ) -> None:
-        """Write down a charge, or the error of a request that can never work."""
+        """Write down a charge; of a request that can never work one that takes nothing."""
         meter = view.meters.get(request.feature_id) or view.meter(
             request.feature_id, self._settings.usage_retention_ms
         )
@@ -248,7 +248,7 @@ class Engine:
         elif meter.given is not None:
             answer = meter.given
         elif request.quantity < 0 and not meter.gauge:
-            round_.answers[i] = not_a_gauge(request)
+            round_.refuse(i, not_a_gauge(request), view)
             return
         else:
             bound = meter.bound
@@ -257,7 +257,7 @@ class Engine:
         if request.requested_values:
             feature = view.snapshot.features.get(request.feature_id)
             if feature is not None and not feature.values:
-                round_.answers[i] = no_values(request)
+                round_.refuse(i, no_values(request), view)
                 return
             if answer is not None:
                 answer = judge_values(answer, request)
@@ -346,8 +346,17 @@ class _Round:
         self.at: list[int] = []
         """Which request each charge is for."""
         self.terms: list[tuple[LimitTerms, ...]] = []
-        self.given: list[Decision | None] = []
-        """The decision, where no counter takes part."""
+        self.given: list[Decision | QuotadError | None] = []
+        """The decision, where no counter takes part; or why the request can never work."""
+
+    def refuse(self, i: int, error: QuotadError, view: View) -> None:
+        """Write down an error, to be told if nothing has changed since the view was made."""
+        self.at.append(i)
+        self.terms.append(ALWAYS.terms)
+        self.given.append(error)
+        self.charges.append(
+            Charge(view.keys, view.epoch, 0, ANSWER, ALWAYS.suffixes, ALWAYS.limit_words, None)
+        )
 
 
 def _explain(
