@@ -103,7 +103,6 @@ class _Sources:
 
     def _subscriptions(self, standings: list[Standing]) -> None:
         """As `resolve` merges them."""
-        frame = standings[0].phase
         rank = FROM_PLAN
         for index, standing in enumerate(standings):
             phase, plan = standing.phase, standing.plan
@@ -119,7 +118,7 @@ class _Sources:
                 self._origin, rank = found, its_rank
                 continue
             merged = self._origin.with_more(found, its_rank > rank, phase.anchor)
-            if merged is not self._origin and not frame.trial:
+            if merged is not self._origin:
                 rank = its_rank
             self._origin = merged
 

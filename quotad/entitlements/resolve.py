@@ -70,16 +70,17 @@ class Standing(msgspec.Struct, frozen=True):
 class _Own:
     """What becomes of a plan's table; a copy is made at the first difference."""
 
-    __slots__ = ("entitlements", "key", "ranks", "variants")
+    __slots__ = ("base_rank", "entitlements", "key", "ranks", "variants")
 
     def __init__(self, standing: Standing, snapshot: Snapshot, customer_id: str) -> None:
         table = table_of(standing.plan, snapshot, customer_id)
         self.entitlements = table.entitlements
         self.variants = table.variants
         self.key: Hashable | None = table.key
+        phase = standing.phase
+        self.base_rank = FROM_TRIAL if phase.trial else FROM_PLAN
         self.ranks: dict[str, int] = {}
         """Where config features have their text from, if not from the plan itself."""
-        phase = standing.phase
         if not phase.addons:
             return
         for feature_id, entries in bought(phase.addons, snapshot).items():
@@ -89,7 +90,7 @@ class _Own:
             if found is not None and found is not mine:
                 self.put(feature_id, found)
                 if feature.type is FeatureType.CONFIG:
-                    self.ranks[feature_id] = FROM_ADDON
+                    self.ranks[feature_id] = max(FROM_ADDON, self.base_rank)
 
     def put(self, feature_id: str, entitlement: Entitlement) -> None:
         if self.key is not None:
@@ -101,7 +102,7 @@ class _Own:
         if feature_id in self.variants:
             self.variants = {k: v for k, v in self.variants.items() if k != feature_id}
 
-    def merge(self, other: "_Own", phase: Subscription, own_trial: bool) -> None:
+    def merge(self, other: "_Own", phase: Subscription) -> None:
         """Take what another subscription has more of."""
         for feature_id, theirs in other.entitlements.items():
             mine = self.entitlements.get(feature_id)
@@ -109,10 +110,10 @@ class _Own:
                 continue
             if mine is None:
                 self.put(feature_id, anchored(theirs, phase.anchor))
-                self.ranks[feature_id] = other.rank(feature_id, phase.trial)
+                self.ranks[feature_id] = other.rank(feature_id)
                 continue
-            rank = other.rank(feature_id, phase.trial)
-            later = rank > self.rank(feature_id, own_trial)
+            rank = other.rank(feature_id)
+            later = rank > self.rank(feature_id)
             merged = merge(mine, theirs, later=later, anchor_ms=phase.anchor)
             if merged is not mine:
                 self.put(feature_id, merged)
@@ -120,9 +121,9 @@ class _Own:
         if other.variants:
             self.variants = other.variants | self.variants
 
-    def rank(self, feature_id: str, trial: bool) -> int:
+    def rank(self, feature_id: str) -> int:
         """Where the text of a config feature is from."""
-        return FROM_TRIAL if trial else self.ranks.get(feature_id, FROM_PLAN)
+        return self.ranks.get(feature_id, self.base_rank)
 
 
 def resolve(
@@ -158,7 +159,7 @@ def resolve(
     own = _Own(frame, snapshot, customer_id)
     for standing in standings[1:]:
         other = _Own(standing, snapshot, customer_id)
-        own.merge(other, standing.phase, frame.phase.trial)
+        own.merge(other, standing.phase)
     if record.promotions:
         for promotion in promotions_of(record, now_ms, resource_id):
             _promote(own, snapshot, promotion)

@@ -13,8 +13,10 @@ from quotad.model import (
     CustomerRecord,
     EntitlementSource,
     Entry,
+    Limit,
     Override,
     Plan,
+    Promotion,
     SourceKind,
     Subscription,
 )
@@ -168,6 +170,30 @@ EXPLAINED = {
         case("calls", "10/day", promotion("12/month")),
         ["- PROMOTION: 12/month (less than plan pro grants)", "+ PLAN pro: 10/day"],
     ),
+    "the number of one and the softness of another": (
+        case("calls", "10/day soft", promotion("12/day")),
+        ["+ PROMOTION: 12/day", "+ PLAN pro: 10/day"],
+    ),
+    "a month is a month": (
+        case("calls", "10/month.s", promotion("50/month")),
+        ["+ PROMOTION: 50/month", "- PLAN pro: 10/month (less than the promotion grants)"],
+    ),
+    "less than a month of another kind": (
+        case("calls", "1/minute, 10/month.s", subscription("50/month"), promotion("20/month.f")),
+        [
+            "- PROMOTION: 20/month (less than plan plan-1 grants)",
+            "+ PLAN pro: 1/minute, 10/month (decides the limit per minute)",
+            "+ PLAN plan-1 of plan-1: 50/month (decides the limit per month)",
+        ],
+    ),
+    "a window that is dropped": (
+        case("calls", "10/month", promotion("9/day, 50/month")),
+        [
+            "+ PROMOTION: 9/day, 50/month (decides the limit per month)",
+            "- PLAN pro: 10/month (less than the promotion grants)",
+        ],
+    ),
+    "none of an add-on": (case("calls", "1/day", addon(0, add=5)), ["+ PLAN pro: 1/day"]),
     "values of both": (
         case("support", "phone", promotion("email")),
         ["+ PROMOTION: email (gives email)", "+ PLAN pro: phone (gives phone)"],
@@ -331,6 +357,15 @@ def test_a_customer_never_seen_has_the_default_plan(catalog: Snapshot) -> None:
         line(source) for source in explain(None, catalog, NOW, "acme", "", "calls")
     ]
     assert () == explain(None, catalog, NOW, "acme", "w1", "calls")
+
+
+def test_a_server_whose_clock_is_behind_explains_what_was_just_written(catalog: Snapshot) -> None:
+    over = Promotion("seats", Entry(limits=(Limit(9),)), NOW - 1)
+    record = CustomerRecord("acme", (Subscription("pro", NOW),), updated_ms=NOW, promotions=(over,))
+
+    assert ["+ PLAN pro: 3", "- PROMOTION: 9 (has ended 2027-01-15 07:59 UTC)"] == [
+        line(source) for source in explain(record, catalog, NOW - 3, "acme", "", "seats")
+    ]
 
 
 def test_an_archived_customer_has_nothing_to_explain(catalog: Snapshot) -> None:

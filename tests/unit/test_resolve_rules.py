@@ -42,6 +42,14 @@ RULES = {
         case("calls", f"{QUANTITY_MAX - 1}/day", addon(add=QUANTITY_MAX)),
         f"{QUANTITY_MAX}/day",
     ),
+    "no more than can be counted, in one of two windows": (
+        case("calls", f"9/day, {QUANTITY_MAX - 1}/month", addon(add=9, per="month")),
+        f"9/day, {QUANTITY_MAX}/month",
+    ),
+    "of two that set one of two windows": (
+        case("calls", "1/day, 9/month", addon(set=9, per="day"), addon(set=7, per="day")),
+        "9/day, 9/month",
+    ),
     "adding to unlimited": (case("calls", "unlimited/day", addon(add=5)), "unlimited/day"),
     "an add-on makes unlimited": (
         case("calls", "5/day, 9/month", addon(gives="unlimited"), addon(add=1, per="day")),
@@ -329,6 +337,18 @@ def test_without_the_main_subscription_the_frame_is_the_first_by_id() -> None:
 
     assert "plan-1" == effective.plan_id
     assert "1/minute, 12/day" == told(effective.entitlements["calls"])
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"), [("red", "red"), ("5", "green")], ids=["trial's", "plan's"]
+)
+def test_a_text_is_of_where_its_value_is_from(frame: str, expected: str) -> None:
+    customer = case(
+        "size", frame, subscription("10"), subscription("pink"), addon(on=2, gives="green")
+    )
+    customer.subscriptions[0] = Subscription("pro", START, end_ms=NOW + DAY, trial=True)
+
+    assert expected == customer.told()
 
 
 def test_a_subscription_whose_plan_is_gone_does_not_count() -> None:
