@@ -1,6 +1,6 @@
 """What an add-on, a promotion or an override says of a feature, as an entitlement of its own."""
 
-from quotad.entitlements.merge import without_limit
+from quotad.entitlements.merge import anchored, without_limit
 from quotad.model import Entitlement, Entry, Feature, FeatureType, Limit, MeterKind
 
 # Looking a member up in its enum takes as long as the rest of a line.
@@ -28,9 +28,9 @@ def entitled(
         limits = _limits(feature, entry, replaced)
         if limits is None:
             return None
+        found = Entitlement(feature, limits=limits)
         # Also aligned as what it replaces, or the same windows would be other counters.
-        anchor_ms = None if replaced is None else replaced.anchor_ms
-        return Entitlement(feature, limits=limits, anchor_ms=anchor_ms)
+        return found if replaced is None else anchored(found, replaced.anchor_ms)
     if entry.limits != ():
         return None
     if feature.type is BOOLEAN:

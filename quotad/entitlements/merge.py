@@ -64,8 +64,10 @@ def merge(
     limits, theirs = merge_limits(mine.limits, other.limits)
     if limits is mine.limits:
         return mine
-    merged = with_limits(mine, limits)
-    return anchored(merged, other.anchor_ms or anchor_ms) if theirs else merged
+    if not theirs:
+        return with_limits(mine, limits)
+    merged = Entitlement(mine.feature, limits=limits, variant=mine.variant)
+    return anchored(merged, other.anchor_ms or anchor_ms)
 
 
 def with_limits(mine: Entitlement, limits: Limits) -> Entitlement:

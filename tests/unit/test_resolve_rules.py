@@ -384,6 +384,19 @@ def test_what_replaces_it_is_aligned_to_the_same_subscription(spec: str) -> None
     assert START + DAY == promoted.entitlements["calls"].anchor_ms
 
 
+def test_what_replaces_windows_that_nothing_is_aligned_to_is_the_main_subscriptions() -> None:
+    elsewhere = subscription("5/month.s", start_ms=START + DAY)
+
+    over_calendar = case("calls", None, subscription("5/month"), override("9/month.s")).resolve()
+    over_promotion = case(
+        "calls", None, elsewhere, promotion("9/day"), override("9/month.s")
+    ).resolve()
+
+    assert [None, None] == [
+        effective.entitlements["calls"].anchor_ms for effective in (over_calendar, over_promotion)
+    ]
+
+
 def test_a_subscription_has_its_plan_as_it_was_when_it_started() -> None:
     customer = case("calls", "10/day")
     was = {"calls": entitlement_of(customer.feature, "20/day")}
