@@ -15,19 +15,20 @@ from quotad.errors import CatalogError
 class Catalog:
     """The checked definitions of a whole catalog; made by `parse` or `from_document` only."""
 
-    __slots__ = ("definitions", "digest", "document", "source_digest")
+    __slots__ = ("definitions", "digest", "document")
 
-    def __init__(self, definitions: Definitions) -> None:
+    def __init__(self, definitions: Definitions, document: bytes = b"") -> None:
+        """Prepare.
+
+        Args:
+            definitions: what it says.
+            document: what they were read from; empty: to be written.
+        """
         self.definitions = definitions
-        self.document = write_document(definitions)
+        self.document = document or write_document(definitions)
         """Canonical JSON: the same for the same content, whatever format it was written in."""
         self.digest = hashlib.sha256(self.document).hexdigest()
         """SHA-256 of the document, in hexadecimal."""
-        self.source_digest = self.digest
-        """The digest of the files that it was published from: without carried revisions."""
-        if any(plan.revision > 1 or plan.earlier for plan in definitions.plans.values()):
-            written = write_document(_as_in_files(definitions))
-            self.source_digest = hashlib.sha256(written).hexdigest()
 
     @classmethod
     def from_document(cls, document: bytes) -> "Catalog":
@@ -41,9 +42,19 @@ class Catalog:
         except UnicodeDecodeError as error:
             raise CatalogError(["catalog.json: not UTF-8"]) from error
         # The document is itself a catalog file, so it is read and checked like any other. Only
-        # it may hold revisions of plans.
+        # it may hold revisions of plans. It stays what it is, also if another release wrote it:
+        # its digest is what the store names it by.
         source = Source(name="catalog.json", text=text)
-        return cls(parse_definitions([source], published=True))
+        return cls(parse_definitions([source], published=True), document)
+
+    @property
+    def source_digest(self) -> str:
+        """The digest of the files that it was published from: without carried revisions."""
+        plans = self.definitions.plans.values()
+        if all(plan.revision == 1 and not plan.earlier for plan in plans):
+            return self.digest
+        written = write_document(_as_in_files(self.definitions))
+        return hashlib.sha256(written).hexdigest()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Catalog) and other.document == self.document

@@ -1,14 +1,18 @@
-"""What a catalog defines, for what refers to it by name."""
+"""What a catalog defines, for what refers to it by name; and what has been read of it already."""
 
 from collections.abc import Callable
 from typing import TypeVar
 
 from quotad.catalog.definitions import FeatureDefinition
 from quotad.catalog.merge import Merged
+from quotad.catalog.parse_entitlement import parse_entry
 from quotad.catalog.problems import Place, mapping_of
-from quotad.model import Feature
+from quotad.model import Entry, Feature
 
 T = TypeVar("T")
+
+REMEMBERED_MAX = 100_000
+"""Most entries that are remembered while a catalog is read, about 30 MB."""
 
 
 class Known:
@@ -18,6 +22,11 @@ class Known:
         self.merged = merged
         self.features = features
         """Those that are defined badly as None, so that their name is known."""
+        self._shapes: dict[object, int] = {}
+        self._shape_of: dict[str, int] = {}
+        """By feature id: a number that features share of which the same can be said."""
+        self._read: dict[object, Entry] = {}
+        """What was read without a problem."""
 
     def entries(
         self,
@@ -49,3 +58,45 @@ class Known:
             if parsed is not None:
                 entries[feature_id] = parsed
         return entries
+
+    def entry(self, place: Place, feature: Feature, value: object) -> Entry | None:
+        """Return what a plan says of a feature, or None after noting what is wrong with it.
+
+        Plans grant much alike, and a published catalog holds what each of them was, revision by
+        revision, with few differences between them: what was read once is not read again.
+        """
+        shape: object = self._shape_of.get(feature.feature_id)
+        if shape is None:
+            shape = self._shape(feature)
+        if isinstance(value, dict) and "rollout" in value:
+            shape = feature.feature_id  # which is its salt
+        try:
+            # Not as JSON, where a date of TOML is spelled like a text.
+            key = (shape, repr(value))
+        except ValueError:  # a whole number that is too long to be spelled
+            return parse_entry(place, feature, value)
+        found = self._read.get(key)
+        if found is not None:
+            return found
+        problems = place.problems.count
+        entry = parse_entry(place, feature, value)
+        # What has a problem is read again, so that it is noted at every place.
+        if (
+            entry is not None
+            and place.problems.count == problems
+            and len(self._read) < REMEMBERED_MAX
+        ):
+            self._read[key] = entry
+        return entry
+
+    def _shape(self, feature: Feature) -> int:
+        shape = (
+            feature.type,
+            feature.kind,
+            feature.values,
+            feature.decimals,
+            feature.credit is None,
+        )
+        number = self._shapes.setdefault(shape, len(self._shapes))
+        self._shape_of[feature.feature_id] = number
+        return number

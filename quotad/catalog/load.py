@@ -44,7 +44,7 @@ def load(place: Place, text: str) -> dict[str, object] | None:
 
 
 class _Pairs(dict[str, object]):
-    """A JSON object that remembers which of its names came twice."""
+    """A JSON object with names that came twice, and which."""
 
     twice: tuple[str, ...] = ()
 
@@ -56,10 +56,11 @@ class _PairsHook:
         self.twice = False
 
     def __call__(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
-        value = _Pairs(pairs)
+        value = dict(pairs)
         if len(value) < len(pairs):
             self.twice = True
             names = [name for name, _ in pairs]
+            value = _Pairs(value)
             value.twice = tuple(name for name in value if names.count(name) > 1)
         return value
 
@@ -86,8 +87,8 @@ def _load_json(place: Place, text: str) -> object:
 
 
 def _report_pairs(place: Place, value: object) -> None:
-    if isinstance(value, _Pairs):
-        for name in value.twice:
+    if isinstance(value, dict):
+        for name in value.twice if isinstance(value, _Pairs) else ():
             place.key(name).refuse("is defined twice")
         for name, item in value.items():
             if isinstance(item, (dict, list)):

@@ -56,7 +56,7 @@ def load_yaml(place: Place, text: str) -> object:
         UnreadableError: syntax, more than one document, or a structure past the limits above.
     """
     try:
-        return _Reader(yaml.parse(text, Loader=_SCANNER)).document(place)
+        return _Reader(_events(text)).document(place)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -69,6 +69,16 @@ def load_yaml(place: Place, text: str) -> object:
     except (yaml.YAMLError, UnicodeError) as error:
         reason = getattr(error, "reason", None) or "not readable"
         raise UnreadableError(f"YAML syntax: {reason}") from error
+
+
+def _events(text: str) -> Iterator[Event]:
+    """Like `yaml.parse`, which asks twice for every event."""
+    scanner = _SCANNER(text)
+    try:
+        while (event := scanner.get_event()) is not None:
+            yield event
+    finally:
+        scanner.dispose()
 
 
 class _Reader:
@@ -97,6 +107,14 @@ class _Reader:
                 continue
         return {} if value is None else value
 
+    def _plain(self, event: Event) -> tuple[bool, object]:
+        """Whether an event is a scalar as nearly all are, without tag and anchor; and its value."""
+        if type(event) is not ScalarEvent or event.tag is not None or event.anchor is not None:
+            return False, None
+        self._spend(1, event)
+        text: str = event.value
+        return True, _resolved(text, event) if event.implicit[0] else text
+
     def _value(self, event: Event, place: Place, depth: int) -> object:
         if isinstance(event, AliasEvent):
             return self._alias(event)
@@ -123,12 +141,15 @@ class _Reader:
     def _sequence(self, place: Place, depth: int) -> list[object]:
         items: list[object] = []
         while not isinstance(event := next(self._events), SequenceEndEvent):
-            items.append(self._value(event, place.item(len(items)), depth + 1))
+            plain, value = self._plain(event)
+            if not plain:
+                value = self._value(event, place.item(len(items)), depth + 1)
+            items.append(value)
         return items
 
     def _mapping(self, place: Place, depth: int) -> dict[str, object]:
         values: dict[str, object] = {}
-        lines: dict[str, int] = {}
+        first: dict[str, Event] = {}
         merged: list[object] = []
         while not isinstance(event := next(self._events), MappingEndEvent):
             if isinstance(event, ScalarEvent) and event.value == "<<" and event.implicit[0]:
@@ -138,19 +159,24 @@ class _Reader:
             if name is None:
                 self._value(next(self._events), place, depth + 1)
                 continue
-            value = self._value(next(self._events), place.key(name), depth + 1)
+            following = next(self._events)
+            plain, value = self._plain(following)
+            if not plain:
+                value = self._value(following, place.key(name), depth + 1)
             if name in values:
-                first = lines[name]
-                place.key(name).refuse(f"is defined twice, on line {first} and {_line(event)}")
+                lines = f"on line {_line(first[name])} and {_line(event)}"
+                place.key(name).refuse(f"is defined twice, {lines}")
                 continue
             values[name] = value
-            lines[name] = _line(event)
+            first[name] = event
         for value in merged:
             _merge(place, values, value)
         return values
 
     def _key(self, event: Event, place: Place, depth: int) -> str | None:
-        key = self._value(event, place, depth + 1)
+        plain, key = self._plain(event)
+        if not plain:
+            key = self._value(event, place, depth + 1)
         if isinstance(key, str):
             return key
         where = f"line {_line(event)}"
@@ -205,8 +231,15 @@ def _scalar(event: ScalarEvent, place: Place) -> object:
     if event.tag not in (None, "!") and event.tag not in _TAGS:
         place.refuse(f"line {_line(event)}: the YAML tag {event.tag} is not supported")
         return text
+    return _resolved(text, event)
+
+
+def _resolved(text: str, event: Event) -> object:
+    """Return what a text without quotes stands for."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
+    if text[0] not in "+-.0123456789":
+        return text
     if _INT.fullmatch(text):
         try:
             return int(text.replace("_", ""))

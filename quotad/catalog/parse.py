@@ -16,7 +16,7 @@ from quotad.catalog.parse_addon import parse_addon
 from quotad.catalog.parse_credit import with_credits
 from quotad.catalog.parse_feature import parse_feature
 from quotad.catalog.parse_plan import parse_group, parse_plan
-from quotad.catalog.parse_revision import parse_revisions
+from quotad.catalog.parse_revision import RevisionReader
 from quotad.catalog.problems import Problems, shown
 from quotad.catalog.sources import Source
 
@@ -71,12 +71,13 @@ def _features(merged: Merged) -> dict[str, FeatureDefinition | None]:
 
 def _plans(merged: Merged, known: Known, published: bool) -> dict[str, PlanDefinition]:
     plans: dict[str, PlanDefinition] = {}
+    reader = RevisionReader(known)
     for plan_id, (place, value) in merged.plans.items():
         plan = parse_plan(known, place, plan_id, value, published)
         if plan is None:
             continue
         if published and isinstance(value, dict):
-            revision, earlier = parse_revisions(known, place, plan_id, value)
+            revision, earlier = reader.revisions(place, plan_id, value)
             plan = msgspec.structs.replace(plan, revision=revision, earlier=earlier)
         plans[plan_id] = plan
     _check_cycles(merged, plans)

@@ -2,7 +2,6 @@
 
 from quotad.catalog.definitions import GroupDefinition, PlanDefinition
 from quotad.catalog.known import Known
-from quotad.catalog.parse_entitlement import parse_entry
 from quotad.catalog.parse_feature import names_of
 from quotad.catalog.problems import Place, check_keys, described, mapping_of, word_of
 from quotad.catalog.windows import parse_billing
@@ -52,7 +51,7 @@ def parse_plan(
         return None
     keys = (*_PLAN_KEYS, *CARRIED_KEYS) if published else _PLAN_KEYS
     check_keys(place, raw, keys, _PUBLISHED_ONLY)
-    entries = known.entries(place, raw, "{api-calls: unlimited}", parse_entry)
+    entries = known.entries(place, raw, "{api-calls: unlimited}", known.entry)
     base = None
     if "extends" in raw:
         base = known.merged.plan_name(place.key("extends"), raw["extends"])
@@ -81,7 +80,7 @@ def parse_group(known: Known, place: Place, group_id: str, value: object) -> Gro
     if raw is None:
         return None
     check_keys(place, raw, _GROUP_KEYS, _GROUP_ELSEWHERE)
-    entries = known.entries(place, raw, "{api-calls: unlimited}", parse_entry)
+    entries = known.entries(place, raw, "{api-calls: unlimited}", known.entry)
     return GroupDefinition(group_id, entries, *names_of(place, raw))
 
 

@@ -38,23 +38,23 @@ class Problems:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
-        self._count = 0
+        self.count = 0
         self._comparisons = 0
 
     def __bool__(self) -> bool:
-        return self._count > 0
+        return self.count > 0
 
     def add(self, source: str, path: str, text: str) -> None:
         """Note one problem."""
-        self._count += 1
-        if self._count <= PROBLEMS_MAX:
+        self.count += 1
+        if self.count <= PROBLEMS_MAX:
             self._lines.append(": ".join(part for part in (source, path, text) if part))
 
     def raise_if_any(self) -> None:
         """Raise `CatalogError` with every problem noted so far."""
-        if not self._count:
+        if not self.count:
             return
-        more = self._count - len(self._lines)
+        more = self.count - len(self._lines)
         raise CatalogError([*self._lines, f"and {more} more problems"] if more else self._lines)
 
     def suggestion(self, word: str, names: Collection[str]) -> str:
@@ -72,26 +72,35 @@ class Place:
 
     __slots__ = ("_name", "_parent", "problems", "source")
 
-    def __init__(self, problems: Problems, source: str, name: str = "") -> None:
+    def __init__(
+        self,
+        problems: Problems,
+        source: str,
+        name: str | int = "",
+        parent: "Place | None" = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            problems: where they are noted.
+            source: name of the file.
+            name: of what is here, in the mapping or list that it is in.
+            parent: the place of that; None: this is the whole of the source.
+        """
         self.problems = problems
         self.source = source
-        self._parent: Place | None = None
-        self._name: str | int = name
+        self._name = name
+        self._parent = parent
+
+    # The path is spelled when somebody asks: of a good catalog, nobody does.
 
     def key(self, name: str) -> "Place":
         """Return the place of a key of the mapping that is here."""
-        return self._below(name)
+        return Place(self.problems, self.source, name, self)
 
     def item(self, index: int) -> "Place":
         """Return the place of an item of the list that is here."""
-        return self._below(index)
-
-    def _below(self, name: str | int) -> "Place":
-        # The path is spelled when somebody asks: of a good catalog, nobody does.
-        place = Place(self.problems, self.source)
-        place._parent = self
-        place._name = name
-        return place
+        return Place(self.problems, self.source, index, self)
 
     @property
     def path(self) -> str:

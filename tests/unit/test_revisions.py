@@ -325,7 +325,7 @@ def test_earlier_revisions_of_any_content_read_back_as_they_were() -> None:
 
     assert {1: msgspec.structs.replace(was, bases=())} == earlier
     assert earlier == read.definitions.plans["pro"].earlier
-    assert in_force == read == carry(read, after)
+    assert in_force == read == Catalog(read.definitions) == carry(read, after)
     assert after.digest == read.source_digest
 
 
