@@ -79,14 +79,14 @@ def _deny_one(
     limit, resets_at_ms = term.limit, term.resets_at_ms
     if limit is None or term.soft:  # denied by the ceiling of counters, not by the limit
         status = _limit_status(term, used)
-        remaining, overage = status.remaining, status.overage
+        remaining, overage, cap = status.remaining, status.overage, USED_MAX
     else:
-        overage = 0
+        overage, cap = 0, limit
         remaining = limit - used
         if remaining < 0:
             remaining = 0
     retry_after_ms = None
-    if resets_at_ms is not None and quantity <= term.cap:
+    if resets_at_ms is not None and quantity <= cap:
         retry_after_ms = resets_at_ms - now_ms
         if retry_after_ms < 0:
             retry_after_ms = 0

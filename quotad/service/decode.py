@@ -13,6 +13,8 @@ from quotad.errors import InvalidRequest
 from quotad.model import BATCH_MAX, ID_BYTES_MAX, QUANTITY_MAX, ConsumeRequest, Mode
 from quotad.v1 import quota_pb2 as pb
 
+NORMAL = int(Mode.NORMAL)
+
 VALUES_TAG = b"\x3a"
 """What CheckAndConsumeRequest.requested_values starts with on the wire. To look for it in the bytes
 of a request costs a tenth of asking protobuf for an empty list."""
@@ -26,8 +28,8 @@ _is_plain = re.compile(rf"[ -~]{{1,{ID_BYTES_MAX}}}").fullmatch
 M = TypeVar("M", bound=Message)
 
 _MODES = {
-    pb.MODE_UNSPECIFIED: int(Mode.NORMAL),
-    pb.MODE_NORMAL: int(Mode.NORMAL),
+    pb.MODE_UNSPECIFIED: NORMAL,
+    pb.MODE_NORMAL: NORMAL,
     pb.MODE_CHECK_ONLY: int(Mode.CHECK_ONLY),
 }
 
@@ -61,13 +63,13 @@ def check_id(text: str, field: str) -> None:
 
 
 def consume_request(
-    message: pb.CheckAndConsumeRequest, may_want_values: bool = True, prefix: str = ""
+    message: pb.CheckAndConsumeRequest, payload: bytes = b"", prefix: str = ""
 ) -> ConsumeRequest:
     """Check and translate a CheckAndConsumeRequest.
 
     Args:
         message: as it came.
-        may_want_values: whether `VALUES_TAG` is among its bytes.
+        payload: the bytes that it came in, alone or with others; empty: not known.
         prefix: where it stands in a larger message, for the name of the field in refusals.
 
     Raises:
@@ -79,6 +81,14 @@ def consume_request(
     if _is_plain(feature_id) is None:
         check_id(feature_id, prefix + "feature_id")
     quantity = message.quantity
+    if not prefix:
+        # A field is at least a tag, a length and its bytes, or a tag and a number. So where the
+        # bytes are no more than what is known already, no other field need be asked for.
+        room = len(payload) - len(customer_id) - len(feature_id) - 4
+        if room == 0:
+            return ConsumeRequest(customer_id, feature_id, 1, NORMAL)
+        if room == 2 and 0 < quantity < 128:
+            return ConsumeRequest(customer_id, feature_id, quantity, NORMAL)
     if quantity == 0 and not message.HasField("quantity"):
         quantity = 1
     if not -QUANTITY_MAX <= quantity <= QUANTITY_MAX:
@@ -88,7 +98,8 @@ def consume_request(
     mode = _MODES.get(message.mode)
     if mode is None:
         raise InvalidRequest(f"{prefix}mode: {message.mode} is not a mode this server knows")
-    if message.resource_id or message.explain or (may_want_values and message.requested_values):
+    has_values = (VALUES_TAG in payload or not payload) and message.requested_values
+    if message.resource_id or message.explain or has_values:
         plain = ConsumeRequest(customer_id, feature_id, quantity, mode)
         return _with_extras(plain, message, prefix)
     key = message.idempotency_key
@@ -134,8 +145,7 @@ def batch_requests(payload: bytes) -> list[ConsumeRequest]:
     batch = parse(pb.BatchCheckAndConsumeRequest, payload)
     if len(batch.requests) > BATCH_MAX:
         raise InvalidRequest(f"requests: {len(batch.requests)} of them; at most {BATCH_MAX}")
-    values = VALUES_TAG in payload
-    return [consume_request(r, values, f"requests[{i}].") for i, r in enumerate(batch.requests)]
+    return [consume_request(r, payload, f"requests[{i}].") for i, r in enumerate(batch.requests)]
 
 
 def _ttl_ms(message: pb.CheckAndConsumeRequest, prefix: str) -> int:

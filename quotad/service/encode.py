@@ -74,7 +74,7 @@ def entitlement(feature_id: str, feature: Feature | None, answer: Decision) -> p
         remaining=answer.remaining,
         overage=answer.overage,
         resets_at=timestamp(answer.resets_at_ms),
-        limits=[limit_status(status) for status in answer.limits],
+        limits=[limit_status(status, marked=True) for status in answer.limits],
         values=answer.values,
         variant=answer.variant,
         pool_id=answer.pool_id,
@@ -115,8 +115,8 @@ def mark(status: LimitStatus) -> int:
     return 100 if used >= limit else 80
 
 
-def limit_status(status: LimitStatus) -> pb.LimitStatus:
-    """The state of one limit of an entitlement as a message."""
+def limit_status(status: LimitStatus, *, marked: bool) -> pb.LimitStatus:
+    """The state of one limit as a message, with its mark where it is one of an entitlement."""
     return pb.LimitStatus(
         limit=status.limit,
         soft_limit=status.soft,
@@ -129,5 +129,5 @@ def limit_status(status: LimitStatus) -> pb.LimitStatus:
         overage_limit=status.overage_limit,
         pool_id=status.pool_id,
         decimals=status.decimals,
-        mark=mark(status),
+        mark=mark(status) if marked else 0,
     )

@@ -9,7 +9,6 @@ from quotad.errors import QuotadError, StoreUnavailable
 from quotad.fronts.interface import Call, Front
 from quotad.model import ConsumeRequest, Decision, Reason
 from quotad.service import decode, encode
-from quotad.service.decode import VALUES_TAG
 from quotad.service.wire import batch_bytes, decision_bytes
 from quotad.v1 import quota_pb2 as pb
 
@@ -58,7 +57,7 @@ class QuotaService:
             try:
                 if method == _CONSUME:
                     message = decode.parse(pb.CheckAndConsumeRequest, payload)
-                    requests.append(decode.consume_request(message, VALUES_TAG in payload))
+                    requests.append(decode.consume_request(message, payload))
                     owners.append((call_id, 0))
                 elif method == _BATCH:
                     batch = decode.batch_requests(payload)

@@ -170,7 +170,7 @@ def _time(tag: bytes, ms: int) -> bytes:
     return tag + bytes((len(inner),)) + inner  # at most 17 bytes
 
 
-def _limit_status(status: LimitStatus, extras: bytes = b"") -> bytes:
+def _limit_status(status: LimitStatus) -> bytes:
     """Field 12, a LimitStatus; without fields 8 to 11, which few limits have."""
     used, remaining = status.used, status.remaining
     limit, per = _shared_status(status.limit, status.soft, status.per)
@@ -184,7 +184,6 @@ def _limit_status(status: LimitStatus, extras: bytes = b"") -> bytes:
             b"\x28" + _varint(status.overage) if status.overage else b"",
             per,
             b"" if status.resets_at_ms is None else _time(b"\x3a", status.resets_at_ms),
-            extras,
         )
     )
     return _LIMITS_TAG + _LAST[len(inner)] + inner  # a dozen fields: far below 16 KiB
@@ -192,13 +191,8 @@ def _limit_status(status: LimitStatus, extras: bytes = b"") -> bytes:
 
 def _limit_extras(status: LimitStatus) -> bytes:
     """Field 12, a LimitStatus, with all it may have."""
-    extras = pb.LimitStatus(
-        shadow=status.shadow,
-        overage_limit=status.overage_limit,
-        pool_id=status.pool_id,
-        decimals=status.decimals,
-    )
-    return _limit_status(status, extras.SerializeToString())
+    inner = encode.limit_status(status, marked=False).SerializeToString()
+    return _LIMITS_TAG + _LAST[len(inner)] + inner
 
 
 @lru_cache(maxsize=4096)

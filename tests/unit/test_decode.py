@@ -11,7 +11,8 @@ from quotad.model import ConsumeRequest, Mode
 from quotad.service import decode
 from quotad.v1 import quota_pb2 as pb
 
-IDS = st.text(st.characters(codec="ascii", categories=["L", "N", "P"]), min_size=1, max_size=9)
+IDS = st.text(st.characters(codec="utf-8", categories=["L", "N", "P"]), min_size=1, max_size=9)
+LONG_IDS = IDS | st.integers(120, 256).map(lambda size: "x" * size)
 
 
 def message(**fields: Any) -> pb.CheckAndConsumeRequest:
@@ -21,13 +22,13 @@ def message(**fields: Any) -> pb.CheckAndConsumeRequest:
 def read(payload: bytes) -> ConsumeRequest:
     """As the service does."""
     parsed = decode.parse(pb.CheckAndConsumeRequest, payload)
-    return decode.consume_request(parsed, decode.VALUES_TAG in payload)
+    return decode.consume_request(parsed, payload)
 
 
 @given(
-    IDS,
-    IDS,
-    st.none() | st.integers(-(10**15), 10**15),
+    LONG_IDS,
+    LONG_IDS,
+    st.none() | st.integers(-2, 300) | st.integers(-(10**15), 10**15),
     st.just("") | IDS,
     st.just("") | IDS,
     st.lists(IDS, max_size=3),
@@ -66,6 +67,17 @@ def test_no_field_is_missed_whatever_the_others_are(
     assert expected == read(sent.SerializeToString())
     batch = pb.BatchCheckAndConsumeRequest(requests=[message(), sent])
     assert expected == decode.batch_requests(batch.SerializeToString())[1]
+
+
+def test_fields_are_found_wherever_they_stand() -> None:
+    """Nothing says that fields come in the order of their numbers, or only once."""
+    explain = pb.CheckAndConsumeRequest(explain=True).SerializeToString()
+    five = pb.CheckAndConsumeRequest(quantity=5).SerializeToString()
+    plain = message().SerializeToString()
+
+    answers = [read(explain + plain), read(five + plain), read(five + plain + five + explain)]
+
+    assert [(1, True), (5, False), (5, True)] == [(a.quantity, a.explain) for a in answers]
 
 
 @pytest.mark.parametrize(
