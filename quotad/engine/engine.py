@@ -216,7 +216,7 @@ class Engine:
             first = [requests[waiting[0]] for waiting in unknown.values()]
             keys = [self._views.spell(each.customer_id, each.resource_id) for each in first]
             stored = self._customers.get_many_over(self._link, keys, deadline)
-            planned = {charge.keys.epoch: charge.epoch for charge in round_.charges}
+            planned = round_.oldest()
             for at, (name, waiting) in enumerate(unknown.items()):
                 view = self._views.put(name, stored[at], snapshot, now_ms, keys[at])
                 if planned.get(keys[at].epoch, view.epoch) != view.epoch:
@@ -348,6 +348,15 @@ class _Round:
         self.terms: list[tuple[LimitTerms, ...]] = []
         self.given: list[Decision | QuotadError | None] = []
         """The decision, where no counter takes part; or why the request can never work."""
+
+    def oldest(self) -> dict[str, int]:
+        """By the name of a customer's epoch, the oldest that a charge was planned with."""
+        found: dict[str, int] = {}
+        for charge in self.charges:
+            known = found.get(charge.keys.epoch)
+            if known is None or charge.epoch < known:
+                found[charge.keys.epoch] = charge.epoch
+        return found
 
     def refuse(self, i: int, error: QuotadError, view: View) -> None:
         """Write down an error, to be told if nothing has changed since the view was made."""

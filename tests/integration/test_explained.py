@@ -188,18 +188,22 @@ def test_explained_and_other_calls_of_a_batch_are_settled_in_order(engine: Bench
 
 
 @pytest.mark.parametrize("resource", ["", "team"])
+@pytest.mark.parametrize("between", ["", "team"])
 def test_calls_before_an_explained_one_go_first_also_after_a_write(
-    engine: Bench, resource: str
+    engine: Bench, resource: str, between: str
 ) -> None:
     subscriptions = (Subscription("free", 0), Subscription("free", 0, resource_id="team"))
     store(engine, CustomerRecord("acme", subscriptions))
     plain = ConsumeRequest("acme", "calls", resource_id=resource)
+    other = ConsumeRequest("acme", "image", resource_id=between)
     engine.decide(msgspec.structs.replace(plain, mode=Mode.CHECK_ONLY))
     engine.provision("acme", "pro")
+    if between != resource:
+        engine.decide(other)
 
-    answers = engine.decide(plain, plain, msgspec.structs.replace(plain, explain=True))
+    answers = engine.decide(plain, plain, other, msgspec.structs.replace(plain, explain=True))
 
-    assert [1, 2, 3] == [answer.used for answer in answers]
+    assert [1, 2, 3] == [answer.used for answer in (*answers[:2], answers[3])]
 
 
 def test_a_resource_is_explained_by_its_own_subscriptions(engine: Bench) -> None:
