@@ -113,24 +113,41 @@ def _fold_several(
     now_ms: int,
     catalog_version: int,
 ) -> Decision:
+    if settlement.status != ALLOWED:
+        return _deny_several(terms, request, settlement, now_ms, catalog_version)
     quantity, used = request.quantity, settlement.used
-    allowed = settlement.status == ALLOWED
-    taken = quantity if allowed and request.mode == NORMAL else 0
-    statuses = [
-        _limit_status(term, before + taken) for term, before in zip(terms, used, strict=True)
-    ]
-    retry_after_ms = explanation = None
-    if allowed:
-        reason, at = _why_allowed(quantity, used, statuses)
+    taken = quantity if request.mode == NORMAL else 0
+    statuses: list[LimitStatus] = []
+    # Which limit it is about: the soft one that was passed furthest, else the one with least
+    # remaining. In one walk, as several limits are what costs most in an answer.
+    passed, overage_max = -1, -1
+    least, remaining_min = -1, USED_MAX
+    for term, before in zip(terms, used, strict=True):
+        limit, soft, after = term.limit, term.soft, before + taken
+        if after < 0:  # a gauge never goes below zero
+            after = 0
+        remaining = overage = 0
+        if limit is not None:
+            remaining = limit - after
+            if remaining < 0:
+                overage = -remaining if soft else 0
+                remaining = 0
+            if remaining < remaining_min:
+                least, remaining_min = len(statuses), remaining
+            if soft and overage > overage_max and before + quantity > limit:
+                passed, overage_max = len(statuses), overage
+        statuses.append(
+            LimitStatus(limit, soft, after, remaining, overage, term.per, term.resets_at_ms)
+        )
+    if passed >= 0:
+        reason, at = OVER_SOFT_LIMIT, passed
+    elif least >= 0:
+        reason, at = WITHIN_LIMIT, least
     else:
-        full = [i for i, before in enumerate(used) if before + quantity > terms[i].cap]
-        reason, at = LIMIT_EXCEEDED, max(full, key=lambda i: reset_order(terms[i]))
-        retry_after_ms = _retry_after_ms([terms[i] for i in full], quantity, now_ms)
-        if request.explain:
-            explanation = explain_denial(terms[at], used[at], quantity)
+        reason, at = UNLIMITED, 0
     status = statuses[at]
     return Decision(
-        allowed,
+        True,
         reason,
         catalog_version,
         status.used - used[at],
@@ -141,8 +158,38 @@ def _fold_several(
         status.remaining,
         status.overage,
         status.resets_at_ms,
-        retry_after_ms,
-        tuple(statuses) if len(statuses) > 1 or request.every_limit else (),
+        None,
+        tuple(statuses),
+    )
+
+
+def _deny_several(
+    terms: tuple[LimitTerms, ...],
+    request: ConsumeRequest,
+    settlement: Settlement,
+    now_ms: int,
+    catalog_version: int,
+) -> Decision:
+    quantity, used = request.quantity, settlement.used
+    full = [i for i, before in enumerate(used) if before + quantity > terms[i].cap]
+    at = max(full, key=lambda i: reset_order(terms[i]))
+    explanation = explain_denial(terms[at], used[at], quantity) if request.explain else None
+    statuses = tuple(map(_limit_status, terms, used))
+    status = statuses[at]
+    return Decision(
+        False,
+        LIMIT_EXCEEDED,
+        catalog_version,
+        0,
+        status.limit,
+        status.limit is None,
+        status.soft,
+        status.used,
+        status.remaining,
+        status.overage,
+        status.resets_at_ms,
+        _retry_after_ms([terms[i] for i in full], quantity, now_ms),
+        statuses,
         explanation=explanation,
         more=explanation is not None,
     )
@@ -159,26 +206,6 @@ def _limit_status(term: LimitTerms, used: int) -> LimitStatus:
             overage = -remaining if soft else 0
             remaining = 0
     return LimitStatus(limit, soft, used, remaining, overage, term.per, term.resets_at_ms)
-
-
-def _why_allowed(
-    quantity: int, used: Sequence[int], statuses: Sequence[LimitStatus]
-) -> tuple[int, int]:
-    """The reason, and which limit it is about: the soft one that was passed furthest, else the
-    one with least remaining."""
-    passed, overage_max = -1, -1
-    least, remaining_min = -1, USED_MAX
-    for i, status in enumerate(statuses):
-        limit = status.limit
-        if limit is None:
-            continue
-        if status.remaining < remaining_min:
-            least, remaining_min = i, status.remaining
-        if status.soft and used[i] + quantity > limit and status.overage > overage_max:
-            passed, overage_max = i, status.overage
-    if passed >= 0:
-        return OVER_SOFT_LIMIT, passed
-    return (WITHIN_LIMIT, least) if least >= 0 else (UNLIMITED, 0)
 
 
 def _retry_after_ms(full: Sequence[LimitTerms], quantity: int, now_ms: int) -> int | None:

@@ -170,20 +170,20 @@ def _time(tag: bytes, ms: int) -> bytes:
     return tag + bytes((len(inner),)) + inner  # at most 17 bytes
 
 
-def _limit_status(status: LimitStatus) -> bytes:
+def _limit_status(status: LimitStatus, extras: bytes = b"") -> bytes:
     """Field 12, a LimitStatus; without fields 8 to 11, which few limits have."""
     used, remaining = status.used, status.remaining
-    limit, per = _shared_status(status.limit, status.soft, status.per)
+    head, tail = _shared_status(status.limit, status.soft, status.per, status.resets_at_ms)
     inner = b"".join(
         (
-            limit,
+            head,
             _STATUS_USED[used] if used < _TABLE_SIZE else b"\x18" + _varint(used),
             _STATUS_REMAINING[remaining]
             if remaining < _TABLE_SIZE
             else b"\x20" + _varint(remaining),
             b"\x28" + _varint(status.overage) if status.overage else b"",
-            per,
-            b"" if status.resets_at_ms is None else _time(b"\x3a", status.resets_at_ms),
+            tail,
+            extras,
         )
     )
     return _LIMITS_TAG + _LAST[len(inner)] + inner  # a dozen fields: far below 16 KiB
@@ -196,7 +196,10 @@ def _limit_extras(status: LimitStatus) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _shared_status(limit: int | None, soft: bool, per: str) -> tuple[bytes, bytes]:
-    """Fields 1 and 2, and 6, serialised."""
+def _shared_status(
+    limit: int | None, soft: bool, per: str, resets_at_ms: int | None
+) -> tuple[bytes, bytes]:
+    """Fields 1 and 2, and 6 and 7, serialised."""
     head = pb.LimitStatus(limit=limit, soft_limit=soft)
-    return head.SerializeToString(), pb.LimitStatus(per=per).SerializeToString()
+    tail = pb.LimitStatus(per=per, resets_at=encode.timestamp(resets_at_ms))
+    return head.SerializeToString(), tail.SerializeToString()
