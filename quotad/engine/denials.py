@@ -7,6 +7,10 @@ import msgspec
 from quotad.engine.meters import LimitTerms
 from quotad.model import Decision, EntitlementSource, Explanation
 
+MISSING_MAX = 2**63 - 1
+"""Largest number that an answer can hold. What a pool would have to pay can be more: 10^15 units of
+something that costs a million of the pool's smallest units each."""
+
 
 def explain_denial(term: LimitTerms, used: int, amount: int) -> Explanation:
     """Tell what was missing; the sources are for others to add.
@@ -18,7 +22,7 @@ def explain_denial(term: LimitTerms, used: int, amount: int) -> Explanation:
     """
     return Explanation(
         (),
-        missing=used + amount - term.cap,
+        missing=min(used + amount - term.cap, MISSING_MAX),
         denied_by=limit_in_words(term),
         frees_at_ms=term.resets_at_ms if amount <= term.cap else None,
     )

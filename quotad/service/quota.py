@@ -88,14 +88,19 @@ class QuotaService:
                 self._front.fail(call_id, _INTERNAL)
             return
         respond, decisions, known = self._front.respond, self.decisions, self._notes.known
-        at = 0
+        end = 0
         for call_id, size in owners:
-            if size:
-                self._respond_batch(call_id, requests[at : at + size], answers[at : at + size])
-                at += size
-                continue
-            answer = answers[at]
-            if type(answer) is Decision:
+            at = end
+            end += size or 1
+            # One by one: whatever is wrong with an answer, this thread has others to give.
+            try:
+                if size:
+                    self._respond_batch(call_id, requests[at:end], answers[at:end])
+                    continue
+                answer = answers[at]
+                if type(answer) is not Decision:
+                    self._front.fail(call_id, answer)  # type: ignore[arg-type]
+                    continue
                 decisions[answer.reason] += 1
                 respond(call_id, decision_bytes(answer))
                 # As `is_near`, without the call, for the case of one limit.
@@ -103,10 +108,9 @@ class QuotaService:
                     request = requests[at]
                     if answer.more or request.customer_id not in known[request.feature_id]:
                         self._note(request, answer)
-                at += 1
-            else:
-                at += 1
-                self._front.fail(call_id, answer)  # type: ignore[arg-type]
+            except Exception:  # noqa: BLE001 (no call may be left without an answer)
+                _log.exception("an answer failed")
+                self._front.fail(call_id, _INTERNAL)
 
     def _note(self, request: ConsumeRequest, answer: Decision) -> None:
         """Look closer at a decision that may be about a limit of which most is used."""

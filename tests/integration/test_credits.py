@@ -21,6 +21,7 @@ features:
   chat:  {type: metered, credit: {pool: ai-credits, cost: 1.25}}
   image: {type: metered, credit: {pool: ai-credits, cost: 7.5}}
   video: {type: metered, credit: {pool: ai-credits, cost: 40}}
+  film: {type: metered, credit: {pool: ai-credits, cost: 1000}}
   tokens: {type: metered}
   embed: {type: metered, credit: {pool: tokens, cost: 3}}
 plans:
@@ -33,6 +34,7 @@ plans:
       chat: true
       image: {limit: 20, per: 100 years}
       video: unlimited
+      film: true
       embed: true
 """
 COST = {"chat": 125, "image": 750, "video": 4000, "ai-credits": 1}
@@ -174,7 +176,7 @@ def test_an_entitlement_tells_what_the_pool_has_left(servers: Pair, customer: st
     granted = servers.second.quota.GetEntitlements(ask, timeout=CALL_S).entitlements
 
     told = {each.feature_id: each for each in granted}
-    assert ["ai-credits", "chat", "image", "video", "embed"] == list(told)
+    assert ["ai-credits", "chat", "image", "video", "film", "embed"] == list(told)
     image = told["image"]
     assert (True, "ai-credits", 2, 24_000, 6_000, 80) == (
         image.allowed,
@@ -193,3 +195,12 @@ def test_an_entitlement_tells_what_the_pool_has_left(servers: Pair, customer: st
         told["ai-credits"].used,
     )
     assert (False, pb.REASON_INSUFFICIENT_CREDITS) == (told["embed"].allowed, told["embed"].reason)
+
+
+def test_what_is_missing_may_be_more_than_an_answer_can_hold(servers: Pair, customer: str) -> None:
+    asked = [request(customer, "film", 10**15, explain=True)] * 8
+
+    answers = send(servers, [*asked, request(customer, "film")])
+
+    assert [2**63 - 1] * 8 == [answer.explanation.missing for answer in answers[:8]]
+    assert {pb.REASON_INSUFFICIENT_CREDITS} == {answer.reason for answer in answers}

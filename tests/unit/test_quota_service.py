@@ -1,0 +1,67 @@
+"""QuotaService with a front and an engine that are not there: every call gets one answer."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from quotad.engine.insights import Notes
+from quotad.errors import QuotadError
+from quotad.model import ConsumeRequest, Decision, Reason
+from quotad.service.quota import METHODS, QuotaService
+from quotad.v1 import quota_pb2 as pb
+
+CONSUME, BATCH = 0, 1
+FITS = Decision(True, Reason.WITHIN_LIMIT, 1, 1, 5, False, False, 1, 4)
+CANNOT_BE_WRITTEN = Decision(True, Reason.WITHIN_LIMIT, 1, 1, 2**70, False, False, 1, 4)
+
+
+class OneFront:
+    """Keeps the answers."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, bytes | QuotadError]] = []
+
+    def respond(self, call_id: int, payload: bytes) -> None:
+        self.answers.append((call_id, payload))
+
+    def fail(self, call_id: int, error: QuotadError) -> None:
+        self.answers.append((call_id, error))
+
+
+class Given:
+    """An engine that has its decisions already."""
+
+    def __init__(self, *decisions: Decision) -> None:
+        self._decisions = list(decisions)
+
+    def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision]:
+        return [self._decisions.pop(0) for _ in requests]
+
+
+def answers(calls: list[tuple[int, int]], *decisions: Decision) -> list[tuple[int, str]]:
+    """Who is answered, and how, when such calls with so many requests are decided in this way."""
+    front = OneFront()
+    service = QuotaService(cast(Any, Given(*decisions)), cast(Any, front), Notes(cast(Any, None)))
+    one = pb.CheckAndConsumeRequest(customer_id="acme", feature_id="calls")
+    payloads = {
+        CONSUME: one.SerializeToString(),
+        BATCH: pb.BatchCheckAndConsumeRequest(requests=[one, one]).SerializeToString(),
+    }
+    service.answer([(call_id, method, payloads[method]) for call_id, method in calls])
+    return [
+        (call_id, str(answer) if isinstance(answer, QuotadError) else "answered")
+        for call_id, answer in front.answers
+    ]
+
+
+@pytest.mark.parametrize("bad", [CONSUME, BATCH], ids=lambda method: METHODS[method])
+def test_an_answer_that_cannot_be_written_takes_no_other_call_with_it(bad: int) -> None:
+    unwritten = [CANNOT_BE_WRITTEN] * (bad + 1)
+
+    told = answers([(1, CONSUME), (2, bad), (3, BATCH)], FITS, *unwritten, FITS, FITS)
+
+    assert [1, 2, 3] == [call_id for call_id, _ in told]
+    assert ["answered", "internal error; the server's log has the details", "answered"] == [
+        answer for _, answer in told
+    ]
