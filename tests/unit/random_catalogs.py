@@ -88,19 +88,24 @@ def rights(features: dict[str, str]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @st.composite
-def raw_catalogs(draw: st.DrawFn, ids: st.SearchStrategy[str] = IDS) -> dict[str, Any]:
+def raw_catalogs(
+    draw: st.DrawFn, ids: st.SearchStrategy[str] = IDS, least: int = 0
+) -> dict[str, Any]:
     """A whole catalog, valid, as JSON values.
 
     Args:
         draw: of hypothesis.
         ids: of features, plans, groups and add-ons.
+        least: features, and plans.
     """
-    features = draw(st.dictionaries(ids, st.sampled_from(sorted(KINDS)), max_size=5))
+    features = draw(
+        st.dictionaries(ids, st.sampled_from(sorted(KINDS)), min_size=least, max_size=5)
+    )
     features["pool"] = "pool"
     names = st.lists(ids, max_size=2, unique=True)
     groups = {name: {"entitlements": draw(rights(features))} for name in draw(names)}
     plans: dict[str, Any] = {}
-    for name in draw(st.lists(ids, max_size=4, unique=True)):
+    for name in draw(st.lists(ids, min_size=least, max_size=4, unique=True)):
         plan = draw(st.fixed_dictionaries({}, optional=PLAN_KEYS))
         plan["entitlements"] = draw(rights(features))
         if plans and draw(CHOICE):

@@ -37,13 +37,13 @@ AMOUNTS = st.builds(
     st.sampled_from(["add", "set"]),
     st.integers(1, 99),
 )
-PUBLISHES = st.sampled_from([None, None, ApplyTo.NEW, ApplyTo.NEW, ApplyTo.ALL, "rollback"])
+PUBLISHES = st.sampled_from([ApplyTo.NEW, ApplyTo.NEW, ApplyTo.NEW, None, ApplyTo.ALL, "rollback"])
 
 
 @st.composite
 def catalogs(draw: st.DrawFn) -> Catalog:
     """A valid catalog; add-ons have amounts where its plans have limits that they fit."""
-    raw = draw(raw_catalogs(NAMES))
+    raw = draw(raw_catalogs(NAMES, least=2))
     plain = parse([Source("a.json", json.dumps(raw))])
     for addon in raw["addons"].values():
         before: dict[str, Any] = addon["entitlements"]
@@ -64,11 +64,13 @@ def published(
         if how == "rollback" and history:
             return restore(in_force, history[len(after.document) % len(history)])
         return carry(in_force, after, how if isinstance(how, ApplyTo) else None)
-    except CatalogError:
-        return in_force
+    except CatalogError as error:
+        wrong = [text for text in error.problems if ".decimals: cannot change from" not in text]
+    assert not wrong
+    return in_force
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(catalogs(), PUBLISHES), min_size=2, max_size=6))
 def test_whatever_is_published_can_be_read_and_compiled(
     steps: list[tuple[Catalog, object]],
