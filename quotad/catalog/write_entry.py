@@ -9,13 +9,27 @@ from quotad.catalog.windows import write_window
 from quotad.model import AddOnEntry, Entitlement, Entry, Feature, FeatureType, Limit, Rollout
 
 
-def entry_value(entry: Entry, feature: Feature) -> object:
+def entry_value(entry: Entry, feature: Feature | None) -> object:
     """Return what an override or a promotion says of a feature, as JSON values.
 
     The way back from `parse_entry_value`, with one spelling of each.
+
+    Args:
+        entry: what it says.
+        feature: as it is now; None: not there any more. What was said of another kind of feature
+            is told as it was said.
     """
-    written = write_entry(entry, feature)
+    written = write_entry(entry, _written_of(entry, feature))
     return list(written) if isinstance(written, tuple) else written
+
+
+def _written_of(entry: Entry, feature: Feature | None) -> Feature:
+    kind = FeatureType.BOOLEAN  # or metered where only a pool limits: both are written true
+    if entry.limits != ():
+        kind = FeatureType.METERED
+    elif entry.value or entry.values:
+        kind = FeatureType.CONFIG
+    return feature if feature is not None and feature.type is kind else Feature("", kind)
 
 
 def write_entry(entry: Entry, feature: Feature) -> object:

@@ -6,6 +6,7 @@ from quotad.model import Entitlement, Entry, Feature, FeatureType, Limit, MeterK
 # Looking a member up in its enum takes as long as the rest of a line.
 METERED = FeatureType.METERED
 BOOLEAN = FeatureType.BOOLEAN
+CONFIG = FeatureType.CONFIG
 GAUGE = MeterKind.GAUGE
 
 LIFETIME_UNLIMITED = (Limit(limit=None),)
@@ -35,11 +36,27 @@ def entitled(
         return None
     if feature.type is BOOLEAN:
         return None if _has_value(entry) else Entitlement(feature)
+    if not _has_value(entry):
+        return None
     if not feature.values:
-        return Entitlement(feature, value=entry.value) if _has_value(entry) else None
+        return Entitlement(feature, value=entry.value)
     written = entry.values or (entry.value,)
     values = tuple(value for value in feature.values if value in written)
     return Entitlement(feature, value=values[-1], values=values) if values else None
+
+
+def fitting(feature: Feature, entry: Entry) -> Entry | None:
+    """Return what of `entry` still means something; None: nothing.
+
+    What it grants is the same; as a catalog would spell it today.
+    """
+    if not entry.granted:
+        return entry
+    found = entitled(feature, entry)
+    if found is None or feature.type is not CONFIG:
+        return None if found is None else entry
+    values = found.values or (() if found.value else ("",))
+    return Entry(value=found.value, values=values)
 
 
 def _has_value(entry: Entry) -> bool:

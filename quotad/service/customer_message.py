@@ -4,7 +4,7 @@ from google.protobuf.struct_pb2 import Value
 
 from quotad.catalog import Snapshot, entry_value
 from quotad.entitlements.phases import Status, no_earlier_than_written, statuses
-from quotad.model import Entry, Feature, FeatureType, StoredCustomer, Subscription
+from quotad.model import StoredCustomer, Subscription
 from quotad.service.encode import timestamp
 from quotad.v1 import admin_pb2 as pb
 
@@ -34,14 +34,18 @@ def customer_message(stored: StoredCustomer, snapshot: Snapshot | None, now_ms: 
         message.overrides.add(
             feature_id=override.feature_id,
             resource_id=override.resource_id,
-            entitlement=_entitlement(override.entry, features.get(override.feature_id)),
+            entitlement=value_message(
+                entry_value(override.entry, features.get(override.feature_id))
+            ),
         )
     for promotion in record.promotions:
         if promotion.end_ms is None or now_ms < promotion.end_ms:
             message.promotions.add(
                 feature_id=promotion.feature_id,
                 resource_id=promotion.resource_id,
-                entitlement=_entitlement(promotion.entry, features.get(promotion.feature_id)),
+                entitlement=value_message(
+                    entry_value(promotion.entry, features.get(promotion.feature_id))
+                ),
                 end=timestamp(promotion.end_ms),
             )
     return message
@@ -92,14 +96,3 @@ def _subscription(phase: Subscription, status: Status) -> pb.Subscription:
         anchor=timestamp(phase.anchor),
         status=int(status),  # type: ignore[arg-type]
     )
-
-
-def _entitlement(entry: Entry, feature: Feature | None) -> Value:
-    if feature is None:  # no longer in the catalog: what it was shows in what was said of it
-        kind = FeatureType.BOOLEAN
-        if entry.value:
-            kind = FeatureType.CONFIG
-        elif entry.limits != ():
-            kind = FeatureType.METERED
-        feature = Feature("", kind)
-    return value_message(entry_value(entry, feature))

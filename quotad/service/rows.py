@@ -3,15 +3,19 @@
 Knows the form, and writes it; `row_reader` reads it and checks it against the catalog in force.
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from quotad.catalog import Snapshot, entry_value
 from quotad.entitlements.drafts import current
-from quotad.model import CustomerRecord, Subscription
+from quotad.entitlements.entries import fitting
+from quotad.model import CustomerRecord, Override, Promotion, Subscription
+
+E = TypeVar("E", Override, Promotion)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -74,32 +78,23 @@ def write_row(record: CustomerRecord, snapshot: Snapshot, now_ms: int) -> bytes:
     """The row of a customer. Reading it makes the same customer again.
 
     What has no effect any more is left out: phases that others have followed, promotions that
-    have ended, and what is said of features that are not in the catalog.
+    have ended, and what is said of features that are not in the catalog, or are of another kind
+    by now.
     """
     record = current(record, now_ms)
-    features = snapshot.features
     row = Row(
         record.customer_id,
         archived=record.archived or None,
         overrides=[
-            RowOverride(
-                each.feature_id,
-                entry_value(each.entry, features[each.feature_id]),
-                each.resource_id or None,
-            )
-            for each in record.overrides
-            if each.feature_id in features
+            RowOverride(each.feature_id, value, each.resource_id or None)
+            for each, value in _values(record.overrides, snapshot)
         ]
         or None,
         promotions=[
             RowPromotion(
-                each.feature_id,
-                entry_value(each.entry, features[each.feature_id]),
-                each.resource_id or None,
-                written_time(each.end_ms),
+                each.feature_id, value, each.resource_id or None, written_time(each.end_ms)
             )
-            for each in record.promotions
-            if each.feature_id in features
+            for each, value in _values(record.promotions, snapshot)
         ]
         or None,
     )
@@ -110,6 +105,15 @@ def write_row(record: CustomerRecord, snapshot: Snapshot, now_ms: int) -> bytes:
     else:
         row.subscriptions = phases
     return _encode(row)
+
+
+def _values(said: Iterable[E], snapshot: Snapshot) -> Iterator[tuple[E, object]]:
+    """Each override or promotion that means something, and what it says."""
+    for each in said:
+        feature = snapshot.features.get(each.feature_id)
+        entry = None if feature is None else fitting(feature, each.entry)
+        if entry is not None:
+            yield each, entry_value(entry, feature)
 
 
 def _row_subscription(phase: Subscription, snapshot: Snapshot) -> RowSubscription:

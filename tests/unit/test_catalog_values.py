@@ -255,6 +255,26 @@ def test_an_entry_of_the_api_is_spelled_as_in_a_catalog(
     assert canonical == entry_value(entry, feature)
 
 
+@pytest.mark.parametrize("now", [None, CALLS, EXPORT, SIZE, SUPPORT], ids=str)
+@pytest.mark.parametrize(
+    ("feature", "value"),
+    [
+        (CALLS, {"limits": [{"limit": 5, "per": "month"}]}),
+        (CALLS, "unlimited"),
+        (EXPORT, True),
+        (EXPORT, False),
+        (SIZE, "10"),
+        (SIZE, ""),
+        (SUPPORT, "phone"),
+    ],
+    ids=str,
+)
+def test_what_was_said_of_another_kind_of_feature_is_told_as_it_was_said(
+    feature: Feature, value: object, now: Feature | None
+) -> None:
+    assert value == entry_value(parse_entry_value(feature, value), now)
+
+
 @pytest.mark.parametrize(
     ("feature", "value", "message"),
     [

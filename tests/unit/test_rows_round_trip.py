@@ -3,13 +3,23 @@
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from quotad.catalog import parse_entry_value
 from quotad.entitlements.drafts import carried_out, current
-from quotad.model import CustomerRecord, Entry, Override, Promotion, Subscription
+from quotad.model import (
+    CustomerRecord,
+    Entry,
+    Limit,
+    Override,
+    Promotion,
+    Subscription,
+    Unit,
+    Window,
+)
 from quotad.service.row_reader import RowReader
 from quotad.service.rows import write_row
 from quotad.transfer.lines import CellError, Form, csv_header, csv_line, numbered_rows
@@ -134,6 +144,31 @@ def test_a_customer_that_is_exported_and_imported_is_the_same(record: CustomerRe
     assert content(record) == content(imported(row))
     assert record is imported(row, record)
     assert row == write_row(imported(row), CATALOG, NOW)
+
+
+@pytest.mark.parametrize(
+    ("feature_id", "stored", "exported"),
+    [
+        ("csv-export", Entry(limits=None), []),
+        ("csv-export", Entry(value="10"), []),
+        ("api-calls", Entry(), []),
+        ("seats", Entry(limits=(Limit(5, Window(Unit.DAY)),)), []),
+        ("upload-mb", Entry(), []),
+        ("upload-mb", Entry(value="phone", values=("email", "phone")), ["phone"]),
+        ("support", Entry(value="fax", values=("email", "fax")), ["email"]),
+        ("support", Entry(value="fax", values=("fax",)), []),
+        ("csv-export", Entry(granted=False), [False]),
+    ],
+    ids=str,
+)
+def test_what_was_said_of_another_kind_of_feature_is_exported_as_far_as_it_counts(
+    feature_id: str, stored: Entry, exported: list[object]
+) -> None:
+    record = CustomerRecord("acme", overrides=(Override(feature_id, stored),))
+
+    row = msgspec.json.decode(write_row(record, CATALOG, NOW))
+
+    assert exported == [each["entitlement"] for each in row.get("overrides", [])]
 
 
 simple = st.builds(
