@@ -19,6 +19,9 @@ from quotad.v1 import admin_pb2 as pb
 SIZE_DEFAULT = 10
 SIZE_MAX = 100
 
+PERCENT_MAX = 2**31 - 1
+"""Largest number that an answer can hold: a soft limit of 10 may be passed by far more."""
+
 
 class InsightParts(msgspec.Struct, frozen=True):
     """What insights are made of."""
@@ -83,7 +86,7 @@ def _usages(parts: InsightParts, found: Sequence[Nearness]) -> list[pb.CustomerU
             limit=one.status.limit,
             used=one.status.used,
             per=one.status.per,
-            percent=one.percent,
+            percent=min(one.percent, PERCENT_MAX),
             resets_at=timestamp(one.status.resets_at_ms),
             pool_id=one.status.pool_id,
             decimals=one.status.decimals,

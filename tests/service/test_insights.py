@@ -55,6 +55,19 @@ def test_who_was_served_a_moment_ago_is_listed(quotad: Running, customer: str) -
     assert above[0].HasField("resets_at")
 
 
+def test_a_limit_may_be_passed_by_more_than_an_answer_can_hold(
+    quotad: Running, customer: str
+) -> None:
+    for name, quantity in (("most", 10**15), ("less", 10**14)):
+        quotad.consume(f"{customer}-{name}", "calls", quantity=quantity)
+
+    (found,) = insights(quotad, size=100).features
+
+    assert [(f"{customer}-most", 2**31 - 1), (f"{customer}-less", 2**31 - 1)] == [
+        (u.customer_id, u.percent) for u in found.above if u.customer_id.startswith(customer)
+    ]
+
+
 def test_a_feature_that_is_asked_for_is_told_even_if_nobody_is_near(
     quotad: Running, customer: str
 ) -> None:
