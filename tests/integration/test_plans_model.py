@@ -14,10 +14,10 @@ from tests.deciding import bench
 from tests.integration.plans.play import Difference, Script, World
 from tests.integration.plans.recipe import recipe
 
-WORLDS = int(os.environ.get("PLANS_MODEL_WORLDS", "42"))
-"""Each is 50 customers, who do something at 15 moments, on 3 catalogs one after the other."""
+WORLDS = int(os.environ.get("PLANS_MODEL_WORLDS", "40"))
+"""Each is 50 customers, who do something at 16 moments, on 4 catalogs one after the other."""
 
-AT_ONCE = 7
+AT_ONCE = 8
 """Worlds of one test."""
 
 ONE, _, CUSTOMER = os.environ.get("PLANS_MODEL", "").partition(":")

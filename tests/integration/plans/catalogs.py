@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 
@@ -161,6 +162,7 @@ def _uncounted(replaced: Grant | None) -> Limits:
     return tuple(limits.values()) or (Limit(None),)
 
 
+@cache
 def is_inside(share: tuple[int, str, str], customer_id: str) -> bool:
     """Whether a customer belongs to a share."""
     digest = blake2b(f"{share[1]}:{customer_id}".encode(), digest_size=8).digest()

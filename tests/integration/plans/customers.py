@@ -161,10 +161,10 @@ class Customer:
             active = self.in_force(named, now_ms)
             kept = []
             for phase in phases:
-                if phase.resets and phase.start_ms <= now_ms:
-                    self.resets[named[0]] += 1
+                resets = phase.resets and phase.start_ms <= now_ms
+                self.resets[named[0]] += resets
                 if phase is active or phase.start_ms > now_ms:
-                    kept.append(replace(phase, resets=phase.resets and phase.start_ms > now_ms))
+                    kept.append(replace(phase, resets=False) if resets else phase)
             self.phases[named] = kept
             if not kept:
                 del self.phases[named]
@@ -183,6 +183,10 @@ class Customer:
         active = self.in_force(named, now_ms)
         if active is not None:
             replaced = active.plan_id
+        over = trial is not None and not trial["ends"] and trial["end_ms"] <= now_ms
+        if over and active and not active.trial and active.start_ms == trial["end_ms"]:
+            # Said again after the trial: what followed it goes on.
+            plan_id, start_ms, trial = trial["plan_id"] or plan_id, None, None
         revision, anchor_ms = None, said["anchor_ms"]
         same_kind = active is not None and active.trial == (trial is not None)
         if active is not None and same_kind and start_ms in (None, active.start_ms):

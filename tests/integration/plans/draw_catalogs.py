@@ -140,11 +140,11 @@ def publishes(rng: random.Random, count: int) -> list[dict[str, Any]]:
     document = catalog(rng)
     found: list[dict[str, Any]] = [{"document": document, "apply_to": ""}]
     while len(found) < count:
-        if rng.random() < 0.12:
+        if len(found) > 1 and rng.random() < 0.2:
             found.append({"back_to": 0})
             continue
         document = republished(rng, document)
-        apply_to = rng.choice(("", "", "", "new", "new", "all"))
+        apply_to = rng.choice(("", "", "new", "new", "all"))
         found.append({"document": document, "apply_to": apply_to})
     return found
 

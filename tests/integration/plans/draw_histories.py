@@ -21,7 +21,8 @@ STARTS = (
     "2032-02-29 08:00:00",
     "2031-03-29 23:30:00",  # a day before the clocks change in Berlin
     "2031-10-25 22:00:00",
-    "2031-03-09 05:30:00",  # the hour before they do in New York
+    "2031-03-09 05:30:00",  # shortly before they do in New York
+    "2031-03-07 07:30:00",  # two days before, at a time of day that they will skip
     "2031-11-02 04:00:00",
     "2031-12-31 21:00:00",
     "2031-06-15 12:00:00",
@@ -79,6 +80,8 @@ class _Past:
         """Resource and id of subscriptions that there may be."""
         self.promised: list[tuple[str, str, str]] = []
         """Override or promotion, feature, resource."""
+        self.provisioned: dict[tuple[str, str], dict[str, Any]] = {}
+        """How subscriptions were provisioned last."""
         self.favourites = (*rng.sample(METERED, 2), "support")
         """Features that it uses most, so that limits are reached."""
         self.keyed: list[dict[str, Any]] = []
@@ -178,8 +181,10 @@ def _change(
     named = rng.choice(known_names or SUBSCRIPTIONS) if past.named else ("", "")
     said: dict[str, Any] = dict(zip(("resource_id", "subscription_id"), named, strict=True))
     if what == "provision":
+        if named not in past.provisioned or rng.random() < 0.8:
+            past.provisioned[named] = _provision(rng, now_ms, later)
         past.named.append(named)
-        return what, said | _provision(rng, now_ms, later)
+        return what, said | past.provisioned[named]
     if what == "cancel":
         return what, said | {"at_period_end": rng.random() < 0.6}
     if what == "change":
@@ -193,7 +198,7 @@ def _change(
 def _promise(
     rng: random.Random, past: _Past, what: str, now_ms: int, later: Sequence[int]
 ) -> dict[str, Any]:
-    feature_id = rng.choice(tuple(FEATURES))
+    feature_id = rng.choice(past.favourites if rng.random() < 0.5 else tuple(FEATURES))
     value = copy.deepcopy(rng.choice(blocks(feature_id)))
     if feature_id in ("calls", "tokens", "credits", "chat") and rng.random() < 0.3:
         value = {"limit": rng.choice((2, 15))}  # in the window that is there

@@ -35,10 +35,10 @@ from tests.integration.plans.draw_histories import history, look_at, moments
 from tests.integration.plans.model import Answer, Model, aspects
 from tests.integration.plans.periods import EPOCH
 
-ROUNDS = 3
+ROUNDS = 4
 """Catalogs of one world, each published on top of the one before."""
 
-STEPS = 5
+STEPS = 4
 """Of every customer with each catalog."""
 
 CUSTOMERS = 50
