@@ -9,7 +9,7 @@ run: $(VENV)/.run
 	@$(BIN)/quotad dev
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 bench: $(VENV)/.load
 	$(BIN)/python -m loadtests.bench $(BENCH_ARGS)

@@ -6,7 +6,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "old.yaml").write_text(CATALOG.replace("limit: 3", "limit: 4"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """An empty directory whose path leaves room for that of a socket."""
+    with tempfile.TemporaryDirectory(prefix="q-") as name:
+        yield Path(name)
 
 
 def replay(*words: str, stdin: str | None = None) -> Result:
@@ -255,21 +263,21 @@ def ignores_ctrl_c(pid: int) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_reports_what_was_decided_and_ends_the_private_store(
-    here: Path, number: signal.Signals
+    here: Path, short: Path, number: signal.Signals
 ) -> None:
     words = ["-", *ASK, "--simulate", "--catalog", "new.yaml", "--json"]
     with subprocess.Popen(
         [sys.executable, "-m", "quotad", "replay", *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=environment(TMPDIR=str(here)),
+        env=environment(TMPDIR=str(short)),
         start_new_session=True,
     ) as running:
         assert running.stdin is not None
         # More than the lines that are held back, so that there is something to tell.
         running.stdin.write((LOG * 2000).encode())
         running.stdin.flush()
-        eventually(lambda: script_calls(here), lambda calls: calls > 2)
+        eventually(lambda: script_calls(short), lambda calls: calls > 2)
         [valkey] = children_of(running.pid)
         assert ignores_ctrl_c(valkey.number)
         # Ctrl-C goes to the whole process group, SIGTERM to the process.
@@ -283,4 +291,4 @@ def test_an_interrupt_reports_what_was_decided_and_ends_the_private_store(
     assert (130, "interrupted") == (running.returncode, report["stopped"])
     assert report["decided"] == report["total"]["decisions"] > 0
     assert not valkey.running
-    assert [] == list(here.glob("quotad-simulate-*"))
+    assert [] == list(short.glob("quotad-simulate-*"))
