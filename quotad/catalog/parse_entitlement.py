@@ -19,6 +19,9 @@ OFF = Entry(granted=False)
 ON = Entry()
 UNLIMITED = Entry(limits=None)
 
+_DEPTH_MAX = 8
+"""Deeper than any entry is nested: {limits: [{limit: 5}]} is three levels."""
+
 _ENTRY_KEYS = ("limits", *LIMIT_KEYS, "rollout")
 
 _METERED_SHAPES = "{limit: 1000, per: month}, unlimited or false"
@@ -70,7 +73,7 @@ def parse_entry_value(feature: Feature, value: object) -> Entry:
         InvalidRequest: with everything that is wrong with it.
     """
     problems = Problems()
-    entry = parse_right(Place(problems, "", "entitlement"), feature, _whole(value))
+    entry = parse_right(Place(problems, "", "entitlement"), feature, _whole(value, _DEPTH_MAX))
     try:
         problems.raise_if_any()
     except CatalogError as error:
@@ -82,17 +85,27 @@ def parse_entry_value(feature: Feature, value: object) -> Entry:
     return entry
 
 
-def _whole(value: object) -> object:
-    """Return `value` with whole numbers as such: JSON of a protobuf knows nothing but floats."""
+def _whole(value: object, depth: int) -> object:
+    """Return `value` with whole numbers as such: JSON of a protobuf knows nothing but floats.
+
+    What is nested deeper than anything that means something stays as it is, to be refused: people
+    can nest deeper than Python can follow.
+    """
+    if depth == 0:
+        return value
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):
-        return {key: _whole(item) for key, item in value.items()}
-    return [_whole(item) for item in value] if isinstance(value, list) else value
+        return {key: _whole(item, depth - 1) for key, item in value.items()}
+    return [_whole(item, depth - 1) for item in value] if isinstance(value, list) else value
 
 
 def _config(place: Place, feature: Feature, value: object) -> Entry | None:
     if isinstance(value, dict):
+        if any(key in LIMIT_KEYS or key == "limits" for key in value):
+            values = ", ".join(feature.values) or "10 or text"
+            place.refuse(f"is a config feature, without limits: write its value ({values})")
+            return None
         if not check_keys(place, value, ("value", "rollout")):
             return None
         if "value" not in value:

@@ -126,7 +126,8 @@ REFUSALS: dict[str, list[str]] = {
         "plans.team.entitlements.support: has no value; write {value: 10, rollout: {percent: 10}}",
     ],
     "config_mapping": [
-        "plans.free.entitlements.upload-mb: unknown key 'limit' (known: value, rollout)",
+        "plans.free.entitlements.upload-mb: is a config feature, without limits: write its value"
+        " (10 or text)",
     ],
     "config_number": [
         "plans.free.entitlements.upload-mb: must be a number or text, not inf",

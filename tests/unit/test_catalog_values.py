@@ -287,6 +287,13 @@ def test_what_was_said_of_another_kind_of_feature_is_told_as_it_was_said(
             "entitlement: is a metered feature: write {limit: 1000, per: month}, unlimited or"
             " false, not nothing"
         )),
+        (SIZE, {"limit": 5, "per": "day"}, (
+            "entitlement: is a config feature, without limits: write its value (10 or text)"
+        )),
+        (SUPPORT, {"limits": [{"limit": 5}]}, (
+            "entitlement: is a config feature, without limits: write its value"
+            " (community, email, phone)"
+        )),
         (EXPORT, {"rollout": {"percent": 10}}, "entitlement.rollout: is only for plans and groups"),
         (CALLS, {"limit": 5.0, "rollout": {"percent": 10.0}}, (
             "entitlement.rollout: is only for plans and groups"

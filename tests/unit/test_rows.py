@@ -249,6 +249,16 @@ def test_what_is_no_row_at_all_is_refused(data: bytes, words: str) -> None:
     assert refused(data).startswith(words)
 
 
+@pytest.mark.parametrize(("opened", "closed"), [(b"[", b"]"), (b'{"limit":', b"}")])
+def test_an_entitlement_that_is_nested_too_deep_is_refused_as_any_other(
+    opened: bytes, closed: bytes
+) -> None:
+    for depth in (9, 300, 900):
+        value = opened * depth + b"1" + closed * depth
+        row = b'{"customer_id":"acme","plan":"pro","overrides":[{"feature":"seats","entitlement":'
+        assert refused(row + value + b"}]}").startswith("overrides[0].entitlement")
+
+
 def test_no_account_of_a_row_is_long() -> None:
     problem = refused(subscriptions=[{"plan": f"p{i}", "id": str(i)} for i in range(200)])
 
