@@ -5,6 +5,7 @@ Refusals start with the field of the request, and say what to do instead.
 
 import difflib
 from collections.abc import Collection, Mapping
+from itertools import islice
 
 from quotad.catalog import Snapshot
 from quotad.errors import InvalidRequest, NotFound
@@ -37,7 +38,8 @@ def plan_named(snapshot: Snapshot, plan_id: str, field: str) -> Plan:
     """
     plan = snapshot.plans.get(plan_id)
     if plan is None:
-        raise InvalidRequest(f"{field}: unknown plan {plan_id!r}{_near(plan_id, snapshot.plans)}")
+        on_sale = [name for name, plan in snapshot.plans.items() if not plan.archived]
+        raise InvalidRequest(f"{field}: unknown plan {plan_id!r}{_near(plan_id, on_sale)}")
     return plan
 
 
@@ -124,7 +126,7 @@ def no_subscription(record: CustomerRecord, subscription_id: str, resource_id: s
             for phase in record.subscriptions
         }
     )
-    hint = f"it has {listed(known)}" if known else "it has none"
+    hint = f"it has {listed(known)}" if known else "it has none; provision one"
     return NotFound(f"subscription_id: {record.customer_id!r} has no {what}{of}; {hint}")
 
 
@@ -132,11 +134,11 @@ def _near(word: str, names: Collection[str]) -> str:
     near = difflib.get_close_matches(word, names, n=1) if len(word) <= _WORD_MAX else []
     if near:
         return f", did you mean {near[0]!r}?"
-    return "" if names else "; the catalog has none"
+    return f"; the catalog has {listed(names)}" if names else "; the catalog has none"
 
 
 def listed(names: Collection[str]) -> str:
     """Some of the names, and how many more."""
-    shown = list(names)[:_SHOWN_MAX]
+    shown = list(islice(names, _SHOWN_MAX))
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")

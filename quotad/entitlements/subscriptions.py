@@ -260,7 +260,8 @@ def _changed_later(
     at_ms = billing_period_end(current, snapshot, now_ms)
     if current.end_ms is not None and current.end_ms <= at_ms:
         raise InvalidRequest(
-            "when: the subscription ends before its billing period does; change it now"
+            "when: the subscription ends before its next billing period; change it now, or"
+            " provision it without an end first"
         )
     changed = _changed(current, wanted, snapshot)
     if changed == current:  # takes back what waited

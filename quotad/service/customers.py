@@ -168,7 +168,7 @@ class CustomerCalls:
 
         def change(before: CustomerRecord | None) -> CustomerRecord:
             if before is None:
-                raise _never_provisioned(customer_id)
+                raise _never_provisioned(customer_id, "; provision it first")
             return made(before, snapshot, now_ms)
 
         return self._write(customer_id, change)
@@ -185,8 +185,8 @@ class CustomerCalls:
         return customer_message(stored, parts.snapshots.peek, parts.clock.now_ms())
 
 
-def _never_provisioned(customer_id: str) -> NotFound:
-    return NotFound(f"customer_id: {customer_id!r} was never provisioned")
+def _never_provisioned(customer_id: str, way_out: str = "") -> NotFound:
+    return NotFound(f"customer_id: {customer_id!r} was never provisioned{way_out}")
 
 
 def _check_names(request: Any, addons: Iterable[str] = ()) -> None:

@@ -210,6 +210,10 @@ def test_a_change_of_one_subscription_leaves_the_others_alone() -> None:
     [
         (Provision("pros"), "plan_id: unknown plan 'pros', did you mean 'pro'?"),
         (
+            Provision("gone"),
+            "plan_id: unknown plan 'gone'; the catalog has free, pro, team, yearly, fresh",
+        ),
+        (
             Provision("old"),
             "plan_id: the plan 'old' is archived: who is on it stays, and nobody else can have it;"
             " choose another plan",
