@@ -62,8 +62,19 @@ def first_catalog(page: Path) -> str:
 # Files that an example takes for granted; `examples/` is there for all of them.
 FILES = {
     "README.md": {"plans.yaml": with_wrong_unit},
-    "credits.md": {"credits.yaml": first_catalog},
-    "entitlements.md": {"entitlements.yaml": first_catalog},
+    **{
+        f"{page}.md": {f"{page}.yaml": first_catalog}
+        for page in (
+            "addons",
+            "catalog",
+            "credits",
+            "entitlements",
+            "features",
+            "limits",
+            "periods",
+            "rollouts",
+        )
+    },
 }
 
 
