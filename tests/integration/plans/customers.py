@@ -262,6 +262,9 @@ class Customer:
         if feature_id not in catalog.features or (of and all(of != n[0] for n in self.phases)):
             raise Refused("InvalidRequest")
         feature = catalog.features[feature_id]
+        known = feature.get("values")
+        if known and value and not set(value if isinstance(value, list) else [value]) <= set(known):
+            raise Refused("InvalidRequest")
         found = read(feature, value)
         counter = feature["type"] == "metered" and feature.get("kind") != "gauge"
         open_ = isinstance(value, dict) and not {"limits", "per"} & value.keys()

@@ -53,6 +53,7 @@ COUNTED: tuple[Any, ...] = (
         ]
     },
     {"limits": [{"limit": 4, "per": "day", "soft": True}, {"limit": 12}]},
+    {"limits": [{"limit": 6, "per": "month"}, {"limit": 9, **MONTHLY}]},
     {"limits": [{"unlimited": True, "per": "month"}, {"limit": 7, "per": "year"}]},
 )
 PAID = (True, True, True, *COUNTED)
@@ -113,8 +114,8 @@ def republished(rng: random.Random, before: Document) -> Document:
     for feature_id in ("calls", "theme", "image"):
         if rng.random() < 0.1:
             _switch(document, feature_id)
-    if rng.random() < 0.15:
-        rng.shuffle(document["features"]["support"]["values"])
+    if rng.random() < 0.3:
+        _revalue(rng, document)
     if rng.random() < 0.1 and "chat" in document["features"]:
         document["features"]["chat"]["credit"]["cost"] = rng.choice((0.5, 1, 1.5))
     for group in document["groups"].values():
@@ -158,6 +159,21 @@ def _switch(document: Document, feature_id: str) -> None:
         layer["entitlements"].pop(feature_id, None)
 
 
+def _revalue(rng: random.Random, document: Document) -> None:
+    """Change the order of values, and perhaps take one out."""
+    values = rng.sample(("community", "email", "phone"), rng.choice((2, 3, 3)))
+    document["features"]["support"]["values"] = values
+    for layer in (*document["plans"].values(), *document["groups"].values()):
+        said = layer["entitlements"].get("support", False)
+        said = said["value"] if isinstance(said, dict) else said
+        if said and not _listed(said) <= set(values):
+            del layer["entitlements"]["support"]
+
+
+def _listed(said: Any) -> set[str]:
+    return set(said if isinstance(said, list) else [said])
+
+
 def _redraw(rng: random.Random, document: Document, plan: str) -> None:
     said: dict[str, Any] = {"entitlements": _entries(rng, document, 0.6 if plan != "free" else 0.8)}
     base = {"pro": "free", "team": rng.choice(("pro", "free", "")), "lab": ""}.get(plan, "")
@@ -181,12 +197,12 @@ def _entries(rng: random.Random, document: Document, share: float) -> dict[str, 
     entries = {}
     for feature_id in document["features"]:
         if rng.random() < share:
-            entries[feature_id] = _entry(rng, feature_id)
+            entries[feature_id] = _entry(rng, document, feature_id)
     return entries
 
 
-def _entry(rng: random.Random, feature_id: str) -> Any:
-    value = copy.deepcopy(rng.choice(blocks(feature_id)))
+def _entry(rng: random.Random, document: Document, feature_id: str) -> Any:
+    value = _value(rng, document, feature_id)
     if rng.random() > (0.5 if feature_id == "editor" else 0.08):
         return value
     rollout = {"rollout": rng.choice(SHARES)}
@@ -195,6 +211,12 @@ def _entry(rng: random.Random, feature_id: str) -> Any:
     if value == "unlimited":
         return {"unlimited": True, **rollout}
     return {**(value if isinstance(value, dict) else {"value": value}), **rollout}
+
+
+def _value(rng: random.Random, document: Document, feature_id: str) -> Any:
+    known = document["features"][feature_id].get("values")
+    fitting = [said for said in blocks(feature_id) if not known or _listed(said) <= set(known)]
+    return copy.deepcopy(rng.choice(fitting))
 
 
 def _sell(rng: random.Random, document: Document) -> None:
@@ -212,7 +234,7 @@ def _sell(rng: random.Random, document: Document) -> None:
         plans = [plan for plan in document["plans"] if rng.random() < 0.9]
         for feature_id in document["features"]:
             if rng.random() < 0.35:
-                value = _added(rng, feature_id)
+                value = _added(rng, document, feature_id)
                 fitting = [plan for plan in plans if _fits(document, plan, feature_id, value)]
                 if fitting:
                     plans = fitting
@@ -226,14 +248,14 @@ def _sell(rng: random.Random, document: Document) -> None:
     document["addons"] = addons
 
 
-def _added(rng: random.Random, feature_id: str) -> Any:
+def _added(rng: random.Random, document: Document, feature_id: str) -> Any:
     if feature_id == "seats":
         return rng.choice(({"add": 2}, {"set": 5}, "unlimited"))
     if feature_id in ("chat", "image"):
         return rng.choice((True, *ADDED))
     if FEATURES[feature_id]["type"] == "metered":
         return copy.deepcopy(rng.choice(ADDED))
-    return copy.deepcopy(rng.choice(blocks(feature_id)))
+    return _value(rng, document, feature_id)
 
 
 def _fits(document: Document, plan: str, feature_id: str, value: Any) -> bool:
