@@ -58,7 +58,8 @@ class ViewCache:
         self._old: dict[str, View] = {}
         self._tables: tuple[Any, dict[Hashable, dict[str, Meter] | None]] = (None, {})
         """Meters by `Effective.table`, of the catalog in force; None: some periods are the
-        customers' own."""
+        customers' own. No more than views of one generation: twenty rollouts in one plan are a
+        million tables, and whoever makes up customers could go through all of them."""
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
@@ -126,6 +127,9 @@ class ViewCache:
         if name is None or effective.denied is not None or effective.generation:
             return {}
         if name not in tables:
+            if len(tables) >= self._generation_max:
+                tables = {}
+                self._tables = (snapshot, tables)
             limits = chain.from_iterable(e.limits for e in effective.entitlements.values())
             tables[name] = None if any(map(is_anchored, limits)) else {}
         table = tables[name]

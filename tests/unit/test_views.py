@@ -1,10 +1,12 @@
 import random
+import tracemalloc
 
 import msgspec
 import pytest
 
 from quotad.catalog import Snapshot, Source, compile_snapshot, parse
 from quotad.engine import ViewCache
+from quotad.entitlements import rollout
 from quotad.model import CustomerRecord, Reason, StoredCustomer, Subscription
 from quotad.store import KeySpace
 from quotad.store.counters import plain_words
@@ -135,3 +137,34 @@ def test_a_meter_is_bound_anew_in_each_period(snapshot: Snapshot) -> None:
     assert plain_words((5, first.until_ms + 60_000)) == first.limit_words
     # Back, as a store whose clock was set back would tell.
     assert first == meter.bind(NOW)
+
+
+def test_made_up_customers_take_no_memory_beyond_the_cache_whatever_rollouts_they_are_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rollout, "ENTRIES_MAX", 1000)
+    names = [f"f{number}" for number in range(12)]  # 4,096 tables
+    entry = "{limit: 5, per: month, rollout: {percent: 50}}"
+    text = "version: 1\ndefault_plan: free\nfeatures:\n"
+    text += "".join(f"  {name}: {{type: metered}}\n" for name in names)
+    text += "plans:\n  free:\n    entitlements:\n"
+    text += "".join(f"      {name}: {entry}\n" for name in names)
+    snapshot = compile_snapshot(parse([Source("plans.yaml", text)]), 3)
+    cache = cache_of(100)
+
+    def serve(first: int, count: int) -> int:
+        for number in range(first, first + count):
+            view = cache.put(f"made-up-{number}", NOBODY, snapshot, NOW)
+            for name in names:
+                view.meter(name, 60_000)
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        early, late = (
+            max(serve(first + step, 25) for step in range(0, 500, 25)) for first in (0, 3000)
+        )
+    finally:
+        tracemalloc.stop()
+
+    assert late < 1.5 * early
