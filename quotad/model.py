@@ -206,7 +206,8 @@ class AddOnEntry(msgspec.Struct, frozen=True, gc=False):
     window: Window | None = None
     """Which of the plan's limits; or the window of a limit of its own."""
     names_window: bool = False
-    """Whether `window` was written; if not, the plan has one limit, and it is that one."""
+    """Whether `window` was written. If not, the plan has one limit, and it is that one; who has the
+    plan without it gets a limit of its own in `window`, which compiling finds out."""
     entry: Entry | None = None
     """Of boolean and config features, and `unlimited`."""
 

@@ -1,12 +1,14 @@
 """The compiled catalog: lookup tables in memory, inheritance flattened."""
 
 from bisect import bisect_left
+from collections.abc import Mapping
 
 import msgspec
 
 from quotad.catalog.catalog import Catalog
 from quotad.catalog.flatten import flatten
-from quotad.model import AddOn, Feature, Plan
+from quotad.catalog.windows import length_ms
+from quotad.model import AddOn, AddOnEntry, Feature, MeterKind, Plan, Window
 
 
 class Snapshot(msgspec.Struct, frozen=True, gc=False):
@@ -48,13 +50,18 @@ def compile_snapshot(catalog: Catalog, version: int) -> Snapshot:
         version: the version it is, or will be, published as.
     """
     definitions = catalog.definitions
+    features = {name: entry.feature for name, entry in definitions.features.items()}
+    plans = flatten(definitions)
     return Snapshot(
         version=version,
         digest=catalog.digest,
-        features={name: entry.feature for name, entry in definitions.features.items()},
-        plans=flatten(definitions),
+        features=features,
+        plans=plans,
         default_plan=definitions.default_plan,
-        addons={name: entry.addon for name, entry in definitions.addons.items()},
+        addons={
+            name: _with_windows(entry.addon, plans, features)
+            for name, entry in definitions.addons.items()
+        },
         earlier={
             (name, revision): kept
             for name, plan in definitions.plans.items()
@@ -66,3 +73,30 @@ def compile_snapshot(catalog: Catalog, version: int) -> Snapshot:
             if plan.earlier
         },
     )
+
+
+def _with_windows(
+    addon: AddOn, plans: Mapping[str, Plan], features: Mapping[str, Feature]
+) -> AddOn:
+    """Give amounts without a window one, for those whose plan has no limit to change.
+
+    These are subscribers of an earlier revision, and those outside of a rollout.
+    """
+    entries = dict(addon.entries)
+    for feature_id, entry in addon.entries.items():
+        counter = features[feature_id].kind is MeterKind.COUNTER
+        if entry.entry is None and not entry.names_window and counter:
+            window = _window_in_plans(addon, plans, feature_id)
+            entries[feature_id] = AddOnEntry(entry.add, entry.set, window)
+    return AddOn(addon.addon_id, entries, addon.max_quantity, addon.plans)
+
+
+def _window_in_plans(addon: AddOn, plans: Mapping[str, Plan], feature_id: str) -> Window | None:
+    """Return the window that plans have of a feature, the longest of them; None: a lifetime."""
+    windows: list[Window | None] = []
+    for plan_id in sorted(plans) if addon.plans is None else addon.plans:
+        right = plans[plan_id].entitlements.get(feature_id)
+        while right is not None:
+            windows += (limit.window for limit in right.limits)
+            right = right.otherwise
+    return max(windows, key=length_ms, default=None)

@@ -16,6 +16,19 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 YEARS_MAX = 100
 """Longest window; beyond it calendar arithmetic would leave the dates that Python knows."""
 
+_DAY_MS = 86_400_000
+# A year of the Gregorian calendar is 365.2425 days on average, and a month a twelfth of it.
+_AVERAGE_MS = {
+    Unit.SECOND: 1000,
+    Unit.MINUTE: 60_000,
+    Unit.HOUR: 3_600_000,
+    Unit.DAY: _DAY_MS,
+    Unit.WEEK: 7 * _DAY_MS,
+    Unit.MONTH: 2_629_746_000,
+    Unit.YEAR: 31_556_952_000,
+}
+_LIFETIME_MS = YEARS_MAX * _AVERAGE_MS[Unit.YEAR]
+
 _UNITS = {unit.value: unit for unit in Unit}
 _ANCHORS = {anchor.value: anchor for anchor in Anchor}
 _COUNT_MAX = {
@@ -69,6 +82,11 @@ def parse_billing(place: Place, value: object) -> Window | None:
     """Return a billing period, which starts with the subscription, or note a problem."""
     per = _per(place, value)
     return None if per is None else _window(*per, Anchor.SUBSCRIPTION, "UTC", 0)
+
+
+def length_ms(window: Window | None) -> int:
+    """How long a window is on average; a lifetime counts as a hundred years."""
+    return _LIFETIME_MS if window is None else _AVERAGE_MS[window.unit] * window.count
 
 
 def write_window(window: Window) -> dict[str, str]:

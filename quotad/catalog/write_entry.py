@@ -67,10 +67,8 @@ def write_addon_entry(entry: AddOnEntry, feature: Feature) -> object:
         return write_entry(entry.entry, feature)
     key, amount = ("add", entry.add) if entry.add is not None else ("set", entry.set)
     written: dict[str, Any] = {key: unscaled(amount or 0, feature.decimals)}
-    if entry.window is not None:
-        written |= write_window(entry.window)
-    elif entry.names_window:
-        written["per"] = LIFETIME
+    if entry.names_window:
+        written |= {"per": LIFETIME} if entry.window is None else write_window(entry.window)
     return written
 
 

@@ -18,14 +18,12 @@ from quotad.model import (
     Feature,
     FeatureType,
     Limit,
-    MeterKind,
     Window,
 )
 
 # Looking a member up in its enum takes as long as the rest of a line.
 METERED = FeatureType.METERED
 BOOLEAN = FeatureType.BOOLEAN
-GAUGE = MeterKind.GAUGE
 
 Bought = tuple[AddOnEntry, int]
 """What an add-on says of a feature, and how many of it there are."""
@@ -103,7 +101,7 @@ def _with_amounts(
             if amount is None:
                 amount = raised[index] = _Amounts()
             amount.take(entry, quantity)
-        elif has_own_limit(feature, entry):
+        else:
             own.setdefault(entry.window, _Amounts()).take(entry, quantity)
     if raised:
         limits = _raised(limits, raised)
@@ -159,11 +157,7 @@ def target_of(entry: AddOnEntry, limits: tuple[Limit, ...]) -> int | None:
         return 0
     if limits:
         # A catalog with such an add-on is refused, but an earlier revision of the plan may have
-        # more windows than today's: the one that says how much there is.
+        # more windows than today's: the one that says how much there is. Where it has none, the
+        # amount is a limit of its own, in the window that plans have today.
         return limits.index(limits[0] if unlimited(limits) else decisive(limits) or limits[0])
     return None
-
-
-def has_own_limit(feature: Feature, entry: AddOnEntry) -> bool:
-    """Whether an amount means something where the plan has no limit that it is about."""
-    return entry.names_window or feature.kind is GAUGE

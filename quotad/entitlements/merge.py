@@ -21,6 +21,7 @@ from decimal import Decimal
 
 import msgspec
 
+from quotad.catalog.windows import length_ms
 from quotad.model import Anchor, Entitlement, Feature, FeatureType, Limit, Unit, Window
 
 # Looking a member up in its enum takes as long as the rest of a line.
@@ -28,19 +29,6 @@ BOOLEAN = FeatureType.BOOLEAN
 CONFIG = FeatureType.CONFIG
 
 Limits = tuple[Limit, ...]
-
-_DAY_MS = 86_400_000
-# A year of the Gregorian calendar is 365.2425 days on average, and a month a twelfth of it.
-_AVERAGE_MS = {
-    Unit.SECOND: 1000,
-    Unit.MINUTE: 60_000,
-    Unit.HOUR: 3_600_000,
-    Unit.DAY: _DAY_MS,
-    Unit.WEEK: 7 * _DAY_MS,
-    Unit.MONTH: 2_629_746_000,
-    Unit.YEAR: 31_556_952_000,
-}
-_LIFETIME_MS = 100 * _AVERAGE_MS[Unit.YEAR]
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,4})?")
 
@@ -149,11 +137,6 @@ def target(limits: Sequence[Limit], window: Window | None) -> int | None:
         if near is None and _same(limit.window, window):
             near = index
     return near
-
-
-def length_ms(window: Window | None) -> int:
-    """How long a window is on average; a lifetime counts as a hundred years."""
-    return _LIFETIME_MS if window is None else _AVERAGE_MS[window.unit] * window.count
 
 
 def decisive(limits: Limits) -> Limit | None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from quotad.catalog.numbers import unscaled
-from quotad.entitlements.addons import Bought, has_own_limit, target_of
+from quotad.entitlements.addons import Bought, target_of
 from quotad.entitlements.origin import Origin, amount, parts
 from quotad.model import (
     AddOnEntry,
@@ -130,9 +130,8 @@ def addon_note(
         return
     limits = () if before is None else before.limits
     index = target_of(entry, limits)
-    if index is None and not has_own_limit(feature, entry):
-        draft.lost("adds to nothing: the plan does not grant it")
-    elif index is not None and limits[index].limit is None:
+    unlimited = index is not None and limits[index].limit is None
+    if unlimited or (before is not None and not limits):  # or only its pool limits it
         draft.lost("adds to nothing: the plan has it unlimited")
     elif entry.add is not None and any(
         other.set is not None and target_of(other, limits) == index for other in others

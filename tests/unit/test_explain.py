@@ -95,10 +95,10 @@ EXPLAINED = {
             "- PLAN pro: 10/day (less than add-on a grants)",
         ],
     ),
-    "nothing to add to": (
+    "a limit of its own": (
         case("calls", None, addon(1, "more", add=5)),
         [
-            "- ADDON more x 1: {add:5} (adds to nothing: the plan does not grant it)",
+            "+ ADDON more x 1: {add:5} (adds 5)",
             "- PLAN pro (does not grant it)",
         ],
     ),

@@ -9,7 +9,8 @@ import msgspec
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from quotad.entitlements.merge import decisive, length_ms, merge
+from quotad.catalog.windows import length_ms
+from quotad.entitlements.merge import decisive, merge
 from quotad.model import Entitlement, FeatureType, Limit
 from tests.unit.effective import (
     DAY,

@@ -68,7 +68,7 @@ RULES = {
         "11/minute, 11/day",
     ),
     "an add-on alone": (case("calls", None, addon(2, add=500, per="month")), "1000/month"),
-    "an add-on alone, without a window": (case("calls", None, addon(add=500)), "-"),
+    "an add-on alone, without a window": (case("calls", None, addon(add=500)), "500"),
     "two add-ons alone, in windows of their own": (
         case("calls", None, addon(add=100, per="month"), addon(2, add=2, per="day")),
         "4/day",

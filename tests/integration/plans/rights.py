@@ -74,6 +74,8 @@ def add(catalog: Catalog, rights: Rights, addons: dict[str, int], anchor_ms: int
         for feature_id, value in addon["entitlements"].items():
             feature = catalog.features[feature_id]
             if isinstance(value, dict) and ("add" in value or "set" in value):
+                if "per" not in value and feature.get("kind") != "gauge":
+                    value = {**value, "own": _sold(catalog, addon.get("plans"), feature_id)}
                 amounts.setdefault(feature_id, []).append((value, quantity))
                 continue
             said = read(feature, value)
@@ -85,6 +87,17 @@ def add(catalog: Catalog, rights: Rights, addons: dict[str, int], anchor_ms: int
         limits = _with_amounts(feature, mine, entries)
         if limits != (() if mine is None else mine.limits):
             rights[feature_id] = replace(mine or Right(anchor_ms=anchor_ms), limits=limits)
+
+
+def _sold(catalog: Catalog, plans: list[str] | None, feature_id: str) -> Window | None:
+    """The longest window that plans have of a feature today."""
+    found: list[Limit] = []
+    for plan_id in sorted(catalog.plans if plans is None else plans):
+        grant = catalog.plans[plan_id].latest.grants.get(feature_id)
+        while grant is not None:
+            found.extend(grant.limits)
+            grant = grant.otherwise
+    return max(found, key=_seconds).window if found else None
 
 
 def give(
@@ -207,8 +220,9 @@ def _with_amounts(
         index = target(entry, limits)
         if index is not None:
             raised.setdefault(index, []).append((entry, quantity))
-        elif "per" in entry or feature.get("kind") == "gauge":
-            extra.setdefault(window_of(entry), []).append((entry, quantity))
+        else:
+            window = window_of(entry) if "per" in entry else entry.get("own")
+            extra.setdefault(window, []).append((entry, quantity))
     found = list(limits)
     for index, said in raised.items():
         limit = found[index]
