@@ -43,6 +43,17 @@ def counted(record: CustomerRecord, now_ms: int) -> CustomerRecord:
     return msgspec.structs.replace(record, subscriptions=tuple(phases), resets=kept)
 
 
+def outlived(before: CustomerRecord, after: CustomerRecord) -> list[tuple[str, int]]:
+    """Return whose counters, by resource and generation, a write has put out of use."""
+    found: list[tuple[str, int]] = []
+    for resource_id in {**before.resets, **after.resets}:
+        last = before.resets.get(resource_id, 0)
+        # What is forgotten starts again from none: the last one is out of use as well.
+        now = after.resets.get(resource_id, last + 1)
+        found += [(resource_id, number) for number in range(last, now)]
+    return found
+
+
 def _bounded(resets: dict[str, int], subscribed: Iterable[str]) -> dict[str, int]:
     without = [resource_id for resource_id in resets if resource_id not in {"", *subscribed}]
     forgotten = set(without[: max(len(without) - RESETS_MAX, 0)])

@@ -26,6 +26,7 @@ from quotad.model import CustomerRecord, StoredCustomer
 from quotad.service.admin_parts import AdminParts, mapped, page_size
 from quotad.service.customer_message import customer_message, plain_value
 from quotad.service.decode import check_id
+from quotad.service.leftovers import forget_outlived
 from quotad.v1 import admin_pb2 as pb
 
 SECONDS_MAX = 253_402_300_799
@@ -176,8 +177,17 @@ class CustomerCalls:
     def _write(
         self, customer_id: str, change: Callable[[CustomerRecord | None], CustomerRecord]
     ) -> pb.Customer:
-        stored = self._parts.customers.update(customer_id, change)
-        self._parts.views.drop(customer_id)
+        parts = self._parts
+        overwritten: CustomerRecord | None = None
+
+        def watched(before: CustomerRecord | None) -> CustomerRecord:
+            nonlocal overwritten
+            overwritten = before
+            return change(before)
+
+        stored = parts.customers.update(customer_id, watched)
+        parts.views.drop(customer_id)
+        forget_outlived(parts.customers, overwritten, stored.record, parts.snapshots.peek)
         return self._message(stored)
 
     def _message(self, stored: StoredCustomer) -> pb.Customer:

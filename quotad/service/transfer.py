@@ -1,12 +1,13 @@
 """The calls of the admin service that are about customers in bulk."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from quotad.catalog import Snapshot
 from quotad.entitlements.drafts import Draft, carried_out
 from quotad.errors import InvalidRequest
 from quotad.model import BATCH_MAX, CustomerRecord
 from quotad.service.admin_parts import AdminParts, mapped, page_size
+from quotad.service.leftovers import forget_outlived
 from quotad.service.row_reader import RowReader
 from quotad.service.rows import write_row
 from quotad.store import Written
@@ -28,16 +29,16 @@ class TransferCalls:
         snapshot = self._parts.snapshot()
         now_ms = self._parts.clock.now_ms()
         drafts, problems = _read(request.rows, snapshot, now_ms)
-        changes = [
-            (draft.customer_id, _change(draft, snapshot, now_ms)) for draft in drafts.values()
-        ]
+        made = [_Made(draft, snapshot, now_ms) for draft in drafts.values()]
+        changes = [(each.draft.customer_id, each.change) for each in made]
         customers = self._parts.customers
         outcomes = (customers.compare_many if request.dry_run else customers.write_many)(changes)
-        for row, outcome in zip(drafts, outcomes, strict=True):
+        for row, each, outcome in zip(drafts, made, outcomes, strict=True):
             if outcome is Written.CONFLICT:
-                problems[row] = f"customer_id: {drafts[row].customer_id!r} {_CONFLICT}"
+                problems[row] = f"customer_id: {each.draft.customer_id!r} {_CONFLICT}"
             elif outcome is Written.WRITTEN and not request.dry_run:
-                self._parts.views.drop(drafts[row].customer_id)
+                self._parts.views.drop(each.draft.customer_id)
+                forget_outlived(customers, each.before, each.after, snapshot)
         return pb.ImportCustomersResponse(
             problems=[
                 pb.ImportCustomersResponse.Problem(row=row, message=message)
@@ -85,7 +86,20 @@ def _read(
     return drafts, problems
 
 
-def _change(
-    draft: Draft, snapshot: Snapshot, now_ms: int
-) -> Callable[[CustomerRecord | None], CustomerRecord]:
-    return lambda before: carried_out(draft, before, snapshot, now_ms)
+class _Made:
+    """What became of one customer's record."""
+
+    __slots__ = ("_now_ms", "_snapshot", "after", "before", "draft")
+
+    def __init__(self, draft: Draft, snapshot: Snapshot, now_ms: int) -> None:
+        self.draft = draft
+        self._snapshot = snapshot
+        self._now_ms = now_ms
+        self.before: CustomerRecord | None = None
+        self.after: CustomerRecord | None = None
+
+    def change(self, before: CustomerRecord | None) -> CustomerRecord:
+        """The record after; called again where others have written in between."""
+        self.before = before
+        self.after = carried_out(self.draft, before, self._snapshot, self._now_ms)
+        return self.after

@@ -19,6 +19,8 @@ _CHUNK = 128
 """Customers per round trip of a bulk write: the cost of a trip is shared by many, and between two
 decisions of others the store is busy for about a millisecond."""
 
+_UNLINKED_AT_ONCE = 1000
+
 NOBODY = StoredCustomer(epoch=0, record=None)
 """A customer that was never provisioned."""
 
@@ -150,6 +152,23 @@ class Customers:
             Written.UNCHANGED if change(before.record) is before.record else Written.WRITTEN
             for (_, change), before in zip(changes, stored, strict=True)
         ]
+
+    def forget_usage(self, customer_id: str, resource_id: str, endings: Sequence[str]) -> None:
+        """Delete counters that no decision looks at any more.
+
+        Args:
+            customer_id: whose they are.
+            resource_id: what of the customer's they are of; empty: the customer itself.
+            endings: of the keys; see `usage_suffix`.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out; some may have been deleted.
+        """
+        start = self._keys.customer(customer_id, resource_id).usage
+        with self._store.errors():
+            for at in range(0, len(endings), _UNLINKED_AT_ONCE):
+                some = endings[at : at + _UNLINKED_AT_ONCE]
+                self._store.client.unlink(*(start + ending for ending in some))
 
     def list_page(self, token: str, size: int) -> CustomerPage:
         """List customers by shard, then by id.
