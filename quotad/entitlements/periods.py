@@ -98,7 +98,9 @@ def period_at(window: Window | None, now_ms: int, anchor_ms: int | None = None) 
         else:
             start_ms, end_ms = _anchored(window, now_ms, anchor_ms)
     else:
-        kind = "c"
+        # Without a subscription the calendar's periods, but a counter of its own: an entitlement
+        # may have both anchors with one length.
+        kind = "c" if window.anchor is Anchor.CALENDAR else "s"
         if exact_ms is not None:
             start_ms, end_ms = _clock(window.zone, exact_ms * window.count, now_ms)
         else:

@@ -188,6 +188,18 @@ def test_each_of_several_windows_starts_anew_at_its_own_time(engine: Bench) -> N
     assert [[3, 3, 3], [2, 5, 5], [3, 3, 8], [1, 4, 9], [0, 0, 9], [0, 0, 9]] == used
 
 
+def test_both_anchors_of_one_length_count_once_without_a_subscription(engine: Bench) -> None:
+    limited(
+        engine,
+        "{limits: [{limit: 9, per: month}, {limit: 7, per: month, anchor: subscription}]}",
+    )
+
+    answers = [engine.consume("acme", "calls", 2) for _ in range(3)]
+
+    used = [tuple(each.used for each in answer.limits) for answer in answers]
+    assert [(2, 2), (4, 4), (6, 6)] == used
+
+
 def test_a_gauge_never_starts_anew(engine: Bench) -> None:
     limited(engine, "{limit: 3}", kind="gauge")
     assert use_up(engine, "acme") is None

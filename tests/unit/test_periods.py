@@ -248,10 +248,14 @@ def test_a_moment_before_the_anchor_is_in_the_period_that_ends_there() -> None:
     assert (ms("2025-02-28T08:00"), anchor_ms) == (period.start_ms, period.end_ms)
 
 
-def test_without_an_anchor_the_calendar_applies() -> None:
+def test_without_an_anchor_the_calendar_applies_to_a_counter_of_its_own() -> None:
     now_ms = ms("2025-11-23")
 
-    assert period_at(calendar(Unit.MONTH), now_ms) == period_at(subscription(Unit.MONTH), now_ms)
+    fixed = period_at(calendar(Unit.MONTH), now_ms)
+    anchored = period_at(subscription(Unit.MONTH), now_ms)
+
+    assert (fixed.start_ms, fixed.end_ms) == (anchored.start_ms, anchored.end_ms)
+    assert fixed.period_id != anchored.period_id
 
 
 def test_a_calendar_window_does_not_ask_for_the_anchor() -> None:

@@ -59,11 +59,11 @@ def period(window: Window | None, now_ms: int, anchor_ms: int | None) -> Period:
     if window.anchor == "first_use":
         return Period((window.per, "first_use"), _anchored(window, now_ms, now_ms)[1])
     if window.anchor == "subscription" and anchor_ms is not None:
-        kind, (start_ms, end_ms) = "subscription", _anchored(window, now_ms, anchor_ms)
+        start_ms, end_ms = _anchored(window, now_ms, anchor_ms)
     else:
-        kind, (start_ms, end_ms) = "calendar", _calendar(window, now_ms)
+        start_ms, end_ms = _calendar(window, now_ms)
     assert start_ms <= now_ms < end_ms
-    return Period((window.per, kind, start_ms), end_ms)
+    return Period((window.per, window.anchor, start_ms), end_ms)
 
 
 def _anchored(window: Window, now_ms: int, anchor_ms: int) -> tuple[int, int]:
