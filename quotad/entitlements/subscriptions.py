@@ -169,7 +169,10 @@ def _provisioned(
         wanted.addons,
         trial is not None,
     )
-    check_addons(snapshot, first.addons, plan_named(snapshot, first.plan_id, "plan_id"))
+    plan = plan_named(snapshot, first.plan_id, "plan_id")
+    # What somebody has stays when it is not sold any more, also if it is said again.
+    if active is None or (active.plan_id, active.addons) != (first.plan_id, first.addons):
+        check_addons(snapshot, first.addons, plan)
     if trial is None or trial.ends:
         return [first]
     return [first, _sequel(first, wanted, trial, snapshot)]

@@ -135,6 +135,22 @@ def test_saying_the_same_again_changes_nothing() -> None:
     assert (NOW, NOW + DAY) == (again.created_ms, again.updated_ms)
 
 
+def test_saying_the_same_again_changes_nothing_also_when_it_is_not_sold_any_more() -> None:
+    for addons in ({"seats": 6}, {"gone": 1}):
+        phase = Subscription("pro", NOW - DAY, revision=3, addons=addons)
+        record = replace(on(), subscriptions=(phase,))
+
+        again = provision_as(record, Provision("pro", addons=addons))
+
+        assert (phase,) == again.subscriptions
+        for other in (
+            Provision("team", addons=addons),
+            Provision("pro", addons=addons | {"calls": 1}),
+        ):
+            with pytest.raises(InvalidRequest, match=r"^addons: "):
+                provision_as(record, other)
+
+
 def test_the_same_plan_keeps_its_revision_and_another_is_had_as_it_is_now() -> None:
     record = replace(on(), subscriptions=(Subscription("pro", NOW - DAY, revision=1),))
 
