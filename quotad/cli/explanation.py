@@ -1,6 +1,7 @@
 """Where an entitlement comes from, and what a denial lacked, for a person."""
 
 import json
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,8 @@ def _row(source: "EntitlementSource") -> list[output.Cell]:
     won = "yes" if source.won else "no"
     if source.note:
         won += f": {source.note}"
-    if source.ends_at is not None:
+    # Of what has ended the note says when.
+    if source.ends_at is not None and source.ends_at > datetime.now(UTC):
         won += f", ends {output.moment(source.ends_at)}"
     return [_name(source), grants, (won, "green" if source.won else "")]
 

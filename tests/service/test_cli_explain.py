@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from quotad.cli.decisions import REASONS
 from quotad.model import Reason
@@ -181,6 +182,19 @@ def test_source_of_a_kind_that_is_not_known_is_shown_by_its_number(
     server.quota.more.explanation.sources.add(source_id="x").kind = 99  # type: ignore[assignment]
 
     assert "SOURCE_KIND_99 x nothing no" == words(quotad("explain", "acme", "seats"))[-1]
+
+
+def test_what_has_ended_does_not_end_again(quotad: Run, server: FakeServer) -> None:
+    server.quota.more.explanation.sources.add(
+        kind=pb.SOURCE_KIND_PLAN,
+        source_id="pro",
+        ends_at=Timestamp(seconds=1_600_000_000),
+        note="has ended 2020-09-13",
+    )
+
+    told = words(quotad("explain", "acme", "seats"))[-1]
+
+    assert "plan pro nothing no: has ended 2020-09-13" == told
 
 
 def test_json_of_explain_is_the_decision_with_its_explanation(
