@@ -191,7 +191,7 @@ def test_each_of_several_windows_starts_anew_at_its_own_time(engine: Bench) -> N
 def test_both_anchors_of_one_length_count_once_without_a_subscription(engine: Bench) -> None:
     limited(
         engine,
-        "{limits: [{limit: 9, per: month}, {limit: 7, per: month, anchor: subscription}]}",
+        "{limits: [{limit: 90, per: month}, {limit: 70, per: month, anchor: subscription}]}",
     )
 
     answers = [engine.consume("acme", "calls", 2) for _ in range(3)]
