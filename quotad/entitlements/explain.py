@@ -236,7 +236,7 @@ class _Sources:
 
     def _overrides(self, record: CustomerRecord, resource_id: str) -> None:
         feature_id = self._feature.feature_id
-        deciding = overrides_of(record, resource_id).get(feature_id)
+        deciding = overrides_of(record, self._snapshot, resource_id).get(feature_id)
         for override in record.overrides:
             if override.feature_id != feature_id or override.resource_id not in ("", resource_id):
                 continue
@@ -247,6 +247,8 @@ class _Sources:
                     draft.right = Entitlement(self._feature, revoked=True)
                 if draft.right is not None:
                     self._origin = Origin.of(draft.right, number)
+            elif override.resource_id:
+                self._entry(draft, override.entry)  # does not fit any more
             else:
                 draft.subscription = 1
                 draft.grants = entry_value(override.entry, self._feature)

@@ -164,7 +164,7 @@ def resolve(
         for promotion in promotions_of(record, now_ms, resource_id):
             _promote(own, snapshot, promotion)
     if record.overrides:
-        for override in overrides_of(record, resource_id).values():
+        for override in overrides_of(record, snapshot, resource_id).values():
             _override(own, snapshot, override)
     return Effective(
         frame.plan.plan_id,
@@ -201,15 +201,29 @@ def promotions_of(record: CustomerRecord, now_ms: int, resource_id: str) -> list
     return sorted(found, key=lambda promotion: promotion.resource_id)
 
 
-def overrides_of(record: CustomerRecord, resource_id: str) -> dict[str, Override]:
-    """By feature id the override that decides: the resource's own before the customer's."""
+def overrides_of(
+    record: CustomerRecord, snapshot: Snapshot, resource_id: str
+) -> dict[str, Override]:
+    """By feature id the override that decides: the resource's own before the customer's.
+
+    One of the resource that does not fit its feature any more counts as not written.
+    """
     found: dict[str, Override] = {}
     for override in record.overrides:
-        if override.resource_id == resource_id or (
-            not override.resource_id and override.feature_id not in found
-        ):
-            found[override.feature_id] = override
+        feature_id = override.feature_id
+        if override.resource_id:
+            if override.resource_id == resource_id and _fits(override, snapshot):
+                found[feature_id] = override
+        elif feature_id not in found:
+            found[feature_id] = override
     return found
+
+
+def _fits(override: Override, snapshot: Snapshot) -> bool:
+    feature = snapshot.features.get(override.feature_id)
+    if feature is None:
+        return False
+    return not override.entry.granted or entitled(feature, override.entry) is not None
 
 
 def _on_default_plan(snapshot: Snapshot, customer_id: str, resource_id: str) -> Effective:

@@ -267,6 +267,18 @@ def test_the_override_of_a_resource_replaces_that_of_the_customer() -> None:
     ] == [line(source) for source in sources(customer)]
 
 
+def test_an_override_of_the_resource_that_does_not_fit_any_more_is_told() -> None:
+    customer = case("calls", None, subscription("9/day", resource_id="team"), override("1/day"))
+    customer.resource_id = "team"
+    customer.overrides.append(Override("calls", Entry(), "team"))
+
+    assert [
+        "+ OVERRIDE: 1/day",
+        "- OVERRIDE: true (does not fit the feature any more)",
+        "- PLAN plan-1 of plan-1: 9/day (replaced by the override)",
+    ] == [line(source) for source in sources(customer)]
+
+
 def test_what_is_gone_from_the_catalog_is_told() -> None:
     customer = case("calls", "9/day", subscription("8/day"), addon(on=0, name="more", add=1))
     customer.addons.clear()

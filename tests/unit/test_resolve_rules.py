@@ -458,6 +458,19 @@ def test_what_is_said_of_a_feature_that_is_gone_counts_for_nothing() -> None:
     assert ["calls"] == list(customer.resolve().entitlements)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_a_resource_what_does_not_fit_any_more_gives_way_to_the_customers(turned: bool) -> None:
+    customer = case("support", "community")
+    customer.subscriptions.append(Subscription("pro", START, resource_id="team"))
+    customer.resource_id = "team"
+    override("email")(customer)
+    customer.overrides.append(Override("support", Entry(value="fax", values=("fax",)), "team"))
+    if turned:
+        customer.overrides.reverse()
+
+    assert "email" == customer.told()
+
+
 def test_a_customer_with_nothing_of_its_own_shares_the_table_of_its_plan() -> None:
     customer = case(
         "calls",
