@@ -188,5 +188,14 @@ def _usage_fields(decision: "Decision", took: str) -> list[tuple[str, str]]:
     if decision.overage:
         fields.append(("overage", amount(decision.overage)))
     if decision.limit is not None:
-        fields.append(("resets", output.moment(decision.resets_at)))
+        fields.append(("resets", _resets(decision)))
     return fields
+
+
+def _resets(decision: "Decision") -> str:
+    """When the limit that decided starts anew."""
+    for limit in decision.limits:
+        told = (limit.limit, limit.used, limit.resets_at, limit.pool_id)
+        if told == (decision.limit, decision.used, decision.resets_at, decision.pool_id):
+            return amounts.resets(limit)
+    return output.moment(decision.resets_at)

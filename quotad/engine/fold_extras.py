@@ -65,7 +65,9 @@ def fold_extras(
         granted = request.quantity
     # A limit in shadow is told of below, but nothing is said as if it were in force.
     limit, remaining = (None, 0) if extras.shadow else (status.limit, status.remaining)
-    every = len(sides) > 1 or request.every_limit or extras.shadow
+    # Nor can it be told above that a window is not open yet from one that never resets.
+    closed = extras.opens and status.resets_at_ms is None
+    every = len(sides) > 1 or request.every_limit or extras.shadow or closed
     return Decision(
         allowed,
         int(reason),

@@ -197,6 +197,21 @@ def test_what_has_ended_does_not_end_again(quotad: Run, server: FakeServer) -> N
     assert "plan pro nothing no: has ended 2020-09-13" == told
 
 
+def test_a_window_that_is_not_open_yet_is_not_said_never_to_reset(
+    quotad: Run, server: FakeServer
+) -> None:
+    limits = server.quota.more.limits
+    limits.add(limit=3, remaining=3, per="day", resets_at=ENDS_AT)
+
+    assert "resets never" in words(quotad("check", "acme", "seats"))
+
+    limits.add(limit=3, remaining=3, per="5 hours")
+
+    told = words(quotad("check", "acme", "seats"))
+    assert "resets starts with the next use" in told
+    assert "resets never" not in told
+
+
 def test_json_of_explain_is_the_decision_with_its_explanation(
     quotad: Run, server: FakeServer
 ) -> None:

@@ -313,3 +313,11 @@ def test_a_fingerprint_tells_resources_and_values_apart() -> None:
     assert len(requests) == len({fingerprint(request) for request in requests})
     # As before there were any, so that keys stay good over an upgrade.
     assert "2d27ee064f67002e" == fingerprint(ConsumeRequest("acme", "calls", 5))
+
+
+def test_a_window_that_is_not_open_yet_is_told_from_a_limit_that_never_resets() -> None:
+    closed = told((FIRST,), (0,), mode=Mode.CHECK_ONLY)
+    opened = told((FIRST,), (0,), closes=(HOUR_END,))
+
+    assert [("5 hours", None)] == [(each.per, each.resets_at_ms) for each in closed.limits]
+    assert ((), HOUR_END) == (opened.limits, opened.resets_at_ms)
