@@ -19,7 +19,8 @@ E = TypeVar("E", Override, Promotion)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-_LAST_MS = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - _EPOCH) // _MS
+_LAST_MS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MS
+"""People write 9999-12-31T23:59:59.999Z for what has no end."""
 
 
 class RowSubscription(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):

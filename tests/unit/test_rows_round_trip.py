@@ -29,12 +29,12 @@ CATALOG = replace(
     snapshot(), plans={name: replace(p, revision=3) for name, p in snapshot().plans.items()}
 )
 NOW = 1_900_000_000_000
-LAST_MS = 253_402_300_799_000
+LAST_MS = 253_402_300_799_999
 
 texts = st.characters(codec="utf-8")  # no half surrogates: they are in no JSON
 ids = st.text(texts, min_size=1, max_size=20).filter(str.isprintable)
 optional_ids = st.just("") | st.sampled_from(["a", "ws-1"]) | ids
-times = st.integers(0, LAST_MS) | st.integers(NOW - 100, NOW + 100)
+times = st.just(LAST_MS) | st.integers(0, LAST_MS) | st.integers(NOW - 100, NOW + 100)
 amounts = st.integers(0, 10**15)
 
 windows: st.SearchStrategy[dict[str, Any]] = st.one_of(
