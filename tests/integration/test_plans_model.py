@@ -45,12 +45,15 @@ def play(url: str, prefix: str, seed: int) -> Counter[str]:
         script.histories = {CUSTOMER: script.histories[CUSTOMER]}
     with bench(url, f"{prefix}-{seed}") as engine:
         world = World(engine, script)
+        difference: Difference | None = None
         try:
             world.play()
-        except Difference as difference:
-            again = f"PLANS_MODEL={seed}:{difference.customer_id}"
-            shortest = recipe(url, seed, difference.customer_id)
-            pytest.fail(f"{difference}\n\nIn short ({again}):\n{shortest}", pytrace=False)
+        except Difference as found:
+            difference = found
+    if difference is not None:
+        again = f"PLANS_MODEL={seed}:{difference.customer_id}"
+        shortest = recipe(url, seed, difference.customer_id)
+        pytest.fail(f"{difference}\n\nIn short ({again}):\n{shortest}", pytrace=False)
     return world.seen
 
 

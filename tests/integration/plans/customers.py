@@ -203,7 +203,11 @@ class Customer:
             said["addons"],
             trial is not None,
         )
-        _check_addons(catalog, first)
+        if plan_id not in catalog.plans:
+            raise Refused("InvalidRequest")
+        has = active is not None and (active.plan_id, active.addons) == (plan_id, first.addons)
+        if not has:  # what somebody has may be said again
+            _check_addons(catalog, first)
         phases = [first]
         if trial is not None and not trial["ends"]:
             then = replace(first, start_ms=trial["end_ms"], end_ms=said["end_ms"], trial=False)

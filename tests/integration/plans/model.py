@@ -203,7 +203,7 @@ class Model:
                 when = period(limit.window, now_ms, right.anchor_ms)
                 counter = (*whose, when.name)
                 before, closes = self.used.get(counter, (0, None))
-                opens = limit.window is not None and limit.window.anchor == "first_use"
+                opens = _at_first_use(limit)
                 if opens and (closes is None or closes <= now_ms):
                     before, closes = 0, None
                 sides.append(
@@ -263,7 +263,7 @@ class Model:
             pool_id=top.pool_id,
             decimals=top.decimals,
             limits=tuple(side.status() for side in sides),
-            every=len(sides) > 1 or shadow,
+            every=len(sides) > 1 or shadow or (_at_first_use(top.limit) and resets_at_ms is None),
             variant=variant,
             **more,
         )
@@ -284,6 +284,10 @@ def aspects(answer: Answer) -> list[str]:
 
 
 NEVER = 1 << 62
+
+
+def _at_first_use(limit: Limit) -> bool:
+    return limit.window is not None and limit.window.anchor == "first_use"
 
 
 def _or_never(at_ms: int | None) -> int:
