@@ -12,7 +12,9 @@ def time_of(option: str, text: str | None, as_json: bool) -> datetime | None:
     if text is None:
         return None
     try:
-        return datetime.fromisoformat(text).astimezone()
+        given = datetime.fromisoformat(text)
+        # With a zone it is not moved here, where it may be the year 10000 already.
+        return given if given.tzinfo is not None else given.astimezone()
     except (ValueError, OverflowError):
         failures.fail(f"{option}: not a time: {text!r} (like 2026-01-31T09:00:00Z)", as_json)
 

@@ -147,7 +147,10 @@ def moment(at: datetime | None, absent: str = "never") -> str:
     """A time of day here, and how far away it is: `2026-06-01 02:00 CEST (in 3 h)`."""
     if at is None:
         return absent
-    local = at.astimezone()
+    try:
+        local = at.astimezone()
+    except OverflowError:  # it is the year 10000 here already
+        local = at
     clock = "%H:%M:%S" if local.second else "%H:%M"
     return f"{local.strftime(f'%Y-%m-%d {clock} %Z')} ({distance(at - datetime.now(UTC))})"
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ import grpc
 import pytest
 
 from quotad.cli import output
+from quotad.cli.arguments import time_of
 from quotad.v1 import quota_pb2
 from tests.service.command_line import Run, words
 from tests.service.fake_quotad import UNAVAILABLE, Fail, FakeServer
@@ -369,16 +371,29 @@ def test_durations_are_in_the_largest_unit_that_says_enough(seconds: float, word
     assert words == output.duration(timedelta(seconds=seconds))
 
 
-def test_times_are_local_with_their_zone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    try:
-        shown = output.moment(datetime(2126, 6, 1, 0, 0, 30, tzinfo=UTC))
-    finally:
-        monkeypatch.undo()
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The time zone of this process."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Europe/Berlin")
         time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("berlin")
+def test_times_are_local_with_their_zone() -> None:
+    shown = output.moment(datetime(2126, 6, 1, 0, 0, 30, tzinfo=UTC))
 
     assert shown.startswith("2126-06-01 02:00:30 CEST (in ")
+
+
+@pytest.mark.usefixtures("berlin")
+def test_the_end_of_the_calendar_can_be_said_and_shown_where_it_is_over_already() -> None:
+    end = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+    assert end == time_of("--end", "9999-12-31T23:59:59Z", False)
+    assert output.moment(end).startswith("9999-12-31 23:59:59 UTC (in ")
 
 
 def test_consume_loads_neither_redis_nor_yaml_nor_rich_for_json(server: FakeServer) -> None:
