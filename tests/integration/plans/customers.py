@@ -12,10 +12,10 @@ from tests.integration.plans.rights import (
     Right,
     Rights,
     add,
-    give,
     granted,
     more_generous,
     of_plan,
+    topped_up,
 )
 
 Named = tuple[str, str]
@@ -134,7 +134,9 @@ class Customer:
         for (feature_id, of), (said, end_ms) in promotions:
             feature = catalog.features.get(feature_id)
             if of in ("", resource_id) and feature is not None and not _over(end_ms, now_ms):
-                give(feature, rights, feature_id, said, anchor_ms, PROMOTION)
+                right = topped_up(feature, rights.get(feature_id), said, anchor_ms, PROMOTION)
+                if right is not None:
+                    rights[feature_id] = right
 
     def _of_default(self, catalog: Catalog, resource_id: str) -> tuple[str, Rights, dict[str, str]]:
         plan_id = catalog.document.get("default_plan")

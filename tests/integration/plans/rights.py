@@ -80,7 +80,9 @@ def add(catalog: Catalog, rights: Rights, addons: dict[str, int], anchor_ms: int
                 continue
             said = read(feature, value)
             assert said is not None
-            give(feature, rights, feature_id, said, anchor_ms, ADDON)
+            right = topped_up(feature, rights.get(feature_id), said, anchor_ms, ADDON)
+            if right is not None:
+                rights[feature_id] = right
     for feature_id, entries in amounts.items():
         feature = catalog.features[feature_id]
         mine = rights.get(feature_id)
@@ -100,22 +102,15 @@ def _sold(catalog: Catalog, plans: list[str] | None, feature_id: str) -> Window 
     return max(found, key=_seconds).window if found else None
 
 
-def give(
-    feature: dict[str, Any],
-    rights: Rights,
-    feature_id: str,
-    said: Said,
-    anchor_ms: int | None,
-    text_from: int,
-) -> None:
-    """Give what is said of a feature to somebody who may have some of it."""
-    mine = rights.get(feature_id)
+def topped_up(
+    feature: dict[str, Any], mine: Right | None, said: Said, anchor_ms: int | None, text_from: int
+) -> Right | None:
+    """What somebody has who has `mine` and is given what is said as well."""
     right = granted(feature, said, mine, anchor_ms)
-    if right is not None:
-        right = replace(right, text_from=text_from)
-        if mine is not None:
-            right = more_generous(feature, mine, right, later=True)
-        rights[feature_id] = right
+    if right is None:
+        return mine
+    right = replace(right, text_from=text_from)
+    return right if mine is None else more_generous(feature, mine, right, later=True)
 
 
 def granted(
