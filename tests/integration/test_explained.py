@@ -187,6 +187,16 @@ def test_explained_and_other_calls_of_a_batch_are_settled_in_order(engine: Bench
     assert (1, "3 per month") == (last.missing, last.denied_by)
 
 
+def test_sources_are_worked_out_once_for_all_in_a_batch_that_ask_the_same(engine: Bench) -> None:
+    asked = [("acme", "calls"), ("acme", "image"), ("acme", "calls"), ("nobody", "calls")]
+    answers = engine.decide(*(ConsumeRequest(*named, explain=True) for named in asked))
+
+    sources = [answer.explanation.sources for answer in answers if answer.explanation]
+
+    assert sources[0] is sources[2]
+    assert 3 == len({id(each) for each in sources})
+
+
 @pytest.mark.parametrize("resource", ["", "team"])
 @pytest.mark.parametrize("between", ["", "team"])
 def test_calls_before_an_explained_one_go_first_also_after_a_write(
