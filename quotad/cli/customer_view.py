@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 Fields = list[tuple[str, str]]
 
+PLANS_SHOWN = 3
+"""Most subscriptions of one customer that a list of customers tells of."""
+
 
 def show(customer: "Customer", as_json: bool) -> None:
     """Print everything of a customer."""
@@ -44,7 +47,8 @@ def plans(customer: "Customer") -> str:
         if each.status != "ACTIVE":
             remarks.append("trial" if each.status == "IN_TRIAL" else each.status.lower())
         words.append(f"{each.plan_id} ({', '.join(remarks)})" if remarks else each.plan_id)
-    return ", ".join(words)
+    more = len(words) - PLANS_SHOWN
+    return ", ".join(words[:PLANS_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _subscriptions(customer: "Customer") -> list[tuple[str, Fields]]:

@@ -193,6 +193,13 @@ def test_list_shows_the_plans_in_force(quotad: Run) -> None:
     assert b.startswith("b active pro (ended) 2026-05-01 12:30 UTC")
 
 
+def test_list_shows_only_some_of_many_plans(quotad: Run) -> None:
+    for number in range(5):
+        quotad("customers", "set", "a", "--plan", "pro", "--resource", f"w{number}")
+
+    assert "pro (w0), pro (w1), pro (w2) and 2 more " in words(quotad("customers", "list"))[1]
+
+
 @pytest.mark.parametrize(
     ("args", "line"),
     [
