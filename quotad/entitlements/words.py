@@ -97,6 +97,8 @@ def say_why(drafts: Sequence[Draft], origin: Origin) -> None:
     whole = len(parts(origin.right))
     overridden = any(drafts[i].kind is SourceKind.OVERRIDE for i in winners)
     for number, draft in enumerate(drafts):
+        if draft.kind is SourceKind.BASE_PLAN and not draft.notes and number not in winners:
+            draft.note("lost with the plan that inherits it")
         if draft.settled or draft.kind is SourceKind.BASE_PLAN or draft.right is None:
             continue
         if number in winners:

@@ -36,7 +36,6 @@ from quotad.model import (
     FeatureType,
     MeterKind,
     Mode,
-    SourceKind,
     StoredCustomer,
 )
 from quotad.service import encode
@@ -149,9 +148,7 @@ def test_what_is_explained_is_what_is_in_force(first: int) -> None:
             sources = explain(met.record, met.snapshot, NOW, "acme", met.resource_id, feature_id)
             own = [source for source in sources if not source.feature_id]
             assert (feature_id in entitlements) == any(source.won for source in own)
-            # What a plan inherits stands or falls with the plan.
-            told = [source for source in own if source.kind != SourceKind.BASE_PLAN]
-            assert all(source.won or source.note for source in told)
+            assert all(source.won or source.note for source in own)
 
 
 @several
