@@ -380,6 +380,17 @@ def test_a_server_whose_clock_is_behind_explains_what_was_just_written(catalog: 
     ]
 
 
+def test_a_base_plan_goes_the_way_of_the_plan_that_inherits_it(catalog: Snapshot) -> None:
+    more = Promotion("seats", Entry(limits=(Limit(9),)))
+    record = CustomerRecord("acme", (Subscription("team", START),), promotions=(more,))
+
+    assert [
+        "+ PROMOTION: 9",
+        "- PLAN team: 3 (inherited from pro; less than the promotion grants)",
+        "- BASE_PLAN pro: 3 (lost with the plan that inherits it)",
+    ] == [line(source) for source in explain(record, catalog, NOW, "acme", "", "seats")]
+
+
 def test_an_archived_customer_has_nothing_to_explain(catalog: Snapshot) -> None:
     record = CustomerRecord("acme", (Subscription("pro", START),), archived=True)
 
