@@ -43,6 +43,8 @@ COUNTED: tuple[Any, ...] = (
     {"limit": 5, "per": "2 days", "anchor": "subscription", "timezone": NEW_YORK},
     {"unlimited": True, "per": "day"},
     "unlimited",
+    "unlimited",
+    "unlimited",
     {"limits": [{"limit": 4, "per": "hour"}, {"limit": 9, **MONTHLY}]},
     {"limits": [{"limit": 3, "per": "day", "anchor": "first_use"}, {"limit": 6, "per": "month"}]},
     {
@@ -203,7 +205,7 @@ def _entries(rng: random.Random, document: Document, share: float) -> dict[str, 
 
 def _entry(rng: random.Random, document: Document, feature_id: str) -> Any:
     value = _value(rng, document, feature_id)
-    if rng.random() > (0.5 if feature_id == "editor" else 0.08):
+    if rng.random() > (0.5 if feature_id == "editor" else 0.14):
         return value
     rollout = {"rollout": rng.choice(SHARES)}
     if value is True:

@@ -181,8 +181,10 @@ def _change(
     named = rng.choice(known_names or SUBSCRIPTIONS) if past.named else ("", "")
     said: dict[str, Any] = dict(zip(("resource_id", "subscription_id"), named, strict=True))
     if what == "provision":
-        if named not in past.provisioned or rng.random() < 0.8:
+        if named not in past.provisioned or rng.random() < 0.7:
             past.provisioned[named] = _provision(rng, now_ms, later)
+        elif rng.random() < 0.5:  # the same again, but for the anchor
+            past.provisioned[named] = past.provisioned[named] | {"anchor_ms": None}
         past.named.append(named)
         return what, said | past.provisioned[named]
     if what == "cancel":
@@ -200,8 +202,9 @@ def _promise(
 ) -> dict[str, Any]:
     feature_id = rng.choice(past.favourites if rng.random() < 0.5 else tuple(FEATURES))
     value = copy.deepcopy(rng.choice(blocks(feature_id)))
-    if feature_id in ("calls", "tokens", "credits", "chat") and rng.random() < 0.3:
-        value = {"limit": rng.choice((2, 15))}  # in the window that is there
+    if feature_id in ("calls", "tokens", "credits", "chat") and rng.random() < 0.4:
+        # In the window that is there.
+        value = rng.choice(({"limit": 2}, {"limit": 15}, "unlimited"))
     said = {"feature_id": feature_id, "value": value}
     past.promised.append((what.replace("promote", "promotion"), feature_id, ""))
     if what == "promote":
@@ -227,7 +230,7 @@ def _provision(rng: random.Random, now_ms: int, later: Sequence[int]) -> dict[st
     start_ms = rng.choice((None,) * 6 + (now_ms - 3 * DAY, *later[:2]))
     end_ms = rng.choice((None,) * 6 + (now_ms + 40 * DAY, *later[-2:]))
     trial = None
-    if rng.random() < 0.25:
+    if rng.random() < 0.35:
         trial_end_ms = rng.choice((now_ms + 3 * DAY, *later[:3]))
         trial = {"end_ms": trial_end_ms, "ends": rng.random() < 0.3, "plan_id": ""}
         if trial["ends"]:
