@@ -8,13 +8,10 @@ from zoneinfo import ZoneInfo
 from quotad.catalog import Source, parse
 from quotad.clock import SyncedClock
 from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
-from quotad.engine.insights import Notes
 from quotad.entitlements.subscriptions import Provision, archive, provision
 from quotad.model import ConsumeRequest, CustomerRecord, Decision, Mode
-from quotad.service.insights import InsightParts
 from quotad.store import Catalogs, Customers, KeySpace, Store, check_layout
 from quotad.store.health import Health
-from quotad.store.nearby import NearbyStore
 
 
 def at(text: str, zone: str = "UTC") -> int:
@@ -56,14 +53,6 @@ class Bench:
             EngineSettings(store_timeout_ms=10_000),
         )
         self.engine = Engine(shared, self.store.connect())
-        nearby = NearbyStore(self.store, self.keys)
-        self.insights = InsightParts(
-            nearby,
-            Notes(nearby),
-            self.snapshots,
-            self.clock,
-            lambda: Engine(shared, self.store.connect()),
-        )
 
     def close(self) -> None:
         self.engine.close()

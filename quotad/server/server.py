@@ -81,7 +81,7 @@ class Server:
                 front=config.front,
                 started_ms=clock.now_ms(),
                 decisions=self._decisions,
-                insights=InsightParts(nearby, notes, snapshots, clock, engine),
+                insights=InsightParts(nearby, notes, clock, engine),
             )
         )
         self._front = self._make_front(servicer, reuse_port)

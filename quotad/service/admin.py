@@ -26,7 +26,7 @@ class AdminServicer(
     @mapped
     def GetInsights(self, request: pb.GetInsightsRequest) -> pb.GetInsightsResponse:
         """Who is near a limit or past it."""
-        return insights(self._parts.insights, request)
+        return insights(self._parts.insights, self._parts.snapshot(), request)
 
     @mapped
     def GetStatus(self, request: pb.GetStatusRequest) -> pb.GetStatusResponse:

@@ -9,7 +9,6 @@ from quotad.catalog import Snapshot
 from quotad.clock import Clock
 from quotad.engine import Engine
 from quotad.engine.insights import Nearness, Notes, look_up
-from quotad.engine.snapshots import Snapshots
 from quotad.errors import InvalidRequest, NotFound
 from quotad.model import FeatureType
 from quotad.service.encode import timestamp
@@ -29,14 +28,20 @@ class InsightParts(msgspec.Struct, frozen=True):
     nearby: NearbyStore
     notes: Notes
     """Of this worker."""
-    snapshots: Snapshots
     clock: Clock
     engine: Callable[[], Engine]
     """Makes one for the calling thread."""
 
 
-def insights(parts: InsightParts, request: pb.GetInsightsRequest) -> pb.GetInsightsResponse:
+def insights(
+    parts: InsightParts, snapshot: Snapshot, request: pb.GetInsightsRequest
+) -> pb.GetInsightsResponse:
     """Answer the call.
+
+    Args:
+        parts: what it works on.
+        snapshot: the catalog in force, also when it was published a moment ago.
+        request: as it came.
 
     Raises:
         InvalidRequest: the size is out of range, or the feature is not metered.
@@ -45,7 +50,7 @@ def insights(parts: InsightParts, request: pb.GetInsightsRequest) -> pb.GetInsig
     """
     if not 0 <= request.size <= SIZE_MAX:
         raise InvalidRequest(f"size: {request.size} is not between 0 and {SIZE_MAX}")
-    feature_ids = _feature_ids(parts.snapshots.current(), request.feature_id)
+    feature_ids = _feature_ids(snapshot, request.feature_id)
     parts.notes.flush(parts.clock.now_ms())
     answer = pb.GetInsightsResponse()
     engine = parts.engine()

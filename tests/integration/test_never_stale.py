@@ -235,14 +235,21 @@ def test_a_plan_that_left_the_catalog_grants_nothing_any_more(servers: Pair, cus
     assert failed.message.startswith("plan_id: unknown plan 'gone'")
 
 
-def test_a_server_that_hears_no_notices_at_all_never_decides_on_an_old_catalog(
-    store_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def deaf(self: Catalogs, poll_s: float = 1.0) -> Iterator[int | None]:
+@pytest.fixture
+def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers of this process hear nothing of what others publish."""
+
+    def notices(self: Catalogs, poll_s: float = 1.0) -> Iterator[int | None]:
         raise StoreUnavailable("no notices in this test")
         yield
 
-    monkeypatch.setattr(Catalogs, "notices", deaf)
+    monkeypatch.setattr(Catalogs, "notices", notices)
+
+
+@pytest.mark.usefixtures("deaf")
+def test_a_server_that_hears_no_notices_at_all_never_decides_on_an_old_catalog(
+    store_url: str, prefix: str
+) -> None:
     with running(store_url, prefix) as writer:
         writer.publish(plans())
         with running(store_url, prefix, "grpcio") as reader:
@@ -252,3 +259,19 @@ def test_a_server_that_hears_no_notices_at_all_never_decides_on_an_old_catalog(
                 published = writer.publish(plans(30 + change, change % 2 == 0))
                 version = published.version.version
                 assert_in_force(reader, "c", version, 30 + change, change % 2 == 0)
+
+
+@pytest.mark.usefixtures("deaf")
+def test_a_server_that_hears_no_notices_at_all_knows_what_can_be_asked_for(
+    store_url: str, prefix: str
+) -> None:
+    with running(store_url, prefix) as writer:
+        writer.publish(plans())
+        with running(store_url, prefix, "grpcio") as reader:
+            reader.wait_ready()
+            writer.publish(plans().replace("features:\n", "features:\n  new: {type: metered}\n"))
+            request = admin_pb2.GetInsightsRequest(feature_id="new")
+
+            answer = reader.admin.GetInsights(request, timeout=CALL_S)
+
+            assert ["new"] == [each.feature_id for each in answer.features]
