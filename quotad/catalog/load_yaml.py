@@ -34,6 +34,10 @@ VALUES_MAX = 1_000_000
 # The scanner written in C is about ten times faster; a PyYAML built without it works as well.
 _SCANNER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+# What libyaml says at 1,000 levels since 0.2.6. It reads ahead within brackets, and so is there
+# before anything at `DEPTH_MAX` can be seen.
+_TOO_DEEP = "exceeded maximum nesting depth"
+
 _CONSTANTS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"), True),
@@ -59,6 +63,8 @@ def load_yaml(place: Place, text: str) -> object:
         return _Reader(_events(text)).document(place)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if mark and error.problem == _TOO_DEEP:
+            raise UnreadableError(f"line {mark.line + 1}: is nested too deeply") from error
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         why = ", ".join(part for part in (error.context, error.problem) if part)
         # A row beyond the text: YAML counts some line breaks that `split` does not.
