@@ -19,6 +19,9 @@ EXAMPLES = ROOT / "examples" / "catalog"
 DEADLINE_S = 40.0
 """For what takes a second or two on an idle machine: only a hang meets it."""
 
+PATIENT = {"QUOTAD_STORE_TIMEOUT_MS": "10000"}
+"""So that no server gives up on a store that shares busy cores with other tests."""
+
 
 def environment(**variables: str) -> dict[str, str]:
     """An environment without settings of quotad but the given ones, in UTC."""
@@ -174,7 +177,7 @@ class Start:
         self._started: list[Process] = []
 
     def __call__(self, *arguments: str, **variables: str) -> Process:
-        process = Process(arguments, self.cwd, variables)
+        process = Process(arguments, self.cwd, PATIENT | variables)
         self._started.append(process)
         return process
 
