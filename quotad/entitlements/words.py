@@ -14,6 +14,7 @@ from quotad.model import (
     EntitlementSource,
     Feature,
     FeatureType,
+    Limit,
     Rollout,
     SourceKind,
     Window,
@@ -136,12 +137,19 @@ def addon_note(
     if unlimited or (before is not None and not limits):  # or only its pool limits it
         draft.lost("adds to nothing: the plan has it unlimited")
     elif entry.add is not None and any(
-        other.set is not None and target_of(other, limits) == index for other in others
+        other.set is not None and _limit_of(other, limits) == _limit_of(entry, limits)
+        for other in others
     ):
         draft.lost("not added, as another add-on sets the limit")
     elif entry.add is not None:
         more = f" x {quantity}" if quantity > 1 else ""
         draft.note(f"adds {_number(entry.add, feature.decimals)}{more}")
+
+
+def _limit_of(entry: AddOnEntry, limits: tuple[Limit, ...]) -> object:
+    """Which limit an amount is about, be it one of the plan's or one that add-ons bring."""
+    index = target_of(entry, limits)
+    return entry.window if index is None else index
 
 
 def rollout(rolled: Rollout, outside: bool) -> str:

@@ -102,6 +102,22 @@ EXPLAINED = {
             "- PLAN pro (does not grant it)",
         ],
     ),
+    "limits of their own": (
+        case("calls", None, addon(1, "a", add=9, per="day"), addon(1, "b", set=5, per="month")),
+        [
+            "+ ADDON a x 1: {add:9,per:day} (adds 9)",
+            "- ADDON b x 1: {set:5,per:month} (less than add-on a grants)",
+            "- PLAN pro (does not grant it)",
+        ],
+    ),
+    "one limit of their own": (
+        case("calls", None, addon(1, "a", add=9, per="day"), addon(1, "b", set=5, per="day")),
+        [
+            "- ADDON a x 1: {add:9,per:day} (not added, as another add-on sets the limit)",
+            "+ ADDON b x 1: {set:5,per:day}",
+            "- PLAN pro (does not grant it)",
+        ],
+    ),
     "unlimited": (
         case("calls", "unlimited/day", addon(1, "more", add=5)),
         [
