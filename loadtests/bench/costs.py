@@ -24,6 +24,7 @@ from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
 from quotad.engine.insights import Notes
 from quotad.errors import QuotadError
 from quotad.fronts.interface import Call
+from quotad.service.decode import Requests
 from quotad.service.quota import METHODS, QuotaService
 from quotad.store import Catalogs, Customers, KeySpace, Store
 from quotad.store.health import Health
@@ -131,7 +132,7 @@ class Worker:
         self.front = CollectingFront()
         notes = Notes(NearbyStore(self.store, keys))
         engine = Engine(shared, self.link)
-        self.answer = QuotaService(engine, self.front, notes).answer  # type: ignore[arg-type]
+        self.answer = QuotaService(engine, self.front, notes, Requests()).answer  # type: ignore[arg-type]
 
     def close(self) -> None:
         """Close the connections."""

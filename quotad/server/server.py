@@ -20,6 +20,7 @@ from quotad.server.monitor import Monitor, MonitorParts
 from quotad.service import admin, quota
 from quotad.service.admin import AdminServicer
 from quotad.service.admin_parts import AdminParts
+from quotad.service.decode import Requests
 from quotad.service.insights import InsightParts
 from quotad.service.quota import QuotaService
 from quotad.store import Catalogs, Customers, KeySpace, Store
@@ -84,9 +85,12 @@ class Server:
                 insights=InsightParts(nearby, notes, clock, engine),
             )
         )
+        read = Requests()
         self._front = self._make_front(servicer, reuse_port)
         self._deciders = [
-            Decider(i, QuotaService(engine(), self._front, notes), self._front, config.batch_max)
+            Decider(
+                i, QuotaService(engine(), self._front, notes, read), self._front, config.batch_max
+            )
             for i in range(config.decision_threads)
         ]
         self._monitor = Monitor(

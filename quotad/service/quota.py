@@ -36,10 +36,11 @@ _INTERNAL = QuotadError("internal error; the server's log has the details")
 class QuotaService:
     """Answers calls over one front; of one thread."""
 
-    def __init__(self, engine: Engine, front: Front, notes: Notes) -> None:
+    def __init__(self, engine: Engine, front: Front, notes: Notes, read: decode.Requests) -> None:
         self._engine = engine
         self._front = front
         self._notes = notes
+        self._read = read
         self.decisions = [0] * (max(Reason) + 1)
         """Decisions so far, by the number of their reason."""
         self.would_deny = 0
@@ -53,14 +54,14 @@ class QuotaService:
         """Decide the calls together and answer each; no call is left without an answer."""
         requests: list[ConsumeRequest] = []
         owners: list[tuple[int, int]] = []  # call id; number of requests, 0: a single one
+        read = self._read
         for call_id, method, payload in calls:
             try:
                 if method == _CONSUME:
-                    message = decode.parse(pb.CheckAndConsumeRequest, payload)
-                    requests.append(decode.consume_request(message, payload))
+                    requests.append(read.one(payload))
                     owners.append((call_id, 0))
                 elif method == _BATCH:
-                    batch = decode.batch_requests(payload)
+                    batch = read.batch(payload)
                     if not batch:
                         self._front.respond(call_id, b"")
                         continue

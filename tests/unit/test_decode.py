@@ -1,5 +1,6 @@
 """What few requests carry, and what is refused of it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ def message(**fields: Any) -> pb.CheckAndConsumeRequest:
 
 
 def read(payload: bytes) -> ConsumeRequest:
-    """As the service does."""
+    """As the service does with what it does not know yet."""
     parsed = decode.parse(pb.CheckAndConsumeRequest, payload)
     return decode.consume_request(parsed, payload)
 
@@ -103,3 +104,101 @@ def test_a_refusal_names_the_field(fields: dict[str, Any], refusal: str) -> None
         decode.batch_requests(batch.SerializeToString())
 
     assert f"requests[1].{refusal}" == str(caught.value)
+
+
+SENT = st.builds(
+    pb.CheckAndConsumeRequest,
+    customer_id=LONG_IDS | st.just(""),
+    feature_id=IDS | st.just("a\nb"),
+    quantity=st.none() | st.integers(-2, 300) | st.just(10**18),
+    idempotency_key=st.just("") | IDS,
+    resource_id=st.just("") | IDS,
+    requested_values=st.lists(IDS, max_size=2),
+    mode=st.integers(0, 3),
+)
+
+
+def outcome(act: Callable[[], object]) -> object:
+    try:
+        return act()
+    except InvalidRequest as error:
+        return str(error)
+
+
+@given(
+    st.lists(SENT.map(lambda sent: sent.SerializeToString()) | st.binary(max_size=9), max_size=9)
+)
+def test_what_is_known_is_what_would_be_read(payloads: list[bytes]) -> None:
+    requests = decode.Requests()
+
+    for payload in payloads * 2:
+        assert outcome(lambda: read(payload)) == outcome(lambda: requests.one(payload))  # noqa: B023
+
+
+@given(st.lists(SENT, max_size=9), st.data())
+def test_a_batch_is_read_as_protobuf_reads_it(sent: list[Any], data: st.DataObject) -> None:
+    payload = bytearray(pb.BatchCheckAndConsumeRequest(requests=sent).SerializeToString())
+    requests = decode.Requests()
+    for changed in (False, True):
+        if changed and payload:
+            at = data.draw(st.integers(0, len(payload) - 1))
+            payload[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
+        written = bytes(payload)
+        for _ in range(2):
+            expected = outcome(lambda: decode.batch_requests(written))  # noqa: B023
+            assert expected == outcome(lambda: requests.batch(written))  # noqa: B023
+
+
+@pytest.mark.parametrize("size", [1, 127, 128, 300, 17_000])
+def test_a_batch_is_read_however_long_its_requests_are(size: int) -> None:
+    sent = message(requested_values=["x" * min(size, 256)] * max(1, size // 256))
+    written = pb.BatchCheckAndConsumeRequest(requests=[sent, message()]).SerializeToString()
+
+    assert decode.batch_requests(written) == decode.Requests().batch(written)
+
+
+def test_a_batch_of_too_many_is_refused() -> None:
+    written = pb.BatchCheckAndConsumeRequest(requests=[message()] * 1001).SerializeToString()
+
+    with pytest.raises(InvalidRequest, match=r"requests: 1001 of them; at most 1000"):
+        decode.Requests().batch(written)
+
+
+def test_requests_that_come_again_are_known_and_never_too_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(decode, "KNOWN_MAX", 10)
+    requests = decode.Requests()
+    plain = message().SerializeToString()
+
+    assert requests.one(plain) is requests.one(bytes(bytearray(plain)))
+    for quantity in range(2, 100):
+        requests.one(message(quantity=quantity).SerializeToString())
+        assert len(requests) <= 10
+
+
+def test_requests_that_are_long_or_have_a_key_are_not_kept() -> None:
+    requests = decode.Requests()
+    requests.one(message(idempotency_key="k").SerializeToString())
+    requests.one(message(resource_id="r" * 120).SerializeToString())
+
+    assert 0 == len(requests)
+
+
+def test_a_batch_that_is_cut_off_is_refused_also_where_a_field_ends() -> None:
+    whole = pb.BatchCheckAndConsumeRequest(requests=[message(quantity=5)]).SerializeToString()
+    cut = whole[:-2]
+    assert read(cut[2:]).quantity == 1
+
+    with pytest.raises(InvalidRequest, match="is not a BatchCheckAndConsumeRequest message"):
+        decode.Requests().batch(cut)
+
+
+@pytest.mark.parametrize("size", [1, 120])
+def test_what_comes_alone_and_in_batches_is_known_in_both(size: int) -> None:
+    requests = decode.Requests()
+    sent = pb.CheckAndConsumeRequest(customer_id="x" * size, feature_id="f")
+    written = pb.BatchCheckAndConsumeRequest(requests=[sent, sent]).SerializeToString()
+    (first, second) = requests.batch(written)
+
+    assert first is second is requests.one(sent.SerializeToString())

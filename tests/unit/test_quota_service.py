@@ -8,6 +8,7 @@ import pytest
 from quotad.engine.insights import Notes
 from quotad.errors import QuotadError
 from quotad.model import ConsumeRequest, Decision, Reason
+from quotad.service.decode import Requests
 from quotad.service.quota import METHODS, QuotaService
 from quotad.v1 import quota_pb2 as pb
 
@@ -42,7 +43,9 @@ class Given:
 def answers(calls: list[tuple[int, int]], *decisions: Decision) -> list[tuple[int, str]]:
     """Who is answered, and how, when such calls with so many requests are decided in this way."""
     front = OneFront()
-    service = QuotaService(cast(Any, Given(*decisions)), cast(Any, front), Notes(cast(Any, None)))
+    service = QuotaService(
+        cast(Any, Given(*decisions)), cast(Any, front), Notes(cast(Any, None)), Requests()
+    )
     one = pb.CheckAndConsumeRequest(customer_id="acme", feature_id="calls")
     payloads = {
         CONSUME: one.SerializeToString(),
