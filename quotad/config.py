@@ -52,7 +52,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     can decide."""
     decision_threads: Annotated[int, Meta(ge=1, le=64)] = 2
     """Threads per worker that decide; two overlap waiting for the store with Python."""
-    batch_max: Annotated[int, Meta(ge=1, le=1000)] = 256
+    batch_max: Annotated[int, Meta(ge=1, le=1000)] = 128
     """Most waiting calls that are decided together."""
     store_timeout_ms: Annotated[int, Meta(ge=10, le=60_000)] = 250
     """Longest time a call may wait for the store."""

@@ -165,11 +165,12 @@ def worker_shares() -> Group | None:
 
 
 def settings() -> Group:
-    """The same load on the native front with other numbers of threads."""
-    names = ["native", "native-1-decision", "native-2-io", "native-1-decision-2-io", "reference"]
+    """The same load on the native front with other numbers of threads and larger batches."""
+    names = ["native", "native-batch-64", "native-batch-256", "native-1-decision", "native-2-io"]
+    names += ["native-1-decision-2-io", "reference"]
     return Group(
         "settings",
-        "threads of the native front: 2 that decide, 1 for I/O, unless said otherwise",
+        "native front: 2 threads that decide, 1 for I/O, batches up to 128, unless said otherwise",
         [Line(name, name, MANY) for name in names],
         rounds=4,
         by_default=False,

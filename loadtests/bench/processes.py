@@ -160,6 +160,8 @@ KINDS = {
     "native-share": _held(_quotad("native")),
     "native-2-workers-share": _held(_quotad("native", workers="2")),
     "native-1-decision": _quotad("native", decision_threads="1"),
+    "native-batch-64": _quotad("native", batch_max="64"),
+    "native-batch-256": _quotad("native", batch_max="256"),
     "native-2-io": _quotad("native", io_threads="2"),
     "native-1-decision-2-io": _quotad("native", decision_threads="1", io_threads="2"),
     "grpcio": _quotad("grpcio", [NOTHING]),
