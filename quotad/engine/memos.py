@@ -1,5 +1,6 @@
 """What is kept under an idempotency key, and decisions told again from it."""
 
+from functools import lru_cache
 from hashlib import blake2b
 
 import msgspec
@@ -65,8 +66,16 @@ def fingerprint(request: ConsumeRequest) -> str:
     text = f"{request.quantity}:{request.feature_id}"
     if request.resource_id or request.requested_values:
         # Ids are printable, so what is joined by zeros cannot be read in two ways.
-        text = "\0".join((text, request.resource_id, *request.requested_values))
+        return _digest("\0".join((text, request.resource_id, *request.requested_values)))
+    return _known_digest(text)
+
+
+def _digest(text: str) -> str:
     return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+_known_digest = lru_cache(maxsize=4096)(_digest)
+"""Most calls ask for one unit of a few features."""
 
 
 def replay(request: ConsumeRequest, settlement: Settlement, now_ms: int) -> Decision:

@@ -31,7 +31,10 @@ _RESERVED = str.maketrans({"%": "%25", ":": "%3A", "{": "%7B", "}": "%7D"})
 
 def escape(part: str) -> str:
     """Percent-encode what has a meaning in a key."""
-    return part.translate(_RESERVED)
+    # To look for four characters costs a tenth of translating all.
+    if ":" in part or "%" in part or "{" in part or "}" in part:
+        return part.translate(_RESERVED)
+    return part
 
 
 def unescape(part: str) -> str:
