@@ -20,9 +20,10 @@
 --     closes_at  (Unix ms) of a window that opens at first use, if it opens now; 0: of any other
 --     now        (Unix ms) a window that closes then or before has closed
 -- ARGV   then per charge:
---   terms        which of the terms, from 1
---   epoch        the epoch it was planned with
---   quantity     to take, times the weight; negative: to give back, down to zero
+--   plan         "<terms> <epoch>": which of the terms, from 1, and the epoch it was planned with; or
+--                "<terms> <epoch> <quantity>". Equal ones are read once, so quantities that few charges
+--                share come by themselves
+--   quantity     only if the plan has none: to take, times the weight; negative: to give back, down to zero
 --   fingerprint  only _once: of the call's parameters, FINGERPRINT_LENGTH characters
 --   memo         only _once: what the caller needs to tell the decision again
 --   ttl          (ms) only _once: how long the key is remembered
@@ -35,17 +36,18 @@
 -- Guarantee: a charge that is not ALLOWED leaves every usage key as it was.
 local TERMS_ARGS = 3
 local PLAIN_ARGS, WIDE_ARGS = 2, 5
-local CHARGE_ARGS = 3
+local CHARGE_ARGS, QUANTITY_ARGS = 1, 1
 local ONCE_ARGS = 3
 local FINGERPRINT_LENGTH = 16
 local ALLOWED, DENIED, REPLAYED = 1, 0, 2
 local STALE_CATALOG, STALE_CUSTOMER, MISMATCH = -1, -2, -3
 
-local call = redis.call
+local call, tonumber = redis.call, tonumber
+local KEYS, ARGV = KEYS, ARGV
 local values = call('MGET', unpack(KEYS))
 if values[1] ~= ARGV[1] then return { STALE_CATALOG } end
 
-local terms = {} -- by the text of their number, as charges name them
+local terms = {} -- by number
 local arg = 3
 for i = 1, tonumber(ARGV[2]) do
   local limits, words = tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
@@ -64,7 +66,7 @@ for i = 1, tonumber(ARGV[2]) do
     end
     arg = arg + words
   end
-  terms[tostring(i)] = {
+  terms[i] = {
     once = verb == 'consume_once' or verb == 'answer_once',
     counts = verb ~= 'check',
     limits = limits,
@@ -74,22 +76,34 @@ for i = 1, tonumber(ARGV[2]) do
   }
 end
 
+local plans = {} -- by their text, as charges name them
 local written = {} -- by an earlier charge of this call: key -> usage or decision
 local reply, size = {}, 0
 local key = 2 -- where the current charge starts, as `arg`
 
 while KEYS[key] do
-  local term = terms[ARGV[arg]]
+  local plan = plans[ARGV[arg]]
+  if not plan then
+    local number, epoch, quantity = string.match(ARGV[arg], '^(%d+) (%d+) ?(.*)$')
+    plan = { term = terms[tonumber(number)], epoch = epoch, quantity = quantity ~= '' and quantity }
+    plans[ARGV[arg]] = plan
+  end
+  arg = arg + CHARGE_ARGS
+  local term, take = plan.term, plan.quantity
+  if not take then
+    take = ARGV[arg]
+    arg = arg + QUANTITY_ARGS
+  end
   local usage_key = key -- the one before the first usage key
   local once_arg, stored
   if term.once then
     usage_key = key + 1
-    once_arg = arg + CHARGE_ARGS
+    once_arg = arg
     stored = written[KEYS[usage_key]] or values[usage_key]
   end
 
   size = size + 1
-  if (values[key] or '0') ~= ARGV[arg + 1] then
+  if (values[key] or '0') ~= plan.epoch then
     reply[size] = STALE_CUSTOMER
   elseif stored and string.sub(stored, 1, FINGERPRINT_LENGTH) ~= ARGV[once_arg] then
     reply[size] = MISMATCH
@@ -98,7 +112,7 @@ while KEYS[key] do
     size = size + 1
     reply[size] = string.sub(stored, FINGERPRINT_LENGTH + 1)
   else
-    local quantity = tonumber(ARGV[arg + 2])
+    local quantity = tonumber(take)
     local status, status_at = ALLOWED, size
     local wide = term.wide
     if not wide then
@@ -136,11 +150,11 @@ while KEYS[key] do
             used = 0
             call('DEL', name)
           elseif before > 0 then
-            call('INCRBY', name, ARGV[arg + 2])
+            call('INCRBY', name, take)
           elseif term.expiries[limit] == '0' then
-            call('SET', name, ARGV[arg + 2])
+            call('SET', name, take)
           else
-            call('SET', name, ARGV[arg + 2], 'PXAT', term.expiries[limit])
+            call('SET', name, take, 'PXAT', term.expiries[limit])
           end
         else
           local at = status_at + 2 * limit
@@ -183,7 +197,7 @@ while KEYS[key] do
     end
   end
   key = usage_key + term.limits + 1
-  arg = arg + CHARGE_ARGS + (term.once and ONCE_ARGS or 0)
+  if term.once then arg = arg + ONCE_ARGS end
 end
 
 -- Looked at last: a walk of its own would cost every call what only a bug in the binding can break.

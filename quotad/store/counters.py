@@ -141,18 +141,23 @@ def _spell(
     """
     keys = [charges[start].keys.catalog]
     numbers: dict[tuple[str, tuple[int, ...]], int] = {}
+    plans: dict[tuple[str, tuple[int, ...], int, bool], str] = {}
     charge_words: list[Any] = []
     end = start
     for charge in islice(charges, start, None):
         if len(keys) >= KEYS_MAX:
             break
         end += 1
-        customer, once = charge.keys, charge.once
-        terms = (charge.verb, charge.limit_words)
-        number = numbers.get(terms)
-        if number is None:
-            number = numbers[terms] = len(numbers) + 1
-        charge_words += (number, charge.epoch, charge.quantity)
+        customer, once, quantity = charge.keys, charge.once, charge.quantity
+        key = (charge.verb, charge.limit_words, charge.epoch, quantity == 1)
+        plan = plans.get(key)
+        if plan is None:
+            number = numbers.setdefault(key[:2], len(numbers) + 1)
+            plan = f"{number} {charge.epoch} 1" if quantity == 1 else f"{number} {charge.epoch}"
+            plans[key] = plan
+        charge_words.append(plan)
+        if quantity != 1:
+            charge_words.append(quantity)
         keys.append(customer.epoch)
         if once is not None:
             keys.append(customer.decision + once.key)
