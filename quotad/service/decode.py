@@ -5,6 +5,7 @@ customers ask for the same features all day.
 """
 
 import re
+import sys
 from typing import TypeVar
 
 import msgspec
@@ -85,7 +86,8 @@ def consume_request(
     Raises:
         InvalidRequest: names the field.
     """
-    customer_id, feature_id = message.customer_id, message.feature_id
+    # One text for each feature: what is remembered of a request is smaller, and found faster.
+    customer_id, feature_id = message.customer_id, sys.intern(message.feature_id)
     if _is_plain(customer_id) is None:
         check_id(customer_id, prefix + "customer_id")
     if _is_plain(feature_id) is None:
