@@ -248,6 +248,11 @@ class Section(msgspec.Struct, frozen=True):
 def sections(report: Report) -> list[Section]:
     """Everything measured, as tables."""
     made = []
+    if report.script:
+        headings = ["script", "redis us", "least us", "of first", "wall us"]
+        problems = [f"{s.name}: {r.problem}" for s in report.script for r in s.runs if r.problem]
+        title = "The script alone, batches of 32, one window, 10,000 customers: per decision"
+        made.append(Section(title, [headings, *script_rows(report.script)], [], problems))
     for group in report.groups:
         traced = any(run.traced.calls for line in group.lines for run in line.runs)
         headings = [*_COLUMNS, *(_TRACED_COLUMNS if traced else ())]
@@ -257,11 +262,6 @@ def sections(report: Report) -> list[Section]:
         if group.group.budget:
             notes += budget_notes(group, int(report.machine.get("cores", 1)))
         made.append(Section(group.group.title, table, notes, problems))
-    if report.script:
-        headings = ["script", "redis us", "least us", "of first", "wall us"]
-        problems = [f"{s.name}: {r.problem}" for s in report.script for r in s.runs if r.problem]
-        title = "The script alone, batches of 32, one window, 10,000 customers: per decision"
-        made.append(Section(title, [headings, *script_rows(report.script)], [], problems))
     return made
 
 
