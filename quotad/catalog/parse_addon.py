@@ -23,8 +23,10 @@ _PLANS_ONLY = "is only for plans; write 'add' for more than the plan's limit, 's
 _ENTRY_ELSEWHERE = {
     **dict.fromkeys(("limit", "limits"), _PLANS_ONLY),
     **dict.fromkeys(
-        ("soft", "overage_limit", "enforce", "rollout"), "is only for plans, and stays as it is"
+        ("soft", "overage_limit", "enforce"),
+        "is only for plans; an add-on leaves it as the plan says, so leave it out",
     ),
+    "rollout": "is only for plans and groups; leave it out",
     "unlimited": "stands alone; write 'unlimited' or an amount",
 }
 _SHAPES = "{add: 1000}, {set: 1000} or unlimited"

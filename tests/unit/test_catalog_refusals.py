@@ -21,9 +21,10 @@ REFUSALS: dict[str, list[str]] = {
         "addons.b.entitlements.api-calls: has both 'add' and 'set'; keep one",
         "addons.c.entitlements.api-calls: has no amount; write {add: 1000}, "
         "{set: 1000} or unlimited",
-        "addons.d.entitlements.api-calls: 'soft' is only for plans, and stays as it is",
+        "addons.d.entitlements.api-calls: 'soft' is only for plans; an add-on leaves it as the "
+        "plan says, so leave it out",
         "addons.d.entitlements.api-calls.add: must be at least 1",
-        "addons.e.entitlements.api-calls: 'rollout' is only for plans, and stays as it is",
+        "addons.e.entitlements.api-calls: 'rollout' is only for plans and groups; leave it out",
         "addons.f.entitlements.api-calls: is a metered feature: in an add-on "
         "write {add: 1000}, {set: 1000} or unlimited, not true",
         "addons.g.entitlements.api-calls: is a metered feature: in an add-on "
