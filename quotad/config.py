@@ -61,7 +61,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     usage_retention_ms: Annotated[int, Meta(ge=0, le=366 * 86_400_000)] = 60_000
     """How long usage of an ended period is kept; covers clocks that disagree."""
     customer_cache_max: Annotated[int, Meta(ge=2, le=100_000_000)] = 100_000
-    """Most customers that a worker remembers; about 0.5 kB each."""
+    """Most customers that a worker remembers; about 0.6 kB each."""
     prefix: Prefix = "quotad"
     """Prefix of every key; environments that share a server need different ones."""
     shards: Annotated[int, Meta(ge=1, le=16_384)] = 256
