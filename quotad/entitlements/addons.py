@@ -1,7 +1,7 @@
 """What the add-ons of a subscription make of what its plan grants.
 
-Of one limit the add-ons' amounts are summed (each times its quantity), unless one of them says
-`set`: then the largest of those counts, if it is more than the plan's. What the plan does not
+Of one limit the amounts that say `add` are summed (each times its quantity) on top of the plan's;
+the largest that says `set` takes the place of that sum where it is more. What the plan does not
 limit stays unlimited. An amount for a window that the plan does not have is a right of its own,
 merged as that of another subscription would be, so that an add-on never takes anything away.
 """
@@ -79,9 +79,8 @@ class _Amounts:
 
     def on(self, limit: int) -> int:
         """The limit with them."""
-        if self.set is None:
-            return min(limit + self.added, QUANTITY_MAX)
-        return limit if limit >= self.set else self.set
+        added_to = min(limit + self.added, QUANTITY_MAX)
+        return added_to if self.set is None or self.set <= added_to else self.set
 
 
 def _with_amounts(
@@ -128,8 +127,7 @@ def _with_one(mine: Entitlement, limit: Limit, amounts: Sequence[Bought]) -> Ent
             added += entry.add * quantity
         elif entry.set is not None and entry.set > largest:
             largest = entry.set
-    added_to = min(limit.limit + added, QUANTITY_MAX)
-    number = added_to if largest < 0 else max(largest, limit.limit)
+    number = max(min(limit.limit + added, QUANTITY_MAX), largest)
     if number == limit.limit:
         return mine
     raised = Limit(number, limit.window, limit.soft, limit.overage_limit, limit.shadow)

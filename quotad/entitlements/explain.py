@@ -194,7 +194,9 @@ class _Sources:
             others = [entry for i, (entry, _) in bought.items() if i != number]
             draft = self._drafts[number]
             draft.right = with_addons(self._feature, before.right, [said])
-            words.addon_note(draft, self._feature, said, before.right, others)
+            without = self._with(before, [one for i, one in bought.items() if i != number])
+            idle = without == parts(right)
+            words.addon_note(draft, self._feature, said, before.right, others if idle else ())
         return after
 
     def _owners(

@@ -126,7 +126,7 @@ def addon_note(
         feature: that it is about.
         bought: what it says, and how many there are.
         before: what the plan grants.
-        others: what the other add-ons say of it.
+        others: what the other add-ons say of it, where this one changes nothing beside them.
     """
     entry, quantity = bought
     if entry.entry is not None:

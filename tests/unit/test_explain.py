@@ -111,11 +111,19 @@ EXPLAINED = {
         ],
     ),
     "one limit of their own": (
-        case("calls", None, addon(1, "a", add=9, per="day"), addon(1, "b", set=5, per="day")),
+        case("calls", None, addon(1, "a", add=9, per="day"), addon(1, "b", set=50, per="day")),
         [
             "- ADDON a x 1: {add:9,per:day} (not added, as another add-on sets the limit)",
-            "+ ADDON b x 1: {set:5,per:day}",
+            "+ ADDON b x 1: {set:50,per:day}",
             "- PLAN pro (does not grant it)",
+        ],
+    ),
+    "an add-on that sets less than others add": (
+        case("calls", "10/day", addon(2, "more", add=5), addon(1, "tiny", set=16)),
+        [
+            "+ ADDON more x 2: {add:5} (adds 5 x 2)",
+            "- ADDON tiny x 1: {set:16} (less than plan pro and add-on more grant)",
+            "+ PLAN pro: 10/day",
         ],
     ),
     "unlimited": (

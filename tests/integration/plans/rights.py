@@ -249,7 +249,7 @@ def _amounting(
     unit = scale(feature)
     sets: list[int] = [entry["set"] * unit for entry, _ in said if "set" in entry]
     adds: list[int] = [entry.get("add", 0) * unit * quantity for entry, quantity in said]
-    return max(limit, *sets) if sets else limit + sum(adds)
+    return max([limit + sum(adds), *sets])
 
 
 def _counting(limits: Limits) -> Limits:
