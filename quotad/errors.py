@@ -38,6 +38,11 @@ class QuotadError(Exception):
     reason: ClassVar[str] = "INTERNAL"
 
 
+def internal_error() -> QuotadError:
+    """What leaves of an error that nobody has foreseen: nothing but that there was one."""
+    return QuotadError("internal error; the server's log has the details")
+
+
 class ConfigError(QuotadError):
     """A setting is wrong, or something the process needs at start is not to be had."""
 

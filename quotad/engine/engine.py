@@ -20,7 +20,8 @@ from quotad.engine.denials import with_sources
 from quotad.engine.fold import fold
 from quotad.engine.given import denied, judge_values, mismatch, no_values, not_a_gauge
 from quotad.engine.memos import encode_memo, fingerprint, replay
-from quotad.engine.meters import ALWAYS, Bound, LimitTerms
+from quotad.engine.meters import ALWAYS, Bound
+from quotad.engine.rounds import Round
 from quotad.engine.snapshots import Snapshots
 from quotad.engine.views import View, ViewCache, view_name
 from quotad.entitlements.explain import explain
@@ -113,7 +114,7 @@ class Engine:
             One entry per request. InvalidRequest: the request can never work. StoreUnavailable:
             the quantity may or may not have been taken; repeat it under the same idempotency key.
         """
-        round_ = _Round(requests)
+        round_ = Round(requests)
         deadline = time.monotonic() + self._settings.store_timeout_ms / 1000
         try:
             for _ in range(ROUNDS_MAX):
@@ -172,12 +173,14 @@ class Engine:
         if view is None:
             keys = self._views.spell(customer_id, resource_id)
             (stored,) = self._customers.get_many_over(self._link, [keys], deadline)
+            if isinstance(stored, StoreError):
+                raise stored
             view = self._views.put(name, stored, snapshot, now_ms, keys)
         entitlements = view.effective.entitlements
         # One more than there are features, so that a customer without any is checked too.
         features = ["", *(name for name in snapshot.features if name in entitlements)]
         requests = [_look_at(customer_id, feature_id, resource_id) for feature_id in features]
-        round_ = _Round(requests)
+        round_ = Round(requests)
         for i, request in enumerate(requests):
             self._plan(round_, i, request, view, now_ms)
         round_.pending = []
@@ -191,7 +194,7 @@ class Engine:
                 decisions[feature_id] = answer
         return Granted(view.effective, decisions, snapshot)
 
-    def _run(self, round_: "_Round", deadline: float) -> None:
+    def _run(self, round_: Round, deadline: float) -> None:
         """Plan, settle and fold what is pending."""
         self._health.raise_if_down()
         now_ms = self._clock.now_ms()
@@ -212,23 +215,39 @@ class Engine:
             if view is None or request.explain or name in unknown:
                 unknown.setdefault(name, []).append(i)
             else:
-                self._plan(round_, i, request, view, now_ms)
+                try:
+                    self._plan(round_, i, request, view, now_ms)
+                except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
+                    self._views.drop(name)  # the record may have been mended since
+                    round_.failed(i)
         if unknown:
             first = [requests[waiting[0]] for waiting in unknown.values()]
             keys = [self._views.spell(each.customer_id, each.resource_id) for each in first]
             stored = self._customers.get_many_over(self._link, keys, deadline)
             planned = round_.oldest()
             for at, (name, waiting) in enumerate(unknown.items()):
-                view = self._views.put(name, stored[at], snapshot, now_ms, keys[at])
+                one = stored[at]
+                try:
+                    if isinstance(one, StoreError):
+                        raise one
+                    view = self._views.put(name, one, snapshot, now_ms, keys[at])
+                except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
+                    round_.failed(*waiting)
+                    continue
                 if planned.get(keys[at].epoch, view.epoch) != view.epoch:
                     # The customer's earlier requests were planned on a view that is stale, as can
                     # be seen now; they go first in the next round.
                     round_.pending += waiting
                     continue
                 for i in waiting:
-                    self._plan(round_, i, requests[i], view, now_ms)
+                    try:
+                        self._plan(round_, i, requests[i], view, now_ms)
+                    except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
+                        self._views.drop(name)
+                        round_.failed(i)
+                        continue
                     if requests[i].explain:
-                        records[i] = stored[at].record
+                        records[i] = one.record
         if round_.charges:
             self._settle(round_, snapshot, now_ms, deadline)
             round_.pending.sort()
@@ -236,7 +255,7 @@ class Engine:
             _explain(round_, records, snapshot, now_ms)
 
     def _plan(
-        self, round_: "_Round", i: int, request: ConsumeRequest, view: View, now_ms: int
+        self, round_: Round, i: int, request: ConsumeRequest, view: View, now_ms: int
     ) -> None:
         """Write down a charge; of a request that can never work one that takes nothing."""
         meter = view.meters.get(request.feature_id) or view.meter(
@@ -294,7 +313,7 @@ class Engine:
         memo = encode_memo(version, bound.terms, answer)
         return Once(escape(request.idempotency_key), fingerprint(request), memo, ttl_ms)
 
-    def _settle(self, round_: "_Round", snapshot: Snapshot, now_ms: int, deadline: float) -> bool:
+    def _settle(self, round_: Round, snapshot: Snapshot, now_ms: int, deadline: float) -> bool:
         """Settle and fold the charges of a round; returns whether none of them was stale."""
         tag = catalog_tag(snapshot.version, snapshot.digest)
         settled, error = self._counters.settle(tag, round_.charges, deadline)
@@ -309,9 +328,15 @@ class Engine:
         ):
             status = settlement.status
             if status in SETTLED:
-                answers[i] = given or fold(terms, requests[i], settlement, now_ms, version)
+                try:
+                    answers[i] = given or fold(terms, requests[i], settlement, now_ms, version)
+                except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
+                    round_.failed(i)
             elif status == Status.REPLAYED:
-                answers[i] = replay(requests[i], settlement, now_ms)
+                try:
+                    answers[i] = replay(requests[i], settlement, now_ms)
+                except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
+                    round_.failed(i)
             elif status == Status.MISMATCH:
                 answers[i] = mismatch(requests[i])
             else:
@@ -330,47 +355,8 @@ class Engine:
             self._health.mark_down(error)
 
 
-class _Round:
-    """The state of a batch between its phases; charges and what belongs to them, side by side."""
-
-    __slots__ = ("answers", "at", "charges", "given", "pending", "requests", "terms")
-
-    def __init__(self, requests: Sequence[ConsumeRequest]) -> None:
-        self.requests = requests
-        self.answers: list[Decision | QuotadError | None] = [None] * len(requests)
-        self.pending = list(range(len(requests)))
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget the charges, not the answers."""
-        self.charges: list[Charge] = []
-        self.at: list[int] = []
-        """Which request each charge is for."""
-        self.terms: list[tuple[LimitTerms, ...]] = []
-        self.given: list[Decision | QuotadError | None] = []
-        """The decision, where no counter takes part; or why the request can never work."""
-
-    def oldest(self) -> dict[str, int]:
-        """By the name of a customer's epoch, the oldest that a charge was planned with."""
-        found: dict[str, int] = {}
-        for charge in self.charges:
-            known = found.get(charge.keys.epoch)
-            if known is None or charge.epoch < known:
-                found[charge.keys.epoch] = charge.epoch
-        return found
-
-    def refuse(self, i: int, error: QuotadError, view: View) -> None:
-        """Write down an error, to be told if nothing has changed since the view was made."""
-        self.at.append(i)
-        self.terms.append(ALWAYS.terms)
-        self.given.append(error)
-        self.charges.append(
-            Charge(view.keys, view.epoch, 0, ANSWER, ALWAYS.suffixes, ALWAYS.limit_words, None)
-        )
-
-
 def _explain(
-    round_: _Round,
+    round_: Round,
     records: dict[int, CustomerRecord | None],
     snapshot: Snapshot,
     now_ms: int,
@@ -390,10 +376,13 @@ def _explain(
         request, answer = round_.requests[i], round_.answers[i]
         if isinstance(answer, Decision):
             named = (request.customer_id, request.resource_id, request.feature_id)
-            sources = told.get(named)
-            if sources is None:
-                sources = told[named] = explain(record, snapshot, now_ms, *named)
-            round_.answers[i] = with_sources(answer, sources)
+            try:
+                sources = told.get(named)
+                if sources is None:
+                    sources = told[named] = explain(record, snapshot, now_ms, *named)
+                round_.answers[i] = with_sources(answer, sources)
+            except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
+                round_.failed(i)
 
 
 def _look_at(customer_id: str, feature_id: str, resource_id: str) -> ConsumeRequest:

@@ -10,7 +10,7 @@ import msgspec
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
 from quotad.engine import Snapshots, ViewCache
-from quotad.errors import CatalogError, InvalidRequest, QuotadError
+from quotad.errors import CatalogError, InvalidRequest, QuotadError, internal_error
 from quotad.fronts.status import abort
 from quotad.service.insights import InsightParts
 from quotad.store import Catalogs, Customers
@@ -62,7 +62,7 @@ def mapped(method: Callable[[Any, Q], R]) -> Callable[[Any, Q, Any], R]:
             failed = _shortened(error)
         except Exception:  # noqa: BLE001 (nothing of an unforeseen error may leave)
             _log.exception("an admin call failed")
-            failed = QuotadError("internal error; the server's log has the details")
+            failed = internal_error()
         abort(context, failed)
         raise failed  # abort has raised already
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from quotad.engine import Engine
 from quotad.engine.insights import FULL, Notes, is_near
-from quotad.errors import QuotadError, StoreUnavailable
+from quotad.errors import QuotadError, StoreUnavailable, internal_error
 from quotad.fronts.interface import Call, Front
 from quotad.model import ConsumeRequest, Decision, Reason
 from quotad.service import decode, encode
@@ -30,7 +30,7 @@ TOGETHER_MAX = 1000
 """Most requests decided in one go; a batch call counts with all of its requests."""
 
 _log = logging.getLogger("quotad.service")
-_INTERNAL = QuotadError("internal error; the server's log has the details")
+_INTERNAL = internal_error()
 
 
 class QuotaService:

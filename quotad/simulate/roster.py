@@ -7,6 +7,7 @@ customers whose records were never written, so that a log of millions of custome
 from collections.abc import Mapping, Sequence
 
 from quotad.entitlements.phases import phases_in_force
+from quotad.errors import StoreError
 from quotad.model import CustomerRecord, StoredCustomer, Subscription
 from quotad.simulate.lines import Call
 from quotad.store import CustomerKeys, Customers, KeySpace, Link, Store
@@ -92,7 +93,7 @@ class RosterCustomers(Customers):
 
     def get_many_over(
         self, link: Link, customers: Sequence[CustomerKeys], deadline: float
-    ) -> list[StoredCustomer]:
+    ) -> list[StoredCustomer | StoreError]:
         """The records as never written: the epoch that the script compares is that of nobody."""
         return [self._stored(keys.customer_id) for keys in customers]
 

@@ -5,7 +5,7 @@ from enum import Enum
 
 import msgspec
 
-from quotad.errors import Conflict, InvalidRequest
+from quotad.errors import Conflict, InvalidRequest, StoreError
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.store import scripts
 from quotad.store.connection import Link, Store
@@ -62,18 +62,26 @@ class Customers:
 
         Raises:
             StoreUnavailable: the store refused or timed out.
+            StoreError: a record cannot be read.
         """
         if not customer_ids:
             return []
+        keys = [self._keys.customer(customer_id) for customer_id in customer_ids]
         with self._store.errors():
-            keys = [self._keys.customer(customer_id) for customer_id in customer_ids]
-            return _parse(self._store.client.mget(_names(keys)))
+            values = self._store.client.mget(_names(keys))
+        found: list[StoredCustomer] = []
+        for one in _parse(keys, values):
+            if isinstance(one, StoreError):
+                raise one
+            found.append(one)
+        return found
 
     def get_many_over(
         self, link: Link, customers: Sequence[CustomerKeys], deadline: float
-    ) -> list[StoredCustomer]:
-        """As `get_many`, over a connection of the caller's own and by a monotonic deadline."""
-        return _parse(link.execute(("MGET", *_names(customers)), deadline))
+    ) -> list[StoredCustomer | StoreError]:
+        """As `get_many`, over a connection of the caller's own and by a monotonic deadline; a
+        record that cannot be read is an error in its place."""
+        return _parse(customers, link.execute(("MGET", *_names(customers)), deadline))
 
     def get(self, customer_id: str) -> StoredCustomer:
         """Read one customer."""
@@ -216,8 +224,16 @@ def _names(customers: Sequence[CustomerKeys]) -> list[str]:
     return names
 
 
-def _parse(values: Sequence[bytes | None]) -> list[StoredCustomer]:
-    return [
-        NOBODY if raw is None else StoredCustomer(int(epoch or 0), decode_customer(raw))
-        for epoch, raw in zip(values[::2], values[1::2], strict=True)
-    ]
+def _parse(
+    customers: Sequence[CustomerKeys], values: Sequence[bytes | None]
+) -> list[StoredCustomer | StoreError]:
+    found: list[StoredCustomer | StoreError] = []
+    for keys, epoch, raw in zip(customers, values[::2], values[1::2], strict=True):
+        if raw is None:
+            found.append(NOBODY)
+            continue
+        try:
+            found.append(StoredCustomer(int(epoch or 0), decode_customer(raw)))
+        except (ValueError, KeyError) as error:  # what msgspec raises is a ValueError
+            found.append(StoreError(f"the record at {keys.record} cannot be read: {error}"))
+    return found

@@ -1,0 +1,64 @@
+"""The state of a batch between the phases of `engine`."""
+
+import logging
+from collections.abc import Sequence
+
+from quotad.engine.meters import ALWAYS, LimitTerms
+from quotad.engine.views import View
+from quotad.errors import QuotadError, internal_error
+from quotad.model import ConsumeRequest, Decision
+from quotad.store import Charge
+from quotad.store.counters import ANSWER
+
+_log = logging.getLogger("quotad.engine")
+
+
+class Round:
+    """The state of a batch between its phases; charges and what belongs to them, side by side."""
+
+    __slots__ = ("answers", "at", "charges", "given", "pending", "requests", "terms")
+
+    def __init__(self, requests: Sequence[ConsumeRequest]) -> None:
+        self.requests = requests
+        self.answers: list[Decision | QuotadError | None] = [None] * len(requests)
+        self.pending = list(range(len(requests)))
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the charges, not the answers."""
+        self.charges: list[Charge] = []
+        self.at: list[int] = []
+        """Which request each charge is for."""
+        self.terms: list[tuple[LimitTerms, ...]] = []
+        self.given: list[Decision | QuotadError | None] = []
+        """The decision, where no counter takes part; or why the request can never work."""
+
+    def oldest(self) -> dict[str, int]:
+        """By the name of a customer's epoch, the oldest that a charge was planned with."""
+        found: dict[str, int] = {}
+        for charge in self.charges:
+            known = found.get(charge.keys.epoch)
+            if known is None or charge.epoch < known:
+                found[charge.keys.epoch] = charge.epoch
+        return found
+
+    def refuse(self, i: int, error: QuotadError, view: View) -> None:
+        """Write down an error, to be told if nothing has changed since the view was made."""
+        self.at.append(i)
+        self.terms.append(ALWAYS.terms)
+        self.given.append(error)
+        self.charges.append(
+            Charge(view.keys, view.epoch, 0, ANSWER, ALWAYS.suffixes, ALWAYS.limit_words, None)
+        )
+
+    def failed(self, *these: int) -> None:
+        """Answer requests with an error that nobody has foreseen; called where it is caught.
+
+        One record or one entitlement that cannot be worked out fails those who ask about it, and
+        nobody else in the batch.
+        """
+        _log.exception("a request failed")
+        planned = len(self.charges)
+        del self.at[planned:], self.terms[planned:], self.given[planned:]
+        for i in these:
+            self.answers[i] = internal_error()

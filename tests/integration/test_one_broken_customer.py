@@ -1,0 +1,115 @@
+"""What cannot be worked out for one customer fails its calls, and nobody else's in the batch."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from quotad.engine import engine, meters, views
+from quotad.errors import QuotadError, StoreError
+from quotad.model import ConsumeRequest, Decision
+from tests.deciding import Bench, at, bench
+
+CATALOG = """
+version: 1
+default_plan: free
+features:
+  calls: {type: metered}
+plans:
+  free: {entitlements: {calls: {limit: 1000, per: month, anchor: subscription}}}
+"""
+
+
+@pytest.fixture
+def made(store_url: str, prefix: str) -> Iterator[Bench]:
+    with bench(store_url, prefix) as found:
+        found.publish(CATALOG)
+        yield found
+
+
+def ask(made: Bench, *names: str, **fields: Any) -> list[str]:
+    answers = made.engine.decide([ConsumeRequest(name, "calls", **fields) for name in names])
+    return [
+        f"used {answer.used}" if isinstance(answer, Decision) else str(answer) for answer in answers
+    ]
+
+
+FAILED = "internal error; the server's log has the details"
+
+
+def fail_for(module: Any, name: str, is_broken: Any) -> Any:
+    """A function of a module that fails when its arguments are about the broken customer."""
+    function = getattr(module, name)
+
+    def failing(*args: Any, **options: Any) -> Any:
+        if is_broken(args):
+            raise OverflowError("date value out of range")
+        return function(*args, **options)
+
+    return failing
+
+
+def test_a_record_that_cannot_be_read_fails_its_customer_only(made: Bench) -> None:
+    keys = made.keys.customer("broken")
+    made.provision("broken", "free")
+    record = made.store.client.get(keys.record)
+    made.store.client.set(keys.record, b"\xc1 not a record")
+
+    assert ["used 1", FAILED, "used 1"] == ask(made, "a", "broken", "b")
+    assert [FAILED, "used 2"] == ask(made, "broken", "a")
+    with pytest.raises(StoreError, match=r"the record at .*:c:broken cannot be read"):
+        made.customers.get("broken")
+    with pytest.raises(QuotadError, match="cannot be read"):
+        made.engine.entitlements("broken")
+
+    made.store.client.set(keys.record, record)
+    assert ["used 1"] == ask(made, "broken")
+
+
+def test_a_view_that_cannot_be_made_fails_its_customer_only(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(views, "resolve", fail_for(views, "resolve", lambda args: "broken" in args))
+
+        assert ["used 1", FAILED, FAILED, "used 1"] == ask(made, "a", "broken", "broken", "b")
+
+    assert ["used 1"] == ask(made, "broken")
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_period_that_cannot_be_worked_out_fails_its_customer_only(
+    made: Bench, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    start = "2031-01-10"
+    made.provision("broken", "free", start)
+    if known:
+        assert ["used 1"] == ask(made, "broken")
+        made.clock.now += 40 * 86_400_000  # another period
+    with monkeypatch.context() as patch:
+        is_broken = fail_for(meters, "period_at", lambda args: args[2] == at(start))
+        patch.setattr(meters, "period_at", is_broken)
+
+        assert ["used 1", FAILED, "used 1"] == ask(made, "a", "broken", "b")
+
+    assert ["used 1"] == ask(made, "broken")
+
+
+def test_an_answer_that_cannot_be_told_fails_its_own_call_only(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        engine, "fold", fail_for(engine, "fold", lambda args: args[1].customer_id == "broken")
+    )
+
+    assert ["used 1", FAILED, "used 1"] == ask(made, "a", "broken", "b")
+
+
+def test_an_explanation_that_cannot_be_given_fails_its_own_call_only(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        engine, "explain", fail_for(engine, "explain", lambda args: "broken" in args)
+    )
+
+    assert ["used 1", FAILED, "used 1"] == ask(made, "a", "broken", "b", explain=True)
