@@ -23,6 +23,9 @@ ADDONS_MAX = 100
 ADDON_QUANTITY_MAX = 1_000_000
 """Of an add-on that says no `max_quantity`."""
 
+ANCHOR_MAX_MS = 253_402_128_000_000
+"""9999-12-30: two days before the last one, so that an anchor has a local time in every zone."""
+
 _SHOWN_MAX = 10
 """Most names listed in a refusal."""
 
@@ -103,6 +106,16 @@ def check_addons(snapshot: Snapshot, addons: Mapping[str, int], plan: Plan) -> N
                     f"addons: {quantity} x {addon_id!r} would add more of {feature_id!r} than"
                     f" {QUANTITY_MAX:,}, the most that is counted exactly"
                 )
+
+
+def check_anchor(anchor_ms: int | None, field: str) -> None:
+    """Refuse to align billing periods to what has no local time in some zone.
+
+    Raises:
+        InvalidRequest: it is too late.
+    """
+    if anchor_ms is not None and anchor_ms >= ANCHOR_MAX_MS:
+        raise InvalidRequest(f"{field}: must be before 9999-12-30; leave it out for the start")
 
 
 def check_subscriptions(record: CustomerRecord) -> None:

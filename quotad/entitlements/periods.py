@@ -17,7 +17,7 @@ Anchor `calendar`
                            for windows of an hour), the running period ends at the change.
     day                    Local midnight; N days are counted from local 1970-01-01.
     week                   Local midnight of the day that weeks start on; N weeks are counted
-                           from the week of 1970-01-01.
+                           from the week that holds 1970-01-01.
     month                  Local midnight of the 1st; N months start where
                            (year * 12 + month - 1) is a multiple of N.
     year                   Local midnight of 1 January; N years start at multiples of N.
@@ -37,7 +37,7 @@ Anchor `first_use`
 
 from calendar import monthrange
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -50,8 +50,7 @@ _EXACT_MS = {Unit.SECOND: 1000, Unit.MINUTE: 60_000, Unit.HOUR: _HOUR_MS}
 
 _EPOCH = datetime(1970, 1, 1)
 _EPOCH_DAY = _EPOCH.toordinal()
-# The Monday of the week that holds 1970-01-01, a Thursday.
-_EPOCH_MONDAY = date(1969, 12, 29).toordinal()
+_EPOCH_WEEKDAY = _EPOCH.weekday()
 
 
 class Period(msgspec.Struct, frozen=True, gc=False):
@@ -123,7 +122,7 @@ def _calendar(window: Window, now_ms: int) -> tuple[int, int]:
     if unit is Unit.DAY:
         first, days = _EPOCH_DAY, count
     else:
-        first, days = _EPOCH_MONDAY + window.week_starts, 7 * count
+        first, days = _EPOCH_DAY - (_EPOCH_WEEKDAY - window.week_starts) % 7, 7 * count
 
     def midnight(index: int) -> int:
         return _instant(zone, datetime.fromordinal(first + index * days))

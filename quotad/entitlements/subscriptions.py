@@ -12,6 +12,7 @@ import msgspec
 from quotad.catalog import Snapshot
 from quotad.entitlements.checks import (
     check_addons,
+    check_anchor,
     check_subscriptions,
     no_subscription,
     plan_named,
@@ -200,6 +201,7 @@ def _sequel(
 
 
 def _check_times(wanted: Provision, start_ms: int, now_ms: int) -> None:
+    check_anchor(wanted.anchor_ms, "anchor")
     trial = wanted.trial
     starts_ms = start_ms
     if trial is not None:

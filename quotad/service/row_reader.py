@@ -16,6 +16,7 @@ from quotad.entitlements.checks import (
     PROMOTIONS_MAX,
     SUBSCRIPTIONS_MAX,
     check_addons,
+    check_anchor,
 )
 from quotad.entitlements.drafts import Draft, Phase, carried_out
 from quotad.entitlements.overrides import NewEntitlement, lacks_window, set_override
@@ -165,6 +166,10 @@ class RowReader:
                 f"{path}revision: plan {row.plan!r} has no revision {row.revision}"
                 f" (known: {known}); leave it out for the latest"
             )
+        try:
+            check_anchor(phase.anchor_ms, path + "anchor")
+        except InvalidRequest as error:
+            self._refuse(str(error))
         if phase.trial and phase.end_ms is None:
             self._refuse(f"{path}end: missing; a trial needs one")
         start_ms, end_ms = phase.start_ms, phase.end_ms

@@ -240,6 +240,15 @@ def test_an_anchor_in_the_second_of_two_hours_starts_a_period_itself() -> None:
     )
 
 
+@pytest.mark.parametrize("week_starts", range(7))
+def test_weeks_are_counted_from_the_one_that_holds_the_first_day_of_1970(week_starts: int) -> None:
+    window = calendar(Unit.WEEK, 3, week_starts=week_starts)
+
+    period = period_at(window, 0)
+
+    assert 0 <= -(period.start_ms or 0) < 7 * 86_400_000
+
+
 def test_a_moment_before_the_anchor_is_in_the_period_that_ends_there() -> None:
     anchor_ms = ms("2025-03-31T08:00")
 
@@ -367,7 +376,9 @@ def calendar_start(window: Window, clock: datetime) -> datetime:
         return midnight - relativedelta(days=(midnight - EPOCH).days % count)
     if window.unit is Unit.WEEK:
         week = midnight - relativedelta(days=(midnight.weekday() - window.week_starts) % 7)
-        first = datetime(1969, 12, 29) + relativedelta(days=window.week_starts)
+        first = EPOCH
+        while first.weekday() != window.week_starts:
+            first -= relativedelta(days=1)
         return week - relativedelta(weeks=(week - first).days // 7 % count)
     if window.unit is Unit.MONTH:
         first_of_month = midnight.replace(day=1)

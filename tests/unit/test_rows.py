@@ -151,6 +151,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"plan": "pro", "start": "1969-12-31"}, "start: '1969-12-31' is not a time"),
     ({"plan": "pro", "start": "2030-01-01", "end": "2030-01-01"}, "end: is not after the start"),
     ({"plan": "pro", "resource": "\t"}, "resource: '\\t' has characters"),
+    (
+        {"subscriptions": [{"plan": "pro", "anchor": "9999-12-30T00:00:00Z"}]},
+        "subscriptions[0].anchor: must be before 9999-12-30",
+    ),
     ({"plan": "pro", "addons": {"more-cals": 1}}, "addons: unknown add-on 'more-cals', did you"),
     ({"plan": "pro", "addons": {"more-calls": 6}}, "addons: 6 x 'more-calls'; at most 5"),
     ({"plan": "pro", "addons": {"more-calls": 0}}, "addons: 0 x 'more-calls'; give at least 1"),

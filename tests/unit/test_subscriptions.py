@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from quotad.entitlements.checks import ANCHOR_MAX_MS
 from quotad.entitlements.phases import Status, phases_in_force, phases_of, status
 from quotad.entitlements.subscriptions import (
     Cancellation,
@@ -288,6 +289,10 @@ def test_a_change_of_one_subscription_leaves_the_others_alone() -> None:
         (
             Provision("pro", trial=Trial(NOW + DAY), end_ms=NOW + DAY),
             "end: must be later than the end of its trial",
+        ),
+        (
+            Provision("pro", anchor_ms=ANCHOR_MAX_MS),
+            "anchor: must be before 9999-12-30; leave it out for the start",
         ),
         (
             Provision("pro", trial=Trial(NOW + DAY, plan_id="old")),

@@ -95,7 +95,8 @@ def _calendar(window: Window, now_ms: int) -> tuple[int, int]:
         year, before = divmod(month - month % count, 12)
         start = datetime(year, before + 1, 1)
     elif window.unit == "week":
-        monday = datetime(1969, 12, 29) + timedelta(days=window.week_starts)
+        # The week that holds 1970-01-01, a Thursday.
+        monday = datetime(1970, 1, 1) - timedelta(days=(3 - window.week_starts) % 7)
         start = midnight - timedelta(days=(midnight - monday).days % (7 * count))
     else:
         start = midnight - timedelta(days=(midnight - datetime(1970, 1, 1)).days % count)
