@@ -51,7 +51,9 @@ class Catalog:
     def source_digest(self) -> str:
         """The digest of the files that it was published from: without carried revisions."""
         plans = self.definitions.plans.values()
-        if all(plan.revision == 1 and not plan.earlier for plan in plans):
+        if not self.definitions.gone and all(
+            plan.revision == 1 and not plan.earlier for plan in plans
+        ):
             return self.digest
         written = write_document(_as_in_files(self.definitions))
         return hashlib.sha256(written).hexdigest()
@@ -72,7 +74,7 @@ def _as_in_files(definitions: Definitions) -> Definitions:
         name: msgspec.structs.replace(plan, revision=1, earlier={})
         for name, plan in definitions.plans.items()
     }
-    return msgspec.structs.replace(definitions, plans=plans)
+    return msgspec.structs.replace(definitions, plans=plans, gone={})
 
 
 def parse(sources: Sequence[Source]) -> Catalog:

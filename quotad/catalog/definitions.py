@@ -63,3 +63,7 @@ class Definitions(msgspec.Struct, frozen=True):
     """What customers never seen before are on; None: they are denied."""
     addons: dict[str, AddOnDefinition] = {}
     groups: dict[str, GroupDefinition] = {}
+    gone: dict[str, int] = {}
+    """Of plans that were taken out, the revision they were at, where it was not the first: one
+    that comes back goes on counting there, so that who has it still does. Not written by people:
+    the publisher carries it over."""

@@ -15,6 +15,7 @@ from quotad.catalog.definitions import (
     FeatureDefinition,
     PlanDefinition,
 )
+from quotad.catalog.merge import GONE_KEY
 from quotad.catalog.numbers import unscaled
 from quotad.catalog.parse_plan import MONTHLY
 from quotad.catalog.write_entry import write_addon_entry, write_entitlement, write_entry
@@ -60,6 +61,8 @@ def plain(definitions: Definitions) -> dict[str, Any]:
             addon_id: _addon(addon, features)
             for addon_id, addon in sorted(definitions.addons.items())
         }
+    if definitions.gone:
+        written[GONE_KEY] = dict(definitions.gone)
     return written
 
 

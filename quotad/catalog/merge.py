@@ -10,7 +10,11 @@ from quotad.catalog.sources import Source
 NAMES_MAX = 10_000
 """Most features, and most plans, add-ons and groups, of one catalog."""
 
+GONE_KEY = "gone"
+"""Of documents that were published; no file has it."""
+
 _SINGLES = ("version", "default_plan")
+_PUBLISHED_ONLY = {GONE_KEY: "is kept by the published catalog; take it out of the file"}
 _SECTIONS = {
     "features": "{api-calls: {type: metered}}",
     "plans": "{free: {entitlements: {}}}",
@@ -23,11 +27,20 @@ Section = dict[str, tuple[Place, object]]
 
 
 class Merged:
-    """The merged top level of all files: each name with its place and what stands there."""
+    """The merged top level of all files: each name with its place and what stands there.
 
-    def __init__(self, problems: Problems, sources: Sequence[Source]) -> None:
+    Args:
+        problems: for what is wrong with it.
+        sources: the files.
+        published: whether they are the document of a published catalog.
+    """
+
+    def __init__(
+        self, problems: Problems, sources: Sequence[Source], published: bool = False
+    ) -> None:
+        self._keys = (*_SINGLES, GONE_KEY) if published else _SINGLES
         self.singles: Section = {}
-        """`version` and `default_plan`."""
+        """`version` and `default_plan`; of a published catalog, `gone`."""
         self._sections: dict[str, Section] = {key: {} for key in _SECTIONS}
         self.features = self._sections["features"]
         self.plans = self._sections["plans"]
@@ -82,8 +95,8 @@ class Merged:
         return None
 
     def _merge(self, place: Place, raw: dict[str, object]) -> None:
-        check_keys(place, raw, (*_SINGLES, *_SECTIONS))
-        for key in _SINGLES:
+        check_keys(place, raw, (*self._keys, *_SECTIONS), _PUBLISHED_ONLY)
+        for key in self._keys:
             if key in raw:
                 _define(self.singles, place.key(key), key, raw[key])
         for key, example in _SECTIONS.items():

@@ -11,13 +11,13 @@ import msgspec
 from quotad.catalog.definitions import Definitions, FeatureDefinition, PlanDefinition
 from quotad.catalog.fit import ENTITLEMENTS_MAX, check_addons, check_rollouts, check_sizes
 from quotad.catalog.known import Known
-from quotad.catalog.merge import Merged
+from quotad.catalog.merge import GONE_KEY, Merged
 from quotad.catalog.parse_addon import parse_addon
 from quotad.catalog.parse_credit import with_credits
 from quotad.catalog.parse_feature import parse_feature
 from quotad.catalog.parse_plan import parse_group, parse_plan
-from quotad.catalog.parse_revision import RevisionReader
-from quotad.catalog.problems import Problems, shown
+from quotad.catalog.parse_revision import REVISION_MAX, RevisionReader
+from quotad.catalog.problems import Problems, described, mapping_of, shown
 from quotad.catalog.sources import Source
 
 __all__ = ["ENTITLEMENTS_MAX", "parse_definitions"]
@@ -34,7 +34,7 @@ def parse_definitions(sources: Sequence[Source], published: bool = False) -> Def
         CatalogError: with every problem found.
     """
     problems = Problems()
-    merged = Merged(problems, sources)
+    merged = Merged(problems, sources, published)
     features = _features(merged)
     known = Known(merged, features)
     groups = {
@@ -54,6 +54,7 @@ def parse_definitions(sources: Sequence[Source], published: bool = False) -> Def
         default_plan=_default_plan(merged, plans),
         addons=addons,
         groups=groups,
+        gone=_gone(merged),
     )
     if not problems and check_sizes(merged, definitions) and check_rollouts(merged, definitions):
         check_addons(merged, definitions)
@@ -82,6 +83,21 @@ def _plans(merged: Merged, known: Known, published: bool) -> dict[str, PlanDefin
         plans[plan_id] = plan
     _check_cycles(merged, plans)
     return plans
+
+
+def _gone(merged: Merged) -> dict[str, int]:
+    """The revisions of plans that are gone; of a published document."""
+    if GONE_KEY not in merged.singles:
+        return {}
+    place, value = merged.singles[GONE_KEY]
+    gone: dict[str, int] = {}
+    for plan_id, revision in (mapping_of(place, value, "{pro: 3}") or {}).items():
+        fits = isinstance(revision, int) and not isinstance(revision, bool)
+        if isinstance(revision, int) and fits and 1 <= revision <= REVISION_MAX:
+            gone[plan_id] = revision
+        else:
+            place.key(plan_id).refuse(f"must be a revision, not {described(revision)}")
+    return gone
 
 
 def _default_plan(merged: Merged, plans: dict[str, PlanDefinition]) -> str | None:

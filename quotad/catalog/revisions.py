@@ -21,6 +21,9 @@ from quotad.model import CatalogRecord, Entitlement, Feature, FeatureType, Plan
 EARLIER_MAX = 100
 """Most earlier revisions that are kept of one plan."""
 
+GONE_MAX = 1000
+"""Most plans whose revision is remembered after they were taken out; those gone last."""
+
 
 class ApplyTo(Enum):
     """Whom a publish is for, whatever the plans themselves say."""
@@ -61,8 +64,11 @@ def carry(before: Catalog | None, after: Catalog, apply_to: ApplyTo | None = Non
             to_new = plan.apply_to_new if apply_to is None else apply_to is ApplyTo.NEW
             revision, earlier = step.taken(to_new, drop=apply_to is ApplyTo.ALL)
             plan = msgspec.structs.replace(plan, revision=revision, earlier=earlier)
+        elif plan_id in before.definitions.gone:
+            plan = msgspec.structs.replace(plan, revision=before.definitions.gone[plan_id])
         plans[plan_id] = plan
-    carried = Catalog(msgspec.structs.replace(after.definitions, plans=plans))
+    gone = _gone(before, plans)
+    carried = Catalog(msgspec.structs.replace(after.definitions, plans=plans, gone=gone))
     if any(plan.earlier for plan in plans.values()):
         _check(carried)
     return carried
@@ -84,14 +90,26 @@ def restore(before: Catalog | None, target: Catalog) -> Catalog:
     if before is None:
         return target
     _check_features(before, target)
-    known = before.definitions.plans
+    reached = before.definitions.gone | {
+        plan_id: plan.revision for plan_id, plan in before.definitions.plans.items()
+    }
     plans = {
-        plan_id: msgspec.structs.replace(plan, revision=known[plan_id].revision)
-        if plan_id in known and known[plan_id].revision > plan.revision
-        else plan
+        plan_id: msgspec.structs.replace(plan, revision=max(plan.revision, reached.get(plan_id, 1)))
         for plan_id, plan in target.definitions.plans.items()
     }
-    return Catalog(msgspec.structs.replace(target.definitions, plans=plans))
+    gone = _gone(before, plans)
+    return Catalog(msgspec.structs.replace(target.definitions, plans=plans, gone=gone))
+
+
+def _gone(before: Catalog, plans: Mapping[str, PlanDefinition]) -> dict[str, int]:
+    """The revisions of plans that are not there any more, those gone last at the end."""
+    gone = before.definitions.gone | {
+        plan_id: plan.revision
+        for plan_id, plan in before.definitions.plans.items()
+        if plan.revision > 1
+    }
+    left = [(plan_id, revision) for plan_id, revision in gone.items() if plan_id not in plans]
+    return dict(left[-GONE_MAX:])
 
 
 def read_record(record: CatalogRecord | None) -> Catalog | None:

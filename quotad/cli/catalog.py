@@ -185,7 +185,7 @@ def _without_revisions(document: Any) -> Any:
         plan_id: {key: plan[key] for key in plan if key not in ("revision", "earlier")}
         for plan_id, plan in document["plans"].items()
     }
-    return {**document, "plans": plans}
+    return {key: document[key] for key in document if key != "gone"} | {"plans": plans}
 
 
 def _read(paths: Sequence[Path], as_json: bool) -> "tuple[Catalog, list[CatalogFile]]":

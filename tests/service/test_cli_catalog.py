@@ -221,13 +221,14 @@ def test_show_prints_a_plan_file_and_revisions_only_when_asked_for(
 ) -> None:
     free: dict[str, object] = {"entitlements": {}}
     published = {**free, "revision": 3, "earlier": {"1": free, "2": free}}
-    server.admin.documents = [{"version": 1, "plans": {"free": published}}]
+    document = {"version": 1, "plans": {"free": published}, "gone": {"pro": 2}}
+    server.admin.documents = [document]
 
     file = quotad("catalog", "show")
     whole = quotad("catalog", "show", "--revisions")
 
     assert {"version": 1, "plans": {"free": free}} == json.loads(file.stdout)
-    assert {"version": 1, "plans": {"free": published}} == json.loads(whole.stdout)
+    assert document == json.loads(whole.stdout)
     assert (
         "plan free is at revision 3; kept for those who have it: revisions 1, 2"
         == file.stderr.splitlines()[1]

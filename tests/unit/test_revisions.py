@@ -153,11 +153,65 @@ def test_archiving_a_plan_is_no_change_of_its_content() -> None:
     assert (1, {}) == limits(published((pro(10), None), (with_plans(pro(10), archived=True), NEW)))
 
 
-def test_a_new_plan_starts_at_one_and_a_removed_one_is_forgotten() -> None:
-    other = plans("  max: {entitlements: {calls: unlimited}}\n")
-    after = published((pro(10), None), (pro(20), NEW), (other, NEW), (pro(30), NEW))
+OTHER = plans("  max: {entitlements: {calls: unlimited}}\n")
 
-    assert (1, {}) == limits(after)
+
+def test_a_plan_that_comes_back_goes_on_counting_and_has_lost_its_earlier_revisions() -> None:
+    steps = [(pro(10), None), (pro(20), NEW), (OTHER, NEW), (pro(30), NEW)]
+
+    back = published(*steps)
+
+    assert {"pro": 2} == published(*steps[:3]).definitions.gone
+    assert ((2, {}), {}) == (limits(back), back.definitions.gone)
+    assert parse([Source("a.json", pro(30).document.decode())]).digest == back.source_digest
+
+
+def test_who_was_on_a_plan_that_came_back_keeps_what_it_has_from_then_on() -> None:
+    """Else its number would stand above the plan's, and follow every change for the new ones."""
+    steps = [(pro(limit), NEW) for limit in (10, 20, 30)]
+    steps += [(OTHER, NEW), (pro(40), NEW), (pro(50), NEW), (pro(60), NEW)]
+
+    snapshot = compile_snapshot(published(*steps), 1)
+
+    found = [snapshot.plan("pro", revision) for revision in (1, 3, 4, 5)]
+    kept = [plan.entitlements["calls"].limits[0].limit for plan in found if plan is not None]
+    assert [40, 40, 50, 60] == kept
+
+
+def test_a_rollback_to_a_plan_that_was_taken_out_goes_on_counting_as_well() -> None:
+    first = published((pro(10), None))
+    gone = carry(published((pro(10), None), (pro(20), NEW), (pro(30), NEW)), OTHER, NEW)
+
+    back = restore(gone, first)
+
+    assert (3, {}) == limits(back)
+    assert {} == back.definitions.gone
+    assert (4, {3: 10}) == limits(carry(back, pro(20), NEW))
+    assert {"pro": 3} == restore(back, published((OTHER, None))).definitions.gone
+
+
+def test_only_so_many_plans_that_are_gone_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GONE_MAX", 2)
+    in_force: Catalog | None = None
+    for name in ("a", "b", "c"):
+        for limit in (1, 2):
+            text = f"  {name}: {{entitlements: {{calls: {{limit: {limit}}}}}}}\n"
+            in_force = carry(in_force, plans(text), NEW)
+    assert in_force is not None
+
+    assert {"b": 2, "c": 2} == carry(in_force, OTHER, NEW).definitions.gone
+
+
+def test_what_is_gone_is_read_again_from_the_document() -> None:
+    gone = published((pro(10), None), (pro(20), NEW), (OTHER, NEW))
+
+    assert {"pro": 2} == Catalog.from_document(gone.document).definitions.gone
+    for wrong in (b'{"pro":"2"}', b'{"pro":0}', b'{"pro":true}', b'["pro"]'):
+        document = gone.document.replace(b'{"pro":2}', wrong)
+        with pytest.raises(CatalogError, match=r"^catalog.json: gone"):
+            Catalog.from_document(document)
+    with pytest.raises(CatalogError, match="'gone' is kept by the published catalog"):
+        parse([Source("plans.json", gone.document.decode())])
 
 
 def test_a_feature_that_is_gone_is_gone_from_earlier_revisions() -> None:
