@@ -18,6 +18,7 @@ from quotad.entitlements.checks import (
     plan_named,
     plan_on_sale,
 )
+from quotad.entitlements.course import Course
 from quotad.entitlements.phases import (
     Status,
     active_subscription,
@@ -25,7 +26,6 @@ from quotad.entitlements.phases import (
     generation,
     no_earlier_than_written,
     phases_in_force,
-    phases_of,
     status,
 )
 from quotad.entitlements.settle import counted, settled
@@ -66,8 +66,8 @@ class Provision(msgspec.Struct, frozen=True):
 
     plan_id: str
     start_ms: int | None = None
-    """In the future: what is in force today stays until then. None: the start of the subscription
-    in force, so that its billing periods go on, or now."""
+    """In the future: what is in force today stays until then, also if it would have ended. None:
+    the start of the subscription in force, so that its billing periods go on, or now."""
     subscription_id: str = ""
     resource_id: str = ""
     addons: dict[str, int] = {}
@@ -107,30 +107,45 @@ def provision(
     """Put a customer on a plan; brings an archived one back.
 
     Saying the same again changes nothing: start, billing periods and revision of the plan stay.
+    One that was on the default plan without a record, and is not put on another plan now, has it
+    as a subscription from now on: else a resource, or a plan to come, would take it away.
 
     Raises:
         InvalidRequest: plan or add-ons are not to be had, or times are in the wrong order.
     """
     now_ms = no_earlier_than_written(record, now_ms)
-    replaced = None
-    if not record.created_ms and not wanted.resource_id:
-        replaced = snapshot.default_plan  # what it was on without a record
+    default = None if record.created_ms else _default(snapshot, now_ms)
     record = settled(record, now_ms)
-    active = active_subscription(record, now_ms, wanted.subscription_id, wanted.resource_id)
-    phases = _provisioned(_without_past_trial(wanted, active, now_ms), snapshot, active, now_ms)
-    if active is not None:
-        replaced = active.plan_id
-        if phases[0].start_ms > now_ms:
-            phases = [active, *phases]
+    course = Course(record, wanted.subscription_id, wanted.resource_id, now_ms)
+    phases = _provisioned(_without_past_trial(wanted, course, now_ms), snapshot, course, now_ms)
+    replaced = None if course.active is None else course.active.plan_id
+    if default is not None:
+        is_main = not wanted.subscription_id and not wanted.resource_id
+        if is_main:
+            replaced = default.plan_id
+        if not is_main:
+            record = msgspec.structs.replace(record, subscriptions=(default,))
+        elif phases[0].start_ms > now_ms:
+            phases = [default, *phases]
+    if phases[0].start_ms > now_ms:
+        phases = [*course.until(phases[0].start_ms), *phases]
     record = msgspec.structs.replace(record, archived=False, created_ms=record.created_ms or now_ms)
     made = _with_phases(record, wanted, resetting(phases, replaced, snapshot), now_ms)
     check_subscriptions(made)
     return made
 
 
-def _without_past_trial(wanted: Provision, active: Subscription | None, now_ms: int) -> Provision:
+def _default(snapshot: Snapshot, now_ms: int) -> Subscription | None:
+    """What a customer without a record is on, as a subscription."""
+    if snapshot.default_plan is None:
+        return None
+    plan = snapshot.plans[snapshot.default_plan]
+    return Subscription(plan.plan_id, now_ms, revision=plan.revision)
+
+
+def _without_past_trial(wanted: Provision, course: Course, now_ms: int) -> Provision:
     """What is asked for where the trial is over and what followed it is in force."""
-    trial = wanted.trial
+    trial, active = wanted.trial, course.active
     if trial is None or trial.ends or active is None or active.trial:
         return wanted
     if trial.end_ms > now_ms or trial.end_ms != active.start_ms:
@@ -140,12 +155,12 @@ def _without_past_trial(wanted: Provision, active: Subscription | None, now_ms: 
 
 
 def _provisioned(
-    wanted: Provision, snapshot: Snapshot, active: Subscription | None, now_ms: int
+    wanted: Provision, snapshot: Snapshot, course: Course, now_ms: int
 ) -> list[Subscription]:
     """The phases that are asked for: one, or a trial and what follows it."""
-    trial = wanted.trial
+    trial, active = wanted.trial, course.active
     start_ms, anchor_ms = wanted.start_ms, wanted.anchor_ms
-    revision = None
+    held = course.held(wanted.plan_id, start_ms)
     if (
         active is not None
         and start_ms in (None, active.start_ms)
@@ -153,11 +168,12 @@ def _provisioned(
     ):
         start_ms = active.start_ms
         anchor_ms = active.anchor_ms if anchor_ms is None else anchor_ms
-        revision = active.revision if active.plan_id == wanted.plan_id else None
     if start_ms is None:
         start_ms = now_ms
     _check_times(wanted, start_ms, now_ms)
-    if revision is None:
+    if held:
+        revision = held[0].revision
+    else:
         revision = plan_on_sale(snapshot, wanted.plan_id, "plan_id").revision
     first = Subscription(
         wanted.plan_id,
@@ -172,23 +188,27 @@ def _provisioned(
     )
     plan = plan_named(snapshot, first.plan_id, "plan_id")
     # What somebody has stays when it is not sold any more, also if it is said again.
-    if active is None or (active.plan_id, active.addons) != (first.plan_id, first.addons):
+    if all(phase.addons != first.addons for phase in held):
         check_addons(snapshot, first.addons, plan)
     if trial is None or trial.ends:
         return [first]
-    return [first, _sequel(first, wanted, trial, snapshot)]
+    return [first, _sequel(first, wanted, trial, course, snapshot)]
 
 
 def _sequel(
-    first: Subscription, wanted: Provision, trial: Trial, snapshot: Snapshot
+    first: Subscription, wanted: Provision, trial: Trial, course: Course, snapshot: Snapshot
 ) -> Subscription:
     """What follows a trial."""
     plan_id, revision = first.plan_id, first.revision
     if trial.plan_id not in ("", plan_id):
-        plan_id = trial.plan_id
-        plan = plan_on_sale(snapshot, plan_id, "trial.plan_id")
-        check_addons(snapshot, wanted.addons, plan)
-        revision = plan.revision
+        plan_id, known = trial.plan_id, course.sequel
+        if known is None or known.plan_id != plan_id:
+            plan = plan_on_sale(snapshot, plan_id, "trial.plan_id")
+            revision, known = plan.revision, None
+        else:
+            plan, revision = plan_named(snapshot, plan_id, "trial.plan_id"), known.revision
+        if known is None or known.addons != wanted.addons:
+            check_addons(snapshot, wanted.addons, plan)
     return msgspec.structs.replace(
         first,
         plan_id=plan_id,
@@ -240,14 +260,17 @@ def change_subscription(
         raise InvalidRequest("plan_id: nothing to change; give plan_id, addons or latest_revision")
     now_ms = no_earlier_than_written(record, now_ms)
     record = settled(record, now_ms)
-    active, current, sequel = _course(record, wanted, now_ms)
+    course = Course(record, wanted.subscription_id, wanted.resource_id, now_ms)
+    current = course.current
+    if current is None:
+        raise no_subscription(record, wanted.subscription_id, wanted.resource_id)
     if wanted.at_period_end:
-        if active is None:
+        if course.active is None:
             raise InvalidRequest("when: the subscription has not started; change it now")
-        phases = _changed_later(current, sequel, wanted, snapshot, now_ms)
+        phases = _changed_later(current, course.sequel, wanted, snapshot, now_ms)
     else:
-        phases = [_changed(phase, wanted, snapshot) for phase in (current, sequel) if phase]
-    replaced = None if active is None else active.plan_id
+        phases = [_changed(phase, wanted, snapshot) for phase in (current, course.sequel) if phase]
+    replaced = None if course.active is None else course.active.plan_id
     return _with_phases(record, wanted, resetting(phases, replaced, snapshot), now_ms)
 
 
@@ -304,8 +327,11 @@ def cancel_subscription(
     """
     now_ms = no_earlier_than_written(record, now_ms)
     record = settled(record, now_ms)
-    active, current, _ = _course(record, wanted, now_ms)
-    if active is None:
+    course = Course(record, wanted.subscription_id, wanted.resource_id, now_ms)
+    current = course.current
+    if current is None:
+        raise no_subscription(record, wanted.subscription_id, wanted.resource_id)
+    if course.active is None:
         return _with_phases(record, wanted, [], now_ms)
     end_ms = now_ms
     if wanted.at_period_end:
@@ -324,24 +350,6 @@ def archive(record: CustomerRecord, now_ms: int) -> CustomerRecord:
     return msgspec.structs.replace(settled(record, now_ms), archived=True, updated_ms=now_ms)
 
 
-def _course(
-    record: CustomerRecord, wanted: Change | Cancellation, now_ms: int
-) -> tuple[Subscription | None, Subscription, Subscription | None]:
-    """The phase in force; that or the first to start; and what follows it if it is a trial.
-
-    Raises:
-        NotFound: there is no such subscription.
-    """
-    named = (wanted.subscription_id, wanted.resource_id)
-    phases = phases_of(record, *named)
-    if not phases:
-        raise no_subscription(record, *named)
-    active = active_subscription(record, now_ms, *named)
-    current = phases[0] if active is None else active
-    follows = (phase for phase in phases if current.trial and phase.start_ms == current.end_ms)
-    return active, current, next(follows, None)
-
-
 def resetting(
     phases: Sequence[Subscription], replaced: str | None, snapshot: Snapshot
 ) -> list[Subscription]:
@@ -353,11 +361,14 @@ def resetting(
         snapshot: the catalog in force.
     """
     marked: list[Subscription] = []
+    ended_ms: int | None = None
     for phase in phases:
         plan = snapshot.plans.get(phase.plan_id)
+        if ended_ms is not None and ended_ms < phase.start_ms:
+            replaced = None  # nothing was in force in between
         resets = plan is not None and plan.resets_usage and replaced not in (None, phase.plan_id)
         marked.append(msgspec.structs.replace(phase, resets_usage=resets))
-        replaced = phase.plan_id
+        replaced, ended_ms = phase.plan_id, phase.end_ms
     return marked
 
 

@@ -35,8 +35,8 @@ from quotad.service.rows import (
 MESSAGE_CHARS_MAX = 1000
 """Longest account of what is wrong with one row."""
 
-PHASES_MAX = 2 * SUBSCRIPTIONS_MAX
-"""Most phases of all subscriptions of a customer: each one in force, and one that waits."""
+PHASES_MAX = 4 * SUBSCRIPTIONS_MAX
+"""Most phases of all subscriptions of a customer: each two trials, with what follows them."""
 
 _SUGGESTIONS_MAX = 50
 """Most words that a name is suggested for per call: looking for one takes a millisecond."""

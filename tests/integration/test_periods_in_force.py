@@ -217,7 +217,7 @@ def test_a_subscription_of_the_future_takes_over_to_the_millisecond(engine: Benc
     engine.provision("new", "pro", start="2031-02-01 00:00")
     start = at("2031-02-01 00:00")
 
-    for now, acme, new in ((start - 1, 3, None), (start, 9, 9), (start + 1, 9, 9)):
+    for now, acme, new in ((start - 1, 3, 3), (start, 9, 9), (start + 1, 9, 9)):
         engine.clock.now = now
         # Twice: from the store, and from memory.
         for _ in range(2):

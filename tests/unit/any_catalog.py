@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from quotad.catalog import Catalog, Snapshot, Source, carry, compile_snapshot, parse
+from quotad.entitlements.checks import ANCHOR_MAX_MS
 from quotad.errors import CatalogError
 from quotad.model import (
     QUANTITY_MAX,
@@ -200,7 +201,7 @@ class Draw(random.Random):
             self.choice(["", "s1"]),
             self.choice(["", *RESOURCE_IDS]),
             self.choice([None, None, *TIMES]),
-            self.choice([None, *TIMES]),
+            self.choice([None, *TIMES[:-1], ANCHOR_MAX_MS - 1]),
             self.randint(1, 3),
             {addon_id: self.choice([1, 2, 1_000_000]) for addon_id in addon_ids},
             self.random() < 0.3,

@@ -27,6 +27,8 @@ DAY = 86_400_000
 MONTH_END = NOW + 31 * DAY
 """Where the billing month that starts now ends."""
 NEW = CustomerRecord("acme")
+KNOWN = CustomerRecord("acme", created_ms=NOW - 9 * DAY)
+"""Without a subscription; not on the default plan."""
 AT_ONCE = Cancellation()
 
 PLANS = (

@@ -18,6 +18,7 @@ from quotad.model import CustomerRecord, Subscription
 from tests.unit.subscribing import (
     CATALOG,
     DAY,
+    KNOWN,
     MONTH_END,
     NEW,
     NOW,
@@ -103,7 +104,7 @@ def test_moving_to_the_latest_revision_now_or_later() -> None:
 
 
 def test_a_subscription_that_has_not_started_is_changed_as_it_will_start() -> None:
-    record = provision(NEW, "pro", NOW + DAY, NOW)
+    record = provision(KNOWN, "pro", NOW + DAY, NOW)
 
     changed = change(record, Change(plan_id="team"))
 
@@ -144,7 +145,7 @@ def test_a_change_after_the_end_is_refused() -> None:
 
 
 def test_a_subscription_that_is_not_there_is_not_found_and_those_that_are_are_named() -> None:
-    record = provision_as(NEW, Provision("pro", subscription_id="a"))
+    record = provision_as(KNOWN, Provision("pro", subscription_id="a"))
     wanted = Provision("pro", resource_id="w1")
 
     record = provision_as(record, wanted)
@@ -201,7 +202,7 @@ def test_cancelling_never_makes_a_subscription_longer() -> None:
 @pytest.mark.parametrize("later", [False, True])
 def test_cancelling_takes_back_what_waits(later: bool) -> None:
     waiting = provision(provision(NEW, "pro", None, NOW), "team", NOW + DAY, NOW)
-    unstarted = provision(NEW, "pro", NOW + DAY, NOW)
+    unstarted = provision(KNOWN, "pro", NOW + DAY, NOW)
 
     ended = [cancel(each, Cancellation(at_period_end=later)) for each in (waiting, unstarted)]
 

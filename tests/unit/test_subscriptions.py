@@ -1,5 +1,7 @@
 """Provisioning: who is on which plan from when on, and trials."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -17,6 +19,7 @@ from quotad.errors import InvalidRequest
 from quotad.model import CustomerRecord, Subscription
 from tests.unit.subscribing import (
     DAY,
+    KNOWN,
     NEW,
     NOW,
     cancel,
@@ -328,7 +331,7 @@ def test_who_is_on_an_archived_plan_stays_on_it() -> None:
 
 
 def test_a_customer_has_a_hundred_subscriptions_at_most() -> None:
-    record = NEW
+    record = KNOWN
     for number in range(100):
         record = provision_as(record, Provision("pro", resource_id=f"w{number}"))
 
@@ -445,3 +448,116 @@ def test_a_trial_cancelled_at_the_end_of_the_period_does_not_go_on() -> None:
     record = cancel(record, Cancellation(at_period_end=True))
 
     assert ["pro", ""] == course(record, NOW + 50 * DAY - 1, NOW + 50 * DAY)
+
+
+# What is in force until a later start, and what is had already
+
+
+def test_a_cancelled_subscription_goes_on_until_what_is_to_follow() -> None:
+    cancelled = cancel(on(("free", NOW - DAY)), Cancellation(at_period_end=True))
+
+    record = provision(cancelled, "pro", NOW + 40 * DAY, NOW)
+
+    assert ["free", "free", "pro"] == course(record, NOW, NOW + 40 * DAY - 1, NOW + 40 * DAY)
+    assert record.subscriptions == provision(record, "pro", NOW + 40 * DAY, NOW).subscriptions
+
+
+def test_what_follows_a_trial_goes_on_until_a_later_start() -> None:
+    tried = provision_as(NEW, Provision("pro", trial=Trial(NOW + 5 * DAY, plan_id="team")))
+
+    record = provision(tried, "yearly", NOW + 9 * DAY, NOW)
+
+    days = (0, 5, 8, 9)
+    assert ["pro", "team", "team", "yearly"] == course(record, *(NOW + day * DAY for day in days))
+    before_its_end = provision(tried, "yearly", NOW + 5 * DAY, NOW)
+    assert ["pro", "yearly"] == course(before_its_end, NOW, NOW + 5 * DAY)
+
+
+def test_a_trial_that_ends_is_not_made_longer_by_a_later_start() -> None:
+    tried = provision_as(NEW, Provision("pro", trial=Trial(NOW + 5 * DAY, ends=True)))
+
+    record = provision(tried, "team", NOW + 9 * DAY, NOW)
+
+    assert ["pro", "", "team"] == course(record, NOW, NOW + 5 * DAY, NOW + 9 * DAY)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Provision("pro", NOW + DAY),
+        Provision("pro", resource_id="w"),
+        Provision("pro", subscription_id="extra"),
+    ],
+)
+def test_who_was_on_the_default_plan_keeps_it_beside_what_is_not_a_change_of_it_now(
+    wanted: Provision,
+) -> None:
+    record = provision_as(NEW, wanted)
+
+    assert ["free", "free"] == course(record, NOW, NOW + DAY - 1)
+    assert Subscription("free", NOW) in record.subscriptions
+    assert [False, False] == [phase.resets_usage for phase in record.subscriptions]
+    again = provision_as(record, wanted, NOW + 1)
+    assert record.subscriptions == again.subscriptions
+    known = provision_as(KNOWN, wanted)
+    assert ["pro"] == [phase.plan_id for phase in known.subscriptions]
+
+
+def test_usage_starts_anew_only_where_a_plan_in_force_is_replaced() -> None:
+    later = provision(NEW, "fresh", NOW + DAY, NOW)
+    tried = provision_as(NEW, Provision("pro", trial=Trial(NOW + 5 * DAY, ends=True)))
+    gap = provision(tried, "fresh", NOW + 9 * DAY, NOW)
+
+    assert [False, True] == [phase.resets_usage for phase in later.subscriptions]
+    assert [False, False] == [phase.resets_usage for phase in gap.subscriptions]
+
+
+def held(record: CustomerRecord, *changes: dict[str, Any]) -> CustomerRecord:
+    """The record, with its phases of other revisions than the latest."""
+    phases = [replace(p, **c) for p, c in zip(record.subscriptions, changes, strict=True)]
+    return replace(record, subscriptions=tuple(phases))
+
+
+def revisions(record: CustomerRecord) -> list[int]:
+    return [phase.revision for phase in record.subscriptions]
+
+
+def test_saying_the_same_again_leaves_the_revision_of_what_follows_a_trial() -> None:
+    wanted = Provision("team", trial=Trial(NOW + DAY, plan_id="pro"))
+    record = held(provision_as(NEW, wanted), {}, {"revision": 2})
+
+    assert [1, 2] == revisions(provision_as(record, wanted))
+    longer = Provision("team", trial=Trial(NOW + 2 * DAY, plan_id="pro"))
+    assert [1, 2] == revisions(provision_as(record, longer))
+    other = Provision("team", trial=Trial(NOW + DAY, plan_id="yearly"))
+    assert [1, 1] == revisions(provision_as(record, other))
+
+
+def test_saying_the_same_again_leaves_the_revision_of_what_has_not_started() -> None:
+    record = held(provision(KNOWN, "pro", NOW + DAY, NOW), {"revision": 2})
+
+    assert [2] == revisions(provision(record, "pro", NOW + DAY, NOW))
+    assert [3] == revisions(provision(record, "pro", NOW + 2 * DAY, NOW))
+
+
+def test_a_trial_that_is_paid_for_early_keeps_its_revision() -> None:
+    trial = provision_as(NEW, Provision("pro", trial=Trial(NOW + DAY)))
+    other = provision_as(NEW, Provision("team", trial=Trial(NOW + DAY, plan_id="pro")))
+
+    assert [2] == revisions(
+        provision(held(trial, {"revision": 2}, {"revision": 2}), "pro", None, NOW)
+    )
+    assert [2] == revisions(provision(held(other, {}, {"revision": 2}), "pro", None, NOW))
+
+
+def test_what_is_had_may_be_said_again_after_its_plan_was_archived() -> None:
+    archived = {"plan_id": "old"}
+    wanted = Provision("team", trial=Trial(NOW + DAY, plan_id="old"))
+    tried = held(provision_as(NEW, Provision("team", trial=Trial(NOW + DAY))), {}, archived)
+    waits = held(provision(KNOWN, "pro", NOW + DAY, NOW), archived)
+
+    assert ["team", "old"] == course(provision_as(tried, wanted), NOW, NOW + DAY)
+    assert ["old"] == course(provision(tried, "old", None, NOW), NOW + DAY)
+    assert ["", "old"] == course(provision(waits, "old", NOW + DAY, NOW), NOW, NOW + DAY)
+    with pytest.raises(InvalidRequest, match="'old' is archived"):
+        provision(waits, "old", NOW + 2 * DAY, NOW)

@@ -179,22 +179,31 @@ class Customer:
     def provision(self, catalog: Catalog, now_ms: int, said: dict[str, Any]) -> None:
         named = (said["resource_id"], said["subscription_id"])
         plan_id, trial, start_ms = said["plan_id"], said["trial"], said["start_ms"]
-        replaced = None
-        if not self.known and not said["resource_id"]:
-            replaced = catalog.document.get("default_plan")
+        default = None if self.known else catalog.document.get("default_plan")
+        replaced = default if named == ("", "") else None
         active = self.in_force(named, now_ms)
         if active is not None:
             replaced = active.plan_id
+        waiting = sorted(self.phases.get(named, ()), key=lambda phase: phase.start_ms)
+        after_trial = None
+        if active is not None and active.trial:
+            after_trial = next((p for p in waiting if p.start_ms == active.end_ms), None)
         over = trial is not None and not trial["ends"] and trial["end_ms"] <= now_ms
         if over and active and not active.trial and active.start_ms == trial["end_ms"]:
             # Said again after the trial: what followed it goes on.
             plan_id, start_ms, trial = trial["plan_id"] or plan_id, None, None
-        revision, anchor_ms = None, said["anchor_ms"]
+        anchor_ms = said["anchor_ms"]
+        there = [active, after_trial] if start_ms is None else waiting
+        held = [
+            p
+            for p in there
+            if p and p.plan_id == plan_id and (start_ms is None or p.start_ms == start_ms)
+        ]
+        revision = held[0].revision if held else None
         same_kind = active is not None and active.trial == (trial is not None)
         if active is not None and same_kind and start_ms in (None, active.start_ms):
             start_ms = active.start_ms
             anchor_ms = active.anchor_ms if anchor_ms is None else anchor_ms
-            revision = active.revision if active.plan_id == plan_id else None
         start_ms = now_ms if start_ms is None else start_ms
         first = Phase(
             plan_id,
@@ -207,8 +216,7 @@ class Customer:
         )
         if plan_id not in catalog.plans:
             raise Refused("InvalidRequest")
-        has = active is not None and (active.plan_id, active.addons) == (plan_id, first.addons)
-        if not has:  # what somebody has may be said again
+        if first.addons not in [p.addons for p in held]:  # what somebody has may be said again
             _check_addons(catalog, first)
         phases = [first]
         if trial is not None and not trial["ends"]:
@@ -216,13 +224,31 @@ class Customer:
             then = replace(then, anchor_ms=said["anchor_ms"])
             if trial["plan_id"] not in ("", plan_id):
                 plan_id = trial["plan_id"]
-                then = replace(then, plan_id=plan_id, revision=_on_sale(catalog, plan_id))
-                _check_addons(catalog, then)
+                again = after_trial if after_trial and after_trial.plan_id == plan_id else None
+                if again and plan_id not in catalog.plans:
+                    raise Refused("InvalidRequest")
+                revision = again.revision if again else _on_sale(catalog, plan_id)
+                then = replace(then, plan_id=plan_id, revision=revision)
+                if not again or again.addons != then.addons:
+                    _check_addons(catalog, then)
             phases.append(then)
         if any(p.end_ms is not None and p.end_ms <= max(p.start_ms, now_ms) for p in phases):
             raise Refused("InvalidRequest")
-        if active is not None and start_ms > now_ms:
-            phases.insert(0, active)
+        if start_ms > now_ms and active is not None:
+            if not active.trial:
+                bridge = [replace(active, end_ms=None)]  # until then, whatever was to be
+            elif after_trial is not None and after_trial.start_ms < start_ms:
+                bridge = [active, replace(after_trial, end_ms=None)]
+            else:
+                bridge = [active]
+            phases = bridge + phases
+        if default is not None and (named != ("", "") or start_ms > now_ms):
+            # What it was on without being known, from now on as a subscription.
+            has = Phase(default, catalog.plans[default].revision, now_ms)
+            if named == ("", ""):
+                phases.insert(0, has)
+            else:
+                self.phases["", ""] = [has]
         self.known, self.archived = True, False
         self._put(catalog, named, phases, replaced, now_ms)
 
@@ -347,11 +373,12 @@ class Customer:
         replaced: str | None,
         now_ms: int,
     ) -> None:
-        made = []
+        made: list[Phase] = []
         for phase in phases:
             said = catalog.document["plans"].get(phase.plan_id, {})
             resets = said.get("usage_on_change") == "reset"
-            resets = resets and replaced not in (None, phase.plan_id)
+            gap = bool(made) and _over(made[-1].end_ms, phase.start_ms - 1)
+            resets = resets and replaced not in (None, phase.plan_id) and not gap
             made.append(replace(phase, resets=resets))
             replaced = phase.plan_id
         self.phases[named] = made

@@ -1,0 +1,52 @@
+"""What a customer has of one subscription: the phase in force, what follows it, what waits."""
+
+import msgspec
+
+from quotad.entitlements.phases import active_subscription, phases_of
+from quotad.model import CustomerRecord, Subscription
+
+
+class Course:
+    """What a settled record has of one subscription.
+
+    Args:
+        record: without what is over.
+        subscription_id: which.
+        resource_id: of which resource.
+        now_ms: Unix time.
+    """
+
+    def __init__(
+        self, record: CustomerRecord, subscription_id: str, resource_id: str, now_ms: int
+    ) -> None:
+        self.phases = phases_of(record, subscription_id, resource_id)
+        self.active = active_subscription(record, now_ms, subscription_id, resource_id)
+        self.current = self.active or next(iter(self.phases), None)
+        """The phase in force, or the first to start."""
+        self.sequel: Subscription | None = None
+        """What follows the current phase, if that is a trial."""
+        if self.current is not None and self.current.trial:
+            end_ms = self.current.end_ms
+            self.sequel = next((p for p in self.phases if p.start_ms == end_ms), None)
+
+    def held(self, plan_id: str, start_ms: int | None) -> list[Subscription]:
+        """The phases through which a plan is had already, by who says it again.
+
+        Args:
+            plan_id: that is said.
+            start_ms: that is said; another one than there is begins anew.
+        """
+        known = [self.active, self.sequel]
+        if start_ms is not None:
+            known = [phase for phase in self.phases if phase.start_ms == start_ms]
+        return [phase for phase in known if phase is not None and phase.plan_id == plan_id]
+
+    def until(self, at_ms: int) -> list[Subscription]:
+        """What is in force until a later start: without an end, unless it is a trial's."""
+        if self.active is None:
+            return []
+        if not self.active.trial:
+            return [msgspec.structs.replace(self.active, end_ms=None)]
+        if self.sequel is None or self.sequel.start_ms >= at_ms:
+            return [self.active]
+        return [self.active, msgspec.structs.replace(self.sequel, end_ms=None)]
