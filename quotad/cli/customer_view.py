@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 from quotad.cli import output
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from quotad.client.admin import Customer, Override, Promotion, Subscription
 
 Fields = list[tuple[str, str]]
+
+IN_FORCE = ("ACTIVE", "IN_TRIAL")
 
 PLANS_SHOWN = 3
 """Most subscriptions of one customer that a list of customers tells of."""
@@ -40,15 +44,24 @@ def show(customer: "Customer", as_json: bool) -> None:
 
 def plans(customer: "Customer") -> str:
     """The plans in force, in a few words; without one, those that are to come or have been."""
-    in_force = [each for each in customer.subscriptions if each.status in ("ACTIVE", "IN_TRIAL")]
     words = []
-    for each in in_force or customer.subscriptions:
+    for each in _told(customer):
         remarks = [each.resource_id] if each.resource_id else []
         if each.status != "ACTIVE":
             remarks.append("trial" if each.status == "IN_TRIAL" else each.status.lower())
         words.append(f"{each.plan_id} ({', '.join(remarks)})" if remarks else each.plan_id)
     more = len(words) - PLANS_SHOWN
     return ", ".join(words[:PLANS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def since(customer: "Customer") -> "datetime | None":
+    """When the first of the plans that a list tells of has started, or will."""
+    return next((each.start for each in _told(customer)), None)
+
+
+def _told(customer: "Customer") -> "Sequence[Subscription]":
+    in_force = [each for each in customer.subscriptions if each.status in IN_FORCE]
+    return in_force or customer.subscriptions
 
 
 def _subscriptions(customer: "Customer") -> list[tuple[str, Fields]]:
@@ -75,11 +88,16 @@ def _title(resource_id: str, subscription_id: str) -> str:
 
 def _phases(phases: "Sequence[Subscription]") -> Fields:
     fields: Fields = []
+    label = "plan"
     for index, phase in enumerate(phases):
         before = phases[index - 1] if index else None
         following = phases[index + 1] if index + 1 < len(phases) else None
         first, *more = _phase(phase, before, following)
-        fields.append(("then" if index else "plan", first))
+        if phase.status == "ENDED" and following is not None:
+            fields.append(("was", first))
+        else:
+            fields.append((label, first))
+            label = "then"
         fields += [("", line) for line in more]
     return fields
 

@@ -180,7 +180,7 @@ def list_(
             each.customer_id,
             each.status.lower(),
             customer_view.plans(each),
-            output.moment(each.subscriptions[0].start if each.subscriptions else None, ""),
+            output.moment(customer_view.since(each), ""),
             output.moment(each.updated_at, ""),
         ]
         for each in shown

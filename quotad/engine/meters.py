@@ -12,7 +12,7 @@ from quotad.catalog import Snapshot
 from quotad.engine.given import given_by
 from quotad.entitlements.periods import period_at
 from quotad.entitlements.resolve import FOREVER_MS, Effective
-from quotad.model import USED_MAX, Anchor, Decision, Entitlement, Limit, MeterKind
+from quotad.model import USED_MAX, Anchor, Decision, Entitlement, Limit, MeterKind, Unit
 from quotad.store import usage_suffix
 from quotad.store.counters import PLAIN_WORDS, WIDE_WORDS
 
@@ -34,6 +34,11 @@ class LimitExtras(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 _NO_EXTRAS = LimitExtras()
+
+MONTHLY = (Unit.MONTH, Unit.YEAR)
+MONTH_ENDS_MS = 3 * 86_400_000
+"""Anchors on different days may agree on where a month starts and not on where it ends: from 28
+February it is 28 March or 31 March. The counter of both lives as long as the longer one."""
 
 
 class LimitTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -141,9 +146,11 @@ class Meter(msgspec.Struct, gc=False):
         period = period_at(window, now_ms, anchor_ms)
         opens = window is not None and window.anchor is Anchor.FIRST_USE
         from_ms, until_ms, expires_at_ms = 0, FOREVER_MS, 0
-        if period.start_ms is not None and period.end_ms is not None:
+        if window is not None and period.start_ms is not None and period.end_ms is not None:
             from_ms, until_ms = period.start_ms, now_ms + 1 if opens else period.end_ms
             expires_at_ms = period.end_ms + self.retention_ms
+            if window.anchor is Anchor.SUBSCRIPTION and window.unit in MONTHLY:
+                expires_at_ms += MONTH_ENDS_MS
         paid = entitlement is not self.entitlement
         credit = self.entitlement.feature.credit
         extras = LimitExtras(

@@ -225,6 +225,20 @@ def test_a_subscription_of_the_future_takes_over_to_the_millisecond(engine: Benc
             assert new == engine.check("new", "calls").limit
 
 
+def test_a_counter_outlives_its_month_also_when_an_anchor_moves_the_end(engine: Bench) -> None:
+    """From 28 February, a month of the 28th ends on 28 March and one of the 31st on the 31st."""
+    text = CATALOG.format(
+        feature="calls", kind="counter", limits="{limit: 90, per: month, anchor: subscription}"
+    )
+    engine.publish(text)
+    engine.clock.now = at("2031-03-05 12:00")
+    engine.provision("acme", "free", start="2031-02-28 09:00")
+    engine.consume("acme", "calls", 9)
+    (name,) = engine.store.client.scan_iter(f"{engine.keys.prefix}:*:u:*", count=1000)
+
+    assert engine.store.client.pexpiretime(name) > at("2031-03-31 09:00")
+
+
 def test_ended_periods_leave_the_store(engine: Bench) -> None:
     limited(engine, "{limits: [{limit: 3, per: day}, {limit: 9, per: month}, {limit: 20}]}")
     engine.consume("acme", "calls", 2)

@@ -253,3 +253,21 @@ def test_json_of_a_customer_has_the_names_of_the_api(quotad: Run) -> None:
     assert [
         {"feature_id": "f", "resource_id": "", "entitlement": {"limit": 1}, "end": END}
     ] == shown["promotions"]
+
+
+def test_a_phase_that_is_over_is_not_shown_as_the_one_in_force(
+    quotad: Run, server: FakeServer, acme: str
+) -> None:
+    phases = server.admin.customers[acme].subscriptions
+    now, old = phases[0], pb.Subscription(plan_id="trial", status=pb.SUBSCRIPTION_STATUS_ENDED)
+    old.start.FromDatetime(datetime(2020, 1, 1, tzinfo=UTC))
+    old.end.CopyFrom(now.start)
+    now = pb.Subscription.FromString(now.SerializeToString())
+    del phases[:]
+    phases.extend([old, now])
+
+    shown, listed = quotad("customers", "get", acme), quotad("customers", "list")
+
+    assert words(shown)[1].startswith("was trial since 2020-01-01 00:00 UTC")
+    assert words(shown)[2].startswith("plan pro since 2026-")
+    assert " pro 2026-" in words(listed)[1]
