@@ -4,14 +4,12 @@ Follows `resolve` for one feature, with the same parts, and remembers whom each 
 from. Slow compared with it: only for those who ask.
 """
 
-from collections.abc import Hashable
-
 from quotad.catalog import Snapshot
 from quotad.catalog.write_entry import entry_value, write_addon_entry, write_entitlement
 from quotad.entitlements import words
 from quotad.entitlements.addons import Bought, with_addons
 from quotad.entitlements.entries import entitled
-from quotad.entitlements.origin import Origin, Owners, parts
+from quotad.entitlements.origin import Origin, Owners, Part, parts
 from quotad.entitlements.phases import no_earlier_than_written, phases_in_force
 from quotad.entitlements.resolve import (
     FROM_ADDON,
@@ -22,7 +20,7 @@ from quotad.entitlements.resolve import (
     overrides_of,
     promotions_of,
 )
-from quotad.entitlements.rollout import choice, chosen
+from quotad.entitlements.rollout import choice, chosen, is_inside
 from quotad.entitlements.words import Draft
 from quotad.model import (
     CustomerRecord,
@@ -156,20 +154,43 @@ class _Sources:
         for index, (base, its) in enumerate(zip(bases, rights, strict=True)):
             if its is None:
                 break
-            if its in rights[index + 1 : index + 2]:
+            farther = rights[index + 1 : index + 2]
+            if its in farther:
                 continue  # inherited from farther away, and told there
             found = Draft(SourceKind.BASE_PLAN, base.plan_id, draft.subscription_id)
             found.subscription, found.rank = draft.subscription, draft.rank
             found.revision, found.grants = base.revision, write_entitlement(its)
             number = self._add(found)
-            if its == above:
-                draft.note(f"inherited from {base.plan_id}")
-                origin.share(number)
+            if its in self._passed(above):
+                passed = self._passed(its)
+                if self._is_outside(passed[-1]) or any(each in farther for each in passed):
+                    found.note(self._outside(its))
+                else:
+                    draft.note(f"inherited from {base.plan_id}")
+                    origin.share(number)
             elif above is None:
                 found.note(f"switched off by plan {by}")
             else:
                 found.note(f"replaced by what plan {by} says")
             above, by = its, base.plan_id
+
+    def _passed(self, right: Entitlement | None) -> list[Entitlement]:
+        """What a plan says, and what it has said before for those outside of its rollouts, down to
+        what this customer has."""
+        passed: list[Entitlement] = []
+        while right is not None:
+            passed.append(right)
+            if not self._is_outside(right):
+                break
+            right = right.otherwise
+        return passed
+
+    def _is_outside(self, right: Entitlement) -> bool:
+        return right.rollout is not None and not is_inside(right.rollout, self._customer_id)
+
+    def _outside(self, right: Entitlement) -> str:
+        assert right.rollout is not None, "only a rollout passes a customer on"
+        return words.rollout(right.rollout, True)
 
     def _addons(self, phase: Subscription, plan: Draft, before: Origin) -> Origin:
         bought: dict[int, Bought] = {}
@@ -201,14 +222,14 @@ class _Sources:
 
     def _owners(
         self, before: Origin, right: Entitlement | None, bought: dict[int, Bought]
-    ) -> dict[Hashable, Owners]:
+    ) -> dict[Part, Owners]:
         """Whose each part is with the add-ons: of those without which it would be another."""
         old = parts(before.right)
         without = {
             number: self._with(before, [said for i, said in bought.items() if i != number])
             for number in bought
         }
-        owners: dict[Hashable, Owners] = {}
+        owners: dict[Part, Owners] = {}
         for part, value in parts(right).items():
             own = before.owners.get(part, frozenset())
             if old.get(part) == value:
@@ -219,10 +240,11 @@ class _Sources:
                 alone = [i for i in bought if self._with(before, [bought[i]]).get(part) == value]
                 by = frozenset(alone[:1] or bought)
             added = any(bought[i][0].add is not None for i in by)
-            owners[part] = by | own if added else by
+            # What is added stands on the plan's number, and whether a limit is soft is the plan's.
+            owners[part] = by | own if added or part.manner else by
         return owners
 
-    def _with(self, before: Origin, bought: list[Bought]) -> dict[Hashable, object]:
+    def _with(self, before: Origin, bought: list[Bought]) -> dict[Part, object]:
         return parts(with_addons(self._feature, before.right, bought))
 
     def _promotions(self, record: CustomerRecord, now_ms: int, resource_id: str) -> None:

@@ -1,17 +1,29 @@
 """An effective value that remembers whom it is from, part by part.
 
-A part is what has one owner: one limit of a metered feature, one value of a config feature that
-lists its values, the whole of any other. Merging is left to `merge`; here only what came out of it
-is compared with what went in.
+A part is what has one owner: the number of a limit, that a limit is soft or in shadow, one value of
+a config feature that lists its values, the whole of any other. Merging is left to `merge`; here
+only what came out of it is compared with what went in.
 """
 
 from collections.abc import Hashable, Mapping
+from typing import NamedTuple
 
 from quotad.entitlements.merge import anchored, granted_values, merge
 from quotad.model import Entitlement, FeatureType, Limit
 
 Owners = frozenset[int]
 """Numbers of sources."""
+
+SOFT, SHADOW, UNLIMITED = "soft", "shadow", "unlimited"
+
+
+class Part(NamedTuple):
+    """One part of an entitlement."""
+
+    name: Hashable
+    """The window of a limit, a value, or nothing."""
+    manner: bool = False
+    """That the limit is soft or in shadow, not its number."""
 
 
 class Origin:
@@ -20,7 +32,7 @@ class Origin:
     __slots__ = ("owners", "right")
 
     def __init__(
-        self, right: Entitlement | None = None, owners: Mapping[Hashable, Owners] | None = None
+        self, right: Entitlement | None = None, owners: Mapping[Part, Owners] | None = None
     ) -> None:
         self.right = right
         self.owners = dict(owners or {})
@@ -35,7 +47,7 @@ class Origin:
         """Every source that something is from."""
         return frozenset().union(*self.owners.values())
 
-    def of_source(self, source: int) -> list[Hashable]:
+    def of_source(self, source: int) -> list[Part]:
         """The parts that are a source's, alone or with others."""
         return [part for part, owners in self.owners.items() if source in owners]
 
@@ -55,14 +67,16 @@ class Origin:
 
     def _with(self, merged: Entitlement, other: "Origin") -> "Origin":
         before, theirs = parts(self.right), parts(other.right)
-        owners: dict[Hashable, Owners] = {}
+        owners: dict[Part, Owners] = {}
         for part, value in parts(merged).items():
             own = self.owners.get(part, frozenset())
             if part in before and before[part] == value:
                 owners[part] = own
                 continue
             # A month of one's own raised by one that begins on another day: by amount.
-            alike = [key for key, their in theirs.items() if amount(their) == amount(value)]
+            alike = [
+                key for key, their in theirs.items() if (key.manner, their) == (part.manner, value)
+            ]
             if part in theirs and (part in alike or not alike):
                 owners[part] = other.owners[part] if part in alike else own | other.owners[part]
             elif alike:
@@ -72,20 +86,31 @@ class Origin:
         return Origin(merged, owners)
 
 
-def parts(right: Entitlement | None) -> dict[Hashable, object]:
-    """What has one owner each: limits by window, values by themselves."""
+def parts(right: Entitlement | None) -> dict[Part, object]:
+    """What has one owner each, and its value."""
     if right is None:
         return {}
     feature = right.feature
     if feature.type is FeatureType.METERED and right.limits:
-        return {limit.window: limit for limit in right.limits}
+        found: dict[Part, object] = {}
+        for limit in right.limits:
+            found[Part(limit.window)] = UNLIMITED if limit.limit is None else limit.limit
+            manner = _manner(limit)
+            if manner:
+                found[Part(limit.window, manner=True)] = manner
+        return found
     if feature.values:
-        return {value: value for value in granted_values(right)}
-    return {"": right.value}
+        return {Part(value): value for value in granted_values(right)}
+    return {Part(""): right.value}
 
 
-def amount(value: object) -> object:
-    """A part without what it is aligned to."""
-    if isinstance(value, Limit):
-        return value.limit, value.soft, value.overage_limit, value.shadow
-    return value
+def _manner(limit: Limit) -> tuple[object, ...]:
+    """How a limit is enforced, where not hard: in shadow, or soft and where it stops."""
+    if limit.shadow:
+        return (SHADOW,)
+    if not limit.soft:
+        return ()
+    stop = None
+    if limit.limit is not None and limit.overage_limit is not None:
+        stop = limit.limit + limit.overage_limit
+    return (SOFT, stop)

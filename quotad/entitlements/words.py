@@ -7,7 +7,8 @@ import msgspec
 
 from quotad.catalog.numbers import unscaled
 from quotad.entitlements.addons import Bought, target_of
-from quotad.entitlements.origin import Origin, amount, parts
+from quotad.entitlements.merge import merge
+from quotad.entitlements.origin import SHADOW, Origin, Part, parts
 from quotad.model import (
     AddOnEntry,
     Entitlement,
@@ -164,36 +165,52 @@ def moment(at_ms: int) -> str:
     return f"{at:%Y-%m-%d}" if not at_ms % 86_400_000 else f"{at:%Y-%m-%d %H:%M} UTC"
 
 
-def _part_of(origin: Origin, own: list[object]) -> str:
+def _part_of(origin: Origin, own: list[Part]) -> str:
     """Which limits or values a source gives, where it does not give all."""
     assert origin.right is not None, "somebody won"
-    if origin.right.feature.type is FeatureType.METERED:
-        return "decides the limit " + " and ".join(
-            f"per {part.per}" if isinstance(part, Window) else "without a period" for part in own
-        )
-    return "gives " + ", ".join(map(str, own))
+    if origin.right.feature.type is not FeatureType.METERED:
+        return "gives " + ", ".join(str(part.name) for part in own)
+    said = []
+    numbers = [_limit_name(part) for part in own if not part.manner]
+    if numbers:
+        said.append("decides the limit " + " and ".join(numbers))
+    manners = parts(origin.right)
+    for part in own:
+        if part.manner:
+            shadow = manners[part] == (SHADOW,)
+            name = _limit_name(part)
+            said.append(
+                f"puts the limit {name} in shadow" if shadow else f"makes the limit {name} soft"
+            )
+    return "; ".join(said)
+
+
+def _limit_name(part: Part) -> str:
+    return f"per {part.name.per}" if isinstance(part.name, Window) else "without a period"
 
 
 def _compared(right: Entitlement, origin: Origin, drafts: Sequence[Draft]) -> str:
     """Say what was more than `right`, part for part where there are such parts."""
-    effective = parts(origin.right)
-    lengths = {_length(part) for part in parts(right)}
+    effective = {part: value for part, value in parts(origin.right).items() if not part.manner}
+    mine = {part: value for part, value in parts(right).items() if not part.manner}
+    lengths = {_length(part) for part in mine}
     rivals = [part for part in effective if _length(part) in lengths] or list(effective)
     owners = frozenset[int]().union(*(origin.owners[part] for part in rivals))
     # Whom a winner inherits from needs no mention besides it.
     names = [drafts[i].name for i in sorted(owners) if drafts[i].kind is not SourceKind.BASE_PLAN]
     who = " and ".join(names) + (" grants" if len(names) == 1 else " grant")
-    theirs = {amount(value) for value in effective.values()}
-    if {amount(value) for value in parts(right).values()} <= theirs:
+    # Of equals the one who was there first wins, so the other way round it would be this one.
+    equal = origin.right is not None and merge(right, origin.right) is right
+    if equal or set(mine.values()) <= set(effective.values()):
         return f"no more than {who}"
     if right.feature.type is FeatureType.METERED:
         return f"less than {who}"
     return f"replaced by what {who}"
 
 
-def _length(part: object) -> object:
+def _length(part: Part) -> object:
     """A window without what it is aligned to: a month is a month."""
-    return part.per if isinstance(part, Window) else part
+    return part.name.per if isinstance(part.name, Window) else part.name
 
 
 def _number(value: int, decimals: int) -> str:

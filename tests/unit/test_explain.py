@@ -196,7 +196,47 @@ EXPLAINED = {
     ),
     "the number of one and the softness of another": (
         case("calls", "10/day soft", promotion("12/day")),
-        ["+ PROMOTION: 12/day", "+ PLAN pro: 10/day"],
+        [
+            "+ PROMOTION: 12/day (decides the limit per day)",
+            "+ PLAN pro: 10/day (makes the limit per day soft)",
+        ],
+    ),
+    "of a soft limit only who says its number and who makes it soft": (
+        case(
+            "calls",
+            "50/month soft",
+            addon(2, "more", add=10),
+            trial("80/month"),
+            promotion("120/month"),
+        ),
+        [
+            "+ PROMOTION: 120/month (decides the limit per month)",
+            "- TRIAL plan-1 of plan-1: 80/month (less than the promotion grants)",
+            "- ADDON more x 2: {add:10} (adds 10 x 2; less than the promotion grants)",
+            "+ PLAN pro: 50/month (makes the limit per month soft)",
+        ],
+    ),
+    "an add-on that sets a soft limit": (
+        case("calls", "1000/month soft+5", addon(1, "large", set=1500)),
+        [
+            "+ ADDON large x 1: {set:1500}",
+            "+ PLAN pro: 1000/month (makes the limit per month soft)",
+        ],
+    ),
+    "a promotion in shadow": (
+        case("calls", "10/day", promotion("5/day shadow")),
+        [
+            "+ PROMOTION: 5/day (puts the limit per day in shadow)",
+            "+ PLAN pro: 10/day (decides the limit per day)",
+        ],
+    ),
+    "as much per time in other windows": (
+        case("calls", "24/day", subscription("1/hour"), promotion("5/minute, 24/day")),
+        [
+            "- PROMOTION: 5/minute, 24/day (no more than plan pro grants)",
+            "+ PLAN pro: 24/day",
+            "- PLAN plan-1 of plan-1: 1/hour (no more than plan pro grants)",
+        ],
     ),
     "a month is a month": (
         case("calls", "10/month.s", promotion("50/month")),
@@ -401,6 +441,75 @@ def test_a_server_whose_clock_is_behind_explains_what_was_just_written(catalog: 
 
     assert ["+ PLAN pro: 3", "- PROMOTION: 9 (has ended 2027-01-15 07:59 UTC)"] == [
         line(source) for source in explain(record, catalog, NOW - 3, "acme", "", "seats")
+    ]
+
+
+ROLLED_OUT = """
+version: 1
+features: {calls: {type: metered}, export: {type: boolean}}
+plans:
+  free: {entitlements: {calls: {limit: 10, per: day}}}
+  pro: {extends: free, entitlements: {calls: {limit: 50, per: day, rollout: {percent: 0}}}}
+  team: {extends: pro}
+  in: {extends: free, entitlements: {calls: {limit: 50, per: day, rollout: {percent: 100}}}}
+  inner: {extends: in, entitlements: {calls: {limit: 60, per: day, rollout: {percent: 0}}}}
+  trying: {entitlements: {export: {rollout: {percent: 0}}}}
+  tried: {extends: trying}
+"""
+
+
+@pytest.mark.parametrize(
+    ("plan_id", "feature_id", "told"),
+    [
+        ("pro", "calls", [("pro", True, "inherited from free"), ("free", True, "")]),
+        (
+            "team",
+            "calls",
+            [
+                ("team", True, "inherited from free"),
+                ("pro", False, "outside the rollout (0 % of customers)"),
+                ("free", True, ""),
+            ],
+        ),
+        (
+            "in",
+            "calls",
+            [
+                ("in", True, "inside the rollout (100 % of customers)"),
+                ("free", False, "replaced by what plan in says"),
+            ],
+        ),
+        (
+            "inner",
+            "calls",
+            [
+                ("inner", True, "inherited from in"),
+                ("in", True, ""),
+                ("free", False, "replaced by what plan in says"),
+            ],
+        ),
+        (
+            "tried",
+            "export",
+            [
+                ("tried", False, "outside the rollout (0 % of customers)"),
+                ("trying", False, "outside the rollout (0 % of customers)"),
+            ],
+        ),
+    ],
+)
+def test_below_a_rollout_the_base_plan_that_decides_is_told(
+    plan_id: str, feature_id: str, told: list[tuple[str, bool, str]]
+) -> None:
+    snapshot = compile_snapshot(parse([Source("plans.yaml", ROLLED_OUT)]), 1)
+    record = CustomerRecord("acme", (Subscription(plan_id, START),))
+
+    found = explain(record, snapshot, NOW, "acme", "", feature_id)
+
+    # Of the plan itself, without the rollouts that it says, which other tests are about.
+    assert told == [
+        (each.source_id, each.won, each.note if index else each.note.split("; ")[-1])
+        for index, each in enumerate(found)
     ]
 
 
