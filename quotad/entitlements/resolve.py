@@ -70,11 +70,11 @@ class Standing(msgspec.Struct, frozen=True):
 class _Own:
     """What becomes of a plan's table; a copy is made at the first difference."""
 
-    __slots__ = ("base_rank", "entitlements", "key", "ranks", "variants")
+    __slots__ = ("base", "base_rank", "entitlements", "key", "ranks", "variants")
 
     def __init__(self, standing: Standing, snapshot: Snapshot, customer_id: str) -> None:
         table = table_of(standing.plan, snapshot, customer_id)
-        self.entitlements = table.entitlements
+        self.base = self.entitlements = table.entitlements
         self.variants = table.variants
         self.key: Hashable | None = table.key
         phase = standing.phase
@@ -97,6 +97,16 @@ class _Own:
             self.key = None
             self.entitlements = self.entitlements.copy()
         self.entitlements[feature_id] = entitlement
+
+    def keep_variants(self) -> None:
+        """Let those outside of a rollout be told so also when something else grants the feature.
+
+        Only where the plan itself grants nothing: what it grants says its variant, or has none.
+        """
+        for feature_id, variant in self.variants.items():
+            found = self.entitlements.get(feature_id)
+            if found is not None and not found.variant and feature_id not in self.base:
+                self.put(feature_id, msgspec.structs.replace(found, variant=variant))
 
     def drop_variant(self, feature_id: str) -> None:
         if feature_id in self.variants:
@@ -163,6 +173,8 @@ def resolve(
     if record.promotions:
         for promotion in promotions_of(record, now_ms, resource_id):
             _promote(own, snapshot, promotion)
+    if own.variants:
+        own.keep_variants()
     if record.overrides:
         for override in overrides_of(record, snapshot, resource_id).values():
             _override(own, snapshot, override)

@@ -186,3 +186,20 @@ def test_of_two_subscriptions_the_variant_is_that_of_the_main_one() -> None:
 
     assert [each.variants for each in found[::2]] == [each.variants for each in found[1::2]]
     assert {"early", "rollout"} == {each.variants["export"] for each in found}
+
+
+def test_who_is_outside_is_told_so_also_where_something_else_grants_the_feature() -> None:
+    catalog = snapshot(percent=0)
+    promoted = CustomerRecord(
+        "acme", (Subscription("free", NOW),), promotions=(Promotion("editor", Entry()),)
+    )
+    overridden = CustomerRecord(
+        "acme", (Subscription("free", NOW),), overrides=(Override("editor", Entry()),)
+    )
+
+    found = [
+        resolve(record, catalog, NOW, "acme").entitlements["editor"].variant
+        for record in (promoted, overridden)
+    ]
+
+    assert ["control", ""] == found

@@ -99,6 +99,7 @@ class Customer:
                 continue
             if rights is None:
                 (rights, variants), first = found, phase
+                by_plan = set(of_plan_of(catalog, phase, self.customer_id))
                 continue
             variants = found[1] | variants
             for feature_id, theirs in found[0].items():
@@ -111,6 +112,9 @@ class Customer:
         if rights is None:
             return "NO_ACTIVE_SUBSCRIPTION", {}, {}
         self._promote(catalog, rights, (now_ms, resource_id, first.anchor))
+        for feature_id, right in rights.items():
+            if feature_id not in by_plan and not right.variant:  # outside, and granted otherwise
+                rights[feature_id] = replace(right, variant=variants.get(feature_id, ""))
         self._override(catalog, rights, resource_id, first.anchor)
         return "", rights, variants
 
@@ -383,6 +387,12 @@ class Customer:
             replaced = phase.plan_id
         self.phases[named] = made
         self.settle(now_ms)
+
+
+def of_plan_of(catalog: Catalog, phase: Phase, customer_id: str) -> Rights:
+    """What the plan itself grants, without add-ons."""
+    content = catalog.content(phase.plan_id, phase.revision)
+    return {} if content is None else of_plan(content, customer_id, phase.anchor)[0]
 
 
 def _on_sale(catalog: Catalog, plan_id: str) -> int:
