@@ -50,9 +50,11 @@ def limit_in_words(term: LimitTerms) -> str:
     return f"{_in_words(term.limit, decimals)}{unit}{per}{overage}"
 
 
-def reset_order(term: LimitTerms) -> float:
-    """When a limit starts anew, to sort by; one that never does is the last."""
-    return float("inf") if term.resets_at_ms is None else term.resets_at_ms
+def frees_order(term: LimitTerms, amount: int) -> float:
+    """When a full limit has room for an amount, to sort by; one that never has is the last."""
+    if term.resets_at_ms is None or amount > term.cap:
+        return float("inf")
+    return term.resets_at_ms
 
 
 def _in_words(amount: int, decimals: int) -> str:

@@ -5,7 +5,7 @@ Here for the limits of nearly every entitlement; `fold_extras` is for all others
 
 from collections.abc import Sequence
 
-from quotad.engine.denials import explain_denial, reset_order
+from quotad.engine.denials import explain_denial, frees_order
 from quotad.engine.fold_extras import fold_extras
 from quotad.engine.meters import LimitTerms
 from quotad.model import USED_MAX, ConsumeRequest, Decision, LimitStatus, Mode, Reason
@@ -172,7 +172,7 @@ def _deny_several(
 ) -> Decision:
     quantity, used = request.quantity, settlement.used
     full = [i for i, before in enumerate(used) if before + quantity > terms[i].cap]
-    at = max(full, key=lambda i: reset_order(terms[i]))
+    at = max(full, key=lambda i: frees_order(terms[i], quantity))
     explanation = explain_denial(terms[at], used[at], quantity) if request.explain else None
     statuses = tuple(map(_limit_status, terms, used))
     status = statuses[at]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from quotad.engine.denials import explain_denial, reset_order
+from quotad.engine.denials import explain_denial, frees_order
 from quotad.engine.meters import LimitExtras, LimitTerms
 from quotad.model import ConsumeRequest, Decision, LimitStatus, Mode, Reason
 from quotad.store import Settlement, Status
@@ -55,7 +55,7 @@ def fold_extras(
         # The feature's own limits come before those of its pool.
         own = [side for side in full if not side.extras.pool_id]
         reason = Reason.LIMIT_EXCEEDED if own else Reason.INSUFFICIENT_CREDITS
-        side = max(own or full, key=lambda side: reset_order(side.term))
+        side = max(own or full, key=lambda side: frees_order(side.term, side.amount))
         retry_after_ms = _retry_after_ms(full, now_ms)
         if request.explain:
             explanation = explain_denial(side.term, side.before, side.amount)

@@ -125,7 +125,7 @@ DENIED = [
     ((MINUTE, LIFE), (10, 1000), 1, 1000, None),
     ((LIFE, MINUTE), (1000, 10), 1, 1000, None),
     # Waiting for the hour does not make room for eleven in a minute.
-    ((MINUTE, HOUR), (0, 95), 11, 100, None),
+    ((MINUTE, HOUR), (0, 95), 11, 10, None),
     # Soft and unlimited ones have room.
     ((SOFT, MINUTE, OPEN), (70, 10, 5), 1, 10, 30_000),
 ]

@@ -228,8 +228,8 @@ class Model:
         if full:
             own = [side for side in full if not side.pool_id]
             reason = "LIMIT_EXCEEDED" if own else "INSUFFICIENT_CREDITS"
-            top = max(own or full, key=lambda side: _or_never(side.resets_at_ms))
-            waits = [_or_never(s.resets_at_ms) if s.amount <= s.stop else NEVER for s in full]
+            top = max(own or full, key=_frees)
+            waits = [_frees(side) for side in full]
             retry = None if max(waits) == NEVER else max(waits)
             missing = top.before + top.amount - top.stop
             return self._told(reason, top, sides, variant, retry_at_ms=retry, missing=missing)
@@ -292,6 +292,11 @@ def _at_first_use(limit: Limit) -> bool:
 
 def _or_never(at_ms: int | None) -> int:
     return NEVER if at_ms is None else at_ms
+
+
+def _frees(side: Side) -> float:
+    """When a full limit has room for what was asked."""
+    return _or_never(side.resets_at_ms) if side.amount <= side.stop else NEVER
 
 
 def _why(sides: Sequence[Side]) -> tuple[str, Side]:
