@@ -9,6 +9,7 @@ import msgspec
 from quotad.catalog.parse_limit import ELSEWHERE, LIMIT_KEYS, parse_limit, parse_limits
 from quotad.catalog.parse_rollout import parse_rollout
 from quotad.catalog.problems import Place, Problems, check_keys, described, shown, text_of
+from quotad.catalog.windows import FOR_LIFE
 from quotad.errors import CatalogError, InvalidRequest
 from quotad.model import Entry, Feature, FeatureType
 
@@ -77,12 +78,19 @@ def parse_entry_value(feature: Feature, value: object) -> Entry:
     try:
         problems.raise_if_any()
     except CatalogError as error:
-        raise InvalidRequest("; ".join(error.problems)) from None
+        raise InvalidRequest("; ".join(map(_for_life, error.problems))) from None
     if entry is None:
         raise InvalidRequest("entitlement: cannot be read")
     if feature.type is FeatureType.CONFIG and entry.granted and not (entry.value or entry.values):
         return msgspec.structs.replace(entry, values=("",))
     return entry
+
+
+def _for_life(problem: str) -> str:
+    """A problem with what to do about it here, where a limit without `per` keeps the plan's."""
+    if problem.startswith("entitlement.per: "):
+        return problem.replace(FOR_LIFE, "write {limits: [{limit: ...}]} for a lifetime")
+    return problem
 
 
 def _whole(value: object, depth: int) -> object:

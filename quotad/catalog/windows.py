@@ -42,11 +42,14 @@ _COUNT_MAX = {
 }
 _PER = re.compile(r"(?:([0-9]{1,12})\s+)?(\S+)")
 
+FOR_LIFE = "leave 'per' out for a lifetime"
+"""What to do instead in a catalog; an override without `per` keeps the plan's window."""
+
 # What people write first, where the nearest spelling would mislead or none is near.
 _OTHER_WORDS = {
     "quarter": "; write '3 months'",
     "fortnight": "; write '2 weeks'",
-    **dict.fromkeys(("lifetime", "life", "never", "none"), "; leave 'per' out for a lifetime"),
+    **dict.fromkeys(("lifetime", "life", "never", "none"), f"; {FOR_LIFE}"),
 }
 
 
@@ -128,7 +131,7 @@ def _per(place: Place, value: object) -> tuple[Unit, int] | None:
         place.refuse("must be at least 1")
         return None
     if count > _COUNT_MAX[unit]:
-        place.refuse(f"is longer than {YEARS_MAX} years; leave 'per' out for a lifetime")
+        place.refuse(f"is longer than {YEARS_MAX} years; {FOR_LIFE}")
         return None
     return unit, count
 

@@ -89,7 +89,9 @@ def grant_promotion(
     record = settled(record, now_ms)
     if wanted.end_ms is not None and wanted.end_ms <= now_ms:
         raise InvalidRequest("end: the promotion would be over; give a later end")
-    entry = _entry(record, wanted, snapshot, now_ms)
+    # Laid over what there is without overrides, and so in its window.
+    laid_over = _without_overrides(record, wanted.feature_id)
+    entry = _entry(laid_over, wanted, snapshot, now_ms)
     if not entry.granted:
         raise InvalidRequest(
             "entitlement: a promotion cannot take a feature away; set an override instead"
@@ -150,9 +152,8 @@ def _window_in_force(
     feature_id = wanted.feature_id
     replaced = _in_force(record, wanted, snapshot, now_ms)
     if replaced is not None and replaced.revoked:
-        others = tuple(each for each in record.overrides if each.feature_id != feature_id)
-        without = replace(record, overrides=others)
-        replaced = _in_force(without, wanted, snapshot, now_ms)
+        record = _without_overrides(record, feature_id)
+        replaced = _in_force(record, wanted, snapshot, now_ms)
     if replaced is None or not replaced.limits:
         raise InvalidRequest(
             f"entitlement: {record.customer_id!r} has no limit of {feature_id!r} whose period"
@@ -165,6 +166,11 @@ def _window_in_force(
             " say per, or list all of them below limits"
         )
     return replaced.limits[0].window
+
+
+def _without_overrides(record: CustomerRecord, feature_id: str) -> CustomerRecord:
+    others = tuple(each for each in record.overrides if each.feature_id != feature_id)
+    return replace(record, overrides=others)
 
 
 def _in_force(

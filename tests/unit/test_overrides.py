@@ -142,6 +142,23 @@ def test_an_override_replaces_the_one_before_and_keeps_its_window() -> None:
     assert (Override("calls", entry),) == record.overrides
 
 
+def test_a_promotion_has_the_window_that_there_is_without_the_override() -> None:
+    overridden = override({"limit": 5, "per": "minute"})
+
+    record = promote({"limit": 20}, record=overridden)
+
+    assert Entry(limits=(Limit(20, MONTH),)) == record.promotions[0].entry
+
+
+@pytest.mark.parametrize("per", ["lifetime", "101 years"])
+def test_a_limit_for_life_is_not_said_to_be_one_without_a_period(per: str) -> None:
+    """Without `per` it would have the period of the plan."""
+    with pytest.raises(InvalidRequest) as refused:
+        override({"limit": 5, "per": per})
+
+    assert str(refused.value).endswith("; write {limits: [{limit: ...}]} for a lifetime")
+
+
 def test_an_override_after_a_revoked_one_has_the_window_of_the_plan() -> None:
     record = override({"limit": 7}, record=override(False))
 

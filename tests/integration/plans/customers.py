@@ -305,7 +305,7 @@ class Customer:
         counter = feature["type"] == "metered" and feature.get("kind") != "gauge"
         open_ = isinstance(value, dict) and not {"limits", "per"} & value.keys()
         if counter and open_ and found is not None and found.limits:
-            window = self._window(catalog, now_ms, feature_id, of)
+            window = self._window(catalog, now_ms, feature_id, of, promoted)
             found = Said(tuple(replace(limit, window=window) for limit in found.limits))
         key = (feature_id, of)
         if not promoted:
@@ -325,13 +325,18 @@ class Customer:
         if kept.pop((said["feature_id"], said["resource_id"]), 0) == 0:
             raise Refused("NotFound")
 
-    def _window(self, catalog: Catalog, now_ms: int, feature_id: str, of: str) -> Window | None:
+    def _window(
+        self, catalog: Catalog, now_ms: int, feature_id: str, of: str, promoted: bool
+    ) -> Window | None:
         """The window of what an override or promotion takes the place of."""
         archived, overrides = self.archived, self.overrides
         self.archived = False
+        without = {k: said for k, said in overrides.items() if k[0] != feature_id}
+        if promoted:  # laid over what there is without them
+            self.overrides = without
         right = self.rights(catalog, now_ms, of)[1].get(feature_id)
         if right is not None and right.revoked:
-            self.overrides = {k: said for k, said in overrides.items() if k[0] != feature_id}
+            self.overrides = without
             right = self.rights(catalog, now_ms, of)[1].get(feature_id)
         self.archived, self.overrides = archived, overrides
         if right is None or len(right.limits) != 1:
