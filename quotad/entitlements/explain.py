@@ -116,9 +116,13 @@ class _Sources:
                 self._origin, rank = found, its_rank
                 continue
             merged = self._origin.with_more(found, its_rank > rank, phase.anchor)
-            if merged is not self._origin:
-                rank = its_rank
+            if merged is not self._origin or self._same_text(found):
+                rank = max(rank, its_rank) if merged is self._origin else its_rank
             self._origin = merged
+
+    def _same_text(self, found: Origin) -> bool:
+        mine, theirs = self._origin.right, found.right
+        return mine is not None and theirs is not None and "" != mine.value == theirs.value
 
     def _plan(self, plan: Plan, draft: Draft) -> Origin:
         right = plan.entitlements.get(self._feature.feature_id)

@@ -116,7 +116,7 @@ class _Own:
         """Take what another subscription has more of."""
         for feature_id, theirs in other.entitlements.items():
             mine = self.entitlements.get(feature_id)
-            if mine is theirs:
+            if mine is theirs and not theirs.value:
                 continue
             if mine is None:
                 self.put(feature_id, anchored(theirs, phase.anchor))
@@ -127,7 +127,10 @@ class _Own:
             merged = merge(mine, theirs, later=later, anchor_ms=phase.anchor)
             if merged is not mine:
                 self.put(feature_id, merged)
-                self.ranks[feature_id] = rank
+            elif not later or not mine.value or mine.value != theirs.value:
+                continue
+            # Also where both say the same text: it is from the later one then.
+            self.ranks[feature_id] = rank
         if other.variants:
             self.variants = other.variants | self.variants
 

@@ -501,3 +501,19 @@ def test_the_generation_is_that_of_the_resource() -> None:
     found = [resolve(record, customer.snapshot, NOW, "acme", resource) for resource in ("", "w1")]
 
     assert [0, 3] == [effective.generation for effective in found]
+
+
+@pytest.mark.parametrize("trial_id", ["a", "c"])
+def test_the_text_of_a_trial_comes_before_that_of_an_add_on_whatever_the_ids_are(
+    trial_id: str,
+) -> None:
+    """Also where the trial says what the plan says as well."""
+    made = case(
+        "size",
+        "red",
+        subscription("green", subscription_id="b"),
+        addon(1, "blue", on=1, gives="blue"),
+        subscription("red", trial=True, end_ms=NOW + DAY, subscription_id=trial_id),
+    )
+
+    assert "red" == made.told()

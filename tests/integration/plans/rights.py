@@ -145,9 +145,9 @@ def more_generous(feature: dict[str, Any], mine: Right, theirs: Right, *, later:
     own, other = _number(mine.values[0]), _number(theirs.values[0])
     if own is not None and other is not None:
         later = other > own
-    if not later or mine.values == theirs.values:
-        return mine
-    return replace(mine, values=theirs.values, text_from=theirs.text_from)
+    if mine.values == theirs.values:
+        return replace(mine, text_from=max(mine.text_from, theirs.text_from))
+    return replace(mine, values=theirs.values, text_from=theirs.text_from) if later else mine
 
 
 def merged(mine: Limits, theirs: Limits) -> tuple[Limits, bool]:
