@@ -117,6 +117,10 @@ def _values(place: Place, value: object) -> tuple[str, ...]:
         text = config_text(place.item(index), item)
         if text is None:
             continue
+        if not text or not text.isprintable() or len(text.encode()) > ID_BYTES_MAX:
+            place.item(index).refuse(
+                f"must be printable text of 1 to {ID_BYTES_MAX} bytes, so that calls can ask for it"
+            )
         first = texts.setdefault(text, index)
         if first != index:
             place.item(index).refuse(f"{shown(text)} is already values[{first}]")

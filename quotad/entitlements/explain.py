@@ -10,7 +10,7 @@ from quotad.entitlements import words
 from quotad.entitlements.addons import Bought, with_addons
 from quotad.entitlements.entries import entitled
 from quotad.entitlements.origin import Origin, Owners, Part, parts
-from quotad.entitlements.phases import no_earlier_than_written, phases_in_force
+from quotad.entitlements.phases import ends_ms, no_earlier_than_written, phases_in_force
 from quotad.entitlements.resolve import (
     FROM_ADDON,
     FROM_PLAN,
@@ -86,7 +86,7 @@ class _Sources:
         else:
             standings = in_force(record, self._snapshot, now_ms, resource_id)
             if standings:
-                self._subscriptions(standings)
+                self._subscriptions(record, standings)
                 self._promotions(record, now_ms, resource_id)
                 self._overrides(record, resource_id)
             self._not_in_force(record, now_ms, resource_id)
@@ -99,7 +99,7 @@ class _Sources:
         self._drafts.append(draft)
         return len(self._drafts) - 1
 
-    def _subscriptions(self, standings: list[Standing]) -> None:
+    def _subscriptions(self, record: CustomerRecord, standings: list[Standing]) -> None:
         """As `resolve` merges them."""
         rank = FROM_PLAN
         for index, standing in enumerate(standings):
@@ -107,7 +107,7 @@ class _Sources:
             kind = SourceKind.TRIAL if phase.trial else SourceKind.PLAN
             draft = Draft(kind, plan.plan_id, phase.subscription_id, index)
             draft.rank = words.TRIAL if phase.trial else words.SUBSCRIPTION
-            draft.ends_at_ms = phase.end_ms
+            draft.ends_at_ms = ends_ms(record, phase)
             before = self._plan(plan, draft)
             found = self._addons(phase, draft, before)
             changed = found is not before
@@ -204,7 +204,7 @@ class _Sources:
             if quantity < 1 or (addon is not None and entry is None):
                 continue
             draft = Draft(SourceKind.ADDON, addon_id, phase.subscription_id, plan.subscription)
-            draft.rank, draft.ends_at_ms, draft.quantity = plan.rank, phase.end_ms, quantity
+            draft.rank, draft.ends_at_ms, draft.quantity = plan.rank, plan.ends_at_ms, quantity
             number = self._add(draft)
             if entry is None:
                 draft.lost("is not in the catalog any more")

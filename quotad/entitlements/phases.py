@@ -73,6 +73,17 @@ def phases_of(record: CustomerRecord, subscription_id: str, resource_id: str) ->
     )
 
 
+def ends_ms(record: CustomerRecord, phase: Subscription) -> int | None:
+    """When a phase ends: at its end, or where the next one takes its place; None: never."""
+    later = [
+        each.start_ms
+        for each in phases_of(record, phase.subscription_id, phase.resource_id)
+        if each.start_ms > phase.start_ms
+    ]
+    ends = [*later[:1], *(() if phase.end_ms is None else (phase.end_ms,))]
+    return min(ends, default=None)
+
+
 def statuses(record: CustomerRecord, now_ms: int) -> list[Status]:
     """How each phase of the record stands, in their order."""
     now_ms = no_earlier_than_written(record, now_ms)

@@ -48,7 +48,7 @@ KINDS: tuple[dict[str, Any], ...] = (
     {"type": "boolean"},
     {"type": "config"},
     {"type": "config", "values": VALUES},
-    {"type": "config", "values": ["", "phone", "fax"]},
+    {"type": "config", "values": ["post", "phone", "fax"]},
 )
 PERS: tuple[dict[str, Any], ...] = (
     {},

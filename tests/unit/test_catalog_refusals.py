@@ -239,6 +239,10 @@ REFUSALS: dict[str, list[str]] = {
         "features.level.values[1]: '1' is already values[0]",
         "features.beta.values[0]: must be a number or text, not true; to mean the word, quote it",
         "features.beta.values[1]: must be a number or text, not false; to mean the word, quote it",
+        "features.tone.values[0]: must be printable text of 1 to 256 bytes, so that calls can ask "
+        "for it",
+        "features.tone.values[1]: must be printable text of 1 to 256 bytes, so that calls can ask "
+        "for it",
     ],
     "gauge_limits": [
         "plans.free.entitlements.seats.limits: has several limits; a gauge never resets "

@@ -524,6 +524,14 @@ def test_a_base_plan_goes_the_way_of_the_plan_that_inherits_it(catalog: Snapshot
     ] == [line(source) for source in explain(record, catalog, NOW, "acme", "", "seats")]
 
 
+def test_what_another_phase_takes_the_place_of_ends_there(catalog: Snapshot) -> None:
+    phases = (Subscription("team", START), Subscription("plus", NOW + DAY))
+
+    found = explain(CustomerRecord("acme", phases), catalog, NOW, "acme", "", "calls")
+
+    assert NOW + DAY == found[0].ends_at_ms
+
+
 def test_an_archived_customer_has_nothing_to_explain(catalog: Snapshot) -> None:
     record = CustomerRecord("acme", (Subscription("pro", START),), archived=True)
 

@@ -6,6 +6,7 @@ import pytest
 
 from quotad.catalog import Snapshot, Source, compile_snapshot, parse
 from quotad.engine import ViewCache
+from quotad.engine.meters import MONTH_ENDS_MS
 from quotad.entitlements import rollout
 from quotad.model import CustomerRecord, Reason, StoredCustomer, Subscription
 from quotad.store import KeySpace
@@ -134,7 +135,8 @@ def test_a_meter_is_bound_anew_in_each_period(snapshot: Snapshot) -> None:
 
     assert first.until_ms == second.from_ms
     assert first.suffixes != second.suffixes
-    assert plain_words((5, first.until_ms + 60_000)) == first.limit_words
+    expires_ms = first.until_ms + 60_000 + MONTH_ENDS_MS
+    assert plain_words((5, expires_ms)) == first.limit_words
     # Back, as a store whose clock was set back would tell.
     assert first == meter.bind(NOW)
 
