@@ -4,10 +4,12 @@ import heapq
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
+from fractions import Fraction
 
 import msgspec
 
 from quotad.engine.engine import Engine
+from quotad.engine.views import view_name
 from quotad.model import ConsumeRequest, Decision, LimitStatus, Mode
 from quotad.store.nearby import Nearby, NearbyStore
 
@@ -29,9 +31,17 @@ class Nearness(msgspec.Struct, frozen=True, gc=False):
 
     customer: Nearby
     status: LimitStatus
-    percent: int
-    """Used of the limit."""
     plan_id: str = ""
+
+    @property
+    def share(self) -> Fraction:
+        """Used of the limit, exactly."""
+        return Fraction(self.status.used, self.status.limit or 1)
+
+    @property
+    def percent(self) -> int:
+        """The same in whole percent, rounded down."""
+        return int(self.share * 100)
 
 
 class Insights(msgspec.Struct, frozen=True):
@@ -51,16 +61,19 @@ class Notes:
         self._lock = threading.Lock()
         self._noted: set[Nearby] = set()
         self.known: defaultdict[str, set[str]] = defaultdict(set)
-        """By feature asked for, the customers noted since the last flush: for the one look-up that
-        spares a decision all the rest."""
+        """By feature asked for, the view names of customers and resources noted since the last
+        flush: for the one look-up that spares a decision all the rest."""
 
     def note(self, request: ConsumeRequest, decision: Decision) -> None:
-        """Remember the customer of a decision until the next flush."""
-        if len(self._noted) < NOTED_MAX:
-            feature_id = decision.pool_id or request.feature_id
-            self._noted.add(Nearby(feature_id, request.customer_id, request.resource_id))
-            if not request.resource_id:
-                self.known[request.feature_id].add(request.customer_id)
+        """Remember whom a decision is about until the next flush, if most of a limit is used.
+
+        Under the feature whose limit it is: the one asked for, or a pool that pays for it.
+        """
+        near = near_features(request.feature_id, decision)
+        if near and len(self._noted) < NOTED_MAX:
+            customer_id, resource_id = request.customer_id, request.resource_id
+            self._noted.update(Nearby(name, customer_id, resource_id) for name in near)
+            self.known[request.feature_id].add(view_name(customer_id, resource_id))
 
     def flush(self, now_ms: int) -> None:
         """Tell the store.
@@ -75,13 +88,14 @@ class Notes:
             self._nearby.note(list(noted), now_ms)
 
 
-def is_near(decision: Decision) -> bool:
-    """Whether a decision shows that most of a limit is used."""
-    for status in decision.limits:
-        if status.limit and status.remaining * FULL <= status.limit:
-            return True
-    limit = decision.limit
-    return bool(limit) and decision.remaining * FULL <= limit  # type: ignore[operator]
+def near_features(feature_id: str, decision: Decision) -> set[str]:
+    """The features, pools included, of whose limits a decision shows that most is used."""
+    told = decision.limits or (decision,)
+    return {
+        each.pool_id or feature_id
+        for each in told
+        if each.limit and each.remaining * FULL <= each.limit
+    }
 
 
 def look_up(engine: Engine, nearby: NearbyStore, feature_id: str, size: int) -> Insights:
@@ -106,9 +120,9 @@ def look_up(engine: Engine, nearby: NearbyStore, feature_id: str, size: int) -> 
         part = found[start : start + _TOGETHER]
         for customer, answer in zip(part, _statuses(engine, part), strict=True):
             nearness = _nearness(customer, answer)
-            if nearness is None or nearness.percent < NEAR_PERCENT:
+            if nearness is None or nearness.share * 100 < NEAR_PERCENT:
                 far.append(customer)
-            elif nearness.status.used > (nearness.status.limit or 0):
+            elif nearness.share > 1:
                 above.append(nearness)
             else:
                 near.append(nearness)
@@ -140,17 +154,20 @@ def _statuses(engine: Engine, customers: Sequence[Nearby]) -> list[tuple[LimitSt
 
 
 def _nearness(customer: Nearby, statuses: Sequence[LimitStatus]) -> Nearness | None:
-    """By the limit of which most is used; None without a limit."""
-    shares = [Nearness(customer, s, s.used * 100 // s.limit) for s in statuses if s.limit]
-    return max(shares, key=lambda one: one.percent, default=None)
+    """By the limit of the feature itself of which most is used; None without one.
+
+    A pool that pays for it has a list of its own.
+    """
+    limits = [Nearness(customer, s) for s in statuses if s.limit and not s.pool_id]
+    return max(limits, key=lambda one: one.share, default=None)
 
 
 def _first(engine: Engine, found: list[Nearness], size: int) -> list[Nearness]:
     """The first of them, with their plans."""
 
-    def order(one: Nearness) -> tuple[int, int, str, str]:
+    def order(one: Nearness) -> tuple[Fraction, int, str, str]:
         who = one.customer
-        return (-one.percent, -one.status.used, who.customer_id, who.resource_id)
+        return (-one.share, -one.status.used, who.customer_id, who.resource_id)
 
     return [
         msgspec.structs.replace(

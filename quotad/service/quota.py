@@ -4,7 +4,8 @@ import logging
 from collections.abc import Sequence
 
 from quotad.engine import Engine
-from quotad.engine.insights import FULL, Notes, is_near
+from quotad.engine.insights import FULL, Notes
+from quotad.engine.views import view_name
 from quotad.errors import QuotadError, StoreUnavailable, internal_error
 from quotad.fronts.interface import Call, Front
 from quotad.model import ConsumeRequest, Decision, Reason
@@ -104,10 +105,11 @@ class QuotaService:
                     continue
                 decisions[answer.reason] += 1
                 respond(call_id, decision_bytes(answer))
-                # As `is_near`, without the call, for the case of one limit.
+                # As `near_features`, without the call, for the case of one limit.
                 if answer.limits or (answer.limit and answer.remaining * FULL <= answer.limit):
                     request = requests[at]
-                    if answer.more or request.customer_id not in known[request.feature_id]:
+                    name = request.customer_id
+                    if answer.more or request.resource_id or name not in known[request.feature_id]:
                         self._note(request, answer)
             except Exception:  # noqa: BLE001 (no call may be left without an answer)
                 _log.exception("an answer failed")
@@ -117,9 +119,11 @@ class QuotaService:
         """Look closer at a decision that may be about a limit of which most is used."""
         if answer.would_deny:
             self.would_deny += 1
-        notes = self._notes
-        if request.customer_id not in notes.known[request.feature_id] and is_near(answer):
-            notes.note(request, answer)
+        name = request.customer_id
+        if request.resource_id:
+            name = view_name(name, request.resource_id)
+        if name not in self._notes.known[request.feature_id]:
+            self._notes.note(request, answer)
 
     def _respond_batch(
         self,

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from quotad.engine.insights import Insights, Notes, is_near, look_up
-from quotad.model import ConsumeRequest
+from quotad.engine.insights import Insights, Notes, look_up
+from quotad.entitlements.subscriptions import Provision, provision
+from quotad.model import ConsumeRequest, CustomerRecord
 from quotad.store import nearby
 from quotad.store.nearby import Nearby, NearbyStore
 from tests.deciding import Bench, bench
@@ -17,6 +18,8 @@ features:
   calls: {type: metered}
   tokens: {type: metered}
   mails: {type: metered}
+  credits: {type: metered}
+  image: {type: metered, credit: {pool: credits, cost: 10}}
 plans:
   free:
     entitlements:
@@ -26,6 +29,8 @@ plans:
         limits:
           - {limit: 1000, per: minute}
           - {limit: 100, per: month}
+      credits: {limit: 10000, per: month}
+      image: {limit: 1000, per: month}
   pro:
     extends: free
     entitlements:
@@ -42,11 +47,10 @@ class Watched:
         self.notes = Notes(self.store)
         made.publish(CATALOG)
 
-    def use(self, customer_id: str, feature_id: str, quantity: int) -> None:
-        request = ConsumeRequest(customer_id, feature_id, quantity)
+    def use(self, customer_id: str, feature_id: str, quantity: int, resource_id: str = "") -> None:
+        request = ConsumeRequest(customer_id, feature_id, quantity, resource_id=resource_id)
         (decision,) = self.bench.decide(request)
-        if is_near(decision):
-            self.notes.note(request, decision)
+        self.notes.note(request, decision)
 
     def look(self, feature_id: str, size: int = 10) -> Insights:
         self.notes.flush(self.bench.clock.now)
@@ -135,3 +139,51 @@ def test_any_id_comes_back_as_it_was(watched: Watched, name: str) -> None:
     watched.store.note([found], 1)
 
     assert [found] == watched.store.latest(name)
+
+
+def names(found: Insights) -> list[str]:
+    return [one.customer.customer_id for one in (*found.above, *found.near)]
+
+
+def test_who_is_near_the_limit_of_a_pool_is_listed_by_the_pool(watched: Watched) -> None:
+    watched.bench.provision("own", "pro")
+    watched.bench.publish(CATALOG.replace("limit: 10000, per", "limit: 100000, per"))
+    watched.use("own", "image", 850)
+    watched.bench.publish(CATALOG)
+    watched.use("pool", "image", 90)
+    watched.use("pool", "credits", 8100)
+
+    assert ["own"] == names(watched.look("image"))
+    assert ["pool"] == [one for one in names(watched.look("credits")) if one == "pool"]
+
+
+def test_a_resource_is_listed_beside_its_customer(watched: Watched) -> None:
+    def change(before: CustomerRecord | None) -> CustomerRecord:
+        record = before or CustomerRecord("acme")
+        wanted = Provision("free", resource_id="w")
+        return provision(record, wanted, watched.bench.snapshots.current(), watched.bench.clock.now)
+
+    watched.bench.customers.update("acme", change)
+    watched.use("acme", "calls", 85)
+    watched.use("acme", "calls", 99, "w")
+
+    found = watched.look("calls").near
+
+    assert [("acme", "w", 99), ("acme", "", 85)] == [
+        (one.customer.customer_id, one.customer.resource_id, one.percent) for one in found
+    ]
+
+
+def test_customers_are_compared_exactly_not_in_whole_percent(watched: Watched) -> None:
+    watched.bench.publish(
+        CATALOG.replace("tokens: {limit: 100, per", "tokens: {limit: 1000, per")
+        .replace("calls: {limit: 1000, per", "calls: {limit: 100000, per")
+        .replace("calls: {limit: 100, per", "calls: {limit: 1000, per")
+    )
+    watched.bench.provision("far", "pro")
+    watched.use("far", "calls", 89_001)
+    watched.use("near", "calls", 899)
+    watched.use("over", "tokens", 1004)
+
+    assert ["near", "far"] == names(watched.look("calls"))
+    assert ["over"] == [one.customer.customer_id for one in watched.look("tokens").above]
