@@ -119,6 +119,11 @@ class QuotaService:
         """Look closer at a decision that may be about a limit of which most is used."""
         if answer.would_deny:
             self.would_deny += 1
+        for told in answer.limits or (answer,):
+            if told.limit and told.remaining * FULL <= told.limit:
+                break
+        else:
+            return
         name = request.customer_id
         if request.resource_id:
             name = view_name(name, request.resource_id)
