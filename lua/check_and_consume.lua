@@ -4,14 +4,14 @@
 --                  shards of a server in one script, so one of them stands for all that live there.
 -- KEYS   then per charge:
 --   epoch        the customer's epoch; absent: 0
---   decision     only with a verb ending in _once: the first decision under the idempotency key
+--   decision     only with a verb ending in _once, or recall: the first decision under the idempotency key
 --   usage        per limit: usage of its current period; the same key may come in several charges,
 --                never twice in one. Of a window that opens at first use: "<used>@<closes_at>"
 -- ARGV[1] catalog: tag of the version that all charges were planned with
 -- ARGV[2] terms: number of different terms; most charges of a call share theirs
 -- ARGV   then per terms:
 --   verb         consume, check (count nothing), answer (no counter takes part); consume_once and
---                answer_once obey an idempotency key
+--                answer_once obey an idempotency key, and recall only tells what is known under it
 --   limits       number of limits
 --   words        words per limit: PLAIN_ARGS or WIDE_ARGS; then per limit so many of
 --     cap        (units) usage never passes it; for soft limits and unlimited ones the ceiling of counters
@@ -24,9 +24,9 @@
 --                "<terms> <epoch> <quantity>". Equal ones are read once, so quantities that few charges
 --                share come by themselves
 --   quantity     only if the plan has none: to take, times the weight; negative: to give back, down to zero
---   fingerprint  only _once: of the call's parameters, FINGERPRINT_LENGTH characters
---   memo         only _once: what the caller needs to tell the decision again
---   ttl          (ms) only _once: how long the key is remembered
+--   fingerprint  as decision: of the call's parameters, FINGERPRINT_LENGTH characters
+--   memo         as decision: what the caller needs to tell the decision again
+--   ttl          (ms) as decision: how long the key is remembered
 -- Returns a flat array: only -1 STALE_CATALOG, or per charge a status, then
 --   1 ALLOWED, 0 DENIED              per limit usage before the charge; of wide ones also when the window that
 --                                    is open now closes (Unix ms; 0: closed, or no such window)
@@ -67,7 +67,8 @@ for i = 1, tonumber(ARGV[2]) do
     arg = arg + words
   end
   terms[i] = {
-    once = verb == 'consume_once' or verb == 'answer_once',
+    once = verb == 'consume_once' or verb == 'answer_once' or verb == 'recall',
+    stores = verb == 'consume_once' or verb == 'answer_once',
     counts = verb ~= 'check',
     limits = limits,
     caps = caps,
@@ -181,7 +182,7 @@ while KEYS[key] do
       end
     end
     reply[status_at] = status
-    if term.once then
+    if term.stores then
       local parts = {}
       for limit = 1, term.limits do
         if wide then

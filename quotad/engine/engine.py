@@ -268,7 +268,7 @@ class Engine:
         elif meter.given is not None:
             answer = meter.given
         elif request.quantity < 0 and not meter.gauge:
-            round_.refuse(i, not_a_gauge(request), view)
+            self._refuse(round_, i, not_a_gauge(request), view)
             return
         else:
             bound = meter.bound
@@ -277,7 +277,7 @@ class Engine:
         if request.requested_values:
             feature = view.snapshot.features.get(request.feature_id)
             if feature is not None and not feature.values:
-                round_.refuse(i, no_values(request), view)
+                self._refuse(round_, i, no_values(request), view)
                 return
             if answer is not None:
                 answer = judge_values(answer, request)
@@ -303,6 +303,12 @@ class Engine:
                 once,
             )
         )
+
+    def _refuse(self, round_: Round, i: int, error: QuotadError, view: View) -> None:
+        request, once = round_.requests[i], None
+        if request.idempotency_key and request.mode != CHECK_ONLY:
+            once = self._once(request, view.snapshot.version, ALWAYS, None)
+        round_.refuse(i, error, view, once)
 
     def _once(
         self, request: ConsumeRequest, version: int, bound: Bound, answer: Decision | None

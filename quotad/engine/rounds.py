@@ -7,8 +7,8 @@ from quotad.engine.meters import ALWAYS, LimitTerms
 from quotad.engine.views import View
 from quotad.errors import QuotadError, internal_error
 from quotad.model import ConsumeRequest, Decision
-from quotad.store import Charge
-from quotad.store.counters import ANSWER
+from quotad.store import Charge, Once
+from quotad.store.counters import ANSWER, RECALL
 
 _log = logging.getLogger("quotad.engine")
 
@@ -42,13 +42,28 @@ class Round:
                 found[charge.keys.epoch] = charge.epoch
         return found
 
-    def refuse(self, i: int, error: QuotadError, view: View) -> None:
-        """Write down an error, to be told if nothing has changed since the view was made."""
+    def refuse(self, i: int, error: QuotadError, view: View, once: Once | None) -> None:
+        """Write down an error, to be told if nothing has changed since the view was made.
+
+        Args:
+            i: the request.
+            error: why it can never work.
+            view: what it was planned on.
+            once: its idempotency key; a decision of a time when it could work is told again.
+        """
         self.at.append(i)
         self.terms.append(ALWAYS.terms)
         self.given.append(error)
         self.charges.append(
-            Charge(view.keys, view.epoch, 0, ANSWER, ALWAYS.suffixes, ALWAYS.limit_words, None)
+            Charge(
+                view.keys,
+                view.epoch,
+                0,
+                ANSWER if once is None else RECALL,
+                ALWAYS.suffixes,
+                ALWAYS.limit_words,
+                once,
+            )
         )
 
     def failed(self, *these: int) -> None:

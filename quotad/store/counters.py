@@ -25,6 +25,8 @@ ANSWER = "answer"
 """No counter takes part; only catalog and epoch are checked."""
 CONSUME_ONCE = "consume_once"
 ANSWER_ONCE = "answer_once"
+RECALL = "recall"
+"""As ANSWER_ONCE, and nothing is remembered that was not known before."""
 
 
 class Status(IntEnum):
@@ -68,7 +70,7 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     limit_words: tuple[int, ...] = (0, PLAIN_WORDS)
     """Number of limits, words per limit, and these: see `plain_words`."""
     once: Once | None = None
-    """Only with the verbs that end in _once."""
+    """Only with RECALL and the verbs that end in _once."""
 
 
 def plain_words(*limits: tuple[int, int]) -> tuple[int, ...]:

@@ -151,6 +151,35 @@ def test_the_first_decision_outlives_a_change_of_the_catalog(servers: Pair, free
         servers.publish(CATALOG)
 
 
+def test_the_first_decision_outlives_that_its_request_can_never_work_any_more(
+    servers: Pair, free: str
+) -> None:
+    changed = CATALOG.replace(", kind: gauge", "").replace(
+        "region: {type: config}", "region: {type: boolean}"
+    )
+    changed = changed.replace("region: eu", "region: true")
+    listed = CATALOG.replace("region: {type: config}", "region: {type: config, values: [eu, us]}")
+    servers.publish(listed)
+    calls: list[dict[str, Any]] = [
+        {"feature_id": "seats", "quantity": -1, "idempotency_key": "back"},
+        {"feature_id": "region", "requested_values": ["eu"], "idempotency_key": "value"},
+    ]
+    first = [servers.first.consume(free, **call) for call in calls]
+    servers.publish(changed)
+    try:
+        for call, answer in zip(calls, first, strict=True):
+            assert first_told_again(answer) == servers.second.consume(free, **call)
+            other = call | {"idempotency_key": "another"}
+            for _ in range(2):  # nothing is remembered of what can never work
+                failed = refusal(lambda: servers.second.consume(free, **other))  # noqa: B023
+                assert "INVALID_REQUEST" == failed.reason
+            different = call | {"resource_id": "w"}
+            failed = refusal(lambda: servers.second.consume(free, **different))  # noqa: B023
+            assert "IDEMPOTENCY_MISMATCH" == failed.reason
+    finally:
+        servers.publish(CATALOG)
+
+
 def test_a_denial_is_told_again_even_when_there_is_room_by_then(servers: Pair, free: str) -> None:
     servers.first.consume(free, "seats", quantity=3)
     denied = servers.first.consume(free, "seats", idempotency_key="k")

@@ -151,11 +151,10 @@ class Model:
             given = self._pool_missing(feature, right, rights)
             if given is None:
                 sides = self._sides(customer, asked, rights, now_ms)
-        if given is None and asked["quantity"] < 0 and feature and feature.get("kind") != "gauge":
-            return "InvalidRequest"
         wanted = asked["requested_values"]
-        if wanted and feature is not None and "values" not in feature:
-            return "InvalidRequest"
+        gives_back = asked["quantity"] < 0 and feature and feature.get("kind") != "gauge"
+        never = given is None and gives_back
+        never = never or (wanted and feature is not None and "values" not in feature)
         if given is not None and given.allowed and not set(wanted) <= set(given.values):
             given = replace(given, reason="VALUE_NOT_ALLOWED")
         once = (customer_id, asked["idempotency_key"])
@@ -166,6 +165,8 @@ class Model:
             if known != parameters:
                 return "IdempotencyMismatch"
             return replace(answer, replayed=True)
+        if never:
+            return "InvalidRequest"
         answer = given or self._settle(asked, sides, right.variant if right else "")
         if keyed:
             self.first[once] = parameters, answer
