@@ -202,6 +202,7 @@ class Engine:
         pending, round_.pending = round_.pending, []
         requests = round_.requests
         unknown: dict[str, list[int]] = {}
+        changes = self._views.changes
         records: dict[int, CustomerRecord | None] = {}
         """Of what is to be explained, by request: what it was decided on."""
         for i in pending:
@@ -220,6 +221,8 @@ class Engine:
                 except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
                     self._views.drop(name)  # the record may have been mended since
                     round_.failed(i)
+        if self._views.changes != changes:
+            round_.hold_back()  # another thread has put fresher views meanwhile
         if unknown:
             first = [requests[waiting[0]] for waiting in unknown.values()]
             keys = [self._views.spell(each.customer_id, each.resource_id) for each in first]

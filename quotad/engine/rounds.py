@@ -42,6 +42,26 @@ class Round:
                 found[charge.keys.epoch] = charge.epoch
         return found
 
+    def hold_back(self) -> None:
+        """Leave to the next round what was planned on another view of its customer than the
+        customer's first request: were that one stale, the others would be settled before it."""
+        first: dict[str, int] = {}
+        held: set[str] = set()
+        kept: list[int] = []
+        for at, charge in enumerate(self.charges):
+            name = charge.keys.epoch
+            if first.setdefault(name, charge.epoch) != charge.epoch:
+                held.add(name)
+            if name in held:
+                self.pending.append(self.at[at])
+            else:
+                kept.append(at)
+        if held:
+            self.charges = [self.charges[at] for at in kept]
+            self.at = [self.at[at] for at in kept]
+            self.terms = [self.terms[at] for at in kept]
+            self.given = [self.given[at] for at in kept]
+
     def refuse(self, i: int, error: QuotadError, view: View, once: Once | None) -> None:
         """Write down an error, to be told if nothing has changed since the view was made.
 

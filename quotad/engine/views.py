@@ -54,6 +54,8 @@ class ViewCache:
     def __init__(self, keys: KeySpace, size_max: int) -> None:
         self.spell = keys.customer
         self._generation_max = max(size_max // 2, 1)
+        self.changes = 0
+        """Moves when a view is put: who has not seen it move has seen one view of each customer."""
         self._young: dict[str, View] = {}
         self._old: dict[str, View] = {}
         self._tables: tuple[Any, dict[Hashable, dict[str, Meter] | None]] = (None, {})
@@ -106,6 +108,7 @@ class ViewCache:
             self._meters(effective, snapshot),
         )
         self._keep(name, view)
+        self.changes += 1
         return view
 
     def drop(self, name: str) -> None:

@@ -202,3 +202,30 @@ def test_what_comes_alone_and_in_batches_is_known_in_both(size: int) -> None:
     (first, second) = requests.batch(written)
 
     assert first is second is requests.one(sent.SerializeToString())
+
+
+def test_values_are_found_also_behind_a_tag_of_more_bytes_than_it_needs() -> None:
+    plain = message(mode=pb.MODE_NORMAL).SerializeToString()
+
+    assert ("phone",) == read(plain + b"\xba\x00\x05phone").requested_values
+
+
+def test_requests_for_values_are_not_kept() -> None:
+    requests = decode.Requests()
+
+    assert ("a",) == requests.one(
+        message(requested_values=["a"]).SerializeToString()
+    ).requested_values
+    assert 0 == len(requests)
+
+
+def test_only_so_many_features_are_kept_as_one_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "_features", {})
+    monkeypatch.setattr(decode, "FEATURES_MAX", 2)
+    requests = decode.Requests()
+    for customer in ("a", "b"):
+        for feature in ("f1", "f2", "f3"):
+            sent = pb.CheckAndConsumeRequest(customer_id=customer, feature_id=feature)
+            requests.one(sent.SerializeToString())
+
+    assert {"f1": "f1", "f2": "f2"} == vars(decode)["_features"]
