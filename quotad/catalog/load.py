@@ -24,8 +24,7 @@ def load(place: Place, text: str) -> dict[str, object] | None:
         place: where problems are noted; the ending of its source picks the format.
         text: content of the file.
     """
-    name = urlsplit(place.source).path if "://" in place.source else place.source
-    ending = "." + name.rpartition(".")[2].lower() if "." in name else ""
+    ending = _ending(place.source)
     try:
         if ending in (".yaml", ".yml"):
             value = load_yaml(place, text)
@@ -41,6 +40,19 @@ def load(place: Place, text: str) -> dict[str, object] | None:
         place.refuse(str(error))
         return None
     return value
+
+
+def _ending(name: str) -> str:
+    """The ending of a file or URL; of a URL whose path has none, what stands behind its `#`."""
+    if "://" not in name:
+        return _behind_dot(name)
+    url = urlsplit(name)
+    ending = _behind_dot(url.path)
+    return ending if ending in ENDINGS else _behind_dot(url.fragment)
+
+
+def _behind_dot(name: str) -> str:
+    return "." + name.rpartition(".")[2].lower() if "." in name else ""
 
 
 class _Pairs(dict[str, object]):

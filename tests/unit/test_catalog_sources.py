@@ -224,3 +224,18 @@ def test_a_flood_of_problems_is_counted_not_listed() -> None:
 
     assert 1001 == len(found)
     assert "and 500 more problems" == found[-1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "http://127.0.0.1/plans#.yaml",
+        "http://127.0.0.1/v1.2/plans?format=toml#.YAML",
+        "http://127.0.0.1/plans.yaml?v=1.toml",
+        "http://127.0.0.1/plans.yaml#top.json",
+    ],
+)
+def test_a_url_tells_its_format_by_its_path_or_else_behind_its_hash(name: str) -> None:
+    text = "version: 1\nfeatures: {}\nplans: {free: {entitlements: {}}}"
+
+    assert ["free"] == list(parse([Source(name, text)]).definitions.plans)
