@@ -183,8 +183,10 @@ def _check_html(words: Words) -> None:
 
     if not is_installed():
         failures.fail(MISSING_LIBRARY, words.as_json)
+    if words.html.is_dir():
+        failures.fail(f"--html {words.html}: is a directory; name a file in it", words.as_json)
     if not words.html.parent.is_dir():
-        failures.fail(f"{words.html}: no such directory", words.as_json)
+        failures.fail(f"--html {words.html}: no such directory", words.as_json)
 
 
 def _reader(words: Words, plan: "Plan") -> "Reader":

@@ -130,13 +130,13 @@ def export(
     more are listed and left out, and the exit code is 1.
     """
     from quotad.client import QuotaError
-    from quotad.transfer.exporter import whole_file, write_rows
+    from quotad.transfer.exporter import rows_file, write_rows
 
     to_stdout = str(file) == "-"
     try:
         with ExitStack() as stack:
             transfer = stack.enter_context(_transfer(server, as_json))
-            stream = sys.stdout.buffer if to_stdout else stack.enter_context(whole_file(file))
+            stream = sys.stdout.buffer if to_stdout else stack.enter_context(rows_file(file))
             show = stack.enter_context(_progress(None, "left out"))
             count, left_out = write_rows(
                 transfer.export_rows(), stream, form or _form_of(file), show

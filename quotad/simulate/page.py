@@ -1,11 +1,11 @@
 """The report of a simulation as one page of HTML that needs nothing else."""
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
+from quotad.files import whole_file
 from quotad.simulate import plots
 from quotad.simulate.report import CatalogName, Row, Simulation, columns_of, soft_columns_of
 
@@ -43,12 +43,8 @@ def write_page(report: Simulation, path: Path) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_text(page(report), encoding="utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with whole_file(path) as stream:
+        stream.write(page(report).encode())
 
 
 def page(report: Simulation) -> str:

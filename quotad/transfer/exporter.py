@@ -1,7 +1,6 @@
 """Writes rows to a file, as they are or as CSV. A file is there only once it is whole."""
 
 import gzip
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,9 +8,8 @@ from typing import BinaryIO
 
 import msgspec
 
+from quotad.files import whole_file
 from quotad.transfer.lines import CellError, Form, csv_header, csv_line
-
-PARTIAL = ".partial"
 
 
 class LeftOut(msgspec.Struct, frozen=True):
@@ -57,20 +55,15 @@ def write_rows(
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, that takes the place of an older one at the end; gzipped for `.gz`.
+def rows_file(path: Path) -> Iterator[BinaryIO]:
+    """A file for rows, that takes the place of an older one once it is whole; gzipped for `.gz`.
 
     Raises:
         OSError: it cannot be written.
     """
-    partial = path.with_name(path.name + PARTIAL)
-    try:
-        with partial.open("wb") as raw:
-            if path.suffix == ".gz":
-                with gzip.GzipFile(path.name.removesuffix(".gz"), "wb", 6, raw) as stream:
-                    yield stream  # type: ignore[misc]  # not declared as BinaryIO
-            else:
-                yield raw
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as raw:
+        if path.suffix == ".gz":
+            with gzip.GzipFile(path.name.removesuffix(".gz"), "wb", 6, raw) as stream:
+                yield stream  # type: ignore[misc]  # not declared as BinaryIO
+        else:
+            yield raw

@@ -152,7 +152,7 @@ def test_a_page_is_replaced_as_a_whole_or_not_at_all(
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", broken)
+        patch.setattr("quotad.files.os.replace", broken)
         with pytest.raises(OSError, match="disk full"):
             write_page(simulation(), path)
     assert "old" == path.read_text()
