@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 EXIT_INTERRUPTED = 130
 
-MISSING_LIBRARY = "--html needs matplotlib, which is not installed: pip install 'quotad[report]'"
+MISSING_LIBRARY = "--html needs matplotlib, which is not installed: pip install matplotlib"
 
 
 _PANEL = "Simulation"
@@ -121,6 +121,8 @@ def simulate(words: Words, progress: Progressing) -> None:
 
     fail = _failing(words)
     _check_html(words)
+    if str(words.customers) == "-" == str(words.access_log):
+        fail("--customers -: the log comes from standard input already; name a file")
     try:
         plan = Plan(words.log_format, words.customer, words.feature, words.quantity)
         reader = _reader(words, plan)
@@ -203,9 +205,11 @@ def _scene(words: Words, reader: "Reader", feature_id: str | None) -> "Scene":
 
     if words.catalog is None:
         failures.fail("--simulate needs --catalog: the plan files to try", words.as_json)
+    paths = [words.catalog] + ([words.against] if words.against is not None else [])
+    new, *old = _candidates(paths, words)
     scene = Scene(
-        new=_candidate(words.catalog, words),
-        old=_candidate(words.against, words) if words.against is not None else None,
+        new=new,
+        old=old[0] if old else None,
         plan_id=None if reader.names_plans else words.plan,
     )
     try:
@@ -215,34 +219,46 @@ def _scene(words: Words, reader: "Reader", feature_id: str | None) -> "Scene":
     return scene
 
 
-def _candidate(path: Path, words: Words) -> "Candidate":
-    """A catalog, and the customers as it has them."""
+def _candidates(paths: list[Path], words: Words) -> "list[Candidate]":
+    """The catalogs, and the customers as each has them."""
     from quotad.catalog import compile_snapshot, parse, read_sources
     from quotad.errors import CatalogError
-    from quotad.simulate.customers import CustomersError, read_customers
+    from quotad.simulate.customers import CustomersError, read_customers, read_lines
     from quotad.simulate.scene import Candidate
 
     try:
-        catalog = parse(read_sources(path))
+        catalogs = [parse(read_sources(path)) for path in paths]
     except CatalogError as error:
         failures.fail_catalog(error.problems, words.as_json)
+    named = list(zip(catalogs, map(str, paths), strict=True))
     if words.customers is None:
-        return Candidate(catalog, str(path))
+        return [Candidate(*each) for each in named]
+    snapshots = [compile_snapshot(catalog, version=1) for catalog in catalogs]
     try:
-        listed = read_customers(words.customers, compile_snapshot(catalog, version=1))
+        lines = read_lines(words.customers)
+        listed = [
+            read_customers(lines, each, [other for other in snapshots if other is not each])
+            for each in snapshots
+        ]
     except OSError as error:
         failures.fail(f"{words.customers}: {error.strerror or error}", words.as_json)
     except CustomersError as error:
         problems = "\n".join(error.problems)
-        failures.fail(f"the customers do not fit {path}\n{problems}", words.as_json)
-    return Candidate(catalog, str(path), listed)
+        where = " nor ".join(str(path) for path in paths)
+        failures.fail(f"the customers do not fit {where}\n{problems}", words.as_json)
+    return [Candidate(*each, of) for each, of in zip(named, listed, strict=True)]
 
 
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """End at SIGTERM as at Ctrl-C: with a report, and with the private store ended too."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """End at SIGTERM, and when the terminal is closed, as at Ctrl-C: with a report, and with the
+    private store ended too."""
+    before = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

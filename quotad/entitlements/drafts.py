@@ -123,10 +123,15 @@ def _subscription(
         phase.resource_id,
         phase.end_ms,
         None if anchor_ms == start_ms else anchor_ms,
-        snapshot.plans[phase.plan_id].revision if revision is None else revision,
+        _latest(snapshot, phase.plan_id) if revision is None else revision,
         phase.addons,
         phase.trial,
     )
+
+
+def _latest(snapshot: Snapshot, plan_id: str) -> int:
+    plan = snapshot.plans.get(plan_id)
+    return 1 if plan is None else plan.revision
 
 
 def _resetting(

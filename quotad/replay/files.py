@@ -1,5 +1,6 @@
 """Reading a log as a stream: a file, standard input, either of them gzipped; never all of it."""
 
+import codecs
 import gzip
 import io
 import os
@@ -39,7 +40,10 @@ class LogFile:
             stream: io.BufferedReader | gzip.GzipFile = (
                 gzip.GzipFile(fileobj=self._raw) if compressed else self._raw
             )
+            first = True
             while line := stream.readline(bytes_max):
+                if first:  # a mark that some editors leave
+                    line, first = line.removeprefix(codecs.BOM_UTF8), False
                 if len(line) == bytes_max and not line.endswith(b"\n"):
                     while line and not line.endswith(b"\n"):
                         line = stream.readline(bytes_max)

@@ -5,7 +5,7 @@ What becomes of the record that a customer has already is decided in `entitlemen
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -21,7 +21,7 @@ from quotad.entitlements.checks import (
 from quotad.entitlements.drafts import Draft, Phase, carried_out
 from quotad.entitlements.overrides import NewEntitlement, lacks_window, set_override
 from quotad.errors import InvalidRequest
-from quotad.model import Entry, Override, Plan, Promotion
+from quotad.model import Entry, Feature, Override, Plan, Promotion
 from quotad.service.decode import check_id
 from quotad.service.rows import (
     SHORTHAND,
@@ -67,11 +67,17 @@ class RowReader:
     Args:
         snapshot: the catalog in force, which the rows must fit.
         now_ms: Unix time.
+        others: catalogs that are only tried, where one is: what a row names needs to be in one of
+            all, and has no effect where it is not; revisions, which files do not have, are not
+            looked at. None: this is the catalog in force.
     """
 
-    def __init__(self, snapshot: Snapshot, now_ms: int) -> None:
+    def __init__(
+        self, snapshot: Snapshot, now_ms: int, others: Sequence[Snapshot] | None = None
+    ) -> None:
         self._snapshot = snapshot
         self._now_ms = now_ms
+        self._others = others
         self._suggestions: dict[tuple[str, str], str] = {}
         self._addons: dict[tuple[object, ...], str] = {}
         self._problems: list[str] = []
@@ -152,15 +158,16 @@ class RowReader:
             resource_id=self._id(row.resource, path + "resource"),
             end_ms=self._time(row.end, path + "end"),
             anchor_ms=self._time(row.anchor, path + "anchor"),
-            revision=row.revision,
+            revision=row.revision if self._others is None else None,
             addons=row.addons or {},
             trial=bool(row.trial),
         )
         plan = self._snapshot.plans.get(row.plan)
         if plan is None:
-            name = self._unknown(row.plan, self._snapshot.plans, "plan")
-            self._refuse(f"{path}plan: unknown plan {name}")
-        elif row.revision is not None and not 1 <= row.revision <= plan.revision:
+            if not any(row.plan in other.plans for other in self._others or ()):
+                name = self._unknown(row.plan, self._snapshot.plans, "plan")
+                self._refuse(f"{path}plan: unknown plan {name}")
+        elif phase.revision is not None and not 1 <= phase.revision <= plan.revision:
             known = "1" if plan.revision == 1 else f"1 to {plan.revision}"
             self._refuse(
                 f"{path}revision: plan {row.plan!r} has no revision {row.revision}"
@@ -180,6 +187,13 @@ class RowReader:
         return phase
 
     def _check_addons(self, addons: dict[str, int], plan: Plan, path: str) -> None:
+        if self._others is not None:
+            everywhere = (self._snapshot, *self._others)
+            for addon_id in addons:
+                if not any(addon_id in each.addons for each in everywhere):
+                    name = self._unknown(addon_id, self._snapshot.addons, "add-on")
+                    self._refuse(f"{path}addons: unknown add-on {name}")
+            return
         # Most rows of a file have one of a few combinations.
         key = (plan.plan_id, *sorted(addons.items()))
         if key not in self._addons:
@@ -235,6 +249,8 @@ class RowReader:
 
     def _entry(self, draft: Draft, row: RowOverride | RowPromotion, path: str) -> Entry | None:
         feature = self._snapshot.features.get(row.feature)
+        if self._fits_elsewhere(row) and not self._fits(feature, row):
+            return None
         if feature is None:
             name = self._unknown(row.feature, self._snapshot.features, "feature")
             self._refuse(f"{path}feature: unknown feature {name}")
@@ -251,6 +267,18 @@ class RowReader:
             self._refuse(f"{path}{error}")
             return None
         return entry
+
+    def _fits_elsewhere(self, row: RowOverride | RowPromotion) -> bool:
+        return any(self._fits(o.features.get(row.feature), row) for o in self._others or ())
+
+    def _fits(self, feature: Feature | None, row: RowOverride | RowPromotion) -> bool:
+        if feature is None:
+            return False
+        try:
+            parse_entry_value(feature, row.entitlement)
+        except InvalidRequest:
+            return False
+        return True
 
     def _check_count(self, name: str, count: int, most: int) -> None:
         if count > most:

@@ -49,6 +49,8 @@ class Reader:
         self.skipped_lines: list[SkippedLine] = []
         """The first few."""
         self.first_problem: LineError | None = None
+        """With the first line of the log that has one; lines are decided after others are read."""
+        self._first_line = 0
         self.timeless = False
         """Whether the first problem was that a line named no time."""
 
@@ -72,7 +74,8 @@ class Reader:
 
     def skip(self, line: int, why: LineError) -> None:
         """Count a line as not decided."""
-        self.first_problem = self.first_problem or why
+        if self.first_problem is None or line < self._first_line:
+            self.first_problem, self._first_line = why, line
         self.skipped += 1
         if len(self.skipped_lines) < SKIPPED_SHOWN:
             self.skipped_lines.append(SkippedLine(line, str(why)))

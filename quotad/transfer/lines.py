@@ -18,7 +18,6 @@ COLUMNS = ("customer_id", "plan", "start", "end", "addons", "resource", "archive
 """Of CSV; only the first two must be there."""
 
 _REQUIRED = COLUMNS[:2]
-_BOM = b"\xef\xbb\xbf"
 _BOOLEANS = {"true": True, "false": False}
 
 _encode = msgspec.json.Encoder().encode
@@ -68,8 +67,6 @@ def numbered_rows(lines: Iterable[bytes | None], form: Form) -> Iterator[Line]:
         if line is None:
             yield Line(number, b"", b"", f"is longer than {LINE_BYTES_MAX:,} bytes")
             continue
-        if number == 1:
-            line = line.removeprefix(_BOM)
         if not line.strip():
             continue
         if form is Form.JSONL:

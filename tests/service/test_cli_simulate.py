@@ -140,6 +140,25 @@ def test_a_file_says_who_is_on_which_plan(here: Path) -> None:
     }
 
 
+@pytest.mark.usefixtures("here")
+def test_standard_input_says_who_is_on_which_plan_for_both_catalogs() -> None:
+    row = '{"customer_id": "192.0.2.1", "plan": "pro"}\n'
+
+    done = simulate("--against", "old.yaml", "--customers", "-", "--json", stdin=row)
+
+    [pro] = [each for each in json.loads(done.stdout)["plans"] if each["plan_id"] == "pro"]
+    assert (12, 2, 2) == (pro["decisions"], pro["after"]["denied"], pro["before"]["denied"])
+
+
+def test_a_plan_that_only_one_catalog_has_is_denied_by_the_other(here: Path) -> None:
+    (here / "customers.jsonl").write_text('{"customer_id": "192.0.2.1", "plan": "pro"}\n')
+    (here / "old.yaml").write_text(CATALOG.replace("  pro:", "  gold:"))
+
+    report = simulated("--customers", "customers.jsonl", "--against", "old.yaml")
+
+    assert {"NO_ACTIVE_SUBSCRIPTION": 12} == report["reasons_before"]
+
+
 def test_the_page_is_written_beside_the_report(here: Path) -> None:
     result = simulate("--html", "page.html", "--against", "old.yaml")
 
@@ -185,6 +204,7 @@ def test_lines_without_a_time_are_told_with_the_way_out() -> None:
         (["--simulate", "--catalog", "new.yaml", "--plan", "{x}"], "no field 'x'"),
         (["--simulate", "--catalog", "new.yaml", "--time", "{x}"], "no field 'x'"),
         (["--simulate", "--catalog", "new.yaml", "--html", "no/page.html"], "no such directory"),
+        (["--simulate", "--catalog", "new.yaml", "--html", "."], "is a directory; name a file in"),
         (["--simulate", "--catalog", "new.yaml", "--customers", "no"], "no: No such file"),
         (
             ["--simulate", "--catalog", "new.yaml", "--customers", "customers"],
@@ -211,6 +231,14 @@ def test_what_cannot_be_simulated_is_refused_at_once(
 
 
 @pytest.mark.usefixtures("here")
+def test_standard_input_is_the_log_or_the_customers() -> None:
+    done = replay("-", *ASK, "--simulate", "--catalog", "new.yaml", "--customers", "-", stdin=LOG)
+
+    assert 2 == done.exit_code
+    assert "--customers -: the log comes from standard input already" in done.stderr
+
+
+@pytest.mark.usefixtures("here")
 def test_a_mistyped_feature_is_refused_and_not_counted_as_denied() -> None:
     words = ("--customer", "{remote_host}", "--feature", "api-call", "--simulate")
 
@@ -230,7 +258,7 @@ def test_without_the_library_for_plots_it_says_what_to_install(
     done = simulate("--html", "page.html")
 
     assert 2 == done.exit_code
-    assert "pip install 'quotad[report]'" in done.stderr
+    assert "pip install matplotlib" in done.stderr
     assert not (here / "page.html").exists()
 
 
@@ -261,7 +289,7 @@ def ignores_ctrl_c(pid: int) -> bool:
     return bool(int(blocked, 16) >> (signal.SIGINT - 1) & 1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_reports_what_was_decided_and_ends_the_private_store(
     here: Path, short: Path, number: signal.Signals
 ) -> None:

@@ -6,7 +6,12 @@ import pytest
 
 from quotad.catalog import Source, compile_snapshot, parse
 from quotad.entitlements.resolve import resolve
-from quotad.simulate.customers import PROBLEMS_SHOWN, CustomersError, read_customers
+from quotad.simulate.customers import (
+    PROBLEMS_SHOWN,
+    CustomersError,
+    read_customers,
+    read_lines,
+)
 from quotad.simulate.roster import CALENDAR_MS
 from tests.deciding import at
 
@@ -35,7 +40,7 @@ addons:
 
 def limit_of(path: Path, customer_id: str) -> int | None:
     """What a customer of the file has at some time."""
-    record = read_customers(path, SNAPSHOT)[customer_id]
+    record = read_customers(read_lines(path), SNAPSHOT)[customer_id]
     effective = resolve(record, SNAPSHOT, at("2015-05-17 10:00"), customer_id)
     return effective.entitlements["calls"].limits[0].limit
 
@@ -62,7 +67,7 @@ def test_a_subscription_without_a_start_renews_with_the_calendar(tmp_path: Path)
         '{"customer_id": "b", "plan": "pro", "start": "2015-01-31T09:00:00Z"}\n'
     )
 
-    records = read_customers(path, SNAPSHOT)
+    records = read_customers(read_lines(path), SNAPSHOT)
 
     assert {"a": (0, CALENDAR_MS), "b": (at("2015-01-31 09:00"), at("2015-01-31 09:00"))} == {
         name: (phase.start_ms, phase.anchor)
@@ -78,9 +83,80 @@ def test_every_line_that_does_not_fit_is_counted_and_the_first_few_are_named(
     path.write_text('{"customer_id": "a", "plan": "por"}\n' * (PROBLEMS_SHOWN + 3))
 
     with pytest.raises(CustomersError) as caught:
-        read_customers(path, SNAPSHOT)
+        read_customers(read_lines(path), SNAPSHOT)
 
     assert PROBLEMS_SHOWN + 1 == len(caught.value.problems)
     assert caught.value.problems[0].startswith(f"{path}: line 1: ")
     assert "por" in caught.value.problems[0]
     assert caught.value.problems[-1] == f"{path}: 3 more lines cannot be used"
+
+
+OTHER = compile_snapshot(
+    parse(
+        [
+            Source(
+                "plans.yaml",
+                """
+version: 1
+features:
+  calls: {type: metered}
+  sso: {type: boolean}
+plans:
+  pro2: {entitlements: {calls: {limit: 200, per: day}}}
+addons:
+  extra: {entitlements: {calls: {add: 7}}}
+""",
+            )
+        ]
+    ),
+    version=1,
+)
+
+
+def test_what_only_the_other_catalog_has_is_no_mistake_and_has_no_effect(tmp_path: Path) -> None:
+    path = tmp_path / "customers.jsonl"
+    path.write_text(
+        '{"customer_id": "a", "plan": "pro", "addons": {"extra": 2}, "overrides":'
+        ' [{"feature": "sso", "entitlement": true}]}\n'
+        '{"customer_id": "b", "plan": "pro2"}\n'
+        '{"customer_id": "c", "subscriptions": [{"plan": "pro", "revision": 7}]}\n'
+    )
+    lines = read_lines(path)
+
+    here = read_customers(lines, SNAPSHOT, [OTHER])
+    there = read_customers(lines, OTHER, [SNAPSHOT])
+
+    assert ["a", "b", "c"] == list(here) == list(there)
+    found = [resolve(here[name], SNAPSHOT, at("2015-05-17 10:00"), name) for name in "abc"]
+    assert ["pro", "", "pro"] == [each.plan_id for each in found]
+    assert 100 == found[0].entitlements["calls"].limits[0].limit
+    (override,) = there["a"].overrides
+    assert "sso" == override.feature_id
+    with pytest.raises(CustomersError, match="unknown plan 'pro2'"):
+        read_customers(lines, SNAPSHOT)
+
+
+def test_what_no_catalog_has_is_a_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "customers.jsonl"
+    path.write_text(
+        '{"customer_id": "a", "plan": "por"}\n'
+        '{"customer_id": "b", "plan": "pro", "addons": {"mroe": 1}}\n'
+        '{"customer_id": "c", "plan": "pro", "overrides":'
+        ' [{"feature": "calls", "entitlement": true}]}\n'
+    )
+
+    with pytest.raises(CustomersError) as caught:
+        read_customers(read_lines(path), SNAPSHOT, [OTHER])
+
+    told = [problem.partition(": line ")[2].partition(": ")[2] for problem in caught.value.problems]
+    assert "plan: unknown plan 'por', did you mean 'pro'?" == told[0]
+    assert "addons: unknown add-on 'mroe', did you mean 'more'?" == told[1]
+    assert told[2].startswith("overrides[0].entitlement: is a metered feature")
+
+
+def test_long_rows_and_a_mark_of_the_byte_order_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "customers.jsonl"
+    row = b'{"customer_id": "a", "plan": "pro"%s}\n' % (b" " * 100_000)
+    path.write_bytes(b"\xef\xbb\xbf" + row)
+
+    assert ["a"] == list(read_customers(read_lines(path), SNAPSHOT))

@@ -27,12 +27,6 @@ def test_empty_lines_count_and_are_no_rows() -> None:
     assert [2, 4] == [line.number for line in numbered_rows([b"", b"a", b" ", b"b"], Form.JSONL)]
 
 
-def test_a_mark_of_the_byte_order_is_no_part_of_the_first_line() -> None:
-    (line,) = csv_rows(b"\xef\xbb\xbfcustomer_id,plan", b"a,pro")
-
-    assert {"customer_id": "a", "plan": "pro"} == json.loads(line.row)
-
-
 def test_a_line_that_is_too_long_is_told_and_the_next_is_read() -> None:
     first, second = numbered_rows([None, b"{}"], Form.JSONL)
 
