@@ -76,7 +76,7 @@ class Lifecycle:
         self._runner = environment.runner
         self._is_worker = isinstance(self._runner, WorkerRunner)
         self._is_master = isinstance(self._runner, MasterRunner)
-        self._catalog_before = ""
+        self._catalog_before: admin_pb2.GetCatalogResponse | None = None
         self._ledgers: dict[str, Ledger] = {}
         """Of workers, by their id."""
         self._workers: set[str] = set()
@@ -184,8 +184,8 @@ class Lifecycle:
             except grpc.RpcError as error:
                 self._fail(f"check: NOT DONE: {where}: {text(error)}")
         try:
-            if self._catalog_before:
-                publish(connection, "catalog.json", self._catalog_before)
+            if self._catalog_before is not None:
+                put_back(connection, self._catalog_before)
         except grpc.RpcError as error:
             self._fail(f"check: the catalog was not put back: {text(error)}")
 
@@ -258,17 +258,16 @@ def is_here(where: str) -> bool:
     return where.rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]") or where[:5] == "unix:"
 
 
-def prepare(connection: Connection) -> str:
-    """Make a server ready for a run; gives the catalog that was in force, as JSON, if any.
+def prepare(connection: Connection) -> admin_pb2.GetCatalogResponse | None:
+    """Make a server ready for a run; gives the catalog that was in force, if any.
 
     Raises:
         grpc.RpcError: the server is not there, or refuses.
     """
-    before = ""
+    before: admin_pb2.GetCatalogResponse | None = None
     request = admin_pb2.GetCatalogRequest()
     try:
-        answer = connection.admin.GetCatalog(request, timeout=CONNECT_S, wait_for_ready=True)
-        before = answer.document
+        before = connection.admin.GetCatalog(request, timeout=CONNECT_S, wait_for_ready=True)
     except grpc.RpcError as error:
         if error.code() != grpc.StatusCode.NOT_FOUND:
             raise
@@ -290,6 +289,23 @@ def publish(connection: Connection, name: str, content: str) -> None:
         files=[admin_pb2.CatalogFile(name=name, content=content)], published_by="load test"
     )
     connection.admin.PublishCatalog(request, timeout=ADMIN_S)
+
+
+def put_back(connection: Connection, before: admin_pb2.GetCatalogResponse) -> None:
+    """Bring back the catalog that was in force before a run, with the revisions of its plans.
+
+    Publishing cannot do that: plans that the run's catalog does not have are new ones then.
+    """
+    request = admin_pb2.RollbackCatalogRequest(
+        version=before.version.version, published_by="load test"
+    )
+    try:
+        connection.admin.RollbackCatalog(request, timeout=ADMIN_S)
+    except grpc.RpcError as error:
+        if error.code() != grpc.StatusCode.NOT_FOUND:
+            raise
+        # A run of the scenario that changes plans has pushed it out of the history.
+        publish(connection, "catalog.json", before.document)
 
 
 def print_reasons(ledger: Ledger) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from quotad.v1 import admin_pb2
 from tests.processes import ROOT, environment
 from tests.running import Running, eventually, running
 
@@ -23,6 +24,9 @@ features:
 plans:
   free: {entitlements: {own-feature: {limit: 3}}}
 """
+
+NEWER = CATALOG.replace("limit: 3", "limit: 5")
+"""For new customers only."""
 
 MATCH = re.compile(
     r"^check: counters match: ([\d,]+) allowed in ([\d,]+) counters of ([\d,]+) customers; "
@@ -106,7 +110,9 @@ def server(store_url: str, prefix: str) -> Iterator[Running]:
 
 
 def test_all_scenarios_end_with_counters_that_match(server: Running, tmp_path: Path) -> None:
-    own = server.publish_and_wait(CATALOG).version
+    server.publish_and_wait(CATALOG)
+    server.provision("early", "free")
+    own = server.publish(NEWER, apply_to=admin_pb2.APPLY_TO_NEW).version
 
     with locust(tmp_path / "log", *traffic(server, users=18, seconds=15)) as process:
         code = process.wait()
@@ -133,8 +139,8 @@ def test_all_scenarios_end_with_counters_that_match(server: Running, tmp_path: P
     # The capped customer's limit is reached, and not passed.
     assert {"api-calls": 100} == used(server, f"{process.run_id()}-hot-1")
     # What was in force before is in force again.
-    assert own.digest == server.publish(CATALOG).version.digest
-    assert server.consume("acme", "own-feature").allowed
+    assert own.digest == server.publish(NEWER).version.digest
+    assert [3, 5] == [server.consume(name, "own-feature").limit for name in ("early", "acme")]
 
 
 def used(server: Running, customer_id: str) -> dict[str, int]:
