@@ -77,16 +77,21 @@ def import_(
     from quotad.replay.files import open_log
     from quotad.transfer.importer import Importer, Listener, Plan
     from quotad.transfer.lines import HeaderError, numbered_rows
-    from quotad.transfer.state import Position, StateError, StateFile
+    from quotad.transfer.state import Position, StateError, StateFile, form_of
 
+    if rejects is not None and rejects.exists() and file.exists() and rejects.samefile(file):
+        failures.fail(f"--rejects {rejects}: is the file that is imported", as_json)
     # What is not a file cannot be read twice, and a dry run leaves nothing to go on from.
-    state = StateFile(file, server) if file.is_file() and not dry_run else None
+    state = StateFile(file, server, form) if file.is_file() and not dry_run else None
     if resume and state is None:
         failures.fail("--resume: only an import of a file leaves something to go on from", as_json)
     try:
         with ExitStack() as stack:
             transfer = stack.enter_context(_transfer(server, as_json))
-            after = Position() if state is None else state.begin(resume)
+            after = Position()
+            if state is not None:
+                stack.callback(state.tidy)
+                after, form = state.begin(resume), state.form
             log = stack.enter_context(open_log(file))
             mode: Literal["ab", "wb"] = "ab" if after.lines else "wb"
             report = _Report(stack.enter_context(rejects.open(mode)) if rejects else None)
@@ -98,7 +103,7 @@ def import_(
                 show(position.lines, position.rejected)
 
             plan = Plan(dry_run, concurrency, after)
-            lines = numbered_rows(log.lines(LINE_BYTES_MAX), form or _form_of(file))
+            lines = numbered_rows(log.lines(LINE_BYTES_MAX), form or form_of(file))
             ending = Importer(transfer, plan, Listener(report.add, reached)).run(lines)
             if state is not None and not ending.stopped:
                 state.remove()
@@ -131,6 +136,7 @@ def export(
     """
     from quotad.client import QuotaError
     from quotad.transfer.exporter import rows_file, write_rows
+    from quotad.transfer.state import form_of
 
     to_stdout = str(file) == "-"
     try:
@@ -139,7 +145,7 @@ def export(
             stream = sys.stdout.buffer if to_stdout else stack.enter_context(rows_file(file))
             show = stack.enter_context(_progress(None, "left out"))
             count, left_out = write_rows(
-                transfer.export_rows(), stream, form or _form_of(file), show
+                transfer.export_rows(), stream, form or form_of(file), show
             )
             stream.flush()
     except QuotaError as error:
@@ -240,10 +246,6 @@ def _fail_stopped(
     if ending.error.code == "DEADLINE_EXCEEDED":
         why = f"no answer from {server} within {TIMEOUT_S:g} s"
     failures.fail(f"{why}; {where}", as_json, code=ending.error.code)
-
-
-def _form_of(file: Path) -> Form:
-    return Form.CSV if file.name.removesuffix(".gz").endswith(".csv") else Form.JSONL
 
 
 @contextmanager

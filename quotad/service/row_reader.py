@@ -264,7 +264,10 @@ class RowReader:
                 record = set_override(record, wanted, self._snapshot, self._now_ms)
                 entry = record.overrides[-1].entry
         except InvalidRequest as error:
-            self._refuse(f"{path}{error}")
+            problem = str(error)
+            if problem.startswith("resource_id: "):
+                problem = problem.replace("resource_id", "resource", 1)  # as rows have it
+            self._refuse(path + problem)
             return None
         return entry
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from quotad.transfer.lines import Form
+
 SUFFIX = ".quotad-import"
 _READ = 1024 * 1024
 
@@ -31,6 +33,7 @@ class State(msgspec.Struct, frozen=True):
     """Of the input, as stored."""
     server: str
     position: Position = Position()
+    form: Form = Form.JSONL
 
 
 class StateError(Exception):
@@ -43,13 +46,18 @@ class StateFile:
     Args:
         source: the file that is imported.
         server: where to.
+        form: how it is written, where that was said.
     """
 
-    def __init__(self, source: Path, server: str) -> None:
+    def __init__(self, source: Path, server: str, form: Form | None = None) -> None:
         self.path = source.with_name(source.name + SUFFIX)
+        self.form = form or form_of(source)
+        """How the file is read: of an import that is gone on with, as it was begun."""
+        self._said = form
         self._source = source
         self._server = server
         self._digest = ""
+        self._empty = False
 
     def begin(self, resume: bool) -> Position:
         """Where to go on: after the last line of an import that was stopped, or at the start.
@@ -80,17 +88,30 @@ class StateFile:
                 f"the import that stopped was to {found.server}; give --server {found.server},"
                 f" or remove {self.path} to start over"
             )
+        if self._said not in (None, found.form):
+            raise StateError(
+                f"the import that stopped read it as {found.form.value}; leave --format out,"
+                f" or remove {self.path} to start over"
+            )
+        self.form = found.form
         return found.position
 
     def write(self, position: Position) -> None:
         """Remember how far it got; a crash leaves this state or the one before."""
         fresh = self.path.with_name(self.path.name + ".new")
-        fresh.write_bytes(msgspec.json.encode(State(self._digest, self._server, position)))
+        state = State(self._digest, self._server, position, self.form)
+        fresh.write_bytes(msgspec.json.encode(state))
         os.replace(fresh, self.path)
+        self._empty = position.lines == 0
 
     def remove(self) -> None:
         """Forget it: the import is done."""
         self.path.unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Leave nothing of an import that has done no line."""
+        if self._empty:
+            self.remove()
 
     def _read(self) -> State | None:
         try:
@@ -99,6 +120,11 @@ class StateFile:
             return None
         except msgspec.DecodeError as error:
             raise StateError(f"{self.path} cannot be read ({error}); remove it") from error
+
+
+def form_of(file: Path) -> Form:
+    """How a file is written, by its name."""
+    return Form.CSV if file.name.removesuffix(".gz").endswith(".csv") else Form.JSONL
 
 
 def _digest(path: Path) -> str:

@@ -322,8 +322,34 @@ def test_a_file_that_cannot_be_used_is_one_clear_error(
     result = run("import", file)
 
     assert (2, f"quotad: {file}: {problem}\n") == (result.exit_code, result.stderr)
-    assert 2 == run("import", file).exit_code  # no state is in the way
-    assert f"quotad: {file}: {problem}\n" == run("import", file).stderr
+    assert [] == list(tmp_path.glob("*.quotad-import"))
+
+
+def test_a_file_does_not_become_the_list_of_its_bad_lines(
+    run: Run, customer: str, tmp_path: Path
+) -> None:
+    file = written(tmp_path / "customers.jsonl", [*rows(customer, 2), "hello"])
+    before = file.read_bytes()
+
+    result = run("import", file, "--rejects", file)
+
+    assert (2, before) == (result.exit_code, file.read_bytes())
+    assert f"quotad: --rejects {file}: is the file that is imported\n" == result.stderr
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_an_import_goes_on_in_the_form_that_it_was_begun_in(
+    run: Run, customer: str, tmp_path: Path
+) -> None:
+    lines = ["customer_id,plan", *(f"{customer}-{i},pro" for i in range(10))]
+    file = written(tmp_path / "customers", lines)
+
+    with pytest.MonkeyPatch.context() as patch:
+        Stops(patch, 1, KeyboardInterrupt())
+        run("import", file, "--format", "csv", "--concurrency", "1")
+    resumed = run("import", file, "--resume")
+
+    assert (0, "rejected 0") == (resumed.exit_code, words(resumed)[-1])
 
 
 def test_a_damaged_file_is_told_with_what_was_imported(

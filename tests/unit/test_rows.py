@@ -152,6 +152,15 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"plan": "pro", "start": "2030-01-01", "end": "2030-01-01"}, "end: is not after the start"),
     ({"plan": "pro", "resource": "\t"}, "resource: '\\t' has characters"),
     (
+        {
+            "plan": "pro",
+            "overrides": [
+                {"feature": "api-calls", "entitlement": {"limit": 5}, "resource": "ws-9"}
+            ],
+        },
+        "overrides[0].resource: 'acme' has no subscription for 'ws-9'",
+    ),
+    (
         {"subscriptions": [{"plan": "pro", "anchor": "9999-12-30T00:00:00Z"}]},
         "subscriptions[0].anchor: must be before 9999-12-30",
     ),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from quotad.transfer.lines import Form
 from quotad.transfer.state import Position, StateError, StateFile
 
 SERVER = "127.0.0.1:50051"
@@ -65,6 +66,44 @@ def test_what_one_server_was_given_is_not_left_out_of_another(source: Path) -> N
 
     with pytest.raises(StateError, match=rf"the import that stopped was to {SERVER}"):
         StateFile(source, "other:1").begin(resume=True)
+
+
+def test_an_import_goes_on_in_the_form_that_it_was_begun_in(source: Path) -> None:
+    state = StateFile(source, SERVER, Form.CSV)
+    state.begin(resume=False)
+    state.write(Position(7))
+
+    resumed = StateFile(source, SERVER)
+    resumed.begin(resume=True)
+
+    assert Form.CSV is resumed.form
+    with pytest.raises(StateError, match="read it as csv; leave --format out"):
+        StateFile(source, SERVER, Form.JSONL).begin(resume=True)
+
+
+def test_nothing_is_left_of_an_import_that_has_done_no_line(source: Path, tmp_path: Path) -> None:
+    state = StateFile(source, SERVER)
+    state.begin(resume=False)
+    state.tidy()
+
+    assert [source] == list(tmp_path.iterdir())
+
+
+def test_what_is_done_is_not_tidied_away(source: Path) -> None:
+    stopped(source).tidy()
+    again = StateFile(source, SERVER)
+    with pytest.raises(StateError):
+        again.begin(resume=False)
+    again.tidy()
+    other = StateFile(source, "other:1")
+    with pytest.raises(StateError):
+        other.begin(resume=True)
+    other.tidy()
+    resumed = StateFile(source, SERVER)
+    resumed.begin(resume=True)
+    resumed.tidy()
+
+    assert 7 == StateFile(source, SERVER).begin(resume=True).lines
 
 
 def test_a_state_that_cannot_be_read_says_which_file_it_is(source: Path) -> None:
