@@ -67,11 +67,11 @@ class Model:
         keyed = bool(request.idempotency_key) and request.mode == Mode.NORMAL
         counter = request.feature_id in ("calls", "builds", "tokens")
         granted_feature = request.feature_id in self.granted(request.customer_id)
-        if request.quantity < 0 and counter and granted_feature:
-            return InvalidRequest
         if keyed and once in self.first:
             known, answer = self.first[once]
             return answer if known == parameters else IdempotencyMismatch
+        if request.quantity < 0 and counter and granted_feature:
+            return InvalidRequest
         answer = self.answer(request, now_ms)
         if keyed:
             self.first[once] = parameters, answer
