@@ -15,7 +15,7 @@ from quotad.catalog.diff import Change, diff
 from quotad.catalog.parse_entitlement import parse_entry_value
 from quotad.catalog.revisions import ApplyTo, carry, read_record, restore
 from quotad.catalog.snapshot import Snapshot, compile_snapshot
-from quotad.catalog.sources import Source, read_sources
+from quotad.catalog.sources import Source, read_sources, told_apart
 from quotad.catalog.write_entry import entry_value
 
 __all__ = [
@@ -33,4 +33,5 @@ __all__ = [
     "read_record",
     "read_sources",
     "restore",
+    "told_apart",
 ]

@@ -1,8 +1,11 @@
 """Reading catalog files: the only I/O of this room."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from quotad.errors import CatalogError
 
@@ -49,6 +52,26 @@ def read_sources(path: Path) -> list[Source]:
     if problems:
         raise CatalogError(problems)
     return sources
+
+
+def told_apart(parts: Sequence[tuple[str, Sequence[Source]]]) -> list[Source]:
+    """The files of several places, one after the other; those of the same name have their paths.
+
+    Args:
+        parts: a path, and what was read there.
+    """
+    names = Counter(source.name for _, sources in parts for source in sources)
+    return [
+        source
+        if names[source.name] == 1 or source.name == where
+        else replace(source, name=_path_of(where, source.name))
+        for where, sources in parts
+        for source in sources
+    ]
+
+
+def _path_of(where: str, name: str) -> str:
+    return where if Path(where).name == name else str(Path(where) / name)
 
 
 def _files_of(directory: Path) -> list[Path]:

@@ -190,12 +190,12 @@ def _without_revisions(document: Any) -> Any:
 
 def _read(paths: Sequence[Path], as_json: bool) -> "tuple[Catalog, list[CatalogFile]]":
     """Read and check the files here first: all problems are shown, whatever their length."""
-    from quotad.catalog import parse, read_sources
+    from quotad.catalog import parse, read_sources, told_apart
     from quotad.client.admin import CatalogFile
     from quotad.errors import CatalogError
 
     try:
-        sources = [source for path in paths for source in read_sources(path)]
+        sources = told_apart([(str(path), read_sources(path)) for path in paths])
         catalog = parse(sources)
     except CatalogError as error:
         failures.fail_catalog(error.problems, as_json)

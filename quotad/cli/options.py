@@ -10,12 +10,20 @@ import typer.core
 TIMEOUT_S = 5.0
 """A person waits longer than a service, and a first connection takes its time."""
 
+
+def _named(server: str) -> str:
+    if not server.strip():
+        raise typer.BadParameter("name a server, such as 127.0.0.1:50051")
+    return server
+
+
 Server = Annotated[
     str,
     typer.Option(
         "--server",
         envvar="QUOTAD_SERVER",
         metavar="HOST:PORT",
+        callback=_named,
         help="Where the quotad server listens.",
     ),
 ]

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import msgspec
 
-from quotad.catalog import Catalog, Source, carry, parse, read_record
+from quotad.catalog import Catalog, Source, carry, parse, read_record, told_apart
 from quotad.errors import CatalogError, Conflict, NotFound, QuotadError, StoreError
 from quotad.model import CatalogRecord
 from quotad.sidecar.interface import PlanSource, SourceUnavailable
@@ -189,14 +189,14 @@ class Sidecar:
 
     def _load(self) -> None:
         """Parse all sources together, once each of them has something to say."""
-        files: list[Source] = []
+        parts: list[tuple[str, list[Source]]] = []
         for slot in self._slots:
             if slot.files is None or slot.broken:
                 return  # without it plans would be missing
-            files += slot.files
+            parts.append((slot.source.name, slot.files))
         self._dirty = False
         try:
-            catalog = parse(files)
+            catalog = parse(told_apart(parts))
         except CatalogError as error:
             self._problems.report("catalog", "the catalog is not valid", error.problems, _KEPT)
             return

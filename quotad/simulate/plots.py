@@ -6,6 +6,7 @@ colours and given the page's own afterwards, so that they are readable in light 
 
 import io
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, timedelta
@@ -193,8 +194,12 @@ def _bars(
 def _svg(drawn: Any) -> str:
     """The plot as an element for a page."""
     file = io.StringIO()
-    # Neither date nor version of the library in it.
-    drawn.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():
+        # A name in letters that the font here lacks; the page's reader has another font.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        # Neither date nor version of the library in it.
+        metadata = {"Date": None, "Creator": None}
+        drawn.savefig(file, format="svg", transparent=True, metadata=metadata)
     text = file.getvalue()
     text = text[text.index("<svg") :]
     # Ids of groups are the same in every plot, and nothing refers to them.
@@ -203,7 +208,12 @@ def _svg(drawn: Any) -> str:
         r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" role="img">', text, count=1
     )
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
-    text = re.sub(r"font(-family)?: ?[^;\"]*'[^;\"]*", _font, text)
+    return re.sub(r"<[^>]*>", _restyled, text)
+
+
+def _restyled(tag: re.Match[str]) -> str:
+    """A tag with the page's colours and font; a name between tags may look like any of them."""
+    text = re.sub(r"font(-family)?: ?[^;\"]*'[^;\"]*", _font, tag[0])
     for placeholder, variable in _VARIABLES.items():
         text = text.replace(placeholder, variable)
     return text

@@ -246,6 +246,13 @@ def test_no_server_is_one_clear_line(quotad: Run) -> None:
     )
 
 
+def test_a_server_without_a_name_is_a_usage_error(quotad: Run) -> None:
+    result = quotad("status", "--server", " ")
+
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "name a server, such as 127.0.0.1:50051" in " ".join(result.stderr.split("│"))
+
+
 def test_server_without_its_store_is_told_from_no_server(quotad: Run, server: FakeServer) -> None:
     server.quota.failures.extend([UNAVAILABLE] * 3)
 

@@ -66,6 +66,19 @@ def test_catalog_check_needs_no_server(quotad: Run, server: FakeServer, plans: P
     assert words(result)[0].startswith("ok 1 feature, 1 plan (digest ")
 
 
+def test_of_two_files_of_the_same_name_the_path_says_which_is_wrong(
+    quotad: Run, plans: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    [file] = plans.iterdir()
+    (other / file.name).write_text("features: {exports: {type: metred}}\n")
+
+    result = quotad("catalog", "check", str(plans), str(other))
+
+    assert result.stderr.startswith(f"{other}/{file.name}: features.exports.type: ")
+
+
 def test_catalog_check_counts_what_there_is(quotad: Run, plans: Path) -> None:
     (plans / "more.yaml").write_text(
         "groups: {support: {entitlements: {}}}\n"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from quotad.catalog import Source, parse, read_sources
+from quotad.catalog import Source, parse, read_sources, told_apart
 from quotad.catalog.sources import FILE_BYTES_MAX
 from quotad.errors import CatalogError
 
@@ -31,6 +31,16 @@ def test_one_file_is_one_source(tmp_path: Path) -> None:
     file.write_text(VALID)
 
     assert [Source("plans.yaml", VALID)] == read_sources(file)
+
+
+def test_files_of_the_same_name_are_told_apart_by_their_paths() -> None:
+    plans, other, features = (Source(name, "") for name in ("plans.yaml", "b.yaml", "f.yaml"))
+
+    parts = [("one", [plans, features]), ("two/plans.yaml", [plans]), ("three", [other])]
+
+    assert ["one/plans.yaml", "f.yaml", "two/plans.yaml", "b.yaml"] == [
+        source.name for source in told_apart(parts)
+    ]
 
 
 def test_a_directory_is_its_catalog_files_by_name(tmp_path: Path) -> None:

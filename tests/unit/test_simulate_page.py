@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from quotad.model import ConsumeRequest, Decision, Reason
 from quotad.replay.report import SkippedLine
@@ -132,6 +133,22 @@ def test_names_of_the_log_stay_text() -> None:
         plots.by_customer(made),
     ):
         assert EVIL in unescape(plot)
+
+
+@pytest.mark.parametrize("name", ["#030303", "font: 'x' #010101", "顧客"])
+def test_a_name_that_looks_like_a_colour_or_that_the_font_lacks_stays_as_it_is(name: str) -> None:
+    made = replace(
+        simulation(), top_denied=report.top_customers(denied_by(name), {name: "free"}, False)
+    )
+
+    assert f">{name}  (" in unescape(plots.by_customer(made))
+
+
+def denied_by(name: str) -> Tally:
+    tally = Tally()
+    tally.add(0, "free", ConsumeRequest(name, "f"), NO, None)
+    tally.close()
+    return tally
 
 
 def test_the_same_simulation_makes_the_same_page() -> None:
