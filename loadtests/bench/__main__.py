@@ -1,6 +1,7 @@
 """`python -m loadtests.bench`, or `make bench`: measure everything side by side."""
 
 import argparse
+import re
 import shlex
 import signal
 import sys
@@ -18,6 +19,8 @@ SCRIPT = "script"
 SCRIPT_SECONDS = 0.3
 SCRIPT_ROUNDS = 10
 QUICK = {"seconds": 1.0, "rounds": 1}
+NEED = {"generators": h2load.MISSING, "shares": shares.MISSING}
+"""What it takes to run a group that not every machine can."""
 
 
 def run_group(machinery: Machinery, group: Group) -> GroupRuns:
@@ -39,7 +42,8 @@ def run_group(machinery: Machinery, group: Group) -> GroupRuns:
 def parse_arguments(words: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m loadtests.bench", description=__doc__)
-    known = [*(group.name for group in groups(prototype=False)), SCRIPT]
+    possible = groups(prototype=False)
+    known = [*(group.name for group in possible), SCRIPT]
     parser.add_argument("groups", nargs="*", help=f"of {', '.join(known)}; default: most")
     parser.add_argument("--quick", action="store_true", help="few groups, one short round each")
     parser.add_argument("--lines", nargs="+", help="only these lines of each group")
@@ -50,16 +54,31 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     arguments = parser.parse_args(words)
     for name in arguments.groups:
         if name not in known:
-            parser.error(f"there is no group {name!r}; there are {', '.join(known)}")
+            parser.error(
+                NEED.get(name) or f"there is no group {name!r}; there are {', '.join(known)}"
+            )
     for name in ("seconds", "rounds"):
         value = getattr(arguments, name)
         if value is not None and not 0 < value <= 600:
             parser.error(f"--{name}: must be more than 0 and at most 600")
+    if not re.fullmatch(r"\w[\w.-]*", arguments.name):
+        parser.error(f"--name: {arguments.name!r} is no name of a file; such as 2026-11")
+    if arguments.prototype is not None and not arguments.prototype.is_dir():
+        parser.error(f"--prototype: {arguments.prototype} is no directory")
+    lines = {line.name for group in chosen(arguments, every=True) for line in group.lines}
+    for name in arguments.lines or ():
+        if name not in lines:
+            parser.error(f"--lines: there is no {name!r}; there are {', '.join(sorted(lines))}")
     return arguments
 
 
-def chosen(arguments: argparse.Namespace) -> list[Group]:
-    """The groups that the command line asks for."""
+def chosen(arguments: argparse.Namespace, every: bool = False) -> list[Group]:
+    """The groups that the command line asks for.
+
+    Args:
+        arguments: the command line.
+        every: with all their lines, whatever it says of lines.
+    """
     made = []
     changes = {**QUICK} if arguments.quick else {}
     for name in QUICK:
@@ -69,7 +88,11 @@ def chosen(arguments: argparse.Namespace) -> list[Group]:
         wanted = group.quick if arguments.quick else group.by_default
         if not (group.name in arguments.groups if arguments.groups else wanted):
             continue
-        lines = [x for x in group.lines if not arguments.lines or x.name in arguments.lines]
+        lines = [
+            line
+            for line in group.lines
+            if every or not arguments.lines or line.name in arguments.lines
+        ]
         if lines:
             made.append(msgspec.structs.replace(group, lines=lines, **changes))
     return made

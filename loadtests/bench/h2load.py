@@ -33,7 +33,7 @@ def run(spec: Spec) -> Result:
     """Send as many calls as take roughly the given seconds, all for the first customer.
 
     Raises:
-        RuntimeError: h2load failed.
+        RuntimeError: h2load failed, or did not end.
     """
     calls = int(CALLS_PER_SECOND * spec.seconds)
     body = grpc_message(request(spec.traffic, 0).SerializeToString())
@@ -44,9 +44,12 @@ def run(spec: Spec) -> Result:
         command += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
         command.append(f"http://{spec.host}:{spec.port}{spec.traffic.path}")
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-        )
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"h2load did not end within {TIMEOUT_S:.0f} s") from None
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     rate, counts = _RATE.search(done.stdout), _DONE.search(done.stdout)
     if done.returncode or not rate or not counts:

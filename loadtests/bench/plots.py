@@ -252,9 +252,13 @@ def main() -> None:
     if not is_installed():
         sys.exit(MISSING)
     for name in sys.argv[1:] or ["latest"]:
-        report = msgspec.json.decode((RESULTS / f"{name}.json").read_bytes(), type=Report)
-        for path in draw(report, name):
-            print(path)
+        path = RESULTS / f"{name}.json"
+        try:
+            report = msgspec.json.decode(path.read_bytes(), type=Report)
+        except (OSError, msgspec.DecodeError) as error:
+            sys.exit(f"{path}: {getattr(error, 'strerror', None) or error}")
+        for picture in draw(report, name):
+            print(picture)
 
 
 if __name__ == "__main__":

@@ -49,12 +49,15 @@ def run(url: str, command: Sequence[str], calls: int, customers: int) -> float:
     """Send a command so many times; returns calls per second.
 
     Raises:
-        RuntimeError: redis-benchmark failed.
+        RuntimeError: redis-benchmark failed, or did not end.
     """
     address = urlsplit(url)
     words = ["redis-benchmark", "-h", address.hostname or "", "-p", str(address.port)]
     words += ["-n", str(calls), "-c", str(CLIENTS), "-r", str(customers), *command]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"redis-benchmark did not end within {TIMEOUT_S:.0f} s") from None
     found = _RATE.search(done.stdout)
     if done.returncode or not found:
         raise RuntimeError(f"redis-benchmark failed: {(done.stderr or done.stdout).strip()[-500:]}")
