@@ -204,7 +204,6 @@ class Engine:
         unknown: dict[str, list[int]] = {}
         changes = self._views.changes
         records: dict[int, CustomerRecord | None] = {}
-        """Of what is to be explained, by request: what it was decided on."""
         for i in pending:
             request = requests[i]
             name = request.customer_id
@@ -224,38 +223,62 @@ class Engine:
         if self._views.changes != changes:
             round_.hold_back()  # another thread has put fresher views meanwhile
         if unknown:
-            first = [requests[waiting[0]] for waiting in unknown.values()]
-            keys = [self._views.spell(each.customer_id, each.resource_id) for each in first]
-            stored = self._customers.get_many_over(self._link, keys, deadline)
-            planned = round_.oldest()
-            for at, (name, waiting) in enumerate(unknown.items()):
-                one = stored[at]
-                try:
-                    if isinstance(one, StoreError):
-                        raise one
-                    view = self._views.put(name, one, snapshot, now_ms, keys[at])
-                except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
-                    round_.failed(*waiting)
-                    continue
-                if planned.get(keys[at].epoch, view.epoch) != view.epoch:
-                    # The customer's earlier requests were planned on a view that is stale, as can
-                    # be seen now; they go first in the next round.
-                    round_.pending += waiting
-                    continue
-                for i in waiting:
-                    try:
-                        self._plan(round_, i, requests[i], view, now_ms)
-                    except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
-                        self._views.drop(name)
-                        round_.failed(i)
-                        continue
-                    if requests[i].explain:
-                        records[i] = one.record
+            records = self._plan_unknown(round_, unknown, snapshot, now_ms, deadline)
         if round_.charges:
             self._settle(round_, snapshot, now_ms, deadline)
             round_.pending.sort()
         if records:
             _explain(round_, records, snapshot, now_ms)
+
+    def _plan_unknown(
+        self,
+        round_: Round,
+        unknown: dict[str, list[int]],
+        snapshot: Snapshot,
+        now_ms: int,
+        deadline: float,
+    ) -> dict[int, CustomerRecord | None]:
+        """Read the records of customers, and plan their requests on views made of them.
+
+        Args:
+            round_: the batch.
+            unknown: requests by view name.
+            snapshot: the catalog.
+            now_ms: Unix time.
+            deadline: of the store.
+
+        Returns:
+            By request that is to be explained, the record that it is decided on.
+        """
+        records: dict[int, CustomerRecord | None] = {}
+        first = [round_.requests[waiting[0]] for waiting in unknown.values()]
+        keys = [self._views.spell(each.customer_id, each.resource_id) for each in first]
+        stored = self._customers.get_many_over(self._link, keys, deadline)
+        planned = round_.oldest()
+        for at, (name, waiting) in enumerate(unknown.items()):
+            one = stored[at]
+            try:
+                if isinstance(one, StoreError):
+                    raise one
+                view = self._views.put(name, one, snapshot, now_ms, keys[at])
+            except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
+                round_.failed(*waiting)
+                continue
+            if planned.get(keys[at].epoch, view.epoch) != view.epoch:
+                # The customer's earlier requests were planned on a view that is stale, as can
+                # be seen now; they go first in the next round.
+                round_.pending += waiting
+                continue
+            for i in waiting:
+                try:
+                    self._plan(round_, i, round_.requests[i], view, now_ms)
+                except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
+                    self._views.drop(name)
+                    round_.failed(i)
+                    continue
+                if round_.requests[i].explain:
+                    records[i] = one.record
+        return records
 
     def _plan(
         self, round_: Round, i: int, request: ConsumeRequest, view: View, now_ms: int
