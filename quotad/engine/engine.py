@@ -108,7 +108,7 @@ class Engine:
         self._link.close()
 
     def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
-        """Decide a batch; requests of one customer are settled in order.
+        """Decide a batch; requests of one customer, or of one resource of it, are settled in order.
 
         Returns:
             One entry per request. InvalidRequest: the request can never work. StoreUnavailable:
@@ -220,7 +220,7 @@ class Engine:
                 except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
                     self._views.drop(name)  # the record may have been mended since
                     round_.failed(i)
-        if self._views.changes != changes:
+        if self._views.changes != changes or changes % 2:
             round_.hold_back()  # another thread has put fresher views meanwhile
         if unknown:
             records = self._plan_unknown(round_, unknown, snapshot, now_ms, deadline)
@@ -254,7 +254,7 @@ class Engine:
         first = [round_.requests[waiting[0]] for waiting in unknown.values()]
         keys = [self._views.spell(each.customer_id, each.resource_id) for each in first]
         stored = self._customers.get_many_over(self._link, keys, deadline)
-        planned = round_.oldest()
+        planned = round_.epochs()
         for at, (name, waiting) in enumerate(unknown.items()):
             one = stored[at]
             try:
@@ -264,9 +264,10 @@ class Engine:
             except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
                 round_.failed(*waiting)
                 continue
-            if planned.get(keys[at].epoch, view.epoch) != view.epoch:
-                # The customer's earlier requests were planned on a view that is stale, as can
-                # be seen now; they go first in the next round.
+            usage = keys[at].usage
+            if usage in round_.held or planned.get(usage, view.epoch) != view.epoch:
+                # Earlier requests wait for the next round, or were planned on a view that is
+                # stale, as can be seen now; they go first.
                 round_.pending += waiting
                 continue
             for i in waiting:

@@ -16,7 +16,7 @@ _log = logging.getLogger("quotad.engine")
 class Round:
     """The state of a batch between its phases; charges and what belongs to them, side by side."""
 
-    __slots__ = ("answers", "at", "charges", "given", "pending", "requests", "terms")
+    __slots__ = ("answers", "at", "charges", "given", "held", "pending", "requests", "terms")
 
     def __init__(self, requests: Sequence[ConsumeRequest]) -> None:
         self.requests = requests
@@ -32,24 +32,21 @@ class Round:
         self.terms: list[tuple[LimitTerms, ...]] = []
         self.given: list[Decision | QuotadError | None] = []
         """The decision, where no counter takes part; or why the request can never work."""
+        self.held: set[str] = set()
+        """Usage keys of customers and resources of whom nothing more may be planned."""
 
-    def oldest(self) -> dict[str, int]:
-        """By the name of a customer's epoch, the oldest that a charge was planned with."""
-        found: dict[str, int] = {}
-        for charge in self.charges:
-            known = found.get(charge.keys.epoch)
-            if known is None or charge.epoch < known:
-                found[charge.keys.epoch] = charge.epoch
-        return found
+    def epochs(self) -> dict[str, int]:
+        """By the usage key of a customer or resource, the epoch its charges were planned with."""
+        return {charge.keys.usage: charge.epoch for charge in self.charges}
 
     def hold_back(self) -> None:
-        """Leave to the next round what was planned on another view of its customer than the
-        customer's first request: were that one stale, the others would be settled before it."""
+        """Leave to the next round what was planned on another view of its customer or resource
+        than the first request of it: were that one stale, the others would be settled before it."""
         first: dict[str, int] = {}
-        held: set[str] = set()
+        held = self.held
         kept: list[int] = []
         for at, charge in enumerate(self.charges):
-            name = charge.keys.epoch
+            name = charge.keys.usage
             if first.setdefault(name, charge.epoch) != charge.epoch:
                 held.add(name)
             if name in held:

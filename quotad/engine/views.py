@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable
 from itertools import chain
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -54,8 +55,10 @@ class ViewCache:
     def __init__(self, keys: KeySpace, size_max: int) -> None:
         self.spell = keys.customer
         self._generation_max = max(size_max // 2, 1)
+        self._putting = Lock()
         self.changes = 0
-        """Moves when a view is put: who has not seen it move has seen one view of each customer."""
+        """Moves before and after a view is put: who has seen it even and unmoved has seen one view
+        of each customer."""
         self._young: dict[str, View] = {}
         self._old: dict[str, View] = {}
         self._tables: tuple[Any, dict[Hashable, dict[str, Meter] | None]] = (None, {})
@@ -107,8 +110,10 @@ class ViewCache:
             effective,
             self._meters(effective, snapshot),
         )
-        self._keep(name, view)
-        self.changes += 1
+        with self._putting:
+            self.changes += 1
+            self._keep(name, view)
+            self.changes += 1
         return view
 
     def drop(self, name: str) -> None:
