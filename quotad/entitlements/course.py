@@ -41,6 +41,12 @@ class Course:
             known = [phase for phase in self.phases if phase.start_ms == start_ms]
         return [phase for phase in known if phase is not None and phase.plan_id == plan_id]
 
+    def after_trial(self, end_ms: int) -> Subscription | None:
+        """What follows a trial that is said: the phase at its end, also if it has not started;
+        else what follows the trial in force, whose end is moved."""
+        at_end = (phase for phase in self.phases if phase.start_ms == end_ms and not phase.trial)
+        return next(at_end, self.sequel)
+
     def until(self, at_ms: int) -> list[Subscription]:
         """What is in force until a later start: without an end, unless it is a trial's."""
         if self.active is None:

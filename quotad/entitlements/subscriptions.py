@@ -201,7 +201,7 @@ def _sequel(
     """What follows a trial."""
     plan_id, revision = first.plan_id, first.revision
     if trial.plan_id not in ("", plan_id):
-        plan_id, known = trial.plan_id, course.sequel
+        plan_id, known = trial.plan_id, course.after_trial(trial.end_ms)
         if known is None or known.plan_id != plan_id:
             plan = plan_on_sale(snapshot, plan_id, "trial.plan_id")
             revision, known = plan.revision, None

@@ -540,6 +540,18 @@ def test_saying_the_same_again_leaves_the_revision_of_what_has_not_started() -> 
     assert [3] == revisions(provision(record, "pro", NOW + 2 * DAY, NOW))
 
 
+def test_saying_a_trial_to_come_again_leaves_what_follows_it() -> None:
+    wanted = Provision("team", NOW + DAY, trial=Trial(NOW + 2 * DAY, plan_id="pro"))
+    record = held(provision_as(on(("free", NOW - DAY)), wanted), {}, {}, {"revision": 2})
+
+    assert [1, 1, 2] == revisions(provision_as(record, wanted))
+    gone = held(record, {}, {}, {"plan_id": "old"})
+    again = Provision("team", NOW + DAY, trial=Trial(NOW + 2 * DAY, plan_id="old"))
+    assert ["free", "team", "old"] == course(
+        provision_as(gone, again), NOW, NOW + DAY, NOW + 2 * DAY
+    )
+
+
 def test_a_trial_that_is_paid_for_early_keeps_its_revision() -> None:
     trial = provision_as(NEW, Provision("pro", trial=Trial(NOW + DAY)))
     other = provision_as(NEW, Provision("team", trial=Trial(NOW + DAY, plan_id="pro")))
