@@ -220,7 +220,7 @@ class _Sources:
             draft = self._drafts[number]
             draft.right = with_addons(self._feature, before.right, [said])
             without = self._with(before, [one for i, one in bought.items() if i != number])
-            idle = without == parts(right)
+            idle = without == parts(right) and number not in after.winners
             words.addon_note(draft, self._feature, said, before.right, others if idle else ())
         return after
 

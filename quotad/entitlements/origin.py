@@ -81,9 +81,16 @@ class Origin:
                 owners[part] = other.owners[part] if part in alike else own | other.owners[part]
             elif alike:
                 owners[part] = other.owners[alike[0]]
+            elif part.manner and Part(part.name) not in before:
+                # The other's windows win, and one of them is soft because a limit of mine was.
+                owners[part] = self._whose_manner()
             else:
                 owners[part] = own | other.winners
         return Origin(merged, owners)
+
+    def _whose_manner(self) -> Owners:
+        """Who makes limits soft."""
+        return frozenset().union(*(own for part, own in self.owners.items() if part.manner))
 
 
 def parts(right: Entitlement | None) -> dict[Part, object]:

@@ -190,6 +190,21 @@ EXPLAINED = {
             "+ PLAN pro: 10/day",
         ],
     ),
+    "the windows of one and the softness of another": (
+        case("calls", "150/month soft", promotion("200/day")),
+        [
+            "+ PROMOTION: 200/day (decides the limit per day)",
+            "+ PLAN pro: 150/month (makes the limit per day soft)",
+        ],
+    ),
+    "one add-on adds as much as another sets": (
+        case("calls", "100/month", addon(1, "a", add=100), addon(1, "b", set=200)),
+        [
+            "+ ADDON a x 1: {add:100} (adds 100)",
+            "- ADDON b x 1: {set:200} (no more than plan pro and add-on a grant)",
+            "+ PLAN pro: 100/month",
+        ],
+    ),
     "less in another window": (
         case("calls", "10/day", promotion("12/month")),
         ["- PROMOTION: 12/month (less than plan pro grants)", "+ PLAN pro: 10/day"],
