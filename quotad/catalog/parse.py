@@ -35,7 +35,7 @@ def parse_definitions(sources: Sequence[Source], published: bool = False) -> Def
     """
     problems = Problems()
     merged = Merged(problems, sources, published)
-    features = _features(merged)
+    features = _features(merged, published)
     known = Known(merged, features)
     groups = {
         name: group
@@ -62,10 +62,11 @@ def parse_definitions(sources: Sequence[Source], published: bool = False) -> Def
     return definitions
 
 
-def _features(merged: Merged) -> dict[str, FeatureDefinition | None]:
+def _features(merged: Merged, published: bool) -> dict[str, FeatureDefinition | None]:
     """Return all features; those that are defined badly as None, so that their name is known."""
     features = {
-        name: parse_feature(place, name, value) for name, (place, value) in merged.features.items()
+        name: parse_feature(place, name, value, published)
+        for name, (place, value) in merged.features.items()
     }
     return with_credits(merged, features)
 

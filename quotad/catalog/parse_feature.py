@@ -33,7 +33,9 @@ _ONLY_OF = {
 }
 
 
-def parse_feature(place: Place, feature_id: str, value: object) -> FeatureDefinition | None:
+def parse_feature(
+    place: Place, feature_id: str, value: object, published: bool = False
+) -> FeatureDefinition | None:
     """Return a feature, or None after noting what is wrong with it.
 
     What pays for it is left out: the pool may not have been read yet.
@@ -58,7 +60,7 @@ def parse_feature(place: Place, feature_id: str, value: object) -> FeatureDefini
         kind = word_of(place.key("kind"), raw["kind"], _KINDS) or kind
     values: tuple[str, ...] = ()
     if "values" in raw:
-        values = _values(place.key("values"), raw["values"])
+        values = _values(place.key("values"), raw["values"], published)
     unit = optional_text(place, raw, "unit", NAME_BYTES_MAX)
     if kind is MeterKind.GAUGE:
         for key in ("decimals", "credit"):
@@ -107,7 +109,7 @@ def _decimals(place: Place, value: object) -> int:
     return 0
 
 
-def _values(place: Place, value: object) -> tuple[str, ...]:
+def _values(place: Place, value: object, published: bool) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         what = "an empty list" if value == [] else described(value)
         place.refuse(f"must be a list of the allowed values, not {what}")
@@ -117,7 +119,9 @@ def _values(place: Place, value: object) -> tuple[str, ...]:
         text = config_text(place.item(index), item)
         if text is None:
             continue
-        if not text or not text.isprintable() or len(text.encode()) > ID_BYTES_MAX:
+        # A rule younger than some published catalogs, which must stay readable.
+        askable = text and text.isprintable() and len(text.encode()) <= ID_BYTES_MAX
+        if not published and not askable:
             place.item(index).refuse(
                 f"must be printable text of 1 to {ID_BYTES_MAX} bytes, so that calls can ask for it"
             )

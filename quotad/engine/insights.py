@@ -10,6 +10,7 @@ import msgspec
 
 from quotad.engine.engine import Engine
 from quotad.engine.views import view_name
+from quotad.errors import StoreError
 from quotad.model import ConsumeRequest, Decision, LimitStatus, Mode
 from quotad.store.nearby import Nearby, NearbyStore
 
@@ -118,8 +119,10 @@ def look_up(engine: Engine, nearby: NearbyStore, feature_id: str, size: int) -> 
     far: list[Nearby] = []
     for start in range(0, len(found), _TOGETHER):
         part = found[start : start + _TOGETHER]
-        for customer, answer in zip(part, _statuses(engine, part), strict=True):
-            nearness = _nearness(customer, answer)
+        for customer, statuses in zip(part, _statuses(engine, part), strict=True):
+            if statuses is None:
+                continue
+            nearness = _nearness(customer, statuses)
             if nearness is None or nearness.share * 100 < NEAR_PERCENT:
                 far.append(customer)
             elif nearness.share > 1:
@@ -131,7 +134,8 @@ def look_up(engine: Engine, nearby: NearbyStore, feature_id: str, size: int) -> 
     return Insights(_first(engine, above, size), _first(engine, near, size))
 
 
-def _statuses(engine: Engine, customers: Sequence[Nearby]) -> list[tuple[LimitStatus, ...]]:
+def _statuses(engine: Engine, customers: Sequence[Nearby]) -> list[tuple[LimitStatus, ...] | None]:
+    """The limits of each; None: what this customer has cannot be worked out, as the log says."""
     answers = engine.decide(
         [
             ConsumeRequest(
@@ -145,11 +149,11 @@ def _statuses(engine: Engine, customers: Sequence[Nearby]) -> list[tuple[LimitSt
             for one in customers
         ]
     )
-    statuses = []
+    statuses: list[tuple[LimitStatus, ...] | None] = []
     for answer in answers:
-        if not isinstance(answer, Decision):
+        if isinstance(answer, StoreError):
             raise answer
-        statuses.append(answer.limits)
+        statuses.append(answer.limits if isinstance(answer, Decision) else None)
     return statuses
 
 

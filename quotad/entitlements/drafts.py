@@ -139,16 +139,19 @@ def _resetting(
 ) -> tuple[Subscription, ...]:
     """The phases in order, those marked that start with unused counters."""
     marked: list[Subscription] = []
-    for (resource_id, subscription_id), group in groupby(
+    for (resource_id, subscription_id), found in groupby(
         sorted(phases, key=_order), key=lambda phase: (phase.resource_id, phase.subscription_id)
     ):
+        group = list(found)
         replaced = None
         if not known.created_ms and not resource_id:
             replaced = snapshot.default_plan  # what it was on without a record
         active = active_subscription(known, now_ms, subscription_id, resource_id)
         if active is not None:
             replaced = active.plan_id
-        marked += resetting(list(group), replaced, snapshot)
+        if group[0].start_ms > now_ms:
+            replaced = None  # nothing is in force until then
+        marked += resetting(group, replaced, snapshot)
     return tuple(marked)
 
 

@@ -120,6 +120,20 @@ def test_who_has_room_again_leaves_the_list(watched: Watched) -> None:
     assert [] == watched.store.latest("calls")
 
 
+def test_who_cannot_be_worked_out_is_left_out_and_stays_on_the_list(watched: Watched) -> None:
+    for name in ("a", "broken", "b"):
+        watched.bench.provision(name, "free")
+        watched.use(name, "calls", 90)
+    assert ["a", "b", "broken"] == [one.customer.customer_id for one in watched.look("calls").near]
+    bench = watched.bench
+    bench.store.client.set(bench.keys.customer("broken").record, b"\xc1 not a record")
+    bench.views.drop("broken")
+
+    assert ["a", "b"] == [one.customer.customer_id for one in watched.look("calls").near]
+
+    assert 3 == len(watched.store.latest("calls"))
+
+
 def test_only_so_many_are_told_and_so_many_are_kept(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:

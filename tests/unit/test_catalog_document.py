@@ -164,3 +164,16 @@ def test_yaml_and_json_of_the_same_content_have_the_same_digest(raw: dict[str, A
     from_json = parse([Source("a.json", json.dumps(raw))])
 
     assert from_json == parse([Source("a.yaml", text)])
+
+
+def test_a_document_of_an_earlier_release_is_read_though_a_file_may_not_say_so() -> None:
+    document = (
+        b'{"version": 1, "features": {"support": {"type": "config", "values": ["", "email"]}},'
+        b' "plans": {"pro": {"entitlements": {"support": "email"}}}}'
+    )
+
+    assert ("", "email") == Catalog.from_document(document).definitions.features[
+        "support"
+    ].feature.values
+    with pytest.raises(CatalogError, match="must be printable text of 1 to 256 bytes"):
+        parse([Source("catalog.json", document.decode())])

@@ -120,6 +120,13 @@ def test_a_change_to_a_plan_that_resets_usage_starts_new_counters_once() -> None
     assert ({"": 4}, {"": 4}) == (waiting.resets, past.resets)
 
 
+def test_a_plan_after_a_gap_resets_nothing() -> None:
+    for before in (None, record(Subscription("pro", 1), resets={"": 4})):
+        made = carry(before, Phase("fresh", NOW + DAY), Phase("pro", NOW + 2 * DAY))
+
+        assert [False, False] == [phase.resets_usage for phase in made.subscriptions]
+
+
 def test_a_server_whose_clock_is_behind_starts_nothing_before_it_was_written() -> None:
     before = CustomerRecord("acme", created_ms=1, updated_ms=NOW + 50)
 
