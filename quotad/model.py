@@ -27,6 +27,10 @@ BATCH_MAX = 1000
 LIMITS_MAX = 16
 """Most limits of one entitlement."""
 
+CALENDAR = -(1 << 62)
+"""In place of an anchor: billing periods are those of the calendar, as of a customer without a
+subscription. Before every time that can be written."""
+
 
 class FeatureType(Enum):
     """What kind of right a feature is."""
@@ -241,7 +245,7 @@ class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):
     end_ms: int | None = None
     """None: goes on."""
     anchor_ms: int | None = None
-    """What its billing periods are aligned to; None: `start_ms`."""
+    """What its billing periods are aligned to, also `CALENDAR`; None: `start_ms`."""
     revision: int = 1
     """Of the plan; where the plan has no such revision any more, its latest."""
     addons: dict[str, int] = {}
@@ -252,7 +256,7 @@ class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def anchor(self) -> int:
-        """Unix time that the billing periods are aligned to."""
+        """Unix time that the billing periods are aligned to, or `CALENDAR`."""
         return self.start_ms if self.anchor_ms is None else self.anchor_ms
 
 

@@ -112,8 +112,9 @@ def _phase(
     if phase.addons:
         addons = ", ".join(f"{name} x {count}" for name, count in phase.addons.items())
         lines.append(f"add-ons: {addons}")
-    expected = (None, phase.start, before and before.anchor)
-    if phase.anchor not in expected:
+    if phase.anchor is None:
+        lines.append("billing periods of the calendar")
+    elif phase.anchor not in (phase.start, before and before.anchor):
         lines.append(f"billing periods as from {output.moment(phase.anchor)}")
     if phase.end is not None and (following is None or following.start != phase.end):
         word = "ended" if phase.status == "ENDED" else "until"

@@ -34,7 +34,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     end: datetime | None = None
     """UTC; None: goes on."""
     anchor: datetime | None = None
-    """UTC; what its billing periods are aligned to."""
+    """UTC; what its billing periods are aligned to. None: the calendar."""
     status: str = "ACTIVE"
     """`SCHEDULED`, `ACTIVE`, `IN_TRIAL` or `ENDED`, at the time of the answer."""
 

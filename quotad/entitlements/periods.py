@@ -42,7 +42,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from quotad.model import Anchor, Unit, Window
+from quotad.model import CALENDAR, Anchor, Unit, Window
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
@@ -76,7 +76,7 @@ def period_at(window: Window | None, now_ms: int, anchor_ms: int | None = None) 
         window: None for a lifetime.
         now_ms: Unix time.
         anchor_ms: start of the subscription, for windows that are anchored to it; may be later
-            than `now_ms`.
+            than `now_ms`. None or `CALENDAR`: there is none.
     """
     if window is None:
         return LIFETIME
@@ -88,7 +88,7 @@ def period_at(window: Window | None, now_ms: int, anchor_ms: int | None = None) 
         else:
             end_ms = _anchored(window, now_ms, now_ms)[1]
         return Period(now_ms, end_ms, f"{count}{window.unit.value}.f")
-    if anchor_ms is not None and window.anchor is Anchor.SUBSCRIPTION:
+    if anchor_ms not in (None, CALENDAR) and window.anchor is Anchor.SUBSCRIPTION:
         kind = "s"
         if exact_ms is not None:
             length_ms = exact_ms * window.count

@@ -30,7 +30,7 @@ from quotad.entitlements.phases import (
 )
 from quotad.entitlements.settle import counted, settled
 from quotad.errors import InvalidRequest
-from quotad.model import CustomerRecord, Subscription
+from quotad.model import CALENDAR, CustomerRecord, Subscription
 
 __all__ = [
     "Cancellation",
@@ -136,11 +136,11 @@ def provision(
 
 
 def _default(snapshot: Snapshot, now_ms: int) -> Subscription | None:
-    """What a customer without a record is on, as a subscription."""
+    """What a customer without a record is on, as a subscription; the periods stay as they are."""
     if snapshot.default_plan is None:
         return None
     plan = snapshot.plans[snapshot.default_plan]
-    return Subscription(plan.plan_id, now_ms, revision=plan.revision)
+    return Subscription(plan.plan_id, now_ms, anchor_ms=CALENDAR, revision=plan.revision)
 
 
 def _without_past_trial(wanted: Provision, course: Course, now_ms: int) -> Provision:

@@ -4,7 +4,7 @@ from google.protobuf.struct_pb2 import Value
 
 from quotad.catalog import Snapshot, entry_value
 from quotad.entitlements.phases import Status, no_earlier_than_written, statuses
-from quotad.model import StoredCustomer, Subscription
+from quotad.model import CALENDAR, StoredCustomer, Subscription
 from quotad.service.encode import timestamp
 from quotad.v1 import admin_pb2 as pb
 
@@ -93,6 +93,6 @@ def _subscription(phase: Subscription, status: Status) -> pb.Subscription:
         revision=phase.revision,
         addons=phase.addons,
         end=timestamp(phase.end_ms),
-        anchor=timestamp(phase.anchor),
+        anchor=None if phase.anchor == CALENDAR else timestamp(phase.anchor),
         status=int(status),  # type: ignore[arg-type]
     )

@@ -21,7 +21,7 @@ from quotad.entitlements.checks import (
 from quotad.entitlements.drafts import Draft, Phase, carried_out
 from quotad.entitlements.overrides import NewEntitlement, lacks_window, set_override
 from quotad.errors import InvalidRequest
-from quotad.model import Entry, Feature, Override, Plan, Promotion
+from quotad.model import CALENDAR, Entry, Feature, Override, Plan, Promotion
 from quotad.service.decode import check_id
 from quotad.service.rows import (
     SHORTHAND,
@@ -157,7 +157,9 @@ class RowReader:
             subscription_id=self._id(row.id, path + "id"),
             resource_id=self._id(row.resource, path + "resource"),
             end_ms=self._time(row.end, path + "end"),
-            anchor_ms=self._time(row.anchor, path + "anchor"),
+            anchor_ms=(
+                CALENDAR if row.anchor == "calendar" else self._time(row.anchor, path + "anchor")
+            ),
             revision=row.revision if self._others is None else None,
             addons=row.addons or {},
             trial=bool(row.trial),

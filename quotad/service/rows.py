@@ -13,7 +13,7 @@ import msgspec
 from quotad.catalog import Snapshot, entry_value
 from quotad.entitlements.drafts import current
 from quotad.entitlements.entries import fitting
-from quotad.model import CustomerRecord, Override, Promotion, Subscription
+from quotad.model import CALENDAR, CustomerRecord, Override, Promotion, Subscription
 
 E = TypeVar("E", Override, Promotion)
 
@@ -129,7 +129,7 @@ def _row_subscription(phase: Subscription, snapshot: Snapshot) -> RowSubscriptio
         revision=None if phase.revision == latest else phase.revision,
         addons=phase.addons or None,
         trial=phase.trial or None,
-        anchor=written_time(phase.anchor_ms),
+        anchor="calendar" if phase.anchor == CALENDAR else written_time(phase.anchor_ms),
     )
 
 

@@ -12,10 +12,9 @@ from msgspec.structs import replace
 from quotad.catalog import Snapshot
 from quotad.entitlements.drafts import carried_out
 from quotad.errors import InvalidRequest, QuotadError
-from quotad.model import CustomerRecord
+from quotad.model import CALENDAR, CustomerRecord
 from quotad.replay.files import open_log
 from quotad.service.row_reader import RowReader
-from quotad.simulate.roster import CALENDAR_MS
 
 PROBLEMS_SHOWN = 10
 
@@ -103,7 +102,7 @@ def _record(line: bytes | None, rows: RowReader, snapshot: Snapshot) -> Customer
     return replace(
         record,
         subscriptions=tuple(
-            replace(phase, anchor_ms=CALENDAR_MS)
+            replace(phase, anchor_ms=CALENDAR)
             if phase.start_ms == ALWAYS_MS and phase.anchor_ms is None
             else phase
             for phase in record.subscriptions

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from math import gcd
 
 from quotad.catalog import Snapshot
-from quotad.model import Anchor, CustomerRecord, Entitlement, Limit, Plan, Unit, Window
+from quotad.model import CALENDAR, Anchor, CustomerRecord, Entitlement, Limit, Plan, Unit, Window
 
 _SECOND_MS, _MINUTE_MS, _HOUR_MS = 1_000, 60_000, 3_600_000
 
@@ -48,7 +48,8 @@ def _window_ms(window: Window) -> int:
 def _moments(record: CustomerRecord) -> Iterator[int]:
     for subscription in record.subscriptions:
         yield subscription.start_ms
-        yield subscription.anchor
+        if subscription.anchor != CALENDAR:
+            yield subscription.anchor
         if subscription.end_ms is not None:
             yield subscription.end_ms
     for promotion in record.promotions:

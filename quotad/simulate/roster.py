@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from quotad.entitlements.phases import phases_in_force
 from quotad.errors import StoreError
-from quotad.model import CustomerRecord, StoredCustomer, Subscription
+from quotad.model import CALENDAR, CustomerRecord, StoredCustomer, Subscription
 from quotad.simulate.lines import Call
 from quotad.store import CustomerKeys, Customers, KeySpace, Link, Store
 from quotad.store.customers import NOBODY
@@ -16,10 +16,6 @@ from quotad.store.customers import NOBODY
 REMEMBERED_MAX = 1_000_000
 """Customers whose plan of the last line is remembered. One that is forgotten and comes back is
 taken for a new one on that plan: its counters go on, unless its plan resets them."""
-
-CALENDAR_MS = 978_307_200_000
-"""Monday, 1 January 2001, UTC. The billing periods of a subscription whose start nobody named are
-aligned to it, which makes them those of the calendar."""
 
 
 class Roster:
@@ -103,5 +99,5 @@ class RosterCustomers(Customers):
 
 
 def _on(customer_id: str, plan_id: str, resets: dict[str, int] | None = None) -> CustomerRecord:
-    subscription = Subscription(plan_id, start_ms=0, anchor_ms=CALENDAR_MS)
+    subscription = Subscription(plan_id, start_ms=0, anchor_ms=CALENDAR)
     return CustomerRecord(customer_id, (subscription,), resets=resets or {})

@@ -150,6 +150,44 @@ def test_a_promotion_ends_at_its_end(engine: Bench) -> None:
     assert [50, 50, 10] == found
 
 
+ZONED = """
+version: 1
+default_plan: free
+features: {calls: {type: metered}, days: {type: metered}}
+plans:
+  free:
+    entitlements:
+      calls: {limit: 10, per: month, anchor: subscription, timezone: Europe/Berlin}
+      days: {limit: 5, per: 5 days, anchor: subscription}
+  pro: {entitlements: {}}
+"""
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Provision("pro", resource_id="workspace"),
+        Provision("pro", subscription_id="more"),
+        Provision("pro", at("2031-03-01 00:00")),
+    ],
+)
+def test_what_is_not_a_change_of_the_default_plan_now_leaves_its_periods(
+    engine: Bench, wanted: Provision
+) -> None:
+    engine.publish(ZONED)
+    before = {feature: engine.consume("new", feature, 4) for feature in ("calls", "days")}
+    snapshot, now = engine.snapshots.current(), engine.clock.now
+
+    engine.customers.update(
+        "new", lambda record: provision(record or CustomerRecord("new"), wanted, snapshot, now)
+    )
+
+    for feature, answer in before.items():
+        after = engine.check("new", feature)
+        assert (4, answer.resets_at_ms) == (after.used, after.resets_at_ms)
+    assert at("2031-02-01 00:00", "Europe/Berlin") == before["calls"].resets_at_ms
+
+
 def test_the_other_subscription_ends_beside_the_main_one(engine: Bench) -> None:
     wanted = Provision("pro", subscription_id="more", end_ms=at("2031-02-01 00:00"))
     write(engine, lambda record, snapshot, now: provision(record, wanted, snapshot, now))

@@ -171,6 +171,10 @@ def test_customer_shows_its_phases_in_order_and_each_subscription_apart(
     assert "resource ws-1" in lines
     assert "until 2030-06-01 00:00 UTC" == lines[lines.index("resource ws-1") + 2]
 
+    server.admin.customers["acme"].subscriptions[0].ClearField("anchor")
+
+    assert "billing periods of the calendar" in words(quotad("customers", "get", "acme"))
+
 
 def test_customer_of_whom_only_a_resource_subscribes_has_no_plan_of_its_own(quotad: Run) -> None:
     quotad("customers", "set", "acme", "--plan", "pro", "--resource", "ws-1")
@@ -261,6 +265,7 @@ def test_a_phase_that_is_over_is_not_shown_as_the_one_in_force(
     phases = server.admin.customers[acme].subscriptions
     now, old = phases[0], pb.Subscription(plan_id="trial", status=pb.SUBSCRIPTION_STATUS_ENDED)
     old.start.FromDatetime(datetime(2020, 1, 1, tzinfo=UTC))
+    old.anchor.CopyFrom(old.start)
     old.end.CopyFrom(now.start)
     now = pb.Subscription.FromString(now.SerializeToString())
     del phases[:]

@@ -8,7 +8,7 @@ import pytest
 
 from quotad.entitlements.drafts import Phase
 from quotad.errors import InvalidRequest
-from quotad.model import Anchor, Entry, Limit, Override, Promotion, Unit, Window
+from quotad.model import CALENDAR, Anchor, Entry, Limit, Override, Promotion, Unit, Window
 from quotad.service.row_reader import MESSAGE_CHARS_MAX, RowReader
 from tests.unit.rows_catalog import snapshot
 
@@ -95,6 +95,12 @@ def test_long_form_has_phases_with_everything() -> None:
     )
     assert (trial, Phase("pro", ms("2031-02-01"), "main", "ws")) == draft.phases
     assert draft.archived
+
+
+def test_billing_periods_of_the_calendar_are_said_in_a_word() -> None:
+    draft = read(subscriptions=[{"plan": "free", "anchor": "calendar"}])
+
+    assert (Phase("free", anchor_ms=CALENDAR),) == draft.phases
 
 
 def test_overrides_and_promotions_are_as_a_catalog_spells_them() -> None:

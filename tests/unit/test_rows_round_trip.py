@@ -12,6 +12,7 @@ from quotad.catalog import parse_entry_value
 from quotad.entitlements.checks import ANCHOR_MAX_MS
 from quotad.entitlements.drafts import carried_out, current
 from quotad.model import (
+    CALENDAR,
     CustomerRecord,
     Entry,
     Limit,
@@ -106,7 +107,7 @@ def phases(draw: st.DrawFn) -> Subscription:
         draw(optional_ids),
         draw(optional_ids),
         end_ms,
-        draw(st.none() | times.filter(lambda time: time < ANCHOR_MAX_MS)),
+        draw(st.none() | st.just(CALENDAR) | times.filter(lambda time: time < ANCHOR_MAX_MS)),
         draw(st.integers(1, 3)),
         draw(st.dictionaries(st.sampled_from(addons), st.integers(1, 5))),
         end_ms is not None and draw(st.booleans()),

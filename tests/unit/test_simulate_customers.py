@@ -6,13 +6,13 @@ import pytest
 
 from quotad.catalog import Source, compile_snapshot, parse
 from quotad.entitlements.resolve import resolve
+from quotad.model import CALENDAR
 from quotad.simulate.customers import (
     PROBLEMS_SHOWN,
     CustomersError,
     read_customers,
     read_lines,
 )
-from quotad.simulate.roster import CALENDAR_MS
 from tests.deciding import at
 
 SNAPSHOT = compile_snapshot(
@@ -69,7 +69,7 @@ def test_a_subscription_without_a_start_renews_with_the_calendar(tmp_path: Path)
 
     records = read_customers(read_lines(path), SNAPSHOT)
 
-    assert {"a": (0, CALENDAR_MS), "b": (at("2015-01-31 09:00"), at("2015-01-31 09:00"))} == {
+    assert {"a": (0, CALENDAR), "b": (at("2015-01-31 09:00"), at("2015-01-31 09:00"))} == {
         name: (phase.start_ms, phase.anchor)
         for name, record in records.items()
         for phase in record.subscriptions

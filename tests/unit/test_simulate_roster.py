@@ -4,6 +4,7 @@ import pytest
 
 from quotad.entitlements.periods import period_at
 from quotad.model import (
+    CALENDAR,
     Anchor,
     ConsumeRequest,
     CustomerRecord,
@@ -13,7 +14,7 @@ from quotad.model import (
 )
 from quotad.simulate import roster
 from quotad.simulate.lines import Call
-from quotad.simulate.roster import CALENDAR_MS, Roster
+from quotad.simulate.roster import Roster
 from tests.deciding import at
 
 
@@ -93,7 +94,7 @@ def test_customers_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("unit", [Unit.DAY, Unit.WEEK, Unit.MONTH, Unit.YEAR])
 def test_periods_of_a_subscription_without_a_start_are_those_of_the_calendar(unit: Unit) -> None:
     now_ms = at("2026-05-17 10:05")
-    own = period_at(Window(unit, 1, Anchor.SUBSCRIPTION), now_ms, CALENDAR_MS)
+    own = period_at(Window(unit, 1, Anchor.SUBSCRIPTION), now_ms, CALENDAR)
     calendar = period_at(Window(unit), now_ms)
 
     assert (calendar.start_ms, calendar.end_ms) == (own.start_ms, own.end_ms)

@@ -16,7 +16,7 @@ from quotad.entitlements.subscriptions import (
     archive,
 )
 from quotad.errors import InvalidRequest
-from quotad.model import CustomerRecord, Subscription
+from quotad.model import CALENDAR, CustomerRecord, Subscription
 from tests.unit.subscribing import (
     DAY,
     KNOWN,
@@ -495,7 +495,7 @@ def test_who_was_on_the_default_plan_keeps_it_beside_what_is_not_a_change_of_it_
     record = provision_as(NEW, wanted)
 
     assert ["free", "free"] == course(record, NOW, NOW + DAY - 1)
-    assert Subscription("free", NOW) in record.subscriptions
+    assert Subscription("free", NOW, anchor_ms=CALENDAR) in record.subscriptions
     assert [False, False] == [phase.resets_usage for phase in record.subscriptions]
     again = provision_as(record, wanted, NOW + 1)
     assert record.subscriptions == again.subscriptions

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.integration.plans.catalogs import Catalog, Said, read
-from tests.integration.plans.periods import Window, period
+from tests.integration.plans.periods import CALENDAR, Window, period
 from tests.integration.plans.rights import (
     PROMOTION,
     TRIAL,
@@ -228,7 +228,9 @@ class Customer:
             then = replace(then, anchor_ms=said["anchor_ms"])
             if trial["plan_id"] not in ("", plan_id):
                 plan_id = trial["plan_id"]
-                again = after_trial if after_trial and after_trial.plan_id == plan_id else None
+                at_end = (p for p in waiting if p.start_ms == trial["end_ms"] and not p.trial)
+                then_comes = next(at_end, after_trial)
+                again = then_comes if then_comes and then_comes.plan_id == plan_id else None
                 if again and plan_id not in catalog.plans:
                     raise Refused("InvalidRequest")
                 revision = again.revision if again else _on_sale(catalog, plan_id)
@@ -248,7 +250,7 @@ class Customer:
             phases = bridge + phases
         if default is not None and (named != ("", "") or start_ms > now_ms):
             # What it was on without being known, from now on as a subscription.
-            has = Phase(default, catalog.plans[default].revision, now_ms)
+            has = Phase(default, catalog.plans[default].revision, now_ms, anchor_ms=CALENDAR)
             if named == ("", ""):
                 phases.insert(0, has)
             else:

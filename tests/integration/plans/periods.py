@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from dateutil.relativedelta import relativedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CALENDAR = -1
+"""In place of an anchor."""
 EXACT_MS = {"second": 1000, "minute": 60_000, "hour": 3_600_000}
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -58,7 +60,7 @@ def period(window: Window | None, now_ms: int, anchor_ms: int | None) -> Period:
         return Period(("life",), None)
     if window.anchor == "first_use":
         return Period((window.per, "first_use"), _anchored(window, now_ms, now_ms)[1])
-    if window.anchor == "subscription" and anchor_ms is not None:
+    if window.anchor == "subscription" and anchor_ms not in (None, CALENDAR):
         start_ms, end_ms = _anchored(window, now_ms, anchor_ms)
     else:
         start_ms, end_ms = _calendar(window, now_ms)
