@@ -1,5 +1,7 @@
 """`quotad replay --simulate`: a log of the past through catalogs of the future."""
 
+import errno
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -152,17 +154,17 @@ def _finish(words: Words, report: "Simulation", log: "LogFile") -> None:
     """Show the report and end with the exit code of `quotad replay`."""
     from quotad.cli.simulation import show
 
+    if words.as_json:
+        output.print_json(report)
+    else:
+        show(report)
     if words.html is not None:
         from quotad.simulate.page import write_page
 
         try:
             write_page(report, words.html)
         except OSError as error:
-            failures.fail(f"{words.html}: {error.strerror or error}", words.as_json)
-    if words.as_json:
-        output.print_json(report)
-    else:
-        show(report)
+            failures.fail(f"--html {words.html}: {error.strerror or error}", words.as_json)
     if log.damage:
         problem = f"the log is damaged after line {report.lines:,}: {log.damage}"
         failures.fail(problem, words.as_json, code="DATA_LOSS")
@@ -185,10 +187,25 @@ def _check_html(words: Words) -> None:
 
     if not is_installed():
         failures.fail(MISSING_LIBRARY, words.as_json)
-    if words.html.is_dir():
-        failures.fail(f"--html {words.html}: is a directory; name a file in it", words.as_json)
-    if not words.html.parent.is_dir():
-        failures.fail(f"--html {words.html}: no such directory", words.as_json)
+    try:
+        problem = _problem_of(words.html)
+    except OSError as error:
+        problem = error.strerror or str(error)
+    if problem:
+        failures.fail(f"--html {words.html}: {problem}", words.as_json)
+
+
+def _problem_of(html: Path) -> str:
+    if html.is_dir():
+        return "is a directory; name a file in it"
+    if not html.parent.is_dir():
+        return "no such directory"
+    # A page takes the place of an older one, so it is the directory that is written.
+    if (html.is_file() or not html.exists()) and not os.access(
+        Path(os.path.realpath(html)).parent, os.W_OK
+    ):
+        return os.strerror(errno.EACCES)
+    return ""
 
 
 def _reader(words: Words, plan: "Plan") -> "Reader":
@@ -244,8 +261,10 @@ def _candidates(paths: list[Path], words: Words) -> "list[Candidate]":
         failures.fail(f"{words.customers}: {error.strerror or error}", words.as_json)
     except CustomersError as error:
         problems = "\n".join(error.problems)
-        where = " nor ".join(str(path) for path in paths)
-        failures.fail(f"the customers do not fit {where}\n{problems}", words.as_json)
+        misfit = f"do not fit {paths[0]}"
+        if len(paths) > 1:
+            misfit = f"fit neither {paths[0]} nor {paths[1]}"
+        failures.fail(f"the customers {misfit}\n{problems}", words.as_json)
     return [Candidate(*each, of) for each, of in zip(named, listed, strict=True)]
 
 
@@ -256,6 +275,7 @@ def _ended_by_sigterm() -> Iterator[None]:
     before = {
         number: signal.signal(number, signal.default_int_handler)
         for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN  # as nohup leaves it
     }
     try:
         yield

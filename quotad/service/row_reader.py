@@ -67,8 +67,8 @@ class RowReader:
     Args:
         snapshot: the catalog in force, which the rows must fit.
         now_ms: Unix time.
-        others: catalogs that are only tried, where one is: what a row names needs to be in one of
-            all, and has no effect where it is not; revisions, which files do not have, are not
+        others: catalogs that are only tried, where one is: what a row says needs to fit one of
+            all, and has no effect where it does not; revisions, which files do not have, are not
             looked at. None: this is the catalog in force.
     """
 
@@ -78,6 +78,7 @@ class RowReader:
         self._snapshot = snapshot
         self._now_ms = now_ms
         self._others = others
+        self._all = (snapshot, *(others or ()))
         self._suggestions: dict[tuple[str, str], str] = {}
         self._addons: dict[tuple[object, ...], str] = {}
         self._problems: list[str] = []
@@ -166,7 +167,7 @@ class RowReader:
         )
         plan = self._snapshot.plans.get(row.plan)
         if plan is None:
-            if not any(row.plan in other.plans for other in self._others or ()):
+            if not any(row.plan in each.plans for each in self._all):
                 name = self._unknown(row.plan, self._snapshot.plans, "plan")
                 self._refuse(f"{path}plan: unknown plan {name}")
         elif phase.revision is not None and not 1 <= phase.revision <= plan.revision:
@@ -184,18 +185,36 @@ class RowReader:
         start_ms, end_ms = phase.start_ms, phase.end_ms
         if start_ms is not None and end_ms is not None and end_ms <= start_ms:
             self._refuse(f"{path}end: is not after the start")
+        if phase.addons and self._others:
+            return replace(phase, addons=self._addons_here(phase, path))
         if plan is not None and phase.addons:
             self._check_addons(phase.addons, plan, path)
         return phase
 
+    def _addons_here(self, phase: Phase, path: str) -> dict[str, int]:
+        """The add-ons that this one of several catalogs lets the plan have."""
+        here: dict[str, int] = {}
+        for addon_id, quantity in phase.addons.items():
+            knowing = [each for each in self._all if addon_id in each.addons]
+            problems: list[str] = []
+            for snapshot in knowing or self._all:
+                plan = snapshot.plans.get(phase.plan_id)
+                if plan is None:
+                    continue
+                try:
+                    check_addons(snapshot, {addon_id: quantity}, plan)
+                except InvalidRequest as error:
+                    problems.append(str(error))
+                else:
+                    if snapshot is self._snapshot:
+                        here[addon_id] = quantity
+                    break
+            else:
+                for problem in problems[:1]:
+                    self._refuse(path + problem)
+        return here
+
     def _check_addons(self, addons: dict[str, int], plan: Plan, path: str) -> None:
-        if self._others is not None:
-            everywhere = (self._snapshot, *self._others)
-            for addon_id in addons:
-                if not any(addon_id in each.addons for each in everywhere):
-                    name = self._unknown(addon_id, self._snapshot.addons, "add-on")
-                    self._refuse(f"{path}addons: unknown add-on {name}")
-            return
         # Most rows of a file have one of a few combinations.
         key = (plan.plan_id, *sorted(addons.items()))
         if key not in self._addons:
@@ -250,40 +269,38 @@ class RowReader:
         return tuple(made)
 
     def _entry(self, draft: Draft, row: RowOverride | RowPromotion, path: str) -> Entry | None:
-        feature = self._snapshot.features.get(row.feature)
-        if self._fits_elsewhere(row) and not self._fits(feature, row):
-            return None
-        if feature is None:
-            name = self._unknown(row.feature, self._snapshot.features, "feature")
-            self._refuse(f"{path}feature: unknown feature {name}")
-            return None
-        try:
-            entry = parse_entry_value(feature, row.entitlement)
-            if lacks_window(feature, row.entitlement) and not self._problems:
-                # As when it is set for one customer: the window of what it takes the place of.
-                record = carried_out(draft, None, self._snapshot, self._now_ms)
-                wanted = NewEntitlement(row.feature, row.entitlement, row.resource or "")
-                record = set_override(record, wanted, self._snapshot, self._now_ms)
-                entry = record.overrides[-1].entry
-        except InvalidRequest as error:
-            problem = str(error)
+        problems: list[str] = []
+        for snapshot in self._all:
+            feature = snapshot.features.get(row.feature)
+            if feature is None:
+                continue
+            try:
+                entry = self._entry_in(snapshot, feature, draft, row)
+            except InvalidRequest as error:
+                problems.append(str(error))
+            else:
+                return entry if snapshot is self._snapshot else None
+        if problems:
+            problem = problems[0]
             if problem.startswith("resource_id: "):
                 problem = problem.replace("resource_id", "resource", 1)  # as rows have it
-            self._refuse(path + problem)
-            return None
-        return entry
+        else:
+            name = self._unknown(row.feature, self._snapshot.features, "feature")
+            problem = f"feature: unknown feature {name}"
+        self._refuse(path + problem)
+        return None
 
-    def _fits_elsewhere(self, row: RowOverride | RowPromotion) -> bool:
-        return any(self._fits(o.features.get(row.feature), row) for o in self._others or ())
-
-    def _fits(self, feature: Feature | None, row: RowOverride | RowPromotion) -> bool:
-        if feature is None:
-            return False
-        try:
-            parse_entry_value(feature, row.entitlement)
-        except InvalidRequest:
-            return False
-        return True
+    def _entry_in(
+        self, snapshot: Snapshot, feature: Feature, draft: Draft, row: RowOverride | RowPromotion
+    ) -> Entry:
+        entry = parse_entry_value(feature, row.entitlement)
+        if not lacks_window(feature, row.entitlement) or self._problems:
+            return entry
+        # As when it is set for one customer: the window of what it takes the place of.
+        record = carried_out(draft, None, snapshot, self._now_ms)
+        wanted = NewEntitlement(row.feature, row.entitlement, row.resource or "")
+        record = set_override(record, wanted, snapshot, self._now_ms)
+        return record.overrides[-1].entry
 
     def _check_count(self, name: str, count: int, most: int) -> None:
         if count > most:

@@ -205,6 +205,9 @@ def test_lines_without_a_time_are_told_with_the_way_out() -> None:
         (["--simulate", "--catalog", "new.yaml", "--time", "{x}"], "no field 'x'"),
         (["--simulate", "--catalog", "new.yaml", "--html", "no/page.html"], "no such directory"),
         (["--simulate", "--catalog", "new.yaml", "--html", "."], "is a directory; name a file in"),
+        (["--simulate", "--catalog", "new.yaml", "--html", "A" * 300], "File name too long"),
+        (["--simulate", "--catalog", "A" * 300], "File name too long"),
+        (["--simulate", "--catalog", "new"], "new: No such file or directory"),
         (["--simulate", "--catalog", "new.yaml", "--customers", "no"], "no: No such file"),
         (
             ["--simulate", "--catalog", "new.yaml", "--customers", "customers"],
@@ -320,3 +323,35 @@ def test_an_interrupt_reports_what_was_decided_and_ends_the_private_store(
     assert report["decided"] == report["total"]["decisions"] > 0
     assert not valkey.running
     assert [] == list(short.glob("quotad-simulate-*"))
+
+
+def test_a_hangup_that_is_ignored_stays_ignored(here: Path, short: Path) -> None:
+    words = ["-", *ASK, "--simulate", "--catalog", "new.yaml", "--json"]
+    with subprocess.Popen(
+        ["nohup", sys.executable, "-m", "quotad", "replay", *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment(TMPDIR=str(short)),
+    ) as running:
+        assert running.stdin is not None
+        running.stdin.write((LOG * 2000).encode())
+        running.stdin.flush()
+        eventually(lambda: script_calls(short), lambda calls: calls > 2)
+        running.send_signal(signal.SIGHUP)
+        output, _ = running.communicate(timeout=DEADLINE_S)
+
+    report = json.loads(output)
+    assert (0, "") == (running.returncode, report["stopped"])
+    assert len(LOG.splitlines()) * 2000 == report["lines"]
+
+
+def test_the_report_is_shown_also_when_the_page_cannot_be_written(here: Path) -> None:
+    done = replay(
+        "access.log", *ASK, "--simulate", "--catalog", "new.yaml", "--html", "/dev/full", "--json"
+    )
+
+    assert 2 == done.exit_code
+    assert json.loads(done.stdout)["decided"] > 0
+    assert (
+        "--html /dev/full: No space left on device" in json.loads(done.stderr)["error"]["message"]
+    )

@@ -160,3 +160,78 @@ def test_long_rows_and_a_mark_of_the_byte_order_are_read(tmp_path: Path) -> None
     path.write_bytes(b"\xef\xbb\xbf" + row)
 
     assert ["a"] == list(read_customers(read_lines(path), SNAPSHOT))
+
+
+@pytest.mark.parametrize("quantity", [0, -1, 1001])
+def test_what_an_import_refuses_of_an_add_on_is_refused(tmp_path: Path, quantity: int) -> None:
+    path = tmp_path / "customers.jsonl"
+    path.write_text(f'{{"customer_id": "a", "plan": "pro", "addons": {{"few": {quantity}}}}}\n')
+    lines = read_lines(path)
+    few = compile_snapshot(
+        parse(
+            [
+                Source(
+                    "plans.yaml",
+                    """
+version: 1
+features: {calls: {type: metered}}
+plans:
+  pro: {entitlements: {calls: {limit: 100, per: day}}}
+  other: {entitlements: {}}
+addons:
+  few: {max_quantity: 1000, plans: [pro], entitlements: {calls: {add: 5}}}
+""",
+                )
+            ]
+        ),
+        version=1,
+    )
+
+    for others in ([], [SNAPSHOT], [few]):
+        with pytest.raises(CustomersError, match=r"give at least 1|at most 1000 may be had"):
+            read_customers(lines, few, others)
+
+
+def test_an_add_on_counts_only_where_its_catalog_lets_the_plan_have_it(tmp_path: Path) -> None:
+    path = tmp_path / "customers.jsonl"
+    path.write_text('{"customer_id": "a", "plan": "pro", "addons": {"more": 2}}\n')
+    text = """
+version: 1
+features: {calls: {type: metered}}
+plans:
+  pro: {entitlements: {calls: {limit: 100, per: day}}}
+  team: {entitlements: {calls: {limit: 100, per: day}}}
+addons:
+  more: {plans: [team], entitlements: {calls: {add: 5}}}
+"""
+    strict = compile_snapshot(parse([Source("plans.yaml", text)]), version=1)
+    lines = read_lines(path)
+
+    assert {} == read_customers(lines, strict, [SNAPSHOT])["a"].subscriptions[0].addons
+    assert {"more": 2} == read_customers(lines, SNAPSHOT, [strict])["a"].subscriptions[0].addons
+    with pytest.raises(CustomersError, match="'more' is not for the plan 'pro'"):
+        read_customers(lines, strict)
+
+
+def test_an_override_that_takes_its_period_from_a_plan_needs_one_catalog_with_that_plan(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "customers.jsonl"
+    override = '{"feature": "calls", "entitlement": {"limit": 3}}'
+    path.write_text(f'{{"customer_id": "a", "plan": "pro2", "overrides": [{override}]}}\n')
+    lines = read_lines(path)
+
+    (made,) = read_customers(lines, OTHER, [SNAPSHOT])["a"].overrides
+    assert made.entry.limits is not None
+    assert (3, "day") == (made.entry.limits[0].limit, made.entry.limits[0].window.per)  # type: ignore[union-attr]
+    assert () == read_customers(lines, SNAPSHOT, [OTHER])["a"].overrides
+
+
+def test_what_is_wrong_is_told_by_the_catalog_that_knows_the_feature(tmp_path: Path) -> None:
+    path = tmp_path / "customers.jsonl"
+    path.write_text(
+        '{"customer_id": "a", "plan": "pro", "overrides": [{"feature": "sso", "entitlement": 7}]}\n'
+    )
+
+    with pytest.raises(CustomersError, match=r"overrides\[0\].entitlement: "):
+        read_customers(read_lines(path), SNAPSHOT, [OTHER])
