@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,30 +10,43 @@ from pathlib import Path
 from typing import BinaryIO
 
 PARTIAL = ".partial"
+_NAME_MAX = 100
+"""Characters of the name that stand in that of the file it is first written to."""
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write to, that takes the place of an older one at the end and keeps its mode.
 
-    A link is followed. What is no file, such as a pipe or a device, is written to as it is.
+    A link is followed. What is no file, such as a pipe or a device, is written to as it is. Of
+    several who write at a time, the last to end leaves its file.
 
     Raises:
         OSError: it cannot be written, or is a directory.
     """
-    target = path.resolve()
-    if target.is_dir():
+    mode = _mode_of(path)
+    if mode is not None and stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if target.exists() and not target.is_file():
-        with target.open("wb") as stream:
+    if mode is not None and not stat.S_ISREG(mode):
+        with path.open("wb") as stream:  # not resolved: links below /proc lead to no name
             yield stream
         return
-    partial = target.with_name(target.name + PARTIAL)
-    try:
-        with partial.open("wb") as stream:
-            if target.exists():
-                os.fchmod(stream.fileno(), stat.S_IMODE(target.stat().st_mode))
+    target = path.resolve()
+    partial = target.with_name(f"{target.name[:_NAME_MAX]}.{secrets.token_hex(4)}{PARTIAL}")
+    with partial.open("xb") as stream:
+        try:
+            if mode is not None:
+                os.fchmod(stream.fileno(), stat.S_IMODE(mode))
             yield stream
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+            stream.flush()
+            os.replace(partial, target)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def _mode_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None

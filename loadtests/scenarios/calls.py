@@ -161,7 +161,7 @@ class QuotaUser(User):
             if failed.unknown:
                 unanswered(request)
             return None
-        except gevent.GreenletExit:  # the run ended, and the call with it
+        except (gevent.GreenletExit, KeyboardInterrupt):  # the run ended, and the call with it
             unanswered(request)
             raise
         self.decided(request, answer)

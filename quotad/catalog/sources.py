@@ -1,5 +1,6 @@
 """Reading catalog files: the only I/O of this room."""
 
+import stat
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +34,11 @@ def read_sources(path: Path) -> list[Source]:
     Raises:
         CatalogError: nothing there, nothing to read, or a file is too large or not UTF-8.
     """
-    if path.is_dir():
+    try:
+        is_directory = stat.S_ISDIR(path.stat().st_mode)
+    except OSError as error:
+        raise CatalogError([f"{path}: {error.strerror or error}"]) from error
+    if is_directory:
         files = _files_of(path)
         if not files:
             raise CatalogError([f"{path}: no catalog files here ({', '.join(ENDINGS)})"])
@@ -63,7 +68,7 @@ def told_apart(parts: Sequence[tuple[str, Sequence[Source]]]) -> list[Source]:
     names = Counter(source.name for _, sources in parts for source in sources)
     return [
         source
-        if names[source.name] == 1 or source.name == where
+        if names[source.name] == 1 or source.name.startswith(where)  # a URL says it all
         else replace(source, name=_path_of(where, source.name))
         for where, sources in parts
         for source in sources

@@ -1,8 +1,11 @@
 """`quotad customers import` and `export`: customers in bulk, as JSON lines or CSV."""
 
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, NoReturn
 
@@ -77,24 +80,28 @@ def import_(
     from quotad.replay.files import open_log
     from quotad.transfer.importer import Importer, Listener, Plan
     from quotad.transfer.lines import HeaderError, numbered_rows
-    from quotad.transfer.state import Position, StateError, StateFile, form_of
+    from quotad.transfer.state import Position, StateError, StateFile, alone, form_of
 
-    if rejects is not None and rejects.exists() and file.exists() and rejects.samefile(file):
-        failures.fail(f"--rejects {rejects}: is the file that is imported", as_json)
-    # What is not a file cannot be read twice, and a dry run leaves nothing to go on from.
-    state = StateFile(file, server, form) if file.is_file() and not dry_run else None
-    if resume and state is None:
-        failures.fail("--resume: only an import of a file leaves something to go on from", as_json)
     try:
+        if rejects is not None and _same_file(rejects, file):
+            failures.fail(f"--rejects {rejects}: is the file that is imported", as_json)
+        # What is not a file cannot be read twice, and a dry run leaves nothing to go on from.
+        state = StateFile(file, server, form) if file.is_file() and not dry_run else None
+        if resume and state is None:
+            problem = "--resume: only an import of a file leaves something to go on from"
+            failures.fail(problem, as_json)
         with ExitStack() as stack:
             transfer = stack.enter_context(_transfer(server, as_json))
             after = Position()
             if state is not None:
+                stack.enter_context(alone(file))
                 stack.callback(state.tidy)
                 after, form = state.begin(resume), state.form
             log = stack.enter_context(open_log(file))
             mode: Literal["ab", "wb"] = "ab" if after.lines else "wb"
-            report = _Report(stack.enter_context(rejects.open(mode)) if rejects else None)
+            # Unbuffered: a line is there when it was told, and an error is that of its line.
+            bad = stack.enter_context(rejects.open(mode, buffering=0)) if rejects else None
+            report = _Report(bad, rejects)
             show = stack.enter_context(_progress(log, "rejected"))
 
             def reached(position: Position) -> None:
@@ -142,7 +149,7 @@ def export(
     try:
         with ExitStack() as stack:
             transfer = stack.enter_context(_transfer(server, as_json))
-            stream = sys.stdout.buffer if to_stdout else stack.enter_context(rows_file(file))
+            stream = _stdout() if to_stdout else stack.enter_context(rows_file(file))
             show = stack.enter_context(_progress(None, "left out"))
             count, left_out = write_rows(
                 transfer.export_rows(), stream, form or form_of(file), show
@@ -154,12 +161,23 @@ def export(
         failures.fail(f"{error.filename or file}: {error.strerror or error}", as_json)
     if not to_stdout:
         _show_export(file, count, left_out, as_json)
+    if left_out:
+        if to_stdout or not as_json:
+            _tell_left_out(left_out)
+        raise typer.Exit(EXIT_REJECTED)
+
+
+def _stdout() -> BinaryIO:
+    if sys.stdout is None:  # closed
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF), "-")
+    return sys.stdout.buffer
+
+
+def _tell_left_out(left_out: "list[LeftOut]") -> None:
     for each in left_out[:SHOWN_MAX]:
         typer.echo(f"quotad: left out {each.customer_id}: {each.problem}", err=True)
-    if left_out:
-        problem = f"{len(left_out):,} left out: CSV cannot hold them; JSON lines hold everything"
-        typer.echo(f"quotad: {problem}", err=True)
-        raise typer.Exit(EXIT_REJECTED)
+    problem = f"{len(left_out):,} left out: CSV cannot hold them; JSON lines hold everything"
+    typer.echo(f"quotad: {problem}", err=True)
 
 
 class _Report:
@@ -167,19 +185,26 @@ class _Report:
 
     Args:
         rejects: where every bad line is written to.
+        path: of it.
     """
 
-    def __init__(self, rejects: BinaryIO | None) -> None:
+    def __init__(self, rejects: FileIO | None, path: Path | None) -> None:
         self._rejects = rejects
+        self._path = path
         self._first: list[Rejection] = []
 
     def add(self, rejection: "Rejection") -> None:
         """Note a bad line."""
         if len(self._first) < SHOWN_MAX:
             self._first.append(rejection)
-        if self._rejects is not None:
-            self._rejects.write(rejection.as_json() + b"\n")
-            self._rejects.flush()
+        if self._rejects is None:
+            return
+        try:
+            line = rejection.as_json() + b"\n"
+            while line:
+                line = line[self._rejects.write(line) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
 
     def show(self, ending: "Ending", plan: "Plan", as_json: bool) -> None:
         """Print it."""
@@ -223,6 +248,10 @@ class _Report:
             )
 
 
+def _same_file(rejects: Path, file: Path) -> bool:
+    return rejects.exists() and file.exists() and rejects.samefile(file)
+
+
 def _show_export(file: Path, count: int, left_out: "list[LeftOut]", as_json: bool) -> None:
     if as_json:
         found = [{"customer_id": each.customer_id, "problem": each.problem} for each in left_out]
@@ -240,7 +269,8 @@ def _fail_stopped(
         how = "go on with --resume"
     where = f"stopped after line {ending.position.lines:,}; {how}"
     if ending.error is None:
-        typer.echo(f"quotad: {where}", err=True)
+        if not as_json:  # whose report says that it was stopped
+            typer.echo(f"quotad: {where}", err=True)
         raise typer.Exit(EXIT_INTERRUPTED)
     why = failures.in_words(ending.error, server)
     if ending.error.code == "DEADLINE_EXCEEDED":

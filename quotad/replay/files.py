@@ -1,6 +1,7 @@
 """Reading a log as a stream: a file, standard input, either of them gzipped; never all of it."""
 
 import codecs
+import errno
 import gzip
 import io
 import os
@@ -42,9 +43,10 @@ class LogFile:
             )
             first = True
             while line := stream.readline(bytes_max):
+                whole = len(line) < bytes_max or line.endswith(b"\n")
                 if first:  # a mark that some editors leave
                     line, first = line.removeprefix(codecs.BOM_UTF8), False
-                if len(line) == bytes_max and not line.endswith(b"\n"):
+                if not whole:
                     while line and not line.endswith(b"\n"):
                         line = stream.readline(bytes_max)
                     yield None
@@ -76,6 +78,8 @@ def open_log(path: Path) -> LogFile:
         OSError: it cannot be opened.
     """
     if str(path) == "-":
+        if sys.stdin is None:  # closed
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return LogFile(cast(BinaryIO, sys.stdin.buffer))
     return LogFile(path.open("rb"))
 

@@ -4,8 +4,11 @@ It names the input by its content and the server by its address, so that nobody 
 another file, or leaves out of one server what another one was given.
 """
 
+import fcntl
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -120,6 +123,24 @@ class StateFile:
             return None
         except msgspec.DecodeError as error:
             raise StateError(f"{self.path} cannot be read ({error}); remove it") from error
+
+
+@contextmanager
+def alone(source: Path) -> Iterator[None]:
+    """Keep others from importing the same file meanwhile; the kernel forgets it with the process.
+
+    Raises:
+        StateError: somebody is importing it.
+        OSError: it cannot be read.
+    """
+    with source.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StateError("another import of it is running; wait for its end") from None
+        except OSError:
+            pass  # a file system without locks
+        yield
 
 
 def form_of(file: Path) -> Form:

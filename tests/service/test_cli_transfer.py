@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from quotad.cli.app import app
 from quotad.client.transfer import ImportOutcome, Transfer
 from quotad.transfer import importer
+from quotad.transfer.state import alone
 from tests.processes import DEADLINE_S, environment
 from tests.running import Running
 from tests.service.command_line import words
@@ -401,3 +402,51 @@ def test_progress_is_shown_on_a_terminal_and_not_in_a_pipe(
 
     assert " 3 customers " in seen
     assert "" == run("import", file).stderr
+
+
+def test_two_imports_of_a_file_do_not_get_into_each_others_way(
+    run: Run, customer: str, tmp_path: Path
+) -> None:
+    file = written(tmp_path / "customers.jsonl", rows(customer, 3))
+
+    with alone(file):
+        result = run("import", file)
+
+    running = f"quotad: {file}: another import of it is running; wait for its end\n"
+    assert (2, running) == (result.exit_code, result.stderr)
+    assert 0 == run("import", file).exit_code
+
+
+def test_the_file_of_bad_lines_is_named_when_it_cannot_be_written(
+    run: Run, customer: str, tmp_path: Path
+) -> None:
+    file = written(tmp_path / "customers.jsonl", [*rows(customer, 1), "hello"])
+
+    result = run("import", file, "--rejects", "/dev/full")
+
+    assert (2, "quotad: /dev/full: No space left on device\n") == (
+        result.exit_code,
+        result.stderr,
+    )
+
+
+@pytest.mark.parametrize("command", ["import", "export"])
+def test_a_name_that_no_file_can_have_is_one_line(run: Run, command: str, tmp_path: Path) -> None:
+    result = run(command, tmp_path / ("A" * 300))
+
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert result.stderr.endswith("AAA: File name too long\n")
+
+
+def test_what_csv_cannot_hold_is_in_the_json_report_alone(
+    run: Run, customer: str, tmp_path: Path
+) -> None:
+    entitlement = {"feature": "csv-export", "entitlement": True}
+    run("import", written(tmp_path / "in.jsonl", rows(customer, 1, overrides=[entitlement])))
+
+    result = run("export", tmp_path / "out.csv", "--json")
+
+    assert (1, "") == (result.exit_code, result.stderr)
+    assert f"{customer}-1" in [
+        each["customer_id"] for each in json.loads(result.stdout)["left_out"]
+    ]

@@ -1,5 +1,6 @@
 """Log lines as servers and scanners really write them, and what templates make of them."""
 
+import codecs
 import gzip
 import io
 from pathlib import Path
@@ -333,3 +334,17 @@ def test_errors_are_counted_by_kind_with_the_first_message() -> None:
         failure.message,
         failure.count,
     )
+
+
+def test_a_first_line_with_a_mark_is_as_long_as_it_is(tmp_path: Path) -> None:
+    data = codecs.BOM_UTF8 + b"x" * (LINE_BYTES_MAX + 10) + b"\nshort\n"
+
+    with open_log(write(tmp_path / "log", data)) as log:
+        assert [None, b"short"] == list(log.lines())
+
+
+def test_a_closed_standard_input_is_an_error_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        open_log(Path("-"))

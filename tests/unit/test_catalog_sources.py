@@ -43,6 +43,13 @@ def test_files_of_the_same_name_are_told_apart_by_their_paths() -> None:
     ]
 
 
+def test_what_came_from_a_url_keeps_its_name() -> None:
+    url = "http://127.0.0.1/plans"
+    parts = [(url, [Source(f"{url}#.yaml", "")])] * 2
+
+    assert [f"{url}#.yaml"] * 2 == [source.name for source in told_apart(parts)]
+
+
 def test_a_directory_is_its_catalog_files_by_name(tmp_path: Path) -> None:
     for name in ("b.toml", "a.yml", "d.JSON", "c.yaml"):
         (tmp_path / name).write_text(name)

@@ -63,3 +63,36 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
 def test_a_directory_is_refused(name: str) -> None:
     with pytest.raises(IsADirectoryError), whole_file(Path(name)):
         pass
+
+
+def test_of_two_who_write_at_a_time_the_last_to_end_leaves_its_file_whole(tmp_path: Path) -> None:
+    path, other = tmp_path / "out", tmp_path / "out.partial"
+    other.write_bytes(b"somebody's own")
+
+    with whole_file(path) as slow:
+        slow.write(b"slow and")
+        with whole_file(path) as fast:
+            fast.write(b"fast")
+        assert b"fast" == path.read_bytes()
+        slow.write(b" long")
+
+    assert (b"slow and long", b"somebody's own") == (path.read_bytes(), other.read_bytes())
+    assert ["out", "out.partial"] == sorted(os.listdir(tmp_path))
+
+
+def test_a_pipe_that_has_no_name_of_its_own_is_written_to() -> None:
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end, "rb") as reader:
+        with os.fdopen(write_end, "wb"), whole_file(Path(f"/dev/fd/{write_end}")) as stream:
+            stream.write(b"new")
+
+        assert b"new" == reader.read()
+
+
+def test_a_name_that_cannot_be_looked_at_is_an_error_of_the_system(tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+
+    for path in (loop, tmp_path / ("A" * 300)):
+        with pytest.raises(OSError, match=r"Too many levels|File name too long"), whole_file(path):
+            pass

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from quotad.transfer.lines import Form
-from quotad.transfer.state import Position, StateError, StateFile
+from quotad.transfer.state import Position, StateError, StateFile, alone
 
 SERVER = "127.0.0.1:50051"
 
@@ -118,3 +118,12 @@ def test_nothing_is_left_of_an_import_that_is_done(source: Path, tmp_path: Path)
     stopped(source).remove()
 
     assert [source] == list(tmp_path.iterdir())
+
+
+def test_one_at_a_time_imports_a_file(source: Path) -> None:
+    running = pytest.raises(StateError, match="another import of it is running")
+    with alone(source), running, alone(source):
+        pass
+
+    with alone(source):
+        pass
