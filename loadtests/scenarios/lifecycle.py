@@ -6,6 +6,7 @@ when its users have stopped, which is when the leader says so: locust alone woul
 a second between the end of a run and the end of the master.
 """
 
+import signal
 import uuid
 from typing import Any
 
@@ -88,7 +89,12 @@ class Lifecycle:
         self._listen()
         # Timers count from when the loop last looked at the clock, which was before all imports:
         # on a busy machine --run-time would be over seconds too early.
-        gevent.get_hub().loop.update_now()
+        hub = gevent.get_hub()
+        hub.loop.update_now()
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            # Ctrl-C is for locust, not for the user that happens to be running.
+            stop = KeyboardInterrupt()
+            gevent.signal_handler(signal.SIGINT, hub.handle_system_error, KeyboardInterrupt, stop)
 
     def _choose_shape(self) -> None:
         environment = self._environment
@@ -152,11 +158,23 @@ class Lifecycle:
         where = address(self._environment)
         if not is_here(where) and not self._environment.parsed_options.replace_catalog:
             return "its catalog would be replaced for the run; allow it with --replace-catalog"
+        connection = self._connect()
         try:
-            self._catalog_before = prepare(self._connect())
+            self._catalog_before = catalog_of(connection)
+            prepare(connection)
         except grpc.RpcError as error:
-            return text(error)
+            return "; ".join([text(error), *self._put_back(connection)])
         return ""
+
+    def _put_back(self, connection: Connection) -> list[str]:
+        """Bring the catalog before back, if there was one; gives what went wrong."""
+        before, self._catalog_before = self._catalog_before, None
+        try:
+            if before is not None:
+                put_back(connection, before)
+        except grpc.RpcError as error:
+            return [f"the catalog was not put back: {text(error)}"]
+        return []
 
     def _on_stop(self, **_: Any) -> None:
         """A run has ended: on a worker and where there is only one process, users have stopped."""
@@ -183,11 +201,8 @@ class Lifecycle:
                 self._report(audit(connection, RUN.ledger))
             except grpc.RpcError as error:
                 self._fail(f"check: NOT DONE: {where}: {text(error)}")
-        try:
-            if self._catalog_before is not None:
-                put_back(connection, self._catalog_before)
-        except grpc.RpcError as error:
-            self._fail(f"check: the catalog was not put back: {text(error)}")
+        for problem in self._put_back(connection):
+            self._fail(f"check: {problem}")
 
     def _report(self, verdict: Verdict) -> None:
         lines = "\n".join(verdict.lines())
@@ -258,24 +273,33 @@ def is_here(where: str) -> bool:
     return where.rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]") or where[:5] == "unix:"
 
 
-def prepare(connection: Connection) -> admin_pb2.GetCatalogResponse | None:
-    """Make a server ready for a run; gives the catalog that was in force, if any.
+def catalog_of(connection: Connection) -> admin_pb2.GetCatalogResponse | None:
+    """The catalog in force, if any.
+
+    Raises:
+        grpc.RpcError: the server is not there.
+    """
+    request = admin_pb2.GetCatalogRequest()
+    found: admin_pb2.GetCatalogResponse
+    try:
+        found = connection.admin.GetCatalog(request, timeout=CONNECT_S, wait_for_ready=True)
+    except grpc.RpcError as error:
+        if error.code() != grpc.StatusCode.NOT_FOUND:
+            raise
+        return None
+    return found
+
+
+def prepare(connection: Connection) -> None:
+    """Make a server ready for a run.
 
     Raises:
         grpc.RpcError: the server is not there, or refuses.
     """
-    before: admin_pb2.GetCatalogResponse | None = None
-    request = admin_pb2.GetCatalogRequest()
-    try:
-        before = connection.admin.GetCatalog(request, timeout=CONNECT_S, wait_for_ready=True)
-    except grpc.RpcError as error:
-        if error.code() != grpc.StatusCode.NOT_FOUND:
-            raise
     publish(connection, "catalog.yaml", catalog.PATH.read_text())
     for customer_id, plan_id in provisioned().items():
         customer = admin_pb2.ProvisionCustomerRequest(customer_id=customer_id, plan_id=plan_id)
         connection.admin.ProvisionCustomer(customer, timeout=ADMIN_S)
-    return before
 
 
 def text(error: Any) -> str:
@@ -304,7 +328,7 @@ def put_back(connection: Connection, before: admin_pb2.GetCatalogResponse) -> No
     except grpc.RpcError as error:
         if error.code() != grpc.StatusCode.NOT_FOUND:
             raise
-        # A run of the scenario that changes plans has pushed it out of the history.
+        # Somebody else has pushed it out of the history. Without revisions that is its content.
         publish(connection, "catalog.json", before.document)
 
 

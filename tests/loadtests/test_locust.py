@@ -1,6 +1,7 @@
 """locust as a user starts it, against a real server: traffic, and the check at its end."""
 
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -71,6 +72,10 @@ class Locust:
         found = RUN.search(said)
         assert found, said
         return found[1]
+
+    def interrupt(self) -> None:
+        """As Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
 
     @property
     def ended(self) -> bool:
@@ -150,6 +155,20 @@ def used(server: Running, customer_id: str) -> dict[str, int]:
         feature_id = name.split(":")[0]
         found[feature_id] = max(count, found.get(feature_id, 0))
     return found
+
+
+def test_ctrl_c_ends_a_run_with_its_check(server: Running, tmp_path: Path) -> None:
+    server.publish_and_wait(CATALOG)
+
+    with locust(tmp_path / "log", *traffic(server, users=20, seconds=80), "HotGateway") as process:
+        hot = f"{process.run_id()}-hot-1"
+        eventually(lambda: used(server, hot), lambda counters: bool(counters), DEADLINE_S)
+        process.interrupt()
+        code = process.wait()
+
+    assert 0 == code, process.said
+    assert re.search(r"^check: counters match: ", process.said, re.M), process.said
+    assert "Traceback" not in process.said
 
 
 def test_a_call_behind_the_back_of_locust_makes_the_run_fail(
