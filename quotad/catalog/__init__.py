@@ -12,6 +12,7 @@ engine's.
 
 from quotad.catalog.catalog import Catalog, parse
 from quotad.catalog.diff import Change, diff
+from quotad.catalog.numbers import WrittenFloat
 from quotad.catalog.parse_entitlement import parse_entry_value
 from quotad.catalog.revisions import ApplyTo, carry, read_record, restore
 from quotad.catalog.snapshot import Snapshot, compile_snapshot
@@ -24,6 +25,7 @@ __all__ = [
     "Change",
     "Snapshot",
     "Source",
+    "WrittenFloat",
     "carry",
     "compile_snapshot",
     "diff",

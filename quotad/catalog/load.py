@@ -10,6 +10,7 @@ import tomllib
 from urllib.parse import urlsplit
 
 from quotad.catalog.load_yaml import load_yaml
+from quotad.catalog.numbers import WrittenFloat
 from quotad.catalog.problems import Place, UnreadableError, described
 from quotad.catalog.sources import ENDINGS
 
@@ -84,7 +85,9 @@ def _refuse_constant(name: str) -> object:
 def _load_json(place: Place, text: str) -> object:
     try:
         pairs = _PairsHook()
-        value = json.loads(text, object_pairs_hook=pairs, parse_constant=_refuse_constant)
+        value = json.loads(
+            text, object_pairs_hook=pairs, parse_constant=_refuse_constant, parse_float=WrittenFloat
+        )
         if pairs.twice:
             _report_pairs(place, value)
     except json.JSONDecodeError as error:
@@ -111,13 +114,18 @@ def _report_pairs(place: Place, value: object) -> None:
                 _report_pairs(place.item(index), item)
 
 
+def _toml_float(text: str) -> float:
+    digits = text.replace("_", "")
+    return float(digits) if digits[-1].isalpha() else WrittenFloat(digits)  # inf, nan
+
+
 def _load_toml(text: str) -> object:
     # The time tomllib takes for a dotted name grows with the square of its parts.
     for number, line in enumerate(text.splitlines(), 1):
         if line.count(".") > DOTS_MAX:
             raise UnreadableError(f"line {number}: TOML syntax: more than {DOTS_MAX} dots")
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text, parse_float=_toml_float)
     except tomllib.TOMLDecodeError as error:
         raise UnreadableError(f"TOML syntax: {error}") from error
     except ValueError as error:

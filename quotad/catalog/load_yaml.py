@@ -23,6 +23,7 @@ from yaml.events import (
     StreamStartEvent,
 )
 
+from quotad.catalog.numbers import WrittenFloat
 from quotad.catalog.problems import Place, UnreadableError, described, shown
 
 DEPTH_MAX = 50
@@ -253,5 +254,7 @@ def _resolved(text: str, event: Event) -> object:
             raise UnreadableError(f"line {_line(event)}: a number has too many digits") from error
     if _FLOAT.fullmatch(text):
         digits = text.replace("_", "")
-        return float(digits.replace(".", "") if digits[-3:].isalpha() else digits)
+        if digits[-3:].isalpha():  # .inf, .nan
+            return float(digits.replace(".", ""))
+        return WrittenFloat(digits)
     return text

@@ -29,13 +29,29 @@ def parse_amount(place: Place, feature: Feature, value: object, least: int = 0) 
     return amount
 
 
+class WrittenFloat(float):
+    """A number of a file with a point or an exponent, that is told as it was written: 0.50, 1e2."""
+
+    __slots__ = ("_text",)
+    _text: str
+
+    def __new__(cls, text: str) -> "WrittenFloat":
+        """Of digits without underscores."""
+        made = super().__new__(cls, text)
+        made._text = text
+        return made
+
+    def __str__(self) -> str:
+        return self._text
+
+
 def parse_decimal(place: Place, value: object, places: int, places_hint: str) -> int | None:
     """Return a number times 10^places, or note why it is not one with so many decimal places.
 
     Args:
         place: of the number.
-        value: a number, or text that is one. What YAML, JSON and TOML read as a float is taken
-            by its shortest spelling, which is the one that was written.
+        value: a number, or text that is one. A float is taken by the spelling it has in its file,
+            or by its shortest one.
         places: most decimal places.
         places_hint: what to do about more of them.
     """

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from quotad.catalog.numbers import WrittenFloat
 from quotad.catalog.parse_limit import ELSEWHERE, LIMIT_KEYS, parse_limit, parse_limits
 from quotad.catalog.parse_rollout import parse_rollout
 from quotad.catalog.problems import Place, Problems, check_keys, described, shown, text_of
@@ -19,6 +20,9 @@ VALUE_BYTES_MAX = 4096
 OFF = Entry(granted=False)
 ON = Entry()
 UNLIMITED = Entry(limits=None)
+
+EXACT_MAX = 2.0**53 - 1
+"""Largest float that stands for one whole number: the next may be 2^53 or 2^53 + 1."""
 
 _DEPTH_MAX = 8
 """Deeper than any entry is nested: {limits: [{limit: 5}]} is three levels."""
@@ -68,13 +72,16 @@ def parse_entry_value(feature: Feature, value: object) -> Entry:
 
     Args:
         feature: as the catalog defines it.
-        value: as a catalog spells it, in JSON values; floats without a fraction are whole numbers.
+        value: as a catalog spells it, in JSON values; floats without a fraction are whole numbers,
+            unless they are from a file and the feature keeps what is written.
 
     Raises:
         InvalidRequest: with everything that is wrong with it.
     """
     problems = Problems()
-    entry = parse_right(Place(problems, "", "entitlement"), feature, _whole(value, _DEPTH_MAX))
+    kept = EXACT_MAX if feature.type is FeatureType.CONFIG else math.inf
+    whole = _whole(value, kept, _DEPTH_MAX)
+    entry = parse_right(Place(problems, "", "entitlement"), feature, whole)
     try:
         problems.raise_if_any()
     except CatalogError as error:
@@ -93,19 +100,23 @@ def _for_life(problem: str) -> str:
     return problem
 
 
-def _whole(value: object, depth: int) -> object:
+def _whole(value: object, most: float, depth: int) -> object:
     """Return `value` with whole numbers as such: JSON of a protobuf knows nothing but floats.
 
-    What is nested deeper than anything that means something stays as it is, to be refused: people
-    can nest deeper than Python can follow.
+    Those of a file stay as they are written, and larger ones than `most` stay floats. What is
+    nested deeper than anything that means something stays as it is, to be refused: people can nest
+    deeper than Python can follow.
     """
     if depth == 0:
         return value
     if isinstance(value, float) and value.is_integer():
-        return int(value)
+        written = most < math.inf and isinstance(value, WrittenFloat)
+        return value if written or abs(value) > most else int(value)
     if isinstance(value, dict):
-        return {key: _whole(item, depth - 1) for key, item in value.items()}
-    return [_whole(item, depth - 1) for item in value] if isinstance(value, list) else value
+        return {key: _whole(item, most, depth - 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item, most, depth - 1) for item in value]
+    return value
 
 
 def _config(place: Place, feature: Feature, value: object) -> Entry | None:
@@ -169,6 +180,9 @@ def config_text(place: Place, value: object) -> str | None:
     if isinstance(value, int) and abs(value) < 10**30:
         return str(value)
     if isinstance(value, float) and math.isfinite(value):
+        if abs(value) > EXACT_MAX and not isinstance(value, WrittenFloat):
+            place.refuse("is too large for an exact number here; write it as text")
+            return None
         return str(value)
     if isinstance(value, str):
         return text_of(place, value, VALUE_BYTES_MAX)

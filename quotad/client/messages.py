@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
+from math import isfinite
 from typing import Any, TypeVar
 
 from quotad.client.errors import QuotaInvalid
 
 _Member = TypeVar("_Member", bound=IntEnum)
+
+_EXACT_MAX = 2**53 - 1
+_SPELLED_MAX = 10**30
+"""Larger numbers are no values of a config feature."""
 
 
 def time(message: Any, field: str) -> datetime | None:
@@ -64,7 +69,7 @@ def value(field: str, content: object) -> Any:
     # Only the admin calls need it, and it takes its time to load.
     from google.protobuf import json_format, struct_pb2
 
-    json: Any = content
+    json: Any = _as_said(content)
     try:
         return json_format.ParseDict(json, struct_pb2.Value())
     except (json_format.Error, TypeError, OverflowError, UnicodeError, RecursionError):
@@ -72,6 +77,20 @@ def value(field: str, content: object) -> Any:
     raise QuotaInvalid(
         f"{problem}, not {content!r:.60}", code="INVALID_ARGUMENT", reason="INVALID_REQUEST"
     )
+
+
+def _as_said(content: object) -> object:
+    """With values of config features as text where they would come to another number: a Value has
+    doubles only, and 2.0 is 2 to it."""
+    if isinstance(content, float) and isfinite(content):
+        return str(content)
+    if isinstance(content, int) and _EXACT_MAX < abs(content) < _SPELLED_MAX:
+        return str(content)
+    if isinstance(content, (list, tuple)):
+        return [_as_said(each) for each in content]
+    if isinstance(content, dict) and "value" in content:
+        return content | {"value": _as_said(content["value"])}
+    return content
 
 
 def number(enum: Any, field: str, choice: str, choices: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from quotad.catalog import Snapshot, parse_entry_value
+from quotad.catalog import Snapshot, WrittenFloat, parse_entry_value
 from quotad.entitlements.checks import (
     OVERRIDES_MAX,
     PROMOTIONS_MAX,
@@ -58,7 +58,7 @@ _WORDS = {
 }
 """Types, in msgspec's words and in a person's."""
 
-_decode = msgspec.json.Decoder(Row).decode
+_decode = msgspec.json.Decoder(Row, float_hook=WrittenFloat).decode
 
 
 class RowReader:

@@ -376,6 +376,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         "feature_id: {customer} has no override of 'calls'",
     ),
     ("RevokePromotion", {"feature_id": "x"}, "feature_id: {customer} has no promotion of 'x'"),
+    (
+        "SetOverride",
+        {"feature_id": "support", "entitlement": 2**53},
+        "entitlement: is too large for an exact number here; write it as text",
+    ),
 ]
 
 

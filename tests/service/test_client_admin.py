@@ -159,7 +159,6 @@ def test_cancel_is_now_unless_it_waits_for_the_period(
         False,
         "unlimited",
         10,
-        2.5,
         ["email", "phone"],
         {"limit": 10**15, "per": "month", "soft": True},
         {"limits": [{"limit": 1, "per": "day"}, {"limit": 9}]},
@@ -172,6 +171,23 @@ def test_entitlements_come_back_as_they_were_given(admin: AdminClient, entitleme
 
     assert entitlement == override == promotion
     assert type(entitlement) is type(override) is type(promotion)
+
+
+@pytest.mark.usefixtures("acme")
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (2.0, "2.0"),
+        (2.5, "2.5"),
+        (9007199254740993, "9007199254740993"),
+        ([1.0, 2], ["1.0", 2]),
+        ({"value": 1.1}, {"value": "1.1"}),
+    ],
+)
+def test_numbers_that_a_message_would_change_go_as_text(
+    admin: AdminClient, said: Any, told: Any
+) -> None:
+    assert told == admin.set_override("acme", "f", said).overrides[0].entitlement
 
 
 @pytest.mark.usefixtures("acme")

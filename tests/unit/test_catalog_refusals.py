@@ -283,7 +283,7 @@ REFUSALS: dict[str, list[str]] = {
         f"{API_CALLS}.limit: must be a whole number, not true",
     ],
     "limit_float": [
-        f"{API_CALLS}.limit: must be a whole number, not 1000000.0; write 1000000",
+        f"{API_CALLS}.limit: must be a whole number, not 1e6; write 1000000",
     ],
     "limit_fraction": [
         f"{API_CALLS}.limit: must be a whole number, not 2.5",

@@ -97,6 +97,15 @@ def test_long_form_has_phases_with_everything() -> None:
     assert draft.archived
 
 
+def test_the_value_of_a_config_feature_stays_as_it_is_written() -> None:
+    for written in ("2.0", "1.10", "9223372036854775807", "1e2"):
+        row = '{"customer_id": "acme", "plan": "pro", "overrides": [%s]}'
+        override = f'{{"feature": "upload-mb", "entitlement": {written}}}'
+        draft = read_bytes((row % override).encode())
+
+        assert written == draft.overrides[0].entry.value
+
+
 def test_billing_periods_of_the_calendar_are_said_in_a_word() -> None:
     draft = read(subscriptions=[{"plan": "free", "anchor": "calendar"}])
 
