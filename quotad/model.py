@@ -27,6 +27,9 @@ BATCH_MAX = 1000
 LIMITS_MAX = 16
 """Most limits of one entitlement."""
 
+ADDON_QUANTITY_MAX = 1_000_000
+"""Most of one add-on, and largest `max_quantity`."""
+
 CALENDAR = -(1 << 62)
 """In place of an anchor: billing periods are those of the calendar, as of a customer without a
 subscription. Before every time that can be written."""

@@ -95,15 +95,34 @@ def _misfit(plan: Plan, feature_id: str, entry: AddOnEntry) -> str:
             "does not grant it, so there is no limit to change; grant it there, name the"
             " 'plans' that may take the add-on, or say 'per' for a limit of its own"
         )
-    while right is not None:  # with rollouts, not all customers of a plan have the same
-        why = _misfit_of(right.limits, feature_id, entry)
-        if why:
-            return why
+    layers = [right.limits]  # with rollouts, not all customers of a plan have the same
+    while right.otherwise is not None:
         right = right.otherwise
-    return ""
+        layers.append(right.limits)
+    found = [why for limits in layers if (why := _misfit_of(limits, entry))]
+    if not found:
+        return ""
+    return found[0] if len(layers) == 1 else _misfit_of_layers(layers)
 
 
-def _misfit_of(limits: tuple[Limit, ...], feature_id: str, entry: AddOnEntry) -> str:
+def _misfit_of_layers(layers: list[tuple[Limit, ...]]) -> str:
+    """Say why an amount fits some customers of a plan with rollouts, and not others."""
+    limited = [limits for limits in layers if any(limit.limit is not None for limit in limits)]
+    windows = [[_spelled(limit.window) for limit in limits] for limits in limited]
+    told = list(dict.fromkeys("; ".join(names) for names in windows))
+    common = [name for name in windows[0] if all(name in names for names in windows)]
+    if all(len(names) == 1 for names in windows):
+        what = "leave 'per' out, so that it is for the limit that each of them has"
+    elif common:
+        what = f"say '{common[0]}', which all of them have"
+    else:
+        what = "give them a window in common, or name the 'plans' that may take the add-on"
+    if len(told) == 1:
+        return f"has limits of it ({told[0]}) inside and outside of its rollout; {what}"
+    return f"has limits of it that its rollout sets apart ({' or '.join(told)}); {what}"
+
+
+def _misfit_of(limits: tuple[Limit, ...], entry: AddOnEntry) -> str:
     if all(limit.limit is None for limit in limits):
         return ""  # what is unlimited stays so
     there = "; ".join(_spelled(limit.window) for limit in limits)

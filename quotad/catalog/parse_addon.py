@@ -9,10 +9,15 @@ from quotad.catalog.parse_entitlement import ON, UNLIMITED, parse_right
 from quotad.catalog.parse_feature import names_of
 from quotad.catalog.problems import Place, check_keys, described, mapping_of
 from quotad.catalog.windows import WINDOW_KEYS, parse_window
-from quotad.model import AddOn, AddOnEntry, Feature, FeatureType, MeterKind, Window
-
-ADDON_QUANTITY_MAX = 1_000_000
-"""Largest `max_quantity`."""
+from quotad.model import (
+    ADDON_QUANTITY_MAX,
+    AddOn,
+    AddOnEntry,
+    Feature,
+    FeatureType,
+    MeterKind,
+    Window,
+)
 
 LIFETIME = "lifetime"
 """`per` of an add-on that means the limit without a window."""

@@ -17,7 +17,7 @@ import msgspec
 from quotad.client import results
 from quotad.client.errors import QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable
 from quotad.client.results import Decision, Entitlement, Entitlements
-from quotad.model import BATCH_MAX
+from quotad.model import ADDON_QUANTITY_MAX, BATCH_MAX, QUANTITY_MAX
 from quotad.v1 import quota_pb2 as pb
 
 PAUSE_MIN_S = 0.02
@@ -162,6 +162,10 @@ def retried(policy: Policy, method: str, request: Any) -> Steps[Any]:
     raise AssertionError("unreachable")
 
 
+_MOST = {"quantity": QUANTITY_MAX, "addons": ADDON_QUANTITY_MAX, "quantities": ADDON_QUANTITY_MAX}
+"""What a server lets a field hold."""
+
+
 def checked(message: Callable[..., _Message], **fields: Any) -> _Message:
     """Build a request; a value that its field cannot hold is the caller's mistake.
 
@@ -183,7 +187,12 @@ def _problem(message: Callable[..., Any], fields: dict[str, Any]) -> str:
         except UnicodeError:
             return f"{name}: is not valid Unicode"
         except ValueError as error:
-            return f"{name}: {error}"
+            number = str(error).removeprefix("Value out of range: ")
+            if number == str(error):
+                return f"{name}: {error}"
+            most = _MOST.get(name)
+            field = "addons" if name == "quantities" else name
+            return f"{field}: {number} is out of range" + (f"; at most {most:,}" if most else "")
     return "the request cannot be built"
 
 

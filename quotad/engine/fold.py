@@ -120,7 +120,8 @@ def _fold_several(
     statuses: list[LimitStatus] = []
     # Which limit it is about: the soft one that was passed furthest, else the one with least
     # remaining. In one walk, as several limits are what costs most in an answer.
-    passed, overage_max = -1, -1
+    # It is the same for a check, which passes what the call would.
+    passed, over_max = -1, 0
     least, remaining_min = -1, USED_MAX
     for term, before in zip(terms, used, strict=True):
         limit, soft, after = term.limit, term.soft, before + taken
@@ -134,8 +135,9 @@ def _fold_several(
                 remaining = 0
             if remaining < remaining_min:
                 least, remaining_min = len(statuses), remaining
-            if soft and overage > overage_max and before + quantity > limit:
-                passed, overage_max = len(statuses), overage
+            over = before + quantity - limit
+            if soft and over > over_max:
+                passed, over_max = len(statuses), over
         statuses.append(
             LimitStatus(limit, soft, after, remaining, overage, term.per, term.resets_at_ms)
         )

@@ -31,6 +31,12 @@ class _Side(msgspec.Struct, frozen=True, gc=False):
         return self.before + self.amount > self.term.cap
 
     @property
+    def over(self) -> int:
+        """How far past the limit a call ends, or a check would, in units of the feature."""
+        limit = self.term.limit
+        return -1 if limit is None else (self.before + self.amount - limit) // self.extras.weight
+
+    @property
     def passed(self) -> bool:
         """Whether it would have had no room if it were enforced."""
         limit = self.term.limit
@@ -132,8 +138,7 @@ def _why_allowed(sides: Sequence[_Side]) -> tuple[Reason, _Side]:
     limited = [side for side in sides if side.term.limit is not None and not side.extras.shadow]
     passed = [side for side in limited if side.term.soft and side.passed]
     if passed:
-        furthest = max(passed, key=lambda side: side.status.overage // side.extras.weight)
-        return Reason.OVER_SOFT_LIMIT, furthest
+        return Reason.OVER_SOFT_LIMIT, max(passed, key=lambda side: side.over)
     if limited:
         least = min(limited, key=lambda side: side.status.remaining // side.extras.weight)
         return Reason.WITHIN_LIMIT, least

@@ -9,7 +9,7 @@ from itertools import islice
 
 from quotad.catalog import Snapshot
 from quotad.errors import InvalidRequest, NotFound
-from quotad.model import QUANTITY_MAX, CustomerRecord, Feature, Plan
+from quotad.model import ADDON_QUANTITY_MAX, QUANTITY_MAX, CustomerRecord, Feature, Plan
 
 SUBSCRIPTIONS_MAX = 100
 """Most subscriptions of one customer, those of its resources included."""
@@ -19,9 +19,6 @@ PROMOTIONS_MAX = 100
 
 ADDONS_MAX = 100
 """Most different add-ons of one subscription."""
-
-ADDON_QUANTITY_MAX = 1_000_000
-"""Of an add-on that says no `max_quantity`."""
 
 ANCHOR_MAX_MS = 253_402_128_000_000
 """9999-12-30: two days before the last one, so that an anchor has a local time in every zone."""
@@ -74,8 +71,16 @@ def feature_named(snapshot: Snapshot, feature_id: str) -> Feature:
     return feature
 
 
-def check_addons(snapshot: Snapshot, addons: Mapping[str, int], plan: Plan) -> None:
+def check_addons(
+    snapshot: Snapshot, addons: Mapping[str, int], plan: Plan, held: Mapping[str, int] | None = None
+) -> None:
     """Check what is bought on top of a plan.
+
+    Args:
+        snapshot: the catalog in force.
+        addons: quantities.
+        plan: that they are for.
+        held: what is had of them with this plan already, which stays to be had, or less of it.
 
     Raises:
         InvalidRequest: an add-on that the catalog does not have, that is not for the plan, or of
@@ -84,6 +89,8 @@ def check_addons(snapshot: Snapshot, addons: Mapping[str, int], plan: Plan) -> N
     if len(addons) > ADDONS_MAX:
         raise InvalidRequest(f"addons: {len(addons)} of them; at most {ADDONS_MAX}")
     for addon_id, quantity in addons.items():
+        if 1 <= quantity <= (held or {}).get(addon_id, 0):
+            continue
         addon = snapshot.addons.get(addon_id)
         if addon is None:
             hint = _near(addon_id, snapshot.addons)

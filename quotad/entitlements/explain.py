@@ -236,16 +236,16 @@ class _Sources:
         owners: dict[Part, Owners] = {}
         for part, value in parts(right).items():
             own = before.owners.get(part, frozenset())
-            if old.get(part) == value:
-                owners[part] = own
+            if old.get(part) == value or (part.manner and part in old):
+                owners[part] = own  # how far a soft limit goes moves with its number
                 continue
             by = frozenset(i for i in bought if without[i].get(part) != value)
             if not by:  # several that say the same
                 alone = [i for i in bought if self._with(before, [bought[i]]).get(part) == value]
                 by = frozenset(alone[:1] or bought)
             added = any(bought[i][0].add is not None for i in by)
-            # What is added stands on the plan's number, and whether a limit is soft is the plan's.
-            owners[part] = by | own if added or part.manner else by
+            # What is added stands on the plan's number.
+            owners[part] = by | own if added else by
         return owners
 
     def _with(self, before: Origin, bought: list[Bought]) -> dict[Part, object]:

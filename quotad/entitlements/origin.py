@@ -77,7 +77,9 @@ class Origin:
             alike = [
                 key for key, their in theirs.items() if (key.manner, their) == (part.manner, value)
             ]
-            if part in theirs and (part in alike or not alike):
+            if value == UNLIMITED and not alike:
+                owners[part] = other.winners  # who says only that a pool limits it
+            elif part in theirs and (part in alike or not alike):
                 owners[part] = other.owners[part] if part in alike else own | other.owners[part]
             elif alike:
                 owners[part] = other.owners[alike[0]]

@@ -189,7 +189,7 @@ def _provisioned(
     plan = plan_named(snapshot, first.plan_id, "plan_id")
     # What somebody has stays when it is not sold any more, also if it is said again.
     if all(phase.addons != first.addons for phase in held):
-        check_addons(snapshot, first.addons, plan)
+        check_addons(snapshot, first.addons, plan, held[0].addons if held else {})
     if trial is None or trial.ends:
         return [first]
     return [first, _sequel(first, wanted, trial, course, snapshot)]
@@ -208,7 +208,7 @@ def _sequel(
         else:
             plan, revision = plan_named(snapshot, plan_id, "trial.plan_id"), known.revision
         if known is None or known.addons != wanted.addons:
-            check_addons(snapshot, wanted.addons, plan)
+            check_addons(snapshot, wanted.addons, plan, {} if known is None else known.addons)
     return msgspec.structs.replace(
         first,
         plan_id=plan_id,
@@ -311,7 +311,7 @@ def _changed(phase: Subscription, wanted: Change, snapshot: Snapshot) -> Subscri
             revision = plan.revision
     addons = phase.addons if wanted.addons is None else wanted.addons
     if addons != phase.addons or plan_id != phase.plan_id:
-        check_addons(snapshot, addons, plan)
+        check_addons(snapshot, addons, plan, phase.addons if plan_id == phase.plan_id else {})
     return msgspec.structs.replace(phase, plan_id=plan_id, revision=revision, addons=addons)
 
 

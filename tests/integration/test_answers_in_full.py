@@ -267,3 +267,34 @@ def test_a_check_of_a_shadow_limit_counts_nothing(engine: Bench) -> None:
     checks = ask(engine, *[ConsumeRequest("acme", "trial-calls", 1, Mode.CHECK_ONLY)] * 2)
 
     assert [(True, True, 2)] * 2 == [(a.allowed, a.would_deny, a.used) for a in checks]
+
+
+SEVERAL = """
+version: 1
+default_plan: free
+features:
+  ai: {type: metered}
+  image: {type: metered, credit: {pool: ai, cost: 2}}
+  calls: {type: metered}
+plans:
+  free:
+    entitlements:
+      ai: {limit: 20, per: month, soft: true}
+      image: {limit: 15, per: day, soft: true}
+      calls: {limits: [{limit: 10, per: hour, soft: true}, {limit: 8, per: day, soft: true}]}
+"""
+
+
+@pytest.mark.parametrize(("feature", "quantity", "limit"), [("image", 16, 20), ("calls", 12, 8)])
+def test_a_check_names_the_soft_limit_that_the_call_would_pass_furthest(
+    engine: Bench, feature: str, quantity: int, limit: int
+) -> None:
+    engine.publish(SEVERAL)
+    request = ConsumeRequest("acme", feature, quantity)
+
+    (checked,) = engine.decide(msgspec.structs.replace(request, mode=Mode.CHECK_ONLY))
+    (consumed,) = engine.decide(request)
+
+    assert Reason.OVER_SOFT_LIMIT == checked.reason == consumed.reason
+    assert limit == checked.limit == consumed.limit
+    assert checked.pool_id == consumed.pool_id

@@ -182,9 +182,35 @@ def test_an_amount_must_fit_what_either_side_of_a_rollout_has() -> None:
         )
 
     assert (
-        "a.yaml: addons.more.entitlements.calls: plan 'pro' has several limits of it"
-        " (per: minute; per: day); say which with 'per'",
+        "a.yaml: addons.more.entitlements.calls: plan 'pro' has limits of it that its rollout sets"
+        " apart (per: day or per: minute; per: day); say 'per: day', which all of them have",
     ) == caught.value.problems
+
+
+@pytest.mark.parametrize(
+    ("inside", "amount", "advice"),
+    [
+        ("{limit: 9, per: month", "{add: 1, per: day}", "leave 'per' out"),
+        (
+            "{limits: [{limit: 1, per: minute}, {limit: 9, per: month}]",
+            "{add: 1}",
+            "give them a window in common, or name the 'plans' that may take the add-on",
+        ),
+    ],
+)
+def test_what_a_rollout_sets_apart_is_told_with_a_way_out(
+    inside: str, amount: str, advice: str
+) -> None:
+    text = """
+        plans:
+          free: {{entitlements: {{calls: {{limit: 5, per: day}}}}}}
+          pro: {{extends: free, entitlements: {{calls: {0}, rollout: {{percent: 1}}}}}}}}
+        addons: {{more: {{plans: [pro], entitlements: {{calls: {1}}}}}}}
+        """
+    with pytest.raises(CatalogError, match=advice):
+        catalog(text.format(inside, amount))
+
+    assert catalog(text.format("{limit: 9, per: month", "{add: 1}"))
 
 
 # Rollouts

@@ -234,8 +234,23 @@ EXPLAINED = {
     "an add-on that sets a soft limit": (
         case("calls", "1000/month soft+5", addon(1, "large", set=1500)),
         [
-            "+ ADDON large x 1: {set:1500}",
+            "+ ADDON large x 1: {set:1500} (decides the limit per month)",
             "+ PLAN pro: 1000/month (makes the limit per month soft)",
+        ],
+    ),
+    "an add-on to a limit with a hard stop": (
+        case("calls", "100/month soft+20, 60/day", addon(1, "more", add=10, per="month")),
+        [
+            "+ ADDON more x 1: {add:10,per:month} (adds 10; decides the limit per month)",
+            "+ PLAN pro: 100/month, 60/day",
+        ],
+    ),
+    "a promotion of what only a pool limits": (
+        case("images", "15/day", promotion(True)),
+        [
+            "+ PROMOTION: true",
+            "- PLAN pro: 15/day (less than the promotion grants)",
+            "- PLAN pro (does not grant it)",  # the pool
         ],
     ),
     "a promotion in shadow": (

@@ -147,12 +147,25 @@ def test_saying_the_same_again_changes_nothing_also_when_it_is_not_sold_any_more
         again = provision_as(record, Provision("pro", addons=addons))
 
         assert (phase,) == again.subscriptions
-        for other in (
-            Provision("team", addons=addons),
-            Provision("pro", addons=addons | {"calls": 1}),
-        ):
+        more = {name: quantity + 1 for name, quantity in addons.items()}
+        for other in (Provision("team", addons=addons), Provision("pro", addons=more)):
             with pytest.raises(InvalidRequest, match=r"^addons: "):
                 provision_as(record, other)
+
+
+@pytest.mark.parametrize("kept", [{"seats": 6}, {"gone": 2}, {"gone": 1}])
+def test_who_has_more_than_may_be_had_now_may_still_buy_something_else(
+    kept: dict[str, int],
+) -> None:
+    held = {"seats": 7} if "seats" in kept else {"gone": 2}
+    phase = Subscription("pro", NOW - DAY, revision=3, addons=held)
+    record = replace(on(), subscriptions=(phase,))
+    addons = kept | {"calls": 1}
+
+    changed = change(record, Change(addons=addons))
+    said = provision_as(record, Provision("pro", addons=addons))
+
+    assert addons == changed.subscriptions[0].addons == said.subscriptions[0].addons
 
 
 def test_the_same_plan_keeps_its_revision_and_another_is_had_as_it_is_now() -> None:

@@ -221,7 +221,7 @@ class Customer:
         if plan_id not in catalog.plans:
             raise Refused("InvalidRequest")
         if first.addons not in [p.addons for p in held]:  # what somebody has may be said again
-            _check_addons(catalog, first)
+            _check_addons(catalog, first, held[0].addons if held else {})
         phases = [first]
         if trial is not None and not trial["ends"]:
             then = replace(first, start_ms=trial["end_ms"], end_ms=said["end_ms"], trial=False)
@@ -236,7 +236,7 @@ class Customer:
                 revision = again.revision if again else _on_sale(catalog, plan_id)
                 then = replace(then, plan_id=plan_id, revision=revision)
                 if not again or again.addons != then.addons:
-                    _check_addons(catalog, then)
+                    _check_addons(catalog, then, again.addons if again else {})
             phases.append(then)
         if any(p.end_ms is not None and p.end_ms <= max(p.start_ms, now_ms) for p in phases):
             raise Refused("InvalidRequest")
@@ -367,7 +367,7 @@ class Customer:
         elif said["latest_revision"]:
             changed = replace(changed, revision=catalog.plans[plan_id].revision)
         if changed.addons != phase.addons or plan_id != phase.plan_id:
-            _check_addons(catalog, changed)
+            _check_addons(catalog, changed, phase.addons if plan_id == phase.plan_id else {})
         return changed
 
     def _billed_until(self, catalog: Catalog, phase: Phase, now_ms: int) -> int:
@@ -410,10 +410,12 @@ def _on_sale(catalog: Catalog, plan_id: str) -> int:
     return catalog.plans[plan_id].revision
 
 
-def _check_addons(catalog: Catalog, phase: Phase) -> None:
+def _check_addons(catalog: Catalog, phase: Phase, held: dict[str, int]) -> None:
     if phase.plan_id not in catalog.plans:
         raise Refused("InvalidRequest")
     for addon_id, quantity in phase.addons.items():
+        if 1 <= quantity <= held.get(addon_id, 0):
+            continue
         addon = catalog.document.get("addons", {}).get(addon_id)
         if addon is None or phase.plan_id not in addon.get("plans", [phase.plan_id]):
             raise Refused("InvalidRequest")
