@@ -33,6 +33,8 @@
 --   2 REPLAYED                       one string: status, usage joined by commas, "|", memo; usage of wide ones
 --                                    is "<used>@<closes_at>"
 --   -2 STALE_CUSTOMER, -3 MISMATCH   nothing
+--   -4 STALE_CLOCK                   nothing: a usage key to be made would have expired by now and be gone at once,
+--                                    so the caller's clock is far behind
 -- Guarantee: a charge that is not ALLOWED leaves every usage key as it was.
 local TERMS_ARGS = 3
 local PLAIN_ARGS, WIDE_ARGS = 2, 5
@@ -40,12 +42,26 @@ local CHARGE_ARGS, QUANTITY_ARGS = 1, 1
 local ONCE_ARGS = 3
 local FINGERPRINT_LENGTH = 16
 local ALLOWED, DENIED, REPLAYED = 1, 0, 2
-local STALE_CATALOG, STALE_CUSTOMER, MISMATCH = -1, -2, -3
+local STALE_CATALOG, STALE_CUSTOMER, MISMATCH, STALE_CLOCK = -1, -2, -3, -4
 
 local call, tonumber = redis.call, tonumber
 local KEYS, ARGV = KEYS, ARGV
 local values = call('MGET', unpack(KEYS))
 if values[1] ~= ARGV[1] then return { STALE_CATALOG } end
+
+local now -- (Unix ms) of the store, once somebody wants to know
+
+local function is_late(term)
+  if not now then
+    local time = call('TIME')
+    now = time[1] * 1000 + time[2] / 1000
+  end
+  for limit = 1, term.limits do
+    local expires_at = tonumber(term.expiries[limit])
+    if expires_at > 0 and expires_at <= now then return true end
+  end
+  return false
+end
 
 local terms = {} -- by number
 local arg = 3
@@ -115,12 +131,13 @@ while KEYS[key] do
   else
     local quantity = tonumber(take)
     local status, status_at = ALLOWED, size
-    local wide = term.wide
+    local wide, fresh = term.wide, false
     if not wide then
       for limit = 1, term.limits do
         local at = usage_key + limit
         local used = written[KEYS[at]] or tonumber(values[at] or 0)
         if quantity >= 0 and used + quantity > term.caps[limit] then status = DENIED end
+        if used == 0 then fresh = true end
         size = size + 1
         reply[size] = used
       end
@@ -136,11 +153,16 @@ while KEYS[key] do
         end
         used = tonumber(used)
         if quantity >= 0 and used + quantity * wide.weights[limit] > term.caps[limit] then status = DENIED end
+        if used == 0 then fresh = true end
         reply[size + 1], reply[size + 2] = used, closes_at
         size = size + 2
       end
     end
-    if status == ALLOWED and term.counts and quantity ~= 0 then
+    if fresh and status == ALLOWED and term.counts and quantity > 0 and is_late(term) then
+      status = STALE_CLOCK
+      for i = status_at + 1, size do reply[i] = nil end
+      size = status_at
+    elseif status == ALLOWED and term.counts and quantity ~= 0 then
       for limit = 1, term.limits do
         local name = KEYS[usage_key + limit]
         local used
@@ -182,7 +204,7 @@ while KEYS[key] do
       end
     end
     reply[status_at] = status
-    if term.stores then
+    if term.stores and status ~= STALE_CLOCK then
       local parts = {}
       for limit = 1, term.limits do
         if wide then

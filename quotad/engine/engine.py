@@ -355,7 +355,7 @@ class Engine:
             for i in round_.at[len(settled) :]:
                 round_.answers[i] = error
         requests, answers, version = round_.requests, round_.answers, snapshot.version
-        stale_catalog = False
+        stale_catalog = stale_clock = False
         for i, given, terms, settlement in zip(
             round_.at, round_.given, round_.terms, settled, strict=False
         ):
@@ -376,9 +376,13 @@ class Engine:
                 round_.pending.append(i)
                 if status == Status.STALE_CUSTOMER:
                     self._views.drop(view_name(requests[i].customer_id, requests[i].resource_id))
+                elif status == Status.STALE_CLOCK:
+                    stale_clock = True
                 else:
                     stale_catalog = True
         round_.clear()
+        if stale_clock:
+            self._health.probe()  # takes over the store's time
         if stale_catalog:
             self._snapshots.refresh(snapshot)
         return not round_.pending

@@ -19,6 +19,8 @@ class View(msgspec.Struct, frozen=True, gc=False):
 
     snapshot: Snapshot
     """The catalog it was made with; a view of another one is not used."""
+    since_ms: int
+    """When it was made; what is in force before is not known, should the store's clock go back."""
     epoch: int
     keys: CustomerKeys
     effective: Effective
@@ -77,7 +79,7 @@ class ViewCache:
             if view is None:
                 return None
             self._keep(name, view)
-        if view.snapshot is not snapshot or now_ms >= view.effective.until_ms:
+        if view.snapshot is not snapshot or not view.since_ms <= now_ms < view.effective.until_ms:
             return None
         return view
 
@@ -105,6 +107,7 @@ class ViewCache:
         effective = resolve(record, snapshot, now_ms, customer_id, resource_id)
         view = View(
             snapshot,
+            now_ms,
             stored.epoch,
             keys or self.spell(customer_id, resource_id),
             effective,

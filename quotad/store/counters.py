@@ -38,6 +38,7 @@ class Status(IntEnum):
     STALE_CATALOG = -1
     STALE_CUSTOMER = -2
     MISMATCH = -3
+    STALE_CLOCK = -4
 
 
 class Once(msgspec.Struct, frozen=True, gc=False):

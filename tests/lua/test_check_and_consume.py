@@ -8,7 +8,7 @@ from quotad.errors import ScriptContractError
 from quotad.model import QUANTITY_MAX, USED_MAX
 from quotad.store import Charge, Once, Settlement, Status
 from quotad.store.counters import ANSWER, ANSWER_ONCE, CHECK, CONSUME_ONCE, plain_words
-from tests.lua.conftest import FAR_MS, TAG, Scripted
+from tests.lua.conftest import FAR_MS, TAG, Scripted, WideLimit
 
 
 def once(charge: Charge, key: str = "k", fingerprint: str = "f" * 16) -> Charge:
@@ -103,6 +103,43 @@ def test_a_counter_without_an_end_never_expires(scripted: Scripted) -> None:
     scripted.settle(charge, charge)
 
     assert -1 == scripted.store.client.pexpiretime(f"{scripted.keys.usage}:a")
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_a_charge_on_a_period_that_is_long_over_is_refused(scripted: Scripted, keyed: bool) -> None:
+    past_ms = int(scripted.store.client.time()[0]) * 1000 - 1
+    words = plain_words((9, FAR_MS), (9, past_ms))
+    late = Charge(scripted.keys, 0, 1, "consume", (":a", ":b"), words)
+    late = once(late) if keyed else late
+
+    settled = scripted.settle(late, scripted.charge(1, 9), late)
+
+    assert [(-4, ()), (1, [0]), (-4, ())] == [(s.status, s.used) for s in settled]
+    assert {"a": 1} == scripted.used()
+    # What has no need to make a counter needs no time.
+    assert [Status.DENIED] == [s.status for s in scripted.settle(scripted.charge(9, 9))]
+    check = Charge(scripted.keys, 0, 1, "check", (":b",), plain_words((9, past_ms)))
+    assert [Status.ALLOWED] == [s.status for s in scripted.settle(check)]
+
+
+def test_a_wide_charge_on_a_period_that_is_long_over_is_refused(scripted: Scripted) -> None:
+    past_ms = int(scripted.store.client.time()[0]) * 1000 - 1
+    charges = [
+        scripted.wide(1, WideLimit(9, weight=2, expires_at=past_ms), WideLimit(9)),
+        scripted.wide(1, WideLimit(9, closes_at=past_ms, expires_at=past_ms), now=past_ms - 9),
+    ]
+
+    assert [Status.STALE_CLOCK] * 2 == [s.status for s in scripted.settle(*charges)]
+    assert {} == scripted.used()
+
+
+def test_a_decision_is_told_again_also_when_its_period_is_over(scripted: Scripted) -> None:
+    charge = once(scripted.charge(1, 9))
+    scripted.settle(charge)
+
+    (again,) = scripted.settle(msgspec.structs.replace(charge, limit_words=plain_words((9, 1))))
+
+    assert Status.REPLAYED == again.status
 
 
 def test_another_catalog_or_epoch_than_planned_with_is_refused(scripted: Scripted) -> None:

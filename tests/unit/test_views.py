@@ -65,6 +65,14 @@ def test_a_dropped_customer_is_read_again(snapshot: Snapshot) -> None:
     cache.drop("never there")
 
 
+def test_a_view_is_not_used_for_a_time_before_it_was_made(snapshot: Snapshot) -> None:
+    cache = cache_of(10)
+    view = cache.put("acme", on("billed"), snapshot, NOW)
+
+    assert cache.get("acme", snapshot, NOW - 1) is None
+    assert view is cache.get("acme", snapshot, NOW)
+
+
 def test_a_view_of_another_catalog_is_not_used(snapshot: Snapshot) -> None:
     cache = cache_of(10)
     cache.put("acme", NOBODY, snapshot, NOW)
