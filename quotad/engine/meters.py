@@ -12,7 +12,16 @@ from quotad.catalog import Snapshot
 from quotad.engine.given import given_by
 from quotad.entitlements.periods import period_at
 from quotad.entitlements.resolve import FOREVER_MS, Effective
-from quotad.model import USED_MAX, Anchor, Decision, Entitlement, Limit, MeterKind, Unit
+from quotad.model import (
+    USED_MAX,
+    Anchor,
+    Decision,
+    Entitlement,
+    Limit,
+    MeterKind,
+    Unit,
+    Window,
+)
 from quotad.store import usage_suffix
 from quotad.store.counters import PLAIN_WORDS, WIDE_WORDS
 
@@ -39,6 +48,10 @@ MONTHLY = (Unit.MONTH, Unit.YEAR)
 MONTH_ENDS_MS = 3 * 86_400_000
 """Anchors on different days may agree on where a month starts and not on where it ends: from 28
 February it is 28 March or 31 March. The counter of both lives as long as the longer one."""
+
+CLOCK_CHANGES_MS = 3 * 3_600_000
+"""A day may start at the same moment in two time zones and be longer in one of them, where clocks
+change. A limit that is given the other zone goes on with its counter."""
 
 
 class LimitTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -148,9 +161,7 @@ class Meter(msgspec.Struct, gc=False):
         from_ms, until_ms, expires_at_ms = 0, FOREVER_MS, 0
         if window is not None and period.start_ms is not None and period.end_ms is not None:
             from_ms, until_ms = period.start_ms, now_ms + 1 if opens else period.end_ms
-            expires_at_ms = period.end_ms + self.retention_ms
-            if window.anchor is Anchor.SUBSCRIPTION and window.unit in MONTHLY:
-                expires_at_ms += MONTH_ENDS_MS
+            expires_at_ms = period.end_ms + self.retention_ms + _slack_ms(window)
         paid = entitlement is not self.entitlement
         credit = self.entitlement.feature.credit
         extras = LimitExtras(
@@ -183,6 +194,17 @@ class Meter(msgspec.Struct, gc=False):
             ),
             terms,
         )
+
+
+def _slack_ms(window: Window) -> int:
+    """How much longer than its period a counter may be needed, as that of another window with the
+    same start."""
+    if window.anchor is Anchor.SUBSCRIPTION and window.unit in MONTHLY:
+        return MONTH_ENDS_MS
+    exact = window.unit in (Unit.SECOND, Unit.MINUTE) or (
+        window.unit is Unit.HOUR and window.count == 1
+    )
+    return 0 if exact or window.anchor is Anchor.FIRST_USE else CLOCK_CHANGES_MS
 
 
 def new_meter(

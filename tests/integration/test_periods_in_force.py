@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from quotad.engine.meters import CLOCK_CHANGES_MS
 from tests.deciding import Bench, at, bench
 
 CATALOG = """
@@ -248,9 +249,23 @@ def test_ended_periods_leave_the_store(engine: Bench) -> None:
         for name in engine.store.client.scan_iter(f"{engine.keys.prefix}:*:u:*", count=1000)
     }
 
-    minute = 60_000
+    more = 60_000 + CLOCK_CHANGES_MS
     assert {
-        ":calls:day.c.1926201600": at("2031-01-16 00:00") + minute,
-        ":calls:month.c.1924992000": at("2031-02-01 00:00") + minute,
+        ":calls:day.c.1926201600": at("2031-01-16 00:00") + more,
+        ":calls:month.c.1924992000": at("2031-02-01 00:00") + more,
         ":calls:life": -1,
     } == expiry
+
+
+def test_a_counter_goes_on_in_another_time_zone_though_its_day_is_longer_there(
+    engine: Bench,
+) -> None:
+    engine.clock.now = at("2031-03-30 12:00")  # of 23 hours in London, from the same midnight on
+    limited(engine, "{limit: 10, per: day, timezone: Europe/London}")
+    engine.consume("acme", "calls", 10)
+    (name,) = engine.store.client.scan_iter(f"{engine.keys.prefix}:*:u:*", count=1000)
+    limited(engine, "{limit: 10, per: day, timezone: UTC}")
+
+    assert 10 == engine.check("acme", "calls").used
+
+    assert engine.store.client.pexpiretime(name) > at("2031-03-31 00:00")

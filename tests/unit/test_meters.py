@@ -7,7 +7,7 @@ import pytest
 
 from quotad.catalog import Snapshot, Source, compile_snapshot, parse
 from quotad.engine import ViewCache
-from quotad.engine.meters import LimitExtras, LimitTerms, Meter, new_meter
+from quotad.engine.meters import CLOCK_CHANGES_MS, LimitExtras, LimitTerms, Meter, new_meter
 from quotad.engine.views import view_name
 from quotad.entitlements.resolve import Effective
 from quotad.model import USED_MAX, Entitlement, Reason, StoredCustomer
@@ -43,6 +43,7 @@ plans:
 """
 DAY_END = 1_926_288_000_000
 HOUR_END = 1_926_248_400_000
+DAY_EXPIRES = DAY_END + 1000 + CLOCK_CHANGES_MS
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ def test_a_paying_feature_is_charged_to_its_own_limits_and_to_those_of_its_pool(
     bound = meter(snapshot, "image").bind(NOW)
 
     assert (":image:hour.c.1926244800", ":ai-credits:day.c.1926201600") == bound.suffixes
-    limits = ((7, HOUR_END + 1000, 1, 0, NOW), (10_000, DAY_END + 1000, 250, 0, NOW))
+    limits = ((7, HOUR_END + 1000, 1, 0, NOW), (10_000, DAY_EXPIRES, 250, 0, NOW))
     assert (2, 5, *limits[0], *limits[1]) == bound.limit_words
     assert (
         LimitTerms(7, False, "hour", HOUR_END, LimitExtras()),
@@ -87,14 +88,14 @@ def test_a_pool_that_takes_one_for_one_needs_no_more_words(snapshot: Snapshot) -
     bound = meter(snapshot, "chat").bind(NOW)
 
     assert (":tokens:day.c.1926201600",) == bound.suffixes
-    assert plain_words((50, DAY_END + 1000)) == bound.limit_words
+    assert plain_words((50, DAY_EXPIRES)) == bound.limit_words
     assert LimitExtras(pool_id="tokens") == bound.terms[0].extras
 
 
 def test_a_pool_itself_is_counted_in_its_smallest_units(snapshot: Snapshot) -> None:
     bound = meter(snapshot, "ai-credits").bind(NOW)
 
-    assert plain_words((10_000, DAY_END + 1000)) == bound.limit_words
+    assert plain_words((10_000, DAY_EXPIRES)) == bound.limit_words
     assert LimitExtras(decimals=2) == bound.terms[0].extras
 
 
@@ -123,7 +124,7 @@ def test_a_window_that_opens_at_first_use_is_bound_anew_every_millisecond(
 
     assert (":calls:day.c.1926201600", ":calls:5hour.f") == bound.suffixes
     closes = NOW + 5 * 3_600_000
-    day = (9, DAY_END + 1000, 1, 0, NOW)
+    day = (9, DAY_EXPIRES, 1, 0, NOW)
     assert (2, 5, *day, 5, closes + 1000, 1, closes, NOW) == bound.limit_words
     assert (NOW, NOW + 1) == (bound.from_ms, bound.until_ms)
     # The first tells that another has more.
@@ -184,7 +185,7 @@ def test_usage_never_passes_the_cap(
 
     bound = meter(snapshot, "tokens", entitlements={"tokens": entitlement}).bind(NOW)
 
-    assert plain_words((cap, DAY_END + 1000)) == bound.limit_words
+    assert plain_words((cap, DAY_EXPIRES)) == bound.limit_words
     assert cap == bound.terms[0].cap
 
 
