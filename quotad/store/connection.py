@@ -163,6 +163,11 @@ class Store:
         self._pool.disconnect()
 
 
+IDLE_S = 0.5
+"""Without a command for so long, a connection is looked at before it is used: a store that closed
+it would cost the calls that find out. Not each time, as it is a system call."""
+
+
 class Link:
     """One connection, used by one thread, with a deadline per command.
 
@@ -173,6 +178,8 @@ class Link:
     def __init__(self, connection: Any, address: str) -> None:
         self._connection = connection
         self._address = address
+        self._used_s: float | None = None
+        """Monotonic time of the last answer; None: not connected."""
 
     def execute(self, command: tuple[Any, ...], deadline: float) -> Any:
         """Send one command and read its answer.
@@ -186,15 +193,29 @@ class Link:
         """
         connection = self._connection
         try:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
+            now = time.monotonic()
+            if deadline <= now:
                 raise RedisTimeoutError
+            if self._used_s is not None and now - self._used_s > IDLE_S:
+                self._leave_if_closed()
             connection.send_packed_command((pack_command(command),), check_health=False)
-            return connection.read_response(timeout=remaining)
+            answer = connection.read_response(timeout=deadline - now)
         except RedisError as error:
             if not isinstance(error, ResponseError):
-                connection.disconnect()
+                self.close()
             raise translate(error, self._address) from error
+        self._used_s = now
+        return answer
+
+    def _leave_if_closed(self) -> None:
+        """Disconnect if the store has closed the connection meanwhile, as at a restart or when it
+        was idle for long; nothing was sent, so the next command may open another one."""
+        try:
+            closed = self._connection.can_read()  # also an answer that nobody has asked for
+        except (RedisError, OSError):
+            closed = True
+        if closed:
+            self.close()
 
     def run(self, script: Script, words: Sequence[Any], deadline: float) -> Any:
         """Run a script; `words` is the number of keys, the keys and the arguments.
@@ -211,4 +232,5 @@ class Link:
 
     def close(self) -> None:
         """Close the connection; the next command would open it again."""
+        self._used_s = None
         self._connection.disconnect()
