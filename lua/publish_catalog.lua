@@ -12,15 +12,22 @@
 -- ARGV[5] only_new: 1 refuses files that the history already knows
 -- ARGV[6] tag: of the new version, what decisions name it by
 -- ARGV[7] history_max (versions): how many records are kept
+-- ARGV[8] anew: 1 publishes also what is in force, whose record is lost
 -- Returns {outcome, version in force, newest version from the same files}
 --   1 PUBLISHED, 2 UNCHANGED, 3 IN_HISTORY, -1 CONFLICT
 -- Guarantee: when it returns PUBLISHED, no shard has the old version in force any more.
 local PUBLISHED, UNCHANGED, IN_HISTORY, CONFLICT = 1, 2, 3, -1
 local FIRST_SHARD_KEY = 5
+local DIGEST_IN_TAG = 12 -- characters; as the binding names a catalog
 
 local head = redis.call('HMGET', KEYS[1], 'version', 'digest')
 local version = tonumber(head[1] or 0)
-if head[2] == ARGV[2] then return { UNCHANGED, version, version } end
+if head[2] == ARGV[2] and ARGV[8] == '0' then
+  -- Also mends the tag of a shard that was lost.
+  local tag = version .. '.' .. string.sub(ARGV[2], 1, DIGEST_IN_TAG)
+  for i = FIRST_SHARD_KEY, #KEYS do redis.call('SET', KEYS[i], tag) end
+  return { UNCHANGED, version, version }
+end
 if version ~= tonumber(ARGV[1]) then return { CONFLICT, version, 0 } end
 
 local known = tonumber(redis.call('ZSCORE', KEYS[3], ARGV[3]) or 0)

@@ -95,6 +95,13 @@ class StoreError(QuotadError):
     reason = "STORE"
 
 
+class RecordLost(StoreError):
+    """The record of the catalog in force is missing or damaged; publishing puts that right."""
+
+    status = Status.UNAVAILABLE
+    reason = "RECORD_LOST"
+
+
 class StoreUnavailable(StoreError):
     """The store refused or timed out; retry with the same idempotency key."""
 

@@ -85,6 +85,14 @@ class Monitor:
             thread.join()
 
     def _watch_store(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._keep_in_touch()
+            except Exception:  # noqa: BLE001 (without this thread a server would never recover)
+                _log.exception("watching the store failed; trying again")
+                self._stop.wait(BACKOFF_MAX_S)
+
+    def _keep_in_touch(self) -> None:
         backoff_s = BACKOFF_MIN_S
         said = False
         while not self._stop.is_set():
@@ -135,6 +143,9 @@ class Monitor:
                         self._parts.notes.flush(self._parts.clock.now_ms())
             except StoreError:
                 self._parts.health.wake()  # a lost connection is the first sign of a lost store
+                self._stop.wait(BACKOFF_MAX_S)
+            except Exception:  # noqa: BLE001 (without this thread no notice would be heard again)
+                _log.exception("watching the catalog failed; trying again")
                 self._stop.wait(BACKOFF_MAX_S)
 
     def _refresh(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from quotad.catalog import ApplyTo, Catalog, Source, carry, diff, parse, read_record, restore
-from quotad.errors import Conflict, InvalidRequest, NotFound
+from quotad.errors import Conflict, InvalidRequest, NotFound, RecordLost
 from quotad.model import CatalogRecord
 from quotad.service.admin_parts import AdminParts, mapped, page_size
 from quotad.service.decode import check_id
@@ -111,6 +111,7 @@ class CatalogCalls:
                     source_digest=catalog.source_digest,
                     published_by=published_by,
                     expected_version=expected if in_force is None else in_force,
+                    anew=in_force is None,
                 )
             except Conflict:
                 if not tries_left:
@@ -136,7 +137,7 @@ class CatalogCalls:
         """The catalog in force and its version, 0 for none; None: its record is lost."""
         try:
             record = self._parts.catalogs.current()
-        except NotFound:
+        except RecordLost:
             # A store that evicts keys. Publishing is what puts that right.
             return None, None
         return record, record.version if record else 0

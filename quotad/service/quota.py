@@ -52,9 +52,14 @@ class QuotaService:
         self._engine.close()
 
     def answer(self, calls: Sequence[Call]) -> None:
-        """Decide the calls together and answer each; no call is left without an answer."""
+        """Decide the calls together and answer each; no call is left without an answer.
+
+        Those that only look come last: each asks the store by itself, and nobody's unit of work
+        shall wait for that.
+        """
         requests: list[ConsumeRequest] = []
         owners: list[tuple[int, int]] = []  # call id; number of requests, 0: a single one
+        looks: list[Call] | None = None
         read = self._read
         for call_id, method, payload in calls:
             try:
@@ -69,7 +74,8 @@ class QuotaService:
                     requests += batch
                     owners.append((call_id, len(batch)))
                 else:
-                    self._front.respond(call_id, self._look(method, payload))
+                    looks = looks or []
+                    looks.append((call_id, method, payload))
             except QuotadError as error:
                 self._front.fail(call_id, error)
             except Exception:  # noqa: BLE001 (no call may be left without an answer)
@@ -80,6 +86,14 @@ class QuotaService:
                 requests, owners = [], []
         if requests:
             self._decide(requests, owners)
+        for call_id, method, payload in looks or ():
+            try:
+                self._front.respond(call_id, self._look(method, payload))
+            except QuotadError as error:
+                self._front.fail(call_id, error)
+            except Exception:  # noqa: BLE001 (no call may be left without an answer)
+                _log.exception("a call failed")
+                self._front.fail(call_id, _INTERNAL)
 
     def _decide(self, requests: list[ConsumeRequest], owners: list[tuple[int, int]]) -> None:
         try:

@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from quotad.catalog import Catalog, Source, carry, parse, read_record, told_apart
-from quotad.errors import CatalogError, Conflict, NotFound, QuotadError, StoreError
+from quotad.errors import CatalogError, Conflict, QuotadError, RecordLost, StoreError
 from quotad.model import CatalogRecord
 from quotad.sidecar.interface import PlanSource, SourceUnavailable
 from quotad.sidecar.report import Problems, log_outcome
@@ -53,6 +53,7 @@ class CatalogStore(Protocol):
         published_by: str = "",
         expected_version: int | None = None,
         only_new: bool = False,
+        anew: bool = False,
     ) -> Published:
         """Put a catalog in force."""
         ...
@@ -256,6 +257,7 @@ class Sidecar:
                     published_by=self._published_by,
                     expected_version=expected_version,
                     only_new=self._pending_only_new,
+                    anew=expected_version is None,
                 )
             except Conflict:
                 # Somebody else published in between, maybe the same content.
@@ -289,7 +291,7 @@ class Sidecar:
         """The catalog in force, and the version to expect when publishing."""
         try:
             record = self._catalogs.current()
-        except NotFound:
+        except RecordLost:
             # Its record is lost (a store that evicts keys). Publishing is what puts that right.
             return None, None
         return record, record.version if record else 0

@@ -6,7 +6,7 @@ from enum import Enum
 import msgspec
 
 from quotad.clock import Clock
-from quotad.errors import Conflict, NotFound
+from quotad.errors import Conflict, NotFound, RecordLost
 from quotad.model import CatalogRecord
 from quotad.store import scripts
 from quotad.store.connection import Store
@@ -22,7 +22,14 @@ _CONFLICT = -1
 _TRIES_MAX = 10
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(CatalogRecord).decode
+_read = msgspec.msgpack.Decoder(CatalogRecord).decode
+
+
+def _decode(raw: bytes) -> CatalogRecord:
+    try:
+        return _read(raw)
+    except msgspec.MsgspecError as error:
+        raise RecordLost(f"a record of a catalog version cannot be read: {error}") from error
 
 
 class Outcome(Enum):
@@ -63,6 +70,7 @@ class Catalogs:
         published_by: str = "",
         expected_version: int | None = None,
         only_new: bool = False,
+        anew: bool = False,
     ) -> Published:
         """Put a catalog in force in all shards, then tell the servers.
 
@@ -74,6 +82,7 @@ class Catalogs:
             published_by: for the history.
             expected_version: the version that must be in force; None: whichever is.
             only_new: leave alone what was published from the same files before.
+            anew: also when it is in force or was published before: the record in force is lost.
 
         Raises:
             Conflict: another version than expected is in force.
@@ -84,7 +93,8 @@ class Catalogs:
             record = CatalogRecord(
                 in_force + 1, digest, document, self._clock.now_ms(), published_by
             )
-            args = self._publish_args(record, source_digest or digest, only_new)
+            flags = int(only_new and not anew), int(anew)
+            args = self._publish_args(record, source_digest or digest, flags)
             code, version, known = self._store.run(self._script, self._publish_keys(in_force), args)
             if code != _CONFLICT:
                 outcome = Outcome(code)
@@ -105,11 +115,12 @@ class Catalogs:
 
     @staticmethod
     def _publish_args(
-        record: CatalogRecord, source_digest: str, only_new: bool
+        record: CatalogRecord, source_digest: str, flags: tuple[int, int]
     ) -> list[str | int | bytes]:
         tag = catalog_tag(record.version, record.digest)
         digests = [record.digest, source_digest]
-        return [record.version - 1, *digests, _encode(record), int(only_new), tag, HISTORY_MAX]
+        only_new, anew = flags
+        return [record.version - 1, *digests, _encode(record), only_new, tag, HISTORY_MAX, anew]
 
     def _announce(self, version: int) -> None:
         # Only spares the next call a look-up: without the notice, the script refuses the old
@@ -128,15 +139,27 @@ class Catalogs:
         return self.head()[0]
 
     def current(self) -> CatalogRecord | None:
-        """The catalog in force."""
+        """The catalog in force.
+
+        Raises:
+            RecordLost: its record is missing or damaged.
+        """
         version = self.version()
-        return self.get(version) if version else None
+        if not version:
+            return None
+        try:
+            return self.get(version)
+        except NotFound:
+            raise RecordLost(
+                f"the record of catalog version {version} is missing; publish the catalog again"
+            ) from None
 
     def get(self, version: int) -> CatalogRecord:
         """One published version.
 
         Raises:
             NotFound: never published, or dropped from the history.
+            RecordLost: the record is damaged.
         """
         with self._store.errors():
             raw = self._store.client.get(self._keys.catalog_record(version))
@@ -170,4 +193,5 @@ class Catalogs:
                 if message is None:
                     yield None
                 elif message["type"] == "message":
-                    yield int(message["data"])
+                    said: bytes = message["data"]
+                    yield int(said) if said.isdigit() else None  # anybody may say anything

@@ -230,7 +230,8 @@ def _parse(
     found: list[StoredCustomer | StoreError] = []
     for keys, epoch, raw in zip(customers, values[::2], values[1::2], strict=True):
         if raw is None:
-            found.append(NOBODY)
+            # A record that is gone leaves its epoch, which writers and decisions compare.
+            found.append(StoredCustomer(int(epoch), None) if epoch else NOBODY)
             continue
         try:
             found.append(StoredCustomer(int(epoch or 0), decode_customer(raw)))

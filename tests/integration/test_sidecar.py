@@ -163,6 +163,7 @@ class Watched(Catalogs):
         published_by: str = "",
         expected_version: int | None = None,
         only_new: bool = False,
+        anew: bool = False,
     ) -> Published:
         published = super().publish(
             document,
@@ -171,6 +172,7 @@ class Watched(Catalogs):
             published_by=published_by,
             expected_version=expected_version,
             only_new=only_new,
+            anew=anew,
         )
         self.published.put(published)
         return published

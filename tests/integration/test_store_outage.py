@@ -1,5 +1,6 @@
 """G8: without its store a server says so at once, and works again by itself when it is back."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from quotad.config import Config
 from quotad.errors import ConfigError
 from quotad.server import Server
+from quotad.store import KeySpace, Store, connection
 from quotad.v1 import admin_pb2
 from quotad.v1 import quota_pb2 as pb
 from tests.integration.own_store import OwnStore, own_store
@@ -183,6 +185,79 @@ def test_a_store_that_comes_back_empty_waits_for_a_catalog(store: OwnStore, fron
         server.publish_and_wait(CATALOG)
 
         assert 1 == allowed(server).used
+
+
+@pytest.mark.parametrize("damage", [None, b"\xc1 not a record"])
+def test_a_catalog_that_is_lost_or_damaged_is_waited_for(
+    store: OwnStore, damage: bytes | None
+) -> None:
+    store.start()
+    with running(store.url, "q", **SETTINGS) as server:
+        server.publish_and_wait(CATALOG)
+    name = KeySpace("q").catalog_record(1)
+    if damage is None:
+        store.client.delete(name)
+    else:
+        store.client.set(name, damage)
+
+    with running(store.url, "q", **SETTINGS) as server:
+        eventually(lambda: failure(server), lambda text: "catalog version" in text)
+        assert 2 == server.publish(CATALOG).version.version  # the same again
+
+        assert 1 == allowed(server).used
+        store.client.client_kill_filter(_type="normal", skipme=True)
+        assert 2 == allowed(server).used
+
+
+def failure(server: Running) -> str:
+    try:
+        server.consume("acme", "calls")
+    except grpc.RpcError as error:
+        return repr(Refusal(error))
+    return ""
+
+
+def test_a_notice_that_is_none_is_no_matter(store: OwnStore) -> None:
+    store.start()
+    with running(store.url, "q", **SETTINGS) as server:
+        server.publish_and_wait(CATALOG)
+        store.client.publish(KeySpace("q").notices, "hello")
+
+        store.client.flushall()  # told only by the thread that has heard the notice
+
+        server.wait_ready(False)
+
+
+def test_a_customer_whose_record_is_lost_is_a_new_one(store: OwnStore) -> None:
+    store.start()
+    with running(store.url, "q", **SETTINGS) as server:
+        server.publish_and_wait(CATALOG)
+        server.provision("acme", "free")
+        assert server.consume("acme", "calls").allowed
+
+        store.client.delete(KeySpace("q").customer("acme").record)
+        store.client.delete(KeySpace("q").customer("other").record)
+
+        assert allowed(server).allowed
+        server.provision("acme", "free")
+        assert allowed(server).allowed
+
+
+def test_a_connection_that_the_store_has_closed_costs_no_call(
+    store: OwnStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.start()
+    monkeypatch.setattr(connection, "IDLE_S", 0.0)
+    made = Store(store.url, timeout_ms=5000)
+    link = made.connect()
+    try:
+        assert b"PONG" == link.execute(("PING",), time.monotonic() + 5)
+        store.client.client_kill_filter(_type="normal", skipme=True)
+
+        assert b"PONG" == link.execute(("PING",), time.monotonic() + 5)
+    finally:
+        link.close()
+        made.close()
 
 
 def test_an_empty_store_is_marked_again_with_layout_and_shards(store: OwnStore) -> None:

@@ -29,6 +29,19 @@ def test_publishing_what_is_in_force_changes_nothing(published: Catalogs) -> Non
     assert 1 == published.version()
 
 
+def test_publishing_what_is_in_force_mends_a_shard_that_has_lost_it(
+    published: Catalogs,
+) -> None:
+    keys, client = published._keys, published._store.client
+    published.publish(b"{}", "d" * 64)
+    before = client.mget(keys.shard_catalogs)
+    client.delete(keys.shard_catalogs[2])
+
+    assert Outcome.UNCHANGED is published.publish(b"{}", "d" * 64).outcome
+
+    assert before == client.mget(keys.shard_catalogs)
+
+
 def test_another_version_than_expected_is_a_conflict(published: Catalogs) -> None:
     published.publish(b"{}", "d1")
 

@@ -78,12 +78,13 @@ class FakeCatalogs:
         published_by: str = "",
         expected_version: int | None = None,
         only_new: bool = False,
+        anew: bool = False,
     ) -> Published:
         overtake, self.in_between = self.in_between, None
         if overtake is not None:
             overtake()
         version = self.version()
-        if version and self.records[-1].digest == digest:
+        if version and self.records[-1].digest == digest and not anew:
             return Published(Outcome.UNCHANGED, version, version)
         if expected_version is not None and expected_version != version:
             raise Conflict(f"catalog version {version} is in force, not {expected_version}")
@@ -91,7 +92,7 @@ class FakeCatalogs:
         known = max(
             (r.version for r in self.records if self._sources.get(r.digest) == source), default=0
         )
-        if only_new and known:
+        if only_new and known and not anew:
             return Published(Outcome.IN_HISTORY, version, known)
         self.records.append(CatalogRecord(version + 1, digest, document, 0, published_by))
         self._sources[digest] = source

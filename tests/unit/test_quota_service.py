@@ -12,7 +12,7 @@ from quotad.service.decode import Requests
 from quotad.service.quota import METHODS, QuotaService
 from quotad.v1 import quota_pb2 as pb
 
-CONSUME, BATCH = 0, 1
+CONSUME, BATCH, ENTITLEMENT = 0, 1, 2
 FITS = Decision(True, Reason.WITHIN_LIMIT, 1, 1, 5, False, False, 1, 4)
 CANNOT_BE_WRITTEN = Decision(True, Reason.WITHIN_LIMIT, 1, 1, 2**70, False, False, 1, 4)
 
@@ -39,6 +39,9 @@ class Given:
     def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision]:
         return [self._decisions.pop(0) for _ in requests]
 
+    def entitlement(self, *names: str) -> tuple[None, Decision]:
+        return None, FITS
+
 
 def answers(calls: list[tuple[int, int]], *decisions: Decision) -> list[tuple[int, str]]:
     """Who is answered, and how, when such calls with so many requests are decided in this way."""
@@ -50,6 +53,7 @@ def answers(calls: list[tuple[int, int]], *decisions: Decision) -> list[tuple[in
     payloads = {
         CONSUME: one.SerializeToString(),
         BATCH: pb.BatchCheckAndConsumeRequest(requests=[one, one]).SerializeToString(),
+        ENTITLEMENT: one.SerializeToString(),  # of the same first fields
     }
     service.answer([(call_id, method, payloads[method]) for call_id, method in calls])
     return [
@@ -68,3 +72,9 @@ def test_an_answer_that_cannot_be_written_takes_no_other_call_with_it(bad: int) 
     assert ["answered", "internal error; the server's log has the details", "answered"] == [
         answer for _, answer in told
     ]
+
+
+def test_who_only_looks_comes_after_those_who_consume() -> None:
+    told = answers([(1, ENTITLEMENT), (2, CONSUME), (3, ENTITLEMENT), (4, CONSUME)], FITS, FITS)
+
+    assert [(i, "answered") for i in (2, 4, 1, 3)] == told

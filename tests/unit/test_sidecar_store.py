@@ -7,7 +7,7 @@ import pytest
 
 import quotad.catalog.revisions
 from quotad.catalog import Catalog
-from quotad.errors import Conflict, InvalidRequest, NotFound, StoreUnavailable
+from quotad.errors import Conflict, InvalidRequest, RecordLost, StoreUnavailable
 from quotad.model import CatalogRecord
 from quotad.store.catalogs import Published
 from tests.unit.sidecar_fakes import (
@@ -298,7 +298,7 @@ def test_a_record_that_the_store_lost_is_published_again(
     catalogs.put(plan(100))
 
     def lost() -> CatalogRecord | None:
-        raise NotFound("version: catalog version 1 is not in the history")
+        raise RecordLost("the record of catalog version 1 is missing")
 
     monkeypatch.setattr(catalogs, "current", lost)
     make(FakeSource(plan(200))).step()
