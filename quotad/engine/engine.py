@@ -135,10 +135,14 @@ class Engine:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        (answer,) = self.decide([_look_at(customer_id, feature_id, resource_id)])
-        if isinstance(answer, QuotadError):
-            raise answer
-        return self._snapshots.current().features.get(feature_id), answer
+        for _ in range(ROUNDS_MAX):
+            (answer,) = self.decide([_look_at(customer_id, feature_id, resource_id)])
+            if isinstance(answer, QuotadError):
+                raise answer
+            snapshot = self._snapshots.current()
+            if snapshot.version == answer.catalog_version:  # else another one came in between
+                return snapshot.features.get(feature_id), answer
+        raise StoreUnavailable("the catalog keeps changing; try again")
 
     def entitlements(self, customer_id: str, resource_id: str = "") -> Granted:
         """Everything a customer is entitled to, with usage, checked and read in one moment.

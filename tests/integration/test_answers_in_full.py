@@ -1,11 +1,11 @@
 """Resources, resets, shadow, overage, values, rollouts and overrides, on a real store."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import pytest
 
-from quotad.errors import IdempotencyMismatch, InvalidRequest
+from quotad.errors import IdempotencyMismatch, InvalidRequest, QuotadError
 from quotad.model import (
     ConsumeRequest,
     CustomerRecord,
@@ -298,3 +298,22 @@ def test_a_check_names_the_soft_limit_that_the_call_would_pass_furthest(
     assert Reason.OVER_SOFT_LIMIT == checked.reason == consumed.reason
     assert limit == checked.limit == consumed.limit
     assert checked.pool_id == consumed.pool_id
+
+
+def test_a_feature_and_its_decision_are_of_one_catalog(
+    engine: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide = engine.engine.decide
+
+    def overtaken(requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
+        answers = decide(requests)
+        monkeypatch.undo()
+        engine.publish(SEVERAL.replace("calls: {type: metered}", "calls: {type: metered, unit: c}"))
+        return answers
+
+    monkeypatch.setattr(engine.engine, "decide", overtaken)
+
+    feature, decision = engine.engine.entitlement("acme", "calls")
+
+    assert feature is not None
+    assert ("c", 2) == (feature.unit, decision.catalog_version)
