@@ -52,15 +52,17 @@ if values[1] ~= ARGV[1] then return { STALE_CATALOG } end
 local now -- (Unix ms) of the store, once somebody wants to know
 
 local function is_late(term)
+  if term.late ~= nil then return term.late end
   if not now then
     local time = call('TIME')
     now = time[1] * 1000 + time[2] / 1000
   end
+  term.late = false
   for limit = 1, term.limits do
     local expires_at = tonumber(term.expiries[limit])
-    if expires_at > 0 and expires_at <= now then return true end
+    if expires_at > 0 and expires_at <= now then term.late = true end
   end
-  return false
+  return term.late
 end
 
 local terms = {} -- by number

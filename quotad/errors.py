@@ -96,7 +96,8 @@ class StoreError(QuotadError):
 
 
 class RecordLost(StoreError):
-    """The record of the catalog in force is missing or damaged; publishing puts that right."""
+    """A record of a catalog version is missing or damaged; publishing mends that of the one in
+    force."""
 
     status = Status.UNAVAILABLE
     reason = "RECORD_LOST"

@@ -79,8 +79,7 @@ def parse_entry_value(feature: Feature, value: object) -> Entry:
         InvalidRequest: with everything that is wrong with it.
     """
     problems = Problems()
-    kept = EXACT_MAX if feature.type is FeatureType.CONFIG else math.inf
-    whole = _whole(value, kept, _DEPTH_MAX)
+    whole = _whole(value, _DEPTH_MAX, keeps=feature.type is FeatureType.CONFIG)
     entry = parse_right(Place(problems, "", "entitlement"), feature, whole)
     try:
         problems.raise_if_any()
@@ -100,22 +99,28 @@ def _for_life(problem: str) -> str:
     return problem
 
 
-def _whole(value: object, most: float, depth: int) -> object:
+def _whole(value: object, depth: int, *, keeps: bool) -> object:
     """Return `value` with whole numbers as such: JSON of a protobuf knows nothing but floats.
 
-    Those of a file stay as they are written, and larger ones than `most` stay floats. What is
-    nested deeper than anything that means something stays as it is, to be refused: people can nest
-    deeper than Python can follow.
+    What is nested deeper than anything that means something stays as it is, to be refused: people
+    can nest deeper than Python can follow.
+
+    Args:
+        value: what was said.
+        depth: how deep to look.
+        keeps: whether a number of a file stays as it is written, and one that may stand for another
+            stays a float, to be refused.
     """
     if depth == 0:
         return value
     if isinstance(value, float) and value.is_integer():
-        written = most < math.inf and isinstance(value, WrittenFloat)
-        return value if written or abs(value) > most else int(value)
+        if keeps and (isinstance(value, WrittenFloat) or abs(value) > EXACT_MAX):
+            return value
+        return int(value)
     if isinstance(value, dict):
-        return {key: _whole(item, most, depth - 1) for key, item in value.items()}
+        return {key: _whole(item, depth - 1, keeps=keeps) for key, item in value.items()}
     if isinstance(value, list):
-        return [_whole(item, most, depth - 1) for item in value]
+        return [_whole(item, depth - 1, keeps=keeps) for item in value]
     return value
 
 

@@ -59,7 +59,7 @@ class QuotaService:
         """
         requests: list[ConsumeRequest] = []
         owners: list[tuple[int, int]] = []  # call id; number of requests, 0: a single one
-        looks: list[Call] | None = None
+        looks: list[Call] = []
         read = self._read
         for call_id, method, payload in calls:
             try:
@@ -74,7 +74,6 @@ class QuotaService:
                     requests += batch
                     owners.append((call_id, len(batch)))
                 else:
-                    looks = looks or []
                     looks.append((call_id, method, payload))
             except QuotadError as error:
                 self._front.fail(call_id, error)
@@ -86,7 +85,7 @@ class QuotaService:
                 requests, owners = [], []
         if requests:
             self._decide(requests, owners)
-        for call_id, method, payload in looks or ():
+        for call_id, method, payload in looks:
             try:
                 self._front.respond(call_id, self._look(method, payload))
             except QuotadError as error:

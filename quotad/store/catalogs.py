@@ -93,8 +93,7 @@ class Catalogs:
             record = CatalogRecord(
                 in_force + 1, digest, document, self._clock.now_ms(), published_by
             )
-            flags = int(only_new and not anew), int(anew)
-            args = self._publish_args(record, source_digest or digest, flags)
+            args = self._publish_args(record, source_digest or digest, only_new and not anew, anew)
             code, version, known = self._store.run(self._script, self._publish_keys(in_force), args)
             if code != _CONFLICT:
                 outcome = Outcome(code)
@@ -115,12 +114,18 @@ class Catalogs:
 
     @staticmethod
     def _publish_args(
-        record: CatalogRecord, source_digest: str, flags: tuple[int, int]
+        record: CatalogRecord, source_digest: str, only_new: bool, anew: bool
     ) -> list[str | int | bytes]:
-        tag = catalog_tag(record.version, record.digest)
-        digests = [record.digest, source_digest]
-        only_new, anew = flags
-        return [record.version - 1, *digests, _encode(record), only_new, tag, HISTORY_MAX, anew]
+        return [
+            record.version - 1,
+            record.digest,
+            source_digest,
+            _encode(record),
+            int(only_new),
+            catalog_tag(record.version, record.digest),
+            HISTORY_MAX,
+            int(anew),
+        ]
 
     def _announce(self, version: int) -> None:
         # Only spares the next call a look-up: without the notice, the script refuses the old

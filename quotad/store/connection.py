@@ -179,7 +179,7 @@ class Link:
         self._connection = connection
         self._address = address
         self._used_s: float | None = None
-        """Monotonic time of the last answer; None: not connected."""
+        """Monotonic time of the last command that was answered; None: not connected."""
 
     def execute(self, command: tuple[Any, ...], deadline: float) -> Any:
         """Send one command and read its answer.

@@ -12,14 +12,14 @@ def _enc_hook(value: Any) -> str:
     """Write a time zone as its name."""
     if isinstance(value, ZoneInfo):
         return value.key
-    raise NotImplementedError(f"a customer record cannot hold a {type(value).__name__}")
+    raise TypeError(f"a customer record cannot hold a {type(value).__name__}")
 
 
 def _dec_hook(kind: type, value: Any) -> ZoneInfo:
     """Read a time zone by its name."""
     if kind is ZoneInfo:
         return ZoneInfo(value)
-    raise NotImplementedError(f"a customer record cannot hold a {kind.__name__}")
+    raise TypeError(f"a customer record cannot hold a {kind.__name__}")
 
 
 encode_customer = msgspec.msgpack.Encoder(enc_hook=_enc_hook).encode

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from quotad.service.admin import AdminServicer
 from quotad.v1 import admin_pb2 as pb
 from quotad.v1 import quota_pb2
+from quotad.v1.admin_pb2_grpc import AdminServiceServicer
 from tests.running import CALL_S, FRONTS, Running, refusal, running
 
 PUBLISHED = pb.PublishCatalogResponse.OUTCOME_PUBLISHED
@@ -23,6 +25,18 @@ def plans(limit: int) -> str:
         f"  free:\n    entitlements:\n      calls: {{limit: {limit}}}\n"
         "  pro:\n    entitlements:\n      calls: {limit: 1000}\n"
     )
+
+
+def test_every_method_of_the_service_is_ours() -> None:
+    methods = [method.name for method in pb.DESCRIPTOR.services_by_name["AdminService"].methods]
+
+    missing = [
+        name
+        for name in methods
+        if getattr(AdminServicer, name) is getattr(AdminServiceServicer, name)
+    ]
+
+    assert ([], True) == (missing, len(methods) > 10)
 
 
 @pytest.fixture(params=FRONTS)
