@@ -69,14 +69,16 @@ def value(field: str, content: object) -> Any:
     # Only the admin calls need it, and it takes its time to load.
     from google.protobuf import json_format, struct_pb2
 
-    json: Any = _as_said(content)
     try:
+        json: Any = _as_said(content)
         return json_format.ParseDict(json, struct_pb2.Value())
     except (json_format.Error, TypeError, OverflowError, UnicodeError, RecursionError):
         problem = f"{field}: must be what JSON has (true, a number, a text, a mapping)"
-    raise QuotaInvalid(
-        f"{problem}, not {content!r:.60}", code="INVALID_ARGUMENT", reason="INVALID_REQUEST"
-    )
+    try:
+        problem += f", not {content!r:.60}"
+    except RecursionError:
+        problem += ", and is nested too deeply"
+    raise QuotaInvalid(problem, code="INVALID_ARGUMENT", reason="INVALID_REQUEST")
 
 
 def _as_said(content: object) -> object:

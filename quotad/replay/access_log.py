@@ -107,6 +107,8 @@ def parse_json(line: bytes) -> Record:
         record = _json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise LineError(f"not JSON: {error}") from None
+    except RecursionError:
+        raise LineError("JSON is nested too deeply") from None
     if not isinstance(record, dict):
         raise LineError("not a JSON object")
     return record

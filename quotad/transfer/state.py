@@ -121,7 +121,7 @@ class StateFile:
             return msgspec.json.decode(self.path.read_bytes(), type=State)
         except FileNotFoundError:
             return None
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise StateError(f"{self.path} cannot be read ({error}); remove it") from error
 
 

@@ -203,7 +203,18 @@ def test_override_and_promotion_can_be_taken_back(admin: AdminClient) -> None:
     ]
 
 
-@pytest.mark.parametrize("entitlement", [object(), b"x", {1: 2}, 10**400, "\udcff", {"limit": {3}}])
+def nested(depth: int) -> list[Any]:
+    made: list[Any] = []
+    for _ in range(depth):
+        made = [made]
+    return made
+
+
+@pytest.mark.parametrize(
+    "entitlement",
+    [object(), b"x", {1: 2}, 10**400, "\udcff", {"limit": {3}}, nested(5_000)],
+    ids=["object", "bytes", "key", "number", "surrogate", "set", "nested"],
+)
 def test_entitlement_that_is_no_json_is_refused_before_it_is_sent(
     admin: AdminClient, server: FakeServer, entitlement: object
 ) -> None:

@@ -119,6 +119,17 @@ def test_json_line_is_read_as_it_is() -> None:
     assert {"user": {"id": 17}, "ok": True} == record
 
 
+NESTED = [b"[" * 50_000, b'{"a":' * 10_000 + b"1" + b"}" * 10_000]
+
+
+@pytest.mark.parametrize("line", NESTED)
+def test_json_line_that_is_nested_too_deeply_says_so(line: bytes) -> None:
+    with pytest.raises(LineError) as caught:
+        Format.JSONL.parse(line)
+
+    assert "JSON is nested too deeply" == str(caught.value)
+
+
 @pytest.mark.parametrize("line", [b"", b"{", b"17", b"[1]", b'{"a": "\xff"}'])
 def test_line_that_is_no_json_object_says_so(line: bytes) -> None:
     with pytest.raises(LineError, match="not "):

@@ -106,9 +106,10 @@ def test_what_is_done_is_not_tidied_away(source: Path) -> None:
     assert 7 == StateFile(source, SERVER).begin(resume=True).lines
 
 
-def test_a_state_that_cannot_be_read_says_which_file_it_is(source: Path) -> None:
+@pytest.mark.parametrize("text", [b"{", b'{"digest": "\xff"}', b'{"x": ' + b"[" * 50_000])
+def test_a_state_that_cannot_be_read_says_which_file_it_is(source: Path, text: bytes) -> None:
     path = stopped(source).path
-    path.write_text("{")
+    path.write_bytes(text)
 
     with pytest.raises(StateError, match="quotad-import cannot be read"):
         StateFile(source, SERVER).begin(resume=True)
