@@ -20,6 +20,7 @@ from quotad.model import (
     SourceKind,
     Subscription,
 )
+from tests.unit.drawn_customers import customers, specs
 from tests.unit.effective import (
     DAY,
     NOW,
@@ -34,7 +35,6 @@ from tests.unit.effective import (
     subscription,
     trial,
 )
-from tests.unit.test_resolve_properties import customers, specs
 
 # 2027-01-15 08:00 UTC.
 assert NOW == 1_800_000_000_000
