@@ -3,38 +3,49 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test bench bench-check memory soak locust lint types protos clean
+.PHONY: help run test unit bench bench-check memory soak locust lint types format protos clean
+.DEFAULT_GOAL := help
 
-run: $(VENV)/.run
+help: ## list these commands
+	@awk -F ': .*## ' '/^[a-z-]+:.* ## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run ## run everything on examples/catalog, with a private Valkey, until Ctrl-C
 	@$(BIN)/quotad dev
 
-test: $(VENV)/.test
+test: $(VENV)/.test ## run every test; PYTEST_ARGS='tests/lua -k expiry' for some of them
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
-bench: $(VENV)/.load
+unit: $(VENV)/.test ## run the quick tests of pure code, in half a minute
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --quiet tests/unit $(PYTEST_ARGS)
+
+bench: $(VENV)/.load ## measure throughput and latency beside reference points; see loadtests/README.md
 	$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
 
-bench-check: $(VENV)/.run
+bench-check: $(VENV)/.run ## compare what a decision costs, counted, with the stored figures
 	$(BIN)/python -m loadtests.bench.check $(CHECK_ARGS)
 
-locust: $(VENV)/.load
+locust: $(VENV)/.load ## open locust's page on 127.0.0.1:8089
 	$(BIN)/python -m locust -f loadtests/locustfile.py --web-host 127.0.0.1 --class-picker $(LOCUST_ARGS)
 
-memory: $(VENV)/.run
+memory: $(VENV)/.run ## measure memory of views, counters and workers
 	$(BIN)/python -m loadtests.bench.memory
 
 SECONDS ?= 600
-soak: $(VENV)/.load
+soak: $(VENV)/.load ## keep up load for ten minutes and watch memory; SECONDS=120 for less
 	$(BIN)/python -m loadtests.bench.soak --seconds $(SECONDS) $(SOAK_ARGS)
 
-lint: $(VENV)/.lint
+format: $(VENV)/.lint ## rewrite the code in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(VENV)/.lint ## check format and lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(VENV)/.lint $(VENV)/.test
+types: $(VENV)/.lint $(VENV)/.test ## check types
 	$(BIN)/mypy
 
-protos: $(VENV)/.test
+protos: $(VENV)/.test ## regenerate quotad/v1 from protos/
 	$(BIN)/python scripts/gen_protos.py
 
 $(VENV)/.python:
@@ -57,5 +68,5 @@ $(VENV)/.lint: $(VENV)/.python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lint]'
 	@touch $@ $(VENV)/.run
 
-clean:
+clean: ## remove .venv and what builds leave
 	rm -rf $(VENV) build dist *.egg-info
