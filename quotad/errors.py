@@ -10,6 +10,7 @@
     └── StoreError              the store did not do what was asked
         ├── StoreUnavailable        it refused or timed out; retrying is right
         │   └── NotReady                known to be down, or no catalog yet; nothing was sent
+        │       └── BudgetSpent             the call's own time was over; nothing was sent
         └── ScriptContractError     script and binding disagree; a bug, never retried
 
 A denied decision is not an exception: it is a correct answer.
@@ -114,6 +115,12 @@ class NotReady(StoreUnavailable):
     """The store is known to be down, or no catalog was published; nothing was sent to it."""
 
     reason = "NOT_READY"
+
+
+class BudgetSpent(NotReady):
+    """A batch's time for the store was over before it was asked; the store itself may be well."""
+
+    reason = "BUDGET_SPENT"
 
 
 class ScriptContractError(StoreError):

@@ -9,13 +9,13 @@ fresh data. Requests that no counter takes part in (boolean, config, denied by t
 script as well: only it can tell that nothing has changed.
 """
 
-import time
 from collections.abc import Sequence
 
 import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
+from quotad.engine.budget import Budget
 from quotad.engine.denials import with_sources
 from quotad.engine.fold import fold
 from quotad.engine.given import denied, judge_values, mismatch, no_values, not_a_gauge
@@ -65,7 +65,7 @@ class EngineSettings(msgspec.Struct, frozen=True):
     """What an engine needs to know of the settings."""
 
     store_timeout_ms: int = 250
-    """Longest time a batch may spend on the store, all rounds together."""
+    """Longest time a batch may wait for the store, all rounds together."""
     idempotency_ttl_ms: int = 86_400_000
     usage_retention_ms: int = 60_000
 
@@ -115,10 +115,10 @@ class Engine:
             the quantity may or may not have been taken; repeat it under the same idempotency key.
         """
         round_ = Round(requests)
-        deadline = time.monotonic() + self._settings.store_timeout_ms / 1000
+        budget = Budget(self._settings.store_timeout_ms)
         try:
             for _ in range(ROUNDS_MAX):
-                self._run(round_, deadline)
+                self._run(round_, budget)
                 if not round_.pending:
                     return round_.answers  # type: ignore[return-value]
             error: QuotadError = StoreUnavailable("catalog or customer keeps changing; try again")
@@ -150,10 +150,10 @@ class Engine:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        deadline = time.monotonic() + self._settings.store_timeout_ms / 1000
+        budget = Budget(self._settings.store_timeout_ms)
         try:
             for _ in range(ROUNDS_MAX):
-                granted = self._look(customer_id, resource_id, deadline)
+                granted = self._look(customer_id, resource_id, budget)
                 if granted is not None:
                     return granted
         except StoreError as error:
@@ -167,7 +167,7 @@ class Engine:
         view = self._views.get(name, self._snapshots.current(), self._clock.now_ms())
         return "" if view is None else view.effective.plan_id
 
-    def _look(self, customer_id: str, resource_id: str, deadline: float) -> Granted | None:
+    def _look(self, customer_id: str, resource_id: str, budget: Budget) -> Granted | None:
         """Check every feature of a customer in one script call; None: something was stale."""
         self._health.raise_if_down()
         now_ms = self._clock.now_ms()
@@ -176,7 +176,8 @@ class Engine:
         view = self._views.get(name, snapshot, now_ms)
         if view is None:
             keys = self._views.spell(customer_id, resource_id)
-            (stored,) = self._customers.get_many_over(self._link, [keys], deadline)
+            (stored,) = self._customers.get_many_over(self._link, [keys], budget.ask())
+            budget.answered()
             if isinstance(stored, StoreError):
                 raise stored
             view = self._views.put(name, stored, snapshot, now_ms, keys)
@@ -188,7 +189,7 @@ class Engine:
         for i, request in enumerate(requests):
             self._plan(round_, i, request, view, now_ms)
         round_.pending = []
-        if not self._settle(round_, snapshot, now_ms, deadline):
+        if not self._settle(round_, snapshot, now_ms, budget):
             return None
         decisions: dict[str, Decision] = {}
         for feature_id, answer in zip(features, round_.answers, strict=True):
@@ -198,7 +199,7 @@ class Engine:
                 decisions[feature_id] = answer
         return Granted(view.effective, decisions, snapshot)
 
-    def _run(self, round_: Round, deadline: float) -> None:
+    def _run(self, round_: Round, budget: Budget) -> None:
         """Plan, settle and fold what is pending."""
         self._health.raise_if_down()
         now_ms = self._clock.now_ms()
@@ -227,9 +228,9 @@ class Engine:
         if self._views.changes != changes or changes % 2:
             round_.hold_back()  # another thread has put fresher views meanwhile
         if unknown:
-            records = self._plan_unknown(round_, unknown, snapshot, now_ms, deadline)
+            records = self._plan_unknown(round_, unknown, snapshot, now_ms, budget)
         if round_.charges:
-            self._settle(round_, snapshot, now_ms, deadline)
+            self._settle(round_, snapshot, now_ms, budget)
             round_.pending.sort()
         if records:
             _explain(round_, records, snapshot, now_ms)
@@ -240,7 +241,7 @@ class Engine:
         unknown: dict[str, list[int]],
         snapshot: Snapshot,
         now_ms: int,
-        deadline: float,
+        budget: Budget,
     ) -> dict[int, CustomerRecord | None]:
         """Read the records of customers, and plan their requests on views made of them.
 
@@ -249,7 +250,7 @@ class Engine:
             unknown: requests by view name.
             snapshot: the catalog.
             now_ms: Unix time.
-            deadline: of the store.
+            budget: of the batch.
 
         Returns:
             By request that is to be explained, the record that it is decided on.
@@ -257,7 +258,8 @@ class Engine:
         records: dict[int, CustomerRecord | None] = {}
         first = [round_.requests[waiting[0]] for waiting in unknown.values()]
         keys = [self._views.spell(each.customer_id, each.resource_id) for each in first]
-        stored = self._customers.get_many_over(self._link, keys, deadline)
+        stored = self._customers.get_many_over(self._link, keys, budget.ask())
+        budget.answered()
         planned = round_.epochs()
         for at, (name, waiting) in enumerate(unknown.items()):
             one = stored[at]
@@ -350,10 +352,10 @@ class Engine:
         memo = encode_memo(version, bound.terms, answer)
         return Once(escape(request.idempotency_key), fingerprint(request), memo, ttl_ms)
 
-    def _settle(self, round_: Round, snapshot: Snapshot, now_ms: int, deadline: float) -> bool:
+    def _settle(self, round_: Round, snapshot: Snapshot, now_ms: int, budget: Budget) -> bool:
         """Settle and fold the charges of a round; returns whether none of them was stale."""
         tag = catalog_tag(snapshot.version, snapshot.digest)
-        settled, error = self._counters.settle(tag, round_.charges, deadline)
+        settled, error = self._counters.settle(tag, round_.charges, budget.ask())
         if error is not None:
             self._note(error)
             for i in round_.at[len(settled) :]:
@@ -385,6 +387,8 @@ class Engine:
                 else:
                     stale_catalog = True
         round_.clear()
+        if round_.pending:
+            budget.answered()
         if stale_clock:
             self._health.probe()  # takes over the store's time
         if stale_catalog:
@@ -392,6 +396,7 @@ class Engine:
         return not round_.pending
 
     def _note(self, error: StoreError) -> None:
+        """Open the breaker, if it is the store that failed and not the batch."""
         if isinstance(error, StoreUnavailable) and not isinstance(error, NotReady):
             self._health.mark_down(error)
 

@@ -28,7 +28,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-from quotad.errors import ConfigError, ScriptContractError, StoreError, StoreUnavailable
+from quotad.errors import (
+    BudgetSpent,
+    ConfigError,
+    ScriptContractError,
+    StoreError,
+    StoreUnavailable,
+)
 from quotad.store.scripts import Script
 
 # Answers of a server that is there but cannot work now: out of memory, disk full, a replica
@@ -189,13 +195,14 @@ class Link:
             deadline: monotonic time in seconds by which the answer must be there.
 
         Raises:
+            BudgetSpent: the deadline is over; nothing was sent.
             StoreUnavailable: the store refused or did not answer by then; it may have run.
         """
         connection = self._connection
+        now = time.monotonic()
+        if deadline <= now:
+            raise BudgetSpent("no time was left to ask the store; nothing was sent, try again")
         try:
-            now = time.monotonic()
-            if deadline <= now:
-                raise RedisTimeoutError
             if self._used_s is not None and now - self._used_s > IDLE_S:
                 self._leave_if_closed()
             connection.send_packed_command((pack_command(command),), check_health=False)
