@@ -12,7 +12,7 @@ import msgspec
 from loadtests.bench import h2load, plots, redis_benchmark, report, script_case, shares
 from loadtests.bench.cases import FEATURE, Group, groups
 from loadtests.bench.measure import bare_round_trips, measure, warm_up
-from loadtests.bench.processes import Machinery
+from loadtests.bench.processes import EARLIER, PROTOTYPE, Machinery
 from loadtests.bench.report import GroupRuns, LineRuns
 
 SCRIPT = "script"
@@ -42,7 +42,7 @@ def run_group(machinery: Machinery, group: Group) -> GroupRuns:
 def parse_arguments(words: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m loadtests.bench", description=__doc__)
-    possible = groups(prototype=False)
+    possible = groups()
     known = [*(group.name for group in possible), SCRIPT]
     parser.add_argument("groups", nargs="*", help=f"of {', '.join(known)}; default: most")
     parser.add_argument("--quick", action="store_true", help="few groups, one short round each")
@@ -50,6 +50,9 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="per run")
     parser.add_argument("--rounds", type=int, help="how often each line has its turn")
     parser.add_argument("--prototype", type=Path, metavar="DIR", help="measure it as well")
+    parser.add_argument(
+        "--beside", type=Path, metavar="DIR", help="measure an earlier checkout with its .venv"
+    )
     parser.add_argument("--name", default="latest", help="of the files in loadtests/results/")
     arguments = parser.parse_args(words)
     for name in arguments.groups:
@@ -65,11 +68,19 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
         parser.error(f"--name: {arguments.name!r} is no name of a file; such as 2026-11")
     if arguments.prototype is not None and not arguments.prototype.is_dir():
         parser.error(f"--prototype: {arguments.prototype} is no directory")
+    if arguments.beside is not None and not (arguments.beside / ".venv/bin/python").exists():
+        parser.error(f"--beside: {arguments.beside} has no .venv; run `make run` there once")
     lines = {line.name for group in chosen(arguments, every=True) for line in group.lines}
     for name in arguments.lines or ():
         if name not in lines:
             parser.error(f"--lines: there is no {name!r}; there are {', '.join(sorted(lines))}")
     return arguments
+
+
+def elsewhere(arguments: argparse.Namespace) -> dict[str, Path]:
+    """Servers from elsewhere that the command line asks for, and their folders."""
+    found = {EARLIER: arguments.beside, PROTOTYPE: arguments.prototype}
+    return {name: path.resolve() for name, path in found.items() if path is not None}
 
 
 def chosen(arguments: argparse.Namespace, every: bool = False) -> list[Group]:
@@ -84,7 +95,7 @@ def chosen(arguments: argparse.Namespace, every: bool = False) -> list[Group]:
     for name in QUICK:
         if getattr(arguments, name) is not None:
             changes[name] = getattr(arguments, name)
-    for group in groups(prototype=arguments.prototype is not None):
+    for group in groups(elsewhere(arguments)):
         wanted = group.quick if arguments.quick else group.by_default
         if not (group.name in arguments.groups if arguments.groups else wanted):
             continue
@@ -118,8 +129,7 @@ def main() -> None:
 
 def run(arguments: argparse.Namespace) -> bool:
     """Run what was asked for; returns whether a run does not count."""
-    prototype = arguments.prototype.resolve() if arguments.prototype else None
-    with Machinery(prototype) as machinery:
+    with Machinery(elsewhere(arguments)) as machinery:
         version = machinery.client.info("server").get("valkey_version", "unknown")
         made = report.new_report(command_line(), str(version))
         print("; ".join(f"{key} {value}" for key, value in made.machine.items()))

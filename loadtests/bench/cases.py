@@ -1,5 +1,7 @@
 """What is measured: groups of lines that take turns, so that a busy moment hits all of them."""
 
+from collections.abc import Collection
+
 import msgspec
 
 from loadtests.bench import h2load, shares
@@ -32,9 +34,9 @@ class Group(msgspec.Struct, frozen=True):
     """Whether to tell who has used how much of the cores."""
 
 
-def fronts(prototype: bool) -> Group:
+def fronts(also: Collection[str]) -> Group:
     """The same load on everything that can take it."""
-    names = ["native", "reference", *(["prototype"] if prototype else []), "grpcio", "noop"]
+    names = ["native", *also, "reference", "grpcio", "noop"]
     return Group(
         "fronts",
         "8 connections x 32 streams, one window, 10,000 customers",
@@ -235,9 +237,13 @@ def generators() -> Group | None:
     )
 
 
-def groups(prototype: bool) -> list[Group]:
-    """Everything but the script alone."""
-    made = [fronts(prototype), windows(), verdicts(), batches(), connections(), workers()]
+def groups(also: Collection[str] = ()) -> list[Group]:
+    """Everything but the script alone.
+
+    Args:
+        also: servers from elsewhere beside the fronts: `EARLIER`, `PROTOTYPE`.
+    """
+    made = [fronts(also), windows(), verdicts(), batches(), connections(), workers()]
     # Customers come last: a crowd of them leaves a store that is slower for everybody.
     made += [settings(), latency(), offered(), streams()]
     wanted = [*made, worker_shares(), generators(), customers()]

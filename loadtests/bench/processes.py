@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ from loadtests.bench import noop_server, proc, prototype, reference_server, shar
 from loadtests.bench.launcher import NOTHING, Traced
 from loadtests.bench.traffic import Traffic
 from quotad.catalog import Source, parse
+from quotad.client import QuotaError
+from quotad.client.admin import AdminClient
+from quotad.client.catalogs import CatalogFile
 from quotad.clock import SyncedClock
 from quotad.store import Catalogs, KeySpace, Store
 
@@ -88,6 +91,9 @@ return sum
 SMALL_CACHE, SMALL_CACHE_MAX = "native-small-cache", 20_000
 """A server that remembers few customers, and how many."""
 
+EARLIER, PROTOTYPE = "earlier", "prototype"
+"""Servers from elsewhere: quotad of another checkout, an external prototype."""
+
 TRACE_FILE = "TRACE_FILE"
 """Stands for a file of the benchmark's own in the words of a command."""
 
@@ -108,7 +114,13 @@ class Kind(msgspec.Struct, frozen=True):
     """What each of its processes is held at; 0: whatever there is."""
 
 
-def _quotad(front: str, launcher: list[str] | None = None, **more: str) -> Kind:
+def _quotad(
+    front: str,
+    launcher: list[str] | None = None,
+    python: str = sys.executable,
+    prefix: str = PREFIX,
+    **more: str,
+) -> Kind:
     """`quotad serve`, by its own command or by the launcher with some arguments."""
 
     def command(listen: str, url: str) -> list[str]:
@@ -116,7 +128,7 @@ def _quotad(front: str, launcher: list[str] | None = None, **more: str) -> Kind:
             "redis-url": url,
             "listen": listen,
             "front": front,
-            "prefix": PREFIX,
+            "prefix": prefix,
             "log-level": "warning",
             # Usage of a period that ends during the benchmark must still be there at its end.
             "usage-retention-ms": "86400000",
@@ -126,11 +138,11 @@ def _quotad(front: str, launcher: list[str] | None = None, **more: str) -> Kind:
         }
         words = [word for name, value in flags.items() for word in (f"--{name}", value)]
         start = ["loadtests.bench.launcher", *launcher] if launcher else ["quotad"]
-        return [sys.executable, "-m", *start, "serve", *words]
+        return [python, "-m", *start, "serve", *words]
 
     return Kind(
         CHECK_AND_CONSUME,
-        f"{PREFIX}:*:u:*",
+        f"{prefix}:*:u:*",
         command,
         is_quotad=True,
         is_traced=launcher == [TRACE_FILE],
@@ -212,13 +224,14 @@ class Machinery:
     """Valkey and the servers of one benchmark; a context manager that stops them all.
 
     Args:
-        prototype_dir: folder of an external prototype to measure as well.
+        elsewhere: folders of what is measured as well: by `EARLIER` a checkout with its own
+            `.venv`, by `PROTOTYPE` an external prototype.
     """
 
-    def __init__(self, prototype_dir: Path | None = None) -> None:
+    def __init__(self, elsewhere: Mapping[str, Path] | None = None) -> None:
         self._stack = ExitStack()
         self._servers: dict[str, Running] = {}
-        self._prototype_dir = prototype_dir
+        self._elsewhere = elsewhere or {}
         self.met: set[tuple[str, str, int]] = set()
         """Server, feature and number of customers: whom a warm-up has shown around."""
         self.warm: set[tuple[str, Traffic]] = set()
@@ -275,10 +288,14 @@ class Machinery:
     @contextmanager
     def _run(self, name: str) -> Iterator[Running]:
         environ = {key: value for key, value in os.environ.items() if key[:7] != "QUOTAD_"}
-        if name == "prototype":
-            assert self._prototype_dir is not None
-            kind, path = prototype.prepare(self._prototype_dir, self._folder)
+        folder: Path | None = None
+        if name == PROTOTYPE:
+            kind, path = prototype.prepare(self._elsewhere[PROTOTYPE], self._folder)
             environ["PYTHONPATH"] = path
+        elif name == EARLIER:
+            folder = self._elsewhere[EARLIER]
+            python = folder / ".venv" / "bin" / "python"
+            kind = _quotad("native", python=str(python), prefix=EARLIER)
         else:
             kind = KINDS[name]
         port, trace = free_port(), self._folder / f"{name}.trace"
@@ -286,8 +303,10 @@ class Machinery:
             str(trace) if w == TRACE_FILE else w for w in kind.command(f"{HOST}:{port}", self.url)
         ]
         with ExitStack() as after:  # a group of processes can be removed when they have ended
-            process = subprocess.Popen(words, env=environ)
+            process = subprocess.Popen(words, env=environ, cwd=folder)
             try:
+                if name == EARLIER:
+                    publish_by_call(port)
                 wait_until_ready(process, port, kind.is_quotad)
                 if kind.cores:
                     after.enter_context(shares.held(proc.tree(process.pid), kind.cores))
@@ -304,6 +323,23 @@ def publish(url: str) -> None:
         Catalogs(store, KeySpace(PREFIX), SyncedClock()).publish(catalog.document, catalog.digest)
     finally:
         store.close()
+
+
+def publish_by_call(port: int) -> None:
+    """Put the benchmark's catalog in force by a server's own means, whatever its version.
+
+    Raises:
+        RuntimeError: the server did not take it in time.
+    """
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        try:
+            with AdminClient(f"{HOST}:{port}") as admin:
+                admin.publish([CatalogFile("bench.yaml", CATALOG)])
+            return
+        except QuotaError:
+            time.sleep(0.05)
+    raise RuntimeError("the earlier server does not take the catalog")
 
 
 def free_port() -> int:

@@ -18,6 +18,7 @@ from loadtests.bench.traffic import Traffic
         (["--name", "a/b"], "--name: 'a/b' is no name of a file"),
         (["--name", ""], "--name: '' is no name of a file"),
         (["--prototype", "no-such"], "--prototype: no-such is no directory"),
+        (["--beside", "tests"], "--beside: tests has no .venv"),
         (["--rounds", "0"], "--rounds: must be more than 0"),
     ],
 )

@@ -13,6 +13,7 @@ from loadtests.bench.h2gen import Result
 from loadtests.bench.launcher import Trace, Traced
 from loadtests.bench.measure import Run
 from loadtests.bench.memory import each, mb
+from loadtests.bench.processes import EARLIER, PROTOTYPE
 from loadtests.bench.report import (
     GroupRuns,
     LineRuns,
@@ -35,7 +36,7 @@ def report(problem: str = "") -> Report:
     machine = {"cpu": "CPU", "cores": 2}
     made = [
         GroupRuns(group, [LineRuns(line, [*runs]) for line in group.lines], [latency])
-        for group in groups(prototype=True)
+        for group in groups((EARLIER, PROTOTYPE))
     ]
     return Report("command", "now", machine, {}, made)
 
@@ -94,9 +95,7 @@ def test_quick_takes_few_groups_and_one_round() -> None:
     quick = chosen(parse_arguments(["--quick"]))
     named = chosen(parse_arguments(["settings", "--quick", "--rounds", "3"]))
 
-    assert {group.name for group in groups(prototype=False) if group.quick} == {
-        group.name for group in quick
-    }
+    assert {group.name for group in groups() if group.quick} == {group.name for group in quick}
     assert {(1.0, 1)} == {(group.seconds, group.rounds) for group in quick}
     assert [("settings", 1.0, 3)] == [(g.name, g.seconds, g.rounds) for g in named]
 
@@ -107,7 +106,7 @@ def test_pairs_and_lines_agree() -> None:
     def names(group: Group) -> list[str]:
         return [line.name for line in group.lines]
 
-    for group in groups(prototype=True):
+    for group in groups((EARLIER, PROTOTYPE)):
         assert len(set(names(group))) == len(group.lines)
         assert {name for pair in group.pairs for name in pair} <= set(names(group))
 

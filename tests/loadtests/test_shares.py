@@ -27,6 +27,6 @@ def test_each_process_gets_a_group_of_its_own_that_is_gone_when_it_has_ended() -
 
 def test_without_the_rights_the_group_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shares, "ROOTS", ())
-    assert "shares" not in [group.name for group in groups(prototype=False)]
+    assert "shares" not in [group.name for group in groups()]
     with pytest.raises(OSError, match="control groups"), shares.held([1], 0.3):
         pass
