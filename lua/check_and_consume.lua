@@ -15,7 +15,9 @@
 --   limits       number of limits
 --   words        words per limit: PLAIN_ARGS or WIDE_ARGS; then per limit so many of
 --     cap        (units) usage never passes it; for soft limits and unlimited ones the ceiling of counters
---     expires_at (Unix ms) of the usage key; 0: never
+--     expires_at (Unix ms) of the usage key, fixed when it is made; 0: never; below 0 (ms): so long after the
+--                  latest take. With 0 or less every take writes it anew, so that what is never to expire
+--                  does not, whoever made it
 --     weight     (units) that one of the quantity takes
 --     closes_at  (Unix ms) of a window that opens at first use, if it opens now; 0: of any other
 --     now        (Unix ms) a window that closes then or before has closed
@@ -59,8 +61,8 @@ local function is_late(term)
   end
   term.late = false
   for limit = 1, term.limits do
-    local expires_at = tonumber(term.expiries[limit])
-    if expires_at > 0 and expires_at <= now then term.late = true end
+    local expires_at = term.expiries[limit]
+    if expires_at and tonumber(expires_at) <= now then term.late = true end
   end
   return term.late
 end
@@ -70,13 +72,15 @@ local arg = 3
 for i = 1, tonumber(ARGV[2]) do
   local limits, words = tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
   local verb = ARGV[arg]
-  local caps, expiries = {}, {}
+  local caps, expiries, idles = {}, {}, {}
   local wide
   arg = arg + TERMS_ARGS
   if words == WIDE_ARGS then wide = { weights = {}, closings = {}, nows = {} } end
   for limit = 1, limits do
     caps[limit] = tonumber(ARGV[arg])
-    expiries[limit] = ARGV[arg + 1]
+    local expires_at = ARGV[arg + 1]
+    local idle = tonumber(expires_at)
+    if idle > 0 then expiries[limit] = expires_at else idles[limit] = -idle end
     if wide then
       wide.weights[limit] = tonumber(ARGV[arg + 2])
       wide.closings[limit] = tonumber(ARGV[arg + 3])
@@ -90,9 +94,22 @@ for i = 1, tonumber(ARGV[2]) do
     counts = verb ~= 'check',
     limits = limits,
     caps = caps,
-    expiries = expiries,
+    expiries = expiries, -- (Unix ms, as text) of counters that have a period
+    idles = idles, -- (ms) of the others; 0: kept
     wide = wide,
   }
+end
+
+-- Writes usage that has no expiry of its own: a new counter, or one without a period.
+local function write(term, limit, name, value)
+  local expires_at, idle = term.expiries[limit], term.idles[limit]
+  if expires_at then
+    call('SET', name, value, 'PXAT', expires_at)
+  elseif idle > 0 then
+    call('SET', name, value, 'PX', idle)
+  else
+    call('SET', name, value)
+  end
 end
 
 local plans = {} -- by their text, as charges name them
@@ -174,12 +191,12 @@ while KEYS[key] do
           if used <= 0 then
             used = 0
             call('DEL', name)
-          elseif before > 0 then
+          elseif before == 0 then
+            write(term, limit, name, take)
+          elseif term.expiries[limit] then
             call('INCRBY', name, take)
-          elseif term.expiries[limit] == '0' then
-            call('SET', name, take)
           else
-            call('SET', name, take, 'PXAT', term.expiries[limit])
+            write(term, limit, name, string.format('%.0f', used))
           end
         else
           local at = status_at + 2 * limit
@@ -193,12 +210,10 @@ while KEYS[key] do
           if used <= 0 then
             used = 0
             call('DEL', name)
-          elseif before > 0 then
+          elseif before > 0 and term.expiries[limit] then
             call('SET', name, value, 'KEEPTTL')
-          elseif term.expiries[limit] == '0' then
-            call('SET', name, value)
           else
-            call('SET', name, value, 'PXAT', term.expiries[limit])
+            write(term, limit, name, value)
           end
           if opens and used > 0 then used = value end
         end

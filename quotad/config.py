@@ -59,7 +59,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idempotency_ttl_ms: Millis = 86_400_000
     """How long an idempotency key is remembered."""
     usage_retention_ms: Annotated[int, Meta(ge=0, le=366 * 86_400_000)] = 60_000
-    """How long usage of an ended period is kept; covers clocks that disagree."""
+    """How long usage of an ended period is kept, of seconds and minutes at most 5,000; covers
+    clocks that disagree."""
+    unprovisioned_retention_ms: Annotated[int, Meta(ge=0, le=10 * 366 * 86_400_000)] = (
+        365 * 86_400_000
+    )
+    """How long a lifetime counter or gauge of a customer that was never provisioned is kept after
+    its latest use; 0: for ever."""
     customer_cache_max: Annotated[int, Meta(ge=2, le=100_000_000)] = 100_000
     """Most customers that a worker remembers; about 0.6 kB each."""
     prefix: Prefix = "quotad"

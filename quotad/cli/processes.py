@@ -82,6 +82,10 @@ def _serve(
     usage_retention_ms: Annotated[
         int | None, typer.Option(help="How long usage of an ended period is kept.")
     ] = None,
+    unprovisioned_retention_ms: Annotated[
+        int | None,
+        typer.Option(help="How long lifetime usage of an unknown customer is kept unused."),
+    ] = None,
     customer_cache_max: Annotated[
         int | None, typer.Option(help="Most customers a worker remembers.")
     ] = None,

@@ -20,7 +20,7 @@ from quotad.engine.denials import with_sources
 from quotad.engine.fold import fold
 from quotad.engine.given import denied, judge_values, mismatch, no_values, not_a_gauge
 from quotad.engine.memos import encode_memo, fingerprint, replay
-from quotad.engine.meters import ALWAYS, Bound
+from quotad.engine.meters import ALWAYS, Bound, Retention
 from quotad.engine.rounds import Round
 from quotad.engine.snapshots import Snapshots
 from quotad.engine.views import View, ViewCache, view_name
@@ -67,7 +67,7 @@ class EngineSettings(msgspec.Struct, frozen=True):
     store_timeout_ms: int = 250
     """Longest time a batch may wait for the store, all rounds together."""
     idempotency_ttl_ms: int = 86_400_000
-    usage_retention_ms: int = 60_000
+    retention: Retention = Retention()
 
 
 class Shared(msgspec.Struct, frozen=True):
@@ -292,7 +292,7 @@ class Engine:
     ) -> None:
         """Write down a charge; of a request that can never work one that takes nothing."""
         meter = view.meters.get(request.feature_id) or view.meter(
-            request.feature_id, self._settings.usage_retention_ms
+            request.feature_id, self._settings.retention
         )
         answer: Decision | None = None
         bound = ALWAYS

@@ -54,6 +54,23 @@ CLOCK_CHANGES_MS = 3 * 3_600_000
 change. A limit that is given the other zone goes on with its counter."""
 
 
+SHORT = (Unit.SECOND, Unit.MINUTE)
+"""Windows that leave many counters behind, so that each is kept for a short time only."""
+
+
+class Retention(msgspec.Struct, frozen=True, gc=False):
+    """How long counters are kept that may not be needed any more, in milliseconds."""
+
+    usage_ms: int = 60_000
+    """After the period has ended; covers clocks that disagree."""
+    short_ms: int = 5_000
+    """The same of windows of seconds and minutes. Servers take over the store's time every few
+    seconds, and one that is further behind is stopped by the script and asks for the time again."""
+    unprovisioned_ms: int = 0
+    """After the latest use of a counter without a period, of a customer without a record; 0: for
+    ever."""
+
+
 class LimitTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What is needed of a limit to tell a decision, now or when it is replayed.
 
@@ -126,8 +143,10 @@ class Meter(msgspec.Struct, gc=False):
     """Of the customer's subscription."""
     generation: int
     """How often a plan change has reset usage."""
-    retention_ms: int
+    retention: Retention
     """How long a usage key outlives its period."""
+    idle_ms: int
+    """How long one without a period is kept after its latest use; 0: for ever."""
     pool: Entitlement | None
     """What pays for the feature; its limits must have room too."""
 
@@ -158,10 +177,11 @@ class Meter(msgspec.Struct, gc=False):
         anchor_ms = self.anchor_ms if entitlement.anchor_ms is None else entitlement.anchor_ms
         period = period_at(window, now_ms, anchor_ms)
         opens = window is not None and window.anchor is Anchor.FIRST_USE
-        from_ms, until_ms, expires_at_ms = 0, FOREVER_MS, 0
+        from_ms, until_ms, expires_at_ms = 0, FOREVER_MS, -self.idle_ms
         if window is not None and period.start_ms is not None and period.end_ms is not None:
             from_ms, until_ms = period.start_ms, now_ms + 1 if opens else period.end_ms
-            expires_at_ms = period.end_ms + self.retention_ms + _slack_ms(window)
+            kept_ms = self.retention.short_ms if window.unit in SHORT else self.retention.usage_ms
+            expires_at_ms = period.end_ms + kept_ms + _slack_ms(window)
         paid = entitlement is not self.entitlement
         credit = self.entitlement.feature.credit
         extras = LimitExtras(
@@ -201,14 +221,12 @@ def _slack_ms(window: Window) -> int:
     same start."""
     if window.anchor is Anchor.SUBSCRIPTION and window.unit in MONTHLY:
         return MONTH_ENDS_MS
-    exact = window.unit in (Unit.SECOND, Unit.MINUTE) or (
-        window.unit is Unit.HOUR and window.count == 1
-    )
+    exact = window.unit in SHORT or (window.unit is Unit.HOUR and window.count == 1)
     return 0 if exact or window.anchor is Anchor.FIRST_USE else CLOCK_CHANGES_MS
 
 
 def new_meter(
-    feature_id: str, effective: Effective, snapshot: Snapshot, retention_ms: int
+    feature_id: str, effective: Effective, snapshot: Snapshot, retention: Retention
 ) -> Meter | None:
     """A meter that is bound at its first use; None: the customer is not entitled."""
     entitlement = effective.entitlements.get(feature_id)
@@ -226,7 +244,8 @@ def new_meter(
         _UNBOUND,
         effective.anchor_ms,
         effective.generation,
-        retention_ms,
+        retention,
+        0 if effective.provisioned else retention.unprovisioned_ms,
         pool,
     )
 

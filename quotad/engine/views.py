@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from quotad.catalog import Snapshot
-from quotad.engine.meters import Meter, is_anchored, new_meter
+from quotad.engine.meters import Meter, Retention, is_anchored, new_meter
 from quotad.entitlements.resolve import Effective, resolve
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.store import CustomerKeys, KeySpace
@@ -28,11 +28,11 @@ class View(msgspec.Struct, frozen=True, gc=False):
     """By feature id. Shared by the customers with the same entitlements, where all their periods
     are the same for everybody."""
 
-    def meter(self, feature_id: str, retention_ms: int) -> Meter | None:
+    def meter(self, feature_id: str, retention: Retention) -> Meter | None:
         """The meter of a feature, made at its first use; None: not entitled."""
         meter = self.meters.get(feature_id)
         if meter is None:
-            meter = new_meter(feature_id, self.effective, self.snapshot, retention_ms)
+            meter = new_meter(feature_id, self.effective, self.snapshot, retention)
             if meter is not None:
                 self.meters[feature_id] = meter
         return meter
@@ -134,9 +134,11 @@ class ViewCache:
         if known is not snapshot:
             tables = {}
             self._tables = (snapshot, tables)
-        name = effective.table
-        if name is None or effective.denied is not None or effective.generation:
+        table_name = effective.table
+        if table_name is None or effective.denied is not None or effective.generation:
             return {}
+        # Counters of a lifetime are kept for ever only of customers with a record.
+        name = (table_name, effective.provisioned)
         if name not in tables:
             if len(tables) >= self._generation_max:
                 tables = {}

@@ -58,6 +58,8 @@ class Effective(msgspec.Struct, frozen=True, gc=False):
     """The same for customers with the same entitlements; None: these are the customer's own."""
     variants: dict[str, str] = _NO_VARIANTS
     """Of rollouts, by feature id; also of features that are not granted."""
+    provisioned: bool = True
+    """Whether there is a record; without one the customer may be a made-up id."""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -250,7 +252,12 @@ def _on_default_plan(snapshot: Snapshot, customer_id: str, resource_id: str) -> 
     plan = snapshot.plans[snapshot.default_plan]
     table = table_of(plan, snapshot, customer_id)
     return Effective(
-        plan.plan_id, None, table.entitlements, table=table.key, variants=table.variants
+        plan.plan_id,
+        None,
+        table.entitlements,
+        table=table.key,
+        variants=table.variants,
+        provisioned=False,
     )
 
 

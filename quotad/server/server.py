@@ -7,7 +7,7 @@ from typing import Any
 
 from quotad.clock import SyncedClock
 from quotad.config import Config
-from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
+from quotad.engine import Engine, EngineSettings, Retention, Shared, Snapshots, ViewCache
 from quotad.engine.insights import Notes
 from quotad.errors import ConfigError
 from quotad.fronts.grpcio import GrpcioFront
@@ -61,7 +61,13 @@ class Server:
             health,
             clock,
             EngineSettings(
-                config.store_timeout_ms, config.idempotency_ttl_ms, config.usage_retention_ms
+                config.store_timeout_ms,
+                config.idempotency_ttl_ms,
+                Retention(
+                    config.usage_retention_ms,
+                    min(config.usage_retention_ms, Retention().short_ms),
+                    config.unprovisioned_retention_ms,
+                ),
             ),
         )
         nearby = NearbyStore(self._store, keys)

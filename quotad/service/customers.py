@@ -26,7 +26,7 @@ from quotad.model import CustomerRecord, StoredCustomer
 from quotad.service.admin_parts import AdminParts, mapped, page_size
 from quotad.service.customer_message import customer_message, plain_value
 from quotad.service.decode import check_id
-from quotad.service.leftovers import forget_outlived
+from quotad.service.leftovers import forget_outlived, lasting
 from quotad.v1 import admin_pb2 as pb
 
 SECONDS_MAX = 253_402_300_799
@@ -185,7 +185,8 @@ class CustomerCalls:
             overwritten = before
             return change(before)
 
-        stored = parts.customers.update(customer_id, watched)
+        kept = lasting(parts.snapshots.peek)
+        stored = parts.customers.update(customer_id, watched, kept)
         parts.views.drop(customer_id)
         forget_outlived(parts.customers, overwritten, stored.record, parts.snapshots.peek)
         return self._message(stored)

@@ -1,7 +1,8 @@
-"""Counters that nothing looks at any more, once a change of plan has started usage anew.
+"""Counters without a period, which no period's end removes: what a write does to them.
 
-Those of a period expire with it. Those of a lifetime never would, and every change would leave some
-behind.
+Once a change of plan has started usage anew, nothing looks at the old ones any more, and every
+change would leave some behind. Those of a customer without a record expire when they are not used;
+with its first record they are there to stay.
 """
 
 import logging
@@ -10,10 +11,36 @@ from quotad.catalog import Snapshot
 from quotad.entitlements.periods import LIFETIME
 from quotad.entitlements.settle import outlived
 from quotad.errors import StoreError
-from quotad.model import CustomerRecord, FeatureType, MeterKind
+from quotad.model import CustomerRecord, Entitlement, FeatureType, MeterKind
 from quotad.store import Customers, usage_suffix
 
 _log = logging.getLogger("quotad.service")
+
+
+def lasting(snapshot: Snapshot | None) -> list[str]:
+    """Endings of the counters that a customer on the default plan may have without a record, and
+    that have no period: see `Customers.update`."""
+    if snapshot is None:
+        return []
+    granted: dict[str, Entitlement] = {}
+    if snapshot.default_plan is not None:
+        granted = snapshot.plans[snapshot.default_plan].entitlements
+    found = [
+        feature_id
+        for feature_id, feature in snapshot.features.items()
+        if feature.kind is MeterKind.GAUGE
+        or (feature_id in granted and _for_life(granted[feature_id]))
+    ]
+    return [usage_suffix(feature_id, LIFETIME.period_id) for feature_id in found]
+
+
+def _for_life(entitlement: Entitlement | None) -> bool:
+    """Whether some customers, of a rollout or not, have a limit without a period."""
+    while entitlement is not None:
+        if any(limit.window is None for limit in entitlement.limits):
+            return True
+        entitlement = entitlement.otherwise
+    return False
 
 
 def forget_outlived(

@@ -7,7 +7,7 @@ from quotad.entitlements.drafts import Draft, carried_out
 from quotad.errors import InvalidRequest
 from quotad.model import BATCH_MAX, CustomerRecord
 from quotad.service.admin_parts import AdminParts, mapped, page_size
-from quotad.service.leftovers import forget_outlived
+from quotad.service.leftovers import forget_outlived, lasting
 from quotad.service.row_reader import RowReader
 from quotad.service.rows import write_row
 from quotad.store import Written
@@ -32,7 +32,10 @@ class TransferCalls:
         made = [_Made(draft, snapshot, now_ms) for draft in drafts.values()]
         changes = [(each.draft.customer_id, each.change) for each in made]
         customers = self._parts.customers
-        outcomes = (customers.compare_many if request.dry_run else customers.write_many)(changes)
+        if request.dry_run:
+            outcomes = customers.compare_many(changes)
+        else:
+            outcomes = customers.write_many(changes, lasting(snapshot))
         for row, each, outcome in zip(drafts, made, outcomes, strict=True):
             if outcome is Written.CONFLICT:
                 problems[row] = f"customer_id: {each.draft.customer_id!r} {_CONFLICT}"

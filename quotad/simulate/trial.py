@@ -2,7 +2,7 @@
 
 from quotad.catalog import Catalog, Snapshot
 from quotad.clock import SyncedClock
-from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
+from quotad.engine import Engine, EngineSettings, Retention, Shared, Snapshots, ViewCache
 from quotad.errors import QuotadError, StoreError
 from quotad.model import Decision
 from quotad.simulate.lines import Call
@@ -58,7 +58,7 @@ class Trial:
             clock,
             EngineSettings(
                 store_timeout_ms=STORE_TIMEOUT_MS,
-                usage_retention_ms=RETENTION_MS,
+                retention=Retention(RETENTION_MS, RETENTION_MS),
             ),
         )
         self._engine = Engine(shared, store.connect())

@@ -87,10 +87,18 @@ class Customers:
         """Read one customer."""
         return self.get_many([customer_id])[0]
 
-    def update(self, customer_id: str, change: Change) -> StoredCustomer:
+    def update(
+        self, customer_id: str, change: Change, lasting: Sequence[str] = ()
+    ) -> StoredCustomer:
         """Replace a record by what `change` makes of it, and move the epoch.
 
         When it returns, every later decision on every server is made with the new record.
+
+        Args:
+            customer_id: whose.
+            change: from the record before to the one after.
+            lasting: endings of usage keys that expire without a record, and not with one; see
+                `usage_suffix`.
 
         Raises:
             Conflict: others kept writing the same customer in between.
@@ -102,14 +110,16 @@ class Customers:
             record = change(before.record)
             epoch = self._store.run(
                 self._script,
-                [keys.record, keys.epoch, keys.customers],
+                _written(keys, before, lasting),
                 [before.epoch, encode_customer(record), customer_id],
             )
             if epoch != _CONFLICT:
                 return StoredCustomer(epoch, record)
         raise Conflict(f"customer_id: {customer_id!r} is being written by others; try again")
 
-    def write_many(self, changes: Sequence[tuple[str, Change]]) -> list[Written]:
+    def write_many(
+        self, changes: Sequence[tuple[str, Change]], lasting: Sequence[str] = ()
+    ) -> list[Written]:
         """Replace records by what each change makes of them; many in one round trip.
 
         Nothing is taken back when an error ends it: those written until then stay written.
@@ -117,6 +127,7 @@ class Customers:
         Args:
             changes: customer id and change; one that returns the very record it was given has
                 nothing to write, and the epoch stays. No customer may be in it twice.
+            lasting: as of `update`.
 
         Raises:
             StoreUnavailable: the store refused or timed out; any of them may have been written.
@@ -124,27 +135,29 @@ class Customers:
         outcomes: list[Written] = []
         for start in range(0, len(changes), _CHUNK):
             chunk = changes[start : start + _CHUNK]
-            tried = self._try_many(chunk)
+            tried = self._try_many(chunk, lasting)
             for _ in range(_TRIES_MAX - 1):
                 lost = [i for i, outcome in enumerate(tried) if outcome is Written.CONFLICT]
                 if not lost:
                     break
-                again = self._try_many([chunk[i] for i in lost])
+                again = self._try_many([chunk[i] for i in lost], lasting)
                 for i, outcome in zip(lost, again, strict=True):
                     tried[i] = outcome
             outcomes += tried
         return outcomes
 
-    def _try_many(self, changes: Sequence[tuple[str, Change]]) -> list[Written]:
+    def _try_many(
+        self, changes: Sequence[tuple[str, Change]], lasting: Sequence[str]
+    ) -> list[Written]:
         outcomes = [Written.UNCHANGED] * len(changes)
-        calls: dict[int, tuple[tuple[str, str, str], tuple[int, bytes, str]]] = {}
+        calls: dict[int, tuple[list[str], tuple[int, bytes, str]]] = {}
         stored = self.get_many([customer_id for customer_id, _ in changes])
         for i, ((customer_id, change), before) in enumerate(zip(changes, stored, strict=True)):
             record = change(before.record)
             if record is not before.record:
                 keys = self._keys.customer(customer_id)
                 calls[i] = (
-                    (keys.record, keys.epoch, keys.customers),
+                    _written(keys, before, lasting),
                     (before.epoch, encode_customer(record), customer_id),
                 )
         if calls:
@@ -215,6 +228,14 @@ class Customers:
         if not colon or shard not in self._shard_names:
             raise InvalidRequest(f"page_token: {token[:40]!r} is not one that this server gave")
         return int(shard), after
+
+
+def _written(keys: CustomerKeys, before: StoredCustomer, lasting: Sequence[str]) -> list[str]:
+    """The keys of a write."""
+    names = [keys.record, keys.epoch, keys.customers]
+    if before.record is None:
+        names += [keys.usage + ending for ending in lasting]
+    return names
 
 
 def _names(customers: Sequence[CustomerKeys]) -> list[str]:

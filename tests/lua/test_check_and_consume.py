@@ -105,6 +105,43 @@ def test_a_counter_without_an_end_never_expires(scripted: Scripted) -> None:
     assert -1 == scripted.store.client.pexpiretime(f"{scripted.keys.usage}:a")
 
 
+HOUR_MS = 3_600_000
+
+
+def of_a_lifetime(scripted: Scripted, wide: bool, idle_ms: int, quantity: int = 1) -> Charge:
+    """A charge on a counter without a period, kept so long after its latest use; 0: for ever."""
+    if wide:
+        return scripted.wide(quantity, WideLimit(9, weight=2, expires_at=-idle_ms))
+    words = plain_words((9, -idle_ms))
+    return Charge(scripted.keys, 0, quantity, "consume", (":a",), words)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_counter_may_expire_some_time_after_its_latest_use(
+    scripted: Scripted, wide: bool
+) -> None:
+    name = f"{scripted.keys.usage}:a"
+    charge = of_a_lifetime(scripted, wide, HOUR_MS)
+    for used in (1, 2):
+        scripted.settle(charge)
+
+        assert used * (2 if wide else 1) == scripted.used()["a"]
+        assert 0 <= HOUR_MS - scripted.store.client.pttl(name) < 60_000
+        scripted.store.client.pexpire(name, 100_000)
+    scripted.settle(msgspec.structs.replace(charge, verb=CHECK))
+    assert 100_000 >= scripted.store.client.pttl(name)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_counter_that_would_have_expired_is_kept_from_the_next_use_on(
+    scripted: Scripted, wide: bool
+) -> None:
+    scripted.settle(of_a_lifetime(scripted, wide, HOUR_MS), of_a_lifetime(scripted, wide, 0))
+
+    assert -1 == scripted.store.client.pexpiretime(f"{scripted.keys.usage}:a")
+    assert (4 if wide else 2) == scripted.used()["a"]
+
+
 @pytest.mark.parametrize("keyed", [False, True])
 def test_a_charge_on_a_period_that_is_long_over_is_refused(scripted: Scripted, keyed: bool) -> None:
     past_ms = int(scripted.store.client.time()[0]) * 1000 - 1

@@ -132,3 +132,29 @@ def test_what_no_decision_looks_at_any_more(
     records = (CustomerRecord("acme", resets=resets) for resets in (before, after))
 
     assert gone == outlived(*records)
+
+
+def expiries(quotad: Running, customer: str) -> set[bool]:
+    """Whether the lifetime counters of a customer will expire."""
+    client, keys = quotad.store.client, quotad.keys.customer(customer)
+    names = client.keys(f"{keys.usage}:*:life*")
+    assert names
+    return {client.ttl(name) > 0 for name in names}
+
+
+@pytest.mark.parametrize("imported", [False, True])
+def test_what_expires_unused_without_a_record_is_kept_from_the_first_record_on(
+    quotad: Running, customer: str, imported: bool
+) -> None:
+    use(quotad, customer)
+    assert {True} == expiries(quotad, customer)
+
+    if imported:
+        row = json.dumps({"customer_id": customer, "plan": "one"}).encode()
+        quotad.admin.ImportCustomers(pb.ImportCustomersRequest(rows=[row]), timeout=CALL_S)
+    else:
+        quotad.provision(customer, "one")
+
+    assert {False} == expiries(quotad, customer)
+    assert [2, 2, 2] == use(quotad, customer)
+    assert {False} == expiries(quotad, customer)

@@ -7,10 +7,24 @@ import pytest
 
 from quotad.catalog import Snapshot, Source, compile_snapshot, parse
 from quotad.engine import ViewCache
-from quotad.engine.meters import CLOCK_CHANGES_MS, LimitExtras, LimitTerms, Meter, new_meter
+from quotad.engine.meters import (
+    CLOCK_CHANGES_MS,
+    LimitExtras,
+    LimitTerms,
+    Meter,
+    Retention,
+    new_meter,
+)
 from quotad.engine.views import view_name
-from quotad.entitlements.resolve import Effective
-from quotad.model import USED_MAX, Entitlement, Reason, StoredCustomer
+from quotad.entitlements.resolve import Effective, resolve
+from quotad.model import (
+    USED_MAX,
+    CustomerRecord,
+    Entitlement,
+    Reason,
+    StoredCustomer,
+    Subscription,
+)
 from quotad.store import KeySpace
 from quotad.store.counters import plain_words
 
@@ -58,7 +72,12 @@ def meter(snapshot: Snapshot, feature_id: str, **changes: Any) -> Meter:
             del entitlements[name]
         else:
             entitlements[name] = entitlement
-    made = new_meter(feature_id, Effective("pro", None, entitlements, **changes), snapshot, 1000)
+    made = new_meter(
+        feature_id,
+        Effective("pro", None, entitlements, **changes),
+        snapshot,
+        Retention(1000, 500, DAY),
+    )
     assert made is not None
     return made
 
@@ -227,6 +246,61 @@ def test_a_customer_and_its_resources_have_views_of_their_own(snapshot: Snapshot
     cache.drop("acme")
     assert cache.get("acme", snapshot, NOW) is None
     assert cache.get(view_name("acme", "w"), snapshot, NOW) is not None
+
+
+SPANS = """
+version: 1
+default_plan: free
+features:
+  calls: {type: metered}
+  builds: {type: metered}
+  seats: {type: metered, kind: gauge}
+plans:
+  free:
+    entitlements:
+      calls:
+        limits:
+          - {limit: 9, per: second}
+          - {limit: 9, per: 5 minutes}
+          - {limit: 9, per: minute, anchor: first_use}
+          - {limit: 9, per: hour}
+      builds: {limit: 4}
+      seats: {limit: 3}
+"""
+
+
+def test_counters_of_seconds_and_minutes_are_kept_no_longer_than_clocks_may_differ() -> None:
+    made = compile_snapshot(parse([Source("plans.yaml", SPANS)]), 1)
+    meter = new_meter("calls", resolve(None, made, NOW), made, Retention(60_000, 5_000))
+    assert meter is not None
+
+    words = meter.bind(NOW).limit_words
+
+    expires = words[3::5]
+    minute = 60_000
+    assert (
+        NOW + 1000 + 5_000,
+        NOW + 5 * minute + 5_000,
+        NOW + minute + 5_000,
+        HOUR_END + 60_000,
+    ) == expires
+
+
+@pytest.mark.parametrize("feature_id", ["builds", "seats"])
+def test_a_lifetime_ends_some_time_after_the_latest_use_only_without_a_record(
+    feature_id: str,
+) -> None:
+    made = compile_snapshot(parse([Source("plans.yaml", SPANS)]), 1)
+    cache = ViewCache(KeySpace("q", 4), 10)
+    on_free = CustomerRecord("acme", (Subscription("free", NOW),))
+    nobody = cache.put("b", StoredCustomer(0, None), made, NOW)
+    acme = cache.put("acme", StoredCustomer(1, on_free), made, NOW)
+
+    found = [view.meter(feature_id, Retention(unprovisioned_ms=DAY)) for view in (nobody, acme)]
+
+    limit = 3 if feature_id == "seats" else 4
+    words = [meter.bind(NOW).limit_words for meter in found if meter is not None]
+    assert [plain_words((limit, -DAY)), plain_words((limit, 0))] == words
 
 
 def test_meters_are_shared_only_while_the_same_counters_are_meant(snapshot: Snapshot) -> None:

@@ -32,7 +32,7 @@ def on(*subscriptions: tuple[str, int], archived: bool = False) -> CustomerRecor
 def test_a_customer_never_seen_is_on_the_default_plan(snapshot: Snapshot) -> None:
     free = snapshot.plans["free"].entitlements
 
-    expected = Effective("free", None, free, None, FOREVER_MS, table=("free", 1))
+    expected = Effective("free", None, free, None, FOREVER_MS, table=("free", 1), provisioned=False)
     assert expected == resolve(None, snapshot, NOW)
 
 

@@ -11,7 +11,7 @@ from quotad.catalog import Snapshot
 from quotad.engine.denials import with_sources
 from quotad.engine.fold import fold
 from quotad.engine.memos import encode_memo
-from quotad.engine.meters import LimitTerms, new_meter
+from quotad.engine.meters import LimitTerms, Retention, new_meter
 from quotad.entitlements.drafts import carried_out
 from quotad.entitlements.explain import explain
 from quotad.entitlements.overrides import NewEntitlement, grant_promotion, set_override
@@ -111,7 +111,7 @@ def test_every_feature_can_be_asked_for_and_every_answer_be_sent(first: int) -> 
     for met in meetings(first):
         effective = met.held()
         for feature_id, feature in met.snapshot.features.items():
-            meter = new_meter(feature_id, effective, met.snapshot, 60_000)
+            meter = new_meter(feature_id, effective, met.snapshot, Retention())
             if meter is None or meter.given is not None:
                 continue
             terms = meter.bind(NOW).terms

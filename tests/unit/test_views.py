@@ -6,7 +6,7 @@ import pytest
 
 from quotad.catalog import Snapshot, Source, compile_snapshot, parse
 from quotad.engine import ViewCache
-from quotad.engine.meters import MONTH_ENDS_MS
+from quotad.engine.meters import MONTH_ENDS_MS, Retention
 from quotad.entitlements import rollout
 from quotad.model import CustomerRecord, Reason, StoredCustomer, Subscription
 from quotad.store import KeySpace
@@ -122,18 +122,18 @@ def test_customers_of_a_plan_share_its_meters_unless_periods_are_their_own(
     views = [cache.put(name, NOBODY, snapshot, NOW) for name in ("a", "b")]
     billed = [cache.put(name, on("billed"), snapshot, NOW) for name in ("c", "d")]
 
-    meters = [view.meter("calls", 60_000) for view in (*views, *billed)]
+    meters = [view.meter("calls", Retention()) for view in (*views, *billed)]
 
     assert meters[0] is meters[1]
     assert meters[2] is not meters[3]
-    assert views[0].meter("builds", 60_000) is None
+    assert views[0].meter("builds", Retention()) is None
     other = msgspec.structs.replace(snapshot)
-    assert cache.put("a", NOBODY, other, NOW).meter("calls", 60_000) is not meters[0]
+    assert cache.put("a", NOBODY, other, NOW).meter("calls", Retention()) is not meters[0]
 
 
 def test_a_meter_is_bound_anew_in_each_period(snapshot: Snapshot) -> None:
     view = cache_of(10).put("acme", on("billed", start_ms=NOW), snapshot, NOW)
-    meter = view.meter("builds", 60_000)
+    meter = view.meter("builds", Retention())
     assert meter is not None
 
     first = meter.bind(NOW)
@@ -166,7 +166,7 @@ def test_made_up_customers_take_no_memory_beyond_the_cache_whatever_rollouts_the
         for number in range(first, first + count):
             view = cache.put(f"made-up-{number}", NOBODY, snapshot, NOW)
             for name in names:
-                view.meter(name, 60_000)
+                view.meter(name, Retention())
         return tracemalloc.get_traced_memory()[0]
 
     tracemalloc.start()
