@@ -153,6 +153,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     replaces, so that usage survives up- and downgrades. Empty: only its credit pool limits it."""
     rollout: Rollout | None = None
     """Only of plans: the rest keeps what the plan would have without this entry."""
+    inherit: bool | None = None
+    """Of a rollout: whether plans that extend this one have it too. None: not said."""
 
 
 class Entitlement(msgspec.Struct, frozen=True, gc=False):
@@ -201,6 +203,9 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     """Kept for those who are on it, not to be had any more."""
     resets_usage: bool = False
     """Who changes to it starts with unused counters (`usage_on_change: reset`)."""
+    handed_down: dict[str, Entitlement | None] = {}
+    """What plans that extend it have of a feature, where that is not what its own customers have:
+    without the rollouts that are for those alone. None: nothing."""
 
 
 class AddOnEntry(msgspec.Struct, frozen=True, gc=False):

@@ -10,6 +10,7 @@ engine's.
                                              canonical JSON
 """
 
+from quotad.catalog.advice import advice
 from quotad.catalog.catalog import Catalog, parse
 from quotad.catalog.diff import Change, diff
 from quotad.catalog.numbers import WrittenFloat
@@ -26,6 +27,7 @@ __all__ = [
     "Snapshot",
     "Source",
     "WrittenFloat",
+    "advice",
     "carry",
     "compile_snapshot",
     "diff",

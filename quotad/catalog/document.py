@@ -15,6 +15,7 @@ from quotad.catalog.definitions import (
     FeatureDefinition,
     PlanDefinition,
 )
+from quotad.catalog.flatten import extended_names
 from quotad.catalog.merge import GONE_KEY
 from quotad.catalog.numbers import unscaled
 from quotad.catalog.parse_plan import MONTHLY
@@ -48,13 +49,16 @@ def plain(definitions: Definitions) -> dict[str, Any]:
     written["features"] = {
         feature_id: _feature(definition, features) for feature_id, definition in features.items()
     }
+    plans, groups = extended_names(definitions)
     if definitions.groups:
         written["groups"] = {
-            group_id: _texts(group) | {"entitlements": _entries(group.entries, features)}
-            for group_id, group in sorted(definitions.groups.items())
+            name: _texts(group)
+            | {"entitlements": _entries(group.entries, features, name in groups)}
+            for name, group in sorted(definitions.groups.items())
         }
     written["plans"] = {
-        plan_id: _plan(plan, features) for plan_id, plan in sorted(definitions.plans.items())
+        plan_id: _plan(plan, features, plan_id in plans)
+        for plan_id, plan in sorted(definitions.plans.items())
     }
     if definitions.addons:
         written["addons"] = {
@@ -85,7 +89,7 @@ def _feature(definition: FeatureDefinition, features: _Features) -> dict[str, An
     return _texts(definition) | written
 
 
-def _plan(plan: PlanDefinition, features: _Features) -> dict[str, Any]:
+def _plan(plan: PlanDefinition, features: _Features, extended: bool) -> dict[str, Any]:
     written: dict[str, Any] = _texts(plan)
     if plan.extends is not None:
         written["extends"] = plan.extends
@@ -101,7 +105,7 @@ def _plan(plan: PlanDefinition, features: _Features) -> dict[str, Any]:
         written["usage_on_change"] = "reset"
     if plan.revision != 1:
         written["revision"] = plan.revision
-    written["entitlements"] = _entries(plan.entries, features)
+    written["entitlements"] = _entries(plan.entries, features, extended)
     if plan.earlier:
         written["earlier"] = {
             str(revision): _earlier(kept) for revision, kept in sorted(plan.earlier.items())
@@ -136,9 +140,9 @@ def _addon(definition: AddOnDefinition, features: _Features) -> dict[str, Any]:
     return written
 
 
-def _entries(entries: Mapping[str, Entry], features: _Features) -> dict[str, Any]:
+def _entries(entries: Mapping[str, Entry], features: _Features, extended: bool) -> dict[str, Any]:
     return {
-        feature_id: write_entry(entry, features[feature_id].feature)
+        feature_id: write_entry(entry, features[feature_id].feature, extended)
         for feature_id, entry in sorted(entries.items())
     }
 

@@ -40,14 +40,18 @@ def check_sizes(merged: Merged, definitions: Definitions) -> bool:
 def check_rollouts(merged: Merged, definitions: Definitions) -> bool:
     """Whether no feature has too many rollouts above one another."""
     fits = True
-    depths: dict[str, dict[str, int]] = {}
+    inherited: dict[str, dict[str, int]] = {}
     for plan in bases_first(definitions):
-        depth = dict(depths[plan.extends]) if plan.extends is not None else {}
+        handed_down = dict(inherited[plan.extends]) if plan.extends is not None else {}
+        depth = dict(handed_down)
         layers = [*(definitions.groups[name].entries for name in plan.groups), plan.entries]
         for feature_id, entry in chain.from_iterable(layer.items() for layer in layers):
             if entry.rollout is None:
                 depth.pop(feature_id, None)
+                handed_down.pop(feature_id, None)
                 continue
+            if entry.inherit:
+                handed_down[feature_id] = handed_down.get(feature_id, 0) + 1
             depth[feature_id] = depth.get(feature_id, 0) + 1
             if depth[feature_id] == ROLLOUTS_MAX + 1:
                 fits = False
@@ -56,7 +60,7 @@ def check_rollouts(merged: Merged, definitions: Definitions) -> bool:
                     f"has more than {ROLLOUTS_MAX} rollouts above one another, those of its"
                     " groups and bases included"
                 )
-        depths[plan.plan_id] = depth
+        inherited[plan.plan_id] = handed_down
     return fits
 
 

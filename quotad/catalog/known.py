@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+import msgspec
+
 from quotad.catalog.definitions import FeatureDefinition
 from quotad.catalog.merge import Merged
 from quotad.catalog.parse_entitlement import parse_entry
@@ -18,8 +20,14 @@ REMEMBERED_MAX = 100_000
 class Known:
     """What a catalog defines, for what refers to it."""
 
-    def __init__(self, merged: Merged, features: dict[str, FeatureDefinition | None]) -> None:
+    def __init__(
+        self,
+        merged: Merged,
+        features: dict[str, FeatureDefinition | None],
+        published: bool = False,
+    ) -> None:
         self.merged = merged
+        self._published = published
         self.features = features
         """Those that are defined badly as None, so that their name is known."""
         self._shapes: dict[object, int] = {}
@@ -80,6 +88,10 @@ class Known:
             return found
         problems = place.problems.count
         entry = parse_entry(place, feature, value)
+        if self._published and entry and entry.rollout is not None and entry.inherit is None:
+            # In a document that was published, every rollout that does not say otherwise is
+            # inherited: it may be older than the choice, and keeps its meaning.
+            entry = msgspec.structs.replace(entry, inherit=True)
         # What has a problem is read again, so that it is noted at every place.
         if (
             entry is not None

@@ -36,7 +36,7 @@ def parse_definitions(sources: Sequence[Source], published: bool = False) -> Def
     problems = Problems()
     merged = Merged(problems, sources, published)
     features = _features(merged, published)
-    known = Known(merged, features)
+    known = Known(merged, features, published)
     groups = {
         name: group
         for name, (place, value) in merged.groups.items()

@@ -8,7 +8,7 @@ import msgspec
 
 from quotad.catalog.numbers import WrittenFloat
 from quotad.catalog.parse_limit import ELSEWHERE, LIMIT_KEYS, parse_limit, parse_limits
-from quotad.catalog.parse_rollout import parse_rollout
+from quotad.catalog.parse_rollout import parse_inherit, parse_rollout
 from quotad.catalog.problems import Place, Problems, check_keys, described, shown, text_of
 from quotad.catalog.windows import FOR_LIFE
 from quotad.errors import CatalogError, InvalidRequest
@@ -37,7 +37,9 @@ def parse_entry(place: Place, feature: Feature, value: object) -> Entry | None:
     """Return what a plan says of `feature`, or None after noting what is wrong with it."""
     if not isinstance(value, dict) or "rollout" not in value:
         return parse_right(place, feature, value)
-    rollout = parse_rollout(place.key("rollout"), feature.feature_id, value["rollout"])
+    spot = place.key("rollout")
+    rollout = parse_rollout(spot, feature.feature_id, value["rollout"])
+    inherit = parse_inherit(spot, value["rollout"])
     rest: Any = {key: item for key, item in value.items() if key != "rollout"}
     if feature.type is FeatureType.BOOLEAN:
         check_keys(place, value, ("rollout",))
@@ -47,7 +49,7 @@ def parse_entry(place: Place, feature: Feature, value: object) -> Entry | None:
     entry = parse_right(place, feature, rest)
     if entry is None or rollout is None:
         return None
-    return msgspec.structs.replace(entry, rollout=rollout)
+    return msgspec.structs.replace(entry, rollout=rollout, inherit=inherit)
 
 
 def parse_right(place: Place, feature: Feature, value: object) -> Entry | None:

@@ -1,7 +1,7 @@
 """Which share of a plan's customers an entry is for: `rollout: {percent: 10}` -> `Rollout`."""
 
 from quotad.catalog.numbers import parse_decimal
-from quotad.catalog.problems import Place, check_keys, mapping_of, text_of
+from quotad.catalog.problems import Place, check_keys, described, mapping_of, text_of
 from quotad.model import ID_BYTES_MAX, Rollout
 
 VARIANT = "rollout"
@@ -10,7 +10,7 @@ VARIANT = "rollout"
 CONTROL = "control"
 """What those outside are called."""
 
-_KEYS = ("percent", "salt", "variant")
+_KEYS = ("percent", "salt", "variant", "inherit")
 
 
 def parse_rollout(place: Place, feature_id: str, value: object) -> Rollout | None:
@@ -34,6 +34,17 @@ def parse_rollout(place: Place, feature_id: str, value: object) -> Rollout | Non
     if share is None or salt is None or variant is None:
         return None
     return Rollout(share, salt, variant)
+
+
+def parse_inherit(place: Place, value: object) -> bool | None:
+    """Return whether a rollout is also for plans that extend this one; None: it does not say."""
+    if not isinstance(value, dict) or "inherit" not in value:
+        return None
+    inherit = value["inherit"]
+    if isinstance(inherit, bool):
+        return inherit
+    place.key("inherit").refuse(f"must be true or false, not {described(inherit)}")
+    return None
 
 
 def _name(place: Place, value: object) -> str | None:

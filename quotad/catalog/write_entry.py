@@ -32,8 +32,16 @@ def _written_of(entry: Entry, feature: Feature | None) -> Feature:
     return feature if feature is not None and feature.type is kind else Feature("", kind)
 
 
-def write_entry(entry: Entry, feature: Feature) -> object:
-    """Return what is said of a feature; several config values as a tuple, as diffs want them."""
+def write_entry(entry: Entry, feature: Feature, extended: bool = False) -> object:
+    """Return what is said of a feature; several config values as a tuple, as diffs want them.
+
+    Args:
+        entry: what is said.
+        feature: of which.
+        extended: whether it stands in a plan that others extend, or in a group of one: only there
+            does it matter whether a rollout is inherited, so that other documents stay as they
+            are, and can be read by servers of an earlier release.
+    """
     if not entry.granted:
         return False
     if entry.rollout is None:
@@ -47,7 +55,10 @@ def write_entry(entry: Entry, feature: Feature) -> object:
         fields = written
     else:
         fields = {"unlimited": True}
-    return fields | {"rollout": _rollout(entry.rollout, feature.feature_id)}
+    rollout = _rollout(entry.rollout, feature.feature_id)
+    if extended and not entry.inherit:
+        rollout["inherit"] = False
+    return fields | {"rollout": rollout}
 
 
 def write_entitlement(right: Entitlement) -> object:

@@ -47,11 +47,15 @@ def register(app: typer.Typer) -> None:
 
 def check(paths: Paths, as_json: Json = False) -> None:
     """Check plan files without a server; every problem is shown."""
+    from quotad.catalog import advice
+
     catalog, _ = _read(paths, as_json)
     definitions = catalog.definitions
+    notes = advice(definitions)
     if as_json:
         output.print_json(
             {
+                "notes": notes,
                 "features": list(definitions.features),
                 "groups": list(definitions.groups),
                 "plans": list(definitions.plans),
@@ -66,6 +70,8 @@ def check(paths: Paths, as_json: Json = False) -> None:
     if definitions.addons:
         counts.append(_count(definitions.addons, "add-on"))
     output.print_headline("ok", "green", f"{', '.join(counts)} (digest {catalog.digest[:12]})")
+    for note in notes:
+        output.print_line(f"  note: {note}", "yellow")
 
 
 def diff(
@@ -185,6 +191,16 @@ def _without_revisions(document: Any) -> Any:
         plan_id: {key: plan[key] for key in plan if key not in ("revision", "earlier")}
         for plan_id, plan in document["plans"].items()
     }
+    extended = {plan["extends"] for plan in plans.values() if "extends" in plan}
+    included = {name for plan_id in extended for name in plans[plan_id].get("groups", [])}
+    # A published rollout that says nothing is inherited; one in a file is not.
+    for bundle in (
+        *(plans[plan_id] for plan_id in extended),
+        *(document["groups"][name] for name in included),
+    ):
+        for entry in bundle.get("entitlements", {}).values():
+            if isinstance(entry, dict) and "rollout" in entry:
+                entry["rollout"].setdefault("inherit", True)
     return {key: document[key] for key in document if key != "gone"} | {"plans": plans}
 
 

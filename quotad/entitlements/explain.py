@@ -153,7 +153,10 @@ class _Sources:
         """What a plan extends: where its entitlement is from, and what that replaces."""
         plans = self._snapshot.plans
         bases = [plans[base_id] for base_id in plan.bases if base_id in plans]
-        rights = [base.entitlements.get(self._feature.feature_id) for base in bases]
+        feature_id = self._feature.feature_id
+        rights = [
+            base.handed_down.get(feature_id, base.entitlements.get(feature_id)) for base in bases
+        ]
         above, by = right, plan.plan_id
         for index, (base, its) in enumerate(zip(bases, rights, strict=True)):
             if its is None:

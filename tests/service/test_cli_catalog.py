@@ -229,6 +229,19 @@ def test_show_prints_the_document_alone_on_stdout(quotad: Run) -> None:
     assert result.stderr.startswith("version 1, digest ")
 
 
+def test_the_plan_file_that_show_prints_inherits_the_rollouts_that_the_catalog_does(
+    quotad: Run, server: FakeServer
+) -> None:
+    rolled_out = {"entitlements": {"editor": {"rollout": {"percent": 10}}, "sso": True}}
+    plans = {"free": rolled_out, "pro": {"extends": "free", **rolled_out}}
+    server.admin.documents = [{"version": 1, "plans": plans}]
+
+    shown = json.loads(quotad("catalog", "show").stdout)["plans"]
+
+    assert {"percent": 10, "inherit": True} == shown["free"]["entitlements"]["editor"]["rollout"]
+    assert plans["pro"] == shown["pro"]
+
+
 def test_show_prints_a_plan_file_and_revisions_only_when_asked_for(
     quotad: Run, server: FakeServer
 ) -> None:
@@ -253,3 +266,20 @@ def test_unknown_version_is_one_clear_line(quotad: Run) -> None:
 
     assert 2 == result.exit_code
     assert "quotad: catalog version 9 does not exist\n" == result.stderr
+
+
+def test_catalog_check_names_rollouts_that_are_not_inherited_any_more(
+    quotad: Run, plans: Path
+) -> None:
+    (plans / "plans.yaml").write_text(
+        "version: 1\nfeatures: {editor: {type: boolean}}\n"
+        "plans:\n  free: {entitlements: {editor: {rollout: {percent: 5}}}}\n"
+        "  pro: {extends: free}\n"
+    )
+
+    result = quotad("catalog", "check", str(plans))
+    as_json = json.loads(quotad("catalog", "check", str(plans), "--json").stdout)
+
+    assert 0 == result.exit_code
+    assert words(result)[1].startswith("note: plans.free.entitlements.editor.rollout: is for plan")
+    assert 1 == len(as_json["notes"])

@@ -119,6 +119,7 @@ class Draw(random.Random):
         if said is False or self.random() < 0.7:
             return said
         rollout = {"rollout": {"percent": self.choice([0, 0.01, 50, 100])}}
+        rollout["rollout"] |= self.choice([{}, {"inherit": True}, {"inherit": False}])
         if isinstance(said, dict):
             return said | rollout
         if kind["type"] == "config":

@@ -23,7 +23,7 @@ LIMITS: st.SearchStrategy[dict[str, Any]] = st.builds(
 )
 ROLLOUTS = st.fixed_dictionaries(
     {"percent": st.one_of(st.integers(0, 100), st.sampled_from([0.01, 12.5, 99.99]))},
-    optional={"salt": st.just("salt"), "variant": st.just("large")},
+    optional={"salt": st.just("salt"), "variant": st.just("large"), "inherit": st.booleans()},
 )
 SCALARS = st.one_of(TEXTS, st.integers(-(10**18), 10**18), st.floats(-1e9, 1e9))
 VALUES = ["a", "b", "c"]

@@ -479,12 +479,18 @@ version: 1
 features: {calls: {type: metered}, export: {type: boolean}}
 plans:
   free: {entitlements: {calls: {limit: 10, per: day}}}
-  pro: {extends: free, entitlements: {calls: {limit: 50, per: day, rollout: {percent: 0}}}}
+  pro:
+    extends: free
+    entitlements: {calls: {limit: 50, per: day, rollout: {percent: 0, inherit: true}}}
   team: {extends: pro}
-  in: {extends: free, entitlements: {calls: {limit: 50, per: day, rollout: {percent: 100}}}}
+  in:
+    extends: free
+    entitlements: {calls: {limit: 50, per: day, rollout: {percent: 100, inherit: true}}}
   inner: {extends: in, entitlements: {calls: {limit: 60, per: day, rollout: {percent: 0}}}}
-  trying: {entitlements: {export: {rollout: {percent: 0}}}}
+  trying: {entitlements: {export: {rollout: {percent: 0, inherit: true}}}}
   tried: {extends: trying}
+  own: {extends: free, entitlements: {calls: {limit: 50, per: day, rollout: {percent: 100}}}}
+  heir: {extends: own}
 """
 
 
@@ -517,6 +523,11 @@ plans:
                 ("in", True, ""),
                 ("free", False, "replaced by what plan in says"),
             ],
+        ),
+        (
+            "heir",
+            "calls",
+            [("heir", True, "inherited from free"), ("free", True, "")],
         ),
         (
             "tried",

@@ -26,8 +26,10 @@ plans:
   free:
     entitlements:
       calls: {{limit: 5}}
-      editor: {{rollout: {{percent: {percent}}}}}
-      export: {{value: csv, rollout: {{percent: {exports}, salt: x, variant: early}}}}
+      editor: {{rollout: {{percent: {percent}, inherit: true}}}}
+      export:
+        value: csv
+        rollout: {{percent: {exports}, salt: x, variant: early, inherit: true}}
   pro:
     extends: free
     entitlements:

@@ -53,6 +53,8 @@ class Grant:
     share: tuple[int, str, str] | None = None
     """Of 10,000; salt; variant."""
     otherwise: "Grant | None" = None
+    inherit: bool = field(default=False, compare=False)
+    """Of a share: whether plans that extend this one have it too."""
 
 
 Grants = dict[str, Grant]
@@ -119,11 +121,16 @@ def _limit(feature: dict[str, Any], row: dict[str, Any]) -> Limit:
 def written_out(document: Document, plan_id: str) -> Grants:
     """A plan with its base and its groups."""
     plan = document["plans"][plan_id]
-    grants = dict(written_out(document, plan["extends"])) if "extends" in plan else {}
+    base = written_out(document, plan["extends"]) if "extends" in plan else {}
+    grants = {name: left for name, grant in base.items() if (left := handed_down(grant))}
+    passed_over = {name: grant for name, grant in base.items() if handed_down(grant) != grant}
     layers = [document["groups"][name] for name in plan.get("groups", ())]
     for layer in (*layers, plan):
         for feature_id, value in layer.get("entitlements", {}).items():
-            grant = _granted(document["features"][feature_id], feature_id, value, grants)
+            whole = passed_over.get(feature_id)
+            grant = _granted(document["features"][feature_id], feature_id, value, grants, whole)
+            if grant is None or grant.share is None:
+                passed_over.pop(feature_id, None)
             if grant is None:
                 grants.pop(feature_id, None)
             else:
@@ -131,8 +138,19 @@ def written_out(document: Document, plan_id: str) -> Grants:
     return grants
 
 
-def _granted(feature: dict[str, Any], feature_id: str, value: Any, grants: Grants) -> Grant | None:
+def handed_down(grant: Grant | None) -> Grant | None:
+    """What plans have that extend one with this grant: no rollout that is not for them."""
+    if grant is None:
+        return None
+    below = handed_down(grant.otherwise)
+    return replace(grant, otherwise=below) if grant.share is None or grant.inherit else below
+
+
+def _granted(
+    feature: dict[str, Any], feature_id: str, value: Any, grants: Grants, whole: Grant | None
+) -> Grant | None:
     share = below = None
+    inherit = False
     if isinstance(value, dict) and "rollout" in value:
         rollout = value["rollout"]
         share = (
@@ -140,6 +158,7 @@ def _granted(feature: dict[str, Any], feature_id: str, value: Any, grants: Grant
             rollout.get("salt", feature_id),
             rollout.get("variant", "rollout"),
         )
+        inherit = rollout.get("inherit", False)
         below = grants.get(feature_id)
         value = {key: each for key, each in value.items() if key != "rollout"} or True
     said = read(feature, value)
@@ -147,18 +166,19 @@ def _granted(feature: dict[str, Any], feature_id: str, value: Any, grants: Grant
         return None
     limits = said.limits
     if limits is None:
-        limits = _uncounted(grants.get(feature_id))
-    return Grant(limits, said.values, share, below)
+        limits = _uncounted(whole, grants.get(feature_id))
+    return Grant(limits, said.values, share, below, inherit)
 
 
-def _uncounted(replaced: Grant | None) -> Limits:
+def _uncounted(*all_replaced: Grant | None) -> Limits:
     """Unlimited in the windows of what it replaces, whichever side of a rollout that is."""
     limits: dict[object, Limit] = {}
-    while replaced is not None:
-        for limit in replaced.limits:
-            key = limit.window and (limit.window.per, limit.window.anchor)
-            limits.setdefault(key, Limit(None, limit.window))
-        replaced = replaced.otherwise
+    for replaced in all_replaced:
+        while replaced is not None:
+            for limit in replaced.limits:
+                key = limit.window and (limit.window.per, limit.window.anchor)
+                limits.setdefault(key, Limit(None, limit.window))
+            replaced = replaced.otherwise
     return tuple(limits.values()) or (Limit(None),)
 
 

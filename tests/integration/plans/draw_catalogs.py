@@ -71,8 +71,8 @@ THEMES = ("light", "dark", "mint")
 UPLOADS: tuple[Any, ...] = (10, 50, 2.5, "1e2")
 SHARES: tuple[dict[str, Any], ...] = (
     {"percent": 50},
-    {"percent": 12.5, "salt": "spring"},
-    {"percent": 80, "salt": "s", "variant": "large"},
+    {"percent": 12.5, "salt": "spring", "inherit": True},
+    {"percent": 80, "salt": "s", "variant": "large", "inherit": True},
     {"percent": 100},
     {"percent": 0, "variant": "nobody"},
 )
