@@ -8,13 +8,19 @@
 -- ARGV[1] expected_epoch: the epoch the new record was made from
 -- ARGV[2] record
 -- ARGV[3] customer_id
--- Returns the new epoch, or -1 CONFLICT when somebody wrote in between.
--- Guarantee: a decision planned with an older epoch is refused from here on.
+-- Returns the new epoch, the time of the write (Unix ms) or one more than before if that is later;
+-- or -1 CONFLICT when the customer was written in between.
+-- Guarantee: a decision planned with an older epoch is refused from here on, also after a failover
+-- that lost writes: the next write repeats no epoch that a lost one had.
 local CONFLICT = -1
 local HEAD = 3
 
-if tonumber(redis.call('GET', KEYS[2]) or 0) ~= tonumber(ARGV[1]) then return CONFLICT end
+local before = tonumber(redis.call('GET', KEYS[2]) or 0)
+if before ~= tonumber(ARGV[1]) then return CONFLICT end
+local time = redis.call('TIME')
+local epoch = math.max(before + 1, time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('SET', KEYS[1], ARGV[2])
+redis.call('SET', KEYS[2], string.format('%.0f', epoch))
 redis.call('ZADD', KEYS[3], 0, ARGV[3])
 for i = HEAD + 1, #KEYS do redis.call('PERSIST', KEYS[i]) end
-return redis.call('INCR', KEYS[2])
+return epoch

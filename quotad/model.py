@@ -307,7 +307,7 @@ class StoredCustomer(msgspec.Struct, frozen=True):
     """A customer as read from the store; without a record it was never provisioned."""
 
     epoch: int
-    """Grows with every write; 0: never provisioned."""
+    """Time of the last write (Unix ms), or more; grows with each. 0: never provisioned."""
     record: CustomerRecord | None
 
 

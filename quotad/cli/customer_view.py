@@ -32,7 +32,7 @@ def show(customer: "Customer", as_json: bool) -> None:
             *own[1],
             ("created", output.moment(customer.created_at, "")),
             ("updated", output.moment(customer.updated_at, "")),
-            ("epoch", output.number(customer.epoch)),
+            ("epoch", str(customer.epoch)),
         ]
     )
     for title, fields in others:

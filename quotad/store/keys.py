@@ -8,7 +8,7 @@ usage.
     quotad:{17}:catalog                      tag of the catalog version in force in this shard
     quotad:{17}:customers                    sorted set of the shard's customer ids
     quotad:{17}:c:<customer>                 customer record (msgpack)
-    quotad:{17}:e:<customer>                 its epoch; absent: never provisioned
+    quotad:{17}:e:<customer>                 its epoch: `max(epoch + 1, now)` of writes; absent: 0
     quotad:{17}:u:<customer>:<resource>:<feature>:<period>    usage of one period; of a window that
                                              opens at first use "<used>@<when it closes, Unix ms>"
     quotad:{17}:i:<customer>:<idempotency key>                first decision

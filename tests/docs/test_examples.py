@@ -40,11 +40,17 @@ VARYING = {
     r"127\.0\.0\.1:\d+": "ADDRESS",
     r"unix:\S+": "STORE",
     r"\bpid \d+": "PID",
+    r"\bepoch +\d{13}\b": "epoch EPOCH",
+    r'"epoch": "\d{13}"': '"epoch": "EPOCH"',
     r"\bquotad \d+\.\d+\.\d+": "VERSION",
 }
 
 # Times and durations of the API, in JSON.
-VARYING_JSON = {r"^\d{4}-\d\d-\d\dT[\d:.]+Z$": "TIME", r"^[\d.]+s$": "DURATION"}
+VARYING_JSON = {
+    r"^\d{13}$": "EPOCH",
+    r"^\d{4}-\d\d-\d\dT[\d:.]+Z$": "TIME",
+    r"^[\d.]+s$": "DURATION",
+}
 
 
 def with_wrong_unit(page: Path) -> str:

@@ -282,7 +282,7 @@ def test_flushed_scripts_go_unnoticed(store: OwnStore) -> None:
             store.client.script_flush()
             assert used == server.consume("acme", "calls").used
         store.client.script_flush()
-        assert 1 == server.provision("acme", "free").epoch
+        assert 0 < server.provision("acme", "free").epoch
         store.client.script_flush()
         assert 2 == server.publish(CATALOG.replace("1000", "2000")).version.version
 

@@ -1,22 +1,64 @@
 import pytest
 
 from quotad.errors import Conflict, InvalidRequest
-from quotad.model import CustomerRecord, StoredCustomer
+from quotad.model import CustomerRecord
 from quotad.store import Customers, KeySpace, Store
 from quotad.store.customers import NOBODY
+from tests.running import eventually
 
 
 @pytest.fixture
-def customers(store_url: str, prefix: str) -> Customers:
-    return Customers(Store(store_url, timeout_ms=5000), KeySpace(prefix, shards=4))
+def store(store_url: str) -> Store:
+    return Store(store_url, timeout_ms=5000)
+
+
+@pytest.fixture
+def customers(store: Store, prefix: str) -> Customers:
+    return Customers(store, KeySpace(prefix, shards=4))
 
 
 def test_every_write_moves_the_epoch(customers: Customers) -> None:
     record = CustomerRecord("acme")
 
-    assert StoredCustomer(1, record) == customers.update("acme", lambda _: record)
-    assert StoredCustomer(2, record) == customers.update("acme", lambda _: record)
-    assert [StoredCustomer(2, record), NOBODY] == customers.get_many(["acme", "other"])
+    first = customers.update("acme", lambda _: record)
+    second = customers.update("acme", lambda _: record)
+
+    assert record == first.record == second.record
+    assert 0 < first.epoch < second.epoch
+    assert [second, NOBODY] == customers.get_many(["acme", "other"])
+
+
+def test_an_epoch_is_the_time_of_the_write_or_more_than_the_one_before(
+    store: Store, prefix: str, customers: Customers
+) -> None:
+    record = CustomerRecord("acme")
+    keys = KeySpace(prefix, shards=4).customer("acme")
+
+    def epoch_after(before: int) -> int:
+        store.client.set(keys.epoch, before)
+        return customers.update("acme", lambda _: record).epoch
+
+    seconds, micros = store.client.time()
+    now_ms = seconds * 1000 + micros // 1000
+    for old in (0, 7, now_ms - 1000):  # also those that were counted up one by one
+        assert now_ms <= epoch_after(old) < now_ms + 3_600_000
+    assert now_ms + 7_200_001 == epoch_after(now_ms + 7_200_000)  # the clock went back since
+
+
+def test_a_write_after_a_lost_one_gets_another_epoch(
+    store: Store, prefix: str, customers: Customers
+) -> None:
+    keys = KeySpace(prefix, shards=4).customer("acme")
+    kept = customers.update("acme", lambda _: CustomerRecord("acme"))
+    record = store.client.get(keys.record)
+    lost = customers.update("acme", lambda _: CustomerRecord("acme", archived=True))
+    store.client.mset({keys.epoch: kept.epoch, keys.record: record})  # as after a failover
+    seconds, micros = store.client.time()
+    eventually(lambda: store.client.time(), lambda now: now > (seconds, micros + 1000))
+
+    written = customers.update("acme", lambda _: CustomerRecord("acme", created_ms=1))
+
+    assert lost.epoch < written.epoch
 
 
 def test_a_write_that_lost_a_race_is_made_anew_from_the_newer_record(customers: Customers) -> None:
@@ -30,7 +72,7 @@ def test_a_write_that_lost_a_race_is_made_anew_from_the_newer_record(customers: 
 
     written = customers.update("acme", change)
 
-    assert StoredCustomer(2, CustomerRecord("acme", created_ms=7)) == written
+    assert CustomerRecord("acme", created_ms=7) == written.record
     assert [None, CustomerRecord("acme", created_ms=7)] == seen
 
 

@@ -235,21 +235,22 @@ def test_a_customer_lives_from_provision_over_archive_to_provision(
 ) -> None:
     made = quotad.provision(customer, "free")
 
-    assert (customer, pb.CUSTOMER_STATUS_ACTIVE, 1) == (made.customer_id, made.status, made.epoch)
+    assert (customer, pb.CUSTOMER_STATUS_ACTIVE) == (made.customer_id, made.status)
     (subscription,) = made.subscriptions
     assert "free" == subscription.plan_id
     assert made.created_at == made.updated_at == subscription.start
     assert quotad.consume(customer, "calls", quantity=4).allowed
 
     gone = quotad.archive(customer)
-    assert (pb.CUSTOMER_STATUS_ARCHIVED, 2) == (gone.status, gone.epoch)
+    assert pb.CUSTOMER_STATUS_ARCHIVED == gone.status
     assert made.created_at == gone.created_at
     assert [subscription] == list(gone.subscriptions)
     assert "REASON_CUSTOMER_ARCHIVED" == reason(quotad, customer)
     assert gone == call(quotad, "GetCustomer", pb.GetCustomerRequest(customer_id=customer))
 
     back = quotad.provision(customer, "free")
-    assert (pb.CUSTOMER_STATUS_ACTIVE, 3) == (back.status, back.epoch)
+    assert pb.CUSTOMER_STATUS_ACTIVE == back.status
+    assert 0 < made.epoch < gone.epoch < back.epoch
     # Its subscription goes on, and its usage was kept.
     assert [subscription] == list(back.subscriptions)
     assert (True, 5) == (

@@ -148,7 +148,7 @@ def test_a_change_holds_from_the_next_call_on_and_cancelling_too(
     over = call(quotad, "CancelSubscription", customer_id=customer)
     assert [("pro", "ENDED")] == subscription_statuses(over)
     assert "NO_ACTIVE_SUBSCRIPTION" == limit(quotad, customer)
-    assert 6 == over.epoch
+    assert waits.epoch < over.epoch
 
 
 def test_usage_is_kept_by_a_change_or_reset_as_the_plan_says(
