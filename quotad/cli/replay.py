@@ -23,12 +23,15 @@ from quotad.cli.simulate import (
     check_options,
     simulate,
 )
-from quotad.replay.access_log import Format
+from quotad.replay.container import Wrapping
+from quotad.replay.formats import NAMES, PatternError, format_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from quotad.client.admin import AdminClient
     from quotad.replay.files import LogFile
+    from quotad.replay.plan import Plan
     from quotad.replay.report import Report
     from quotad.replay.sender import Progress
 
@@ -53,8 +56,18 @@ def replay(
         str, typer.Option(metavar="TEMPLATE", help="Feature id, such as api-calls.")
     ],
     log_format: Annotated[
-        Format, typer.Option("--format", help="How the lines are written.")
-    ] = Format.COMBINED,
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help=f"How the lines are written: {', '.join(NAMES)}, or a pattern of your own.",
+            autocompletion=lambda: list(NAMES),
+        ),
+    ] = "combined",
+    wrapped: Annotated[
+        Wrapping | None,
+        typer.Option(help="The container runtime that has wrapped the lines."),
+    ] = None,
     quantity: Annotated[
         str, typer.Option(metavar="TEMPLATE", help="Quantity, such as '{bytes}'; - counts as 0.")
     ] = "1",
@@ -80,12 +93,17 @@ def replay(
 
     Templates name fields of a line: remote_host, remote_user, time, method,
     path, protocol, status, bytes, referer, user_agent; of JSON lines any key,
-    nested ones with dots.
+    nested ones with dots. A pattern for --format names the fields of a line
+    itself: '{remote_host} {tenant} [{time}] "{request}" {status} {bytes}'.
     """
     check_options(context, simulated, as_json)
+    try:
+        lines = format_of(log_format, wrapped)
+    except PatternError as error:
+        failures.fail(f"--format: {error}", as_json)
     words = Words(
         access_log=access_log,
-        log_format=log_format,
+        log_format=lines,
         customer=customer,
         feature=feature,
         quantity=quantity,
@@ -107,6 +125,7 @@ def replay(
 def _send(words: Words, server: str, concurrency: int) -> None:
     """Send the log and show the report."""
     from quotad.client import Client, QuotaError
+    from quotad.client.admin import AdminClient
     from quotad.replay.access_log import LineError
     from quotad.replay.files import open_log
     from quotad.replay.plan import Plan
@@ -123,6 +142,8 @@ def _send(words: Words, server: str, concurrency: int) -> None:
         failures.fail(f"{access_log}: {error.strerror or error}", as_json)
     with log, Client(server, timeout=TIMEOUT_S, retries=0) as client, _progress(log) as show:
         try:
+            with AdminClient(server, timeout=TIMEOUT_S) as admin:
+                plan.decimals = _decimals(admin)
             report = run(
                 islice(log.lines(), words.limit),
                 plan,
@@ -134,15 +155,28 @@ def _send(words: Words, server: str, concurrency: int) -> None:
             failures.fail_call(error, server, as_json)
         except LineError as error:
             failures.fail(f"{access_log}: no line could be used; the first: {error}", as_json)
-    _finish(report, log, as_json)
+    _finish(report, plan, log, as_json)
 
 
-def _finish(report: "Report", log: "LogFile", as_json: bool) -> None:
+def _decimals(admin: "AdminClient") -> dict[str, int]:
+    """The decimals of features that have some, by the catalog in force."""
+    from quotad.client import QuotaError
+
+    try:
+        features = admin.catalog().document.get("features", {})
+    except QuotaError as error:
+        if error.code in ("NOT_FOUND", "UNIMPLEMENTED"):  # no catalog is in force yet
+            return {}
+        raise
+    return {name: each["decimals"] for name, each in features.items() if each.get("decimals")}
+
+
+def _finish(report: "Report", plan: "Plan", log: "LogFile", as_json: bool) -> None:
     """Show the report and end with its exit code: denials are fine, errors are not."""
     if as_json:
         output.print_json(report)
     else:
-        _show(report)
+        _show(report, plan.decimals)
     if log.damage:
         problem = f"the log is damaged after line {report.lines:,}: {log.damage}"
         failures.fail(problem, as_json, code="DATA_LOSS")
@@ -175,7 +209,7 @@ def _progress(log: "LogFile") -> "Iterator[Callable[[Progress], None]]":
         )
 
 
-def _show(report: "Report") -> None:
+def _show(report: "Report", decimals: "Mapping[str, int]") -> None:
     output.print_headline(
         f"{report.decided:,} decisions",
         "bold",
@@ -189,8 +223,8 @@ def _show(report: "Report") -> None:
                 each.feature_id,
                 output.number(each.allowed),
                 output.number(each.denied),
-                output.number(each.granted),
-                output.number(each.refused),
+                output.amount(each.granted, decimals.get(each.feature_id, 0)),
+                output.amount(each.refused, decimals.get(each.feature_id, 0)),
             ]
             for each in report.features
         ],

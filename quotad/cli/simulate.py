@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from quotad.cli import failures, output
-from quotad.replay.access_log import Format
+from quotad.replay.formats import Format
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -131,6 +131,7 @@ def simulate(words: Words, progress: Progressing) -> None:
     except TemplateError as error:
         fail(f"template {error}")
     scene = _scene(words, reader, plan.feature_id)
+    plan.decimals = scene.decimals
     try:
         log = open_log(words.access_log)
     except OSError as error:

@@ -1,9 +1,16 @@
 """What a log line becomes: which customer asks for how much of which feature."""
 
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+
 from quotad.client.calls import Consumption
 from quotad.model import ID_BYTES_MAX, QUANTITY_MAX
-from quotad.replay.access_log import Format, LineError, Record
+from quotad.replay.access_log import LineError, Record
+from quotad.replay.formats import Format
 from quotad.replay.template import Template
+
+_DIGITS_MAX = 60
+"""Longest number with a fraction that is looked at."""
 
 
 class Plan:
@@ -16,6 +23,9 @@ class Plan:
     def __init__(self, log_format: Format, customer: str, feature: str, quantity: str) -> None:
         self.parse = log_format.parse
         """Reads a line; raises LineError."""
+        self.decimals: Mapping[str, int] = {}
+        """Of features whose quantities have decimals: those of the log are whole units of such a
+        feature or parts of one, and are scaled by it."""
         self._fields = log_format.fields
         self._customer = self.template(customer)
         self._feature = self.template(feature)
@@ -51,11 +61,10 @@ class Plan:
         Raises:
             LineError: the record lacks a field, or makes no valid request.
         """
-        return (
-            _id("customer", self._customer.render(record)),
-            _id("feature", self._feature.render(record)),
-            _quantity(self._quantity.render(record)),
-        )
+        customer_id = _id("customer", self._customer.render(record))
+        feature_id = _id("feature", self._feature.render(record))
+        decimals = self.decimals.get(feature_id, 0)
+        return customer_id, feature_id, _quantity(self._quantity.render(record), decimals)
 
 
 # One request of a wrong shape makes the server refuse the whole batch it comes in, so an odd line
@@ -73,13 +82,31 @@ def _id(what: str, text: str) -> str:
     return text
 
 
-def _quantity(text: str) -> int:
+def _quantity(text: str, decimals: int) -> int:
     if text == "-":  # how access logs write that no bytes were sent
         return 0
     try:
         quantity = int(text)
+        if decimals:
+            quantity *= int(10**decimals)
     except ValueError:
-        raise LineError(f"quantity {text[:40]!r} is not a whole number") from None
+        quantity = _scaled(text, decimals)
     if abs(quantity) > QUANTITY_MAX:
-        raise LineError(f"quantity {quantity} is beyond {QUANTITY_MAX}")
+        raise LineError(f"quantity {text[:40]} is beyond {QUANTITY_MAX // 10**decimals}")
     return quantity
+
+
+def _scaled(text: str, decimals: int) -> int:
+    """A number with a fraction, in parts of its feature."""
+    try:
+        number = Decimal(text[:_DIGITS_MAX])
+    except InvalidOperation:
+        raise LineError(f"quantity {text[:40]!r} is not a number") from None
+    if not number.is_finite() or len(text) > _DIGITS_MAX or abs(number.adjusted()) > _DIGITS_MAX:
+        raise LineError(f"quantity {text[:40]!r} is not a number of a size to count")
+    scaled = number.scaleb(decimals)
+    if scaled != int(scaled):
+        if not decimals:
+            raise LineError(f"quantity {text[:40]!r} is not a whole number")
+        raise LineError(f"quantity {text[:40]!r} has more than {decimals} decimals")
+    return int(scaled)

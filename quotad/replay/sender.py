@@ -20,7 +20,7 @@ from quotad.client import (
     QuotaError,
     QuotaUnavailable,
 )
-from quotad.replay.access_log import LineError
+from quotad.replay.access_log import LineError, NoRecordError
 from quotad.replay.plan import Plan
 from quotad.replay.report import Report, Tally
 
@@ -121,6 +121,8 @@ class _Sending:
                 if line is None:
                     raise LineError("too long")
                 request = self._plan.request(line)
+            except NoRecordError:
+                continue
             except LineError as error:
                 self._first_problem = self._first_problem or error
                 self._tally.skip(str(error))

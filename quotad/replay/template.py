@@ -1,4 +1,4 @@
-"""Text with the fields of a log line in it: `{remote_host}`, `tenant-{user.id}`."""
+"""Text with the fields of a log line in it: `{remote_host}`, `tenant-{user.id}`, `{groups.0}`."""
 
 import string
 from collections.abc import Iterable
@@ -92,10 +92,14 @@ def _value(record: Record, field: str) -> str:
 
 
 def _nested(record: Record, field: str) -> object:
-    """Walk down `a.b.c`."""
+    """Walk down `a.b.c`; a number is a place in a list, from 0."""
     value: object = record
     for key in field.split("."):
-        if not isinstance(value, dict):
+        if isinstance(value, dict):
+            value = value.get(key)
+        elif isinstance(value, list) and key.isascii() and key.isdigit():
+            index = int(key) if len(key) < 10 else len(value)
+            value = value[index] if index < len(value) else None
+        else:
             return None
-        value = value.get(key)
     return value

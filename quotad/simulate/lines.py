@@ -6,7 +6,7 @@ from operator import attrgetter
 import msgspec
 
 from quotad.model import ConsumeRequest
-from quotad.replay.access_log import LineError
+from quotad.replay.access_log import LineError, NoRecordError
 from quotad.replay.plan import Plan
 from quotad.replay.report import SKIPPED_SHOWN, SkippedLine
 from quotad.replay.template import Template
@@ -67,6 +67,8 @@ class Reader:
                 if line is None:
                     raise LineError("too long")
                 call = self._call(line)
+            except NoRecordError:
+                continue
             except LineError as error:
                 self.skip(self.lines, error)
             else:

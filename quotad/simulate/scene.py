@@ -36,13 +36,29 @@ class Scene(msgspec.Struct, frozen=True):
             feature_id: of every line; None: the lines decide.
 
         Raises:
-            InvalidRequest: a feature or plan is named that the catalogs do not have.
+            InvalidRequest: a feature or plan is named that the catalogs do not have, or one of
+                different decimals in each of them.
         """
         features, plans = self.new.catalog.definitions.features, self._plans()
         if feature_id is not None and feature_id not in features:
             raise InvalidRequest(_unknown("--feature", "feature", feature_id, features))
         if self.plan_id is not None and self.plan_id not in plans:
             raise InvalidRequest(_unknown("--plan", "plan", self.plan_id, plans))
+
+        if self.old is not None:
+            before = self.old.catalog.definitions.features
+            for name in features.keys() & before.keys():
+                _check_decimals(name, *(of[name].feature.decimals for of in (features, before)))
+
+    @property
+    def decimals(self) -> dict[str, int]:
+        """Of features whose quantities have decimals."""
+        return {
+            name: definition.feature.decimals
+            for each in self.candidates
+            for name, definition in each.catalog.definitions.features.items()
+            if definition.feature.decimals
+        }
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -52,6 +68,15 @@ class Scene(msgspec.Struct, frozen=True):
     def _plans(self) -> Collection[str]:
         """Those of both catalogs: a plan that one of them lacks is what is to be tried."""
         return {plan for each in self.candidates for plan in each.catalog.definitions.plans}
+
+
+def _check_decimals(name: str, new: int, old: int) -> None:
+    """A quantity of the log can only be scaled in one way; publishing refuses this as well."""
+    if new != old:
+        raise InvalidRequest(
+            f"feature {name!r} has {new} decimals in --catalog and {old} in --against;"
+            " what is counted of it cannot be compared"
+        )
 
 
 def _unknown(where: str, what: str, name: str, known: Collection[str]) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from quotad.catalog import Catalog, Source, parse
 from quotad.model import CustomerRecord, Subscription
-from quotad.replay.access_log import Format
+from quotad.replay.formats import format_of
 from quotad.replay.plan import Plan
 from quotad.replay.template import Template
 from quotad.simulate import run
@@ -132,7 +132,7 @@ def simulated(
     against: str | None = None,
     listed: dict[str, CustomerRecord] | None = None,
 ) -> Simulation:
-    made = Plan(Format.JSONL, "{c}", "{f}", "{n}")
+    made = Plan(format_of("jsonl"), "{c}", "{f}", "{n}")
     reader = Reader(made, Template("{t}"), None if plan is None else Template(plan))
     new = Candidate(catalog(text), "plans.yaml", listed or {})
     old = None if against is None else Candidate(catalog(against), "old.yaml", listed or {})

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from quotad.cli.app import app
 from quotad.client import Client
-from quotad.replay.access_log import Format
+from quotad.replay.formats import format_of
 from quotad.replay.plan import Plan
 from quotad.replay.sender import BATCH, Progress, replay
 from tests.service.fake_quotad import UNAVAILABLE, Fail, FakeServer, fake_server
@@ -134,6 +134,51 @@ def test_json_lines_with_nested_fields_and_a_feature_of_their_own(
     ]
 
 
+def test_quantities_of_a_feature_with_decimals_are_scaled_exactly(
+    quotad: Run, server: FakeServer, tmp_path: Path
+) -> None:
+    server.admin.documents[-1]["features"] = {
+        "bandwidth": {"type": "metered", "decimals": 3},
+        "sso": {"type": "boolean"},
+    }
+    log = tmp_path / "log"
+    log.write_text("a 0.123\na 2\na -\na 0.1234\na 1e-3\n")
+
+    words = ("--customer", "{c}", "--feature", "bandwidth", "--quantity", "{request_time}")
+    result = quotad(str(log), "--format", "{c} {request_time}", *words)
+
+    assert {("a", "bandwidth"): 123 + 2000 + 1} == dict(server.quota.used)
+    lines = [" ".join(each.split()) for each in result.stdout.splitlines()]
+    assert "bandwidth 4 0 2.124 0.000" in lines
+    assert "line 4: quantity '0.1234' has more than 3 decimals" in lines
+
+
+def test_lines_wrapped_by_a_container_runtime_are_put_together_and_directives_left_out(
+    quotad: Run, server: FakeServer, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    time = "2026-05-17T10:05:03Z stdout"
+    fields = "#Fields: c-ip cs(User-Agent)"
+    log.write_text(f"{time} F {fields}\n{time} P 192.0.\n{time} F 2.7 curl\n{time} F x\n")
+
+    words = ("--format", "w3c", "--wrapped", "cri", *HOSTS, "--json")
+    report = json.loads(quotad(str(log), *words).stdout)
+
+    assert {("192.0.2.7", "api-calls"): 1} == dict(server.quota.used)
+    assert (4, 1, 1) == (report["lines"], report["decided"], report["skipped"])
+    assert [{"line": 4, "why": "has 1 fields; #Fields names 2"}] == report["skipped_lines"]
+
+
+def test_unknown_format_is_one_clear_error(quotad: Run, log: Path) -> None:
+    result = quotad(str(log), *HOSTS, "--format", "combind")
+
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert (
+        "quotad: --format: there is no format 'combind'; did you mean 'combined'?\n"
+        == result.stderr
+    )
+
+
 def test_unreadable_lines_are_skipped_and_the_first_few_named(quotad: Run, tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(line("a") + "garbage\n" * 8 + line("a")[:-12] + "\n" + line("b"))
@@ -239,7 +284,7 @@ def test_some_errors_leave_the_rest_of_the_report(
 
 
 def test_server_that_goes_away_ends_the_replay(server: FakeServer) -> None:
-    plan = Plan(Format.COMBINED, "{remote_host}", "api-calls", "1")
+    plan = Plan(format_of("combined"), "{remote_host}", "api-calls", "1")
 
     def lines() -> Iterator[bytes]:
         for number in range(100_000):
@@ -257,7 +302,7 @@ def test_server_that_goes_away_ends_the_replay(server: FakeServer) -> None:
 
 
 def test_interrupt_ends_the_reading_and_counts_what_is_in_flight(server: FakeServer) -> None:
-    plan = Plan(Format.COMBINED, "{remote_host}", "bandwidth", "1")
+    plan = Plan(format_of("combined"), "{remote_host}", "bandwidth", "1")
     seen: list[Progress] = []
 
     def lines() -> Iterator[bytes]:

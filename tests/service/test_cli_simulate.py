@@ -233,6 +233,23 @@ def test_what_cannot_be_simulated_is_refused_at_once(
     assert "Traceback" not in done.stderr
 
 
+def test_quantities_with_a_fraction_are_scaled_by_the_decimals_of_their_feature(here: Path) -> None:
+    decimals = CATALOG.replace("{type: metered}", "{type: metered, decimals: 2}")
+    (here / "new.yaml").write_text(decimals)
+    lines = "".join(f"2026-05-17T10:00:0{n}Z a {q}\n" for n, q in enumerate(["1.25", "1.75", "1"]))
+    words = (
+        *("--format", "{time} {c} {q}", "--customer", "{c}", "--feature", "api-calls"),
+        *("--quantity", "{q}", "--simulate", "--catalog", "new.yaml"),
+    )
+
+    total = json.loads(replay("-", *words, "--json", stdin=lines).stdout)["total"]
+    other = replay("-", *words, "--against", "old.yaml", stdin=lines)
+
+    assert (2, 1) == (total["after"]["allowed"], total["after"]["denied"])
+    assert (2, "") == (other.exit_code, other.stdout)
+    assert "feature 'api-calls' has 2 decimals in --catalog and 0 in --against" in other.stderr
+
+
 @pytest.mark.usefixtures("here")
 def test_standard_input_is_the_log_or_the_customers() -> None:
     done = replay("-", *ASK, "--simulate", "--catalog", "new.yaml", "--customers", "-", stdin=LOG)
