@@ -261,6 +261,9 @@ class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):
     trial: bool = False
     resets_usage: bool = False
     """Of a phase that had not started when it was written: usage starts anew with it."""
+    resets_until_ms: int = 0
+    """Of one that resets usage: when the billing period ends in which it does, or its trial; until
+    then nothing else does."""
 
     @property
     def anchor(self) -> int:
@@ -301,6 +304,8 @@ class CustomerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     resets: dict[str, int] = {}
     """By resource id: how often a plan change has reset usage, without the phases that did not
     start yet when this was written; see `phases.generation`."""
+    reset_until: dict[str, int] = {}
+    """By resource id: when the billing period ends in which a plan change has reset usage."""
 
 
 class StoredCustomer(msgspec.Struct, frozen=True):

@@ -63,6 +63,7 @@ def carried_out(
         draft.overrides,
         draft.promotions,
         known.resets,
+        known.reset_until,
     )
     # What is over goes first: to have been on a plan is no change of plan.
     record = settled(record, now_ms)
@@ -95,7 +96,7 @@ def _spelled(phase: Subscription) -> Subscription:
     if phase.anchor_ms != phase.start_ms and not phase.resets_usage:
         return phase
     anchor_ms = None if phase.anchor_ms == phase.start_ms else phase.anchor_ms
-    return replace(phase, anchor_ms=anchor_ms, resets_usage=False)
+    return replace(phase, anchor_ms=anchor_ms, resets_usage=False, resets_until_ms=0)
 
 
 def _subscription(
@@ -151,7 +152,7 @@ def _resetting(
             replaced = active.plan_id
         if group[0].start_ms > now_ms:
             replaced = None  # nothing is in force until then
-        marked += resetting(group, replaced, snapshot)
+        marked += resetting(group, replaced, snapshot, now_ms)
     return tuple(marked)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from quotad.entitlements.phases import Status, statuses
-from quotad.model import CustomerRecord, Subscription
+from quotad.model import CustomerRecord
 
 RESETS_MAX = 100
 """Most resources without a subscription whose resets are remembered, so that no record grows
@@ -28,19 +28,41 @@ def settled(record: CustomerRecord, now_ms: int) -> CustomerRecord:
 
 
 def counted(record: CustomerRecord, now_ms: int) -> CustomerRecord:
-    """Move the resets of phases that have started into the record's own count."""
-    resets = dict(record.resets)
-    phases: list[Subscription] = []
-    for phase in record.subscriptions:
-        if phase.resets_usage and phase.start_ms <= now_ms:
-            # Anew at the end: what is forgotten first is what was reset longest ago.
-            resets[phase.resource_id] = resets.pop(phase.resource_id, 0) + 1
-            phase = msgspec.structs.replace(phase, resets_usage=False)
-        phases.append(phase)
-    if resets == record.resets:
+    """Move the resets of phases that have started into the record's own count.
+
+    Usage is reset once per billing period, or changing to and fro would refill it each time: what
+    would reset it before the period of the reset before has ended, does not.
+    """
+    if not any(phase.resets_usage for phase in record.subscriptions):
         return record
+    resets, until = dict(record.resets), dict(record.reset_until)
+    to_come = dict(until)
+    phases = list(record.subscriptions)
+
+    def resets_at(index: int) -> int:
+        # What has started when it is written resets usage then, not when it started.
+        return max(phases[index].start_ms, record.updated_ms)
+
+    marked = [index for index, phase in enumerate(phases) if phase.resets_usage]
+    for index in sorted(marked, key=resets_at):
+        phase, resource_id = phases[index], phases[index].resource_id
+        again = resets_at(index) < to_come.get(resource_id, 0)
+        started = phase.start_ms <= now_ms
+        if not again:
+            to_come[resource_id] = phase.resets_until_ms
+        if again or started:
+            phases[index] = msgspec.structs.replace(phase, resets_usage=False, resets_until_ms=0)
+        if started and not again:
+            # Anew at the end: what is forgotten first is what was reset longest ago.
+            resets[resource_id] = resets.pop(resource_id, 0) + 1
+            until[resource_id] = phase.resets_until_ms
     kept = _bounded(resets, {phase.resource_id for phase in phases})
-    return msgspec.structs.replace(record, subscriptions=tuple(phases), resets=kept)
+    return msgspec.structs.replace(
+        record,
+        subscriptions=tuple(phases),
+        resets=kept,
+        reset_until={name: at for name, at in until.items() if name in kept and at > now_ms},
+    )
 
 
 def outlived(before: CustomerRecord, after: CustomerRecord) -> list[tuple[str, int]]:

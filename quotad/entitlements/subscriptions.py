@@ -130,7 +130,7 @@ def provision(
     if phases[0].start_ms > now_ms:
         phases = [*course.until(phases[0].start_ms), *phases]
     record = msgspec.structs.replace(record, archived=False, created_ms=record.created_ms or now_ms)
-    made = _with_phases(record, wanted, resetting(phases, replaced, snapshot), now_ms)
+    made = _with_phases(record, wanted, resetting(phases, replaced, snapshot, now_ms), now_ms)
     check_subscriptions(made)
     return made
 
@@ -271,7 +271,7 @@ def change_subscription(
     else:
         phases = [_changed(phase, wanted, snapshot) for phase in (current, course.sequel) if phase]
     replaced = None if course.active is None else course.active.plan_id
-    return _with_phases(record, wanted, resetting(phases, replaced, snapshot), now_ms)
+    return _with_phases(record, wanted, resetting(phases, replaced, snapshot, now_ms), now_ms)
 
 
 def _changed_later(
@@ -351,14 +351,15 @@ def archive(record: CustomerRecord, now_ms: int) -> CustomerRecord:
 
 
 def resetting(
-    phases: Sequence[Subscription], replaced: str | None, snapshot: Snapshot
+    phases: Sequence[Subscription], replaced: str | None, snapshot: Snapshot, now_ms: int
 ) -> list[Subscription]:
-    """Mark the phases that start with unused counters.
+    """Mark the phases that start with unused counters, and say how long no other one does.
 
     Args:
         phases: of one subscription, in order.
         replaced: the plan in force before the first; None: there was none.
         snapshot: the catalog in force.
+        now_ms: Unix time.
     """
     marked: list[Subscription] = []
     ended_ms: int | None = None
@@ -367,7 +368,12 @@ def resetting(
         if ended_ms is not None and ended_ms < phase.start_ms:
             replaced = None  # nothing was in force in between
         resets = plan is not None and plan.resets_usage and replaced not in (None, phase.plan_id)
-        marked.append(msgspec.structs.replace(phase, resets_usage=resets))
+        until_ms = 0
+        if resets:
+            until_ms = billing_period_end(phase, snapshot, max(phase.start_ms, now_ms))
+            if phase.trial and phase.end_ms is not None:
+                until_ms = min(until_ms, phase.end_ms)
+        marked.append(msgspec.structs.replace(phase, resets_usage=resets, resets_until_ms=until_ms))
         replaced, ended_ms = phase.plan_id, phase.end_ms
     return marked
 

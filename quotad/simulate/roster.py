@@ -6,6 +6,8 @@ customers whose records were never written, so that a log of millions of custome
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from quotad.entitlements.phases import phases_in_force
 from quotad.errors import StoreError
 from quotad.model import CALENDAR, CustomerRecord, StoredCustomer, Subscription
@@ -51,12 +53,13 @@ class Roster:
         record = self._young.get(call.request.customer_id)
         return record is None or record.subscriptions[-1].plan_id != call.plan_id
 
-    def learn(self, call: Call, resets_usage: bool) -> None:
+    def learn(self, call: Call, resets_until_ms: int | None) -> None:
         """Put the customer of a line on the plan that the line says.
 
         Args:
             call: the line.
-            resets_usage: whether who changes to the plan starts with unused counters.
+            resets_until_ms: of a plan that whoever changes to starts with unused counters: the end
+                of the billing period under way, in which that happens once. None: of any other.
         """
         customer_id = call.request.customer_id
         before = self._young.get(customer_id) or self._old.pop(customer_id, None)
@@ -64,9 +67,15 @@ class Roster:
             record = before
         else:
             resets = dict(before.resets) if before is not None else {}
-            if before is not None and resets_usage:
+            until = dict(before.reset_until) if before is not None else {}
+            if (
+                before is not None
+                and resets_until_ms is not None
+                and call.at_ms >= until.get("", 0)
+            ):
                 resets[""] = resets.get("", 0) + 1
-            record = _on(customer_id, call.plan_id, resets)
+                until[""] = resets_until_ms
+            record = replace(_on(customer_id, call.plan_id), resets=resets, reset_until=until)
         if len(self._young) >= REMEMBERED_MAX // 2:
             self._old, self._young = self._young, {}
         self._young[customer_id] = record
@@ -98,6 +107,6 @@ class RosterCustomers(Customers):
         return NOBODY if record is None else StoredCustomer(NOBODY.epoch, record)
 
 
-def _on(customer_id: str, plan_id: str, resets: dict[str, int] | None = None) -> CustomerRecord:
+def _on(customer_id: str, plan_id: str) -> CustomerRecord:
     subscription = Subscription(plan_id, start_ms=0, anchor_ms=CALENDAR)
-    return CustomerRecord(customer_id, (subscription,), resets=resets or {})
+    return CustomerRecord(customer_id, (subscription,))

@@ -3,8 +3,9 @@
 from quotad.catalog import Catalog, Snapshot
 from quotad.clock import SyncedClock
 from quotad.engine import Engine, EngineSettings, Retention, Shared, Snapshots, ViewCache
+from quotad.entitlements.periods import period_at
 from quotad.errors import QuotadError, StoreError
-from quotad.model import Decision
+from quotad.model import CALENDAR, Decision
 from quotad.simulate.lines import Call
 from quotad.simulate.roster import Roster, RosterCustomers
 from quotad.store import Catalogs, KeySpace, Store, check_layout
@@ -89,7 +90,10 @@ class Trial:
     def learn(self, call: Call) -> None:
         """Put the customer of a line on the plan that the line says, from the next decision on."""
         plan = self.snapshot.plans.get(call.plan_id)
-        self._roster.learn(call, plan is not None and plan.resets_usage)
+        until_ms = None
+        if plan is not None and plan.resets_usage:
+            until_ms = period_at(plan.billing, call.at_ms, CALENDAR).end_ms
+        self._roster.learn(call, until_ms)
         self._views.drop(call.request.customer_id)
 
     def plan_id(self, customer_id: str, at_ms: int) -> str:

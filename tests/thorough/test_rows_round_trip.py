@@ -136,7 +136,7 @@ def imported(row: bytes, before: CustomerRecord | None = None) -> CustomerRecord
 
 def content(record: CustomerRecord) -> CustomerRecord:
     """What of a record a row can say."""
-    return replace(current(record, NOW), created_ms=0, updated_ms=0, resets={})
+    return replace(current(record, NOW), created_ms=0, updated_ms=0, resets={}, reset_until={})
 
 
 @given(records)

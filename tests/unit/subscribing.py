@@ -37,6 +37,7 @@ PLANS = (
     Plan("team", {}),
     Plan("yearly", {}, billing=Window(Unit.YEAR, 1, Anchor.SUBSCRIPTION)),
     Plan("fresh", {}, resets_usage=True),
+    Plan("renewed", {}, resets_usage=True),
     Plan("old", {}, archived=True),
 )
 ADDONS = (

@@ -22,7 +22,7 @@ FULL = CustomerRecord(
     "acme",
     (
         Subscription("pro", 1, "s", "w", 2, 3, 4, {"calls": 5}, trial=True),
-        Subscription("free", 2, "s", "w", resets_usage=True),
+        Subscription("free", 2, "s", "w", resets_usage=True, resets_until_ms=9),
     ),
     archived=True,
     created_ms=1,
@@ -47,6 +47,7 @@ FULL = CustomerRecord(
         Promotion("support", Entry(value="phone", values=("email", "phone"))),
     ),
     resets={"": 1, "w": 2},
+    reset_until={"w": 7},
 )
 
 

@@ -18,16 +18,18 @@ from quotad.simulate.roster import Roster
 from tests.deciding import at
 
 
-def call(customer_id: str, plan_id: str) -> Call:
-    return Call(0, 1, ConsumeRequest(customer_id, "f"), plan_id)
+def call(customer_id: str, plan_id: str, at_ms: int = 0) -> Call:
+    return Call(at_ms, 1, ConsumeRequest(customer_id, "f"), plan_id)
 
 
-def told(made: Roster, customer_id: str, plan_id: str, resets_usage: bool = False) -> bool:
+def told(
+    made: Roster, customer_id: str, plan_id: str, resets_until: int | None = None, at_ms: int = 0
+) -> bool:
     """Go by a line; tells whether it was news."""
-    line = call(customer_id, plan_id)
+    line = call(customer_id, plan_id, at_ms)
     news = made.is_news(line)
     if news:
-        made.learn(line, resets_usage)
+        made.learn(line, resets_until)
     return news
 
 
@@ -68,15 +70,28 @@ def test_lines_do_not_move_a_listed_customer() -> None:
 
 def test_a_plan_that_resets_usage_starts_new_counters_at_a_change_only() -> None:
     made = Roster()
-    told(made, "a", "pro", resets_usage=True)
+    told(made, "a", "pro", resets_until=1000)
     first = made.record("a")
     told(made, "a", "free")
-    told(made, "a", "pro", resets_usage=True)
+    told(made, "a", "pro", resets_until=1000)
     second = made.record("a")
 
     assert first is not None
     assert second is not None
     assert ({}, {"": 1}) == (first.resets, second.resets)
+
+
+def test_going_to_and_fro_resets_usage_once_per_billing_period() -> None:
+    made = Roster()
+    resets = []
+    for at_ms in (0, 10, 999, 1000, 1001):
+        told(made, "a", "free", at_ms=at_ms)
+        told(made, "a", "pro", resets_until=1000 if at_ms < 1000 else 2000, at_ms=at_ms)
+        record = made.record("a")
+        assert record is not None
+        resets.append(record.resets[""])
+
+    assert [1, 1, 1, 2, 2] == resets
 
 
 def test_customers_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

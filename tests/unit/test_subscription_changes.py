@@ -235,10 +235,56 @@ def test_a_reset_that_has_happened_is_not_forgotten() -> None:
 
     after = MONTH_END + DAY
     record = change(record, Change(plan_id="pro"), after)
+    after += MONTH_END - NOW
     again = change(record, Change(plan_id="fresh"), after)
 
     assert [1, 2] == [generation(each, after) for each in (record, again)]
     assert {"": 2} == again.resets
+
+
+def test_changing_to_and_fro_resets_usage_once_per_billing_period() -> None:
+    record = provision(NEW, "pro", None, NOW)
+    found = []
+    for day in (1, 2, 30, 31, 32, 62):
+        record = change(record, Change(plan_id="fresh"), NOW + day * DAY)
+        record = change(record, Change(plan_id="pro"), NOW + day * DAY)
+        found.append(generation(record, NOW + day * DAY))
+
+    assert [1, 1, 1, 2, 2, 3] == found
+    assert {"": NOW + (31 + 28 + 31) * DAY} == record.reset_until
+
+
+def test_a_new_start_or_a_change_that_waits_resets_usage_no_sooner() -> None:
+    fresh = Provision("fresh", NOW + 3 * DAY)
+    record = provision_as(provision(NEW, "pro", None, NOW), Provision("fresh"))
+    record = provision_as(record, Provision("pro", NOW + DAY), NOW + DAY)
+    again = provision_as(record, Provision("fresh", NOW + 2 * DAY), NOW + 2 * DAY)
+    waits = provision_as(record, fresh, NOW + 2 * DAY)
+    beside = provision_as(
+        provision(NEW, "pro", None, NOW), Provision("pro", None, "extra"), NOW + DAY
+    )
+    for subscription_id in ("", "extra"):
+        both = Provision("fresh", NOW + 5 * DAY, subscription_id)
+        beside = provision_as(beside, both, NOW + 2 * DAY)
+
+    assert [1, 1] == generations(again, NOW + 2 * DAY, NOW + 9 * DAY)
+    assert [1, 1] == generations(waits, NOW + 2 * DAY, NOW + 3 * DAY)
+    assert [0, 1] == generations(beside, NOW + 2 * DAY, NOW + 5 * DAY)
+    # A change that waits for the end of the billing period is in the next.
+    later = change(
+        provision(NEW, "fresh", None, NOW), Change(plan_id="pro", at_period_end=True), NOW + DAY
+    )
+    later = change(later, Change(plan_id="pro"), MONTH_END)
+    later = change(later, Change(plan_id="fresh", at_period_end=True), MONTH_END + DAY)
+    assert [1, 1, 2] == generations(later, NOW, MONTH_END + DAY, MONTH_END + 28 * DAY)
+
+
+def test_the_end_of_a_trial_that_reset_usage_may_reset_it_again() -> None:
+    wanted = Provision("fresh", trial=Trial(NOW + 5 * DAY, plan_id="renewed"))
+
+    record = provision_as(NEW, wanted)
+
+    assert [1, 2] == generations(record, NOW, NOW + 5 * DAY)
 
 
 def test_usage_is_kept_where_nothing_is_changed_for_a_plan_that_resets_it() -> None:

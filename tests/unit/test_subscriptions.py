@@ -244,7 +244,7 @@ def test_a_change_of_one_subscription_leaves_the_others_alone() -> None:
         (Provision("pros"), "plan_id: unknown plan 'pros', did you mean 'pro'?"),
         (
             Provision("gone"),
-            "plan_id: unknown plan 'gone'; the catalog has free, pro, team, yearly, fresh",
+            "plan_id: unknown plan 'gone'; the catalog has free, pro, team, yearly, fresh, renewed",
         ),
         (
             Provision("old"),

@@ -41,6 +41,8 @@ class Phase:
     trial: bool = False
     resets: bool = False
     """Usage starts anew when it starts."""
+    resets_until_ms: int = 0
+    """Until then nothing else does."""
 
     @property
     def anchor(self) -> int:
@@ -58,6 +60,7 @@ class Customer:
         self.overrides: dict[tuple[str, str], Said | None] = {}
         self.promotions: dict[tuple[str, str], tuple[Said, int | None]] = {}
         self.resets: Counter[str] = Counter()
+        self.reset_until: dict[str, int] = {}
 
     def in_force(self, named: Named, now_ms: int) -> Phase | None:
         """The last phase that has started, unless it has ended."""
@@ -168,7 +171,9 @@ class Customer:
             kept = []
             for phase in phases:
                 resets = phase.resets and phase.start_ms <= now_ms
-                self.resets[named[0]] += resets
+                if resets:
+                    self.resets[named[0]] += 1
+                    self.reset_until[named[0]] = phase.resets_until_ms
                 if phase is active or phase.start_ms > now_ms:
                     kept.append(replace(phase, resets=False) if resets else phase)
             self.phases[named] = kept
@@ -390,10 +395,30 @@ class Customer:
             resets = said.get("usage_on_change") == "reset"
             gap = bool(made) and _over(made[-1].end_ms, phase.start_ms - 1)
             resets = resets and replaced not in (None, phase.plan_id) and not gap
-            made.append(replace(phase, resets=resets))
+            until_ms = self._billed_until(catalog, phase, max(phase.start_ms, now_ms))
+            if phase.trial and phase.end_ms is not None:
+                until_ms = min(until_ms, phase.end_ms)
+            made.append(replace(phase, resets=resets, resets_until_ms=until_ms))
             replaced = phase.plan_id
         self.phases[named] = made
+        self._reset_seldom(now_ms)
         self.settle(now_ms)
+
+    def _reset_seldom(self, now_ms: int) -> None:
+        """Leave out the resets that come before the period of another one has ended."""
+        until = dict(self.reset_until)
+        marked = sorted(
+            (max(phase.start_ms, now_ms), named, index)
+            for named, phases in self.phases.items()
+            for index, phase in enumerate(phases)
+            if phase.resets
+        )
+        for at_ms, named, index in marked:
+            phase = self.phases[named][index]
+            if at_ms < until.get(named[0], 0):
+                self.phases[named][index] = replace(phase, resets=False)
+            else:
+                until[named[0]] = phase.resets_until_ms
 
 
 def of_plan_of(catalog: Catalog, phase: Phase, customer_id: str) -> Rights:
