@@ -21,11 +21,12 @@
 --     weight     (units) that one of the quantity takes
 --     closes_at  (Unix ms) of a window that opens at first use, if it opens now; 0: of any other
 --     now        (Unix ms) a window that closes then or before has closed
--- ARGV   then per charge:
---   plan         "<terms> <epoch>": which of the terms, from 1, and the epoch it was planned with; or
---                "<terms> <epoch> <quantity>". Equal ones are read once, so quantities that few charges
---                share come by themselves
---   quantity     only if the plan has none: to take, times the weight; negative: to give back, down to zero
+-- ARGV   then per run of charges that have terms and quantity in common:
+--   run          "<terms> <charges>": which of the terms, from 1, and for how many charges; or
+--                "<terms> <charges> <quantity>". Equal ones are read once
+--   quantity     only if the run has none: to take, times the weight; negative: to give back, down to zero
+-- ARGV   then per charge of the run:
+--   epoch        the customer's epoch that it was planned with
 --   fingerprint  as decision: of the call's parameters, FINGERPRINT_LENGTH characters
 --   memo         as decision: what the caller needs to tell the decision again
 --   ttl          (ms) as decision: how long the key is remembered
@@ -40,7 +41,8 @@
 -- Guarantee: a charge that is not ALLOWED leaves every usage key as it was.
 local TERMS_ARGS = 3
 local PLAIN_ARGS, WIDE_ARGS = 2, 5
-local CHARGE_ARGS, QUANTITY_ARGS = 1, 1
+local RUN_ARGS, QUANTITY_ARGS = 1, 1
+local CHARGE_ARGS = 1
 local ONCE_ARGS = 3
 local FINGERPRINT_LENGTH = 16
 local ALLOWED, DENIED, REPLAYED = 1, 0, 2
@@ -112,132 +114,137 @@ local function write(term, limit, name, value)
   end
 end
 
-local plans = {} -- by their text, as charges name them
+local runs = {} -- by their text
 local written = {} -- by an earlier charge of this call: key -> usage or decision
 local reply, size = {}, 0
 local key = 2 -- where the current charge starts, as `arg`
 
 while KEYS[key] do
-  local plan = plans[ARGV[arg]]
-  if not plan then
-    local number, epoch, quantity = string.match(ARGV[arg], '^(%d+) (%d+) ?(.*)$')
-    plan = { term = terms[tonumber(number)], epoch = epoch, quantity = quantity ~= '' and quantity }
-    plans[ARGV[arg]] = plan
+  local run = runs[ARGV[arg]]
+  if not run then
+    local number, charges, quantity = string.match(ARGV[arg], '^(%d+) (%d+) ?(.*)$')
+    run = { term = terms[tonumber(number)], charges = tonumber(charges), take = quantity ~= '' and quantity }
+    runs[ARGV[arg]] = run
   end
-  arg = arg + CHARGE_ARGS
-  local term, take = plan.term, plan.quantity
+  arg = arg + RUN_ARGS
+  local take = run.take
   if not take then
     take = ARGV[arg]
     arg = arg + QUANTITY_ARGS
   end
-  local usage_key = key -- the one before the first usage key
-  local once_arg, stored
-  if term.once then
-    usage_key = key + 1
-    once_arg = arg
-    stored = written[KEYS[usage_key]] or values[usage_key]
-  end
+  local term, quantity = run.term, tonumber(take)
+  local limits, caps, wide, once = term.limits, term.caps, term.wide, term.once
 
-  size = size + 1
-  if (values[key] or '0') ~= plan.epoch then
-    reply[size] = STALE_CUSTOMER
-  elseif stored and string.sub(stored, 1, FINGERPRINT_LENGTH) ~= ARGV[once_arg] then
-    reply[size] = MISMATCH
-  elseif stored then
-    reply[size] = REPLAYED
+  for _ = 1, run.charges do
+    local epoch = ARGV[arg]
+    arg = arg + CHARGE_ARGS
+    local usage_key = key -- the one before the first usage key
+    local once_arg, stored
+    if once then
+      usage_key = key + 1
+      once_arg = arg
+      arg = arg + ONCE_ARGS
+      stored = written[KEYS[usage_key]] or values[usage_key]
+    end
+
     size = size + 1
-    reply[size] = string.sub(stored, FINGERPRINT_LENGTH + 1)
-  else
-    local quantity = tonumber(take)
-    local status, status_at = ALLOWED, size
-    local wide, fresh = term.wide, false
-    if not wide then
-      for limit = 1, term.limits do
-        local at = usage_key + limit
-        local used = written[KEYS[at]] or tonumber(values[at] or 0)
-        if quantity >= 0 and used + quantity > term.caps[limit] then status = DENIED end
-        if used == 0 then fresh = true end
-        size = size + 1
-        reply[size] = used
-      end
+    if (values[key] or '0') ~= epoch then
+      reply[size] = STALE_CUSTOMER
+    elseif stored and string.sub(stored, 1, FINGERPRINT_LENGTH) ~= ARGV[once_arg] then
+      reply[size] = MISMATCH
+    elseif stored then
+      reply[size] = REPLAYED
+      size = size + 1
+      reply[size] = string.sub(stored, FINGERPRINT_LENGTH + 1)
     else
-      for limit = 1, term.limits do
-        local at = usage_key + limit
-        local used, closes_at = written[KEYS[at]] or values[at] or 0, 0
-        if wide.closings[limit] > 0 and used ~= 0 then
-          local mark = string.find(used, '@', 1, true)
-          closes_at = tonumber(string.sub(used, mark + 1))
-          used = string.sub(used, 1, mark - 1)
-          if closes_at <= wide.nows[limit] then used, closes_at = 0, 0 end
+      local status, status_at, fresh = ALLOWED, size, false
+      if not wide then
+        for limit = 1, limits do
+          local at = usage_key + limit
+          local used = written[KEYS[at]] or tonumber(values[at] or 0)
+          if quantity >= 0 and used + quantity > caps[limit] then status = DENIED end
+          if used == 0 then fresh = true end
+          size = size + 1
+          reply[size] = used
         end
-        used = tonumber(used)
-        if quantity >= 0 and used + quantity * wide.weights[limit] > term.caps[limit] then status = DENIED end
-        if used == 0 then fresh = true end
-        reply[size + 1], reply[size + 2] = used, closes_at
-        size = size + 2
+      else
+        for limit = 1, limits do
+          local at = usage_key + limit
+          local used, closes_at = written[KEYS[at]] or values[at] or 0, 0
+          if wide.closings[limit] > 0 and used ~= 0 then
+            local mark = string.find(used, '@', 1, true)
+            closes_at = tonumber(string.sub(used, mark + 1))
+            used = string.sub(used, 1, mark - 1)
+            if closes_at <= wide.nows[limit] then used, closes_at = 0, 0 end
+          end
+          used = tonumber(used)
+          if quantity >= 0 and used + quantity * wide.weights[limit] > caps[limit] then status = DENIED end
+          if used == 0 then fresh = true end
+          reply[size + 1], reply[size + 2] = used, closes_at
+          size = size + 2
+        end
       end
-    end
-    if fresh and status == ALLOWED and term.counts and quantity > 0 and is_late(term) then
-      status = STALE_CLOCK
-      for i = status_at + 1, size do reply[i] = nil end
-      size = status_at
-    elseif status == ALLOWED and term.counts and quantity ~= 0 then
-      for limit = 1, term.limits do
-        local name = KEYS[usage_key + limit]
-        local used
-        if not wide then
-          local before = reply[status_at + limit]
-          used = before + quantity
-          if used <= 0 then
-            used = 0
-            call('DEL', name)
-          elseif before == 0 then
-            write(term, limit, name, take)
-          elseif term.expiries[limit] then
-            call('INCRBY', name, take)
+      if fresh and status == ALLOWED and term.counts and quantity > 0 and is_late(term) then
+        status = STALE_CLOCK
+        for i = status_at + 1, size do reply[i] = nil end
+        size = status_at
+      elseif status == ALLOWED and term.counts and quantity ~= 0 then
+        for limit = 1, limits do
+          local name = KEYS[usage_key + limit]
+          local used
+          if not wide then
+            local before = reply[status_at + limit]
+            used = before + quantity
+            if used <= 0 then
+              used = 0
+              call('DEL', name)
+            elseif before == 0 then
+              write(term, limit, name, take)
+            elseif term.expiries[limit] then
+              call('INCRBY', name, take)
+            else
+              write(term, limit, name, string.format('%.0f', used))
+            end
           else
-            write(term, limit, name, string.format('%.0f', used))
+            local at = status_at + 2 * limit
+            local before, opens = reply[at - 1], wide.closings[limit] > 0
+            used = before + quantity * wide.weights[limit]
+            local value = string.format('%.0f', used)
+            if opens then
+              if before == 0 then reply[at] = wide.closings[limit] end
+              value = string.format('%s@%.0f', value, reply[at])
+            end
+            if used <= 0 then
+              used = 0
+              call('DEL', name)
+            elseif before > 0 and term.expiries[limit] then
+              call('SET', name, value, 'KEEPTTL')
+            else
+              write(term, limit, name, value)
+            end
+            if opens and used > 0 then used = value end
           end
-        else
-          local at = status_at + 2 * limit
-          local before, opens = reply[at - 1], wide.closings[limit] > 0
-          used = before + quantity * wide.weights[limit]
-          local value = string.format('%.0f', used)
-          if opens then
-            if before == 0 then reply[at] = wide.closings[limit] end
-            value = string.format('%s@%.0f', value, reply[at])
-          end
-          if used <= 0 then
-            used = 0
-            call('DEL', name)
-          elseif before > 0 and term.expiries[limit] then
-            call('SET', name, value, 'KEEPTTL')
+          written[name] = used
+        end
+      end
+      reply[status_at] = status
+      if term.stores and status ~= STALE_CLOCK then
+        local parts = {}
+        for limit = 1, limits do
+          if wide then
+            local at = status_at + 2 * limit
+            parts[limit] = string.format('%.0f@%.0f', reply[at - 1], reply[at])
           else
-            write(term, limit, name, value)
+            parts[limit] = string.format('%.0f', reply[status_at + limit])
           end
-          if opens and used > 0 then used = value end
         end
-        written[name] = used
+        local decision = ARGV[once_arg] .. status .. table.concat(parts, ',') .. '|' .. ARGV[once_arg + 1]
+        call('SET', KEYS[usage_key], decision, 'PX', ARGV[once_arg + 2])
+        written[KEYS[usage_key]] = decision
       end
     end
-    reply[status_at] = status
-    if term.stores and status ~= STALE_CLOCK then
-      local parts = {}
-      for limit = 1, term.limits do
-        if wide then
-          local at = status_at + 2 * limit
-          parts[limit] = string.format('%.0f@%.0f', reply[at - 1], reply[at])
-        else
-          parts[limit] = string.format('%.0f', reply[status_at + limit])
-        end
-      end
-      local decision = ARGV[once_arg] .. status .. table.concat(parts, ',') .. '|' .. ARGV[once_arg + 1]
-      call('SET', KEYS[usage_key], decision, 'PX', ARGV[once_arg + 2])
-      written[KEYS[usage_key]] = decision
-    end
+    key = usage_key + limits + 1
   end
-  key = usage_key + term.limits + 1
-  if term.once then arg = arg + ONCE_ARGS end
 end
 
 -- Looked at last: a walk of its own would cost every call what only a bug in the binding can break.

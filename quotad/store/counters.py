@@ -144,23 +144,23 @@ def _spell(
     """
     keys = [charges[start].keys.catalog]
     numbers: dict[tuple[str, tuple[int, ...]], int] = {}
-    plans: dict[tuple[str, tuple[int, ...], int, bool], str] = {}
     charge_words: list[Any] = []
-    end = start
+    end = run_from = start
+    run_at = 0
+    verb, limit_words, number, run_quantity = "", (0,), 0, 0
     for charge in islice(charges, start, None):
         if len(keys) >= KEYS_MAX:
             break
-        end += 1
         customer, once, quantity = charge.keys, charge.once, charge.quantity
-        key = (charge.verb, charge.limit_words, charge.epoch, quantity == 1)
-        plan = plans.get(key)
-        if plan is None:
-            number = numbers.setdefault(key[:2], len(numbers) + 1)
-            plan = f"{number} {charge.epoch} 1" if quantity == 1 else f"{number} {charge.epoch}"
-            plans[key] = plan
-        charge_words.append(plan)
-        if quantity != 1:
-            charge_words.append(quantity)
+        if charge.limit_words is not limit_words or quantity != run_quantity or charge.verb != verb:
+            if end > run_from:
+                charge_words[run_at] = _run(number, end - run_from, run_quantity)
+            verb, limit_words, run_quantity = charge.verb, charge.limit_words, quantity
+            number = numbers.setdefault((verb, limit_words), len(numbers) + 1)
+            run_from, run_at = end, len(charge_words)
+            charge_words += ("",) if quantity == 1 else ("", quantity)
+        end += 1
+        charge_words.append(charge.epoch)
         keys.append(customer.epoch)
         if once is not None:
             keys.append(customer.decision + once.key)
@@ -168,6 +168,7 @@ def _spell(
         usage = customer.usage
         for suffix in charge.suffixes:
             keys.append(usage + suffix)
+    charge_words[run_at] = _run(number, end - run_from, run_quantity)
     term_words: list[Any] = []
     wide = False
     for verb, limit_words in numbers:
@@ -175,6 +176,11 @@ def _spell(
         if limit_words[1] != PLAIN_WORDS:
             wide = True
     return (len(keys), *keys, catalog, len(numbers), *term_words, *charge_words), end, wide
+
+
+def _run(number: int, charges: int, quantity: int) -> str:
+    """How a run of charges begins that have terms and quantity in common."""
+    return f"{number} {charges} 1" if quantity == 1 else f"{number} {charges}"
 
 
 def _read(
