@@ -147,7 +147,8 @@ def _spell(
     charge_words: list[Any] = []
     end = run_from = start
     run_at = 0
-    verb, limit_words, number, run_quantity = "", (0,), 0, 0
+    limit_words: tuple[int, ...] = ()
+    verb, number, run_quantity = "", 0, 0
     for charge in islice(charges, start, None):
         if len(keys) >= KEYS_MAX:
             break
