@@ -1,21 +1,24 @@
 """What the texts on a command line mean: times, add-ons, entitlements."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from quotad.cli import failures
 
 
 def time_of(option: str, text: str | None, as_json: bool) -> datetime | None:
-    """The time that an option gives, local without a zone; None when it was not given."""
+    """The time that an option gives, in UTC without a zone; None when it was not given.
+
+    As in the rows of an import: what a command means does not depend on where it is typed.
+    """
     if text is None:
         return None
     try:
         given = datetime.fromisoformat(text)
         # With a zone it is not moved here, where it may be the year 10000 already.
-        return given if given.tzinfo is not None else given.astimezone()
-    except (ValueError, OverflowError):
+        return given if given.tzinfo is not None else given.replace(tzinfo=UTC)
+    except ValueError:
         failures.fail(f"{option}: not a time: {text!r} (like 2026-01-31T09:00:00Z)", as_json)
 
 

@@ -45,8 +45,8 @@ def set_(
         str | None,
         typer.Option(
             metavar="ISO8601",
-            help="When the subscription starts; local time without a zone. Without it a new "
-            "customer starts now, and a known one keeps its start.",
+            help="When the subscription starts. Without it a new customer starts now, and a known "
+            "one keeps its start.",
         ),
     ] = None,
     end: Annotated[
@@ -74,7 +74,10 @@ def set_(
     server: Server = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Create a customer, or change its plan; brings an archived one back."""
+    """Create a customer, or change its plan; brings an archived one back.
+
+    Times are UTC unless a zone is written: 2026-01-31, 2026-01-31T09:00+01:00.
+    """
     from quotad.client.admin import Trial
 
     trial_ends = time_of("--trial-end", trial_end, as_json)

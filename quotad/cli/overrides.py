@@ -71,7 +71,7 @@ def promote(
     end: Annotated[
         str | None,
         typer.Option(
-            metavar="ISO8601", help="Until when; local time without a zone. Without it, no end."
+            metavar="ISO8601", help="Until when; UTC unless a zone is written. Without it, no end."
         ),
     ] = None,
     resource: Resource = "",

@@ -170,8 +170,8 @@ class AdminClient:
         Args:
             customer_id: whom.
             plan_id: which plan.
-            start: when the subscription starts (with a time zone, as all times); without it a new
-                one starts now and a known one keeps its start.
+            start: when the subscription starts (as all times, UTC without a time zone); without it a
+                new one starts now and a known one keeps its start.
             subscription_id: sets several of one customer apart.
             resource_id: what of the customer's it is for; empty: the customer itself.
             addons: quantity by add-on.

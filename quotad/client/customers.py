@@ -43,7 +43,7 @@ class Trial(msgspec.Struct, frozen=True):
     """How a new subscription starts: with a trial, and what follows it."""
 
     end: datetime
-    """With a time zone."""
+    """UTC without a time zone."""
     then: Literal["convert", "end"] = "convert"
     """Goes on, on `plan_id`; or ends."""
     plan_id: str = ""

@@ -14,6 +14,8 @@ import pytest
 
 from quotad.cli import output
 from quotad.cli.arguments import time_of
+from quotad.service.rows import parsed_time
+from quotad.v1 import admin_pb2 as pb
 from quotad.v1 import quota_pb2
 from tests.service.command_line import Run, words
 from tests.service.fake_quotad import UNAVAILABLE, Fail, FakeServer
@@ -393,6 +395,20 @@ def test_times_are_local_with_their_zone() -> None:
     shown = output.moment(datetime(2126, 6, 1, 0, 0, 30, tzinfo=UTC))
 
     assert shown.startswith("2126-06-01 02:00:30 CEST (in ")
+
+
+@pytest.mark.usefixtures("berlin")
+def test_times_are_read_as_utc_unless_a_zone_is_written_as_those_of_an_import() -> None:
+    for text in ("2026-07-31", "2026-07-31T09:00", "2026-07-31T09:00:00.5", "2026-07-31T09:00Z"):
+        read = time_of("--start", text, False)
+
+        assert read is not None
+        assert timedelta() == read.utcoffset()
+        assert int(read.timestamp() * 1000) == parsed_time(text)
+    zoned = time_of("--start", "2026-07-31T09:00+02:00", False)
+    assert datetime(2026, 7, 31, 7, tzinfo=UTC) == zoned
+    naive = pb.ProvisionCustomerRequest(start=datetime(2026, 7, 31, 9))  # of the Python client
+    assert datetime(2026, 7, 31, 9, tzinfo=UTC) == naive.start.ToDatetime(tzinfo=UTC)
 
 
 @pytest.mark.usefixtures("berlin")
