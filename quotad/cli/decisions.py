@@ -15,7 +15,7 @@ from quotad.cli.options import (
     Server,
     Values,
 )
-from quotad.model import Reason
+from quotad.model import QUANTITY_MAX, USED_MAX, Reason
 
 if TYPE_CHECKING:
     from quotad.client import Decision
@@ -115,6 +115,15 @@ def explain(
     _show(decision, as_json)
 
 
+def _cause(decision: "Decision") -> str:
+    """Why it was decided so, for a person."""
+    beyond = decision.unlimited or decision.soft_limit
+    if not decision.allowed and beyond and decision.used > USED_MAX - QUANTITY_MAX:
+        # No limit denies this: used so much, it is above every limit that a catalog can have.
+        return f"no limit, but no counter goes beyond {USED_MAX:,} ({decision.reason.name})"
+    return in_words(decision.reason)
+
+
 def in_words(reason: Reason) -> str:
     """A reason for a person, with the word that programs know."""
     return f"{REASONS[reason]} ({reason.name})" if reason in REASONS else reason.name
@@ -132,7 +141,7 @@ def _show(decision: "Decision", as_json: bool, *, took: str = "") -> None:
         output.print_json(decision)
     else:
         verdict, style = ("allowed", "green") if decision.allowed else ("denied", "red")
-        output.print_headline(verdict, style, in_words(decision.reason))
+        output.print_headline(verdict, style, _cause(decision))
         output.print_fields(_fields(decision, took))
         if decision.limits:
             output.print_line("")

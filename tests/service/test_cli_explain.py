@@ -226,3 +226,12 @@ def test_json_of_explain_is_the_decision_with_its_explanation(
     (source,) = shown["explanation"]["sources"]
     assert set(source) == set(pb.EntitlementSource.DESCRIPTOR.fields_by_name)
     assert ("ADDON", "2030-06-01T00:00:00Z") == (source["kind"], source["ends_at"])
+
+
+def test_the_end_of_a_counter_is_not_called_a_limit(quotad: Run, server: FakeServer) -> None:
+    server.quota.more = pb.CheckAndConsumeResponse(unlimited=True, used=9 * 10**15)
+
+    lines = words(quotad("consume", "acme", "seats", "1000000"))
+
+    beyond = "no limit, but no counter goes beyond 9,000,000,000,000,000 (LIMIT_EXCEEDED)"
+    assert f"denied {beyond}" == lines[0]
