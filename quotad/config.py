@@ -79,6 +79,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spaces."""
     source_interval_ms: Annotated[int, Meta(ge=100, le=86_400_000)] = 10_000
     """How often the sidecar asks an HTTP source."""
+    source_settle_ms: Annotated[int, Meta(ge=0, le=600_000)] = 400
+    """How long a plan file that is written in place must not have changed before the sidecar reads
+    it."""
+    source_removal_delay_ms: Annotated[int, Meta(ge=0, le=86_400_000)] = 30_000
+    """How long a plan, feature or entitlement that is in force must be missing in the files before
+    the sidecar takes it out."""
     catalog: str = "examples/catalog"
     """Plan file or directory of `quotad dev`."""
     data: str = ".quotad"

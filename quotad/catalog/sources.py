@@ -13,6 +13,8 @@ from quotad.errors import CatalogError
 ENDINGS = (".yaml", ".yml", ".json", ".toml")
 """Endings of catalog files; they pick the format."""
 
+_MOUNTED = "..data"
+
 FILE_BYTES_MAX = 16 * 1024 * 1024
 """Largest catalog file; a plan file of a real product is some kilobytes."""
 
@@ -84,21 +86,33 @@ def _files_of(directory: Path) -> list[Path]:
 
     Kubernetes mounts a ConfigMap as links into `..data`, itself a link that is swapped when the
     ConfigMap changes. That link is followed once, here, so that all files are of one version.
+    Files that are no such links count as they are, whatever lies in a `..data` beside them.
     """
     try:
         names = sorted(entry.name for entry in directory.iterdir())
     except OSError as error:
         raise CatalogError([f"{directory}: {error.strerror or error}"]) from error
-    data = directory / "..data"
-    mounted = data.resolve() if data.is_dir() else directory
+    mounted = (directory / _MOUNTED).resolve()
     files: list[Path] = []
     for name in names:
         if name.startswith(".") or Path(name).suffix.lower() not in ENDINGS:
             continue
-        file = mounted / name if (mounted / name).is_file() else directory / name
+        file = directory / name
+        below = _below_mounted(file)
+        if below is not None:
+            file = mounted / below
         if not file.is_dir():
             files.append(file)
     return files
+
+
+def _below_mounted(file: Path) -> Path | None:
+    """What a link into `..data` names in there; None: it is none."""
+    try:
+        target = file.readlink()
+    except OSError:  # not a link, or gone
+        return None
+    return target.relative_to(_MOUNTED) if target.parts[:1] == (_MOUNTED,) else None
 
 
 def _text_of(file: Path) -> str:

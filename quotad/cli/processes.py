@@ -112,6 +112,12 @@ def _sidecar(
     source_interval_ms: Annotated[
         int | None, typer.Option(help="How often a URL is asked.")
     ] = None,
+    source_settle_ms: Annotated[
+        int | None, typer.Option(help="How long a file written in place must not have changed.")
+    ] = None,
+    source_removal_delay_ms: Annotated[
+        int | None, typer.Option(help="How long what is missing in the files is waited for.")
+    ] = None,
     prefix: Prefix = None,
     shards: Shards = None,
     store_timeout_ms: StoreTimeout = None,

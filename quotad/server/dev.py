@@ -140,10 +140,12 @@ def _sidecar(config: Config) -> Iterator[None]:
     keys = KeySpace(config.prefix, config.shards)
     check_layout(store, keys)
     sidecar = Sidecar(
-        [parse_source(config.catalog)],
+        [parse_source(config.catalog, settle_s=config.source_settle_ms / 1000)],
         Catalogs(store, keys, SyncedClock()),
         # Nobody else publishes here: what the files hold is the truth, also when it is old.
         publish_at_start=True,
+        # Nor does anybody else depend on it: an edit that takes something out is not waited for.
+        removal_delay_s=0,
         published_by="quotad dev",
     )
     stop = threading.Event()

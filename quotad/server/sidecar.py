@@ -27,7 +27,11 @@ def run_sidecar(config: Config) -> None:
     if not config.source:
         raise ConfigError("source: missing; give at least one file, directory or URL")
     sources = [
-        parse_source(text, http_interval_s=config.source_interval_ms / 1000)
+        parse_source(
+            text,
+            http_interval_s=config.source_interval_ms / 1000,
+            settle_s=config.source_settle_ms / 1000,
+        )
         for text in config.source
     ]
     stop = threading.Event()
@@ -39,7 +43,12 @@ def run_sidecar(config: Config) -> None:
         if _first_contact(store, keys, Health(store, clock), stop):
             published_by = f"sidecar on {socket.gethostname()}"
             catalogs = Catalogs(store, keys, clock)
-            Sidecar(sources, catalogs, published_by=published_by).run(stop)
+            Sidecar(
+                sources,
+                catalogs,
+                removal_delay_s=config.source_removal_delay_ms / 1000,
+                published_by=published_by,
+            ).run(stop)
     finally:
         store.close()
 

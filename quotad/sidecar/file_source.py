@@ -8,12 +8,17 @@ per second cost nothing.
 """
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from quotad.catalog import Source, read_sources
 from quotad.catalog.sources import ENDINGS
 from quotad.errors import CatalogError, QuotadError
 from quotad.sidecar.interface import SourceUnavailable
+
+SETTLE_S = 0.4
+"""How long a file that is written in place must not have changed before it is read."""
 
 _File = tuple[str, int, int, int, int, int] | str
 """Resolved path, device, inode, size, modification time and change time; or why there are none.
@@ -28,13 +33,31 @@ _Look = tuple[_File, ...] | str
 class FileSource:
     """A file, or a directory with plan files in it.
 
-    Content is taken once two looks in a row found the same, so a file that is still being written
-    is left alone; the very first content is taken at once.
+    A file that took the place of another by a rename is whole, and its content is taken once two
+    looks in a row found the same. One that is written in place, or new, may still be being written:
+    it is taken once it has not changed for a while. The very first content is taken at once.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        settle_s: float = SETTLE_S,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Prepare; nothing is looked at before the first poll.
+
+        Args:
+            path: of the file or directory.
+            settle_s: how long what is written in place must not have changed.
+            now: monotonic seconds.
+        """
         self.name = str(path)
         self._path = path
+        self._settle_s = settle_s
+        self._now = now
+        self._due_s = 0.0
+        """When what was seen last is taken, if it is still the same then."""
         self._seen: _Look | None = None
         """What the last poll found."""
         self._taken: _Look | None = None
@@ -49,6 +72,10 @@ class FileSource:
             self._problem = None
             return None
         if before is not None and self._seen != before:
+            self._due_s = self._now() + (0.0 if _replaced(before, self._seen) else self._settle_s)
+            self._raise_again()
+            return None
+        if self._now() < self._due_s:
             self._raise_again()
             return None
         try:
@@ -84,6 +111,16 @@ class FileSource:
             return None
         self._sources = sources
         return sources
+
+
+def _replaced(before: _Look, after: _Look) -> bool:
+    """Whether every file that changed took the place of another one, complete at once."""
+    if isinstance(before, str) or isinstance(after, str) or len(after) > len(before):
+        return False
+    known = {file[1:3] for file in before if not isinstance(file, str)}
+    return all(
+        not isinstance(file, str) and file[1:3] not in known for file in after if file not in before
+    )
 
 
 def _look(path: Path) -> _Look:

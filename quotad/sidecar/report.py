@@ -1,9 +1,11 @@
 """What the sidecar says in the log: each problem once, its end once, and every version it made."""
 
 import logging
+from datetime import UTC, datetime, timedelta
 
 from quotad.catalog import Catalog, Change, diff, read_record
 from quotad.model import CatalogRecord
+from quotad.sidecar.removals import Waiting
 from quotad.store.catalogs import Outcome, Published
 
 _CHANGES_SHOWN_MAX = 5
@@ -37,6 +39,23 @@ class Problems:
     def all(self) -> tuple[str, ...]:
         """Every problem of now."""
         return tuple(problem for problems in self._open.values() for problem in problems)
+
+
+def log_waiting(waiting: Waiting, left_s: float) -> None:
+    """Log what is missing in the files, and until when it is waited for.
+
+    Args:
+        waiting: what a publish waits for.
+        left_s: how long it still does, in seconds.
+    """
+    until = datetime.now(UTC) + timedelta(seconds=left_s)
+    log.warning(
+        "not published yet: %s %s in force and missing in the files now; published without at"
+        " %s UTC unless it comes back; `quotad catalog publish` does not wait",
+        waiting,
+        "is" if len(waiting.left_out) == 1 else "are",
+        until.strftime("%H:%M:%S"),
+    )
 
 
 def log_outcome(published: Published, before: CatalogRecord | None, catalog: Catalog) -> None:

@@ -18,7 +18,8 @@ from quotad.catalog import Catalog, Source, carry, parse, read_record, told_apar
 from quotad.errors import CatalogError, Conflict, QuotadError, RecordLost, StoreError
 from quotad.model import CatalogRecord
 from quotad.sidecar.interface import PlanSource, SourceUnavailable
-from quotad.sidecar.report import Problems, log_outcome
+from quotad.sidecar.removals import DELAY_S, Removals, Waiting
+from quotad.sidecar.report import Problems, log_outcome, log_waiting
 from quotad.store.catalogs import Published
 
 _CONFLICTS_MAX = 5
@@ -68,6 +69,9 @@ class SidecarState(msgspec.Struct, frozen=True):
     """Of the last good content of the sources, as files."""
     problems: tuple[str, ...] = ()
     """Everything that keeps the sidecar from doing its work now; empty when all is well."""
+    waiting: tuple[str, ...] = ()
+    """What is in force and missing in the sources: a publish without it waits for it to come
+    back."""
     ready: bool = False
     """Whether good content has been read and the store has been told, at least once."""
 
@@ -93,6 +97,7 @@ class Sidecar:
         catalogs: CatalogStore,
         *,
         publish_at_start: bool = False,
+        removal_delay_s: float = DELAY_S,
         published_by: str = "sidecar",
         poll_interval_s: float = 0.2,
         now: Callable[[], float] = time.monotonic,
@@ -105,6 +110,8 @@ class Sidecar:
             catalogs: where to publish.
             publish_at_start: publish what the sources hold at start also when that is content
                 of an older version.
+            removal_delay_s: how long a plan, a feature or an entitlement that is in force must be
+                missing in the sources before a catalog without it is published.
             published_by: written into the history.
             poll_interval_s: time between two steps. A file change is read at the second look, so
                 it takes at most twice as long.
@@ -118,6 +125,7 @@ class Sidecar:
         self._now = now
         self._spread = spread
         self._problems = Problems()
+        self._removals = Removals(removal_delay_s)
         self._dirty = False
         """Whether a source has changed since the catalog was last parsed."""
         self._only_new = not publish_at_start
@@ -132,6 +140,8 @@ class Sidecar:
         self._retries = 0
         self._version = 0
         self._ready = False
+        self._waiting: Waiting | None = None
+        """What the publish that is pending waits for."""
         self._state = SidecarState()
 
     @property
@@ -167,6 +177,7 @@ class Sidecar:
                 version=self._version,
                 digest=self._loaded.digest if self._loaded else "",
                 problems=self._problems.all(),
+                waiting=self._waiting.left_out if self._waiting is not None else (),
                 ready=self._ready,
             )
 
@@ -225,9 +236,14 @@ class Sidecar:
         else:
             self._retries = 0
             self._store_due_s = self._now() + _WATCH_INTERVAL_S
+            if self._waiting is not None:
+                self._store_due_s = min(self._store_due_s, self._waiting.until_s)
 
     def _publish(self) -> None:
-        """Tell the store of the last good catalog; when that fails it stays pending."""
+        """Tell the store of the last good catalog; when that fails it stays pending.
+
+        It also stays pending while what it leaves out is waited for.
+        """
         try:
             self._settle()
         except (StoreError, Conflict):
@@ -239,7 +255,7 @@ class Sidecar:
         else:
             self._problems.solve("content", "the content was accepted")
             self._ready = True
-        self._pending = False
+        self._pending = self._waiting is not None
 
     def _settle(self) -> None:
         """Publish against the version that was looked at, so that the logged changes are true."""
@@ -248,7 +264,11 @@ class Sidecar:
             in_force, expected_version = self._in_force()
             # What those keep who subscribed before follows from what is in force, so it is made
             # anew for every try.
-            catalog = carry(read_record(in_force), self._loaded)
+            before = read_record(in_force)
+            catalog = carry(before, self._loaded)
+            if self._is_waiting(before, catalog):
+                self._version = in_force.version if in_force else 0
+                return
             try:
                 published = self._catalogs.publish(
                     catalog.document,
@@ -268,6 +288,17 @@ class Sidecar:
             self._version = published.version
             log_outcome(published, in_force, catalog)
             return
+
+    def _is_waiting(self, before: Catalog | None, catalog: Catalog) -> bool:
+        """Whether what the new catalog leaves out is still waited for; logged when it changes."""
+        now_s = self._now()
+        waited, self._waiting = self._waiting, self._removals.waiting(before, catalog, now_s)
+        if self._waiting is None:
+            return False
+        if waited is None or waited.left_out != self._waiting.left_out:
+            log_waiting(self._waiting, self._waiting.until_s - now_s)
+        self._problems.solve("store", "the store is back")
+        return True
 
     def _watch(self) -> None:
         """See whether the store still has what it acknowledged."""

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from quotad.errors import ConfigError
-from quotad.sidecar.file_source import FileSource
+from quotad.sidecar.file_source import SETTLE_S, FileSource
 from quotad.sidecar.http_source import HttpSource
 from quotad.sidecar.interface import PlanSource
 
@@ -12,7 +12,11 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
 def parse_source(
-    text: str, *, http_interval_s: float = 10.0, http_timeout_s: float = 5.0
+    text: str,
+    *,
+    http_interval_s: float = 10.0,
+    http_timeout_s: float = 5.0,
+    settle_s: float = SETTLE_S,
 ) -> PlanSource:
     """Make the source that `text` names.
 
@@ -22,6 +26,7 @@ def parse_source(
         text: a path to a file or directory, or an http(s) URL.
         http_interval_s: time between two requests of an http source.
         http_timeout_s: after which a request of an http source is given up.
+        settle_s: how long a file that is written in place must not have changed.
 
     Raises:
         ConfigError: the text can never be a source.
@@ -30,7 +35,7 @@ def parse_source(
         raise ConfigError("a source is a path or an http(s) URL; got nothing")
     scheme = _SCHEME.match(text)
     if scheme is None:
-        return FileSource(Path(text))
+        return FileSource(Path(text), settle_s=settle_s)
     if scheme[1].lower() in ("http", "https"):
         return HttpSource(text, interval_s=http_interval_s, timeout_s=http_timeout_s)
     raise ConfigError(

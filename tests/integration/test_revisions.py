@@ -282,7 +282,7 @@ def test_a_sidecar_carries_revisions_and_knows_its_files_again(
 ) -> None:
     path = tmp_path / "plans.yaml"
     path.write_text(plans(100, pro=TO_NEW))
-    sidecar = Sidecar([FileSource(path)], catalogs)
+    sidecar = Sidecar([FileSource(path, settle_s=0)], catalogs)
     sidecar.step()
     server.wait_ready()
     server.provision("old", "pro")
@@ -293,7 +293,7 @@ def test_a_sidecar_carries_revisions_and_knows_its_files_again(
     assert [100] == limits(server, "old")
     for limit in (30000, 2000, 100):
         path.write_text(plans(limit, pro=TO_NEW))
-        Sidecar([FileSource(path)], catalogs).step()
+        Sidecar([FileSource(path, settle_s=0)], catalogs).step()
 
     assert (3, [1, 2]) == revisions(catalogs)
     assert 3 == catalogs.version()
@@ -306,6 +306,6 @@ def test_a_sidecar_knows_files_that_somebody_else_published(
         server.publish(plans(limit), apply_to=NEW)
     path = tmp_path / "plans.yaml"
     path.write_text(plans(200))
-    Sidecar([FileSource(path)], catalogs).step()
+    Sidecar([FileSource(path, settle_s=0)], catalogs).step()
 
     assert 3 == catalogs.version()

@@ -64,7 +64,7 @@ def steps(sidecar: Sidecar) -> None:
 
 def test_a_plan_file_and_its_edits_are_published(open_catalogs: Open, plans: Path) -> None:
     catalogs = open_catalogs()
-    sidecar = Sidecar([FileSource(plans)], catalogs, published_by="sidecar on host")
+    sidecar = Sidecar([FileSource(plans, settle_s=0)], catalogs, published_by="sidecar on host")
     sidecar.step()
 
     assert catalog_of(100) == in_force(catalogs)
@@ -81,7 +81,7 @@ def test_a_broken_edit_leaves_the_catalog_in_force_and_its_repair_is_published(
     open_catalogs: Open, plans: Path
 ) -> None:
     catalogs = open_catalogs()
-    sidecar = Sidecar([FileSource(plans)], catalogs)
+    sidecar = Sidecar([FileSource(plans, settle_s=0)], catalogs)
     sidecar.step()
     plans.write_text(plan(200).replace("per: month", "per: mounth"))
     steps(sidecar)
@@ -100,7 +100,7 @@ def test_many_sidecars_with_the_same_content_make_one_version_of_each_edit(
     open_catalogs: Open, plans: Path
 ) -> None:
     catalogs = open_catalogs()
-    sidecars = [Sidecar([FileSource(plans)], open_catalogs()) for _ in range(8)]
+    sidecars = [Sidecar([FileSource(plans, settle_s=0)], open_catalogs()) for _ in range(8)]
     with ThreadPoolExecutor(len(sidecars)) as pool:
         for limit in (100, 2000, 30000):
             plans.write_text(plan(limit))
@@ -119,7 +119,7 @@ def test_a_restart_with_old_content_does_not_roll_back_and_a_later_edit_back_doe
     for limit in (100, 2000):
         made = catalog_of(limit)
         catalogs.publish(made.document, made.digest)
-    sidecar = Sidecar([FileSource(plans)], catalogs)
+    sidecar = Sidecar([FileSource(plans, settle_s=0)], catalogs)
     steps(sidecar)
 
     assert catalog_of(2000) == in_force(catalogs)
@@ -134,7 +134,9 @@ def test_a_restart_with_old_content_does_not_roll_back_and_a_later_edit_back_doe
 
 def test_a_rollback_by_hand_stands(open_catalogs: Open, plans: Path) -> None:
     catalogs = open_catalogs()
-    sidecar = Sidecar([FileSource(plans)], catalogs, now=iter(range(0, 10**6, 60)).__next__)
+    sidecar = Sidecar(
+        [FileSource(plans, settle_s=0)], catalogs, now=iter(range(0, 10**6, 60)).__next__
+    )
     sidecar.step()
     plans.write_text(plan(2000))
     steps(sidecar)
@@ -184,7 +186,7 @@ def test_a_running_sidecar_publishes_edits_by_itself(
     store = Store(store_url, timeout_ms=5000)
     catalogs = Watched(store, KeySpace(prefix))
     stop = threading.Event()
-    sidecar = Sidecar([FileSource(plans)], catalogs, poll_interval_s=0.01)
+    sidecar = Sidecar([FileSource(plans, settle_s=0)], catalogs, poll_interval_s=0.01)
     thread = threading.Thread(target=sidecar.run, args=[stop])
     thread.start()
     try:
@@ -236,7 +238,9 @@ def test_an_edit_during_an_outage_is_published_when_the_store_is_back(
         store = Store(server.url, timeout_ms=5000)
         catalogs = Catalogs(store, KeySpace(prefix), SyncedClock())
         # An hour per look at the clock, so that no back-off is ever waited for.
-        sidecar = Sidecar([FileSource(plans)], catalogs, now=iter(range(0, 10**7, 3600)).__next__)
+        sidecar = Sidecar(
+            [FileSource(plans, settle_s=0)], catalogs, now=iter(range(0, 10**7, 3600)).__next__
+        )
         sidecar.step()
         server.stop()
         plans.write_text(plan(2000))
@@ -262,7 +266,9 @@ def test_a_store_that_comes_back_empty_gets_the_catalog_again(plans: Path, prefi
         server.start()
         store = Store(server.url, timeout_ms=5000)
         catalogs = Catalogs(store, KeySpace(prefix), SyncedClock())
-        sidecar = Sidecar([FileSource(plans)], catalogs, now=iter(range(0, 10**7, 3600)).__next__)
+        sidecar = Sidecar(
+            [FileSource(plans, settle_s=0)], catalogs, now=iter(range(0, 10**7, 3600)).__next__
+        )
         sidecar.step()
         server.stop()
         server.start()

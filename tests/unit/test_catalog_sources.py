@@ -78,6 +78,16 @@ def test_a_mounted_config_map_is_read_through_its_links(tmp_path: Path) -> None:
     assert [Source("plans.yaml", "2")] == read_sources(tmp_path)
 
 
+def test_files_beside_a_data_folder_that_was_left_over_are_read_themselves(tmp_path: Path) -> None:
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "..data" / "plans.yaml").write_text("old")
+    (tmp_path / "..data" / "gone.yaml").write_text("old")
+    (tmp_path / "plans.yaml").write_text("new")
+    (tmp_path / "other.yaml").symlink_to("plans.yaml")
+
+    assert [Source("other.yaml", "new"), Source("plans.yaml", "new")] == read_sources(tmp_path)
+
+
 def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
     (tmp_path / "plans.json").write_bytes(b'\xef\xbb\xbf{"version": 1}')
 

@@ -7,10 +7,17 @@ import pytest
 
 from quotad.catalog import Source, read_sources
 from quotad.errors import CatalogError
-from quotad.sidecar import FileSource, SourceUnavailable, file_source
+from quotad.sidecar import FileSource as RealFileSource
+from quotad.sidecar import SourceUnavailable, file_source
+from tests.unit.sidecar_fakes import Seconds
 
 
-def settled(source: FileSource) -> list[Source] | None:
+def FileSource(path: Path) -> RealFileSource:
+    """A source that takes what two looks in a row found the same, however it was written."""
+    return RealFileSource(path, settle_s=0)
+
+
+def settled(source: RealFileSource) -> list[Source] | None:
     """Poll until two looks in a row found the same."""
     first = source.poll()
     return first if first is not None else source.poll()
@@ -283,3 +290,51 @@ def test_a_named_pipe_does_not_block_the_poll(tmp_path: Path) -> None:
 
     with pytest.raises(CatalogError, match="neither a file nor a directory"):
         FileSource(tmp_path / "pipe.yaml").poll()
+
+
+def test_a_file_that_is_written_in_place_is_read_once_it_has_not_changed_for_a_while(
+    plans: Path,
+) -> None:
+    seconds = Seconds()
+    source = RealFileSource(plans, settle_s=1.0, now=seconds)
+    source.poll()
+    for text in ("version: 1\nfeatures: {}\n", "version: 1\nfeatures: {}\nplans: {}\n"):
+        with plans.open("w") as file:
+            file.write(text)
+        for _ in range(4):
+            assert source.poll() is None
+            seconds.now += 0.3
+    seconds.now += 0.1
+
+    assert {"plans.yaml": "version: 1\nfeatures: {}\nplans: {}\n"} == texts(source.poll())
+
+
+def test_a_file_that_took_the_place_of_another_is_read_at_the_second_look(plans: Path) -> None:
+    source = RealFileSource(plans, settle_s=1.0, now=Seconds())
+    source.poll()
+    new = plans.with_name(".new")
+    new.write_text("version: 2\n")
+    new.rename(plans)
+
+    assert source.poll() is None
+    assert {"plans.yaml": "version: 2\n"} == texts(source.poll())
+
+
+def test_a_mounted_config_map_is_read_at_the_second_look_and_a_new_file_later(
+    tmp_path: Path,
+) -> None:
+    seconds = Seconds()
+    mount(tmp_path, "2026_01", {"a.yaml": "a: 1\n"})
+    source = RealFileSource(tmp_path, settle_s=1.0, now=seconds)
+    source.poll()
+    mount(tmp_path, "2026_02", {"a.yaml": "a: 2\n"})
+
+    assert {"a.yaml": "a: 2\n"} == texts(settled(source))
+
+    (tmp_path / "b.yaml").write_text("b: 1\n")
+
+    assert [None, None] == [source.poll(), source.poll()]
+
+    seconds.now += 1
+
+    assert {"a.yaml", "b.yaml"} == set(texts(source.poll()))
