@@ -22,8 +22,11 @@ ENV_PREFIX = "QUOTAD_"
 _CLIENT_VARIABLES = {"QUOTAD_SERVER"}
 """Read by the command line's client commands, not by the processes."""
 
-_KUBERNETES = re.compile(r"QUOTAD_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)")
-"""Set in every pod of a namespace that has a Service named `quotad`."""
+_KUBERNETES = re.compile(
+    r"QUOTAD_(\w+_)?(SERVICE_HOST=.*|SERVICE_PORT(_\w+)?=.*"
+    r"|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=.*|PORT=(tcp|udp|sctp)://.*)"
+)
+"""NAME=VALUE as in every pod of a namespace that has a Service named `quotad` or `quotad-...`."""
 
 Port = Annotated[str, Meta(pattern=r"^.+:\d{1,5}$", description="HOST:PORT")]
 Prefix = Annotated[
@@ -107,7 +110,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> 
     raw: dict[str, Any] = {}
     origin: dict[str, str] = {}
     for name, text in environ.items():
-        if name in _CLIENT_VARIABLES or _KUBERNETES.fullmatch(name):
+        if name in _CLIENT_VARIABLES or _KUBERNETES.fullmatch(f"{name}={text}"):
             continue
         if name.startswith(ENV_PREFIX):
             field = name.removeprefix(ENV_PREFIX).lower()

@@ -46,6 +46,7 @@ class AsyncClient:
         # for the first call: the client itself may be made anywhere.
         self._channel: grpc.aio.Channel | None = None
         self._stub: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
     async def consume(
@@ -145,7 +146,9 @@ class AsyncClient:
         self._closed = True
         if self._channel is not None:
             channel, self._channel, self._stub = self._channel, None, None
-            await channel.close()
+            if self._is_of_this_loop():
+                await channel.close()
+            # Of a loop that has ended nothing is left to wait for.
 
     async def _run(self, steps: Steps[_Result]) -> _Result:
         try:
@@ -171,7 +174,12 @@ class AsyncClient:
     def _connected(self) -> Any:
         if self._closed:
             raise RuntimeError("the client is closed")
+        if self._channel is not None and not self._is_of_this_loop():
+            raise RuntimeError(
+                "this AsyncClient belongs to the event loop of its first call; make one per loop"
+            )
         if self._channel is None:
+            self._loop = asyncio.get_running_loop()
             self._channel = (
                 grpc.aio.insecure_channel(self._address, self._options)
                 if self._credentials is None
@@ -179,6 +187,9 @@ class AsyncClient:
             )
             self._stub = QuotaServiceStub(self._channel)  # type: ignore[no-untyped-call]
         return self._stub
+
+    def _is_of_this_loop(self) -> bool:
+        return self._loop is asyncio.get_running_loop()
 
     async def __aenter__(self) -> Self:
         return self

@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 import msgspec
+from google.protobuf.descriptor import FieldDescriptor
 
 from quotad.client import results
 from quotad.client.errors import QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable
@@ -166,15 +167,24 @@ _MOST = {"quantity": QUANTITY_MAX, "addons": ADDON_QUANTITY_MAX, "quantities": A
 """What a server lets a field hold."""
 
 
+_TYPES = {
+    FieldDescriptor.CPPTYPE_STRING: ("a text", "texts"),
+    FieldDescriptor.CPPTYPE_INT32: ("a whole number", "whole numbers"),
+    FieldDescriptor.CPPTYPE_INT64: ("a whole number", "whole numbers"),
+    FieldDescriptor.CPPTYPE_BOOL: ("true or false", "true or false"),
+}
+"""What the fields of requests hold."""
+
+
 def checked(message: Callable[..., _Message], **fields: Any) -> _Message:
     """Build a request; a value that its field cannot hold is the caller's mistake.
 
     Raises:
-        QuotaInvalid: a number outside 64 bits, or text that is not Unicode.
+        QuotaInvalid: a number outside 64 bits, text that is not Unicode, or another type.
     """
     try:
         return message(**fields)
-    except ValueError:
+    except (ValueError, TypeError):
         problem = _problem(message, fields)
     raise QuotaInvalid(problem, code="INVALID_ARGUMENT", reason="INVALID_REQUEST")
 
@@ -193,7 +203,18 @@ def _problem(message: Callable[..., Any], fields: dict[str, Any]) -> str:
             most = _MOST.get(name)
             field = "addons" if name == "quantities" else name
             return f"{field}: {number} is out of range" + (f"; at most {most:,}" if most else "")
+        except TypeError:
+            return f"{name}: must be {_wanted(message, name)}, not {value!r:.60}"
     return "the request cannot be built"
+
+
+def _wanted(message: Any, name: str) -> str:
+    """What a field holds, in words."""
+    field = message.DESCRIPTOR.fields_by_name[name]
+    if field.cpp_type not in _TYPES:
+        return "of the type that the field has"
+    one, many = _TYPES[field.cpp_type]
+    return f"a list of {many}" if field.is_repeated else one
 
 
 def _request(consumption: Consumption, **fields: Any) -> pb.CheckAndConsumeRequest:

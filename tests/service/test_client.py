@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import grpc
 import pytest
@@ -387,6 +388,50 @@ async def test_async_client_is_a_context_manager(server: FakeServer) -> None:
 
     with pytest.raises(RuntimeError):
         await client.check("acme", "api-calls")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fields", "problem"),
+    [
+        ((42, "api-calls"), {}, "customer_id: must be a text, not 42"),
+        (("acme", ["api-calls"]), {}, r"feature_id: must be a text, not \['api-calls'\]"),
+        (("acme", "api-calls", "3"), {}, "quantity: must be a whole number, not '3'"),
+        (("acme", "api-calls", 1.5), {}, r"quantity: must be a whole number, not 1\.5"),
+        (("acme", "api-calls"), {"resource_id": 7}, "resource_id: must be a text, not 7"),
+        (("acme", "api-calls"), {"idempotency_key": 7}, "idempotency_key: must be a text, not 7"),
+        (("acme", "api-calls"), {"explain": "no"}, "explain: must be true or false, not 'no'"),
+        (
+            ("acme", "a"),
+            {"requested_values": 7},
+            "requested_values: must be a list of texts, not 7",
+        ),
+        (("acme", "a"), {"requested_values": [7]}, r"requested_values: must be a list of .*\[7\]"),
+    ],
+)
+async def test_argument_of_another_type_is_refused_by_name_before_it_is_sent(
+    client: Either, server: FakeServer, arguments: Any, fields: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(QuotaInvalid, match=f"^{problem}$"):
+        await client("consume", *arguments, **fields)
+    if not fields:
+        [outcome] = await client("consume_many", [Consumption(*arguments)])
+        assert isinstance(outcome, QuotaInvalid)
+
+    assert [] == server.quota.requests
+
+
+def test_async_client_in_a_second_loop_says_that_it_belongs_to_the_first(
+    server: FakeServer,
+) -> None:
+    client = AsyncClient(server.address)
+
+    async def ask() -> Decision:
+        return await client.consume("acme", "api-calls")
+
+    assert asyncio.run(ask()).allowed
+    with pytest.raises(RuntimeError, match="belongs to the event loop of its first call"):
+        asyncio.run(ask())
+    asyncio.run(client.close())
 
 
 def test_async_client_can_be_made_outside_of_a_loop(server: FakeServer) -> None:

@@ -97,20 +97,27 @@ def test_variables_of_the_client_are_left_alone() -> None:
     assert Config() == load({}, {"QUOTAD_SERVER": "127.0.0.1:1"})
 
 
-def test_variables_that_kubernetes_sets_for_a_service_are_left_alone() -> None:
-    # Of a Service named `quotad`, in every pod of its namespace.
+@pytest.mark.parametrize("service", ["QUOTAD", "QUOTAD_REDIS", "QUOTAD_STORE_2", "QUOTAD_SERVER"])
+def test_variables_that_kubernetes_sets_for_a_service_are_left_alone(service: str) -> None:
+    # Of a Service named `quotad` or `quotad-...`, in every pod of its namespace.
     environ = {
-        "QUOTAD_SERVICE_HOST": "10.0.0.1",
-        "QUOTAD_SERVICE_PORT": "50051",
-        "QUOTAD_SERVICE_PORT_GRPC": "50051",
-        "QUOTAD_PORT": "tcp://10.0.0.1:50051",
-        "QUOTAD_PORT_50051_TCP": "tcp://10.0.0.1:50051",
-        "QUOTAD_PORT_50051_TCP_PROTO": "tcp",
-        "QUOTAD_PORT_50051_TCP_PORT": "50051",
-        "QUOTAD_PORT_50051_TCP_ADDR": "10.0.0.1",
+        f"{service}_SERVICE_HOST": "10.0.0.1",
+        f"{service}_SERVICE_PORT": "50051",
+        f"{service}_SERVICE_PORT_GRPC": "50051",
+        f"{service}_PORT": "tcp://10.0.0.1:50051",
+        f"{service}_PORT_50051_TCP": "tcp://10.0.0.1:50051",
+        f"{service}_PORT_50051_TCP_PROTO": "tcp",
+        f"{service}_PORT_50051_TCP_PORT": "50051",
+        f"{service}_PORT_50051_TCP_ADDR": "10.0.0.1",
     }
 
     assert Config() == load({}, environ)
+
+
+@pytest.mark.parametrize("name", ["QUOTAD_LISTEN_PORT", "QUOTAD_PORT", "QUOTAD_REDIS_HOST"])
+def test_a_setting_that_only_looks_like_one_of_kubernetes_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name}: there is no such setting"):
+        load({}, {name: "50051"})
 
 
 WRONG = [
