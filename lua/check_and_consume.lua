@@ -4,14 +4,13 @@
 --                  shards of a server in one script, so one of them stands for all that live there.
 -- KEYS   then per charge:
 --   epoch        the customer's epoch; absent: 0
---   decision     only with a verb ending in _once, or recall: the first decision under the idempotency key
+--   decision     only with consume_once: what was taken under the idempotency key
 --   usage        per limit: usage of its current period; the same key may come in several charges,
 --                never twice in one. Of a window that opens at first use: "<used>@<closes_at>"
 -- ARGV[1] catalog: tag of the version that all charges were planned with
 -- ARGV[2] terms: number of different terms; most charges of a call share theirs
 -- ARGV   then per terms:
---   verb         consume, check (count nothing), answer (no counter takes part); consume_once and
---                answer_once obey an idempotency key, and recall only tells what is known under it
+--   verb         consume, check (count nothing), or consume_once, which obeys an idempotency key
 --   limits       number of limits
 --   words        words per limit: PLAIN_ARGS or WIDE_ARGS; then per limit so many of
 --     cap        (units) usage never passes it; for soft limits and unlimited ones the ceiling of counters
@@ -28,17 +27,18 @@
 -- ARGV   then per charge of the run:
 --   epoch        the customer's epoch that it was planned with
 --   fingerprint  as decision: of the call's parameters, FINGERPRINT_LENGTH characters
---   memo         as decision: what the caller needs to tell the decision again
---   ttl          (ms) as decision: how long the key is remembered
+--   memo         as decision: what the caller needs to return the decision again
+--   ttl          (ms) as decision: how long the key is remembered, if the charge takes something
 -- Returns a flat array: only -1 STALE_CATALOG, or per charge a status, then
 --   1 ALLOWED, 0 DENIED              per limit usage before the charge; of wide ones also when the window that
 --                                    is open now closes (Unix ms; 0: closed, or no such window)
---   2 REPLAYED                       one string: status, usage joined by commas, "|", memo; usage of wide ones
+--   2 REPLAYED                       one string: 1, usage joined by commas, "|", memo; usage of wide ones
 --                                    is "<used>@<closes_at>"
 --   -2 STALE_CUSTOMER, -3 MISMATCH   nothing
 --   -4 STALE_CLOCK                   nothing: a usage key to be made would have expired by now and be gone at once,
 --                                    so the caller's clock is far behind
--- Guarantee: a charge that is not ALLOWED leaves every usage key as it was.
+-- Guarantee: a charge that is not ALLOWED leaves every usage key as it was. A charge that takes nothing leaves
+-- its idempotency key as it was.
 local TERMS_ARGS = 3
 local PLAIN_ARGS, WIDE_ARGS = 2, 5
 local RUN_ARGS, QUANTITY_ARGS = 1, 1
@@ -91,8 +91,7 @@ for i = 1, tonumber(ARGV[2]) do
     arg = arg + words
   end
   terms[i] = {
-    once = verb == 'consume_once' or verb == 'answer_once' or verb == 'recall',
-    stores = verb == 'consume_once' or verb == 'answer_once',
+    once = verb == 'consume_once',
     counts = verb ~= 'check',
     limits = limits,
     caps = caps,
@@ -145,6 +144,8 @@ while KEYS[key] do
       once_arg = arg
       arg = arg + ONCE_ARGS
       stored = written[KEYS[usage_key]] or values[usage_key]
+      -- Earlier servers also stored denials ("0...") and answers without counters ("1|...").
+      if stored and not string.find(stored, '^1%d', FINGERPRINT_LENGTH + 1) then stored = nil end
     end
 
     size = size + 1
@@ -228,7 +229,7 @@ while KEYS[key] do
         end
       end
       reply[status_at] = status
-      if term.stores and status ~= STALE_CLOCK then
+      if once and status == ALLOWED and quantity ~= 0 and limits > 0 then
         local parts = {}
         for limit = 1, limits do
           if wide then
@@ -238,7 +239,7 @@ while KEYS[key] do
             parts[limit] = string.format('%.0f', reply[status_at + limit])
           end
         end
-        local decision = ARGV[once_arg] .. status .. table.concat(parts, ',') .. '|' .. ARGV[once_arg + 1]
+        local decision = ARGV[once_arg] .. ALLOWED .. table.concat(parts, ',') .. '|' .. ARGV[once_arg + 1]
         call('SET', KEYS[usage_key], decision, 'PX', ARGV[once_arg + 2])
         written[KEYS[usage_key]] = decision
       end

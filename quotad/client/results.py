@@ -113,7 +113,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     limits: tuple[LimitStatus, ...]
     """Filled when the entitlement has several."""
     replayed: bool
-    """The first decision under this idempotency key, returned again."""
+    """What was taken under this idempotency key before, returned again."""
     is_fallback: bool
     """The store did not answer, and the feature's policy decided."""
     catalog_version: int

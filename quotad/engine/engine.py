@@ -49,7 +49,7 @@ from quotad.store import (
     Status,
     catalog_tag,
 )
-from quotad.store.counters import ANSWER, ANSWER_ONCE, CHECK, CONSUME, CONSUME_ONCE
+from quotad.store.counters import CHECK, CONSUME, CONSUME_ONCE
 from quotad.store.health import Health
 from quotad.store.keys import escape
 
@@ -294,34 +294,29 @@ class Engine:
         meter = view.meters.get(request.feature_id) or view.meter(
             request.feature_id, self._settings.retention
         )
-        answer: Decision | None = None
+        answer: Decision | QuotadError | None = None
         bound = ALWAYS
         if meter is None:
             answer = denied(request.feature_id, view.effective, view.snapshot)
         elif meter.given is not None:
             answer = meter.given
         elif request.quantity < 0 and not meter.gauge:
-            self._refuse(round_, i, not_a_gauge(request), view)
-            return
+            answer = not_a_gauge(request)
         else:
             bound = meter.bound
             if not bound.from_ms <= now_ms < bound.until_ms:
                 bound = meter.bind(now_ms)
-        if request.requested_values:
+        if request.requested_values and not isinstance(answer, QuotadError):
             feature = view.snapshot.features.get(request.feature_id)
             if feature is not None and not feature.values:
-                self._refuse(round_, i, no_values(request), view)
-                return
-            if answer is not None:
+                answer, bound = no_values(request), ALWAYS
+            elif answer is not None:
                 answer = judge_values(answer, request)
-        once = None
+        verb, once = CONSUME, None
         if request.mode == CHECK_ONLY:
-            verb = CHECK if answer is None else ANSWER
+            verb = CHECK
         elif request.idempotency_key:
-            once = self._once(request, view.snapshot.version, bound, answer)
-            verb = CONSUME_ONCE if answer is None else ANSWER_ONCE
-        else:
-            verb = CONSUME if answer is None else ANSWER
+            verb, once = CONSUME_ONCE, self._once(request, view.snapshot.version, bound)
         round_.at.append(i)
         round_.terms.append(bound.terms)
         round_.given.append(answer)
@@ -337,19 +332,11 @@ class Engine:
             )
         )
 
-    def _refuse(self, round_: Round, i: int, error: QuotadError, view: View) -> None:
-        request, once = round_.requests[i], None
-        if request.idempotency_key and request.mode != CHECK_ONLY:
-            once = self._once(request, view.snapshot.version, ALWAYS, None)
-        round_.refuse(i, error, view, once)
-
-    def _once(
-        self, request: ConsumeRequest, version: int, bound: Bound, answer: Decision | None
-    ) -> Once:
+    def _once(self, request: ConsumeRequest, version: int, bound: Bound) -> Once:
         ttl_ms = self._settings.idempotency_ttl_ms
         if request.idempotency_ttl_ms:
             ttl_ms = min(ttl_ms, request.idempotency_ttl_ms)
-        memo = encode_memo(version, bound.terms, answer)
+        memo = encode_memo(version, bound.terms)
         return Once(escape(request.idempotency_key), fingerprint(request), memo, ttl_ms)
 
     def _settle(self, round_: Round, snapshot: Snapshot, now_ms: int, budget: Budget) -> bool:

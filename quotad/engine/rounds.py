@@ -3,12 +3,10 @@
 import logging
 from collections.abc import Sequence
 
-from quotad.engine.meters import ALWAYS, LimitTerms
-from quotad.engine.views import View
+from quotad.engine.meters import LimitTerms
 from quotad.errors import QuotadError, internal_error
 from quotad.model import ConsumeRequest, Decision
-from quotad.store import Charge, Once
-from quotad.store.counters import ANSWER, RECALL
+from quotad.store import Charge
 
 _log = logging.getLogger("quotad.engine")
 
@@ -58,30 +56,6 @@ class Round:
             self.at = [self.at[at] for at in kept]
             self.terms = [self.terms[at] for at in kept]
             self.given = [self.given[at] for at in kept]
-
-    def refuse(self, i: int, error: QuotadError, view: View, once: Once | None) -> None:
-        """Write down an error, to be told if nothing has changed since the view was made.
-
-        Args:
-            i: the request.
-            error: why it can never work.
-            view: what it was planned on.
-            once: its idempotency key; a decision of a time when it could work is told again.
-        """
-        self.at.append(i)
-        self.terms.append(ALWAYS.terms)
-        self.given.append(error)
-        self.charges.append(
-            Charge(
-                view.keys,
-                view.epoch,
-                0,
-                ANSWER if once is None else RECALL,
-                ALWAYS.suffixes,
-                ALWAYS.limit_words,
-                once,
-            )
-        )
 
     def failed(self, *these: int) -> None:
         """Answer requests with an error that nobody has foreseen; called where it is caught.

@@ -21,12 +21,8 @@ KEYS_MAX = 4000
 
 CONSUME = "consume"
 CHECK = "check"
-ANSWER = "answer"
-"""No counter takes part; only catalog and epoch are checked."""
 CONSUME_ONCE = "consume_once"
-ANSWER_ONCE = "answer_once"
-RECALL = "recall"
-"""As ANSWER_ONCE, and nothing is remembered that was not known before."""
+"""As CONSUME, and what is taken is remembered under an idempotency key."""
 
 
 class Status(IntEnum):
@@ -48,7 +44,7 @@ class Once(msgspec.Struct, frozen=True, gc=False):
     fingerprint: str
     """16 characters that differ when the parameters of the call do."""
     memo: bytes
-    """What the caller needs to tell the decision again."""
+    """What the caller needs to return the decision again."""
     ttl_ms: int
 
 
@@ -71,7 +67,7 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     limit_words: tuple[int, ...] = (0, PLAIN_WORDS)
     """Number of limits, words per limit, and these: see `plain_words`."""
     once: Once | None = None
-    """Only with RECALL and the verbs that end in _once."""
+    """Only with CONSUME_ONCE."""
 
 
 def plain_words(*limits: tuple[int, int]) -> tuple[int, ...]:
@@ -88,8 +84,6 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     """Usage before the charge, per limit; of ALLOWED, DENIED and what is replayed."""
     memo: bytes = b""
     """Only of REPLAYED: what the first charge under the key left."""
-    first: int = Status.REPLAYED
-    """Only of REPLAYED: ALLOWED or DENIED, as the first time."""
     closes: Sequence[int] = ()
     """Of wide limits, where `used` is told: when the window that is open after the charge closes
     (Unix ms; 0: closed, or no window that opens at first use)."""
@@ -218,14 +212,13 @@ def _read(
 
 def _read_decision(stored: bytes) -> Settlement:
     head, _, memo = stored.partition(b"|")
-    texts = head[1:].split(b",") if len(head) > 1 else []
+    texts = head[1:].split(b",")
     if b"@" in head:
         pairs = [text.split(b"@") for text in texts]
         return Settlement(
             Status.REPLAYED,
             [int(used) for used, _ in pairs],
             memo,
-            int(head[:1]),
             [int(closes_at) for _, closes_at in pairs],
         )
-    return Settlement(Status.REPLAYED, [int(text) for text in texts], memo, int(head[:1]))
+    return Settlement(Status.REPLAYED, [int(text) for text in texts], memo)

@@ -11,7 +11,7 @@ usage.
     quotad:{17}:e:<customer>                 its epoch: `max(epoch + 1, now)` of writes; absent: 0
     quotad:{17}:u:<customer>:<resource>:<feature>:<period>    usage of one period; of a window that
                                              opens at first use "<used>@<when it closes, Unix ms>"
-    quotad:{17}:i:<customer>:<idempotency key>                first decision
+    quotad:{17}:i:<customer>:<idempotency key>                what was taken under the key
     quotad:{catalogs}:head                   hash: version, digest in force
     quotad:{catalogs}:versions               sorted set: digests by newest version
     quotad:{catalogs}:v:<version>            catalog record (msgpack)

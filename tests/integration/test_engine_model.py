@@ -73,7 +73,7 @@ class Model:
         if request.quantity < 0 and counter and granted_feature:
             return InvalidRequest
         answer = self.answer(request, now_ms)
-        if keyed:
+        if keyed and answer[0] and answer[3] and request.quantity:  # took something
             self.first[once] = parameters, answer
         return answer
 

@@ -116,7 +116,7 @@ class Model:
             known, answer = self.first[once]
             return answer if known == parameters else IdempotencyMismatch
         answer = self.answer(request, now_ms)
-        if keyed:
+        if keyed and answer[0] and answer[4] and request.quantity:  # took something
             self.first[once] = parameters, answer
         return answer
 

@@ -7,15 +7,14 @@ import pytest
 from quotad.errors import ScriptContractError
 from quotad.model import QUANTITY_MAX, USED_MAX
 from quotad.store import Charge, Once, Settlement, Status
-from quotad.store.counters import ANSWER, ANSWER_ONCE, CHECK, CONSUME_ONCE, plain_words
+from quotad.store.counters import CHECK, CONSUME_ONCE, plain_words
 from tests.lua.conftest import FAR_MS, TAG, Scripted, WideLimit
 
 
 def once(charge: Charge, key: str = "k", fingerprint: str = "f" * 16) -> Charge:
     """The same charge under an idempotency key."""
-    verb = {"consume": CONSUME_ONCE, "answer": ANSWER_ONCE}[charge.verb]
-    memo = b"memo|with a bar"
-    return msgspec.structs.replace(charge, verb=verb, once=Once(key, fingerprint, memo, 60_000))
+    kept = Once(key, fingerprint, b"memo|with a bar", 60_000)
+    return msgspec.structs.replace(charge, verb=CONSUME_ONCE, once=kept)
 
 
 # used before, quantity, caps -> status, used afterwards
@@ -191,7 +190,7 @@ def test_another_catalog_or_epoch_than_planned_with_is_refused(scripted: Scripte
 
 
 def test_an_answer_without_counters_is_refused_when_stale(scripted: Scripted) -> None:
-    charge = scripted.charge(1, verb=ANSWER)
+    charge = scripted.charge(1)
 
     assert [Settlement(Status.ALLOWED, [])] == scripted.settle(charge)
     scripted.store.client.set(scripted.keys.epoch, 1)
@@ -200,26 +199,50 @@ def test_an_answer_without_counters_is_refused_when_stale(scripted: Scripted) ->
 
 def test_the_first_decision_under_an_idempotency_key_is_told_again(scripted: Scripted) -> None:
     charge = once(scripted.charge(2, 5, 9))
-    replay = Settlement(Status.REPLAYED, [0, 0], b"memo|with a bar", Status.ALLOWED)
+    replay = Settlement(Status.REPLAYED, [0, 0], b"memo|with a bar")
 
     assert [Settlement(Status.ALLOWED, [0, 0]), replay] == scripted.settle(charge, charge)
     assert [replay] == scripted.settle(charge)
     assert {"a": 2, "b": 2} == scripted.used()
 
 
-def test_a_denial_under_an_idempotency_key_is_told_again(scripted: Scripted) -> None:
-    charge = once(scripted.charge(6, 5))
-    replay = Settlement(Status.REPLAYED, [0], b"memo|with a bar", Status.DENIED)
+@pytest.mark.parametrize(
+    ("quantity", "caps", "status"),
+    [(6, [5], Status.DENIED), (1, [], Status.ALLOWED), (0, [5], Status.ALLOWED)],
+    ids=["denied", "without counters", "of nothing"],
+)
+def test_what_takes_nothing_is_not_kept_under_its_key(
+    scripted: Scripted, quantity: int, caps: list[int], status: Status
+) -> None:
+    charge = once(scripted.charge(quantity, *caps))
 
-    assert [Settlement(Status.DENIED, [0])] == scripted.settle(charge)
-    assert [replay] == scripted.settle(charge)
+    assert [status] * 2 == [s.status for s in scripted.settle(charge, charge)]
+    assert not scripted.store.client.exists(f"{scripted.keys.decision}k")
+    other = once(scripted.charge(2, 5), fingerprint="g" * 16)
+    assert [Settlement(Status.ALLOWED, [0])] == scripted.settle(other)
+    assert [Settlement(Status.MISMATCH)] == scripted.settle(charge)
 
 
-def test_an_answer_under_an_idempotency_key_is_told_again(scripted: Scripted) -> None:
-    charge = once(scripted.charge(1, verb=ANSWER))
+@pytest.mark.parametrize("stored", ["0", "03", "03,9", "1"])
+def test_what_took_nothing_on_an_earlier_server_is_judged_afresh(
+    scripted: Scripted, stored: str
+) -> None:
+    name = f"{scripted.keys.decision}k"
+    scripted.store.client.set(name, f"{'f' * 16}{stored}|memo of a denial", px=60_000)
 
-    assert [Settlement(Status.ALLOWED, [])] == scripted.settle(charge)
-    assert [Settlement(Status.REPLAYED, [], b"memo|with a bar", 1)] == scripted.settle(charge)
+    settled = scripted.settle(*[once(scripted.charge(2, 5))] * 2)
+
+    assert [Status.ALLOWED, Status.REPLAYED] == [s.status for s in settled]
+    assert {"a": 2} == scripted.used()
+
+
+def test_what_was_taken_on_an_earlier_server_is_told_again(scripted: Scripted) -> None:
+    name = f"{scripted.keys.decision}k"
+    scripted.store.client.set(name, f"{'f' * 16}13,0|memo", px=60_000)
+
+    assert [Settlement(Status.REPLAYED, [3, 0], b"memo")] == scripted.settle(
+        once(scripted.charge(2, 5, 5))
+    )
 
 
 def test_an_idempotency_key_with_other_parameters_is_a_mismatch(scripted: Scripted) -> None:

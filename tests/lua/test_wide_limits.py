@@ -152,20 +152,18 @@ def test_a_repeated_idempotency_key_is_told_the_window_of_the_first_time(
     first = once(scripted.wide(2, opening(5), WideLimit(9, 3)))
     later = once(scripted.wide(2, opening(5, NOW_MS + 9 * HOUR), now=NOW_MS + 8 * HOUR))
     end = NOW_MS + HOUR
-    replay = Settlement(Status.REPLAYED, [0, 0], b"memo|1@2,3", Status.ALLOWED, [end, 0])
+    replay = Settlement(Status.REPLAYED, [0, 0], b"memo|1@2,3", [end, 0])
 
     assert [Settlement(1, [0, 0], closes=[end, 0]), replay] == scripted.settle(first, first)
     assert [replay] == scripted.settle(later)
     assert f"2@{end}".encode() == stored(scripted)
 
 
-def test_a_denial_of_a_closed_window_is_told_again(scripted: Scripted) -> None:
-    charge = once(scripted.wide(6, opening(5)))
+def test_a_denial_of_a_closed_window_is_not_kept(scripted: Scripted) -> None:
+    denied = once(scripted.wide(6, opening(5)))
 
-    scripted.settle(charge)
-
-    expected = Settlement(Status.REPLAYED, [0], b"memo|1@2,3", Status.DENIED, [0])
-    assert [expected] == scripted.settle(charge)
+    assert [Settlement(0, [0], closes=[0])] * 2 == scripted.settle(denied, denied)
+    assert not scripted.store.client.exists(f"{scripted.keys.decision}k")
 
 
 def test_large_usage_of_a_window_is_kept_digit_by_digit(scripted: Scripted) -> None:

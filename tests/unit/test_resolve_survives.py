@@ -115,7 +115,7 @@ def test_every_feature_can_be_asked_for_and_every_answer_be_sent(first: int) -> 
             if meter is None or meter.given is not None:
                 continue
             terms = meter.bind(NOW).terms
-            encode_memo(7, terms, None)
+            encode_memo(7, terms)
             sources = explain(met.record, met.snapshot, NOW, "acme", met.resource_id, feature_id)
             for quantity in (0, 7, QUANTITY_MAX, *((-7,) if meter.gauge else ())):
                 for used in (0, 3, USED_MAX):

@@ -168,7 +168,7 @@ class Model:
         if never:
             return "InvalidRequest"
         answer = given or self._settle(asked, sides, right.variant if right else "")
-        if keyed:
+        if keyed and given is None and answer.allowed and asked["quantity"]:  # took something
             self.first[once] = parameters, answer
         return answer
 
