@@ -63,12 +63,16 @@ def wrong_batch(requests: list[Any], answer: Any) -> str | None:
 
 
 def wrong_repeat(request: Any, answers: Sequence[Any]) -> str | None:
-    """What is wrong with all the answers under one key: each must be the first one, told again."""
+    """What is wrong with all the answers under one key: it takes once, and then returns that.
+
+    A denial is not kept, so others may be allowed after it.
+    """
     who = f"{request.customer_id} key {request.idempotency_key}"
-    if len({(each.allowed, each.granted, each.reason) for each in answers}) != 1:
+    taken = [each for each in answers if each.granted]
+    if len({(each.allowed, each.granted, each.reason) for each in taken}) > 1:
         return f"{who}: answered differently the second time"
-    if sum(not each.replayed for each in answers) > 1:
-        return f"{who}: decided more than once"
+    if sum(not each.replayed for each in taken) > 1:
+        return f"{who}: taken more than once"
     return None
 
 

@@ -161,10 +161,12 @@ def test_a_key_that_was_decided_twice_is_noticed() -> None:
 
     assert decisions.wrong_repeat(request, [first, again]) is None
     assert decisions.wrong_repeat(request, [again, again]) is None  # the first answer was lost
-    assert "acme key k: decided more than once" == decisions.wrong_repeat(request, [first, first])
+    assert "acme key k: taken more than once" == decisions.wrong_repeat(request, [first, first])
     assert "acme key k: answered differently the second time" == decisions.wrong_repeat(
-        request, [first, answer(replayed=True)]
+        request, [first, answer(allowed=True, granted=4, replayed=True)]
     )
+    # A denial is not kept: the same key is judged afresh.
+    assert decisions.wrong_repeat(request, [answer(), answer(), first, again]) is None
 
 
 def test_a_stale_decision_is_noticed() -> None:
