@@ -16,8 +16,11 @@ from quotad.cli import (
     status,
     transfer,
 )
+from quotad.cli.root import Root, check_local_time
 
 app = typer.Typer(
+    cls=Root,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="A quota server: may a customer use a feature now, and count it in the same act.",
     no_args_is_help=True,
     # A traceback means a bug; it should be whole and plain, as in any Python program.
@@ -33,11 +36,12 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
     ] = False,
 ) -> None:
-    pass
+    check_local_time(context.invoked_subcommand)
 
 
 processes.register(app)

@@ -5,12 +5,13 @@ A flag that is not given is left to the environment (`QUOTAD_*`), then to the de
 
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+from typer.models import OptionInfo
 
 from quotad.cli import failures
 
@@ -31,9 +32,24 @@ LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or erro
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("dev")(_dev)
-    app.command("serve")(_serve)
-    app.command("sidecar")(_sidecar)
+    for name, command in (("dev", _dev), ("serve", _serve), ("sidecar", _sidecar)):
+        app.command(name)(_showing_defaults(command))
+
+
+def _showing_defaults(command: "Callable[..., None]") -> "Callable[..., None]":
+    """Let the help of a command show what its settings are where no flag says them.
+
+    The flags themselves have no default: one that is not given leaves it to the environment.
+    """
+    from quotad.config import Config
+
+    defaults = Config()
+    for name, annotation in get_type_hints(command, include_extras=True).items():
+        default = getattr(defaults, name, None)
+        for each in getattr(annotation, "__metadata__", ()):
+            if isinstance(each, OptionInfo) and default not in (None, (), ""):
+                each.show_default = str(default)
+    return command
 
 
 @contextmanager
@@ -147,8 +163,9 @@ def _greet(address: str, config: "Config") -> None:
     python = _short(Path(sys.executable))
     server = "" if address == "127.0.0.1:50051" else f" --server {address}"
     client = "" if address == "127.0.0.1:50051" else f'"{address}"'
-    typer.echo(
-        f"""
+    with suppress(BrokenPipeError):  # nobody reads it; that ends no server
+        typer.echo(
+            f"""
 quotad is ready on {address}; it watches {config.catalog} and keeps its data in {config.data}.
 Edit a plan file and the next call obeys it. Try, from another terminal:
 
@@ -163,7 +180,7 @@ with Client({client}) as quotad:
 
 Ctrl-C stops it.
 """
-    )
+        )
 
 
 def _short(path: Path) -> str:

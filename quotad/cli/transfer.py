@@ -158,6 +158,8 @@ def export(
     except QuotaError as error:
         failures.fail_call(error, server, as_json)
     except OSError as error:
+        if to_stdout and isinstance(error, BrokenPipeError):
+            raise  # its reader has seen enough
         failures.fail(f"{error.filename or file}: {error.strerror or error}", as_json)
     if not to_stdout:
         _show_export(file, count, left_out, as_json)

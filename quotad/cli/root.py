@@ -1,0 +1,101 @@
+"""How a command line ends when it is not a command's doing: mistyped, or its reader is gone."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+import typer.core
+from typer.exceptions import TyperException
+
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+"""As of a program that ends by SIGPIPE; 1 would say that something was denied."""
+
+DAY_S = 86_400
+
+WITHOUT_LOCAL_TIME = ("dev", "serve", "sidecar")
+"""Commands that show and read no time of day here."""
+
+
+class Refused(TyperException):
+    """What is wrong before any command has begun."""
+
+
+class Root(typer.core.TyperGroup):
+    """The command tree; what is mistyped is one line, or one JSON object with --json."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command line and end the process with its exit code."""
+        given = list(sys.argv[1:] if args is None else args)
+        try:
+            code = super().main(given, prog_name, complete_var, False, False, **extra)
+            sys.stdout.flush()
+        except TyperException as error:
+            code = _refuse(error, "--json" in given)
+        except typer.Abort:
+            code = EXIT_INTERRUPTED
+        except BrokenPipeError:
+            code = _reader_gone()
+        except SystemExit as error:
+            if not isinstance(error.__context__, BrokenPipeError):
+                raise
+            code = _reader_gone()  # typer and rich end with 1 then
+        if not standalone_mode:
+            return code
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def check_local_time(command: str | None) -> None:
+    """Refuse a TZ that no time of day can be told in, before anything is done.
+
+    Raises:
+        Refused: it is a day or more from UTC.
+    """
+    if command in WITHOUT_LOCAL_TIME:
+        return
+    if max(abs(time.timezone), abs(time.altzone)) >= DAY_S:
+        raise Refused("TZ: is a day or more from UTC; name a zone such as Europe/Berlin")
+
+
+def _refuse(error: TyperException, as_json: bool) -> int:
+    message = " ".join(error.format_message().split()).replace("Value error, ", "")
+    if not message:  # without arguments: the help is shown already
+        return EXIT_ERROR
+    if message[1:2].islower():
+        message = message[:1].lower() + message[1:]
+    if as_json:
+        problem = {"code": "INVALID_ARGUMENT", "reason": "", "message": message}
+        typer.echo(json.dumps({"error": problem}, ensure_ascii=False), err=True)
+        return EXIT_ERROR
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        see = f"see '{context.command_path} --help'"
+        message = (
+            f"{message} S{see[1:]}" if message.endswith("?") else f"{message.rstrip('.')}; {see}"
+        )
+    typer.echo(f"quotad: {message}", err=True)
+    return EXIT_ERROR
+
+
+def _reader_gone() -> int:
+    """Leave nothing to be written at the end of the process, where it would fail once more."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(devnull, stream.fileno())
+    return EXIT_BROKEN_PIPE

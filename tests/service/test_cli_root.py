@@ -1,0 +1,160 @@
+"""What is mistyped, where a reader is gone, and what help shows, of every command."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from quotad.cli.app import app
+from quotad.config import Config
+from tests.processes import DEADLINE_S, EXAMPLES, environment
+from tests.service.command_line import Run
+from tests.service.fake_quotad import FakeServer
+
+
+def run(*words: str, **env: str) -> Result:
+    return CliRunner().invoke(app, list(words), env={"COLUMNS": "200", **env}, prog_name="quotad")
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of all commands and groups."""
+    yield path
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, (*path, name))
+
+
+ALL = list(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: " ".join(path) or "quotad")
+def test_every_command_has_help_under_both_its_names(path: tuple[str, ...]) -> None:
+    short, long = run(*path, "-h"), run(*path, "--help")
+
+    assert (0, 0) == (short.exit_code, long.exit_code)
+    assert short.stdout == long.stdout
+    assert " ".join(("Usage: quotad", *path)) in short.stdout
+
+
+MISTYPED = [
+    (("consume",), "missing argument 'CUSTOMER'; see 'quotad consume --help'"),
+    (("consume", "a", "b", "--foo"), "no such option: --foo; see 'quotad consume --help'"),
+    (("conusme",), "no such command 'conusme'. Did you mean 'consume', 'customers'? See"),
+    (("consume", "a", "b", "x"), "invalid value for 'QUANTITY': "),
+    (("replay", "x", "--wrapped", "y"), "invalid value for '--wrapped': 'y' is not one of"),
+    (("customers", "set", "a"), "missing option '--plan'; see 'quotad customers set --help'"),
+]
+
+
+@pytest.mark.parametrize(("words", "problem"), MISTYPED)
+def test_what_is_mistyped_is_one_line(words: tuple[str, ...], problem: str) -> None:
+    done = run(*words)
+
+    assert (2, "") == (done.exit_code, done.stdout)
+    assert done.stderr.startswith(f"quotad: {problem}")
+    assert 1 == len(done.stderr.splitlines())
+
+
+@pytest.mark.parametrize(("words", "problem"), MISTYPED)
+def test_what_is_mistyped_is_json_where_json_was_asked_for(
+    words: tuple[str, ...], problem: str
+) -> None:
+    done = run(*words, "--json")
+
+    assert (2, "") == (done.exit_code, done.stdout)
+    error = json.loads(done.stderr)["error"]
+    assert ("INVALID_ARGUMENT", "") == (error["code"], error["reason"])
+    assert problem.split("; see")[0].removesuffix(" See") in error["message"]
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "localhost",
+        "localhost:",
+        "localhost:0",
+        "localhost:65536",
+        "localhost:grpc",
+        ":50051",
+        "::1",
+    ],
+)
+def test_server_without_a_port_is_refused_before_anything_is_asked(server: str) -> None:
+    done = run("status", "--server", server)
+
+    assert (2, "") == (done.exit_code, done.stdout)
+    assert f"must be HOST:PORT, such as 127.0.0.1:50051, not {server!r}" in done.stderr
+    assert 1 == len(done.stderr.splitlines())
+
+
+@pytest.mark.parametrize("server", ["[::1]:1", "unix:/no/such/socket", "ipv4:127.0.0.1:1"])
+def test_server_that_grpc_can_find_is_asked(server: str) -> None:
+    done = run("status", "--server", server)
+
+    assert 2 == done.exit_code
+    assert f"quotad: no server at {server} (" in done.stderr
+
+
+@pytest.fixture
+def impossible_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC+25")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("impossible_zone")
+def test_impossible_time_zone_is_refused_before_anything_is_counted(
+    quotad: Run, server: FakeServer
+) -> None:
+    done = quotad("consume", "acme", "api-calls")
+
+    assert (2, "") == (done.exit_code, done.stdout)
+    problem = "TZ: is a day or more from UTC; name a zone such as Europe/Berlin"
+    assert f"quotad: {problem}\n" == done.stderr
+    assert [] == server.quota.requests
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("catalog", "check", str(EXAMPLES)),
+        ("catalog", "check", str(EXAMPLES), "--json"),
+        ("serve", "--help"),
+        ("--version",),
+    ],
+)
+def test_a_reader_that_is_gone_ends_a_command_quietly(words: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "quotad", *words],
+            env=environment(),
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=DEADLINE_S,
+        )
+    finally:
+        os.close(writer)
+
+    assert (141, b"") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("command", ["serve", "sidecar", "dev"])
+def test_help_of_a_process_shows_what_its_settings_are_without_a_flag(command: str) -> None:
+    shown = " ".join(run(command, "--help").stdout.replace("│", " ").split())
+    defaults = Config()
+
+    for name in Config.__struct_fields__:
+        flag, default = f"--{name.replace('_', '-')} ", getattr(defaults, name)
+        if flag in shown and default not in ((), ""):
+            assert f"[default: ({default})]" in shown.split(flag)[1].split(" --")[0]
