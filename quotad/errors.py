@@ -6,6 +6,7 @@
     ├── InvalidRequest          the caller sent something that can never work
     │   └── IdempotencyMismatch     a known idempotency key came with other parameters
     ├── NotFound                the admin service was asked for something that is not there
+    ├── StaleEpoch              a write expected another epoch than the customer is at
     ├── Conflict                a compare-and-set lost: somebody else wrote in between
     └── StoreError              the store did not do what was asked
         ├── StoreUnavailable        it refused or timed out; retrying is right
@@ -27,6 +28,7 @@ class Status(IntEnum):
     INVALID_ARGUMENT = 3
     NOT_FOUND = 5
     RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
     ABORTED = 10
     INTERNAL = 13
     UNAVAILABLE = 14
@@ -37,6 +39,8 @@ class QuotadError(Exception):
 
     status: ClassVar[Status] = Status.INTERNAL
     reason: ClassVar[str] = "INTERNAL"
+    metadata: tuple[tuple[str, str], ...] = ()
+    """Trailing metadata that leaves with the error, beside its reason."""
 
 
 def internal_error() -> QuotadError:
@@ -81,6 +85,17 @@ class NotFound(QuotadError):
 
     status = Status.NOT_FOUND
     reason = "NOT_FOUND"
+
+
+class StaleEpoch(QuotadError):
+    """A customer is not at the epoch that a write expects: it was written in between."""
+
+    status = Status.FAILED_PRECONDITION
+    reason = "STALE_EPOCH"
+
+    def __init__(self, message: str, epoch: int = 0) -> None:
+        super().__init__(message)
+        self.metadata = (("quotad-epoch", str(epoch)),)
 
 
 class Conflict(QuotadError):

@@ -10,6 +10,7 @@ from quotad.cli.arguments import addons_of, time_of
 from quotad.cli.options import (
     SERVER_DEFAULT,
     CustomerId,
+    IfEpoch,
     Json,
     Resource,
     Server,
@@ -71,6 +72,7 @@ def set_(
     ] = "",
     subscription: Subscription = "",
     resource: Resource = "",
+    if_epoch: IfEpoch = None,
     server: Server = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -102,6 +104,7 @@ def set_(
             end=ends,
             anchor=aligned,
             trial=trial,
+            if_epoch=if_epoch,
         )
     customer_view.show(done, as_json)
 
@@ -119,6 +122,7 @@ def change(
     when: When = "now",
     subscription: Subscription = "",
     resource: Resource = "",
+    if_epoch: IfEpoch = None,
     server: Server = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -137,6 +141,7 @@ def change(
             when=when,
             subscription_id=subscription,
             resource_id=resource,
+            if_epoch=if_epoch,
         )
     customer_view.show(done, as_json)
 
@@ -146,13 +151,18 @@ def cancel(
     when: When = "now",
     subscription: Subscription = "",
     resource: Resource = "",
+    if_epoch: IfEpoch = None,
     server: Server = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """End a subscription, and take back a change that waits."""
     with failures.admin(server, as_json) as admin:
         done = admin.cancel_subscription(
-            customer, when=when, subscription_id=subscription, resource_id=resource
+            customer,
+            when=when,
+            subscription_id=subscription,
+            resource_id=resource,
+            if_epoch=if_epoch,
         )
     customer_view.show(done, as_json)
 
@@ -193,8 +203,13 @@ def list_(
         output.console(stderr=True).print(f"There are more; --limit {limit} ends the list here.")
 
 
-def archive(customer: CustomerId, server: Server = SERVER_DEFAULT, as_json: Json = False) -> None:
+def archive(
+    customer: CustomerId,
+    if_epoch: IfEpoch = None,
+    server: Server = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
     """Deny a customer everything until it is set again; its usage is kept."""
     with failures.admin(server, as_json) as admin:
-        done = admin.archive(customer)
+        done = admin.archive(customer, if_epoch=if_epoch)
     customer_view.show(done, as_json)

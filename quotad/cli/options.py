@@ -53,6 +53,14 @@ Resource = Annotated[
 Subscription = Annotated[
     str, typer.Option("--subscription", metavar="ID", help="Which of several subscriptions.")
 ]
+IfEpoch = Annotated[
+    int | None,
+    typer.Option(
+        "--if-epoch",
+        metavar="N",
+        help="Write only while the customer is at this epoch; 0: while it has no record.",
+    ),
+]
 Values = Annotated[
     list[str] | None,
     typer.Option(

@@ -9,6 +9,7 @@ from quotad.cli.arguments import entitlement_of, time_of
 from quotad.cli.options import (
     SERVER_DEFAULT,
     CustomerId,
+    IfEpoch,
     Json,
     NegativeNumbers,
     Resource,
@@ -38,6 +39,7 @@ def override(
     feature: FeatureId,
     value: Value,
     resource: Resource = "",
+    if_epoch: IfEpoch = None,
     server: Server = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -47,7 +49,9 @@ def override(
     """
     entitlement = entitlement_of(value, as_json)
     with failures.admin(server, as_json) as admin:
-        done = admin.set_override(customer, feature, entitlement, resource_id=resource)
+        done = admin.set_override(
+            customer, feature, entitlement, resource_id=resource, if_epoch=if_epoch
+        )
     customer_view.show(done, as_json)
 
 
@@ -55,12 +59,13 @@ def remove_override(
     customer: CustomerId,
     feature: FeatureId,
     resource: Resource = "",
+    if_epoch: IfEpoch = None,
     server: Server = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Let the plan decide again."""
     with failures.admin(server, as_json) as admin:
-        done = admin.remove_override(customer, feature, resource_id=resource)
+        done = admin.remove_override(customer, feature, resource_id=resource, if_epoch=if_epoch)
     customer_view.show(done, as_json)
 
 
@@ -75,6 +80,7 @@ def promote(
         ),
     ] = None,
     resource: Resource = "",
+    if_epoch: IfEpoch = None,
     server: Server = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -85,7 +91,9 @@ def promote(
     entitlement = entitlement_of(value, as_json)
     ends = time_of("--end", end, as_json)
     with failures.admin(server, as_json) as admin:
-        done = admin.grant_promotion(customer, feature, entitlement, end=ends, resource_id=resource)
+        done = admin.grant_promotion(
+            customer, feature, entitlement, end=ends, resource_id=resource, if_epoch=if_epoch
+        )
     customer_view.show(done, as_json)
 
 
@@ -93,10 +101,11 @@ def revoke(
     customer: CustomerId,
     feature: FeatureId,
     resource: Resource = "",
+    if_epoch: IfEpoch = None,
     server: Server = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Take a promotion back. To take a feature away, override it with false."""
     with failures.admin(server, as_json) as admin:
-        done = admin.revoke_promotion(customer, feature, resource_id=resource)
+        done = admin.revoke_promotion(customer, feature, resource_id=resource, if_epoch=if_epoch)
     customer_view.show(done, as_json)

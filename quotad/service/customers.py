@@ -60,7 +60,7 @@ class CustomerCalls:
             record = before or CustomerRecord(request.customer_id)
             return provision(record, wanted, snapshot, now_ms)
 
-        return self._write(request.customer_id, change)
+        return self._write(request, change)
 
     @mapped
     def ChangeSubscription(self, request: pb.ChangeSubscriptionRequest) -> pb.Customer:
@@ -77,7 +77,7 @@ class CustomerCalls:
             _at_period_end(request.when),
         )
         return self._change(
-            request.customer_id,
+            request,
             lambda record, snapshot, now_ms: change_subscription(record, wanted, snapshot, now_ms),
         )
 
@@ -89,7 +89,7 @@ class CustomerCalls:
             request.subscription_id, request.resource_id, _at_period_end(request.when)
         )
         return self._change(
-            request.customer_id,
+            request,
             lambda record, snapshot, now_ms: cancel_subscription(record, wanted, snapshot, now_ms),
         )
 
@@ -98,7 +98,7 @@ class CustomerCalls:
         """Give the customer this of a feature instead of everything else."""
         wanted = _new_entitlement(request, None)
         return self._change(
-            request.customer_id,
+            request,
             lambda record, snapshot, now_ms: set_override(record, wanted, snapshot, now_ms),
         )
 
@@ -107,7 +107,7 @@ class CustomerCalls:
         """Let the customer have again what it has without the override."""
         named = _feature_of(request)
         return self._change(
-            request.customer_id, lambda record, _, now_ms: remove_override(record, *named, now_ms)
+            request, lambda record, _, now_ms: remove_override(record, *named, now_ms)
         )
 
     @mapped
@@ -115,7 +115,7 @@ class CustomerCalls:
         """Give the customer this of a feature for a time, where it is more than the rest."""
         wanted = _new_entitlement(request, _moment(request, "end"))
         return self._change(
-            request.customer_id,
+            request,
             lambda record, snapshot, now_ms: grant_promotion(record, wanted, snapshot, now_ms),
         )
 
@@ -124,7 +124,7 @@ class CustomerCalls:
         """End a promotion now."""
         named = _feature_of(request)
         return self._change(
-            request.customer_id, lambda record, _, now_ms: revoke_promotion(record, *named, now_ms)
+            request, lambda record, _, now_ms: revoke_promotion(record, *named, now_ms)
         )
 
     @mapped
@@ -156,28 +156,29 @@ class CustomerCalls:
                 raise _never_provisioned(request.customer_id)
             return archive(before, now_ms)
 
-        return self._write(request.customer_id, change)
+        return self._write(request, change)
 
     def _change(
         self,
-        customer_id: str,
+        request: Any,
         made: Callable[[CustomerRecord, Snapshot, int], CustomerRecord],
     ) -> pb.Customer:
         """Write what is made of a provisioned customer with the catalog in force."""
-        check_id(customer_id, "customer_id")
+        check_id(request.customer_id, "customer_id")
         snapshot, now_ms = self._parts.snapshot(), self._parts.clock.now_ms()
 
         def change(before: CustomerRecord | None) -> CustomerRecord:
             if before is None:
-                raise _never_provisioned(customer_id, "; provision it first")
+                raise _never_provisioned(request.customer_id, "; provision it first")
             return made(before, snapshot, now_ms)
 
-        return self._write(customer_id, change)
+        return self._write(request, change)
 
     def _write(
-        self, customer_id: str, change: Callable[[CustomerRecord | None], CustomerRecord]
+        self, request: Any, change: Callable[[CustomerRecord | None], CustomerRecord]
     ) -> pb.Customer:
-        parts = self._parts
+        """Write a customer, where its epoch is the one that the request expects, if any."""
+        parts, customer_id = self._parts, request.customer_id
         overwritten: CustomerRecord | None = None
 
         def watched(before: CustomerRecord | None) -> CustomerRecord:
@@ -186,7 +187,7 @@ class CustomerCalls:
             return change(before)
 
         kept = lasting(parts.snapshots.peek)
-        stored = parts.customers.update(customer_id, watched, kept)
+        stored = parts.customers.update(customer_id, watched, kept, _expected_epoch(request))
         parts.views.drop(customer_id)
         forget_outlived(parts.customers, overwritten, stored.record, parts.snapshots.peek)
         return self._message(stored)
@@ -198,6 +199,16 @@ class CustomerCalls:
 
 def _never_provisioned(customer_id: str, way_out: str = "") -> NotFound:
     return NotFound(f"customer_id: {customer_id!r} was never provisioned{way_out}")
+
+
+def _expected_epoch(request: Any) -> int | None:
+    if not request.HasField("if_epoch"):
+        return None
+    if request.if_epoch < 0:
+        raise InvalidRequest(
+            f"if_epoch: {request.if_epoch} is no epoch; give the one that was read, 0 for no record"
+        )
+    return int(request.if_epoch)
 
 
 def _check_names(request: Any, addons: Iterable[str] = ()) -> None:

@@ -5,7 +5,7 @@ from enum import Enum
 
 import msgspec
 
-from quotad.errors import Conflict, InvalidRequest, StoreError
+from quotad.errors import Conflict, InvalidRequest, StaleEpoch, StoreError
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.store import scripts
 from quotad.store.connection import Link, Store
@@ -88,7 +88,11 @@ class Customers:
         return self.get_many([customer_id])[0]
 
     def update(
-        self, customer_id: str, change: Change, lasting: Sequence[str] = ()
+        self,
+        customer_id: str,
+        change: Change,
+        lasting: Sequence[str] = (),
+        if_epoch: int | None = None,
     ) -> StoredCustomer:
         """Replace a record by what `change` makes of it, and move the epoch.
 
@@ -99,14 +103,18 @@ class Customers:
             change: from the record before to the one after.
             lasting: endings of usage keys that expire without a record, and not with one; see
                 `usage_suffix`.
+            if_epoch: write only while the customer is at this epoch; 0: while it has no record.
 
         Raises:
+            StaleEpoch: the customer is at another epoch.
             Conflict: others kept writing the same customer in between.
             StoreUnavailable: the store refused or timed out; the write may have happened.
         """
         keys = self._keys.customer(customer_id)
         for _ in range(_TRIES_MAX):
             before = self.get(customer_id)
+            if if_epoch is not None:
+                _check_epoch(customer_id, before, if_epoch)
             record = change(before.record)
             epoch = self._store.run(
                 self._script,
@@ -228,6 +236,15 @@ class Customers:
         if not colon or shard not in self._shard_names:
             raise InvalidRequest(f"page_token: {token[:40]!r} is not one that this server gave")
         return int(shard), after
+
+
+def _check_epoch(customer_id: str, stored: StoredCustomer, wanted: int) -> None:
+    epoch = stored.epoch if stored.record is not None else 0
+    if wanted not in (epoch, stored.epoch):
+        found = f"is at epoch {epoch}" if epoch else "has no record"
+        raise StaleEpoch(
+            f"if_epoch: {customer_id!r} {found}, not {wanted}; read it and decide anew", epoch
+        )
 
 
 def _written(keys: CustomerKeys, before: StoredCustomer, lasting: Sequence[str]) -> list[str]:

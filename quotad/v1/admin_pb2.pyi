@@ -237,7 +237,7 @@ class Customer(_message.Message):
     def __init__(self, customer_id: _Optional[str] = ..., status: _Optional[_Union[CustomerStatus, str]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., epoch: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overrides: _Optional[_Iterable[_Union[Override, _Mapping]]] = ..., promotions: _Optional[_Iterable[_Union[Promotion, _Mapping]]] = ...) -> None: ...
 
 class ProvisionCustomerRequest(_message.Message):
-    __slots__ = ("customer_id", "plan_id", "start", "subscription_id", "resource_id", "addons", "end", "anchor", "trial")
+    __slots__ = ("customer_id", "plan_id", "start", "subscription_id", "resource_id", "addons", "end", "anchor", "trial", "if_epoch")
     class AddonsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -254,6 +254,7 @@ class ProvisionCustomerRequest(_message.Message):
     END_FIELD_NUMBER: _ClassVar[int]
     ANCHOR_FIELD_NUMBER: _ClassVar[int]
     TRIAL_FIELD_NUMBER: _ClassVar[int]
+    IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     plan_id: str
     start: _timestamp_pb2.Timestamp
@@ -263,7 +264,8 @@ class ProvisionCustomerRequest(_message.Message):
     end: _timestamp_pb2.Timestamp
     anchor: _timestamp_pb2.Timestamp
     trial: Trial
-    def __init__(self, customer_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., addons: _Optional[_Mapping[str, int]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trial: _Optional[_Union[Trial, _Mapping]] = ...) -> None: ...
+    if_epoch: int
+    def __init__(self, customer_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., addons: _Optional[_Mapping[str, int]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trial: _Optional[_Union[Trial, _Mapping]] = ..., if_epoch: _Optional[int] = ...) -> None: ...
 
 class Trial(_message.Message):
     __slots__ = ("end", "then", "plan_id")
@@ -284,7 +286,7 @@ class Trial(_message.Message):
     def __init__(self, end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., then: _Optional[_Union[Trial.Then, str]] = ..., plan_id: _Optional[str] = ...) -> None: ...
 
 class ChangeSubscriptionRequest(_message.Message):
-    __slots__ = ("customer_id", "subscription_id", "resource_id", "plan_id", "addons", "latest_revision", "when")
+    __slots__ = ("customer_id", "subscription_id", "resource_id", "plan_id", "addons", "latest_revision", "when", "if_epoch")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -292,6 +294,7 @@ class ChangeSubscriptionRequest(_message.Message):
     ADDONS_FIELD_NUMBER: _ClassVar[int]
     LATEST_REVISION_FIELD_NUMBER: _ClassVar[int]
     WHEN_FIELD_NUMBER: _ClassVar[int]
+    IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     subscription_id: str
     resource_id: str
@@ -299,7 +302,8 @@ class ChangeSubscriptionRequest(_message.Message):
     addons: AddOns
     latest_revision: bool
     when: When
-    def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., addons: _Optional[_Union[AddOns, _Mapping]] = ..., latest_revision: _Optional[bool] = ..., when: _Optional[_Union[When, str]] = ...) -> None: ...
+    if_epoch: int
+    def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., addons: _Optional[_Union[AddOns, _Mapping]] = ..., latest_revision: _Optional[bool] = ..., when: _Optional[_Union[When, str]] = ..., if_epoch: _Optional[int] = ...) -> None: ...
 
 class AddOns(_message.Message):
     __slots__ = ("quantities",)
@@ -315,62 +319,72 @@ class AddOns(_message.Message):
     def __init__(self, quantities: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class CancelSubscriptionRequest(_message.Message):
-    __slots__ = ("customer_id", "subscription_id", "resource_id", "when")
+    __slots__ = ("customer_id", "subscription_id", "resource_id", "when", "if_epoch")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     WHEN_FIELD_NUMBER: _ClassVar[int]
+    IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     subscription_id: str
     resource_id: str
     when: When
-    def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., when: _Optional[_Union[When, str]] = ...) -> None: ...
+    if_epoch: int
+    def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., when: _Optional[_Union[When, str]] = ..., if_epoch: _Optional[int] = ...) -> None: ...
 
 class SetOverrideRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "resource_id", "entitlement")
+    __slots__ = ("customer_id", "feature_id", "resource_id", "entitlement", "if_epoch")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     ENTITLEMENT_FIELD_NUMBER: _ClassVar[int]
+    IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     resource_id: str
     entitlement: _struct_pb2.Value
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ...) -> None: ...
+    if_epoch: int
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., if_epoch: _Optional[int] = ...) -> None: ...
 
 class RemoveOverrideRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "resource_id")
+    __slots__ = ("customer_id", "feature_id", "resource_id", "if_epoch")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     resource_id: str
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ...) -> None: ...
+    if_epoch: int
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., if_epoch: _Optional[int] = ...) -> None: ...
 
 class GrantPromotionRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "resource_id", "entitlement", "end")
+    __slots__ = ("customer_id", "feature_id", "resource_id", "entitlement", "end", "if_epoch")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     ENTITLEMENT_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
+    IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     resource_id: str
     entitlement: _struct_pb2.Value
     end: _timestamp_pb2.Timestamp
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    if_epoch: int
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., if_epoch: _Optional[int] = ...) -> None: ...
 
 class RevokePromotionRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "resource_id")
+    __slots__ = ("customer_id", "feature_id", "resource_id", "if_epoch")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     resource_id: str
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ...) -> None: ...
+    if_epoch: int
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., if_epoch: _Optional[int] = ...) -> None: ...
 
 class ImportCustomersRequest(_message.Message):
     __slots__ = ("rows", "dry_run")
@@ -484,10 +498,12 @@ class ListCustomersResponse(_message.Message):
     def __init__(self, customers: _Optional[_Iterable[_Union[Customer, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ArchiveCustomerRequest(_message.Message):
-    __slots__ = ("customer_id",)
+    __slots__ = ("customer_id", "if_epoch")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
-    def __init__(self, customer_id: _Optional[str] = ...) -> None: ...
+    if_epoch: int
+    def __init__(self, customer_id: _Optional[str] = ..., if_epoch: _Optional[int] = ...) -> None: ...
 
 class GetStatusRequest(_message.Message):
     __slots__ = ()

@@ -88,7 +88,7 @@ def test_the_statuses_of_the_data_plane_are_those_of_the_code() -> None:
     shown = {words(row[0])[0] for row in table(README, "Reasons", "status")}
 
     # A caller's deadline is kept by the caller, and the others are the admin service's.
-    assert {status.name for status in Status} - {"NOT_FOUND", "ABORTED"} == (
+    assert {status.name for status in Status} - {"NOT_FOUND", "ABORTED", "FAILED_PRECONDITION"} == (
         shown - {"DEADLINE_EXCEEDED"}
     )
 

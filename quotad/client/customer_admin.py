@@ -1,0 +1,258 @@
+"""The part of the admin client that is about customers: who is on which plan, with what besides."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from quotad.client import customers
+from quotad.client.calls import Policy, checked
+from quotad.client.customers import Customer, Trial, When
+from quotad.client.messages import value
+from quotad.model import BATCH_MAX
+from quotad.v1 import admin_pb2 as pb
+
+PAGE_MAX = BATCH_MAX
+"""Most items that one list call returns."""
+
+
+class CustomerAdmin:
+    """Mixed into the admin client, which makes the calls.
+
+    A write may name the epoch that it expects the customer to be at, as read before (`if_epoch`).
+    When the customer was written in between it fails with the `code` FAILED_PRECONDITION.
+    """
+
+    _read: Policy
+    _write: Policy
+
+    def _call(self, policy: Policy, method: str, request: Any) -> Any:
+        """Make one call.
+
+        Raises:
+            QuotaError: it failed.
+        """
+        raise NotImplementedError
+
+    def provision(
+        self,
+        customer_id: str,
+        plan_id: str,
+        start: datetime | None = None,
+        *,
+        subscription_id: str = "",
+        resource_id: str = "",
+        addons: Mapping[str, int] | None = None,
+        end: datetime | None = None,
+        anchor: datetime | None = None,
+        trial: Trial | None = None,
+        if_epoch: int | None = None,
+    ) -> Customer:
+        """Create the customer or put its subscription on a plan; brings an archived one back.
+
+        Args:
+            customer_id: whom.
+            plan_id: which plan.
+            start: when the subscription starts (as all times, UTC without a time zone); without
+                it a new one starts now and a known one keeps its start.
+            subscription_id: sets several of one customer apart.
+            resource_id: what of the customer's it is for; empty: the customer itself.
+            addons: quantity by add-on.
+            end: when it ends; without it, it goes on.
+            anchor: what its billing periods are aligned to; without it the start.
+            trial: it starts with this trial.
+            if_epoch: write only while the customer is at this epoch; 0: while it has no record.
+        """
+        request = checked(
+            pb.ProvisionCustomerRequest,
+            customer_id=customer_id,
+            plan_id=plan_id,
+            start=start,
+            subscription_id=subscription_id,
+            resource_id=resource_id,
+            addons=addons,
+            end=end,
+            anchor=anchor,
+            trial=trial and customers.trial(trial),
+            if_epoch=if_epoch,
+        )
+        return self._write_customer("ProvisionCustomer", request)
+
+    def change_subscription(
+        self,
+        customer_id: str,
+        plan_id: str = "",
+        *,
+        addons: Mapping[str, int] | None = None,
+        latest_revision: bool = False,
+        when: When = "now",
+        subscription_id: str = "",
+        resource_id: str = "",
+        if_epoch: int | None = None,
+    ) -> Customer:
+        """Change a subscription; replaces a change that still waits.
+
+        Args:
+            customer_id: whose.
+            plan_id: the plan from then on; empty: stays.
+            addons: all add-ons from then on; None: stay.
+            latest_revision: move to the latest revision of the plan.
+            when: "now", or "period-end" of the billing period under way.
+            subscription_id: which of the customer's.
+            resource_id: what of the customer's it is for.
+            if_epoch: as of `provision`.
+        """
+        request = checked(
+            pb.ChangeSubscriptionRequest,
+            customer_id=customer_id,
+            subscription_id=subscription_id,
+            resource_id=resource_id,
+            plan_id=plan_id,
+            addons=None if addons is None else checked(pb.AddOns, quantities=addons),
+            latest_revision=latest_revision,
+            when=customers.when(when),
+            if_epoch=if_epoch,
+        )
+        return self._write_customer("ChangeSubscription", request)
+
+    def cancel_subscription(
+        self,
+        customer_id: str,
+        *,
+        when: When = "now",
+        subscription_id: str = "",
+        resource_id: str = "",
+        if_epoch: int | None = None,
+    ) -> Customer:
+        """End a subscription, "now" or at the "period-end"; takes back what still waits."""
+        request = checked(
+            pb.CancelSubscriptionRequest,
+            customer_id=customer_id,
+            subscription_id=subscription_id,
+            resource_id=resource_id,
+            when=customers.when(when),
+            if_epoch=if_epoch,
+        )
+        return self._write_customer("CancelSubscription", request)
+
+    def set_override(
+        self,
+        customer_id: str,
+        feature_id: str,
+        entitlement: object,
+        *,
+        resource_id: str = "",
+        if_epoch: int | None = None,
+    ) -> Customer:
+        """Say what the customer has of a feature instead of everything else.
+
+        Args:
+            customer_id: whose.
+            feature_id: of which feature.
+            entitlement: as a catalog spells it: True, "email", "unlimited", {"limit": 5000,
+                "per": "month"}. False revokes. A limit without "per" keeps the window of the
+                entitlement that it replaces.
+            resource_id: only for this resource; empty: for the customer and its resources
+                without one of their own.
+            if_epoch: as of `provision`.
+        """
+        request = checked(
+            pb.SetOverrideRequest,
+            customer_id=customer_id,
+            feature_id=feature_id,
+            resource_id=resource_id,
+            entitlement=value("entitlement", entitlement),
+            if_epoch=if_epoch,
+        )
+        return self._write_customer("SetOverride", request)
+
+    def remove_override(
+        self,
+        customer_id: str,
+        feature_id: str,
+        *,
+        resource_id: str = "",
+        if_epoch: int | None = None,
+    ) -> Customer:
+        """Let the customer have of a feature what its subscriptions grant again."""
+        request = checked(
+            pb.RemoveOverrideRequest,
+            customer_id=customer_id,
+            feature_id=feature_id,
+            resource_id=resource_id,
+            if_epoch=if_epoch,
+        )
+        return self._write_customer("RemoveOverride", request)
+
+    def grant_promotion(
+        self,
+        customer_id: str,
+        feature_id: str,
+        entitlement: object,
+        *,
+        end: datetime | None = None,
+        resource_id: str = "",
+        if_epoch: int | None = None,
+    ) -> Customer:
+        """Give the customer more of a feature for a time; granting again replaces.
+
+        Args:
+            customer_id: whom.
+            feature_id: of which feature.
+            entitlement: as of `set_override`, but not False. It counts where it is more than the
+                rest.
+            end: until when; without it, until it is revoked.
+            resource_id: only for this resource; empty: for the customer and all its resources.
+            if_epoch: as of `provision`.
+        """
+        request = checked(
+            pb.GrantPromotionRequest,
+            customer_id=customer_id,
+            feature_id=feature_id,
+            resource_id=resource_id,
+            entitlement=value("entitlement", entitlement),
+            end=end,
+            if_epoch=if_epoch,
+        )
+        return self._write_customer("GrantPromotion", request)
+
+    def revoke_promotion(
+        self,
+        customer_id: str,
+        feature_id: str,
+        *,
+        resource_id: str = "",
+        if_epoch: int | None = None,
+    ) -> Customer:
+        """Take a promotion back."""
+        request = checked(
+            pb.RevokePromotionRequest,
+            customer_id=customer_id,
+            feature_id=feature_id,
+            resource_id=resource_id,
+            if_epoch=if_epoch,
+        )
+        return self._write_customer("RevokePromotion", request)
+
+    def customer(self, customer_id: str) -> Customer:
+        """One customer."""
+        request = checked(pb.GetCustomerRequest, customer_id=customer_id)
+        return customers.customer(self._call(self._read, "GetCustomer", request))
+
+    def customers(self, page_size: int = PAGE_MAX) -> Iterator[Customer]:
+        """Every customer, by shard, then by id; fetched page by page as they are asked for."""
+        token = ""
+        while True:
+            request = pb.ListCustomersRequest(page_size=min(page_size, PAGE_MAX), page_token=token)
+            answer = self._call(self._read, "ListCustomers", request)
+            yield from map(customers.customer, answer.customers)
+            token = answer.next_page_token
+            if not token:
+                return
+
+    def archive(self, customer_id: str, *, if_epoch: int | None = None) -> Customer:
+        """Deny everything until the customer is provisioned again; usage is kept."""
+        request = checked(pb.ArchiveCustomerRequest, customer_id=customer_id, if_epoch=if_epoch)
+        return self._write_customer("ArchiveCustomer", request)
+
+    def _write_customer(self, method: str, request: Any) -> Customer:
+        return customers.customer(self._call(self._write, method, request))
