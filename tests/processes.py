@@ -44,6 +44,15 @@ def quotad(
     )
 
 
+def treating(number: signal.Signals, how: signal.Handlers) -> Callable[[], object]:
+    """For a process to be started: what it does at a signal, however these tests were started.
+
+    What is ignored here (below `nohup`, in the background of a script) is ignored by all that is
+    started from here.
+    """
+    return lambda: signal.signal(number, how)
+
+
 class Pid(NamedTuple):
     """A process, not to be taken for a later one with the same number."""
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from quotad.cli.app import app
 from quotad.cli.chart import WIDTH
-from tests.processes import DEADLINE_S, children_of, environment
+from tests.processes import DEADLINE_S, children_of, environment, treating
 from tests.running import eventually
 
 CATALOG = """
@@ -320,6 +320,7 @@ def test_an_interrupt_reports_what_was_decided_and_ends_the_private_store(
         stdout=subprocess.PIPE,
         env=environment(TMPDIR=str(short)),
         start_new_session=True,
+        preexec_fn=treating(number, signal.SIG_DFL),
     ) as running:
         assert running.stdin is not None
         # More than the lines that are held back, so that there is something to tell.
@@ -342,19 +343,24 @@ def test_an_interrupt_reports_what_was_decided_and_ends_the_private_store(
     assert [] == list(short.glob("quotad-simulate-*"))
 
 
-def test_a_hangup_that_is_ignored_stays_ignored(here: Path, short: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_that_is_ignored_stays_ignored(
+    here: Path, short: Path, number: signal.Signals
+) -> None:
+    """As `nohup` starts a command, and a shell without a terminal one in the background."""
     words = ["-", *ASK, "--simulate", "--catalog", "new.yaml", "--json"]
     with subprocess.Popen(
-        ["nohup", sys.executable, "-m", "quotad", "replay", *words],
+        [sys.executable, "-m", "quotad", "replay", *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment(TMPDIR=str(short)),
+        preexec_fn=treating(number, signal.SIG_IGN),
     ) as running:
         assert running.stdin is not None
         running.stdin.write((LOG * 2000).encode())
         running.stdin.flush()
         eventually(lambda: script_calls(short), lambda calls: calls > 2)
-        running.send_signal(signal.SIGHUP)
+        running.send_signal(number)
         output, _ = running.communicate(timeout=DEADLINE_S)
 
     report = json.loads(output)
