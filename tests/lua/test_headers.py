@@ -1,0 +1,117 @@
+"""The header of a script is its specification of KEYS, ARGV and results; the body does the same."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.processes import ROOT
+
+SCRIPTS = sorted((ROOT / "lua").glob("*.lua"))
+
+STRIDES = {
+    "terms": ("TERMS_ARGS",),
+    "limit": ("WIDE_ARGS",),
+    "run": ("RUN_ARGS", "QUANTITY_ARGS"),
+    "charge": ("CHARGE_ARGS", "ONCE_ARGS"),
+}
+"""By a group of arguments that repeats, the constants that count its words."""
+
+
+class Script(NamedTuple):
+    header: str
+    body: str
+    constants: dict[str, int]
+    """Numbers that the body gives a name in capitals."""
+
+
+def read(path: Path) -> Script:
+    lines = path.read_text().splitlines()
+    end = next(i for i, line in enumerate(lines) if not line.startswith("--"))
+    body = "\n".join(line.partition("--")[0] for line in lines[end:])
+    constants: dict[str, int] = {}
+    for names, values in re.findall(r"^local ([A-Z_, ]+) = ([-\d, ]+)$", body, re.MULTILINE):
+        pairs = zip(names.split(", "), values.split(","), strict=True)
+        constants.update((name.strip(), int(value)) for name, value in pairs)
+    return Script("\n".join(lines[:end]), body, constants)
+
+
+def groups(header: str) -> dict[str, list[str]]:
+    """Names of the words of every group of ARGV that repeats, by what it repeats for."""
+    found: dict[str, list[str]] = {}
+    into = inner = ""
+    for line in header.splitlines():
+        start = re.match(r"-- (KEYS|ARGV)   then per (\w+)", line)
+        if start:
+            into = start[2] if start[1] == "ARGV" else ""
+        elif not line.startswith("--   "):
+            into = ""
+        word = re.match(r"--(   |     )(\w+) +[^ ]", line)
+        if into and word:
+            of = into if word[1] == "   " else inner
+            found.setdefault(of, []).append(word[2])
+        if "then per limit" in line:
+            inner = "limit"
+    return found
+
+
+each = pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+
+
+@each
+@pytest.mark.parametrize("table", ["KEYS", "ARGV"])
+def test_a_header_names_the_places_that_the_body_uses(path: Path, table: str) -> None:
+    script = read(path)
+
+    named = {int(place) for place in re.findall(rf"^-- {table}\[(\d+)\]", script.header, re.M)}
+    used = {int(place) for place in re.findall(rf"\b{table}\[(\d+)\]", script.body)}
+
+    if f"unpack({table})" in script.body:  # all at once, then by their place among the values
+        used |= {int(place) for place in re.findall(r"\bvalues\[(\d+)\]", script.body)}
+    assert named == used
+
+
+@each
+def test_keys_of_any_number_start_where_the_header_says(path: Path) -> None:
+    script = read(path)
+
+    starts = re.findall(r"^-- KEYS\[(\d+)\.\.\]", script.header, re.MULTILINE)
+    constants = [value for name, value in script.constants.items() if name.startswith("FIRST_")]
+
+    assert sorted(map(int, starts)) == sorted(constants)
+
+
+@each
+def test_a_header_counts_the_words_of_its_groups_as_the_body_does(path: Path) -> None:
+    script = read(path)
+
+    counted = {
+        name: sum(script.constants[constant] for constant in STRIDES[name])
+        for name in groups(script.header)
+    }
+    known = {constant for name in counted for constant in STRIDES[name]} | {"PLAIN_ARGS"}
+
+    assert {name: len(words) for name, words in groups(script.header).items()} == counted
+    assert {name for name in script.constants if name.endswith("_ARGS")} <= known
+
+
+@each
+def test_a_header_lists_the_outcomes_with_their_numbers(path: Path) -> None:
+    script = read(path)
+
+    returns = script.header.partition("-- Returns")[2].partition("-- Guarantee")[0]
+    listed = {name: int(number) for number, name in re.findall(r"(-?\d+) ([A-Z_]+)\b", returns)}
+    shapes = ("_ARGS", "_LENGTH", "_KEY", "_TAG", "HEAD")
+    outcomes = {
+        name: value for name, value in script.constants.items() if not name.endswith(shapes)
+    }
+
+    assert outcomes == listed
+
+
+@each
+def test_a_header_ends_with_returns_and_a_guarantee(path: Path) -> None:
+    header = read(path).header
+
+    assert 0 < header.find("\n-- Returns ") < header.find("\n-- Guarantee: ")
