@@ -216,13 +216,13 @@ class Ledger:
     def __init__(self, worker: Worker) -> None:
         self._client = worker.store.client
         self._words = 0
-        execute = worker.link.execute
+        execute = worker.link.exchange
 
         def counting(command: tuple[Any, ...], deadline: float) -> Any:
             self._words += len(command)
             return execute(command, deadline)
 
-        vars(worker.link)["execute"] = counting
+        vars(worker.link)["exchange"] = counting
 
     def spent(self, act: Callable[[], None]) -> dict[str, int]:
         """What happens while something is done."""

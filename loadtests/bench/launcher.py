@@ -94,7 +94,7 @@ class Trace:
 
     def watch_store(self) -> None:
         """Wrap the commands of the decision threads."""
-        execute, clock = Link.execute, time.perf_counter
+        execute, clock = Link.exchange, time.perf_counter
 
         def traced_execute(link: Link, command: tuple[Any, ...], deadline: float) -> Any:
             started = clock()
@@ -103,7 +103,7 @@ class Trace:
             return answer
 
         patched: Any = Link
-        patched.execute = traced_execute
+        patched.exchange = traced_execute
 
     def watch_gc(self) -> None:
         """Have the garbage collector tell when it starts and stops."""

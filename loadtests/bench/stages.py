@@ -24,7 +24,7 @@ from loadtests.bench.traffic import Traffic, picks, request
 from quotad.engine.engine import Engine
 from quotad.fronts.interface import Call
 from quotad.service.quota import METHODS, QuotaService
-from quotad.store import connection, counters
+from quotad.store import counters, link
 
 READ = "read requests"
 PLAN = "plan"
@@ -44,8 +44,8 @@ _WRAPPED: tuple[tuple[Any, str, str], ...] = (
     (Engine, "_settle", FOLD),
     (counters, "_spell", SPELL),
     (counters, "_read", SETTLE),
-    (connection.Link, "execute", TRAVEL),
-    (connection, "pack_command", PACK),
+    (link.Link, "exchange", TRAVEL),
+    (link, "pack_command", PACK),
 )
 
 

@@ -5,8 +5,18 @@ know gRPC; the service room translates for it.
 """
 
 from quotad.engine.engine import Engine, EngineSettings, Granted, Shared
+from quotad.engine.lending import LentEngines
 from quotad.engine.meters import Retention
 from quotad.engine.snapshots import Snapshots
 from quotad.engine.views import ViewCache
 
-__all__ = ["Engine", "EngineSettings", "Granted", "Retention", "Shared", "Snapshots", "ViewCache"]
+__all__ = [
+    "Engine",
+    "EngineSettings",
+    "Granted",
+    "LentEngines",
+    "Retention",
+    "Shared",
+    "Snapshots",
+    "ViewCache",
+]

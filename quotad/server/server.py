@@ -7,7 +7,15 @@ from typing import Any
 
 from quotad.clock import SyncedClock
 from quotad.config import Config
-from quotad.engine import Engine, EngineSettings, Retention, Shared, Snapshots, ViewCache
+from quotad.engine import (
+    Engine,
+    EngineSettings,
+    LentEngines,
+    Retention,
+    Shared,
+    Snapshots,
+    ViewCache,
+)
 from quotad.engine.insights import Notes
 from quotad.errors import ConfigError
 from quotad.fronts.grpcio import GrpcioFront
@@ -88,7 +96,7 @@ class Server:
                 front=config.front,
                 started_ms=clock.now_ms(),
                 decisions=self._decisions,
-                insights=InsightParts(nearby, notes, clock, engine),
+                insights=InsightParts(nearby, notes, clock, LentEngines(engine)),
             )
         )
         read = Requests()

@@ -1,13 +1,13 @@
 """GetInsights: who is near a limit or past it, and should be offered the next plan."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
-from quotad.engine import Engine
+from quotad.engine import LentEngines
 from quotad.engine.insights import Nearness, Notes, look_up
 from quotad.errors import InvalidRequest, NotFound
 from quotad.model import FeatureType
@@ -29,8 +29,7 @@ class InsightParts(msgspec.Struct, frozen=True):
     notes: Notes
     """Of this worker."""
     clock: Clock
-    engine: Callable[[], Engine]
-    """Makes one for the calling thread."""
+    engines: LentEngines
 
 
 def insights(
@@ -53,8 +52,7 @@ def insights(
     feature_ids = _feature_ids(snapshot, request.feature_id)
     parts.notes.flush(parts.clock.now_ms())
     answer = pb.GetInsightsResponse()
-    engine = parts.engine()
-    try:
+    with parts.engines.lend() as engine:
         for feature_id in feature_ids:
             found = look_up(engine, parts.nearby, feature_id, request.size or SIZE_DEFAULT)
             if found.above or found.near or request.feature_id:
@@ -63,8 +61,6 @@ def insights(
                     above=_usages(parts, found.above),
                     near=_usages(parts, found.near),
                 )
-    finally:
-        engine.close()
     return answer
 
 

@@ -6,10 +6,11 @@ publish catalogs and customers.
 """
 
 from quotad.store.catalogs import Catalogs, Outcome, Published
-from quotad.store.connection import Link, Store, mask_url
+from quotad.store.connection import Store
 from quotad.store.counters import Charge, Counters, Once, Settlement, Status
 from quotad.store.customers import CustomerPage, Customers, Written
 from quotad.store.keys import CustomerKeys, KeySpace, catalog_tag, usage_suffix
+from quotad.store.link import Link
 from quotad.store.meta import check_layout
 
 __all__ = [
@@ -30,6 +31,5 @@ __all__ = [
     "Written",
     "catalog_tag",
     "check_layout",
-    "mask_url",
     "usage_suffix",
 ]

@@ -8,8 +8,9 @@ import msgspec
 from quotad.errors import Conflict, InvalidRequest, StaleEpoch, StoreError
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.store import scripts
-from quotad.store.connection import Link, Store
+from quotad.store.connection import Store
 from quotad.store.keys import CustomerKeys, KeySpace
+from quotad.store.link import Link
 from quotad.store.records import decode_customer, encode_customer
 
 _CONFLICT = -1

@@ -21,6 +21,9 @@ class Health:
     def __init__(self, store: Store, clock: SyncedClock) -> None:
         self._store = store
         self._clock = clock
+        self._link = store.connect()
+        """Its own: when all others are in use, it is still known how the store is."""
+        self._probing = threading.Lock()
         self._error: StoreUnavailable | None = StoreUnavailable(
             f"the store at {store.address} was not reached yet"
         )
@@ -65,16 +68,30 @@ class Health:
     def probe(self) -> bool:
         """Ask the store for its time; takes over the time and the state of the store.
 
+        While the store is down, it is asked where its name leads now, which may take as long as
+        the name server does; other threads that probe do not wait for that.
+
         Returns:
             Whether it answered.
         """
-        sent_ns = time.monotonic_ns()
+        if not self._probing.acquire(timeout=self._store.timeout_s):
+            return False
         try:
-            with self._store.errors():
-                seconds, micros = self._store.client.time()
+            if self._error is not None:
+                self._link.close()
+                self._store.look_up()
+            sent_ns = time.monotonic_ns()
+            deadline = time.monotonic() + self._store.timeout_s
+            seconds, micros = map(int, self._link.execute(("TIME",), deadline))
         except StoreError as error:  # also an answer that makes no sense: it is no store of ours
             self._error = StoreUnavailable(str(error))
             return False
-        self._clock.sync(seconds * 1_000_000 + micros, sent_ns, time.monotonic_ns())
-        self._error = None
-        return True
+        except (ValueError, TypeError):
+            self._error = StoreUnavailable(f"what is at {self._store.address} is not a store")
+            return False
+        else:
+            self._clock.sync(seconds * 1_000_000 + micros, sent_ns, time.monotonic_ns())
+            self._error = None
+            return True
+        finally:
+            self._probing.release()

@@ -1,0 +1,41 @@
+"""Engines for work that is not hot and has no thread of its own."""
+
+import queue
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from quotad.engine.engine import Engine
+from quotad.errors import StoreUnavailable
+
+WAIT_S = 5.0
+"""Longest wait for an engine that others have."""
+
+
+class LentEngines:
+    """A fixed number of engines, each with its connection, lent to one thread at a time.
+
+    Args:
+        make: makes one; its connection opens at its first use and is kept.
+        count: how many there are.
+    """
+
+    def __init__(self, make: Callable[[], Engine], count: int = 2) -> None:
+        self._free: queue.LifoQueue[Engine] = queue.LifoQueue()
+        for _ in range(count):
+            self._free.put(make())
+
+    @contextmanager
+    def lend(self) -> Iterator[Engine]:
+        """Have one for as long as the context lasts.
+
+        Raises:
+            StoreUnavailable: all of them are in use, and stayed so.
+        """
+        try:
+            engine = self._free.get(timeout=WAIT_S)
+        except queue.Empty:
+            raise StoreUnavailable("too many such calls are under way; try again") from None
+        try:
+            yield engine
+        finally:
+            self._free.put(engine)
