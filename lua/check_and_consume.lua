@@ -8,7 +8,8 @@
 --   usage        per limit: usage of its current period; the same key may come in several charges,
 --                never twice in one. Of a window that opens at first use: "<used>@<closes_at>"
 -- ARGV[1] catalog: tag of the version that all charges were planned with
--- ARGV[2] terms: number of different terms; most charges of a call share theirs
+-- ARGV[2] not_after (Unix ms): from then on nothing is taken, as the caller has given up; 0: no such time
+-- ARGV[3] terms: number of different terms; most charges of a call share theirs
 -- ARGV   then per terms:
 --   verb         consume, check (count nothing), or consume_once, which obeys an idempotency key
 --   limits       number of limits
@@ -29,7 +30,7 @@
 --   fingerprint  as decision: of the call's parameters, FINGERPRINT_LENGTH characters
 --   memo         as decision: what the caller needs to return the decision again
 --   ttl          (ms) as decision: how long the key is remembered, if the charge takes something
--- Returns a flat array: only -1 STALE_CATALOG, or per charge a status, then
+-- Returns a flat array: only -5 TOO_LATE (not_after is over) or -1 STALE_CATALOG, or per charge a status, then
 --   1 ALLOWED, 0 DENIED              per limit usage before the charge; of wide ones also when the window that
 --                                    is open now closes (Unix ms; 0: closed, or no such window)
 --   2 REPLAYED                       one string: 1, usage joined by commas, "|", memo; usage of wide ones
@@ -46,21 +47,19 @@ local CHARGE_ARGS = 1
 local ONCE_ARGS = 3
 local FINGERPRINT_LENGTH = 16
 local ALLOWED, DENIED, REPLAYED = 1, 0, 2
-local STALE_CATALOG, STALE_CUSTOMER, MISMATCH, STALE_CLOCK = -1, -2, -3, -4
+local STALE_CATALOG, STALE_CUSTOMER, MISMATCH, STALE_CLOCK, TOO_LATE = -1, -2, -3, -4, -5
 
 local call, tonumber = redis.call, tonumber
 local KEYS, ARGV = KEYS, ARGV
+local time = call('TIME')
+local now = time[1] * 1000 + time[2] / 1000 -- (Unix ms) of the store
+local not_after = tonumber(ARGV[2])
+if not_after > 0 and now > not_after then return { TOO_LATE } end
 local values = call('MGET', unpack(KEYS))
 if values[1] ~= ARGV[1] then return { STALE_CATALOG } end
 
-local now -- (Unix ms) of the store, once somebody wants to know
-
 local function is_late(term)
   if term.late ~= nil then return term.late end
-  if not now then
-    local time = call('TIME')
-    now = time[1] * 1000 + time[2] / 1000
-  end
   term.late = false
   for limit = 1, term.limits do
     local expires_at = term.expiries[limit]
@@ -70,8 +69,8 @@ local function is_late(term)
 end
 
 local terms = {} -- by number
-local arg = 3
-for i = 1, tonumber(ARGV[2]) do
+local arg = 4
+for i = 1, tonumber(ARGV[3]) do
   local limits, words = tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
   local verb = ARGV[arg]
   local caps, expiries, idles = {}, {}, {}

@@ -16,6 +16,10 @@ class Clock(Protocol):
         ...
 
 
+DRIFT_NS = 5_000_000
+"""How far two clocks may go apart between two syncs of a few seconds: 1 ms per second."""
+
+
 class SyncedClock:
     """Unix time carried by the monotonic clock from the last measured point.
 
@@ -24,10 +28,19 @@ class SyncedClock:
 
     def __init__(self) -> None:
         self._offset_ns = time.time_ns() - time.monotonic_ns()
+        self._error_ns = DRIFT_NS
 
     def now_ms(self) -> int:
         """Unix time in milliseconds, as the store tells it."""
         return (time.monotonic_ns() + self._offset_ns) // 1_000_000
+
+    def surely_before_ms(self, deadline: float) -> int:
+        """The latest moment of the store's clock that is not after a deadline for sure.
+
+        Args:
+            deadline: monotonic time in seconds.
+        """
+        return (int(deadline * 1e9) + self._offset_ns - self._error_ns) // 1_000_000
 
     def sync(self, store_time_us: int, sent_ns: int, received_ns: int) -> None:
         """Take over the store's time.
@@ -39,3 +52,4 @@ class SyncedClock:
                 read its clock halfway between.
         """
         self._offset_ns = store_time_us * 1000 - (sent_ns + received_ns) // 2
+        self._error_ns = (received_ns - sent_ns) // 2 + DRIFT_NS

@@ -10,6 +10,7 @@
     ├── Conflict                a compare-and-set lost: somebody else wrote in between
     └── StoreError              the store did not do what was asked
         ├── StoreUnavailable        it refused or timed out; retrying is right
+        │   ├── AnswerLost              the connection broke after the command was sent
         │   └── NotReady                known to be down, or no catalog yet; nothing was sent
         │       └── BudgetSpent             the call's own time was over; nothing was sent
         └── ScriptContractError     script and binding disagree; a bug, never retried
@@ -124,6 +125,10 @@ class StoreUnavailable(StoreError):
 
     status = Status.UNAVAILABLE
     reason = "STORE_UNAVAILABLE"
+
+
+class AnswerLost(StoreUnavailable):
+    """The connection broke after the command was sent: it may have run, or may run later."""
 
 
 class NotReady(StoreUnavailable):

@@ -24,6 +24,10 @@ from quotad.v1 import quota_pb2 as pb
 PAUSE_MIN_S = 0.02
 PAUSE_MAX_S = 1.0
 
+GIVEN_UP_S = 0.3
+"""Pause before a call is repeated whose connection broke under way: a server takes nothing for it
+any more after its `store_timeout_ms` (250 by default), and 50 ms are for getting there."""
+
 KEY_TTL_MIN_S = 60.0
 """How long the server remembers a key that the client made. Its only use is the retries of one
 call, so the server's own time to live (made for callers' keys) would fill the store for nothing."""
@@ -89,13 +93,17 @@ class Policy(msgspec.Struct, frozen=True):
         if self.retries < 0:
             raise ValueError(f"retries: must be 0 or more, not {self.retries}")
 
-    def pause_s(self, attempt: int) -> float:
+    def pause_s(self, attempt: int, error: QuotaUnavailable | None = None) -> float:
         """The pause after a failed attempt (0 is the first): doubled each time, half of it random.
 
-        The random half keeps callers that failed together from coming back together.
+        The random half keeps callers that failed together from coming back together. Of a call
+        that a server may still be at work on, it is long enough for that to be over.
         """
         ceiling = min(PAUSE_MAX_S, PAUSE_MIN_S * 2.0 ** min(attempt, 16))
-        return ceiling * (0.5 + random.random() / 2)
+        pause_s = ceiling * (0.5 + random.random() / 2)
+        if error is not None and error.may_run_later:
+            return max(pause_s, GIVEN_UP_S)
+        return pause_s
 
     @property
     def key_ttl(self) -> timedelta:
@@ -155,8 +163,8 @@ def retried(policy: Policy, method: str, request: Any) -> Steps[Any]:
     for attempt in count():
         try:
             return (yield Call(method, request, ends - time.monotonic()))
-        except QuotaUnavailable:
-            pause_s = policy.pause_s(attempt)
+        except QuotaUnavailable as error:
+            pause_s = policy.pause_s(attempt, error)
             if attempt >= policy.retries or time.monotonic() + pause_s >= ends:
                 raise
         yield Pause(pause_s)
@@ -261,11 +269,14 @@ def _consume_batch(
     ends = time.monotonic() + policy.timeout_s
     for attempt in count():
         fresh = yield from _try_batch(list(pending.values()), ends - time.monotonic())
+        failed: QuotaUnavailable | None = None
         for index, outcome in zip(list(pending), fresh, strict=True):
             outcomes[index] = outcome
-            if not isinstance(outcome, QuotaUnavailable):
+            if isinstance(outcome, QuotaUnavailable):
+                failed = outcome
+            else:
                 del pending[index]
-        pause_s = policy.pause_s(attempt)
+        pause_s = policy.pause_s(attempt, failed)
         if not pending or attempt >= policy.retries or time.monotonic() + pause_s >= ends:
             break
         yield Pause(pause_s)

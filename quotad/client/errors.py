@@ -35,6 +35,12 @@ class QuotaInvalid(QuotaError):
 class QuotaUnavailable(QuotaError):
     """No server answered, or it has no store or catalog now; trying later is right."""
 
+    @property
+    def may_run_later(self) -> bool:
+        """Whether a server may still be at work on the call: the connection broke under way. Where
+        a server has answered or none was reached, nothing is taken any more."""
+        return not self.reason and not self.message.startswith(_NEVER_SENT)
+
 
 class QuotaDeadline(QuotaError):
     """The timeout ran out. Whether the quantity was taken is unknown: repeat with the same key."""
@@ -43,6 +49,9 @@ class QuotaDeadline(QuotaError):
 class QuotaServerError(QuotaError):
     """The server failed in another way; `code` and `reason` tell more."""
 
+
+_NEVER_SENT = "failed to connect to all addresses"
+"""How grpc begins the details of a call that no server was reached for."""
 
 _CLASSES: dict[str, type[QuotaError]] = {
     "INVALID_ARGUMENT": QuotaInvalid,

@@ -23,6 +23,10 @@ class Budget:
         self._asked_s = time.monotonic()
         return self._asked_s + self._left_s
 
+    def wait_out(self) -> None:
+        """Sleep until the question that was asked last can have no effect any more."""
+        time.sleep(max(0.0, self._asked_s + self._left_s - time.monotonic()))
+
     def answered(self) -> None:
         """Stop the time; call before anything else is done that may take long."""
         self._left_s -= time.monotonic() - self._asked_s

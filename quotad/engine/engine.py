@@ -27,6 +27,7 @@ from quotad.engine.views import View, ViewCache, view_name
 from quotad.entitlements.explain import explain
 from quotad.entitlements.resolve import Effective
 from quotad.errors import (
+    AnswerLost,
     NotReady,
     QuotadError,
     StoreError,
@@ -342,9 +343,14 @@ class Engine:
     def _settle(self, round_: Round, snapshot: Snapshot, now_ms: int, budget: Budget) -> bool:
         """Settle and fold the charges of a round; returns whether none of them was stale."""
         tag = catalog_tag(snapshot.version, snapshot.digest)
-        settled, error = self._counters.settle(tag, round_.charges, budget.ask())
+        deadline = budget.ask()
+        settled, error = self._counters.settle(
+            tag, round_.charges, deadline, self._health.not_after_ms(deadline)
+        )
         if error is not None:
             self._note(error)
+            if isinstance(error, AnswerLost):
+                budget.wait_out()  # who repeats the call must not race with it
             for i in round_.at[len(settled) :]:
                 round_.answers[i] = error
         requests, answers, version = round_.requests, round_.answers, snapshot.version
@@ -369,7 +375,7 @@ class Engine:
                 round_.pending.append(i)
                 if status == Status.STALE_CUSTOMER:
                     self._views.drop(view_name(requests[i].customer_id, requests[i].resource_id))
-                elif status == Status.STALE_CLOCK:
+                elif status in (Status.STALE_CLOCK, Status.TOO_LATE):
                     stale_clock = True
                 else:
                     stale_catalog = True

@@ -35,6 +35,7 @@ class Status(IntEnum):
     STALE_CUSTOMER = -2
     MISMATCH = -3
     STALE_CLOCK = -4
+    TOO_LATE = -5
 
 
 class Once(msgspec.Struct, frozen=True, gc=False):
@@ -97,7 +98,11 @@ class Counters:
         self._script = scripts.load("check_and_consume")
 
     def settle(
-        self, catalog: str, charges: Sequence[Charge], deadline: float
+        self,
+        catalog: str,
+        charges: Sequence[Charge],
+        deadline: float,
+        not_after_ms: int = 0,
     ) -> tuple[list[Settlement], StoreError | None]:
         """Settle charges in order, each all or nothing.
 
@@ -105,6 +110,8 @@ class Counters:
             catalog: tag of the catalog version they were planned with.
             charges: any number; they travel in as few script calls as the store can take.
             deadline: monotonic time in seconds by which all answers must be there.
+            not_after_ms: moment of the store's clock from which on nothing is to be taken, which
+                a call still can that waits in the store for its turn; 0: none.
 
         Returns:
             The settlements, and the error that kept the charges behind them from getting one. A
@@ -113,7 +120,7 @@ class Counters:
         settled: list[Settlement] = []
         start = 0
         while start < len(charges):
-            words, end, wide = _spell(catalog, charges, start)
+            words, end, wide = _spell((catalog, not_after_ms), charges, start)
             try:
                 reply = self._link.run(self._script, words, deadline)
                 _read(reply, charges[start:end], settled, wide)
@@ -128,7 +135,7 @@ class Counters:
 
 
 def _spell(
-    catalog: str, charges: Sequence[Charge], start: int
+    head: tuple[str, int], charges: Sequence[Charge], start: int
 ) -> tuple[tuple[Any, ...], int, bool]:
     """The words of one script call, with as many charges from `start` on as it can take.
 
@@ -142,17 +149,18 @@ def _spell(
     end = run_from = start
     run_at = 0
     limit_words: tuple[int, ...] = ()
-    verb, number, run_quantity = "", 0, 0
+    verb, number, run_quantity, quantity_word = "", 0, 0, ""
     for charge in islice(charges, start, None):
         if len(keys) >= KEYS_MAX:
             break
         customer, once, quantity = charge.keys, charge.once, charge.quantity
         if charge.limit_words is not limit_words or quantity != run_quantity or charge.verb != verb:
             if end > run_from:
-                charge_words[run_at] = _run(number, end - run_from, run_quantity)
+                charge_words[run_at] = f"{number} {end - run_from}{quantity_word}"
             verb, limit_words, run_quantity = charge.verb, charge.limit_words, quantity
             number = numbers.setdefault((verb, limit_words), len(numbers) + 1)
             run_from, run_at = end, len(charge_words)
+            quantity_word = " 1" if quantity == 1 else ""
             charge_words += ("",) if quantity == 1 else ("", quantity)
         end += 1
         charge_words.append(charge.epoch)
@@ -163,27 +171,22 @@ def _spell(
         usage = customer.usage
         for suffix in charge.suffixes:
             keys.append(usage + suffix)
-    charge_words[run_at] = _run(number, end - run_from, run_quantity)
+    charge_words[run_at] = f"{number} {end - run_from}{quantity_word}"
     term_words: list[Any] = []
     wide = False
     for verb, limit_words in numbers:
         term_words += (verb, *limit_words)
         if limit_words[1] != PLAIN_WORDS:
             wide = True
-    return (len(keys), *keys, catalog, len(numbers), *term_words, *charge_words), end, wide
-
-
-def _run(number: int, charges: int, quantity: int) -> str:
-    """How a run of charges begins that have terms and quantity in common."""
-    return f"{number} {charges} 1" if quantity == 1 else f"{number} {charges}"
+    return (len(keys), *keys, *head, len(numbers), *term_words, *charge_words), end, wide
 
 
 def _read(
     reply: list[Any], charges: Sequence[Charge], settled: list[Settlement], wide: bool
 ) -> None:
     at = 0
-    if reply == [Status.STALE_CATALOG]:
-        settled += [Settlement(Status.STALE_CATALOG)] * len(charges)
+    if reply in ([Status.STALE_CATALOG], [Status.TOO_LATE]):
+        settled += [Settlement(reply[0])] * len(charges)
         return
     try:
         for charge in charges:

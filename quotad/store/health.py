@@ -28,6 +28,9 @@ class Health:
             f"the store at {store.address} was not reached yet"
         )
         self._changed = threading.Event()
+        self.not_after_ms = clock.surely_before_ms
+        """The moment of the store's clock from which on a call with a monotonic deadline in seconds
+        must take nothing."""
 
     @property
     def up(self) -> bool:

@@ -61,6 +61,7 @@ class Link:
 
         Raises:
             BudgetSpent: the deadline is over; nothing was sent.
+            AnswerLost: the connection broke; it may have run, or run later.
             StoreUnavailable: the store refused or did not answer by then; it may have run.
         """
         answer = self.exchange(command, deadline)

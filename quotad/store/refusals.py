@@ -14,7 +14,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from quotad.errors import ScriptContractError, StoreError, StoreUnavailable
+from quotad.errors import AnswerLost, ScriptContractError, StoreError, StoreUnavailable
 
 # Answers of a server that is there but cannot work now: out of memory, disk full, a replica
 # without its primary, a script that runs too long, credentials being rotated. redis-py has classes
@@ -64,10 +64,10 @@ def timed_out(address: object) -> StoreUnavailable:
     return StoreUnavailable(f"the store at {address} did not answer in time")
 
 
-def lost(error: OSError, address: object) -> StoreUnavailable:
-    """What a command ends with whose connection failed."""
+def lost(error: OSError, address: object) -> AnswerLost:
+    """What a command ends with whose connection failed after it was opened."""
     why = error.strerror or str(error) or type(error).__name__
-    return StoreUnavailable(f"the store at {address} is not available: {why}")
+    return AnswerLost(f"the store at {address} is not available: {why}")
 
 
 def refused(error: Refused, address: object) -> StoreError:

@@ -5,6 +5,7 @@ import pytest
 from quotad.client import Client, QuotaServerError, QuotaUnavailable, calls, results
 from quotad.client.calls import Call, Consumption, Pause, Policy
 from quotad.client.errors import from_number
+from quotad.config import Config
 from quotad.v1 import quota_pb2
 
 
@@ -21,6 +22,29 @@ def test_pauses_double_up_to_a_second_and_are_half_random() -> None:
 
 def test_pause_after_very_many_attempts_is_still_a_second_at_most() -> None:
     assert Policy(timeout_s=60, retries=10**6).pause_s(10**6) <= 1.0
+
+
+def test_a_call_that_may_still_run_is_repeated_only_when_it_can_take_nothing_any_more() -> None:
+    policy = Policy(timeout_s=60, retries=10)
+    broke = QuotaUnavailable("Socket closed", code="UNAVAILABLE")
+    answered = QuotaUnavailable("no", code="UNAVAILABLE", reason="STORE_UNAVAILABLE")
+    unreached = QuotaUnavailable("failed to connect to all addresses; last error: refused")
+
+    assert calls.GIVEN_UP_S <= policy.pause_s(0, broke)
+    assert max(policy.pause_s(0, answered), policy.pause_s(0, unreached)) <= 0.02
+    assert calls.GIVEN_UP_S > Config().store_timeout_ms / 1000
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_the_pause_of_a_call_and_of_a_batch_is_that_of_its_error(many: bool) -> None:
+    policy, one = Policy(timeout_s=30, retries=1), Consumption("acme", "api-calls")
+    steps = calls.consume_many(policy, [one]) if many else calls.consume(policy, one)
+    next(steps)
+
+    pause = steps.throw(QuotaUnavailable("Socket closed", code="UNAVAILABLE"))
+
+    assert isinstance(pause, Pause)
+    assert calls.GIVEN_UP_S <= pause.seconds
 
 
 def test_call_is_made_again_after_a_pause_with_what_is_left_of_the_timeout() -> None:
