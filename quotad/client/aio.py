@@ -116,8 +116,8 @@ class AsyncClient:
         """Decide and count independent requests, answered in order; never raises a QuotaError.
 
         They travel in batches of 1,000, each with the whole timeout; a request that could not be
-        decided has its error in its place. One of a wrong shape (an id that is too long, a
-        quantity out of range) fails its whole batch, of which nothing is consumed then.
+        decided has its error in its place, also one of a wrong shape (an id that is too long, a
+        quantity out of range).
         """
         return await self._run(calls.consume_many(self._policy, requests))
 

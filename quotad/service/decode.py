@@ -5,6 +5,7 @@ customers ask for the same features all day.
 """
 
 import re
+from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
@@ -38,6 +39,9 @@ _features: dict[str, str] = {}
 
 # The nearly always true case of `check_id`, in one call.
 _is_plain = re.compile(rf"[ -~]{{1,{ID_BYTES_MAX}}}").fullmatch
+
+Refusals = dict[int, InvalidRequest]
+"""By its place in the batch, what is wrong with a request."""
 
 M = TypeVar("M", bound=Message)
 
@@ -79,15 +83,12 @@ def check_id(text: str, field: str) -> None:
         raise InvalidRequest(f"{field}: {text[:40]!r} has characters that cannot be printed")
 
 
-def consume_request(
-    message: pb.CheckAndConsumeRequest, payload: bytes = b"", prefix: str = ""
-) -> ConsumeRequest:
+def consume_request(message: pb.CheckAndConsumeRequest, payload: bytes) -> ConsumeRequest:
     """Check and translate a CheckAndConsumeRequest.
 
     Args:
         message: as it came.
-        payload: the bytes that it came in, alone or with others; empty: not known.
-        prefix: where it stands in a larger message, for the name of the field in refusals.
+        payload: the bytes that it came in.
 
     Raises:
         InvalidRequest: names the field.
@@ -96,62 +97,57 @@ def consume_request(
     # One text for each feature: what is remembered of a request is smaller, and found faster.
     feature_id = _features.get(feature_id, feature_id)
     if _is_plain(customer_id) is None:
-        check_id(customer_id, prefix + "customer_id")
+        check_id(customer_id, "customer_id")
     if _is_plain(feature_id) is None:
-        check_id(feature_id, prefix + "feature_id")
+        check_id(feature_id, "feature_id")
     quantity = message.quantity
-    if not prefix:
-        # A field is at least a tag, a length and its bytes, or a tag and a number. So where the
-        # bytes are no more than what is known already, no other field need be asked for.
-        room = len(payload) - len(customer_id) - len(feature_id) - 4
-        if room == 0:
-            return ConsumeRequest(customer_id, feature_id, 1, NORMAL)
-        if room == 2 and 0 < quantity < 128:
-            return ConsumeRequest(customer_id, feature_id, quantity, NORMAL)
+    # A field is at least a tag, a length and its bytes, or a tag and a number. So where the
+    # bytes are no more than what is known already, no other field need be asked for.
+    room = len(payload) - len(customer_id) - len(feature_id) - 4
+    if room == 0:
+        return ConsumeRequest(customer_id, feature_id, 1, NORMAL)
+    if room == 2 and 0 < quantity < 128:
+        return ConsumeRequest(customer_id, feature_id, quantity, NORMAL)
     if quantity == 0 and not message.HasField("quantity"):
         quantity = 1
     if not -QUANTITY_MAX <= quantity <= QUANTITY_MAX:
         raise InvalidRequest(
-            f"{prefix}quantity: {quantity} is not between -{QUANTITY_MAX} and {QUANTITY_MAX}"
+            f"quantity: {quantity} is not between -{QUANTITY_MAX} and {QUANTITY_MAX}"
         )
     mode = _MODES.get(message.mode)
     if mode is None:
-        raise InvalidRequest(f"{prefix}mode: {message.mode} is not a mode this server knows")
-    may_have = VALUES_TAG in payload or VALUES_TAG_LONG in payload or not payload
+        raise InvalidRequest(f"mode: {message.mode} is not a mode this server knows")
+    may_have = VALUES_TAG in payload or VALUES_TAG_LONG in payload
     has_values = may_have and message.requested_values
     if message.resource_id or message.explain or has_values:
         plain = ConsumeRequest(customer_id, feature_id, quantity, mode)
-        return _with_extras(plain, message, prefix)
+        return _with_extras(plain, message)
     key = message.idempotency_key
     if not key:
         return ConsumeRequest(customer_id, feature_id, quantity, mode)
     if _is_plain(key) is None:
-        check_id(key, prefix + "idempotency_key")
-    ttl_ms = _ttl_ms(message, prefix) if message.HasField("idempotency_ttl") else 0
+        check_id(key, "idempotency_key")
+    ttl_ms = _ttl_ms(message) if message.HasField("idempotency_ttl") else 0
     return ConsumeRequest(customer_id, feature_id, quantity, mode, key, ttl_ms)
 
 
-def _with_extras(
-    request: ConsumeRequest, message: pb.CheckAndConsumeRequest, prefix: str
-) -> ConsumeRequest:
+def _with_extras(request: ConsumeRequest, message: pb.CheckAndConsumeRequest) -> ConsumeRequest:
     """Add the key, and what few requests have."""
     key, resource_id = message.idempotency_key, message.resource_id
     has_ttl = message.HasField("idempotency_ttl")
     values = tuple(message.requested_values)
     if key:
-        check_id(key, prefix + "idempotency_key")
+        check_id(key, "idempotency_key")
     if resource_id:
-        check_id(resource_id, prefix + "resource_id")
+        check_id(resource_id, "resource_id")
     if len(values) > VALUES_MAX:
-        raise InvalidRequest(
-            f"{prefix}requested_values: {len(values)} of them; at most {VALUES_MAX}"
-        )
+        raise InvalidRequest(f"requested_values: {len(values)} of them; at most {VALUES_MAX}")
     for i, value in enumerate(values):
-        check_id(value, f"{prefix}requested_values[{i}]")
+        check_id(value, f"requested_values[{i}]")
     return msgspec.structs.replace(
         request,
         idempotency_key=key,
-        idempotency_ttl_ms=_ttl_ms(message, prefix) if key and has_ttl else 0,
+        idempotency_ttl_ms=_ttl_ms(message) if key and has_ttl else 0,
         resource_id=resource_id,
         requested_values=values,
         explain=message.explain,
@@ -198,20 +194,32 @@ class Requests:
                 _features[request.feature_id] = request.feature_id
         return request
 
-    def batch(self, payload: bytes) -> list[ConsumeRequest]:
+    def batch(self, payload: bytes) -> tuple[list[ConsumeRequest], Refusals]:
         """Read, check and translate a BatchCheckAndConsumeRequest.
 
+        Returns:
+            The requests of the right shape, and the refusals of the others.
+
         Raises:
-            InvalidRequest: names the request in the batch and its field; none of them was decided.
+            InvalidRequest: it is no batch, or too large; none of it is to be decided.
         """
         parts = _split(payload)
-        if parts is not None and len(parts) <= BATCH_MAX:
-            one = self.one
+        if parts is None:
+            batch = parse(pb.BatchCheckAndConsumeRequest, payload)
+            parts = [request.SerializeToString() for request in batch.requests]
+        if len(parts) > BATCH_MAX:
+            raise InvalidRequest(f"requests: {len(parts)} of them; at most {BATCH_MAX}")
+        one = self.one
+        with suppress(InvalidRequest):
+            return [one(part) for part in parts], {}
+        requests: list[ConsumeRequest] = []
+        refused: Refusals = {}
+        for i, part in enumerate(parts):
             try:
-                return [one(part) for part in parts]
-            except InvalidRequest:
-                pass  # said again by protobuf's way, with its place in the batch
-        return batch_requests(payload)
+                requests.append(one(part))
+            except InvalidRequest as error:
+                refused[i] = error
+        return requests, refused
 
 
 def _split(payload: bytes) -> list[bytes] | None:
@@ -237,21 +245,9 @@ def _split(payload: bytes) -> list[bytes] | None:
     return parts if at == end else None
 
 
-def batch_requests(payload: bytes) -> list[ConsumeRequest]:
-    """Read, check and translate a BatchCheckAndConsumeRequest as a whole.
-
-    Raises:
-        InvalidRequest: names the request in the batch and its field; none of them was decided.
-    """
-    batch = parse(pb.BatchCheckAndConsumeRequest, payload)
-    if len(batch.requests) > BATCH_MAX:
-        raise InvalidRequest(f"requests: {len(batch.requests)} of them; at most {BATCH_MAX}")
-    return [consume_request(r, payload, f"requests[{i}].") for i, r in enumerate(batch.requests)]
-
-
-def _ttl_ms(message: pb.CheckAndConsumeRequest, prefix: str) -> int:
+def _ttl_ms(message: pb.CheckAndConsumeRequest) -> int:
     ttl = message.idempotency_ttl
     ttl_ms: int = ttl.seconds * 1000 + ttl.nanos // 1_000_000
     if ttl_ms <= 0:
-        raise InvalidRequest(f"{prefix}idempotency_ttl: must be at least one millisecond")
+        raise InvalidRequest("idempotency_ttl: must be at least one millisecond")
     return ttl_ms

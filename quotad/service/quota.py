@@ -59,6 +59,7 @@ class QuotaService:
         """
         requests: list[ConsumeRequest] = []
         owners: list[tuple[int, int]] = []  # call id; number of requests, 0: a single one
+        refused: dict[int, decode.Refusals] = {}  # by call id, of batches
         looks: list[Call] = []
         read = self._read
         for call_id, method, payload in calls:
@@ -67,10 +68,12 @@ class QuotaService:
                     requests.append(read.one(payload))
                     owners.append((call_id, 0))
                 elif method == _BATCH:
-                    batch = read.batch(payload)
+                    batch, wrong = read.batch(payload)
                     if not batch:
-                        self._front.respond(call_id, b"")
+                        self._front.respond(call_id, batch_bytes(list(wrong.values())))
                         continue
+                    if wrong:
+                        refused[call_id] = wrong
                     requests += batch
                     owners.append((call_id, len(batch)))
                 else:
@@ -81,10 +84,10 @@ class QuotaService:
                 _log.exception("a call failed")
                 self._front.fail(call_id, _INTERNAL)
             if len(requests) >= TOGETHER_MAX:
-                self._decide(requests, owners)
-                requests, owners = [], []
+                self._decide(requests, owners, refused)
+                requests, owners, refused = [], [], {}
         if requests:
-            self._decide(requests, owners)
+            self._decide(requests, owners, refused)
         for call_id, method, payload in looks:
             try:
                 self._front.respond(call_id, self._look(method, payload))
@@ -94,7 +97,12 @@ class QuotaService:
                 _log.exception("a call failed")
                 self._front.fail(call_id, _INTERNAL)
 
-    def _decide(self, requests: list[ConsumeRequest], owners: list[tuple[int, int]]) -> None:
+    def _decide(
+        self,
+        requests: list[ConsumeRequest],
+        owners: list[tuple[int, int]],
+        refused: dict[int, decode.Refusals],
+    ) -> None:
         try:
             answers = self._engine.decide(requests)
         except Exception:  # noqa: BLE001 (no call may be left without an answer)
@@ -110,7 +118,9 @@ class QuotaService:
             # One by one: whatever is wrong with an answer, this thread has others to give.
             try:
                 if size:
-                    self._respond_batch(call_id, requests[at:end], answers[at:end])
+                    self._respond_batch(
+                        call_id, requests[at:end], answers[at:end], refused.get(call_id)
+                    )
                     continue
                 answer = answers[at]
                 if type(answer) is not Decision:
@@ -148,12 +158,15 @@ class QuotaService:
         call_id: int,
         requests: list[ConsumeRequest],
         answers: list[Decision | QuotadError],
+        refused: decode.Refusals | None,
     ) -> None:
         for request, answer in zip(requests, answers, strict=True):
             if isinstance(answer, Decision):
                 self.decisions[answer.reason] += 1
                 if answer.limits or (answer.limit and answer.remaining * FULL <= answer.limit):
                     self._note(request, answer)
+        for place, error in (refused or {}).items():  # in order, so that each gets its place
+            answers.insert(place, error)
         first = answers[0]
         if isinstance(first, StoreUnavailable) and all(a is first for a in answers):
             # One failure of the store for all: an error of the call, so that clients retry it.

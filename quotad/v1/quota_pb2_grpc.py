@@ -69,8 +69,8 @@ class QuotaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchCheckAndConsume(self, request, context):
-        """Up to 1,000 independent requests, answered in order. One of a wrong shape refuses all of them
-        before anything is consumed; what only turns out while deciding is an error of its own.
+        """Up to 1,000 independent requests, answered in order. One of a wrong shape is an error in its own
+        place, as is what only turns out while deciding; the others are decided.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -102,14 +102,38 @@ def test_an_empty_batch_has_no_answers(quotad: Running) -> None:
     ],
     ids=["customer_id", "feature_id", "quantity", "mode", "idempotency_key"],
 )
-def test_one_bad_request_refuses_the_batch_and_is_named(
+def test_a_malformed_request_is_refused_in_its_own_place(
     quotad: Running, customer: str, bad: Any, field: str
 ) -> None:
-    failed = refusal(lambda: quotad.batch(item(customer), item(customer), bad, item(customer)))
+    answer = quotad.batch(bad, item(customer), bad, bad, item(customer), item(customer), bad)
 
-    assert ("INVALID_ARGUMENT", "INVALID_REQUEST") == (failed.code.name, failed.reason)
-    assert failed.message.startswith(f"requests[2].{field}: ")
-    assert {} == quotad.counters(customer)
+    assert ["error", "response", "error", "error", "response", "response", "error"] == [
+        r.WhichOneof("result") for r in answer.results
+    ]
+    for i in (0, 2, 3, 6):
+        error = answer.results[i].error
+        assert (3, "INVALID_REQUEST") == (error.code, error.reason)
+        assert error.message.startswith(f"{field}: ")
+    assert [1, 2, 3] == [answer.results[i].response.used for i in (1, 4, 5)]
+    assert [3] == list(quotad.counters(customer).values())
+
+
+def test_a_batch_of_malformed_requests_is_answered(quotad: Running) -> None:
+    answer = quotad.batch(item(""), item("x", ""))
+
+    assert ["customer_id", "feature_id"] == [
+        r.error.message.partition(":")[0] for r in answer.results
+    ]
+
+
+def test_ninety_nine_are_decided_beside_a_malformed_one(quotad: Running, customer: str) -> None:
+    requests = [item(f"{customer}-{i}") for i in range(100)]
+    requests[42] = item("")
+
+    answer = quotad.batch(*requests)
+
+    assert [42] == [i for i, r in enumerate(answer.results) if r.HasField("error")]
+    assert 99 == sum(r.response.granted for r in answer.results)
 
 
 def test_an_error_of_one_request_leaves_the_others_decided(quotad: Running, customer: str) -> None:
