@@ -80,6 +80,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Hash tags that customers are spread over; fixed when a store is first used."""
     drain_timeout_ms: Millis = 5_000
     """Longest time that calls under way may take after a stop signal."""
+    catalog_timeout_ms: Annotated[int, Meta(ge=100, le=600_000)] = 60_000
+    """Longest time that checking and comparing one catalog may take before it is refused."""
+    catalog_memory_mb: Annotated[int, Meta(ge=256, le=1_000_000)] = 2_048
+    """Most memory that checking and comparing one catalog may take, in a process of its own."""
     source: tuple[str, ...] = ()
     """Plan files, directories or URLs that the sidecar watches. In the environment: separated by
     spaces."""

@@ -8,6 +8,7 @@
     ├── NotFound                the admin service was asked for something that is not there
     ├── StaleEpoch              a write expected another epoch than the customer is at
     ├── Conflict                a compare-and-set lost: somebody else wrote in between
+    ├── Busy                    too much of the same is under way; trying again is right
     └── StoreError              the store did not do what was asked
         ├── StoreUnavailable        it refused or timed out; retrying is right
         │   ├── AnswerLost              the connection broke after the command was sent
@@ -104,6 +105,13 @@ class Conflict(QuotadError):
 
     status = Status.ABORTED
     reason = "CONFLICT"
+
+
+class Busy(QuotadError):
+    """Too much of the same is under way; nothing was done, and trying again is right."""
+
+    status = Status.UNAVAILABLE
+    reason = "BUSY"
 
 
 class StoreError(QuotadError):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from quotad.catalog.bounds import TOO_LARGE, fit
 from quotad.catalog.definitions import Definitions
 from quotad.catalog.document import write_document
 from quotad.catalog.parse import parse_definitions
@@ -83,4 +84,6 @@ def parse(sources: Sequence[Source]) -> Catalog:
     Raises:
         CatalogError: with every problem of every file, each with file and path.
     """
+    if not fit(source.text for source in sources):
+        raise CatalogError([f"the catalog is {TOO_LARGE}"])
     return Catalog(parse_definitions(sources))

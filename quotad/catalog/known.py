@@ -81,7 +81,7 @@ class Known:
         try:
             # Not as JSON, where a date of TOML is spelled like a text.
             key = (shape, repr(value))
-        except ValueError:  # a whole number that is too long to be spelled
+        except (ValueError, RecursionError):  # a number or a nesting that is too long to be spelled
             return parse_entry(place, feature, value)
         found = self._read.get(key)
         if found is not None:

@@ -23,14 +23,12 @@ from yaml.events import (
     StreamStartEvent,
 )
 
+from quotad.catalog.bounds import VALUES_MAX
 from quotad.catalog.numbers import WrittenFloat
 from quotad.catalog.problems import Place, UnreadableError, described, shown
 
 DEPTH_MAX = 50
 """Deepest nesting; a catalog needs seven levels."""
-
-VALUES_MAX = 1_000_000
-"""Most values of one file with every alias written out."""
 
 # The scanner written in C is about ten times faster; a PyYAML built without it works as well.
 _SCANNER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -53,7 +53,7 @@ class Merged:
         """For problems of the whole."""
         for source in sources:
             place = Place(problems, source.name)
-            raw = load(place, source.text)
+            raw = load(place, source.text, published)
             if raw is None:
                 self.complete = False
                 continue

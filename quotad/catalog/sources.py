@@ -8,15 +8,13 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from quotad.catalog.bounds import BYTES_MAX, TOO_LARGE, bytes_of
 from quotad.errors import CatalogError
 
 ENDINGS = (".yaml", ".yml", ".json", ".toml")
 """Endings of catalog files; they pick the format."""
 
 _MOUNTED = "..data"
-
-FILE_BYTES_MAX = 16 * 1024 * 1024
-"""Largest catalog file; a plan file of a real product is some kilobytes."""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -34,7 +32,8 @@ def read_sources(path: Path) -> list[Source]:
     are left out.
 
     Raises:
-        CatalogError: nothing there, nothing to read, or a file is too large or not UTF-8.
+        CatalogError: nothing there, nothing to read, a file that is not UTF-8, or all of it is too
+            large.
     """
     try:
         is_directory = stat.S_ISDIR(path.stat().st_mode)
@@ -50,9 +49,12 @@ def read_sources(path: Path) -> list[Source]:
         files = [path]
     sources: list[Source] = []
     problems: list[str] = []
+    size = 0
     for file in files:
         try:
-            sources.append(Source(name=file.name, text=_text_of(file)))
+            text = _text_of(file, BYTES_MAX - size)
+            size += bytes_of(text)
+            sources.append(Source(name=file.name, text=text))
         except (OSError, ValueError) as error:
             why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
             problems.append(f"{path if file is path else path / file.name}: {why}")
@@ -115,13 +117,13 @@ def _below_mounted(file: Path) -> Path | None:
     return target.relative_to(_MOUNTED) if target.parts[:1] == (_MOUNTED,) else None
 
 
-def _text_of(file: Path) -> str:
+def _text_of(file: Path, bytes_max: int) -> str:
     if file.exists() and not file.is_file():
         raise ValueError("is neither a file nor a directory")
     with file.open("rb") as stream:
-        data = stream.read(FILE_BYTES_MAX + 1)
-    if len(data) > FILE_BYTES_MAX:
-        raise ValueError(f"is larger than {FILE_BYTES_MAX // 1024 // 1024} MiB")
+        data = stream.read(bytes_max + 1)
+    if len(data) > bytes_max:
+        raise ValueError(f"the catalog is {TOO_LARGE}")
     try:
         # -sig: some editors put a byte order mark in front, which JSON and TOML refuse.
         return data.decode("utf-8-sig")

@@ -91,8 +91,9 @@ def diff(
     if not found.changes:
         output.print_line(f"no changes against {against}")
         return
-    output.print_line(f"{_count(found.changes, 'change')} against {against}")
-    _print_changes(found.changes)
+    count = "1 change" if found.changes_count == 1 else f"{found.changes_count} changes"
+    output.print_line(f"{count} against {against}")
+    _print_changes(found.changes, found.changes_count)
 
 
 def publish(
@@ -235,7 +236,7 @@ def _show_publication(done: "Publication", as_json: bool) -> None:
         return
     version = f"version {done.version.version} (digest {done.version.digest[:12]})"
     output.print_headline("published", "green", version)
-    _print_changes(done.changes)
+    _print_changes(done.changes, done.changes_count)
 
 
 def _describe(version: "CatalogVersion") -> str:
@@ -249,7 +250,8 @@ def _count(things: Sized, noun: str) -> str:
     return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
-def _print_changes(changes: "Sequence[CatalogChange]") -> None:
+def _print_changes(changes: "Sequence[CatalogChange]", count: int) -> None:
+    """Print the changes that came with an answer, and how many of all did not."""
     for change in changes:
         kept = _KEPT.fullmatch(change.path)
         if kept:
@@ -262,6 +264,8 @@ def _print_changes(changes: "Sequence[CatalogChange]") -> None:
             output.print_line(f"  - {change.path}: {change.before}", "red")
         else:
             output.print_line(f"  ~ {change.path}: {change.before} -> {change.after}", "yellow")
+    if count > len(changes):
+        output.print_line(f"  ... and {count - len(changes)} more")
 
 
 def _print_kept(plan: str, before: list[int], after: list[int]) -> None:

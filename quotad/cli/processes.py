@@ -110,6 +110,12 @@ def _serve(
     drain_timeout_ms: Annotated[
         int | None, typer.Option(help="Longest time for calls under way at a stop.")
     ] = None,
+    catalog_timeout_ms: Annotated[
+        int | None, typer.Option(help="Longest time for checking one catalog.")
+    ] = None,
+    catalog_memory_mb: Annotated[
+        int | None, typer.Option(help="Most memory for checking one catalog.")
+    ] = None,
     log_level: LogLevel = None,
 ) -> None:
     """Run the server on a store of your own."""

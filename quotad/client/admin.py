@@ -56,12 +56,20 @@ __all__ = [
 ]
 
 
+SMALL_BYTES = 16 * 1024
+"""Largest catalog that is checked and compared in a moment."""
+
+CATALOG_TIMEOUT_S = 120.0
+"""How long a larger one is waited for; a server gives up before."""
+
+
 class AdminClient(CustomerAdmin):
     """Administers a quotad server.
 
     Args:
         address: HOST:PORT, or `unix:PATH`.
-        timeout: seconds that one call may take, all its tries together.
+        timeout: seconds that one call may take, all its tries together; a rollback, and a catalog
+            of more than 16 KiB, may take 120.
         retries: further tries of a read after UNAVAILABLE.
         credentials: for TLS; without them the connection is in the clear.
         channel_options: gRPC channel arguments, on top of the client's own.
@@ -82,6 +90,7 @@ class AdminClient(CustomerAdmin):
     ) -> None:
         self._read = Policy(timeout_s=timeout, retries=retries)
         self._write = Policy(timeout_s=timeout, retries=0)
+        self._catalog_timeout_s = max(timeout, CATALOG_TIMEOUT_S)
         self._connection = Connection(address, AdminServiceStub, credentials, channel_options)
         self.transfer = Transfer(self._connection, self._read)
         """Customers in bulk: import and export."""
@@ -110,12 +119,13 @@ class AdminClient(CustomerAdmin):
             published_by=published_by,
             apply_to=catalogs.apply_to(apply_to),
         )
-        return catalogs.publication(self._call(self._write, "PublishCatalog", request))
+        return catalogs.publication(self._send(self._write, "PublishCatalog", request))
 
     def rollback(self, version: int, *, published_by: str = "") -> Publication:
         """Publish the content of an earlier version as a new version."""
         request = checked(pb.RollbackCatalogRequest, version=version, published_by=published_by)
-        return catalogs.publication(self._call(self._write, "RollbackCatalog", request))
+        policy = msgspec.structs.replace(self._write, timeout_s=self._catalog_timeout_s)
+        return catalogs.publication(self._call(policy, "RollbackCatalog", request))
 
     def diff(self, files: Sequence[CatalogFile], apply_to: ApplyTo | None = None) -> CatalogDiff:
         """What would change if these files were published.
@@ -129,9 +139,11 @@ class AdminClient(CustomerAdmin):
             files=catalogs.files(files),
             apply_to=catalogs.apply_to(apply_to),
         )
-        answer = self._call(self._read, "DiffCatalog", request)
+        answer = self._send(self._read, "DiffCatalog", request)
         return CatalogDiff(
-            version=catalogs.version(answer.version), changes=catalogs.changes(answer.changes)
+            version=catalogs.version(answer.version),
+            changes=catalogs.changes(answer.changes),
+            changes_count=max(answer.changes_count, len(answer.changes)),
         )
 
     def catalog(self, version: int | None = None) -> CatalogDocument:
@@ -166,6 +178,15 @@ class AdminClient(CustomerAdmin):
     def close(self) -> None:
         """Close the connection; calls in flight fail."""
         self._connection.close()
+
+    def _send(self, policy: Policy, method: str, request: Any) -> Any:
+        """Send files, in parts if they are too large for one message."""
+        parts = catalogs.parts(request)
+        if request.ByteSize() > SMALL_BYTES:
+            policy = msgspec.structs.replace(policy, timeout_s=self._catalog_timeout_s)
+        if len(parts) == 1:
+            return self._call(policy, method, request)
+        return self._call(policy, f"{method}Parts", parts)
 
     def _call(self, policy: Policy, method: str, request: Any) -> Any:
         return self._connection.run(retried(policy, method, request))

@@ -61,7 +61,9 @@ class Connection:
         if not isinstance(step, Call):
             return time.sleep(step.seconds)
         try:
-            return getattr(self._stub, step.method)(step.request, timeout=step.timeout_s)
+            # Several messages are a request in parts; a list, so that they can be sent again.
+            request = iter(step.request) if isinstance(step.request, list) else step.request
+            return getattr(self._stub, step.method)(request, timeout=step.timeout_s)
         except grpc.RpcError as error:
             return errors.from_rpc(error)
 

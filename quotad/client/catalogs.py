@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -12,6 +12,9 @@ from quotad.v1 import admin_pb2 as pb
 
 ApplyTo = Literal["all", "new"]
 """Whom the changes of a publish are for: everybody on a plan, or new subscriptions only."""
+
+
+_Request = TypeVar("_Request", pb.PublishCatalogRequest, pb.DiffCatalogRequest)
 
 
 class CatalogFile(msgspec.Struct, frozen=True):
@@ -51,6 +54,9 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     version: CatalogVersion
     """In force now."""
     changes: tuple[CatalogChange, ...]
+    """The first 2 MiB of them."""
+    changes_count: int = 0
+    """All of them."""
 
 
 class CatalogDiff(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +65,9 @@ class CatalogDiff(msgspec.Struct, frozen=True, kw_only=True):
     version: CatalogVersion
     """Compared with."""
     changes: tuple[CatalogChange, ...]
+    """The first 2 MiB of them."""
+    changes_count: int = 0
+    """All of them."""
 
 
 class CatalogDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +81,34 @@ class CatalogDocument(msgspec.Struct, frozen=True, kw_only=True):
 def files(files: Sequence[CatalogFile]) -> list[pb.CatalogFile]:
     """Plan files for a request."""
     return [checked(pb.CatalogFile, name=file.name, content=file.content) for file in files]
+
+
+PART_CHARACTERS = 512 * 1024
+"""Of files in one part of a request, which is 2 MiB at most; a message may have 4."""
+
+MESSAGE_BYTES = 3 * 1024 * 1024
+"""Largest request that is sent as one message."""
+
+
+def parts(request: _Request) -> list[_Request]:
+    """Split a request that is too large for one message; one part: it is not."""
+    if request.ByteSize() <= MESSAGE_BYTES:
+        return [request]
+    found = [type(request)()]
+    found[0].CopyFrom(request)
+    found[0].ClearField("files")
+    left = PART_CHARACTERS
+    for file in request.files:
+        start, text = 0, file.content
+        while start < len(text) or not start:
+            if left <= 0:
+                found.append(type(request)())
+                left = PART_CHARACTERS
+            piece = text[start : start + left]
+            found[-1].files.add(name=file.name, content=piece, continued=start > 0)
+            left -= max(1, len(piece))
+            start += max(1, len(piece))
+    return found
 
 
 def apply_to(word: ApplyTo | None) -> int | None:
@@ -89,6 +126,7 @@ def publication(answer: pb.PublishCatalogResponse) -> Publication:
         outcome=word(pb.PublishCatalogResponse.Outcome, answer.outcome, "OUTCOME_"),
         version=version(answer.version),
         changes=changes(answer.changes),
+        changes_count=max(answer.changes_count, len(answer.changes)),
     )
 
 

@@ -28,6 +28,7 @@ from quotad.server.monitor import Monitor, MonitorParts
 from quotad.service import admin, quota
 from quotad.service.admin import AdminServicer
 from quotad.service.admin_parts import AdminParts
+from quotad.service.catalog_process import CatalogProcess
 from quotad.service.decode import Requests
 from quotad.service.insights import InsightParts
 from quotad.service.quota import QuotaService
@@ -87,6 +88,7 @@ class Server:
         servicer = AdminServicer(
             AdminParts(
                 catalogs=catalogs,
+                reader=CatalogProcess(config.catalog_timeout_ms, config.catalog_memory_mb),
                 customers=customers,
                 snapshots=snapshots,
                 views=views,

@@ -12,6 +12,7 @@ from quotad.clock import Clock
 from quotad.engine import Snapshots, ViewCache
 from quotad.errors import CatalogError, InvalidRequest, QuotadError, internal_error
 from quotad.fronts.status import abort
+from quotad.service.catalog_process import CatalogProcess
 from quotad.service.insights import InsightParts
 from quotad.store import Catalogs, Customers
 from quotad.store.health import Health
@@ -33,6 +34,7 @@ class AdminParts(msgspec.Struct, frozen=True):
     """What the admin service works on."""
 
     catalogs: Catalogs
+    reader: CatalogProcess
     customers: Customers
     snapshots: Snapshots
     views: ViewCache
@@ -59,7 +61,7 @@ def mapped(method: Callable[[Any, Q], R]) -> Callable[[Any, Q, Any], R]:
         try:
             return method(self, request)
         except QuotadError as error:
-            failed = _shortened(error)
+            failed = shortened(error)
         except Exception:  # noqa: BLE001 (nothing of an unforeseen error may leave)
             _log.exception("an admin call failed")
             failed = internal_error()
@@ -69,7 +71,8 @@ def mapped(method: Callable[[Any, Q], R]) -> Callable[[Any, Q, Any], R]:
     return call
 
 
-def _shortened(error: QuotadError) -> QuotadError:
+def shortened(error: QuotadError) -> QuotadError:
+    """An error with as much of its message as fits into a header of gRPC."""
     if not isinstance(error, CatalogError):
         text = str(error)
         if _header_bytes(text) <= MESSAGE_BYTES_MAX:

@@ -1,13 +1,15 @@
 """The calls of the admin service that are about catalogs."""
 
 import logging
-from collections.abc import Callable
-from typing import Any
 
-from quotad.catalog import ApplyTo, Catalog, Source, carry, diff, parse, read_record, restore
+import msgspec
+
+from quotad.catalog import ApplyTo, Source
+from quotad.catalog.prepare import Prepared, Request
 from quotad.errors import Conflict, InvalidRequest, NotFound, RecordLost
 from quotad.model import CatalogRecord
 from quotad.service.admin_parts import AdminParts, mapped, page_size
+from quotad.service.catalog_parts import mapped_parts
 from quotad.service.decode import check_id
 from quotad.service.encode import timestamp
 from quotad.store import Outcome
@@ -33,12 +35,17 @@ class CatalogCalls:
     @mapped
     def PublishCatalog(self, request: pb.PublishCatalogRequest) -> pb.PublishCatalogResponse:
         """Validate everything, then publish."""
-        catalog = _parse_files(request.files)
-        apply_to = _apply_to(request)
+        return self._publish_files(request)
+
+    @mapped_parts
+    def PublishCatalogParts(self, request: pb.PublishCatalogRequest) -> pb.PublishCatalogResponse:
+        """The same, once all parts have arrived."""
+        return self._publish_files(request)
+
+    def _publish_files(self, request: pb.PublishCatalogRequest) -> pb.PublishCatalogResponse:
+        new = Request(files=_files(request), apply_to=_apply_to(request))
         expected = request.expected_version if request.HasField("expected_version") else None
-        return self._publish(
-            lambda before: carry(before, catalog, apply_to), request.published_by, expected
-        )
+        return self._publish(new, request.published_by, expected)
 
     @mapped
     def GetCatalog(self, request: pb.GetCatalogRequest) -> pb.GetCatalogResponse:
@@ -64,29 +71,36 @@ class CatalogCalls:
     def RollbackCatalog(self, request: pb.RollbackCatalogRequest) -> pb.PublishCatalogResponse:
         """Publish an earlier content again, with the revisions that it had."""
         record = self._parts.catalogs.get(request.version)
-        target = Catalog.from_document(record.document)
         by = request.published_by or f"rollback to version {request.version}"
-        return self._publish(lambda before: restore(before, target), by, None)
+        return self._publish(Request(restored=record.document), by, None)
 
     @mapped
     def DiffCatalog(self, request: pb.DiffCatalogRequest) -> pb.DiffCatalogResponse:
         """What publishing would change."""
-        catalog = _parse_files(request.files)
-        apply_to = _apply_to(request)
+        return self._diff_files(request)
+
+    @mapped_parts
+    def DiffCatalogParts(self, request: pb.DiffCatalogRequest) -> pb.DiffCatalogResponse:
+        """The same, once all parts have arrived."""
+        return self._diff_files(request)
+
+    def _diff_files(self, request: pb.DiffCatalogRequest) -> pb.DiffCatalogResponse:
+        new = Request(files=_files(request), apply_to=_apply_to(request))
         record = self._record(request.version if request.HasField("version") else None)
-        before = read_record(record)
+        prepared = self._parts.reader.prepare(_over(new, record))
         return pb.DiffCatalogResponse(
             version=None if record is None else self._version(record),
-            changes=_changes(before, carry(before, catalog, apply_to)),
+            changes=_changes(prepared),
+            changes_count=prepared.changes_count,
         )
 
     def _publish(
         self,
-        make: Callable[[Catalog | None], Catalog],
+        new: Request,
         published_by: str,
         expected: int | None,
     ) -> pb.PublishCatalogResponse:
-        """Publish what `make` makes of the catalog in force; anew when another one came before.
+        """Publish over the catalog in force; worked out anew when another one came before.
 
         Raises:
             Conflict: not the expected version is in force.
@@ -96,8 +110,7 @@ class CatalogCalls:
         catalogs = self._parts.catalogs
         for tries_left in reversed(range(TRIES_MAX)):
             record, in_force = self._in_force()
-            before = read_record(record)
-            catalog = make(before)
+            catalog = self._parts.reader.prepare(_over(new, record))
             unchanged = record is not None and record.digest == catalog.digest
             if in_force is not None and expected not in (None, in_force) and not unchanged:
                 raise Conflict(
@@ -121,7 +134,7 @@ class CatalogCalls:
         outcome = pb.PublishCatalogResponse.OUTCOME_UNCHANGED
         if published.outcome is Outcome.PUBLISHED:
             outcome = pb.PublishCatalogResponse.OUTCOME_PUBLISHED
-            if record is not None and before is None:
+            if record is not None and catalog.over_unreadable:
                 _log.warning(
                     "catalog version %d cannot be read: version %d keeps no revision of it",
                     record.version,
@@ -130,7 +143,8 @@ class CatalogCalls:
         return pb.PublishCatalogResponse(
             outcome=outcome,
             version=self._version(catalogs.get(published.version)),
-            changes=_changes(before, catalog),
+            changes=_changes(catalog),
+            changes_count=catalog.changes_count,
         )
 
     def _in_force(self) -> tuple[CatalogRecord | None, int | None]:
@@ -162,10 +176,22 @@ def catalog_version(record: CatalogRecord, in_force: bool) -> pb.CatalogVersion:
     )
 
 
-def _parse_files(files: Any) -> Catalog:
-    if not files:
+def _files(request: pb.PublishCatalogRequest | pb.DiffCatalogRequest) -> tuple[Source, ...]:
+    if not request.files:
         raise InvalidRequest("files: missing; give at least one plan file")
-    return parse([Source(file.name or "catalog.yaml", file.content) for file in files])
+    texts: list[tuple[str, list[str]]] = []
+    for index, file in enumerate(request.files):
+        if not file.continued:
+            texts.append((file.name or "catalog.yaml", [file.content]))
+        elif texts:
+            texts[-1][1].append(file.content)
+        else:
+            raise InvalidRequest(f"files[{index}].continued: there is no file before it")
+    return tuple(Source(name, "".join(pieces)) for name, pieces in texts)
+
+
+def _over(new: Request, record: CatalogRecord | None) -> Request:
+    return msgspec.structs.replace(new, in_force=None if record is None else record.document)
 
 
 def _apply_to(request: pb.PublishCatalogRequest | pb.DiffCatalogRequest) -> ApplyTo | None:
@@ -174,8 +200,5 @@ def _apply_to(request: pb.PublishCatalogRequest | pb.DiffCatalogRequest) -> Appl
     return _APPLY_TO[request.apply_to]
 
 
-def _changes(before: Catalog | None, catalog: Catalog) -> list[pb.CatalogChange]:
-    """List what changes; from a catalog that cannot be read, everything in this one is new."""
-    return [
-        pb.CatalogChange(path=c.path, before=c.before, after=c.after) for c in diff(before, catalog)
-    ]
+def _changes(prepared: Prepared) -> list[pb.CatalogChange]:
+    return [pb.CatalogChange(path=c.path, before=c.before, after=c.after) for c in prepared.changes]

@@ -10,6 +10,7 @@ import queue
 import random
 import threading
 import time
+import zlib
 from base64 import b64encode
 from collections.abc import Callable
 from http.client import HTTPException, HTTPMessage, HTTPResponse
@@ -29,14 +30,15 @@ from urllib.request import (
 )
 
 from quotad.catalog import Source
+from quotad.catalog.bounds import BYTES_MAX, TOO_LARGE
 from quotad.catalog.sources import ENDINGS
 from quotad.errors import ConfigError
 from quotad.sidecar.interface import SourceUnavailable
 
-BODY_BYTES_MAX = 16 * 1024 * 1024
-"""Largest document that is read; a catalog of thousands of plans stays far below."""
-
 _CHUNK_BYTES = 64 * 1024
+
+_GZIP = 16 + zlib.MAX_WBITS
+"""What zlib calls the header and the check sum of gzip."""
 
 _ENDING_BY_MEDIA_TYPE = {
     "application/json": ".json",
@@ -145,6 +147,7 @@ class HttpSource:
 
     def _fetch(self) -> list[Source] | None:
         headers = {
+            "Accept-Encoding": "gzip, identity;q=0.5",
             "Accept": "application/yaml, application/json, application/toml, */*;q=0.5",
             "User-Agent": "quotad-sidecar",
             **self._validators,
@@ -172,7 +175,7 @@ class HttpSource:
         if not self._has_ending:
             name += "#" + self._ending_by_type(response.headers)
         try:
-            text = self._read_body(response).decode("utf-8-sig")
+            text = self._decoded(response, self._read_body(response)).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise SourceUnavailable(
                 f"{self.name}: the answer is not UTF-8 (byte {error.start})"
@@ -195,14 +198,14 @@ class HttpSource:
 
     def _read_body(self, response: HTTPResponse) -> bytes:
         expected = response.length
-        if expected is not None and expected > BODY_BYTES_MAX:
+        if expected is not None and expected > BYTES_MAX:
             raise SourceUnavailable(self._too_large())
         # The socket's timeout is per read; a server that drips would otherwise hold on for ever.
         ends_s = time.monotonic() + self._timeout_s
         body = bytearray()
         while chunk := response.read1(_CHUNK_BYTES):
             body += chunk
-            if len(body) > BODY_BYTES_MAX:
+            if len(body) > BYTES_MAX:
                 raise SourceUnavailable(self._too_large())
             if time.monotonic() > ends_s:
                 raise SourceUnavailable(
@@ -215,8 +218,32 @@ class HttpSource:
             )
         return bytes(body)
 
+    def _decoded(self, response: HTTPResponse, body: bytes) -> bytes:
+        """Undo the encoding of an answer. Servers send encodings that were not asked for, too."""
+        encoding = (response.headers.get("Content-Encoding") or "identity").strip().lower()
+        if encoding == "identity":
+            return body
+        if encoding not in ("gzip", "x-gzip"):
+            raise SourceUnavailable(
+                f"{self.name}: the answer has the Content-Encoding {encoding!r}; only gzip is read"
+            )
+        # Bounded: a few kilobytes may inflate to gigabytes.
+        content = b""
+        while body:  # gzip may have several members, one after the other
+            inflate = zlib.decompressobj(wbits=_GZIP)
+            try:
+                content += inflate.decompress(body, BYTES_MAX + 1 - len(content))
+            except zlib.error as error:
+                raise SourceUnavailable(f"{self.name}: the answer is not gzip") from error
+            if len(content) > BYTES_MAX:
+                raise SourceUnavailable(self._too_large())
+            if not inflate.eof:
+                raise SourceUnavailable(f"{self.name}: the answer's gzip broke off")
+            body = inflate.unused_data
+        return content
+
     def _too_large(self) -> str:
-        return f"{self.name}: the answer is larger than {BODY_BYTES_MAX // 1024**2} MiB"
+        return f"{self.name}: the catalog is {TOO_LARGE}"
 
 
 class _Redirects(HTTPRedirectHandler):

@@ -52,12 +52,14 @@ WHEN_NOW: When
 WHEN_PERIOD_END: When
 
 class CatalogFile(_message.Message):
-    __slots__ = ("name", "content")
+    __slots__ = ("name", "content", "continued")
     NAME_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
+    CONTINUED_FIELD_NUMBER: _ClassVar[int]
     name: str
     content: str
-    def __init__(self, name: _Optional[str] = ..., content: _Optional[str] = ...) -> None: ...
+    continued: bool
+    def __init__(self, name: _Optional[str] = ..., content: _Optional[str] = ..., continued: _Optional[bool] = ...) -> None: ...
 
 class PublishCatalogRequest(_message.Message):
     __slots__ = ("files", "expected_version", "published_by", "apply_to")
@@ -72,7 +74,7 @@ class PublishCatalogRequest(_message.Message):
     def __init__(self, files: _Optional[_Iterable[_Union[CatalogFile, _Mapping]]] = ..., expected_version: _Optional[int] = ..., published_by: _Optional[str] = ..., apply_to: _Optional[_Union[ApplyTo, str]] = ...) -> None: ...
 
 class PublishCatalogResponse(_message.Message):
-    __slots__ = ("outcome", "version", "changes")
+    __slots__ = ("outcome", "version", "changes", "changes_count")
     class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         OUTCOME_UNSPECIFIED: _ClassVar[PublishCatalogResponse.Outcome]
@@ -84,10 +86,12 @@ class PublishCatalogResponse(_message.Message):
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_COUNT_FIELD_NUMBER: _ClassVar[int]
     outcome: PublishCatalogResponse.Outcome
     version: CatalogVersion
     changes: _containers.RepeatedCompositeFieldContainer[CatalogChange]
-    def __init__(self, outcome: _Optional[_Union[PublishCatalogResponse.Outcome, str]] = ..., version: _Optional[_Union[CatalogVersion, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ...) -> None: ...
+    changes_count: int
+    def __init__(self, outcome: _Optional[_Union[PublishCatalogResponse.Outcome, str]] = ..., version: _Optional[_Union[CatalogVersion, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ..., changes_count: _Optional[int] = ...) -> None: ...
 
 class CatalogVersion(_message.Message):
     __slots__ = ("version", "digest", "published_at", "published_by", "in_force")
@@ -158,12 +162,14 @@ class DiffCatalogRequest(_message.Message):
     def __init__(self, files: _Optional[_Iterable[_Union[CatalogFile, _Mapping]]] = ..., version: _Optional[int] = ..., apply_to: _Optional[_Union[ApplyTo, str]] = ...) -> None: ...
 
 class DiffCatalogResponse(_message.Message):
-    __slots__ = ("version", "changes")
+    __slots__ = ("version", "changes", "changes_count")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_COUNT_FIELD_NUMBER: _ClassVar[int]
     version: CatalogVersion
     changes: _containers.RepeatedCompositeFieldContainer[CatalogChange]
-    def __init__(self, version: _Optional[_Union[CatalogVersion, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ...) -> None: ...
+    changes_count: int
+    def __init__(self, version: _Optional[_Union[CatalogVersion, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ..., changes_count: _Optional[int] = ...) -> None: ...
 
 class Subscription(_message.Message):
     __slots__ = ("plan_id", "start", "subscription_id", "resource_id", "revision", "addons", "end", "anchor", "status")

@@ -40,6 +40,11 @@ class AdminServiceStub:
                 request_serializer=quotad_dot_v1_dot_admin__pb2.PublishCatalogRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_admin__pb2.PublishCatalogResponse.FromString,
                 _registered_method=True)
+        self.PublishCatalogParts = channel.stream_unary(
+                '/quotad.v1.AdminService/PublishCatalogParts',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.PublishCatalogRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.PublishCatalogResponse.FromString,
+                _registered_method=True)
         self.GetCatalog = channel.unary_unary(
                 '/quotad.v1.AdminService/GetCatalog',
                 request_serializer=quotad_dot_v1_dot_admin__pb2.GetCatalogRequest.SerializeToString,
@@ -57,6 +62,11 @@ class AdminServiceStub:
                 _registered_method=True)
         self.DiffCatalog = channel.unary_unary(
                 '/quotad.v1.AdminService/DiffCatalog',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.DiffCatalogRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.DiffCatalogResponse.FromString,
+                _registered_method=True)
+        self.DiffCatalogParts = channel.stream_unary(
+                '/quotad.v1.AdminService/DiffCatalogParts',
                 request_serializer=quotad_dot_v1_dot_admin__pb2.DiffCatalogRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_admin__pb2.DiffCatalogResponse.FromString,
                 _registered_method=True)
@@ -144,6 +154,14 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PublishCatalogParts(self, request_iterator, context):
+        """The same in parts, for files that do not fit into one message (4 MiB). All but `files` is taken
+        from the first part; a file may go on in later parts (`continued`). A catalog has at most 16 MiB.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCatalog(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -166,6 +184,13 @@ class AdminServiceServicer:
 
     def DiffCatalog(self, request, context):
         """What would change if the given catalog were published.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffCatalogParts(self, request_iterator, context):
+        """The same in parts, as PublishCatalogParts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -274,6 +299,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.PublishCatalogRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_admin__pb2.PublishCatalogResponse.SerializeToString,
             ),
+            'PublishCatalogParts': grpc.stream_unary_rpc_method_handler(
+                    servicer.PublishCatalogParts,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.PublishCatalogRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.PublishCatalogResponse.SerializeToString,
+            ),
             'GetCatalog': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCatalog,
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.GetCatalogRequest.FromString,
@@ -291,6 +321,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
             ),
             'DiffCatalog': grpc.unary_unary_rpc_method_handler(
                     servicer.DiffCatalog,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.DiffCatalogRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.DiffCatalogResponse.SerializeToString,
+            ),
+            'DiffCatalogParts': grpc.stream_unary_rpc_method_handler(
+                    servicer.DiffCatalogParts,
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.DiffCatalogRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_admin__pb2.DiffCatalogResponse.SerializeToString,
             ),
@@ -404,6 +439,33 @@ class AdminService:
             _registered_method=True)
 
     @staticmethod
+    def PublishCatalogParts(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/quotad.v1.AdminService/PublishCatalogParts',
+            quotad_dot_v1_dot_admin__pb2.PublishCatalogRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.PublishCatalogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetCatalog(request,
             target,
             options=(),
@@ -499,6 +561,33 @@ class AdminService:
             request,
             target,
             '/quotad.v1.AdminService/DiffCatalog',
+            quotad_dot_v1_dot_admin__pb2.DiffCatalogRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.DiffCatalogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffCatalogParts(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/quotad.v1.AdminService/DiffCatalogParts',
             quotad_dot_v1_dot_admin__pb2.DiffCatalogRequest.SerializeToString,
             quotad_dot_v1_dot_admin__pb2.DiffCatalogResponse.FromString,
             options,

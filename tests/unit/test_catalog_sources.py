@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from quotad.catalog import Source, parse, read_sources, told_apart
-from quotad.catalog.sources import FILE_BYTES_MAX
+from quotad.catalog.bounds import BYTES_MAX, TOO_LARGE
 from quotad.errors import CatalogError
 
 VALID = "version: 1\nfeatures:\n  api-calls: {type: metered}\n"
@@ -120,15 +120,26 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 def test_everything_that_cannot_be_read_is_said_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"version: 1\nname: caf\xe9\n")
-    (tmp_path / "b.yaml").write_bytes(b"#" * (FILE_BYTES_MAX + 1))
+    (tmp_path / "b.yaml").write_bytes(b"#" * (BYTES_MAX + 1))
     (tmp_path / "c.yaml").symlink_to("gone.yaml")
-    (tmp_path / "d.yaml").write_bytes(b"#" * FILE_BYTES_MAX)
+    (tmp_path / "d.yaml").write_bytes(b"#" * BYTES_MAX)
 
     assert (
         f"{tmp_path}/a.yaml: line 2: not UTF-8",
-        f"{tmp_path}/b.yaml: is larger than 16 MiB",
+        f"{tmp_path}/b.yaml: the catalog is {TOO_LARGE}",
         f"{tmp_path}/c.yaml: No such file or directory",
     ) == read_problems(tmp_path)
+
+
+def test_files_that_are_too_large_together_are_refused(tmp_path: Path) -> None:
+    half = "#" * (BYTES_MAX // 2) + "\n"
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text(half)
+
+    assert (f"{tmp_path}/b.yaml: the catalog is {TOO_LARGE}",) == read_problems(tmp_path)
+    assert (f"the catalog is {TOO_LARGE}",) == problems_of(
+        Source("a.yaml", half), Source("b.yaml", half)
+    )
 
 
 def test_a_url_has_the_format_of_its_path() -> None:

@@ -1,5 +1,6 @@
 """The http source against a server in a thread of the test."""
 
+import gzip
 import socket
 import ssl
 import threading
@@ -11,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from quotad.catalog import Source
+from quotad.catalog.bounds import BYTES_MAX, TOO_LARGE
 from quotad.errors import ConfigError
 from quotad.sidecar import HttpSource, SourceUnavailable, http_source
 
@@ -254,14 +256,45 @@ def test_a_server_that_is_not_there_is_an_error(server: PlanServer, open_source:
 def test_a_document_that_is_too_large_is_refused(
     server: PlanServer, open_source: Open, monkeypatch: pytest.MonkeyPatch, declared: bool
 ) -> None:
-    monkeypatch.setattr(http_source, "BODY_BYTES_MAX", 2 * 1024 * 1024)
+    monkeypatch.setattr(http_source, "BYTES_MAX", 2 * 1024 * 1024)
     if declared:
         server.answer.length = 2 * 1024 * 1024 + 1
     else:
         server.answer.headers = {"Transfer-Encoding": "chunked"}
         server.answer.body = b"200001\r\n" + b"#" * 0x200001 + b"\r\n0\r\n\r\n"
-    with pytest.raises(SourceUnavailable, match="larger than 2 MiB"):
+    with pytest.raises(SourceUnavailable, match="the catalog is larger than 16 MiB, the most that"):
         open_source(server.url()).poll()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP"])
+def test_an_answer_in_gzip_is_decoded(server: PlanServer, open_source: Open, encoding: str) -> None:
+    server.answer.headers = {"Content-Encoding": encoding}
+    server.answer.body = gzip.compress(b"version: 1\n") + gzip.compress(b"plans: {}\n")
+    [source] = open_source(server.url()).poll() or []
+
+    assert "version: 1\nplans: {}\n" == source.text
+    assert "gzip, identity;q=0.5" == server.requests[0]["Accept-Encoding"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "why"),
+    [
+        ("gzip", gzip.compress(b"#" * (BYTES_MAX + 1)), f"the catalog is {TOO_LARGE}"),
+        ("gzip", gzip.compress(b"version: 1\n")[:-3], "the answer's gzip broke off"),
+        ("gzip", b"version: 1\n", "the answer is not gzip"),
+        ("br", b"?", "the answer has the Content-Encoding 'br'; only gzip is read"),
+    ],
+    ids=["too large", "broken off", "not gzip", "brotli"],
+)
+def test_an_encoded_answer_that_cannot_be_read_is_refused(
+    server: PlanServer, open_source: Open, encoding: str, body: bytes, why: str
+) -> None:
+    server.answer.headers = {"Content-Encoding": encoding}
+    server.answer.body = body
+    with pytest.raises(SourceUnavailable) as caught:
+        open_source(server.url()).poll()
+
+    assert str(caught.value).endswith(f": {why}")
 
 
 def test_a_document_that_breaks_off_is_refused(server: PlanServer, open_source: Open) -> None:

@@ -1,0 +1,63 @@
+"""One catalog worked out in a process of its own: `python -m quotad.service.catalog_child`.
+
+Reads a `Request` from standard input and writes a `Prepared` or a `Refused` to standard output. It
+is nicer than the server that started it, and may take only so much memory and CPU: what it reads
+may have been written to take more.
+"""
+
+import gc
+import os
+import resource
+import signal
+import sys
+
+import msgspec
+
+from quotad.catalog.prepare import Prepared, Request, prepare
+from quotad.errors import CatalogError
+
+NICENESS = 10
+
+EXIT_TOO_MUCH_MEMORY = 3
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Why a catalog must not be published."""
+
+    problems: tuple[str, ...]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the process hands back; one of the two."""
+
+    prepared: Prepared | None = None
+    refused: Refused | None = None
+
+
+def answer(request: Request) -> Answer:
+    """Work out a request."""
+    try:
+        return Answer(prepared=prepare(request))
+    except CatalogError as error:
+        return Answer(refused=Refused(error.problems))
+
+
+def main(memory_mb: int, cpu_s: int) -> int:
+    """Answer one request; returns the exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this one
+    os.nice(NICENESS)
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 1024 * 1024,) * 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    gc.disable()  # it ends soon, and would look at millions of values again and again
+    try:
+        request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Request)
+        sys.stdout.buffer.write(msgspec.msgpack.encode(answer(request)))
+        sys.stdout.buffer.flush()
+    except MemoryError:
+        return EXIT_TOO_MUCH_MEMORY
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,105 @@
+"""Working out catalogs without taking the interpreter from decisions.
+
+Small ones take milliseconds and are worked out here. All others, and those that may grow, go to a
+process of their own, one at a time: it has less priority than the server, is stopped when it takes
+too long, and is refused more memory than a setting says.
+"""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import msgspec
+
+from quotad.catalog.prepare import Prepared, Request, prepare
+from quotad.errors import Busy, CatalogError, QuotadError
+from quotad.service.catalog_child import EXIT_TOO_MUCH_MEMORY, Answer
+
+SMALL_BYTES = 16 * 1024
+"""Largest request that is worked out in the server itself; a catalog of some hundred lines."""
+
+WAITING_MAX = 3
+"""Most calls that wait for their turn; further ones are refused at once."""
+
+WAIT_S = 10.0
+"""Longest time that a call waits for its turn."""
+
+_decode = msgspec.msgpack.Decoder(Answer).decode
+
+
+class CatalogProcess:
+    """Works out catalogs, one at a time; for all threads."""
+
+    def __init__(self, timeout_ms: int, memory_mb: int) -> None:
+        """Prepare; nothing is started before it is needed.
+
+        Args:
+            timeout_ms: after which a catalog is given up.
+            memory_mb: most memory that working one out may take.
+        """
+        self._timeout_s = timeout_ms / 1000
+        self._memory_mb = memory_mb
+        self._turn = threading.Lock()
+        self._places = threading.BoundedSemaphore(1 + WAITING_MAX)
+
+    def prepare(self, request: Request) -> Prepared:
+        """Return the catalog to publish, and what it changes.
+
+        Raises:
+            CatalogError: it is not valid, must not replace the one in force, or takes too much.
+            Busy: others are being worked out.
+        """
+        if not self._places.acquire(blocking=False):
+            raise Busy("other catalogs are being read already; try again in a moment")
+        try:
+            if not self._turn.acquire(timeout=WAIT_S):
+                raise Busy(f"another catalog is still being read after {WAIT_S:g} s; try again")
+            try:
+                return prepare(request) if _is_small(request) else self._apart(request)
+            finally:
+                self._turn.release()
+        finally:
+            self._places.release()
+
+    def _apart(self, request: Request) -> Prepared:
+        cpu_s = int(self._timeout_s) + 1
+        with subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "quotad.service.catalog_child",
+                str(self._memory_mb),
+                str(cpu_s),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process:
+            try:
+                begun_s = time.monotonic()
+                data, _ = process.communicate(msgspec.msgpack.encode(request), self._timeout_s)
+            except subprocess.TimeoutExpired:
+                raise self._too_long() from None
+            finally:
+                process.kill()  # whatever happened; it has ended already if all is well
+        if process.returncode == 0:
+            found = _decode(data)
+            if found.prepared is None:
+                raise CatalogError(found.refused.problems if found.refused else ())
+            return found.prepared
+        if process.returncode == -signal.SIGXCPU or time.monotonic() - begun_s >= self._timeout_s:
+            raise self._too_long()
+        if process.returncode in (EXIT_TOO_MUCH_MEMORY, -signal.SIGKILL, -signal.SIGSEGV):
+            raise CatalogError([f"the catalog takes more than {self._memory_mb} MB to read"])
+        raise QuotadError("the catalog could not be read; the server's log has the details")
+
+    def _too_long(self) -> CatalogError:
+        return CatalogError([f"the catalog takes longer than {self._timeout_s:g} s to read"])
+
+
+def _is_small(request: Request) -> bool:
+    """Whether a request can be worked out in milliseconds; with aliases, a text may grow."""
+    return request.size <= SMALL_BYTES and not any(
+        "&" in file.text and "*" in file.text for file in request.files
+    )
