@@ -5,7 +5,6 @@ flag (`--store-timeout-ms`). Rooms receive the values they need, never the whole
 the only module that looks at the environment.
 """
 
-import difflib
 import os
 import re
 import typing
@@ -16,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from quotad.errors import ConfigError
+from quotad.nearest import nearest
 
 ENV_PREFIX = "QUOTAD_"
 
@@ -139,8 +139,8 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> 
             origin[field] = "--" + field.replace("_", "-")
     known = Config.__struct_fields__
     for field in raw.keys() - set(known):
-        close = difflib.get_close_matches(field, known, n=1)
-        hint = f", did you mean {ENV_PREFIX}{close[0].upper()}?" if close else ""
+        near = nearest(field, known)
+        hint = "" if near is None else f", did you mean {ENV_PREFIX}{near.upper()}?"
         raise ConfigError(f"{origin[field]}: there is no such setting{hint}")
     try:
         return msgspec.convert(raw, Config, strict=False)

@@ -4,13 +4,13 @@ Owns the spelling of paths and the suggestions ("did you mean"). Knows nothing o
 means.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from quotad.errors import CatalogError
+from quotad.nearest import nearest
 
 T = TypeVar("T")
 
@@ -60,11 +60,10 @@ class Problems:
     def suggestion(self, word: str, names: Collection[str]) -> str:
         """Return `, did you mean 'x'?` for the name nearest to `word`, or nothing."""
         self._comparisons += len(names)
-        if self._comparisons > _COMPARISONS_MAX or len(word) > _SHOWN_MAX:
+        if self._comparisons > _COMPARISONS_MAX:
             return ""
-        folded = {name.casefold(): name for name in names}
-        near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
-        return f", did you mean {shown(folded[near[0]])}?" if near else ""
+        near = nearest(word, names)
+        return "" if near is None else f", did you mean {shown(near)}?"
 
 
 class Place:

@@ -3,13 +3,13 @@
 Refusals start with the field of the request, and say what to do instead.
 """
 
-import difflib
 from collections.abc import Collection, Mapping
 from itertools import islice
 
 from quotad.catalog import Snapshot
 from quotad.errors import InvalidRequest, NotFound
 from quotad.model import ADDON_QUANTITY_MAX, QUANTITY_MAX, CustomerRecord, Feature, Plan
+from quotad.nearest import nearest
 
 SUBSCRIPTIONS_MAX = 100
 """Most subscriptions of one customer, those of its resources included."""
@@ -25,9 +25,6 @@ ANCHOR_MAX_MS = 253_402_128_000_000
 
 _SHOWN_MAX = 10
 """Most names listed in a refusal."""
-
-_WORD_MAX = 60
-"""Longest word, in characters, that a near one is looked for: it takes long, and helps nobody."""
 
 
 def plan_named(snapshot: Snapshot, plan_id: str, field: str) -> Plan:
@@ -151,9 +148,9 @@ def no_subscription(record: CustomerRecord, subscription_id: str, resource_id: s
 
 
 def _near(word: str, names: Collection[str]) -> str:
-    near = difflib.get_close_matches(word, names, n=1) if len(word) <= _WORD_MAX else []
+    near = nearest(word, names)
     if near:
-        return f", did you mean {near[0]!r}?"
+        return f", did you mean {near!r}?"
     return f"; the catalog has {listed(names)}" if names else "; the catalog has none"
 
 

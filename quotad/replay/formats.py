@@ -1,10 +1,10 @@
 """Which formats of a log there are, by name, and those that a pattern describes."""
 
-import difflib
 from collections.abc import Callable
 
 import msgspec
 
+from quotad.nearest import nearest
 from quotad.replay.access_log import (
     FIELDS,
     VHOST_FIELDS,
@@ -70,8 +70,8 @@ def format_of(text: str, wrapping: Wrapping | None = None) -> Format:
         pattern = Pattern(text)
         found = Format(pattern.parse, pattern.fields)
     else:
-        close = difflib.get_close_matches(text, NAMES, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"these exist: {', '.join(NAMES)}"
+        near = nearest(text, NAMES)
+        hint = f"did you mean {near!r}?" if near else f"these exist: {', '.join(NAMES)}"
         raise PatternError(f"there is no format {text!r}; {hint}")
     if wrapping is None:
         return found

@@ -1,6 +1,5 @@
 """GetInsights: who is near a limit or past it, and should be offered the next plan."""
 
-import difflib
 from collections.abc import Sequence
 
 import msgspec
@@ -11,6 +10,7 @@ from quotad.engine import LentEngines
 from quotad.engine.insights import Nearness, Notes, look_up
 from quotad.errors import InvalidRequest, NotFound
 from quotad.model import FeatureType
+from quotad.nearest import nearest
 from quotad.service.encode import timestamp
 from quotad.store.nearby import NearbyStore
 from quotad.v1 import admin_pb2 as pb
@@ -73,8 +73,8 @@ def _feature_ids(snapshot: Snapshot, wanted: str) -> list[str]:
         return [wanted]
     if wanted in snapshot.features:
         raise InvalidRequest(f"feature_id: {wanted!r} is not metered; it has no limits")
-    near = difflib.get_close_matches(wanted, metered, n=1)
-    hint = f", did you mean {near[0]!r}?" if near else ""
+    near = nearest(wanted, metered)
+    hint = f", did you mean {near!r}?" if near else ""
     raise NotFound(f"feature_id: unknown feature {wanted!r}{hint}")
 
 

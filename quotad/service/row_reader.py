@@ -3,7 +3,6 @@
 What becomes of the record that a customer has already is decided in `entitlements.drafts`.
 """
 
-import difflib
 import re
 from collections.abc import Collection, Sequence
 
@@ -22,6 +21,7 @@ from quotad.entitlements.drafts import Draft, Phase, carried_out
 from quotad.entitlements.overrides import NewEntitlement, lacks_window, set_override
 from quotad.errors import InvalidRequest
 from quotad.model import CALENDAR, Entry, Feature, Override, Plan, Promotion
+from quotad.nearest import nearest
 from quotad.service.decode import check_id
 from quotad.service.rows import (
     SHORTHAND,
@@ -339,10 +339,8 @@ class RowReader:
         """The word in quotes, with what was probably meant."""
         key = (kind, word)
         if key not in self._suggestions:
-            near: list[str] = []
-            if len(word) <= _WORD_MAX and len(self._suggestions) < _SUGGESTIONS_MAX:
-                near = difflib.get_close_matches(word, names, n=1)
-            hint = f", did you mean {near[0]!r}?" if near else ""
+            near = nearest(word, names) if len(self._suggestions) < _SUGGESTIONS_MAX else None
+            hint = f", did you mean {near!r}?" if near else ""
             if not hint and kind == "key":
                 hint = f" (known: {', '.join(names)})"
             if len(self._suggestions) >= _SUGGESTIONS_MAX:

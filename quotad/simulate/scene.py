@@ -1,6 +1,5 @@
 """What a log is run on: the catalogs, and who is on which plan."""
 
-import difflib
 from collections.abc import Collection
 
 import msgspec
@@ -8,6 +7,7 @@ import msgspec
 from quotad.catalog import Catalog
 from quotad.errors import InvalidRequest
 from quotad.model import CustomerRecord
+from quotad.nearest import nearest
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -80,6 +80,6 @@ def _check_decimals(name: str, new: int, old: int) -> None:
 
 
 def _unknown(where: str, what: str, name: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"these exist: {', '.join(sorted(known))}"
+    near = nearest(name, known)
+    hint = f"did you mean {near!r}?" if near else f"these exist: {', '.join(sorted(known))}"
     return f"{where}: the catalog has no {what} {name!r}; {hint}"

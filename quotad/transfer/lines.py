@@ -5,11 +5,12 @@ several lines.
 """
 
 import csv
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 
 import msgspec
+
+from quotad.nearest import nearest
 
 LINE_BYTES_MAX = 1024 * 1024
 """Longest line that is read."""
@@ -126,8 +127,8 @@ def _header(line: bytes) -> list[str]:
         raise HeaderError(str(error)) from error
     for index, column in enumerate(columns):
         if column not in COLUMNS:
-            near = difflib.get_close_matches(column, COLUMNS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(COLUMNS)}"
+            near = nearest(column, COLUMNS)
+            hint = f"did you mean {near!r}?" if near else f"known: {', '.join(COLUMNS)}"
             raise HeaderError(f"unknown column {column[:60]!r}; {hint}")
         if column in columns[:index]:
             raise HeaderError(f"column {column!r} is there twice")

@@ -11,7 +11,7 @@ import quotad
 ROOT = Path(quotad.__file__).parent
 
 # Row by row, top to bottom. Every room may also import the base and what it owns itself.
-BASE = {"errors", "model", "clock", "files", "__version__"}
+BASE = {"errors", "model", "clock", "files", "nearest", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"server", "simulate", "replay", "transfer", "client", "catalog", "config"},
@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "model": set(),
     "errors": set(),
     "files": set(),
+    "nearest": set(),
     "__init__": set(),
 }
 
