@@ -3,17 +3,21 @@
 -- KEYS[1] record: of the customer
 -- KEYS[2] epoch: of the customer; absent: 0
 -- KEYS[3] customers: sorted set of the ids in this shard, all with score 0, for listing
+-- KEYS[4] index: sorted set of what customers of this shard are found by, all with score 0
 -- KEYS   lasting: usage keys that a customer without a record may have, and that are to be kept for ever
 --                 from its first record on
 -- ARGV[1] expected_epoch: the epoch the new record was made from
 -- ARGV[2] record
 -- ARGV[3] customer_id
+-- ARGV[4] stale: number of members of the index that the record before had, and the new one has not
+-- ARGV   those members, then all members of the new record
 -- Returns the new epoch, the time of the write (Unix ms) or one more than before if that is later;
 -- or -1 CONFLICT when the customer was written in between.
 -- Guarantee: a decision planned with an older epoch is refused from here on, also after a failover
 -- that lost writes: the next write repeats no epoch that a lost one had.
 local CONFLICT = -1
-local HEAD = 3
+local HEAD = 4
+local ARGV_HEAD = 4
 
 local before = tonumber(redis.call('GET', KEYS[2]) or 0)
 if before ~= tonumber(ARGV[1]) then return CONFLICT end
@@ -22,5 +26,12 @@ local epoch = math.max(before + 1, time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('SET', KEYS[2], string.format('%.0f', epoch))
 redis.call('ZADD', KEYS[3], 0, ARGV[3])
+for i = ARGV_HEAD + 1, #ARGV do
+  if i <= ARGV_HEAD + tonumber(ARGV[4]) then
+    redis.call('ZREM', KEYS[4], ARGV[i])
+  else
+    redis.call('ZADD', KEYS[4], 0, ARGV[i])
+  end
+end
 for i = HEAD + 1, #KEYS do redis.call('PERSIST', KEYS[i]) end
 return epoch

@@ -306,6 +306,8 @@ class CustomerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     start yet when this was written; see `phases.generation`."""
     reset_until: dict[str, int] = {}
     """By resource id: when the billing period ends in which a plan change has reset usage."""
+    name: str = ""
+    """For people, who find the customer by it; nothing else depends on it."""
 
 
 class StoredCustomer(msgspec.Struct, frozen=True):

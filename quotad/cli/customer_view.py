@@ -30,6 +30,7 @@ def show(customer: "Customer", as_json: bool) -> None:
     output.print_fields(
         [
             *own[1],
+            *([("name", customer.name)] if customer.name else []),
             ("created", output.moment(customer.created_at, "")),
             ("updated", output.moment(customer.updated_at, "")),
             ("epoch", str(customer.epoch)),

@@ -1,7 +1,6 @@
 """`quotad customers`: who is on which plan."""
 
-from itertools import islice
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,6 +15,10 @@ from quotad.cli.options import (
     Server,
     Subscription,
 )
+from quotad.model import BATCH_MAX
+
+if TYPE_CHECKING:
+    from quotad.client.admin import Customer
 
 AddOns = Annotated[
     list[str] | None,
@@ -70,6 +73,10 @@ def set_(
     convert_to: Annotated[
         str, typer.Option(metavar="PLAN", help="What it goes on with. Without it, PLAN.")
     ] = "",
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="For people. Without it, it stays; empty: none."),
+    ] = None,
     subscription: Subscription = "",
     resource: Resource = "",
     if_epoch: IfEpoch = None,
@@ -105,6 +112,7 @@ def set_(
             anchor=aligned,
             trial=trial,
             if_epoch=if_epoch,
+            name=name,
         )
     customer_view.show(done, as_json)
 
@@ -175,22 +183,51 @@ def get(customer: CustomerId, server: Server = SERVER_DEFAULT, as_json: Json = F
 
 
 def list_(
+    prefix: Annotated[
+        str, typer.Argument(metavar="[PREFIX]", help="Only those whose id starts so.")
+    ] = "",
+    name: Annotated[
+        str, typer.Option(metavar="TEXT", help="A word of the name, and the rest, start so.")
+    ] = "",
+    plan: Annotated[
+        str, typer.Option(metavar="PLAN", help="A subscription to it is in force.")
+    ] = "",
+    status: Annotated[
+        Literal["active", "archived"] | None, typer.Option(help="Only those that are so.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most so many.")] = 50,
+    after: Annotated[
+        str, typer.Option(metavar="TOKEN", help="Go on where the list before has ended.")
+    ] = "",
     server: Server = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """List provisioned customers."""
+    """List provisioned customers, or find some of them."""
+    search = {"id_prefix": prefix, "name": name, "plan_id": plan, "status": status or ""}
+    shown: list[Customer] = []
     with failures.admin(server, as_json) as admin:
-        # One more than wanted tells whether there are more.
-        found = list(islice(admin.customers(page_size=limit + 1), limit + 1))
-    more = len(found) > limit
-    shown = found[:limit]
+        while True:
+            page = admin.customer_page(min(limit - len(shown), BATCH_MAX), after, **search)
+            shown += page.customers
+            after = page.next_token
+            if not after or len(shown) == limit:
+                break
+        ahead = after
+        while ahead:  # the rest may be empty
+            page = admin.customer_page(1, ahead, **search)
+            ahead = page.next_token
+            if page.customers:
+                break
+        else:
+            after = ""
     if as_json:
-        output.print_json({"customers": shown, "more": more})
+        output.print_json({"customers": shown, "more": bool(after), "next": after})
         return
+    named = any(each.name for each in shown)
     rows = [
         [
             each.customer_id,
+            *([each.name] if named else []),
             each.status.lower(),
             customer_view.plans(each),
             output.moment(customer_view.since(each), ""),
@@ -198,9 +235,12 @@ def list_(
         ]
         for each in shown
     ]
-    output.print_table(["customer", "status", "plan", "since", "updated"], rows)
-    if more:
-        output.console(stderr=True).print(f"There are more; --limit {limit} ends the list here.")
+    columns = ["customer", *(["name"] if named else []), "status", "plan", "since", "updated"]
+    output.print_table(columns, rows)
+    if after:
+        output.console(stderr=True).print(
+            f"There are more; go on with --after {after}", soft_wrap=True, highlight=False
+        )
 
 
 def archive(

@@ -25,6 +25,7 @@ from quotad.client.catalogs import (
 from quotad.client.customer_admin import PAGE_MAX, CustomerAdmin
 from quotad.client.customers import (
     Customer,
+    CustomerPage,
     CustomerUsage,
     FeatureInsights,
     Override,
@@ -45,6 +46,7 @@ __all__ = [
     "CatalogFile",
     "CatalogVersion",
     "Customer",
+    "CustomerPage",
     "CustomerUsage",
     "FeatureInsights",
     "Override",

@@ -6,7 +6,7 @@ from typing import Any
 
 from quotad.client import customers
 from quotad.client.calls import Policy, checked
-from quotad.client.customers import Customer, Trial, When
+from quotad.client.customers import Customer, CustomerPage, Trial, When
 from quotad.client.messages import value
 from quotad.model import BATCH_MAX
 from quotad.v1 import admin_pb2 as pb
@@ -46,6 +46,7 @@ class CustomerAdmin:
         anchor: datetime | None = None,
         trial: Trial | None = None,
         if_epoch: int | None = None,
+        name: str | None = None,
     ) -> Customer:
         """Create the customer or put its subscription on a plan; brings an archived one back.
 
@@ -61,6 +62,7 @@ class CustomerAdmin:
             anchor: what its billing periods are aligned to; without it the start.
             trial: it starts with this trial.
             if_epoch: write only while the customer is at this epoch; 0: while it has no record.
+            name: for people; None: stays, empty: none any more.
         """
         request = checked(
             pb.ProvisionCustomerRequest,
@@ -74,6 +76,7 @@ class CustomerAdmin:
             anchor=anchor,
             trial=trial and customers.trial(trial),
             if_epoch=if_epoch,
+            name=name,
         )
         return self._write_customer("ProvisionCustomer", request)
 
@@ -238,16 +241,73 @@ class CustomerAdmin:
         request = checked(pb.GetCustomerRequest, customer_id=customer_id)
         return customers.customer(self._call(self._read, "GetCustomer", request))
 
-    def customers(self, page_size: int = PAGE_MAX) -> Iterator[Customer]:
-        """Every customer, by shard, then by id; fetched page by page as they are asked for."""
+    def customers(
+        self,
+        page_size: int = PAGE_MAX,
+        *,
+        id_prefix: str = "",
+        name: str = "",
+        plan_id: str = "",
+        status: str = "",
+    ) -> Iterator[Customer]:
+        """Customers, by shard, then by id; fetched page by page as they are asked for.
+
+        Args:
+            page_size: how many are fetched at once.
+            id_prefix: only those whose id starts so.
+            name: only those whose name, or the rest of it from some word on, starts so.
+            plan_id: only those with a subscription to it in force.
+            status: only "active" or "archived" ones.
+        """
         token = ""
         while True:
-            request = pb.ListCustomersRequest(page_size=min(page_size, PAGE_MAX), page_token=token)
-            answer = self._call(self._read, "ListCustomers", request)
-            yield from map(customers.customer, answer.customers)
-            token = answer.next_page_token
+            page = self.customer_page(
+                min(page_size, PAGE_MAX),
+                token,
+                id_prefix=id_prefix,
+                name=name,
+                plan_id=plan_id,
+                status=status,
+            )
+            yield from page.customers
+            token = page.next_token
             if not token:
                 return
+
+    def customer_page(
+        self,
+        page_size: int = 50,
+        page_token: str = "",
+        *,
+        id_prefix: str = "",
+        name: str = "",
+        plan_id: str = "",
+        status: str = "",
+    ) -> CustomerPage:
+        """One page of `customers`.
+
+        Args:
+            page_size: most customers on it, at most 1,000.
+            page_token: `next_token` of the page before, of the same search.
+            id_prefix: as of `customers`, and so are the others.
+            name: see there.
+            plan_id: see there.
+            status: see there.
+        """
+        request = checked(
+            pb.ListCustomersRequest,
+            page_size=page_size,
+            page_token=page_token,
+            id_prefix=id_prefix,
+            name=name,
+            plan_id=plan_id,
+            status=customers.status(status),
+        )
+        answer = self._call(self._read, "ListCustomers", request)
+        return CustomerPage(
+            customers=tuple(map(customers.customer, answer.customers)),
+            next_token=answer.next_page_token,
+        )
 
     def archive(self, customer_id: str, *, if_epoch: int | None = None) -> Customer:
         """Deny everything until the customer is provisioned again; usage is kept."""

@@ -86,6 +86,17 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     """Grows with every write."""
     created_at: datetime | None
     updated_at: datetime | None
+    name: str = ""
+    """For people; empty: none."""
+
+
+class CustomerPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of a list of customers."""
+
+    customers: tuple[Customer, ...]
+    """May be fewer than asked for, also where there are more."""
+    next_token: str
+    """Of the next page; empty: no more."""
 
 
 class CustomerUsage(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +155,7 @@ def customer(message: pb.Customer) -> Customer:
         epoch=message.epoch,
         created_at=time(message, "created_at"),
         updated_at=time(message, "updated_at"),
+        name=message.name,
     )
 
 
@@ -155,6 +167,17 @@ def trial(noun: Trial) -> pb.Trial:
     """
     then = number(pb.Trial.Then, "trial.then", noun.then, ("convert", "end"))
     return checked(pb.Trial, end=noun.end, then=then, plan_id=noun.plan_id)
+
+
+def status(word: str) -> int:
+    """A customer's status, for a request; empty: any.
+
+    Raises:
+        QuotaInvalid: there is no such word.
+    """
+    if not word:
+        return int(pb.CUSTOMER_STATUS_UNSPECIFIED)
+    return number(pb.CustomerStatus, "customer_status", word, ("active", "archived"))
 
 
 def when(word: str) -> int:

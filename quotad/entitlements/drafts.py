@@ -42,6 +42,8 @@ class Draft(msgspec.Struct, frozen=True):
     archived: bool = False
     overrides: tuple[Override, ...] = ()
     promotions: tuple[Promotion, ...] = ()
+    name: str | None = None
+    """For people; None: it stays."""
 
 
 def carried_out(
@@ -64,6 +66,7 @@ def carried_out(
         draft.promotions,
         known.resets,
         known.reset_until,
+        known.name if draft.name is None else draft.name,
     )
     # What is over goes first: to have been on a plan is no change of plan.
     record = settled(record, now_ms)
@@ -85,6 +88,7 @@ def _content(record: CustomerRecord) -> object:
     """What a row can say of a settled record; two that are equal mean the same."""
     return (
         record.archived,
+        record.name,
         sorted(map(_spelled, record.subscriptions), key=_order),
         sorted(record.overrides, key=_of_feature),
         sorted(record.promotions, key=_of_feature),

@@ -76,6 +76,8 @@ class Provision(msgspec.Struct, frozen=True):
     """Of the billing periods. None: that of the subscription in force when its start is kept,
     or the start; of what follows a trial, the end of the trial."""
     trial: Trial | None = None
+    name: str | None = None
+    """Of the customer, for people; None: it stays."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -129,7 +131,12 @@ def provision(
             phases = [default, *phases]
     if phases[0].start_ms > now_ms:
         phases = [*course.until(phases[0].start_ms), *phases]
-    record = msgspec.structs.replace(record, archived=False, created_ms=record.created_ms or now_ms)
+    record = msgspec.structs.replace(
+        record,
+        archived=False,
+        created_ms=record.created_ms or now_ms,
+        name=record.name if wanted.name is None else wanted.name,
+    )
     made = _with_phases(record, wanted, resetting(phases, replaced, snapshot, now_ms), now_ms)
     check_subscriptions(made)
     return made

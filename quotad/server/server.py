@@ -24,6 +24,7 @@ from quotad.fronts.native import NativeFront
 from quotad.model import Reason
 from quotad.server.address import check_free
 from quotad.server.decider import Decider
+from quotad.server.indexing import Indexing
 from quotad.server.monitor import Monitor, MonitorParts
 from quotad.service import admin, quota
 from quotad.service.admin import AdminServicer
@@ -32,7 +33,7 @@ from quotad.service.catalog_process import CatalogProcess
 from quotad.service.decode import Requests
 from quotad.service.insights import InsightParts
 from quotad.service.quota import QuotaService
-from quotad.store import Catalogs, Customers, KeySpace, Store
+from quotad.store import Catalogs, CustomerIndex, Customers, KeySpace, Store
 from quotad.store.health import Health
 from quotad.store.nearby import NearbyStore
 from quotad.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server as add_servicer
@@ -61,6 +62,7 @@ class Server:
         health = Health(self._store, clock)
         catalogs = Catalogs(self._store, keys, clock)
         customers = Customers(self._store, keys)
+        index = CustomerIndex(self._store, keys, customers)
         snapshots = Snapshots(catalogs)
         views = ViewCache(keys, config.customer_cache_max)
         shared = Shared(
@@ -90,6 +92,7 @@ class Server:
                 catalogs=catalogs,
                 reader=CatalogProcess(config.catalog_timeout_ms, config.catalog_memory_mb),
                 customers=customers,
+                index=index,
                 snapshots=snapshots,
                 views=views,
                 health=health,
@@ -101,6 +104,7 @@ class Server:
                 insights=InsightParts(nearby, notes, clock, LentEngines(engine)),
             )
         )
+        self._indexing = Indexing(index, clock)
         read = Requests()
         self._front = self._make_front(servicer, reuse_port)
         self._deciders = [
@@ -127,6 +131,7 @@ class Server:
         for decider in self._deciders:
             decider.start()
         self._monitor.start()
+        self._indexing.start()
         _log.info("listening on %s (%s front)", self.address, self._config.front)
 
     def wait(self) -> None:
@@ -160,6 +165,7 @@ class Server:
     def stop(self) -> None:
         """Answer the calls under way, for at most `drain_timeout_ms`, then close everything."""
         self._monitor.stop()
+        self._indexing.stop()
         self._front.drain()
         deadline = time.monotonic() + self._config.drain_timeout_ms / 1000
         for decider in self._deciders:

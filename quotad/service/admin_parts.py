@@ -14,7 +14,7 @@ from quotad.errors import CatalogError, InvalidRequest, QuotadError, internal_er
 from quotad.fronts.status import abort
 from quotad.service.catalog_process import CatalogProcess
 from quotad.service.insights import InsightParts
-from quotad.store import Catalogs, Customers
+from quotad.store import Catalogs, CustomerIndex, Customers
 from quotad.store.health import Health
 
 PAGE_SIZE_DEFAULT = 50
@@ -36,6 +36,7 @@ class AdminParts(msgspec.Struct, frozen=True):
     catalogs: Catalogs
     reader: CatalogProcess
     customers: Customers
+    index: CustomerIndex
     snapshots: Snapshots
     views: ViewCache
     health: Health

@@ -29,6 +29,7 @@ def customer_message(stored: StoredCustomer, snapshot: Snapshot | None, now_ms: 
         epoch=stored.epoch,
         created_at=timestamp(record.created_ms),
         updated_at=timestamp(record.updated_ms),
+        name=record.name,
     )
     for override in record.overrides:
         message.overrides.add(

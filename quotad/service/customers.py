@@ -23,9 +23,10 @@ from quotad.entitlements.subscriptions import (
 )
 from quotad.errors import InvalidRequest, NotFound
 from quotad.model import CustomerRecord, StoredCustomer
-from quotad.service.admin_parts import AdminParts, mapped, page_size
+from quotad.service.admin_parts import AdminParts, mapped
 from quotad.service.customer_message import customer_message, plain_value
-from quotad.service.decode import check_id
+from quotad.service.decode import check_id, check_name
+from quotad.service.finding import find_customers
 from quotad.service.leftovers import forget_outlived, lasting
 from quotad.v1 import admin_pb2 as pb
 
@@ -53,7 +54,9 @@ class CustomerCalls:
             _moment(request, "end"),
             _moment(request, "anchor"),
             _trial(request.trial) if request.HasField("trial") else None,
+            request.name if request.HasField("name") else None,
         )
+        check_name(request.name)
         snapshot, now_ms = self._parts.snapshot(), self._parts.clock.now_ms()
 
         def change(before: CustomerRecord | None) -> CustomerRecord:
@@ -138,8 +141,9 @@ class CustomerCalls:
 
     @mapped
     def ListCustomers(self, request: pb.ListCustomersRequest) -> pb.ListCustomersResponse:
-        """A page of customers."""
-        page = self._parts.customers.list_page(request.page_token, page_size(request.page_size))
+        """A page of customers, or of those that are looked for."""
+        parts = self._parts
+        page = find_customers(parts.customers, parts.index, request, parts.clock.now_ms())
         return pb.ListCustomersResponse(
             customers=[self._message(stored) for stored in page.customers],
             next_page_token=page.next_token,

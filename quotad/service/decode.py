@@ -83,6 +83,22 @@ def check_id(text: str, field: str) -> None:
         raise InvalidRequest(f"{field}: {text[:40]!r} has characters that cannot be printed")
 
 
+NAME_BYTES_MAX = 256
+"""Longest display name of a customer, in bytes of UTF-8."""
+
+
+def check_name(text: str) -> None:
+    """Refuse a display name that is too long or not printable; it may be empty.
+
+    Raises:
+        InvalidRequest: names the field.
+    """
+    if len(text.encode()) > NAME_BYTES_MAX:
+        raise InvalidRequest(f"name: {len(text.encode())} bytes long; at most {NAME_BYTES_MAX}")
+    if not text.isprintable():
+        raise InvalidRequest(f"name: {text[:40]!r} has characters that cannot be printed")
+
+
 def consume_request(message: pb.CheckAndConsumeRequest, payload: bytes) -> ConsumeRequest:
     """Check and translate a CheckAndConsumeRequest.
 

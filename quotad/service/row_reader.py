@@ -22,7 +22,7 @@ from quotad.entitlements.overrides import NewEntitlement, lacks_window, set_over
 from quotad.errors import InvalidRequest
 from quotad.model import CALENDAR, Entry, Feature, Override, Plan, Promotion
 from quotad.nearest import nearest
-from quotad.service.decode import check_id
+from quotad.service.decode import check_id, check_name
 from quotad.service.rows import (
     SHORTHAND,
     Row,
@@ -95,7 +95,13 @@ class RowReader:
             check_id(row.customer_id, "customer_id")
         except InvalidRequest as error:
             self._refuse(str(error))
-        draft = Draft(row.customer_id, self._phases(row), archived=bool(row.archived))
+        try:
+            check_name(row.name or "")
+        except InvalidRequest as error:
+            self._refuse(str(error))
+        draft = Draft(
+            row.customer_id, self._phases(row), archived=bool(row.archived), name=row.name
+        )
         if row.overrides or row.promotions:
             overrides = self._overrides(draft, row.overrides or [])
             promotions = self._promotions(draft, row.promotions or [])

@@ -64,6 +64,7 @@ class Row(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     addons: dict[str, int] | None = None
     resource: str | None = None
     archived: bool | None = None
+    name: str | None = None
     subscriptions: list[RowSubscription] | None = None
     overrides: list[RowOverride] | None = None
     promotions: list[RowPromotion] | None = None
@@ -86,6 +87,7 @@ def write_row(record: CustomerRecord, snapshot: Snapshot, now_ms: int) -> bytes:
     row = Row(
         record.customer_id,
         archived=record.archived or None,
+        name=record.name or None,
         overrides=[
             RowOverride(each.feature_id, value, each.resource_id or None)
             for each, value in _values(record.overrides, snapshot)

@@ -9,6 +9,8 @@ from quotad.store.catalogs import Catalogs, Outcome, Published
 from quotad.store.connection import Store
 from quotad.store.counters import Charge, Counters, Once, Settlement, Status
 from quotad.store.customers import CustomerPage, Customers, Written
+from quotad.store.facets import Wanted
+from quotad.store.index import CustomerIndex
 from quotad.store.keys import CustomerKeys, KeySpace, catalog_tag, usage_suffix
 from quotad.store.link import Link
 from quotad.store.meta import check_layout
@@ -17,6 +19,7 @@ __all__ = [
     "Catalogs",
     "Charge",
     "Counters",
+    "CustomerIndex",
     "CustomerKeys",
     "CustomerPage",
     "Customers",
@@ -28,6 +31,7 @@ __all__ = [
     "Settlement",
     "Status",
     "Store",
+    "Wanted",
     "Written",
     "catalog_tag",
     "check_layout",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from enum import Enum
+from typing import Any
 
 import msgspec
 
@@ -9,6 +10,7 @@ from quotad.errors import Conflict, InvalidRequest, StaleEpoch, StoreError
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.store import scripts
 from quotad.store.connection import Store
+from quotad.store.facets import facets
 from quotad.store.keys import CustomerKeys, KeySpace
 from quotad.store.link import Link
 from quotad.store.records import decode_customer, encode_customer
@@ -65,17 +67,21 @@ class Customers:
             StoreUnavailable: the store refused or timed out.
             StoreError: a record cannot be read.
         """
+        found: list[StoredCustomer] = []
+        for one in self.try_many(customer_ids):
+            if isinstance(one, StoreError):
+                raise one
+            found.append(one)
+        return found
+
+    def try_many(self, customer_ids: Sequence[str]) -> list[StoredCustomer | StoreError]:
+        """As `get_many`; a record that cannot be read is an error in its place."""
         if not customer_ids:
             return []
         keys = [self._keys.customer(customer_id) for customer_id in customer_ids]
         with self._store.errors():
             values = self._store.client.mget(_names(keys))
-        found: list[StoredCustomer] = []
-        for one in _parse(keys, values):
-            if isinstance(one, StoreError):
-                raise one
-            found.append(one)
-        return found
+        return _parse(keys, values)
 
     def get_many_over(
         self, link: Link, customers: Sequence[CustomerKeys], deadline: float
@@ -120,7 +126,7 @@ class Customers:
             epoch = self._store.run(
                 self._script,
                 _written(keys, before, lasting),
-                [before.epoch, encode_customer(record), customer_id],
+                _words(before, record),
             )
             if epoch != _CONFLICT:
                 return StoredCustomer(epoch, record)
@@ -159,7 +165,7 @@ class Customers:
         self, changes: Sequence[tuple[str, Change]], lasting: Sequence[str]
     ) -> list[Written]:
         outcomes = [Written.UNCHANGED] * len(changes)
-        calls: dict[int, tuple[list[str], tuple[int, bytes, str]]] = {}
+        calls: dict[int, tuple[list[str], list[Any]]] = {}
         stored = self.get_many([customer_id for customer_id, _ in changes])
         for i, ((customer_id, change), before) in enumerate(zip(changes, stored, strict=True)):
             record = change(before.record)
@@ -167,7 +173,7 @@ class Customers:
                 keys = self._keys.customer(customer_id)
                 calls[i] = (
                     _written(keys, before, lasting),
-                    (before.epoch, encode_customer(record), customer_id),
+                    _words(before, record),
                 )
         if calls:
             epochs = self._store.run_many(self._script, list(calls.values()))
@@ -250,10 +256,18 @@ def _check_epoch(customer_id: str, stored: StoredCustomer, wanted: int) -> None:
 
 def _written(keys: CustomerKeys, before: StoredCustomer, lasting: Sequence[str]) -> list[str]:
     """The keys of a write."""
-    names = [keys.record, keys.epoch, keys.customers]
+    names = [keys.record, keys.epoch, keys.customers, keys.index]
     if before.record is None:
         names += [keys.usage + ending for ending in lasting]
     return names
+
+
+def _words(before: StoredCustomer, record: CustomerRecord) -> list[Any]:
+    """The arguments of a write."""
+    found_by = facets(record)
+    stale = facets(before.record) - found_by
+    head = [before.epoch, encode_customer(record), record.customer_id, len(stale)]
+    return [*head, *stale, *found_by]
 
 
 def _names(customers: Sequence[CustomerKeys]) -> list[str]:

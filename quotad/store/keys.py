@@ -7,6 +7,9 @@ usage.
     quotad:meta                              hash: layout, shards
     quotad:{17}:catalog                      tag of the catalog version in force in this shard
     quotad:{17}:customers                    sorted set of the shard's customer ids
+    quotad:{17}:index                        sorted set of what they are found by; see `facets`
+    quotad:{17}:indexed                      when all of the shard was last indexed (Unix ms)
+    quotad:{17}:indexing                     a server is at it; expires
     quotad:{17}:c:<customer>                 customer record (msgpack)
     quotad:{17}:e:<customer>                 its epoch: `max(epoch + 1, now)` of writes; absent: 0
     quotad:{17}:u:<customer>:<resource>:<feature>:<period>    usage of one period; of a window that
@@ -50,6 +53,7 @@ class CustomerKeys(msgspec.Struct, frozen=True, gc=False):
     epoch: str
     record: str
     customers: str
+    index: str
     usage: str
     """Prefix of the usage keys of the customer or of one of its resources; see `usage_suffix`."""
     decision: str
@@ -74,10 +78,16 @@ class KeySpace:
         """Pub/sub channel on which a new catalog version is announced."""
         self.shard_catalogs = tuple(f"{prefix}:{{{i}}}:catalog" for i in range(shards))
         self.shard_customers = tuple(f"{prefix}:{{{i}}}:customers" for i in range(shards))
+        self.shard_indexes = tuple(f"{prefix}:{{{i}}}:index" for i in range(shards))
+        self.shard_indexed = tuple(f"{prefix}:{{{i}}}:indexed" for i in range(shards))
 
     def catalog_record(self, version: int) -> str:
         """Where one published version is kept."""
         return f"{self.prefix}:{{catalogs}}:v:{version}"
+
+    def indexing(self, shard: int) -> str:
+        """Held by the server that indexes a shard."""
+        return f"{self.prefix}:{{{shard}}}:indexing"
 
     def nearby(self, feature_id: str) -> str:
         """Who has come near a limit of a feature."""
@@ -99,6 +109,7 @@ class KeySpace:
             epoch=f"{tag}:e:{name}",
             record=f"{tag}:c:{name}",
             customers=self.shard_customers[shard],
+            index=self.shard_indexes[shard],
             usage=f"{tag}:u:{name}:{resource}",
             decision=f"{tag}:i:{name}:",
         )

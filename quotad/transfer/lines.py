@@ -15,7 +15,7 @@ from quotad.nearest import nearest
 LINE_BYTES_MAX = 1024 * 1024
 """Longest line that is read."""
 
-COLUMNS = ("customer_id", "plan", "start", "end", "addons", "resource", "archived")
+COLUMNS = ("customer_id", "plan", "start", "end", "addons", "resource", "archived", "name")
 """Of CSV; only the first two must be there."""
 
 _REQUIRED = COLUMNS[:2]

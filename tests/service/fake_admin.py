@@ -125,6 +125,7 @@ class FakeAdmin(AdminServiceServicer):
             updated_at=STARTED_AT,
             overrides=known.overrides if known else [],
             promotions=known.promotions if known else [],
+            name=request.name,
         )
         return self.customers[request.customer_id]
 

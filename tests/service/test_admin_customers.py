@@ -449,3 +449,51 @@ def test_customers_are_shown_also_when_the_catalog_forgot_what_they_have(fresh: 
     assert [("pro", "ENDED")] == subscription_statuses(
         call(fresh, "CancelSubscription", customer_id="acme")
     )
+
+
+def found(quotad: Running, **search: Any) -> list[str]:
+    """The ids that a search finds, from all its pages."""
+    ids: list[str] = []
+    token = ""
+    while True:
+        page = call(quotad, "ListCustomers", page_size=2, page_token=token, **search)
+        ids += [each.customer_id for each in page.customers]
+        token = page.next_page_token
+        if not token:
+            return sorted(ids)
+
+
+def test_customers_are_found_by_id_name_plan_and_status(fresh: Running) -> None:
+    fresh.publish_and_wait(PLANS)
+    for number, (plan, name) in enumerate(
+        [("pro", "ACME Corp"), ("free", "Corporation of Ü"), ("pro", "")] * 2
+    ):
+        request = {"customer_id": f"c{number}", "plan_id": plan, "name": name}
+        assert name == call(fresh, "ProvisionCustomer", **request).name
+    call(fresh, "ArchiveCustomer", customer_id="c0")
+    call(fresh, "ProvisionCustomer", customer_id="c5", plan_id="pro", start="2096-01-01T00:00:00Z")
+    call(fresh, "ChangeSubscription", customer_id="c2", plan_id="free", when="WHEN_PERIOD_END")
+
+    assert [f"c{i}" for i in range(6)] == found(fresh, id_prefix="c")
+    assert ["c3"] == found(fresh, id_prefix="c3")
+    assert ["c0", "c1", "c3", "c4"] == found(fresh, name=" CORP ")
+    assert ["c0", "c3"] == found(fresh, name="acme c")
+    assert ["c0", "c2", "c3", "c5"] == found(fresh, plan_id="pro")
+    assert ["c1", "c4"] == found(fresh, plan_id="free")
+    assert ["c0"] == found(fresh, status="CUSTOMER_STATUS_ARCHIVED", name="corp")
+    assert ["c3"] == found(fresh, status="CUSTOMER_STATUS_ACTIVE", plan_id="pro", name="corp")
+    assert [] == found(fresh, plan_id="gone")
+
+
+def test_a_name_stays_until_another_is_given(quotad: Running, customer: str) -> None:
+    given = {"customer_id": customer, "plan_id": "pro"}
+    for name, expected in [("ACME", "ACME"), (None, "ACME"), ("", "")]:
+        fields = given if name is None else {**given, "name": name}
+        assert expected == call(quotad, "ProvisionCustomer", **fields).name
+    for name, wrong in [("a\nb", "cannot be printed"), ("ü" * 129, "258 bytes long; at most 256")]:
+        fields = {**given, "name": name}
+        refused = refusal(lambda: call(quotad, "ProvisionCustomer", **fields))  # noqa: B023
+        assert refused.message.startswith("name: ")
+        assert wrong in refused.message
+    refused = refusal(lambda: call(quotad, "ListCustomers", name="  "))
+    assert "name: has nothing but spaces; say how the name starts" == refused.message

@@ -209,9 +209,36 @@ def test_list_ends_at_its_limit_and_says_that_there_are_more(quotad: Run) -> Non
     as_json = json.loads(quotad("customers", "list", "--limit", "3", "--json").stdout)
 
     assert ["customer", "a", "b"] == [line.split()[0] for line in words(result)]
-    assert "There are more; --limit 2 ends the list here.\n" == result.stderr
+    assert "There are more; go on with --after 2\n" == result.stderr
     assert ["a", "b", "c"] == [customer["customer_id"] for customer in as_json["customers"]]
     assert as_json["more"] is False
+
+
+def test_list_finds_and_goes_on(quotad: Run, server: FakeServer) -> None:
+    for name in ("a", "b", "c"):
+        quotad("customers", "set", name, "--plan", "pro", "--name", f"N {name}")
+    server.admin.requests.clear()
+
+    search = ("--name", "n", "--plan", "pro", "--status", "active", "--limit", "2")
+    result = quotad("customers", "list", "p", *search)
+    rest = json.loads(quotad("customers", "list", "--after", "2", "--json").stdout)
+
+    asked = server.admin.requests[0]
+    assert ("p", "n", "pro", pb.CUSTOMER_STATUS_ACTIVE, 2) == (
+        asked.id_prefix,
+        asked.name,
+        asked.plan_id,
+        asked.status,
+        asked.page_size,
+    )
+    header, *rows = words(result)
+    assert header.startswith("customer name status plan")
+    assert ["a N a active", "b N b active"] == [" ".join(row.split()[:4]) for row in rows]
+    assert (["c"], False, "") == (
+        [each["customer_id"] for each in rest["customers"]],
+        rest["more"],
+        rest["next"],
+    )
 
 
 def test_list_follows_the_pages_of_the_server(quotad: Run, server: FakeServer) -> None:

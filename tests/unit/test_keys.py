@@ -20,6 +20,7 @@ def test_the_keys_of_a_customer_byte_by_byte() -> None:
             epoch="quotad:{62}:e:acme",
             record="quotad:{62}:c:acme",
             customers="quotad:{62}:customers",
+            index="quotad:{62}:index",
             usage="quotad:{62}:u:acme:",
             decision="quotad:{62}:i:acme:",
         )

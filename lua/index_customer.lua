@@ -1,0 +1,20 @@
+-- Mends what a customer is found by; compare-and-set on its epoch.
+--
+-- KEYS[1] epoch: of the customer; absent: 0
+-- KEYS[2] index: sorted set of what customers of this shard are found by, all with score 0
+-- ARGV[1] expected_epoch: of the record that the members were worked out from
+-- ARGV[2] stale: number of members that the record does not have
+-- ARGV   those members, then members that it has
+-- Returns 1, or 0 when the customer was written in between: the write has mended it.
+-- Guarantee: a member of an older record never takes the place of what a newer write has put.
+local ARGV_HEAD = 2
+
+if tonumber(redis.call('GET', KEYS[1]) or 0) ~= tonumber(ARGV[1]) then return 0 end
+for i = ARGV_HEAD + 1, #ARGV do
+  if i <= ARGV_HEAD + tonumber(ARGV[2]) then
+    redis.call('ZREM', KEYS[2], ARGV[i])
+  else
+    redis.call('ZADD', KEYS[2], 0, ARGV[i])
+  end
+end
+return 1

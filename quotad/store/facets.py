@@ -1,0 +1,89 @@
+r"""What customers are found by: the members that each of them has in the index of its shard.
+
+    p \0 <plan> \0 <customer>        a plan of any of its subscriptions, also to come or over
+    s \0 archived \0 <customer>      only of archived ones
+    n \0 <words> \0 <customer>       its display name, folded, from each of its words on
+
+A member is only a hint: whoever finds a customer by one reads its record, and looks whether it is
+so. Ids and names are printable, so that no part holds the zero byte between them.
+"""
+
+import unicodedata
+
+import msgspec
+
+from quotad.model import CustomerRecord
+
+WORDS_MAX = 8
+"""Words of a name that it is found by."""
+
+_END = b"\0"
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which customers are looked for; what is empty is not asked for."""
+
+    id_prefix: str = ""
+    name: str = ""
+    """What the name, or the rest of it from some word on, starts with; case does not count."""
+    plan_id: str = ""
+    archived: bool | None = None
+
+
+def folded(name: str) -> str:
+    """A name without what does not count when it is looked for: case, width, spaces."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def found_by(name: str) -> list[str]:
+    """What a display name is found by the beginning of."""
+    words = folded(name).split(" ")
+    starts = [" ".join(words[i:]) for i in range(min(len(words), WORDS_MAX))]
+    return sorted({start for start in starts if start})
+
+
+def facets(record: CustomerRecord | None) -> set[bytes]:
+    """The members of a record; None: of none."""
+    if record is None:
+        return set()
+    customer = record.customer_id.encode()
+    members = {_member(b"p", phase.plan_id) + customer for phase in record.subscriptions}
+    members |= {_member(b"n", text) + customer for text in found_by(record.name)}
+    if record.archived:
+        members.add(_member(b"s", "archived") + customer)
+    return members
+
+
+def customer_of(member: bytes) -> str:
+    """The id of the customer that a member is of."""
+    return member.rpartition(_END)[2].decode()
+
+
+def text_of(member: bytes) -> str:
+    """What a member says of its customer."""
+    return member.split(_END)[1].decode()
+
+
+def start_of(wanted: Wanted) -> bytes:
+    """What the members start with that lead to those who are looked for; empty: none do."""
+    if wanted.name:
+        return b"n" + _END + folded(wanted.name).encode()
+    if wanted.plan_id:
+        return _member(b"p", wanted.plan_id) + wanted.id_prefix.encode()
+    if wanted.archived:
+        return _member(b"s", "archived") + wanted.id_prefix.encode()
+    return b""
+
+
+def is_repeated(member: bytes, record: CustomerRecord, wanted: Wanted) -> bool:
+    """Whether another member before this one has led to the same customer already, or this one
+    leads to nobody who is looked for."""
+    if not wanted.name:
+        return False
+    start = folded(wanted.name)
+    first = next((text for text in found_by(record.name) if text.startswith(start)), None)
+    return text_of(member) != first
+
+
+def _member(kind: bytes, text: str) -> bytes:
+    return kind + _END + text.encode() + _END

@@ -1,0 +1,221 @@
+"""Finding customers: through an index per shard, which is checked against the records.
+
+Every write of a customer moves its members of the index in the script that writes the record. What
+was written by servers without an index, before an update or while it is under way, is indexed from
+time to time, shard by shard: `due` and `refresh`. A shard that never was is searched by reading all
+of its customers.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from quotad.errors import InvalidRequest, StoreError
+from quotad.model import CustomerRecord, StoredCustomer
+from quotad.store import scripts
+from quotad.store.connection import Store
+from quotad.store.customers import CustomerPage, Customers
+from quotad.store.facets import Wanted, customer_of, facets, is_repeated, start_of
+from quotad.store.keys import KeySpace
+
+INDEXED_FOR_MS = 3_600_000
+"""How long a shard counts as indexed, for what servers without an index may have written."""
+
+EXAMINED_MAX = 5_000
+"""Most customers read for one page; a page may be short, or empty, and have a next one."""
+
+SHARDS_MAX = 1_024
+"""Most shards looked into for one page."""
+
+_CHUNK = 200
+_CLAIM_MS = 60_000
+_LAST = b"\xff"
+"""Above every byte of UTF-8."""
+
+Matches = Callable[[CustomerRecord], bool]
+
+
+class _Place(msgspec.Struct):
+    """Where a search has got to."""
+
+    shard: int
+    indexed: bool = False
+    """Whether `after` is a member of the index; else it is a customer id."""
+    after: bytes = b""
+    """Empty: at the start of the shard."""
+
+
+class CustomerIndex:
+    """Finds the customers of one store."""
+
+    def __init__(self, store: Store, keys: KeySpace, customers: Customers) -> None:
+        self._store = store
+        self._keys = keys
+        self._customers = customers
+        self._script = scripts.load("index_customer")
+
+    def search(self, wanted: Wanted, matches: Matches, token: str, size: int) -> CustomerPage:
+        """Find customers, by shard, then by what they were found by, then by id.
+
+        Args:
+            wanted: which; the same for all pages.
+            matches: whether a record is of one that is wanted.
+            token: where the page before ended; empty for the first.
+            size: most customers to return, at least 1.
+
+        Raises:
+            InvalidRequest: the token is not one that a page of the same search ended with.
+            StoreUnavailable: the store refused or timed out.
+        """
+        place = self._read_token(token, wanted)
+        until = min(place.shard + SHARDS_MAX, self._keys.shards)
+        with self._store.errors():
+            marks = self._store.client.mget(self._keys.shard_indexed[place.shard : until])
+        found: list[StoredCustomer] = []
+        first, examined = place.shard, 0
+        while place.shard < until and len(found) < size and examined < EXAMINED_MAX:
+            if not place.after:
+                place.indexed = bool(start_of(wanted)) and marks[place.shard - first] is not None
+            members = self._members(place, wanted)
+            ids = [customer_of(member) for member in members]
+            for member, stored in zip(members, self._customers.get_many(ids), strict=True):
+                examined += 1
+                place.after = member
+                record = stored.record
+                if record is None or not matches(record):
+                    continue
+                if not (place.indexed and is_repeated(member, record, wanted)):
+                    found.append(stored)
+                    if len(found) == size:
+                        break
+            else:
+                if len(members) < _CHUNK:
+                    place = _Place(place.shard + 1)
+        more = place.shard < self._keys.shards
+        return CustomerPage(found, self._write_token(place, wanted) if more else "")
+
+    def due(self, now_ms: int) -> list[int]:
+        """The shards that are to be indexed.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        with self._store.errors():
+            marks = self._store.client.mget(self._keys.shard_indexed)
+        return [
+            shard
+            for shard, mark in enumerate(marks)
+            if mark is None or not now_ms - INDEXED_FOR_MS < int(mark) <= now_ms
+        ]
+
+    def refresh(self, shard: int, now_ms: int, pause: Callable[[], bool]) -> None:
+        """Index a shard: put in what is missing, take out what is wrong.
+
+        Writes of its customers go on meanwhile. Nothing happens where another server is at it.
+
+        Args:
+            shard: which.
+            now_ms: Unix time.
+            pause: called between chunks, so that others have their turn; True ends the work.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out; the rest is for the next time.
+        """
+        client, claim = self._store.client, self._keys.indexing(shard)
+        with self._store.errors():
+            if not client.set(claim, b"1", nx=True, px=_CLAIM_MS):
+                return
+        for key in (self._keys.shard_customers[shard], self._keys.shard_indexes[shard]):
+            after = b""
+            while True:
+                with self._store.errors():
+                    low = b"(" + after if after else b"-"
+                    members = client.zrangebylex(key, low, b"+", start=0, num=_CHUNK)
+                    client.pexpire(claim, _CLAIM_MS)
+                self._mend(shard, members)
+                if len(members) < _CHUNK:
+                    break
+                after = members[-1]
+                if pause():
+                    return
+        with self._store.errors():
+            client.set(self._keys.shard_indexed[shard], now_ms)
+            client.delete(claim)
+
+    def _mend(self, shard: int, members: Sequence[bytes]) -> None:
+        """Compare the members of customers with their records.
+
+        Args:
+            shard: theirs.
+            members: of the index, or ids.
+        """
+        there: dict[str, set[bytes]] = {}
+        for member in members:
+            there.setdefault(customer_of(member), set()).add(member)
+        right = self._facets(there)
+        index = self._keys.shard_indexes[shard]
+        looked_for = [member for _, found_by in right.values() for member in found_by]
+        scores: Iterable[float | None] = ()
+        if looked_for:
+            with self._store.errors():
+                scores = self._store.client.zmscore(index, looked_for)
+        missing = {
+            member for member, score in zip(looked_for, scores, strict=True) if score is None
+        }
+        calls: list[tuple[list[str], list[Any]]] = []
+        for customer_id, (epoch, found_by) in right.items():
+            stale = {each for each in there[customer_id] if b"\0" in each} - found_by
+            new = found_by & missing
+            if stale or new:
+                keys = self._keys.customer(customer_id)
+                calls.append(([keys.epoch, keys.index], [epoch, len(stale), *stale, *new]))
+        if calls:
+            self._store.run_many(self._script, calls)
+
+    def _facets(self, customer_ids: Iterable[str]) -> dict[str, tuple[int, set[bytes]]]:
+        """By customer its epoch and its members; without those whose record cannot be read."""
+        ids = list(customer_ids)
+        return {
+            customer_id: (stored.epoch, facets(stored.record))
+            for customer_id, stored in zip(ids, self._customers.try_many(ids), strict=True)
+            if not isinstance(stored, StoreError)
+        }
+
+    def _members(self, place: _Place, wanted: Wanted) -> list[bytes]:
+        """The next members of the place's shard: of its index, or ids."""
+        if place.indexed:
+            key, start = self._keys.shard_indexes[place.shard], start_of(wanted)
+        else:
+            key, start = self._keys.shard_customers[place.shard], wanted.id_prefix.encode()
+        low = b"(" + place.after if place.after else b"[" + start
+        with self._store.errors():
+            found: list[bytes] = self._store.client.zrangebylex(
+                key, low, b"(" + start + _LAST, start=0, num=_CHUNK
+            )
+        return found
+
+    def _write_token(self, place: _Place, wanted: Wanted) -> str:
+        kind = "i" if place.indexed else "c"
+        return f"{place.shard}:{kind}{_named(wanted)}:{place.after.hex()}"
+
+    def _read_token(self, token: str, wanted: Wanted) -> _Place:
+        if not token:
+            return _Place(0)
+        shard, _, rest = token.partition(":")
+        named, _, after = rest.partition(":")
+        try:
+            place = _Place(int(shard), named[:1] == "i", bytes.fromhex(after))
+        except ValueError:
+            place = _Place(-1)
+        if not 0 <= place.shard < self._keys.shards or named[1:] != _named(wanted):
+            raise InvalidRequest(
+                f"page_token: {token[:40]!r} is not one that this server gave for the same search"
+            )
+        return place
+
+
+def _named(wanted: Wanted) -> str:
+    """A search in a few letters, so that its pages are not mixed with those of another."""
+    return hashlib.sha256(msgspec.json.encode(wanted)).hexdigest()[:8]
