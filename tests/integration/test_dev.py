@@ -227,3 +227,41 @@ def test_a_catalog_that_is_broken_from_the_start_is_waited_for(start: Start, pla
     with caller(process) as calls:
         assert calls.consume("acme", "api-calls").allowed
     assert 0 == process.stop()
+
+
+def test_outside_a_clone_it_runs_on_a_copy_of_the_example_that_can_be_edited(start: Start) -> None:
+    process = start("dev", "--listen", "127.0.0.1:0")
+    said = process.wait_for("Ctrl-C stops it.", "output")
+    copy = start.cwd / ".quotad" / "catalog"
+
+    assert "it watches .quotad/catalog and keeps its data in .quotad." in said
+    assert {file.name for file in EXAMPLES.iterdir()} == {file.name for file in copy.iterdir()}
+
+    with caller(process) as calls:
+        file = copy / "plans.yaml"
+        file.write_text(file.read_text().replace("{limit: 100, per: day}", "{limit: 77, per: day}"))
+        eventually(lambda: limit(calls), lambda found: found == 77)
+    assert 0 == process.stop()
+
+    again = start("dev", "--listen", "127.0.0.1:0")
+    with caller(again) as calls:
+        assert 77 == limit(calls)
+    assert 0 == again.stop()
+
+
+def test_what_it_writes_is_for_its_owner_alone_also_what_was_left_readable(
+    start: Start, plans: Path
+) -> None:
+    data = start.cwd / "data"
+    (data / "appendonlydir").mkdir(parents=True)
+    for name in ("valkey.log", "appendonlydir/old.aof"):
+        (data / name).write_text("")
+        (data / name).chmod(0o644)
+    process = dev(start)
+    with caller(process) as calls:
+        assert calls.consume("acme", "api-calls").allowed
+        modes = {path.name: path.stat().st_mode & 0o077 for path in data.rglob("*")}
+    assert 0 == process.stop()
+
+    assert {"valkey.sock", "old.aof", "valkey.log", "lock"} < modes.keys()
+    assert {0} == set(modes.values()), modes
