@@ -48,24 +48,28 @@ types: $(VENV)/.lint $(VENV)/.test ## check types
 protos: $(VENV)/.test ## regenerate quotad/v1 from protos/
 	$(BIN)/python scripts/gen_protos.py
 
+# Not quiet: this takes a minute or two, the first time, and people want to see that it goes on.
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -e
+
 $(VENV)/.python:
+	@echo "Installing into $(VENV): a minute or two, the first time only."
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(INSTALL) '.[dev]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(INSTALL) '.[test]'
 	@touch $@ $(VENV)/.run
 
 $(VENV)/.load: $(VENV)/.python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[load]'
+	$(INSTALL) '.[load]'
 	@touch $@ $(VENV)/.run
 
 $(VENV)/.lint: $(VENV)/.python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lint]'
+	$(INSTALL) '.[lint]'
 	@touch $@ $(VENV)/.run
 
 clean: ## remove .venv and what builds leave

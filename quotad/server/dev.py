@@ -62,7 +62,8 @@ def run_dev(config: Config, on_ready: Callable[[str, str], None]) -> None:
         config = msgspec.structs.replace(config, redis_url=f"unix://{quote(str(socket_path))}")
         server = Server(config)  # binds the address before Valkey is started for nothing
         on_stop(server.interrupt)
-        with _valkey(data, socket_path) as pid, server, _sidecar(config):
+        # The sidecar before the server, which finds a catalog then and has nothing to warn of.
+        with _valkey(data, socket_path) as pid, _sidecar(config), server:
             args = (server, pid, lambda address: on_ready(address, config.catalog))
             threading.Thread(target=_watch, args=args, name="quotad-dev", daemon=True).start()
             server.wait()
@@ -177,6 +178,7 @@ def _sidecar(config: Config) -> Iterator[None]:
         published_by="quotad dev",
     )
     stop = threading.Event()
+    sidecar.step()
     thread = threading.Thread(target=sidecar.run, args=(stop,), name="quotad-sidecar", daemon=True)
     thread.start()
     try:

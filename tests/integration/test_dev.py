@@ -235,6 +235,7 @@ def test_outside_a_clone_it_runs_on_a_copy_of_the_example_that_can_be_edited(sta
     copy = start.cwd / ".quotad" / "catalog"
 
     assert "it watches .quotad/catalog and keeps its data in .quotad." in said
+    assert "WARNING" not in process.wait_for("listening on")
     assert {file.name for file in EXAMPLES.iterdir()} == {file.name for file in copy.iterdir()}
 
     with caller(process) as calls:
