@@ -168,7 +168,8 @@ def same_json(data: Any) -> Any:
 def reader(page: Path, cwd: Path) -> Iterator[Reader]:
     """A `quotad dev` on the example catalog, stopped by Ctrl-C, and somebody to type."""
     shutil.copytree(EXAMPLES.parent, cwd / "examples")
-    shutil.copytree(EXAMPLES, cwd / "plans")
+    if page.name != "revisions.md":  # which makes the folder itself
+        shutil.copytree(EXAMPLES, cwd / "plans")
     command = cwd / ".venv" / "bin" / "quotad"
     command.parent.mkdir(parents=True)
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m quotad "$@"\n')
