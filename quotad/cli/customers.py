@@ -1,5 +1,6 @@
 """`quotad customers`: who is on which plan."""
 
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -195,6 +196,9 @@ def list_(
     status: Annotated[
         Literal["active", "archived"] | None, typer.Option(help="Only those that are so.")
     ] = None,
+    seen: Annotated[
+        bool, typer.Option("--seen", help="Those on the default plan, never provisioned.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most so many.")] = 50,
     after: Annotated[
         str, typer.Option(metavar="TOKEN", help="Go on where the list before has ended.")
@@ -203,6 +207,12 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List provisioned customers, or find some of them."""
+    if seen:
+        given = {"--name": name, "--plan": plan, "--status": status, "--after": after}
+        for option in [option for option, text in given.items() if text]:
+            failures.fail(f"{option}: is not for --seen; a PREFIX and --limit are", as_json)
+        _list_seen(prefix, limit, server, as_json)
+        return
     search = {"id_prefix": prefix, "name": name, "plan_id": plan, "status": status or ""}
     shown: list[Customer] = []
     with failures.admin(server, as_json) as admin:
@@ -241,6 +251,19 @@ def list_(
         output.console(stderr=True).print(
             f"There are more; go on with --after {after}", soft_wrap=True, highlight=False
         )
+
+
+def _list_seen(prefix: str, limit: int, server: str, as_json: bool) -> None:
+    with failures.admin(server, as_json) as admin:
+        found = list(islice(admin.seen(prefix), limit + 1))
+    shown, more = found[:limit], len(found) > limit
+    if as_json:
+        output.print_json({"customers": shown, "more": more})
+        return
+    rows = [[each.customer_id, output.moment(each.seen_at)] for each in shown]
+    output.print_table(["customer", "seen"], rows)
+    if more:
+        output.console(stderr=True).print(f"There are more; --limit {limit} ends the list here.")
 
 
 def archive(

@@ -30,6 +30,7 @@ from quotad.client.customers import (
     FeatureInsights,
     Override,
     Promotion,
+    SeenCustomer,
     Subscription,
     Trial,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "Override",
     "Promotion",
     "Publication",
+    "SeenCustomer",
     "ServerStatus",
     "Subscription",
     "Trial",

@@ -6,7 +6,7 @@ from typing import Any
 
 from quotad.client import customers
 from quotad.client.calls import Policy, checked
-from quotad.client.customers import Customer, CustomerPage, Trial, When
+from quotad.client.customers import Customer, CustomerPage, SeenCustomer, Trial, When
 from quotad.client.messages import value
 from quotad.model import BATCH_MAX
 from quotad.v1 import admin_pb2 as pb
@@ -308,6 +308,26 @@ class CustomerAdmin:
             customers=tuple(map(customers.customer, answer.customers)),
             next_token=answer.next_page_token,
         )
+
+    def seen(self, id_prefix: str = "") -> Iterator[SeenCustomer]:
+        """Customers that calls were about and that were never provisioned, by shard, then by id.
+
+        Args:
+            id_prefix: only those whose id starts so.
+        """
+        token = ""
+        while True:
+            request = checked(
+                pb.ListSeenCustomersRequest,
+                page_size=PAGE_MAX,
+                page_token=token,
+                id_prefix=id_prefix,
+            )
+            answer = self._call(self._read, "ListSeenCustomers", request)
+            yield from map(customers.seen, answer.customers)
+            token = answer.next_page_token
+            if not token:
+                return
 
     def archive(self, customer_id: str, *, if_epoch: int | None = None) -> Customer:
         """Deny everything until the customer is provisioned again; usage is kept."""

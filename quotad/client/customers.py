@@ -90,6 +90,14 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     """For people; empty: none."""
 
 
+class SeenCustomer(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer on the default plan that was never provisioned."""
+
+    customer_id: str
+    seen_at: datetime | None
+    """UTC; when a server last had to look it up."""
+
+
 class CustomerPage(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch of a list of customers."""
 
@@ -157,6 +165,11 @@ def customer(message: pb.Customer) -> Customer:
         updated_at=time(message, "updated_at"),
         name=message.name,
     )
+
+
+def seen(message: pb.SeenCustomer) -> SeenCustomer:
+    """Read a customer without a record."""
+    return SeenCustomer(customer_id=message.customer_id, seen_at=time(message, "seen_at"))
 
 
 def trial(noun: Trial) -> pb.Trial:

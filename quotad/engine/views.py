@@ -1,6 +1,6 @@
 """What the engine remembers of customers: bounded, and good only for one catalog and epoch."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from itertools import chain
 from threading import Lock
 from typing import Any
@@ -52,11 +52,16 @@ class ViewCache:
     Args:
         keys: of the store.
         size_max: most views kept.
+        on_unknown: called with each customer that has no record and is on the default plan, when
+            its view is made.
     """
 
-    def __init__(self, keys: KeySpace, size_max: int) -> None:
+    def __init__(
+        self, keys: KeySpace, size_max: int, on_unknown: Callable[[str], None] | None = None
+    ) -> None:
         self.spell = keys.customer
         self._generation_max = max(size_max // 2, 1)
+        self._on_unknown = on_unknown
         self._putting = Lock()
         self.changes = 0
         """Moves before and after a view is put: who has seen it even and unmoved has seen one view
@@ -113,6 +118,8 @@ class ViewCache:
             effective,
             self._meters(effective, snapshot),
         )
+        if not effective.provisioned and self._on_unknown is not None:
+            self._on_unknown(customer_id)
         with self._putting:
             self.changes += 1
             self._keep(name, view)

@@ -11,6 +11,7 @@ import msgspec
 from quotad.clock import Clock
 from quotad.engine import Snapshots
 from quotad.engine.insights import Notes
+from quotad.engine.seen import Seen
 from quotad.errors import ConfigError, NotReady, StoreError, StoreUnavailable
 from quotad.store import Catalogs, KeySpace, Store, check_layout
 from quotad.store.health import Health
@@ -38,6 +39,7 @@ class MonitorParts(msgspec.Struct, frozen=True):
     catalogs: Catalogs
     snapshots: Snapshots
     notes: Notes
+    seen: Seen
     clock: Clock
 
 
@@ -140,7 +142,9 @@ class Monitor:
                         self._report()
                     if time.monotonic() - noted_at > NOTES_S:
                         noted_at = time.monotonic()
-                        self._parts.notes.flush(self._parts.clock.now_ms())
+                        now_ms = self._parts.clock.now_ms()
+                        self._parts.notes.flush(now_ms)
+                        self._parts.seen.flush(now_ms)
             except StoreError:
                 self._parts.health.wake()  # a lost connection is the first sign of a lost store
                 self._stop.wait(BACKOFF_MAX_S)

@@ -17,6 +17,7 @@ from quotad.engine import (
     ViewCache,
 )
 from quotad.engine.insights import Notes
+from quotad.engine.seen import Seen
 from quotad.errors import ConfigError
 from quotad.fronts.grpcio import GrpcioFront
 from quotad.fronts.interface import Front
@@ -28,7 +29,7 @@ from quotad.server.indexing import Indexing
 from quotad.server.monitor import Monitor, MonitorParts
 from quotad.service import admin, quota
 from quotad.service.admin import AdminServicer
-from quotad.service.admin_parts import AdminParts
+from quotad.service.admin_parts import AdminParts, SeenParts
 from quotad.service.catalog_process import CatalogProcess
 from quotad.service.decode import Requests
 from quotad.service.insights import InsightParts
@@ -36,6 +37,7 @@ from quotad.service.quota import QuotaService
 from quotad.store import Catalogs, CustomerIndex, Customers, KeySpace, Store
 from quotad.store.health import Health
 from quotad.store.nearby import NearbyStore
+from quotad.store.seen import SeenStore
 from quotad.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server as add_servicer
 
 _log = logging.getLogger("quotad.server")
@@ -64,7 +66,9 @@ class Server:
         customers = Customers(self._store, keys)
         index = CustomerIndex(self._store, keys, customers)
         snapshots = Snapshots(catalogs)
-        views = ViewCache(keys, config.customer_cache_max)
+        seen_store = SeenStore(self._store, keys, customers)
+        seen = Seen(seen_store)
+        views = ViewCache(keys, config.customer_cache_max, seen.note)
         shared = Shared(
             snapshots,
             views,
@@ -93,6 +97,7 @@ class Server:
                 reader=CatalogProcess(config.catalog_timeout_ms, config.catalog_memory_mb),
                 customers=customers,
                 index=index,
+                seen=SeenParts(seen_store, seen),
                 snapshots=snapshots,
                 views=views,
                 health=health,
@@ -114,7 +119,7 @@ class Server:
             for i in range(config.decision_threads)
         ]
         self._monitor = Monitor(
-            MonitorParts(self._store, keys, health, catalogs, snapshots, notes, clock),
+            MonitorParts(self._store, keys, health, catalogs, snapshots, notes, seen, clock),
             self._front.set_ready,
             self.fail,
         )

@@ -10,12 +10,14 @@ import msgspec
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
 from quotad.engine import Snapshots, ViewCache
+from quotad.engine.seen import Seen
 from quotad.errors import CatalogError, InvalidRequest, QuotadError, internal_error
 from quotad.fronts.status import abort
 from quotad.service.catalog_process import CatalogProcess
 from quotad.service.insights import InsightParts
 from quotad.store import Catalogs, CustomerIndex, Customers
 from quotad.store.health import Health
+from quotad.store.seen import SeenStore
 
 PAGE_SIZE_DEFAULT = 50
 PAGE_SIZE_MAX = 1000
@@ -30,6 +32,13 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 
+class SeenParts(msgspec.Struct, frozen=True):
+    """Customers without a record: the lists of the store, and what this worker will add to them."""
+
+    store: SeenStore
+    noted: Seen
+
+
 class AdminParts(msgspec.Struct, frozen=True):
     """What the admin service works on."""
 
@@ -37,6 +46,7 @@ class AdminParts(msgspec.Struct, frozen=True):
     reader: CatalogProcess
     customers: Customers
     index: CustomerIndex
+    seen: SeenParts
     snapshots: Snapshots
     views: ViewCache
     health: Health

@@ -23,9 +23,10 @@ from quotad.entitlements.subscriptions import (
 )
 from quotad.errors import InvalidRequest, NotFound
 from quotad.model import CustomerRecord, StoredCustomer
-from quotad.service.admin_parts import AdminParts, mapped
+from quotad.service.admin_parts import AdminParts, mapped, page_size
 from quotad.service.customer_message import customer_message, plain_value
 from quotad.service.decode import check_id, check_name
+from quotad.service.encode import timestamp
 from quotad.service.finding import find_customers
 from quotad.service.leftovers import forget_outlived, lasting
 from quotad.v1 import admin_pb2 as pb
@@ -146,6 +147,24 @@ class CustomerCalls:
         page = find_customers(parts.customers, parts.index, request, parts.clock.now_ms())
         return pb.ListCustomersResponse(
             customers=[self._message(stored) for stored in page.customers],
+            next_page_token=page.next_token,
+        )
+
+    @mapped
+    def ListSeenCustomers(
+        self, request: pb.ListSeenCustomersRequest
+    ) -> pb.ListSeenCustomersResponse:
+        """A page of customers on the default plan that were never provisioned."""
+        size, seen = page_size(request.page_size), self._parts.seen
+        if request.id_prefix:
+            check_id(request.id_prefix, "id_prefix")
+        seen.noted.flush(self._parts.clock.now_ms())  # or it would be behind by seconds
+        page = seen.store.page(request.id_prefix, request.page_token, size)
+        return pb.ListSeenCustomersResponse(
+            customers=[
+                pb.SeenCustomer(customer_id=each.customer_id, seen_at=timestamp(each.seen_ms))
+                for each in page.customers
+            ],
             next_page_token=page.next_token,
         )
 

@@ -515,6 +515,32 @@ class ListCustomersResponse(_message.Message):
     next_page_token: str
     def __init__(self, customers: _Optional[_Iterable[_Union[Customer, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class ListSeenCustomersRequest(_message.Message):
+    __slots__ = ("page_size", "page_token", "id_prefix")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    ID_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    id_prefix: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., id_prefix: _Optional[str] = ...) -> None: ...
+
+class ListSeenCustomersResponse(_message.Message):
+    __slots__ = ("customers", "next_page_token")
+    CUSTOMERS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customers: _containers.RepeatedCompositeFieldContainer[SeenCustomer]
+    next_page_token: str
+    def __init__(self, customers: _Optional[_Iterable[_Union[SeenCustomer, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class SeenCustomer(_message.Message):
+    __slots__ = ("customer_id", "seen_at")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    SEEN_AT_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    seen_at: _timestamp_pb2.Timestamp
+    def __init__(self, customer_id: _Optional[str] = ..., seen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class ArchiveCustomerRequest(_message.Message):
     __slots__ = ("customer_id", "if_epoch")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]

@@ -130,6 +130,11 @@ class AdminServiceStub:
                 request_serializer=quotad_dot_v1_dot_admin__pb2.ListCustomersRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_admin__pb2.ListCustomersResponse.FromString,
                 _registered_method=True)
+        self.ListSeenCustomers = channel.unary_unary(
+                '/quotad.v1.AdminService/ListSeenCustomers',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.ListSeenCustomersRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.ListSeenCustomersResponse.FromString,
+                _registered_method=True)
         self.ArchiveCustomer = channel.unary_unary(
                 '/quotad.v1.AdminService/ArchiveCustomer',
                 request_serializer=quotad_dot_v1_dot_admin__pb2.ArchiveCustomerRequest.SerializeToString,
@@ -278,6 +283,13 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSeenCustomers(self, request, context):
+        """Customers that calls were about and that were never provisioned: those on the default plan.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ArchiveCustomer(self, request, context):
         """Denies everything until the customer is provisioned again. Usage is kept.
         """
@@ -388,6 +400,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListCustomers,
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.ListCustomersRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_admin__pb2.ListCustomersResponse.SerializeToString,
+            ),
+            'ListSeenCustomers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSeenCustomers,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.ListSeenCustomersRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.ListSeenCustomersResponse.SerializeToString,
             ),
             'ArchiveCustomer': grpc.unary_unary_rpc_method_handler(
                     servicer.ArchiveCustomer,
@@ -914,6 +931,33 @@ class AdminService:
             '/quotad.v1.AdminService/ListCustomers',
             quotad_dot_v1_dot_admin__pb2.ListCustomersRequest.SerializeToString,
             quotad_dot_v1_dot_admin__pb2.ListCustomersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSeenCustomers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/ListSeenCustomers',
+            quotad_dot_v1_dot_admin__pb2.ListSeenCustomersRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.ListSeenCustomersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,30 @@
+"""Customers without a record that a worker had to look up, until the store is told of them."""
+
+from quotad.store.seen import SeenStore
+
+NOTED_MAX = 10_000
+"""Most customers noted between two flushes; who is left out comes when it is looked up again."""
+
+
+class Seen:
+    """Collects them; shared by the decision threads of a worker."""
+
+    def __init__(self, store: SeenStore) -> None:
+        self._store = store
+        self._noted: set[str] = set()
+
+    def note(self, customer_id: str) -> None:
+        """Remember a customer until the next flush."""
+        if len(self._noted) < NOTED_MAX:
+            self._noted.add(customer_id)
+
+    def flush(self, now_ms: int) -> None:
+        """Tell the store.
+
+        Raises:
+            StoreUnavailable: it refused or timed out; what was noted is lost.
+        """
+        noted, self._noted = self._noted, set()
+        if noted:
+            # A copy: a decision thread that had just looked may still be adding one.
+            self._store.note(list(noted), now_ms)
