@@ -102,6 +102,7 @@ class Monitor:
             up = self._parts.health.probe() and self._agree()
             self._report()
             if up:
+                self._parts.health.note_recovery()
                 if said:
                     _log.info("the store at %s is back", self._parts.store.address)
                 said, backoff_s = False, BACKOFF_MIN_S

@@ -6,7 +6,7 @@ import threading
 
 from quotad.clock import SyncedClock
 from quotad.config import Config
-from quotad.errors import ConfigError, StoreUnavailable
+from quotad.errors import ConfigError, StoreError, StoreUnavailable
 from quotad.server.signals import on_stop
 from quotad.sidecar import Sidecar, parse_source
 from quotad.store import Catalogs, KeySpace, Store, check_layout
@@ -61,8 +61,10 @@ def _first_contact(store: Store, keys: KeySpace, health: Health, stop: threading
         if health.probe():
             try:
                 check_layout(store, keys)
-            except StoreUnavailable as error:
-                health.mark_down(error)
+            except (
+                StoreError
+            ) as error:  # also one that answers and refuses writes: its disk is full
+                health.mark_down(StoreUnavailable(str(error)))
             else:
                 return True
         if not said:

@@ -14,6 +14,9 @@ from quotad.store.connection import Store
 
 _log = logging.getLogger("quotad.store")
 
+_LOGGED_MAX = 20
+"""Most different failures that are logged until the store does what it should again."""
+
 
 class Health:
     """The state of one store; written by whoever talks to it, read by everybody."""
@@ -27,6 +30,8 @@ class Health:
         self._error: StoreUnavailable | None = StoreUnavailable(
             f"the store at {store.address} was not reached yet"
         )
+        self._logged: set[str] = set()
+        """Failures that were logged since the store last did what it should."""
         self._changed = threading.Event()
         self.not_after_ms = clock.surely_before_ms
         """The moment of the store's clock from which on a call with a monotonic deadline in seconds
@@ -52,11 +57,20 @@ class Health:
             raise NotReady(str(self._error))
 
     def mark_down(self, error: StoreUnavailable) -> None:
-        """Note a failure; the first one is logged, and wakes who waits in `wait_for_failure`."""
-        if self._error is None:
+        """Note a failure, and wake who waits in `wait_for_failure`.
+
+        It is logged once: a store whose disk is full answers every probe and refuses every write.
+        """
+        text = str(error)
+        if self._error is None and text not in self._logged and len(self._logged) < _LOGGED_MAX:
+            self._logged.add(text)
             _log.error("%s; answering UNAVAILABLE until it is back", error)
         self._error = error
         self._changed.set()
+
+    def note_recovery(self) -> None:
+        """Log failures again, also those that were logged before: the store does what it should."""
+        self._logged.clear()
 
     def wait_for_failure(self, timeout_s: float) -> bool:
         """Sleep until somebody notes a failure, at most so long."""
