@@ -3,7 +3,7 @@
 -- KEYS[1] catalog: tag of the catalog version in force in the shard of the first charge. A publish writes all
 --                  shards of a server in one script, so one of them stands for all that live there.
 -- KEYS   then per charge:
---   epoch        the customer's epoch; absent: 0
+--   epoch        the customer's epoch; absent or damaged: 0
 --   decision     only with consume_once: what was taken under the idempotency key
 --   usage        per limit: usage of its current period; the same key may come in several charges,
 --                never twice in one. Of a window that opens at first use: "<used>@<closes_at>"
@@ -38,6 +38,7 @@
 --   -2 STALE_CUSTOMER, -3 MISMATCH   nothing
 --   -4 STALE_CLOCK                   nothing: a usage key to be made would have expired by now and be gone at once,
 --                                    so the caller's clock is far behind
+--   -6 DAMAGED                       nothing: a usage key holds no usage
 -- Guarantee: a charge that is not ALLOWED leaves every usage key as it was. A charge that takes nothing leaves
 -- its idempotency key as it was.
 local TERMS_ARGS = 3
@@ -47,7 +48,8 @@ local CHARGE_ARGS = 1
 local ONCE_ARGS = 3
 local FINGERPRINT_LENGTH = 16
 local ALLOWED, DENIED, REPLAYED = 1, 0, 2
-local STALE_CATALOG, STALE_CUSTOMER, MISMATCH, STALE_CLOCK, TOO_LATE = -1, -2, -3, -4, -5
+local STALE_CATALOG, STALE_CUSTOMER, MISMATCH, STALE_CLOCK, TOO_LATE, DAMAGED = -1, -2, -3, -4, -5, -6
+local EPOCH_LENGTH = 15
 
 local call, tonumber = redis.call, tonumber
 local KEYS, ARGV = KEYS, ARGV
@@ -66,6 +68,11 @@ local function is_late(term)
     if expires_at and tonumber(expires_at) <= now then term.late = true end
   end
   return term.late
+end
+
+-- Whether a key holds no epoch; readers take it as absent, as it is until the next write.
+local function is_no_epoch(value)
+  return value and value ~= '0' and (#value > EPOCH_LENGTH or not string.find(value, '^[1-9]%d*$'))
 end
 
 local terms = {} -- by number
@@ -114,6 +121,15 @@ end
 
 local runs = {} -- by their text
 local written = {} -- by an earlier charge of this call: key -> usage or decision
+
+-- Whether a usage key that looks absent holds a value of another type, which MGET does not show.
+local function is_foreign(usage_key, limits)
+  for at = usage_key + 1, usage_key + limits do
+    if not values[at] and not written[KEYS[at]] and call('EXISTS', KEYS[at]) == 1 then return true end
+  end
+  return false
+end
+
 local reply, size = {}, 0
 local key = 2 -- where the current charge starts, as `arg`
 
@@ -148,7 +164,7 @@ while KEYS[key] do
     end
 
     size = size + 1
-    if (values[key] or '0') ~= epoch then
+    if (values[key] or '0') ~= epoch and not (epoch == '0' and is_no_epoch(values[key])) then
       reply[size] = STALE_CUSTOMER
     elseif stored and string.sub(stored, 1, FINGERPRINT_LENGTH) ~= ARGV[once_arg] then
       reply[size] = MISMATCH
@@ -162,6 +178,7 @@ while KEYS[key] do
         for limit = 1, limits do
           local at = usage_key + limit
           local used = written[KEYS[at]] or tonumber(values[at] or 0)
+          if not used or used % 1 ~= 0 then status = DAMAGED break end
           if quantity >= 0 and used + quantity > caps[limit] then status = DENIED end
           if used == 0 then fresh = true end
           size = size + 1
@@ -172,20 +189,26 @@ while KEYS[key] do
           local at = usage_key + limit
           local used, closes_at = written[KEYS[at]] or values[at] or 0, 0
           if wide.closings[limit] > 0 and used ~= 0 then
-            local mark = string.find(used, '@', 1, true)
-            closes_at = tonumber(string.sub(used, mark + 1))
-            used = string.sub(used, 1, mark - 1)
-            if closes_at <= wide.nows[limit] then used, closes_at = 0, 0 end
+            used, closes_at = string.match(used, '^(%d+)@(%d+)$')
+            closes_at = tonumber(closes_at)
+            if closes_at and closes_at <= wide.nows[limit] then used, closes_at = 0, 0 end
           end
           used = tonumber(used)
+          if not used or used % 1 ~= 0 then status = DAMAGED break end
           if quantity >= 0 and used + quantity * wide.weights[limit] > caps[limit] then status = DENIED end
           if used == 0 then fresh = true end
           reply[size + 1], reply[size + 2] = used, closes_at
           size = size + 2
         end
       end
-      if fresh and status == ALLOWED and term.counts and quantity > 0 and is_late(term) then
-        status = STALE_CLOCK
+      if fresh and status == ALLOWED and term.counts and quantity > 0 then
+        if is_late(term) then
+          status = STALE_CLOCK
+        elseif is_foreign(usage_key, limits) then
+          status = DAMAGED
+        end
+      end
+      if status < DENIED then
         for i = status_at + 1, size do reply[i] = nil end
         size = status_at
       elseif status == ALLOWED and term.counts and quantity ~= 0 then
@@ -201,7 +224,10 @@ while KEYS[key] do
             elseif before == 0 then
               write(term, limit, name, take)
             elseif term.expiries[limit] then
-              call('INCRBY', name, take)
+              -- What reads as a number and is no integer to INCRBY, such as 1e3, is written as one.
+              if type(redis.pcall('INCRBY', name, take)) == 'table' then
+                call('SET', name, string.format('%.0f', used), 'KEEPTTL')
+              end
             else
               write(term, limit, name, string.format('%.0f', used))
             end

@@ -1,7 +1,7 @@
 -- Writes a customer's record and moves its epoch; compare-and-set on the epoch.
 --
 -- KEYS[1] record: of the customer
--- KEYS[2] epoch: of the customer; absent: 0
+-- KEYS[2] epoch: of the customer; absent or damaged: 0
 -- KEYS[3] customers: sorted set of the ids in this shard, all with score 0, for listing
 -- KEYS[4] index: sorted set of what customers of this shard are found by, all with score 0
 -- KEYS   lasting: usage keys that a customer without a record may have, and that are to be kept for ever
@@ -18,8 +18,13 @@
 local CONFLICT = -1
 local HEAD = 4
 local ARGV_HEAD = 4
+local EPOCH_LENGTH = 15
 
-local before = tonumber(redis.call('GET', KEYS[2]) or 0)
+local value = redis.pcall('GET', KEYS[2]) -- an error of a value of another type
+local before = 0
+if type(value) == 'string' and #value <= EPOCH_LENGTH and string.find(value, '^[1-9]%d*$') then
+  before = tonumber(value)
+end
 if before ~= tonumber(ARGV[1]) then return CONFLICT end
 local time = redis.call('TIME')
 local epoch = math.max(before + 1, time[1] * 1000 + math.floor(time[2] / 1000))

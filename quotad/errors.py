@@ -14,6 +14,7 @@
         │   ├── AnswerLost              the connection broke after the command was sent
         │   └── NotReady                known to be down, or no catalog yet; nothing was sent
         │       └── BudgetSpent             the call's own time was over; nothing was sent
+        ├── Damaged                 a key holds something else than was written there
         └── ScriptContractError     script and binding disagree; a bug, never retried
 
 A denied decision is not an exception: it is a correct answer.
@@ -37,10 +38,16 @@ class Status(IntEnum):
 
 
 class QuotadError(Exception):
-    """Base of every error that quotad raises on purpose; the message is fit for the caller."""
+    """Base of every error that quotad raises on purpose."""
 
     status: ClassVar[Status] = Status.INTERNAL
     reason: ClassVar[str] = "INTERNAL"
+
+    @property
+    def for_caller(self) -> str:
+        """What leaves the server of the message."""
+        return str(self)
+
     metadata: tuple[tuple[str, str], ...] = ()
     """Trailing metadata that leaves with the error, beside its reason."""
 
@@ -115,9 +122,23 @@ class Busy(QuotadError):
 
 
 class StoreError(QuotadError):
-    """The store did not do what was asked."""
+    """The store did not do what was asked.
+
+    Args:
+        message: for the log and for who runs the server, with the store's address and answer.
+        for_caller: what leaves the server instead; empty: the message is fit for callers.
+    """
 
     reason = "STORE"
+
+    def __init__(self, message: str, for_caller: str = "") -> None:
+        super().__init__(message)
+        self._for_caller = for_caller
+
+    @property
+    def for_caller(self) -> str:
+        """What leaves the server of the message."""
+        return self._for_caller or str(self)
 
 
 class RecordLost(StoreError):
@@ -149,6 +170,12 @@ class BudgetSpent(NotReady):
     """A batch's time for the store was over before it was asked; the store itself may be well."""
 
     reason = "BUDGET_SPENT"
+
+
+class Damaged(StoreError):
+    """A key of the store holds something else than quotad wrote; the server's log names it."""
+
+    reason = "DAMAGED"
 
 
 class ScriptContractError(StoreError):

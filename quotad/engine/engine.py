@@ -18,7 +18,14 @@ from quotad.clock import Clock
 from quotad.engine.budget import Budget
 from quotad.engine.denials import with_sources
 from quotad.engine.fold import fold
-from quotad.engine.given import denied, judge_values, mismatch, no_values, not_a_gauge
+from quotad.engine.given import (
+    damaged,
+    denied,
+    judge_values,
+    mismatch,
+    no_values,
+    not_a_gauge,
+)
 from quotad.engine.memos import encode_memo, fingerprint, replay
 from quotad.engine.meters import ALWAYS, Bound, Retention
 from quotad.engine.rounds import Round
@@ -28,6 +35,7 @@ from quotad.entitlements.explain import explain
 from quotad.entitlements.resolve import Effective
 from quotad.errors import (
     AnswerLost,
+    Damaged,
     NotReady,
     QuotadError,
     StoreError,
@@ -51,6 +59,7 @@ from quotad.store import (
     catalog_tag,
 )
 from quotad.store.counters import CHECK, CONSUME, CONSUME_ONCE
+from quotad.store.damage import report_once
 from quotad.store.health import Health
 from quotad.store.keys import escape
 
@@ -264,9 +273,11 @@ class Engine:
         planned = round_.epochs()
         for at, (name, waiting) in enumerate(unknown.items()):
             one = stored[at]
+            if isinstance(one, StoreError):
+                for i in waiting:
+                    round_.answers[i] = one
+                continue
             try:
-                if isinstance(one, StoreError):
-                    raise one
                 view = self._views.put(name, one, snapshot, now_ms, keys[at])
             except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
                 round_.failed(*waiting)
@@ -367,10 +378,14 @@ class Engine:
             elif status == Status.REPLAYED:
                 try:
                     answers[i] = replay(requests[i], settlement, now_ms)
+                except msgspec.MsgspecError:
+                    answers[i] = damaged(round_.charges[round_.at.index(i)], requests[i])
                 except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
                     round_.failed(i)
             elif status == Status.MISMATCH:
                 answers[i] = mismatch(requests[i])
+            elif status == Status.DAMAGED:
+                answers[i] = damaged(round_.charges[round_.at.index(i)], requests[i])
             else:
                 round_.pending.append(i)
                 if status == Status.STALE_CUSTOMER:
@@ -390,7 +405,10 @@ class Engine:
 
     def _note(self, error: StoreError) -> None:
         """Open the breaker, if it is the store that failed and not the batch."""
-        if isinstance(error, StoreUnavailable) and not isinstance(error, NotReady):
+        if not isinstance(error, StoreUnavailable):
+            if not isinstance(error, Damaged):  # which is in the log by its key
+                report_once(str(error))
+        elif not isinstance(error, NotReady):
             self._health.mark_down(error)
 
 

@@ -4,8 +4,10 @@ import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.entitlements.resolve import Effective
-from quotad.errors import IdempotencyMismatch, InvalidRequest
+from quotad.errors import Damaged, IdempotencyMismatch, InvalidRequest
 from quotad.model import ConsumeRequest, Decision, Entitlement, FeatureType, Reason
+from quotad.store import Charge
+from quotad.store.damage import report_damage
 
 
 def given_by(
@@ -76,6 +78,17 @@ def not_a_gauge(request: ConsumeRequest) -> InvalidRequest:
         f"quantity: {request.quantity} is negative, and {request.feature_id!r} is not a gauge; only"
         " gauges can be given back"
     )
+
+
+def damaged(charge: Charge, request: ConsumeRequest) -> Damaged:
+    """A key of a charge holds something else than was written there; which is only for the log."""
+    keys = [charge.keys.usage + suffix for suffix in charge.suffixes]
+    if charge.once is not None:
+        keys.append(charge.keys.decision + charge.once.key)
+    for key in keys:
+        others = f", or another one of {len(keys)} that a call needs" if len(keys) > 1 else ""
+        report_damage(key, f"it holds no usage{others}")
+    return Damaged(f"a counter of {request.feature_id!r} is damaged in the store")
 
 
 def mismatch(request: ConsumeRequest) -> IdempotencyMismatch:

@@ -105,7 +105,7 @@ class NativeFront:
     def fail(self, call_id: int, error: QuotadError) -> None:
         """As `Front.fail`."""
         metadata = [(REASON_KEY, error.reason)]
-        self._front.fail(call_id, int(error.status), str(error), trailing_metadata=metadata)
+        self._front.fail(call_id, int(error.status), error.for_caller, trailing_metadata=metadata)
 
     def set_ready(self, ready: bool) -> None:
         """As `Front.set_ready`."""

@@ -125,7 +125,7 @@ class Monitor:
             self._stop.set()
             return False
         except StoreError as error:
-            self._parts.health.mark_down(StoreUnavailable(str(error)))
+            self._parts.health.mark_down(StoreUnavailable(str(error), error.for_caller))
             return False
         return True
 

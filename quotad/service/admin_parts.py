@@ -11,11 +11,20 @@ from quotad.catalog import Snapshot
 from quotad.clock import Clock
 from quotad.engine import Snapshots, ViewCache
 from quotad.engine.seen import Seen
-from quotad.errors import CatalogError, InvalidRequest, QuotadError, internal_error
+from quotad.errors import (
+    CatalogError,
+    Damaged,
+    InvalidRequest,
+    QuotadError,
+    StoreError,
+    StoreUnavailable,
+    internal_error,
+)
 from quotad.fronts.status import abort
 from quotad.service.catalog_process import CatalogProcess
 from quotad.service.insights import InsightParts
 from quotad.store import Catalogs, CustomerIndex, Customers
+from quotad.store.damage import report_once
 from quotad.store.health import Health
 from quotad.store.seen import SeenStore
 
@@ -72,6 +81,8 @@ def mapped(method: Callable[[Any, Q], R]) -> Callable[[Any, Q, Any], R]:
         try:
             return method(self, request)
         except QuotadError as error:
+            if isinstance(error, StoreError) and not isinstance(error, Damaged | StoreUnavailable):
+                report_once(str(error))
             failed = shortened(error)
         except Exception:  # noqa: BLE001 (nothing of an unforeseen error may leave)
             _log.exception("an admin call failed")

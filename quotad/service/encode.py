@@ -51,7 +51,7 @@ def explanation(told: Explanation) -> pb.Explanation:
 
 def error(failed: QuotadError) -> pb.Error:
     """Why one request of a batch has no answer, as a message."""
-    return pb.Error(code=int(failed.status), reason=failed.reason, message=str(failed))
+    return pb.Error(code=int(failed.status), reason=failed.reason, message=failed.for_caller)
 
 
 def entitlement(feature_id: str, feature: Feature | None, answer: Decision) -> pb.Entitlement:

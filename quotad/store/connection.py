@@ -61,7 +61,8 @@ class Store:
         except OSError as error:
             why = error.strerror or str(error)
             raise StoreUnavailable(
-                f"the store at {self.address} is not available: {why}"
+                f"the store at {self.address} is not available: {why}",
+                "the store is not available",
             ) from error
 
     @contextmanager

@@ -36,6 +36,7 @@ class Status(IntEnum):
     MISMATCH = -3
     STALE_CLOCK = -4
     TOO_LATE = -5
+    DAMAGED = -6
 
 
 class Once(msgspec.Struct, frozen=True, gc=False):
@@ -216,12 +217,11 @@ def _read(
 def _read_decision(stored: bytes) -> Settlement:
     head, _, memo = stored.partition(b"|")
     texts = head[1:].split(b",")
-    if b"@" in head:
-        pairs = [text.split(b"@") for text in texts]
-        return Settlement(
-            Status.REPLAYED,
-            [int(used) for used, _ in pairs],
-            memo,
-            [int(closes_at) for _, closes_at in pairs],
-        )
-    return Settlement(Status.REPLAYED, [int(text) for text in texts], memo)
+    try:
+        if b"@" in head:
+            pairs = [text.split(b"@") for text in texts]
+            used = [int(used) for used, _ in pairs]
+            return Settlement(Status.REPLAYED, used, memo, [int(closes) for _, closes in pairs])
+        return Settlement(Status.REPLAYED, [int(text) for text in texts], memo)
+    except ValueError:
+        return Settlement(Status.DAMAGED)

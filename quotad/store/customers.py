@@ -1,15 +1,17 @@
 """Customer records and their epochs, and the list of customers."""
 
+import re
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
 import msgspec
 
-from quotad.errors import Conflict, InvalidRequest, StaleEpoch, StoreError
+from quotad.errors import Conflict, Damaged, InvalidRequest, StaleEpoch, StoreError
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.store import scripts
 from quotad.store.connection import Store
+from quotad.store.damage import report_damage
 from quotad.store.facets import facets
 from quotad.store.keys import CustomerKeys, KeySpace
 from quotad.store.link import Link
@@ -23,6 +25,9 @@ _CHUNK = 128
 decisions of others the store is busy for about a millisecond."""
 
 _UNLINKED_AT_ONCE = 1000
+
+_EPOCH = re.compile(rb"0|[1-9]\d{0,14}").fullmatch
+"""What the scripts read as an epoch, too."""
 
 NOBODY = StoredCustomer(epoch=0, record=None)
 """A customer that was never provisioned."""
@@ -65,7 +70,7 @@ class Customers:
 
         Raises:
             StoreUnavailable: the store refused or timed out.
-            StoreError: a record cannot be read.
+            Damaged: a record cannot be read.
         """
         found: list[StoredCustomer] = []
         for one in self.try_many(customer_ids):
@@ -282,12 +287,24 @@ def _parse(
 ) -> list[StoredCustomer | StoreError]:
     found: list[StoredCustomer | StoreError] = []
     for keys, epoch, raw in zip(customers, values[::2], values[1::2], strict=True):
+        number = _parse_epoch(keys, epoch)
         if raw is None:
             # A record that is gone leaves its epoch, which writers and decisions compare.
-            found.append(StoredCustomer(int(epoch), None) if epoch else NOBODY)
+            found.append(StoredCustomer(number, None) if number else NOBODY)
             continue
         try:
-            found.append(StoredCustomer(int(epoch or 0), decode_customer(raw)))
+            found.append(StoredCustomer(number, decode_customer(raw)))
         except (ValueError, KeyError) as error:  # what msgspec raises is a ValueError
-            found.append(StoreError(f"the record at {keys.record} cannot be read: {error}"))
+            report_damage(keys.record, f"it holds no customer record: {error}")
+            found.append(Damaged(f"the record of {keys.customer_id!r} is damaged in the store"))
     return found
+
+
+def _parse_epoch(keys: CustomerKeys, value: bytes | None) -> int:
+    """An epoch; one that is damaged is 0, as the scripts take it, until the next write."""
+    if not value:
+        return 0
+    if _EPOCH(value) is None:
+        report_damage(keys.epoch, f"it holds no epoch but {value[:40]!r}")
+        return 0
+    return int(value)

@@ -28,7 +28,7 @@ class Health:
         """Its own: when all others are in use, it is still known how the store is."""
         self._probing = threading.Lock()
         self._error: StoreUnavailable | None = StoreUnavailable(
-            f"the store at {store.address} was not reached yet"
+            f"the store at {store.address} was not reached yet", "the store was not reached yet"
         )
         self._logged: set[str] = set()
         """Failures that were logged since the store last did what it should."""
@@ -54,7 +54,7 @@ class Health:
             NotReady: the last contact failed.
         """
         if self._error is not None:
-            raise NotReady(str(self._error))
+            raise NotReady(str(self._error), self._error.for_caller)
 
     def mark_down(self, error: StoreUnavailable) -> None:
         """Note a failure, and wake who waits in `wait_for_failure`.
@@ -101,10 +101,12 @@ class Health:
             deadline = time.monotonic() + self._store.timeout_s
             seconds, micros = map(int, self._link.execute(("TIME",), deadline))
         except StoreError as error:  # also an answer that makes no sense: it is no store of ours
-            self._error = StoreUnavailable(str(error))
+            self._error = StoreUnavailable(str(error), error.for_caller)
             return False
         except (ValueError, TypeError):
-            self._error = StoreUnavailable(f"what is at {self._store.address} is not a store")
+            self._error = StoreUnavailable(
+                f"what is at {self._store.address} is not a store", "the store is not available"
+            )
             return False
         else:
             self._clock.sync(seconds * 1_000_000 + micros, sent_ns, time.monotonic_ns())

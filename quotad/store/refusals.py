@@ -45,6 +45,12 @@ _TRANSIENT_WORDS = (
 )
 
 
+# What callers are told: nothing of the store's address, nor of what it answered.
+_SLOW = "the store did not answer in time"
+_AWAY = "the store is not available"
+_ODD = "the store answered with an error; the server's log has the details"
+
+
 class Refused(Exception):
     """An error that the store answered with, as it came."""
 
@@ -61,23 +67,23 @@ class Refused(Exception):
 
 def timed_out(address: object) -> StoreUnavailable:
     """What a command that was not answered by its deadline ends with."""
-    return StoreUnavailable(f"the store at {address} did not answer in time")
+    return StoreUnavailable(f"the store at {address} did not answer in time", _SLOW)
 
 
 def lost(error: OSError, address: object) -> AnswerLost:
     """What a command ends with whose connection failed after it was opened."""
     why = error.strerror or str(error) or type(error).__name__
-    return AnswerLost(f"the store at {address} is not available: {why}")
+    return AnswerLost(f"the store at {address} is not available: {why}", _AWAY)
 
 
 def refused(error: Refused, address: object) -> StoreError:
     """The error for an answer that is one."""
     text = str(error)
     if "QUOTAD_ARGS" in text:
-        return ScriptContractError(text)
+        return ScriptContractError(text, _ODD)
     if text.startswith(_TRANSIENT_WORDS):
-        return StoreUnavailable(f"the store at {address} is not available: {text}")
-    return StoreError(f"the store at {address} answered: {text}")
+        return StoreUnavailable(f"the store at {address} is not available: {text}", _AWAY)
+    return StoreError(f"the store at {address} answered: {text}", _ODD)
 
 
 def translate(error: RedisError, address: object) -> StoreError:
@@ -86,7 +92,7 @@ def translate(error: RedisError, address: object) -> StoreError:
         return timed_out(address)
     text = str(error)
     if isinstance(error, ResponseError) and "QUOTAD_ARGS" in text:
-        return ScriptContractError(text)
+        return ScriptContractError(text, _ODD)
     if isinstance(error, _TRANSIENT) or text.startswith(_TRANSIENT_WORDS):
-        return StoreUnavailable(f"the store at {address} is not available: {text}")
-    return StoreError(f"the store at {address} answered: {text}")
+        return StoreUnavailable(f"the store at {address} is not available: {text}", _AWAY)
+    return StoreError(f"the store at {address} answered: {text}", _ODD)

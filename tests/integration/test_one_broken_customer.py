@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from quotad.engine import engine, meters, views
-from quotad.errors import QuotadError, StoreError
+from quotad.errors import Damaged
 from quotad.model import ConsumeRequest, Decision
 from tests.deciding import Bench, at, bench
 
@@ -49,21 +49,42 @@ def fail_for(module: Any, name: str, is_broken: Any) -> Any:
     return failing
 
 
-def test_a_record_that_cannot_be_read_fails_its_customer_only(made: Bench) -> None:
+def test_a_record_that_cannot_be_read_fails_its_customer_only(
+    made: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     keys = made.keys.customer("broken")
     made.provision("broken", "free")
     record = made.store.client.get(keys.record)
     made.store.client.set(keys.record, b"\xc1 not a record")
 
-    assert ["used 1", FAILED, "used 1"] == ask(made, "a", "broken", "b")
-    assert [FAILED, "used 2"] == ask(made, "broken", "a")
-    with pytest.raises(StoreError, match=r"the record at .*:c:broken cannot be read"):
-        made.customers.get("broken")
-    with pytest.raises(QuotadError, match="cannot be read"):
-        made.engine.entitlements("broken")
+    damaged = "the record of 'broken' is damaged in the store"
+    with caplog.at_level("ERROR", "quotad"):
+        assert ["used 1", damaged, "used 1"] == ask(made, "a", "broken", "b")
+        assert [damaged, "used 2"] == ask(made, "broken", "a")
+        with pytest.raises(Damaged, match=damaged):
+            made.customers.get("broken")
+        with pytest.raises(Damaged, match=damaged):
+            made.engine.entitlements("broken")
+    (line,) = caplog.messages  # once, and no traceback
+    assert line.startswith(f"the key {keys.record} is damaged: it holds no customer record: ")
 
     made.store.client.set(keys.record, record)
     assert ["used 1"] == ask(made, "broken")
+
+
+def test_a_damaged_counter_is_named_in_the_log_once(
+    made: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert ["used 1"] == ask(made, "broken")
+    (name,) = made.store.client.keys(f"{made.keys.customer('broken').usage}:*")
+    made.store.client.set(name, "x")
+
+    damaged = "a counter of 'calls' is damaged in the store"
+    with caplog.at_level("ERROR", "quotad"):
+        assert ["used 1", damaged, "used 1"] == ask(made, "a", "broken", "b")
+        assert [damaged, "used 2"] == ask(made, "broken", "a")
+
+    assert [f"the key {name.decode()} is damaged: it holds no usage"] == caplog.messages
 
 
 def test_a_view_that_cannot_be_made_fails_its_customer_only(

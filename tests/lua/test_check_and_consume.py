@@ -7,8 +7,8 @@ import pytest
 from quotad.errors import ScriptContractError
 from quotad.model import QUANTITY_MAX, USED_MAX
 from quotad.store import Charge, Once, Settlement, Status
-from quotad.store.counters import CHECK, CONSUME_ONCE, plain_words
-from tests.lua.conftest import FAR_MS, TAG, Scripted, WideLimit
+from quotad.store.counters import CHECK, CONSUME, CONSUME_ONCE, plain_words
+from tests.lua.conftest import FAR_MS, NOW_MS, TAG, Scripted, WideLimit
 
 
 def once(charge: Charge, key: str = "k", fingerprint: str = "f" * 16) -> Charge:
@@ -297,6 +297,77 @@ def test_arguments_that_do_not_match_the_keys_are_a_broken_contract(scripted: Sc
 
     assert [] == settled
     assert isinstance(error, ScriptContractError)
+
+
+DAMAGED_USAGE = [b"", b"x", b"1.5", b"12abc", b"nan", b"inf", b"7@99"]
+
+
+@pytest.mark.parametrize("value", DAMAGED_USAGE)
+@pytest.mark.parametrize("verb", [CONSUME, CHECK])
+def test_a_damaged_counter_fails_its_own_charges_only(
+    scripted: Scripted, value: bytes, verb: str
+) -> None:
+    client, usage = scripted.store.client, scripted.keys.usage
+    client.set(f"{usage}:b", value)
+    other = Charge(scripted.keys, 0, 1, verb, (":c",), plain_words((9, 0)))
+
+    settled = scripted.settle(
+        scripted.charge(1, 9, verb=verb), scripted.charge(1, 9, 9, verb=verb), other
+    )
+
+    counts = int(verb == CONSUME)
+    assert [(1, [0]), (-6, ()), (1, [0])] == [(s.status, s.used) for s in settled]
+    assert value == client.get(f"{usage}:b")
+    assert counts == int(client.get(f"{usage}:a") or 0) == int(client.get(f"{usage}:c") or 0)
+
+
+def test_a_counter_of_another_type_fails_its_own_charges_only(scripted: Scripted) -> None:
+    client, usage = scripted.store.client, scripted.keys.usage
+    client.rpush(f"{usage}:b", "x")
+    wide = scripted.wide(1, WideLimit(9), WideLimit(9, closes_at=NOW_MS + 9))
+
+    settled = scripted.settle(scripted.charge(1, 9), scripted.charge(1, 9, 9), wide)
+
+    assert [1, -6, -6] == [s.status for s in settled]
+    assert b"1" == client.get(f"{usage}:a")
+    assert [b"x"] == client.lrange(f"{usage}:b", 0, -1)
+
+
+@pytest.mark.parametrize("value", [b"5", b"x@1", b"1@", b"@", b"1@x"])
+def test_a_damaged_window_fails_its_own_charges_only(scripted: Scripted, value: bytes) -> None:
+    scripted.store.client.set(f"{scripted.keys.usage}:a", value)
+    other = Charge(scripted.keys, 0, 1, CONSUME, (":c",), plain_words((9, 0)))
+
+    settled = scripted.settle(scripted.wide(1, WideLimit(9, closes_at=NOW_MS + 9)), other)
+
+    assert [-6, 1] == [s.status for s in settled]
+    assert value == scripted.store.client.get(f"{scripted.keys.usage}:a")
+
+
+def test_usage_that_is_a_number_otherwise_written_is_counted_on(scripted: Scripted) -> None:
+    scripted.store.client.set(f"{scripted.keys.usage}:a", "1e1")
+
+    assert [10, 11, 12] == [s.used[0] for s in scripted.settle(*[scripted.charge(1, 12)] * 3)]
+    assert {"a": 12} == scripted.used()
+
+
+def test_a_damaged_epoch_is_as_an_absent_one(scripted: Scripted) -> None:
+    for value in (b"x", b"", b"-1", b"1.5", b"007", b"9" * 16):
+        scripted.store.client.set(scripted.keys.epoch, value)
+        for epoch, status in ((0, Status.ALLOWED), (7, Status.STALE_CUSTOMER)):
+            assert [status] == [s.status for s in scripted.settle(scripted.charge(0, epoch=epoch))]
+    scripted.store.client.delete(scripted.keys.epoch)
+    scripted.store.client.rpush(scripted.keys.epoch, "x")
+    assert [Status.ALLOWED] == [s.status for s in scripted.settle(scripted.charge(0))]
+
+
+@pytest.mark.parametrize("stored", ["15,|memo", "15@|m", "15x|m"])
+def test_a_damaged_decision_fails_its_own_charges_only(scripted: Scripted, stored: str) -> None:
+    scripted.store.client.set(f"{scripted.keys.decision}k", "f" * 16 + stored)
+
+    settled = scripted.settle(once(scripted.charge(1, 9)), scripted.charge(1, 9))
+
+    assert [Status.DAMAGED, Status.ALLOWED] == [s.status for s in settled]
 
 
 def test_random_charges_agree_with_a_model_in_plain_python(scripted: Scripted) -> None:

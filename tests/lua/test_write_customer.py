@@ -1,7 +1,7 @@
 import pytest
 
 from quotad.errors import Conflict, InvalidRequest
-from quotad.model import CustomerRecord
+from quotad.model import CustomerRecord, StoredCustomer
 from quotad.store import Customers, KeySpace, Store
 from quotad.store.customers import NOBODY
 from tests.running import eventually
@@ -107,3 +107,29 @@ def test_a_page_token_of_somebody_else_is_refused(customers: Customers) -> None:
     for token in ("x", "99:a", "-1:a", "a:b"):
         with pytest.raises(InvalidRequest, match=r"^page_token: "):
             customers.list_page(token, 4)
+
+
+@pytest.mark.parametrize("value", [b"", b"x", b"1.5", b"-7", b"007", b"9" * 16, None])
+def test_a_damaged_epoch_is_written_over_and_named_once(
+    store: Store,
+    prefix: str,
+    customers: Customers,
+    caplog: pytest.LogCaptureFixture,
+    value: bytes | None,
+) -> None:
+    keys = KeySpace(prefix, shards=4).customer("acme")
+    before = customers.update("acme", lambda _: CustomerRecord("acme"))
+    if value is None:
+        store.client.delete(keys.epoch)
+        store.client.rpush(keys.epoch, "of another type")
+    else:
+        store.client.set(keys.epoch, value)
+
+    found = [customers.get("acme"), customers.get("acme")]
+    written = customers.update("acme", lambda _: CustomerRecord("acme", created_ms=1))
+
+    assert [StoredCustomer(0, CustomerRecord("acme"))] * 2 == found
+    assert before.epoch <= written.epoch
+    assert written == customers.get("acme")
+    assert len(caplog.messages) <= 1
+    assert all(f"the key {keys.epoch} is damaged" in line for line in caplog.messages)
