@@ -62,6 +62,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Most waiting calls that are decided together."""
     store_timeout_ms: Annotated[int, Meta(ge=10, le=60_000)] = 250
     """Longest time a call may wait for the store."""
+    allow_evicting_store: bool = False
+    """Serve although the store evicts keys when its memory is full, which gives quota away."""
     idempotency_ttl_ms: Millis = 86_400_000
     """How long an idempotency key is remembered."""
     usage_retention_ms: Annotated[int, Meta(ge=0, le=366 * 86_400_000)] = 60_000

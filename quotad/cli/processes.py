@@ -94,6 +94,10 @@ def _serve(
     decision_threads: Annotated[int | None, typer.Option(help="Decide; per worker.")] = None,
     batch_max: Annotated[int | None, typer.Option(help="Most calls decided together.")] = None,
     store_timeout_ms: StoreTimeout = None,
+    allow_evicting_store: Annotated[
+        bool | None,
+        typer.Option("--allow-evicting-store", help="Serve on a store that gives quota away."),
+    ] = None,
     idempotency_ttl_ms: Annotated[int | None, typer.Option(help="How long keys count.")] = None,
     usage_retention_ms: Annotated[
         int | None, typer.Option(help="How long usage of an ended period is kept.")

@@ -36,6 +36,7 @@ def _show(found: "ServerStatus", server: str) -> None:
         [
             ("catalog", _catalog(found)),
             ("store", f"{found.store} ({'up' if found.store_up else 'down'})"),
+            *(("warning", warning) for warning in found.store_warnings),
             ("front", found.front),
             ("worker", f"pid {found.pid}, since {output.moment(found.started_at, 'unknown')}"),
             ("customers", f"{output.number(found.cached_customers)} in memory"),

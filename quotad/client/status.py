@@ -28,6 +28,8 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     decisions: dict[str, int]
     """Of this worker since its start, by reason."""
     cached_customers: int
+    store_warnings: tuple[str, ...] = ()
+    """What of the store's settings can lose what is counted."""
 
 
 def server_status(message: pb.GetStatusResponse) -> ServerStatus:
@@ -44,4 +46,5 @@ def server_status(message: pb.GetStatusResponse) -> ServerStatus:
         front=message.front,
         decisions=dict(message.decisions),
         cached_customers=message.cached_customers,
+        store_warnings=tuple(message.store_warnings),
     )

@@ -398,7 +398,7 @@ class Engine:
         if round_.pending:
             budget.answered()
         if stale_clock:
-            self._health.probe()  # takes over the store's time
+            self._health.sync_clock()
         if stale_catalog:
             self._snapshots.refresh(snapshot)
         return not round_.pending

@@ -12,9 +12,10 @@ from quotad.clock import Clock
 from quotad.engine import Snapshots
 from quotad.engine.insights import Notes
 from quotad.engine.seen import Seen
-from quotad.errors import ConfigError, NotReady, StoreError, StoreUnavailable
+from quotad.errors import ConfigError, NotReady, StoreError
 from quotad.store import Catalogs, KeySpace, Store, check_layout
 from quotad.store.health import Health
+from quotad.store.safety import Safety
 
 _log = logging.getLogger("quotad.server")
 
@@ -36,6 +37,7 @@ class MonitorParts(msgspec.Struct, frozen=True):
     store: Store
     keys: KeySpace
     health: Health
+    safety: Safety
     catalogs: Catalogs
     snapshots: Snapshots
     notes: Notes
@@ -99,7 +101,7 @@ class Monitor:
         said = False
         while not self._stop.is_set():
             # Every time, not only the first: a store may come back empty, or as another one.
-            up = self._parts.health.probe() and self._agree()
+            up = self._parts.health.probe(self._agree)
             self._report()
             if up:
                 self._parts.health.note_recovery()
@@ -109,25 +111,26 @@ class Monitor:
                 self._parts.health.wait_for_failure(SYNC_S)
                 said = not self._parts.health.up
                 continue
-            if not said:
+            if not said and not self._stop.is_set():
                 said = True
                 _log.error("%s; retrying until it is there", self._parts.health.problem)
             self._stop.wait(backoff_s)
             backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
 
-    def _agree(self) -> bool:
-        """Layout and catalog of the store; returns whether it can be worked with."""
+    def _agree(self) -> None:
+        """Layout, safety and catalog of the store.
+
+        Raises:
+            StoreError: it cannot be worked with, now or ever.
+        """
         try:
             check_layout(self._parts.store, self._parts.keys)
-            self._refresh()
         except ConfigError as error:
-            self._on_fatal(error)
             self._stop.set()
-            return False
-        except StoreError as error:
-            self._parts.health.mark_down(StoreUnavailable(str(error), error.for_caller))
-            return False
-        return True
+            self._on_fatal(error)
+            raise StoreError(str(error)) from error
+        self._parts.safety.check()
+        self._refresh()
 
     def _watch_catalog(self) -> None:
         looked_at = noted_at = 0.0
@@ -141,6 +144,7 @@ class Monitor:
                         looked_at = time.monotonic()
                         self._refresh()
                         self._report()
+                        self._parts.safety.watch()
                     if time.monotonic() - noted_at > NOTES_S:
                         noted_at = time.monotonic()
                         now_ms = self._parts.clock.now_ms()

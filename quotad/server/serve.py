@@ -7,15 +7,17 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import msgspec
 
 from quotad.config import Config, child_environ
-from quotad.errors import ConfigError
+from quotad.errors import ConfigError, StoreError
 from quotad.server.address import reserved
 from quotad.server.server import Server
 from quotad.server.signals import on_stop
 from quotad.server.worker import EXIT_WRONG_SETTING
+from quotad.store import KeySpace, Store, check_layout
 
 _log = logging.getLogger("quotad.server")
 
@@ -30,6 +32,7 @@ def run_serve(config: Config) -> None:
         ConfigError: the address is taken, or the store can never be used with these settings.
     """
     if config.workers > 1:
+        _check_store(config)
         with reserved(config.listen) as listen:
             Workers(msgspec.structs.replace(config, listen=listen)).run()
         return
@@ -37,6 +40,20 @@ def run_serve(config: Config) -> None:
     on_stop(server.interrupt)
     with server:
         server.wait()
+
+
+def _check_store(config: Config) -> None:
+    """Say once, and not by every worker, that the store is laid out in another way.
+
+    Raises:
+        ConfigError: it is.
+    """
+    store = Store(config.redis_url, config.store_timeout_ms)
+    try:
+        with suppress(StoreError):  # the workers wait for it
+            check_layout(store, KeySpace(config.prefix, config.shards))
+    finally:
+        store.close()
 
 
 class Workers:

@@ -37,6 +37,7 @@ from quotad.service.quota import QuotaService
 from quotad.store import Catalogs, CustomerIndex, Customers, KeySpace, Store
 from quotad.store.health import Health
 from quotad.store.nearby import NearbyStore
+from quotad.store.safety import Safety
 from quotad.store.seen import SeenStore
 from quotad.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server as add_servicer
 
@@ -62,6 +63,7 @@ class Server:
         keys = KeySpace(config.prefix, config.shards)
         self._store = Store(config.redis_url, config.store_timeout_ms)
         health = Health(self._store, clock)
+        safety = Safety(self._store, config.allow_evicting_store)
         catalogs = Catalogs(self._store, keys, clock)
         customers = Customers(self._store, keys)
         index = CustomerIndex(self._store, keys, customers)
@@ -101,6 +103,7 @@ class Server:
                 snapshots=snapshots,
                 views=views,
                 health=health,
+                safety=safety,
                 clock=clock,
                 store_address=self._store.address,
                 front=config.front,
@@ -119,7 +122,9 @@ class Server:
             for i in range(config.decision_threads)
         ]
         self._monitor = Monitor(
-            MonitorParts(self._store, keys, health, catalogs, snapshots, notes, seen, clock),
+            MonitorParts(
+                self._store, keys, health, safety, catalogs, snapshots, notes, seen, clock
+            ),
             self._front.set_ready,
             self.fail,
         )

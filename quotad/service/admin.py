@@ -46,4 +46,5 @@ class AdminServicer(
             front=parts.front,
             decisions=parts.decisions(),
             cached_customers=len(parts.views),
+            store_warnings=parts.safety.warnings,
         )

@@ -26,6 +26,7 @@ from quotad.service.insights import InsightParts
 from quotad.store import Catalogs, CustomerIndex, Customers
 from quotad.store.damage import report_once
 from quotad.store.health import Health
+from quotad.store.safety import Safety
 from quotad.store.seen import SeenStore
 
 PAGE_SIZE_DEFAULT = 50
@@ -59,6 +60,7 @@ class AdminParts(msgspec.Struct, frozen=True):
     snapshots: Snapshots
     views: ViewCache
     health: Health
+    safety: Safety
     clock: Clock
     store_address: str
     front: str

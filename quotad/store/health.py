@@ -7,6 +7,7 @@ answered at once instead of waiting for time-outs of their own. `probe` closes i
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from quotad.clock import SyncedClock
 from quotad.errors import NotReady, StoreError, StoreUnavailable
@@ -26,7 +27,7 @@ class Health:
         self._clock = clock
         self._link = store.connect()
         """Its own: when all others are in use, it is still known how the store is."""
-        self._probing = threading.Lock()
+        self._asking = threading.Lock()
         self._error: StoreUnavailable | None = StoreUnavailable(
             f"the store at {store.address} was not reached yet", "the store was not reached yet"
         )
@@ -82,35 +83,47 @@ class Health:
         """Let `wait_for_failure` return."""
         self._changed.set()
 
-    def probe(self) -> bool:
+    def probe(self, agree: Callable[[], None] | None = None) -> bool:
         """Ask the store for its time; takes over the time and the state of the store.
 
         While the store is down, it is asked where its name leads now, which may take as long as
-        the name server does; other threads that probe do not wait for that.
+        the name server does.
+
+        Args:
+            agree: what else must hold before the store is up; raises StoreError if it does not.
 
         Returns:
-            Whether it answered.
+            Whether the store is up.
         """
-        if not self._probing.acquire(timeout=self._store.timeout_s):
-            return False
         try:
-            if self._error is not None:
-                self._link.close()
-                self._store.look_up()
-            sent_ns = time.monotonic_ns()
-            deadline = time.monotonic() + self._store.timeout_s
-            seconds, micros = map(int, self._link.execute(("TIME",), deadline))
+            self._ask_time(anew=self._error is not None)
+            if agree is not None:
+                agree()
         except StoreError as error:  # also an answer that makes no sense: it is no store of ours
             self._error = StoreUnavailable(str(error), error.for_caller)
             return False
-        except (ValueError, TypeError):
-            self._error = StoreUnavailable(
-                f"what is at {self._store.address} is not a store", "the store is not available"
-            )
-            return False
-        else:
+        self._error = None
+        return True
+
+    def sync_clock(self) -> None:
+        """Take over the store's time, on a decision thread; never waits for a name server."""
+        try:
+            self._ask_time(anew=False)
+        except StoreError as error:
+            self.mark_down(StoreUnavailable(str(error), error.for_caller))
+
+    def _ask_time(self, anew: bool) -> None:
+        if anew:
+            self._store.look_up()
+        with self._asking:
+            if anew:
+                self._link.close()
+            sent_ns = time.monotonic_ns()
+            answer = self._link.execute(("TIME",), time.monotonic() + self._store.timeout_s)
+            try:
+                seconds, micros = map(int, answer)
+            except (ValueError, TypeError):
+                raise StoreUnavailable(
+                    f"what is at {self._store.address} is not a store", "the store is not available"
+                ) from None
             self._clock.sync(seconds * 1_000_000 + micros, sent_ns, time.monotonic_ns())
-            self._error = None
-            return True
-        finally:
-            self._probing.release()

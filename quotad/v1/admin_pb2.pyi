@@ -554,7 +554,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("server_version", "ready", "not_ready_reason", "catalog", "store", "store_up", "started_at", "pid", "front", "decisions", "cached_customers")
+    __slots__ = ("server_version", "ready", "not_ready_reason", "catalog", "store", "store_up", "started_at", "pid", "front", "decisions", "cached_customers", "store_warnings")
     class DecisionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -573,6 +573,7 @@ class GetStatusResponse(_message.Message):
     FRONT_FIELD_NUMBER: _ClassVar[int]
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
     CACHED_CUSTOMERS_FIELD_NUMBER: _ClassVar[int]
+    STORE_WARNINGS_FIELD_NUMBER: _ClassVar[int]
     server_version: str
     ready: bool
     not_ready_reason: str
@@ -584,4 +585,5 @@ class GetStatusResponse(_message.Message):
     front: str
     decisions: _containers.ScalarMap[str, int]
     cached_customers: int
-    def __init__(self, server_version: _Optional[str] = ..., ready: _Optional[bool] = ..., not_ready_reason: _Optional[str] = ..., catalog: _Optional[_Union[CatalogVersion, _Mapping]] = ..., store: _Optional[str] = ..., store_up: _Optional[bool] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pid: _Optional[int] = ..., front: _Optional[str] = ..., decisions: _Optional[_Mapping[str, int]] = ..., cached_customers: _Optional[int] = ...) -> None: ...
+    store_warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, server_version: _Optional[str] = ..., ready: _Optional[bool] = ..., not_ready_reason: _Optional[str] = ..., catalog: _Optional[_Union[CatalogVersion, _Mapping]] = ..., store: _Optional[str] = ..., store_up: _Optional[bool] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pid: _Optional[int] = ..., front: _Optional[str] = ..., decisions: _Optional[_Mapping[str, int]] = ..., cached_customers: _Optional[int] = ..., store_warnings: _Optional[_Iterable[str]] = ...) -> None: ...

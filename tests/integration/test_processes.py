@@ -190,11 +190,14 @@ def test_a_store_laid_out_otherwise_ends_a_server(start: Start, store: list[str]
     with closing(Caller(address_in_log(first))) as calls:
         calls.publish(PLANS)
         calls.wait_ready()
-    second = serve(start, *store, "--shards", "16")
+    for workers in ("1", "2"):
+        second = serve(start, *store, "--shards", "16", "--workers", workers)
 
-    assert 2 == second.wait_for_all()
-    assert "shards" in second.log.splitlines()[-1]
-    assert second.log.splitlines()[-1].startswith("quotad: ")
+        assert 2 == second.wait_for_all()
+        told = [line for line in second.log.splitlines() if " INFO " not in line]
+        assert 1 == len(told), second.log
+        assert told[0].startswith("quotad: shards: the store at ")
+        assert told[0].endswith("not 16; set shards to 8")
     assert 0 == first.stop()
 
 

@@ -1,0 +1,123 @@
+"""Whether a store keeps what it acknowledges: eviction, append-only file, role.
+
+Counters and customers are keys like any others to the store. One that evicts keys when its memory
+is full gives used quota away without a word.
+"""
+
+import logging
+import threading
+
+import msgspec
+from redis.exceptions import ResponseError
+
+from quotad.errors import StoreUnavailable
+from quotad.store.connection import Store
+
+_log = logging.getLogger("quotad.store")
+
+KEEPS = "noeviction"
+
+UNCHECKED = "whether the store evicts keys could not be checked: it does not say in INFO"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What a look at the store has shown."""
+
+    warnings: tuple[str, ...]
+    evicts: str = ""
+    """The policy by which it evicts keys; empty: it does not, or that is not known."""
+
+
+class Safety:
+    """Looks at one store again and again; any thread may.
+
+    Args:
+        store: which one.
+        allow_evicting: whether one that evicts keys is good enough.
+    """
+
+    def __init__(self, store: Store, allow_evicting: bool) -> None:
+        self._store = store
+        self._allow_evicting = allow_evicting
+        self._accepted = False
+        self._lock = threading.Lock()
+        self.warnings: tuple[str, ...] = ()
+        """What can lose what is counted; as of the last check."""
+
+    def check(self) -> None:
+        """Look, before the store is used.
+
+        A store that begins to evict later is only warned of: whoever has set it so does not expect
+        every server to stop.
+
+        Raises:
+            StoreUnavailable: it evicts keys, and that is not allowed; or it was not there.
+        """
+        evicts = self.watch()
+        if evicts and not (self._allow_evicting or self._accepted):
+            raise StoreUnavailable(
+                f"the store at {self._store.address} evicts keys when its memory is full"
+                f" (maxmemory-policy {evicts}), which gives quota away; set it to {KEEPS},"
+                " or set allow_evicting_store",
+                "the store is not set up to keep what is counted",
+            )
+        self._accepted = True
+
+    def watch(self) -> str:
+        """Look; what is new is logged once. Returns the policy by which keys are evicted, if any.
+
+        Raises:
+            StoreUnavailable: it was not there.
+        """
+        found = look(self._store)
+        with self._lock:
+            new = [warning for warning in found.warnings if warning not in self.warnings]
+            self.warnings = found.warnings
+        for warning in new:
+            _log.warning("%s", warning)
+        return found.evicts
+
+
+def look(store: Store) -> Finding:
+    """What the store says of itself; a managed one may not say everything.
+
+    Raises:
+        StoreUnavailable: it was not there.
+    """
+    try:
+        with store.errors():
+            try:
+                info = store.client.info()
+            except ResponseError:  # refused, or renamed away
+                return Finding((UNCHECKED,))
+    except ValueError:  # an INFO that redis-py cannot read is none of a server that we know
+        return Finding((UNCHECKED,))
+    return judge(info)
+
+
+def judge(info: dict[str, object]) -> Finding:
+    """What the fields of INFO mean."""
+    warnings: list[str] = []
+    evicts = ""
+    policy = info.get("maxmemory_policy")
+    if policy is None:
+        warnings.append(UNCHECKED)
+    elif policy != KEEPS and info.get("maxmemory", 1) == 0:
+        warnings.append(
+            f"the store would evict keys if it had a maxmemory (maxmemory-policy {policy});"
+            f" set it to {KEEPS}"
+        )
+    elif policy != KEEPS:
+        evicts = str(policy)
+        warnings.append(
+            f"the store evicts keys when its memory is full (maxmemory-policy {policy}), which"
+            f" gives quota away; set it to {KEEPS}"
+        )
+    if info.get("aof_enabled", 1) == 0:
+        warnings.append(
+            "the store has no append-only file (appendonly no): what is counted is lost when it"
+            " ends without saving"
+        )
+    if info.get("role") == "slave":
+        warnings.append("the store is a replica: what is counted there is lost")
+    return Finding(tuple(warnings), evicts)
