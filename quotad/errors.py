@@ -5,6 +5,7 @@
     ├── CatalogError            a catalog is wrong; carries every problem, not just the first
     ├── InvalidRequest          the caller sent something that can never work
     │   └── IdempotencyMismatch     a known idempotency key came with other parameters
+    ├── AnswerTooLarge          an answer that does not fit into a message beside the others
     ├── NotFound                the admin service was asked for something that is not there
     ├── StaleEpoch              a write expected another epoch than the customer is at
     ├── Conflict                a compare-and-set lost: somebody else wrote in between
@@ -87,6 +88,13 @@ class IdempotencyMismatch(InvalidRequest):
     """A known idempotency key came back with other parameters."""
 
     reason = "IDEMPOTENCY_MISMATCH"
+
+
+class AnswerTooLarge(QuotadError):
+    """An answer that took nothing, and does not fit into a message beside the others of a batch."""
+
+    status = Status.RESOURCE_EXHAUSTED
+    reason = "ANSWER_TOO_LARGE"
 
 
 class NotFound(QuotadError):

@@ -442,6 +442,8 @@ class Explanation(msgspec.Struct, frozen=True, gc=False):
     """The limit that denied, as a person says it: `1,000 per month`."""
     frees_at_ms: int | None = None
     """When the limit that denied has room again; None: not by itself."""
+    left_out: bool = False
+    """The sources are left out, as the answer would have been too large to be sent."""
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):

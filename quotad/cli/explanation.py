@@ -36,6 +36,8 @@ def lacking(decision: "Decision") -> list[tuple[str, str]]:
 
 def print_sources(told: "Explanation") -> None:
     """Print everything that has a say, the strongest first; of a credit pool separately."""
+    if told.left_out:
+        output.print_line("\nsources are left out: the answer would have been too large")
     for pool, sources in groupby(told.sources, key=lambda source: source.feature_id):
         output.print_line("")
         title = f"sources of {pool}" if pool else "sources"

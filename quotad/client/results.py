@@ -87,6 +87,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """That limit in words: `1,000 per month`."""
     frees_at: datetime | None
     """When it has room again; None: not by itself."""
+    left_out: bool = False
+    """The sources are left out, as the answer would have been too large: ask for fewer at once."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -304,6 +306,7 @@ def _explanation(answer: pb.CheckAndConsumeResponse) -> Explanation:
         missing=message.missing,
         denied_by=message.denied_by,
         frees_at=time(message, "frees_at"),
+        left_out=message.left_out,
     )
 
 

@@ -46,6 +46,7 @@ def explanation(told: Explanation) -> pb.Explanation:
         missing=told.missing,
         denied_by=told.denied_by,
         frees_at=timestamp(told.frees_at_ms),
+        left_out=told.left_out,
     )
 
 

@@ -11,13 +11,19 @@ The format: https://protobuf.dev/programming-guides/encoding/
 from collections.abc import Sequence
 from functools import lru_cache
 
-from quotad.errors import QuotadError
+import msgspec
+
+from quotad.errors import AnswerTooLarge, QuotadError
+from quotad.fronts.interface import MESSAGE_BYTES_MAX
 from quotad.model import Decision, LimitStatus
 from quotad.service import encode
 from quotad.v1 import quota_pb2 as pb
 
 _TABLE_SIZE = 1 << 14
 """Numbers of at most two groups of seven bits are looked up."""
+
+EXPLANATION_BYTES_MAX = MESSAGE_BYTES_MAX // 2
+"""Of one answer. Its values and limits need the rest at most."""
 
 _LIMITS_TAG = b"\x62"  # CheckAndConsumeResponse.limits = 12
 
@@ -97,7 +103,46 @@ def decision_bytes(answer: Decision) -> bytes:
 
 
 def batch_bytes(answers: Sequence[Decision | QuotadError]) -> bytes:
-    """A BatchCheckAndConsumeResponse."""
+    """A BatchCheckAndConsumeResponse that a client takes: units that are counted must not be lost
+    with an answer that cannot arrive."""
+    payload = _batch(answers)
+    return payload if len(payload) <= MESSAGE_BYTES_MAX else _fitted(answers)
+
+
+def _fitted(answers: Sequence[Decision | QuotadError]) -> bytes:
+    """The same, made to fit: from the end on sources are left out of explanations, and if that is
+    not enough, answers that took nothing and are large (by their values) are an error instead."""
+    results = [_batch([answer]) for answer in answers]
+    size = sum(map(len, results))
+    for lighten in (_without_sources, _without_values):
+        for i in range(len(answers) - 1, -1, -1):
+            if size <= MESSAGE_BYTES_MAX:
+                break
+            lighter = lighten(answers[i])
+            if lighter is not None:
+                result = _batch([lighter])
+                size += len(result) - len(results[i])
+                results[i] = result
+    return b"".join(results)
+
+
+def _without_sources(answer: Decision | QuotadError) -> Decision | None:
+    if not isinstance(answer, Decision) or answer.explanation is None:
+        return None
+    lighter = msgspec.structs.replace(answer.explanation, sources=(), left_out=True)
+    return msgspec.structs.replace(answer, explanation=lighter)
+
+
+def _without_values(answer: Decision | QuotadError) -> QuotadError | None:
+    if not isinstance(answer, Decision) or not answer.values:
+        return None
+    return AnswerTooLarge(
+        f"the answers of this batch are larger than {MESSAGE_BYTES_MAX} bytes; ask for this one in"
+        " a smaller batch"
+    )
+
+
+def _batch(answers: Sequence[Decision | QuotadError]) -> bytes:
     parts: list[bytes] = []
     for answer in answers:
         if type(answer) is Decision:
@@ -115,6 +160,9 @@ def _add_extras(parts: list[bytes], answer: Decision) -> None:
     """Fields 16 and above, which few answers have."""
     if answer.explanation is not None:
         inner = encode.explanation(answer.explanation).SerializeToString()
+        if len(inner) > EXPLANATION_BYTES_MAX:
+            lighter = msgspec.structs.replace(answer.explanation, sources=(), left_out=True)
+            inner = encode.explanation(lighter).SerializeToString()
         parts += (b"\x82\x01", _varint(len(inner)), inner)  # explanation = 16
     if answer.value:
         parts.append(_text(b"\x8a\x01", answer.value))  # value = 17

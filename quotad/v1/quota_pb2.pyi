@@ -152,16 +152,18 @@ class CheckAndConsumeResponse(_message.Message):
     def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., granted: _Optional[int] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ..., replayed: _Optional[bool] = ..., is_fallback: _Optional[bool] = ..., catalog_version: _Optional[int] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., value: _Optional[str] = ..., values: _Optional[_Iterable[str]] = ..., variant: _Optional[str] = ..., would_deny: _Optional[bool] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ...) -> None: ...
 
 class Explanation(_message.Message):
-    __slots__ = ("sources", "missing", "denied_by", "frees_at")
+    __slots__ = ("sources", "missing", "denied_by", "frees_at", "left_out")
     SOURCES_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
     DENIED_BY_FIELD_NUMBER: _ClassVar[int]
     FREES_AT_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     sources: _containers.RepeatedCompositeFieldContainer[EntitlementSource]
     missing: int
     denied_by: str
     frees_at: _timestamp_pb2.Timestamp
-    def __init__(self, sources: _Optional[_Iterable[_Union[EntitlementSource, _Mapping]]] = ..., missing: _Optional[int] = ..., denied_by: _Optional[str] = ..., frees_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    left_out: bool
+    def __init__(self, sources: _Optional[_Iterable[_Union[EntitlementSource, _Mapping]]] = ..., missing: _Optional[int] = ..., denied_by: _Optional[str] = ..., frees_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., left_out: _Optional[bool] = ...) -> None: ...
 
 class EntitlementSource(_message.Message):
     __slots__ = ("kind", "source_id", "won", "grants", "revision", "quantity", "subscription_id", "feature_id", "ends_at", "note")
