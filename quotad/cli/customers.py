@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from quotad.cli import customer_view, failures, output, overrides
+from quotad.cli import customer_view, erasing, failures, output, overrides
 from quotad.cli.arguments import addons_of, time_of
 from quotad.cli.options import (
     SERVER_DEFAULT,
@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
     group.command()(change)
     group.command()(cancel)
     overrides.register(group)
+    erasing.register(group)
     group.command()(get)
     group.command("list")(list_)
     group.command()(archive)

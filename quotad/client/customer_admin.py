@@ -6,13 +6,17 @@ from typing import Any
 
 from quotad.client import customers
 from quotad.client.calls import Policy, checked
-from quotad.client.customers import Customer, CustomerPage, SeenCustomer, Trial, When
+from quotad.client.customers import Customer, CustomerPage, Erasure, SeenCustomer, Trial, When
 from quotad.client.messages import value
 from quotad.model import BATCH_MAX
 from quotad.v1 import admin_pb2 as pb
 
 PAGE_MAX = BATCH_MAX
 """Most items that one list call returns."""
+
+
+ERASE_S = 600.0
+"""How long erasing a customer may take."""
 
 
 class CustomerAdmin:
@@ -333,6 +337,38 @@ class CustomerAdmin:
         """Deny everything until the customer is provisioned again; usage is kept."""
         request = checked(pb.ArchiveCustomerRequest, customer_id=customer_id, if_epoch=if_epoch)
         return self._write_customer("ArchiveCustomer", request)
+
+    def erase(
+        self,
+        customer_id: str,
+        *,
+        erased_by: str = "",
+        if_epoch: int | None = None,
+        timeout: float = ERASE_S,
+    ) -> Erasure:
+        """Erase record, usage and idempotency keys of a customer for good; may be repeated.
+
+        Args:
+            customer_id: whom; also one that was never provisioned.
+            erased_by: free text for the history.
+            if_epoch: as of `provision`.
+            timeout: seconds; the server walks through all keys of its store.
+        """
+        request = checked(
+            pb.EraseCustomerRequest,
+            customer_id=customer_id,
+            erased_by=erased_by,
+            if_epoch=if_epoch,
+        )
+        policy = Policy(timeout_s=timeout, retries=0)
+        answer = self._call(policy, "EraseCustomer", request)
+        return customers.erasure(answer.erasure, answer)
+
+    def erasures(self, limit: int = 50) -> tuple[Erasure, ...]:
+        """The newest erasures, at most 1,000."""
+        request = checked(pb.ListErasuresRequest, page_size=min(limit, PAGE_MAX))
+        answer = self._call(self._read, "ListErasures", request)
+        return tuple(customers.erasure(each) for each in answer.erasures)
 
     def _write_customer(self, method: str, request: Any) -> Customer:
         return customers.customer(self._call(self._write, method, request))

@@ -98,6 +98,23 @@ class SeenCustomer(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; when a server last had to look it up."""
 
 
+class Erasure(msgspec.Struct, frozen=True, kw_only=True):
+    """That a customer was erased."""
+
+    erased_at: datetime | None
+    """UTC."""
+    erased_by: str
+    proof: str
+    """SHA-256, in hexadecimal, of nonce, customer id, time in Unix milliseconds and `erased_by`,
+    separated by line feeds."""
+    nonce: str = ""
+    """Only in the answer to the erasing call: keep it to show whom the proof is of."""
+    had_record: bool = False
+    """Only there, as the counts."""
+    counters: int = 0
+    idempotency_keys: int = 0
+
+
 class CustomerPage(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch of a list of customers."""
 
@@ -170,6 +187,20 @@ def customer(message: pb.Customer) -> Customer:
 def seen(message: pb.SeenCustomer) -> SeenCustomer:
     """Read a customer without a record."""
     return SeenCustomer(customer_id=message.customer_id, seen_at=time(message, "seen_at"))
+
+
+def erasure(message: pb.Erasure, answer: pb.EraseCustomerResponse | None = None) -> Erasure:
+    """Read an erasure; with the answer to the call that made it."""
+    answer = answer or pb.EraseCustomerResponse()
+    return Erasure(
+        erased_at=time(message, "erased_at"),
+        erased_by=message.erased_by,
+        proof=message.proof,
+        nonce=answer.nonce,
+        had_record=answer.had_record,
+        counters=answer.counters,
+        idempotency_keys=answer.idempotency_keys,
+    )
 
 
 def trial(noun: Trial) -> pb.Trial:

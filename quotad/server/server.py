@@ -35,6 +35,7 @@ from quotad.service.decode import Requests
 from quotad.service.insights import InsightParts
 from quotad.service.quota import QuotaService
 from quotad.store import Catalogs, CustomerIndex, Customers, KeySpace, Store
+from quotad.store.erasures import Erasures
 from quotad.store.health import Health
 from quotad.store.nearby import NearbyStore
 from quotad.store.safety import Safety
@@ -99,6 +100,7 @@ class Server:
                 reader=CatalogProcess(config.catalog_timeout_ms, config.catalog_memory_mb),
                 customers=customers,
                 index=index,
+                erasures=Erasures(self._store, keys, customers, nearby),
                 seen=SeenParts(seen_store, seen),
                 snapshots=snapshots,
                 views=views,

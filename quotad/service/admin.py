@@ -7,6 +7,7 @@ from quotad.service.admin_parts import AdminParts, mapped
 from quotad.service.catalogs import CatalogCalls, catalog_version
 from quotad.service.customers import CustomerCalls
 from quotad.service.encode import timestamp
+from quotad.service.erasing import ErasingCalls
 from quotad.service.insights import insights
 from quotad.service.transfer import TransferCalls
 from quotad.v1 import admin_pb2 as pb
@@ -16,7 +17,7 @@ SERVICE = "quotad.v1.AdminService"
 
 
 class AdminServicer(
-    CatalogCalls, CustomerCalls, TransferCalls, admin_pb2_grpc.AdminServiceServicer
+    CatalogCalls, CustomerCalls, ErasingCalls, TransferCalls, admin_pb2_grpc.AdminServiceServicer
 ):
     """The servicer; one for all threads."""
 

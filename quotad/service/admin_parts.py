@@ -25,6 +25,7 @@ from quotad.service.catalog_process import CatalogProcess
 from quotad.service.insights import InsightParts
 from quotad.store import Catalogs, CustomerIndex, Customers
 from quotad.store.damage import report_once
+from quotad.store.erasures import Erasures
 from quotad.store.health import Health
 from quotad.store.safety import Safety
 from quotad.store.seen import SeenStore
@@ -57,6 +58,7 @@ class AdminParts(msgspec.Struct, frozen=True):
     customers: Customers
     index: CustomerIndex
     seen: SeenParts
+    erasures: Erasures
     snapshots: Snapshots
     views: ViewCache
     health: Health

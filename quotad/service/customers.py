@@ -210,7 +210,7 @@ class CustomerCalls:
             return change(before)
 
         kept = lasting(parts.snapshots.peek)
-        stored = parts.customers.update(customer_id, watched, kept, _expected_epoch(request))
+        stored = parts.customers.update(customer_id, watched, kept, expected_epoch(request))
         parts.views.drop(customer_id)
         forget_outlived(parts.customers, overwritten, stored.record, parts.snapshots.peek)
         return self._message(stored)
@@ -224,7 +224,12 @@ def _never_provisioned(customer_id: str, way_out: str = "") -> NotFound:
     return NotFound(f"customer_id: {customer_id!r} was never provisioned{way_out}")
 
 
-def _expected_epoch(request: Any) -> int | None:
+def expected_epoch(request: Any) -> int | None:
+    """The epoch that a write expects its customer to be at; None: any.
+
+    Raises:
+        InvalidRequest: it is below 0.
+    """
     if not request.HasField("if_epoch"):
         return None
     if request.if_epoch < 0:

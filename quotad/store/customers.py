@@ -99,6 +99,15 @@ class Customers:
         """Read one customer."""
         return self.get_many([customer_id])[0]
 
+    def get_if_readable(self, customer_id: str) -> tuple[StoredCustomer, bool]:
+        """Read one customer, without its record where that cannot be read; and whether it can."""
+        (found,) = self.try_many([customer_id])
+        if not isinstance(found, StoreError):
+            return found, True
+        with self._store.errors():
+            epoch = self._store.client.get(self._keys.customer(customer_id).epoch)
+        return StoredCustomer(int(epoch or 0), None), False
+
     def update(
         self,
         customer_id: str,
@@ -126,7 +135,7 @@ class Customers:
         for _ in range(_TRIES_MAX):
             before = self.get(customer_id)
             if if_epoch is not None:
-                _check_epoch(customer_id, before, if_epoch)
+                check_epoch(customer_id, before, if_epoch)
             record = change(before.record)
             epoch = self._store.run(
                 self._script,
@@ -250,7 +259,12 @@ class Customers:
         return int(shard), after
 
 
-def _check_epoch(customer_id: str, stored: StoredCustomer, wanted: int) -> None:
+def check_epoch(customer_id: str, stored: StoredCustomer, wanted: int) -> None:
+    """Refuse a write that expects another state.
+
+    Raises:
+        StaleEpoch: the customer is not at the epoch, or for 0 has a record.
+    """
     epoch = stored.epoch if stored.record is not None else 0
     if wanted not in (epoch, stored.epoch):
         found = f"is at epoch {epoch}" if epoch else "has no record"

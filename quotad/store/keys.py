@@ -11,6 +11,7 @@ usage.
     quotad:{17}:indexed                      when all of the shard was last indexed (Unix ms)
     quotad:{17}:indexing                     a server is at it; expires
     quotad:{17}:seen                         sorted set of customers without a record, by time
+    quotad:{17}:erased                       sorted set of proofs of erasures, by time
     quotad:{17}:c:<customer>                 customer record (msgpack)
     quotad:{17}:e:<customer>                 its epoch: `max(epoch + 1, now)` of writes; absent: 0
     quotad:{17}:u:<customer>:<resource>:<feature>:<period>    usage of one period; of a window that
@@ -93,6 +94,10 @@ class KeySpace:
     def seen(self, shard: int) -> str:
         """Customers of a shard that calls were about and that have no record."""
         return f"{self.prefix}:{{{shard}}}:seen"
+
+    def erased(self, shard: int) -> str:
+        """History of the erasures of a shard."""
+        return f"{self.prefix}:{{{shard}}}:erased"
 
     def nearby(self, feature_id: str) -> str:
         """Who has come near a limit of a feature."""

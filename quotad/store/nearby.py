@@ -68,6 +68,21 @@ class NearbyStore:
             found.append(Nearby(feature_id, unescape(customer), unescape(resource)))
         return found
 
+    def forget_customer(self, customer_id: str, feature_ids: Iterable[str]) -> None:
+        """Take a customer and all its resources off the lists of features.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        start = f"{escape(customer_id)}:".encode()
+        for feature_id in feature_ids:
+            key = self._keys.nearby(feature_id)
+            with self._store.errors():
+                members = self._store.client.zrange(key, 0, -1)
+                mine = [member for member in members if member.startswith(start)]
+                if mine:
+                    self._store.client.zrem(key, *mine)
+
     def forget(self, found: Iterable[Nearby]) -> None:
         """Take customers off the lists, those that are far from every limit again."""
         with self._store.errors(), self._store.client.pipeline(transaction=False) as pipe:

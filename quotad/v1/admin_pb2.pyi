@@ -541,6 +541,52 @@ class SeenCustomer(_message.Message):
     seen_at: _timestamp_pb2.Timestamp
     def __init__(self, customer_id: _Optional[str] = ..., seen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class EraseCustomerRequest(_message.Message):
+    __slots__ = ("customer_id", "if_epoch", "erased_by")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    ERASED_BY_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    if_epoch: int
+    erased_by: str
+    def __init__(self, customer_id: _Optional[str] = ..., if_epoch: _Optional[int] = ..., erased_by: _Optional[str] = ...) -> None: ...
+
+class EraseCustomerResponse(_message.Message):
+    __slots__ = ("erasure", "nonce", "had_record", "counters", "idempotency_keys")
+    ERASURE_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    HAD_RECORD_FIELD_NUMBER: _ClassVar[int]
+    COUNTERS_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEYS_FIELD_NUMBER: _ClassVar[int]
+    erasure: Erasure
+    nonce: str
+    had_record: bool
+    counters: int
+    idempotency_keys: int
+    def __init__(self, erasure: _Optional[_Union[Erasure, _Mapping]] = ..., nonce: _Optional[str] = ..., had_record: _Optional[bool] = ..., counters: _Optional[int] = ..., idempotency_keys: _Optional[int] = ...) -> None: ...
+
+class Erasure(_message.Message):
+    __slots__ = ("erased_at", "erased_by", "proof")
+    ERASED_AT_FIELD_NUMBER: _ClassVar[int]
+    ERASED_BY_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    erased_at: _timestamp_pb2.Timestamp
+    erased_by: str
+    proof: str
+    def __init__(self, erased_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., erased_by: _Optional[str] = ..., proof: _Optional[str] = ...) -> None: ...
+
+class ListErasuresRequest(_message.Message):
+    __slots__ = ("page_size",)
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    def __init__(self, page_size: _Optional[int] = ...) -> None: ...
+
+class ListErasuresResponse(_message.Message):
+    __slots__ = ("erasures",)
+    ERASURES_FIELD_NUMBER: _ClassVar[int]
+    erasures: _containers.RepeatedCompositeFieldContainer[Erasure]
+    def __init__(self, erasures: _Optional[_Iterable[_Union[Erasure, _Mapping]]] = ...) -> None: ...
+
 class ArchiveCustomerRequest(_message.Message):
     __slots__ = ("customer_id", "if_epoch")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]

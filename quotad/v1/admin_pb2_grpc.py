@@ -140,6 +140,16 @@ class AdminServiceStub:
                 request_serializer=quotad_dot_v1_dot_admin__pb2.ArchiveCustomerRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_admin__pb2.Customer.FromString,
                 _registered_method=True)
+        self.EraseCustomer = channel.unary_unary(
+                '/quotad.v1.AdminService/EraseCustomer',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.EraseCustomerRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.EraseCustomerResponse.FromString,
+                _registered_method=True)
+        self.ListErasures = channel.unary_unary(
+                '/quotad.v1.AdminService/ListErasures',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.ListErasuresRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.ListErasuresResponse.FromString,
+                _registered_method=True)
         self.GetStatus = channel.unary_unary(
                 '/quotad.v1.AdminService/GetStatus',
                 request_serializer=quotad_dot_v1_dot_admin__pb2.GetStatusRequest.SerializeToString,
@@ -297,6 +307,21 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseCustomer(self, request, context):
+        """Erases record, usage and idempotency keys of a customer for good; what stays is a proof without
+        the customer's id. Walks through all keys of the store; may be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListErasures(self, request, context):
+        """The history of erasures, the latest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStatus(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -410,6 +435,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ArchiveCustomer,
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.ArchiveCustomerRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_admin__pb2.Customer.SerializeToString,
+            ),
+            'EraseCustomer': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseCustomer,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.EraseCustomerRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.EraseCustomerResponse.SerializeToString,
+            ),
+            'ListErasures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListErasures,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.ListErasuresRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.ListErasuresResponse.SerializeToString,
             ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatus,
@@ -985,6 +1020,60 @@ class AdminService:
             '/quotad.v1.AdminService/ArchiveCustomer',
             quotad_dot_v1_dot_admin__pb2.ArchiveCustomerRequest.SerializeToString,
             quotad_dot_v1_dot_admin__pb2.Customer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseCustomer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/EraseCustomer',
+            quotad_dot_v1_dot_admin__pb2.EraseCustomerRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.EraseCustomerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListErasures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/ListErasures',
+            quotad_dot_v1_dot_admin__pb2.ListErasuresRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.ListErasuresResponse.FromString,
             options,
             channel_credentials,
             insecure,

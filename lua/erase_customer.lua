@@ -1,0 +1,28 @@
+-- Erases a customer's record and moves its epoch; compare-and-set on the epoch.
+--
+-- KEYS[1] record: of the customer
+-- KEYS[2] epoch: of the customer; absent: 0
+-- KEYS[3] customers: sorted set of the ids in this shard
+-- KEYS[4] index: sorted set of what customers of this shard are found by
+-- KEYS[5] seen: sorted set of customers of this shard without a record
+-- ARGV[1] expected_epoch: of the record that is erased
+-- ARGV[2] customer_id
+-- ARGV[3] kept (ms): how long the epoch stays behind
+-- ARGV   members of the index that the record has
+-- Returns the new epoch, the time of the erasure (Unix ms) or one more than before if that is later;
+-- or -1 CONFLICT when the customer was written in between.
+-- Guarantee: a decision planned with the record is refused from here on. The epoch is kept until no
+-- write can repeat an older one, since epochs are times.
+local CONFLICT = -1
+local ARGV_HEAD = 3
+
+local before = tonumber(redis.call('GET', KEYS[2]) or 0)
+if before ~= tonumber(ARGV[1]) then return CONFLICT end
+local time = redis.call('TIME')
+local epoch = math.max(before + 1, time[1] * 1000 + math.floor(time[2] / 1000))
+redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[2], string.format('%.0f', epoch), 'PX', ARGV[3])
+redis.call('ZREM', KEYS[3], ARGV[2])
+redis.call('ZREM', KEYS[5], ARGV[2])
+for i = ARGV_HEAD + 1, #ARGV do redis.call('ZREM', KEYS[4], ARGV[i]) end
+return epoch

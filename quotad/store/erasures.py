@@ -1,0 +1,163 @@
+"""Erasing a customer: its record, everything counted and remembered of it, and a proof that it was.
+
+What stays is the proof in the history of its shard, without the customer's id, and for a while the
+number of the epoch, under a key that expires. A ledger, where there is one, keeps what was consumed
+and names an erased customer by `Erasure.pseudonym`.
+"""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from quotad.errors import Conflict
+from quotad.store import scripts
+from quotad.store.connection import Store
+from quotad.store.customers import Customers, check_epoch
+from quotad.store.facets import facets
+from quotad.store.keys import CustomerKeys, KeySpace
+from quotad.store.nearby import NearbyStore
+
+HISTORY_MAX = 1_000
+"""Erasures that the history of one shard keeps, the newest."""
+
+EPOCH_KEPT_MS = 30 * 86_400_000
+"""How long the epoch of an erased customer stays. Epochs are times: one of before could be given
+again only by a store whose clock is set back further than this."""
+
+_CONFLICT = -1
+_TRIES_MAX = 10
+_SCAN_COUNT = 1_000
+_PAUSE_S = 0.001
+"""Between two steps of a walk through the store's keys, so that decisions have their turn."""
+
+_SPECIAL = str.maketrans({character: f"\\{character}" for character in "*?[]\\"})
+
+
+class Erasure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """That a customer was erased; the history has it without `nonce` and counts of its own."""
+
+    erased_ms: int
+    """Unix time."""
+    proof: str
+    """See `proof_of`."""
+    erased_by: str = ""
+    nonce: str = ""
+    """Only of whoever erased: with it and the customer's id the proof can be worked out again."""
+    had_record: bool = False
+    counters: int = 0
+    idempotency_keys: int = 0
+
+    @property
+    def pseudonym(self) -> str:
+        """What stands for the customer where its id may not stay."""
+        return f"erased-{self.proof[:16]}"
+
+
+def proof_of(customer_id: str, erased_ms: int, erased_by: str, nonce: str) -> str:
+    """SHA-256 of who was erased, when and by whom, in hexadecimal.
+
+    The nonce keeps others from trying ids until one of them fits.
+    """
+    text = "\n".join((nonce, customer_id, str(erased_ms), erased_by))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Erasures:
+    """Erases customers of one store, and lists who was."""
+
+    def __init__(
+        self, store: Store, keys: KeySpace, customers: Customers, nearby: NearbyStore
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._customers = customers
+        self._nearby = nearby
+        self._script = scripts.load("erase_customer")
+
+    def erase(
+        self,
+        customer_id: str,
+        feature_ids: Iterable[str],
+        erased_by: str = "",
+        if_epoch: int | None = None,
+    ) -> Erasure:
+        """Erase a customer, also one without a record; may be repeated.
+
+        The record is gone first, and no server decides with it from then on. Looking for counters
+        and idempotency keys walks through all keys of the store, beside everything else.
+
+        Args:
+            customer_id: whom.
+            feature_ids: features whose lists of customers near a limit are looked into.
+            erased_by: free text for the history.
+            if_epoch: erase only while the customer is at this epoch; 0: while it has no record.
+
+        Raises:
+            StaleEpoch: the customer is at another epoch.
+            Conflict: others kept writing the same customer in between.
+            StoreUnavailable: the store refused or timed out; some of it may be erased.
+        """
+        keys = self._keys.customer(customer_id)
+        had_record = self._erase_record(customer_id, keys, if_epoch)
+        counters = sum(self._unlink(keys.usage))
+        remembered = sum(self._unlink(keys.decision))
+        self._nearby.forget_customer(customer_id, feature_ids)
+        with self._store.errors():
+            seconds, micros = self._store.client.time()
+        erased_ms, nonce = seconds * 1000 + micros // 1000, secrets.token_hex(16)
+        proof = proof_of(customer_id, erased_ms, erased_by, nonce)
+        erasure = Erasure(erased_ms, proof, erased_by, nonce, had_record, counters, remembered)
+        self._remember(self._keys.erased(self._keys.shard(customer_id)), erasure)
+        return erasure
+
+    def latest(self, size: int) -> list[Erasure]:
+        """The newest erasures of all shards, the latest first.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        with self._store.errors(), self._store.client.pipeline(transaction=False) as pipe:
+            for shard in range(self._keys.shards):
+                pipe.zrange(self._keys.erased(shard), 0, size - 1, desc=True)
+            found = [_decode(each) for members in pipe.execute() for each in members]
+        return sorted(found, key=lambda each: (-each.erased_ms, each.proof))[:size]
+
+    def _erase_record(self, customer_id: str, keys: CustomerKeys, if_epoch: int | None) -> bool:
+        """Remove the record and move the epoch; returns whether there was a record."""
+        names = [keys.record, keys.epoch, keys.customers, keys.index]
+        names.append(self._keys.seen(self._keys.shard(customer_id)))
+        for _ in range(_TRIES_MAX):
+            before, readable = self._customers.get_if_readable(customer_id)
+            if if_epoch is not None:
+                check_epoch(customer_id, before, if_epoch)
+            words = [before.epoch, customer_id, EPOCH_KEPT_MS, *facets(before.record)]
+            if self._store.run(self._script, names, words) != _CONFLICT:
+                return before.record is not None or not readable
+        raise Conflict(f"customer_id: {customer_id!r} is being written by others; try again")
+
+    def _unlink(self, start: str) -> Iterator[int]:
+        """Delete the keys that start so; yields how many at a time."""
+        client, cursor = self._store.client, 0
+        while True:
+            with self._store.errors():
+                cursor, names = client.scan(
+                    cursor, match=start.translate(_SPECIAL) + "*", count=_SCAN_COUNT
+                )
+                yield client.unlink(*names) if names else 0
+            if not cursor:
+                return
+            time.sleep(_PAUSE_S)
+
+    def _remember(self, key: str, erasure: Erasure) -> None:
+        kept = Erasure(erasure.erased_ms, erasure.proof, erasure.erased_by)
+        with self._store.errors(), self._store.client.pipeline(transaction=True) as pipe:
+            pipe.zadd(key, {_encode(kept): kept.erased_ms})
+            pipe.zremrangebyrank(key, 0, -HISTORY_MAX - 1)
+            pipe.execute()
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Erasure).decode
