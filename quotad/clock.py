@@ -20,6 +20,12 @@ DRIFT_NS = 5_000_000
 """How far two clocks may go apart between two syncs of a few seconds: 1 ms per second."""
 
 
+def _elapsed_ns() -> int:
+    """Time that has passed on this machine, asleep or not."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)  # Linux
+    return time.monotonic_ns() if boot is None else time.clock_gettime_ns(boot)
+
+
 class SyncedClock:
     """Unix time carried by the monotonic clock from the last measured point.
 
@@ -29,6 +35,8 @@ class SyncedClock:
     def __init__(self) -> None:
         self._offset_ns = time.time_ns() - time.monotonic_ns()
         self._error_ns = DRIFT_NS
+        self._ahead_ns: int | None = None
+        """Of the store's clock before `_elapsed_ns`, at the last sync."""
 
     def now_ms(self) -> int:
         """Unix time in milliseconds, as the store tells it."""
@@ -42,7 +50,7 @@ class SyncedClock:
         """
         return (int(deadline * 1e9) + self._offset_ns - self._error_ns) // 1_000_000
 
-    def sync(self, store_time_us: int, sent_ns: int, received_ns: int) -> None:
+    def sync(self, store_time_us: int, sent_ns: int, received_ns: int) -> int:
         """Take over the store's time.
 
         Args:
@@ -50,6 +58,15 @@ class SyncedClock:
             sent_ns: monotonic time when it was asked.
             received_ns: monotonic time when the answer was there; the store is taken to have
                 read its clock halfway between.
+
+        Returns:
+            How many milliseconds the store's clock has stepped since the last sync, as far as
+            the two measurements leave no doubt; negative: back.
         """
         self._offset_ns = store_time_us * 1000 - (sent_ns + received_ns) // 2
+        doubt_ns = 2 * self._error_ns  # the store may have read its clock first or last of all
         self._error_ns = (received_ns - sent_ns) // 2 + DRIFT_NS
+        ahead_ns = store_time_us * 1000 - _elapsed_ns()
+        step_ns = 0 if self._ahead_ns is None else ahead_ns - self._ahead_ns
+        self._ahead_ns = ahead_ns
+        return 0 if abs(step_ns) <= doubt_ns + 2 * self._error_ns else int(step_ns / 1e6)

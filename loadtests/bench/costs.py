@@ -94,8 +94,9 @@ class StandingClock(SyncedClock):
         """That moment."""
         return NOW_MS
 
-    def sync(self, store_time_us: int, sent_ns: int, received_ns: int) -> None:
+    def sync(self, store_time_us: int, sent_ns: int, received_ns: int) -> int:
         """Ignore the store's time."""
+        return 0
 
 
 class CollectingFront:

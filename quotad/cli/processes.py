@@ -98,6 +98,9 @@ def _serve(
         bool | None,
         typer.Option("--allow-evicting-store", help="Serve on a store that gives quota away."),
     ] = None,
+    store_clock_step_ms: Annotated[
+        int | None, typer.Option(help="Steps of the store's clock that are reported.")
+    ] = None,
     idempotency_ttl_ms: Annotated[int | None, typer.Option(help="How long keys count.")] = None,
     usage_retention_ms: Annotated[
         int | None, typer.Option(help="How long usage of an ended period is kept.")

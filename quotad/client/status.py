@@ -29,7 +29,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Of this worker since its start, by reason."""
     cached_customers: int
     store_warnings: tuple[str, ...] = ()
-    """What of the store's settings can lose what is counted."""
+    """What of the store can lose or double what is counted."""
 
 
 def server_status(message: pb.GetStatusResponse) -> ServerStatus:

@@ -63,7 +63,7 @@ class Server:
         clock = SyncedClock()
         keys = KeySpace(config.prefix, config.shards)
         self._store = Store(config.redis_url, config.store_timeout_ms)
-        health = Health(self._store, clock)
+        health = Health(self._store, clock, config.store_clock_step_ms)
         safety = Safety(self._store, config.allow_evicting_store)
         catalogs = Catalogs(self._store, keys, clock)
         customers = Customers(self._store, keys)

@@ -47,5 +47,5 @@ class AdminServicer(
             front=parts.front,
             decisions=parts.decisions(),
             cached_customers=len(parts.views),
-            store_warnings=parts.safety.warnings,
+            store_warnings=[*parts.safety.warnings, *filter(None, [parts.health.clock_warning])],
         )

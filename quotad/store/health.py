@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from quotad.clock import SyncedClock
 from quotad.errors import NotReady, StoreError, StoreUnavailable
@@ -20,9 +21,15 @@ _LOGGED_MAX = 20
 
 
 class Health:
-    """The state of one store; written by whoever talks to it, read by everybody."""
+    """The state of one store; written by whoever talks to it, read by everybody.
 
-    def __init__(self, store: Store, clock: SyncedClock) -> None:
+    Args:
+        store: which.
+        clock: follows that of the store.
+        clock_step_ms: steps of the store's clock beyond this are logged and told.
+    """
+
+    def __init__(self, store: Store, clock: SyncedClock, clock_step_ms: int = 2_000) -> None:
         self._store = store
         self._clock = clock
         self._link = store.connect()
@@ -34,6 +41,9 @@ class Health:
         self._logged: set[str] = set()
         """Failures that were logged since the store last did what it should."""
         self._changed = threading.Event()
+        self._clock_step_ms = clock_step_ms
+        self.clock_warning = ""
+        """The last step of the store's clock since the start; empty: there was none."""
         self.not_after_ms = clock.surely_before_ms
         """The moment of the store's clock from which on a call with a monotonic deadline in seconds
         must take nothing."""
@@ -126,4 +136,16 @@ class Health:
                 raise StoreUnavailable(
                     f"what is at {self._store.address} is not a store", "the store is not available"
                 ) from None
-            self._clock.sync(seconds * 1_000_000 + micros, sent_ns, time.monotonic_ns())
+            step_ms = self._clock.sync(seconds * 1_000_000 + micros, sent_ns, time.monotonic_ns())
+            if abs(step_ms) > self._clock_step_ms:
+                self._warn_of_step(step_ms, seconds)
+
+    def _warn_of_step(self, step_ms: int, now_s: int) -> None:
+        way = "forward" if step_ms > 0 else "back"
+        step = f"{abs(step_ms) / 1000:,.1f} s {way}"
+        moment = datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        self.clock_warning = (
+            f"the store's clock stepped {step}, to {moment}; periods are those of that clock, so"
+            " what was counted around the step may be granted twice"
+        )
+        _log.warning("%s", self.clock_warning)

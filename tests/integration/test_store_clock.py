@@ -5,6 +5,7 @@ import pytest
 from quotad.clock import SyncedClock
 from quotad.engine import Engine, EngineSettings, Shared
 from quotad.model import ConsumeRequest, Decision
+from quotad.store import Store
 from quotad.store.health import Health
 from tests.deciding import bench
 
@@ -44,3 +45,27 @@ def test_no_period_that_is_over_for_the_store_is_counted_in(
         allowed = [isinstance(each, Decision) and each.allowed for each in answers]
         assert [True] * 10 + [False] * 2 == allowed
         assert int(made.store.client.time()[0]) * 1000 - clock.now_ms() < 60_000
+
+
+def test_a_step_of_the_stores_clock_is_logged_and_told_once(
+    store_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(store_url, timeout_ms=10_000)
+    clock = SyncedClock()
+    health = Health(store, clock, clock_step_ms=5_000)
+    try:
+        assert health.probe()
+        assert health.probe()
+        assert "" == health.clock_warning
+        for back_s, way in ((40 * 86_400, "3,456,000.0 s forward"), (-60, "60.0 s back")):
+            assert clock._ahead_ns is not None
+            clock._ahead_ns -= back_s * 10**9  # as if the store's clock had been so far behind
+            caplog.clear()
+
+            for _ in range(3):
+                assert health.probe()
+
+            assert [health.clock_warning] == caplog.messages
+            assert f"the store's clock stepped {way}, to 20" in health.clock_warning
+    finally:
+        store.close()

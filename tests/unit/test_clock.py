@@ -2,6 +2,7 @@ import time
 
 import pytest
 
+from quotad import clock as clock_module
 from quotad.clock import SyncedClock
 
 HOUR_US = 3_600_000_000
@@ -37,3 +38,35 @@ def test_a_step_of_this_machines_clock_changes_nothing(monkeypatch: pytest.Monke
     monkeypatch.setattr(time, "time_ns", lambda: 0)
 
     assert 1_800_000_000_007 == clock.now_ms()
+
+
+@pytest.mark.parametrize("step_s", [40 * 86_400, 3, -3, -86_400, 0])
+def test_a_step_of_the_stores_clock_is_measured(
+    monkeypatch: pytest.MonkeyPatch, step_s: int
+) -> None:
+    monkeypatch.setattr(clock_module, "_elapsed_ns", lambda: 0)
+    clock = SyncedClock()
+    assert 0 == clock.sync(1_800_000_000_000_000, 0, 4_000_000)
+
+    monkeypatch.setattr(clock_module, "_elapsed_ns", lambda: 5 * 10**9)
+    store_us = 1_800_000_005_000_000 + step_s * 10**6
+
+    assert step_s * 1000 == clock.sync(store_us, 5 * 10**9, 5_004_000_000)
+    assert 0 == clock.sync(store_us, 5 * 10**9, 5_004_000_000)
+
+
+def test_what_a_slow_answer_leaves_in_doubt_is_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock_module, "_elapsed_ns", lambda: 0)
+    clock = SyncedClock()
+    clock.sync(1_800_000_000_000_000, 0, 3 * 10**9)
+
+    assert 0 == clock.sync(1_800_000_002_500_000, 0, 4_000_000)
+
+
+def test_a_moment_that_is_surely_before_a_deadline_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SyncedClock()
+    clock.sync(1_800_000_000_000_000, 0, 8_000_000)  # at 4 ms, give or take 4 ms
+
+    bound_ms = clock.surely_before_ms(1.004)
+
+    assert 1_800_000_001_000 - 4 - 5 == bound_ms
