@@ -30,7 +30,8 @@
 --   fingerprint  as decision: of the call's parameters, FINGERPRINT_LENGTH characters
 --   memo         as decision: what the caller needs to return the decision again
 --   ttl          (ms) as decision: how long the key is remembered, if the charge takes something
--- Returns a flat array: only -5 TOO_LATE (not_after is over) or -1 STALE_CATALOG, or per charge a status, then
+-- Returns a flat array: only -5 TOO_LATE (not_after is over), only -1 STALE_CATALOG and the tag in force
+--                    (empty: none), or per charge a status, then
 --   1 ALLOWED, 0 DENIED              per limit usage before the charge; of wide ones also when the window that
 --                                    is open now closes (Unix ms; 0: closed, or no such window)
 --   2 REPLAYED                       one string: 1, usage joined by commas, "|", memo; usage of wide ones
@@ -58,7 +59,7 @@ local now = time[1] * 1000 + time[2] / 1000 -- (Unix ms) of the store
 local not_after = tonumber(ARGV[2])
 if not_after > 0 and now > not_after then return { TOO_LATE } end
 local values = call('MGET', unpack(KEYS))
-if values[1] ~= ARGV[1] then return { STALE_CATALOG } end
+if values[1] ~= ARGV[1] then return { STALE_CATALOG, values[1] or '' } end
 
 local function is_late(term)
   if term.late ~= nil then return term.late end

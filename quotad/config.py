@@ -66,6 +66,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Serve although the store evicts keys when its memory is full, which gives quota away."""
     store_clock_step_ms: Annotated[int, Meta(ge=100, le=366 * 86_400_000)] = 2_000
     """Steps of the store's clock beyond this are logged and shown in the status."""
+    publish_wait_ms: Annotated[int, Meta(ge=0, le=600_000)] = 4_000
+    """Longest time that a publish waits for servers to compile the new catalog."""
     idempotency_ttl_ms: Millis = 86_400_000
     """How long an idempotency key is remembered."""
     usage_retention_ms: Annotated[int, Meta(ge=0, le=366 * 86_400_000)] = 60_000

@@ -1,7 +1,7 @@
 """The run that is under way in this process: its name and what its users have seen."""
 
 from loadtests.scenarios.ledger import Ledger
-from quotad.store.catalogs import HISTORY_MAX
+from quotad.store.publishing import HISTORY_MAX
 
 PUBLISHED_MAX = HISTORY_MAX * 3 // 4
 """Versions of a run; the rest is for what others publish meanwhile."""

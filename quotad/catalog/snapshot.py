@@ -11,7 +11,7 @@ from quotad.catalog.windows import length_ms
 from quotad.model import AddOn, AddOnEntry, Feature, MeterKind, Plan, Window
 
 
-class Snapshot(msgspec.Struct, frozen=True, gc=False):
+class Snapshot(msgspec.Struct, frozen=True, weakref=True):
     """What decisions are taken from; immutable, one per catalog version."""
 
     version: int

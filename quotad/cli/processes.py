@@ -26,6 +26,7 @@ RedisUrl = Annotated[
 ]
 Prefix = Annotated[str | None, typer.Option(help="Prefix of every key in the store.")]
 Shards = Annotated[int | None, typer.Option(help="Hash tags, fixed when a store is first used.")]
+PublishWait = Annotated[int | None, typer.Option(help="Longest wait of a publish for servers.")]
 StoreTimeout = Annotated[int | None, typer.Option(help="Longest wait for the store.")]
 LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error.")]
 
@@ -101,6 +102,7 @@ def _serve(
     store_clock_step_ms: Annotated[
         int | None, typer.Option(help="Steps of the store's clock that are reported.")
     ] = None,
+    publish_wait_ms: PublishWait = None,
     idempotency_ttl_ms: Annotated[int | None, typer.Option(help="How long keys count.")] = None,
     usage_retention_ms: Annotated[
         int | None, typer.Option(help="How long usage of an ended period is kept.")
@@ -150,6 +152,7 @@ def _sidecar(
     prefix: Prefix = None,
     shards: Shards = None,
     store_timeout_ms: StoreTimeout = None,
+    publish_wait_ms: PublishWait = None,
     log_level: LogLevel = None,
 ) -> None:
     """Keep the published catalog in step with plan files or URLs."""

@@ -149,7 +149,7 @@ class Engine:
             (answer,) = self.decide([_look_at(customer_id, feature_id, resource_id)])
             if isinstance(answer, QuotadError):
                 raise answer
-            snapshot = self._snapshots.current()
+            snapshot = self._snapshots.to_plan_on()
             if snapshot.version == answer.catalog_version:  # else another one came in between
                 return snapshot.features.get(feature_id), answer
         raise StoreUnavailable("the catalog keeps changing; try again")
@@ -174,14 +174,14 @@ class Engine:
     def plan_id(self, customer_id: str, resource_id: str = "") -> str:
         """The plan of a customer just decided about; empty: none, or not known any more."""
         name = view_name(customer_id, resource_id)
-        view = self._views.get(name, self._snapshots.current(), self._clock.now_ms())
+        view = self._views.get(name, self._snapshots.to_plan_on(), self._clock.now_ms())
         return "" if view is None else view.effective.plan_id
 
     def _look(self, customer_id: str, resource_id: str, budget: Budget) -> Granted | None:
         """Check every feature of a customer in one script call; None: something was stale."""
         self._health.raise_if_down()
         now_ms = self._clock.now_ms()
-        snapshot = self._snapshots.current()
+        snapshot = self._snapshots.to_plan_on()
         name = view_name(customer_id, resource_id)
         view = self._views.get(name, snapshot, now_ms)
         if view is None:
@@ -213,7 +213,7 @@ class Engine:
         """Plan, settle and fold what is pending."""
         self._health.raise_if_down()
         now_ms = self._clock.now_ms()
-        snapshot = self._snapshots.current()
+        snapshot = self._snapshots.to_plan_on()
         pending, round_.pending = round_.pending, []
         requests = round_.requests
         unknown: dict[str, list[int]] = {}
@@ -365,7 +365,7 @@ class Engine:
             for i in round_.at[len(settled) :]:
                 round_.answers[i] = error
         requests, answers, version = round_.requests, round_.answers, snapshot.version
-        stale_catalog = stale_clock = False
+        stale_clock, in_force = False, None
         for i, given, terms, settlement in zip(
             round_.at, round_.given, round_.terms, settled, strict=False
         ):
@@ -393,14 +393,14 @@ class Engine:
                 elif status in (Status.STALE_CLOCK, Status.TOO_LATE):
                     stale_clock = True
                 else:
-                    stale_catalog = True
+                    in_force = settlement.memo
         round_.clear()
         if round_.pending:
             budget.answered()
         if stale_clock:
             self._health.sync_clock()
-        if stale_catalog:
-            self._snapshots.refresh(snapshot)
+        if in_force is not None:
+            self._snapshots.follow(snapshot, in_force.decode(errors="replace"), budget)
         return not round_.pending
 
     def _note(self, error: StoreError) -> None:

@@ -66,6 +66,8 @@ class ViewCache:
         self.changes = 0
         """Moves before and after a view is put: who has seen it even and unmoved has seen one view
         of each customer."""
+        self._snapshot: Snapshot | None = None
+        """The catalog in force: views of another one are not kept. None: whichever it is."""
         self._young: dict[str, View] = {}
         self._old: dict[str, View] = {}
         self._tables: tuple[Any, dict[Hashable, dict[str, Meter] | None]] = (None, {})
@@ -83,7 +85,8 @@ class ViewCache:
             view = self._old.pop(name, None)
             if view is None:
                 return None
-            self._keep(name, view)
+            if self._snapshot is None or self._snapshot is view.snapshot:
+                self._keep(name, view)
         if view.snapshot is not snapshot or not view.since_ms <= now_ms < view.effective.until_ms:
             return None
         return view
@@ -122,9 +125,25 @@ class ViewCache:
             self._on_unknown(customer_id)
         with self._putting:
             self.changes += 1
-            self._keep(name, view)
+            if self._snapshot is None or self._snapshot is snapshot:
+                self._keep(name, view)
             self.changes += 1
         return view
+
+    def renew(self, snapshot: Snapshot | None) -> list[Any]:
+        """Forget everything that was made with the catalog before.
+
+        Args:
+            snapshot: the catalog in force from now on.
+
+        Returns:
+            What was forgotten: to free it at once may take a while.
+        """
+        with self._putting:
+            old: list[Any] = [self._young, self._old, self._tables[1]]
+            self._snapshot = snapshot
+            self._young, self._old, self._tables = {}, {}, (snapshot, {})
+        return old
 
     def drop(self, name: str) -> None:
         """Forget the view of a customer that was written since, by its `view_name`."""

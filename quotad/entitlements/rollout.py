@@ -1,5 +1,6 @@
 """Which of a plan's customers have what is only for a share of them, and the tables they share."""
 
+import weakref
 from collections.abc import Hashable
 from hashlib import blake2b
 
@@ -35,7 +36,8 @@ class _Tables:
     __slots__ = ("entries", "snapshot", "tables")
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
+        self.snapshot = weakref.ref(snapshot, _forget)
+        """Does not keep a catalog that is not in force any more."""
         self.tables: dict[Hashable, Table] = {}
         self.entries = 0
 
@@ -118,8 +120,14 @@ def _table(plan: Plan, choices: tuple[int, ...], key: Hashable) -> Table:
 def _tables_of(snapshot: Snapshot) -> _Tables:
     global _kept
     for known in _kept:
-        if known.snapshot is snapshot:
+        if known.snapshot() is snapshot:
             return known
     made = _Tables(snapshot)
     _kept = (made, *_kept[: SNAPSHOTS_MAX - 1])
     return made
+
+
+def _forget(snapshot: weakref.ref[Snapshot]) -> None:
+    """Drop the tables of a catalog that nobody uses any more."""
+    global _kept
+    _kept = tuple(known for known in _kept if known.snapshot is not snapshot)

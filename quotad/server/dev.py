@@ -170,7 +170,7 @@ def _sidecar(config: Config) -> Iterator[None]:
     check_layout(store, keys)
     sidecar = Sidecar(
         [parse_source(config.catalog, settle_s=config.source_settle_ms / 1000)],
-        Catalogs(store, keys, SyncedClock()),
+        Catalogs(store, keys, SyncedClock(), config.publish_wait_ms),
         # Nobody else publishes here: what the files hold is the truth, also when it is old.
         publish_at_start=True,
         # Nor does anybody else depend on it: an edit that takes something out is not waited for.

@@ -12,8 +12,10 @@ from quotad.clock import Clock
 from quotad.engine import Snapshots
 from quotad.engine.insights import Notes
 from quotad.engine.seen import Seen
+from quotad.engine.watch import CatalogWatch
 from quotad.errors import ConfigError, NotReady, StoreError
-from quotad.store import Catalogs, KeySpace, Store, check_layout
+from quotad.store import Catalogs, Fleet, KeySpace, Store, check_layout
+from quotad.store.fleet import HEARTBEAT_S
 from quotad.store.health import Health
 from quotad.store.safety import Safety
 
@@ -40,13 +42,15 @@ class MonitorParts(msgspec.Struct, frozen=True):
     safety: Safety
     catalogs: Catalogs
     snapshots: Snapshots
+    fleet: Fleet
     notes: Notes
     seen: Seen
     clock: Clock
 
 
 class Monitor:
-    """Two threads: one probes the store, one listens for catalog versions and brings notes.
+    """Three threads: one probes the store; one loads catalogs; one hears of them, gives signs of
+    life and brings notes.
 
     Args:
         parts: what to watch.
@@ -61,14 +65,18 @@ class Monitor:
         on_fatal: Callable[[ConfigError], None],
     ) -> None:
         self._parts = parts
+        self._watch = CatalogWatch(parts.catalogs, parts.snapshots, parts.fleet)
         self._on_ready = on_ready
         self._on_fatal = on_fatal
         self._stop = threading.Event()
+        self._due = threading.Event()
+        """Set when the catalog thread has something to look at."""
         self._lock = threading.Lock()
         self._ready: bool | None = None
         self._threads = [
             threading.Thread(target=self._watch_store, name="quotad-store", daemon=True),
             threading.Thread(target=self._watch_catalog, name="quotad-catalog", daemon=True),
+            threading.Thread(target=self._listen, name="quotad-notices", daemon=True),
         ]
 
     @property
@@ -77,14 +85,21 @@ class Monitor:
         return bool(self._ready)
 
     def start(self) -> None:
-        """Start both threads."""
+        """Start the threads."""
+        self._parts.snapshots.watched(self._due.set)
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Stop both threads; the store may be closed afterwards."""
-        self._stop.set()
+        """Let the threads end; from now on the server never becomes ready again."""
+        with self._lock:
+            self._stop.set()
+        self._due.set()
         self._parts.health.wake()
+
+    def join(self) -> None:
+        """Wait for the threads, each of which may wait for an answer of the store; the store may be
+        closed afterwards."""
         for thread in self._threads:
             thread.join()
 
@@ -130,37 +145,81 @@ class Monitor:
             self._on_fatal(error)
             raise StoreError(str(error)) from error
         self._parts.safety.check()
+        # Before the catalog is read: a publish that comes in between waits for this server.
+        self._parts.fleet.beat()
         self._refresh()
 
+    def _refresh(self) -> None:
+        snapshots = self._parts.snapshots
+        if snapshots.loaded:
+            self._due.set()  # this thread has the store to watch
+            return
+        with suppress(NotReady):  # logged once by the snapshots; calls are refused meanwhile
+            snapshots.refresh(None)
+
     def _watch_catalog(self) -> None:
-        looked_at = noted_at = 0.0
+        try:
+            self._look_until_stop()
+        finally:
+            self._parts.snapshots.watched(None)  # calls under way load for themselves
+
+    def _look_until_stop(self) -> None:
+        snapshots = self._parts.snapshots
+        while True:
+            self._due.wait(LOOK_S)
+            self._due.clear()
+            if self._stop.is_set():
+                return
+            try:
+                with suppress(NotReady):
+                    snapshots.look(self._watch.step)
+                self._report()
+                snapshots.free_old()
+            except StoreError:
+                self._parts.health.wake()
+                self._stop.wait(POLL_S)
+            except Exception:  # noqa: BLE001 (without this thread no catalog would be loaded)
+                _log.exception("watching the catalog failed; trying again")
+                self._stop.wait(BACKOFF_MAX_S)
+
+    def _listen(self) -> None:
+        try:
+            self._listen_until_stop()
+        finally:
+            if self._parts.health.up:
+                self._parts.fleet.leave()
+
+    def _listen_until_stop(self) -> None:
+        beaten = noted = time.monotonic()
         while not self._stop.is_set():
             try:
-                for version in self._parts.catalogs.notices(POLL_S):
+                for heard in self._parts.catalogs.notices(POLL_S):
                     if self._stop.is_set():
                         return
-                    # Asked without a notice too: one may have been lost while disconnected.
-                    if version is not None or time.monotonic() - looked_at > LOOK_S:
-                        looked_at = time.monotonic()
-                        self._refresh()
-                        self._report()
+                    if heard:
+                        self._due.set()
+                    if time.monotonic() - beaten > HEARTBEAT_S:
+                        beaten = time.monotonic()
+                        self._parts.fleet.beat()
                         self._parts.safety.watch()
-                    if time.monotonic() - noted_at > NOTES_S:
-                        noted_at = time.monotonic()
+                    if time.monotonic() - noted > NOTES_S:
+                        noted = time.monotonic()
                         now_ms = self._parts.clock.now_ms()
                         self._parts.notes.flush(now_ms)
                         self._parts.seen.flush(now_ms)
             except StoreError:
                 self._parts.health.wake()  # a lost connection is the first sign of a lost store
                 self._stop.wait(BACKOFF_MAX_S)
+                self._beat()
             except Exception:  # noqa: BLE001 (without this thread no notice would be heard again)
-                _log.exception("watching the catalog failed; trying again")
+                _log.exception("waiting for notices failed; trying again")
                 self._stop.wait(BACKOFF_MAX_S)
 
-    def _refresh(self) -> None:
-        snapshots = self._parts.snapshots
-        with suppress(NotReady):  # said once by the snapshots; calls are refused meanwhile
-            snapshots.refresh(snapshots.peek)
+    def _beat(self) -> None:
+        """Give a sign of life while no notices are to be had."""
+        if not self._stop.is_set():
+            with suppress(StoreError):
+                self._parts.fleet.beat()
 
     def _report(self) -> None:
         ready = self._parts.health.up and self._parts.snapshots.loaded

@@ -34,7 +34,7 @@ from quotad.service.catalog_process import CatalogProcess
 from quotad.service.decode import Requests
 from quotad.service.insights import InsightParts
 from quotad.service.quota import QuotaService
-from quotad.store import Catalogs, CustomerIndex, Customers, KeySpace, Store
+from quotad.store import Catalogs, CustomerIndex, Customers, Fleet, KeySpace, Store, server_id
 from quotad.store.erasures import Erasures
 from quotad.store.health import Health
 from quotad.store.nearby import NearbyStore
@@ -65,13 +65,14 @@ class Server:
         self._store = Store(config.redis_url, config.store_timeout_ms)
         health = Health(self._store, clock, config.store_clock_step_ms)
         safety = Safety(self._store, config.allow_evicting_store)
-        catalogs = Catalogs(self._store, keys, clock)
+        catalogs = Catalogs(self._store, keys, clock, config.publish_wait_ms)
         customers = Customers(self._store, keys)
         index = CustomerIndex(self._store, keys, customers)
         snapshots = Snapshots(catalogs)
         seen_store = SeenStore(self._store, keys, customers)
         seen = Seen(seen_store)
         views = ViewCache(keys, config.customer_cache_max, seen.note)
+        snapshots.on_swap(views.renew)
         shared = Shared(
             snapshots,
             views,
@@ -88,6 +89,7 @@ class Server:
                 ),
             ),
         )
+        fleet = Fleet(self._store, keys, server_id())
         nearby = NearbyStore(self._store, keys)
         notes = Notes(nearby)
 
@@ -125,7 +127,7 @@ class Server:
         ]
         self._monitor = Monitor(
             MonitorParts(
-                self._store, keys, health, safety, catalogs, snapshots, notes, seen, clock
+                self._store, keys, health, safety, catalogs, snapshots, fleet, notes, seen, clock
             ),
             self._front.set_ready,
             self.fail,
@@ -183,6 +185,7 @@ class Server:
         for decider in self._deciders:
             decider.join(max(0.0, deadline - time.monotonic()))
         self._front.stop()
+        self._monitor.join()
         self._store.close()
 
     def __enter__(self) -> "Server":

@@ -42,7 +42,7 @@ def run_sidecar(config: Config) -> None:
         clock = SyncedClock()
         if _first_contact(store, keys, Health(store, clock), stop):
             published_by = f"sidecar on {socket.gethostname()}"
-            catalogs = Catalogs(store, keys, clock)
+            catalogs = Catalogs(store, keys, clock, config.publish_wait_ms)
             Sidecar(
                 sources,
                 catalogs,

@@ -10,12 +10,14 @@ from quotad.store.connection import Store
 from quotad.store.counters import Charge, Counters, Once, Settlement, Status
 from quotad.store.customers import CustomerPage, Customers, Written
 from quotad.store.facets import Wanted
+from quotad.store.fleet import Candidate, Fleet, server_id
 from quotad.store.index import CustomerIndex
 from quotad.store.keys import CustomerKeys, KeySpace, catalog_tag, usage_suffix
 from quotad.store.link import Link
 from quotad.store.meta import check_layout
 
 __all__ = [
+    "Candidate",
     "Catalogs",
     "Charge",
     "Counters",
@@ -23,6 +25,7 @@ __all__ = [
     "CustomerKeys",
     "CustomerPage",
     "Customers",
+    "Fleet",
     "KeySpace",
     "Link",
     "Once",
@@ -35,5 +38,6 @@ __all__ = [
     "Written",
     "catalog_tag",
     "check_layout",
+    "server_id",
     "usage_suffix",
 ]

@@ -1,65 +1,45 @@
-"""Published catalogs: the one in force, the history, and publishing as compare-and-set."""
+"""Published catalogs: the one in force, the history, and what a publish under way has prepared."""
 
 from collections.abc import Iterator
-from enum import Enum
 
 import msgspec
+from redis import ResponseError
 
 from quotad.clock import Clock
 from quotad.errors import Conflict, NotFound, RecordLost
 from quotad.model import CatalogRecord
-from quotad.store import scripts
 from quotad.store.connection import Store
-from quotad.store.keys import KeySpace, catalog_tag
+from quotad.store.fleet import Candidate
+from quotad.store.keys import KeySpace
+from quotad.store.mending import NO_HEAD, Head, Mender, read_head
+from quotad.store.publishing import WAIT_MS, Content, Outcome, Published, Publisher
+from quotad.store.records import decode_catalog
 
-HISTORY_MAX = 1000
-"""Versions that are kept; older ones are dropped, one with each publish."""
+__all__ = ["Catalogs", "Outcome", "Published"]
 
 HISTORY_READ = 20
 """Versions read at once: a document may have megabytes."""
 
-_CONFLICT = -1
 _TRIES_MAX = 10
-
-_encode = msgspec.msgpack.Encoder().encode
-_read = msgspec.msgpack.Decoder(CatalogRecord).decode
-
-
-def _decode(raw: bytes) -> CatalogRecord:
-    try:
-        return _read(raw)
-    except msgspec.MsgspecError as error:
-        raise RecordLost(f"a record of a catalog version cannot be read: {error}") from error
-
-
-class Outcome(Enum):
-    """What a publish did."""
-
-    PUBLISHED = 1
-    UNCHANGED = 2
-    """The content was already in force."""
-    IN_HISTORY = 3
-    """It was published from these files once, and the caller asked not to go back to them."""
-
-
-class Published(msgspec.Struct, frozen=True):
-    """The result of a publish."""
-
-    outcome: Outcome
-    version: int
-    """In force after the call."""
-    known_version: int
-    """The newest version from the same files."""
 
 
 class Catalogs:
-    """The catalogs of one store."""
+    """The catalogs of one store.
 
-    def __init__(self, store: Store, keys: KeySpace, clock: Clock) -> None:
+    Args:
+        store: where they are.
+        keys: of the store.
+        clock: the time that a version is published at.
+        publish_wait_ms: longest time that a publish waits for servers to compile a catalog.
+    """
+
+    def __init__(
+        self, store: Store, keys: KeySpace, clock: Clock, publish_wait_ms: int = WAIT_MS
+    ) -> None:
         self._store = store
         self._keys = keys
-        self._clock = clock
-        self._script = scripts.load("publish_catalog")
+        self._publisher = Publisher(store, keys, clock, publish_wait_ms)
+        self._mender = Mender(store, keys)
 
     def publish(
         self,
@@ -72,7 +52,7 @@ class Catalogs:
         only_new: bool = False,
         anew: bool = False,
     ) -> Published:
-        """Put a catalog in force in all shards, then tell the servers.
+        """Put a catalog in force in all shards, once every live server has compiled it.
 
         Args:
             document: canonical JSON of a valid catalog.
@@ -85,59 +65,55 @@ class Catalogs:
             anew: also when it is in force or was published before: the record in force is lost.
 
         Raises:
-            Conflict: another version than expected is in force.
+            Conflict: another version than expected is in force, or another publish is under way.
             StoreUnavailable: the store refused or timed out; publishing again is safe.
         """
+        content = Content(document, digest, source_digest or digest, published_by, only_new, anew)
         for _ in range(_TRIES_MAX):
-            in_force = self.version() if expected_version is None else expected_version
-            record = CatalogRecord(
-                in_force + 1, digest, document, self._clock.now_ms(), published_by
-            )
-            args = self._publish_args(record, source_digest or digest, only_new and not anew, anew)
-            code, version, known = self._store.run(self._script, self._publish_keys(in_force), args)
-            if code != _CONFLICT:
-                outcome = Outcome(code)
-                if outcome is Outcome.PUBLISHED:
-                    self._announce(version)
-                return Published(outcome, version, known)
+            found = self.version()
+            in_force = found if expected_version is None else expected_version
+            done = self._publisher.publish(content, in_force)
+            if isinstance(done, Published):
+                return done
             if expected_version is not None:
                 break
         raise Conflict(
-            f"catalog version {version} is in force, not {in_force}; look at it and publish again"
+            f"catalog version {done} is in force, not {in_force}; look at it and publish again"
         )
 
-    def _publish_keys(self, in_force: int) -> list[str]:
-        keys = self._keys
-        new, dropped = in_force + 1, in_force + 1 - HISTORY_MAX
-        records = [keys.catalog_record(new), keys.versions, keys.catalog_record(dropped)]
-        return [keys.head, *records, *keys.shard_catalogs]
-
-    @staticmethod
-    def _publish_args(
-        record: CatalogRecord, source_digest: str, only_new: bool, anew: bool
-    ) -> list[str | int | bytes]:
-        return [
-            record.version - 1,
-            record.digest,
-            source_digest,
-            _encode(record),
-            int(only_new),
-            catalog_tag(record.version, record.digest),
-            HISTORY_MAX,
-            int(anew),
-        ]
-
-    def _announce(self, version: int) -> None:
-        # Only spares the next call a look-up: without the notice, the script refuses the old
-        # version and the server fetches the new one then.
-        with self._store.errors():
-            self._store.client.publish(self._keys.notices, str(version))
-
-    def head(self) -> tuple[int, str]:
+    def head(self) -> Head:
         """Version and digest in force; 0 and nothing when none was ever published."""
-        with self._store.errors():
-            version, digest = self._store.client.hmget(self._keys.head, "version", "digest")
-        return int(version or 0), (digest or b"").decode()
+        return self.look()[0]
+
+    def look(self) -> tuple[Head, Candidate | None]:
+        """Version and digest in force, and what a publish under way has prepared."""
+        found = self._look()
+        if found[0] == NO_HEAD and self._mender.mend():
+            found = self._look()
+        return found
+
+    def _look(self) -> tuple[Head, Candidate | None]:
+        with self._store.errors(), self._store.client.pipeline(transaction=False) as pipeline:
+            pipeline.hmget(self._keys.head, "version", "digest")
+            pipeline.hmget(self._keys.prepared, "version", "digest", "token")
+            found = pipeline.execute(raise_on_error=False)
+            for each in found:
+                if isinstance(each, Exception) and not _is_damaged(each):
+                    raise each
+        head, prepared = found
+        candidate = None
+        if isinstance(prepared, list) and all(prepared) and prepared[0].isdigit():
+            version, digest, token = (word.decode(errors="replace") for word in prepared)
+            candidate = Candidate(int(version), digest, token)
+        return read_head(head), candidate
+
+    def mend(self) -> bool:
+        """Write head and tags again where they were lost or damaged; returns whether they were.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        return self._mender.mend()
 
     def version(self) -> int:
         """The version in force; 0 when none was ever published."""
@@ -170,7 +146,17 @@ class Catalogs:
             raw = self._store.client.get(self._keys.catalog_record(version))
         if raw is None:
             raise NotFound(f"version: catalog version {version} is not in the history")
-        return _decode(raw)
+        return decode_catalog(raw)
+
+    def prepared(self, candidate: Candidate) -> CatalogRecord | None:
+        """The record of a candidate; None: it has been activated or has lapsed."""
+        with self._store.errors():
+            raw = self._store.client.get(self._keys.candidate)
+        if raw is None:
+            return None
+        record = decode_catalog(raw)
+        same = (record.version, record.digest) == (candidate.version, candidate.digest)
+        return record if same else None
 
     def history(self, count: int) -> list[CatalogRecord]:
         """The newest versions, newest first, without their documents."""
@@ -182,11 +168,12 @@ class Catalogs:
                 found = self._store.client.mget(names[start : start + HISTORY_READ])
             for raw in found:
                 if raw is not None:
-                    records.append(msgspec.structs.replace(_decode(raw), document=b""))
+                    records.append(msgspec.structs.replace(decode_catalog(raw), document=b""))
         return records
 
-    def notices(self, poll_s: float = 1.0) -> Iterator[int | None]:
-        """Versions as they are published, by anybody; None every `poll_s` without one.
+    def notices(self, poll_s: float = 1.0) -> Iterator[bool]:
+        """Whether something was announced, by anybody: a catalog, prepared or in force; False
+        every `poll_s` without an announcement.
 
         Raises:
             StoreUnavailable: the connection was lost; notices may have been missed.
@@ -195,8 +182,10 @@ class Catalogs:
             channel.subscribe(self._keys.notices)
             while True:
                 message = channel.get_message(timeout=poll_s)
-                if message is None:
-                    yield None
-                elif message["type"] == "message":
-                    said: bytes = message["data"]
-                    yield int(said) if said.isdigit() else None  # anybody may say anything
+                if message is None or message["type"] == "message":
+                    yield message is not None
+
+
+def _is_damaged(error: Exception) -> bool:
+    """Whether a key holds something else than quotad has written there."""
+    return isinstance(error, ResponseError) and str(error).startswith("WRONGTYPE")

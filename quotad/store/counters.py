@@ -85,7 +85,8 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     used: Sequence[int] = ()
     """Usage before the charge, per limit; of ALLOWED, DENIED and what is replayed."""
     memo: bytes = b""
-    """Only of REPLAYED: what the first charge under the key left."""
+    """Of REPLAYED, what the first charge under the key left; of STALE_CATALOG, the tag of the
+    catalog in force, empty: none."""
     closes: Sequence[int] = ()
     """Of wide limits, where `used` is told: when the window that is open after the charge closes
     (Unix ms; 0: closed, or no window that opens at first use)."""
@@ -186,10 +187,13 @@ def _read(
     reply: list[Any], charges: Sequence[Charge], settled: list[Settlement], wide: bool
 ) -> None:
     at = 0
-    if reply in ([Status.STALE_CATALOG], [Status.TOO_LATE]):
-        settled += [Settlement(reply[0])] * len(charges)
-        return
     try:
+        if reply[0] == -1:  # STALE_CATALOG
+            settled += [Settlement(Status.STALE_CATALOG, memo=reply[1])] * len(charges)
+            return
+        if reply[0] == -5:  # TOO_LATE
+            settled += [Settlement(Status.TOO_LATE)] * len(charges)
+            return
         for charge in charges:
             status = reply[at]
             at += 1

@@ -20,6 +20,11 @@ usage.
     quotad:{catalogs}:head                   hash: version, digest in force
     quotad:{catalogs}:versions               sorted set: digests by newest version
     quotad:{catalogs}:v:<version>            catalog record (msgpack)
+    quotad:{catalogs}:prepared               hash: the candidate of a publish under way: version,
+                                             digest, source_digest, token; expires
+    quotad:{catalogs}:candidate              its record (msgpack); expires
+    quotad:{catalogs}:acks                   hash: what servers have answered to it; expires
+    quotad:{catalogs}:servers                sorted set: servers by their last sign of life
     quotad:{nearby}:<feature>                sorted set: who has come near a limit, by time
 """
 
@@ -76,8 +81,12 @@ class KeySpace:
         self.meta = f"{prefix}:meta"
         self.head = f"{prefix}:{{catalogs}}:head"
         self.versions = f"{prefix}:{{catalogs}}:versions"
+        self.prepared = f"{prefix}:{{catalogs}}:prepared"
+        self.candidate = f"{prefix}:{{catalogs}}:candidate"
+        self.acks = f"{prefix}:{{catalogs}}:acks"
+        self.servers = f"{prefix}:{{catalogs}}:servers"
         self.notices = f"{prefix}:notices"
-        """Pub/sub channel on which a new catalog version is announced."""
+        """Pub/sub channel on which catalog versions are announced, prepared and in force."""
         self.shard_catalogs = tuple(f"{prefix}:{{{i}}}:catalog" for i in range(shards))
         self.shard_customers = tuple(f"{prefix}:{{{i}}}:customers" for i in range(shards))
         self.shard_indexes = tuple(f"{prefix}:{{{i}}}:index" for i in range(shards))
@@ -137,10 +146,14 @@ def usage_suffix(feature_id: str, period_id: str, generation: int = 0) -> str:
     return f":{escape(feature_id)}:{period_id}{ending}"
 
 
+DIGEST_IN_TAG = 12
+"""Characters of the digest in a catalog's tag."""
+
+
 def catalog_tag(version: int, digest: str) -> str:
     """What a decision names its catalog by.
 
     The digest is in it because a failover can lose the newest version, and its number is then
     given to other content.
     """
-    return f"{version}.{digest[:12]}"
+    return f"{version}.{digest[:DIGEST_IN_TAG]}"

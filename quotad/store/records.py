@@ -1,11 +1,12 @@
-"""Customer records as stored: msgpack, with the defaults left out of what they mostly are."""
+"""Records of customers and catalogs as stored: msgpack, with the defaults left out."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from quotad.model import CustomerRecord
+from quotad.errors import RecordLost
+from quotad.model import CatalogRecord, CustomerRecord
 
 
 def _enc_hook(value: Any) -> str:
@@ -26,3 +27,17 @@ encode_customer = msgspec.msgpack.Encoder(enc_hook=_enc_hook).encode
 decode_customer = msgspec.msgpack.Decoder(CustomerRecord, dec_hook=_dec_hook).decode
 """Fields that a newer server has written are passed over, those that an older one did not know
 have their defaults."""
+
+_read_catalog = msgspec.msgpack.Decoder(CatalogRecord).decode
+
+
+def decode_catalog(raw: bytes) -> CatalogRecord:
+    """Read the record of a catalog version.
+
+    Raises:
+        RecordLost: it is damaged.
+    """
+    try:
+        return _read_catalog(raw)
+    except msgspec.MsgspecError as error:
+        raise RecordLost(f"a record of a catalog version cannot be read: {error}") from error

@@ -161,9 +161,7 @@ def test_an_explanation_is_of_the_record_that_decided(engine: Bench) -> None:
 
 def test_an_explanation_is_of_the_catalog_that_decided(engine: Bench) -> None:
     explained(engine, "acme", "calls", 0)
-    seen = engine.snapshots.peek
-    engine.publish(CATALOG.replace("limit: 3,", "limit: 4,"))
-    engine.snapshots._current = seen
+    engine.publish_elsewhere(CATALOG.replace("limit: 3,", "limit: 4,"))
 
     answer, explanation = explained(engine, "acme", "calls", 0)
 

@@ -47,9 +47,7 @@ def test_what_is_not_granted_any_more_is_denied_and_not_refused(engine: Bench) -
 
 def test_a_feature_that_has_just_got_values_may_be_asked_for_one(engine: Bench) -> None:
     before = answer(engine, CHOSEN)
-    seen = engine.snapshots.peek
-    engine.publish(CATALOG.replace("type: config", "type: config, values: [eu, us]"))
-    engine.snapshots._current = seen  # no notice came
+    engine.publish_elsewhere(CATALOG.replace("type: config", "type: config, values: [eu, us]"))
 
     after = answer(engine, CHOSEN)
 

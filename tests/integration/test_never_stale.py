@@ -239,7 +239,7 @@ def test_a_plan_that_left_the_catalog_grants_nothing_any_more(servers: Pair, cus
 def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers of this process hear nothing of what others publish."""
 
-    def notices(self: Catalogs, poll_s: float = 1.0) -> Iterator[int | None]:
+    def notices(self: Catalogs, poll_s: float = 1.0) -> Iterator[bool]:
         raise StoreUnavailable("no notices in this test")
         yield
 

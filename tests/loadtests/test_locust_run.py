@@ -1,7 +1,7 @@
 """The run that is under way in a process."""
 
 from loadtests.scenarios.run import PUBLISHED_MAX, Run
-from quotad.store.catalogs import HISTORY_MAX
+from quotad.store.publishing import HISTORY_MAX
 
 
 def test_a_run_stops_publishing_while_the_catalog_before_it_is_still_kept() -> None:

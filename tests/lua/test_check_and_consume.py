@@ -181,7 +181,8 @@ def test_a_decision_is_told_again_also_when_its_period_is_over(scripted: Scripte
 def test_another_catalog_or_epoch_than_planned_with_is_refused(scripted: Scripted) -> None:
     charge = scripted.charge(1, 9)
 
-    assert [Settlement(Status.STALE_CATALOG)] == scripted.settle(charge, tag="2.abc")
+    stale = Settlement(Status.STALE_CATALOG, memo=TAG.encode())
+    assert [stale] == scripted.settle(charge, tag="2.abc")
     scripted.store.client.set(scripted.keys.epoch, 4)
     assert [Settlement(Status.STALE_CUSTOMER)] == scripted.settle(charge)
     assert [Settlement(Status.STALE_CUSTOMER)] == scripted.settle(scripted.charge(1, 9, epoch=3))

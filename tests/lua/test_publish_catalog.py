@@ -2,7 +2,7 @@ import pytest
 
 from quotad.clock import SyncedClock
 from quotad.errors import Conflict, NotFound
-from quotad.store import Catalogs, KeySpace, Outcome, Published, Store, catalogs
+from quotad.store import Catalogs, KeySpace, Outcome, Published, Store, publishing
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_the_history_knows_files_whatever_was_carried_into_the_document(
 
 
 def test_the_history_is_bounded(published: Catalogs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogs, "HISTORY_MAX", 3)
+    monkeypatch.setattr(publishing, "HISTORY_MAX", 3)
     for i in range(5):
         published.publish(b"{%d}" % i, f"d{i}")
 

@@ -1,0 +1,117 @@
+"""Head and tags of the catalog in force, written again when keys of the store were lost or damaged.
+
+An eviction, a hasty flush, a restore in parts: what is left names the newest version that was in
+force, and that is what comes back; never an older one.
+"""
+
+import logging
+import re
+
+from quotad.errors import RecordLost
+from quotad.store import scripts
+from quotad.store.connection import Store
+from quotad.store.keys import DIGEST_IN_TAG, KeySpace, catalog_tag
+from quotad.store.records import decode_catalog
+
+_log = logging.getLogger("quotad.store")
+
+_TAG = re.compile(rb"(\d{1,15})\.([0-9a-f]{1,%d})" % DIGEST_IN_TAG)
+
+Head = tuple[int, str]
+"""Version and digest; 0 and nothing: none was ever published."""
+
+NO_HEAD: Head = (0, "")
+
+
+def read_head(found: object) -> Head:
+    """Version and digest as HMGET returns them; nothing where they make no sense."""
+    if isinstance(found, list) and len(found) == 2:
+        version, digest = found
+        if version and digest is not None and version.isdigit():
+            return int(version), digest.decode(errors="replace")
+    return NO_HEAD
+
+
+class Mender:
+    """Writes again what was lost of head and tags."""
+
+    def __init__(self, store: Store, keys: KeySpace) -> None:
+        self._store = store
+        self._keys = keys
+        self._script = scripts.load("restore_catalog")
+
+    def mend(self) -> bool:
+        """Compare the tags of all shards with the head, and put right what differs.
+
+        Returns:
+            Whether something was written.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        keys = self._keys
+        with self._store.errors(), self._store.client.pipeline(transaction=True) as pipeline:
+            pipeline.hmget(keys.head, "version", "digest")
+            pipeline.zrevrange(keys.versions, 0, 0, withscores=True)
+            pipeline.mget(keys.shard_catalogs)
+            raw, newest, tags = pipeline.execute(raise_on_error=False)
+        tags = tags if isinstance(tags, list) else []
+        head = read_head(raw)
+        version, digest = self._newest(head, newest, tags)
+        if version == 0 and not isinstance(raw, Exception):
+            return False
+        tag = catalog_tag(version, digest)
+        if head == (version, digest) and all(each == tag.encode() for each in tags):
+            return False
+        seen = ["", ""]
+        if isinstance(raw, list):
+            seen = [(word or b"").decode(errors="replace") for word in raw]
+        written = self._store.run(
+            self._script, [keys.head, *keys.shard_catalogs], [*seen, version, digest, tag]
+        )
+        if written < 0:
+            return False  # somebody was faster
+        self._report(head, version, digest, tags, tag)
+        return True
+
+    def _newest(self, head: Head, newest: object, tags: list[bytes | None]) -> Head:
+        """The newest of head and history; where both are lost, the newest that a tag names."""
+        version = int(newest[0][1]) if isinstance(newest, list) and newest else 0
+        if head[0] >= version > 0 or (head[0] and not self._digest_of(version)):
+            return head
+        named = {
+            int(m[1]): m[2].decode() for each in set(tags) if (m := _TAG.fullmatch(each or b""))
+        }
+        version = version or max(named, default=0)
+        # A tag has only the start of the digest, which names the version just as well.
+        return version, self._digest_of(version) or named.get(version, "")
+
+    def _digest_of(self, version: int) -> str:
+        """The digest in a version's record; empty: the record is lost."""
+        if not version:
+            return ""
+        with self._store.errors():
+            raw = self._store.client.get(self._keys.catalog_record(version))
+        try:
+            return "" if raw is None else decode_catalog(raw).digest
+        except RecordLost:
+            return ""
+
+    def _report(
+        self, head: Head, version: int, digest: str, tags: list[bytes | None], tag: str
+    ) -> None:
+        keys = self._keys
+        wrong = [
+            name
+            for name, found in zip(keys.shard_catalogs, tags, strict=False)
+            if found != tag.encode()
+        ]
+        if head != (version, digest):
+            wrong.insert(0, keys.head)
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        _log.warning(
+            "lost or damaged in the store, written again for catalog version %d: %s%s",
+            version,
+            ", ".join(wrong[:3]),
+            more,
+        )
