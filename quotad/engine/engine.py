@@ -211,9 +211,12 @@ class Engine:
 
     def _run(self, round_: Round, budget: Budget) -> None:
         """Plan, settle and fold what is pending."""
-        self._health.raise_if_down()
         now_ms = self._clock.now_ms()
-        snapshot = self._snapshots.to_plan_on()
+        try:
+            snapshot = self._snapshots.to_plan_on()
+        except NotReady:
+            self._health.raise_if_down()  # the reason behind it
+            raise
         pending, round_.pending = round_.pending, []
         requests = round_.requests
         unknown: dict[str, list[int]] = {}
@@ -235,6 +238,8 @@ class Engine:
                 except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
                     self._views.drop(name)  # the record may have been mended since
                     round_.failed(i)
+        if not self._health.up:
+            self._answer_without_store(round_)
         if self._views.changes != changes or changes % 2:
             round_.hold_back()  # another thread has put fresher views meanwhile
         if unknown:
@@ -244,6 +249,18 @@ class Engine:
             round_.pending.sort()
         if records:
             _explain(round_, records, snapshot, now_ms)
+
+    def _answer_without_store(self, round_: Round) -> None:
+        """Answer what is planned and was never sent to a store that is known to be down.
+
+        Raises:
+            NotReady: it is, for all that was not answered.
+        """
+        try:
+            self._health.raise_if_down()
+        except NotReady as down:
+            round_.leave_unsettled(0, down)
+            raise
 
     def _plan_unknown(
         self,
@@ -362,8 +379,7 @@ class Engine:
             self._note(error)
             if isinstance(error, AnswerLost):
                 budget.wait_out()  # who repeats the call must not race with it
-            for i in round_.at[len(settled) :]:
-                round_.answers[i] = error
+            round_.leave_unsettled(len(settled), error)
         requests, answers, version = round_.requests, round_.answers, snapshot.version
         stale_clock, in_force = False, None
         for i, given, terms, settlement in zip(

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from quotad.engine.meters import LimitTerms
-from quotad.errors import QuotadError, internal_error
+from quotad.errors import QuotadError, StoreError, internal_error
 from quotad.model import ConsumeRequest, Decision
 from quotad.store import Charge
 
@@ -56,6 +56,23 @@ class Round:
             self.at = [self.at[at] for at in kept]
             self.terms = [self.terms[at] for at in kept]
             self.given = [self.given[at] for at in kept]
+
+    def leave_unsettled(self, start: int, error: StoreError) -> None:
+        """Answer planned charges that the store has not settled.
+
+        A request that can never work is refused for its own reason; one with an idempotency key is
+        not, as something may have been taken under the key when it could. Every decision needs the
+        store, which alone knows that neither catalog nor customer has changed. A feature's own
+        answer for when the store is gone belongs here, where `error` says that nothing was sent.
+
+        Args:
+            start: the first of them.
+            error: why.
+        """
+        for at in range(start, len(self.charges)):
+            given = self.given[at]
+            refusal = isinstance(given, QuotadError) and self.charges[at].once is None
+            self.answers[self.at[at]] = given if refusal else error
 
     def failed(self, *these: int) -> None:
         """Answer requests with an error that nobody has foreseen; called where it is caught.
