@@ -44,6 +44,9 @@ from quotad.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server as add_s
 
 _log = logging.getLogger("quotad.server")
 
+SPARE_SOCKETS = 16
+"""Kept for connections to the store, which has about as many open; see `Store`."""
+
 
 class Server:
     """A worker process's insides; a context manager, and usable in-process by tests.
@@ -62,7 +65,7 @@ class Server:
         self._stopped = threading.Event()
         clock = SyncedClock()
         keys = KeySpace(config.prefix, config.shards)
-        self._store = Store(config.redis_url, config.store_timeout_ms)
+        self._store = Store(config.redis_url, config.store_timeout_ms, SPARE_SOCKETS)
         health = Health(self._store, clock, config.store_clock_step_ms)
         safety = Safety(self._store, config.allow_evicting_store)
         catalogs = Catalogs(self._store, keys, clock, config.publish_wait_ms)
@@ -140,6 +143,7 @@ class Server:
 
     def start(self) -> None:
         """Accept calls; ready as soon as the store and a catalog are there."""
+        self._store.open_links()
         self._front.start()
         self._front.set_ready(False)
         for decider in self._deciders:

@@ -3,6 +3,7 @@
 A time-out is never retried here: the command may have run.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -49,6 +50,18 @@ class Store:
         link = Link(self._endpoint, self.timeout_s)
         self._links.add(link)
         return link
+
+    def open_links(self) -> None:
+        """Open the connections given out so far, before their threads use them.
+
+        Opened at a start, they are there when descriptors are not any more. A store that is not
+        there yet is left alone: they open at their first use then.
+        """
+        for link in list(self._links):
+            try:
+                link.open(time.monotonic() + self.timeout_s)
+            except StoreUnavailable:
+                return
 
     def look_up(self) -> None:
         """Ask anew where the store's name leads; connections opened from here on go there.
