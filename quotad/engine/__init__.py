@@ -4,9 +4,10 @@ Owns the order of checks, the cache of customer views and the compiled catalog i
 know gRPC; the service room translates for it.
 """
 
-from quotad.engine.engine import Engine, EngineSettings, Granted, Shared
+from quotad.engine.engine import Engine
 from quotad.engine.lending import LentEngines
 from quotad.engine.meters import Retention
+from quotad.engine.shared import EngineSettings, Granted, Shared
 from quotad.engine.snapshots import Snapshots
 from quotad.engine.views import ViewCache
 

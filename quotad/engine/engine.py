@@ -14,9 +14,8 @@ from collections.abc import Sequence
 import msgspec
 
 from quotad.catalog import Snapshot
-from quotad.clock import Clock
 from quotad.engine.budget import Budget
-from quotad.engine.denials import with_sources
+from quotad.engine.explaining import explain_round
 from quotad.engine.fold import fold
 from quotad.engine.given import (
     damaged,
@@ -27,12 +26,10 @@ from quotad.engine.given import (
     not_a_gauge,
 )
 from quotad.engine.memos import encode_memo, fingerprint, replay
-from quotad.engine.meters import ALWAYS, Bound, Retention
+from quotad.engine.meters import ALWAYS, Bound
 from quotad.engine.rounds import Round
-from quotad.engine.snapshots import Snapshots
-from quotad.engine.views import View, ViewCache, view_name
-from quotad.entitlements.explain import explain
-from quotad.entitlements.resolve import Effective
+from quotad.engine.shared import Granted, Shared
+from quotad.engine.views import View, view_name
 from quotad.errors import (
     AnswerLost,
     Damaged,
@@ -45,14 +42,12 @@ from quotad.model import (
     ConsumeRequest,
     CustomerRecord,
     Decision,
-    EntitlementSource,
     Feature,
     Mode,
 )
 from quotad.store import (
     Charge,
     Counters,
-    Customers,
     Link,
     Once,
     Status,
@@ -60,7 +55,6 @@ from quotad.store import (
 )
 from quotad.store.counters import CHECK, CONSUME, CONSUME_ONCE
 from quotad.store.damage import report_once
-from quotad.store.health import Health
 from quotad.store.keys import escape
 
 ROUNDS_MAX = 5
@@ -69,35 +63,6 @@ ROUNDS_MAX = 5
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
 SETTLED = (int(Status.ALLOWED), int(Status.DENIED))
 CHECK_ONLY = int(Mode.CHECK_ONLY)
-
-
-class EngineSettings(msgspec.Struct, frozen=True):
-    """What an engine needs to know of the settings."""
-
-    store_timeout_ms: int = 250
-    """Longest time a batch may wait for the store, all rounds together."""
-    idempotency_ttl_ms: int = 86_400_000
-    retention: Retention = Retention()
-
-
-class Shared(msgspec.Struct, frozen=True):
-    """What the engines of one worker share."""
-
-    snapshots: Snapshots
-    views: ViewCache
-    customers: Customers
-    health: Health
-    clock: Clock
-    settings: EngineSettings
-
-
-class Granted(msgspec.Struct, frozen=True):
-    """Everything a customer is entitled to, with usage, of one moment."""
-
-    effective: Effective
-    decisions: dict[str, Decision]
-    """By feature id: what asking for one unit would be answered."""
-    snapshot: Snapshot
 
 
 class Engine:
@@ -248,7 +213,7 @@ class Engine:
             self._settle(round_, snapshot, now_ms, budget)
             round_.pending.sort()
         if records:
-            _explain(round_, records, snapshot, now_ms)
+            explain_round(round_, records, snapshot, now_ms)
 
     def _answer_without_store(self, round_: Round) -> None:
         """Answer what is planned and was never sent to a store that is known to be down.
@@ -426,36 +391,6 @@ class Engine:
                 report_once(str(error))
         elif not isinstance(error, NotReady):
             self._health.mark_down(error)
-
-
-def _explain(
-    round_: Round,
-    records: dict[int, CustomerRecord | None],
-    snapshot: Snapshot,
-    now_ms: int,
-) -> None:
-    """Tell where decisions come from.
-
-    Args:
-        round_: with the decisions; one that was stale is not there yet.
-        records: by request, what it was decided on.
-        snapshot: the catalog it was decided on.
-        now_ms: when it was.
-    """
-    # Once for all that ask the same: a thousand of a customer with a hundred subscriptions would
-    # keep everybody else waiting for a minute.
-    told: dict[tuple[str, str, str], tuple[EntitlementSource, ...]] = {}
-    for i, record in records.items():
-        request, answer = round_.requests[i], round_.answers[i]
-        if isinstance(answer, Decision):
-            named = (request.customer_id, request.resource_id, request.feature_id)
-            try:
-                sources = told.get(named)
-                if sources is None:
-                    sources = told[named] = explain(record, snapshot, now_ms, *named)
-                round_.answers[i] = with_sources(answer, sources)
-            except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
-                round_.failed(i)
 
 
 def _look_at(customer_id: str, feature_id: str, resource_id: str) -> ConsumeRequest:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from quotad.engine import engine, meters, views
+from quotad.engine import engine, explaining, meters, views
 from quotad.errors import Damaged
 from quotad.model import ConsumeRequest, Decision
 from tests.deciding import Bench, at, bench
@@ -130,7 +130,7 @@ def test_an_explanation_that_cannot_be_given_fails_its_own_call_only(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        engine, "explain", fail_for(engine, "explain", lambda args: "broken" in args)
+        explaining, "explain", fail_for(explaining, "explain", lambda args: "broken" in args)
     )
 
     assert ["used 1", FAILED, "used 1"] == ask(made, "a", "broken", "b", explain=True)
