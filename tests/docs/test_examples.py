@@ -30,70 +30,81 @@ STORE = "redis://localhost:6379"
 
 RUN = ("console", "python")
 
-# What differs from run to run, and is not what a page promises.
+# What differs from run to run, and is not what a page promises. Times: see `Page.without_times`.
 VARYING = {
-    r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? \S+ \([^)]*\)": "TIME",
-    r"\d{4}-\d\d-\d\dT[\d:.]+Z": "TIME",
     r"\bin [\d.]+ s, [\d,]+ per second": "SPEED",
     r"\bin (\d+ (d|h|min|s)|less than 1 s)\b": "in DURATION",
-    r"\b[0-9a-f]{12}\b": "DIGEST",
-    r"127\.0\.0\.1:\d+": "ADDRESS",
-    r"unix:\S+": "STORE",
+    r"unix:\S+/\.quotad/": "unix:HERE/.quotad/",
     r"\bpid \d+": "PID",
     r"\bepoch +\d{13}\b": "epoch EPOCH",
     r'"epoch": "\d{13}"': '"epoch": "EPOCH"',
-    r"\bquotad \d+\.\d+\.\d+": "VERSION",
 }
 
-# Times and durations of the API, in JSON.
-VARYING_JSON = {
-    r"^\d{13}$": "EPOCH",
-    r"^\d{4}-\d\d-\d\dT[\d:.]+Z$": "TIME",
-    r"^[\d.]+s$": "DURATION",
-}
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)([ T])(\d\d:\d\d)(:\d\d)?(\.\d+)?(Z| \S+ \([^)]*\))")
+_DURATION = re.compile(r"[\d.]+s")
+_EPOCH = re.compile(r"\d{13}")
 
 
-def with_wrong_unit(page: Path) -> str:
-    """The catalog of a page, with the one mistake that its example shows."""
-    catalog = next(block.text for block in blocks(page) if block.info == "yaml")
-    assert 1 == catalog.count("per: month, anchor")
-    return catalog.replace("per: month, anchor", "per: mounth, anchor")
+class Page:
+    """What a page says itself, and what of its output depends on when it is read."""
 
+    def __init__(self, path: Path) -> None:
+        typed = "\n".join(block.text for block in blocks(path) if block.info in RUN)
+        lines = "\n".join(re.findall(r"^\$ .*", typed, re.MULTILINE))
+        self._days = set(re.findall(r"\d{4}-\d\d-\d\d", lines))
+        self._clocks = {"00:00", *re.findall(r"(?<=T)\d\d:\d\d", lines)}
 
-def first_catalog(page: Path) -> str:
-    """The catalog that a page begins with."""
-    return next(block.text for block in blocks(page) if block.info == "yaml")
+    def same_text(self, text: str) -> list[str]:
+        """The lines, without what differs from run to run and its effect on the columns."""
+        text = self.without_times(text)
+        for pattern, word in VARYING.items():
+            text = re.sub(pattern, word, text)
+        return [re.sub(r"(?<=\S) {2,}", "  ", line).rstrip() for line in text.strip().splitlines()]
 
+    def same_json(self, data: Any) -> Any:
+        """JSON data without what differs from run to run."""
+        if isinstance(data, dict):
+            return {key: self.same_json(value) for key, value in data.items()}
+        if isinstance(data, list):
+            return [self.same_json(value) for value in data]
+        if isinstance(data, str):
+            data = "EPOCH" if _EPOCH.fullmatch(data) else self.without_times(data)
+            return "DURATION" if _DURATION.fullmatch(data) else data
+        return data
 
-# Files that an example takes for granted; `examples/` is there for all of them.
-FILES = {
-    "README.md": {"plans.yaml": with_wrong_unit},
-    **{
-        f"{page}.md": {f"{page}.yaml": first_catalog}
-        for page in (
-            "addons",
-            "catalog",
-            "credits",
-            "entitlements",
-            "features",
-            "limits",
-            "periods",
-            "rollouts",
-        )
-    },
-}
+    def without_times(self, text: str) -> str:
+        """The text without the time of reading: days that the page does not name itself, clocks
+        that are neither named nor midnight, and how far away it all is."""
+        return _TIME.sub(self._time, text)
+
+    def _time(self, match: re.Match[str]) -> str:
+        day, between, clock, second, _, end = match.groups()
+        exact = second in (None, ":00") and clock in self._clocks
+        day = day if day in self._days else "DAY"
+        return f"{day}{between}{clock if exact else 'CLOCK'}{'Z' if end == 'Z' else ' ZONE'}"
 
 
 class Reader:
-    """Somebody who types the examples of one page, from top to bottom."""
+    """Somebody who types the examples of one page into one terminal, from top to bottom.
 
-    def __init__(self, cwd: Path, address: str) -> None:
+    Only the server is at another address than the page says, since others may run here as well.
+    """
+
+    def __init__(self, page: Path, cwd: Path, address: str) -> None:
         self._cwd = cwd
-        self._here = {ADDRESS: address, STORE: f"unix://{cwd / 'data' / 'valkey.sock'}"}
+        self._address = address
+        self._here = {ADDRESS: address, STORE: f"unix://{cwd / '.quotad' / 'valkey.sock'}"}
+        self._page = Page(page)
         self._names: dict[str, Any] = {"__name__": "__main__"}
-        self._environment = environment(
-            QUOTAD_SERVER=address, PATH=f"{cwd / '.venv' / 'bin'}:{os.environ['PATH']}"
-        )
+        found = os.environ["PATH"].split(":")
+        path = [each for each in found if not (Path(each) / "quotad").exists()]
+        if page.name != "README.md":  # which says how to have it there
+            path.insert(0, str(cwd / ".venv" / "bin"))
+        self._environment = environment(QUOTAD_SERVER=address, PATH=":".join(path))
+
+    def save(self, name: str, block: Block) -> None:
+        """Save a block as the page says."""
+        (self._cwd / name).write_text(block.text)
 
     def python(self, block: Block) -> None:
         """Run it, after the blocks before it, in one session."""
@@ -112,13 +123,15 @@ class Reader:
             if line.startswith("grpcurl "):
                 answer = grpcurl(self._with_addresses(line))
                 wanted = shown.splitlines() if line.endswith(" list") else json.loads(shown)
-                assert same_json(wanted) == same_json(answer), f"{block.place}: {line}"
+                same = self._page.same_json
+                assert same(wanted) == same(answer), f"{block.place}: {line}"
             else:
                 self._shell(block, line, shown)
 
     def _shell(self, block: Block, line: str, shown: str) -> None:
+        kept = self._cwd / ".environment"  # what one line exports is there for the next
         done = subprocess.run(
-            ["bash", "-c", line],
+            ["bash", "-c", f"{line}\nended=$?\nenv -0 > '{kept}'\nexit $ended"],
             cwd=self._cwd,
             env=self._environment,
             stdout=subprocess.PIPE,
@@ -128,7 +141,11 @@ class Reader:
             timeout=DEADLINE_S,
         )
 
-        assert same_text(shown) == same_text(done.stdout), f"{block.place}: {line}"
+        pairs = (each.partition("=") for each in kept.read_text().split("\0") if each)
+        self._environment = {name: value for name, _, value in pairs}
+        same = self._page.same_text
+        printed = done.stdout.replace(self._address, ADDRESS)
+        assert same(shown) == same(printed), f"{block.place}: {line}"
         assert exit_code(line, shown) == done.returncode, f"{block.place}: {line}"
 
     def _with_addresses(self, text: str) -> str:
@@ -145,40 +162,24 @@ def exit_code(line: str, shown: str) -> int:
     return 2 if last[0].startswith("quotad: ") else 1 if shown.startswith("denied") else 0
 
 
-def same_text(text: str) -> list[str]:
-    """The lines, without what differs from run to run and its effect on the columns."""
-    for pattern, word in VARYING.items():
-        text = re.sub(pattern, word, text)
-    return [re.sub(r"(?<=\S) {2,}", "  ", line).rstrip() for line in text.strip().splitlines()]
-
-
-def same_json(data: Any) -> Any:
-    """JSON data without what differs from run to run."""
-    if isinstance(data, dict):
-        return {key: same_json(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [same_json(value) for value in data]
-    if isinstance(data, str):
-        for pattern, word in VARYING_JSON.items():
-            data = re.sub(pattern, word, data)
-    return data
+def saved_as(block: Block) -> str | None:
+    """The name of the file that the page tells to save a block as."""
+    above = "".join(block.page.read_text().splitlines(keepends=True)[: block.line - 1])
+    found = re.search(r"\b[Ss]ave\s+this\s+as\s+`([\w./-]+)`:\n*\Z", above)
+    return None if found is None else found[1]
 
 
 @contextmanager
 def reader(page: Path, cwd: Path) -> Iterator[Reader]:
-    """A `quotad dev` on the example catalog, stopped by Ctrl-C, and somebody to type."""
+    """A `quotad dev` in a clone, stopped by Ctrl-C, and somebody to type there."""
     shutil.copytree(EXAMPLES.parent, cwd / "examples")
-    if page.name != "revisions.md":  # which makes the folder itself
-        shutil.copytree(EXAMPLES, cwd / "plans")
     command = cwd / ".venv" / "bin" / "quotad"
     command.parent.mkdir(parents=True)
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m quotad "$@"\n')
     command.chmod(0o755)
-    for name, make in FILES.get(page.name, {}).items():
-        (cwd / name).write_text(make(page))
     with starting(cwd) as start:
-        dev = start("dev", "--listen", "127.0.0.1:0", "--data", "data")
-        yield Reader(cwd, address_of_dev(dev))
+        dev = start("dev", "--listen", "127.0.0.1:0")
+        yield Reader(page, cwd, address_of_dev(dev))
 
         assert 1 == len(dev.children())
         assert 0 == dev.stop()
@@ -204,5 +205,7 @@ def test_the_examples_of_a_page_do_what_it_shows(
                     typing.console(block)
                 elif block.info == "python":
                     typing.python(block)
+                elif name := saved_as(block):
+                    typing.save(name, block)
 
     within_one_day(type_them)
