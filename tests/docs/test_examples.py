@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -173,8 +174,8 @@ def saved_as(block: Block) -> str | None:
 def reader(page: Path, cwd: Path) -> Iterator[Reader]:
     """A `quotad dev` in a clone, stopped by Ctrl-C, and somebody to type there."""
     shutil.copytree(EXAMPLES.parent, cwd / "examples")
+    venv.create(cwd / ".venv")
     command = cwd / ".venv" / "bin" / "quotad"
-    command.parent.mkdir(parents=True)
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m quotad "$@"\n')
     command.chmod(0o755)
     with starting(cwd) as start:
