@@ -84,6 +84,8 @@ def call_of(quotad: Running, service: str, name: str) -> Callable[[], Any]:
     request = message(**filled)
     stub: Any = quotad.quota if service == "QuotaService" else quotad.admin
     start = getattr(stub, name)
+    if method.client_streaming:
+        return lambda: start(iter([request]), timeout=4 * CALL_S)
     return lambda: start(request, timeout=4 * CALL_S)
 
 
