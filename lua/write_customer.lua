@@ -31,12 +31,16 @@ local epoch = math.max(before + 1, time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('SET', KEYS[2], string.format('%.0f', epoch))
 redis.call('ZADD', KEYS[3], 0, ARGV[3])
+local stale, found_by = {}, {}
 for i = ARGV_HEAD + 1, #ARGV do
   if i <= ARGV_HEAD + tonumber(ARGV[4]) then
-    redis.call('ZREM', KEYS[4], ARGV[i])
+    stale[#stale + 1] = ARGV[i]
   else
-    redis.call('ZADD', KEYS[4], 0, ARGV[i])
+    found_by[#found_by + 1] = 0
+    found_by[#found_by + 1] = ARGV[i]
   end
 end
+if #stale > 0 then redis.call('ZREM', KEYS[4], unpack(stale)) end
+if #found_by > 0 then redis.call('ZADD', KEYS[4], unpack(found_by)) end
 for i = HEAD + 1, #KEYS do redis.call('PERSIST', KEYS[i]) end
 return epoch
