@@ -226,7 +226,7 @@ def test_a_resource_is_explained_by_its_own_subscriptions(engine: Bench) -> None
 
 def test_a_decision_told_again_is_explained_as_things_are_now(engine: Bench) -> None:
     request = ConsumeRequest(
-        "acme", "calls", 4, idempotency_key="k", every_limit=True, explain=True
+        "acme", "calls", 2, idempotency_key="k", every_limit=True, explain=True
     )
 
     first, again = engine.decide(request, request)
