@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from quotad.cli import customer_view, erasing, failures, output, overrides
+from quotad.cli import completion, customer_view, erasing, failures, output, overrides
 from quotad.cli.arguments import addons_of, time_of
 from quotad.cli.options import (
     SERVER_DEFAULT,
@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 AddOns = Annotated[
     list[str] | None,
-    typer.Option("--addon", metavar="NAME[=N]", help="An add-on, N of it. May be repeated."),
+    typer.Option(
+        "--addon",
+        metavar="NAME[=N]",
+        help="An add-on, N of it. May be repeated.",
+        autocompletion=completion.addons,
+    ),
 ]
 When = Annotated[
     Literal["now", "period-end"], typer.Option(help="When: the billing period under way ends.")
@@ -46,7 +51,12 @@ def register(app: typer.Typer) -> None:
 
 def set_(
     customer: CustomerId,
-    plan: Annotated[str, typer.Option(metavar="PLAN", help="A plan of the catalog.")],
+    plan: Annotated[
+        str,
+        typer.Option(
+            autocompletion=completion.plans, metavar="PLAN", help="A plan of the catalog."
+        ),
+    ],
     start: Annotated[
         str | None,
         typer.Option(
@@ -73,7 +83,12 @@ def set_(
         typer.Option(help="What follows the trial: the subscription goes on (default), or ends."),
     ] = None,
     convert_to: Annotated[
-        str, typer.Option(metavar="PLAN", help="What it goes on with. Without it, PLAN.")
+        str,
+        typer.Option(
+            autocompletion=completion.plans,
+            metavar="PLAN",
+            help="What it goes on with. Without it, PLAN.",
+        ),
     ] = "",
     name: Annotated[
         str | None,
@@ -122,7 +137,12 @@ def set_(
 def change(
     customer: CustomerId,
     plan: Annotated[
-        str, typer.Option(metavar="PLAN", help="Its plan from then on. Without it, it stays.")
+        str,
+        typer.Option(
+            autocompletion=completion.plans,
+            metavar="PLAN",
+            help="Its plan from then on. Without it, it stays.",
+        ),
     ] = "",
     addon: AddOns = None,
     no_addons: Annotated[bool, typer.Option("--no-addons", help="No add-ons any more.")] = False,
@@ -192,7 +212,12 @@ def list_(
         str, typer.Option(metavar="TEXT", help="A word of the name, and the rest, start so.")
     ] = "",
     plan: Annotated[
-        str, typer.Option(metavar="PLAN", help="A subscription to it is in force.")
+        str,
+        typer.Option(
+            autocompletion=completion.plans,
+            metavar="PLAN",
+            help="A subscription to it is in force.",
+        ),
     ] = "",
     status: Annotated[
         Literal["active", "archived"] | None, typer.Option(help="Only those that are so.")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quotad.cli import failures, output
+from quotad.cli import completion, failures, output
 from quotad.cli.options import SERVER_DEFAULT, Json, Server
 
 if TYPE_CHECKING:
@@ -18,7 +18,12 @@ def register(app: typer.Typer) -> None:
 
 def insights(
     feature: Annotated[
-        str, typer.Argument(metavar="FEATURE", help="One feature; without it, all that count.")
+        str,
+        typer.Argument(
+            metavar="FEATURE",
+            help="One feature; without it, all that count.",
+            autocompletion=completion.features,
+        ),
     ] = "",
     limit: Annotated[
         int, typer.Option(min=1, max=100, metavar="N", help="Show at most so many of a kind.")

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from quotad.cli import completion
+
 TIMEOUT_S = 5.0
 """A person waits longer than a service, and a first connection takes its time."""
 
@@ -41,8 +43,16 @@ SERVER_DEFAULT = "127.0.0.1:50051"
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, errors too (stderr).")]
 
-CustomerId = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")]
-FeatureId = Annotated[str, typer.Argument(metavar="FEATURE", help="What is used.")]
+CustomerId = Annotated[
+    str,
+    typer.Argument(
+        metavar="CUSTOMER", help="The customer's id.", autocompletion=completion.customers
+    ),
+]
+FeatureId = Annotated[
+    str,
+    typer.Argument(metavar="FEATURE", help="What is used.", autocompletion=completion.features),
+]
 
 Resource = Annotated[
     str,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from quotad.cli import customer_view, failures
+from quotad.cli import completion, customer_view, failures
 from quotad.cli.arguments import entitlement_of, time_of
 from quotad.cli.options import (
     SERVER_DEFAULT,
@@ -16,7 +16,12 @@ from quotad.cli.options import (
     Server,
 )
 
-FeatureId = Annotated[str, typer.Argument(metavar="FEATURE", help="A feature of the catalog.")]
+FeatureId = Annotated[
+    str,
+    typer.Argument(
+        metavar="FEATURE", help="A feature of the catalog.", autocompletion=completion.features
+    ),
+]
 Value = Annotated[
     str,
     typer.Argument(

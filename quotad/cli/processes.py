@@ -7,8 +7,9 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 from typer.models import OptionInfo
@@ -38,18 +39,21 @@ def register(app: typer.Typer) -> None:
 
 
 def _showing_defaults(command: "Callable[..., None]") -> "Callable[..., None]":
-    """Let the help of a command show what its settings are where no flag says them.
+    """Let the help of a command show what its settings are where no flag says them, and the shell
+    complete those that are words.
 
     The flags themselves have no default: one that is not given leaves it to the environment.
     """
     from quotad.config import Config
 
-    defaults = Config()
+    defaults, types = Config(), get_type_hints(Config)
     for name, annotation in get_type_hints(command, include_extras=True).items():
         default = getattr(defaults, name, None)
         for each in getattr(annotation, "__metadata__", ()):
             if isinstance(each, OptionInfo) and default not in (None, (), ""):
                 each.show_default = str(default)
+            if isinstance(each, OptionInfo) and get_origin(types.get(name)) is Literal:
+                each.autocompletion = partial(list, get_args(types[name]))
     return command
 
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from quotad.cli.app import app
 from quotad.config import Config
+from quotad.v1 import admin_pb2
 from tests.processes import DEADLINE_S, EXAMPLES, environment
 from tests.service.command_line import Run
 from tests.service.fake_quotad import FakeServer
@@ -158,3 +159,53 @@ def test_help_of_a_process_shows_what_its_settings_are_without_a_flag(command: s
         flag, default = f"--{name.replace('_', '-')} ", getattr(defaults, name)
         if flag in shown and default not in ((), ""):
             assert f"[default: ({default})]" in shown.split(flag)[1].split(" --")[0]
+
+
+def completed(server: str, *words: str) -> list[str]:
+    """What the shell offers for the last word."""
+    done = run(
+        _QUOTAD_COMPLETE="complete_bash",
+        COMP_WORDS=" ".join(("quotad", *words)),
+        COMP_CWORD=str(len(words)),
+        QUOTAD_SERVER=server,
+    )
+    assert "" == done.stderr
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (("cust",), ["customers"]),
+        (("catalog", "his"), ["history"]),
+        (("consume", "--res"), ["--resource"]),
+        (("serve", "--front", "n"), ["native"]),
+        (("replay", "access.log", "--format", "v"), ["vhost_combined"]),
+        (("replay", "access.log", "--wrapped", "d"), ["docker"]),
+        (("consume", "acme-"), ["acme-1", "acme-2"]),
+        (("consume", "acme-1", "api"), ["api-calls"]),
+        (("customers", "override", "acme-1", "s"), ["seats", "sso"]),
+        (("customers", "set", "acme-1", "--plan", "p"), ["pro"]),
+        (("customers", "change", "acme-1", "--addon", "m"), ["more-calls"]),
+        (("insights", "se"), ["seats"]),
+    ],
+)
+def test_completion_knows_commands_options_and_the_names_on_the_server(
+    server: FakeServer, words: tuple[str, ...], wanted: list[str]
+) -> None:
+    server.admin.documents[-1] = {
+        "features": {name: {} for name in ("api-calls", "seats", "sso")},
+        "plans": {"free": {}, "pro": {}},
+        "addons": {"more-calls": {}},
+    }
+    for name in ("acme-1", "acme-2", "globex"):
+        server.admin.customers[name] = admin_pb2.Customer(customer_id=name)
+
+    assert wanted == completed(server.address, *words)
+
+
+@pytest.mark.parametrize("words", [("consume", ""), ("consume", "acme", ""), ("get", "x", "--p")])
+def test_completion_offers_no_names_and_says_nothing_when_no_server_answers(
+    words: tuple[str, ...],
+) -> None:
+    assert [] == completed("127.0.0.1:1", *words)

@@ -1,0 +1,65 @@
+"""Names for the shell to complete: of the customers and the catalog of the server that is meant.
+
+A server that is not there, or takes its time, has no names: completion says nothing and waits for
+no one.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from quotad.client.admin import AdminClient
+
+TIMEOUT_S = 0.7
+"""Of the call for names: a person has pressed a key and is waiting."""
+
+NAMES_MAX = 100
+"""Most customers that are offered; who sees more of them types another letter."""
+
+
+def customers(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Ids of customers with a record."""
+    with _names(ctx) as (admin, found):
+        ids = (
+            each.customer_id for each in admin.customers(page_size=NAMES_MAX, id_prefix=incomplete)
+        )
+        found.extend(islice(ids, NAMES_MAX))
+    return found
+
+
+def _of_catalog(section: str) -> Callable[[typer.Context, str], list[str]]:
+    def names(ctx: typer.Context, incomplete: str) -> list[str]:
+        with _names(ctx) as (admin, found):
+            document = admin.catalog().document.get(section, {})
+            found.extend(name for name in document if name.startswith(incomplete))
+        return found
+
+    return names
+
+
+features = _of_catalog("features")
+"""Ids of features of the catalog in force."""
+plans = _of_catalog("plans")
+"""Ids of plans of the catalog in force."""
+addons = _of_catalog("addons")
+"""Ids of add-ons of the catalog in force."""
+
+
+@contextmanager
+def _names(ctx: typer.Context) -> "Iterator[tuple[AdminClient, list[str]]]":
+    """A client of the server that is meant, and a list for what it knows."""
+    from quotad.cli.options import SERVER_DEFAULT
+    from quotad.client import QuotaError
+    from quotad.client.admin import AdminClient
+
+    found: list[str] = []
+    server = ctx.params.get("server") or SERVER_DEFAULT
+    with AdminClient(server, timeout=TIMEOUT_S, retries=0) as admin:
+        try:
+            yield admin, found
+        except QuotaError:
+            found.clear()
