@@ -12,9 +12,10 @@ from redis.retry import Retry
 
 from quotad.store.sockets import DeadlineSocket, Endpoint
 
-POOLED_MAX = 12
-"""Most connections of everything that is not hot: as many as there are threads for admin calls, and
-some for the threads that watch the store. Who comes when all are in use waits for one."""
+POOLED_MAX = 20
+"""Most connections of everything that is not hot. More than there are threads that use them (eight
+for admin calls, one for notices, those that watch the store), so that none of them waits; who comes
+when all are in use waits for one."""
 
 PROTOCOL = 2
 """Version of RESP."""

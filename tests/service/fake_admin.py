@@ -243,6 +243,7 @@ class FakeAdmin(AdminServiceServicer):
             front="native",
             decisions={"WITHIN_LIMIT": 12345, "LIMIT_EXCEEDED": 678},
             cached_customers=1753,
+            store_warnings=["the store has no append-only file"],
         )
 
     def _received(self, request: Any, context: Any) -> None:

@@ -260,6 +260,7 @@ def test_status_shows_catalog_store_and_decisions(quotad: Run) -> None:
     assert 0 == result.exit_code
     assert lines[0].startswith("ready quotad 0.1.0 at 127.0.0.1:")
     assert "store redis://127.0.0.1:6379/0 (up)" in lines
+    assert "warning the store has no append-only file" in lines
     assert "decisions 13,023 by this worker" in lines
     assert "WITHIN_LIMIT 12,345" in lines
 

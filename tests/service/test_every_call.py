@@ -21,7 +21,7 @@ from quotad.v1 import quota_pb2 as quota
 from tests.running import CALL_S, FRONTS, Running, running
 
 TIMES = 500
-TIMES_AGAIN = 120
+TIMES_AGAIN = 100
 """Of calls that the other front hands to the very same server; more than any pool has places."""
 
 CATALOG = """
@@ -147,7 +147,7 @@ def test_decisions_go_on_while_more_callers_than_connections_read_customers(
             except grpc.RpcError as error:
                 failed.append(error)
 
-    threads = [threading.Thread(target=read) for _ in range(2 * POOLED_MAX)]
+    threads = [threading.Thread(target=read) for _ in range(POOLED_MAX + 4)]
     for thread in threads:
         thread.start()
     try:
