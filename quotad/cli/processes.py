@@ -5,9 +5,8 @@ A flag that is not given is left to the environment (`QUOTAD_*`), then to the de
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -53,8 +52,12 @@ def _showing_defaults(command: "Callable[..., None]") -> "Callable[..., None]":
             if isinstance(each, OptionInfo) and default not in (None, (), ""):
                 each.show_default = str(default)
             if isinstance(each, OptionInfo) and get_origin(types.get(name)) is Literal:
-                each.autocompletion = partial(list, get_args(types[name]))
+                each.autocompletion = _words(get_args(types[name]))
     return command
+
+
+def _words(words: "Sequence[str]") -> "Callable[[], Sequence[str]]":
+    return lambda: words
 
 
 @contextmanager
