@@ -139,7 +139,7 @@ class Snapshots:
                 held is not None and _is(held.snapshot, version, digest) and self._swap(seen, held)
             ):
                 return
-            record = self._catalogs.current()
+            record = self._catalogs.current() if version else None
             if record is None:
                 self._swap(seen, None, NOTHING_PUBLISHED)
                 return
@@ -274,9 +274,11 @@ class Snapshots:
         with self._changed:
             if self.peek is not seen:
                 return False
-            self._current = held
             if held is None:
                 self._problem = problem
+                if seen is None:
+                    return True
+            self._current = held
             if self._prepared is held:
                 self._prepared = None
             old: list[Any] = [] if seen is None else [seen]

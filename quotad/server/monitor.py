@@ -24,7 +24,8 @@ _log = logging.getLogger("quotad.server")
 BACKOFF_MIN_S = 0.05
 BACKOFF_MAX_S = 1.0
 POLL_S = 0.2
-"""How soon the thread that waits for notices sees that the server stops."""
+"""How soon the thread that waits for notices sees that the server stops; how often the catalog's
+version is asked while no notices are to be had."""
 LOOK_S = 1.0
 """How often the catalog's version is asked without a notice."""
 NOTES_S = 5.0
@@ -71,6 +72,8 @@ class Monitor:
         self._stop = threading.Event()
         self._due = threading.Event()
         """Set when the catalog thread has something to look at."""
+        self._deaf = True
+        """Whether no notices are to be had: the catalog thread looks more often then."""
         self._lock = threading.Lock()
         self._ready: bool | None = None
         self._threads = [
@@ -166,7 +169,7 @@ class Monitor:
     def _look_until_stop(self) -> None:
         snapshots = self._parts.snapshots
         while True:
-            self._due.wait(LOOK_S)
+            self._due.wait(POLL_S if self._deaf else LOOK_S)
             self._due.clear()
             if self._stop.is_set():
                 return
@@ -196,6 +199,7 @@ class Monitor:
                 for heard in self._parts.catalogs.notices(POLL_S):
                     if self._stop.is_set():
                         return
+                    self._deaf = False
                     if heard:
                         self._due.set()
                     if time.monotonic() - beaten > HEARTBEAT_S:
@@ -208,6 +212,7 @@ class Monitor:
                         self._parts.notes.flush(now_ms)
                         self._parts.seen.flush(now_ms)
             except StoreError:
+                self._deaf = True
                 self._parts.health.wake()  # a lost connection is the first sign of a lost store
                 self._stop.wait(BACKOFF_MAX_S)
                 self._beat()

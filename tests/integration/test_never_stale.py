@@ -193,7 +193,7 @@ def test_a_published_catalog_is_in_force_also_when_notices_are_lost(
     thread = threading.Thread(target=cut)
     thread.start()
     try:
-        publish_often(servers, customer, CHANGES // 4)
+        publish_often(servers, customer, CHANGES // 10)
     finally:
         stop.set()
         thread.join()
