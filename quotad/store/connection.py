@@ -70,7 +70,8 @@ class Store:
             StoreUnavailable: it leads nowhere.
         """
         try:
-            self._endpoint.look_up()
+            if self._endpoint.look_up():
+                self._pool.disconnect(inuse_connections=False)
         except OSError as error:
             why = error.strerror or str(error)
             raise StoreUnavailable(

@@ -152,16 +152,19 @@ class Endpoint:
     def __repr__(self) -> str:
         return f"<Endpoint {self.address}>"
 
-    def look_up(self) -> None:
+    def look_up(self) -> bool:
         """Ask anew where the store is; may take as long as the name server does.
+
+        Returns:
+            Whether it has moved.
 
         Raises:
             OSError: the name is not known.
         """
-        address = self.address
+        address, before = self.address, self._resolved
         if address.path:
             self._resolved = [(socket.AF_UNIX, address.path)]
-            return
+            return False
         with suppress(ConfigError):  # a file is being replaced, or no descriptor is left
             self._read_tls_files()
         try:
@@ -169,6 +172,7 @@ class Endpoint:
         except UnicodeError:
             raise OSError("the name is not one of a host") from None
         self._resolved = [(family, where) for family, _, _, _, where in found]
+        return bool(before) and not set(before) & set(self._resolved)
 
     def _read_tls_files(self) -> None:
         if self.address.tls is not None:

@@ -203,3 +203,28 @@ def test_a_link_leaves_a_store_that_has_become_a_replica() -> None:
             assert 2 == len(connections)
         finally:
             store.close()
+
+
+def test_a_store_that_has_moved_is_found_by_the_pool_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def named(name: bytes) -> Callable[[FakeStore, Any, list[bytes]], None]:
+        return lambda _, connection, __: connection.sendall(b"+%b\r\n" % name)
+
+    with fake_store(named(b"first")) as first, fake_store(named(b"second")) as second:
+        port = [int(fake.url.rpartition(":")[2].partition("/")[0]) for fake in (first, second)]
+        leads_to = [port[0]]
+
+        def look_up(*_: Any, **__: Any) -> Any:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", leads_to[0]))]
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        store = Store("redis://store:6379", 5000)
+        try:
+            assert b"first" == store.client.get("a")
+            leads_to[0] = port[1]
+            assert b"first" == store.client.get("a")
+
+            store.look_up()
+
+            assert b"second" == store.client.get("a")
+        finally:
+            store.close()
