@@ -140,7 +140,7 @@ def test_the_tables_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -
         assert expected == [each.entitlements for each in found]
 
     kept = rollout._kept
-    assert [id(catalog) for catalog in catalogs[:1:-1]] == [id(each.snapshot) for each in kept]
+    assert [id(catalog) for catalog in catalogs[:1:-1]] == [id(each.snapshot()) for each in kept]
     assert all(len(each.tables) <= 3 for each in kept)
 
 
