@@ -6,6 +6,7 @@ updated yet do not: every shard is compared with its records now and then, by on
 
 import logging
 import threading
+from collections.abc import Callable
 
 from quotad.clock import Clock
 from quotad.errors import StoreError
@@ -27,11 +28,13 @@ class Indexing:
     Args:
         index: of the store.
         clock: the store's time.
+        ready: whether the store was found to be one of these settings, and is there.
     """
 
-    def __init__(self, index: CustomerIndex, clock: Clock) -> None:
+    def __init__(self, index: CustomerIndex, clock: Clock, ready: Callable[[], bool]) -> None:
         self._index = index
         self._clock = clock
+        self._ready = ready
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="quotad-index", daemon=True)
 
@@ -46,11 +49,13 @@ class Indexing:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            wait_s = LOOK_S
+            wait_s = RETRY_S
             try:
-                self._index_due()
+                if self._ready():  # with other shards it would touch what is not its own
+                    self._index_due()
+                    wait_s = LOOK_S
             except StoreError:  # the monitor logs that the store is away
-                wait_s = RETRY_S
+                pass
             except Exception:  # noqa: BLE001 (without this thread nothing would be indexed again)
                 _log.exception("indexing customers failed; trying again")
             self._stop.wait(wait_s)

@@ -119,7 +119,7 @@ class Server:
                 insights=InsightParts(nearby, notes, clock, LentEngines(engine)),
             )
         )
-        self._indexing = Indexing(index, clock)
+        self._indexing = Indexing(index, clock, lambda: self.ready)
         read = Requests()
         self._front = self._make_front(servicer, reuse_port)
         self._deciders = [

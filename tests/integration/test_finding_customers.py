@@ -8,12 +8,13 @@ from threading import Event
 
 import pytest
 
-from quotad.errors import InvalidRequest
+from quotad.errors import ConfigError, InvalidRequest
 from quotad.model import CustomerRecord, Subscription
 from quotad.service.finding import is_wanted
-from quotad.store import CustomerIndex, Customers, KeySpace, Store, Wanted
+from quotad.store import CustomerIndex, Customers, KeySpace, Store, Wanted, check_layout
 from quotad.store.facets import facets
 from quotad.store.records import encode_customer
+from tests.running import eventually, running
 
 NOW = 1_800_000_000_000
 PLANS = ("free", "pro", "pro-plus")
@@ -244,3 +245,28 @@ def test_a_record_that_cannot_be_read_keeps_nothing_else_out_of_the_index(found:
     found.refresh()
 
     assert {b"p\0pro\0a", b"p\0pro\0c"} == found.members()
+
+
+def test_a_server_indexes_the_store_that_it_finds(found: Found, store_url: str) -> None:
+    draw = random.Random(3)
+    for _ in range(30):
+        found.write_as_before(drawn(draw))
+    prefix = found.keys.prefix
+
+    with running(store_url, prefix, shards=3) as quotad:
+        quotad.publish_and_wait("version: 1\nfeatures: {}\nplans: {}\n")
+        marks = found.keys.shard_indexed
+        eventually(lambda: found.store.client.exists(*marks), lambda count: count == 3)
+
+    assert found.right_members() == found.members()
+
+
+def test_a_server_with_other_shards_indexes_nothing(found: Found, store_url: str) -> None:
+    check_layout(found.store, found.keys)
+    found.write_as_before(CustomerRecord("acme", (Subscription("pro", 1),)))
+
+    with running(store_url, found.keys.prefix, shards=5) as quotad, pytest.raises(ConfigError):
+        quotad.server.wait()
+
+    names = set(found.store.client.scan_iter(f"{found.keys.prefix}:*", count=1000))
+    assert set() == {name for name in names if b":index" in name}
