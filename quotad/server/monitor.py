@@ -13,8 +13,9 @@ from quotad.engine import Snapshots
 from quotad.engine.insights import Notes
 from quotad.engine.seen import Seen
 from quotad.engine.watch import CatalogWatch
-from quotad.errors import ConfigError, NotReady, StoreError
+from quotad.errors import ConfigError, NotReady, StoreError, StoreUnavailable
 from quotad.store import Catalogs, Fleet, KeySpace, Store, check_layout
+from quotad.store.damage import report_once
 from quotad.store.fleet import HEARTBEAT_S
 from quotad.store.health import Health
 from quotad.store.safety import Safety
@@ -178,9 +179,12 @@ class Monitor:
                     snapshots.look(self._watch.step)
                 self._report()
                 snapshots.free_old()
-            except StoreError:
+            except StoreUnavailable:
                 self._parts.health.wake()
                 self._stop.wait(POLL_S)
+            except StoreError as error:  # such as a lost record
+                report_once(str(error))
+                self._stop.wait(BACKOFF_MAX_S)
             except Exception:  # noqa: BLE001 (without this thread no catalog would be loaded)
                 _log.exception("watching the catalog failed; trying again")
                 self._stop.wait(BACKOFF_MAX_S)

@@ -12,7 +12,7 @@ from quotad.engine import EngineSettings
 from quotad.engine.watch import CatalogWatch
 from quotad.errors import NotReady, StoreUnavailable
 from quotad.model import ConsumeRequest
-from quotad.store import Catalogs, Fleet, Published
+from quotad.store import Catalogs, Fleet, Published, publishing
 from tests.deciding import Bench, bench
 from tests.running import eventually
 
@@ -65,7 +65,8 @@ class Watched(Bench):
 
 
 @pytest.fixture
-def engine(store_url: str, prefix: str) -> Iterator[Watched]:
+def engine(store_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    monkeypatch.setattr(publishing, "ALIVE_MS", 60_000)  # also on a busy machine
     made = Watched(store_url, prefix)
     yield made
     made.close()
