@@ -10,7 +10,7 @@ import msgspec
 
 from quotad.engine.engine import Engine
 from quotad.engine.views import view_name
-from quotad.errors import StoreError
+from quotad.errors import Damaged, StoreError
 from quotad.model import ConsumeRequest, Decision, LimitStatus, Mode
 from quotad.store.nearby import Nearby, NearbyStore
 
@@ -151,7 +151,7 @@ def _statuses(engine: Engine, customers: Sequence[Nearby]) -> list[tuple[LimitSt
     )
     statuses: list[tuple[LimitStatus, ...] | None] = []
     for answer in answers:
-        if isinstance(answer, StoreError):
+        if isinstance(answer, StoreError) and not isinstance(answer, Damaged):
             raise answer
         statuses.append(answer.limits if isinstance(answer, Decision) else None)
     return statuses
