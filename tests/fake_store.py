@@ -67,12 +67,18 @@ class FakeStore:
     def close(self) -> None:
         """Close every connection."""
         self.ended.set()
-        for each in (self._listening, *self._open):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+        self._end(self._listening)
+        self._threads[0].join()  # it may just have accepted one more
+        for each in self._open:
+            self._end(each)
         for thread in self._threads:
             thread.join()
+
+    @staticmethod
+    def _end(each: Any) -> None:
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()
 
 
 @contextmanager
