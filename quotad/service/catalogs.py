@@ -7,10 +7,10 @@ import msgspec
 from quotad.catalog import ApplyTo, Source
 from quotad.catalog.prepare import Prepared, Request
 from quotad.errors import Conflict, InvalidRequest, NotFound, RecordLost
+from quotad.ids import check_id
 from quotad.model import CatalogRecord
 from quotad.service.admin_parts import AdminParts, mapped, page_size
 from quotad.service.catalog_parts import mapped_parts
-from quotad.service.decode import check_id
 from quotad.service.encode import timestamp
 from quotad.store import Outcome
 from quotad.v1 import admin_pb2 as pb

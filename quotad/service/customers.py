@@ -22,10 +22,10 @@ from quotad.entitlements.subscriptions import (
     provision,
 )
 from quotad.errors import InvalidRequest, NotFound
+from quotad.ids import check_id, check_name
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.service.admin_parts import AdminParts, mapped, page_size
 from quotad.service.customer_message import customer_message, plain_value
-from quotad.service.decode import check_id, check_name
 from quotad.service.encode import timestamp
 from quotad.service.finding import find_customers
 from quotad.service.leftovers import forget_outlived, lasting

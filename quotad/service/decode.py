@@ -12,6 +12,7 @@ import msgspec
 from google.protobuf.message import DecodeError, Message
 
 from quotad.errors import InvalidRequest
+from quotad.ids import check_id
 from quotad.model import BATCH_MAX, ID_BYTES_MAX, QUANTITY_MAX, ConsumeRequest, Mode
 from quotad.v1 import quota_pb2 as pb
 
@@ -66,37 +67,6 @@ def parse(message: type[M], payload: bytes) -> M:
 
 def _not_a(message: type[Message]) -> InvalidRequest:
     return InvalidRequest(f"request: the body is not a {message.DESCRIPTOR.name} message")
-
-
-def check_id(text: str, field: str) -> None:
-    """Refuse an id that is missing, too long or not printable.
-
-    Raises:
-        InvalidRequest: names the field.
-    """
-    if not text:
-        raise InvalidRequest(f"{field}: missing; give 1 to {ID_BYTES_MAX} bytes")
-    size = len(text) if text.isascii() else len(text.encode())
-    if size > ID_BYTES_MAX:
-        raise InvalidRequest(f"{field}: {size} bytes long; at most {ID_BYTES_MAX} are allowed")
-    if not text.isprintable():
-        raise InvalidRequest(f"{field}: {text[:40]!r} has characters that cannot be printed")
-
-
-NAME_BYTES_MAX = 256
-"""Longest display name of a customer, in bytes of UTF-8."""
-
-
-def check_name(text: str) -> None:
-    """Refuse a display name that is too long or not printable; it may be empty.
-
-    Raises:
-        InvalidRequest: names the field.
-    """
-    if len(text.encode()) > NAME_BYTES_MAX:
-        raise InvalidRequest(f"name: {len(text.encode())} bytes long; at most {NAME_BYTES_MAX}")
-    if not text.isprintable():
-        raise InvalidRequest(f"name: {text[:40]!r} has characters that cannot be printed")
 
 
 def consume_request(message: pb.CheckAndConsumeRequest, payload: bytes) -> ConsumeRequest:

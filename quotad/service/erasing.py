@@ -1,10 +1,10 @@
 """The calls of the admin service that are about erasing customers."""
 
 from quotad.errors import InvalidRequest
+from quotad.ids import check_id
 from quotad.model import FeatureType
 from quotad.service.admin_parts import AdminParts, mapped, page_size
 from quotad.service.customers import expected_epoch
-from quotad.service.decode import check_id
 from quotad.service.encode import timestamp
 from quotad.store.erasures import Erasure
 from quotad.v1 import admin_pb2 as pb

@@ -8,6 +8,7 @@ from quotad.engine.insights import FULL, Notes
 from quotad.engine.views import view_name
 from quotad.errors import QuotadError, StoreUnavailable, internal_error
 from quotad.fronts.interface import Call, Front
+from quotad.ids import check_id
 from quotad.model import ConsumeRequest, Decision, Reason
 from quotad.service import decode, encode
 from quotad.service.wire import batch_bytes, decision_bytes
@@ -178,7 +179,7 @@ class QuotaService:
         if method == _ENTITLEMENT:
             return self._entitlement(payload)
         request = decode.parse(pb.GetEntitlementsRequest, payload)
-        decode.check_id(request.customer_id, "customer_id")
+        check_id(request.customer_id, "customer_id")
         _check_resource(request.resource_id)
         granted = self._engine.entitlements(request.customer_id, request.resource_id)
         return encode.entitlements(
@@ -187,8 +188,8 @@ class QuotaService:
 
     def _entitlement(self, payload: bytes) -> bytes:
         request = decode.parse(pb.GetEntitlementRequest, payload)
-        decode.check_id(request.customer_id, "customer_id")
-        decode.check_id(request.feature_id, "feature_id")
+        check_id(request.customer_id, "customer_id")
+        check_id(request.feature_id, "feature_id")
         _check_resource(request.resource_id)
         feature, answer = self._engine.entitlement(
             request.customer_id, request.feature_id, request.resource_id
@@ -201,4 +202,4 @@ class QuotaService:
 
 def _check_resource(resource_id: str) -> None:
     if resource_id:
-        decode.check_id(resource_id, "resource_id")
+        check_id(resource_id, "resource_id")

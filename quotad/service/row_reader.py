@@ -20,9 +20,9 @@ from quotad.entitlements.checks import (
 from quotad.entitlements.drafts import Draft, Phase, carried_out
 from quotad.entitlements.overrides import NewEntitlement, lacks_window, set_override
 from quotad.errors import InvalidRequest
+from quotad.ids import check_id, check_name
 from quotad.model import CALENDAR, Entry, Feature, Override, Plan, Promotion
 from quotad.nearest import nearest
-from quotad.service.decode import check_id, check_name
 from quotad.service.rows import (
     SHORTHAND,
     Row,

@@ -11,7 +11,7 @@ import quotad
 ROOT = Path(quotad.__file__).parent
 
 # Row by row, top to bottom. Every room may also import the base and what it owns itself.
-BASE = {"errors", "model", "clock", "files", "nearest", "handover", "__version__"}
+BASE = {"errors", "model", "ids", "clock", "files", "nearest", "handover", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"server", "simulate", "replay", "transfer", "client", "catalog", "config"},
@@ -45,6 +45,7 @@ MAY_IMPORT = {
     "config": set(),
     "clock": set(),
     "model": set(),
+    "ids": set(),
     "errors": set(),
     "files": set(),
     "nearest": set(),

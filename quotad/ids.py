@@ -1,0 +1,34 @@
+"""What ids and names may look like, wherever they come in: calls, rows of an import, searches."""
+
+from quotad.errors import InvalidRequest
+from quotad.model import ID_BYTES_MAX
+
+NAME_BYTES_MAX = 256
+"""Longest display name of a customer, in bytes of UTF-8."""
+
+
+def check_id(text: str, field: str) -> None:
+    """Refuse an id that is missing, too long or not printable.
+
+    Raises:
+        InvalidRequest: names the field.
+    """
+    if not text:
+        raise InvalidRequest(f"{field}: missing; give 1 to {ID_BYTES_MAX} bytes")
+    size = len(text) if text.isascii() else len(text.encode())
+    if size > ID_BYTES_MAX:
+        raise InvalidRequest(f"{field}: {size} bytes long; at most {ID_BYTES_MAX} are allowed")
+    if not text.isprintable():
+        raise InvalidRequest(f"{field}: {text[:40]!r} has characters that cannot be printed")
+
+
+def check_name(text: str) -> None:
+    """Refuse a display name that is too long or not printable; it may be empty.
+
+    Raises:
+        InvalidRequest: names the field.
+    """
+    if len(text.encode()) > NAME_BYTES_MAX:
+        raise InvalidRequest(f"name: {len(text.encode())} bytes long; at most {NAME_BYTES_MAX}")
+    if not text.isprintable():
+        raise InvalidRequest(f"name: {text[:40]!r} has characters that cannot be printed")
