@@ -1,6 +1,6 @@
 """Rows of an import: read, and checked against the catalog in force.
 
-What becomes of the record that a customer has already is decided in `entitlements.drafts`.
+What becomes of the record that a customer has already is decided in `customers.drafts`.
 """
 
 import re
@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from quotad.catalog import Snapshot, WrittenFloat, parse_entry_value
+from quotad.customers.drafts import Draft, Phase, carried_out
 from quotad.entitlements.checks import (
     OVERRIDES_MAX,
     PROMOTIONS_MAX,
@@ -17,7 +18,6 @@ from quotad.entitlements.checks import (
     check_addons,
     check_anchor,
 )
-from quotad.entitlements.drafts import Draft, Phase, carried_out
 from quotad.entitlements.overrides import NewEntitlement, lacks_window, set_override
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id, check_name

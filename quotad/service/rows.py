@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from quotad.catalog import Snapshot, entry_value
-from quotad.entitlements.drafts import current
+from quotad.customers.drafts import current
 from quotad.entitlements.entries import fitting
 from quotad.model import CALENDAR, CustomerRecord, Override, Promotion, Subscription
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from quotad.catalog import Snapshot
-from quotad.entitlements.drafts import Draft, carried_out
+from quotad.customers.drafts import Draft, carried_out
 from quotad.errors import InvalidRequest
 from quotad.model import BATCH_MAX, CustomerRecord
 from quotad.service.admin_parts import AdminParts, mapped, page_size

@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from quotad.catalog import Snapshot
-from quotad.entitlements.drafts import carried_out
+from quotad.customers.drafts import carried_out
 from quotad.errors import InvalidRequest, QuotadError
 from quotad.model import CALENDAR, CustomerRecord
 from quotad.replay.files import open_log

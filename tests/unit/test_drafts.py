@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from quotad.entitlements.drafts import Draft, Phase, carried_out
+from quotad.customers.drafts import Draft, Phase, carried_out
 from quotad.model import CustomerRecord, Entry, Override, Plan, Promotion, Subscription
 from tests.unit.rows_catalog import snapshot
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from quotad.entitlements.drafts import Phase
+from quotad.customers.drafts import Phase
 from quotad.errors import InvalidRequest
 from quotad.model import CALENDAR, Anchor, Entry, Limit, Override, Promotion, Unit, Window
 from quotad.service.row_reader import MESSAGE_CHARS_MAX, RowReader
