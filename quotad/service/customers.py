@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from quotad.catalog import Snapshot
-from quotad.entitlements.overrides import (
+from quotad.customers.overrides import (
     NewEntitlement,
     grant_promotion,
     remove_override,

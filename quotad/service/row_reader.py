@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from quotad.catalog import Snapshot, WrittenFloat, parse_entry_value
 from quotad.customers.drafts import Draft, Phase, carried_out
+from quotad.customers.overrides import NewEntitlement, lacks_window, set_override
 from quotad.entitlements.checks import (
     OVERRIDES_MAX,
     PROMOTIONS_MAX,
@@ -18,7 +19,6 @@ from quotad.entitlements.checks import (
     check_addons,
     check_anchor,
 )
-from quotad.entitlements.overrides import NewEntitlement, lacks_window, set_override
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id, check_name
 from quotad.model import CALENDAR, Entry, Feature, Override, Plan, Promotion

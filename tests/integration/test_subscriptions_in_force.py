@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from quotad.catalog import Snapshot
-from quotad.entitlements.overrides import NewEntitlement, grant_promotion
+from quotad.customers.overrides import NewEntitlement, grant_promotion
 from quotad.entitlements.subscriptions import (
     Cancellation,
     Change,

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from quotad.catalog import Snapshot, Source, compile_snapshot, parse
-from quotad.entitlements.overrides import (
+from quotad.customers.overrides import (
     NewEntitlement,
     grant_promotion,
     remove_override,

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from quotad.catalog import ApplyTo, Snapshot, Source, carry, parse, read_record, restore
-from quotad.entitlements.overrides import (
+from quotad.customers.overrides import (
     NewEntitlement,
     grant_promotion,
     remove_override,
