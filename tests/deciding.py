@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from quotad.catalog import Source, parse
 from quotad.clock import SyncedClock
+from quotad.customers.subscriptions import Provision, archive, provision
 from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
-from quotad.entitlements.subscriptions import Provision, archive, provision
 from quotad.model import ConsumeRequest, CustomerRecord, Decision, Mode
 from quotad.store import Catalogs, Customers, KeySpace, Store, check_layout
 from quotad.store.health import Health

@@ -11,7 +11,7 @@ from quotad.customers.overrides import (
     revoke_promotion,
     set_override,
 )
-from quotad.entitlements.subscriptions import (
+from quotad.customers.subscriptions import (
     Cancellation,
     Change,
     Provision,

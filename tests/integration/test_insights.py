@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from quotad.customers.subscriptions import Provision, provision
 from quotad.engine.insights import Insights, Notes, look_up
-from quotad.entitlements.subscriptions import Provision, provision
 from quotad.model import ConsumeRequest, CustomerRecord
 from quotad.store import nearby
 from quotad.store.nearby import Nearby, NearbyStore

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quotad.entitlements.subscriptions import Provision, provision
+from quotad.customers.subscriptions import Provision, provision
 from quotad.model import ConsumeRequest, CustomerRecord, Decision, StoredCustomer
 from tests.deciding import Bench, bench
 

@@ -6,7 +6,7 @@ import pytest
 
 from quotad.catalog import Snapshot
 from quotad.customers.overrides import NewEntitlement, grant_promotion
-from quotad.entitlements.subscriptions import (
+from quotad.customers.subscriptions import (
     Cancellation,
     Change,
     Provision,

@@ -1,15 +1,15 @@
 """A small catalog and short words for what tests do with subscriptions."""
 
 from quotad.catalog import Snapshot
-from quotad.entitlements.phases import phases_in_force
-from quotad.entitlements.subscriptions import (
+from quotad.customers.subscriptions import (
     Cancellation,
     Change,
     Provision,
     cancel_subscription,
     change_subscription,
 )
-from quotad.entitlements.subscriptions import provision as provision_record
+from quotad.customers.subscriptions import provision as provision_record
+from quotad.entitlements.phases import phases_in_force
 from quotad.model import (
     QUANTITY_MAX,
     AddOn,

@@ -13,7 +13,7 @@ from quotad.customers.overrides import (
     revoke_promotion,
     set_override,
 )
-from quotad.entitlements.subscriptions import Provision, archive, provision
+from quotad.customers.subscriptions import Provision, archive, provision
 from quotad.errors import InvalidRequest, NotFound
 from quotad.model import CustomerRecord, Entry, Limit, Override, Promotion, Unit, Window
 

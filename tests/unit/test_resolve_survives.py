@@ -10,13 +10,7 @@ import pytest
 from quotad.catalog import Snapshot
 from quotad.customers.drafts import carried_out
 from quotad.customers.overrides import NewEntitlement, grant_promotion, set_override
-from quotad.engine.denials import with_sources
-from quotad.engine.fold import fold
-from quotad.engine.memos import encode_memo
-from quotad.engine.meters import LimitTerms, Retention, new_meter
-from quotad.entitlements.explain import explain
-from quotad.entitlements.resolve import Effective, resolve
-from quotad.entitlements.subscriptions import (
+from quotad.customers.subscriptions import (
     Cancellation,
     Change,
     Provision,
@@ -26,6 +20,12 @@ from quotad.entitlements.subscriptions import (
     change_subscription,
     provision,
 )
+from quotad.engine.denials import with_sources
+from quotad.engine.fold import fold
+from quotad.engine.memos import encode_memo
+from quotad.engine.meters import LimitTerms, Retention, new_meter
+from quotad.entitlements.explain import explain
+from quotad.entitlements.resolve import Effective, resolve
 from quotad.errors import QuotadError
 from quotad.model import (
     QUANTITY_MAX,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
+from quotad.customers.subscriptions import Cancellation, Change, Provision, Trial
 from quotad.entitlements.phases import (
     Status,
     billing_period_end,
@@ -12,7 +13,6 @@ from quotad.entitlements.phases import (
     phases_in_force,
     status,
 )
-from quotad.entitlements.subscriptions import Cancellation, Change, Provision, Trial
 from quotad.errors import InvalidRequest, NotFound
 from quotad.model import CustomerRecord, Subscription
 from tests.unit.subscribing import (

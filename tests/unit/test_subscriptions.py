@@ -5,9 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from quotad.entitlements.checks import ANCHOR_MAX_MS
-from quotad.entitlements.phases import Status, phases_in_force, phases_of, status
-from quotad.entitlements.subscriptions import (
+from quotad.customers.subscriptions import (
     Cancellation,
     Change,
     Provision,
@@ -15,6 +13,8 @@ from quotad.entitlements.subscriptions import (
     active_subscription,
     archive,
 )
+from quotad.entitlements.checks import ANCHOR_MAX_MS
+from quotad.entitlements.phases import Status, phases_in_force, phases_of, status
 from quotad.errors import InvalidRequest
 from quotad.model import CALENDAR, CustomerRecord, Subscription
 from tests.unit.subscribing import (
