@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from quotad.catalog import Snapshot
+from quotad.customers.course import Course
 from quotad.entitlements.checks import (
     check_addons,
     check_anchor,
@@ -18,7 +19,6 @@ from quotad.entitlements.checks import (
     plan_named,
     plan_on_sale,
 )
-from quotad.entitlements.course import Course
 from quotad.entitlements.phases import (
     Status,
     active_subscription,
