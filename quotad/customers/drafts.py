@@ -11,9 +11,9 @@ import msgspec
 from msgspec.structs import replace
 
 from quotad.catalog import Snapshot
+from quotad.customers.settle import counted, settled
 from quotad.customers.subscriptions import resetting
 from quotad.entitlements.phases import active_subscription, no_earlier_than_written
-from quotad.entitlements.settle import counted, settled
 from quotad.model import CustomerRecord, Override, Promotion, Subscription
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.customers.course import Course
+from quotad.customers.settle import counted, settled
 from quotad.entitlements.checks import (
     check_addons,
     check_anchor,
@@ -28,7 +29,6 @@ from quotad.entitlements.phases import (
     phases_in_force,
     status,
 )
-from quotad.entitlements.settle import counted, settled
 from quotad.errors import InvalidRequest
 from quotad.model import CALENDAR, CustomerRecord, Subscription
 

@@ -8,8 +8,8 @@ with its first record they are there to stay.
 import logging
 
 from quotad.catalog import Snapshot
+from quotad.customers.settle import outlived
 from quotad.entitlements.periods import LIFETIME
-from quotad.entitlements.settle import outlived
 from quotad.errors import StoreError
 from quotad.model import CustomerRecord, Entitlement, FeatureType, MeterKind
 from quotad.store import Customers, usage_suffix

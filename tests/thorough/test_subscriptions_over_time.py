@@ -5,6 +5,7 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quotad.customers.settle import settled
 from quotad.customers.subscriptions import Cancellation, Change, Provision, Trial, archive
 from quotad.entitlements.phases import (
     Status,
@@ -15,7 +16,6 @@ from quotad.entitlements.phases import (
     phases_of,
     status,
 )
-from quotad.entitlements.settle import settled
 from quotad.errors import InvalidRequest, NotFound
 from quotad.model import CustomerRecord
 from tests.unit.subscribing import CATALOG, DAY, NEW, NOW, cancel, change, provision_as
