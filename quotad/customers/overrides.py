@@ -7,8 +7,8 @@ import msgspec
 from msgspec.structs import replace
 
 from quotad.catalog import Snapshot, parse_entry_value
+from quotad.customers.checks import OVERRIDES_MAX, PROMOTIONS_MAX, feature_named, listed
 from quotad.customers.settle import settled
-from quotad.entitlements.checks import OVERRIDES_MAX, PROMOTIONS_MAX, feature_named, listed
 from quotad.entitlements.phases import no_earlier_than_written
 from quotad.entitlements.resolve import resolve
 from quotad.errors import InvalidRequest, NotFound

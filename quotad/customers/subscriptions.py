@@ -10,9 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from quotad.catalog import Snapshot
-from quotad.customers.course import Course
-from quotad.customers.settle import counted, settled
-from quotad.entitlements.checks import (
+from quotad.customers.checks import (
     check_addons,
     check_anchor,
     check_subscriptions,
@@ -20,6 +18,8 @@ from quotad.entitlements.checks import (
     plan_named,
     plan_on_sale,
 )
+from quotad.customers.course import Course
+from quotad.customers.settle import counted, settled
 from quotad.entitlements.phases import (
     Status,
     active_subscription,

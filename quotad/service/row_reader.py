@@ -10,15 +10,15 @@ import msgspec
 from msgspec.structs import replace
 
 from quotad.catalog import Snapshot, WrittenFloat, parse_entry_value
-from quotad.customers.drafts import Draft, Phase, carried_out
-from quotad.customers.overrides import NewEntitlement, lacks_window, set_override
-from quotad.entitlements.checks import (
+from quotad.customers.checks import (
     OVERRIDES_MAX,
     PROMOTIONS_MAX,
     SUBSCRIPTIONS_MAX,
     check_addons,
     check_anchor,
 )
+from quotad.customers.drafts import Draft, Phase, carried_out
+from quotad.customers.overrides import NewEntitlement, lacks_window, set_override
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id, check_name
 from quotad.model import CALENDAR, Entry, Feature, Override, Plan, Promotion

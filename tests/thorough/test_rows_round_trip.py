@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from quotad.catalog import parse_entry_value
+from quotad.customers.checks import ANCHOR_MAX_MS
 from quotad.customers.drafts import carried_out, current
-from quotad.entitlements.checks import ANCHOR_MAX_MS
 from quotad.model import (
     CALENDAR,
     CustomerRecord,

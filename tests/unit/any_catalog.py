@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from quotad.catalog import Catalog, Snapshot, Source, carry, compile_snapshot, parse
-from quotad.entitlements.checks import ANCHOR_MAX_MS
+from quotad.customers.checks import ANCHOR_MAX_MS
 from quotad.errors import CatalogError
 from quotad.model import (
     QUANTITY_MAX,

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from quotad.customers.checks import ANCHOR_MAX_MS
 from quotad.customers.subscriptions import (
     Cancellation,
     Change,
@@ -13,7 +14,6 @@ from quotad.customers.subscriptions import (
     active_subscription,
     archive,
 )
-from quotad.entitlements.checks import ANCHOR_MAX_MS
 from quotad.entitlements.phases import Status, phases_in_force, phases_of, status
 from quotad.errors import InvalidRequest
 from quotad.model import CALENDAR, CustomerRecord, Subscription
