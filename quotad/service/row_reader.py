@@ -19,11 +19,7 @@ from quotad.customers.checks import (
 )
 from quotad.customers.drafts import Draft, Phase, carried_out
 from quotad.customers.overrides import NewEntitlement, lacks_window, set_override
-from quotad.errors import InvalidRequest
-from quotad.ids import check_id, check_name
-from quotad.model import CALENDAR, Entry, Feature, Override, Plan, Promotion
-from quotad.nearest import nearest
-from quotad.service.rows import (
+from quotad.customers.rows import (
     SHORTHAND,
     Row,
     RowOverride,
@@ -31,6 +27,10 @@ from quotad.service.rows import (
     RowSubscription,
     parsed_time,
 )
+from quotad.errors import InvalidRequest
+from quotad.ids import check_id, check_name
+from quotad.model import CALENDAR, Entry, Feature, Override, Plan, Promotion
+from quotad.nearest import nearest
 
 MESSAGE_CHARS_MAX = 1000
 """Longest account of what is wrong with one row."""
