@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from quotad.catalog import Snapshot
 from quotad.customers.drafts import Draft, carried_out
+from quotad.customers.row_reader import RowReader
 from quotad.customers.rows import write_row
 from quotad.errors import InvalidRequest
 from quotad.model import BATCH_MAX, CustomerRecord
 from quotad.service.admin_parts import AdminParts, mapped, page_size
 from quotad.service.leftovers import forget_outlived, lasting
-from quotad.service.row_reader import RowReader
 from quotad.store import Written
 from quotad.v1 import admin_pb2 as pb
 

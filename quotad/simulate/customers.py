@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from quotad.catalog import Snapshot
 from quotad.customers.drafts import carried_out
+from quotad.customers.row_reader import RowReader
 from quotad.errors import InvalidRequest, QuotadError
 from quotad.model import CALENDAR, CustomerRecord
 from quotad.replay.files import open_log
-from quotad.service.row_reader import RowReader
 
 PROBLEMS_SHOWN = 10
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from quotad.catalog import parse_entry_value
 from quotad.customers.checks import ANCHOR_MAX_MS
 from quotad.customers.drafts import carried_out, current
+from quotad.customers.row_reader import RowReader
 from quotad.customers.rows import write_row
 from quotad.model import (
     CALENDAR,
@@ -23,7 +24,6 @@ from quotad.model import (
     Unit,
     Window,
 )
-from quotad.service.row_reader import RowReader
 from quotad.transfer.lines import CellError, Form, csv_header, csv_line, numbered_rows
 from tests.unit.rows_catalog import snapshot
 

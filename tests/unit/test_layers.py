@@ -17,7 +17,6 @@ MAY_IMPORT = {
     "cli": {"server", "simulate", "replay", "transfer", "client", "catalog", "config"},
     "server": {"service", "fronts", "sidecar", "engine", "store", "config", "v1"},
     "simulate": {
-        "service.row_reader",
         "replay",
         "engine",
         "customers",

@@ -10,6 +10,7 @@ import pytest
 from quotad.catalog import Snapshot
 from quotad.customers.drafts import carried_out
 from quotad.customers.overrides import NewEntitlement, grant_promotion, set_override
+from quotad.customers.row_reader import RowReader
 from quotad.customers.rows import write_row
 from quotad.customers.subscriptions import (
     Cancellation,
@@ -41,7 +42,6 @@ from quotad.model import (
 )
 from quotad.service import encode
 from quotad.service.customer_message import customer_message
-from quotad.service.row_reader import RowReader
 from quotad.service.wire import decision_bytes
 from quotad.store import Settlement, Status
 from quotad.store.records import decode_customer, encode_customer

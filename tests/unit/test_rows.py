@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from quotad.customers.drafts import Phase
+from quotad.customers.row_reader import MESSAGE_CHARS_MAX, RowReader
 from quotad.errors import InvalidRequest
 from quotad.model import CALENDAR, Anchor, Entry, Limit, Override, Promotion, Unit, Window
-from quotad.service.row_reader import MESSAGE_CHARS_MAX, RowReader
 from tests.unit.rows_catalog import snapshot
 
 CATALOG = snapshot()
