@@ -23,6 +23,8 @@ from quotad.fronts.grpcio import GrpcioFront
 from quotad.fronts.interface import Front
 from quotad.fronts.native import NativeFront
 from quotad.model import Reason
+from quotad.operations.catalog_process import CatalogProcess
+from quotad.operations.catalogs import CatalogOperations
 from quotad.server.address import check_free
 from quotad.server.decider import Decider
 from quotad.server.indexing import Indexing
@@ -30,7 +32,6 @@ from quotad.server.monitor import Monitor, MonitorParts
 from quotad.service import admin, quota
 from quotad.service.admin import AdminServicer
 from quotad.service.admin_parts import AdminParts, SeenParts
-from quotad.service.catalog_process import CatalogProcess
 from quotad.service.decode import Requests
 from quotad.service.insights import InsightParts
 from quotad.service.quota import QuotaService
@@ -101,8 +102,9 @@ class Server:
 
         servicer = AdminServicer(
             AdminParts(
-                catalogs=catalogs,
-                reader=CatalogProcess(config.catalog_timeout_ms, config.catalog_memory_mb),
+                catalogs=CatalogOperations(
+                    catalogs, CatalogProcess(config.catalog_timeout_ms, config.catalog_memory_mb)
+                ),
                 customers=customers,
                 index=index,
                 erasures=Erasures(self._store, keys, customers, nearby),

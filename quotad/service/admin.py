@@ -3,8 +3,9 @@
 import os
 
 from quotad import __version__
+from quotad.operations.catalogs import Version
 from quotad.service.admin_parts import AdminParts, mapped
-from quotad.service.catalogs import CatalogCalls, catalog_version
+from quotad.service.catalogs import CatalogCalls, version_message
 from quotad.service.customers import CustomerCalls
 from quotad.service.encode import timestamp
 from quotad.service.erasing import ErasingCalls
@@ -39,7 +40,7 @@ class AdminServicer(
             server_version=__version__,
             ready=not problem,
             not_ready_reason=problem,
-            catalog=None if published is None else catalog_version(published, in_force=True),
+            catalog=None if published is None else version_message(Version(published, True)),
             store=parts.store_address,
             store_up=parts.health.up,
             started_at=timestamp(parts.started_ms),

@@ -14,24 +14,21 @@ from quotad.engine.seen import Seen
 from quotad.errors import (
     CatalogError,
     Damaged,
-    InvalidRequest,
     QuotadError,
     StoreError,
     StoreUnavailable,
     internal_error,
 )
 from quotad.fronts.status import abort
-from quotad.service.catalog_process import CatalogProcess
+from quotad.operations.catalogs import CatalogOperations
 from quotad.service.insights import InsightParts
-from quotad.store import Catalogs, CustomerIndex, Customers
+from quotad.store import CustomerIndex, Customers
 from quotad.store.damage import report_once
 from quotad.store.erasures import Erasures
 from quotad.store.health import Health
 from quotad.store.safety import Safety
 from quotad.store.seen import SeenStore
 
-PAGE_SIZE_DEFAULT = 50
-PAGE_SIZE_MAX = 1000
 MESSAGE_BYTES_MAX = 4000
 """Longest error message; gRPC sends it in a header, and clients refuse headers above 8 KiB."""
 
@@ -53,8 +50,7 @@ class SeenParts(msgspec.Struct, frozen=True):
 class AdminParts(msgspec.Struct, frozen=True):
     """What the admin service works on."""
 
-    catalogs: Catalogs
-    reader: CatalogProcess
+    catalogs: CatalogOperations
     customers: Customers
     index: CustomerIndex
     seen: SeenParts
@@ -118,14 +114,3 @@ def _header_bytes(text: str) -> int:
     """Size of a text in gRPC's header for messages, where all but printable ASCII takes three."""
     data = text.encode()
     return len(data) + 2 * sum(not 0x20 <= byte <= 0x7E or byte == 0x25 for byte in data)
-
-
-def page_size(size: int) -> int:
-    """How many items a page has.
-
-    Raises:
-        InvalidRequest: out of range.
-    """
-    if not 0 <= size <= PAGE_SIZE_MAX:
-        raise InvalidRequest(f"page_size: {size} is not between 0 and {PAGE_SIZE_MAX}")
-    return size or PAGE_SIZE_DEFAULT

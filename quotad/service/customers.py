@@ -24,7 +24,8 @@ from quotad.customers.subscriptions import (
 from quotad.errors import InvalidRequest, NotFound
 from quotad.ids import check_id, check_name
 from quotad.model import CustomerRecord, StoredCustomer
-from quotad.service.admin_parts import AdminParts, mapped, page_size
+from quotad.operations.pages import page_size
+from quotad.service.admin_parts import AdminParts, mapped
 from quotad.service.customer_message import customer_message, plain_value
 from quotad.service.encode import timestamp
 from quotad.service.finding import find_customers

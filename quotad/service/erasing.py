@@ -3,7 +3,8 @@
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
 from quotad.model import FeatureType
-from quotad.service.admin_parts import AdminParts, mapped, page_size
+from quotad.operations.pages import page_size
+from quotad.service.admin_parts import AdminParts, mapped
 from quotad.service.customers import expected_epoch
 from quotad.service.encode import timestamp
 from quotad.store.erasures import Erasure

@@ -4,7 +4,7 @@ from quotad.entitlements.phases import phases_in_force
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id, check_name
 from quotad.model import CustomerRecord
-from quotad.service.admin_parts import page_size
+from quotad.operations.pages import page_size
 from quotad.store import CustomerIndex, CustomerPage, Customers, Wanted
 from quotad.store.facets import folded, found_by
 from quotad.v1 import admin_pb2 as pb

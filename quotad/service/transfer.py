@@ -8,7 +8,8 @@ from quotad.customers.row_reader import RowReader
 from quotad.customers.rows import write_row
 from quotad.errors import InvalidRequest
 from quotad.model import BATCH_MAX, CustomerRecord
-from quotad.service.admin_parts import AdminParts, mapped, page_size
+from quotad.operations.pages import page_size
+from quotad.service.admin_parts import AdminParts, mapped
 from quotad.service.leftovers import forget_outlived, lasting
 from quotad.store import Written
 from quotad.v1 import admin_pb2 as pb

@@ -8,11 +8,10 @@ catalog (`quotad.catalog`) nor how versions are kept (`quotad.store.catalogs`). 
 from quotad.sidecar.file_source import FileSource
 from quotad.sidecar.http_source import HttpSource
 from quotad.sidecar.interface import PlanSource, SourceUnavailable
-from quotad.sidecar.sidecar import CatalogStore, Sidecar, SidecarState
+from quotad.sidecar.sidecar import Sidecar, SidecarState
 from quotad.sidecar.sources import parse_source
 
 __all__ = [
-    "CatalogStore",
     "FileSource",
     "HttpSource",
     "PlanSource",

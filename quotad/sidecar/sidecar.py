@@ -10,19 +10,17 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import msgspec
 
 from quotad.catalog import Catalog, Source, carry, parse, read_record, told_apart
-from quotad.errors import CatalogError, Conflict, QuotadError, RecordLost, StoreError
+from quotad.errors import CatalogError, Conflict, QuotadError, StoreError
 from quotad.model import CatalogRecord
+from quotad.operations.publish import CatalogStore, Terms, publish
 from quotad.sidecar.interface import PlanSource, SourceUnavailable
 from quotad.sidecar.removals import DELAY_S, Removals, Waiting
 from quotad.sidecar.report import Problems, log_outcome, log_waiting
-from quotad.store.catalogs import Published
 
-_CONFLICTS_MAX = 5
 _BACKOFF_FIRST_S = 0.1
 _BACKOFF_MAX_S = 2.0
 
@@ -32,32 +30,6 @@ _WATCH_INTERVAL_S = 10.0
 _KEPT = "the catalog in force stays"
 
 log = logging.getLogger("quotad.sidecar")
-
-
-class CatalogStore(Protocol):
-    """What the sidecar needs of `quotad.store.catalogs.Catalogs`."""
-
-    def version(self) -> int:
-        """The version in force; 0 when none was ever published."""
-        ...
-
-    def current(self) -> CatalogRecord | None:
-        """The catalog in force."""
-        ...
-
-    def publish(
-        self,
-        document: bytes,
-        digest: str,
-        *,
-        source_digest: str = "",
-        published_by: str = "",
-        expected_version: int | None = None,
-        only_new: bool = False,
-        anew: bool = False,
-    ) -> Published:
-        """Put a catalog in force."""
-        ...
 
 
 class SidecarState(msgspec.Struct, frozen=True):
@@ -260,34 +232,22 @@ class Sidecar:
     def _settle(self) -> None:
         """Publish against the version that was looked at, so that the logged changes are true."""
         assert self._loaded is not None
-        for attempt in range(_CONFLICTS_MAX):
-            in_force, expected_version = self._in_force()
-            # What those keep who subscribed before follows from what is in force, so it is made
-            # anew for every try.
-            before = read_record(in_force)
-            catalog = carry(before, self._loaded)
-            if self._is_waiting(before, catalog):
-                self._version = in_force.version if in_force else 0
-                return
-            try:
-                published = self._catalogs.publish(
-                    catalog.document,
-                    catalog.digest,
-                    source_digest=catalog.source_digest,
-                    published_by=self._published_by,
-                    expected_version=expected_version,
-                    only_new=self._pending_only_new,
-                    anew=expected_version is None,
-                )
-            except Conflict:
-                # Somebody else published in between, maybe the same content.
-                if attempt + 1 == _CONFLICTS_MAX:
-                    raise
-                continue
+        terms = Terms(self._published_by, only_new=self._pending_only_new)
+        done = publish(self._catalogs, self._carried, terms)
+        if done is not None:
             self._problems.solve("store", "the store is back")
-            self._version = published.version
-            log_outcome(published, in_force, catalog)
-            return
+            self._version = done.published.version
+            log_outcome(done.published, done.before, done.content)
+
+    def _carried(self, in_force: CatalogRecord | None) -> Catalog | None:
+        """The last good catalog, with what those keep who subscribed before; None: it waits."""
+        assert self._loaded is not None
+        before = read_record(in_force)
+        catalog = carry(before, self._loaded)
+        if self._is_waiting(before, catalog):
+            self._version = in_force.version if in_force else 0
+            return None
+        return catalog
 
     def _is_waiting(self, before: Catalog | None, catalog: Catalog) -> bool:
         """Whether what the new catalog leaves out is still waited for; logged when it changes."""
@@ -317,12 +277,3 @@ class Sidecar:
             self._version = version
             self._publish()
         self._version = max(version, self._version)
-
-    def _in_force(self) -> tuple[CatalogRecord | None, int | None]:
-        """The catalog in force, and the version to expect when publishing."""
-        try:
-            record = self._catalogs.current()
-        except RecordLost:
-            # Its record is lost (a store that evicts keys). Publishing is what puts that right.
-            return None, None
-        return record, record.version if record else 0

@@ -15,7 +15,7 @@ BASE = {"errors", "model", "ids", "clock", "files", "nearest", "handover", "__ve
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"server", "simulate", "replay", "transfer", "client", "catalog", "config"},
-    "server": {"service", "fronts", "sidecar", "engine", "store", "config", "v1"},
+    "server": {"service", "fronts", "sidecar", "operations", "engine", "store", "config", "v1"},
     "simulate": {
         "replay",
         "engine",
@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "service": {
         "fronts.interface",
         "fronts.status",
+        "operations",
         "engine",
         "customers",
         "catalog",
@@ -35,10 +36,11 @@ MAY_IMPORT = {
         "v1",
     },
     "fronts": set(),
-    "sidecar": {"catalog", "store"},
+    "sidecar": {"operations", "catalog", "store"},
     "replay": {"client"},
     "transfer": {"client"},
     "client": {"v1"},
+    "operations": {"engine", "catalog", "entitlements", "store"},
     "engine": {"catalog", "entitlements", "store"},
     "customers": {"catalog", "entitlements"},
     "entitlements": {"catalog"},

@@ -8,8 +8,8 @@ import pytest
 from quotad.catalog import Source, parse
 from quotad.catalog.prepare import Prepared, Request, prepare
 from quotad.errors import Busy, CatalogError
-from quotad.service import catalog_process
-from quotad.service.catalog_process import SMALL_BYTES, WAITING_MAX, CatalogProcess
+from quotad.operations import catalog_process
+from quotad.operations.catalog_process import SMALL_BYTES, WAITING_MAX, CatalogProcess
 
 HEAD = "version: 1\nfeatures: {f: {type: metered}}\n"
 PLANS = HEAD + "plans: {free: {entitlements: {f: {limit: 5}}}}\n"

@@ -15,7 +15,7 @@ import msgspec
 
 from quotad.catalog.prepare import Prepared, Request, prepare
 from quotad.errors import Busy, CatalogError, QuotadError
-from quotad.service.catalog_child import EXIT_TOO_MUCH_MEMORY, Answer
+from quotad.operations.catalog_child import EXIT_TOO_MUCH_MEMORY, Answer
 
 SMALL_BYTES = 16 * 1024
 """Largest request that is worked out in the server itself; a catalog of some hundred lines."""
@@ -69,7 +69,7 @@ class CatalogProcess:
             [
                 sys.executable,
                 "-m",
-                "quotad.service.catalog_child",
+                "quotad.operations.catalog_child",
                 str(self._memory_mb),
                 str(cpu_s),
             ],
