@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from quotad.entitlements.phases import Status, statuses
+from quotad.entitlements.phases import Status, is_over, statuses
 from quotad.model import CustomerRecord
 
 RESETS_MAX = 100
@@ -19,11 +19,7 @@ def settled(record: CustomerRecord, now_ms: int) -> CustomerRecord:
     return msgspec.structs.replace(
         record,
         subscriptions=tuple(phase for phase, status in standing if status is not Status.ENDED),
-        promotions=tuple(
-            promotion
-            for promotion in record.promotions
-            if promotion.end_ms is None or now_ms < promotion.end_ms
-        ),
+        promotions=tuple(each for each in record.promotions if not is_over(each, now_ms)),
     )
 
 

@@ -10,7 +10,7 @@ from quotad.entitlements import words
 from quotad.entitlements.addons import Bought, with_addons
 from quotad.entitlements.entries import entitled
 from quotad.entitlements.origin import Origin, Owners, Part, parts
-from quotad.entitlements.phases import ends_ms, no_earlier_than_written, phases_in_force
+from quotad.entitlements.phases import Status, ends_ms, is_over, no_earlier_than_written, statuses
 from quotad.entitlements.resolve import (
     FROM_ADDON,
     FROM_PLAN,
@@ -297,15 +297,14 @@ class _Sources:
 
     def _not_in_force(self, record: CustomerRecord, now_ms: int, resource_id: str) -> None:
         """What is over or still to come, as far as the record knows."""
-        live = phases_in_force(record, now_ms, resource_id)
-        for phase in record.subscriptions:
+        for phase, status in zip(record.subscriptions, statuses(record, now_ms), strict=True):
             if phase.resource_id != resource_id:
                 continue
             plan = self._snapshot.plan(phase.plan_id, phase.revision)
-            if any(phase is one for one in live):
-                note = "" if plan is not None else "is not in the catalog any more"
-            elif phase.start_ms > now_ms:
+            if status is Status.SCHEDULED:
                 note = f"starts {words.moment(phase.start_ms)}"
+            elif status is not Status.ENDED:
+                note = "" if plan is not None else "is not in the catalog any more"
             elif phase.end_ms is not None and phase.end_ms <= now_ms:
                 note = f"has ended {words.moment(phase.end_ms)}"
             else:
@@ -316,9 +315,9 @@ class _Sources:
             if (
                 promotion.feature_id == self._feature.feature_id
                 and promotion.resource_id in ("", resource_id)
-                and promotion.end_ms is not None
-                and promotion.end_ms <= now_ms
+                and is_over(promotion, now_ms)
             ):
+                assert promotion.end_ms is not None, "what is over has an end"
                 draft = Draft(SourceKind.PROMOTION, rank=words.NOT_IN_FORCE)
                 draft.grants = entry_value(promotion.entry, self._feature)
                 draft.ends_at_ms = promotion.end_ms

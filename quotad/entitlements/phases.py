@@ -1,13 +1,14 @@
 """What a customer's record says of a moment: which subscriptions are in force, how they stand.
 
-Reads records; what changes them is in `subscriptions` and `overrides`.
+The one place that knows which phase is in force when, and what follows it. Reads records; the
+room `customers` changes them.
 """
 
 from enum import IntEnum
 
 from quotad.catalog import Snapshot
 from quotad.entitlements.periods import period_at
-from quotad.model import Anchor, CustomerRecord, Subscription, Unit, Window
+from quotad.model import Anchor, CustomerRecord, Promotion, Subscription, Unit, Window
 
 _BILLING = Window(Unit.MONTH, 1, Anchor.SUBSCRIPTION)
 """Of a plan that is no longer in the catalog."""
@@ -106,6 +107,11 @@ def statuses(record: CustomerRecord, now_ms: int) -> list[Status]:
 def status(record: CustomerRecord, phase: Subscription, now_ms: int) -> Status:
     """How one phase of the record stands."""
     return statuses(record, now_ms)[record.subscriptions.index(phase)]
+
+
+def is_over(promotion: Promotion, now_ms: int) -> bool:
+    """Whether a promotion has ended."""
+    return promotion.end_ms is not None and promotion.end_ms <= now_ms
 
 
 def generation(record: CustomerRecord, now_ms: int, resource_id: str = "") -> int:

@@ -16,7 +16,7 @@ from quotad.catalog import Snapshot
 from quotad.entitlements.addons import bought, with_addons
 from quotad.entitlements.entries import entitled
 from quotad.entitlements.merge import anchored, merge
-from quotad.entitlements.phases import generation, no_earlier_than_written, phases_in_force
+from quotad.entitlements.phases import generation, is_over, no_earlier_than_written, phases_in_force
 from quotad.entitlements.rollout import table_of
 from quotad.model import (
     CustomerRecord,
@@ -212,8 +212,7 @@ def promotions_of(record: CustomerRecord, now_ms: int, resource_id: str) -> list
     found = [
         promotion
         for promotion in record.promotions
-        if promotion.resource_id in ("", resource_id)
-        and (promotion.end_ms is None or promotion.end_ms > now_ms)
+        if promotion.resource_id in ("", resource_id) and not is_over(promotion, now_ms)
     ]
     return sorted(found, key=lambda promotion: promotion.resource_id)
 

@@ -3,7 +3,7 @@
 from google.protobuf.struct_pb2 import Value
 
 from quotad.catalog import Snapshot, entry_value
-from quotad.entitlements.phases import Status, no_earlier_than_written, statuses
+from quotad.entitlements.phases import Status, is_over, no_earlier_than_written, statuses
 from quotad.model import CALENDAR, StoredCustomer, Subscription
 from quotad.service.encode import timestamp
 from quotad.v1 import admin_pb2 as pb
@@ -40,7 +40,7 @@ def customer_message(stored: StoredCustomer, snapshot: Snapshot | None, now_ms: 
             ),
         )
     for promotion in record.promotions:
-        if promotion.end_ms is None or now_ms < promotion.end_ms:
+        if not is_over(promotion, now_ms):
             message.promotions.add(
                 feature_id=promotion.feature_id,
                 resource_id=promotion.resource_id,
