@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from itertools import islice
 
 from quotad.catalog import Snapshot
+from quotad.entitlements.phases import subscription_of
 from quotad.errors import InvalidRequest, NotFound
 from quotad.model import ADDON_QUANTITY_MAX, QUANTITY_MAX, CustomerRecord, Feature, Plan
 from quotad.nearest import nearest
@@ -124,8 +125,7 @@ def check_anchor(anchor_ms: int | None, field: str) -> None:
 
 def check_subscriptions(record: CustomerRecord) -> None:
     """Refuse more subscriptions than a record may hold."""
-    found = {(phase.resource_id, phase.subscription_id) for phase in record.subscriptions}
-    if len(found) > SUBSCRIPTIONS_MAX:
+    if len(set(map(subscription_of, record.subscriptions))) > SUBSCRIPTIONS_MAX:
         raise InvalidRequest(
             f"subscription_id: {record.customer_id!r} has {SUBSCRIPTIONS_MAX} subscriptions with"
             " those of its resources, the most a customer may have; cancel one first"

@@ -13,7 +13,12 @@ from msgspec.structs import replace
 from quotad.catalog import Snapshot
 from quotad.customers.settle import counted, settled
 from quotad.customers.subscriptions import resetting
-from quotad.entitlements.phases import active_subscription, no_earlier_than_written
+from quotad.entitlements.phases import (
+    active_subscription,
+    no_earlier_than_written,
+    order,
+    subscription_of,
+)
 from quotad.model import CustomerRecord, Override, Promotion, Subscription
 
 
@@ -80,7 +85,7 @@ def current(record: CustomerRecord, now_ms: int) -> CustomerRecord:
     """The record without what is over, in one spelling and order."""
     record = settled(record, no_earlier_than_written(record, now_ms))
     return replace(
-        record, subscriptions=tuple(sorted(map(_spelled, record.subscriptions), key=_order))
+        record, subscriptions=tuple(sorted(map(_spelled, record.subscriptions), key=order))
     )
 
 
@@ -89,7 +94,7 @@ def _content(record: CustomerRecord) -> object:
     return (
         record.archived,
         record.name,
-        sorted(map(_spelled, record.subscriptions), key=_order),
+        sorted(map(_spelled, record.subscriptions), key=order),
         sorted(record.overrides, key=_of_feature),
         sorted(record.promotions, key=_of_feature),
     )
@@ -117,7 +122,7 @@ def _subscription(
             start_ms = now_ms
     else:
         wanted = (phase.resource_id, phase.subscription_id, start_ms)
-        same = next((each for each in known.subscriptions if _order(each) == wanted), None)
+        same = next((each for each in known.subscriptions if order(each) == wanted), None)
     revision = phase.revision
     if revision is None and same is not None and same.plan_id == phase.plan_id:
         revision = same.revision
@@ -145,7 +150,7 @@ def _resetting(
     """The phases in order, those marked that start with unused counters."""
     marked: list[Subscription] = []
     for (resource_id, subscription_id), found in groupby(
-        sorted(phases, key=_order), key=lambda phase: (phase.resource_id, phase.subscription_id)
+        sorted(phases, key=order), key=subscription_of
     ):
         group = list(found)
         replaced = None
@@ -158,10 +163,6 @@ def _resetting(
             replaced = None  # nothing is in force until then
         marked += resetting(group, replaced, snapshot, now_ms)
     return tuple(marked)
-
-
-def _order(phase: Subscription) -> tuple[str, str, int]:
-    return phase.resource_id, phase.subscription_id, phase.start_ms
 
 
 def _of_feature(entry: Override | Promotion) -> tuple[str, str]:

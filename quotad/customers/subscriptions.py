@@ -26,8 +26,10 @@ from quotad.entitlements.phases import (
     billing_period_end,
     generation,
     no_earlier_than_written,
+    order,
     phases_in_force,
     status,
+    subscription_of,
 )
 from quotad.errors import InvalidRequest
 from quotad.model import CALENDAR, CustomerRecord, Subscription
@@ -392,10 +394,8 @@ def _with_phases(
     now_ms: int,
 ) -> CustomerRecord:
     """The record with these phases in place of those of one subscription."""
-    named = (wanted.subscription_id, wanted.resource_id)
-    others = [p for p in record.subscriptions if (p.subscription_id, p.resource_id) != named]
-    ordered = sorted(
-        [*others, *phases], key=lambda p: (p.resource_id, p.subscription_id, p.start_ms)
-    )
-    changed = msgspec.structs.replace(record, subscriptions=tuple(ordered), updated_ms=now_ms)
+    named = (wanted.resource_id, wanted.subscription_id)
+    others = [phase for phase in record.subscriptions if subscription_of(phase) != named]
+    ordered = tuple(sorted([*others, *phases], key=order))
+    changed = msgspec.structs.replace(record, subscriptions=ordered, updated_ms=now_ms)
     return counted(changed, now_ms)

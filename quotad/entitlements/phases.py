@@ -62,16 +62,20 @@ def active_subscription(
     return None
 
 
+def subscription_of(phase: Subscription) -> tuple[str, str]:
+    """The same for all phases of one subscription: resource id and subscription id."""
+    return phase.resource_id, phase.subscription_id
+
+
+def order(phase: Subscription) -> tuple[str, str, int]:
+    """What the phases of a record are in order of."""
+    return phase.resource_id, phase.subscription_id, phase.start_ms
+
+
 def phases_of(record: CustomerRecord, subscription_id: str, resource_id: str) -> list[Subscription]:
     """The phases of one subscription, the earliest first."""
-    return sorted(
-        (
-            phase
-            for phase in record.subscriptions
-            if (phase.subscription_id, phase.resource_id) == (subscription_id, resource_id)
-        ),
-        key=lambda phase: phase.start_ms,
-    )
+    named = (resource_id, subscription_id)
+    return sorted((p for p in record.subscriptions if subscription_of(p) == named), key=order)
 
 
 def ends_ms(record: CustomerRecord, phase: Subscription) -> int | None:
