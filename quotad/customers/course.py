@@ -6,6 +6,34 @@ from quotad.entitlements.phases import active_subscription, phases_of
 from quotad.model import CustomerRecord, Subscription
 
 
+def start_and_anchor(
+    active: Subscription | None,
+    start_ms: int | None,
+    anchor_ms: int | None,
+    now_ms: int,
+    *,
+    trial: bool,
+) -> tuple[int, int | None]:
+    """When a phase starts, and what its billing periods are aligned to, where that is left open.
+
+    Args:
+        active: the phase in force of its subscription, which it goes on from if it starts with it.
+            A trial does not go on from what is none, nor the other way round.
+        start_ms: as said; None: with the phase in force, or now.
+        anchor_ms: as said; None: that of the phase in force, or the start.
+        now_ms: Unix time.
+        trial: whether it is one.
+    """
+    if active is None or active.trial != trial or start_ms not in (None, active.start_ms):
+        return now_ms if start_ms is None else start_ms, anchor_ms
+    return active.start_ms, active.anchor_ms if anchor_ms is None else anchor_ms
+
+
+def own_anchor(start_ms: int, anchor_ms: int | None) -> int | None:
+    """The anchor in the one spelling that records have: None where it is the start."""
+    return None if anchor_ms == start_ms else anchor_ms
+
+
 class Course:
     """What a settled record has of one subscription.
 

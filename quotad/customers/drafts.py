@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from quotad.catalog import Snapshot
+from quotad.customers.course import own_anchor, start_and_anchor
 from quotad.customers.settle import counted, settled
 from quotad.customers.subscriptions import resetting
 from quotad.entitlements.phases import (
@@ -104,7 +105,7 @@ def _spelled(phase: Subscription) -> Subscription:
     """The phase in the one spelling that a row has."""
     if phase.anchor_ms != phase.start_ms and not phase.resets_usage:
         return phase
-    anchor_ms = None if phase.anchor_ms == phase.start_ms else phase.anchor_ms
+    anchor_ms = own_anchor(phase.start_ms, phase.anchor_ms)
     return replace(phase, anchor_ms=anchor_ms, resets_usage=False, resets_until_ms=0)
 
 
@@ -115,11 +116,7 @@ def _subscription(
     start_ms, anchor_ms = phase.start_ms, phase.anchor_ms
     if start_ms is None:
         same = active_subscription(known, now_ms, phase.subscription_id, phase.resource_id)
-        if same is not None and same.trial == phase.trial:
-            start_ms = same.start_ms
-            anchor_ms = same.anchor_ms if anchor_ms is None else anchor_ms
-        else:
-            start_ms = now_ms
+        start_ms, anchor_ms = start_and_anchor(same, start_ms, anchor_ms, now_ms, trial=phase.trial)
     else:
         wanted = (phase.resource_id, phase.subscription_id, start_ms)
         same = next((each for each in known.subscriptions if order(each) == wanted), None)
@@ -132,7 +129,7 @@ def _subscription(
         phase.subscription_id,
         phase.resource_id,
         phase.end_ms,
-        None if anchor_ms == start_ms else anchor_ms,
+        own_anchor(start_ms, anchor_ms),
         _latest(snapshot, phase.plan_id) if revision is None else revision,
         phase.addons,
         phase.trial,

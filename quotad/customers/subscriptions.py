@@ -18,7 +18,7 @@ from quotad.customers.checks import (
     plan_named,
     plan_on_sale,
 )
-from quotad.customers.course import Course
+from quotad.customers.course import Course, own_anchor, start_and_anchor
 from quotad.customers.settle import counted, settled
 from quotad.entitlements.phases import (
     Status,
@@ -167,18 +167,11 @@ def _provisioned(
     wanted: Provision, snapshot: Snapshot, course: Course, now_ms: int
 ) -> list[Subscription]:
     """The phases that are asked for: one, or a trial and what follows it."""
-    trial, active = wanted.trial, course.active
-    start_ms, anchor_ms = wanted.start_ms, wanted.anchor_ms
-    held = course.held(wanted.plan_id, start_ms)
-    if (
-        active is not None
-        and start_ms in (None, active.start_ms)
-        and active.trial == (trial is not None)
-    ):
-        start_ms = active.start_ms
-        anchor_ms = active.anchor_ms if anchor_ms is None else anchor_ms
-    if start_ms is None:
-        start_ms = now_ms
+    trial = wanted.trial
+    held = course.held(wanted.plan_id, wanted.start_ms)
+    start_ms, anchor_ms = start_and_anchor(
+        course.active, wanted.start_ms, wanted.anchor_ms, now_ms, trial=trial is not None
+    )
     _check_times(wanted, start_ms, now_ms)
     if held:
         revision = held[0].revision
@@ -190,7 +183,7 @@ def _provisioned(
         wanted.subscription_id,
         wanted.resource_id,
         wanted.end_ms if trial is None else trial.end_ms,
-        None if anchor_ms == start_ms else anchor_ms,
+        own_anchor(start_ms, anchor_ms),
         revision,
         wanted.addons,
         trial is not None,
