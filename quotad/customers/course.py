@@ -57,6 +57,11 @@ class Course:
             end_ms = self.current.end_ms
             self.sequel = next((p for p in self.phases if p.start_ms == end_ms), None)
 
+    @property
+    def plan_id(self) -> str | None:
+        """The plan in force; None: there is none."""
+        return None if self.active is None else self.active.plan_id
+
     def held(self, plan_id: str, start_ms: int | None) -> list[Subscription]:
         """The phases through which a plan is had already, by who says it again.
 

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from quotad.catalog import Snapshot
 from quotad.customers.course import own_anchor, start_and_anchor
-from quotad.customers.settle import counted, settled
-from quotad.customers.subscriptions import resetting
+from quotad.customers.resets import counted, resetting
+from quotad.customers.settle import settled
 from quotad.entitlements.phases import (
     active_subscription,
     no_earlier_than_written,

@@ -1,15 +1,10 @@
-"""What every write of a customer's record does first and last: drop what is over, and count."""
-
-from collections.abc import Iterable
+"""What every write of a customer's record does first: drop what is over, and count resets."""
 
 import msgspec
 
+from quotad.customers.resets import counted
 from quotad.entitlements.phases import Status, is_over, statuses
 from quotad.model import CustomerRecord
-
-RESETS_MAX = 100
-"""Most resources without a subscription whose resets are remembered, so that no record grows
-without bound; for one that was forgotten, usage from before its first reset counts again."""
 
 
 def settled(record: CustomerRecord, now_ms: int) -> CustomerRecord:
@@ -21,58 +16,3 @@ def settled(record: CustomerRecord, now_ms: int) -> CustomerRecord:
         subscriptions=tuple(phase for phase, status in standing if status is not Status.ENDED),
         promotions=tuple(each for each in record.promotions if not is_over(each, now_ms)),
     )
-
-
-def counted(record: CustomerRecord, now_ms: int) -> CustomerRecord:
-    """Move the resets of phases that have started into the record's own count.
-
-    Usage is reset once per billing period, or changing to and fro would refill it each time: what
-    would reset it before the period of the reset before has ended, does not.
-    """
-    if not any(phase.resets_usage for phase in record.subscriptions):
-        return record
-    resets, until = dict(record.resets), dict(record.reset_until)
-    to_come = dict(until)
-    phases = list(record.subscriptions)
-
-    def resets_at(index: int) -> int:
-        # What has started when it is written resets usage then, not when it started.
-        return max(phases[index].start_ms, record.updated_ms)
-
-    marked = [index for index, phase in enumerate(phases) if phase.resets_usage]
-    for index in sorted(marked, key=resets_at):
-        phase, resource_id = phases[index], phases[index].resource_id
-        again = resets_at(index) < to_come.get(resource_id, 0)
-        started = phase.start_ms <= now_ms
-        if not again:
-            to_come[resource_id] = phase.resets_until_ms
-        if again or started:
-            phases[index] = msgspec.structs.replace(phase, resets_usage=False, resets_until_ms=0)
-        if started and not again:
-            # Anew at the end: what is forgotten first is what was reset longest ago.
-            resets[resource_id] = resets.pop(resource_id, 0) + 1
-            until[resource_id] = phase.resets_until_ms
-    kept = _bounded(resets, {phase.resource_id for phase in phases})
-    return msgspec.structs.replace(
-        record,
-        subscriptions=tuple(phases),
-        resets=kept,
-        reset_until={name: at for name, at in until.items() if name in kept and at > now_ms},
-    )
-
-
-def outlived(before: CustomerRecord, after: CustomerRecord) -> list[tuple[str, int]]:
-    """Return whose counters, by resource and generation, a write has put out of use."""
-    found: list[tuple[str, int]] = []
-    for resource_id in {**before.resets, **after.resets}:
-        last = before.resets.get(resource_id, 0)
-        # What is forgotten starts again from none: the last one is out of use as well.
-        now = after.resets.get(resource_id, last + 1)
-        found += [(resource_id, number) for number in range(last, now)]
-    return found
-
-
-def _bounded(resets: dict[str, int], subscribed: Iterable[str]) -> dict[str, int]:
-    without = [resource_id for resource_id in resets if resource_id not in {"", *subscribed}]
-    forgotten = set(without[: max(len(without) - RESETS_MAX, 0)])
-    return {name: count for name, count in resets.items() if name not in forgotten}

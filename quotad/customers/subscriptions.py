@@ -19,37 +19,16 @@ from quotad.customers.checks import (
     plan_on_sale,
 )
 from quotad.customers.course import Course, own_anchor, start_and_anchor
-from quotad.customers.settle import counted, settled
+from quotad.customers.resets import counted, resetting
+from quotad.customers.settle import settled
 from quotad.entitlements.phases import (
-    Status,
-    active_subscription,
     billing_period_end,
-    generation,
     no_earlier_than_written,
     order,
-    phases_in_force,
-    status,
     subscription_of,
 )
 from quotad.errors import InvalidRequest
 from quotad.model import CALENDAR, CustomerRecord, Subscription
-
-__all__ = [
-    "Cancellation",
-    "Change",
-    "Provision",
-    "Status",
-    "Trial",
-    "active_subscription",
-    "archive",
-    "cancel_subscription",
-    "change_subscription",
-    "generation",
-    "no_earlier_than_written",
-    "phases_in_force",
-    "provision",
-    "status",
-]
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -122,7 +101,7 @@ def provision(
     record = settled(record, now_ms)
     course = Course(record, wanted.subscription_id, wanted.resource_id, now_ms)
     phases = _provisioned(_without_past_trial(wanted, course, now_ms), snapshot, course, now_ms)
-    replaced = None if course.active is None else course.active.plan_id
+    replaced = course.plan_id
     if default is not None:
         is_main = not wanted.subscription_id and not wanted.resource_id
         if is_main:
@@ -272,7 +251,7 @@ def change_subscription(
         phases = _changed_later(current, course.sequel, wanted, snapshot, now_ms)
     else:
         phases = [_changed(phase, wanted, snapshot) for phase in (current, course.sequel) if phase]
-    replaced = None if course.active is None else course.active.plan_id
+    replaced = course.plan_id
     return _with_phases(record, wanted, resetting(phases, replaced, snapshot, now_ms), now_ms)
 
 
@@ -350,34 +329,6 @@ def archive(record: CustomerRecord, now_ms: int) -> CustomerRecord:
     """Deny the customer everything until it is provisioned again."""
     now_ms = no_earlier_than_written(record, now_ms)
     return msgspec.structs.replace(settled(record, now_ms), archived=True, updated_ms=now_ms)
-
-
-def resetting(
-    phases: Sequence[Subscription], replaced: str | None, snapshot: Snapshot, now_ms: int
-) -> list[Subscription]:
-    """Mark the phases that start with unused counters, and say how long no other one does.
-
-    Args:
-        phases: of one subscription, in order.
-        replaced: the plan in force before the first; None: there was none.
-        snapshot: the catalog in force.
-        now_ms: Unix time.
-    """
-    marked: list[Subscription] = []
-    ended_ms: int | None = None
-    for phase in phases:
-        plan = snapshot.plans.get(phase.plan_id)
-        if ended_ms is not None and ended_ms < phase.start_ms:
-            replaced = None  # nothing was in force in between
-        resets = plan is not None and plan.resets_usage and replaced not in (None, phase.plan_id)
-        until_ms = 0
-        if resets:
-            until_ms = billing_period_end(phase, snapshot, max(phase.start_ms, now_ms))
-            if phase.trial and phase.end_ms is not None:
-                until_ms = min(until_ms, phase.end_ms)
-        marked.append(msgspec.structs.replace(phase, resets_usage=resets, resets_until_ms=until_ms))
-        replaced, ended_ms = phase.plan_id, phase.end_ms
-    return marked
 
 
 def _with_phases(

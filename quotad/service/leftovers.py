@@ -8,7 +8,7 @@ with its first record they are there to stay.
 import logging
 
 from quotad.catalog import Snapshot
-from quotad.customers.settle import outlived
+from quotad.customers.resets import outlived
 from quotad.entitlements.periods import LIFETIME
 from quotad.errors import StoreError
 from quotad.model import CustomerRecord, Entitlement, FeatureType, MeterKind

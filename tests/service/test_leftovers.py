@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quotad.customers.settle import outlived
+from quotad.customers.resets import outlived
 from quotad.errors import StoreUnavailable
 from quotad.model import CustomerRecord
 from quotad.store import Customers

@@ -11,10 +11,15 @@ from quotad.customers.subscriptions import (
     Change,
     Provision,
     Trial,
-    active_subscription,
     archive,
 )
-from quotad.entitlements.phases import Status, phases_in_force, phases_of, status
+from quotad.entitlements.phases import (
+    Status,
+    active_subscription,
+    phases_in_force,
+    phases_of,
+    status,
+)
 from quotad.errors import InvalidRequest
 from quotad.model import CALENDAR, CustomerRecord, Subscription
 from tests.unit.subscribing import (
