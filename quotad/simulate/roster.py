@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
+from quotad.customers.resets import counted
 from quotad.entitlements.phases import phases_in_force
 from quotad.errors import StoreError
 from quotad.model import CALENDAR, CustomerRecord, StoredCustomer, Subscription
@@ -66,16 +67,9 @@ class Roster:
         if before is not None and before.subscriptions[-1].plan_id == call.plan_id:
             record = before
         else:
-            resets = dict(before.resets) if before is not None else {}
-            until = dict(before.reset_until) if before is not None else {}
-            if (
-                before is not None
-                and resets_until_ms is not None
-                and call.at_ms >= until.get("", 0)
-            ):
-                resets[""] = resets.get("", 0) + 1
-                until[""] = resets_until_ms
-            record = replace(_on(customer_id, call.plan_id), resets=resets, reset_until=until)
+            record = _on(customer_id, call.plan_id)
+            if before is not None:
+                record = _moved(record, before, resets_until_ms, call.at_ms)
         if len(self._young) >= REMEMBERED_MAX // 2:
             self._old, self._young = self._young, {}
         self._young[customer_id] = record
@@ -105,6 +99,24 @@ class RosterCustomers(Customers):
     def _stored(self, customer_id: str) -> StoredCustomer:
         record = self._roster.record(customer_id)
         return NOBODY if record is None else StoredCustomer(NOBODY.epoch, record)
+
+
+def _moved(
+    record: CustomerRecord, before: CustomerRecord, resets_until_ms: int | None, at_ms: int
+) -> CustomerRecord:
+    """A record with the resets of the one before, and with one more where the plan wants it."""
+    (phase,) = record.subscriptions
+    if resets_until_ms is not None:
+        phase = replace(phase, resets_usage=True, resets_until_ms=resets_until_ms)
+    record = replace(
+        record,
+        subscriptions=(phase,),
+        resets=before.resets,
+        reset_until=before.reset_until,
+        updated_ms=at_ms,
+    )
+    # Lines need not be in order, so the record does not say when it was written.
+    return replace(counted(record, at_ms), updated_ms=0)
 
 
 def _on(customer_id: str, plan_id: str) -> CustomerRecord:
