@@ -31,7 +31,8 @@ for i = 1, #answers, 2 do answered[answers[i]] = true end
 local missing = {}
 local time = redis.call('TIME')
 local since = string.format('%.0f', time[1] * 1000 + time[2] / 1000 - ARGV[3])
-for _, server in ipairs(redis.call('ZRANGEBYSCORE', KEYS[8], since, '+inf')) do
+local live = redis.pcall('ZRANGEBYSCORE', KEYS[8], since, '+inf') -- an error of what is no list: until the next sign
+for _, server in ipairs(live) do
   if not answered[server] then missing[#missing + 1] = server end
 end
 if #missing > 0 and ARGV[4] ~= '1' then return { WAITING, version, missing, answers } end

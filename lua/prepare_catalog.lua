@@ -18,10 +18,15 @@
 --   2 UNCHANGED, 3 IN_HISTORY, -1 CONFLICT, and
 --   4 PREPARED with the token that activates it: that of another publish with the same content, if it came first
 --   -2 BUSY: another candidate waits to be activated
--- Guarantee: changes neither head nor history, and no tag but one that differs from the head.
+-- Guarantee: changes neither head nor history, and no tag but one that differs from the head. A key that holds
+-- something of another type instead of the history or a candidate is as good as lost, and makes way.
 local UNCHANGED, IN_HISTORY, PREPARED, CONFLICT, BUSY = 2, 3, 4, -1, -2
 local FIRST_SHARD_KEY = 6
 local DIGEST_IN_TAG = 12 -- characters; as the binding names a catalog
+
+for i, kind in pairs({ [2] = 'zset', [3] = 'hash' }) do
+  if redis.call('TYPE', KEYS[i]).ok ~= kind then redis.call('DEL', KEYS[i]) end
+end
 
 local head = redis.call('HMGET', KEYS[1], 'version', 'digest')
 local version = tonumber(head[1] or '') or 0
@@ -41,6 +46,7 @@ if other[3] and tonumber(other[1] or '') == version + 1 and redis.call('EXISTS',
   if other[2] ~= ARGV[2] then return { BUSY, version, known, '' } end
   redis.call('PEXPIRE', KEYS[3], ARGV[8])
   redis.call('PEXPIRE', KEYS[4], ARGV[8])
+  redis.call('PEXPIRE', KEYS[5], ARGV[8])
   return { PREPARED, version, known, other[3] }
 end
 

@@ -4,7 +4,9 @@
 -- ARGV[1] server: its id
 -- ARGV[2] kept (ms): servers without a sign of life for so long are taken off the list
 -- Returns how many servers are on the list
--- Guarantee: the list holds no server that has been silent for longer than it is kept.
+-- Guarantee: the list holds no server that has been silent for longer than it is kept. What is there instead of a
+-- list makes way: servers give their signs again.
+if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then redis.call('DEL', KEYS[1]) end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZADD', KEYS[1], string.format('%.0f', now), ARGV[1])

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import msgspec
-from redis import ResponseError
 
 from quotad.clock import Clock
 from quotad.errors import Conflict, NotFound, RecordLost
 from quotad.model import CatalogRecord
 from quotad.store.connection import Store
+from quotad.store.damage import wrong_type
 from quotad.store.fleet import Candidate
 from quotad.store.keys import KeySpace
 from quotad.store.mending import NO_HEAD, Head, Mender, read_head
@@ -98,7 +98,7 @@ class Catalogs:
             pipeline.hmget(self._keys.prepared, "version", "digest", "token")
             found = pipeline.execute(raise_on_error=False)
             for each in found:
-                if isinstance(each, Exception) and not _is_damaged(each):
+                if isinstance(each, Exception) and not wrong_type(each):
                     raise each
         head, prepared = found
         candidate = None
@@ -184,8 +184,3 @@ class Catalogs:
                 message = channel.get_message(timeout=poll_s)
                 if message is None or message["type"] == "message":
                     yield message is not None
-
-
-def _is_damaged(error: Exception) -> bool:
-    """Whether a key holds something else than quotad has written there."""
-    return isinstance(error, ResponseError) and str(error).startswith("WRONGTYPE")

@@ -2,6 +2,8 @@
 
 import logging
 
+from redis import ResponseError
+
 _log = logging.getLogger("quotad.store")
 
 REPORTED_MAX = 1000
@@ -23,3 +25,8 @@ def report_once(problem: str) -> None:
 def report_damage(key: str, problem: str) -> None:
     """Log that a key holds something else than quotad wrote, unless it is in the log already."""
     report_once(f"the key {key} is damaged: {problem}")
+
+
+def wrong_type(error: Exception) -> bool:
+    """Whether a key holds something of another type than quotad has written there."""
+    return isinstance(error, ResponseError) and "WRONGTYPE" in str(error)
