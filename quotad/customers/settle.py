@@ -3,7 +3,7 @@
 import msgspec
 
 from quotad.customers.resets import counted
-from quotad.entitlements.phases import Status, is_over, statuses
+from quotad.entitlements.phases import PhaseStatus, is_over, statuses
 from quotad.model import CustomerRecord
 
 
@@ -13,6 +13,6 @@ def settled(record: CustomerRecord, now_ms: int) -> CustomerRecord:
     standing = zip(record.subscriptions, statuses(record, now_ms), strict=True)
     return msgspec.structs.replace(
         record,
-        subscriptions=tuple(phase for phase, status in standing if status is not Status.ENDED),
+        subscriptions=tuple(phase for phase, status in standing if status is not PhaseStatus.ENDED),
         promotions=tuple(each for each in record.promotions if not is_over(each, now_ms)),
     )

@@ -10,7 +10,13 @@ from quotad.entitlements import words
 from quotad.entitlements.addons import Bought, with_addons
 from quotad.entitlements.entries import entitled
 from quotad.entitlements.origin import Origin, Owners, Part, parts
-from quotad.entitlements.phases import Status, ends_ms, is_over, no_earlier_than_written, statuses
+from quotad.entitlements.phases import (
+    PhaseStatus,
+    ends_ms,
+    is_over,
+    no_earlier_than_written,
+    statuses,
+)
 from quotad.entitlements.resolve import (
     FROM_ADDON,
     FROM_PLAN,
@@ -301,9 +307,9 @@ class _Sources:
             if phase.resource_id != resource_id:
                 continue
             plan = self._snapshot.plan(phase.plan_id, phase.revision)
-            if status is Status.SCHEDULED:
+            if status is PhaseStatus.SCHEDULED:
                 note = f"starts {words.moment(phase.start_ms)}"
-            elif status is not Status.ENDED:
+            elif status is not PhaseStatus.ENDED:
                 note = "" if plan is not None else "is not in the catalog any more"
             elif phase.end_ms is not None and phase.end_ms <= now_ms:
                 note = f"has ended {words.moment(phase.end_ms)}"

@@ -14,7 +14,7 @@ _BILLING = Window(Unit.MONTH, 1, Anchor.SUBSCRIPTION)
 """Of a plan that is no longer in the catalog."""
 
 
-class Status(IntEnum):
+class PhaseStatus(IntEnum):
     """How a phase stands at a moment; the numbers are those of the proto."""
 
     SCHEDULED = 1
@@ -89,7 +89,7 @@ def ends_ms(record: CustomerRecord, phase: Subscription) -> int | None:
     return min(ends, default=None)
 
 
-def statuses(record: CustomerRecord, now_ms: int) -> list[Status]:
+def statuses(record: CustomerRecord, now_ms: int) -> list[PhaseStatus]:
     """How each phase of the record stands, in their order."""
     now_ms = no_earlier_than_written(record, now_ms)
     in_force = {
@@ -97,18 +97,18 @@ def statuses(record: CustomerRecord, now_ms: int) -> list[Status]:
         for resource_id in {phase.resource_id for phase in record.subscriptions}
         for phase in phases_in_force(record, now_ms, resource_id)
     }
-    found: list[Status] = []
+    found: list[PhaseStatus] = []
     for phase in record.subscriptions:
         if phase.start_ms > now_ms:
-            found.append(Status.SCHEDULED)
+            found.append(PhaseStatus.SCHEDULED)
         elif id(phase) not in in_force:
-            found.append(Status.ENDED)
+            found.append(PhaseStatus.ENDED)
         else:
-            found.append(Status.IN_TRIAL if phase.trial else Status.ACTIVE)
+            found.append(PhaseStatus.IN_TRIAL if phase.trial else PhaseStatus.ACTIVE)
     return found
 
 
-def status(record: CustomerRecord, phase: Subscription, now_ms: int) -> Status:
+def status(record: CustomerRecord, phase: Subscription, now_ms: int) -> PhaseStatus:
     """How one phase of the record stands."""
     return statuses(record, now_ms)[record.subscriptions.index(phase)]
 

@@ -3,7 +3,7 @@
 from google.protobuf.struct_pb2 import Value
 
 from quotad.catalog import Snapshot, entry_value
-from quotad.entitlements.phases import Status, is_over, no_earlier_than_written, statuses
+from quotad.entitlements.phases import PhaseStatus, is_over, no_earlier_than_written, statuses
 from quotad.model import CALENDAR, StoredCustomer, Subscription
 from quotad.service.encode import timestamp
 from quotad.v1 import admin_pb2 as pb
@@ -85,7 +85,7 @@ def plain_value(message: Value) -> object:
     return value
 
 
-def _subscription(phase: Subscription, status: Status) -> pb.Subscription:
+def _subscription(phase: Subscription, status: PhaseStatus) -> pb.Subscription:
     return pb.Subscription(
         plan_id=phase.plan_id,
         start=timestamp(phase.start_ms),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from quotad.customers.settle import settled
 from quotad.customers.subscriptions import Cancellation, Change, Provision, Trial, archive
 from quotad.entitlements.phases import (
-    Status,
+    PhaseStatus,
     active_subscription,
     billing_period_end,
     generation,
@@ -142,7 +142,7 @@ def test_whatever_happens_a_record_stays_in_order(history: list[Step], waits: li
                     after, moment + DAY, resource_id
                 )
             statuses = [status(after, phase, moment) for phase in after.subscriptions]
-            running = sum(each in (Status.ACTIVE, Status.IN_TRIAL) for each in statuses)
+            running = sum(each in (PhaseStatus.ACTIVE, PhaseStatus.IN_TRIAL) for each in statuses)
             assert running == sum(len(phases_in_force(after, moment, r)) for r in ("", "w"))
         assert all(generation(before, now_ms, r) <= generation(after, now_ms, r) for r in ("", "w"))
 

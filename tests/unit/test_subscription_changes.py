@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from quotad.customers.subscriptions import Cancellation, Change, Provision, Trial
 from quotad.entitlements.phases import (
-    Status,
+    PhaseStatus,
     billing_period_end,
     generation,
     phases_in_force,
@@ -52,7 +52,7 @@ def test_a_change_at_the_end_of_the_period_waits_for_it_and_keeps_billing_period
 
     assert ["pro", "free"] == course(record, MONTH_END - 1, MONTH_END)
     current, later = record.subscriptions
-    assert (Status.ACTIVE, Status.SCHEDULED) == (
+    assert (PhaseStatus.ACTIVE, PhaseStatus.SCHEDULED) == (
         status(record, current, NOW + DAY),
         status(record, later, NOW + DAY),
     )
@@ -175,7 +175,7 @@ def test_cancelling_now_ends_at_once_and_shows_it_until_the_next_write() -> None
 
     assert ["pro", ""] == course(replace(record, updated_ms=NOW), NOW + DAY - 1, NOW + DAY)
     assert [] == phases_in_force(record, NOW)  # also on a server whose clock is behind
-    assert Status.ENDED == status(record, record.subscriptions[0], NOW)
+    assert PhaseStatus.ENDED == status(record, record.subscriptions[0], NOW)
     assert ("team", NOW + 2 * DAY) == (
         (back := provision(record, "team", None, NOW + 2 * DAY).subscriptions[0]).plan_id,
         back.start_ms,

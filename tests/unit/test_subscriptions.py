@@ -14,7 +14,7 @@ from quotad.customers.subscriptions import (
     archive,
 )
 from quotad.entitlements.phases import (
-    Status,
+    PhaseStatus,
     active_subscription,
     phases_in_force,
     phases_of,
@@ -198,7 +198,7 @@ def test_a_subscription_ends_at_its_end() -> None:
 
     assert ["pro", "pro", ""] == course(record, NOW, NOW + DAY - 1, NOW + DAY)
     [phase] = record.subscriptions
-    assert [Status.ACTIVE, Status.ENDED] == [
+    assert [PhaseStatus.ACTIVE, PhaseStatus.ENDED] == [
         status(record, phase, moment) for moment in (NOW, NOW + DAY)
     ]
 
@@ -373,10 +373,10 @@ def test_a_trial_goes_on_as_the_subscription_that_it_was_for() -> None:
     trial, sequel = record.subscriptions
     assert (True, False, {"calls": 1}) == (trial.trial, sequel.trial, sequel.addons)
     assert [
-        (Status.IN_TRIAL, Status.SCHEDULED),
-        (Status.IN_TRIAL, Status.SCHEDULED),
-        (Status.ENDED, Status.ACTIVE),
-        (Status.ENDED, Status.ENDED),
+        (PhaseStatus.IN_TRIAL, PhaseStatus.SCHEDULED),
+        (PhaseStatus.IN_TRIAL, PhaseStatus.SCHEDULED),
+        (PhaseStatus.ENDED, PhaseStatus.ACTIVE),
+        (PhaseStatus.ENDED, PhaseStatus.ENDED),
     ] == [(status(record, trial, at), status(record, sequel, at)) for at in moments]
     assert [NOW, NOW + DAY] == [trial.anchor, sequel.anchor]  # billing starts with what is paid
 
@@ -439,7 +439,7 @@ def test_a_change_in_a_trial_holds_in_the_trial_and_after_it() -> None:
     moments = (NOW, NOW + DAY)
     assert [["pro", "team"], ["free", "free"]] == [course(each, *moments) for each in (more, other)]
     assert [{"seats": 2}] * 2 == [phase.addons for phase in more.subscriptions]
-    assert [Status.IN_TRIAL] * 2 == [
+    assert [PhaseStatus.IN_TRIAL] * 2 == [
         status(each, each.subscriptions[0], NOW) for each in (more, other)
     ]
 
