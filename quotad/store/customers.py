@@ -88,6 +88,15 @@ class Customers:
             values = self._store.client.mget(_names(keys))
         return _parse(keys, values)
 
+    def get_readable(self, customer_ids: Sequence[str]) -> list[StoredCustomer]:
+        """As `get_many`, without those that have no record, or none that can be read: a list goes
+        on behind them, and behind who was erased since it was begun."""
+        return [
+            found
+            for found in self.try_many(customer_ids)
+            if not isinstance(found, StoreError) and found.record is not None
+        ]
+
     def get_many_over(
         self, link: Link, customers: Sequence[CustomerKeys], deadline: float
     ) -> list[StoredCustomer | StoreError]:
@@ -221,7 +230,7 @@ class Customers:
                 self._store.client.unlink(*(start + ending for ending in some))
 
     def list_page(self, token: str, size: int) -> CustomerPage:
-        """List customers by shard, then by id.
+        """List customers by shard, then by id, without those whose record is lost or damaged.
 
         Args:
             token: where the page before ended; empty for the first.
@@ -248,7 +257,7 @@ class Customers:
             else:
                 after = ids[-1]
         more = shard < self._keys.shards
-        return CustomerPage(self.get_many(ids), f"{shard}:{after}" if more else "")
+        return CustomerPage(self.get_readable(ids), f"{shard}:{after}" if more else "")
 
     def _parse_token(self, token: str) -> tuple[int, str]:
         if not token:

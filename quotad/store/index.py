@@ -80,9 +80,11 @@ class CustomerIndex:
                 place.indexed = bool(start_of(wanted)) and marks[place.shard - first] is not None
             members = self._members(place, wanted)
             ids = [customer_of(member) for member in members]
-            for member, stored in zip(members, self._customers.get_many(ids), strict=True):
+            for member, stored in zip(members, self._customers.try_many(ids), strict=True):
                 examined += 1
                 place.after = member
+                if isinstance(stored, StoreError):
+                    continue  # a damaged record
                 record = stored.record
                 if record is None or not matches(record):
                     continue

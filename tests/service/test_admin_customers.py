@@ -497,3 +497,16 @@ def test_a_name_stays_until_another_is_given(quotad: Running, customer: str) -> 
         assert wrong in refused.message
     refused = refusal(lambda: call(quotad, "ListCustomers", name="  "))
     assert "name: has nothing but spaces; say how the name starts" == refused.message
+
+
+def test_lists_leave_out_whose_record_is_lost_or_damaged(fresh: Running) -> None:
+    fresh.publish_and_wait(PLANS)
+    for name in ("c1", "c2", "c3", "c4"):
+        call(fresh, "ProvisionCustomer", customer_id=name, plan_id="pro")
+    fresh.store.client.delete(fresh.keys.customer("c2").record)
+    fresh.store.client.set(fresh.keys.customer("c3").record, b"\xff")
+
+    for search in ({}, {"plan_id": "pro"}, {"id_prefix": "c"}):
+        found = call(fresh, "ListCustomers", **search).customers
+        assert ["c1", "c4"] == sorted(each.customer_id for each in found)
+    assert 2 == len(call(fresh, "ExportCustomers").rows)
