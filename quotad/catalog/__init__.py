@@ -12,7 +12,7 @@ engine's.
 
 from quotad.catalog.advice import advice
 from quotad.catalog.catalog import Catalog, parse
-from quotad.catalog.diff import Change, diff
+from quotad.catalog.diff import CatalogChange, diff
 from quotad.catalog.numbers import WrittenFloat
 from quotad.catalog.parse_entitlement import parse_entry_value
 from quotad.catalog.revisions import ApplyTo, carry, read_record, restore
@@ -23,7 +23,7 @@ from quotad.catalog.write_entry import entry_value
 __all__ = [
     "ApplyTo",
     "Catalog",
-    "Change",
+    "CatalogChange",
     "Snapshot",
     "Source",
     "WrittenFloat",

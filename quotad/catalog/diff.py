@@ -16,7 +16,7 @@ from quotad.catalog.document import plain
 from quotad.catalog.problems import path_with
 
 
-class Change(msgspec.Struct, frozen=True):
+class CatalogChange(msgspec.Struct, frozen=True):
     """One difference between two catalogs."""
 
     path: str
@@ -30,11 +30,11 @@ class Change(msgspec.Struct, frozen=True):
 _ABSENT: Any = object()
 
 
-def diff(old: Catalog | None, new: Catalog) -> list[Change]:
+def diff(old: Catalog | None, new: Catalog) -> list[CatalogChange]:
     """List the changes from `old` (None: from nothing) to `new`."""
     before = plain(old.definitions) if old is not None else {"features": {}}
     after = plain(new.definitions)
-    changes: list[Change] = []
+    changes: list[CatalogChange] = []
     _differ(
         changes,
         "default_plan",
@@ -59,7 +59,7 @@ def diff(old: Catalog | None, new: Catalog) -> list[Change]:
 
 
 def _bundle(
-    changes: list[Change],
+    changes: list[CatalogChange],
     path: str,
     old: Mapping[str, Any] | None,
     new: Mapping[str, Any] | None,
@@ -92,7 +92,7 @@ def _bundle(
 
 
 def _rights(
-    changes: list[Change],
+    changes: list[CatalogChange],
     path: str,
     before: Mapping[str, Any],
     after: Mapping[str, Any],
@@ -108,7 +108,7 @@ def _rights(
 
 
 def _earlier(
-    changes: list[Change],
+    changes: list[CatalogChange],
     path: str,
     before: Mapping[str, Any],
     after: Mapping[str, Any],
@@ -124,16 +124,16 @@ def _earlier(
 
 
 def _order(
-    changes: list[Change], before: Mapping[str, object], after: Mapping[str, object]
+    changes: list[CatalogChange], before: Mapping[str, object], after: Mapping[str, object]
 ) -> None:
     """List a new display order; without it, two catalogs could differ in nothing but digest."""
     old = [name for name in before if name in after]
     new = [name for name in after if name in before]
     if old != new:
-        changes.append(Change("features", _json(old), _json(new)))
+        changes.append(CatalogChange("features", _json(old), _json(new)))
 
 
-def _differ(changes: list[Change], path: str, old: Any, new: Any) -> None:
+def _differ(changes: list[CatalogChange], path: str, old: Any, new: Any) -> None:
     if old is new or (old == new and type(old) is type(new)):
         return
     if isinstance(old, dict) and isinstance(new, dict):
@@ -148,7 +148,7 @@ def _differ(changes: list[Change], path: str, old: Any, new: Any) -> None:
                 new[index] if index < len(new) else _ABSENT,
             )
     else:
-        changes.append(Change(path, _json(old), _json(new)))
+        changes.append(CatalogChange(path, _json(old), _json(new)))
 
 
 def _names(first: Iterable[str], second: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from quotad.catalog.catalog import Catalog, parse
-from quotad.catalog.diff import Change, diff
+from quotad.catalog.diff import CatalogChange, diff
 from quotad.catalog.revisions import ApplyTo, carry, restore
 from quotad.catalog.sources import Source
 from quotad.errors import CatalogError
@@ -48,7 +48,7 @@ class Prepared(msgspec.Struct, frozen=True):
     """Of the document."""
     source_digest: str
     """Of the files, whatever was carried into the document."""
-    changes: tuple[Change, ...]
+    changes: tuple[CatalogChange, ...]
     """The first of them."""
     changes_count: int
     """All of them."""
@@ -85,7 +85,7 @@ def _read(document: bytes | None) -> Catalog | None:
         return None
 
 
-def _first(changes: Sequence[Change]) -> tuple[Change, ...]:
+def _first(changes: Sequence[CatalogChange]) -> tuple[CatalogChange, ...]:
     size = 0
     for index, change in enumerate(changes):
         texts = (change.path, change.before, change.after)

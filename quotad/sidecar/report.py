@@ -3,7 +3,7 @@
 import logging
 from datetime import UTC, datetime, timedelta
 
-from quotad.catalog import Catalog, Change, diff, read_record
+from quotad.catalog import Catalog, CatalogChange, diff, read_record
 from quotad.model import CatalogRecord
 from quotad.sidecar.removals import Waiting
 from quotad.store.catalogs import Outcome, Published
@@ -93,7 +93,7 @@ def _changes(before: CatalogRecord | None, catalog: Catalog) -> str:
     return f" ({count}): {', '.join(shown)}"
 
 
-def _change(change: Change) -> str:
+def _change(change: CatalogChange) -> str:
     if not change.before:
         return f"{change.path} added: {_short(change.after)}"
     if not change.after:

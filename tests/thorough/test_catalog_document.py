@@ -8,7 +8,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 
-from quotad.catalog import Catalog, Change, Source, compile_snapshot, diff, parse
+from quotad.catalog import Catalog, CatalogChange, Source, compile_snapshot, diff, parse
 from quotad.errors import CatalogError
 from tests.unit.random_catalogs import raw_catalogs
 
@@ -97,7 +97,7 @@ def test_the_order_of_features_is_part_of_the_document() -> None:
 
     assert one.digest != two.digest
     assert ["b", "a"] == list(compile_snapshot(Catalog.from_document(two.document), 1).features)
-    assert [Change("features", '["a","b"]', '["b","a"]')] == diff(one, two)
+    assert [CatalogChange("features", '["a","b"]', '["b","a"]')] == diff(one, two)
 
 
 def test_catalogs_of_the_same_content_are_equal() -> None:
@@ -150,7 +150,7 @@ def test_two_catalogs_differ_exactly_if_their_digests_do(
     assert bool(changes) == (one.digest != two.digest)
     assert len(changes) == len({change.path for change in changes})
     assert sorted(changes, key=lambda change: change.path) == sorted(
-        (Change(back.path, back.after, back.before) for back in diff(two, one)),
+        (CatalogChange(back.path, back.after, back.before) for back in diff(two, one)),
         key=lambda change: change.path,
     )
 

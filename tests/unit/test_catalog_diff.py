@@ -2,7 +2,7 @@
 
 import pytest
 
-from quotad.catalog import Catalog, Change, Source, compile_snapshot, diff, parse
+from quotad.catalog import Catalog, CatalogChange, Source, compile_snapshot, diff, parse
 from quotad.errors import CatalogError
 
 YAML = """
@@ -76,8 +76,8 @@ def test_a_first_catalog_is_all_new() -> None:
     )
 
     assert [
-        Change("features.a", "", '{"type":"boolean"}'),
-        Change("plans.p", "", "{}"),
+        CatalogChange("features.a", "", '{"type":"boolean"}'),
+        CatalogChange("plans.p", "", "{}"),
     ] == diff(None, catalog)
 
 
@@ -95,7 +95,7 @@ def test_an_entitlement_of_another_shape_is_one_change() -> None:
         for value in ("unlimited", "{limit: 5}")
     )
 
-    assert [Change("plans.p.entitlements.a", '"unlimited"', '{"limits":[{"limit":5}]}')] == (
+    assert [CatalogChange("plans.p.entitlements.a", '"unlimited"', '{"limits":[{"limit":5}]}')] == (
         diff(before, after)
     )
 
@@ -113,11 +113,11 @@ def test_a_diff_lists_groups_and_add_ons_as_it_lists_plans() -> None:
     )
 
     assert [
-        Change("groups.g.entitlements.a", "true", ""),
-        Change("groups.g.entitlements.b", "", "true"),
-        Change("plans.p.groups", "", '["g"]'),
-        Change("addons.x", "", '{"max_quantity":5,"plans":["p"]}'),
-        Change("addons.x.entitlements.a", "", "true"),
+        CatalogChange("groups.g.entitlements.a", "true", ""),
+        CatalogChange("groups.g.entitlements.b", "", "true"),
+        CatalogChange("plans.p.groups", "", '["g"]'),
+        CatalogChange("addons.x", "", '{"max_quantity":5,"plans":["p"]}'),
+        CatalogChange("addons.x.entitlements.a", "", "true"),
     ] == diff(old, new)
 
 
@@ -133,15 +133,15 @@ def test_a_diff_tells_which_earlier_revisions_are_kept() -> None:
     )
 
     assert [
-        Change("plans.p.revision", "", "3"),
-        Change("plans.p.entitlements.a", "true", ""),
-        Change("plans.p.earlier", "", "[1,2]"),
+        CatalogChange("plans.p.revision", "", "3"),
+        CatalogChange("plans.p.entitlements.a", "true", ""),
+        CatalogChange("plans.p.earlier", "", "[1,2]"),
     ] == diff(once, twice)
     assert [
-        Change("plans.p.earlier", "[1,2]", "[2]"),
-        Change("plans.p.earlier.2.billing", "", '"year"'),
-        Change("plans.p.earlier.2.entitlements.a", "", "true"),
-        Change("plans.p.earlier.2.entitlements.b", "true", ""),
+        CatalogChange("plans.p.earlier", "[1,2]", "[2]"),
+        CatalogChange("plans.p.earlier.2.billing", "", '"year"'),
+        CatalogChange("plans.p.earlier.2.entitlements.a", "", "true"),
+        CatalogChange("plans.p.earlier.2.entitlements.b", "true", ""),
     ] == diff(twice, later)
 
 
