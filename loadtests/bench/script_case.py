@@ -13,7 +13,7 @@ import msgspec
 from loadtests.bench import redis_benchmark, reference_server
 from loadtests.bench.processes import PREFIX, SUM, Machinery
 from loadtests.bench.traffic import customer_id
-from quotad.store import Charge, Counters, KeySpace, Status, Store, usage_suffix
+from quotad.store import Charge, ChargeStatus, Counters, KeySpace, Store, usage_suffix
 from quotad.store.counters import CONSUME, plain_words
 from quotad.store.scripts import Script
 
@@ -139,7 +139,7 @@ class ScriptCase:
         settled, error = self._counters.settle(self._tag, self._charges[start:end], deadline)
         if error is not None:
             raise RuntimeError(f"the script failed: {error}")
-        return sum(1 for settlement in settled if settlement.status == Status.ALLOWED)
+        return sum(1 for settlement in settled if settlement.status == ChargeStatus.ALLOWED)
 
     def _settle_reference(self, start: int, end: int) -> int:
         keys = self._keys[start:end]

@@ -47,10 +47,10 @@ from quotad.model import (
 )
 from quotad.store import (
     Charge,
+    ChargeStatus,
     Counters,
     Link,
     Once,
-    Status,
     catalog_tag,
 )
 from quotad.store.counters import CHECK, CONSUME, CONSUME_ONCE
@@ -61,7 +61,7 @@ ROUNDS_MAX = 5
 """How often a charge may turn out stale before the call is given up as UNAVAILABLE."""
 
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
-SETTLED = (int(Status.ALLOWED), int(Status.DENIED))
+SETTLED = (int(ChargeStatus.ALLOWED), int(ChargeStatus.DENIED))
 CHECK_ONLY = int(Mode.CHECK_ONLY)
 
 
@@ -356,22 +356,22 @@ class Engine:
                     answers[i] = given or fold(terms, requests[i], settlement, now_ms, version)
                 except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
                     round_.failed(i)
-            elif status == Status.REPLAYED:
+            elif status == ChargeStatus.REPLAYED:
                 try:
                     answers[i] = replay(requests[i], settlement, now_ms)
                 except msgspec.MsgspecError:
                     answers[i] = damaged(round_.charges[round_.at.index(i)], requests[i])
                 except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
                     round_.failed(i)
-            elif status == Status.MISMATCH:
+            elif status == ChargeStatus.MISMATCH:
                 answers[i] = mismatch(requests[i])
-            elif status == Status.DAMAGED:
+            elif status == ChargeStatus.DAMAGED:
                 answers[i] = damaged(round_.charges[round_.at.index(i)], requests[i])
             else:
                 round_.pending.append(i)
-                if status == Status.STALE_CUSTOMER:
+                if status == ChargeStatus.STALE_CUSTOMER:
                     self._views.drop(view_name(requests[i].customer_id, requests[i].resource_id))
-                elif status in (Status.STALE_CLOCK, Status.TOO_LATE):
+                elif status in (ChargeStatus.STALE_CLOCK, ChargeStatus.TOO_LATE):
                     stale_clock = True
                 else:
                     in_force = settlement.memo

@@ -9,10 +9,10 @@ from quotad.engine.denials import explain_denial, frees_order
 from quotad.engine.fold_extras import fold_extras
 from quotad.engine.meters import LimitTerms
 from quotad.model import USED_MAX, ConsumeRequest, Decision, LimitStatus, Mode, Reason
-from quotad.store import Settlement, Status
+from quotad.store import ChargeStatus, Settlement
 
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
-ALLOWED = int(Status.ALLOWED)
+ALLOWED = int(ChargeStatus.ALLOWED)
 NORMAL = int(Mode.NORMAL)
 WITHIN_LIMIT = int(Reason.WITHIN_LIMIT)
 UNLIMITED = int(Reason.UNLIMITED)

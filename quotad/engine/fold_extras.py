@@ -11,7 +11,7 @@ import msgspec
 from quotad.engine.denials import explain_denial, frees_order
 from quotad.engine.meters import LimitExtras, LimitTerms
 from quotad.model import ConsumeRequest, Decision, LimitStatus, Mode, Reason
-from quotad.store import Settlement, Status
+from quotad.store import ChargeStatus, Settlement
 
 
 class _Side(msgspec.Struct, frozen=True, gc=False):
@@ -51,7 +51,7 @@ def fold_extras(
     catalog_version: int,
 ) -> Decision:
     """As `fold`, for any limits."""
-    allowed = settlement.status == Status.ALLOWED
+    allowed = settlement.status == ChargeStatus.ALLOWED
     sides = _sides(terms, request, settlement)
     retry_after_ms = explanation = None
     if allowed:
@@ -102,7 +102,7 @@ def fold_extras(
 def _sides(
     terms: tuple[LimitTerms, ...], request: ConsumeRequest, settlement: Settlement
 ) -> list[_Side]:
-    counted = settlement.status == Status.ALLOWED and request.mode == Mode.NORMAL
+    counted = settlement.status == ChargeStatus.ALLOWED and request.mode == Mode.NORMAL
     sides = []
     for i, term in enumerate(terms):
         extras = term.extras or LimitExtras()

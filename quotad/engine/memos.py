@@ -8,7 +8,7 @@ import msgspec
 from quotad.engine.fold import fold
 from quotad.engine.meters import LimitTerms
 from quotad.model import ConsumeRequest, Decision
-from quotad.store import Settlement, Status
+from quotad.store import ChargeStatus, Settlement
 
 
 class Memo(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -59,6 +59,6 @@ def replay(request: ConsumeRequest, settlement: Settlement, now_ms: int) -> Deci
     The request is the same as the first one: the script has compared their fingerprints.
     """
     memo = _decode(settlement.memo)
-    first = Settlement(Status.ALLOWED, settlement.used, closes=settlement.closes)
+    first = Settlement(ChargeStatus.ALLOWED, settlement.used, closes=settlement.closes)
     decision = fold(memo.terms, request, first, now_ms, memo.catalog_version)
     return msgspec.structs.replace(decision, replayed=True)

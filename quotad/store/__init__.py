@@ -7,7 +7,7 @@ publish catalogs and customers.
 
 from quotad.store.catalogs import Catalogs, Outcome, Published
 from quotad.store.connection import Store
-from quotad.store.counters import Charge, Counters, Once, Settlement, Status
+from quotad.store.counters import Charge, ChargeStatus, Counters, Once, Settlement
 from quotad.store.customers import CustomerPage, Customers, Written
 from quotad.store.facets import Wanted
 from quotad.store.fleet import Candidate, Fleet, server_id
@@ -20,6 +20,7 @@ __all__ = [
     "Candidate",
     "Catalogs",
     "Charge",
+    "ChargeStatus",
     "Counters",
     "CustomerIndex",
     "CustomerKeys",
@@ -32,7 +33,6 @@ __all__ = [
     "Outcome",
     "Published",
     "Settlement",
-    "Status",
     "Store",
     "Wanted",
     "Written",

@@ -25,7 +25,7 @@ CONSUME_ONCE = "consume_once"
 """As CONSUME, and what is taken is remembered under an idempotency key."""
 
 
-class Status(IntEnum):
+class ChargeStatus(IntEnum):
     """What became of a charge; the numbers are those of the script."""
 
     DENIED = 0
@@ -81,7 +81,7 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     """The script's answer to one charge."""
 
     status: int
-    """A `Status`."""
+    """A `ChargeStatus`."""
     used: Sequence[int] = ()
     """Usage before the charge, per limit; of ALLOWED, DENIED and what is replayed."""
     memo: bytes = b""
@@ -189,10 +189,10 @@ def _read(
     at = 0
     try:
         if reply[0] == -1:  # STALE_CATALOG
-            settled += [Settlement(Status.STALE_CATALOG, memo=reply[1])] * len(charges)
+            settled += [Settlement(ChargeStatus.STALE_CATALOG, memo=reply[1])] * len(charges)
             return
         if reply[0] == -5:  # TOO_LATE
-            settled += [Settlement(Status.TOO_LATE)] * len(charges)
+            settled += [Settlement(ChargeStatus.TOO_LATE)] * len(charges)
             return
         for charge in charges:
             status = reply[at]
@@ -207,7 +207,7 @@ def _read(
                 end = at + len(charge.suffixes)
                 settled.append(Settlement(status, reply[at:end]))
                 at = end
-            elif status == Status.REPLAYED:
+            elif status == ChargeStatus.REPLAYED:
                 settled.append(_read_decision(reply[at]))
                 at += 1
             else:
@@ -225,7 +225,8 @@ def _read_decision(stored: bytes) -> Settlement:
         if b"@" in head:
             pairs = [text.split(b"@") for text in texts]
             used = [int(used) for used, _ in pairs]
-            return Settlement(Status.REPLAYED, used, memo, [int(closes) for _, closes in pairs])
-        return Settlement(Status.REPLAYED, [int(text) for text in texts], memo)
+            closes = [int(closes) for _, closes in pairs]
+            return Settlement(ChargeStatus.REPLAYED, used, memo, closes)
+        return Settlement(ChargeStatus.REPLAYED, [int(text) for text in texts], memo)
     except ValueError:
-        return Settlement(Status.DAMAGED)
+        return Settlement(ChargeStatus.DAMAGED)

@@ -6,7 +6,7 @@ import pytest
 
 from quotad.errors import ScriptContractError
 from quotad.model import QUANTITY_MAX, USED_MAX
-from quotad.store import Charge, Once, Settlement, Status
+from quotad.store import Charge, ChargeStatus, Once, Settlement
 from quotad.store.counters import CHECK, CONSUME, CONSUME_ONCE, plain_words
 from tests.lua.conftest import FAR_MS, NOW_MS, TAG, Scripted, WideLimit
 
@@ -19,29 +19,29 @@ def once(charge: Charge, key: str = "k", fingerprint: str = "f" * 16) -> Charge:
 
 # used before, quantity, caps -> status, used afterwards
 TABLE = [
-    ([0], 1, [1], Status.ALLOWED, [1]),
-    ([1], 1, [1], Status.DENIED, [1]),
-    ([9], 1, [10], Status.ALLOWED, [10]),
-    ([9], 2, [10], Status.DENIED, [9]),
-    ([0], 5, [4], Status.DENIED, [0]),
-    ([0], 1, [0], Status.DENIED, [0]),
-    ([0], 0, [0], Status.ALLOWED, [0]),
-    ([7], 0, [5], Status.DENIED, [7]),
-    ([7], 0, [7], Status.ALLOWED, [7]),
-    ([0, 0], 3, [5, 3], Status.ALLOWED, [3, 3]),
-    ([0, 1], 3, [5, 3], Status.DENIED, [0, 1]),
-    ([4, 0], 3, [5, 3], Status.DENIED, [4, 0]),
-    ([1, 2, 3], 1, [2, 3, 4], Status.ALLOWED, [2, 3, 4]),
-    ([1, 2, 4], 1, [2, 3, 4], Status.DENIED, [1, 2, 4]),
-    ([5], -2, [9], Status.ALLOWED, [3]),
-    ([5], -5, [9], Status.ALLOWED, [0]),
-    ([5], -9, [9], Status.ALLOWED, [0]),
-    ([0], -1, [9], Status.ALLOWED, [0]),
-    ([9], -1, [3], Status.ALLOWED, [8]),
-    ([0], QUANTITY_MAX, [QUANTITY_MAX], Status.ALLOWED, [QUANTITY_MAX]),
-    ([USED_MAX - QUANTITY_MAX], QUANTITY_MAX, [USED_MAX], Status.ALLOWED, [USED_MAX]),
-    ([USED_MAX], 1, [USED_MAX], Status.DENIED, [USED_MAX]),
-    ([USED_MAX - 1], -QUANTITY_MAX, [1], Status.ALLOWED, [USED_MAX - 1 - QUANTITY_MAX]),
+    ([0], 1, [1], ChargeStatus.ALLOWED, [1]),
+    ([1], 1, [1], ChargeStatus.DENIED, [1]),
+    ([9], 1, [10], ChargeStatus.ALLOWED, [10]),
+    ([9], 2, [10], ChargeStatus.DENIED, [9]),
+    ([0], 5, [4], ChargeStatus.DENIED, [0]),
+    ([0], 1, [0], ChargeStatus.DENIED, [0]),
+    ([0], 0, [0], ChargeStatus.ALLOWED, [0]),
+    ([7], 0, [5], ChargeStatus.DENIED, [7]),
+    ([7], 0, [7], ChargeStatus.ALLOWED, [7]),
+    ([0, 0], 3, [5, 3], ChargeStatus.ALLOWED, [3, 3]),
+    ([0, 1], 3, [5, 3], ChargeStatus.DENIED, [0, 1]),
+    ([4, 0], 3, [5, 3], ChargeStatus.DENIED, [4, 0]),
+    ([1, 2, 3], 1, [2, 3, 4], ChargeStatus.ALLOWED, [2, 3, 4]),
+    ([1, 2, 4], 1, [2, 3, 4], ChargeStatus.DENIED, [1, 2, 4]),
+    ([5], -2, [9], ChargeStatus.ALLOWED, [3]),
+    ([5], -5, [9], ChargeStatus.ALLOWED, [0]),
+    ([5], -9, [9], ChargeStatus.ALLOWED, [0]),
+    ([0], -1, [9], ChargeStatus.ALLOWED, [0]),
+    ([9], -1, [3], ChargeStatus.ALLOWED, [8]),
+    ([0], QUANTITY_MAX, [QUANTITY_MAX], ChargeStatus.ALLOWED, [QUANTITY_MAX]),
+    ([USED_MAX - QUANTITY_MAX], QUANTITY_MAX, [USED_MAX], ChargeStatus.ALLOWED, [USED_MAX]),
+    ([USED_MAX], 1, [USED_MAX], ChargeStatus.DENIED, [USED_MAX]),
+    ([USED_MAX - 1], -QUANTITY_MAX, [1], ChargeStatus.ALLOWED, [USED_MAX - 1 - QUANTITY_MAX]),
 ]
 
 
@@ -51,7 +51,7 @@ def test_all_limits_have_room_and_are_counted_or_nothing_changes(
     before: list[int],
     quantity: int,
     caps: list[int],
-    status: Status,
+    status: ChargeStatus,
     after: list[int],
 ) -> None:
     for name, used in zip("abc", before, strict=False):
@@ -66,8 +66,9 @@ def test_all_limits_have_room_and_are_counted_or_nothing_changes(
 
 def test_a_check_counts_nothing(scripted: Scripted) -> None:
     charges = [scripted.charge(q, 3, verb=CHECK) for q in (3, 4)]
+    statuses = [settlement.status for settlement in scripted.settle(*charges)]
 
-    assert [Status.ALLOWED, Status.DENIED] == [s.status for s in scripted.settle(*charges)]
+    assert [ChargeStatus.ALLOWED, ChargeStatus.DENIED] == statuses
     assert {} == scripted.used()
 
 
@@ -153,9 +154,9 @@ def test_a_charge_on_a_period_that_is_long_over_is_refused(scripted: Scripted, k
     assert [(-4, ()), (1, [0]), (-4, ())] == [(s.status, s.used) for s in settled]
     assert {"a": 1} == scripted.used()
     # What has no need to make a counter needs no time.
-    assert [Status.DENIED] == [s.status for s in scripted.settle(scripted.charge(9, 9))]
+    assert [ChargeStatus.DENIED] == [s.status for s in scripted.settle(scripted.charge(9, 9))]
     check = Charge(scripted.keys, 0, 1, "check", (":b",), plain_words((9, past_ms)))
-    assert [Status.ALLOWED] == [s.status for s in scripted.settle(check)]
+    assert [ChargeStatus.ALLOWED] == [s.status for s in scripted.settle(check)]
 
 
 def test_a_wide_charge_on_a_period_that_is_long_over_is_refused(scripted: Scripted) -> None:
@@ -165,7 +166,7 @@ def test_a_wide_charge_on_a_period_that_is_long_over_is_refused(scripted: Script
         scripted.wide(1, WideLimit(9, closes_at=past_ms, expires_at=past_ms), now=past_ms - 9),
     ]
 
-    assert [Status.STALE_CLOCK] * 2 == [s.status for s in scripted.settle(*charges)]
+    assert [ChargeStatus.STALE_CLOCK] * 2 == [s.status for s in scripted.settle(*charges)]
     assert {} == scripted.used()
 
 
@@ -175,53 +176,55 @@ def test_a_decision_is_told_again_also_when_its_period_is_over(scripted: Scripte
 
     (again,) = scripted.settle(msgspec.structs.replace(charge, limit_words=plain_words((9, 1))))
 
-    assert Status.REPLAYED == again.status
+    assert ChargeStatus.REPLAYED == again.status
 
 
 def test_another_catalog_or_epoch_than_planned_with_is_refused(scripted: Scripted) -> None:
     charge = scripted.charge(1, 9)
 
-    stale = Settlement(Status.STALE_CATALOG, memo=TAG.encode())
+    stale = Settlement(ChargeStatus.STALE_CATALOG, memo=TAG.encode())
     assert [stale] == scripted.settle(charge, tag="2.abc")
     scripted.store.client.set(scripted.keys.epoch, 4)
-    assert [Settlement(Status.STALE_CUSTOMER)] == scripted.settle(charge)
-    assert [Settlement(Status.STALE_CUSTOMER)] == scripted.settle(scripted.charge(1, 9, epoch=3))
+    assert [Settlement(ChargeStatus.STALE_CUSTOMER)] == scripted.settle(charge)
+    older = scripted.charge(1, 9, epoch=3)
+    assert [Settlement(ChargeStatus.STALE_CUSTOMER)] == scripted.settle(older)
     assert {} == scripted.used()
-    assert [Settlement(Status.ALLOWED, [0])] == scripted.settle(scripted.charge(1, 9, epoch=4))
+    newest = scripted.charge(1, 9, epoch=4)
+    assert [Settlement(ChargeStatus.ALLOWED, [0])] == scripted.settle(newest)
 
 
 def test_an_answer_without_counters_is_refused_when_stale(scripted: Scripted) -> None:
     charge = scripted.charge(1)
 
-    assert [Settlement(Status.ALLOWED, [])] == scripted.settle(charge)
+    assert [Settlement(ChargeStatus.ALLOWED, [])] == scripted.settle(charge)
     scripted.store.client.set(scripted.keys.epoch, 1)
-    assert [Settlement(Status.STALE_CUSTOMER)] == scripted.settle(charge)
+    assert [Settlement(ChargeStatus.STALE_CUSTOMER)] == scripted.settle(charge)
 
 
 def test_the_first_decision_under_an_idempotency_key_is_told_again(scripted: Scripted) -> None:
     charge = once(scripted.charge(2, 5, 9))
-    replay = Settlement(Status.REPLAYED, [0, 0], b"memo|with a bar")
+    replay = Settlement(ChargeStatus.REPLAYED, [0, 0], b"memo|with a bar")
 
-    assert [Settlement(Status.ALLOWED, [0, 0]), replay] == scripted.settle(charge, charge)
+    assert [Settlement(ChargeStatus.ALLOWED, [0, 0]), replay] == scripted.settle(charge, charge)
     assert [replay] == scripted.settle(charge)
     assert {"a": 2, "b": 2} == scripted.used()
 
 
 @pytest.mark.parametrize(
     ("quantity", "caps", "status"),
-    [(6, [5], Status.DENIED), (1, [], Status.ALLOWED), (0, [5], Status.ALLOWED)],
+    [(6, [5], ChargeStatus.DENIED), (1, [], ChargeStatus.ALLOWED), (0, [5], ChargeStatus.ALLOWED)],
     ids=["denied", "without counters", "of nothing"],
 )
 def test_what_takes_nothing_is_not_kept_under_its_key(
-    scripted: Scripted, quantity: int, caps: list[int], status: Status
+    scripted: Scripted, quantity: int, caps: list[int], status: ChargeStatus
 ) -> None:
     charge = once(scripted.charge(quantity, *caps))
 
     assert [status] * 2 == [s.status for s in scripted.settle(charge, charge)]
     assert not scripted.store.client.exists(f"{scripted.keys.decision}k")
     other = once(scripted.charge(2, 5), fingerprint="g" * 16)
-    assert [Settlement(Status.ALLOWED, [0])] == scripted.settle(other)
-    assert [Settlement(Status.MISMATCH)] == scripted.settle(charge)
+    assert [Settlement(ChargeStatus.ALLOWED, [0])] == scripted.settle(other)
+    assert [Settlement(ChargeStatus.MISMATCH)] == scripted.settle(charge)
 
 
 @pytest.mark.parametrize("stored", ["0", "03", "03,9", "1"])
@@ -233,7 +236,7 @@ def test_what_took_nothing_on_an_earlier_server_is_judged_afresh(
 
     settled = scripted.settle(*[once(scripted.charge(2, 5))] * 2)
 
-    assert [Status.ALLOWED, Status.REPLAYED] == [s.status for s in settled]
+    assert [ChargeStatus.ALLOWED, ChargeStatus.REPLAYED] == [s.status for s in settled]
     assert {"a": 2} == scripted.used()
 
 
@@ -241,7 +244,7 @@ def test_what_was_taken_on_an_earlier_server_is_told_again(scripted: Scripted) -
     name = f"{scripted.keys.decision}k"
     scripted.store.client.set(name, f"{'f' * 16}13,0|memo", px=60_000)
 
-    assert [Settlement(Status.REPLAYED, [3, 0], b"memo")] == scripted.settle(
+    assert [Settlement(ChargeStatus.REPLAYED, [3, 0], b"memo")] == scripted.settle(
         once(scripted.charge(2, 5, 5))
     )
 
@@ -251,7 +254,7 @@ def test_an_idempotency_key_with_other_parameters_is_a_mismatch(scripted: Script
 
     other = once(scripted.charge(1, 5), fingerprint="g" * 16)
 
-    assert [Settlement(Status.MISMATCH)] == scripted.settle(other)
+    assert [Settlement(ChargeStatus.MISMATCH)] == scripted.settle(other)
     assert {"a": 2} == scripted.used()
 
 
@@ -274,7 +277,7 @@ def test_an_idempotency_key_is_forgotten_after_its_time(scripted: Scripted) -> N
 def test_a_stale_charge_does_not_take_the_idempotency_key(scripted: Scripted) -> None:
     scripted.settle(once(scripted.charge(1, 5)), tag="2.abc")
 
-    assert [Settlement(Status.ALLOWED, [0])] == scripted.settle(once(scripted.charge(1, 5)))
+    assert [Settlement(ChargeStatus.ALLOWED, [0])] == scripted.settle(once(scripted.charge(1, 5)))
 
 
 def test_more_charges_than_one_call_can_take_are_settled_in_order(scripted: Scripted) -> None:
@@ -288,7 +291,7 @@ def test_a_flushed_script_cache_goes_unnoticed(scripted: Scripted) -> None:
     scripted.settle(scripted.charge(1, 9))
     scripted.store.client.script_flush()
 
-    assert [Settlement(Status.ALLOWED, [1])] == scripted.settle(scripted.charge(1, 9))
+    assert [Settlement(ChargeStatus.ALLOWED, [1])] == scripted.settle(scripted.charge(1, 9))
 
 
 def test_arguments_that_do_not_match_the_keys_are_a_broken_contract(scripted: Scripted) -> None:
@@ -355,11 +358,11 @@ def test_usage_that_is_a_number_otherwise_written_is_counted_on(scripted: Script
 def test_a_damaged_epoch_is_as_an_absent_one(scripted: Scripted) -> None:
     for value in (b"x", b"", b"-1", b"1.5", b"007", b"9" * 16):
         scripted.store.client.set(scripted.keys.epoch, value)
-        for epoch, status in ((0, Status.ALLOWED), (7, Status.STALE_CUSTOMER)):
+        for epoch, status in ((0, ChargeStatus.ALLOWED), (7, ChargeStatus.STALE_CUSTOMER)):
             assert [status] == [s.status for s in scripted.settle(scripted.charge(0, epoch=epoch))]
     scripted.store.client.delete(scripted.keys.epoch)
     scripted.store.client.rpush(scripted.keys.epoch, "x")
-    assert [Status.ALLOWED] == [s.status for s in scripted.settle(scripted.charge(0))]
+    assert [ChargeStatus.ALLOWED] == [s.status for s in scripted.settle(scripted.charge(0))]
 
 
 @pytest.mark.parametrize("stored", ["15,|memo", "15@|m", "15x|m"])
@@ -368,7 +371,7 @@ def test_a_damaged_decision_fails_its_own_charges_only(scripted: Scripted, store
 
     settled = scripted.settle(once(scripted.charge(1, 9)), scripted.charge(1, 9))
 
-    assert [Status.DAMAGED, Status.ALLOWED] == [s.status for s in settled]
+    assert [ChargeStatus.DAMAGED, ChargeStatus.ALLOWED] == [s.status for s in settled]
 
 
 def test_random_charges_agree_with_a_model_in_plain_python(scripted: Scripted) -> None:

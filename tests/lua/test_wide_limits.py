@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from quotad.model import QUANTITY_MAX, USED_MAX
-from quotad.store import Charge, Once, Settlement, Status
+from quotad.store import Charge, ChargeStatus, Once, Settlement
 from quotad.store.counters import CHECK, CONSUME_ONCE
 from tests.lua.conftest import FAR_MS, NOW_MS, Scripted, WideLimit
 
@@ -30,18 +30,18 @@ def stored(scripted: Scripted, name: str = "a") -> bytes | None:
 
 # used before of own and pool, quantity, weight, caps -> status, used afterwards
 POOLS = [
-    ([0, 0], 1, 5, [10, 10], Status.ALLOWED, [1, 5]),
-    ([1, 5], 1, 5, [10, 10], Status.ALLOWED, [2, 10]),
-    ([1, 6], 1, 5, [10, 10], Status.DENIED, [1, 6]),
-    ([10, 0], 1, 5, [10, 10], Status.DENIED, [10, 0]),
-    ([0, 10], 0, 5, [10, 10], Status.ALLOWED, [0, 10]),
-    ([0, 11], 0, 5, [10, 10], Status.DENIED, [0, 11]),
-    ([0, 0], 3, 250, [10, 750], Status.ALLOWED, [3, 750]),
-    ([0, 0], 3, 250, [10, 749], Status.DENIED, [0, 0]),
-    ([0, 0], 9, 10**15, [USED_MAX, USED_MAX], Status.ALLOWED, [9, USED_MAX]),
-    ([0, 1], 9, 10**15, [USED_MAX, USED_MAX], Status.DENIED, [0, 1]),
-    ([0, 0], QUANTITY_MAX, 10**15, [USED_MAX, USED_MAX], Status.DENIED, [0, 0]),
-    ([0, 123], 1, USED_MAX - 123, [9, USED_MAX], Status.ALLOWED, [1, USED_MAX]),
+    ([0, 0], 1, 5, [10, 10], ChargeStatus.ALLOWED, [1, 5]),
+    ([1, 5], 1, 5, [10, 10], ChargeStatus.ALLOWED, [2, 10]),
+    ([1, 6], 1, 5, [10, 10], ChargeStatus.DENIED, [1, 6]),
+    ([10, 0], 1, 5, [10, 10], ChargeStatus.DENIED, [10, 0]),
+    ([0, 10], 0, 5, [10, 10], ChargeStatus.ALLOWED, [0, 10]),
+    ([0, 11], 0, 5, [10, 10], ChargeStatus.DENIED, [0, 11]),
+    ([0, 0], 3, 250, [10, 750], ChargeStatus.ALLOWED, [3, 750]),
+    ([0, 0], 3, 250, [10, 749], ChargeStatus.DENIED, [0, 0]),
+    ([0, 0], 9, 10**15, [USED_MAX, USED_MAX], ChargeStatus.ALLOWED, [9, USED_MAX]),
+    ([0, 1], 9, 10**15, [USED_MAX, USED_MAX], ChargeStatus.DENIED, [0, 1]),
+    ([0, 0], QUANTITY_MAX, 10**15, [USED_MAX, USED_MAX], ChargeStatus.DENIED, [0, 0]),
+    ([0, 123], 1, USED_MAX - 123, [9, USED_MAX], ChargeStatus.ALLOWED, [1, USED_MAX]),
 ]
 
 
@@ -52,7 +52,7 @@ def test_a_weighted_limit_takes_the_weight_of_each_unit_or_nothing_changes(
     quantity: int,
     weight: int,
     caps: list[int],
-    status: Status,
+    status: ChargeStatus,
     after: list[int],
 ) -> None:
     for name, used in zip("ab", before, strict=True):
@@ -152,7 +152,7 @@ def test_a_repeated_idempotency_key_is_told_the_window_of_the_first_time(
     first = once(scripted.wide(2, opening(5), WideLimit(9, 3)))
     later = once(scripted.wide(2, opening(5, NOW_MS + 9 * HOUR), now=NOW_MS + 8 * HOUR))
     end = NOW_MS + HOUR
-    replay = Settlement(Status.REPLAYED, [0, 0], b"memo|1@2,3", [end, 0])
+    replay = Settlement(ChargeStatus.REPLAYED, [0, 0], b"memo|1@2,3", [end, 0])
 
     assert [Settlement(1, [0, 0], closes=[end, 0]), replay] == scripted.settle(first, first)
     assert [replay] == scripted.settle(later)

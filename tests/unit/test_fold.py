@@ -5,7 +5,7 @@ from quotad.engine.fold import fold
 from quotad.engine.memos import encode_memo, fingerprint, replay
 from quotad.engine.meters import LimitTerms
 from quotad.model import QUANTITY_MAX, USED_MAX, ConsumeRequest, Decision, LimitStatus, Mode, Reason
-from quotad.store import Settlement, Status
+from quotad.store import ChargeStatus, Settlement
 
 NOW = 1_800_000_000_000
 MINUTE = LimitTerms(10, False, "minute", NOW + 30_000)
@@ -32,7 +32,7 @@ def told(
     every: bool = False,
 ) -> Decision:
     request = ConsumeRequest("acme", "calls", quantity, mode, every_limit=every)
-    settlement = Settlement(Status.ALLOWED if allowed else Status.DENIED, used)
+    settlement = Settlement(ChargeStatus.ALLOWED if allowed else ChargeStatus.DENIED, used)
     return fold(terms, request, settlement, NOW, 7)
 
 
@@ -197,10 +197,10 @@ def test_a_replay_tells_the_same_from_the_memo(
     terms: tuple[LimitTerms, ...], before: tuple[int, ...], quantity: int
 ) -> None:
     request = ConsumeRequest("acme", "calls", quantity, idempotency_key="k")
-    decision = fold(terms, request, Settlement(Status.ALLOWED, before), NOW, 7)
+    decision = fold(terms, request, Settlement(ChargeStatus.ALLOWED, before), NOW, 7)
     memo = encode_memo(7, terms)
 
-    again = replay(request, Settlement(Status.REPLAYED, before, memo), NOW)
+    again = replay(request, Settlement(ChargeStatus.REPLAYED, before, memo), NOW)
 
     assert msgspec.structs.replace(decision, replayed=True) == again
 

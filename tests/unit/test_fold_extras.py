@@ -7,7 +7,7 @@ from quotad.engine.fold import fold
 from quotad.engine.memos import encode_memo, fingerprint, replay
 from quotad.engine.meters import LimitExtras, LimitTerms
 from quotad.model import USED_MAX, ConsumeRequest, Decision, Mode, Reason
-from quotad.store import Settlement, Status
+from quotad.store import ChargeStatus, Settlement
 
 NOW = 1_800_000_000_000
 HOUR_END, DAY_END = NOW + 1_800_000, NOW + 43_200_000
@@ -43,7 +43,7 @@ def settled(
     """What the script answers."""
     weights = [1 if term.extras is None else term.extras.weight for term in terms]
     room = all(u + quantity * w <= t.cap for t, u, w in zip(terms, used, weights, strict=True))
-    status = Status.ALLOWED if room or quantity < 0 else Status.DENIED
+    status = ChargeStatus.ALLOWED if room or quantity < 0 else ChargeStatus.DENIED
     return Settlement(status, used, closes=closes or (0,) * len(terms))
 
 
@@ -281,7 +281,7 @@ def test_a_replay_tells_the_same_from_the_memo(
     decision = fold(terms, request, first, NOW, 7)
     memo = encode_memo(7, terms)
 
-    again = replay(request, Settlement(Status.REPLAYED, before, memo, first.closes), NOW)
+    again = replay(request, Settlement(ChargeStatus.REPLAYED, before, memo, first.closes), NOW)
 
     assert msgspec.structs.replace(decision, replayed=True) == again
 
@@ -291,7 +291,7 @@ def test_memos_of_an_older_server_are_still_read() -> None:
     request = ConsumeRequest("acme", "calls", idempotency_key="k")
     counted = msgspec.msgpack.encode([7, [[10, False, "hour", HOUR_END]], 0, ""])
 
-    first = replay(request, Settlement(Status.REPLAYED, [3], counted), NOW)
+    first = replay(request, Settlement(ChargeStatus.REPLAYED, [3], counted), NOW)
 
     assert (True, 10, 4, HOUR_END) == (first.replayed, first.limit, first.used, first.resets_at_ms)
 

@@ -43,7 +43,7 @@ from quotad.model import (
 from quotad.service import encode
 from quotad.service.customer_message import customer_message
 from quotad.service.wire import decision_bytes
-from quotad.store import Settlement, Status
+from quotad.store import ChargeStatus, Settlement
 from quotad.store.records import decode_customer, encode_customer
 from quotad.v1 import quota_pb2 as pb
 from tests.unit.any_catalog import (
@@ -136,7 +136,7 @@ def settled(terms: tuple[LimitTerms, ...], quantity: int, used: int) -> Settleme
         amount >= 0 and used + amount > term.cap
         for amount, term in zip(amounts, terms, strict=True)
     )
-    status = Status.DENIED if full else Status.ALLOWED
+    status = ChargeStatus.DENIED if full else ChargeStatus.ALLOWED
     return Settlement(int(status), [used] * len(terms), closes=[0] * len(terms))
 
 
