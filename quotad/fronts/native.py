@@ -6,20 +6,25 @@ What is not hot goes through its fallback to a grpcio server on a private unix s
 import shutil
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 from quotad.errors import ConfigError, QuotadError, Status
-from quotad.fronts.grpcio import AddServices, GrpcioServer
+from quotad.fronts.grpcio import GRACE_S, AddServices, GrpcioServer
 from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Call
 from quotad.fronts.status import REASON_KEY
 
 _POLL_MS = 200
 """How soon a waiting thread notices that the front is draining; calls do not wait for it."""
+
+_LOOK_S = 0.005
+"""How often a stop looks whether the last answers have left."""
 
 _CALLS_MAX = 1_000_000
 """More than can be waiting."""
@@ -58,12 +63,15 @@ class NativeFront:
                 [(path, False) for path in methods],
                 io_threads=io_threads,
                 reuse_port=reuse_port,
+                metrics=True,  # how many calls have ended; see `_wait_for_answers`
             )
         except OSError as error:
             raise ConfigError(f"listen: cannot listen on {target}: {error.strerror}") from error
         self._host = target.rpartition(":")[0]
         self._folder = Path(tempfile.mkdtemp(prefix="quotad-"))
         self._behind = GrpcioServer(f"unix:{self._folder / 'admin.sock'}", services, add_services)
+        self._in_bursts = False
+        """Whether calls came together the last time that any came."""
         self._draining = threading.Event()
         self._left: deque[Call] = deque()
         self._refuser = threading.Thread(target=self._refuse, name="quotad-refuser", daemon=True)
@@ -85,10 +93,13 @@ class NativeFront:
             events = self._front.recv_batch(calls_max, _POLL_MS)
             if events is None:
                 return None
-            if 0 < len(events) < calls_max:
+            if 0 < len(events) < calls_max and (self._in_bursts or len(events) > 1):
                 # The first of a burst woke this thread, and the others came while it waited for
-                # its turn at the interpreter.
+                # its turn at the interpreter. Not after lone calls: a look that finds nothing
+                # yields the CPU several times, and each yield hands busy neighbours a time slice.
                 events += self._front.recv_batch(calls_max - len(events), 0) or []
+            if events:
+                self._in_bursts = len(events) > 1
             calls = self._calls(events)
             if calls:
                 return calls
@@ -121,10 +132,24 @@ class NativeFront:
     def stop(self) -> None:
         """As `Front.stop`."""
         self._behind.stop()
+        self._wait_for_answers()
         self._front.close()
         if self._refuser.ident is not None:
             self._refuser.join()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _wait_for_answers(self) -> None:
+        """Let the answers that were given reach their sockets; closing throws away the others."""
+        deadline = time.monotonic() + GRACE_S
+        while self._calls_under_way() and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
+
+    def _calls_under_way(self) -> int:
+        counted = self._front.metrics()
+        assert counted is not None
+        methods: list[dict[str, Any]] = list(counted["methods"].values())
+        ended = sum(one["count"] for method in methods for one in method["status"].values())
+        return sum(int(method["started"]) for method in methods) - int(ended)
 
     def _refuse(self) -> None:
         # With a time-out: of several threads that wait, closing wakes only one.

@@ -22,11 +22,21 @@ class Scripted:
         self._batches = list(batches)
         self.asked: list[tuple[int, int | None]] = []
         self.failed: list[tuple[int, int]] = []
+        self.under_way = 3
+        self.closed_with = -1
 
     def recv_batch(self, events_max: int, timeout_ms: int | None = None) -> list[Event] | None:
         self.asked.append((events_max, timeout_ms))
         batch = self._batches.pop(0)
         return None if batch is None else list(batch)
+
+    def metrics(self) -> dict[str, Any]:
+        self.under_way -= 1
+        ended = {"0": {"count": 10}, "14": {"count": 5 - self.under_way}}
+        return {"methods": {"/a.B/C": {"started": 15, "status": ended}}}
+
+    def close(self) -> None:
+        self.closed_with = self.under_way
 
     def fail(self, call_id: int, code: int, message: str, trailing_metadata: Any = None) -> bool:
         self.failed.append((call_id, code))
@@ -61,10 +71,22 @@ def ids(front: NativeFront, calls_max: int = 10) -> list[int] | None:
 
 
 def test_a_batch_takes_along_what_came_while_its_thread_woke_up(front: NativeFront) -> None:
-    below = script(front, [call(1)], [call(2), call(3)])
+    below = script(front, [call(1), call(2)], [call(3)], [call(4)], [call(5), call(6)])
 
     assert [1, 2, 3] == ids(front)
-    assert (9, 0) == below.asked[1], "it must not wait for more"
+    assert (8, 0) == below.asked[1], "it must not wait for more"
+    assert [4, 5, 6] == ids(front), "calls come in bursts"
+
+
+def test_lone_calls_are_not_looked_after(front: NativeFront) -> None:
+    """Each look that finds nothing yields the CPU, to whoever is busy on it."""
+    below = script(front, [call(1)], [call(2), call(3)], [], [call(4)], [], [call(5)])
+
+    assert [1] == ids(front)
+    assert [2, 3] == ids(front)
+    assert [4] == ids(front), "a burst has ended, which takes one look to see"
+    assert [5] == ids(front)
+    assert 6 == len(below.asked)
 
 
 def test_a_full_batch_is_not_looked_after(front: NativeFront) -> None:
@@ -93,3 +115,16 @@ def test_a_request_that_is_too_large_is_refused(front: NativeFront) -> None:
 
     assert [2] == ids(front)
     assert [(1, 8)] == below.failed  # RESOURCE_EXHAUSTED
+
+
+def test_a_stop_waits_until_answers_have_left(
+    front: NativeFront, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing throws away what was given and is not on its way yet."""
+    below = script(front)
+    monkeypatch.setitem(vars(front), "_behind", below)
+    monkeypatch.setattr(below, "stop", lambda: None, raising=False)
+
+    front.stop()
+
+    assert 0 == below.closed_with
