@@ -73,7 +73,7 @@ class AdminClient(CustomerAdmin):
     """Administers a quotad server.
 
     Args:
-        address: HOST:PORT, or `unix:PATH`.
+        address: HOST:PORT, `unix:PATH`, or several: `ipv4:IP:PORT,IP:PORT`.
         timeout: seconds that one call may take, all its tries together; a rollback, and a catalog
             of more than 16 KiB, may take 120.
         retries: further tries of a read after UNAVAILABLE.

@@ -22,7 +22,7 @@ class AsyncClient:
     """Asks a quotad server from one event loop.
 
     Args:
-        address: HOST:PORT, or `unix:PATH`.
+        address: HOST:PORT, `unix:PATH`, or several: `ipv4:IP:PORT,IP:PORT`.
         timeout: seconds that one call may take, all its tries together.
         retries: further tries after UNAVAILABLE, always under the same idempotency key.
         credentials: for TLS; without them the connection is in the clear.
@@ -41,7 +41,9 @@ class AsyncClient:
         self._policy = Policy(timeout_s=timeout, retries=retries)
         self._address = address
         self._credentials = credentials
-        self._options = calls.channel_options(channel_options)
+        self._options = calls.channel_options(
+            address, channel_options, secure=credentials is not None
+        )
         # A channel of grpc.aio belongs to the loop that is running when it is made, so it waits
         # for the first call: the client itself may be made anywhere.
         self._channel: grpc.aio.Channel | None = None

@@ -28,7 +28,7 @@ class Connection:
         channel_options: Sequence[tuple[str, Any]] = (),
     ) -> None:
         self.address = address
-        options = calls.channel_options(channel_options)
+        options = calls.channel_options(address, channel_options, secure=credentials is not None)
         self._channel = (
             grpc.insecure_channel(address, options)
             if credentials is None
@@ -82,7 +82,7 @@ class Client:
     """Asks a quotad server; safe to share between threads.
 
     Args:
-        address: HOST:PORT, or `unix:PATH`.
+        address: HOST:PORT, `unix:PATH`, or several: `ipv4:IP:PORT,IP:PORT`.
         timeout: seconds that one call may take, all its tries together.
         retries: further tries after UNAVAILABLE, always under the same idempotency key.
         credentials: for TLS; without them the connection is in the clear.

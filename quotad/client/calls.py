@@ -300,6 +300,20 @@ def _try_batch(
     return [results.batch_outcome(result) for result in answer.results]
 
 
-def channel_options(extra: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    """The client's channel arguments with the caller's on top."""
-    return list({**dict(CHANNEL_OPTIONS), **dict(extra)}.items())
+def channel_options(
+    address: str, extra: Sequence[tuple[str, Any]], secure: bool
+) -> list[tuple[str, Any]]:
+    """The client's channel arguments for an address, with the caller's on top.
+
+    Args:
+        address: what the channel is made for; `ipv4:` and `ipv6:` may list several.
+        extra: the caller's.
+        secure: the channel has TLS, where the authority is the name that certificates are checked
+            against, which only the caller can choose.
+    """
+    options = {**dict(CHANNEL_OPTIONS), **dict(extra)}
+    scheme, _, listed = address.partition(":")
+    if scheme in ("ipv4", "ipv6") and "," in listed and not secure:
+        # grpc sends the whole list as `:authority`, which the native front refuses to read.
+        options.setdefault("grpc.default_authority", listed.lstrip("/").split(",")[0])
+    return list(options.items())

@@ -130,3 +130,25 @@ def test_unknown_code_in_a_batch_is_a_server_error() -> None:
 def test_impossible_settings_are_refused(settings: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Client(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("address", "extra", "secure", "authority"),
+    [
+        ("ipv4:10.0.0.1:50051,10.0.0.2:50051", {}, False, "10.0.0.1:50051"),
+        ("ipv4:///10.0.0.1:50051,10.0.0.2:50051", {}, False, "10.0.0.1:50051"),
+        ("ipv6:[::1]:50051,[::2]:50051", {}, False, "[::1]:50051"),
+        ("ipv4:10.0.0.1:50051,10.0.0.2:50051", {"grpc.default_authority": "q"}, False, "q"),
+        # With TLS it is the name that certificates are checked against.
+        ("ipv4:10.0.0.1:50051,10.0.0.2:50051", {}, True, None),
+        ("ipv4:10.0.0.1:50051", {}, False, None),
+        ("quotad.internal:50051", {}, False, None),
+        ("unix:/run/a,b", {}, False, None),
+    ],
+)
+def test_several_addresses_have_the_first_as_their_authority(
+    address: str, extra: dict[str, str], secure: bool, authority: str | None
+) -> None:
+    options = dict(calls.channel_options(address, list(extra.items()), secure))
+
+    assert authority == options.get("grpc.default_authority")
