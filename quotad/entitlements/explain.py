@@ -27,7 +27,7 @@ from quotad.entitlements.resolve import (
     promotions_of,
 )
 from quotad.entitlements.rollout import choice, chosen, is_inside
-from quotad.entitlements.words import Draft
+from quotad.entitlements.words import SourceDraft
 from quotad.model import (
     CustomerRecord,
     Entitlement,
@@ -77,7 +77,7 @@ class _Sources:
         self._feature = feature
         self._snapshot = snapshot
         self._customer_id = customer_id
-        self._drafts: list[Draft] = []
+        self._drafts: list[SourceDraft] = []
         self._origin = Origin()
 
     def tell(
@@ -87,7 +87,7 @@ class _Sources:
         default = self._snapshot.default_plan
         if record is None:
             if default is not None and not resource_id:
-                draft = Draft(SourceKind.DEFAULT_PLAN, default)
+                draft = SourceDraft(SourceKind.DEFAULT_PLAN, default)
                 self._origin = self._plan(self._snapshot.plans[default], draft)
         else:
             standings = in_force(record, self._snapshot, now_ms, resource_id)
@@ -101,7 +101,7 @@ class _Sources:
         order = sorted(range(len(self._drafts)), key=lambda number: self._drafts[number].order)
         return tuple(self._drafts[number].source(number in winners, pool_id) for number in order)
 
-    def _add(self, draft: Draft) -> int:
+    def _add(self, draft: SourceDraft) -> int:
         self._drafts.append(draft)
         return len(self._drafts) - 1
 
@@ -111,7 +111,7 @@ class _Sources:
         for index, standing in enumerate(standings):
             phase, plan = standing.phase, standing.plan
             kind = SourceKind.TRIAL if phase.trial else SourceKind.PLAN
-            draft = Draft(kind, plan.plan_id, phase.subscription_id, index)
+            draft = SourceDraft(kind, plan.plan_id, phase.subscription_id, index)
             draft.rank = words.TRIAL if phase.trial else words.SUBSCRIPTION
             draft.ends_at_ms = ends_ms(record, phase)
             before = self._plan(plan, draft)
@@ -130,7 +130,7 @@ class _Sources:
         mine, theirs = self._origin.right, found.right
         return mine is not None and theirs is not None and "" != mine.value == theirs.value
 
-    def _plan(self, plan: Plan, draft: Draft) -> Origin:
+    def _plan(self, plan: Plan, draft: SourceDraft) -> Origin:
         right = plan.entitlements.get(self._feature.feature_id)
         draft.revision = plan.revision
         number = self._add(draft)
@@ -145,7 +145,7 @@ class _Sources:
             self._bases(plan, right, draft, origin)
         return origin
 
-    def _choose(self, right: Entitlement, draft: Draft) -> Entitlement | None:
+    def _choose(self, right: Entitlement, draft: SourceDraft) -> Entitlement | None:
         """What is for this customer of what a plan says."""
         outside = choice(right, self._customer_id)
         current: Entitlement | None = right
@@ -155,7 +155,9 @@ class _Sources:
                 current = current.otherwise
         return right if right.rollout is None else chosen(right, outside)[0]
 
-    def _bases(self, plan: Plan, right: Entitlement | None, draft: Draft, origin: Origin) -> None:
+    def _bases(
+        self, plan: Plan, right: Entitlement | None, draft: SourceDraft, origin: Origin
+    ) -> None:
         """What a plan extends: where its entitlement is from, and what that replaces."""
         plans = self._snapshot.plans
         bases = [plans[base_id] for base_id in plan.bases if base_id in plans]
@@ -170,7 +172,7 @@ class _Sources:
             farther = rights[index + 1 : index + 2]
             if its in farther:
                 continue  # inherited from farther away, and told there
-            found = Draft(SourceKind.BASE_PLAN, base.plan_id, draft.subscription_id)
+            found = SourceDraft(SourceKind.BASE_PLAN, base.plan_id, draft.subscription_id)
             found.subscription, found.rank = draft.subscription, draft.rank
             found.revision, found.grants = base.revision, write_entitlement(its)
             number = self._add(found)
@@ -205,14 +207,16 @@ class _Sources:
         assert right.rollout is not None, "only a rollout passes a customer on"
         return words.rollout(right.rollout, True)
 
-    def _addons(self, phase: Subscription, plan: Draft, before: Origin) -> Origin:
+    def _addons(self, phase: Subscription, plan: SourceDraft, before: Origin) -> Origin:
         bought: dict[int, Bought] = {}
         for addon_id, quantity in sorted(phase.addons.items()):
             addon = self._snapshot.addons.get(addon_id)
             entry = None if addon is None else addon.entries.get(self._feature.feature_id)
             if quantity < 1 or (addon is not None and entry is None):
                 continue
-            draft = Draft(SourceKind.ADDON, addon_id, phase.subscription_id, plan.subscription)
+            draft = SourceDraft(
+                SourceKind.ADDON, addon_id, phase.subscription_id, plan.subscription
+            )
             draft.rank, draft.ends_at_ms, draft.quantity = plan.rank, plan.ends_at_ms, quantity
             number = self._add(draft)
             if entry is None:
@@ -266,7 +270,7 @@ class _Sources:
             if promotion.feature_id != self._feature.feature_id:
                 continue
             # Merged last, so the strongest: told first.
-            draft = Draft(SourceKind.PROMOTION, subscription=-place, rank=words.PROMOTION)
+            draft = SourceDraft(SourceKind.PROMOTION, subscription=-place, rank=words.PROMOTION)
             draft.ends_at_ms = promotion.end_ms
             number = self._entry(draft, promotion.entry)
             self._origin = self._origin.with_more(Origin.of(draft.right, number), True)
@@ -277,7 +281,7 @@ class _Sources:
         for override in record.overrides:
             if override.feature_id != feature_id or override.resource_id not in ("", resource_id):
                 continue
-            draft = Draft(SourceKind.OVERRIDE, rank=words.OVERRIDE)
+            draft = SourceDraft(SourceKind.OVERRIDE, rank=words.OVERRIDE)
             if override is deciding:
                 number = self._entry(draft, override.entry)
                 if not override.entry.granted:
@@ -292,7 +296,7 @@ class _Sources:
                 draft.lost("replaced by the override of the resource")
                 self._add(draft)
 
-    def _entry(self, draft: Draft, entry: Entry) -> int:
+    def _entry(self, draft: SourceDraft, entry: Entry) -> int:
         """Tell of what was written at the customer."""
         draft.grants = entry_value(entry, self._feature)
         if entry.granted:
@@ -324,7 +328,7 @@ class _Sources:
                 and is_over(promotion, now_ms)
             ):
                 assert promotion.end_ms is not None, "what is over has an end"
-                draft = Draft(SourceKind.PROMOTION, rank=words.NOT_IN_FORCE)
+                draft = SourceDraft(SourceKind.PROMOTION, rank=words.NOT_IN_FORCE)
                 draft.grants = entry_value(promotion.entry, self._feature)
                 draft.ends_at_ms = promotion.end_ms
                 draft.lost(f"has ended {words.moment(promotion.end_ms)}")
@@ -332,7 +336,7 @@ class _Sources:
 
     def _phase(self, phase: Subscription, plan: Plan | None, note: str) -> None:
         kind = SourceKind.TRIAL if phase.trial else SourceKind.PLAN
-        draft = Draft(kind, phase.plan_id, phase.subscription_id, rank=words.NOT_IN_FORCE)
+        draft = SourceDraft(kind, phase.plan_id, phase.subscription_id, rank=words.NOT_IN_FORCE)
         draft.ends_at_ms = phase.end_ms
         draft.lost(note)
         if plan is not None:

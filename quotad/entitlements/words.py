@@ -34,7 +34,7 @@ _WITHIN = {
 """Of one subscription: an add-on is on top of the plan, and that on top of what it extends."""
 
 
-class Draft(msgspec.Struct):
+class SourceDraft(msgspec.Struct):
     """A source while it is being told."""
 
     kind: SourceKind
@@ -93,7 +93,7 @@ class Draft(msgspec.Struct):
         )
 
 
-def say_why(drafts: Sequence[Draft], origin: Origin) -> None:
+def say_why(drafts: Sequence[SourceDraft], origin: Origin) -> None:
     """Say of those that grant something why they did not win, or of which part they did."""
     winners = origin.winners
     whole = len(parts(origin.right))
@@ -114,7 +114,7 @@ def say_why(drafts: Sequence[Draft], origin: Origin) -> None:
 
 
 def addon_note(
-    draft: Draft,
+    draft: SourceDraft,
     feature: Feature,
     bought: Bought,
     before: Entitlement | None,
@@ -189,7 +189,7 @@ def _limit_name(part: Part) -> str:
     return f"per {part.name.per}" if isinstance(part.name, Window) else "without a period"
 
 
-def _compared(right: Entitlement, origin: Origin, drafts: Sequence[Draft]) -> str:
+def _compared(right: Entitlement, origin: Origin, drafts: Sequence[SourceDraft]) -> str:
     """Say what was more than `right`, part for part where there are such parts."""
     effective = {part: value for part, value in parts(origin.right).items() if not part.manner}
     mine = {part: value for part, value in parts(right).items() if not part.manner}
