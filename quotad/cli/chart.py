@@ -24,7 +24,7 @@ class Point(msgspec.Struct, frozen=True):
     denied: int
 
 
-class Line(msgspec.Struct, frozen=True):
+class ChartLine(msgspec.Struct, frozen=True):
     """One line as it is shown."""
 
     text: str
@@ -33,7 +33,7 @@ class Line(msgspec.Struct, frozen=True):
     denied: str
 
 
-def chart(columns: Sequence[str], points: Sequence[Point], width: int = WIDTH) -> list[Line]:
+def chart(columns: Sequence[str], points: Sequence[Point], width: int = WIDTH) -> list[ChartLine]:
     """The lines of a chart, the first with the names of the columns.
 
     Args:
@@ -46,10 +46,10 @@ def chart(columns: Sequence[str], points: Sequence[Point], width: int = WIDTH) -
     texts = [_text(row, widths) for row in rows]
     bar = max(width - len(texts[0]) - 2, BAR_MIN)
     most = max((point.allowed + point.denied for point in points), default=0)
-    lines = [Line(texts[0], "", "")]
+    lines = [ChartLine(texts[0], "", "")]
     for text, point in zip(texts[1:], points, strict=True):
         allowed, denied = _cells(point, most, bar)
-        lines.append(Line(text + "  ", ALLOWED * allowed, DENIED * denied))
+        lines.append(ChartLine(text + "  ", ALLOWED * allowed, DENIED * denied))
     return lines
 
 
