@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from quotad.replay.sender import Progress
     from quotad.simulate.lines import Reader
     from quotad.simulate.report import Simulation
-    from quotad.simulate.scene import Candidate, Scene
+    from quotad.simulate.scene import Scene, TriedCatalog
 
 EXIT_INTERRUPTED = 130
 
@@ -237,12 +237,12 @@ def _scene(words: Words, reader: "Reader", feature_id: str | None) -> "Scene":
     return scene
 
 
-def _candidates(paths: list[Path], words: Words) -> "list[Candidate]":
+def _candidates(paths: list[Path], words: Words) -> "list[TriedCatalog]":
     """The catalogs, and the customers as each has them."""
     from quotad.catalog import compile_snapshot, parse, read_sources
     from quotad.errors import CatalogError
     from quotad.simulate.customers import CustomersError, read_customers, read_lines
-    from quotad.simulate.scene import Candidate
+    from quotad.simulate.scene import TriedCatalog
 
     try:
         catalogs = [parse(read_sources(path)) for path in paths]
@@ -250,7 +250,7 @@ def _candidates(paths: list[Path], words: Words) -> "list[Candidate]":
         failures.fail_catalog(error.problems, words.as_json)
     named = list(zip(catalogs, map(str, paths), strict=True))
     if words.customers is None:
-        return [Candidate(*each) for each in named]
+        return [TriedCatalog(*each) for each in named]
     snapshots = [compile_snapshot(catalog, version=1) for catalog in catalogs]
     try:
         lines = read_lines(words.customers)
@@ -266,7 +266,7 @@ def _candidates(paths: list[Path], words: Words) -> "list[Candidate]":
         if len(paths) > 1:
             misfit = f"fit neither {paths[0]} nor {paths[1]}"
         failures.fail(f"the customers {misfit}\n{problems}", words.as_json)
-    return [Candidate(*each, of) for each, of in zip(named, listed, strict=True)]
+    return [TriedCatalog(*each, of) for each, of in zip(named, listed, strict=True)]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from quotad.cli import output
 from quotad.cli.chart import WIDTH, Point, chart
 
 if TYPE_CHECKING:
-    from quotad.simulate.report import Row, Simulation, Stretch
+    from quotad.simulate.report import CallGroup, Simulation, Stretch
 
 LINES_MAX = 24
 """Of the chart."""
@@ -88,7 +88,7 @@ def _words(reasons: dict[str, int]) -> str:
     return ": " + ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
 
 
-def _rows(what: str, rows: "Sequence[tuple[str, Row]]") -> None:
+def _rows(what: str, rows: "Sequence[tuple[str, CallGroup]]") -> None:
     """Tables of what happened to each plan or feature."""
     from quotad.simulate.report import columns_of, soft_columns_of
 

@@ -18,7 +18,7 @@ name the time when the request came in, so that lines are out of place by as muc
 at once. A wrong time far in the future waits here until the end of the log."""
 
 
-class Call(msgspec.Struct, gc=False):
+class LoggedCall(msgspec.Struct, gc=False):
     """One line of the log as the engine sees it."""
 
     at_ms: int
@@ -59,7 +59,7 @@ class Reader:
         """Whether the lines tell which plan their customer is on."""
         return self._plan_id is not None
 
-    def calls(self, lines: Iterable[bytes | None]) -> Iterator[Call]:
+    def calls(self, lines: Iterable[bytes | None]) -> Iterator[LoggedCall]:
         """The calls that lines stand for, in the order of the log."""
         for line in lines:
             self.lines += 1
@@ -82,7 +82,7 @@ class Reader:
         if len(self.skipped_lines) < SKIPPED_SHOWN:
             self.skipped_lines.append(SkippedLine(line, str(why)))
 
-    def _call(self, line: bytes) -> Call:
+    def _call(self, line: bytes) -> LoggedCall:
         record = self._plan.parse(line)
         try:
             at_ms = parse_time(self._time.render(record))
@@ -91,16 +91,16 @@ class Reader:
             raise
         request = ConsumeRequest(*self._plan.parts(record))
         plan_id = "" if self._plan_id is None else self._plan_id.render(record)
-        return Call(at_ms, self.lines, request, plan_id)
+        return LoggedCall(at_ms, self.lines, request, plan_id)
 
 
-def in_order(calls: Iterable[Call], window: int = WINDOW) -> Iterator[Call]:
+def in_order(calls: Iterable[LoggedCall], window: int = WINDOW) -> Iterator[LoggedCall]:
     """Put calls in the order of their times, as far as they are less than `window` out of place.
 
     Those of the same time stay in the order of the log. What comes later than that comes out of
     order.
     """
-    held: list[Call] = []
+    held: list[LoggedCall] = []
     for call in calls:
         held.append(call)
         if len(held) >= 2 * window:

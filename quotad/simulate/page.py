@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quotad.files import whole_file
 from quotad.simulate import plots
-from quotad.simulate.report import CatalogName, Row, Simulation, columns_of, soft_columns_of
+from quotad.simulate.report import CallGroup, CatalogName, Simulation, columns_of, soft_columns_of
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --paper: #ffffff; --soft: #5b6675;
@@ -153,7 +153,7 @@ def _figure(svg: str, label: str) -> str:
     return f'<figure aria-label="{escape(label)}">{svg}</figure>'
 
 
-def _table(what: str, rows: Sequence[Row]) -> str:
+def _table(what: str, rows: Sequence[CallGroup]) -> str:
     columns = columns_of(rows) + soft_columns_of(rows)
     head = "".join(f"<th class=n>{name}" for name, _ in columns)
     lines = "".join(

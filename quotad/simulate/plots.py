@@ -13,7 +13,7 @@ from datetime import UTC, timedelta
 from importlib.util import find_spec
 from typing import Any
 
-from quotad.simulate.report import Row, Simulation, Stretch, coarser
+from quotad.simulate.report import CallGroup, Simulation, Stretch, coarser
 from quotad.simulate.tally import Counts
 
 TOP = 12
@@ -106,7 +106,7 @@ def denied_over_time(report: Simulation) -> str:
         return _svg(drawn)
 
 
-def by_row(report: Simulation, rows: Sequence[Row], what: str) -> str:
+def by_row(report: Simulation, rows: Sequence[CallGroup], what: str) -> str:
     """Share of denied calls by plan or feature."""
     shown = rows[:TOP][::-1]
     names = [f"{_name(row, what)}  ({row.decisions:,} calls)" for row in shown]
@@ -261,11 +261,11 @@ def _step(parts: Sequence[Stretch]) -> str:
     return "second" if seconds == 1 else f"{seconds:.0f} seconds"
 
 
-def _share(count: int, row: Row) -> float:
+def _share(count: int, row: CallGroup) -> float:
     return 100 * count / row.decisions if row.decisions else 0.0
 
 
-def _name(row: Row, what: str) -> str:
+def _name(row: CallGroup, what: str) -> str:
     return _short((row.plan_id if what == "plan" else row.feature_id) or "")
 
 

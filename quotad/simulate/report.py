@@ -24,7 +24,7 @@ class CatalogName(msgspec.Struct, frozen=True):
     default_plan: str | None
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class CallGroup(msgspec.Struct, frozen=True, kw_only=True):
     """Calls that have something in common, and what became of them.
 
     `before` and `newly_*` are of a comparison with an old catalog; else null and 0.
@@ -62,7 +62,7 @@ class CustomerRow(msgspec.Struct, frozen=True, kw_only=True):
     newly_denied: int
 
 
-class Customers(msgspec.Struct, frozen=True, kw_only=True):
+class CustomerCounts(msgspec.Struct, frozen=True, kw_only=True):
     """How many customers something happened to, at least once."""
 
     denied: int
@@ -89,18 +89,18 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True):
     first: datetime | None
     """Time of the first call."""
     last: datetime | None
-    total: Row
-    plans: list[Row]
+    total: CallGroup
+    plans: list[CallGroup]
     """Busiest first, as the others."""
-    features: list[Row]
-    cells: list[Row]
+    features: list[CallGroup]
+    cells: list[CallGroup]
     """By plan and feature."""
     step_seconds: int
     timeline: list[Stretch]
     reasons: dict[str, int]
     """Denials by reason, most first."""
     reasons_before: dict[str, int] | None
-    customers: Customers
+    customers: CustomerCounts
     top_denied: list[CustomerRow]
     """By newly denied calls where two catalogs are compared, else by denied ones."""
     notes: list[str]
@@ -116,7 +116,7 @@ def moment(at_ms: int) -> datetime:
     return datetime.fromtimestamp(at_ms / 1000, UTC)
 
 
-def total_row(tally: Tally, compared: bool) -> Row:
+def total_row(tally: Tally, compared: bool) -> CallGroup:
     """All calls together."""
     together = Pair()
     for pair in tally.cells.values():
@@ -124,7 +124,7 @@ def total_row(tally: Tally, compared: bool) -> Row:
     return _row(together, compared)
 
 
-def plan_rows(tally: Tally, compared: bool) -> list[Row]:
+def plan_rows(tally: Tally, compared: bool) -> list[CallGroup]:
     """Calls by plan."""
     rows = [
         _row(pair, compared, plan_id=plan_id or NO_PLAN)
@@ -133,7 +133,7 @@ def plan_rows(tally: Tally, compared: bool) -> list[Row]:
     return sorted(rows, key=_busiest)
 
 
-def feature_rows(tally: Tally, compared: bool, decimals: Mapping[str, int]) -> list[Row]:
+def feature_rows(tally: Tally, compared: bool, decimals: Mapping[str, int]) -> list[CallGroup]:
     """Calls by feature.
 
     Args:
@@ -148,7 +148,7 @@ def feature_rows(tally: Tally, compared: bool, decimals: Mapping[str, int]) -> l
     return sorted((_with_decimals(row, decimals) for row in rows), key=_busiest)
 
 
-def cell_rows(tally: Tally, compared: bool, decimals: Mapping[str, int]) -> list[Row]:
+def cell_rows(tally: Tally, compared: bool, decimals: Mapping[str, int]) -> list[CallGroup]:
     """Calls by plan and feature; arguments as of `feature_rows`."""
     rows = [
         _row(pair, compared, plan_id=plan_id or NO_PLAN, feature_id=feature_id)
@@ -175,7 +175,7 @@ Columns = list[tuple[str, list[str]]]
 """What a table shows of rows: names of columns and their numbers, one per row."""
 
 
-def columns_of(rows: Sequence[Row]) -> Columns:
+def columns_of(rows: Sequence[CallGroup]) -> Columns:
     """What was allowed and denied, and what changes."""
     columns = [("decisions", [row.decisions for row in rows])]
     before = [row.before.denied for row in rows if row.before is not None]
@@ -191,7 +191,7 @@ def columns_of(rows: Sequence[Row]) -> Columns:
     return [(name, [f"{number:,}" for number in numbers]) for name, numbers in columns]
 
 
-def soft_columns_of(rows: Sequence[Row]) -> Columns:
+def soft_columns_of(rows: Sequence[CallGroup]) -> Columns:
     """What limits would have denied and did not; only what there is any of."""
     columns: Columns = []
     for name, read in _SOFT.items():
@@ -240,10 +240,10 @@ def reasons(counted: dict[int, int]) -> dict[str, int]:
     }
 
 
-def customers(tally: Tally, compared: bool) -> Customers:
+def customers(tally: Tally, compared: bool) -> CustomerCounts:
     """How many customers."""
     counted = (tally.denied, tally.denied_before, tally.newly_denied, tally.newly_allowed)
-    return Customers(
+    return CustomerCounts(
         denied=len(tally.denied),
         denied_before=len(tally.denied_before) if compared else None,
         newly_denied=len(tally.newly_denied),
@@ -286,8 +286,8 @@ def _grouped(tally: Tally, part: int) -> dict[str, Pair]:
 
 def _row(
     pair: Pair, compared: bool, plan_id: str | None = None, feature_id: str | None = None
-) -> Row:
-    return Row(
+) -> CallGroup:
+    return CallGroup(
         plan_id=plan_id,
         feature_id=feature_id,
         decisions=pair.new.decisions,
@@ -298,9 +298,9 @@ def _row(
     )
 
 
-def _with_decimals(row: Row, decimals: Mapping[str, int]) -> Row:
+def _with_decimals(row: CallGroup, decimals: Mapping[str, int]) -> CallGroup:
     return msgspec.structs.replace(row, decimals=decimals.get(row.feature_id or "", 0))
 
 
-def _busiest(row: Row) -> tuple[int, str, str]:
+def _busiest(row: CallGroup) -> tuple[int, str, str]:
     return (-row.decisions, row.plan_id or "", row.feature_id or "")

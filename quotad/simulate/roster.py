@@ -12,7 +12,7 @@ from quotad.customers.resets import counted
 from quotad.entitlements.phases import phases_in_force
 from quotad.errors import StoreError
 from quotad.model import CALENDAR, CustomerRecord, StoredCustomer, Subscription
-from quotad.simulate.lines import Call
+from quotad.simulate.lines import LoggedCall
 from quotad.store import CustomerKeys, Customers, KeySpace, Link, Store
 from quotad.store.customers import NOBODY
 
@@ -47,14 +47,14 @@ class Roster:
             return _on(customer_id, self._plan_id)
         return self._young.get(customer_id) or self._old.get(customer_id)
 
-    def is_news(self, call: Call) -> bool:
+    def is_news(self, call: LoggedCall) -> bool:
         """Whether a line says another plan of its customer than the line before."""
         if not call.plan_id or call.request.customer_id in self._listed:
             return False
         record = self._young.get(call.request.customer_id)
         return record is None or record.subscriptions[-1].plan_id != call.plan_id
 
-    def learn(self, call: Call, resets_until_ms: int | None) -> None:
+    def learn(self, call: LoggedCall, resets_until_ms: int | None) -> None:
         """Put the customer of a line on the plan that the line says.
 
         Args:

@@ -12,13 +12,13 @@ from quotad.replay.access_log import LineError
 from quotad.replay.sender import Progress
 from quotad.simulate import report
 from quotad.simulate.grain import grain_ms
-from quotad.simulate.lines import WINDOW, Call, Reader, in_order
+from quotad.simulate.lines import WINDOW, LoggedCall, Reader, in_order
 from quotad.simulate.private import private_store
 from quotad.simulate.report import CatalogName, Simulation
 from quotad.simulate.roster import Roster
-from quotad.simulate.scene import Candidate, Scene
+from quotad.simulate.scene import Scene, TriedCatalog
 from quotad.simulate.tally import Tally
-from quotad.simulate.trial import STORE_TIMEOUT_MS, LogClock, Purge, Trial
+from quotad.simulate.trial import STORE_TIMEOUT_MS, CatalogTrial, LogClock, Purge
 from quotad.store import Store
 
 BATCH = 500
@@ -63,7 +63,7 @@ class _Trials(msgspec.Struct, frozen=True):
     """What the log runs through."""
 
     clock: LogClock
-    trials: list[Trial]
+    trials: list[CatalogTrial]
     """The new catalog, and the old one if there is one."""
     purge: Purge
     grain_ms: int
@@ -74,7 +74,7 @@ def _trials(url: str, scene: Scene) -> Iterator[_Trials]:
     store = Store(url, STORE_TIMEOUT_MS)
     clock = LogClock()
     trials = [
-        Trial(store, prefix, each.catalog, Roster(each.listed, scene.plan_id), clock)
+        CatalogTrial(store, prefix, each.catalog, Roster(each.listed, scene.plan_id), clock)
         for prefix, each in zip(("new", "old"), scene.candidates, strict=False)
     ]
     grain = grain_ms(
@@ -102,7 +102,7 @@ class _Run:
         self._stopped = ""
         self._batches = 0
 
-    def decide_all(self, calls: Iterator[Call]) -> None:
+    def decide_all(self, calls: Iterator[LoggedCall]) -> None:
         """Decide and count until the log ends."""
         try:
             for batch in self._in_batches(calls):
@@ -150,11 +150,11 @@ class _Run:
             stopped=self._stopped,
         )
 
-    def _in_batches(self, calls: Iterator[Call]) -> Iterator[list[Call]]:
+    def _in_batches(self, calls: Iterator[LoggedCall]) -> Iterator[list[LoggedCall]]:
         """Calls in the order of their times, as many together as are decided alike."""
         clock, grain = self._clock, self._running.grain_ms
         first = self._trials[0]
-        batch: list[Call] = []
+        batch: list[LoggedCall] = []
         until_ms = 0
         for call in calls:
             if call.at_ms < clock.at_ms:
@@ -175,7 +175,7 @@ class _Run:
         if batch:
             yield batch
 
-    def _decide(self, batch: list[Call]) -> None:
+    def _decide(self, batch: list[LoggedCall]) -> None:
         answers = [trial.decide(batch) for trial in self._trials]
         trial, tally = self._trials[0], self._tally
         before: list[Outcome] | list[None] = answers[1] if len(answers) > 1 else [None] * len(batch)
@@ -211,6 +211,6 @@ class _Run:
         return notes
 
 
-def _name(candidate: Candidate) -> CatalogName:
+def _name(candidate: TriedCatalog) -> CatalogName:
     catalog = candidate.catalog
     return CatalogName(candidate.path, catalog.digest, catalog.definitions.default_plan)

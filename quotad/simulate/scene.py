@@ -10,7 +10,7 @@ from quotad.model import CustomerRecord
 from quotad.nearest import nearest
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class TriedCatalog(msgspec.Struct, frozen=True):
     """A catalog to be tried."""
 
     catalog: Catalog
@@ -23,8 +23,8 @@ class Candidate(msgspec.Struct, frozen=True):
 class Scene(msgspec.Struct, frozen=True):
     """What the log is run on."""
 
-    new: Candidate
-    old: Candidate | None = None
+    new: TriedCatalog
+    old: TriedCatalog | None = None
     """To compare with."""
     plan_id: str | None = None
     """The plan of all others; None: as their lines say, or the default one."""
@@ -61,7 +61,7 @@ class Scene(msgspec.Struct, frozen=True):
         }
 
     @property
-    def candidates(self) -> list[Candidate]:
+    def candidates(self) -> list[TriedCatalog]:
         """The new catalog, and the old one if there is one."""
         return [self.new] if self.old is None else [self.new, self.old]
 

@@ -6,7 +6,7 @@ from quotad.engine import Engine, EngineSettings, Retention, Shared, Snapshots, 
 from quotad.entitlements.periods import period_at
 from quotad.errors import QuotadError, StoreError
 from quotad.model import CALENDAR, Decision
-from quotad.simulate.lines import Call
+from quotad.simulate.lines import LoggedCall
 from quotad.simulate.roster import Roster, RosterCustomers
 from quotad.store import Catalogs, KeySpace, Store, check_layout
 from quotad.store.health import Health
@@ -36,7 +36,7 @@ class LogClock:
         return self.at_ms
 
 
-class Trial:
+class CatalogTrial:
     """A catalog in force for the customers of a roster, under a key prefix of its own."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Trial:
         self.decimals = {each.feature_id: each.decimals for each in features if each.decimals}
         """Of credit pools."""
 
-    def decide(self, calls: list[Call]) -> list[Decision | QuotadError]:
+    def decide(self, calls: list[LoggedCall]) -> list[Decision | QuotadError]:
         """Decide calls that are of one grain, at the time of the clock.
 
         Raises:
@@ -83,11 +83,11 @@ class Trial:
                 raise answer
         return answers
 
-    def is_news(self, call: Call) -> bool:
+    def is_news(self, call: LoggedCall) -> bool:
         """Whether a line says another plan of its customer than the line before."""
         return self._roster.is_news(call)
 
-    def learn(self, call: Call) -> None:
+    def learn(self, call: LoggedCall) -> None:
         """Put the customer of a line on the plan that the line says, from the next decision on."""
         plan = self.snapshot.plans.get(call.plan_id)
         until_ms = None

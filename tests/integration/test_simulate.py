@@ -20,7 +20,7 @@ from quotad.replay.template import Template
 from quotad.simulate import run
 from quotad.simulate.lines import Reader
 from quotad.simulate.report import Simulation, soft_columns_of
-from quotad.simulate.scene import Candidate, Scene
+from quotad.simulate.scene import Scene, TriedCatalog
 from quotad.simulate.trial import Purge
 from tests.deciding import at
 
@@ -134,8 +134,8 @@ def simulated(
 ) -> Simulation:
     made = Plan(format_of("jsonl"), "{c}", "{f}", "{n}")
     reader = Reader(made, Template("{t}"), None if plan is None else Template(plan))
-    new = Candidate(catalog(text), "plans.yaml", listed or {})
-    old = None if against is None else Candidate(catalog(against), "old.yaml", listed or {})
+    new = TriedCatalog(catalog(text), "plans.yaml", listed or {})
+    old = None if against is None else TriedCatalog(catalog(against), "old.yaml", listed or {})
     return run.simulate(lines, reader, Scene(new, old))
 
 

@@ -8,14 +8,14 @@ from quotad.model import ConsumeRequest
 from quotad.replay.formats import format_of
 from quotad.replay.plan import Plan
 from quotad.replay.template import Template
-from quotad.simulate.lines import Call, Reader, in_order
+from quotad.simulate.lines import LoggedCall, Reader, in_order
 
 
-def calls(*times: int) -> list[Call]:
-    return [Call(at, line, ConsumeRequest("c", "f"), "") for line, at in enumerate(times, 1)]
+def calls(*times: int) -> list[LoggedCall]:
+    return [LoggedCall(at, line, ConsumeRequest("c", "f"), "") for line, at in enumerate(times, 1)]
 
 
-def order(made: list[Call], window: int) -> list[tuple[int, int]]:
+def order(made: list[LoggedCall], window: int) -> list[tuple[int, int]]:
     return [(call.at_ms, call.line) for call in in_order(made, window)]
 
 
@@ -56,8 +56,8 @@ def test_a_line_becomes_a_call_with_its_time_number_and_plan() -> None:
     lines = [b'{"t": 3, "c": "a", "n": 2, "p": "pro"}', b'{"t": 1.5, "c": "b", "n": 1, "p": ""}']
 
     assert [
-        Call(3000, 1, ConsumeRequest("a", "f", 2), "pro"),
-        Call(1500, 2, ConsumeRequest("b", "f", 1), ""),
+        LoggedCall(3000, 1, ConsumeRequest("a", "f", 2), "pro"),
+        LoggedCall(1500, 2, ConsumeRequest("b", "f", 1), ""),
     ] == list(reader(plan_id="{p}").calls(lines))
 
 

@@ -13,13 +13,13 @@ from quotad.model import (
     Window,
 )
 from quotad.simulate import roster
-from quotad.simulate.lines import Call
+from quotad.simulate.lines import LoggedCall
 from quotad.simulate.roster import Roster
 from tests.deciding import at
 
 
-def call(customer_id: str, plan_id: str, at_ms: int = 0) -> Call:
-    return Call(at_ms, 1, ConsumeRequest(customer_id, "f"), plan_id)
+def call(customer_id: str, plan_id: str, at_ms: int = 0) -> LoggedCall:
+    return LoggedCall(at_ms, 1, ConsumeRequest(customer_id, "f"), plan_id)
 
 
 def told(

@@ -86,7 +86,7 @@ def test_of_two_catalogs_what_changes_is_counted_by_customer() -> None:
     assert counts(allowed=2, denied=4, granted=2, refused=4) == total.after
     assert counts(allowed=3, denied=3, granted=3, refused=3) == total.before
     assert {"LIMIT_EXCEEDED": 2, "NOT_ENTITLED": 1} == report.reasons(made.reasons_before)
-    assert report.Customers(
+    assert report.CustomerCounts(
         denied=2, denied_before=3, newly_denied=1, newly_allowed=1, exact=True
     ) == report.customers(made, True)
     assert [
