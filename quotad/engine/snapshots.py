@@ -101,6 +101,16 @@ class Snapshots:
             raise NotReady(self._problem)
         return held.snapshot
 
+    def newest(self) -> Snapshot:
+        """The catalog in force, also when it was published on another server a moment ago.
+
+        Raises:
+            NotReady: none was published yet, or this server cannot read it.
+            StoreUnavailable: the store refused or timed out.
+        """
+        self.refresh(self.peek)
+        return self.current()
+
     def to_plan_on(self) -> Snapshot:
         """The catalog to plan a decision on: where none is in force, the one that is prepared.
 

@@ -25,6 +25,8 @@ from quotad.fronts.native import NativeFront
 from quotad.model import Reason
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
+from quotad.operations.insights import InsightOperations
+from quotad.operations.status import Worker
 from quotad.server.address import check_free
 from quotad.server.decider import Decider
 from quotad.server.indexing import Indexing
@@ -33,7 +35,6 @@ from quotad.service import admin, quota
 from quotad.service.admin import AdminServicer
 from quotad.service.admin_parts import AdminParts, SeenParts
 from quotad.service.decode import Requests
-from quotad.service.insights import InsightParts
 from quotad.service.quota import QuotaService
 from quotad.store import Catalogs, CustomerIndex, Customers, Fleet, KeySpace, Store, server_id
 from quotad.store.erasures import Erasures
@@ -111,14 +112,18 @@ class Server:
                 seen=SeenParts(seen_store, seen),
                 snapshots=snapshots,
                 views=views,
-                health=health,
-                safety=safety,
                 clock=clock,
-                store_address=self._store.address,
-                front=config.front,
-                started_ms=clock.now_ms(),
-                decisions=self._decisions,
-                insights=InsightParts(nearby, notes, clock, LentEngines(engine)),
+                insights=InsightOperations(snapshots, nearby, notes, clock, LentEngines(engine)),
+                worker=Worker(
+                    snapshots,
+                    views,
+                    health,
+                    safety,
+                    store_address=self._store.address,
+                    front=config.front,
+                    started_ms=clock.now_ms(),
+                    decisions=self._decisions,
+                ),
             )
         )
         self._indexing = Indexing(index, clock, lambda: self.ready)

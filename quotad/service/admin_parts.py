@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from quotad.catalog import Snapshot
 from quotad.clock import Clock
 from quotad.engine import Snapshots, ViewCache
 from quotad.engine.seen import Seen
@@ -21,12 +20,11 @@ from quotad.errors import (
 )
 from quotad.fronts.status import abort
 from quotad.operations.catalogs import CatalogOperations
-from quotad.service.insights import InsightParts
+from quotad.operations.insights import InsightOperations
+from quotad.operations.status import Worker
 from quotad.store import CustomerIndex, Customers
 from quotad.store.damage import report_once
 from quotad.store.erasures import Erasures
-from quotad.store.health import Health
-from quotad.store.safety import Safety
 from quotad.store.seen import SeenStore
 
 MESSAGE_BYTES_MAX = 4000
@@ -57,20 +55,9 @@ class AdminParts(msgspec.Struct, frozen=True):
     erasures: Erasures
     snapshots: Snapshots
     views: ViewCache
-    health: Health
-    safety: Safety
     clock: Clock
-    store_address: str
-    front: str
-    started_ms: int
-    decisions: Callable[[], dict[str, int]]
-    """Decisions of this worker since its start, by reason."""
-    insights: InsightParts
-
-    def snapshot(self) -> Snapshot:
-        """The catalog in force; it may have been published a moment ago, on another server."""
-        self.snapshots.refresh(self.snapshots.peek)
-        return self.snapshots.current()
+    insights: InsightOperations
+    worker: Worker
 
 
 def mapped(method: Callable[[Any, Q], R]) -> Callable[[Any, Q, Any], R]:

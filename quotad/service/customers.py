@@ -59,7 +59,7 @@ class CustomerCalls:
             request.name if request.HasField("name") else None,
         )
         check_name(request.name)
-        snapshot, now_ms = self._parts.snapshot(), self._parts.clock.now_ms()
+        snapshot, now_ms = self._parts.snapshots.newest(), self._parts.clock.now_ms()
 
         def change(before: CustomerRecord | None) -> CustomerRecord:
             record = before or CustomerRecord(request.customer_id)
@@ -189,7 +189,7 @@ class CustomerCalls:
     ) -> pb.Customer:
         """Write what is made of a provisioned customer with the catalog in force."""
         check_id(request.customer_id, "customer_id")
-        snapshot, now_ms = self._parts.snapshot(), self._parts.clock.now_ms()
+        snapshot, now_ms = self._parts.snapshots.newest(), self._parts.clock.now_ms()
 
         def change(before: CustomerRecord | None) -> CustomerRecord:
             if before is None:

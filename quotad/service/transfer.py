@@ -27,7 +27,7 @@ class TransferCalls:
         """Write many customers, each as its row says; bad rows are reported and left out."""
         if len(request.rows) > BATCH_MAX:
             raise InvalidRequest(f"rows: {len(request.rows)} of them; at most {BATCH_MAX}")
-        snapshot = self._parts.snapshot()
+        snapshot = self._parts.snapshots.newest()
         now_ms = self._parts.clock.now_ms()
         drafts, problems = _read(request.rows, snapshot, now_ms)
         made = [_Made(draft, snapshot, now_ms) for draft in drafts.values()]
@@ -55,7 +55,7 @@ class TransferCalls:
     @mapped
     def ExportCustomers(self, request: pb.ExportCustomersRequest) -> pb.ExportCustomersResponse:
         """A page of customers as rows."""
-        snapshot = self._parts.snapshot()
+        snapshot = self._parts.snapshots.newest()
         now_ms = self._parts.clock.now_ms()
         page = self._parts.customers.list_page(request.page_token, page_size(request.page_size))
         return pb.ExportCustomersResponse(

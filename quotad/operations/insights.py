@@ -1,0 +1,65 @@
+"""Which customers are near a limit or past it, and should be offered the next plan."""
+
+import msgspec
+
+from quotad.catalog import Snapshot
+from quotad.clock import Clock
+from quotad.engine import LentEngines, Snapshots
+from quotad.engine.insights import Insights, Notes, look_up
+from quotad.errors import InvalidRequest, NotFound
+from quotad.model import FeatureType
+from quotad.nearest import nearest
+from quotad.store.nearby import NearbyStore
+
+SIZE_DEFAULT = 10
+SIZE_MAX = 100
+
+
+class InsightOperations(msgspec.Struct, frozen=True):
+    """Looks customers up; for all threads."""
+
+    snapshots: Snapshots
+    nearby: NearbyStore
+    notes: Notes
+    """Of this worker."""
+    clock: Clock
+    engines: LentEngines
+
+    def near_limits(self, feature_id: str = "", size: int = 0) -> dict[str, Insights]:
+        """Return the customers of metered features that are near a limit or past it.
+
+        Args:
+            feature_id: of which; empty: of all that have such customers.
+            size: most customers above, and most near, of each feature; 0: the default.
+
+        Raises:
+            InvalidRequest: the size is out of range, or the feature is not metered.
+            NotFound: there is no such feature.
+            NotReady: no catalog was published yet.
+            StoreUnavailable: the store refused or timed out.
+        """
+        snapshot = self.snapshots.newest()
+        if not 0 <= size <= SIZE_MAX:
+            raise InvalidRequest(f"size: {size} is not between 0 and {SIZE_MAX}")
+        feature_ids = _metered(snapshot, feature_id)
+        self.notes.flush(self.clock.now_ms())
+        with self.engines.lend() as engine:
+            found = {
+                name: look_up(engine, self.nearby, name, size or SIZE_DEFAULT)
+                for name in feature_ids
+            }
+        return {name: each for name, each in found.items() if feature_id or each.above or each.near}
+
+
+def _metered(snapshot: Snapshot, wanted: str) -> list[str]:
+    """The metered features asked for, in the catalog's order."""
+    metered = [name for name, f in snapshot.features.items() if f.type is FeatureType.METERED]
+    if not wanted:
+        return metered
+    if wanted in metered:
+        return [wanted]
+    if wanted in snapshot.features:
+        raise InvalidRequest(f"feature_id: {wanted!r} is not metered; it has no limits")
+    near = nearest(wanted, metered)
+    hint = f", did you mean {near!r}?" if near else ""
+    raise NotFound(f"feature_id: unknown feature {wanted!r}{hint}")

@@ -1,0 +1,64 @@
+"""How one worker is doing; answers without the store."""
+
+import os
+from collections.abc import Callable
+
+import msgspec
+
+from quotad import __version__
+from quotad.engine import Snapshots, ViewCache
+from quotad.operations.catalogs import Version
+from quotad.store.health import Health
+from quotad.store.safety import Safety
+
+
+class WorkerStatus(msgspec.Struct, frozen=True):
+    """How a worker is doing."""
+
+    server_version: str
+    not_ready_reason: str
+    """Empty: it is ready."""
+    catalog: Version | None
+    """That it decides by; None: none yet."""
+    store: str
+    """Its address."""
+    store_up: bool
+    started_ms: int
+    """Unix time."""
+    pid: int
+    front: str
+    decisions: dict[str, int]
+    """Since its start, by reason."""
+    cached_customers: int
+    store_warnings: tuple[str, ...]
+
+
+class Worker(msgspec.Struct, frozen=True):
+    """What a worker's status is made of."""
+
+    snapshots: Snapshots
+    views: ViewCache
+    health: Health
+    safety: Safety
+    store_address: str
+    front: str
+    started_ms: int
+    decisions: Callable[[], dict[str, int]]
+    """Decisions of this worker since its start, by reason."""
+
+    def status(self) -> WorkerStatus:
+        """Return how it is doing."""
+        health, published = self.health, self.snapshots.published
+        return WorkerStatus(
+            server_version=__version__,
+            not_ready_reason=health.problem or self.snapshots.problem,
+            catalog=None if published is None else Version(published, in_force=True),
+            store=self.store_address,
+            store_up=health.up,
+            started_ms=self.started_ms,
+            pid=os.getpid(),
+            front=self.front,
+            decisions=self.decisions(),
+            cached_customers=len(self.views),
+            store_warnings=(*self.safety.warnings, *filter(None, [health.clock_warning])),
+        )

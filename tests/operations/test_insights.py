@@ -1,0 +1,79 @@
+"""Customers near a limit, as an operation returns them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from quotad.engine import LentEngines
+from quotad.engine.insights import Notes
+from quotad.errors import InvalidRequest, NotFound, NotReady
+from quotad.model import ConsumeRequest
+from quotad.operations.insights import InsightOperations
+from quotad.store.nearby import NearbyStore
+from tests.deciding import Bench, bench
+
+PLANS = """
+version: 1
+default_plan: free
+features: {calls: {type: metered}, mails: {type: metered}, sso: {type: boolean}}
+plans:
+  free: {entitlements: {calls: {limit: 10, per: year, soft: true}, mails: {limit: 10, per: year}}}
+"""
+
+
+@pytest.fixture
+def made(store_url: str, prefix: str) -> Iterator[Bench]:
+    with bench(store_url, prefix) as one:
+        yield one
+
+
+@pytest.fixture
+def insights(made: Bench) -> InsightOperations:
+    nearby = NearbyStore(made.store, made.keys)
+    engines = LentEngines(lambda: made.engine, count=1)
+    return InsightOperations(made.snapshots, nearby, Notes(nearby), made.clock, engines)
+
+
+def use(made: Bench, insights: InsightOperations, customer_id: str, quantity: int) -> None:
+    request = ConsumeRequest(customer_id, "calls", quantity)
+    (decision,) = made.decide(request)
+    insights.notes.note(request, decision)
+
+
+def test_features_without_such_customers_are_listed_only_when_asked_for(
+    made: Bench, insights: InsightOperations
+) -> None:
+    made.publish(PLANS)
+    for customer_id, quantity in (("above", 25), ("near", 9), ("far", 7)):
+        use(made, insights, customer_id, quantity)
+
+    found = insights.near_limits()
+
+    assert ["calls"] == list(found)
+    assert ["above"] == [one.customer.customer_id for one in found["calls"].above]
+    assert ["near"] == [one.customer.customer_id for one in found["calls"].near]
+    assert ["mails"] == list(insights.near_limits("mails"))
+
+
+def test_the_size_bounds_each_list(made: Bench, insights: InsightOperations) -> None:
+    made.publish(PLANS)
+    for number in range(3):
+        use(made, insights, f"c{number}", 8 + number)
+
+    assert ["c2"] == [
+        one.customer.customer_id for one in insights.near_limits("calls", 1)["calls"].near
+    ]
+
+
+def test_what_cannot_be_listed_is_refused(made: Bench, insights: InsightOperations) -> None:
+    with pytest.raises(NotReady):
+        insights.near_limits()
+
+    made.publish(PLANS)
+
+    with pytest.raises(InvalidRequest, match="size: 101 is not between 0 and 100"):
+        insights.near_limits(size=101)
+    with pytest.raises(InvalidRequest, match="feature_id: 'sso' is not metered"):
+        insights.near_limits("sso")
+    with pytest.raises(NotFound, match="unknown feature 'call', did you mean 'calls'"):
+        insights.near_limits("call")
