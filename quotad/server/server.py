@@ -25,6 +25,7 @@ from quotad.fronts.native import NativeFront
 from quotad.model import Reason
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
+from quotad.operations.customers import CustomerOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.status import Worker
 from quotad.server.address import check_free
@@ -106,7 +107,8 @@ class Server:
                 catalogs=CatalogOperations(
                     catalogs, CatalogProcess(config.catalog_timeout_ms, config.catalog_memory_mb)
                 ),
-                customers=customers,
+                customers=CustomerOperations(customers, snapshots, views, clock),
+                store=customers,
                 index=index,
                 erasures=Erasures(self._store, keys, customers, nearby),
                 seen=SeenParts(seen_store, seen),

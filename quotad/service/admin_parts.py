@@ -20,6 +20,7 @@ from quotad.errors import (
 )
 from quotad.fronts.status import abort
 from quotad.operations.catalogs import CatalogOperations
+from quotad.operations.customers import CustomerOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.status import Worker
 from quotad.store import CustomerIndex, Customers
@@ -49,7 +50,8 @@ class AdminParts(msgspec.Struct, frozen=True):
     """What the admin service works on."""
 
     catalogs: CatalogOperations
-    customers: Customers
+    customers: CustomerOperations
+    store: Customers
     index: CustomerIndex
     seen: SeenParts
     erasures: Erasures

@@ -3,9 +3,10 @@
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
 from quotad.model import FeatureType
+from quotad.operations.customers import check_if_epoch
 from quotad.operations.pages import page_size
 from quotad.service.admin_parts import AdminParts, mapped
-from quotad.service.customers import expected_epoch
+from quotad.service.customers import if_epoch
 from quotad.service.encode import timestamp
 from quotad.store.erasures import Erasure
 from quotad.v1 import admin_pb2 as pb
@@ -30,9 +31,8 @@ class ErasingCalls:
         parts, snapshot = self._parts, self._parts.snapshots.peek
         features = () if snapshot is None else snapshot.features.values()
         metered = [each.feature_id for each in features if each.type is FeatureType.METERED]
-        erasure = parts.erasures.erase(
-            request.customer_id, metered, erased_by, expected_epoch(request)
-        )
+        check_if_epoch(if_epoch(request))
+        erasure = parts.erasures.erase(request.customer_id, metered, erased_by, if_epoch(request))
         parts.views.drop(request.customer_id)
         return pb.EraseCustomerResponse(
             erasure=_message(erasure),

@@ -8,9 +8,9 @@ from quotad.customers.row_reader import RowReader
 from quotad.customers.rows import write_row
 from quotad.errors import InvalidRequest
 from quotad.model import BATCH_MAX, CustomerRecord
+from quotad.operations.leftovers import forget_outlived, lasting
 from quotad.operations.pages import page_size
 from quotad.service.admin_parts import AdminParts, mapped
-from quotad.service.leftovers import forget_outlived, lasting
 from quotad.store import Written
 from quotad.v1 import admin_pb2 as pb
 
@@ -32,7 +32,7 @@ class TransferCalls:
         drafts, problems = _read(request.rows, snapshot, now_ms)
         made = [_Made(draft, snapshot, now_ms) for draft in drafts.values()]
         changes = [(each.draft.customer_id, each.change) for each in made]
-        customers = self._parts.customers
+        customers = self._parts.store
         if request.dry_run:
             outcomes = customers.compare_many(changes)
         else:
@@ -57,7 +57,7 @@ class TransferCalls:
         """A page of customers as rows."""
         snapshot = self._parts.snapshots.newest()
         now_ms = self._parts.clock.now_ms()
-        page = self._parts.customers.list_page(request.page_token, page_size(request.page_size))
+        page = self._parts.store.list_page(request.page_token, page_size(request.page_size))
         return pb.ExportCustomersResponse(
             rows=[
                 write_row(stored.record, snapshot, now_ms)

@@ -114,7 +114,7 @@ def test_a_write_does_not_fail_by_what_it_leaves_behind(
         raise StoreUnavailable("it is gone")
 
     monkeypatch.setattr(Customers, "forget_usage", refuse)
-    with caplog.at_level(logging.WARNING, "quotad.service"):
+    with caplog.at_level(logging.WARNING, "quotad.operations"):
         written = quotad.provision(customer, "two")
 
     assert "two" == written.subscriptions[0].plan_id

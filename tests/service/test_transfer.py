@@ -160,7 +160,7 @@ def test_a_plan_that_this_server_has_not_heard_of_yet_is_known(
 ) -> None:
     with bench(store_url, prefix) as one, bench(store_url, prefix) as other:
         used: dict[str, Any] = {
-            "customers": other.customers,
+            "store": other.customers,
             "snapshots": other.snapshots,
             "views": other.views,
             "clock": other.clock,

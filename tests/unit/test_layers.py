@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "replay": {"client"},
     "transfer": {"client"},
     "client": {"v1"},
-    "operations": {"engine", "catalog", "entitlements", "store"},
+    "operations": {"engine", "customers", "catalog", "entitlements", "store"},
     "engine": {"catalog", "entitlements", "store"},
     "customers": {"catalog", "entitlements"},
     "entitlements": {"catalog"},

@@ -14,7 +14,7 @@ from quotad.errors import StoreError
 from quotad.model import CustomerRecord, Entitlement, FeatureType, MeterKind
 from quotad.store import Customers, usage_suffix
 
-_log = logging.getLogger("quotad.service")
+_log = logging.getLogger("quotad.operations")
 
 
 def lasting(snapshot: Snapshot | None) -> list[str]:

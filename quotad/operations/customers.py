@@ -1,0 +1,229 @@
+"""Writes of customers, and what follows each of them: views, and counters put out of use."""
+
+from collections.abc import Callable, Iterable
+
+from quotad.catalog import Snapshot
+from quotad.clock import Clock
+from quotad.customers import overrides, subscriptions
+from quotad.customers.overrides import NewEntitlement
+from quotad.customers.subscriptions import Cancellation, Change, Provision
+from quotad.engine import Snapshots, ViewCache
+from quotad.errors import InvalidRequest, NotFound
+from quotad.ids import check_id, check_name
+from quotad.model import CustomerRecord, StoredCustomer
+from quotad.operations.leftovers import forget_outlived, lasting
+from quotad.store import Customers
+
+Make = Callable[[CustomerRecord, Snapshot, int], CustomerRecord]
+"""From a customer, the catalog in force and the time to the customer after a write."""
+
+
+class CustomerOperations:
+    """Writes customers with the catalog in force; for all threads.
+
+    Every write takes the epoch that the customer must be at: None for any, 0 for no record. Each
+    returns the customer as stored, and raises:
+
+        InvalidRequest: an id or the epoch is of the wrong shape, or the catalog has no such thing.
+        NotFound: the customer was never provisioned, or has nothing of that kind.
+        NotReady: no catalog was published yet.
+        StaleEpoch: the customer is at another epoch than expected.
+        Conflict: others kept writing the same customer in between.
+        StoreUnavailable: the store refused or timed out.
+
+    Args:
+        store: of the records.
+        snapshots: of the catalog.
+        views: of this worker.
+        clock: for the times in records.
+    """
+
+    def __init__(
+        self, store: Customers, snapshots: Snapshots, views: ViewCache, clock: Clock
+    ) -> None:
+        self._store = store
+        self._snapshots = snapshots
+        self._views = views
+        self._clock = clock
+
+    def provision(
+        self, customer_id: str, wanted: Provision, if_epoch: int | None = None
+    ) -> StoredCustomer:
+        """Create the customer or change its plan."""
+        check_id(customer_id, "customer_id")
+        check_id(wanted.plan_id, "plan_id")
+        _check_names(wanted.subscription_id, wanted.resource_id, wanted.addons)
+        if wanted.trial is not None and wanted.trial.plan_id:
+            check_id(wanted.trial.plan_id, "trial.plan_id")
+        check_name(wanted.name or "")
+        snapshot, now_ms = self._snapshots.newest(), self._clock.now_ms()
+
+        def change(before: CustomerRecord | None) -> CustomerRecord:
+            record = before or CustomerRecord(customer_id)
+            return subscriptions.provision(record, wanted, snapshot, now_ms)
+
+        return self._write(customer_id, change, if_epoch)
+
+    def change_subscription(
+        self, customer_id: str, wanted: Change, if_epoch: int | None = None
+    ) -> StoredCustomer:
+        """Change plan, add-ons or revision, now or later."""
+        _check_names(wanted.subscription_id, wanted.resource_id, wanted.addons or ())
+        if wanted.plan_id:
+            check_id(wanted.plan_id, "plan_id")
+        return self._change(
+            customer_id,
+            lambda record, snapshot, now_ms: subscriptions.change_subscription(
+                record, wanted, snapshot, now_ms
+            ),
+            if_epoch,
+        )
+
+    def cancel_subscription(
+        self, customer_id: str, wanted: Cancellation, if_epoch: int | None = None
+    ) -> StoredCustomer:
+        """End a subscription, now or later."""
+        _check_names(wanted.subscription_id, wanted.resource_id)
+        return self._change(
+            customer_id,
+            lambda record, snapshot, now_ms: subscriptions.cancel_subscription(
+                record, wanted, snapshot, now_ms
+            ),
+            if_epoch,
+        )
+
+    def set_override(
+        self, customer_id: str, wanted: NewEntitlement, if_epoch: int | None = None
+    ) -> StoredCustomer:
+        """Give the customer this of a feature instead of everything else."""
+        _check_feature(wanted.feature_id, wanted.resource_id)
+        return self._change(
+            customer_id,
+            lambda record, snapshot, now_ms: overrides.set_override(
+                record, wanted, snapshot, now_ms
+            ),
+            if_epoch,
+        )
+
+    def remove_override(
+        self, customer_id: str, feature_id: str, resource_id: str, if_epoch: int | None = None
+    ) -> StoredCustomer:
+        """Let the customer have again what it has without the override."""
+        _check_feature(feature_id, resource_id)
+        return self._change(
+            customer_id,
+            lambda record, _, now_ms: overrides.remove_override(
+                record, feature_id, resource_id, now_ms
+            ),
+            if_epoch,
+        )
+
+    def grant_promotion(
+        self, customer_id: str, wanted: NewEntitlement, if_epoch: int | None = None
+    ) -> StoredCustomer:
+        """Give the customer this of a feature for a time, where it is more than the rest."""
+        _check_feature(wanted.feature_id, wanted.resource_id)
+        return self._change(
+            customer_id,
+            lambda record, snapshot, now_ms: overrides.grant_promotion(
+                record, wanted, snapshot, now_ms
+            ),
+            if_epoch,
+        )
+
+    def revoke_promotion(
+        self, customer_id: str, feature_id: str, resource_id: str, if_epoch: int | None = None
+    ) -> StoredCustomer:
+        """End a promotion now."""
+        _check_feature(feature_id, resource_id)
+        return self._change(
+            customer_id,
+            lambda record, _, now_ms: overrides.revoke_promotion(
+                record, feature_id, resource_id, now_ms
+            ),
+            if_epoch,
+        )
+
+    def archive(self, customer_id: str, if_epoch: int | None = None) -> StoredCustomer:
+        """Deny everything from here on; works without a catalog."""
+        check_id(customer_id, "customer_id")
+        now_ms = self._clock.now_ms()
+
+        def change(before: CustomerRecord | None) -> CustomerRecord:
+            if before is None:
+                raise _never_provisioned(customer_id)
+            return subscriptions.archive(before, now_ms)
+
+        return self._write(customer_id, change, if_epoch)
+
+    def get(self, customer_id: str) -> StoredCustomer:
+        """Return a provisioned customer."""
+        check_id(customer_id, "customer_id")
+        stored = self._store.get(customer_id)
+        if stored.record is None:
+            raise _never_provisioned(customer_id)
+        return stored
+
+    def _change(self, customer_id: str, made: Make, if_epoch: int | None) -> StoredCustomer:
+        """Write what is made of a provisioned customer with the catalog in force."""
+        check_id(customer_id, "customer_id")
+        snapshot, now_ms = self._snapshots.newest(), self._clock.now_ms()
+
+        def change(before: CustomerRecord | None) -> CustomerRecord:
+            if before is None:
+                raise _never_provisioned(customer_id, "; provision it first")
+            return made(before, snapshot, now_ms)
+
+        return self._write(customer_id, change, if_epoch)
+
+    def _write(
+        self,
+        customer_id: str,
+        change: Callable[[CustomerRecord | None], CustomerRecord],
+        if_epoch: int | None,
+    ) -> StoredCustomer:
+        """Write a customer, where its epoch is the expected one, if any."""
+        overwritten: CustomerRecord | None = None
+
+        def watched(before: CustomerRecord | None) -> CustomerRecord:
+            nonlocal overwritten
+            overwritten = before
+            return change(before)
+
+        check_if_epoch(if_epoch)
+        snapshots = self._snapshots
+        stored = self._store.update(customer_id, watched, lasting(snapshots.peek), if_epoch)
+        self._views.drop(customer_id)
+        forget_outlived(self._store, overwritten, stored.record, snapshots.peek)
+        return stored
+
+
+def check_if_epoch(if_epoch: int | None) -> None:
+    """Refuse an expected epoch that no customer can be at; None: any epoch will do.
+
+    Raises:
+        InvalidRequest: it is below 0.
+    """
+    if if_epoch is not None and if_epoch < 0:
+        raise InvalidRequest(
+            f"if_epoch: {if_epoch} is no epoch; give the one that was read, 0 for no record"
+        )
+
+
+def _never_provisioned(customer_id: str, way_out: str = "") -> NotFound:
+    return NotFound(f"customer_id: {customer_id!r} was never provisioned{way_out}")
+
+
+def _check_names(subscription_id: str, resource_id: str, addons: Iterable[str] = ()) -> None:
+    """Check the ids of a subscription, both of which may be empty, and of its add-ons."""
+    for addon_id in addons:
+        check_id(addon_id, "addons")
+    for field, text in (("subscription_id", subscription_id), ("resource_id", resource_id)):
+        if text:
+            check_id(text, field)
+
+
+def _check_feature(feature_id: str, resource_id: str) -> None:
+    check_id(feature_id, "feature_id")
+    if resource_id:
+        check_id(resource_id, "resource_id")
