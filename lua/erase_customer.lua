@@ -1,7 +1,7 @@
 -- Erases a customer's record and moves its epoch; compare-and-set on the epoch.
 --
 -- KEYS[1] record: of the customer
--- KEYS[2] epoch: of the customer; absent: 0
+-- KEYS[2] epoch: of the customer; absent or damaged: 0
 -- KEYS[3] customers: sorted set of the ids in this shard
 -- KEYS[4] index: sorted set of what customers of this shard are found by
 -- KEYS[5] seen: sorted set of customers of this shard without a record
@@ -12,12 +12,20 @@
 -- Returns the new epoch, the time of the erasure (Unix ms) or one more than before if that is later;
 -- or -1 CONFLICT when the customer was written in between.
 -- Guarantee: a decision planned with the record is refused from here on. The epoch is kept until no
--- write can repeat an older one, since epochs are times.
+-- write can repeat an older one, since epochs are times. Lists of another type are as good as lost, and make way.
 local CONFLICT = -1
 local ARGV_HEAD = 3
+local EPOCH_LENGTH = 15
 
-local before = tonumber(redis.call('GET', KEYS[2]) or 0)
+local value = redis.pcall('GET', KEYS[2]) -- an error of a value of another type
+local before = 0
+if type(value) == 'string' and #value <= EPOCH_LENGTH and string.find(value, '^[1-9]%d*$') then
+  before = tonumber(value)
+end
 if before ~= tonumber(ARGV[1]) then return CONFLICT end
+for i = 3, 5 do
+  if redis.call('TYPE', KEYS[i]).ok ~= 'zset' then redis.call('DEL', KEYS[i]) end
+end
 local time = redis.call('TIME')
 local epoch = math.max(before + 1, time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('DEL', KEYS[1])

@@ -1,6 +1,6 @@
 -- Mends what a customer is found by; compare-and-set on its epoch.
 --
--- KEYS[1] epoch: of the customer; absent: 0
+-- KEYS[1] epoch: of the customer; absent or damaged: 0
 -- KEYS[2] index: sorted set of what customers of this shard are found by, all with score 0
 -- ARGV[1] expected_epoch: of the record that the members were worked out from
 -- ARGV[2] stale: number of members that the record does not have
@@ -8,8 +8,14 @@
 -- Returns 1, or 0 when the customer was written in between: the write has mended it.
 -- Guarantee: a member of an older record never takes the place of what a newer write has put.
 local ARGV_HEAD = 2
+local EPOCH_LENGTH = 15
 
-if tonumber(redis.call('GET', KEYS[1]) or 0) ~= tonumber(ARGV[1]) then return 0 end
+local value = redis.pcall('GET', KEYS[1]) -- an error of a value of another type
+local epoch = 0
+if type(value) == 'string' and #value <= EPOCH_LENGTH and string.find(value, '^[1-9]%d*$') then
+  epoch = tonumber(value)
+end
+if epoch ~= tonumber(ARGV[1]) then return 0 end
 for i = ARGV_HEAD + 1, #ARGV do
   if i <= ARGV_HEAD + tonumber(ARGV[2]) then
     redis.call('ZREM', KEYS[2], ARGV[i])

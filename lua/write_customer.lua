@@ -14,7 +14,8 @@
 -- Returns the new epoch, the time of the write (Unix ms) or one more than before if that is later;
 -- or -1 CONFLICT when the customer was written in between.
 -- Guarantee: a decision planned with an older epoch is refused from here on, also after a failover
--- that lost writes: the next write repeats no epoch that a lost one had.
+-- that lost writes: the next write repeats no epoch that a lost one had. Lists of another type are as good
+-- as lost, and make way.
 local CONFLICT = -1
 local HEAD = 4
 local ARGV_HEAD = 4
@@ -26,6 +27,9 @@ if type(value) == 'string' and #value <= EPOCH_LENGTH and string.find(value, '^[
   before = tonumber(value)
 end
 if before ~= tonumber(ARGV[1]) then return CONFLICT end
+for i = 3, 4 do
+  if redis.call('TYPE', KEYS[i]).ok ~= 'zset' then redis.call('DEL', KEYS[i]) end
+end
 local time = redis.call('TIME')
 local epoch = math.max(before + 1, time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('SET', KEYS[1], ARGV[2])

@@ -113,9 +113,10 @@ class Customers:
         (found,) = self.try_many([customer_id])
         if not isinstance(found, StoreError):
             return found, True
+        keys = self._keys.customer(customer_id)
         with self._store.errors():
-            epoch = self._store.client.get(self._keys.customer(customer_id).epoch)
-        return StoredCustomer(int(epoch or 0), None), False
+            (epoch,) = self._store.client.mget([keys.epoch])  # of another type: nothing
+        return StoredCustomer(_parse_epoch(keys, epoch), None), False
 
     def update(
         self,

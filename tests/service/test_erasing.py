@@ -119,6 +119,31 @@ def test_whatever_the_id_is_only_its_own_keys_are_erased(
         assert 5 == quotad.consume(each, "calls", quantity=0).used
 
 
+@pytest.mark.parametrize("damaged", ["epoch", "customers", "index", "seen"])
+def test_a_customer_is_written_and_erased_whatever_keys_beside_its_record_are_damaged(
+    quotad: Running, customer: str, damaged: str
+) -> None:
+    use(quotad, customer)
+    keys, client = quotad.keys.customer(customer), quotad.store.client
+    shard = quotad.keys.shard(customer)
+    name = quotad.keys.seen(shard) if damaged == "seen" else getattr(keys, damaged)
+
+    def harm() -> None:
+        client.delete(name)
+        client.set(name, "x")
+
+    harm()
+    quotad.provision(customer, "pro")
+    assert customer.encode() in client.zrange(keys.customers, 0, -1)
+    harm()
+    assert erase(quotad, customer).had_record
+    client.set(keys.record, b"\xff")
+    harm()
+    assert erase(quotad, customer).had_record
+
+    assert [] == traces(quotad, customer)
+
+
 def test_no_server_decides_with_the_record_of_an_erased_customer(
     quotad: Running, beside: Running, customer: str
 ) -> None:
