@@ -157,7 +157,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> 
 def _explain(message: str, raw: Mapping[str, Any], origin: Mapping[str, str]) -> str:
     what, _, path = message.partition(" - at `$.")
     field = re.split(r"[`\[]", path)[0]
-    what = what[:1].lower() + what[1:].replace("`", "")
+    what = what[:1].lower() + what[1:].replace("`", "").removesuffix(", got str")
     wanted = typing.get_type_hints(Config, include_extras=True)[field]
     if typing.get_origin(wanted) is Literal:
         what = f"expected one of {', '.join(typing.get_args(wanted))}"

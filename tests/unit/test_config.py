@@ -155,6 +155,7 @@ def test_a_wrong_value_is_told_with_the_place_it_came_from(field: str, value: st
     assert from_flag.startswith(f"{flag}: expected ")
     for message in (from_environment, from_flag):
         assert message.endswith(f", got {value!r}")
+        assert 1 == message.count(", got ")
         assert "\n" not in message
 
 
