@@ -82,7 +82,7 @@ def in_words(error: "QuotaError", server: str) -> str:
         return f"no answer from {server} within {TIMEOUT_S:g} s"
     if error.code == "UNIMPLEMENTED":
         return f"the server at {server} does not know this call; is it an older quotad?"
-    if error.code in ("INVALID_ARGUMENT", "NOT_FOUND", "ABORTED"):
+    if error.code in ("INVALID_ARGUMENT", "NOT_FOUND", "ABORTED", "FAILED_PRECONDITION"):
         return error.message
     return f"the server at {server} failed: {error.message} ({error.code})"
 

@@ -297,6 +297,7 @@ def test_server_without_its_store_is_told_from_no_server(quotad: Run, server: Fa
     ("code", "message", "line"),
     [
         ("INVALID_ARGUMENT", "quantity: too much", "quotad: quantity: too much\n"),
+        ("FAILED_PRECONDITION", "if_epoch: 'a' is at 2", "quotad: if_epoch: 'a' is at 2\n"),
         ("INTERNAL", "a bug", "quotad: the server at {} failed: a bug (INTERNAL)\n"),
         (
             "UNIMPLEMENTED",
