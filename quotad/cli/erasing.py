@@ -71,6 +71,6 @@ def _ask(customer: str, as_json: bool) -> None:
     import sys
 
     if as_json or not sys.stdin.isatty():
-        failures.fail("--yes: erasing is for good; say so where nobody can be asked", as_json)
+        failures.fail("--yes: required without a terminal, as erasing cannot be undone", as_json)
     if not typer.confirm(f"Erase {customer} for good, with its usage?"):
         failures.fail("nothing was erased", as_json)

@@ -213,7 +213,9 @@ def test_on_the_command_line_erasing_wants_to_be_told_and_prints_the_proof(
     listed = CliRunner().invoke(app, ["customers", "erasures", "--json", *server])
 
     assert 2 == asked.exit_code
-    assert "quotad: --yes: erasing is for good; say so where nobody can be asked\n" == asked.stderr
+    assert (
+        "quotad: --yes: required without a terminal, as erasing cannot be undone\n" == asked.stderr
+    )
     lines = [line.split() for line in done.stdout.splitlines()]
     assert [customer, "erased"] == lines[0]
     assert [["record", "erased"], ["counters", "6", "erased"]] == lines[1:3]
