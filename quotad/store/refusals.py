@@ -94,5 +94,6 @@ def translate(error: RedisError, address: object) -> StoreError:
     if isinstance(error, ResponseError) and "QUOTAD_ARGS" in text:
         return ScriptContractError(text, _ODD)
     if isinstance(error, _TRANSIENT) or text.startswith(_TRANSIENT_WORDS):
-        return StoreUnavailable(f"the store at {address} is not available: {text}", _AWAY)
+        why = text.rstrip(".")  # the message goes on where it is logged
+        return StoreUnavailable(f"the store at {address} is not available: {why}", _AWAY)
     return StoreError(f"the store at {address} answered: {text}", _ODD)
