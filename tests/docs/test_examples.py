@@ -35,7 +35,7 @@ RUN = ("console", "python")
 VARYING = {
     r"\bin [\d.]+ s, [\d,]+ per second": "SPEED",
     r"\bin (\d+ (d|h|min|s)|less than 1 s)\b": "in DURATION",
-    r"unix:\S+/\.quotad/": "unix:HERE/.quotad/",
+    r"unix:///\S+/\.quotad/": "unix:HERE/.quotad/",
     r"\bpid \d+": "PID",
     r"\bepoch +\d{13}\b": "epoch EPOCH",
     r'"epoch": "\d{13}"': '"epoch": "EPOCH"',
