@@ -5,6 +5,7 @@ import what a command needs inside that command, so that `quotad consume` does n
 YAML or a server.
 """
 
+import os
 import sys
 
 EXTRA_OF = {
@@ -25,6 +26,7 @@ EXIT_ERROR = 2
 
 def main() -> None:
     """Run the command line; the console script `quotad`."""
+    _open_closed_streams()
     try:
         from quotad.cli.app import app
 
@@ -40,3 +42,17 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(EXIT_ERROR)
+
+
+def _open_closed_streams() -> None:
+    """Give streams that the caller has closed (`>&-`) somewhere to go.
+
+    Otherwise the first files and sockets would take their descriptors, and be printed to.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)

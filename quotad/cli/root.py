@@ -1,5 +1,6 @@
 """How a command line ends when it is not a command's doing: mistyped, or its reader is gone."""
 
+import errno
 import json
 import os
 import sys
@@ -15,6 +16,9 @@ EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 """As of a program that ends by SIGPIPE; 1 would say that something was denied."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What writing fails with where there is no room."""
 
 DAY_S = 86_400
 
@@ -53,6 +57,11 @@ class Root(typer.core.TyperGroup):
             if not isinstance(error.__context__, BrokenPipeError):
                 raise
             code = _reader_gone()  # typer and rich end with 1 then
+        except OSError as error:
+            if not _output_fails() and error.errno not in FULL:
+                raise
+            problem = Refused(f"the output cannot be written: {error.strerror}")
+            code = _refuse(problem, "--json" in given, "INTERNAL")
         if not standalone_mode:
             return code
         sys.exit(code if isinstance(code, int) else 0)
@@ -70,14 +79,14 @@ def check_local_time(command: str | None) -> None:
         raise Refused("TZ: is a day or more from UTC; name a zone such as Europe/Berlin")
 
 
-def _refuse(error: TyperException, as_json: bool) -> int:
+def _refuse(error: TyperException, as_json: bool, word: str = "INVALID_ARGUMENT") -> int:
     message = " ".join(error.format_message().split()).replace("Value error, ", "")
     if not message:  # without arguments: the help is shown already
         return EXIT_ERROR
     if message[1:2].islower():
         message = message[:1].lower() + message[1:]
     if as_json:
-        problem = {"code": "INVALID_ARGUMENT", "reason": "", "message": message}
+        problem = {"code": word, "reason": "", "message": message}
         typer.echo(json.dumps({"error": problem}, ensure_ascii=False), err=True)
         return EXIT_ERROR
     context = getattr(error, "ctx", None)
@@ -91,11 +100,22 @@ def _refuse(error: TyperException, as_json: bool) -> int:
 
 
 def _reader_gone() -> int:
-    """Leave nothing to be written at the end of the process, where it would fail once more."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
+    _output_fails()
+    return EXIT_BROKEN_PIPE
+
+
+def _output_fails() -> bool:
+    """Whether what was printed cannot be written.
+
+    Nothing of it is left for the end of the process, where it would fail once more.
+    """
+    fails = False
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError:
+            fails = True
+            devnull = os.open(os.devnull, os.O_WRONLY)
             os.dup2(devnull, stream.fileno())
-    return EXIT_BROKEN_PIPE
+            os.close(devnull)
+    return fails

@@ -150,6 +150,42 @@ def test_a_reader_that_is_gone_ends_a_command_quietly(words: tuple[str, ...]) ->
     assert (141, b"") == (done.returncode, done.stderr)
 
 
+@pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["table", "json"])
+def test_output_that_cannot_be_written_is_one_line(as_json: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "quotad", "catalog", "check", str(EXAMPLES), *as_json],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=DEADLINE_S,
+        )
+
+    problem = "the output cannot be written: No space left on device"
+    assert 2 == done.returncode
+    if as_json:
+        error = json.loads(done.stderr)["error"]
+        assert ("INTERNAL", problem) == (error["code"], error["message"])
+    else:
+        assert f"quotad: {problem}\n" == done.stderr
+
+
+def test_a_command_whose_output_is_closed_still_ends_with_its_exit_code() -> None:
+    command = f"exec {sys.executable} -m quotad catalog check {EXAMPLES} >&-"
+    done = subprocess.run(
+        command,
+        shell=True,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=DEADLINE_S,
+    )
+
+    assert (0, b"") == (done.returncode, done.stderr)
+
+
 @pytest.mark.parametrize("command", ["serve", "sidecar", "dev"])
 def test_help_of_a_process_shows_what_its_settings_are_without_a_flag(command: str) -> None:
     shown = " ".join(run(command, "--help").stdout.replace("│", " ").split())
