@@ -45,7 +45,8 @@ class Connection:
 
     def __init__(self, address: str) -> None:
         # Without the option all channels of a process share one connection.
-        options = channel_options([("grpc.use_local_subchannel_pool", 1)])
+        own = [("grpc.use_local_subchannel_pool", 1)]
+        options = channel_options(address, own, secure=False)
         channel = grpc.insecure_channel(address, options)
         self.quota: Any = QuotaServiceStub(channel)  # type: ignore[no-untyped-call]
         self.admin: Any = AdminServiceStub(channel)  # type: ignore[no-untyped-call]
