@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from quotad.client.transfer import Transfer
     from quotad.replay.files import LogFile
     from quotad.transfer.exporter import LeftOut
-    from quotad.transfer.importer import Ending, Plan, Rejection
+    from quotad.transfer.importer import Ending, ImportOptions, Rejection
     from quotad.transfer.state import StateFile
 
 TIMEOUT_S = 30.0
@@ -78,7 +78,7 @@ def import_(
     written. The exit code is 1 when there were any.
     """
     from quotad.replay.files import open_log
-    from quotad.transfer.importer import Importer, Listener, Plan
+    from quotad.transfer.importer import Importer, ImportOptions, Listener
     from quotad.transfer.lines import HeaderError, numbered_rows
     from quotad.transfer.state import Position, StateError, StateFile, alone, form_of
 
@@ -109,7 +109,7 @@ def import_(
                     state.write(position)
                 show(position.lines, position.rejected)
 
-            plan = Plan(dry_run, concurrency, after)
+            plan = ImportOptions(dry_run, concurrency, after)
             lines = numbered_rows(log.lines(LINE_BYTES_MAX), form or form_of(file))
             ending = Importer(transfer, plan, Listener(report.add, reached)).run(lines)
             if state is not None and not ending.stopped:
@@ -208,7 +208,7 @@ class _Report:
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self._path)) from error
 
-    def show(self, ending: "Ending", plan: "Plan", as_json: bool) -> None:
+    def show(self, ending: "Ending", plan: "ImportOptions", as_json: bool) -> None:
         """Print it."""
         position = ending.position
         if as_json:

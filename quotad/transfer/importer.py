@@ -38,7 +38,7 @@ class Rejection(msgspec.Struct, frozen=True):
         return msgspec.json.encode({"line": self.line, "problem": self.problem, "text": text})
 
 
-class Plan(msgspec.Struct, frozen=True):
+class ImportOptions(msgspec.Struct, frozen=True):
     """How to go about it."""
 
     dry_run: bool = False
@@ -84,7 +84,7 @@ class Importer:
         listener: who is told.
     """
 
-    def __init__(self, transfer: Transfer, plan: Plan, listener: Listener) -> None:
+    def __init__(self, transfer: Transfer, plan: ImportOptions, listener: Listener) -> None:
         self._transfer = transfer
         self._plan = plan
         self._listener = listener

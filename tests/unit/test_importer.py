@@ -9,7 +9,7 @@ import pytest
 from quotad.client import QuotaUnavailable
 from quotad.client.transfer import ImportOutcome, ImportProblem
 from quotad.transfer import importer
-from quotad.transfer.importer import Ending, Importer, Listener, Plan, Rejection
+from quotad.transfer.importer import Ending, Importer, ImportOptions, Listener, Rejection
 from quotad.transfer.lines import Form, Line, numbered_rows
 from quotad.transfer.state import Position
 
@@ -72,9 +72,9 @@ def lines(count: int, *bad: int) -> Iterator[Line]:
 
 
 def run(
-    transfer: FakeTransfer, rows: Iterator[Line], heard: Heard, plan: Plan | None = None
+    transfer: FakeTransfer, rows: Iterator[Line], heard: Heard, plan: ImportOptions | None = None
 ) -> Ending:
-    plan = plan or Plan()
+    plan = plan or ImportOptions()
     return Importer(transfer, plan, heard.listener).run(rows)  # type: ignore[arg-type]
 
 
@@ -116,7 +116,7 @@ def test_a_batch_ends_before_it_is_too_large(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(importer, "BATCH_BYTES", 3 * len(row("c1")))
     transfer = FakeTransfer()
 
-    run(transfer, lines(8), Heard(), Plan(concurrency=1))
+    run(transfer, lines(8), Heard(), ImportOptions(concurrency=1))
 
     assert [["c1", "c2", "c3"], ["c4", "c5", "c6"], ["c7", "c8"]] == transfer.batches
 
@@ -154,7 +154,9 @@ def test_an_interrupt_while_a_batch_is_counted_counts_it_once() -> None:
         if len(heard.reached) == 1:
             raise KeyboardInterrupt
 
-    ending = Importer(transfer, Plan(), Listener(heard.reject, interrupt)).run(lines(100, 2))  # type: ignore[arg-type]
+    listener = Listener(heard.reject, interrupt)
+    importer = Importer(transfer, ImportOptions(), listener)  # type: ignore[arg-type]
+    ending = importer.run(lines(100, 2))
 
     assert [(2, "bad2 is bad")] == heard.rejected
     assert len(transfer.ids) == ending.position.lines == ending.position.written + 1
@@ -166,7 +168,7 @@ def test_going_on_leaves_out_what_is_done_and_goes_on_counting() -> None:
     done = Position(6, written=5, rejected=1)
     again = [*lines(10, 9), Line(11, row("c3"), row("c3"))]
 
-    ending = run(transfer, iter(again), heard, Plan(after=done))
+    ending = run(transfer, iter(again), heard, ImportOptions(after=done))
 
     assert [["c7", "c8", "bad9", "c10"]] == transfer.batches
     assert [9, 11] == [line for line, _ in heard.rejected]
@@ -176,7 +178,7 @@ def test_going_on_leaves_out_what_is_done_and_goes_on_counting() -> None:
 def test_a_dry_run_says_so_with_every_batch() -> None:
     transfer = FakeTransfer()
 
-    run(transfer, lines(9), Heard(), Plan(dry_run=True))
+    run(transfer, lines(9), Heard(), ImportOptions(dry_run=True))
 
     assert {True} == transfer.dry_runs
 
