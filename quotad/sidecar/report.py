@@ -14,7 +14,7 @@ _VALUE_SHOWN_MAX = 80
 log = logging.getLogger("quotad.sidecar")
 
 
-class Problems:
+class OpenProblems:
     """The problems of now, each under the key of what has it."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from quotad.model import CatalogRecord
 from quotad.operations.publish import CatalogStore, Terms, publish
 from quotad.sidecar.interface import PlanSource, SourceUnavailable
 from quotad.sidecar.removals import DELAY_S, Removals, Waiting
-from quotad.sidecar.report import Problems, log_outcome, log_waiting
+from quotad.sidecar.report import OpenProblems, log_outcome, log_waiting
 
 _BACKOFF_FIRST_S = 0.1
 _BACKOFF_MAX_S = 2.0
@@ -96,7 +96,7 @@ class Sidecar:
         self._poll_interval_s = poll_interval_s
         self._now = now
         self._spread = spread
-        self._problems = Problems()
+        self._problems = OpenProblems()
         self._removals = Removals(removal_delay_s)
         self._dirty = False
         """Whether a source has changed since the catalog was last parsed."""
