@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from quotad.client.admin import AdminClient
     from quotad.replay.files import LogFile
-    from quotad.replay.plan import Plan
+    from quotad.replay.line_templates import LineTemplates
     from quotad.replay.report import Report
     from quotad.replay.sender import Progress
 
@@ -128,13 +128,13 @@ def _send(words: Words, server: str, concurrency: int) -> None:
     from quotad.client.admin import AdminClient
     from quotad.replay.access_log import LineError
     from quotad.replay.files import open_log
-    from quotad.replay.plan import Plan
+    from quotad.replay.line_templates import LineTemplates
     from quotad.replay.sender import replay as run
     from quotad.replay.template import TemplateError
 
     access_log, as_json = words.access_log, words.as_json
     try:
-        plan = Plan(words.log_format, words.customer, words.feature, words.quantity)
+        plan = LineTemplates(words.log_format, words.customer, words.feature, words.quantity)
         log = open_log(access_log)
     except TemplateError as error:
         failures.fail(f"template {error}", as_json)
@@ -171,7 +171,7 @@ def _decimals(admin: "AdminClient") -> dict[str, int]:
     return {name: each["decimals"] for name, each in features.items() if each.get("decimals")}
 
 
-def _finish(report: "Report", plan: "Plan", log: "LogFile", as_json: bool) -> None:
+def _finish(report: "Report", plan: "LineTemplates", log: "LogFile", as_json: bool) -> None:
     """Show the report and end with its exit code: denials are fine, errors are not."""
     if as_json:
         output.print_json(report)

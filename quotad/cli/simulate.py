@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from quotad.replay.files import LogFile
-    from quotad.replay.plan import Plan
+    from quotad.replay.line_templates import LineTemplates
     from quotad.replay.sender import Progress
     from quotad.simulate.lines import Reader
     from quotad.simulate.report import Simulation
@@ -117,7 +117,7 @@ def simulate(words: Words, progress: Progressing) -> None:
     from quotad.errors import ConfigError, StoreError
     from quotad.replay.access_log import LineError
     from quotad.replay.files import open_log
-    from quotad.replay.plan import Plan
+    from quotad.replay.line_templates import LineTemplates
     from quotad.replay.template import TemplateError
     from quotad.simulate.run import simulate as run
 
@@ -126,7 +126,7 @@ def simulate(words: Words, progress: Progressing) -> None:
     if str(words.customers) == "-" == str(words.access_log):
         fail("--customers -: the log comes from standard input already; name a file")
     try:
-        plan = Plan(words.log_format, words.customer, words.feature, words.quantity)
+        plan = LineTemplates(words.log_format, words.customer, words.feature, words.quantity)
         reader = _reader(words, plan)
     except TemplateError as error:
         fail(f"template {error}")
@@ -209,7 +209,7 @@ def _problem_of(html: Path) -> str:
     return ""
 
 
-def _reader(words: Words, plan: "Plan") -> "Reader":
+def _reader(words: Words, plan: "LineTemplates") -> "Reader":
     from quotad.simulate.lines import Reader
 
     named = plan.template(words.plan) if words.plan is not None else None

@@ -102,7 +102,7 @@ class DeniedCustomers:
         return [DeniedCustomer(*each) for each in self._counts.most_common(TOP)]
 
 
-class Tally:
+class ReplayTally:
     """Counts outcomes; its size does not depend on the log's."""
 
     def __init__(self) -> None:

@@ -21,8 +21,8 @@ from quotad.client import (
     QuotaUnavailable,
 )
 from quotad.replay.access_log import LineError, NoRecordError
-from quotad.replay.plan import Plan
-from quotad.replay.report import Report, Tally
+from quotad.replay.line_templates import LineTemplates
+from quotad.replay.report import ReplayTally, Report
 
 BATCH = 500
 """Requests per batch: large enough that the cost of a call is shared by many, small enough that
@@ -44,7 +44,7 @@ class Progress(msgspec.Struct, frozen=True):
 
 def replay(
     lines: Iterable[bytes | None],
-    plan: Plan,
+    plan: LineTemplates,
     client: Client,
     *,
     concurrency: int = 4,
@@ -74,7 +74,7 @@ def replay(
 class _Sending:
     def __init__(
         self,
-        plan: Plan,
+        plan: LineTemplates,
         client: Client,
         concurrency: int,
         on_progress: Callable[[Progress], None],
@@ -83,7 +83,7 @@ class _Sending:
         self._client = client
         self._concurrency = concurrency
         self._on_progress = on_progress
-        self._tally = Tally()
+        self._tally = ReplayTally()
         self._failed_batches = 0
         self._first_problem: LineError | None = None
 

@@ -7,7 +7,7 @@ import msgspec
 
 from quotad.model import ConsumeRequest
 from quotad.replay.access_log import LineError, NoRecordError
-from quotad.replay.plan import Plan
+from quotad.replay.line_templates import LineTemplates
 from quotad.replay.report import SKIPPED_SHOWN, SkippedLine
 from quotad.replay.template import Template
 from quotad.simulate.times import parse_time
@@ -39,7 +39,7 @@ class Reader:
         plan_id: which plan its customer is on; None: lines do not tell.
     """
 
-    def __init__(self, plan: Plan, time: Template, plan_id: Template | None) -> None:
+    def __init__(self, plan: LineTemplates, time: Template, plan_id: Template | None) -> None:
         self._plan = plan
         self._time = time
         self._plan_id = plan_id

@@ -15,7 +15,7 @@ import pytest
 from quotad.catalog import Catalog, Source, parse
 from quotad.model import CustomerRecord, Subscription
 from quotad.replay.formats import format_of
-from quotad.replay.plan import Plan
+from quotad.replay.line_templates import LineTemplates
 from quotad.replay.template import Template
 from quotad.simulate import run
 from quotad.simulate.lines import Reader
@@ -132,7 +132,7 @@ def simulated(
     against: str | None = None,
     listed: dict[str, CustomerRecord] | None = None,
 ) -> Simulation:
-    made = Plan(format_of("jsonl"), "{c}", "{f}", "{n}")
+    made = LineTemplates(format_of("jsonl"), "{c}", "{f}", "{n}")
     reader = Reader(made, Template("{t}"), None if plan is None else Template(plan))
     new = TriedCatalog(catalog(text), "plans.yaml", listed or {})
     old = None if against is None else TriedCatalog(catalog(against), "old.yaml", listed or {})

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from quotad.cli.app import app
 from quotad.client import Client
 from quotad.replay.formats import format_of
-from quotad.replay.plan import Plan
+from quotad.replay.line_templates import LineTemplates
 from quotad.replay.sender import BATCH, Progress, replay
 from tests.service.fake_quotad import UNAVAILABLE, Fail, FakeServer, fake_server
 
@@ -284,7 +284,7 @@ def test_some_errors_leave_the_rest_of_the_report(
 
 
 def test_server_that_goes_away_ends_the_replay(server: FakeServer) -> None:
-    plan = Plan(format_of("combined"), "{remote_host}", "api-calls", "1")
+    plan = LineTemplates(format_of("combined"), "{remote_host}", "api-calls", "1")
 
     def lines() -> Iterator[bytes]:
         for number in range(100_000):
@@ -302,7 +302,7 @@ def test_server_that_goes_away_ends_the_replay(server: FakeServer) -> None:
 
 
 def test_interrupt_ends_the_reading_and_counts_what_is_in_flight(server: FakeServer) -> None:
-    plan = Plan(format_of("combined"), "{remote_host}", "bandwidth", "1")
+    plan = LineTemplates(format_of("combined"), "{remote_host}", "bandwidth", "1")
     seen: list[Progress] = []
 
     def lines() -> Iterator[bytes]:

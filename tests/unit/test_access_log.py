@@ -12,8 +12,8 @@ from quotad.client import Consumption, Decision, QuotaUnavailable, Reason
 from quotad.replay.access_log import FIELDS, LineError, parse_combined, parse_common, parse_json
 from quotad.replay.files import LINE_BYTES_MAX, LogFile, open_log
 from quotad.replay.formats import format_of
-from quotad.replay.plan import Plan
-from quotad.replay.report import CUSTOMERS_MAX, FEATURES_MAX, OTHERS, Tally
+from quotad.replay.line_templates import LineTemplates
+from quotad.replay.report import CUSTOMERS_MAX, FEATURES_MAX, OTHERS, ReplayTally
 from quotad.replay.template import MissingField, Template, TemplateError
 
 LINE = (
@@ -191,7 +191,7 @@ def test_malformed_template_is_refused(text: str) -> None:
 
 def test_unknown_field_of_a_fixed_format_is_refused_with_those_that_exist() -> None:
     with pytest.raises(TemplateError) as caught:
-        Plan(format_of("common"), "{user_agent}", "api-calls", "1")
+        LineTemplates(format_of("common"), "{user_agent}", "api-calls", "1")
 
     assert (
         "'{user_agent}': no field 'user_agent'; these exist: "
@@ -200,14 +200,14 @@ def test_unknown_field_of_a_fixed_format_is_refused_with_those_that_exist() -> N
 
 
 def test_plan_makes_a_request_of_a_line() -> None:
-    plan = Plan(format_of("combined"), "{remote_host}", "bandwidth", "{bytes}")
+    plan = LineTemplates(format_of("combined"), "{remote_host}", "bandwidth", "{bytes}")
 
     assert Consumption("192.0.2.7", "bandwidth", 2326) == plan.request(LINE)
     assert 0 == plan.request(replaced(b" 2326", b" -")).quantity
 
 
 def test_quantity_that_is_no_whole_number_is_the_lines_problem() -> None:
-    plan = Plan(format_of("jsonl"), "{c}", "f", "{n}")
+    plan = LineTemplates(format_of("jsonl"), "{c}", "f", "{n}")
 
     with pytest.raises(LineError, match=r"^quantity '1.5' is not a whole number$"):
         plan.request(b'{"c": "a", "n": 1.5}')
@@ -232,7 +232,7 @@ def test_quantity_that_is_no_whole_number_is_the_lines_problem() -> None:
     ],
 )
 def test_line_whose_request_would_spoil_its_batch_is_refused(line: bytes | str, why: str) -> None:
-    plan = Plan(format_of("jsonl"), "{c}", "f", "{n}")
+    plan = LineTemplates(format_of("jsonl"), "{c}", "f", "{n}")
 
     with pytest.raises(LineError) as caught:
         plan.request(line if isinstance(line, bytes) else line.encode())
@@ -309,7 +309,7 @@ def denied(customer: str = "acme", feature: str = "f") -> tuple[Consumption, Dec
 
 
 def test_tally_of_very_many_denied_customers_stays_bounded_and_keeps_the_top() -> None:
-    tally = Tally()
+    tally = ReplayTally()
     for _ in range(3):
         tally.add(*denied("worst"))
     for number in range(CUSTOMERS_MAX + 10):
@@ -324,7 +324,7 @@ def test_tally_of_very_many_denied_customers_stays_bounded_and_keeps_the_top() -
 
 
 def test_features_beyond_the_maximum_are_counted_together() -> None:
-    tally = Tally()
+    tally = ReplayTally()
     for number in range(FEATURES_MAX + 7):
         tally.add(*denied(feature=f"f{number}"))
 
@@ -334,7 +334,7 @@ def test_features_beyond_the_maximum_are_counted_together() -> None:
 
 
 def test_errors_are_counted_by_kind_with_the_first_message() -> None:
-    tally = Tally()
+    tally = ReplayTally()
     for message in ("first", "second"):
         error = QuotaUnavailable(message, code="UNAVAILABLE", reason="STORE_UNAVAILABLE")
         tally.add(Consumption("acme", "f"), error)

@@ -10,7 +10,7 @@ from quotad.replay.access_log import LineError, NoRecordError, Record
 from quotad.replay.container import Wrapping
 from quotad.replay.files import LINE_BYTES_MAX
 from quotad.replay.formats import NAMES, PatternError, format_of
-from quotad.replay.plan import Plan
+from quotad.replay.line_templates import LineTemplates
 from quotad.replay.template import MissingField, Template
 
 REST = b'[17/May/2026:10:05:03 +0000] "GET /a?b HTTP/1.1" 200 5 "-" "curl/8.5.0"'
@@ -321,7 +321,7 @@ SCALED = {"seconds": 3, "credits": 2}
 def test_quantity_is_scaled_exactly_by_the_decimals_of_its_feature(
     feature: str, text: str, quantity: int
 ) -> None:
-    plan = Plan(format_of("{c} {q}"), "{c}", feature, "{q}")
+    plan = LineTemplates(format_of("{c} {q}"), "{c}", feature, "{q}")
     plan.decimals = SCALED
 
     assert quantity == plan.request(f"a {text}".encode()).quantity
@@ -343,7 +343,7 @@ def test_quantity_is_scaled_exactly_by_the_decimals_of_its_feature(
 def test_quantity_that_cannot_be_scaled_is_the_lines_problem(
     feature: str, text: str, why: str
 ) -> None:
-    plan = Plan(format_of("{c} {q}"), "{c}", feature, "{q}")
+    plan = LineTemplates(format_of("{c} {q}"), "{c}", feature, "{q}")
     plan.decimals = SCALED
 
     with pytest.raises(LineError) as caught:

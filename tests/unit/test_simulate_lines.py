@@ -6,7 +6,7 @@ import pytest
 
 from quotad.model import ConsumeRequest
 from quotad.replay.formats import format_of
-from quotad.replay.plan import Plan
+from quotad.replay.line_templates import LineTemplates
 from quotad.replay.template import Template
 from quotad.simulate.lines import LoggedCall, Reader, in_order
 
@@ -48,7 +48,7 @@ def test_what_is_further_out_of_place_comes_out_of_order_and_nothing_is_lost() -
 
 
 def reader(time: str = "{t}", plan_id: str | None = None) -> Reader:
-    plan = Plan(format_of("jsonl"), "{c}", "f", "{n}")
+    plan = LineTemplates(format_of("jsonl"), "{c}", "f", "{n}")
     return Reader(plan, Template(time), None if plan_id is None else Template(plan_id))
 
 
