@@ -28,6 +28,7 @@ from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.status import Worker
+from quotad.operations.transfer import TransferOperations
 from quotad.server.address import check_free
 from quotad.server.decider import Decider
 from quotad.server.indexing import Indexing
@@ -115,6 +116,7 @@ class Server:
                 snapshots=snapshots,
                 views=views,
                 clock=clock,
+                transfer=TransferOperations(customers, snapshots, views, clock),
                 insights=InsightOperations(snapshots, nearby, notes, clock, LentEngines(engine)),
                 worker=Worker(
                     snapshots,

@@ -23,6 +23,7 @@ from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.status import Worker
+from quotad.operations.transfer import TransferOperations
 from quotad.store import CustomerIndex, Customers
 from quotad.store.damage import report_once
 from quotad.store.erasures import Erasures
@@ -58,6 +59,7 @@ class AdminParts(msgspec.Struct, frozen=True):
     snapshots: Snapshots
     views: ViewCache
     clock: Clock
+    transfer: TransferOperations
     insights: InsightOperations
     worker: Worker
 

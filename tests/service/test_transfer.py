@@ -7,10 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from quotad.service.admin import AdminServicer
-from quotad.service.admin_parts import AdminParts
 from quotad.v1 import admin_pb2 as pb
-from tests.deciding import bench
 from tests.running import CALL_S, Running, refusal, running
 from tests.unit.rows_catalog import PLANS
 
@@ -153,24 +150,3 @@ def test_without_a_catalog_nothing_can_be_imported(store_url: str) -> None:
         failed = refusal(lambda: import_rows(empty, {"customer_id": "a", "plan": "pro"}))
 
     assert (grpc.StatusCode.UNAVAILABLE, "NOT_READY") == (failed.code, failed.reason)
-
-
-def test_a_plan_that_this_server_has_not_heard_of_yet_is_known(
-    store_url: str, prefix: str, customer: str
-) -> None:
-    with bench(store_url, prefix) as one, bench(store_url, prefix) as other:
-        used: dict[str, Any] = {
-            "store": other.customers,
-            "snapshots": other.snapshots,
-            "views": other.views,
-            "clock": other.clock,
-        }
-        unused: dict[str, Any] = dict.fromkeys(AdminParts.__struct_fields__)
-        parts = AdminParts(**(unused | used))
-        other.publish(PLANS)
-        one.publish(PLANS.replace("  old:", "  newest: {entitlements: {}}\n  old:"))
-
-        row = as_row({"customer_id": customer, "plan": "newest"})
-        answer = AdminServicer(parts).ImportCustomers(pb.ImportCustomersRequest(rows=[row]), None)
-
-    assert (1, []) == (answer.written, list(answer.problems))
