@@ -29,6 +29,10 @@ EXAMINED_MAX = 5_000
 SHARDS_MAX = 1_024
 """Most shards looked into for one page."""
 
+_WHOLE = b"\0"
+"""Member of an index that holds all of its shard; one that was lost and begun again by a write
+lacks it. No search starts so."""
+
 _CHUNK = 200
 _CLAIM_MS = 60_000
 _LAST = b"\xff"
@@ -104,12 +108,17 @@ class CustomerIndex:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        with self._store.errors():
-            marks = self._store.client.mget(self._keys.shard_indexed)
+        with self._store.errors(), self._store.client.pipeline(transaction=False) as pipeline:
+            pipeline.mget(self._keys.shard_indexed)
+            for key in self._keys.shard_indexes:
+                pipeline.zscore(key, _WHOLE)
+            marks, *whole = pipeline.execute()
         return [
             shard
             for shard, mark in enumerate(marks)
-            if mark is None or not now_ms - INDEXED_FOR_MS < int(mark) <= now_ms
+            if mark is None
+            or whole[shard] is None
+            or not now_ms - INDEXED_FOR_MS < int(mark) <= now_ms
         ]
 
     def refresh(self, shard: int, now_ms: int, pause: Callable[[], bool]) -> None:
@@ -143,6 +152,7 @@ class CustomerIndex:
                 if pause():
                     return
         with self._store.errors():
+            client.zadd(self._keys.shard_indexes[shard], {_WHOLE: 0})
             client.set(self._keys.shard_indexed[shard], now_ms)
             client.delete(claim)
 
@@ -155,6 +165,8 @@ class CustomerIndex:
         """
         there: dict[str, set[bytes]] = {}
         for member in members:
+            if member == _WHOLE:
+                continue
             there.setdefault(customer_of(member), set()).add(member)
         right = self._facets(there)
         index = self._keys.shard_indexes[shard]
@@ -186,17 +198,24 @@ class CustomerIndex:
         }
 
     def _members(self, place: _Place, wanted: Wanted) -> list[bytes]:
-        """The next members of the place's shard: of its index, or ids."""
+        """The next members of the place's shard: of its index, or where that was lost, ids."""
         if place.indexed:
             key, start = self._keys.shard_indexes[place.shard], start_of(wanted)
-        else:
-            key, start = self._keys.shard_customers[place.shard], wanted.id_prefix.encode()
-        low = b"(" + place.after if place.after else b"[" + start
+            with self._store.errors(), self._store.client.pipeline(transaction=False) as pipeline:
+                pipeline.zscore(key, _WHOLE)
+                self._range(pipeline, key, place.after, start)
+                whole, found = pipeline.execute()
+            if place.after or whole is not None:
+                return found  # type: ignore[no-any-return]
+            place.indexed = False  # it was lost
+        key, start = self._keys.shard_customers[place.shard], wanted.id_prefix.encode()
         with self._store.errors():
-            found: list[bytes] = self._store.client.zrangebylex(
-                key, low, b"(" + start + _LAST, start=0, num=_CHUNK
-            )
-        return found
+            ids: list[bytes] = self._range(self._store.client, key, place.after, start)
+        return ids
+
+    def _range(self, client: Any, key: str, after: bytes, start: bytes) -> Any:
+        low = b"(" + after if after else b"[" + start
+        return client.zrangebylex(key, low, b"(" + start + _LAST, start=0, num=_CHUNK)
 
     def _write_token(self, place: _Place, wanted: Wanted) -> str:
         kind = "i" if place.indexed else "c"

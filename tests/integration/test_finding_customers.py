@@ -70,6 +70,7 @@ class Found:
             member
             for key in self.keys.shard_indexes
             for member in self.store.client.zrange(key, 0, -1)
+            if member != b"\0"  # says that all of the shard is in it
         }
 
     def right_members(self) -> set[bytes]:
@@ -163,6 +164,23 @@ def test_a_store_without_an_index_is_searched_at_once_and_indexed_once(found: Fo
     assert [] == found.index.due(NOW)
     assert found.right_members() == found.members()
     assert_every_search_finds_what_a_scan_does(found)
+
+
+def test_an_index_that_was_lost_is_not_searched_until_it_is_whole_again(found: Found) -> None:
+    for i in range(30):
+        found.customers.update(f"c{i}", to(CustomerRecord(f"c{i}", archived=True)))
+    found.refresh()
+    assert [] == found.index.due(NOW)
+    shard = found.keys.shard("c0")
+
+    found.store.client.delete(found.keys.shard_indexes[shard])
+    assert_every_search_finds_what_a_scan_does(found)
+    found.customers.update("c0", to(CustomerRecord("c0")))  # begins it again
+    assert_every_search_finds_what_a_scan_does(found)
+
+    assert [shard] == found.index.due(NOW)
+    found.refresh()
+    assert found.right_members() == found.members()
 
 
 def test_what_servers_without_an_index_write_meanwhile_is_mended_later(found: Found) -> None:
