@@ -26,7 +26,7 @@ WITHOUT_LOCAL_TIME = ("dev", "serve", "sidecar")
 """Commands that show and read no time of day here."""
 
 
-class Refused(TyperException):
+class CommandError(TyperException):
     """What is wrong before any command has begun."""
 
 
@@ -60,7 +60,7 @@ class Root(typer.core.TyperGroup):
         except OSError as error:
             if not _output_fails() and error.errno not in FULL:
                 raise
-            problem = Refused(f"the output cannot be written: {error.strerror}")
+            problem = CommandError(f"the output cannot be written: {error.strerror}")
             code = _refuse(problem, "--json" in given, "INTERNAL")
         if not standalone_mode:
             return code
@@ -71,12 +71,12 @@ def check_local_time(command: str | None) -> None:
     """Refuse a TZ that no time of day can be told in, before anything is done.
 
     Raises:
-        Refused: it is a day or more from UTC.
+        CommandError: it is a day or more from UTC.
     """
     if command in WITHOUT_LOCAL_TIME:
         return
     if max(abs(time.timezone), abs(time.altzone)) >= DAY_S:
-        raise Refused("TZ: is a day or more from UTC; name a zone such as Europe/Berlin")
+        raise CommandError("TZ: is a day or more from UTC; name a zone such as Europe/Berlin")
 
 
 def _refuse(error: TyperException, as_json: bool, word: str = "INVALID_ARGUMENT") -> int:
