@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from quotad.errors import BudgetSpent
 from quotad.store.pool import StoreConnection
-from quotad.store.refusals import Refused, lost, refused, timed_out, translate
+from quotad.store.refusals import ErrorReply, lost, refused, timed_out, translate
 from quotad.store.scripts import Script
 from quotad.store.sockets import DeadlineSocket, Endpoint
 
@@ -49,7 +49,7 @@ class Link:
                 self._socket = self._connection.open_by(deadline)
             except RedisError as error:
                 raise translate(error, self._address) from error
-            self._reader = Reader(replyError=Refused, notEnoughData=_MORE)
+            self._reader = Reader(replyError=ErrorReply, notEnoughData=_MORE)
             self._used_s = time.monotonic()
 
     def execute(self, command: tuple[Any, ...], deadline: float) -> Any:
@@ -65,7 +65,7 @@ class Link:
             StoreUnavailable: the store refused or did not answer by then; it may have run.
         """
         answer = self.exchange(command, deadline)
-        if isinstance(answer, Refused):
+        if isinstance(answer, ErrorReply):
             raise refused(answer, self._address)
         return answer
 
@@ -76,7 +76,7 @@ class Link:
             StoreUnavailable: as `execute`.
         """
         answer = self.exchange(("EVALSHA", script.sha, *words), deadline)
-        if isinstance(answer, Refused):
+        if isinstance(answer, ErrorReply):
             if not answer.no_script:
                 raise refused(answer, self._address)
             return self.execute(("EVAL", script.text, *words), deadline)  # nothing ran
@@ -114,7 +114,7 @@ class Link:
             self.close()  # the rest of an answer would be taken for that of the next command
             raise
         self._used_s = now
-        if isinstance(answer, Refused) and answer.read_only:
+        if isinstance(answer, ErrorReply) and answer.read_only:
             self.close()  # a replica now; the next command goes where the name then leads
         return answer
 

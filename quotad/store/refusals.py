@@ -51,7 +51,7 @@ _AWAY = "the store is not available"
 _ODD = "the store answered with an error; the server's log has the details"
 
 
-class Refused(Exception):
+class ErrorReply(Exception):
     """An error that the store answered with, as it came."""
 
     @property
@@ -76,7 +76,7 @@ def lost(error: OSError, address: object) -> AnswerLost:
     return AnswerLost(f"the store at {address} is not available: {why}", _AWAY)
 
 
-def refused(error: Refused, address: object) -> StoreError:
+def refused(error: ErrorReply, address: object) -> StoreError:
     """The error for an answer that is one."""
     text = str(error)
     if "QUOTAD_ARGS" in text:
