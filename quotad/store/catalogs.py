@@ -12,7 +12,7 @@ from quotad.store.damage import wrong_type
 from quotad.store.fleet import Candidate
 from quotad.store.keys import KeySpace
 from quotad.store.mending import NO_HEAD, Head, Mender, read_head
-from quotad.store.publishing import WAIT_MS, Content, Outcome, Published, Publisher
+from quotad.store.publishing import WAIT_MS, Outcome, Published, Publisher, PublishRequest
 from quotad.store.records import decode_catalog
 
 __all__ = ["Catalogs", "Outcome", "Published"]
@@ -68,7 +68,9 @@ class Catalogs:
             Conflict: another version than expected is in force, or another publish is under way.
             StoreUnavailable: the store refused or timed out; publishing again is safe.
         """
-        content = Content(document, digest, source_digest or digest, published_by, only_new, anew)
+        content = PublishRequest(
+            document, digest, source_digest or digest, published_by, only_new, anew
+        )
         for _ in range(_TRIES_MAX):
             found = self.version()
             in_force = found if expected_version is None else expected_version

@@ -59,7 +59,7 @@ class Published(msgspec.Struct, frozen=True):
     """The newest version from the same files."""
 
 
-class Content(msgspec.Struct, frozen=True):
+class PublishRequest(msgspec.Struct, frozen=True):
     """What is to be published, and on what terms; see `Catalogs.publish`."""
 
     document: bytes
@@ -81,7 +81,7 @@ class Publisher:
         self._prepare = scripts.load("prepare_catalog")
         self._activate = scripts.load("activate_catalog")
 
-    def publish(self, content: Content, in_force: int) -> Published | int:
+    def publish(self, content: PublishRequest, in_force: int) -> Published | int:
         """Publish as the version after the one in force.
 
         Args:
