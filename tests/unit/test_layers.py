@@ -138,3 +138,40 @@ def test_only_keys_spells_a_key() -> None:
 
     assert {"store/keys.py"} == spellers
     assert not scripts
+
+
+# Results of the client that a caller reads under the name that the server has for the same thing:
+# the client is installed without the server's rooms, so it cannot return theirs.
+CLIENT_RESULTS = {
+    "CatalogChange",
+    "CustomerPage",
+    "Decision",
+    "Entitlement",
+    "EntitlementSource",
+    "Erasure",
+    "Explanation",
+    "LimitStatus",
+    "Override",
+    "Promotion",
+    "Publication",
+    "SeenCustomer",
+    "Subscription",
+    "Trial",
+}
+
+
+def test_a_public_class_name_means_one_thing() -> None:
+    places: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(path.relative_to(ROOT).as_posix())
+    shared = {name: found for name, found in places.items() if len(found) > 1}
+
+    of_client = {
+        name
+        for name, found in shared.items()
+        if len(found) == 2 and sum(place.startswith("client/") for place in found) == 1
+    }
+    assert {} == {name: found for name, found in shared.items() if name not in CLIENT_RESULTS}
+    assert of_client == CLIENT_RESULTS
