@@ -26,6 +26,7 @@ from quotad.model import Reason
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
+from quotad.operations.erasing import ErasingOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.status import Worker
 from quotad.operations.transfer import TransferOperations
@@ -111,10 +112,11 @@ class Server:
                 customers=CustomerOperations(customers, snapshots, views, clock),
                 store=customers,
                 index=index,
-                erasures=Erasures(self._store, keys, customers, nearby),
+                erasing=ErasingOperations(
+                    Erasures(self._store, keys, customers, nearby), snapshots, views
+                ),
                 seen=SeenParts(seen_store, seen),
                 snapshots=snapshots,
-                views=views,
                 clock=clock,
                 transfer=TransferOperations(customers, snapshots, views, clock),
                 insights=InsightOperations(snapshots, nearby, notes, clock, LentEngines(engine)),

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from quotad.clock import Clock
-from quotad.engine import Snapshots, ViewCache
+from quotad.engine import Snapshots
 from quotad.engine.seen import Seen
 from quotad.errors import (
     CatalogError,
@@ -21,12 +21,12 @@ from quotad.errors import (
 from quotad.fronts.status import abort
 from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
+from quotad.operations.erasing import ErasingOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.status import Worker
 from quotad.operations.transfer import TransferOperations
 from quotad.store import CustomerIndex, Customers
 from quotad.store.damage import report_once
-from quotad.store.erasures import Erasures
 from quotad.store.seen import SeenStore
 
 MESSAGE_BYTES_MAX = 4000
@@ -55,9 +55,8 @@ class AdminParts(msgspec.Struct, frozen=True):
     store: Customers
     index: CustomerIndex
     seen: SeenParts
-    erasures: Erasures
+    erasing: ErasingOperations
     snapshots: Snapshots
-    views: ViewCache
     clock: Clock
     transfer: TransferOperations
     insights: InsightOperations
