@@ -45,8 +45,8 @@ class CatalogWatch:
         finally:
             if candidate is not None:
                 self._answer(candidate)
-            else:
-                snapshots.drop_prepared()
+        if candidate is None:  # not where the store failed: what was prepared may be in force
+            snapshots.drop_prepared()
 
     def _answer(self, candidate: Candidate) -> None:
         """Compile a candidate, and acknowledge it or say why it cannot be read."""

@@ -92,6 +92,25 @@ def test_a_prepared_catalog_is_swapped_in_without_being_loaded(engine: Watched) 
         assert engine.snapshots.prepared is None
 
 
+@pytest.mark.usefixtures("unloadable")
+def test_a_prepared_catalog_is_kept_where_the_store_fails_after_it_came_into_force(
+    engine: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.publish_prepared(1)
+    engine.consume("acme", "calls", 0)
+    engine.publish_prepared(2)
+
+    def fail() -> None:
+        raise StoreUnavailable("the store did not answer in time")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(engine.catalogs, "head", fail)
+        with pytest.raises(StoreUnavailable):
+            engine.look()
+
+    assert 2 == engine.consume("acme", "calls", 0).limit
+
+
 def test_no_decision_is_planned_on_a_prepared_catalog_that_is_not_in_force(
     engine: Watched,
 ) -> None:
