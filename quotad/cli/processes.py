@@ -99,6 +99,12 @@ def _serve(
     workers: Annotated[int | None, typer.Option(help="Processes that share the address.")] = None,
     front: Annotated[str | None, typer.Option(help="native or grpcio.")] = None,
     io_threads: Annotated[int | None, typer.Option(help="Move bytes; per worker.")] = None,
+    max_connections: Annotated[
+        int | None, typer.Option(help="Most connections of clients; per worker.")
+    ] = None,
+    max_concurrent_streams: Annotated[
+        int | None, typer.Option(help="Most calls that one connection has open.")
+    ] = None,
     decision_threads: Annotated[int | None, typer.Option(help="Decide; per worker.")] = None,
     batch_max: Annotated[int | None, typer.Option(help="Most calls decided together.")] = None,
     store_timeout_ms: StoreTimeout = None,

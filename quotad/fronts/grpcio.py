@@ -28,6 +28,10 @@ from quotad.fronts.status import abort
 CALLS_MAX = 20_000
 """Most calls under way; gRPC refuses more by itself, so the queue cannot grow without bound."""
 
+PENDING_MAX = CALLS_MAX
+"""Most calls that wait for the loop to look at them. Beyond 1,000, gRPC's default, it drops calls
+of any connection with CANCELLED; calls past CALLS_MAX are refused as RESOURCE_EXHAUSTED."""
+
 GRACE_S = 1.0
 """Longest time to wait at a stop for answers to leave; streams are cut then."""
 
@@ -43,6 +47,7 @@ class GrpcioServer:
         services: full names, for health and reflection.
         add_services: adds their servicers, plain functions that run in a small thread pool.
         reuse_port: let other processes listen on the same port.
+        streams_max: most calls that one connection may have open.
     """
 
     def __init__(
@@ -51,11 +56,13 @@ class GrpcioServer:
         services: Sequence[str],
         add_services: AddServices,
         reuse_port: bool = False,
+        streams_max: int = CALLS_MAX,
     ) -> None:
         self._target = target
         self._services = services
         self._add_services = add_services
         self._reuse_port = reuse_port
+        self._streams_max = streams_max
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="quotad-grpcio", daemon=True
@@ -95,6 +102,12 @@ class GrpcioServer:
             options=[
                 ("grpc.so_reuseport", int(self._reuse_port)),
                 ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+                ("grpc.max_concurrent_streams", self._streams_max),
+                # It refuses calls of a client that keeps to the limit: calls that have ended for
+                # the client and not yet for the server count.
+                ("grpc.http.overload_protection", 0),
+                ("grpc.server.max_pending_requests", PENDING_MAX),
+                ("grpc.server.max_pending_requests_hard_limit", PENDING_MAX),
             ],
             interceptors=[_BodyCheck()],
             maximum_concurrent_rpcs=CALLS_MAX,
@@ -138,8 +151,9 @@ class GrpcioFront(GrpcioServer):
         add_services: AddServices,
         methods: Sequence[str],
         reuse_port: bool = False,
+        streams_max: int = CALLS_MAX,
     ) -> None:
-        super().__init__(target, services, add_services, reuse_port)
+        super().__init__(target, services, add_services, reuse_port, streams_max)
         self._methods = methods
         self._queue: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._waiting: dict[int, asyncio.Future[bytes]] = {}

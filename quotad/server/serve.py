@@ -14,7 +14,7 @@ import msgspec
 from quotad.config import Config, child_environ
 from quotad.errors import ConfigError, StoreError
 from quotad.server.address import reserved
-from quotad.server.descriptors import raise_limit, warn_if_few
+from quotad.server.descriptors import set_limit, warn_if_few
 from quotad.server.server import Server
 from quotad.server.signals import on_stop
 from quotad.server.worker import EXIT_WRONG_SETTING
@@ -32,7 +32,7 @@ def run_serve(config: Config) -> None:
     Raises:
         ConfigError: the address is taken, or the store can never be used with these settings.
     """
-    warn_if_few(raise_limit())
+    warn_if_few(set_limit(config.max_connections), config.max_connections)
     if config.workers > 1:
         _check_store(config)
         with reserved(config.listen) as listen:

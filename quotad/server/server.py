@@ -222,9 +222,10 @@ class Server:
         config = self._config
         services = (quota.SERVICE, admin.SERVICE)
         args = (config.listen, services, add_services, quota.METHODS, reuse_port)
+        streams_max = config.max_concurrent_streams
         if config.front == "grpcio":
-            return GrpcioFront(*args)
-        return NativeFront(*args, io_threads=config.io_threads)
+            return GrpcioFront(*args, streams_max=streams_max)
+        return NativeFront(*args, io_threads=config.io_threads, streams_max=streams_max)
 
     def _decisions(self) -> dict[str, int]:
         services = [decider.service for decider in self._deciders]

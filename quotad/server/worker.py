@@ -9,7 +9,7 @@ import sys
 
 from quotad.config import load
 from quotad.errors import ConfigError
-from quotad.server.descriptors import raise_limit
+from quotad.server.descriptors import set_limit
 from quotad.server.logs import setup_logging
 from quotad.server.server import Server
 from quotad.server.signals import end_with_parent
@@ -23,7 +23,7 @@ def main(parent: int) -> int:
     end_with_parent(parent)
     config = load({})
     setup_logging(config.log_level)
-    raise_limit()
+    set_limit(config.max_connections)
     try:
         server = Server(config, reuse_port=True)
         signal.signal(signal.SIGTERM, lambda *_: server.interrupt())

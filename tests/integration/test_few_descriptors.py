@@ -3,21 +3,22 @@
 import resource
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import grpc
 import pytest
 
 from quotad.server.descriptors import (
-    LIMIT_MAX,
     OWN,
-    raise_limit,
     room_for_clients,
+    set_limit,
     warn_if_few,
 )
+from quotad.v1 import quota_pb2
 from tests.integration.own_store import OwnStore, own_store
 from tests.integration.processes import ServerProcess, serve
-from tests.running import FRONTS, eventually
+from tests.running import FRONTS, Caller, eventually
 
 CATALOG = """
 version: 1
@@ -63,24 +64,55 @@ def test_a_server_without_descriptors_goes_on_and_reaches_its_store_again(
             eventually(lambda: may_consume(server), bool)
 
 
-def test_the_limit_of_descriptors_is_raised_to_what_the_system_allows() -> None:
+def test_the_limit_of_descriptors_is_what_the_connections_that_are_allowed_need() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, before[1]), before[1]))
 
-        limit = raise_limit()
+        for connections_max in (1_000_000_000, 2_000, 20):
+            limit = set_limit(connections_max)
 
-        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == limit == min(before[1], LIMIT_MAX)
-        assert limit == raise_limit()
+            in_force = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            assert in_force == limit == min(before[1], OWN + connections_max)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+@pytest.mark.parametrize("front", FRONTS)
+def test_connections_beyond_the_cap_wait_until_others_are_closed(
+    store: OwnStore, front: str
+) -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(serve(store.url, "q", front, max_connections=5))
+        server.publish(CATALOG)
+        server.wait_ready()
+        host, _, port = server._address.rpartition(":")
+        # What a worker does not need itself of its own share is left for clients, too.
+        idle = [
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=20))
+            for _ in range(OWN + 20)
+        ]
+        files = Path(f"/proc/{server.process.pid}/fd")
+        eventually(lambda: len(list(files.iterdir())), lambda found: found >= OWN)
+        with closing(Caller(server._address)) as late:
+            request = quota_pb2.CheckAndConsumeRequest(customer_id="acme", feature_id="calls")
+            call = late.quota.CheckAndConsume.future(request, timeout=20, wait_for_ready=True)
+            assert may_consume(server)
+            assert not call.done()
+            assert len(list(files.iterdir())) <= OWN + 5
+
+            for each in idle:
+                each.close()
+
+            assert call.result().allowed
+
+
 def test_a_low_limit_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    warn_if_few(1024)
+    warn_if_few(1024, 10_000)
+    warn_if_few(256, 96)
     assert not caplog.records
 
-    warn_if_few(256)
+    warn_if_few(256, 10_000)
 
     assert "256 file descriptors, enough for about 96 connections" in caplog.text
 
