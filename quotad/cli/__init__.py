@@ -22,6 +22,7 @@ EXTRA_OF = {
 """The extra of the distribution that brings a package, by the name it is imported under."""
 
 EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130
 
 
 def main() -> None:
@@ -31,6 +32,8 @@ def main() -> None:
         from quotad.cli.app import app
 
         app(prog_name="quotad")
+    except KeyboardInterrupt:  # while it is loading: a command that has begun ends by itself
+        sys.exit(EXIT_INTERRUPTED)
     except ModuleNotFoundError as error:
         extra = EXTRA_OF.get((error.name or "").partition(".")[0])
         if extra is None:

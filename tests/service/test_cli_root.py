@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from quotad.cli import main
 from quotad.cli.app import app
 from quotad.config import Config
 from quotad.v1 import admin_pb2
@@ -148,6 +149,21 @@ def test_a_reader_that_is_gone_ends_a_command_quietly(words: tuple[str, ...]) ->
         os.close(writer)
 
     assert (141, b"") == (done.returncode, done.stderr)
+
+
+def test_an_interrupt_while_commands_are_loaded_ends_quietly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(**_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("quotad.cli.app.app", interrupt)
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert 130 == ended.value.code
+    assert ("", "") == capsys.readouterr()
 
 
 @pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["table", "json"])
