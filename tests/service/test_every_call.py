@@ -47,6 +47,9 @@ FIELDS: dict[str, Any] = {
 }
 """By name, what a request's fields are filled with; a new RPC is covered as it is added."""
 
+MOST = {"connections": 2, "descriptors": 4, "threads": 2}
+"""How much more may be open after many calls than before."""
+
 UNFILLED = {
     "ProvisionCustomer": {"end"},
 }
@@ -120,16 +123,19 @@ def test_a_call_that_is_made_many_times_leaves_nothing_behind(
     times = TIMES_AGAIN if again else TIMES
     call = call_of(quotad, service, name)
     repeat(call, 30)  # what is opened once and kept is open then
-    before, before_kb = held(quotad), resident_kb()
+    before_kb = resident_kb()
 
-    repeat(call, times)
+    # A leak grows each time; a thread that its pool starts late, or a cache that fills, once.
+    for _ in range(3):
+        before = held(quotad)
+        repeat(call, times)
+        after = held(quotad)
+        grown = {what: after[what] - before[what] for what in before}
+        if all(grown[what] <= most for what, most in MOST.items()) and grown["objects"] < times / 2:
+            break
+    else:
+        pytest.fail(f"each {times} calls leave behind {grown}")
 
-    after = held(quotad)
-    grown = {what: after[what] - before[what] for what in before}
-    assert grown["connections"] <= 2, grown
-    assert grown["descriptors"] <= 4, grown
-    assert grown["threads"] <= 2, grown
-    assert grown["objects"] < times / 2, grown
     assert resident_kb() - before_kb < 32 * 1024
 
 
