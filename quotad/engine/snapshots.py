@@ -119,7 +119,8 @@ class Snapshots:
         Raises:
             NotReady: there is neither.
         """
-        held = self._current or self._prepared
+        prepared = self._prepared  # first: it may become the one in force between the two looks
+        held = self._current or prepared
         if held is None:
             raise NotReady(self._problem)
         return held.snapshot

@@ -77,6 +77,8 @@ class Monitor:
         """Whether no notices are to be had: the catalog thread looks more often then."""
         self._lock = threading.Lock()
         self._ready: bool | None = None
+        self._agreed = False
+        """Whether the store has had the right layout once."""
         self._threads = [
             threading.Thread(target=self._watch_store, name="quotad-store", daemon=True),
             threading.Thread(target=self._watch_catalog, name="quotad-catalog", daemon=True),
@@ -143,7 +145,8 @@ class Monitor:
             StoreError: it cannot be worked with, now or ever.
         """
         try:
-            check_layout(self._parts.store, self._parts.keys)
+            check_layout(self._parts.store, self._parts.keys, self._agreed)
+            self._agreed = True
         except ConfigError as error:
             self._stop.set()
             self._on_fatal(error)

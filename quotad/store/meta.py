@@ -11,10 +11,17 @@ LAYOUT = 1
 """Grows when keys or values change so that older servers could not read them."""
 
 
-def check_layout(store: Store, keys: KeySpace) -> None:
+def check_layout(store: Store, keys: KeySpace, agreed: bool = False) -> None:
     """Fix layout and number of shards at the first start; compare with them at every other.
 
+    Args:
+        store: which.
+        keys: with the prefix and the number of shards that the settings say.
+        agreed: this process has found them right before. A key of another type is damage then, and
+            written again; at a start it may be that of another program.
+
     Raises:
+        StoreError: the key that holds them is none of quotad's.
         ConfigError: the store holds another layout, or customers spread over other shards.
         StoreUnavailable: the store refused or timed out.
     """
@@ -22,9 +29,8 @@ def check_layout(store: Store, keys: KeySpace) -> None:
         try:
             layout, shards = _fixed(store, keys)
         except ResponseError as error:
-            if not wrong_type(error):
+            if not agreed or not wrong_type(error):
                 raise
-            # As good as lost, and a lost one is written anew, too.
             report_damage(keys.meta, "it was no hash, and is written again")
             store.client.delete(keys.meta)
             layout, shards = _fixed(store, keys)

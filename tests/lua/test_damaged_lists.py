@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from quotad.clock import SyncedClock
+from quotad.errors import StoreError
 from quotad.store import Catalogs, Fleet, KeySpace, Outcome, Store, check_layout
 
 Harm = Callable[[Any, str], object]
@@ -45,13 +46,15 @@ def test_servers_give_signs_of_life_where_their_list_is_damaged(
     assert [b"one"] == store.client.zrange(keys.servers, 0, -1)
 
 
-def test_a_damaged_layout_is_written_again(
+def test_a_damaged_layout_is_written_again_by_who_has_known_it(
     store: Store, keys: KeySpace, harm: Callable[[str], None]
 ) -> None:
     check_layout(store, keys)
     harm(keys.meta)
 
-    check_layout(store, keys)
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        check_layout(store, keys)  # as far as a process that starts knows, it is another program's
+    check_layout(store, keys, agreed=True)
 
     assert {b"layout": b"1", b"shards": b"4"} == store.client.hgetall(keys.meta)
 
