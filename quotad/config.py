@@ -84,6 +84,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     its latest use; 0: for ever."""
     customer_cache_max: Annotated[int, Meta(ge=2, le=100_000_000)] = 100_000
     """Most customers that a worker remembers; about 0.6 kB each."""
+    worker_memory_max_mb: Annotated[int, Meta(ge=128, le=1_000_000)] = 1536
+    """Most memory of a worker, in MB; one that takes more is replaced. Every 100,000
+    customers of `customer_cache_max` beyond the first 100,000 add 200."""
+    worker_hang_ms: Annotated[int, Meta(ge=1_000, le=86_400_000)] = 10_000
+    """A worker that makes no progress for so long is replaced; four times `store_timeout_ms` are
+    added."""
     prefix: Prefix = "quotad"
     """Prefix of every key; environments that share a server need different ones."""
     shards: Annotated[int, Meta(ge=1, le=16_384)] = 256

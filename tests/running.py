@@ -9,7 +9,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from quotad.config import Config
-from quotad.server import Server
+from quotad.server.server import Server
 from quotad.store import KeySpace, Store
 from quotad.v1 import admin_pb2, quota_pb2
 from quotad.v1.admin_pb2_grpc import AdminServiceStub

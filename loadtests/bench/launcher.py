@@ -1,6 +1,9 @@
 """Starts `quotad` with eyes in it, so that production code needs none.
 
     python -m loadtests.bench.launcher TRACE_FILE serve ...
+    python -m loadtests.bench.launcher TRACE_FILE WORKER ...
+
+The first has quotad start its workers by the second, which is where the eyes are.
 
 Names the decision threads, so that their CPU time can be told from the front's. TRACE_FILE other
 than `-`: measures each call from `recv_batch` to the end of `respond`, each round trip to the store
@@ -24,10 +27,12 @@ from quotad.cli import main as quotad_main
 from quotad.errors import QuotadError
 from quotad.fronts.interface import Call
 from quotad.fronts.native import NativeFront
+from quotad.server import watched, worker
 from quotad.server.decider import Decider
 from quotad.store import Link
 
 NOTHING = "-"
+WORKER = "worker"
 
 
 class Traced(msgspec.Struct, frozen=True):
@@ -131,23 +136,32 @@ def name_deciders() -> None:
     patched.run = named_run
 
 
+def watch(path: Path) -> None:
+    """Trace this process; SIGUSR1 writes what there was since the last time."""
+    trace = Trace()
+    trace.watch_front()
+    trace.watch_store()
+    trace.watch_gc()
+
+    def write(*_: object) -> None:
+        part = path.with_suffix(".part")
+        part.write_bytes(msgspec.json.encode(trace.take()))
+        os.replace(part, path)
+
+    signal.signal(signal.SIGUSR1, write)
+
+
 def main() -> None:
-    """Start quotad's own command line."""
+    """Start quotad's own command line, or a worker for it."""
     where = sys.argv.pop(1)
+    if sys.argv[1] != WORKER:
+        watched.WORKER = [sys.executable, "-m", "loadtests.bench.launcher", where, WORKER]
+        quotad_main()
+        return
     name_deciders()
     if where != NOTHING:
-        trace, path = Trace(), Path(where)
-        trace.watch_front()
-        trace.watch_store()
-        trace.watch_gc()
-
-        def write(*_: object) -> None:
-            part = path.with_suffix(".part")
-            part.write_bytes(msgspec.json.encode(trace.take()))
-            os.replace(part, path)
-
-        signal.signal(signal.SIGUSR1, write)
-    quotad_main()
+        watch(Path(where))
+    sys.exit(worker.main(*map(int, sys.argv[2:])))
 
 
 if __name__ == "__main__":

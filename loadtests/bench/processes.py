@@ -199,8 +199,9 @@ class Running(msgspec.Struct, frozen=True):
         return proc.cpu(self.process.pid)
 
     def rss(self) -> int:
-        """Memory of the process, without children, in bytes."""
-        return proc.rss_bytes(self.process.pid)
+        """Memory of its workers in bytes; of the process itself where it has none."""
+        own, *workers = (proc.rss_bytes(pid) for pid in proc.tree(self.process.pid))
+        return sum(workers) or own
 
     def traced(self) -> Traced:
         """What the server has seen of itself since the last time; nothing of most kinds.
@@ -211,7 +212,7 @@ class Running(msgspec.Struct, frozen=True):
         if not self.kind.is_traced:
             return Traced()
         self.trace.unlink(missing_ok=True)
-        self.process.send_signal(signal.SIGUSR1)
+        os.kill(proc.tree(self.process.pid)[1], signal.SIGUSR1)  # its only worker
         deadline = time.monotonic() + TRACE_S
         while not self.trace.exists():
             if time.monotonic() > deadline:

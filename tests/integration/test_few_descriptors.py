@@ -18,6 +18,7 @@ from quotad.server.descriptors import (
 from quotad.v1 import quota_pb2
 from tests.integration.own_store import OwnStore, own_store
 from tests.integration.processes import ServerProcess, serve
+from tests.processes import children_of
 from tests.running import FRONTS, Caller, eventually
 
 CATALOG = """
@@ -51,7 +52,8 @@ def test_a_server_without_descriptors_goes_on_and_reaches_its_store_again(
         server.publish(CATALOG)
         server.wait_ready()
         assert may_consume(server)
-        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (100, 100))
+        [worker] = children_of(server.process.pid)
+        resource.prlimit(worker.number, resource.RLIMIT_NOFILE, (100, 100))
         host, _, port = server._address.rpartition(":")
         # Some are accepted, and as many wait to be as the system lets wait.
         for _ in range(130):
@@ -92,7 +94,8 @@ def test_connections_beyond_the_cap_wait_until_others_are_closed(
             stack.enter_context(socket.create_connection((host, int(port)), timeout=20))
             for _ in range(OWN + 20)
         ]
-        files = Path(f"/proc/{server.process.pid}/fd")
+        [worker] = children_of(server.process.pid)
+        files = Path(f"/proc/{worker.number}/fd")
         eventually(lambda: len(list(files.iterdir())), lambda found: found >= OWN)
         with closing(Caller(server._address)) as late:
             request = quota_pb2.CheckAndConsumeRequest(customer_id="acme", feature_id="calls")

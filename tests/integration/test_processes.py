@@ -151,7 +151,7 @@ def test_processes_wait_for_a_store_and_can_be_stopped_meanwhile(start: Start) -
         (["sidecar"], "source: missing; give at least one file, directory or URL"),
         (["sidecar", "--source", "ftp://plans"], "ftp"),
         (["serve", "--workers", "0"], "--workers: expected int >= 1, got 0"),
-        (["serve", "--redis-url", "http://here"], "redis_url: "),
+        (["serve", "--listen", "127.0.0.1:0", "--redis-url", "http://here"], "redis_url: "),
     ],
 )
 def test_a_setting_that_cannot_work_ends_a_process_with_one_line(

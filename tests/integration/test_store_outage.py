@@ -9,7 +9,7 @@ import pytest
 
 from quotad.config import Config
 from quotad.errors import ConfigError
-from quotad.server import Server
+from quotad.server.server import Server
 from quotad.store import KeySpace, Store
 from quotad.store import link as link_module
 from quotad.v1 import admin_pb2
