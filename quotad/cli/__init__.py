@@ -7,6 +7,7 @@ YAML or a server.
 
 import os
 import sys
+from importlib.util import find_spec
 
 EXTRA_OF = {
     "typer": "cli",
@@ -45,6 +46,17 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(EXIT_ERROR)
+
+
+def require(*extras: str) -> None:
+    """Look for the packages of extras, for a command whose child processes load them.
+
+    Raises:
+        ModuleNotFoundError: one is not installed.
+    """
+    for package, extra in EXTRA_OF.items():
+        if extra in extras and find_spec(package) is None:
+            raise ModuleNotFoundError(f"no module named {package!r}", name=package)
 
 
 def _open_closed_streams() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin,
 import typer
 from typer.models import OptionInfo
 
-from quotad.cli import failures
+from quotad.cli import failures, require
 
 if TYPE_CHECKING:
     from quotad.config import Config
@@ -87,6 +87,7 @@ def _dev(
     log_level: LogLevel = None,
 ) -> None:
     """Run everything on this machine: a private Valkey, a server and a sidecar."""
+    require("server", "dev")
     with _settings(locals()) as config:
         from quotad.server.dev import run_dev
 
@@ -147,6 +148,7 @@ def _serve(
     log_level: LogLevel = None,
 ) -> None:
     """Run the server on a store of your own."""
+    require("server")
     with _settings(locals()) as config:
         from quotad.server.serve import run_serve
 

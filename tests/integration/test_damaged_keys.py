@@ -108,15 +108,14 @@ def test_a_damaged_record_fails_its_customer_by_name(servers: Pair, customer: st
         )
 
 
-def test_no_call_is_told_what_the_store_has_answered(servers: Pair, customer: str) -> None:
-    servers.first.provision(customer, "pro")
-    name = servers.keys.customer(customer).customers
-    held = servers.store.client.dump(name)
+def test_no_call_is_told_what_the_store_has_answered(servers: Pair) -> None:
+    name = servers.keys.nearby("calls")
     servers.store.client.delete(name)
     servers.store.client.set(name, "of another type")
+    request = admin_pb2.GetInsightsRequest(feature_id="calls")
     try:
-        failed = refusal(lambda: servers.first.provision(customer, "free"))
+        failed = refusal(lambda: servers.first.admin.GetInsights(request, timeout=CALL_S))
     finally:
-        servers.store.client.restore(name, 0, held, replace=True)
+        servers.store.client.delete(name)
 
     assert "the store answered with an error; the server's log has the details" == failed.message

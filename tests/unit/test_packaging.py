@@ -24,7 +24,9 @@ DISTRIBUTION_OF = {
 def run_without(packages: set[str], code: str) -> subprocess.CompletedProcess[str]:
     hidden = f"import sys\nfor name in {sorted(packages)}: sys.modules[name] = None\n"
     command = [sys.executable, "-c", hidden + code]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60
+    )
 
 
 def names(requirements: list[str]) -> set[str]:
