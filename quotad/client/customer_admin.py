@@ -1,5 +1,6 @@
 """The part of the admin client that is about customers: who is on which plan, with what besides."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,7 @@ ERASE_S = 600.0
 """How long erasing a customer may take."""
 
 
-class CustomerAdmin:
+class CustomerAdmin(ABC):
     """Mixed into the admin client, which makes the calls.
 
     A write may name the epoch that it expects the customer to be at, as read before (`if_epoch`).
@@ -29,13 +30,13 @@ class CustomerAdmin:
     _read: Policy
     _write: Policy
 
+    @abstractmethod
     def _call(self, policy: Policy, method: str, request: Any) -> Any:
         """Make one call.
 
         Raises:
             QuotaError: it failed.
         """
-        raise NotImplementedError
 
     def provision(
         self,
