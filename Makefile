@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test unit bench bench-check memory soak locust lint types format protos clean
+.PHONY: help run test unit explore bench bench-check memory soak locust lint types format protos clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -17,6 +17,9 @@ test: $(VENV)/.test ## run every test; PYTEST_ARGS='tests/lua -k expiry' for som
 
 unit: $(VENV)/.test ## run the quick tests of pure code, in half a minute
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --quiet tests/unit $(PYTEST_ARGS)
+
+explore: $(VENV)/.test ## run the property tests on examples that no run has had yet
+	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest --numprocesses 2 tests/thorough tests/unit $(PYTEST_ARGS)
 
 bench: $(VENV)/.load ## measure throughput and latency beside reference points; see loadtests/README.md
 	$(BIN)/python -m loadtests.bench $(BENCH_ARGS)

