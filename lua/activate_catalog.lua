@@ -18,7 +18,8 @@
 -- Guarantee: when it returns PUBLISHED, no shard has the old version in force any more.
 local PUBLISHED, WAITING, LAPSED = 1, 5, -3
 local FIRST_SHARD_KEY = 9
-local DIGEST_IN_TAG = 12 -- characters; as the binding names a catalog
+-- @include "now_ms"
+-- @include "write_tags"
 
 local version = tonumber(redis.call('HGET', KEYS[1], 'version') or '') or 0
 local prepared = redis.call('HMGET', KEYS[5], 'version', 'digest', 'source_digest', 'token')
@@ -29,8 +30,7 @@ end
 local answers, answered = redis.call('HGETALL', KEYS[7]), {}
 for i = 1, #answers, 2 do answered[answers[i]] = true end
 local missing = {}
-local time = redis.call('TIME')
-local since = string.format('%.0f', time[1] * 1000 + time[2] / 1000 - ARGV[3])
+local since = string.format('%.0f', now_ms() - ARGV[3])
 local live = redis.pcall('ZRANGEBYSCORE', KEYS[8], since, '+inf') -- an error of what is no list: until the next sign
 for _, server in ipairs(live) do
   if not answered[server] then missing[#missing + 1] = server end
@@ -43,7 +43,6 @@ redis.call('PERSIST', KEYS[2])
 redis.call('ZADD', KEYS[3], version, prepared[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', version - tonumber(ARGV[2]))
 redis.call('DEL', KEYS[4], KEYS[5], KEYS[7])
-local tag = version .. '.' .. string.sub(prepared[2], 1, DIGEST_IN_TAG)
-for i = FIRST_SHARD_KEY, #KEYS do redis.call('SET', KEYS[i], tag) end
+write_tags(FIRST_SHARD_KEY, version, prepared[2])
 redis.call('HSET', KEYS[1], 'version', version, 'digest', prepared[2])
 return { PUBLISHED, version, missing, answers }

@@ -15,22 +15,18 @@
 -- write can repeat an older one, since epochs are times. Lists of another type are as good as lost, and make way.
 local CONFLICT = -1
 local ARGV_HEAD = 3
-local EPOCH_LENGTH = 15
+-- @include "read_epoch"
+-- @include "next_epoch"
+-- @include "clear_unless"
+-- @include "write_index"
 
-local value = redis.pcall('GET', KEYS[2]) -- an error of a value of another type
-local before = 0
-if type(value) == 'string' and #value <= EPOCH_LENGTH and string.find(value, '^[1-9]%d*$') then
-  before = tonumber(value)
-end
+local before = read_epoch(KEYS[2])
 if before ~= tonumber(ARGV[1]) then return CONFLICT end
-for i = 3, 5 do
-  if redis.call('TYPE', KEYS[i]).ok ~= 'zset' then redis.call('DEL', KEYS[i]) end
-end
-local time = redis.call('TIME')
-local epoch = math.max(before + 1, time[1] * 1000 + math.floor(time[2] / 1000))
+for i = 3, 5 do clear_unless('zset', KEYS[i]) end
+local epoch = next_epoch(before)
 redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[2], string.format('%.0f', epoch), 'PX', ARGV[3])
 redis.call('ZREM', KEYS[3], ARGV[2])
 redis.call('ZREM', KEYS[5], ARGV[2])
-for i = ARGV_HEAD + 1, #ARGV do redis.call('ZREM', KEYS[4], ARGV[i]) end
+write_index(KEYS[4], ARGV_HEAD + 1, #ARGV - ARGV_HEAD)
 return epoch

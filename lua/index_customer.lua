@@ -8,19 +8,9 @@
 -- Returns 1, or 0 when the customer was written in between: the write has mended it.
 -- Guarantee: a member of an older record never takes the place of what a newer write has put.
 local ARGV_HEAD = 2
-local EPOCH_LENGTH = 15
+-- @include "read_epoch"
+-- @include "write_index"
 
-local value = redis.pcall('GET', KEYS[1]) -- an error of a value of another type
-local epoch = 0
-if type(value) == 'string' and #value <= EPOCH_LENGTH and string.find(value, '^[1-9]%d*$') then
-  epoch = tonumber(value)
-end
-if epoch ~= tonumber(ARGV[1]) then return 0 end
-for i = ARGV_HEAD + 1, #ARGV do
-  if i <= ARGV_HEAD + tonumber(ARGV[2]) then
-    redis.call('ZREM', KEYS[2], ARGV[i])
-  else
-    redis.call('ZADD', KEYS[2], 0, ARGV[i])
-  end
-end
+if read_epoch(KEYS[1]) ~= tonumber(ARGV[1]) then return 0 end
+write_index(KEYS[2], ARGV_HEAD + 1, tonumber(ARGV[2]))
 return 1

@@ -22,18 +22,16 @@
 -- something of another type instead of the history or a candidate is as good as lost, and makes way.
 local UNCHANGED, IN_HISTORY, PREPARED, CONFLICT, BUSY = 2, 3, 4, -1, -2
 local FIRST_SHARD_KEY = 6
-local DIGEST_IN_TAG = 12 -- characters; as the binding names a catalog
+-- @include "clear_unless"
+-- @include "write_tags"
 
-for i, kind in pairs({ [2] = 'zset', [3] = 'hash' }) do
-  if redis.call('TYPE', KEYS[i]).ok ~= kind then redis.call('DEL', KEYS[i]) end
-end
+clear_unless('zset', KEYS[2])
+clear_unless('hash', KEYS[3])
 
 local head = redis.call('HMGET', KEYS[1], 'version', 'digest')
 local version = tonumber(head[1] or '') or 0
 if head[2] == ARGV[2] and ARGV[6] == '0' then
-  -- Also mends the tag of a shard that was lost.
-  local tag = version .. '.' .. string.sub(ARGV[2], 1, DIGEST_IN_TAG)
-  for i = FIRST_SHARD_KEY, #KEYS do redis.call('SET', KEYS[i], tag) end
+  write_tags(FIRST_SHARD_KEY, version, ARGV[2]) -- also mends the tag of a shard that was lost
   return { UNCHANGED, version, version, '' }
 end
 if version ~= tonumber(ARGV[1]) then return { CONFLICT, version, 0, '' } end

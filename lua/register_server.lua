@@ -6,9 +6,11 @@
 -- Returns how many servers are on the list
 -- Guarantee: the list holds no server that has been silent for longer than it is kept. What is there instead of a
 -- list makes way: servers give their signs again.
-if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then redis.call('DEL', KEYS[1]) end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- @include "clear_unless"
+-- @include "now_ms"
+
+clear_unless('zset', KEYS[1])
+local now = now_ms()
 redis.call('ZADD', KEYS[1], string.format('%.0f', now), ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - tonumber(ARGV[2])))
 return redis.call('ZCARD', KEYS[1])

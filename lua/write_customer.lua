@@ -19,32 +19,18 @@
 local CONFLICT = -1
 local HEAD = 4
 local ARGV_HEAD = 4
-local EPOCH_LENGTH = 15
+-- @include "read_epoch"
+-- @include "next_epoch"
+-- @include "clear_unless"
+-- @include "write_index"
 
-local value = redis.pcall('GET', KEYS[2]) -- an error of a value of another type
-local before = 0
-if type(value) == 'string' and #value <= EPOCH_LENGTH and string.find(value, '^[1-9]%d*$') then
-  before = tonumber(value)
-end
+local before = read_epoch(KEYS[2])
 if before ~= tonumber(ARGV[1]) then return CONFLICT end
-for i = 3, 4 do
-  if redis.call('TYPE', KEYS[i]).ok ~= 'zset' then redis.call('DEL', KEYS[i]) end
-end
-local time = redis.call('TIME')
-local epoch = math.max(before + 1, time[1] * 1000 + math.floor(time[2] / 1000))
+for i = 3, 4 do clear_unless('zset', KEYS[i]) end
+local epoch = next_epoch(before)
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('SET', KEYS[2], string.format('%.0f', epoch))
 redis.call('ZADD', KEYS[3], 0, ARGV[3])
-local stale, found_by = {}, {}
-for i = ARGV_HEAD + 1, #ARGV do
-  if i <= ARGV_HEAD + tonumber(ARGV[4]) then
-    stale[#stale + 1] = ARGV[i]
-  else
-    found_by[#found_by + 1] = 0
-    found_by[#found_by + 1] = ARGV[i]
-  end
-end
-if #stale > 0 then redis.call('ZREM', KEYS[4], unpack(stale)) end
-if #found_by > 0 then redis.call('ZADD', KEYS[4], unpack(found_by)) end
+write_index(KEYS[4], ARGV_HEAD + 1, tonumber(ARGV[4]))
 for i = HEAD + 1, #KEYS do redis.call('PERSIST', KEYS[i]) end
 return epoch

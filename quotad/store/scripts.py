@@ -1,13 +1,17 @@
 """The Lua scripts: read once, known by their SHA-1, loaded when the store does not know them.
 
-Scripts live in the top-level folder `lua/`; a wheel carries it as `quotad/lua`.
+Scripts live in the top-level folder `lua/`; a wheel carries it as `quotad/lua`. A line
+`-- @include "name"` stands for `lua/include/name.lua`, one function that several scripts call.
 """
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
 import msgspec
+
+_INCLUDE = re.compile(r'^-- @include "(\w+)"$', re.MULTILINE)
 
 
 class Script(msgspec.Struct, frozen=True):
@@ -25,8 +29,22 @@ def _folder() -> Path:
     return installed if installed.is_dir() else package.parent / "lua"
 
 
+def expand(path: Path, done: set[str] | None = None) -> str:
+    """Read a script with what it includes in place, each file once, so a circle does no harm."""
+    seen = set() if done is None else done
+
+    def included(line: re.Match[str]) -> str:
+        name = line[1]
+        if name in seen:
+            return ""
+        seen.add(name)
+        return expand(_folder() / "include" / f"{name}.lua", seen).rstrip("\n")
+
+    return _INCLUDE.sub(included, path.read_text(encoding="utf-8"))
+
+
 @cache
 def load(name: str) -> Script:
     """Read `lua/<name>.lua`."""
-    text = (_folder() / f"{name}.lua").read_text(encoding="utf-8")
+    text = expand(_folder() / f"{name}.lua")
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())

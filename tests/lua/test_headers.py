@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import pytest
 
+from quotad.store import scripts
 from tests.processes import ROOT
 
 SCRIPTS = sorted((ROOT / "lua").glob("*.lua"))
+INCLUDES = sorted((ROOT / "lua" / "include").glob("*.lua"))
 
 STRIDES = {
     "terms": ("TERMS_ARGS",),
@@ -27,7 +29,7 @@ class Script(NamedTuple):
 
 
 def read(path: Path) -> Script:
-    lines = path.read_text().splitlines()
+    lines = scripts.expand(path).splitlines()
     end = next(i for i, line in enumerate(lines) if not line.startswith("--"))
     body = "\n".join(line.partition("--")[0] for line in lines[end:])
     constants: dict[str, int] = {}
@@ -54,6 +56,10 @@ def groups(header: str) -> dict[str, list[str]]:
         if "then per limit" in line:
             inner = "limit"
     return found
+
+
+def includes(path: Path) -> set[str]:
+    return set(re.findall(r'^-- @include "(\w+)"$', path.read_text(), re.MULTILINE))
 
 
 each = pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
@@ -115,3 +121,46 @@ def test_a_header_ends_with_returns_and_a_guarantee(path: Path) -> None:
     header = read(path).header
 
     assert 0 < header.find("\n-- Returns ") < header.find("\n-- Guarantee: ")
+
+
+@pytest.mark.parametrize("path", [*SCRIPTS, *INCLUDES], ids=lambda path: path.stem)
+def test_a_script_calls_every_function_that_it_includes(path: Path) -> None:
+    code = "\n".join(line.partition("--")[0] for line in path.read_text().splitlines())
+
+    assert [] == [name for name in includes(path) if f"{name}(" not in code]
+
+
+@pytest.mark.parametrize("path", INCLUDES, ids=lambda path: path.stem)
+def test_an_included_file_holds_one_function_of_its_name_that_knows_no_place_of_its_own(
+    path: Path,
+) -> None:
+    text = path.read_text()
+
+    assert [path.stem] == re.findall(r"function (\w+)\(", text)
+    assert text.startswith("-- ")
+    assert not re.search(r"\b(KEYS|ARGV)\[\d", text)
+    assert any(path.stem in includes(user) for user in [*SCRIPTS, *INCLUDES])
+
+
+def test_what_two_includes_share_stands_in_a_script_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "include").mkdir()
+    for name, text in {
+        "top.lua": '-- Top.\n-- @include "left"\n-- @include "right"\nreturn left() + right()\n',
+        "include/left.lua": '-- @include "shared"\nlocal function left() return shared end\n',
+        "include/right.lua": '-- @include "shared"\nlocal function right() return shared end\n',
+        "include/shared.lua": '-- @include "left"\nlocal shared = 1\n',
+    }.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(scripts, "_folder", lambda: tmp_path)
+
+    lines = [line for line in scripts.expand(tmp_path / "top.lua").splitlines() if line]
+
+    assert [
+        "-- Top.",
+        "local shared = 1",
+        "local function left() return shared end",
+        "local function right() return shared end",
+        "return left() + right()",
+    ] == lines

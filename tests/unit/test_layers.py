@@ -134,7 +134,7 @@ def test_only_keys_spells_a_key() -> None:
         if isinstance(node, (ast.Constant, ast.JoinedStr))
         and any(mark in ast.unparse(node) for mark in ("quotad:{", "prefix}:", "}}:"))
     }
-    scripts = [p.name for p in (ROOT.parent / "lua").glob("*.lua") if "quotad:" in p.read_text()]
+    scripts = [p.name for p in (ROOT.parent / "lua").rglob("*.lua") if "quotad:" in p.read_text()]
 
     assert {"store/keys.py"} == spellers
     assert not scripts
