@@ -24,6 +24,7 @@ from quotad.model import (
 # Looking a member up in its enum takes as long as the rest of a line.
 METERED = FeatureType.METERED
 BOOLEAN = FeatureType.BOOLEAN
+CONFIG = FeatureType.CONFIG
 
 Bought = tuple[AddOnEntry, int]
 """What an add-on says of a feature, and how many of it there are."""
@@ -60,6 +61,14 @@ def with_addons(
     if not amounts or feature.type is not METERED:
         return mine
     return _with_amounts(feature, mine, amounts)
+
+
+def gives_text(found: Entitlement | None, entries: Sequence[Bought]) -> bool:
+    """Whether an add-on gives the value of a config feature, be it that the plan gives it too."""
+    if found is None or found.feature.type is not CONFIG:
+        return False
+    extras = [entitled(found.feature, bought.entry) for bought, _ in entries if bought.entry]
+    return any(extra is not None and extra.value == found.value for extra in extras)
 
 
 class _Amounts:

@@ -7,7 +7,7 @@ from. Slow compared with it: only for those who ask.
 from quotad.catalog import Snapshot
 from quotad.catalog.write_entry import entry_value, write_addon_entry, write_entitlement
 from quotad.entitlements import words
-from quotad.entitlements.addons import Bought, with_addons
+from quotad.entitlements.addons import Bought, bought, gives_text, with_addons
 from quotad.entitlements.entries import entitled
 from quotad.entitlements.origin import Origin, Owners, Part, parts
 from quotad.entitlements.phases import (
@@ -114,10 +114,11 @@ class _Sources:
             draft = SourceDraft(kind, plan.plan_id, phase.subscription_id, index)
             draft.rank = words.TRIAL if phase.trial else words.SUBSCRIPTION
             draft.ends_at_ms = ends_ms(record, phase)
-            before = self._plan(plan, draft)
-            found = self._addons(phase, draft, before)
-            changed = found is not before
-            its_rank = FROM_TRIAL if phase.trial else FROM_ADDON if changed else FROM_PLAN
+            found = self._addons(phase, draft, self._plan(plan, draft))
+            entries = bought(phase.addons, self._snapshot).get(self._feature.feature_id, ())
+            its_rank = FROM_ADDON if gives_text(found.right, entries) else FROM_PLAN
+            if phase.trial:
+                its_rank = FROM_TRIAL
             if index == 0:
                 self._origin, rank = found, its_rank
                 continue
@@ -208,7 +209,7 @@ class _Sources:
         return words.rollout(right.rollout, True)
 
     def _addons(self, phase: Subscription, plan: SourceDraft, before: Origin) -> Origin:
-        bought: dict[int, Bought] = {}
+        entries: dict[int, Bought] = {}
         for addon_id, quantity in sorted(phase.addons.items()):
             addon = self._snapshot.addons.get(addon_id)
             entry = None if addon is None else addon.entries.get(self._feature.feature_id)
@@ -223,28 +224,28 @@ class _Sources:
                 draft.lost("is not in the catalog any more")
             else:
                 draft.grants = write_addon_entry(entry, self._feature)
-                bought[number] = (entry, quantity)
-        right = with_addons(self._feature, before.right, list(bought.values()))
+                entries[number] = (entry, quantity)
+        right = with_addons(self._feature, before.right, list(entries.values()))
         after = before
         if right is not before.right:
-            after = Origin(right, self._owners(before, right, bought))
-        for number, said in bought.items():
-            others = [entry for i, (entry, _) in bought.items() if i != number]
+            after = Origin(right, self._owners(before, right, entries))
+        for number, said in entries.items():
+            others = [entry for i, (entry, _) in entries.items() if i != number]
             draft = self._drafts[number]
             draft.right = with_addons(self._feature, before.right, [said])
-            without = self._with(before, [one for i, one in bought.items() if i != number])
+            without = self._with(before, [one for i, one in entries.items() if i != number])
             idle = without == parts(right) and number not in after.winners
             words.addon_note(draft, self._feature, said, before.right, others if idle else ())
         return after
 
     def _owners(
-        self, before: Origin, right: Entitlement | None, bought: dict[int, Bought]
+        self, before: Origin, right: Entitlement | None, entries: dict[int, Bought]
     ) -> dict[Part, Owners]:
         """Whose each part is with the add-ons: of those without which it would be another."""
         old = parts(before.right)
         without = {
-            number: self._with(before, [said for i, said in bought.items() if i != number])
-            for number in bought
+            number: self._with(before, [said for i, said in entries.items() if i != number])
+            for number in entries
         }
         owners: dict[Part, Owners] = {}
         for part, value in parts(right).items():
@@ -252,17 +253,17 @@ class _Sources:
             if old.get(part) == value or (part.manner and part in old):
                 owners[part] = own  # how far a soft limit goes moves with its number
                 continue
-            by = frozenset(i for i in bought if without[i].get(part) != value)
+            by = frozenset(i for i in entries if without[i].get(part) != value)
             if not by:  # several that say the same
-                alone = [i for i in bought if self._with(before, [bought[i]]).get(part) == value]
-                by = frozenset(alone[:1] or bought)
-            added = any(bought[i][0].add is not None for i in by)
+                alone = [i for i in entries if self._with(before, [entries[i]]).get(part) == value]
+                by = frozenset(alone[:1] or entries)
+            added = any(entries[i][0].add is not None for i in by)
             # What is added stands on the plan's number.
             owners[part] = by | own if added else by
         return owners
 
-    def _with(self, before: Origin, bought: list[Bought]) -> dict[Part, object]:
-        return parts(with_addons(self._feature, before.right, bought))
+    def _with(self, before: Origin, entries: list[Bought]) -> dict[Part, object]:
+        return parts(with_addons(self._feature, before.right, entries))
 
     def _promotions(self, record: CustomerRecord, now_ms: int, resource_id: str) -> None:
         live = promotions_of(record, now_ms, resource_id)

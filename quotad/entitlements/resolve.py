@@ -13,7 +13,7 @@ from collections.abc import Hashable
 import msgspec
 
 from quotad.catalog import Snapshot
-from quotad.entitlements.addons import bought, with_addons
+from quotad.entitlements.addons import bought, gives_text, with_addons
 from quotad.entitlements.entries import entitled
 from quotad.entitlements.merge import anchored, merge
 from quotad.entitlements.phases import generation, is_over, no_earlier_than_written, phases_in_force
@@ -21,7 +21,6 @@ from quotad.entitlements.rollout import table_of
 from quotad.model import (
     CustomerRecord,
     Entitlement,
-    FeatureType,
     Override,
     Plan,
     Promotion,
@@ -91,8 +90,8 @@ class _Own:
             found = with_addons(feature, mine, entries)
             if found is not None and found is not mine:
                 self.put(feature_id, found)
-                if feature.type is FeatureType.CONFIG:
-                    self.ranks[feature_id] = max(FROM_ADDON, self.base_rank)
+            if gives_text(found, entries):
+                self.ranks[feature_id] = max(FROM_ADDON, self.base_rank)
 
     def put(self, feature_id: str, entitlement: Entitlement) -> None:
         if self.key is not None:

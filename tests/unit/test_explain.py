@@ -317,6 +317,14 @@ EXPLAINED = {
             "- PLAN plan-2 of plan-2: 99/day (has ended 2027-01-15 08:00 UTC)",
         ],
     ),
+    "the text of the other's add-on, which its plan gives too": (
+        case("size", "red", subscription("green"), addon(on=1, gives="green")),
+        [
+            "- PLAN pro: red (replaced by what plan plan-1 grants)",
+            "- ADDON addon-0 x 1 of plan-1: green (no more than plan plan-1 grants)",
+            "+ PLAN plan-1 of plan-1: green",
+        ],
+    ),
     "inside a rollout": (
         case("export", None, rolled_out(True, [99.5])),
         ["+ PLAN pro: true (inside the rollout (99.5 % of customers))"],

@@ -208,6 +208,18 @@ RULES = {
         case("size", "red", subscription("blue"), addon(on=1, gives="green")),
         "green",
     ),
+    "text of the other's add-on, which its plan gives too": (
+        case("size", "red", subscription("green"), addon(on=1, gives="green")),
+        "green",
+    ),
+    "text of the main one's add-on, which its plan gives too": (
+        case("size", "red", addon(gives="red"), subscription("blue"), addon(on=1, gives="green")),
+        "red",
+    ),
+    "not that of an add-on that gives a smaller number": (
+        case("size", "red", subscription("10"), addon(on=1, gives="9")),
+        "red",
+    ),
     # Trials.
     "a trial raises": (case("calls", "10/day", trial("50/day")), "50/day"),
     "a trial never lowers": (case("calls", "10/day", trial("5/day")), "10/day"),

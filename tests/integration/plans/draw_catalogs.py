@@ -72,6 +72,8 @@ UPLOADS: tuple[Any, ...] = (10, 50, 2.5, "1e2")
 SHARES: tuple[dict[str, Any], ...] = (
     {"percent": 50},
     {"percent": 12.5, "salt": "spring", "inherit": True},
+    {"percent": 50},
+    {"percent": 30, "salt": "s", "variant": "handed"},
     {"percent": 80, "salt": "s", "variant": "large", "inherit": True},
     {"percent": 100},
     {"percent": 0, "variant": "nobody"},
