@@ -1,4 +1,4 @@
-"""One catalog worked out in a process of its own: `python -m quotad.operations.catalog_child`.
+"""One catalog worked out in a process of its own: `python -P -m quotad.operations.catalog_child`.
 
 Reads a `Request` from standard input and writes a `Prepared` or a `Refused` to standard output. It
 is nicer than the server that started it, and may take only so much memory and CPU: what it reads
@@ -19,6 +19,7 @@ from quotad.errors import CatalogError
 NICENESS = 10
 
 EXIT_TOO_MUCH_MEMORY = 3
+EXIT_SERVER_GONE = 4
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -54,10 +55,18 @@ def main(memory_mb: int, cpu_s: int) -> int:
     gc.disable()  # it ends soon, and would look at millions of values again and again
     try:
         request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Request)
-        sys.stdout.buffer.write(msgspec.msgpack.encode(answer(request)))
-        sys.stdout.buffer.flush()
+        found = msgspec.msgpack.encode(answer(request))
     except MemoryError:
         return EXIT_TOO_MUCH_MEMORY
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:  # the server ended while it wrote
+        return EXIT_SERVER_GONE
+    try:
+        with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+            out.write(found)
+    except BrokenPipeError:  # the server ended meanwhile
+        return EXIT_SERVER_GONE
     return 0
 
 

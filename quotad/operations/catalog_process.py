@@ -13,9 +13,14 @@ import time
 
 import msgspec
 
+from quotad.catalog.bounds import bytes_of
 from quotad.catalog.prepare import Prepared, Request, prepare
 from quotad.errors import Busy, CatalogError, QuotadError
 from quotad.operations.catalog_child import EXIT_TOO_MUCH_MEMORY, Answer
+
+CHILD = [sys.executable, "-P", "-m", "quotad.operations.catalog_child"]
+"""Command of such a process; its arguments follow. With -P, so that a module in the working
+directory does not take the place of a library."""
 
 SMALL_BYTES = 16 * 1024
 """Largest request that is worked out in the server itself; a catalog of some hundred lines."""
@@ -66,13 +71,7 @@ class CatalogProcess:
     def _apart(self, request: Request) -> Prepared:
         cpu_s = int(self._timeout_s) + 1
         with subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "quotad.operations.catalog_child",
-                str(self._memory_mb),
-                str(cpu_s),
-            ],
+            [*CHILD, str(self._memory_mb), str(cpu_s)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         ) as process:
@@ -80,7 +79,7 @@ class CatalogProcess:
                 begun_s = time.monotonic()
                 data, _ = process.communicate(msgspec.msgpack.encode(request), self._timeout_s)
             except subprocess.TimeoutExpired:
-                raise self._too_long() from None
+                raise self._too_long(request) from None
             finally:
                 process.kill()  # whatever happened; it has ended already if all is well
         if process.returncode == 0:
@@ -89,13 +88,21 @@ class CatalogProcess:
                 raise CatalogError(found.refused.problems if found.refused else ())
             return found.prepared
         if process.returncode == -signal.SIGXCPU or time.monotonic() - begun_s >= self._timeout_s:
-            raise self._too_long()
+            raise self._too_long(request)
         if process.returncode in (EXIT_TOO_MUCH_MEMORY, -signal.SIGKILL, -signal.SIGSEGV):
-            raise CatalogError([f"the catalog takes more than {self._memory_mb} MB to read"])
+            limit = f"{self._memory_mb} MB to read (catalog_memory_mb)"
+            raise CatalogError([f"the catalog {_size(request)} takes more than {limit}"])
         raise QuotadError("the catalog could not be read; the server's log has the details")
 
-    def _too_long(self) -> CatalogError:
-        return CatalogError([f"the catalog takes longer than {self._timeout_s:g} s to read"])
+    def _too_long(self, request: Request) -> CatalogError:
+        limit = f"{self._timeout_s:g} s to read (catalog_timeout_ms)"
+        return CatalogError([f"the catalog {_size(request)} takes longer than {limit}"])
+
+
+def _size(request: Request) -> str:
+    """How large a new catalog is, in words."""
+    texts = sum(bytes_of(file.text) for file in request.files)
+    return f"of {texts + len(request.restored or b''):,} bytes"
 
 
 def _is_small(request: Request) -> bool:

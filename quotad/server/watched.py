@@ -12,8 +12,9 @@ from quotad.config import Config, child_environ
 from quotad.server.memory import memory_max_mb, rss_mb
 from quotad.server.pulse import PulseListener
 
-WORKER = [sys.executable, "-m", "quotad.server.worker"]
-"""Command of a worker; its arguments follow."""
+WORKER = [sys.executable, "-P", "-m", "quotad.server.worker"]
+"""Command of a worker; its arguments follow. With -P, so that a module in the working directory
+does not take the place of a library."""
 
 START_S = 60.0
 """How long a worker may take until its first sign of life; a busy machine needs its time."""

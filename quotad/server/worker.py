@@ -1,4 +1,4 @@
-"""A worker process: `python -m quotad.server.worker PARENT_PID PULSE_DESCRIPTOR`.
+"""A worker process: `python -P -m quotad.server.worker PARENT_PID PULSE_DESCRIPTOR`.
 
 Its settings are in the environment, put there by the parent, which watches it through the pulse.
 """

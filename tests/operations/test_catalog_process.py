@@ -2,14 +2,17 @@
 
 import subprocess
 import threading
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from quotad.catalog import Source, parse
 from quotad.catalog.prepare import Prepared, Request, prepare
 from quotad.errors import Busy, CatalogError
 from quotad.operations import catalog_process
-from quotad.operations.catalog_process import SMALL_BYTES, WAITING_MAX, CatalogProcess
+from quotad.operations.catalog_child import EXIT_SERVER_GONE
+from quotad.operations.catalog_process import CHILD, SMALL_BYTES, WAITING_MAX, CatalogProcess
 
 HEAD = "version: 1\nfeatures: {f: {type: metered}}\n"
 PLANS = HEAD + "plans: {free: {entitlements: {f: {limit: 5}}}}\n"
@@ -81,15 +84,55 @@ def test_every_problem_comes_back_from_the_process(reader: CatalogProcess) -> No
 
 
 def test_a_catalog_that_takes_too_long_is_refused() -> None:
-    with pytest.raises(CatalogError, match=r"the catalog takes longer than 0\.001 s to read"):
+    with pytest.raises(CatalogError, match="takes longer than") as caught:
         CatalogProcess(1, 1024).prepare(request(LARGE))
+
+    assert (
+        f"the catalog of {len(LARGE):,} bytes "
+        "takes longer than 0.001 s to read (catalog_timeout_ms)",
+    ) == caught.value.problems
 
 
 def test_a_catalog_that_takes_too_much_memory_is_refused() -> None:
     maps = Source("a.json", '{"a": [' + ", ".join(['{"a": 1}'] * 400_000) + "]}")
 
-    with pytest.raises(CatalogError, match="the catalog takes more than 90 MB to read"):
+    with pytest.raises(CatalogError, match="takes more than") as caught:
         CatalogProcess(60_000, 90).prepare(Request(files=(maps,)))
+
+    assert (
+        f"the catalog of {len(maps.text):,} bytes "
+        "takes more than 90 MB to read (catalog_memory_mb)",
+    ) == caught.value.problems
+
+
+def test_a_module_of_the_working_directory_takes_the_place_of_no_library(
+    reader: CatalogProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "msgspec.py").write_text("raise SystemExit('not the library')")
+    monkeypatch.chdir(tmp_path)
+
+    assert prepare(request(LARGE)) == reader.prepare(request(LARGE))
+
+
+@pytest.mark.parametrize("sent", [1.0, 0.5, 0.0], ids=["all", "half", "nothing"])
+def test_a_process_whose_server_has_ended_ends_without_a_word(sent: float) -> None:
+    asked = msgspec.msgpack.encode(request(LARGE))
+    child = subprocess.Popen(
+        [*CHILD, "1024", "60"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdin
+    assert child.stdout
+    assert child.stderr
+    with child, child.stderr:
+        child.stdout.close()
+        child.stdin.write(asked[: int(sent * len(asked))])
+        child.stdin.close()
+
+        assert b"" == child.stderr.read()
+    assert EXIT_SERVER_GONE == child.returncode
 
 
 class Gate:

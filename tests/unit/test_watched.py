@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -134,6 +135,19 @@ def test_what_a_worker_refuses_is_what_the_parent_raises(monkeypatch: pytest.Mon
     slot.go()
 
     with pytest.raises(ConfigError, match=r"^shards: no$"):
+        eventually(slot.tend, bool)
+
+
+def test_a_module_of_the_working_directory_takes_the_place_of_no_library(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "msgspec.py").write_text("raise SystemExit('not the library')")
+    monkeypatch.chdir(tmp_path)
+    slot = Slot(Config(redis_url="http://127.0.0.1"))
+    slot.start()
+    slot.go()
+
+    with pytest.raises(ConfigError, match="redis_url"):
         eventually(slot.tend, bool)
 
 
