@@ -11,7 +11,7 @@ costs one more read.
 import gc
 import itertools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -100,15 +100,11 @@ class StandingClock(SyncedClock):
 
 
 class CollectingFront:
-    """Where answers go: `respond` is a call into C, as a front's is in the end."""
+    """Where answers go, one list for a batch: a call into C takes it."""
 
     def __init__(self) -> None:
-        self.answers: dict[int, bytes] = {}
-        self.respond = self.answers.__setitem__
-
-    def fail(self, call_id: int, error: QuotadError) -> None:
-        """No call of a case may fail."""
-        raise error
+        self.answers: dict[int, bytes | QuotadError] = {}
+        self.answer = self.answers.update
 
 
 class Worker:
@@ -133,7 +129,12 @@ class Worker:
         self.front = CollectingFront()
         notes = Notes(NearbyStore(self.store, keys))
         engine = Engine(shared, self.link)
-        self.answer = QuotaService(engine, self.front, notes, Requests()).answer  # type: ignore[arg-type]
+        self.service = QuotaService(engine, notes, Requests())
+
+    def answer(self, calls: Sequence[Call]) -> None:
+        """As a decision thread does with the calls of a batch."""
+        for answers in self.service.answer(calls):
+            self.front.answer(answers)
 
     def close(self) -> None:
         """Close the connections."""
@@ -151,9 +152,9 @@ def batches(case: Case) -> Iterator[list[Call]]:
             requests = [ask(case, next(serials)) for _ in range(max(1, case.requests))]
             if case.requests:
                 body = pb.BatchCheckAndConsumeRequest(requests=requests).SerializeToString()
-                calls.append((call_id, batch, body))
+                calls.append(Call(call_id, batch, body))
             else:
-                calls.append((call_id, single, requests[0].SerializeToString()))
+                calls.append(Call(call_id, single, requests[0].SerializeToString()))
         yield calls
 
 
@@ -292,10 +293,17 @@ def stored(worker: Worker, ledger: Ledger, supply: list[list[Call]]) -> dict[str
         for calls in supply:
             worker.front.answers.clear()
             worker.answer(calls)
-            size += sum(map(len, worker.front.answers.values()))
+            size += sum(map(size_of, worker.front.answers.values()))
 
     spent: dict[str, float] = dict(ledger.spent(act))
     return spent | {ANSWER: size}
+
+
+def size_of(answer: bytes | QuotadError) -> int:
+    """Its bytes; no call of a case may fail."""
+    if isinstance(answer, QuotadError):
+        raise answer
+    return len(answer)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@
 The first has quotad start its workers by the second, which is where the eyes are.
 
 Names the decision threads, so that their CPU time can be told from the front's. TRACE_FILE other
-than `-`: measures each call from `recv_batch` to the end of `respond`, each round trip to the store
+than `-`: measures each call from `recv_batch` to the end of `answer`, each round trip to the store
 and each pause of the garbage collector; SIGUSR1 writes what there was since the last time.
 """
 
@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,7 @@ import msgspec
 from loadtests.bench import proc
 from loadtests.bench.h2gen import percentiles
 from quotad.cli import main as quotad_main
-from quotad.errors import QuotadError
-from quotad.fronts.interface import Call
+from quotad.fronts.interface import Answer, Call
 from quotad.fronts.native import NativeFront
 from quotad.server import watched, worker
 from quotad.server.decider import Decider
@@ -40,7 +40,7 @@ class Traced(msgspec.Struct, frozen=True):
 
     calls: int = 0
     call_ms: dict[str, float] = {}
-    """From `recv_batch` to the end of `respond`."""
+    """From `recv_batch` to the end of `answer`."""
     store_ms: dict[str, float] = {}
     """Round trips to the store, the script included."""
     batch: dict[str, float] = {}
@@ -75,27 +75,27 @@ class Trace:
     def watch_front(self) -> None:
         """Wrap the native front's methods."""
         taken, clock = self._taken, time.perf_counter
-        recv_batch, respond, fail = NativeFront.recv_batch, NativeFront.respond, NativeFront.fail
+        recv_batch, answer = NativeFront.recv_batch, NativeFront.answer
 
         def traced_recv(front: NativeFront, calls_max: int) -> list[Call] | None:
             calls = recv_batch(front, calls_max)
             now = clock()
             if calls:
                 self._batches.append(len(calls))
-                for call_id, _, _ in calls:
-                    taken[call_id] = now
+                for call in calls:
+                    taken[call.call_id] = now
             return calls
 
-        def traced_respond(front: NativeFront, call_id: int, payload: bytes) -> None:
-            respond(front, call_id, payload)
-            self._calls.append(clock() - taken.pop(call_id))
-
-        def traced_fail(front: NativeFront, call_id: int, error: QuotadError) -> None:
-            fail(front, call_id, error)
-            taken.pop(call_id, None)
+        def traced_answer(front: NativeFront, answers: Sequence[Answer]) -> None:
+            answer(front, answers)
+            now = clock()
+            for call_id, given in answers:
+                taken_s = taken.pop(call_id, now)
+                if isinstance(given, bytes):
+                    self._calls.append(now - taken_s)
 
         patched: Any = NativeFront
-        patched.recv_batch, patched.respond, patched.fail = traced_recv, traced_respond, traced_fail
+        patched.recv_batch, patched.answer = traced_recv, traced_answer
 
     def watch_store(self) -> None:
         """Wrap the commands of the decision threads."""

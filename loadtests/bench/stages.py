@@ -38,7 +38,7 @@ STEPS = (READ, PLAN, SPELL, PACK, TRAVEL, SETTLE, FOLD, WRITE)
 
 # Once per batch, so that measuring costs next to nothing; each is charged without those inside.
 _WRAPPED: tuple[tuple[Any, str, str], ...] = (
-    (QuotaService, "answer", READ),
+    (Worker, "answer", READ),
     (QuotaService, "_decide", WRITE),
     (Engine, "decide", PLAN),
     (Engine, "_settle", FOLD),
@@ -88,7 +88,7 @@ def batches(size: int, idempotent: bool) -> Iterator[list[Call]]:
             made = request(traffic, next(turns))
             if idempotent:
                 made.idempotency_key = f"{next(serials):024d}"
-            calls.append((call_id, method, made.SerializeToString()))
+            calls.append(Call(call_id, method, made.SerializeToString()))
         yield calls
 
 
@@ -118,9 +118,8 @@ def measure(url: str, decisions: int, size: int, idempotent: bool) -> dict[str, 
         for owner, name, step in _WRAPPED:
             wrapped = watch.wrap(step, getattr(owner, name))
             stack.enter_context(mock.patch.object(owner, name, wrapped))
-        answer = worker.answer.__self__.answer  # type: ignore[attr-defined]  # the wrapped one
         for calls in taken:
-            answer(calls)
+            worker.answer(calls)
     per_decision = 1e6 / (len(taken) * size)
     return {step: round(spent * per_decision, 3) for step, spent in watch.spent.items()}
 

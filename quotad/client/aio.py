@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 
 from quotad.client import calls, errors
-from quotad.client.calls import Call, Consumption, Policy, Step, Steps
+from quotad.client.calls import Attempt, Consumption, Policy, Step, Steps
 from quotad.client.errors import QuotaError
 from quotad.client.results import Decision, Entitlement, Entitlements
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
@@ -164,7 +164,7 @@ class AsyncClient:
             return result
 
     async def _perform(self, step: Step) -> Any:
-        if not isinstance(step, Call):
+        if not isinstance(step, Attempt):
             return await asyncio.sleep(step.seconds)
         try:
             return await getattr(self._connected(), step.method)(

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 import grpc
 
 from quotad.client import calls, errors
-from quotad.client.calls import Call, Consumption, Policy, Step, Steps
+from quotad.client.calls import Attempt, Consumption, Policy, Step, Steps
 from quotad.client.errors import QuotaError
 from quotad.client.results import Decision, Entitlement, Entitlements
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
@@ -58,7 +58,7 @@ class Connection:
             return result
 
     def _perform(self, step: Step) -> Any:
-        if not isinstance(step, Call):
+        if not isinstance(step, Attempt):
             return time.sleep(step.seconds)
         try:
             # Several messages are a request in parts; a list, so that they can be sent again.

@@ -58,7 +58,7 @@ class Consumption(msgspec.Struct, frozen=True):
     explain: bool = False
 
 
-class Call(msgspec.Struct, frozen=True):
+class Attempt(msgspec.Struct, frozen=True):
     """Step: make one gRPC call and send its answer in."""
 
     method: str
@@ -72,7 +72,7 @@ class Pause(msgspec.Struct, frozen=True):
     seconds: float
 
 
-Step = Call | Pause
+Step = Attempt | Pause
 
 _Result = TypeVar("_Result")
 _Message = TypeVar("_Message")
@@ -162,7 +162,7 @@ def retried(policy: Policy, method: str, request: Any) -> Steps[Any]:
     ends = time.monotonic() + policy.timeout_s
     for attempt in count():
         try:
-            return (yield Call(method, request, ends - time.monotonic()))
+            return (yield Attempt(method, request, ends - time.monotonic()))
         except QuotaUnavailable as error:
             pause_s = policy.pause_s(attempt, error)
             if attempt >= policy.retries or time.monotonic() + pause_s >= ends:
@@ -291,7 +291,7 @@ def _try_batch(
         return []
     batch = pb.BatchCheckAndConsumeRequest(requests=requests)
     try:
-        answer = yield Call("BatchCheckAndConsume", batch, timeout_s)
+        answer = yield Attempt("BatchCheckAndConsume", batch, timeout_s)
     except QuotaError as error:
         return [error] * len(requests)
     if len(answer.results) != len(requests):

@@ -22,7 +22,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from quotad.errors import ConfigError, InvalidRequest, QuotadError
-from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Call
+from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Answer, Call
 from quotad.fronts.status import abort
 
 CALLS_MAX = 20_000
@@ -157,7 +157,7 @@ class GrpcioFront(GrpcioServer):
         self._methods = methods
         self._queue: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
-        self._answers: deque[tuple[int, bytes | QuotadError]] = deque()
+        self._answers: deque[Answer] = deque()
         self._flushing = False
         self._draining = False
         self._call_ids = itertools.count(1)
@@ -175,7 +175,7 @@ class GrpcioFront(GrpcioServer):
             if call is None:
                 self._queue.put(None)  # for the other threads
                 return calls or None
-            if call[0] in self._waiting:
+            if call.call_id in self._waiting:
                 calls.append(call)
             if len(calls) == calls_max:
                 return calls
@@ -184,13 +184,13 @@ class GrpcioFront(GrpcioServer):
             except queue.Empty:
                 return calls
 
-    def respond(self, call_id: int, payload: bytes) -> None:
-        """As `Front.respond`."""
-        self._answer(call_id, payload)
-
-    def fail(self, call_id: int, error: QuotadError) -> None:
-        """As `Front.fail`."""
-        self._answer(call_id, error)
+    def answer(self, answers: Sequence[Answer]) -> None:
+        """As `Front.answer`."""
+        self._answers.extend(answers)
+        if not self._flushing:  # one wake-up of the loop for all that there are
+            self._flushing = True
+            with suppress(RuntimeError):  # too late: the loop has ended, and with it the call
+                self._loop.call_soon_threadsafe(self._flush)
 
     def drain(self) -> None:
         """As `Front.drain`."""
@@ -209,16 +209,8 @@ class GrpcioFront(GrpcioServer):
 
     async def _end_waiting(self) -> None:
         self._flush()
-        for call_id in self._waiting:
-            self._answers.append((call_id, STOPPING))
+        self._answers.extend((call_id, STOPPING) for call_id in self._waiting)
         self._flush()
-
-    def _answer(self, call_id: int, answer: bytes | QuotadError) -> None:
-        self._answers.append((call_id, answer))
-        if not self._flushing:  # one wake-up of the loop for all answers of a batch
-            self._flushing = True
-            with suppress(RuntimeError):  # too late: the loop has ended, and with it the call
-                self._loop.call_soon_threadsafe(self._flush)
 
     def _flush(self) -> None:
         self._flushing = False
@@ -249,7 +241,7 @@ class GrpcioFront(GrpcioServer):
             call_id = next(self._call_ids)
             future: asyncio.Future[bytes] = self._loop.create_future()
             self._waiting[call_id] = future
-            self._queue.put((call_id, index, payload))
+            self._queue.put(Call(call_id, index, payload))
             try:
                 return await future
             except QuotadError as error:

@@ -1,6 +1,9 @@
 """What a front is to the rest of the server."""
 
+from collections.abc import Sequence
 from typing import Protocol
+
+import msgspec
 
 from quotad.errors import NotReady, QuotadError
 
@@ -10,8 +13,25 @@ MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 STOPPING = NotReady("the server is stopping; try again on another one")
 """What calls are refused with that come after the drain has begun."""
 
-Call = tuple[int, int, bytes]
-"""Call id, index of the method in the front's list, request as it came."""
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """A call as it came."""
+
+    call_id: int
+    """Under which it is answered."""
+    method: int
+    """Index in the front's list."""
+    request: bytes
+    peer: str | None = None
+    """Address of the client; None: the front does not ask for it, as it costs time per call."""
+    deadline_s: float | None = None
+    """Monotonic time at which the client gives up; None: it does not, or the front does not ask."""
+    metadata: tuple[tuple[str, str | bytes], ...] = ()
+    """Of the keys that the front asks for."""
+
+
+Answer = tuple[int, bytes | QuotadError]
+"""Call id, and the response as it leaves or the error that the call ends with."""
 
 
 class Front(Protocol):
@@ -33,12 +53,11 @@ class Front(Protocol):
         """
         ...
 
-    def respond(self, call_id: int, payload: bytes) -> None:
-        """Answer a call; a call that is gone is ignored."""
-        ...
+    def answer(self, answers: Sequence[Answer]) -> None:
+        """End calls, in this order; those that are gone are ignored.
 
-    def fail(self, call_id: int, error: QuotadError) -> None:
-        """End a call with an error's status, reason and message."""
+        An error ends its call with its status, reason and message.
+        """
         ...
 
     def set_ready(self, ready: bool) -> None:

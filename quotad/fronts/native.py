@@ -14,9 +14,9 @@ from pathlib import Path
 
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
-from quotad.errors import ConfigError, QuotadError, Status
+from quotad.errors import ConfigError, Status
 from quotad.fronts.grpcio import AddServices, GrpcioServer
-from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Call
+from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Answer, Call
 from quotad.fronts.status import REASON_KEY
 
 _POLL_MS = 200
@@ -113,14 +113,15 @@ class NativeFront:
                 calls.append(self._left.popleft())
         return calls or None
 
-    def respond(self, call_id: int, payload: bytes) -> None:
-        """As `Front.respond`."""
-        self._front.respond(call_id, payload)
-
-    def fail(self, call_id: int, error: QuotadError) -> None:
-        """As `Front.fail`."""
-        metadata = [(REASON_KEY, error.reason)]
-        self._front.fail(call_id, int(error.status), error.for_caller, trailing_metadata=metadata)
+    def answer(self, answers: Sequence[Answer]) -> None:
+        """As `Front.answer`."""
+        respond, fail = self._front.respond, self._front.fail
+        for call_id, answer in answers:
+            if isinstance(answer, bytes):
+                respond(call_id, answer)
+            else:
+                metadata = [(REASON_KEY, answer.reason)]
+                fail(call_id, int(answer.status), answer.for_caller, trailing_metadata=metadata)
 
     def set_ready(self, ready: bool) -> None:
         """As `Front.set_ready`."""
@@ -147,12 +148,11 @@ class NativeFront:
     def _refuse(self) -> None:
         # With a time-out: of several threads that wait, closing wakes only one.
         while (events := self._front.recv_batch(_CALLS_MAX, _POLL_MS)) is not None:
-            for call_id, _, _ in self._calls(events):
-                self.fail(call_id, STOPPING)
+            self.answer([(call.call_id, STOPPING) for call in self._calls(events)])
 
     def _calls(self, events: Sequence[_Event]) -> list[Call]:
         calls = [
-            (call_id, method, payload)
+            Call(call_id, method, payload)
             for kind, call_id, method, payload, _ in events
             if kind == EVENT_CALL and payload is not None and len(payload) <= MESSAGE_BYTES_MAX
         ]
@@ -168,4 +168,4 @@ class NativeFront:
                     int(Status.RESOURCE_EXHAUSTED),
                     f"request of {len(payload)} bytes is larger than {MESSAGE_BYTES_MAX}",
                 )
-        return [call for call in calls if call[0] not in gone]
+        return [call for call in calls if call.call_id not in gone]

@@ -28,19 +28,19 @@ class Refused(msgspec.Struct, frozen=True):
     problems: tuple[str, ...]
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Worked(msgspec.Struct, frozen=True):
     """What the process hands back; one of the two."""
 
     prepared: Prepared | None = None
     refused: Refused | None = None
 
 
-def answer(request: Request) -> Answer:
+def answer(request: Request) -> Worked:
     """Work out a request."""
     try:
-        return Answer(prepared=prepare(request))
+        return Worked(prepared=prepare(request))
     except CatalogError as error:
-        return Answer(refused=Refused(error.problems))
+        return Worked(refused=Refused(error.problems))
 
 
 def main(memory_mb: int, cpu_s: int) -> int:

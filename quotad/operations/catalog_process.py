@@ -16,7 +16,7 @@ import msgspec
 from quotad.catalog.bounds import bytes_of
 from quotad.catalog.prepare import Prepared, Request, prepare
 from quotad.errors import Busy, CatalogError, QuotadError
-from quotad.operations.catalog_child import EXIT_TOO_MUCH_MEMORY, Answer
+from quotad.operations.catalog_child import EXIT_TOO_MUCH_MEMORY, Worked
 
 CHILD = [sys.executable, "-P", "-m", "quotad.operations.catalog_child"]
 """Command of such a process; its arguments follow. With -P, so that a module in the working
@@ -31,7 +31,7 @@ WAITING_MAX = 3
 WAIT_S = 10.0
 """Longest time that a call waits for its turn."""
 
-_decode = msgspec.msgpack.Decoder(Answer).decode
+_decode = msgspec.msgpack.Decoder(Worked).decode
 
 
 class CatalogProcess:

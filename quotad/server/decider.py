@@ -25,7 +25,8 @@ class Decider(threading.Thread):
         """Serve until the front is drained."""
         while (calls := self._front.recv_batch(self._batch_max)) is not None:
             self._begun += 1
-            self.service.answer(calls)
+            for answers in self.service.answer(calls):
+                self._front.answer(answers)
             self._done += 1
         self.service.close()
 

@@ -144,9 +144,7 @@ class Server:
         read = Requests()
         self._front = self._make_front(servicer, reuse_port)
         self._deciders = [
-            Decider(
-                i, QuotaService(engine(), self._front, notes, read), self._front, config.batch_max
-            )
+            Decider(i, QuotaService(engine(), notes, read), self._front, config.batch_max)
             for i in range(config.decision_threads)
         ]
         self._monitor = Monitor(

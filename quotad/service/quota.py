@@ -1,13 +1,13 @@
 """QuotaService: a batch of calls in, decided together, answered one by one."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from quotad.engine import Engine
 from quotad.engine.insights import FULL, Notes
 from quotad.engine.views import view_name
 from quotad.errors import QuotadError, StoreUnavailable, internal_error
-from quotad.fronts.interface import Call, Front
+from quotad.fronts.interface import Answer, Call
 from quotad.ids import check_id
 from quotad.model import ConsumeRequest, Decision, Reason
 from quotad.service import decode, encode
@@ -36,11 +36,10 @@ _INTERNAL = internal_error()
 
 
 class QuotaService:
-    """Answers calls over one front; of one thread."""
+    """Answers calls; of one thread."""
 
-    def __init__(self, engine: Engine, front: Front, notes: Notes, read: decode.Requests) -> None:
+    def __init__(self, engine: Engine, notes: Notes, read: decode.Requests) -> None:
         self._engine = engine
-        self._front = front
         self._notes = notes
         self._read = read
         self.decisions = [0] * (max(Reason) + 1)
@@ -52,66 +51,65 @@ class QuotaService:
         """Close the connection to the store."""
         self._engine.close()
 
-    def answer(self, calls: Sequence[Call]) -> None:
-        """Decide the calls together and answer each; no call is left without an answer.
+    def answer(self, calls: Sequence[Call]) -> Iterator[list[Answer]]:
+        """Decide the calls together, and answer every one of them; in parts that may leave at once.
 
-        Those that only look come last: each asks the store by itself, and nobody's unit of work
-        shall wait for that.
+        Refusals come first, as they need no store. Those that only look come last: each asks the
+        store by itself, and nobody's unit of work shall wait for that.
         """
+        refusals: list[Answer] = []
         requests: list[ConsumeRequest] = []
         owners: list[tuple[int, int]] = []  # call id; number of requests, 0: a single one
         refused: dict[int, decode.Refusals] = {}  # by call id, of batches
         looks: list[Call] = []
         read = self._read
-        for call_id, method, payload in calls:
+        for call in calls:
+            call_id, method = call.call_id, call.method
             try:
                 if method == _CONSUME:
-                    requests.append(read.one(payload))
+                    requests.append(read.one(call.request))
                     owners.append((call_id, 0))
                 elif method == _BATCH:
-                    batch, wrong = read.batch(payload)
+                    batch, wrong = read.batch(call.request)
                     if not batch:
-                        self._front.respond(call_id, batch_bytes(list(wrong.values())))
+                        refusals.append((call_id, batch_bytes(list(wrong.values()))))
                         continue
                     if wrong:
                         refused[call_id] = wrong
                     requests += batch
                     owners.append((call_id, len(batch)))
                 else:
-                    looks.append((call_id, method, payload))
+                    looks.append(call)
             except QuotadError as error:
-                self._front.fail(call_id, error)
+                refusals.append((call_id, error))
             except Exception:  # noqa: BLE001 (no call may be left without an answer)
                 _log.exception("a call failed")
-                self._front.fail(call_id, _INTERNAL)
+                refusals.append((call_id, _INTERNAL))
             if len(requests) >= TOGETHER_MAX:
-                self._decide(requests, owners, refused)
-                requests, owners, refused = [], [], {}
+                yield refusals
+                yield self._decide(requests, owners, refused)
+                refusals, requests, owners, refused = [], [], [], {}
+        if refusals:
+            yield refusals
         if requests:
-            self._decide(requests, owners, refused)
-        for call_id, method, payload in looks:
-            try:
-                self._front.respond(call_id, self._look(method, payload))
-            except QuotadError as error:
-                self._front.fail(call_id, error)
-            except Exception:  # noqa: BLE001 (no call may be left without an answer)
-                _log.exception("a call failed")
-                self._front.fail(call_id, _INTERNAL)
+            yield self._decide(requests, owners, refused)
+        for call in looks:
+            yield [(call.call_id, self._look(call))]
 
     def _decide(
         self,
         requests: list[ConsumeRequest],
         owners: list[tuple[int, int]],
         refused: dict[int, decode.Refusals],
-    ) -> None:
+    ) -> list[Answer]:
+        """Decide requests; returns the answers to the calls that they came in."""
         try:
-            answers = self._engine.decide(requests)
+            decided = self._engine.decide(requests)
         except Exception:  # noqa: BLE001 (no call may be left without an answer)
             _log.exception("a batch failed")
-            for call_id, _ in owners:
-                self._front.fail(call_id, _INTERNAL)
-            return
-        respond, decisions, known = self._front.respond, self.decisions, self._notes.known
+            return [(call_id, _INTERNAL) for call_id, _ in owners]
+        answers: list[Answer] = []
+        decisions, known = self.decisions, self._notes.known
         end = 0
         for call_id, size in owners:
             at = end
@@ -119,16 +117,15 @@ class QuotaService:
             # One by one: whatever is wrong with an answer, this thread has others to give.
             try:
                 if size:
-                    self._respond_batch(
-                        call_id, requests[at:end], answers[at:end], refused.get(call_id)
-                    )
+                    wrong = refused.get(call_id)
+                    answers.append((call_id, self._batch(requests[at:end], decided[at:end], wrong)))
                     continue
-                answer = answers[at]
+                answer = decided[at]
                 if type(answer) is not Decision:
-                    self._front.fail(call_id, answer)  # type: ignore[arg-type]
+                    answers.append((call_id, answer))  # type: ignore[arg-type]
                     continue
                 decisions[answer.reason] += 1
-                respond(call_id, decision_bytes(answer))
+                answers.append((call_id, decision_bytes(answer)))
                 # As `near_features`, without the call, for the case of one limit.
                 if answer.limits or (answer.limit and answer.remaining * FULL <= answer.limit):
                     request = requests[at]
@@ -137,7 +134,8 @@ class QuotaService:
                         self._note(request, answer)
             except Exception:  # noqa: BLE001 (no call may be left without an answer)
                 _log.exception("an answer failed")
-                self._front.fail(call_id, _INTERNAL)
+                answers.append((call_id, _INTERNAL))
+        return answers
 
     def _note(self, request: ConsumeRequest, answer: Decision) -> None:
         """Look closer at a decision that may be about a limit of which most is used."""
@@ -154,13 +152,13 @@ class QuotaService:
         if name not in self._notes.known[request.feature_id]:
             self._notes.note(request, answer)
 
-    def _respond_batch(
+    def _batch(
         self,
-        call_id: int,
         requests: list[ConsumeRequest],
         answers: list[Decision | QuotadError],
         refused: decode.Refusals | None,
-    ) -> None:
+    ) -> bytes | QuotadError:
+        """The answer to a batch call."""
         for request, answer in zip(requests, answers, strict=True):
             if isinstance(answer, Decision):
                 self.decisions[answer.reason] += 1
@@ -171,13 +169,21 @@ class QuotaService:
         first = answers[0]
         if isinstance(first, StoreUnavailable) and all(a is first for a in answers):
             # One failure of the store for all: an error of the call, so that clients retry it.
-            self._front.fail(call_id, first)
-        else:
-            self._front.respond(call_id, batch_bytes(answers))
+            return first
+        return batch_bytes(answers)
 
-    def _look(self, method: int, payload: bytes) -> bytes:
-        if method == _ENTITLEMENT:
-            return self._entitlement(payload)
+    def _look(self, call: Call) -> bytes | QuotadError:
+        """The answer to a call that changes nothing."""
+        look = self._entitlement if call.method == _ENTITLEMENT else self._entitlements
+        try:
+            return look(call.request)
+        except QuotadError as error:
+            return error
+        except Exception:  # noqa: BLE001 (no call may be left without an answer)
+            _log.exception("a call failed")
+            return _INTERNAL
+
+    def _entitlements(self, payload: bytes) -> bytes:
         request = decode.parse(pb.GetEntitlementsRequest, payload)
         check_id(request.customer_id, "customer_id")
         _check_resource(request.resource_id)

@@ -18,10 +18,9 @@ def test_answers_that_were_given_before_a_stop_arrive() -> None:
         futures = [method.future(b"?") for _ in range(CALLS)]
         waiting: list[int] = []
         while len(waiting) < CALLS:
-            waiting += [call_id for call_id, _, _ in front.recv_batch(CALLS) or ()]
+            waiting += [call.call_id for call in front.recv_batch(CALLS) or ()]
 
-        for call_id in waiting:
-            front.respond(call_id, b"!" * ANSWER_BYTES)
+        front.answer([(call_id, b"!" * ANSWER_BYTES) for call_id in waiting])
         front.drain()
         front.stop()
 

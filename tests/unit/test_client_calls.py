@@ -3,7 +3,7 @@
 import pytest
 
 from quotad.client import Client, QuotaServerError, QuotaUnavailable, calls, results
-from quotad.client.calls import Call, Consumption, Pause, Policy
+from quotad.client.calls import Attempt, Consumption, Pause, Policy
 from quotad.client.errors import from_number
 from quotad.config import Config
 from quotad.v1 import quota_pb2
@@ -54,9 +54,9 @@ def test_call_is_made_again_after_a_pause_with_what_is_left_of_the_timeout() -> 
     pause = steps.throw(QuotaUnavailable("away"))
     second = steps.send(None)
 
-    assert isinstance(first, Call)
+    assert isinstance(first, Attempt)
     assert isinstance(pause, Pause)
-    assert isinstance(second, Call)
+    assert isinstance(second, Attempt)
     assert first.request == second.request
     assert 0 < second.timeout_s < first.timeout_s <= 30
 

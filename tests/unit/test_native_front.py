@@ -65,7 +65,7 @@ def script(front: NativeFront, *batches: Sequence[Event] | None) -> Scripted:
 
 def ids(front: NativeFront, calls_max: int = 10) -> list[int] | None:
     calls = front.recv_batch(calls_max)
-    return None if calls is None else [call_id for call_id, _, _ in calls]
+    return None if calls is None else [call.call_id for call in calls]
 
 
 def test_a_batch_takes_along_what_came_while_its_thread_woke_up(front: NativeFront) -> None:

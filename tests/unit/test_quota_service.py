@@ -7,27 +7,15 @@ import pytest
 
 from quotad.engine.insights import Notes
 from quotad.errors import QuotadError
+from quotad.fronts.interface import Call
 from quotad.model import ConsumeRequest, Decision, Reason
 from quotad.service.decode import Requests
-from quotad.service.quota import METHODS, QuotaService
+from quotad.service.quota import METHODS, TOGETHER_MAX, QuotaService
 from quotad.v1 import quota_pb2 as pb
 
 CONSUME, BATCH, ENTITLEMENT = 0, 1, 2
 FITS = Decision(True, Reason.WITHIN_LIMIT, 1, 1, 5, False, False, 1, 4)
 CANNOT_BE_WRITTEN = Decision(True, Reason.WITHIN_LIMIT, 1, 1, 2**70, False, False, 1, 4)
-
-
-class OneFront:
-    """Keeps the answers."""
-
-    def __init__(self) -> None:
-        self.answers: list[tuple[int, bytes | QuotadError]] = []
-
-    def respond(self, call_id: int, payload: bytes) -> None:
-        self.answers.append((call_id, payload))
-
-    def fail(self, call_id: int, error: QuotadError) -> None:
-        self.answers.append((call_id, error))
 
 
 class Given:
@@ -45,20 +33,18 @@ class Given:
 
 def answers(calls: list[tuple[int, int]], *decisions: Decision) -> list[tuple[int, str]]:
     """Who is answered, and how, when such calls with so many requests are decided in this way."""
-    front = OneFront()
-    service = QuotaService(
-        cast(Any, Given(*decisions)), cast(Any, front), Notes(cast(Any, None)), Requests()
-    )
+    service = QuotaService(cast(Any, Given(*decisions)), Notes(cast(Any, None)), Requests())
     one = pb.CheckAndConsumeRequest(customer_id="acme", feature_id="calls")
     payloads = {
         CONSUME: one.SerializeToString(),
         BATCH: pb.BatchCheckAndConsumeRequest(requests=[one, one]).SerializeToString(),
         ENTITLEMENT: one.SerializeToString(),  # of the same first fields
     }
-    service.answer([(call_id, method, payloads[method]) for call_id, method in calls])
+    parts = service.answer([Call(call_id, method, payloads[method]) for call_id, method in calls])
     return [
         (call_id, str(answer) if isinstance(answer, QuotadError) else "answered")
-        for call_id, answer in front.answers
+        for part in parts
+        for call_id, answer in part
     ]
 
 
@@ -78,3 +64,24 @@ def test_who_only_looks_comes_after_those_who_consume() -> None:
     told = answers([(1, ENTITLEMENT), (2, CONSUME), (3, ENTITLEMENT), (4, CONSUME)], FITS, FITS)
 
     assert [(i, "answered") for i in (2, 4, 1, 3)] == told
+
+
+def test_no_answer_waits_for_what_asks_the_store_after_it() -> None:
+    service = QuotaService(cast(Any, Given(FITS)), Notes(cast(Any, None)), Requests())
+    body = pb.CheckAndConsumeRequest(customer_id="acme", feature_id="calls").SerializeToString()
+
+    parts = service.answer(
+        [Call(1, ENTITLEMENT, body), Call(2, CONSUME, body), Call(3, CONSUME, b"\xff")]
+    )
+
+    assert [[3], [2], [1]] == [[call_id for call_id, _ in part] for part in parts]
+
+
+def test_of_very_many_requests_the_first_are_answered_before_the_others_are_decided() -> None:
+    decisions = [FITS] * (TOGETHER_MAX + 1)
+    service = QuotaService(cast(Any, Given(*decisions)), Notes(cast(Any, None)), Requests())
+    body = pb.CheckAndConsumeRequest(customer_id="acme", feature_id="calls").SerializeToString()
+
+    parts = service.answer([Call(i, CONSUME, body) for i in range(TOGETHER_MAX + 1)])
+
+    assert [TOGETHER_MAX, 1] == [len(part) for part in parts if part]
