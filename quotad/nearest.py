@@ -15,3 +15,9 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
     folded = {name.casefold(): name for name in names}
     near = difflib.get_close_matches(word.casefold(), folded, n=1)
     return folded[near[0]] if near else None
+
+
+def did_you_mean(word: str, names: Iterable[str], otherwise: str = "") -> str:
+    """Return `did you mean 'x'?` for the name nearest to a word, or what to state without one."""
+    near = nearest(word, names)
+    return f"did you mean {near!r}?" if near else otherwise

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 from google.protobuf.descriptor import FieldDescriptor
 
+from quotad import backoff
 from quotad.client import results
 from quotad.client.errors import QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable
 from quotad.client.results import Decision, Entitlement, Entitlements
@@ -99,8 +100,7 @@ class Policy(msgspec.Struct, frozen=True):
         The random half keeps callers that failed together from coming back together. Of a call
         that a server may still be at work on, it is long enough for that to be over.
         """
-        ceiling = min(PAUSE_MAX_S, PAUSE_MIN_S * 2.0 ** min(attempt, 16))
-        pause_s = ceiling * (0.5 + random.random() / 2)
+        pause_s = backoff.pause_s(attempt, PAUSE_MIN_S, PAUSE_MAX_S, random.random())
         if error is not None and error.may_run_later:
             return max(pause_s, GIVEN_UP_S)
         return pause_s

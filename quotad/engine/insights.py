@@ -11,14 +11,9 @@ import msgspec
 from quotad.engine.engine import Engine
 from quotad.engine.views import view_name
 from quotad.errors import Damaged, StoreError
+from quotad.marks import NEAR_PERCENT, is_near
 from quotad.model import ConsumeRequest, Decision, LimitStatus, Mode
 from quotad.store.nearby import Nearby, NearbyStore
-
-NEAR_PERCENT = 80
-"""Of a limit; from here on a customer is near it."""
-
-FULL = 100 // (100 - NEAR_PERCENT)
-"""A limit is near when what remains, so many times, is no more than all of it."""
 
 NOTED_MAX = 10_000
 """Most customers noted between two flushes; who is left out comes with the next decision."""
@@ -92,11 +87,7 @@ class Notes:
 def near_features(feature_id: str, decision: Decision) -> set[str]:
     """The features, pools included, of whose limits a decision shows that most is used."""
     told = decision.limits or (decision,)
-    return {
-        each.pool_id or feature_id
-        for each in told
-        if each.limit and each.remaining * FULL <= each.limit
-    }
+    return {each.pool_id or feature_id for each in told if is_near(each.limit, each.remaining)}
 
 
 def look_up(engine: Engine, nearby: NearbyStore, feature_id: str, size: int) -> Insights:

@@ -11,6 +11,7 @@ from quotad.catalog import Snapshot
 from quotad.engine.meters import Meter, Retention, is_anchored, new_meter
 from quotad.entitlements.resolve import Effective, resolve
 from quotad.model import CustomerRecord, StoredCustomer
+from quotad.recent import Recent
 from quotad.store import CustomerKeys, KeySpace
 
 
@@ -46,9 +47,6 @@ def view_name(customer_id: str, resource_id: str) -> str:
 class ViewCache:
     """Views of the customers seen last, shared by the decision threads of a worker.
 
-    Two generations instead of a list in order of use: a hit is one dictionary look-up and needs no
-    lock. What was not looked up since the younger generation was started goes with the older one.
-
     Args:
         keys: of the store.
         size_max: most views kept.
@@ -68,25 +66,27 @@ class ViewCache:
         of each customer."""
         self._snapshot: Snapshot | None = None
         """The catalog in force: views of another one are not kept. None: whichever it is."""
-        self._young: dict[str, View] = {}
-        self._old: dict[str, View] = {}
+        self._views = self._none()
         self._tables: tuple[Any, dict[Hashable, dict[str, Meter] | None]] = (None, {})
         """Meters by `Effective.table`, of the catalog in force; None: some periods are the
         customers' own. No more than views of one generation: twenty rollouts in one plan are a
         million tables, and whoever makes up customers could go through all of them."""
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self._views)
+
+    def _none(self) -> Recent[str, View]:
+        return Recent(2 * self._generation_max)
 
     def get(self, name: str, snapshot: Snapshot, now_ms: int) -> View | None:
         """A view that is good for this catalog and moment, by its `view_name`."""
-        view = self._young.get(name)
+        view = self._views.young.get(name)
         if view is None:
-            view = self._old.pop(name, None)
+            view = self._views.old.pop(name, None)
             if view is None:
                 return None
             if self._snapshot is None or self._snapshot is view.snapshot:
-                self._keep(name, view)
+                self._views.put(name, view)
         if view.snapshot is not snapshot or not view.since_ms <= now_ms < view.effective.until_ms:
             return None
         return view
@@ -126,7 +126,7 @@ class ViewCache:
         with self._putting:
             self.changes += 1
             if self._snapshot is None or self._snapshot is snapshot:
-                self._keep(name, view)
+                self._views.put(name, view)
             self.changes += 1
         return view
 
@@ -140,20 +140,14 @@ class ViewCache:
             What was forgotten: to free it at once may take a while.
         """
         with self._putting:
-            old: list[Any] = [self._young, self._old, self._tables[1]]
+            old: list[Any] = [self._views.young, self._views.old, self._tables[1]]
             self._snapshot = snapshot
-            self._young, self._old, self._tables = {}, {}, (snapshot, {})
+            self._views, self._tables = self._none(), (snapshot, {})
         return old
 
     def drop(self, name: str) -> None:
         """Forget the view of a customer that was written since, by its `view_name`."""
-        self._young.pop(name, None)
-        self._old.pop(name, None)
-
-    def _keep(self, name: str, view: View) -> None:
-        if len(self._young) >= self._generation_max:
-            self._old, self._young = self._young, {}
-        self._young[name] = view
+        self._views.drop(name)
 
     def _meters(self, effective: Effective, snapshot: Snapshot) -> dict[str, Meter]:
         known, tables = self._tables

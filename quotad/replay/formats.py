@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from quotad.nearest import nearest
+from quotad.nearest import did_you_mean
 from quotad.replay.access_log import (
     FIELDS,
     VHOST_FIELDS,
@@ -70,8 +70,7 @@ def format_of(text: str, wrapping: Wrapping | None = None) -> Format:
         pattern = Pattern(text)
         found = Format(pattern.parse, pattern.fields)
     else:
-        near = nearest(text, NAMES)
-        hint = f"did you mean {near!r}?" if near else f"these exist: {', '.join(NAMES)}"
+        hint = did_you_mean(text, NAMES, f"these exist: {', '.join(NAMES)}")
         raise PatternError(f"there is no format {text!r}; {hint}")
     if wrapping is None:
         return found

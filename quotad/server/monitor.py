@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import msgspec
 
+from quotad.backoff import pause_s
 from quotad.clock import Clock
 from quotad.engine import Snapshots
 from quotad.engine.insights import Notes
@@ -124,7 +125,7 @@ class Monitor:
                 self._stop.wait(BACKOFF_MAX_S)
 
     def _keep_in_touch(self) -> None:
-        backoff_s = BACKOFF_MIN_S
+        failures = 0
         said = False
         while not self._stop.is_set():
             self._turned["store"] = time.monotonic()
@@ -135,15 +136,15 @@ class Monitor:
                 self._parts.health.note_recovery()
                 if said:
                     _log.info("the store at %s is back", self._parts.store.address)
-                said, backoff_s = False, BACKOFF_MIN_S
+                said, failures = False, 0
                 self._parts.health.wait_for_failure(SYNC_S)
                 said = not self._parts.health.up
                 continue
             if not said and not self._stop.is_set():
                 said = True
                 _log.error("%s; retrying until it is there", self._parts.health.problem)
-            self._stop.wait(backoff_s)
-            backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
+            self._stop.wait(pause_s(failures, BACKOFF_MIN_S, BACKOFF_MAX_S))
+            failures += 1
 
     def _agree(self) -> None:
         """Layout, safety and catalog of the store.

@@ -8,6 +8,7 @@ from typing import Self
 
 import msgspec
 
+from quotad.backoff import pause_s
 from quotad.config import Config
 from quotad.errors import ConfigError
 from quotad.server.address import reserved
@@ -154,8 +155,8 @@ class Slot:
         if code == EXIT_WRONG_SETTING:
             raise ConfigError(worker.refusal or "a worker could not start; its message is above")
         self._early_deaths = self._early_deaths + 1 if worker.age_s < SETTLED_S else 0
-        pause_s = backoff_s(self._early_deaths)
-        self._start_at = time.monotonic() + pause_s
+        wait_s = backoff_s(self._early_deaths)
+        self._start_at = time.monotonic() + wait_s
         if self._early_deaths < DEATHS_MAX:
             _log.error("worker %d ended with %d; starting another", worker.process.pid, code)
             return
@@ -166,7 +167,7 @@ class Slot:
             code,
             self._early_deaths,
             SETTLED_S,
-            pause_s,
+            wait_s,
         )
 
 
@@ -174,4 +175,4 @@ def backoff_s(early_deaths: int) -> float:
     """The pause before the next start after so many early deaths in a row."""
     if early_deaths <= 1:
         return 0.0
-    return float(min(BACKOFF_MAX_S, BACKOFF_MIN_S * 2 ** min(early_deaths - 2, 16)))
+    return pause_s(early_deaths - 2, BACKOFF_MIN_S, BACKOFF_MAX_S)

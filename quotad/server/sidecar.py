@@ -4,6 +4,7 @@ import logging
 import socket
 import threading
 
+from quotad.backoff import pause_s
 from quotad.clock import SyncedClock
 from quotad.config import Config
 from quotad.errors import ConfigError, StoreError, StoreUnavailable
@@ -55,21 +56,17 @@ def run_sidecar(config: Config) -> None:
 
 def _first_contact(store: Store, keys: KeySpace, health: Health, stop: threading.Event) -> bool:
     """Wait for the store, and check that it is laid out as expected; False: told to stop."""
-    backoff_s = BACKOFF_MIN_S
-    said = False
+    failures = 0
     while not stop.is_set():
         if health.probe():
             try:
                 check_layout(store, keys)
-            except (
-                StoreError
-            ) as error:  # also one that answers and refuses writes: its disk is full
+            except StoreError as error:  # it may answer and refuse writes: its disk is full
                 health.mark_down(StoreUnavailable(str(error)))
             else:
                 return True
-        if not said:
-            said = True
+        if not failures:
             _log.error("%s; retrying until it is there", health.problem)
-        stop.wait(backoff_s)
-        backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
+        stop.wait(pause_s(failures, BACKOFF_MIN_S, BACKOFF_MAX_S))
+        failures += 1
     return False

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
 from quotad.model import BATCH_MAX, ID_BYTES_MAX, QUANTITY_MAX, ConsumeRequest, Mode
+from quotad.recent import Recent
 from quotad.v1 import quota_pb2 as pb
 
 NORMAL = int(Mode.NORMAL)
@@ -149,7 +150,7 @@ class Requests:
     """
 
     def __init__(self) -> None:
-        self._known: dict[bytes, ConsumeRequest] = {}
+        self._known: Recent[bytes, ConsumeRequest] = Recent(KNOWN_MAX)
 
     def __len__(self) -> int:
         """How many are remembered."""
@@ -161,8 +162,10 @@ class Requests:
         Raises:
             InvalidRequest: names the field.
         """
-        request = self._known.get(payload)
+        request = self._known.young.get(payload)
         if request is not None:
+            return request
+        if self._known.old and (request := self._known.get(payload)):
             return request
         try:  # as `parse`, without the call
             message = pb.CheckAndConsumeRequest.FromString(payload)
@@ -172,10 +175,7 @@ class Requests:
         if len(payload) <= KNOWN_BYTES_MAX and not (
             request.idempotency_key or request.requested_values
         ):
-            if len(self._known) >= KNOWN_MAX:
-                # All at once: who is busy is back soon, and nobody pays for an order of use.
-                self._known = {}
-            self._known[payload] = request
+            self._known.put(payload, request)
             if request.feature_id not in _features and len(_features) < FEATURES_MAX:
                 _features[request.feature_id] = request.feature_id
         return request

@@ -6,6 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from quotad.engine import Granted
 from quotad.errors import QuotadError
+from quotad.marks import mark
 from quotad.model import Decision, Explanation, Feature, FeatureType, LimitStatus, MeterKind
 from quotad.v1 import quota_pb2 as pb
 
@@ -80,7 +81,7 @@ def entitlement(feature_id: str, feature: Feature | None, answer: Decision) -> p
         variant=answer.variant,
         pool_id=answer.pool_id,
         decimals=answer.decimals,
-        mark=max(map(mark, answer.limits), default=0),
+        mark=max((mark(s.limit, s.used) for s in answer.limits), default=0),
     )
     if feature is not None:
         message.feature_type = _FEATURE_TYPES[feature.type]
@@ -108,14 +109,6 @@ def entitlements(
     )
 
 
-def mark(status: LimitStatus) -> int:
-    """The mark that usage has reached: 100 at the limit and above, 80 from 80 % on, else 0."""
-    limit, used = status.limit, status.used
-    if limit is None or used * 100 < limit * 80:
-        return 0
-    return 100 if used >= limit else 80
-
-
 def limit_status(status: LimitStatus, *, marked: bool) -> pb.LimitStatus:
     """The state of one limit as a message, with its mark where it is one of an entitlement."""
     return pb.LimitStatus(
@@ -130,5 +123,5 @@ def limit_status(status: LimitStatus, *, marked: bool) -> pb.LimitStatus:
         overage_limit=status.overage_limit,
         pool_id=status.pool_id,
         decimals=status.decimals,
-        mark=mark(status) if marked else 0,
+        mark=mark(status.limit, status.used) if marked else 0,
     )

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Iterator, Sequence
 
 from quotad.engine import Engine
-from quotad.engine.insights import FULL, Notes
+from quotad.engine.insights import Notes
 from quotad.engine.views import view_name
 from quotad.errors import QuotadError, StoreUnavailable, internal_error
 from quotad.fronts.interface import Answer, Call
 from quotad.ids import check_id
+from quotad.marks import FULL
 from quotad.model import ConsumeRequest, Decision, Reason
 from quotad.service import decode, encode
 from quotad.service.wire import batch_bytes, decision_bytes
@@ -142,7 +143,7 @@ class QuotaService:
         if answer.would_deny:
             self.would_deny += 1
         for told in answer.limits or (answer,):
-            if told.limit and told.remaining * FULL <= told.limit:
+            if told.limit and told.remaining * FULL <= told.limit:  # `is_near`, without the call
                 break
         else:
             return

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from quotad.backoff import pause_s
 from quotad.catalog import Catalog, Source, carry, parse, read_record, told_apart
 from quotad.errors import CatalogError, Conflict, QuotadError, StoreError
 from quotad.model import CatalogRecord
@@ -199,10 +200,9 @@ class Sidecar:
         try:
             question()
         except (StoreError, Conflict) as error:
-            wait_s = min(_BACKOFF_FIRST_S * 2.0 ** min(self._retries, 16), _BACKOFF_MAX_S)
+            wait_s = pause_s(self._retries, _BACKOFF_FIRST_S, _BACKOFF_MAX_S, self._spread())
             self._retries += 1
-            # Sidecars that lost the same store must not all come back at the same moment.
-            self._store_due_s = self._now() + wait_s * (0.5 + 0.5 * self._spread())
+            self._store_due_s = self._now() + wait_s
             if not self._problems.has("store"):  # once, also when the next error reads otherwise
                 self._problems.report("store", "no store", (str(error),), "trying again")
         else:

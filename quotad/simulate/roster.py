@@ -12,6 +12,7 @@ from quotad.customers.resets import counted
 from quotad.entitlements.phases import phases_in_force
 from quotad.errors import StoreError
 from quotad.model import CALENDAR, CustomerRecord, StoredCustomer, Subscription
+from quotad.recent import Recent
 from quotad.simulate.lines import LoggedCall
 from quotad.store import CustomerKeys, Customers, KeySpace, Link, Store
 from quotad.store.customers import NOBODY
@@ -34,9 +35,7 @@ class Roster:
     ) -> None:
         self._listed = listed or {}
         self._plan_id = plan_id
-        # Two generations, as a list in order of use would need a write per line.
-        self._young: dict[str, CustomerRecord] = {}
-        self._old: dict[str, CustomerRecord] = {}
+        self._seen: Recent[str, CustomerRecord] = Recent(REMEMBERED_MAX)
 
     def record(self, customer_id: str) -> CustomerRecord | None:
         """The record of a customer; None: on the default plan."""
@@ -45,13 +44,13 @@ class Roster:
             return listed
         if self._plan_id is not None:
             return _on(customer_id, self._plan_id)
-        return self._young.get(customer_id) or self._old.get(customer_id)
+        return self._seen.get(customer_id)
 
     def is_news(self, call: LoggedCall) -> bool:
         """Whether a line says another plan of its customer than the line before."""
         if not call.plan_id or call.request.customer_id in self._listed:
             return False
-        record = self._young.get(call.request.customer_id)
+        record = self._seen.young.get(call.request.customer_id)
         return record is None or record.subscriptions[-1].plan_id != call.plan_id
 
     def learn(self, call: LoggedCall, resets_until_ms: int | None) -> None:
@@ -63,16 +62,14 @@ class Roster:
                 of the billing period under way, in which that happens once. None: of any other.
         """
         customer_id = call.request.customer_id
-        before = self._young.get(customer_id) or self._old.pop(customer_id, None)
+        before = self._seen.get(customer_id)
         if before is not None and before.subscriptions[-1].plan_id == call.plan_id:
             record = before
         else:
             record = _on(customer_id, call.plan_id)
             if before is not None:
                 record = _moved(record, before, resets_until_ms, call.at_ms)
-        if len(self._young) >= REMEMBERED_MAX // 2:
-            self._old, self._young = self._young, {}
-        self._young[customer_id] = record
+        self._seen.put(customer_id, record)
 
     def plan_id(self, customer_id: str, at_ms: int) -> str | None:
         """The plan of a customer's main subscription; None: the default plan. Empty: no plan."""

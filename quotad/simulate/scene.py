@@ -7,7 +7,7 @@ import msgspec
 from quotad.catalog import Catalog
 from quotad.errors import InvalidRequest
 from quotad.model import CustomerRecord
-from quotad.nearest import nearest
+from quotad.nearest import did_you_mean
 
 
 class TriedCatalog(msgspec.Struct, frozen=True):
@@ -80,6 +80,5 @@ def _check_decimals(name: str, new: int, old: int) -> None:
 
 
 def _unknown(where: str, what: str, name: str, known: Collection[str]) -> str:
-    near = nearest(name, known)
-    hint = f"did you mean {near!r}?" if near else f"these exist: {', '.join(sorted(known))}"
+    hint = did_you_mean(name, known, f"these exist: {', '.join(sorted(known))}")
     return f"{where}: the catalog has no {what} {name!r}; {hint}"

@@ -4,21 +4,21 @@ import logging
 
 from redis import ResponseError
 
+from quotad.recent import Recent
+
 _log = logging.getLogger("quotad.store")
 
 REPORTED_MAX = 1000
-"""Most messages that are remembered as logged; then all are forgotten at once."""
+"""Most messages that are remembered as logged."""
 
-_reported: set[str] = set()
+_reported: Recent[str, bool] = Recent(REPORTED_MAX)
 
 
 def report_once(problem: str) -> None:
     """Log a problem, unless it is in the log already."""
-    if problem in _reported:
+    if _reported.get(problem):
         return
-    if len(_reported) >= REPORTED_MAX:
-        _reported.clear()
-    _reported.add(problem)
+    _reported.put(problem, True)
     _log.error("%s", problem)
 
 

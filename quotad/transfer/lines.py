@@ -10,7 +10,7 @@ from enum import Enum
 
 import msgspec
 
-from quotad.nearest import nearest
+from quotad.nearest import did_you_mean
 
 LINE_BYTES_MAX = 1024 * 1024
 """Longest line that is read."""
@@ -127,8 +127,7 @@ def _header(line: bytes) -> list[str]:
         raise HeaderError(str(error)) from error
     for index, column in enumerate(columns):
         if column not in COLUMNS:
-            near = nearest(column, COLUMNS)
-            hint = f"did you mean {near!r}?" if near else f"known: {', '.join(COLUMNS)}"
+            hint = did_you_mean(column, COLUMNS, f"known: {', '.join(COLUMNS)}")
             raise HeaderError(f"unknown column {column[:60]!r}; {hint}")
         if column in columns[:index]:
             raise HeaderError(f"column {column!r} is there twice")

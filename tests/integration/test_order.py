@@ -88,7 +88,7 @@ def test_a_view_that_is_just_being_put_is_noticed(
     put_on_pro(made)
     take(made, ConsumeRequest("acme", "calls", 0))
     new = put_on_pro(made, later_ms=1)
-    keep, kept, go_on = made.views._keep, threading.Event(), threading.Event()
+    keep, kept, go_on = made.views._views.put, threading.Event(), threading.Event()
 
     def put() -> None:
         made.views.put("acme", new, made.snapshots.current(), made.clock.now)
@@ -105,7 +105,7 @@ def test_a_view_that_is_just_being_put_is_noticed(
         other.start()
         kept.wait(10)
 
-    monkeypatch.setattr(made.views, "_keep", slow_keep)
+    monkeypatch.setattr(made.views._views, "put", slow_keep)
     before_view(made, monkeypatch, 2, start)
     settle = made.engine._settle
 

@@ -2,7 +2,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import example, given
@@ -250,29 +249,6 @@ def test_an_explanation_carries_every_field() -> None:
         ends,
         sent.note,
     )
-
-
-@pytest.mark.parametrize(
-    ("limit", "used", "mark"),
-    [
-        (10, 0, 0),
-        (10, 7, 0),
-        (10, 8, 80),
-        (10, 9, 80),
-        (10, 10, 100),
-        (10, 25, 100),
-        (3, 2, 0),
-        (1, 0, 0),
-        (1, 1, 100),
-        (0, 0, 100),
-        (USED_MAX, USED_MAX - 1, 80),
-        (None, 5, 0),
-    ],
-)
-def test_marks_are_at_80_and_100_percent_of_a_limit(
-    limit: int | None, used: int, mark: int
-) -> None:
-    assert mark == encode.mark(LimitStatus(limit, False, used, 0, 0, "month", None))
 
 
 def test_an_entitlement_has_the_highest_mark_of_its_limits() -> None:

@@ -1,4 +1,4 @@
-"""The arrows between rooms, and what only one room may do (DESIGN.md, section 4)."""
+"""The arrows between rooms, and what only one room may do (docs/architecture.md)."""
 
 import ast
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ import quotad
 ROOT = Path(quotad.__file__).parent
 
 # Row by row, top to bottom. Every room may also import the base and what it owns itself.
-BASE = {"errors", "model", "ids", "clock", "files", "nearest", "handover", "__version__"}
+BASE = {"errors", "model", "ids", "clock", "files", "nearest", "handover"}
+BASE |= {"backoff", "marks", "recent", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"server", "simulate", "replay", "transfer", "client", "catalog", "config"},
@@ -53,6 +54,9 @@ MAY_IMPORT = {
     "errors": set(),
     "files": set(),
     "nearest": set(),
+    "backoff": set(),
+    "marks": set(),
+    "recent": set(),
     "handover": set(),
     "__init__": set(),
 }
