@@ -11,6 +11,7 @@ import grpc.aio
 
 from quotad.client import calls, errors
 from quotad.client.calls import Attempt, Consumption, Policy, Step, Steps
+from quotad.client.coalescing import AsyncCoalescer, may_share
 from quotad.client.errors import QuotaError
 from quotad.client.results import Decision, Entitlement, Entitlements
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
@@ -27,6 +28,7 @@ class AsyncClient:
         retries: further tries after UNAVAILABLE, always under the same idempotency key.
         credentials: for TLS; without them the connection is in the clear.
         channel_options: gRPC channel arguments, on top of the client's own.
+        coalesce: send calls of several tasks that wait at the same time as one message.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class AsyncClient:
         retries: int = 2,
         credentials: grpc.ChannelCredentials | None = None,
         channel_options: Sequence[tuple[str, Any]] = (),
+        coalesce: bool = False,
     ) -> None:
         self._policy = Policy(timeout_s=timeout, retries=retries)
         self._address = address
@@ -48,6 +51,8 @@ class AsyncClient:
         # for the first call: the client itself may be made anywhere.
         self._channel: grpc.aio.Channel | None = None
         self._stub: Any = None
+        self._coalesce = coalesce
+        self._coalescer: AsyncCoalescer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
@@ -147,6 +152,8 @@ class AsyncClient:
         """Close the connection; calls in flight fail."""
         self._closed = True
         if self._channel is not None:
+            if self._coalescer is not None and self._is_of_this_loop():
+                self._coalescer.close()
             channel, self._channel, self._stub = self._channel, None, None
             if self._is_of_this_loop():
                 await channel.close()
@@ -166,10 +173,11 @@ class AsyncClient:
     async def _perform(self, step: Step) -> Any:
         if not isinstance(step, Attempt):
             return await asyncio.sleep(step.seconds)
+        stub = self._connected()
+        if self._coalescer is not None and may_share(step):
+            return await self._coalescer.call(step.request, step.timeout_s)
         try:
-            return await getattr(self._connected(), step.method)(
-                step.request, timeout=step.timeout_s
-            )
+            return await getattr(stub, step.method)(step.request, timeout=step.timeout_s)
         except grpc.RpcError as error:
             return errors.from_rpc(error)
 
@@ -188,6 +196,7 @@ class AsyncClient:
                 else grpc.aio.secure_channel(self._address, self._credentials, self._options)
             )
             self._stub = QuotaServiceStub(self._channel)  # type: ignore[no-untyped-call]
+            self._coalescer = AsyncCoalescer(self._stub) if self._coalesce else None
         return self._stub
 
     def _is_of_this_loop(self) -> bool:

@@ -10,6 +10,7 @@ import grpc
 
 from quotad.client import calls, errors
 from quotad.client.calls import Attempt, Consumption, Policy, Step, Steps
+from quotad.client.coalescing import Coalescer, may_share
 from quotad.client.errors import QuotaError
 from quotad.client.results import Decision, Entitlement, Entitlements
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
@@ -26,6 +27,7 @@ class Connection:
         stub: Any,
         credentials: grpc.ChannelCredentials | None = None,
         channel_options: Sequence[tuple[str, Any]] = (),
+        coalesce: bool = False,
     ) -> None:
         self.address = address
         options = calls.channel_options(address, channel_options, secure=credentials is not None)
@@ -35,6 +37,7 @@ class Connection:
             else grpc.secure_channel(address, credentials, options)
         )
         self._stub = stub(self._channel)
+        self._coalescer = Coalescer(self._stub) if coalesce else None
         self._used = False
         self._closed = False
 
@@ -60,6 +63,8 @@ class Connection:
     def _perform(self, step: Step) -> Any:
         if not isinstance(step, Attempt):
             return time.sleep(step.seconds)
+        if self._coalescer is not None and may_share(step):
+            return self._coalescer.call(step.request, step.timeout_s)
         try:
             # Several messages are a request in parts; a list, so that they can be sent again.
             request = iter(step.request) if isinstance(step.request, list) else step.request
@@ -87,6 +92,7 @@ class Client:
         retries: further tries after UNAVAILABLE, always under the same idempotency key.
         credentials: for TLS; without them the connection is in the clear.
         channel_options: gRPC channel arguments, on top of the client's own.
+        coalesce: send calls of several threads that wait at the same time as one message.
     """
 
     def __init__(
@@ -97,9 +103,12 @@ class Client:
         retries: int = 2,
         credentials: grpc.ChannelCredentials | None = None,
         channel_options: Sequence[tuple[str, Any]] = (),
+        coalesce: bool = False,
     ) -> None:
         self._policy = Policy(timeout_s=timeout, retries=retries)
-        self._connection = Connection(address, QuotaServiceStub, credentials, channel_options)
+        self._connection = Connection(
+            address, QuotaServiceStub, credentials, channel_options, coalesce
+        )
 
     def consume(
         self,

@@ -4,16 +4,17 @@ A call is a generator of steps: it asks for one gRPC call or one pause at a time
 answer or thrown the error. `Client` and `AsyncClient` only differ in how they carry a step out.
 """
 
+import os
 import random
 import time
-import uuid
 from collections.abc import Callable, Generator, Sequence
-from datetime import timedelta
+from functools import cached_property
 from itertools import count
 from typing import Any, TypeVar
 
 import msgspec
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
 
 from quotad import backoff
 from quotad.client import results
@@ -82,7 +83,7 @@ Steps = Generator[Step, Any, _Result]
 """A call in the making; returns its result."""
 
 
-class Policy(msgspec.Struct, frozen=True):
+class Policy(msgspec.Struct, frozen=True, dict=True):
     """How long a call may take, and how often it is tried again when nobody answers."""
 
     timeout_s: float
@@ -105,10 +106,12 @@ class Policy(msgspec.Struct, frozen=True):
             return max(pause_s, GIVEN_UP_S)
         return pause_s
 
-    @property
-    def key_ttl(self) -> timedelta:
+    @cached_property
+    def key_ttl(self) -> Duration:
         """How long the server has to remember a key of the client's making."""
-        return timedelta(seconds=max(KEY_TTL_MIN_S, 2 * self.timeout_s))
+        ttl = Duration()
+        ttl.FromNanoseconds(round(max(KEY_TTL_MIN_S, 2 * self.timeout_s) * 1e9))
+        return ttl
 
 
 def consume(policy: Policy, consumption: Consumption) -> Steps[Decision]:
@@ -252,7 +255,9 @@ def _consume_request(policy: Policy, consumption: Consumption) -> pb.CheckAndCon
         return _request(consumption, idempotency_key=consumption.idempotency_key)
     if policy.retries == 0:
         return _request(consumption)
-    return _request(consumption, idempotency_key=uuid.uuid4().hex, idempotency_ttl=policy.key_ttl)
+    return _request(
+        consumption, idempotency_key=os.urandom(16).hex(), idempotency_ttl=policy.key_ttl
+    )
 
 
 def _consume_batch(

@@ -43,17 +43,19 @@ class FakeQuota(QuotaServiceServicer):
         self.hold = threading.Event()
         """Cleared: calls wait until it is set."""
         self.hold.set()
+        self.begun = 0
+        """Messages that have arrived, those that wait among them."""
         self._lock = threading.Lock()
 
     def CheckAndConsume(self, request: Any, context: Any) -> Any:
-        self.hold.wait(10)
+        self._arrive()
         with self._lock:
             self.requests.append(request)
             self._fail(context, lambda: self._decide(request))
             return self._decide(request)
 
     def BatchCheckAndConsume(self, request: Any, context: Any) -> Any:
-        self.hold.wait(10)
+        self._arrive()
         with self._lock:
             self.requests.append(request)
             self._fail(context, lambda: [self._decide(each) for each in request.requests])
@@ -94,6 +96,11 @@ class FakeQuota(QuotaServiceServicer):
                 catalog_version=7,
                 resource_id=request.resource_id,
             )
+
+    def _arrive(self) -> None:
+        with self._lock:
+            self.begun += 1
+        self.hold.wait(10)
 
     def _fail(self, context: Any, count: Any) -> None:
         if not self.failures:

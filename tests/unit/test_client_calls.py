@@ -78,8 +78,8 @@ def test_no_try_is_made_when_its_pause_would_outlast_the_timeout() -> None:
 
 
 def test_key_outlives_the_retries_of_a_slow_call() -> None:
-    assert 60 == Policy(timeout_s=1, retries=2).key_ttl.total_seconds()
-    assert 240 == Policy(timeout_s=120, retries=2).key_ttl.total_seconds()
+    assert 60 == Policy(timeout_s=1, retries=2).key_ttl.ToTimedelta().total_seconds()
+    assert 240 == Policy(timeout_s=120, retries=2).key_ttl.ToTimedelta().total_seconds()
 
 
 def test_batch_answer_of_the_wrong_length_is_everybodys_error() -> None:
