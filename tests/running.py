@@ -14,6 +14,7 @@ from quotad.store import KeySpace, Store
 from quotad.v1 import admin_pb2, quota_pb2
 from quotad.v1.admin_pb2_grpc import AdminServiceStub
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
+from tests.raw import raw
 
 FRONTS = ("native", "grpcio")
 
@@ -129,10 +130,10 @@ def read_counters(store: Store, keys: KeySpace, customer_id: str) -> dict[str, i
     start = keys.customer(customer_id).usage
     names = [
         name
-        for name in store.client.scan_iter(f"{keys.prefix}:*:u:*", count=1000)
+        for name in raw(store).scan_iter(f"{keys.prefix}:*:u:*", count=1000)
         if name.decode().startswith(start)
     ]
-    return {name.decode().removeprefix(start + ":"): int(store.client.get(name)) for name in names}
+    return {name.decode().removeprefix(start + ":"): int(raw(store).get(name)) for name in names}
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
+import redis
 
 from loadtests.bench.processes import PREFIX
 from loadtests.bench.traffic import Traffic, request
@@ -125,7 +126,7 @@ class Worker:
             clock,
             EngineSettings(store_timeout_ms=TIMEOUT_MS),
         )
-        self.link = self.store.connect()
+        self.link: Any = self.store.connect()
         self.front = CollectingFront()
         notes = Notes(NearbyStore(self.store, keys))
         engine = Engine(shared, self.link)
@@ -215,8 +216,8 @@ class Tally:
 class Ledger:
     """What a store has taken in, by its own account."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._client = worker.store.client
+    def __init__(self, worker: Worker, url: str) -> None:
+        self._client: Any = redis.Redis.from_url(url)
         self._words = 0
         execute = worker.link.exchange
 
@@ -261,7 +262,7 @@ def count(case: Case, url: str) -> dict[str, float]:
         figures: list[dict[str, float]] = []
         for _ in range(PASSES):
             figures.append(interpreted(worker, taken(), taken()))
-        ledger = Ledger(worker)
+        ledger = Ledger(worker, url)
         for i in range(PASSES):
             figures[i] |= stored(worker, ledger, taken())
     finally:

@@ -29,7 +29,7 @@ from quotad.fronts.interface import Answer, Call
 from quotad.fronts.native import NativeFront
 from quotad.server import watched, worker
 from quotad.server.decider import Decider
-from quotad.store import Link
+from quotad.store.link import NodeLink
 
 NOTHING = "-"
 WORKER = "worker"
@@ -99,15 +99,15 @@ class Trace:
 
     def watch_store(self) -> None:
         """Wrap the commands of the decision threads."""
-        execute, clock = Link.exchange, time.perf_counter
+        execute, clock = NodeLink.exchange, time.perf_counter
 
-        def traced_execute(link: Link, command: tuple[Any, ...], deadline: float) -> Any:
+        def traced_execute(link: NodeLink, command: tuple[Any, ...], deadline: float) -> Any:
             started = clock()
             answer = execute(link, command, deadline)
             self._trips.append(clock() - started)
             return answer
 
-        patched: Any = Link
+        patched: Any = NodeLink
         patched.exchange = traced_execute
 
     def watch_gc(self) -> None:

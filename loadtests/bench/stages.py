@@ -44,7 +44,7 @@ _WRAPPED: tuple[tuple[Any, str, str], ...] = (
     (Engine, "_settle", FOLD),
     (counters, "_spell", SPELL),
     (counters, "_read", SETTLE),
-    (link.Link, "exchange", TRAVEL),
+    (link.NodeLink, "exchange", TRAVEL),
     (link, "pack_command", PACK),
 )
 

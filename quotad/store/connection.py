@@ -1,28 +1,23 @@
-"""How quotad reaches Redis: one store, its links and its pool.
+"""One store, whatever servers it is made of, for everything that is not hot.
 
 A time-out is never retried here: the command may have run.
 """
 
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from itertools import chain
 from typing import Any
-from weakref import WeakSet
 
-import redis
-from redis.exceptions import NoScriptError, RedisError
-
-from quotad.errors import StoreUnavailable
 from quotad.store.address import StoreAddress
-from quotad.store.link import Link
-from quotad.store.pool import make_pool
-from quotad.store.refusals import translate
+from quotad.store.node import Command, Node
+from quotad.store.router import Key, Link, Places, Router
 from quotad.store.scripts import Script
-from quotad.store.sockets import Endpoint
+
+SCAN_COUNT = 1_000
+_SPECIAL = str.maketrans({character: f"\\{character}" for character in "*?[]\\"})
 
 
 class Store:
-    """One Redis or Valkey server, as an address with time-outs; opens connections when asked.
+    """A Redis or Valkey, as an address with time-outs; may be used by several threads.
 
     Args:
         url: `redis://`, `rediss://` or `unix://`.
@@ -38,30 +33,20 @@ class Store:
         self.address = str(address)
         """Fit for a message: without credentials."""
         self.timeout_s = timeout_ms / 1000
-        self._endpoint = Endpoint(address, spares)
-        self._links: WeakSet[Link] = WeakSet()
-        self._pool = make_pool(self._endpoint, self.timeout_s)
-        # Any: the annotations of redis-py cannot tell that answers are bytes here.
-        self.client: Any = redis.Redis(connection_pool=self._pool)
-        """For everything that is not hot; may be used by several threads."""
+        self._router = Router(Node(address, self.timeout_s, spares))
 
     def connect(self) -> Link:
-        """A connection of one thread's own, outside the pool, opened at its first use."""
-        link = Link(self._endpoint, self.timeout_s)
-        self._links.add(link)
-        return link
+        """A link of one thread's own, outside the pool, opened at its first use."""
+        return self._router.link()
 
     def open_links(self) -> None:
-        """Open the connections given out so far, before their threads use them.
+        """Open the links given out so far, before their threads use them.
 
         Opened at a start, they are there when descriptors are not any more. A store that is not
         there yet is left alone: they open at their first use then.
         """
-        for link in list(self._links):
-            try:
-                link.open(time.monotonic() + self.timeout_s)
-            except StoreUnavailable:
-                return
+        for node in self._router.nodes:
+            node.open_links()
 
     def look_up(self) -> None:
         """Ask anew where the store's name leads; connections opened from here on go there.
@@ -69,28 +54,139 @@ class Store:
         Raises:
             StoreUnavailable: it leads nowhere.
         """
-        try:
-            if self._endpoint.look_up():
-                self._pool.disconnect(inuse_connections=False)
-        except OSError as error:
-            why = error.strerror or str(error)
-            raise StoreUnavailable(
-                f"the store at {self.address} is not available: {why}",
-                "the store is not available",
-            ) from error
+        for node in self._router.nodes:
+            node.look_up()
 
-    @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Let only quotad's errors leave.
+    def execute(self, *command: Any) -> Any:
+        """Run a command whose second word is its key, and return its answer as it came.
 
         Raises:
             StoreUnavailable: the store refused or timed out.
-            StoreError: it answered with something else than expected.
+            WrongType: the key holds something of another type.
+            StoreError: it answered with another error.
         """
-        try:
-            yield
-        except RedisError as error:
-            raise translate(error, self.address) from error
+        return self._router.node(command[1]).execute(command)
+
+    def execute_many(
+        self, commands: Sequence[Command], atomic: bool = False, or_none: bool = False
+    ) -> list[Any]:
+        """Run commands whose second word is their key in one round trip.
+
+        Args:
+            commands: answered in order.
+            atomic: all of them or none, and nothing of others in between.
+            or_none: a key of another type is answered by None instead of WrongType.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out; any of them may have run.
+            StoreError: it answered one with an error; the others have run.
+        """
+        places = self._router.by_node([command[1] for command in commands])
+        return _in_order(
+            places,
+            [node.execute_many([commands[i] for i in at], atomic, or_none) for node, at in places],
+        )
+
+    def read(self, names: Sequence[Key]) -> list[bytes | None]:
+        """The values of keys, of any shards; None: there is none, or one of another type.
+
+        Those of one shard are of one moment.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        places = self._router.by_slot(names)
+        return _in_order(
+            places, [node.execute(("MGET", *(names[i] for i in at))) for node, at in places]
+        )
+
+    def unlink(self, names: Sequence[Key]) -> int:
+        """Delete keys, of any shards; returns how many there were.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out; some may have been deleted.
+        """
+        places = self._router.by_slot(names)
+        return sum(node.execute(("UNLINK", *(names[i] for i in at))) for node, at in places)
+
+    def scan(self, start: str) -> Iterator[list[bytes]]:
+        """All keys that start so, some or none at a time; one may come twice.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        match = start.translate(_SPECIAL) + "*"
+        for node in self._router.nodes:
+            cursor = b"0"
+            while True:
+                cursor, names = node.execute(("SCAN", cursor, "MATCH", match, "COUNT", SCAN_COUNT))
+                yield names
+                if cursor == b"0":
+                    break
+
+    def purge(self, until_ms: int) -> int:
+        """Delete all keys that expire by then (Unix ms); returns how many.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out; some may have been deleted.
+        """
+        purged = 0
+        for names in self.scan(""):
+            # Without an end: -1.
+            ends = self.execute_many([("PEXPIRETIME", name) for name in names])
+            purged += self.unlink(
+                [name for name, end in zip(names, ends, strict=True) if 0 < end <= until_ms]
+            )
+        return purged
+
+    def count_keys(self) -> int:
+        """How many keys there are, of whomever.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        return sum(node.execute(("DBSIZE",)) for node in self._router.nodes)
+
+    def time_ms(self) -> int:
+        """Unix time of the store's clock.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        seconds, micros = self._router.nodes[0].execute(("TIME",))
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    def info(self) -> dict[str, str]:
+        """The fields of INFO; a managed server may leave out some, or refuse: then there are none.
+
+        Raises:
+            StoreUnavailable: the store timed out.
+        """
+        return self._router.nodes[0].info()
+
+    def shut_down(self) -> None:
+        """End the server; only of a store of one's own.
+
+        Raises:
+            StoreUnavailable: it has ended, or was not there.
+        """
+        self._router.nodes[0].execute(("SHUTDOWN",))
+
+    def announce(self, channel: str, message: str) -> None:
+        """Send a message to those who listen now.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        self._router.node(channel).execute(("PUBLISH", channel, message))
+
+    def listen(self, channel: str, poll_s: float) -> Iterator[bool]:
+        """Whether something was announced; False every `poll_s` without an announcement.
+
+        Raises:
+            StoreUnavailable: the connection was lost; messages may have been missed.
+        """
+        return self._router.node(channel).listen(channel, poll_s)
 
     def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run a script that is not hot.
@@ -98,11 +194,7 @@ class Store:
         Raises:
             StoreUnavailable: the store refused or timed out; after a time-out it may have run.
         """
-        with self.errors():
-            try:
-                return self.client.evalsha(script.sha, len(keys), *keys, *args)
-            except NoScriptError:  # a new or flushed server: nothing ran
-                return self.client.eval(script.text, len(keys), *keys, *args)
+        return self.run_many(script, [(keys, args)])[0]
 
     def run_many(
         self, script: Script, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]
@@ -116,30 +208,20 @@ class Store:
         Raises:
             StoreUnavailable: the store refused or timed out; any of them may have run.
         """
-        replies: list[Any] = self._pipelined("EVALSHA", script.sha, calls)
-        unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-        if unknown:  # a new or flushed server: nothing ran
-            again = self._pipelined("EVAL", script.text, [calls[i] for i in unknown])
-            for i, reply in zip(unknown, again, strict=True):
-                replies[i] = reply
-        for reply in replies:
-            if isinstance(reply, RedisError):
-                raise translate(reply, self.address) from reply
-        return replies
-
-    def _pipelined(
-        self, command: str, script: str, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]
-    ) -> list[Any]:
-        with self.errors(), self.client.pipeline(transaction=False) as pipeline:
-            for keys, args in calls:
-                pipeline.execute_command(command, script, len(keys), *keys, *args)
-            replies: list[Any] = pipeline.execute(raise_on_error=False)
-        return replies
+        places = self._router.by_node([keys[0] for keys, _ in calls])
+        return _in_order(
+            places, [node.run_many(script, [calls[i] for i in at]) for node, at in places]
+        )
 
     def close(self) -> None:
         """Close every connection, also those that were given out."""
-        for link in list(self._links):
-            link.close()
-        self.client.close()
-        self._pool.disconnect()
-        self._endpoint.close()
+        for node in self._router.nodes:
+            node.close()
+
+
+def _in_order(places: Places, answers: Sequence[Sequence[Any]]) -> list[Any]:
+    """Answers of several servers, in the order of what they were asked."""
+    if len(places) == 1:
+        return list(answers[0])
+    found = dict(zip(chain.from_iterable(at for _, at in places), chain(*answers), strict=True))
+    return [found[i] for i in range(len(found))]

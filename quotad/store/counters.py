@@ -14,7 +14,7 @@ import msgspec
 from quotad.errors import ScriptContractError, StoreError
 from quotad.store import scripts
 from quotad.store.keys import CustomerKeys
-from quotad.store.link import Link
+from quotad.store.router import Link
 
 KEYS_MAX = 4000
 """Most keys of one script call; Lua's unpack refuses about 8,000."""

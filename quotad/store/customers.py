@@ -14,8 +14,8 @@ from quotad.store.connection import Store
 from quotad.store.damage import report_damage
 from quotad.store.facets import facets
 from quotad.store.keys import CustomerKeys, KeySpace
-from quotad.store.link import Link
 from quotad.store.records import decode_customer, encode_customer
+from quotad.store.router import Link
 
 _CONFLICT = -1
 _TRIES_MAX = 10
@@ -84,9 +84,7 @@ class Customers:
         if not customer_ids:
             return []
         keys = [self._keys.customer(customer_id) for customer_id in customer_ids]
-        with self._store.errors():
-            values = self._store.client.mget(_names(keys))
-        return _parse(keys, values)
+        return _parse(keys, self._store.read(_names(keys)))
 
     def get_readable(self, customer_ids: Sequence[str]) -> list[StoredCustomer]:
         """As `get_many`, without those that have no record, or none that can be read: a list goes
@@ -102,7 +100,7 @@ class Customers:
     ) -> list[StoredCustomer | StoreError]:
         """As `get_many`, over a connection of the caller's own and by a monotonic deadline; a
         record that cannot be read is an error in its place."""
-        return _parse(customers, link.execute(("MGET", *_names(customers)), deadline))
+        return _parse(customers, link.read(_names(customers), deadline))
 
     def get(self, customer_id: str) -> StoredCustomer:
         """Read one customer."""
@@ -114,8 +112,7 @@ class Customers:
         if not isinstance(found, StoreError):
             return found, True
         keys = self._keys.customer(customer_id)
-        with self._store.errors():
-            (epoch,) = self._store.client.mget([keys.epoch])  # of another type: nothing
+        (epoch,) = self._store.read([keys.epoch])  # of another type: nothing
         return StoredCustomer(_parse_epoch(keys, epoch), None), False
 
     def update(
@@ -225,10 +222,9 @@ class Customers:
             StoreUnavailable: the store refused or timed out; some may have been deleted.
         """
         start = self._keys.customer(customer_id, resource_id).usage
-        with self._store.errors():
-            for at in range(0, len(endings), _UNLINKED_AT_ONCE):
-                some = endings[at : at + _UNLINKED_AT_ONCE]
-                self._store.client.unlink(*(start + ending for ending in some))
+        for at in range(0, len(endings), _UNLINKED_AT_ONCE):
+            some = endings[at : at + _UNLINKED_AT_ONCE]
+            self._store.unlink([start + ending for ending in some])
 
     def list_page(self, token: str, size: int) -> CustomerPage:
         """List customers by shard, then by id, without those whose record is lost or damaged.
@@ -244,14 +240,10 @@ class Customers:
         ids: list[str] = []
         while shard < self._keys.shards and len(ids) < size:
             wanted = size - len(ids)
-            with self._store.errors():
-                found = self._store.client.zrangebylex(
-                    self._keys.shard_customers[shard],
-                    b"(" + after.encode() if after else b"-",
-                    b"+",
-                    start=0,
-                    num=wanted,
-                )
+            low = b"(" + after.encode() if after else b"-"
+            found = self._store.execute(
+                "ZRANGEBYLEX", self._keys.shard_customers[shard], low, b"+", "LIMIT", 0, wanted
+            )
             ids += [raw.decode() for raw in found]
             if len(found) < wanted:
                 shard, after = shard + 1, ""

@@ -2,8 +2,6 @@
 
 import logging
 
-from redis import ResponseError
-
 from quotad.recent import Recent
 
 _log = logging.getLogger("quotad.store")
@@ -25,8 +23,3 @@ def report_once(problem: str) -> None:
 def report_damage(key: str, problem: str) -> None:
     """Log that a key holds something else than quotad wrote, unless it is in the log already."""
     report_once(f"the key {key} is damaged: {problem}")
-
-
-def wrong_type(error: Exception) -> bool:
-    """Whether a key holds something of another type than quotad has written there."""
-    return isinstance(error, ResponseError) and "WRONGTYPE" in str(error)

@@ -29,11 +29,8 @@ again only by a store whose clock is set back further than this."""
 
 _CONFLICT = -1
 _TRIES_MAX = 10
-_SCAN_COUNT = 1_000
 _PAUSE_S = 0.001
 """Between two steps of a walk through the store's keys, so that decisions have their turn."""
-
-_SPECIAL = str.maketrans({character: f"\\{character}" for character in "*?[]\\"})
 
 
 class Erasure(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -105,9 +102,7 @@ class Erasures:
         counters = sum(self._unlink(keys.usage))
         remembered = sum(self._unlink(keys.decision))
         self._nearby.forget_customer(customer_id, feature_ids)
-        with self._store.errors():
-            seconds, micros = self._store.client.time()
-        erased_ms, nonce = seconds * 1000 + micros // 1000, secrets.token_hex(16)
+        erased_ms, nonce = self._store.time_ms(), secrets.token_hex(16)
         proof = proof_of(customer_id, erased_ms, erased_by, nonce)
         erasure = Erasure(erased_ms, proof, erased_by, nonce, had_record, counters, remembered)
         self._remember(self._keys.erased(self._keys.shard(customer_id)), erasure)
@@ -119,10 +114,13 @@ class Erasures:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        with self._store.errors(), self._store.client.pipeline(transaction=False) as pipe:
-            for shard in range(self._keys.shards):
-                pipe.zrange(self._keys.erased(shard), 0, size - 1, desc=True)
-            found = [_decode(each) for members in pipe.execute() for each in members]
+        listed = self._store.execute_many(
+            [
+                ("ZREVRANGE", self._keys.erased(shard), 0, size - 1)
+                for shard in range(self._keys.shards)
+            ]
+        )
+        found = [_decode(each) for members in listed for each in members]
         return sorted(found, key=lambda each: (-each.erased_ms, each.proof))[:size]
 
     def _erase_record(self, customer_id: str, keys: CustomerKeys, if_epoch: int | None) -> bool:
@@ -140,23 +138,17 @@ class Erasures:
 
     def _unlink(self, start: str) -> Iterator[int]:
         """Delete the keys that start so; yields how many at a time."""
-        client, cursor = self._store.client, 0
-        while True:
-            with self._store.errors():
-                cursor, names = client.scan(
-                    cursor, match=start.translate(_SPECIAL) + "*", count=_SCAN_COUNT
-                )
-                yield client.unlink(*names) if names else 0
-            if not cursor:
-                return
+        for names in self._store.scan(start):
+            yield self._store.unlink(names)
             time.sleep(_PAUSE_S)
 
     def _remember(self, key: str, erasure: Erasure) -> None:
         kept = Erasure(erasure.erased_ms, erasure.proof, erasure.erased_by)
-        with self._store.errors(), self._store.client.pipeline(transaction=True) as pipe:
-            pipe.zadd(key, {_encode(kept): kept.erased_ms})
-            pipe.zremrangebyrank(key, 0, -HISTORY_MAX - 1)
-            pipe.execute()
+        commands = [
+            ("ZADD", key, kept.erased_ms, _encode(kept)),
+            ("ZREMRANGEBYRANK", key, 0, -HISTORY_MAX - 1),
+        ]
+        self._store.execute_many(commands, atomic=True)
 
 
 _encode = msgspec.json.Encoder().encode

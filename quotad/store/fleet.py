@@ -64,8 +64,8 @@ class Fleet:
 
     def leave(self) -> None:
         """Be waited for no more; publishers notice by themselves when the store is gone."""
-        with suppress(StoreError), self._store.errors():
-            self._store.client.zrem(self._keys.servers, self.server)
+        with suppress(StoreError):
+            self._store.execute("ZREM", self._keys.servers, self.server)
 
     def acknowledge(self, candidate: Candidate, problem: str = "") -> None:
         """Answer a publish.

@@ -129,16 +129,10 @@ class Health:
             if anew:
                 self._link.close()
             sent_ns = time.monotonic_ns()
-            answer = self._link.execute(("TIME",), time.monotonic() + self._store.timeout_s)
-            try:
-                seconds, micros = map(int, answer)
-            except (ValueError, TypeError):
-                raise StoreUnavailable(
-                    f"what is at {self._store.address} is not a store", "the store is not available"
-                ) from None
-            step_ms = self._clock.sync(seconds * 1_000_000 + micros, sent_ns, time.monotonic_ns())
+            now_us = self._link.time_us(time.monotonic() + self._store.timeout_s)
+            step_ms = self._clock.sync(now_us, sent_ns, time.monotonic_ns())
             if abs(step_ms) > self._clock_step_ms:
-                self._warn_of_step(step_ms, seconds)
+                self._warn_of_step(step_ms, now_us // 1_000_000)
 
     def _warn_of_step(self, step_ms: int, now_s: int) -> None:
         way = "forward" if step_ms > 0 else "back"

@@ -75,8 +75,7 @@ class CustomerIndex:
         """
         place = self._read_token(token, wanted)
         until = min(place.shard + SHARDS_MAX, self._keys.shards)
-        with self._store.errors():
-            marks = self._store.client.mget(self._keys.shard_indexed[place.shard : until])
+        marks = self._store.read(self._keys.shard_indexed[place.shard : until])
         found: list[StoredCustomer] = []
         first, examined = place.shard, 0
         while place.shard < until and len(found) < size and examined < EXAMINED_MAX:
@@ -108,11 +107,10 @@ class CustomerIndex:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        with self._store.errors(), self._store.client.pipeline(transaction=False) as pipeline:
-            pipeline.mget(self._keys.shard_indexed)
-            for key in self._keys.shard_indexes:
-                pipeline.zscore(key, _WHOLE)
-            marks, *whole = pipeline.execute()
+        marks = self._store.read(self._keys.shard_indexed)
+        whole = self._store.execute_many(
+            [("ZSCORE", key, _WHOLE) for key in self._keys.shard_indexes]
+        )
         return [
             shard
             for shard, mark in enumerate(marks)
@@ -134,27 +132,27 @@ class CustomerIndex:
         Raises:
             StoreUnavailable: the store refused or timed out; the rest is for the next time.
         """
-        client, claim = self._store.client, self._keys.indexing(shard)
-        with self._store.errors():
-            if not client.set(claim, b"1", nx=True, px=_CLAIM_MS):
-                return
+        claim = self._keys.indexing(shard)
+        if not self._store.execute("SET", claim, b"1", "NX", "PX", _CLAIM_MS):
+            return
         for key in (self._keys.shard_customers[shard], self._keys.shard_indexes[shard]):
             after = b""
             while True:
-                with self._store.errors():
-                    low = b"(" + after if after else b"-"
-                    members = client.zrangebylex(key, low, b"+", start=0, num=_CHUNK)
-                    client.pexpire(claim, _CLAIM_MS)
+                low = b"(" + after if after else b"-"
+                members = self._store.execute("ZRANGEBYLEX", key, low, b"+", "LIMIT", 0, _CHUNK)
+                self._store.execute("PEXPIRE", claim, _CLAIM_MS)
                 self._mend(shard, members)
                 if len(members) < _CHUNK:
                     break
                 after = members[-1]
                 if pause():
                     return
-        with self._store.errors():
-            client.zadd(self._keys.shard_indexes[shard], {_WHOLE: 0})
-            client.set(self._keys.shard_indexed[shard], now_ms)
-            client.delete(claim)
+        commands = [
+            ("ZADD", self._keys.shard_indexes[shard], 0, _WHOLE),
+            ("SET", self._keys.shard_indexed[shard], now_ms),
+            ("DEL", claim),
+        ]
+        self._store.execute_many(commands)
 
     def _mend(self, shard: int, members: Sequence[bytes]) -> None:
         """Compare the members of customers with their records.
@@ -171,10 +169,9 @@ class CustomerIndex:
         right = self._facets(there)
         index = self._keys.shard_indexes[shard]
         looked_for = [member for _, found_by in right.values() for member in found_by]
-        scores: Iterable[float | None] = ()
+        scores: Iterable[bytes | None] = ()
         if looked_for:
-            with self._store.errors():
-                scores = self._store.client.zmscore(index, looked_for)
+            scores = self._store.execute("ZMSCORE", index, *looked_for)
         missing = {
             member for member, score in zip(looked_for, scores, strict=True) if score is None
         }
@@ -201,21 +198,14 @@ class CustomerIndex:
         """The next members of the place's shard: of its index, or where that was lost, ids."""
         if place.indexed:
             key, start = self._keys.shard_indexes[place.shard], start_of(wanted)
-            with self._store.errors(), self._store.client.pipeline(transaction=False) as pipeline:
-                pipeline.zscore(key, _WHOLE)
-                self._range(pipeline, key, place.after, start)
-                whole, found = pipeline.execute()
+            whole, found = self._store.execute_many(
+                [("ZSCORE", key, _WHOLE), _range(key, place.after, start)]
+            )
             if place.after or whole is not None:
                 return found  # type: ignore[no-any-return]
             place.indexed = False  # it was lost
         key, start = self._keys.shard_customers[place.shard], wanted.id_prefix.encode()
-        with self._store.errors():
-            ids: list[bytes] = self._range(self._store.client, key, place.after, start)
-        return ids
-
-    def _range(self, client: Any, key: str, after: bytes, start: bytes) -> Any:
-        low = b"(" + after if after else b"[" + start
-        return client.zrangebylex(key, low, b"(" + start + _LAST, start=0, num=_CHUNK)
+        return self._store.execute(*_range(key, place.after, start))  # type: ignore[no-any-return]
 
     def _write_token(self, place: _Place, wanted: Wanted) -> str:
         kind = "i" if place.indexed else "c"
@@ -235,6 +225,12 @@ class CustomerIndex:
                 f"page_token: {token[:40]!r} is not one that this server gave for the same search"
             )
         return place
+
+
+def _range(key: str, after: bytes, start: bytes) -> tuple[Any, ...]:
+    """The command for the next members that start so."""
+    low = b"(" + after if after else b"[" + start
+    return ("ZRANGEBYLEX", key, low, b"(" + start + _LAST, "LIMIT", 0, _CHUNK)
 
 
 def _named(wanted: Wanted) -> str:

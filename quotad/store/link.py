@@ -7,7 +7,7 @@ from typing import Any
 from hiredis import Reader, pack_command
 from redis.exceptions import RedisError
 
-from quotad.errors import BudgetSpent
+from quotad.errors import BudgetSpent, StoreUnavailable
 from quotad.store.pool import StoreConnection
 from quotad.store.refusals import ErrorReply, lost, refused, timed_out, translate
 from quotad.store.scripts import Script
@@ -22,8 +22,8 @@ _MORE = object()
 """What the reader returns while the answer is not complete."""
 
 
-class Link:
-    """A connection with a deadline per command, which its opening is part of.
+class NodeLink:
+    """A connection to one server with a deadline per command, which its opening is part of.
 
     It leaves out what redis-py's client does per command (pool, retries, metrics) and per argument
     (a generator that looks at its type): on the hot path that costs more than all the rest.
@@ -68,6 +68,28 @@ class Link:
         if isinstance(answer, ErrorReply):
             raise refused(answer, self._address)
         return answer
+
+    def read(self, names: Sequence[str], deadline: float) -> list[bytes | None]:
+        """The values of keys.
+
+        Raises:
+            StoreUnavailable: as `execute`.
+        """
+        return self.execute(("MGET", *names), deadline)  # type: ignore[no-any-return]
+
+    def time_us(self, deadline: float) -> int:
+        """Unix time of the store's clock.
+
+        Raises:
+            StoreUnavailable: as `execute`, or what is there is not a store.
+        """
+        try:
+            seconds, micros = map(int, self.execute(("TIME",), deadline))
+        except (ValueError, TypeError):
+            raise StoreUnavailable(
+                f"what is at {self._address} is not a store", "the store is not available"
+            ) from None
+        return seconds * 1_000_000 + micros
 
     def run(self, script: Script, words: Sequence[Any], deadline: float) -> Any:
         """Run a script; `words` is the number of keys, the keys and the arguments.

@@ -23,9 +23,9 @@ Head = tuple[int, str]
 NO_HEAD: Head = (0, "")
 
 
-def read_head(found: object) -> Head:
+def read_head(found: list[bytes | None] | None) -> Head:
     """Version and digest as HMGET returns them; nothing where they make no sense."""
-    if isinstance(found, list) and len(found) == 2:
+    if found is not None:
         version, digest = found
         if version and digest is not None and version.isdigit():
             return int(version), digest.decode(errors="replace")
@@ -50,22 +50,20 @@ class Mender:
             StoreUnavailable: the store refused or timed out.
         """
         keys = self._keys
-        with self._store.errors(), self._store.client.pipeline(transaction=True) as pipeline:
-            pipeline.hmget(keys.head, "version", "digest")
-            pipeline.zrevrange(keys.versions, 0, 0, withscores=True)
-            pipeline.mget(keys.shard_catalogs)
-            raw, newest, tags = pipeline.execute(raise_on_error=False)
-        tags = tags if isinstance(tags, list) else []
+        commands = [
+            ("HMGET", keys.head, "version", "digest"),
+            ("ZREVRANGE", keys.versions, 0, 0, "WITHSCORES"),
+            ("MGET", *keys.shard_catalogs),
+        ]
+        raw, newest, tags = self._store.execute_many(commands, atomic=True, or_none=True)
         head = read_head(raw)
         version, digest = self._newest(head, newest, tags)
-        if version == 0 and not isinstance(raw, Exception):
+        if version == 0 and raw is not None:
             return False
         tag = catalog_tag(version, digest)
         if head == (version, digest) and all(each == tag.encode() for each in tags):
             return False
-        seen = ["", ""]
-        if isinstance(raw, list):
-            seen = [(word or b"").decode(errors="replace") for word in raw]
+        seen = [(word or b"").decode(errors="replace") for word in raw or (b"", b"")]
         written = self._store.run(
             self._script, [keys.head, *keys.shard_catalogs], [*seen, version, digest, tag]
         )
@@ -74,9 +72,9 @@ class Mender:
         self._report(head, version, digest, tags, tag)
         return True
 
-    def _newest(self, head: Head, newest: object, tags: list[bytes | None]) -> Head:
+    def _newest(self, head: Head, newest: list[bytes] | None, tags: list[bytes | None]) -> Head:
         """The newest of head and history; where both are lost, the newest that a tag names."""
-        version = int(newest[0][1]) if isinstance(newest, list) and newest else 0
+        version = int(newest[1]) if newest else 0
         if head[0] >= version > 0 or (head[0] and not self._digest_of(version)):
             return head
         named = {
@@ -90,8 +88,7 @@ class Mender:
         """The digest in a version's record; empty: the record is lost."""
         if not version:
             return ""
-        with self._store.errors():
-            raw = self._store.client.get(self._keys.catalog_record(version))
+        raw = self._store.execute("GET", self._keys.catalog_record(version))
         try:
             return "" if raw is None else decode_catalog(raw).digest
         except RecordLost:

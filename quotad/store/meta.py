@@ -1,11 +1,10 @@
 """What a store was first used with, checked at every start."""
 
-from redis import ResponseError
-
 from quotad.errors import ConfigError
 from quotad.store.connection import Store
-from quotad.store.damage import report_damage, wrong_type
+from quotad.store.damage import report_damage
 from quotad.store.keys import KeySpace
+from quotad.store.refusals import WrongType
 
 LAYOUT = 1
 """Grows when keys or values change so that older servers could not read them."""
@@ -25,15 +24,14 @@ def check_layout(store: Store, keys: KeySpace, agreed: bool = False) -> None:
         ConfigError: the store holds another layout, or customers spread over other shards.
         StoreUnavailable: the store refused or timed out.
     """
-    with store.errors():
-        try:
-            layout, shards = _fixed(store, keys)
-        except ResponseError as error:
-            if not agreed or not wrong_type(error):
-                raise
-            report_damage(keys.meta, "it was no hash, and is written again")
-            store.client.delete(keys.meta)
-            layout, shards = _fixed(store, keys)
+    try:
+        layout, shards = _fixed(store, keys)
+    except WrongType:
+        if not agreed:
+            raise
+        report_damage(keys.meta, "it was no hash, and is written again")
+        store.execute("DEL", keys.meta)
+        layout, shards = _fixed(store, keys)
     if layout != str(LAYOUT):
         raise ConfigError(
             f"the store at {store.address} holds layout {layout} under prefix"
@@ -48,9 +46,11 @@ def check_layout(store: Store, keys: KeySpace, agreed: bool = False) -> None:
 
 def _fixed(store: Store, keys: KeySpace) -> tuple[str, str]:
     """Layout and number of shards of the store; from now on these, where there were none."""
-    with store.client.pipeline(transaction=True) as pipeline:
-        pipeline.hsetnx(keys.meta, "layout", str(LAYOUT))
-        pipeline.hsetnx(keys.meta, "shards", str(keys.shards))
-        pipeline.hmget(keys.meta, "layout", "shards")
-        layout, shards = (raw.decode(errors="replace") for raw in pipeline.execute()[-1])
+    commands = [
+        ("HSETNX", keys.meta, "layout", LAYOUT),
+        ("HSETNX", keys.meta, "shards", keys.shards),
+        ("HMGET", keys.meta, "layout", "shards"),
+    ]
+    found = store.execute_many(commands, atomic=True)[-1]
+    layout, shards = (raw.decode(errors="replace") for raw in found)
     return layout, shards

@@ -6,6 +6,7 @@ counters; this only says whom to look at.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -40,17 +41,18 @@ class NearbyStore:
         Raises:
             StoreUnavailable: the store refused or timed out; some may have been noted.
         """
-        by_feature: dict[str, dict[str, int]] = {}
+        by_feature: dict[str, list[Any]] = {}
         for one in found:
-            member = f"{escape(one.customer_id)}:{escape(one.resource_id)}"
-            by_feature.setdefault(one.feature_id, {})[member] = now_ms
-        with self._store.errors(), self._store.client.pipeline(transaction=False) as pipe:
-            for feature_id, members in by_feature.items():
-                key = self._keys.nearby(feature_id)
-                pipe.zadd(key, members)
-                pipe.zremrangebyrank(key, 0, -NEARBY_MAX - 1)
-                pipe.pexpire(key, _KEPT_MS)
-            pipe.execute()
+            by_feature.setdefault(one.feature_id, []).extend((now_ms, _member(one)))
+        commands: list[tuple[Any, ...]] = []
+        for feature_id, members in by_feature.items():
+            key = self._keys.nearby(feature_id)
+            commands += (
+                ("ZADD", key, *members),
+                ("ZREMRANGEBYRANK", key, 0, -NEARBY_MAX - 1),
+                ("PEXPIRE", key, _KEPT_MS),
+            )
+        self._store.execute_many(commands)
 
     def latest(self, feature_id: str) -> list[Nearby]:
         """Everybody on the list of a feature, the latest first.
@@ -58,12 +60,10 @@ class NearbyStore:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        with self._store.errors():
-            members = self._store.client.zrange(
-                self._keys.nearby(feature_id), 0, NEARBY_MAX - 1, desc=True
-            )
         found = []
-        for member in members:
+        for member in self._store.execute(
+            "ZREVRANGE", self._keys.nearby(feature_id), 0, NEARBY_MAX - 1
+        ):
             customer, _, resource = member.decode().partition(":")
             found.append(Nearby(feature_id, unescape(customer), unescape(resource)))
         return found
@@ -77,16 +77,17 @@ class NearbyStore:
         start = f"{escape(customer_id)}:".encode()
         for feature_id in feature_ids:
             key = self._keys.nearby(feature_id)
-            with self._store.errors():
-                members = self._store.client.zrange(key, 0, -1)
-                mine = [member for member in members if member.startswith(start)]
-                if mine:
-                    self._store.client.zrem(key, *mine)
+            members = self._store.execute("ZRANGE", key, 0, -1)
+            mine = [member for member in members if member.startswith(start)]
+            if mine:
+                self._store.execute("ZREM", key, *mine)
 
     def forget(self, found: Iterable[Nearby]) -> None:
         """Take customers off the lists, those that are far from every limit again."""
-        with self._store.errors(), self._store.client.pipeline(transaction=False) as pipe:
-            for one in found:
-                member = f"{escape(one.customer_id)}:{escape(one.resource_id)}"
-                pipe.zrem(self._keys.nearby(one.feature_id), member)
-            pipe.execute()
+        self._store.execute_many(
+            [("ZREM", self._keys.nearby(one.feature_id), _member(one)) for one in found]
+        )
+
+
+def _member(one: Nearby) -> str:
+    return f"{escape(one.customer_id)}:{escape(one.resource_id)}"

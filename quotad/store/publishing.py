@@ -169,8 +169,7 @@ class Publisher:
     def _announce(self, message: str) -> None:
         # Only spares a look: servers look by themselves every second, and the script of a decision
         # refuses the old version.
-        with self._store.errors():
-            self._store.client.publish(self._keys.notices, message)
+        self._store.announce(self._keys.notices, message)
 
     def _report(self, version: int, missing: list[bytes], answers: list[Any]) -> None:
         for server in missing:

@@ -51,6 +51,10 @@ _AWAY = "the store is not available"
 _ODD = "the store answered with an error; the server's log has the details"
 
 
+class WrongType(StoreError):
+    """A key holds something of another type than quotad writes there."""
+
+
 class ErrorReply(Exception):
     """An error that the store answered with, as it came."""
 
@@ -96,4 +100,5 @@ def translate(error: RedisError, address: object) -> StoreError:
     if isinstance(error, _TRANSIENT) or text.startswith(_TRANSIENT_WORDS):
         why = text.rstrip(".")  # the message goes on where it is logged
         return StoreUnavailable(f"the store at {address} is not available: {why}", _AWAY)
-    return StoreError(f"the store at {address} answered: {text}", _ODD)
+    kind = WrongType if "WRONGTYPE" in text else StoreError
+    return kind(f"the store at {address} answered: {text}", _ODD)

@@ -6,9 +6,9 @@ is full gives used quota away without a word.
 
 import logging
 import threading
+from collections.abc import Mapping
 
 import msgspec
-from redis.exceptions import ResponseError
 
 from quotad.errors import StoreUnavailable
 from quotad.store.connection import Store
@@ -69,7 +69,7 @@ class Safety:
         Raises:
             StoreUnavailable: it was not there.
         """
-        found = look(self._store)
+        found = judge(self._store.info())
         with self._lock:
             new = [warning for warning in found.warnings if warning not in self.warnings]
             self.warnings = found.warnings
@@ -78,42 +78,25 @@ class Safety:
         return found.evicts
 
 
-def look(store: Store) -> Finding:
-    """What the store says of itself; a managed one may not say everything.
-
-    Raises:
-        StoreUnavailable: it was not there.
-    """
-    try:
-        with store.errors():
-            try:
-                info = store.client.info()
-            except ResponseError:  # refused, or renamed away
-                return Finding((UNCHECKED,))
-    except ValueError:  # an INFO that redis-py cannot read is none of a server that we know
-        return Finding((UNCHECKED,))
-    return judge(info)
-
-
-def judge(info: dict[str, object]) -> Finding:
-    """What the fields of INFO mean."""
+def judge(info: Mapping[str, str]) -> Finding:
+    """What the fields of INFO mean; a managed store may not have all of them."""
     warnings: list[str] = []
     evicts = ""
     policy = info.get("maxmemory_policy")
     if policy is None:
         warnings.append(UNCHECKED)
-    elif policy != KEEPS and info.get("maxmemory", 1) == 0:
+    elif policy != KEEPS and info.get("maxmemory") == "0":
         warnings.append(
             f"the store would evict keys if it had a maxmemory (maxmemory-policy {policy});"
             f" set it to {KEEPS}"
         )
     elif policy != KEEPS:
-        evicts = str(policy)
+        evicts = policy
         warnings.append(
             f"the store evicts keys when its memory is full (maxmemory-policy {policy}), which"
             f" gives quota away; set it to {KEEPS}"
         )
-    if info.get("aof_enabled", 1) == 0:
+    if info.get("aof_enabled") == "0":
         warnings.append(
             "the store has no append-only file (appendonly no): what is counted is lost when it"
             " ends without saving"

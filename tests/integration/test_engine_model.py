@@ -10,6 +10,7 @@ import pytest
 from quotad.errors import IdempotencyMismatch, InvalidRequest, QuotadError
 from quotad.model import ConsumeRequest, Decision, Mode, Reason
 from tests.deciding import Bench, at, bench
+from tests.raw import raw
 
 # feature -> its limits: how many, per what, soft
 PLANS: dict[str, dict[str, list[tuple[int | None, str, bool]]]] = {
@@ -167,7 +168,7 @@ def change_something(rng: random.Random, engine: Bench, model: Model) -> None:
             catalog() + f"  spare-{rng.random()}: {{entitlements: {{export: true}}}}\n"
         )
     else:
-        engine.store.client.script_flush()
+        raw(engine.store).script_flush()
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -14,6 +14,7 @@ from quotad.service.finding import is_wanted
 from quotad.store import CustomerIndex, Customers, KeySpace, Store, Wanted, check_layout
 from quotad.store.facets import facets
 from quotad.store.records import encode_customer
+from tests.raw import raw
 from tests.running import eventually, running
 
 NOW = 1_800_000_000_000
@@ -69,7 +70,7 @@ class Found:
         return {
             member
             for key in self.keys.shard_indexes
-            for member in self.store.client.zrange(key, 0, -1)
+            for member in raw(self.store).zrange(key, 0, -1)
             if member != b"\0"  # says that all of the shard is in it
         }
 
@@ -81,7 +82,7 @@ class Found:
     def write_as_before(self, record: CustomerRecord) -> None:
         """Write a record as a server without an index does."""
         keys = self.keys.customer(record.customer_id)
-        client = self.store.client
+        client = raw(self.store)
         client.set(keys.record, encode_customer(record))
         client.zadd(keys.customers, {record.customer_id: 0})
         client.incr(keys.epoch)
@@ -173,7 +174,7 @@ def test_an_index_that_was_lost_is_not_searched_until_it_is_whole_again(found: F
     assert [] == found.index.due(NOW)
     shard = found.keys.shard("c0")
 
-    found.store.client.delete(found.keys.shard_indexes[shard])
+    raw(found.store).delete(found.keys.shard_indexes[shard])
     assert_every_search_finds_what_a_scan_does(found)
     found.customers.update("c0", to(CustomerRecord("c0")))  # begins it again
     assert_every_search_finds_what_a_scan_does(found)
@@ -227,7 +228,7 @@ def test_indexing_beside_writes_spoils_none_of_them(
 
 
 def test_a_shard_that_another_server_indexes_is_left_to_it(found: Found) -> None:
-    found.store.client.set(found.keys.indexing(1), b"1", px=60_000)
+    raw(found.store).set(found.keys.indexing(1), b"1", px=60_000)
 
     found.refresh()
 
@@ -258,7 +259,7 @@ def test_the_token_of_another_search_is_refused(found: Found) -> None:
 def test_a_record_that_cannot_be_read_keeps_nothing_else_out_of_the_index(found: Found) -> None:
     for name in ("a", "b", "c"):
         found.write_as_before(CustomerRecord(name, (Subscription("pro", 1),)))
-    found.store.client.set(found.keys.customer("b").record, b"\xc1")
+    raw(found.store).set(found.keys.customer("b").record, b"\xc1")
 
     found.refresh()
 
@@ -274,7 +275,7 @@ def test_a_server_indexes_the_store_that_it_finds(found: Found, store_url: str) 
     with running(store_url, prefix, shards=3) as quotad:
         quotad.publish_and_wait("version: 1\nfeatures: {}\nplans: {}\n")
         marks = found.keys.shard_indexed
-        eventually(lambda: found.store.client.exists(*marks), lambda count: count == 3)
+        eventually(lambda: raw(found.store).exists(*marks), lambda count: count == 3)
 
     assert found.right_members() == found.members()
 
@@ -286,5 +287,5 @@ def test_a_server_with_other_shards_indexes_nothing(found: Found, store_url: str
     with running(store_url, found.keys.prefix, shards=5) as quotad, pytest.raises(ConfigError):
         quotad.server.wait()
 
-    names = set(found.store.client.scan_iter(f"{found.keys.prefix}:*", count=1000))
+    names = set(raw(found.store).scan_iter(f"{found.keys.prefix}:*", count=1000))
     assert set() == {name for name in names if b":index" in name}

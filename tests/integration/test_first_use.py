@@ -6,6 +6,7 @@ import pytest
 
 from quotad.model import ConsumeRequest, Reason
 from tests.deciding import Bench, at, bench
+from tests.raw import raw
 
 CATALOG = """
 version: 1
@@ -75,7 +76,7 @@ def test_a_denied_call_and_a_call_for_nothing_open_no_window(engine: Bench) -> N
     # A window of three never has room for four: waiting does not help.
     assert (False, None, None) == (denied.allowed, denied.resets_at_ms, denied.retry_after_ms)
     assert (True, None) == (nothing.allowed, nothing.resets_at_ms)
-    assert not list(engine.store.client.scan_iter(f"{engine.keys.prefix}:*:u:*", count=1000))
+    assert not list(raw(engine.store).scan_iter(f"{engine.keys.prefix}:*:u:*", count=1000))
 
 
 def test_calls_of_one_batch_share_the_window_that_the_first_opens(engine: Bench) -> None:
@@ -147,9 +148,9 @@ def test_windows_leave_the_store_when_they_have_closed(engine: Bench) -> None:
     engine.clock.now += HOUR
     engine.consume("acme", "calls")
 
-    (name,) = engine.store.client.scan_iter(f"{engine.keys.prefix}:*:u:*", count=1000)
+    (name,) = raw(engine.store).scan_iter(f"{engine.keys.prefix}:*:u:*", count=1000)
 
     minute = 60_000
     end_ms = at("2031-01-15 17:00")
-    assert f"2@{end_ms}".encode() == engine.store.client.get(name)
-    assert end_ms + minute == engine.store.client.pexpiretime(name)
+    assert f"2@{end_ms}".encode() == raw(engine.store).get(name)
+    assert end_ms + minute == raw(engine.store).pexpiretime(name)

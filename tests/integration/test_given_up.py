@@ -119,12 +119,12 @@ def test_what_was_sent_is_told_from_what_was_not() -> None:
         link = store.connect()
         try:
             with pytest.raises(AnswerLost):
-                link.execute(("ECHO", "x"), time.monotonic() + 5)
+                link.read(["ECHO"], time.monotonic() + 5)
         finally:
             link.close()
             store.close()
     store = Store(url, timeout_ms=5000)
     with pytest.raises(StoreUnavailable) as refused:
-        store.connect().execute(("ECHO", "x"), time.monotonic() + 5)
+        store.connect().read(["ECHO"], time.monotonic() + 5)
     assert not isinstance(refused.value, AnswerLost)
     store.close()

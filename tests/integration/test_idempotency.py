@@ -8,6 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from quotad.v1 import quota_pb2 as pb
 from tests.integration.conftest import Pair
+from tests.raw import raw
 from tests.running import CALL_S, eventually, refusal
 
 CATALOG = """
@@ -223,5 +224,5 @@ def test_a_key_is_remembered_as_long_as_asked_for(servers: Pair, free: str) -> N
 def test_a_key_is_remembered_for_a_day_when_nothing_is_asked(servers: Pair, free: str) -> None:
     servers.first.consume(free, "calls", idempotency_key="k")
 
-    left_ms = servers.store.client.pttl(servers.keys.customer(free).decision + "k")
+    left_ms = raw(servers.store).pttl(servers.keys.customer(free).decision + "k")
     assert 86_000_000 < left_ms <= 86_400_000

@@ -10,6 +10,7 @@ from quotad.model import ConsumeRequest, CustomerRecord
 from quotad.store import nearby
 from quotad.store.nearby import Nearby, NearbyStore
 from tests.deciding import Bench, bench
+from tests.raw import raw
 
 CATALOG = """
 version: 1
@@ -126,7 +127,7 @@ def test_who_cannot_be_worked_out_is_left_out_and_stays_on_the_list(watched: Wat
         watched.use(name, "calls", 90)
     assert ["a", "b", "broken"] == [one.customer.customer_id for one in watched.look("calls").near]
     bench = watched.bench
-    bench.store.client.set(bench.keys.customer("broken").record, b"\xc1 not a record")
+    raw(bench.store).set(bench.keys.customer("broken").record, b"\xc1 not a record")
     bench.views.drop("broken")
 
     assert ["a", "b"] == [one.customer.customer_id for one in watched.look("calls").near]

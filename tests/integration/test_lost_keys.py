@@ -8,6 +8,7 @@ import pytest
 from quotad.catalog import Source, parse
 from quotad.clock import SyncedClock
 from quotad.store import Catalogs, KeySpace, Store
+from tests.raw import raw
 from tests.running import Running, running
 
 Harm = Callable[[Any, KeySpace], object]
@@ -71,12 +72,12 @@ def published(store: Store, keys: KeySpace, count: int = 3) -> Catalogs:
 def test_what_is_lost_is_written_again_as_it_was(store: Store, prefix: str, harm: Harm) -> None:
     keys = KeySpace(prefix, shards=8)
     catalogs = published(store, keys)
-    before = state(store.client, keys)
-    harm(store.client, keys)
+    before = state(raw(store), keys)
+    harm(raw(store), keys)
 
     assert catalogs.mend()
 
-    assert before == state(store.client, keys)
+    assert before == state(raw(store), keys)
     assert not catalogs.mend()
 
 
@@ -85,11 +86,11 @@ def test_a_lost_head_is_named_by_its_tags_where_the_record_is_lost_too(
 ) -> None:
     keys = KeySpace(prefix, shards=8)
     catalogs = published(store, keys)
-    tags = store.client.mget(keys.shard_catalogs)
-    store.client.delete(keys.head, keys.versions, keys.catalog_record(3))
+    tags = raw(store).mget(keys.shard_catalogs)
+    raw(store).delete(keys.head, keys.versions, keys.catalog_record(3))
 
     assert 3 == catalogs.version()
-    assert tags == store.client.mget(keys.shard_catalogs)
+    assert tags == raw(store).mget(keys.shard_catalogs)
 
 
 def test_a_version_whose_record_is_lost_does_not_come_before_a_whole_one(
@@ -97,7 +98,7 @@ def test_a_version_whose_record_is_lost_does_not_come_before_a_whole_one(
 ) -> None:
     keys = KeySpace(prefix, shards=8)
     catalogs = published(store, keys)
-    store.client.zadd(keys.versions, {"files": 4})
+    raw(store).zadd(keys.versions, {"files": 4})
 
     assert not catalogs.mend()
     assert 3 == catalogs.version()
@@ -109,7 +110,7 @@ def test_where_nothing_was_published_nothing_is_written(store: Store, prefix: st
 
     assert not catalogs.mend()
     assert (0, "") == catalogs.head()
-    assert [] == store.client.keys(f"{prefix}:*")
+    assert [] == raw(store).keys(f"{prefix}:*")
 
 
 def test_a_lost_head_is_there_again_before_a_publish_counts_on_from_it(
@@ -117,7 +118,7 @@ def test_a_lost_head_is_there_again_before_a_publish_counts_on_from_it(
 ) -> None:
     keys = KeySpace(prefix, shards=8)
     catalogs = published(store, keys)
-    store.client.delete(keys.head)
+    raw(store).delete(keys.head)
 
     catalog = parse([Source("plans.yaml", plans(9))])
     assert 4 == catalogs.publish(catalog.document, catalog.digest).version
@@ -128,7 +129,7 @@ def test_what_was_lost_is_named_once(
 ) -> None:
     keys = KeySpace(prefix, shards=8)
     catalogs = published(store, keys)
-    store.client.delete(keys.head, *keys.shard_catalogs[:5])
+    raw(store).delete(keys.head, *keys.shard_catalogs[:5])
 
     while catalogs.mend():
         pass
@@ -151,7 +152,7 @@ def server(store_url: str, prefix: str) -> Iterator[Running]:
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS.keys())
 def test_a_call_meets_nothing_of_it(server: Running, harm: Harm) -> None:
     names = [f"c-{number}" for number in range(30)]
-    harm(server.store.client, server.keys)
+    harm(raw(server.store), server.keys)
 
     for name in names:
         assert 2 == server.consume(name, "calls").limit

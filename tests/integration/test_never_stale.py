@@ -17,6 +17,7 @@ from quotad.store import Catalogs
 from quotad.v1 import admin_pb2
 from quotad.v1 import quota_pb2 as pb
 from tests.integration.conftest import Pair
+from tests.raw import raw
 from tests.running import CALL_S, Caller, refusal, running
 
 CHANGES = 200
@@ -188,7 +189,7 @@ def test_a_published_catalog_is_in_force_also_when_notices_are_lost(
 
     def cut() -> None:
         while not stop.wait(0.005):
-            servers.store.client.client_kill_filter(_type="pubsub")
+            raw(servers.store).client_kill_filter(_type="pubsub")
 
     thread = threading.Thread(target=cut)
     thread.start()

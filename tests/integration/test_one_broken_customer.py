@@ -9,6 +9,7 @@ from quotad.engine import engine, explaining, meters, views
 from quotad.errors import Damaged
 from quotad.model import ConsumeRequest, Decision
 from tests.deciding import Bench, at, bench
+from tests.raw import raw
 
 CATALOG = """
 version: 1
@@ -54,8 +55,8 @@ def test_a_record_that_cannot_be_read_fails_its_customer_only(
 ) -> None:
     keys = made.keys.customer("broken")
     made.provision("broken", "free")
-    record = made.store.client.get(keys.record)
-    made.store.client.set(keys.record, b"\xc1 not a record")
+    record = raw(made.store).get(keys.record)
+    raw(made.store).set(keys.record, b"\xc1 not a record")
 
     damaged = "the record of 'broken' is damaged in the store"
     with caplog.at_level("ERROR", "quotad"):
@@ -68,7 +69,7 @@ def test_a_record_that_cannot_be_read_fails_its_customer_only(
     (line,) = caplog.messages  # once, and no traceback
     assert line.startswith(f"the key {keys.record} is damaged: it holds no customer record: ")
 
-    made.store.client.set(keys.record, record)
+    raw(made.store).set(keys.record, record)
     assert ["used 1"] == ask(made, "broken")
 
 
@@ -76,8 +77,8 @@ def test_a_damaged_counter_is_named_in_the_log_once(
     made: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert ["used 1"] == ask(made, "broken")
-    (name,) = made.store.client.keys(f"{made.keys.customer('broken').usage}:*")
-    made.store.client.set(name, "x")
+    (name,) = raw(made.store).keys(f"{made.keys.customer('broken').usage}:*")
+    raw(made.store).set(name, "x")
 
     damaged = "a counter of 'calls' is damaged in the store"
     with caplog.at_level("ERROR", "quotad"):

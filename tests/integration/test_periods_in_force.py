@@ -9,6 +9,7 @@ import pytest
 
 from quotad.engine.meters import CLOCK_CHANGES_MS
 from tests.deciding import Bench, at, bench
+from tests.raw import raw
 
 CATALOG = """
 version: 1
@@ -235,9 +236,9 @@ def test_a_counter_outlives_its_month_also_when_an_anchor_moves_the_end(engine: 
     engine.clock.now = at("2031-03-05 12:00")
     engine.provision("acme", "free", start="2031-02-28 09:00")
     engine.consume("acme", "calls", 9)
-    (name,) = engine.store.client.scan_iter(f"{engine.keys.prefix}:*:u:*", count=1000)
+    (name,) = raw(engine.store).scan_iter(f"{engine.keys.prefix}:*:u:*", count=1000)
 
-    assert engine.store.client.pexpiretime(name) > at("2031-03-31 09:00")
+    assert raw(engine.store).pexpiretime(name) > at("2031-03-31 09:00")
 
 
 def test_ended_periods_leave_the_store(engine: Bench) -> None:
@@ -245,8 +246,8 @@ def test_ended_periods_leave_the_store(engine: Bench) -> None:
     engine.consume("acme", "calls", 2)
     usage = engine.keys.customer("acme").usage
     expiry = {
-        name.decode().removeprefix(usage): engine.store.client.pexpiretime(name)
-        for name in engine.store.client.scan_iter(f"{engine.keys.prefix}:*:u:*", count=1000)
+        name.decode().removeprefix(usage): raw(engine.store).pexpiretime(name)
+        for name in raw(engine.store).scan_iter(f"{engine.keys.prefix}:*:u:*", count=1000)
     }
 
     more = 60_000 + CLOCK_CHANGES_MS
@@ -263,9 +264,9 @@ def test_a_counter_goes_on_in_another_time_zone_though_its_day_is_longer_there(
     engine.clock.now = at("2031-03-30 12:00")  # of 23 hours in London, from the same midnight on
     limited(engine, "{limit: 10, per: day, timezone: Europe/London}")
     engine.consume("acme", "calls", 10)
-    (name,) = engine.store.client.scan_iter(f"{engine.keys.prefix}:*:u:*", count=1000)
+    (name,) = raw(engine.store).scan_iter(f"{engine.keys.prefix}:*:u:*", count=1000)
     limited(engine, "{limit: 10, per: day, timezone: UTC}")
 
     assert 10 == engine.check("acme", "calls").used
 
-    assert engine.store.client.pexpiretime(name) > at("2031-03-31 00:00")
+    assert raw(engine.store).pexpiretime(name) > at("2031-03-31 00:00")

@@ -21,6 +21,7 @@ from quotad.store import (
     publishing,
     scripts,
 )
+from tests.raw import raw
 from tests.running import eventually, running
 
 WAIT_MS = 20_000
@@ -97,7 +98,7 @@ def test_a_catalog_in_preparation_is_in_force_nowhere_and_not_in_the_history(sho
     assert 2 == candidate.version
     assert 1 == shop.catalogs().version()
     assert [1] == [record.version for record in shop.catalogs().history(10)]
-    tags = shop.store.client.mget(shop.keys.shard_catalogs)
+    tags = raw(shop.store).mget(shop.keys.shard_catalogs)
     assert all(tag.startswith(b"1.") for tag in tags)
     assert not under_way.done()
 
@@ -106,7 +107,7 @@ def test_a_catalog_in_preparation_is_in_force_nowhere_and_not_in_the_history(sho
     assert Published(Outcome.PUBLISHED, 2, 2) == under_way.result()
     assert [2, 1] == [record.version for record in shop.catalogs().history(10)]
     assert shop.catalogs().look()[1] is None
-    assert -1 == shop.store.client.ttl(shop.keys.catalog_record(2))
+    assert -1 == raw(shop.store).ttl(shop.keys.catalog_record(2))
 
 
 def test_a_server_that_joins_while_a_catalog_is_prepared_is_waited_for(shop: Shop) -> None:
@@ -166,7 +167,7 @@ def test_an_answer_to_another_candidate_counts_nothing(shop: Shop) -> None:
     candidate = shop.candidate()
 
     server.acknowledge(Candidate(candidate.version, candidate.digest, "another"))
-    assert 0 == shop.store.client.hlen(shop.keys.acks)
+    assert 0 == raw(shop.store).hlen(shop.keys.acks)
     server.acknowledge(candidate)
 
     assert 1 == under_way.result().version
@@ -246,7 +247,7 @@ def publish_in_one_step(shop: Shop, limit: int) -> None:
         "published_ms": 0,
     }
     tag = f"{version}.{catalog.digest[:12]}"
-    pipeline = shop.store.client.pipeline(transaction=True)
+    pipeline = raw(shop.store).pipeline(transaction=True)
     pipeline.set(shop.keys.catalog_record(version), msgspec.msgpack.encode(fields))
     pipeline.zadd(shop.keys.versions, {catalog.digest: version})
     pipeline.mset(dict.fromkeys(shop.keys.shard_catalogs, tag))
@@ -266,9 +267,9 @@ def test_a_call_to_another_server_is_decided_as_soon_as_the_first_publish_has_re
             assert 7 == two.consume("acme", "calls").limit
             assert 7 == one.consume("acme", "calls").limit
 
-            names = [name for name in one.store.client.keys(f"{prefix}:*") if b":meta" not in name]
+            names = [name for name in raw(one.store).keys(f"{prefix}:*") if b":meta" not in name]
             kept = one.keys.servers.encode()
-            one.store.client.delete(*(name for name in names if name != kept))
+            raw(one.store).delete(*(name for name in names if name != kept))
             one.wait_ready(False)
             two.wait_ready(False)
 
@@ -283,7 +284,7 @@ def test_a_server_that_starts_while_a_catalog_is_prepared_decides_by_it_at_once(
     with running(store_url, prefix) as server:
         server.wait_ready()
         assert 1 == server.consume("acme", "calls", quantity=0).limit
-        eventually(lambda: shop.store.client.hlen(shop.keys.acks), lambda count: count == 1)
+        eventually(lambda: raw(shop.store).hlen(shop.keys.acks), lambda count: count == 1)
         slow.acknowledge(candidate)
         under_way.result()
 
@@ -303,9 +304,9 @@ def test_a_publish_of_an_earlier_release_is_in_force_at_the_next_call(
 
 def test_a_server_that_stops_takes_its_leave(shop: Shop, store_url: str, prefix: str) -> None:
     with running(store_url, prefix):
-        eventually(lambda: shop.store.client.zcard(shop.keys.servers), lambda count: count == 1)
+        eventually(lambda: raw(shop.store).zcard(shop.keys.servers), lambda count: count == 1)
 
-    assert 0 == shop.store.client.zcard(shop.keys.servers)
+    assert 0 == raw(shop.store).zcard(shop.keys.servers)
 
 
 def test_the_log_of_a_publish_to_live_servers_is_quiet(

@@ -302,7 +302,7 @@ def test_counters_of_ended_periods_do_not_pile_up(monkeypatch: pytest.MonkeyPatc
 
     def watched(self: Purge, now_ms: int) -> None:
         sweep(self, now_ms)
-        purges.append((self.dropped, self._client.dbsize()))
+        purges.append((self.dropped, self._store.count_keys()))
 
     monkeypatch.setattr(Purge, "run", watched)
     # A key of its own for every minute, and one for each of two days.

@@ -14,6 +14,7 @@ from quotad.errors import NotReady, StoreUnavailable
 from quotad.model import ConsumeRequest
 from quotad.store import Catalogs, Fleet, Published, publishing
 from tests.deciding import Bench, bench
+from tests.raw import raw
 from tests.running import eventually
 
 
@@ -170,7 +171,7 @@ def test_a_prepared_catalog_that_has_lapsed_is_let_go(engine: Watched) -> None:
     candidate = engine.catalogs.look()[1]
     assert candidate is not None
     engine.snapshots.prepare(candidate)
-    engine.store.client.delete(engine.keys.prepared, engine.keys.candidate)
+    raw(engine.store).delete(engine.keys.prepared, engine.keys.candidate)
 
     engine.look()
 
@@ -199,7 +200,7 @@ def test_a_lost_tag_is_written_again_while_the_call_waits(engine: Watched) -> No
     engine.publish_prepared(1)
     engine.consume("acme", "calls", 0)
     engine.look()
-    engine.store.client.delete(*engine.keys.shard_catalogs)
+    raw(engine.store).delete(*engine.keys.shard_catalogs)
     engine.due.clear()
 
     answer = engine.pool.submit(engine.consume, "acme", "calls", 0)

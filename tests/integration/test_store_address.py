@@ -12,6 +12,7 @@ from quotad.errors import ConfigError, QuotadError
 from quotad.sidecar import parse_source
 from quotad.store import Store
 from quotad.store.address import EXPECTED, StoreAddress
+from tests.raw import raw
 
 SECRET = "s3cretw0rd"
 
@@ -130,10 +131,9 @@ def test_no_part_of_a_password_is_in_any_text_about_the_store(
     except ConfigError as error:
         texts.append("".join(traceback.format_exception(error)))
     else:
-        texts += [store.address, repr(store.client)]
+        texts += [store.address, repr(raw(store))]
         try:
-            with store.errors():
-                store.client.ping()
+            store.time_ms()
         except QuotadError as error:
             texts.append("".join(traceback.format_exception(error)))
         store.close()

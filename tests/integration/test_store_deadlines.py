@@ -27,17 +27,15 @@ def drip(store: FakeStore, connection: Any, _: list[bytes]) -> None:
 
 
 def by_link(store: Store) -> None:
-    store.connect().execute(("TIME",), time.monotonic() + store.timeout_s)
+    store.connect().time_us(time.monotonic() + store.timeout_s)
 
 
 def by_pool(store: Store) -> None:
-    with store.errors():
-        store.client.time()
+    store.time_ms()
 
 
 def by_pipeline(store: Store) -> None:
-    with store.errors():
-        store.client.pipeline(transaction=True).hget("a", "b").hget("a", "c").execute()
+    store.execute_many([("HGET", "a", "b"), ("HGET", "a", "c")], atomic=True)
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
@@ -82,7 +80,7 @@ def test_a_command_that_the_store_does_not_read_is_given_up(tls: bool) -> None:
     with fake_store(read_no_more, tls=tls) as fake:
         store = Store(fake.url, TIMEOUT_MS)
         try:
-            link = store.connect()
+            link: Any = store.connect()
             assert b"PONG" == link.execute(("PING",), time.monotonic() + 5)
 
             with pytest.raises(StoreUnavailable, match="did not answer in time"):
@@ -147,8 +145,7 @@ def test_a_large_answer_has_more_time_for_what_has_arrived() -> None:
     with fake_store(answer) as fake:
         store = Store(fake.url, TIMEOUT_MS)
         try:
-            with store.errors():
-                assert piece * pieces == store.client.get("a")
+            assert piece * pieces == store.execute("GET", "a")
         finally:
             store.close()
 
@@ -163,7 +160,7 @@ def test_a_link_that_opens_again_waits_for_no_name_server(
         store = Store(fake.url, 5000)
         try:
             store.look_up()
-            link = store.connect()
+            link: Any = store.connect()
             asked: list[Any] = []
             look_up = socket.getaddrinfo
 
@@ -195,7 +192,7 @@ def test_a_link_leaves_a_store_that_has_become_a_replica() -> None:
     with fake_store(answer) as fake:
         store = Store(fake.url, 5000)
         try:
-            link = store.connect()
+            link: Any = store.connect()
             with pytest.raises(StoreUnavailable, match="READONLY"):
                 link.execute(("SET", "a", "b"), time.monotonic() + 5)
             link.execute(("PING",), time.monotonic() + 5)
@@ -219,12 +216,12 @@ def test_a_store_that_has_moved_is_found_by_the_pool_too(monkeypatch: pytest.Mon
         monkeypatch.setattr(socket, "getaddrinfo", look_up)
         store = Store("redis://store:6379", 5000)
         try:
-            assert b"first" == store.client.get("a")
+            assert b"first" == store.execute("GET", "a")
             leads_to[0] = port[1]
-            assert b"first" == store.client.get("a")
+            assert b"first" == store.execute("GET", "a")
 
             store.look_up()
 
-            assert b"second" == store.client.get("a")
+            assert b"second" == store.execute("GET", "a")
         finally:
             store.close()

@@ -19,10 +19,10 @@ default_plan: free
 features: {calls: {type: metered}}
 plans: {free: {entitlements: {calls: {limit: 10}}}}
 """
-SAFE: dict[str, object] = {
-    "maxmemory": 0,
+SAFE = {
+    "maxmemory": "0",
     "maxmemory_policy": "noeviction",
-    "aof_enabled": 1,
+    "aof_enabled": "1",
     "role": "master",
 }
 
@@ -41,20 +41,20 @@ def status(server: Running) -> Any:
     ("changed", "evicts", "words"),
     [
         ({}, "", []),
-        ({"maxmemory": 1}, "", []),
+        ({"maxmemory": "1"}, "", []),
         ({"maxmemory_policy": "allkeys-lru"}, "", ["would evict"]),
-        ({"maxmemory": 1, "maxmemory_policy": "volatile-ttl"}, "volatile-ttl", ["volatile-ttl"]),
+        ({"maxmemory": "1", "maxmemory_policy": "volatile-ttl"}, "volatile-ttl", ["volatile-ttl"]),
         ({"maxmemory": None, "maxmemory_policy": "allkeys-lru"}, "allkeys-lru", ["evicts"]),
         ({"maxmemory_policy": None}, "", [UNCHECKED]),
-        ({"aof_enabled": 0}, "", ["appendonly no"]),
+        ({"aof_enabled": "0"}, "", ["appendonly no"]),
         ({"aof_enabled": None}, "", []),
         ({"role": "slave"}, "", ["replica"]),
     ],
 )
 def test_what_info_says_is_judged(
-    changed: dict[str, object], evicts: str, words: list[str]
+    changed: dict[str, str | None], evicts: str, words: list[str]
 ) -> None:
-    info = {name: value for name, value in (SAFE | changed).items() if value is not None}
+    info = {name: value for name, value in {**SAFE, **changed}.items() if value is not None}
 
     found = judge(info)
 

@@ -9,6 +9,7 @@ import pytest
 
 from quotad.store import Charge, Counters, KeySpace, Settlement, Store
 from quotad.store.counters import CONSUME, WIDE_WORDS, plain_words
+from tests.raw import raw
 
 TAG = "1.abc"
 FAR_MS = 4_000_000_000_000
@@ -32,7 +33,7 @@ class Scripted:
         self.space = KeySpace(prefix, shards=4)
         self.keys = self.space.customer("acme")
         self.counters = Counters(store.connect())
-        store.client.set(self.keys.catalog, TAG)
+        raw(store).set(self.keys.catalog, TAG)
 
     def charge(self, quantity: int, *caps: int, verb: str = CONSUME, epoch: int = 0) -> Charge:
         """A charge on the counters a, b, c, ... with these caps."""
@@ -60,10 +61,8 @@ class Scripted:
 
     def used(self) -> dict[str, int]:
         """Every counter of the customer, by its ending."""
-        names = self.store.client.keys(f"{self.space.prefix}:*:u:*")
-        return {
-            name.decode().rpartition(":")[2]: int(self.store.client.get(name)) for name in names
-        }
+        names = raw(self.store).keys(f"{self.space.prefix}:*:u:*")
+        return {name.decode().rpartition(":")[2]: int(raw(self.store).get(name)) for name in names}
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from quotad.model import QUANTITY_MAX, USED_MAX
 from quotad.store import Charge, ChargeStatus, Once, Settlement
 from quotad.store.counters import CHECK, CONSUME, CONSUME_ONCE, plain_words
 from tests.lua.conftest import FAR_MS, NOW_MS, TAG, Scripted, WideLimit
+from tests.raw import raw
 
 
 def once(charge: Charge, key: str = "k", fingerprint: str = "f" * 16) -> Charge:
@@ -55,7 +56,7 @@ def test_all_limits_have_room_and_are_counted_or_nothing_changes(
     after: list[int],
 ) -> None:
     for name, used in zip("abc", before, strict=False):
-        scripted.store.client.set(f"{scripted.keys.usage}:{name}", used)
+        raw(scripted.store).set(f"{scripted.keys.usage}:{name}", used)
 
     settled = scripted.settle(scripted.charge(quantity, *caps))
 
@@ -94,7 +95,7 @@ def test_a_counter_expires_when_its_period_has_ended(scripted: Scripted) -> None
     scripted.settle(scripted.charge(1, 9), scripted.charge(1, 9))
     scripted.settle(scripted.charge(1, 9))
 
-    assert FAR_MS == scripted.store.client.pexpiretime(f"{scripted.keys.usage}:a")
+    assert FAR_MS == raw(scripted.store).pexpiretime(f"{scripted.keys.usage}:a")
 
 
 def test_a_counter_without_an_end_never_expires(scripted: Scripted) -> None:
@@ -102,7 +103,7 @@ def test_a_counter_without_an_end_never_expires(scripted: Scripted) -> None:
 
     scripted.settle(charge, charge)
 
-    assert -1 == scripted.store.client.pexpiretime(f"{scripted.keys.usage}:a")
+    assert -1 == raw(scripted.store).pexpiretime(f"{scripted.keys.usage}:a")
 
 
 HOUR_MS = 3_600_000
@@ -126,10 +127,10 @@ def test_a_counter_may_expire_some_time_after_its_latest_use(
         scripted.settle(charge)
 
         assert used * (2 if wide else 1) == scripted.used()["a"]
-        assert 0 <= HOUR_MS - scripted.store.client.pttl(name) < 60_000
-        scripted.store.client.pexpire(name, 100_000)
+        assert 0 <= HOUR_MS - raw(scripted.store).pttl(name) < 60_000
+        raw(scripted.store).pexpire(name, 100_000)
     scripted.settle(msgspec.structs.replace(charge, verb=CHECK))
-    assert 100_000 >= scripted.store.client.pttl(name)
+    assert 100_000 >= raw(scripted.store).pttl(name)
 
 
 @pytest.mark.parametrize("wide", [False, True])
@@ -138,13 +139,13 @@ def test_a_counter_that_would_have_expired_is_kept_from_the_next_use_on(
 ) -> None:
     scripted.settle(of_a_lifetime(scripted, wide, HOUR_MS), of_a_lifetime(scripted, wide, 0))
 
-    assert -1 == scripted.store.client.pexpiretime(f"{scripted.keys.usage}:a")
+    assert -1 == raw(scripted.store).pexpiretime(f"{scripted.keys.usage}:a")
     assert (4 if wide else 2) == scripted.used()["a"]
 
 
 @pytest.mark.parametrize("keyed", [False, True])
 def test_a_charge_on_a_period_that_is_long_over_is_refused(scripted: Scripted, keyed: bool) -> None:
-    past_ms = int(scripted.store.client.time()[0]) * 1000 - 1
+    past_ms = int(raw(scripted.store).time()[0]) * 1000 - 1
     words = plain_words((9, FAR_MS), (9, past_ms))
     late = Charge(scripted.keys, 0, 1, "consume", (":a", ":b"), words)
     late = once(late) if keyed else late
@@ -160,7 +161,7 @@ def test_a_charge_on_a_period_that_is_long_over_is_refused(scripted: Scripted, k
 
 
 def test_a_wide_charge_on_a_period_that_is_long_over_is_refused(scripted: Scripted) -> None:
-    past_ms = int(scripted.store.client.time()[0]) * 1000 - 1
+    past_ms = int(raw(scripted.store).time()[0]) * 1000 - 1
     charges = [
         scripted.wide(1, WideLimit(9, weight=2, expires_at=past_ms), WideLimit(9)),
         scripted.wide(1, WideLimit(9, closes_at=past_ms, expires_at=past_ms), now=past_ms - 9),
@@ -184,7 +185,7 @@ def test_another_catalog_or_epoch_than_planned_with_is_refused(scripted: Scripte
 
     stale = Settlement(ChargeStatus.STALE_CATALOG, memo=TAG.encode())
     assert [stale] == scripted.settle(charge, tag="2.abc")
-    scripted.store.client.set(scripted.keys.epoch, 4)
+    raw(scripted.store).set(scripted.keys.epoch, 4)
     assert [Settlement(ChargeStatus.STALE_CUSTOMER)] == scripted.settle(charge)
     older = scripted.charge(1, 9, epoch=3)
     assert [Settlement(ChargeStatus.STALE_CUSTOMER)] == scripted.settle(older)
@@ -197,7 +198,7 @@ def test_an_answer_without_counters_is_refused_when_stale(scripted: Scripted) ->
     charge = scripted.charge(1)
 
     assert [Settlement(ChargeStatus.ALLOWED, [])] == scripted.settle(charge)
-    scripted.store.client.set(scripted.keys.epoch, 1)
+    raw(scripted.store).set(scripted.keys.epoch, 1)
     assert [Settlement(ChargeStatus.STALE_CUSTOMER)] == scripted.settle(charge)
 
 
@@ -221,7 +222,7 @@ def test_what_takes_nothing_is_not_kept_under_its_key(
     charge = once(scripted.charge(quantity, *caps))
 
     assert [status] * 2 == [s.status for s in scripted.settle(charge, charge)]
-    assert not scripted.store.client.exists(f"{scripted.keys.decision}k")
+    assert not raw(scripted.store).exists(f"{scripted.keys.decision}k")
     other = once(scripted.charge(2, 5), fingerprint="g" * 16)
     assert [Settlement(ChargeStatus.ALLOWED, [0])] == scripted.settle(other)
     assert [Settlement(ChargeStatus.MISMATCH)] == scripted.settle(charge)
@@ -232,7 +233,7 @@ def test_what_took_nothing_on_an_earlier_server_is_judged_afresh(
     scripted: Scripted, stored: str
 ) -> None:
     name = f"{scripted.keys.decision}k"
-    scripted.store.client.set(name, f"{'f' * 16}{stored}|memo of a denial", px=60_000)
+    raw(scripted.store).set(name, f"{'f' * 16}{stored}|memo of a denial", px=60_000)
 
     settled = scripted.settle(*[once(scripted.charge(2, 5))] * 2)
 
@@ -242,7 +243,7 @@ def test_what_took_nothing_on_an_earlier_server_is_judged_afresh(
 
 def test_what_was_taken_on_an_earlier_server_is_told_again(scripted: Scripted) -> None:
     name = f"{scripted.keys.decision}k"
-    scripted.store.client.set(name, f"{'f' * 16}13,0|memo", px=60_000)
+    raw(scripted.store).set(name, f"{'f' * 16}13,0|memo", px=60_000)
 
     assert [Settlement(ChargeStatus.REPLAYED, [3, 0], b"memo")] == scripted.settle(
         once(scripted.charge(2, 5, 5))
@@ -259,7 +260,7 @@ def test_an_idempotency_key_with_other_parameters_is_a_mismatch(scripted: Script
 
 
 def test_large_usage_is_told_again_digit_by_digit(scripted: Scripted) -> None:
-    scripted.store.client.set(f"{scripted.keys.usage}:a", USED_MAX - 7)
+    raw(scripted.store).set(f"{scripted.keys.usage}:a", USED_MAX - 7)
     charge = once(scripted.charge(3, USED_MAX))
 
     scripted.settle(charge)
@@ -270,7 +271,7 @@ def test_large_usage_is_told_again_digit_by_digit(scripted: Scripted) -> None:
 def test_an_idempotency_key_is_forgotten_after_its_time(scripted: Scripted) -> None:
     scripted.settle(once(scripted.charge(1, 5)))
 
-    left = scripted.store.client.pttl(f"{scripted.keys.decision}k")
+    left = raw(scripted.store).pttl(f"{scripted.keys.decision}k")
     assert 0 < left <= 60_000
 
 
@@ -289,7 +290,7 @@ def test_more_charges_than_one_call_can_take_are_settled_in_order(scripted: Scri
 
 def test_a_flushed_script_cache_goes_unnoticed(scripted: Scripted) -> None:
     scripted.settle(scripted.charge(1, 9))
-    scripted.store.client.script_flush()
+    raw(scripted.store).script_flush()
 
     assert [Settlement(ChargeStatus.ALLOWED, [1])] == scripted.settle(scripted.charge(1, 9))
 
@@ -311,7 +312,7 @@ DAMAGED_USAGE = [b"", b"x", b"1.5", b"12abc", b"nan", b"inf", b"7@99"]
 def test_a_damaged_counter_fails_its_own_charges_only(
     scripted: Scripted, value: bytes, verb: str
 ) -> None:
-    client, usage = scripted.store.client, scripted.keys.usage
+    client, usage = raw(scripted.store), scripted.keys.usage
     client.set(f"{usage}:b", value)
     other = Charge(scripted.keys, 0, 1, verb, (":c",), plain_words((9, 0)))
 
@@ -326,7 +327,7 @@ def test_a_damaged_counter_fails_its_own_charges_only(
 
 
 def test_a_counter_of_another_type_fails_its_own_charges_only(scripted: Scripted) -> None:
-    client, usage = scripted.store.client, scripted.keys.usage
+    client, usage = raw(scripted.store), scripted.keys.usage
     client.rpush(f"{usage}:b", "x")
     wide = scripted.wide(1, WideLimit(9), WideLimit(9, closes_at=NOW_MS + 9))
 
@@ -339,17 +340,17 @@ def test_a_counter_of_another_type_fails_its_own_charges_only(scripted: Scripted
 
 @pytest.mark.parametrize("value", [b"5", b"x@1", b"1@", b"@", b"1@x"])
 def test_a_damaged_window_fails_its_own_charges_only(scripted: Scripted, value: bytes) -> None:
-    scripted.store.client.set(f"{scripted.keys.usage}:a", value)
+    raw(scripted.store).set(f"{scripted.keys.usage}:a", value)
     other = Charge(scripted.keys, 0, 1, CONSUME, (":c",), plain_words((9, 0)))
 
     settled = scripted.settle(scripted.wide(1, WideLimit(9, closes_at=NOW_MS + 9)), other)
 
     assert [-6, 1] == [s.status for s in settled]
-    assert value == scripted.store.client.get(f"{scripted.keys.usage}:a")
+    assert value == raw(scripted.store).get(f"{scripted.keys.usage}:a")
 
 
 def test_usage_that_is_a_number_otherwise_written_is_counted_on(scripted: Scripted) -> None:
-    scripted.store.client.set(f"{scripted.keys.usage}:a", "1e1")
+    raw(scripted.store).set(f"{scripted.keys.usage}:a", "1e1")
 
     assert [10, 11, 12] == [s.used[0] for s in scripted.settle(*[scripted.charge(1, 12)] * 3)]
     assert {"a": 12} == scripted.used()
@@ -357,17 +358,17 @@ def test_usage_that_is_a_number_otherwise_written_is_counted_on(scripted: Script
 
 def test_a_damaged_epoch_is_as_an_absent_one(scripted: Scripted) -> None:
     for value in (b"x", b"", b"-1", b"1.5", b"007", b"9" * 16):
-        scripted.store.client.set(scripted.keys.epoch, value)
+        raw(scripted.store).set(scripted.keys.epoch, value)
         for epoch, status in ((0, ChargeStatus.ALLOWED), (7, ChargeStatus.STALE_CUSTOMER)):
             assert [status] == [s.status for s in scripted.settle(scripted.charge(0, epoch=epoch))]
-    scripted.store.client.delete(scripted.keys.epoch)
-    scripted.store.client.rpush(scripted.keys.epoch, "x")
+    raw(scripted.store).delete(scripted.keys.epoch)
+    raw(scripted.store).rpush(scripted.keys.epoch, "x")
     assert [ChargeStatus.ALLOWED] == [s.status for s in scripted.settle(scripted.charge(0))]
 
 
 @pytest.mark.parametrize("stored", ["15,|memo", "15@|m", "15x|m"])
 def test_a_damaged_decision_fails_its_own_charges_only(scripted: Scripted, stored: str) -> None:
-    scripted.store.client.set(f"{scripted.keys.decision}k", "f" * 16 + stored)
+    raw(scripted.store).set(f"{scripted.keys.decision}k", "f" * 16 + stored)
 
     settled = scripted.settle(once(scripted.charge(1, 9)), scripted.charge(1, 9))
 

@@ -8,6 +8,7 @@ import pytest
 from quotad.clock import SyncedClock
 from quotad.errors import StoreError
 from quotad.store import Catalogs, Fleet, KeySpace, Outcome, Store, check_layout
+from tests.raw import raw
 
 Harm = Callable[[Any, str], object]
 
@@ -30,8 +31,8 @@ def keys(prefix: str) -> KeySpace:
 @pytest.fixture(params=list(HARMS.values()), ids=list(HARMS))
 def harm(request: pytest.FixtureRequest, store: Store) -> Callable[[str], None]:
     def do(name: str) -> None:
-        store.client.delete(name)
-        request.param(store.client, name)
+        raw(store).delete(name)
+        request.param(raw(store), name)
 
     return do
 
@@ -43,7 +44,7 @@ def test_servers_give_signs_of_life_where_their_list_is_damaged(
 
     Fleet(store, keys, "one").beat()
 
-    assert [b"one"] == store.client.zrange(keys.servers, 0, -1)
+    assert [b"one"] == raw(store).zrange(keys.servers, 0, -1)
 
 
 def test_a_damaged_layout_is_written_again_by_who_has_known_it(
@@ -56,7 +57,7 @@ def test_a_damaged_layout_is_written_again_by_who_has_known_it(
         check_layout(store, keys)  # as far as a process that starts knows, it is another program's
     check_layout(store, keys, agreed=True)
 
-    assert {b"layout": b"1", b"shards": b"4"} == store.client.hgetall(keys.meta)
+    assert {b"layout": b"1", b"shards": b"4"} == raw(store).hgetall(keys.meta)
 
 
 @pytest.mark.parametrize("name", ["servers", "versions", "prepared", "candidate", "acks"])

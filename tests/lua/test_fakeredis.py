@@ -27,7 +27,9 @@ FAR_MS = 4_000_000_000_000
 @pytest.fixture
 def store() -> Store:
     made = Store("redis://127.0.0.1:1")  # never connected to
-    made.client = fakeredis.FakeRedis()
+    client = fakeredis.FakeRedis()
+    client.response_callbacks.clear()
+    made._router.nodes[0]._client = client
     return made
 
 
@@ -52,21 +54,21 @@ def test_catalogs_are_published_by_compare_and_set(store: Store) -> None:
     assert [1] == [record.version for record in catalogs.history(5)]
 
 
-class ClientLink:
-    """Runs scripts over a client, where a server has a connection of its own."""
+class PoolLink:
+    """Runs scripts as what is not hot, where a server has a connection of its own."""
 
-    def __init__(self, client: Any) -> None:
-        self.client = client
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def run(self, script: Script, words: tuple[Any, ...], _deadline: float) -> Any:
         count, *rest = words
-        return self.client.eval(script.text, count, *rest)
+        return self._store.run(script, rest[:count], rest[count:])
 
 
 def test_charges_are_settled(store: Store) -> None:
     keys = KeySpace(shards=4).customer("acme")
-    store.client.set(keys.catalog, "1.abc")
-    counters = Counters(ClientLink(store.client))  # type: ignore[arg-type]
+    store.execute("SET", keys.catalog, "1.abc")
+    counters = Counters(PoolLink(store))  # type: ignore[arg-type]
     plain = Charge(keys, 0, 2, CONSUME, (":a",), plain_words((5, FAR_MS)))
     closes_at = FAR_MS - 60_000
     words = (2, WIDE_WORDS, 9, FAR_MS, 3, 0, 1, 3, FAR_MS, 1, closes_at, 1)
@@ -81,4 +83,4 @@ def test_charges_are_settled(store: Store) -> None:
         Settlement(1, [5, 1], closes=[0, closes_at]),
         Settlement(0, [8, 2], closes=[0, closes_at]),
     ] == settled
-    assert f"2@{closes_at}".encode() == store.client.get(keys.usage + ":b")
+    assert f"2@{closes_at}".encode() == store.execute("GET", keys.usage + ":b")

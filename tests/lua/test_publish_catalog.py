@@ -3,6 +3,7 @@ import pytest
 from quotad.clock import SyncedClock
 from quotad.errors import Conflict, NotFound
 from quotad.store import Catalogs, KeySpace, Outcome, Published, Store, publishing
+from tests.raw import raw
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def test_versions_only_grow_and_every_shard_has_the_newest(published: Catalogs) 
 
     assert Published(Outcome.PUBLISHED, 1, 1) == first
     assert Published(Outcome.PUBLISHED, 2, 2) == second
-    keys, client = published._keys, published._store.client
+    keys, client = published._keys, raw(published._store)
     assert [b"2.d2"] * 4 == client.mget(keys.shard_catalogs)
     assert [2, 1] == [record.version for record in published.history(10)]
     assert "me" == published.get(1).published_by
@@ -32,7 +33,7 @@ def test_publishing_what_is_in_force_changes_nothing(published: Catalogs) -> Non
 def test_publishing_what_is_in_force_mends_a_shard_that_has_lost_it(
     published: Catalogs,
 ) -> None:
-    keys, client = published._keys, published._store.client
+    keys, client = published._keys, raw(published._store)
     published.publish(b"{}", "d" * 64)
     before = client.mget(keys.shard_catalogs)
     client.delete(keys.shard_catalogs[2])
@@ -82,7 +83,7 @@ def test_the_history_is_bounded(published: Catalogs, monkeypatch: pytest.MonkeyP
         published.publish(b"{%d}" % i, f"d{i}")
 
     assert [5, 4, 3] == [record.version for record in published.history(10)]
-    assert 3 == published._store.client.zcard(published._keys.versions)
+    assert 3 == raw(published._store).zcard(published._keys.versions)
     with pytest.raises(NotFound, match="version 2 is not in the history"):
         published.get(2)
 

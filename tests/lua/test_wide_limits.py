@@ -9,6 +9,7 @@ from quotad.model import QUANTITY_MAX, USED_MAX
 from quotad.store import Charge, ChargeStatus, Once, Settlement
 from quotad.store.counters import CHECK, CONSUME_ONCE
 from tests.lua.conftest import FAR_MS, NOW_MS, Scripted, WideLimit
+from tests.raw import raw
 
 HOUR = 3_600_000
 
@@ -24,7 +25,7 @@ def once(charge: Charge, key: str = "k") -> Charge:
 
 
 def stored(scripted: Scripted, name: str = "a") -> bytes | None:
-    value: bytes | None = scripted.store.client.get(f"{scripted.keys.usage}:{name}")
+    value: bytes | None = raw(scripted.store).get(f"{scripted.keys.usage}:{name}")
     return value
 
 
@@ -57,7 +58,7 @@ def test_a_weighted_limit_takes_the_weight_of_each_unit_or_nothing_changes(
 ) -> None:
     for name, used in zip("ab", before, strict=True):
         if used:
-            scripted.store.client.set(f"{scripted.keys.usage}:{name}", used)
+            raw(scripted.store).set(f"{scripted.keys.usage}:{name}", used)
 
     settled = scripted.settle(
         scripted.wide(quantity, WideLimit(caps[0]), WideLimit(caps[1], weight))
@@ -89,10 +90,10 @@ def test_a_weighted_counter_keeps_its_end(scripted: Scripted) -> None:
     scripted.settle(scripted.wide(1, WideLimit(1), WideLimit(9, expires_at=0)))
 
     name = f"{scripted.keys.usage}:"
-    assert FAR_MS == scripted.store.client.pexpiretime(name + "a")
+    assert FAR_MS == raw(scripted.store).pexpiretime(name + "a")
     assert {"a": 5} == scripted.used()
     scripted.settle(scripted.wide(1, WideLimit(9), WideLimit(9, expires_at=0)))
-    assert -1 == scripted.store.client.pexpiretime(name + "b")
+    assert -1 == raw(scripted.store).pexpiretime(name + "b")
 
 
 def test_a_window_opens_with_the_first_that_is_counted(scripted: Scripted) -> None:
@@ -116,7 +117,7 @@ def test_a_window_opens_with_the_first_that_is_counted(scripted: Scripted) -> No
         Settlement(0, [3], closes=[end]),
     ] == settled
     assert f"3@{end}".encode() == stored(scripted)
-    assert end + 60_000 == scripted.store.client.pexpiretime(f"{scripted.keys.usage}:a")
+    assert end + 60_000 == raw(scripted.store).pexpiretime(f"{scripted.keys.usage}:a")
 
 
 def test_a_window_that_has_closed_opens_anew(scripted: Scripted) -> None:
@@ -129,7 +130,7 @@ def test_a_window_that_has_closed_opens_anew(scripted: Scripted) -> None:
     assert [Settlement(1, [0], closes=[0])] == check
     assert [Settlement(1, [0], closes=[end])] == taken
     assert f"2@{end}".encode() == stored(scripted)
-    assert end + 60_000 == scripted.store.client.pexpiretime(f"{scripted.keys.usage}:a")
+    assert end + 60_000 == raw(scripted.store).pexpiretime(f"{scripted.keys.usage}:a")
 
 
 def test_a_denied_charge_opens_no_window(scripted: Scripted) -> None:
@@ -163,7 +164,7 @@ def test_a_denial_of_a_closed_window_is_not_kept(scripted: Scripted) -> None:
     denied = once(scripted.wide(6, opening(5)))
 
     assert [Settlement(0, [0], closes=[0])] * 2 == scripted.settle(denied, denied)
-    assert not scripted.store.client.exists(f"{scripted.keys.decision}k")
+    assert not raw(scripted.store).exists(f"{scripted.keys.decision}k")
 
 
 def test_large_usage_of_a_window_is_kept_digit_by_digit(scripted: Scripted) -> None:

@@ -4,6 +4,7 @@ from quotad.errors import Conflict, InvalidRequest
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.store import Customers, KeySpace, Store
 from quotad.store.customers import NOBODY
+from tests.raw import raw
 from tests.running import eventually
 
 
@@ -35,10 +36,10 @@ def test_an_epoch_is_the_time_of_the_write_or_more_than_the_one_before(
     keys = KeySpace(prefix, shards=4).customer("acme")
 
     def epoch_after(before: int) -> int:
-        store.client.set(keys.epoch, before)
+        raw(store).set(keys.epoch, before)
         return customers.update("acme", lambda _: record).epoch
 
-    seconds, micros = store.client.time()
+    seconds, micros = raw(store).time()
     now_ms = seconds * 1000 + micros // 1000
     for old in (0, 7, now_ms - 1000):  # also those that were counted up one by one
         assert now_ms <= epoch_after(old) < now_ms + 3_600_000
@@ -50,11 +51,11 @@ def test_a_write_after_a_lost_one_gets_another_epoch(
 ) -> None:
     keys = KeySpace(prefix, shards=4).customer("acme")
     kept = customers.update("acme", lambda _: CustomerRecord("acme"))
-    record = store.client.get(keys.record)
+    record = raw(store).get(keys.record)
     lost = customers.update("acme", lambda _: CustomerRecord("acme", archived=True))
-    store.client.mset({keys.epoch: kept.epoch, keys.record: record})  # as after a failover
-    seconds, micros = store.client.time()
-    eventually(lambda: store.client.time(), lambda now: now > (seconds, micros + 1000))
+    raw(store).mset({keys.epoch: kept.epoch, keys.record: record})  # as after a failover
+    seconds, micros = raw(store).time()
+    eventually(lambda: raw(store).time(), lambda now: now > (seconds, micros + 1000))
 
     written = customers.update("acme", lambda _: CustomerRecord("acme", created_ms=1))
 
@@ -120,10 +121,10 @@ def test_a_damaged_epoch_is_written_over_and_named_once(
     keys = KeySpace(prefix, shards=4).customer("acme")
     before = customers.update("acme", lambda _: CustomerRecord("acme"))
     if value is None:
-        store.client.delete(keys.epoch)
-        store.client.rpush(keys.epoch, "of another type")
+        raw(store).delete(keys.epoch)
+        raw(store).rpush(keys.epoch, "of another type")
     else:
-        store.client.set(keys.epoch, value)
+        raw(store).set(keys.epoch, value)
 
     found = [customers.get("acme"), customers.get("acme")]
     written = customers.update("acme", lambda _: CustomerRecord("acme", created_ms=1))

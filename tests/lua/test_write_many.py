@@ -9,6 +9,7 @@ from quotad.model import CustomerRecord, Subscription
 from quotad.store import Customers, KeySpace, Store, Written
 from quotad.store import customers as module
 from quotad.store.scripts import Script
+from tests.raw import raw
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_one_that_always_loses_is_told_and_the_others_are_written(customers: Cus
 def test_a_server_that_lost_its_scripts_is_given_them_again(
     customers: Customers, store: Store
 ) -> None:
-    store.client.script_flush()
+    raw(store).script_flush()
 
     written = customers.write_many([(f"c{i}", to(CustomerRecord(f"c{i}"))) for i in range(3)])
 

@@ -9,6 +9,7 @@ from google.protobuf.struct_pb2 import Value
 
 from quotad.v1 import admin_pb2 as pb
 from quotad.v1 import quota_pb2
+from tests.raw import raw
 from tests.running import CALL_S, FRONTS, Running, refusal, running
 
 FAR = 4_000_000_000
@@ -503,8 +504,8 @@ def test_lists_leave_out_whose_record_is_lost_or_damaged(fresh: Running) -> None
     fresh.publish_and_wait(PLANS)
     for name in ("c1", "c2", "c3", "c4"):
         call(fresh, "ProvisionCustomer", customer_id=name, plan_id="pro")
-    fresh.store.client.delete(fresh.keys.customer("c2").record)
-    fresh.store.client.set(fresh.keys.customer("c3").record, b"\xff")
+    raw(fresh.store).delete(fresh.keys.customer("c2").record)
+    raw(fresh.store).set(fresh.keys.customer("c3").record, b"\xff")
 
     for search in ({}, {"plan_id": "pro"}, {"id_prefix": "c"}):
         found = call(fresh, "ListCustomers", **search).customers

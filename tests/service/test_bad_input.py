@@ -9,6 +9,7 @@ from quotad.model import ID_BYTES_MAX, QUANTITY_MAX
 from quotad.service.quota import METHODS
 from quotad.v1 import admin_pb2 as admin
 from quotad.v1 import quota_pb2 as pb
+from tests.raw import raw
 from tests.running import CALL_S, Refusal, Running, refusal
 
 CATALOG = """
@@ -146,7 +147,7 @@ def test_an_endless_time_to_live_is_cut_to_the_servers(quotad: Running, customer
     request.idempotency_ttl.seconds = 2**63 - 1
     quotad.quota.CheckAndConsume(request, timeout=CALL_S)
 
-    left_ms = quotad.store.client.pttl(quotad.keys.customer(customer).decision + "k")
+    left_ms = raw(quotad.store).pttl(quotad.keys.customer(customer).decision + "k")
     assert 0 < left_ms <= quotad.config.idempotency_ttl_ms
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from quotad.cli.app import app
 from quotad.store.erasures import EPOCH_KEPT_MS
 from quotad.v1 import admin_pb2 as pb
+from tests.raw import raw
 from tests.running import CALL_S, Running, refusal, running
 
 PLANS = """
@@ -73,7 +74,7 @@ def known(quotad: Running, customer: str) -> Any:
 
 def traces(quotad: Running, customer: str) -> list[str]:
     """Every key and member of the store that says the customer's id or name."""
-    client = quotad.store.client
+    client = raw(quotad.store)
     found: list[str] = []
     keys = list(client.scan_iter(f"{quotad.config.prefix}:*", count=1000))
     for key in keys:
@@ -98,7 +99,7 @@ def test_nothing_of_an_erased_customer_stays_but_its_epoch_for_a_while(
     assert (True, 6, 2) == (erased.had_record, erased.counters, erased.idempotency_keys)
     assert [] == [each for each in traces(quotad, customer) if other not in each]
     epoch = quotad.keys.customer(customer).epoch
-    assert 0 < quotad.store.client.pttl(epoch) <= EPOCH_KEPT_MS
+    assert 0 < raw(quotad.store).pttl(epoch) <= EPOCH_KEPT_MS
     assert 5 == quotad.consume(other, "calls", quantity=0).used
     assert grpc.StatusCode.NOT_FOUND is refusal(lambda: known(quotad, customer)).code
 
@@ -124,7 +125,7 @@ def test_a_customer_is_written_and_erased_whatever_keys_beside_its_record_are_da
     quotad: Running, customer: str, damaged: str
 ) -> None:
     use(quotad, customer)
-    keys, client = quotad.keys.customer(customer), quotad.store.client
+    keys, client = quotad.keys.customer(customer), raw(quotad.store)
     shard = quotad.keys.shard(customer)
     name = quotad.keys.seen(shard) if damaged == "seen" else getattr(keys, damaged)
 
@@ -160,7 +161,7 @@ def test_no_server_decides_with_the_record_of_an_erased_customer(
     assert back.epoch > before
     assert "" == back.name
     assert 1 == beside.consume(customer, "seats").used
-    assert -1 == quotad.store.client.pttl(quotad.keys.customer(customer).epoch)
+    assert -1 == raw(quotad.store).pttl(quotad.keys.customer(customer).epoch)
 
 
 def test_the_proof_is_in_the_history_and_can_be_shown_to_be_the_customers(
@@ -182,10 +183,10 @@ def test_the_proof_is_in_the_history_and_can_be_shown_to_be_the_customers(
 
 def test_a_record_that_cannot_be_read_is_erased_as_well(quotad: Running, customer: str) -> None:
     use(quotad, customer)
-    quotad.store.client.set(quotad.keys.customer(customer).record, b"\xc1")
+    raw(quotad.store).set(quotad.keys.customer(customer).record, b"\xc1")
 
     assert erase(quotad, customer).had_record
-    assert not quotad.store.client.exists(quotad.keys.customer(customer).record)
+    assert not raw(quotad.store).exists(quotad.keys.customer(customer).record)
 
 
 def test_an_erasure_may_expect_a_state(quotad: Running, customer: str) -> None:

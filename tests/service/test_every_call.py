@@ -18,6 +18,7 @@ from quotad.service import encode
 from quotad.store.pool import POOLED_MAX
 from quotad.v1 import admin_pb2 as admin
 from quotad.v1 import quota_pb2 as quota
+from tests.raw import raw
 from tests.running import CALL_S, FRONTS, Running, running
 
 TIMES = 500
@@ -103,7 +104,7 @@ def held(quotad: Running) -> dict[str, int]:
     encode.timestamp.cache_clear()
     gc.collect()
     return {
-        "connections": len(quotad.store.client.client_list()),
+        "connections": len(raw(quotad.store).client_list()),
         "descriptors": len(os.listdir("/proc/self/fd")),
         "threads": threading.active_count(),
         "objects": len(gc.get_objects()),

@@ -11,6 +11,7 @@ from quotad.errors import StoreUnavailable
 from quotad.model import CustomerRecord
 from quotad.store import Customers
 from quotad.v1 import admin_pb2 as pb
+from tests.raw import raw
 from tests.running import CALL_S, Running
 
 PLANS = """
@@ -144,7 +145,7 @@ def test_what_no_decision_looks_at_any_more(
 
 def expiries(quotad: Running, customer: str) -> set[bool]:
     """Whether the lifetime counters of a customer will expire."""
-    client, keys = quotad.store.client, quotad.keys.customer(customer)
+    client, keys = raw(quotad.store), quotad.keys.customer(customer)
     names = client.keys(f"{keys.usage}:*:life*")
     assert names
     return {client.ttl(name) > 0 for name in names}
