@@ -33,7 +33,7 @@ class Entry(msgspec.Struct, frozen=True):
     costs: Costs
 
 
-class Change(msgspec.Struct, frozen=True):
+class CostChange(msgspec.Struct, frozen=True):
     """One figure beside the stored one."""
 
     case: str
@@ -67,13 +67,13 @@ class Change(msgspec.Struct, frozen=True):
         return [f"{self.case}: {self.figure}", *numbers, change + (" WORSE" * self.is_worse)]
 
 
-def compare(stored: Costs, now: Costs) -> list[Change]:
+def compare(stored: Costs, now: Costs) -> list[CostChange]:
     """Every figure of either, in the order they are counted in."""
     changes = []
     for case in [*now, *(case for case in stored if case not in now)]:
         old, new = stored.get(case, {}), now.get(case, {})
         for figure in [*new, *(figure for figure in old if figure not in new)]:
-            changes.append(Change(case, figure, old.get(figure), new.get(figure)))
+            changes.append(CostChange(case, figure, old.get(figure), new.get(figure)))
     return changes
 
 
@@ -124,7 +124,7 @@ def write(entries: dict[str, Entry]) -> None:
     STORED.write_bytes(text + b"\n")
 
 
-def verdict(changes: list[Change], versions: dict[str, str]) -> str:
+def verdict(changes: list[CostChange], versions: dict[str, str]) -> str:
     """The line below the table.
 
     Args:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from quotad.cli import failures, output
-from quotad.cli.options import SERVER_DEFAULT, Json, Server
+from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
 
 if TYPE_CHECKING:
     from quotad.catalog import Catalog
@@ -21,7 +21,7 @@ Paths = Annotated[
     typer.Argument(metavar="PATH...", help="Plan files, or directories of them: one catalog."),
 ]
 
-ApplyTo = Annotated[
+ApplyToOption = Annotated[
     Literal["all", "new"] | None,
     typer.Option(
         help="Whom changed plans are for: everybody on them, or new subscriptions only, while"
@@ -76,8 +76,8 @@ def check(paths: Paths, as_json: Json = False) -> None:
 
 def diff(
     paths: Paths,
-    apply_to: ApplyTo = None,
-    server: Server = SERVER_DEFAULT,
+    apply_to: ApplyToOption = None,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Show what publishing these files would change, down to the revisions of plans."""
@@ -98,12 +98,12 @@ def diff(
 
 def publish(
     paths: Paths,
-    apply_to: ApplyTo = None,
+    apply_to: ApplyToOption = None,
     expected_version: Annotated[
         int | None,
         typer.Option(metavar="N", help="Publish only while this version is in force."),
     ] = None,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Publish plan files as a new version, in force everywhere when the command ends."""
@@ -119,7 +119,7 @@ def history(
     limit: Annotated[
         int, typer.Option(min=1, max=1000, metavar="N", help="Show at most so many.")
     ] = 50,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """List published versions, newest first."""
@@ -143,7 +143,7 @@ def history(
 
 def rollback(
     version: Annotated[int, typer.Argument(metavar="VERSION", help="Whose content to take.")],
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Publish an earlier version again, as a new one: everybody has what they had then."""
@@ -159,7 +159,7 @@ def show(
     revisions: Annotated[
         bool, typer.Option("--revisions", help="With the earlier revisions of plans that are kept.")
     ] = False,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Print a published catalog as JSON, which is also a valid plan file."""

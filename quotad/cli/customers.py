@@ -13,8 +13,8 @@ from quotad.cli.options import (
     IfEpoch,
     Json,
     Resource,
-    Server,
-    Subscription,
+    ServerOption,
+    SubscriptionOption,
 )
 from quotad.model import BATCH_MAX
 
@@ -30,7 +30,7 @@ AddOns = Annotated[
         autocompletion=completion.addons,
     ),
 ]
-When = Annotated[
+WhenOption = Annotated[
     Literal["now", "period-end"], typer.Option(help="When: the billing period under way ends.")
 ]
 
@@ -94,10 +94,10 @@ def set_(
         str | None,
         typer.Option(metavar="TEXT", help="For people. Without it, it stays; empty: none."),
     ] = None,
-    subscription: Subscription = "",
+    subscription: SubscriptionOption = "",
     resource: Resource = "",
     if_epoch: IfEpoch = None,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Create a customer, or change its plan; brings an archived one back.
@@ -149,11 +149,11 @@ def change(
     latest: Annotated[
         bool, typer.Option("--latest", help="Move to the latest revision of the plan.")
     ] = False,
-    when: When = "now",
-    subscription: Subscription = "",
+    when: WhenOption = "now",
+    subscription: SubscriptionOption = "",
     resource: Resource = "",
     if_epoch: IfEpoch = None,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Change a subscription. Add-ons that are given replace all it has."""
@@ -178,11 +178,11 @@ def change(
 
 def cancel(
     customer: CustomerId,
-    when: When = "now",
-    subscription: Subscription = "",
+    when: WhenOption = "now",
+    subscription: SubscriptionOption = "",
     resource: Resource = "",
     if_epoch: IfEpoch = None,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """End a subscription, and take back a change that waits."""
@@ -197,7 +197,7 @@ def cancel(
     customer_view.show(done, as_json)
 
 
-def get(customer: CustomerId, server: Server = SERVER_DEFAULT, as_json: Json = False) -> None:
+def get(customer: CustomerId, server: ServerOption = SERVER_DEFAULT, as_json: Json = False) -> None:
     """Show one customer."""
     with failures.admin(server, as_json) as admin:
         found = admin.customer(customer)
@@ -229,7 +229,7 @@ def list_(
     after: Annotated[
         str, typer.Option(metavar="TOKEN", help="Go on where the list before has ended.")
     ] = "",
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """List provisioned customers, or find some of them."""
@@ -295,7 +295,7 @@ def _list_seen(prefix: str, limit: int, server: str, as_json: bool) -> None:
 def archive(
     customer: CustomerId,
     if_epoch: IfEpoch = None,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Deny a customer everything until it is set again; its usage is kept."""

@@ -12,7 +12,7 @@ from quotad.cli.options import (
     Json,
     NegativeNumbers,
     Resource,
-    Server,
+    ServerOption,
     Values,
 )
 from quotad.model import QUANTITY_MAX, USED_MAX, Reason
@@ -60,7 +60,7 @@ def consume(
     ] = None,
     resource: Resource = "",
     value: Values = None,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Use a feature: decide and count. Exit code 0 allowed, 1 denied, 2 error."""
@@ -82,7 +82,7 @@ def check(
     quantity: Quantity = 1,
     resource: Resource = "",
     value: Values = None,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Ask whether it would be allowed, and count nothing. Exit codes as of consume."""
@@ -99,7 +99,7 @@ def explain(
     quantity: Quantity = 1,
     resource: Resource = "",
     value: Values = None,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Ask as check does, and tell where the answer comes from. Exit codes as of consume."""

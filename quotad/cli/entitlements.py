@@ -6,7 +6,7 @@ import typer
 
 from quotad.cli import amounts, failures, output
 from quotad.cli.decisions import in_words
-from quotad.cli.options import SERVER_DEFAULT, CustomerId, Json, Resource, Server
+from quotad.cli.options import SERVER_DEFAULT, CustomerId, Json, Resource, ServerOption
 from quotad.model import Reason
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 def entitlements(
     customer: CustomerId,
     resource: Resource = "",
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Show everything that a customer may do now, and which limits are nearly used up."""

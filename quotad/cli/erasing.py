@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from quotad.cli import failures, output
-from quotad.cli.options import SERVER_DEFAULT, CustomerId, IfEpoch, Json, Server
+from quotad.cli.options import SERVER_DEFAULT, CustomerId, IfEpoch, Json, ServerOption
 
 
 def register(group: typer.Typer) -> None:
@@ -21,7 +21,7 @@ def erase(
         str, typer.Option(metavar="TEXT", help="Who erases, for the history of erasures.")
     ] = "",
     if_epoch: IfEpoch = None,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Erase a customer for good: its record, its usage, its idempotency keys.
@@ -51,7 +51,7 @@ def erase(
 
 def erasures(
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most so many.")] = 50,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """List the newest erasures: when, by whom, and the proof of each."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quotad.cli import completion, failures, output
-from quotad.cli.options import SERVER_DEFAULT, Json, Server
+from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
 
 if TYPE_CHECKING:
     from quotad.client.admin import CustomerUsage
@@ -28,7 +28,7 @@ def insights(
     limit: Annotated[
         int, typer.Option(min=1, max=100, metavar="N", help="Show at most so many of a kind.")
     ] = 10,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Show who is above a limit and who is near one: the candidates for the next plan."""

@@ -29,7 +29,7 @@ def _named(server: str) -> str:
     return server
 
 
-Server = Annotated[
+ServerOption = Annotated[
     str,
     typer.Option(
         "--server",
@@ -51,7 +51,9 @@ CustomerId = Annotated[
 ]
 FeatureId = Annotated[
     str,
-    typer.Argument(metavar="FEATURE", help="What is used.", autocompletion=completion.features),
+    typer.Argument(
+        metavar="FEATURE", help="A feature of the catalog.", autocompletion=completion.features
+    ),
 ]
 
 Resource = Annotated[
@@ -60,7 +62,7 @@ Resource = Annotated[
         "--resource", metavar="ID", help="A workspace or project of the customer's, by its id."
     ),
 ]
-Subscription = Annotated[
+SubscriptionOption = Annotated[
     str, typer.Option("--subscription", metavar="ID", help="Which of several subscriptions.")
 ]
 IfEpoch = Annotated[

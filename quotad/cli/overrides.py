@@ -4,24 +4,19 @@ from typing import Annotated
 
 import typer
 
-from quotad.cli import completion, customer_view, failures
+from quotad.cli import customer_view, failures
 from quotad.cli.arguments import entitlement_of, time_of
 from quotad.cli.options import (
     SERVER_DEFAULT,
     CustomerId,
+    FeatureId,
     IfEpoch,
     Json,
     NegativeNumbers,
     Resource,
-    Server,
+    ServerOption,
 )
 
-FeatureId = Annotated[
-    str,
-    typer.Argument(
-        metavar="FEATURE", help="A feature of the catalog.", autocompletion=completion.features
-    ),
-]
 Value = Annotated[
     str,
     typer.Argument(
@@ -45,7 +40,7 @@ def override(
     value: Value,
     resource: Resource = "",
     if_epoch: IfEpoch = None,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Give a customer this of a feature instead of everything else; false takes it away.
@@ -65,7 +60,7 @@ def remove_override(
     feature: FeatureId,
     resource: Resource = "",
     if_epoch: IfEpoch = None,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Let the plan decide again."""
@@ -86,7 +81,7 @@ def promote(
     ] = None,
     resource: Resource = "",
     if_epoch: IfEpoch = None,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Give a customer this of a feature for a time, where it is more than the rest.
@@ -107,7 +102,7 @@ def revoke(
     feature: FeatureId,
     resource: Resource = "",
     if_epoch: IfEpoch = None,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Take a promotion back. To take a feature away, override it with false."""

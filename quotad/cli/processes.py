@@ -24,7 +24,7 @@ Listen = Annotated[str | None, typer.Option(metavar=_HOST_PORT, help="Address of
 RedisUrl = Annotated[
     str | None, typer.Option(metavar="URL", help="The store: redis://, rediss:// or unix://.")
 ]
-Prefix = Annotated[str | None, typer.Option(help="Prefix of every key in the store.")]
+PrefixOption = Annotated[str | None, typer.Option(help="Prefix of every key in the store.")]
 Shards = Annotated[int | None, typer.Option(help="Hash tags, fixed when a store is first used.")]
 PublishWait = Annotated[int | None, typer.Option(help="Longest wait of a publish for servers.")]
 StoreTimeout = Annotated[int | None, typer.Option(help="Longest wait for the store.")]
@@ -134,7 +134,7 @@ def _serve(
     worker_hang_ms: Annotated[
         int | None, typer.Option(help="A worker without progress for so long is replaced.")
     ] = None,
-    prefix: Prefix = None,
+    prefix: PrefixOption = None,
     shards: Shards = None,
     drain_timeout_ms: Annotated[
         int | None, typer.Option(help="Longest time for calls under way at a stop.")
@@ -170,7 +170,7 @@ def _sidecar(
     source_removal_delay_ms: Annotated[
         int | None, typer.Option(help="How long what is missing in the files is waited for.")
     ] = None,
-    prefix: Prefix = None,
+    prefix: PrefixOption = None,
     shards: Shards = None,
     store_timeout_ms: StoreTimeout = None,
     publish_wait_ms: PublishWait = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quotad.cli import failures, output
-from quotad.cli.options import SERVER_DEFAULT, Json, Server
+from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
 from quotad.cli.simulate import (
     EXIT_INTERRUPTED,
     Against,
@@ -77,7 +77,7 @@ def replay(
     concurrency: Annotated[
         int, typer.Option(min=1, max=64, metavar="N", help="Batches in flight.")
     ] = 4,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     simulated: Simulate = False,
     catalog: CatalogPath = None,
     against: Against = None,

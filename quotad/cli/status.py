@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from quotad.cli import failures, output
-from quotad.cli.options import SERVER_DEFAULT, Json, Server
+from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
 
 if TYPE_CHECKING:
     from quotad.client.admin import ServerStatus
@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
     app.command()(status)
 
 
-def status(server: Server = SERVER_DEFAULT, as_json: Json = False) -> None:
+def status(server: ServerOption = SERVER_DEFAULT, as_json: Json = False) -> None:
     """Show how a server is. Exit code 2 when it is not ready."""
     with failures.admin(server, as_json) as admin:
         found = admin.status()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, NoReturn
 import typer
 
 from quotad.cli import failures, output
-from quotad.cli.options import SERVER_DEFAULT, Json, Server
+from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
 from quotad.transfer.lines import LINE_BYTES_MAX, Form
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def import_(
         Path | None,
         typer.Option(metavar="PATH", help="Write every bad line there, as JSON lines."),
     ] = None,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Write customers from a file, one on each line, which says all of the customer.
@@ -133,7 +133,7 @@ def export(
         Path, typer.Argument(metavar="FILE", help="Where to; .gz is gzipped, - is stdout.")
     ],
     form: FormOption = None,
-    server: Server = SERVER_DEFAULT,
+    server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Write every customer to a file that import reads.

@@ -11,6 +11,7 @@ from quotad.model import Decision
 from quotad.replay.access_log import LineError
 from quotad.replay.sender import Progress
 from quotad.simulate import report
+from quotad.simulate.catalog_run import STORE_TIMEOUT_MS, CatalogRun, LogClock, Purge
 from quotad.simulate.grain import grain_ms
 from quotad.simulate.lines import WINDOW, LoggedCall, Reader, in_order
 from quotad.simulate.private import private_store
@@ -18,7 +19,6 @@ from quotad.simulate.report import CatalogName, Simulation
 from quotad.simulate.roster import Roster
 from quotad.simulate.scene import Scene, TriedCatalog
 from quotad.simulate.tally import Tally
-from quotad.simulate.trial import STORE_TIMEOUT_MS, CatalogTrial, LogClock, Purge
 from quotad.store import Store
 
 BATCH = 500
@@ -27,7 +27,7 @@ BATCH = 500
 PURGE_EVERY = 200
 """Batches between two looks at the size of the store."""
 
-Outcome = Decision | QuotadError
+Decided = Decision | QuotadError
 
 
 def simulate(
@@ -51,7 +51,7 @@ def simulate(
         ConfigError: the private store did not start.
         StoreError: the private store failed, as when this machine has no memory left.
     """
-    with private_store() as url, _trials(url, scene) as running:
+    with private_store() as url, _runs(url, scene) as running:
         run = _Run(reader, running, on_progress)
         started = time.perf_counter()
         run.decide_all(in_order(reader.calls(lines), WINDOW))
@@ -59,46 +59,46 @@ def simulate(
     return run.simulation(scene, seconds)
 
 
-class _Trials(msgspec.Struct, frozen=True):
+class _Running(msgspec.Struct, frozen=True):
     """What the log runs through."""
 
     clock: LogClock
-    trials: list[CatalogTrial]
+    runs: list[CatalogRun]
     """The new catalog, and the old one if there is one."""
     purge: Purge
     grain_ms: int
 
 
 @contextmanager
-def _trials(url: str, scene: Scene) -> Iterator[_Trials]:
+def _runs(url: str, scene: Scene) -> Iterator[_Running]:
     store = Store(url, STORE_TIMEOUT_MS)
     clock = LogClock()
-    trials = [
-        CatalogTrial(store, prefix, each.catalog, Roster(each.listed, scene.plan_id), clock)
+    runs = [
+        CatalogRun(store, prefix, each.catalog, Roster(each.listed, scene.plan_id), clock)
         for prefix, each in zip(("new", "old"), scene.candidates, strict=False)
     ]
     grain = grain_ms(
-        (trial.snapshot for trial in trials),
+        (run.snapshot for run in runs),
         (record for each in scene.candidates for record in each.listed.values()),
     )
     try:
-        yield _Trials(clock, trials, Purge(store), grain)
+        yield _Running(clock, runs, Purge(store), grain)
     finally:
-        for trial in trials:
-            trial.close()
+        for run in runs:
+            run.close()
         store.close()
 
 
 class _Run:
     def __init__(
-        self, reader: Reader, running: _Trials, on_progress: Callable[[Progress], None]
+        self, reader: Reader, running: _Running, on_progress: Callable[[Progress], None]
     ) -> None:
         self._reader = reader
         self._running = running
         self._clock = running.clock
-        self._trials = running.trials
+        self._runs = running.runs
         self._on_progress = on_progress
-        self._tally = Tally(*(trial.costs for trial in running.trials))
+        self._tally = Tally(*(run.costs for run in running.runs))
         self._stopped = ""
         self._batches = 0
 
@@ -118,10 +118,10 @@ class _Run:
         if not tally.decided and problem is not None and not self._stopped:
             raise problem
         compared = scene.old is not None
-        trial = self._trials[0]
+        run = self._runs[0]
         top = report.most_denied(tally, compared).top()
         plan_ids = {
-            each.customer_id: trial.plan_id(each.customer_id, self._clock.at_ms) for each in top
+            each.customer_id: run.plan_id(each.customer_id, self._clock.at_ms) for each in top
         }
         some = tally.first_ms is not None
         return Simulation(
@@ -136,8 +136,8 @@ class _Run:
             last=report.moment(tally.last_ms) if some else None,
             total=report.total_row(tally, compared),
             plans=report.plan_rows(tally, compared),
-            features=report.feature_rows(tally, compared, trial.decimals),
-            cells=report.cell_rows(tally, compared, trial.decimals),
+            features=report.feature_rows(tally, compared, run.decimals),
+            cells=report.cell_rows(tally, compared, run.decimals),
             step_seconds=tally.timeline.step_ms // 1000,
             timeline=report.stretches(tally.timeline.all(), compared),
             reasons=report.reasons(tally.reasons),
@@ -153,7 +153,7 @@ class _Run:
     def _in_batches(self, calls: Iterator[LoggedCall]) -> Iterator[list[LoggedCall]]:
         """Calls in the order of their times, as many together as are decided alike."""
         clock, grain = self._clock, self._running.grain_ms
-        first = self._trials[0]
+        first = self._runs[0]
         batch: list[LoggedCall] = []
         until_ms = 0
         for call in calls:
@@ -169,19 +169,19 @@ class _Run:
                 clock.at_ms = call.at_ms
                 until_ms = call.at_ms - call.at_ms % grain + grain
             if news:
-                for trial in self._trials:
-                    trial.learn(call)
+                for run in self._runs:
+                    run.learn(call)
             batch.append(call)
         if batch:
             yield batch
 
     def _decide(self, batch: list[LoggedCall]) -> None:
-        answers = [trial.decide(batch) for trial in self._trials]
-        trial, tally = self._trials[0], self._tally
-        before: list[Outcome] | list[None] = answers[1] if len(answers) > 1 else [None] * len(batch)
+        answers = [run.decide(batch) for run in self._runs]
+        run, tally = self._runs[0], self._tally
+        before: list[Decided] | list[None] = answers[1] if len(answers) > 1 else [None] * len(batch)
         for call, new, old in zip(batch, answers[0], before, strict=True):
             if isinstance(new, Decision) and not isinstance(old, QuotadError):
-                plan_id = trial.plan_id(call.request.customer_id, call.at_ms)
+                plan_id = run.plan_id(call.request.customer_id, call.at_ms)
                 tally.add(call.at_ms, plan_id, call.request, new, old)
             else:
                 error = new if isinstance(new, QuotadError) else old
@@ -196,8 +196,8 @@ class _Run:
         """What is odd about the catalogs and the log together."""
         notes: list[str] = []
         named = {row.plan_id or "" for row in report.plan_rows(self._tally, compared=False)}
-        for trial, each in zip(self._trials, scene.candidates, strict=True):
-            missing = sorted(named - set(trial.snapshot.plans) - report.NOT_PLANS)
+        for run, each in zip(self._runs, scene.candidates, strict=True):
+            missing = sorted(named - set(run.snapshot.plans) - report.NOT_PLANS)
             if missing:
                 plans = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
                 notes.append(

