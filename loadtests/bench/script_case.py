@@ -13,13 +13,23 @@ import msgspec
 from loadtests.bench import redis_benchmark, reference_server
 from loadtests.bench.processes import PREFIX, SUM, Machinery
 from loadtests.bench.traffic import customer_id
-from quotad.store import Charge, ChargeStatus, Counters, KeySpace, Store, usage_suffix
-from quotad.store.counters import CONSUME, plain_words
+from quotad.model import Unit, Window
+from quotad.store import (
+    Charge,
+    ChargeStatus,
+    Counters,
+    KeySpace,
+    PeriodLimit,
+    Retention,
+    Store,
+    lay_out,
+)
+from quotad.store.charges import CONSUME
 from quotad.store.scripts import Script
 
 FEATURE = "feature-script"
 CAP = 10**12
-EXPIRES_AT_MS = 4_000_000_000_000
+ENDS_MS = 4_000_000_000_000
 DEADLINE_S = 10.0
 BENCHMARK_CALLS = 400
 """Per turn of redis-benchmark."""
@@ -64,11 +74,11 @@ class ScriptCase:
         self._counters = Counters(self._store.connect())
         self._link = self._store.connect()
         space = KeySpace(PREFIX)
-        shared = tuple(usage_suffix(FEATURE, f"period-{i}") for i in range(windows))
-        words = plain_words(*[(CAP, EXPIRES_AT_MS)] * windows)
+        day = Window(Unit.DAY)
+        limits = [PeriodLimit(FEATURE, CAP, f"period-{i}", day, ENDS_MS) for i in range(windows)]
+        shared = lay_out(limits, Retention(), provisioned=True, now_ms=0)
         self._charges = [
-            Charge(space.customer(customer_id(i)), 0, 1, CONSUME, shared, words)
-            for i in self._order
+            Charge(space.customer(customer_id(i)), 0, 1, CONSUME, shared) for i in self._order
         ]
         self._tag = machinery.client.get(space.shard_catalogs[0]).decode()
         text = reference_server.SCRIPT_PATH.read_text(encoding="utf-8")
@@ -77,7 +87,7 @@ class ScriptCase:
         self._keys = [reference_server.usage_key(customer_id(i), FEATURE) for i in self._order]
         self._windows = windows
         self._customers = customers
-        anybody = Charge(space.customer(redis_benchmark.CUSTOMER), 0, 1, CONSUME, shared, words)
+        anybody = Charge(space.customer(redis_benchmark.CUSTOMER), 0, 1, CONSUME, shared)
         self._command = redis_benchmark.command_of(self._tag, [anybody] * batch)
 
     def close(self) -> None:
@@ -143,7 +153,7 @@ class ScriptCase:
 
     def _settle_reference(self, start: int, end: int) -> int:
         keys = self._keys[start:end]
-        words = (1, CAP, EXPIRES_AT_MS) * len(keys)
+        words = (1, CAP, ENDS_MS) * len(keys)
         command = (len(keys), *keys, *words)
         reply = self._link.run(self._reference, command, time.monotonic() + DEADLINE_S)
         return sum(reply[::2])

@@ -6,7 +6,6 @@ know gRPC; the service room translates for it.
 
 from quotad.engine.engine import Engine
 from quotad.engine.lending import LentEngines
-from quotad.engine.meters import Retention
 from quotad.engine.shared import EngineSettings, Granted, Shared
 from quotad.engine.snapshots import Snapshots
 from quotad.engine.views import ViewCache
@@ -16,7 +15,6 @@ __all__ = [
     "EngineSettings",
     "Granted",
     "LentEngines",
-    "Retention",
     "Shared",
     "Snapshots",
     "ViewCache",

@@ -82,9 +82,7 @@ def not_a_gauge(request: ConsumeRequest) -> InvalidRequest:
 
 def damaged(charge: Charge, request: ConsumeRequest) -> Damaged:
     """A key of a charge holds something else than was written there; which is only for the log."""
-    keys = [charge.keys.usage + suffix for suffix in charge.suffixes]
-    if charge.once is not None:
-        keys.append(charge.keys.decision + charge.once.key)
+    keys = charge.key_names()
     for key in keys:
         others = f", or another one of {len(keys)} that a call needs" if len(keys) > 1 else ""
         report_damage(key, f"it holds no usage{others}")

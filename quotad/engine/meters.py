@@ -4,8 +4,6 @@ A meter is worked out once per period, not once per call. Customers with the sam
 its meters, except those whose periods are anchored to the customer's own subscription.
 """
 
-from itertools import chain
-
 import msgspec
 
 from quotad.catalog import Snapshot
@@ -19,11 +17,9 @@ from quotad.model import (
     Entitlement,
     Limit,
     MeterKind,
-    Unit,
-    Window,
 )
-from quotad.store import usage_suffix
-from quotad.store.counters import PLAIN_WORDS, WIDE_WORDS
+from quotad.store import CounterSet, PeriodLimit, Retention, lay_out
+from quotad.store.charges import NO_COUNTERS
 
 
 class LimitExtras(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -43,32 +39,6 @@ class LimitExtras(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 _NO_EXTRAS = LimitExtras()
-
-MONTHLY = (Unit.MONTH, Unit.YEAR)
-MONTH_ENDS_MS = 3 * 86_400_000
-"""Anchors on different days may agree on where a month starts and not on where it ends: from 28
-February it is 28 March or 31 March. The counter of both lives as long as the longer one."""
-
-CLOCK_CHANGES_MS = 3 * 3_600_000
-"""A day may start at the same moment in two time zones and be longer in one of them, where clocks
-change. A limit that is given the other zone goes on with its counter."""
-
-
-SHORT = (Unit.SECOND, Unit.MINUTE)
-"""Windows that leave many counters behind, so that each is kept for a short time only."""
-
-
-class Retention(msgspec.Struct, frozen=True, gc=False):
-    """How long counters are kept that may not be needed any more, in milliseconds."""
-
-    usage_ms: int = 60_000
-    """After the period has ended; covers clocks that disagree."""
-    short_ms: int = 5_000
-    """The same of windows of seconds and minutes. Servers take over the store's time every few
-    seconds, and one that is further behind is stopped by the script and asks for the time again."""
-    unprovisioned_ms: int = 0
-    """After the latest use of a counter without a period, of a customer without a record; 0: for
-    ever."""
 
 
 class LimitTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -105,14 +75,12 @@ class Bound(msgspec.Struct, frozen=True, gc=False):
 
     from_ms: int
     until_ms: int
-    suffixes: tuple[str, ...]
-    limit_words: tuple[int, ...]
-    """As a charge has them."""
+    counters: CounterSet
     terms: tuple[LimitTerms, ...]
 
 
-_UNBOUND = Bound(0, 0, (), (0, PLAIN_WORDS), ())
-ALWAYS = Bound(0, FOREVER_MS, (), (0, PLAIN_WORDS), ())
+_UNBOUND = Bound(0, 0, NO_COUNTERS, ())
+ALWAYS = Bound(0, FOREVER_MS, NO_COUNTERS, ())
 """Of what no counter takes part in."""
 
 
@@ -121,9 +89,7 @@ class _BoundLimit(msgspec.Struct, frozen=True, gc=False):
 
     from_ms: int
     until_ms: int
-    suffix: str
-    words: tuple[int, int, int, int, int]
-    """As a charge with wide limits has them."""
+    counted: PeriodLimit
     terms: LimitTerms
 
 
@@ -144,9 +110,9 @@ class Meter(msgspec.Struct, gc=False):
     generation: int
     """How often a plan change has reset usage."""
     retention: Retention
-    """How long a usage key outlives its period."""
-    idle_ms: int
-    """How long one without a period is kept after its latest use; 0: for ever."""
+    """How long counters are kept."""
+    provisioned: bool
+    """Whether the customer has a record."""
     pool: Entitlement | None
     """What pays for the feature; its limits must have room too."""
 
@@ -156,17 +122,14 @@ class Meter(msgspec.Struct, gc=False):
         limits = [self._bind(own, limit, now_ms) for limit in own.limits]
         if pool is not None:
             limits += [self._bind(pool, limit, now_ms) for limit in pool.limits]
-        # Weights of 1 and windows of the calendar are not worth three more words.
-        wide = any(limit.words[2] != 1 or limit.words[3] for limit in limits)
-        size = WIDE_WORDS if wide else PLAIN_WORDS
         terms = [limit.terms for limit in limits]
         if any(term.extras for term in terms) and terms[0].extras is None:
             terms[0] = msgspec.structs.replace(terms[0], extras=_NO_EXTRAS)
+        counted = [limit.counted for limit in limits]
         self.bound = Bound(
             max((limit.from_ms for limit in limits), default=0),
             min((limit.until_ms for limit in limits), default=FOREVER_MS),
-            tuple([limit.suffix for limit in limits]),
-            (len(limits), size, *chain.from_iterable(limit.words[:size] for limit in limits)),
+            lay_out(counted, self.retention, self.provisioned, now_ms),
             tuple(terms),
         )
         return self.bound
@@ -177,11 +140,9 @@ class Meter(msgspec.Struct, gc=False):
         anchor_ms = self.anchor_ms if entitlement.anchor_ms is None else entitlement.anchor_ms
         period = period_at(window, now_ms, anchor_ms)
         opens = window is not None and window.anchor is Anchor.FIRST_USE
-        from_ms, until_ms, expires_at_ms = 0, FOREVER_MS, -self.idle_ms
-        if window is not None and period.start_ms is not None and period.end_ms is not None:
+        from_ms, until_ms = 0, FOREVER_MS
+        if period.start_ms is not None and period.end_ms is not None:
             from_ms, until_ms = period.start_ms, now_ms + 1 if opens else period.end_ms
-            kept_ms = self.retention.short_ms if window.unit in SHORT else self.retention.usage_ms
-            expires_at_ms = period.end_ms + kept_ms + _slack_ms(window)
         paid = entitlement is not self.entitlement
         credit = self.entitlement.feature.credit
         extras = LimitExtras(
@@ -200,29 +161,16 @@ class Meter(msgspec.Struct, gc=False):
             None if opens else period.end_ms,
             None if extras == _NO_EXTRAS else extras,
         )
-        generation = 0 if self.gauge else self.generation
-        return _BoundLimit(
-            from_ms,
-            until_ms,
-            usage_suffix(feature.feature_id, period.period_id, generation),
-            (
-                terms.cap,
-                expires_at_ms,
-                extras.weight,
-                (period.end_ms or 0) if opens else 0,
-                now_ms,
-            ),
-            terms,
+        counted = PeriodLimit(
+            feature.feature_id,
+            terms.cap,
+            period.period_id,
+            window,
+            period.end_ms,
+            extras.weight,
+            0 if self.gauge else self.generation,
         )
-
-
-def _slack_ms(window: Window) -> int:
-    """How much longer than its period a counter may be needed, as that of another window with the
-    same start."""
-    if window.anchor is Anchor.SUBSCRIPTION and window.unit in MONTHLY:
-        return MONTH_ENDS_MS
-    exact = window.unit in SHORT or (window.unit is Unit.HOUR and window.count == 1)
-    return 0 if exact or window.anchor is Anchor.FIRST_USE else CLOCK_CHANGES_MS
+        return _BoundLimit(from_ms, until_ms, counted, terms)
 
 
 def new_meter(
@@ -245,7 +193,7 @@ def new_meter(
         effective.anchor_ms,
         effective.generation,
         retention,
-        0 if effective.provisioned else retention.unprovisioned_ms,
+        effective.provisioned,
         pool,
     )
 

@@ -1,4 +1,4 @@
-"""The state of a batch between the phases of `engine`."""
+"""The state of a batch between its phases."""
 
 import logging
 from collections.abc import Sequence
@@ -11,51 +11,55 @@ from quotad.store import Charge
 _log = logging.getLogger("quotad.engine")
 
 
-class Round:
-    """The state of a batch between its phases; charges and what belongs to them, side by side."""
+class Planned(Charge, frozen=True, gc=False):
+    """A planned request: its charge, and what its answer is made of."""
 
-    __slots__ = ("answers", "at", "charges", "given", "held", "pending", "requests", "terms")
+    place: int = 0
+    """Of the request in its batch."""
+    terms: tuple[LimitTerms, ...] = ()
+    """Of the limits, in the order of the charge's counters."""
+    given: Decision | QuotadError | None = None
+    """The decision, where no counter takes part; or why the request can never work."""
+
+
+class Round:
+    """The requests of a batch, those that are planned and those that are answered."""
+
+    __slots__ = ("answers", "held", "pending", "planned", "requests")
 
     def __init__(self, requests: Sequence[ConsumeRequest]) -> None:
         self.requests = requests
         self.answers: list[Decision | QuotadError | None] = [None] * len(requests)
         self.pending = list(range(len(requests)))
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget the charges, not the answers."""
-        self.charges: list[Charge] = []
-        self.at: list[int] = []
-        """Which request each charge is for."""
-        self.terms: list[tuple[LimitTerms, ...]] = []
-        self.given: list[Decision | QuotadError | None] = []
-        """The decision, where no counter takes part; or why the request can never work."""
+        """Places of the requests that are neither planned nor answered."""
+        self.planned: list[Planned] = []
         self.held: set[str] = set()
         """Usage keys of customers and resources of whom nothing more may be planned."""
 
+    def clear(self) -> None:
+        """Drop what was planned; keep the answers."""
+        self.planned = []
+        self.held = set()
+
     def epochs(self) -> dict[str, int]:
         """By the usage key of a customer or resource, the epoch its charges were planned with."""
-        return {charge.keys.usage: charge.epoch for charge in self.charges}
+        return {one.keys.usage: one.epoch for one in self.planned}
 
     def hold_back(self) -> None:
         """Leave to the next round what was planned on another view of its customer or resource
         than the first request of it: were that one stale, the others would be settled before it."""
         first: dict[str, int] = {}
         held = self.held
-        kept: list[int] = []
-        for at, charge in enumerate(self.charges):
-            name = charge.keys.usage
-            if first.setdefault(name, charge.epoch) != charge.epoch:
+        kept: list[Planned] = []
+        for one in self.planned:
+            name = one.keys.usage
+            if first.setdefault(name, one.epoch) != one.epoch:
                 held.add(name)
             if name in held:
-                self.pending.append(self.at[at])
+                self.pending.append(one.place)
             else:
-                kept.append(at)
-        if held:
-            self.charges = [self.charges[at] for at in kept]
-            self.at = [self.at[at] for at in kept]
-            self.terms = [self.terms[at] for at in kept]
-            self.given = [self.given[at] for at in kept]
+                kept.append(one)
+        self.planned = kept
 
     def leave_unsettled(self, start: int, error: StoreError) -> None:
         """Answer planned charges that the store has not settled.
@@ -69,19 +73,16 @@ class Round:
             start: the first of them.
             error: why.
         """
-        for at in range(start, len(self.charges)):
-            given = self.given[at]
-            refusal = isinstance(given, QuotadError) and self.charges[at].once is None
-            self.answers[self.at[at]] = given if refusal else error
+        for one in self.planned[start:]:
+            refusal = isinstance(one.given, QuotadError) and one.once is None
+            self.answers[one.place] = one.given if refusal else error
 
-    def failed(self, *these: int) -> None:
-        """Answer requests with an error that nobody has foreseen; called where it is caught.
+    def failed(self, *places: int) -> None:
+        """Answer requests with an unforeseen error; call from the except block.
 
-        One record or one entitlement that cannot be worked out fails those who ask about it, and
-        nobody else in the batch.
+        One record or one entitlement that cannot be worked out fails the requests about it, and
+        no other of the batch.
         """
         _log.exception("a request failed")
-        planned = len(self.charges)
-        del self.at[planned:], self.terms[planned:], self.given[planned:]
-        for i in these:
-            self.answers[i] = internal_error()
+        for place in places:
+            self.answers[place] = internal_error()

@@ -4,12 +4,11 @@ import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
-from quotad.engine.meters import Retention
 from quotad.engine.snapshots import Snapshots
 from quotad.engine.views import ViewCache
 from quotad.entitlements.resolve import Effective
 from quotad.model import Decision
-from quotad.store import Customers
+from quotad.store import Customers, Retention
 from quotad.store.health import Health
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 
 from quotad.catalog import Snapshot
-from quotad.engine.meters import Meter, Retention, is_anchored, new_meter
+from quotad.engine.meters import Meter, is_anchored, new_meter
 from quotad.entitlements.resolve import Effective, resolve
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.recent import Recent
-from quotad.store import CustomerKeys, KeySpace
+from quotad.store import CustomerKeys, KeySpace, Retention
 
 
 class View(msgspec.Struct, frozen=True, gc=False):

@@ -11,7 +11,6 @@ from quotad.engine import (
     Engine,
     EngineSettings,
     LentEngines,
-    Retention,
     Shared,
     Snapshots,
     ViewCache,
@@ -39,7 +38,16 @@ from quotad.service.admin import AdminServicer
 from quotad.service.admin_parts import AdminParts, SeenParts
 from quotad.service.decode import Requests
 from quotad.service.quota import QuotaService
-from quotad.store import Catalogs, CustomerIndex, Customers, Fleet, KeySpace, Store, server_id
+from quotad.store import (
+    Catalogs,
+    CustomerIndex,
+    Customers,
+    Fleet,
+    KeySpace,
+    Retention,
+    Store,
+    server_id,
+)
 from quotad.store.erasures import Erasures
 from quotad.store.health import Health
 from quotad.store.nearby import NearbyStore

@@ -2,13 +2,13 @@
 
 from quotad.catalog import Catalog, Snapshot
 from quotad.clock import SyncedClock
-from quotad.engine import Engine, EngineSettings, Retention, Shared, Snapshots, ViewCache
+from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
 from quotad.entitlements.periods import period_at
 from quotad.errors import QuotadError, StoreError
 from quotad.model import CALENDAR, Decision
 from quotad.simulate.lines import LoggedCall
 from quotad.simulate.roster import Roster, RosterCustomers
-from quotad.store import Catalogs, KeySpace, Store, check_layout
+from quotad.store import Catalogs, KeySpace, Retention, Store, check_layout
 from quotad.store.health import Health
 
 VIEWS_MAX = 100_000

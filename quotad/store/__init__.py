@@ -6,8 +6,18 @@ publish catalogs and customers.
 """
 
 from quotad.store.catalogs import Catalogs, Outcome, Published
+from quotad.store.charges import (
+    Charge,
+    ChargeStatus,
+    CounterSet,
+    Once,
+    PeriodLimit,
+    Retention,
+    Settlement,
+    lay_out,
+)
 from quotad.store.connection import Store
-from quotad.store.counters import Charge, ChargeStatus, Counters, Once, Settlement
+from quotad.store.counters import Counters
 from quotad.store.customers import CustomerPage, Customers, Written
 from quotad.store.facets import Wanted
 from quotad.store.fleet import Candidate, Fleet, server_id
@@ -21,6 +31,7 @@ __all__ = [
     "Catalogs",
     "Charge",
     "ChargeStatus",
+    "CounterSet",
     "Counters",
     "CustomerIndex",
     "CustomerKeys",
@@ -31,13 +42,16 @@ __all__ = [
     "Link",
     "Once",
     "Outcome",
+    "PeriodLimit",
     "Published",
+    "Retention",
     "Settlement",
     "Store",
     "Wanted",
     "Written",
     "catalog_tag",
     "check_layout",
+    "lay_out",
     "server_id",
     "usage_suffix",
 ]

@@ -5,91 +5,17 @@ it out and reads the answer.
 """
 
 from collections.abc import Sequence
-from enum import IntEnum
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
-
-import msgspec
 
 from quotad.errors import ScriptContractError, StoreError
 from quotad.store import scripts
-from quotad.store.keys import CustomerKeys
+from quotad.store.charges import NO_COUNTERS, PLAIN_ARGS, Charge, ChargeStatus, Settlement
+from quotad.store.keys import escape
 from quotad.store.router import Link
 
 KEYS_MAX = 4000
 """Most keys of one script call; Lua's unpack refuses about 8,000."""
-
-CONSUME = "consume"
-CHECK = "check"
-CONSUME_ONCE = "consume_once"
-"""As CONSUME, and what is taken is remembered under an idempotency key."""
-
-
-class ChargeStatus(IntEnum):
-    """What became of a charge; the numbers are those of the script."""
-
-    DENIED = 0
-    ALLOWED = 1
-    REPLAYED = 2
-    STALE_CATALOG = -1
-    STALE_CUSTOMER = -2
-    MISMATCH = -3
-    STALE_CLOCK = -4
-    TOO_LATE = -5
-    DAMAGED = -6
-
-
-class Once(msgspec.Struct, frozen=True, gc=False):
-    """What makes a charge idempotent."""
-
-    key: str
-    fingerprint: str
-    """16 characters that differ when the parameters of the call do."""
-    memo: bytes
-    """What the caller needs to return the decision again."""
-    ttl_ms: int
-
-
-PLAIN_WORDS = 2
-"""Words of a limit: cap and expiry (Unix ms; 0: never)."""
-WIDE_WORDS = 5
-"""The same, and the weight of the quantity, when a window that opens at first use would close (Unix
-ms; 0: no such window), and now (Unix ms)."""
-
-
-class Charge(msgspec.Struct, frozen=True, gc=False):
-    """One request as the script sees it."""
-
-    keys: CustomerKeys
-    epoch: int
-    quantity: int
-    verb: str
-    suffixes: tuple[str, ...] = ()
-    """Endings of the usage keys, one per limit."""
-    limit_words: tuple[int, ...] = (0, PLAIN_WORDS)
-    """Number of limits, words per limit, and these: see `plain_words`."""
-    once: Once | None = None
-    """Only with CONSUME_ONCE."""
-
-
-def plain_words(*limits: tuple[int, int]) -> tuple[int, ...]:
-    """Cap and expiry (Unix ms; 0: never) of every limit, as a charge has them."""
-    return (len(limits), PLAIN_WORDS, *chain.from_iterable(limits))
-
-
-class Settlement(msgspec.Struct, frozen=True, gc=False):
-    """The script's answer to one charge."""
-
-    status: int
-    """A `ChargeStatus`."""
-    used: Sequence[int] = ()
-    """Usage before the charge, per limit; of ALLOWED, DENIED and what is replayed."""
-    memo: bytes = b""
-    """Of REPLAYED, what the first charge under the key left; of STALE_CATALOG, the tag of the
-    catalog in force, empty: none."""
-    closes: Sequence[int] = ()
-    """Of wide limits, where `used` is told: when the window that is open after the charge closes
-    (Unix ms; 0: closed, or no window that opens at first use)."""
 
 
 class Counters:
@@ -150,17 +76,18 @@ def _spell(
     charge_words: list[Any] = []
     end = run_from = start
     run_at = 0
-    limit_words: tuple[int, ...] = ()
+    # Charges of one feature and period share their counters: what is the same is not compared.
+    counters = NO_COUNTERS
     verb, number, run_quantity, quantity_word = "", 0, 0, ""
     for charge in islice(charges, start, None):
         if len(keys) >= KEYS_MAX:
             break
         customer, once, quantity = charge.keys, charge.once, charge.quantity
-        if charge.limit_words is not limit_words or quantity != run_quantity or charge.verb != verb:
+        if charge.counters is not counters or quantity != run_quantity or charge.verb != verb:
             if end > run_from:
                 charge_words[run_at] = f"{number} {end - run_from}{quantity_word}"
-            verb, limit_words, run_quantity = charge.verb, charge.limit_words, quantity
-            number = numbers.setdefault((verb, limit_words), len(numbers) + 1)
+            verb, counters, run_quantity = charge.verb, charge.counters, quantity
+            number = numbers.setdefault((verb, counters.words), len(numbers) + 1)
             run_from, run_at = end, len(charge_words)
             quantity_word = " 1" if quantity == 1 else ""
             charge_words += ("",) if quantity == 1 else ("", quantity)
@@ -168,17 +95,17 @@ def _spell(
         charge_words.append(charge.epoch)
         keys.append(customer.epoch)
         if once is not None:
-            keys.append(customer.decision + once.key)
+            keys.append(customer.decision + escape(once.key))
             charge_words += (once.fingerprint, once.memo, once.ttl_ms)
         usage = customer.usage
-        for suffix in charge.suffixes:
+        for suffix in counters.suffixes:
             keys.append(usage + suffix)
     charge_words[run_at] = f"{number} {end - run_from}{quantity_word}"
     term_words: list[Any] = []
     wide = False
-    for verb, limit_words in numbers:
-        term_words += (verb, *limit_words)
-        if limit_words[1] != PLAIN_WORDS:
+    for verb, words in numbers:
+        term_words += (verb, *words)
+        if words[1] != PLAIN_ARGS:
             wide = True
     return (len(keys), *keys, *head, len(numbers), *term_words, *charge_words), end, wide
 
@@ -198,17 +125,17 @@ def _read(
             status = reply[at]
             at += 1
             if status in (0, 1):  # DENIED, ALLOWED; an enum's member would cost more than the line
-                if wide and charge.limit_words[1] != PLAIN_WORDS:
-                    end = at + 2 * len(charge.suffixes)
+                if wide and charge.counters.words[1] != PLAIN_ARGS:
+                    end = at + 2 * len(charge.counters.suffixes)
                     used, closes = reply[at:end:2], reply[at + 1 : end : 2]
                     settled.append(Settlement(status, used, closes=closes))
                     at = end
                     continue
-                end = at + len(charge.suffixes)
+                end = at + len(charge.counters.suffixes)
                 settled.append(Settlement(status, reply[at:end]))
                 at = end
             elif status == ChargeStatus.REPLAYED:
-                settled.append(_read_decision(reply[at]))
+                settled.append(Settlement(status, memo=reply[at]))
                 at += 1
             else:
                 settled.append(Settlement(status))
@@ -216,17 +143,3 @@ def _read(
         raise ScriptContractError(f"check_and_consume: reply cannot be read: {error}") from error
     if at != len(reply):
         raise ScriptContractError(f"check_and_consume: {len(reply)} values, {at} expected")
-
-
-def _read_decision(stored: bytes) -> Settlement:
-    head, _, memo = stored.partition(b"|")
-    texts = head[1:].split(b",")
-    try:
-        if b"@" in head:
-            pairs = [text.split(b"@") for text in texts]
-            used = [int(used) for used, _ in pairs]
-            closes = [int(closes) for _, closes in pairs]
-            return Settlement(ChargeStatus.REPLAYED, used, memo, closes)
-        return Settlement(ChargeStatus.REPLAYED, [int(text) for text in texts], memo)
-    except ValueError:
-        return Settlement(ChargeStatus.DAMAGED)

@@ -74,7 +74,7 @@ def test_a_batch_without_time_left_fails_by_itself_and_the_store_stays_in_use(
 ) -> None:
     engine.consume("acme", "calls")
     engine.provision("acme", "free")  # so that there is a second question
-    slow(engine.engine._counters, "settle")
+    slow(engine.engine._settler._counters, "settle")
 
     (answer,) = engine.engine.decide([ConsumeRequest("acme", "calls")])
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from quotad.engine import engine, explaining, meters, views
+from quotad.engine import explaining, meters, settling, views
 from quotad.errors import Damaged
 from quotad.model import ConsumeRequest, Decision
 from tests.deciding import Bench, at, bench
@@ -121,7 +121,7 @@ def test_an_answer_that_cannot_be_told_fails_its_own_call_only(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        engine, "fold", fail_for(engine, "fold", lambda args: args[1].customer_id == "broken")
+        settling, "fold", fail_for(settling, "fold", lambda args: args[1].customer_id == "broken")
     )
 
     assert ["used 1", FAILED, "used 1"] == ask(made, "a", "broken", "b")

@@ -107,13 +107,14 @@ def test_a_view_that_is_just_being_put_is_noticed(
 
     monkeypatch.setattr(made.views._views, "put", slow_keep)
     before_view(made, monkeypatch, 2, start)
-    settle = made.engine._settle
+    settler = made.engine._settler
+    settle = settler.settle
 
-    def settled(*arguments: Any) -> bool:
+    def settled(*arguments: Any) -> None:
         go_on.set()  # what is to be settled stands fast by now
-        return settle(*arguments)
+        settle(*arguments)
 
-    monkeypatch.setattr(made.engine, "_settle", settled)
+    monkeypatch.setattr(settler, "settle", settled)
     try:
         assert [True, False] == take(
             made, ConsumeRequest("acme", "calls", 4), ConsumeRequest("acme", "calls", 3)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from quotad.engine.meters import CLOCK_CHANGES_MS
+from quotad.store.charges import CLOCK_CHANGES_MS
 from tests.deciding import Bench, at, bench
 from tests.raw import raw
 

@@ -4,8 +4,8 @@ from loadtests.bench import redis_benchmark
 from loadtests.bench.measure import Line, measure
 from loadtests.bench.processes import PREFIX, Machinery
 from loadtests.bench.traffic import Traffic
-from quotad.store import Charge, KeySpace, usage_suffix
-from quotad.store.counters import CONSUME, plain_words
+from quotad.store import Charge, KeySpace, PeriodLimit, Retention, lay_out
+from quotad.store.charges import CONSUME
 
 FEATURE = "feature-api-calls"
 
@@ -33,7 +33,8 @@ def test_redis_benchmark_sends_what_a_server_would() -> None:
     """Keys first, with a place for the customer's number in each but the catalog's."""
     space = KeySpace(PREFIX)
     keys = space.customer(redis_benchmark.CUSTOMER)
-    charge = Charge(keys, 0, 1, CONSUME, (usage_suffix(FEATURE, "month"),), plain_words((10, 0)))
+    counters = lay_out([PeriodLimit(FEATURE, 10, "month")], Retention(), True, 0)
+    charge = Charge(keys, 0, 1, CONSUME, counters)
 
     name, sha, count, *words = redis_benchmark.command_of("1:tag", [charge, charge])
 

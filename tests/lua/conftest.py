@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from quotad.store import Charge, Counters, KeySpace, Settlement, Store
-from quotad.store.counters import CONSUME, WIDE_WORDS, plain_words
+from quotad.store import Charge, Counters, CounterSet, KeySpace, Settlement, Store
+from quotad.store.charges import CONSUME, PLAIN_ARGS, WIDE_ARGS
 from tests.raw import raw
 
 TAG = "1.abc"
@@ -25,6 +25,16 @@ class WideLimit(NamedTuple):
     expires_at: int = FAR_MS
 
 
+def plain(*limits: tuple[int, int], names: str = "abcdefgh") -> CounterSet:
+    """The counters a, b, c, ... with cap and expiry (Unix ms; 0: never)."""
+    return CounterSet(endings(names, len(limits)), (len(limits), PLAIN_ARGS, *chain(*limits)))
+
+
+def endings(names: str, count: int) -> tuple[str, ...]:
+    """Of the first usage keys."""
+    return tuple(f":{name}" for name in names[:count])
+
+
 class Scripted:
     """One customer on a real server, with the catalog tag `TAG` in force."""
 
@@ -37,20 +47,18 @@ class Scripted:
 
     def charge(self, quantity: int, *caps: int, verb: str = CONSUME, epoch: int = 0) -> Charge:
         """A charge on the counters a, b, c, ... with these caps."""
-        suffixes = tuple(f":{'abcdefgh'[i]}" for i in range(len(caps)))
-        words = plain_words(*((cap, FAR_MS) for cap in caps))
-        return Charge(self.keys, epoch, quantity, verb, suffixes, words)
+        return Charge(self.keys, epoch, quantity, verb, plain(*((cap, FAR_MS) for cap in caps)))
 
     def wide(
         self, quantity: int, *limits: WideLimit, now: int = NOW_MS, verb: str = CONSUME
     ) -> Charge:
         """A charge on the counters a, b, c, ... with these limits."""
-        suffixes = tuple(f":{'abcdefgh'[i]}" for i in range(len(limits)))
         words = [
             (limit.cap, limit.expires_at, limit.weight, limit.closes_at, now) for limit in limits
         ]
-        flat = (len(limits), WIDE_WORDS, *chain.from_iterable(words))
-        return Charge(self.keys, 0, quantity, verb, suffixes, flat)
+        flat = (len(limits), WIDE_ARGS, *chain(*words))
+        counters = CounterSet(endings("abcdefgh", len(limits)), flat)
+        return Charge(self.keys, 0, quantity, verb, counters)
 
     def settle(self, *charges: Charge, tag: str = TAG) -> list[Settlement]:
         """Settle, where the store is expected to answer."""

@@ -12,14 +12,16 @@ from quotad.store import (
     Catalogs,
     Charge,
     Counters,
+    CounterSet,
     Customers,
     KeySpace,
     Outcome,
     Settlement,
     Store,
 )
-from quotad.store.counters import CONSUME, WIDE_WORDS, plain_words
+from quotad.store.charges import CONSUME, WIDE_ARGS
 from quotad.store.scripts import Script
+from tests.lua.conftest import plain
 
 FAR_MS = 4_000_000_000_000
 
@@ -69,12 +71,12 @@ def test_charges_are_settled(store: Store) -> None:
     keys = KeySpace(shards=4).customer("acme")
     store.execute("SET", keys.catalog, "1.abc")
     counters = Counters(PoolLink(store))  # type: ignore[arg-type]
-    plain = Charge(keys, 0, 2, CONSUME, (":a",), plain_words((5, FAR_MS)))
+    one = Charge(keys, 0, 2, CONSUME, plain((5, FAR_MS)))
     closes_at = FAR_MS - 60_000
-    words = (2, WIDE_WORDS, 9, FAR_MS, 3, 0, 1, 3, FAR_MS, 1, closes_at, 1)
-    wide = Charge(keys, 0, 1, CONSUME, (":a", ":b"), words)
+    words = (2, WIDE_ARGS, 9, FAR_MS, 3, 0, 1, 3, FAR_MS, 1, closes_at, 1)
+    wide = Charge(keys, 0, 1, CONSUME, CounterSet((":a", ":b"), words))
 
-    settled, error = counters.settle("1.abc", [plain, wide, wide, wide], 0.0)
+    settled, error = counters.settle("1.abc", [one, wide, wide, wide], 0.0)
 
     assert error is None
     assert [

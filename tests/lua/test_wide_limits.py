@@ -7,7 +7,7 @@ import pytest
 
 from quotad.model import QUANTITY_MAX, USED_MAX
 from quotad.store import Charge, ChargeStatus, Once, Settlement
-from quotad.store.counters import CHECK, CONSUME_ONCE
+from quotad.store.charges import CHECK, CONSUME_ONCE
 from tests.lua.conftest import FAR_MS, NOW_MS, Scripted, WideLimit
 from tests.raw import raw
 
@@ -153,7 +153,7 @@ def test_a_repeated_idempotency_key_is_told_the_window_of_the_first_time(
     first = once(scripted.wide(2, opening(5), WideLimit(9, 3)))
     later = once(scripted.wide(2, opening(5, NOW_MS + 9 * HOUR), now=NOW_MS + 8 * HOUR))
     end = NOW_MS + HOUR
-    replay = Settlement(ChargeStatus.REPLAYED, [0, 0], b"memo|1@2,3", [end, 0])
+    replay = Settlement(ChargeStatus.REPLAYED, memo=f"10@{end},0@0|memo|1@2,3".encode())
 
     assert [Settlement(1, [0, 0], closes=[end, 0]), replay] == scripted.settle(first, first)
     assert [replay] == scripted.settle(later)

@@ -198,11 +198,21 @@ def test_a_replay_tells_the_same_from_the_memo(
 ) -> None:
     request = ConsumeRequest("acme", "calls", quantity, idempotency_key="k")
     decision = fold(terms, request, Settlement(ChargeStatus.ALLOWED, before), NOW, 7)
-    memo = encode_memo(7, terms)
+    usage = ",".join(map(str, before))
 
-    again = replay(request, Settlement(ChargeStatus.REPLAYED, before, memo), NOW)
+    again = replay(request, f"1{usage}|".encode() + encode_memo(7, terms), NOW)
 
     assert msgspec.structs.replace(decision, replayed=True) == again
+
+
+@pytest.mark.parametrize(
+    "stored", [b"15,|", b"15@|", b"15x|", b"1|", b"15", b"15@1@2|", b"15,6@1|"]
+)
+@pytest.mark.parametrize("memo", [b"", b"\x02", encode_memo(7, (MINUTE,))])
+def test_a_damaged_memo_is_no_decision(stored: bytes, memo: bytes) -> None:
+    request = ConsumeRequest("acme", "calls", idempotency_key="k")
+
+    assert replay(request, stored + memo, NOW) is None
 
 
 def test_a_fingerprint_has_one_length_and_tells_parameters_apart() -> None:

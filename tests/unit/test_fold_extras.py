@@ -279,9 +279,10 @@ def test_a_replay_tells_the_same_from_the_memo(
     request = ConsumeRequest("acme", "image", idempotency_key="k")
     first = settled(terms, before, 1, closes)
     decision = fold(terms, request, first, NOW, 7)
-    memo = encode_memo(7, terms)
+    pairs = zip(before, first.closes, strict=True)
+    usage = ",".join(f"{used}@{closes}" for used, closes in pairs)
 
-    again = replay(request, Settlement(ChargeStatus.REPLAYED, before, memo, first.closes), NOW)
+    again = replay(request, f"1{usage}|".encode() + encode_memo(7, terms), NOW)
 
     assert msgspec.structs.replace(decision, replayed=True) == again
 
@@ -291,8 +292,9 @@ def test_memos_of_an_older_server_are_still_read() -> None:
     request = ConsumeRequest("acme", "calls", idempotency_key="k")
     counted = msgspec.msgpack.encode([7, [[10, False, "hour", HOUR_END]], 0, ""])
 
-    first = replay(request, Settlement(ChargeStatus.REPLAYED, [3], counted), NOW)
+    first = replay(request, b"13|" + counted, NOW)
 
+    assert first is not None
     assert (True, 10, 4, HOUR_END) == (first.replayed, first.limit, first.used, first.resets_at_ms)
 
 

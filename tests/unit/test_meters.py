@@ -8,11 +8,9 @@ import pytest
 from quotad.catalog import Snapshot, Source, compile_snapshot, parse
 from quotad.engine import ViewCache
 from quotad.engine.meters import (
-    CLOCK_CHANGES_MS,
     LimitExtras,
     LimitTerms,
     Meter,
-    Retention,
     new_meter,
 )
 from quotad.engine.views import view_name
@@ -25,8 +23,8 @@ from quotad.model import (
     StoredCustomer,
     Subscription,
 )
-from quotad.store import KeySpace
-from quotad.store.counters import plain_words
+from quotad.store import KeySpace, Retention
+from quotad.store.charges import CLOCK_CHANGES_MS
 
 NOW = 1_926_244_800_000  # 2031-01-15 10:40
 DAY = 86_400_000
@@ -87,9 +85,9 @@ def test_a_paying_feature_is_charged_to_its_own_limits_and_to_those_of_its_pool(
 ) -> None:
     bound = meter(snapshot, "image").bind(NOW)
 
-    assert (":image:hour.c.1926244800", ":ai-credits:day.c.1926201600") == bound.suffixes
+    assert (":image:hour.c.1926244800", ":ai-credits:day.c.1926201600") == bound.counters.suffixes
     limits = ((7, HOUR_END + 1000, 1, 0, NOW), (10_000, DAY_EXPIRES, 250, 0, NOW))
-    assert (2, 5, *limits[0], *limits[1]) == bound.limit_words
+    assert (2, 5, *limits[0], *limits[1]) == bound.counters.words
     assert (
         LimitTerms(7, False, "hour", HOUR_END, LimitExtras()),
         LimitTerms(
@@ -106,15 +104,15 @@ def test_a_paying_feature_is_charged_to_its_own_limits_and_to_those_of_its_pool(
 def test_a_pool_that_takes_one_for_one_needs_no_more_words(snapshot: Snapshot) -> None:
     bound = meter(snapshot, "chat").bind(NOW)
 
-    assert (":tokens:day.c.1926201600",) == bound.suffixes
-    assert plain_words((50, DAY_EXPIRES)) == bound.limit_words
+    assert (":tokens:day.c.1926201600",) == bound.counters.suffixes
+    assert (1, 2, 50, DAY_EXPIRES) == bound.counters.words
     assert LimitExtras(pool_id="tokens") == bound.terms[0].extras
 
 
 def test_a_pool_itself_is_counted_in_its_smallest_units(snapshot: Snapshot) -> None:
     bound = meter(snapshot, "ai-credits").bind(NOW)
 
-    assert plain_words((10_000, DAY_EXPIRES)) == bound.limit_words
+    assert (1, 2, 10_000, DAY_EXPIRES) == bound.counters.words
     assert LimitExtras(decimals=2) == bound.terms[0].extras
 
 
@@ -141,20 +139,20 @@ def test_a_window_that_opens_at_first_use_is_bound_anew_every_millisecond(
 
     bound = made.bind(NOW)
 
-    assert (":calls:day.c.1926201600", ":calls:5hour.f") == bound.suffixes
+    assert (":calls:day.c.1926201600", ":calls:5hour.f") == bound.counters.suffixes
     closes = NOW + 5 * 3_600_000
     day = (9, DAY_EXPIRES, 1, 0, NOW)
-    assert (2, 5, *day, 5, closes + 1000, 1, closes, NOW) == bound.limit_words
+    assert (2, 5, *day, 5, closes + 1000, 1, closes, NOW) == bound.counters.words
     assert (NOW, NOW + 1) == (bound.from_ms, bound.until_ms)
     # The first tells that another has more.
     assert [LimitExtras(), LimitExtras(opens=True)] == [term.extras for term in bound.terms]
     assert [DAY_END, None] == [term.resets_at_ms for term in bound.terms]
-    assert bound.suffixes == made.bind(NOW + 1).suffixes
+    assert bound.counters.suffixes == made.bind(NOW + 1).counters.suffixes
 
 
 def test_a_reset_names_other_counters_but_not_other_gauges(snapshot: Snapshot) -> None:
     suffixes = {
-        name: meter(snapshot, name, generation=3).bind(NOW).suffixes
+        name: meter(snapshot, name, generation=3).bind(NOW).counters.suffixes
         for name in ("calls", "image", "seats")
     }
 
@@ -204,7 +202,7 @@ def test_usage_never_passes_the_cap(
 
     bound = meter(snapshot, "tokens", entitlements={"tokens": entitlement}).bind(NOW)
 
-    assert plain_words((cap, DAY_EXPIRES)) == bound.limit_words
+    assert (1, 2, cap, DAY_EXPIRES) == bound.counters.words
     assert cap == bound.terms[0].cap
 
 
@@ -274,7 +272,7 @@ def test_counters_of_seconds_and_minutes_are_kept_no_longer_than_clocks_may_diff
     meter = new_meter("calls", resolve(None, made, NOW), made, Retention(60_000, 5_000))
     assert meter is not None
 
-    words = meter.bind(NOW).limit_words
+    words = meter.bind(NOW).counters.words
 
     expires = words[3::5]
     minute = 60_000
@@ -299,8 +297,8 @@ def test_a_lifetime_ends_some_time_after_the_latest_use_only_without_a_record(
     found = [view.meter(feature_id, Retention(unprovisioned_ms=DAY)) for view in (nobody, acme)]
 
     limit = 3 if feature_id == "seats" else 4
-    words = [meter.bind(NOW).limit_words for meter in found if meter is not None]
-    assert [plain_words((limit, -DAY)), plain_words((limit, 0))] == words
+    words = [meter.bind(NOW).counters.words for meter in found if meter is not None]
+    assert [(1, 2, limit, -DAY), (1, 2, limit, 0)] == words
 
 
 def test_meters_are_shared_only_while_the_same_counters_are_meant(snapshot: Snapshot) -> None:

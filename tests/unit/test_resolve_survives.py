@@ -25,7 +25,7 @@ from quotad.customers.subscriptions import (
 from quotad.engine.denials import with_sources
 from quotad.engine.fold import fold
 from quotad.engine.memos import encode_memo
-from quotad.engine.meters import LimitTerms, Retention, new_meter
+from quotad.engine.meters import LimitTerms, new_meter
 from quotad.entitlements.explain import explain
 from quotad.entitlements.resolve import Effective, resolve
 from quotad.errors import QuotadError
@@ -43,7 +43,7 @@ from quotad.model import (
 from quotad.service import encode
 from quotad.service.customer_message import customer_message
 from quotad.service.wire import decision_bytes
-from quotad.store import ChargeStatus, Settlement
+from quotad.store import ChargeStatus, Retention, Settlement
 from quotad.store.records import decode_customer, encode_customer
 from quotad.v1 import quota_pb2 as pb
 from tests.unit.any_catalog import (

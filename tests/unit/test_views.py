@@ -6,11 +6,10 @@ import pytest
 
 from quotad.catalog import Snapshot, Source, compile_snapshot, parse
 from quotad.engine import ViewCache
-from quotad.engine.meters import MONTH_ENDS_MS, Retention
 from quotad.entitlements import rollout
 from quotad.model import CustomerRecord, Reason, StoredCustomer, Subscription
-from quotad.store import KeySpace
-from quotad.store.counters import plain_words
+from quotad.store import KeySpace, Retention
+from quotad.store.charges import MONTH_ENDS_MS
 
 NOW = 1_800_000_000_000
 DAY = 86_400_000
@@ -142,9 +141,9 @@ def test_a_meter_is_bound_anew_in_each_period(snapshot: Snapshot) -> None:
     second = meter.bind(first.until_ms)
 
     assert first.until_ms == second.from_ms
-    assert first.suffixes != second.suffixes
+    assert first.counters.suffixes != second.counters.suffixes
     expires_ms = first.until_ms + 60_000 + MONTH_ENDS_MS
-    assert plain_words((5, expires_ms)) == first.limit_words
+    assert (1, 2, 5, expires_ms) == first.counters.words
     # Back, as a store whose clock was set back would tell.
     assert first == meter.bind(NOW)
 

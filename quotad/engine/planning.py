@@ -1,0 +1,207 @@
+"""Plan: from requests to charges, on the catalog and the customers that are in memory.
+
+Pure but for customers that are not in memory, which are read from the store.
+"""
+
+from quotad.catalog import Snapshot
+from quotad.engine.budget import Budget
+from quotad.engine.given import denied, judge_values, no_values, not_a_gauge
+from quotad.engine.memos import encode_memo, fingerprint
+from quotad.engine.meters import ALWAYS, Bound
+from quotad.engine.rounds import Planned, Round
+from quotad.engine.shared import Shared
+from quotad.engine.views import View, view_name
+from quotad.errors import NotReady, QuotadError, StoreError
+from quotad.model import ConsumeRequest, CustomerRecord, Decision, Mode
+from quotad.store import Link, Once
+from quotad.store.charges import CHECK, CONSUME, CONSUME_ONCE
+
+# As a plain integer: comparing with an enum's member costs more than the rest of the line.
+CHECK_ONLY = int(Mode.CHECK_ONLY)
+
+
+class Planner:
+    """Plans rounds; of one thread, over a connection of its own."""
+
+    def __init__(self, shared: Shared, link: Link) -> None:
+        self._views = shared.views
+        self._customers = shared.customers
+        self._health = shared.health
+        self._settings = shared.settings
+        self._link = link
+
+    def plan_all(
+        self, round_: Round, snapshot: Snapshot, now_ms: int, budget: Budget
+    ) -> dict[int, CustomerRecord | None]:
+        """Plan what is pending; what must wait for the next round stays pending.
+
+        Args:
+            round_: the batch.
+            snapshot: the catalog.
+            now_ms: Unix time.
+            budget: of the batch.
+
+        Returns:
+            By request that is to be explained, the record that it is decided on.
+
+        Raises:
+            NotReady: the store is known to be down, for all that was not answered.
+        """
+        pending, round_.pending = round_.pending, []
+        requests = round_.requests
+        unknown: dict[str, list[int]] = {}
+        changes = self._views.changes
+        for i in pending:
+            request = requests[i]
+            name = request.customer_id
+            if request.resource_id:
+                name = view_name(name, request.resource_id)
+            view = self._views.get(name, snapshot, now_ms)
+            # Once unknown, unknown for this batch, also when another thread has just loaded it:
+            # a customer's requests stay in order. What is to be explained takes the record itself.
+            if view is None or request.explain or name in unknown:
+                unknown.setdefault(name, []).append(i)
+            else:
+                try:
+                    self.plan(round_, i, request, view, now_ms)
+                except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
+                    self._views.drop(name)  # the record may have been mended since
+                    round_.failed(i)
+        if not self._health.up:
+            self._answer_without_store(round_)
+        if self._views.changes != changes or changes % 2:
+            round_.hold_back()  # another thread has put fresher views meanwhile
+        return self._plan_unknown(round_, unknown, snapshot, now_ms, budget) if unknown else {}
+
+    def plan(
+        self, round_: Round, place: int, request: ConsumeRequest, view: View, now_ms: int
+    ) -> None:
+        """Plan one request; one that can never work gets a charge that takes nothing."""
+        meter = view.meters.get(request.feature_id) or view.meter(
+            request.feature_id, self._settings.retention
+        )
+        given: Decision | QuotadError | None = None
+        bound = ALWAYS
+        if meter is None:
+            given = denied(request.feature_id, view.effective, view.snapshot)
+        elif meter.given is not None:
+            given = meter.given
+        elif request.quantity < 0 and not meter.gauge:
+            given = not_a_gauge(request)
+        else:
+            bound = meter.bound
+            if not bound.from_ms <= now_ms < bound.until_ms:
+                bound = meter.bind(now_ms)
+        if request.requested_values and not isinstance(given, QuotadError):
+            feature = view.snapshot.features.get(request.feature_id)
+            if feature is not None and not feature.values:
+                given, bound = no_values(request), ALWAYS
+            elif given is not None:
+                given = judge_values(given, request)
+        verb, once = CONSUME, None
+        if request.mode == CHECK_ONLY:
+            verb = CHECK
+        elif request.idempotency_key:
+            verb, once = CONSUME_ONCE, self._once(request, view.snapshot.version, bound)
+        round_.planned.append(
+            Planned(
+                view.keys,
+                view.epoch,
+                request.quantity,
+                verb,
+                bound.counters,
+                once,
+                place,
+                bound.terms,
+                given,
+            )
+        )
+
+    def read_view(
+        self, customer_id: str, resource_id: str, snapshot: Snapshot, now_ms: int, budget: Budget
+    ) -> View:
+        """The view of a customer or resource, from memory or the store.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        name = view_name(customer_id, resource_id)
+        view = self._views.get(name, snapshot, now_ms)
+        if view is None:
+            keys = self._views.spell(customer_id, resource_id)
+            (stored,) = self._customers.get_many_over(self._link, [keys], budget.ask())
+            budget.answered()
+            if isinstance(stored, StoreError):
+                raise stored
+            view = self._views.put(name, stored, snapshot, now_ms, keys)
+        return view
+
+    def _answer_without_store(self, round_: Round) -> None:
+        """Answer what is planned and was never sent to a store that is known to be down.
+
+        Raises:
+            NotReady: it is, for all that was not answered.
+        """
+        try:
+            self._health.raise_if_down()
+        except NotReady as down:
+            round_.leave_unsettled(0, down)
+            raise
+
+    def _plan_unknown(
+        self,
+        round_: Round,
+        unknown: dict[str, list[int]],
+        snapshot: Snapshot,
+        now_ms: int,
+        budget: Budget,
+    ) -> dict[int, CustomerRecord | None]:
+        """Read the records of customers, and plan their requests on views made of them.
+
+        Args:
+            round_: the batch.
+            unknown: requests by view name.
+            snapshot: the catalog.
+            now_ms: Unix time.
+            budget: of the batch.
+        """
+        records: dict[int, CustomerRecord | None] = {}
+        first = [round_.requests[waiting[0]] for waiting in unknown.values()]
+        keys = [self._views.spell(each.customer_id, each.resource_id) for each in first]
+        stored = self._customers.get_many_over(self._link, keys, budget.ask())
+        budget.answered()
+        planned = round_.epochs()
+        for at, (name, waiting) in enumerate(unknown.items()):
+            one = stored[at]
+            if isinstance(one, StoreError):
+                for i in waiting:
+                    round_.answers[i] = one
+                continue
+            try:
+                view = self._views.put(name, one, snapshot, now_ms, keys[at])
+            except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
+                round_.failed(*waiting)
+                continue
+            usage = keys[at].usage
+            if usage in round_.held or planned.get(usage, view.epoch) != view.epoch:
+                # Earlier requests wait for the next round, or were planned on a view that is
+                # stale, as can be seen now; they go first.
+                round_.pending += waiting
+                continue
+            for i in waiting:
+                try:
+                    self.plan(round_, i, round_.requests[i], view, now_ms)
+                except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
+                    self._views.drop(name)
+                    round_.failed(i)
+                    continue
+                if round_.requests[i].explain:
+                    records[i] = one.record
+        return records
+
+    def _once(self, request: ConsumeRequest, version: int, bound: Bound) -> Once:
+        ttl_ms = self._settings.idempotency_ttl_ms
+        if request.idempotency_ttl_ms:
+            ttl_ms = min(ttl_ms, request.idempotency_ttl_ms)
+        memo = encode_memo(version, bound.terms)
+        return Once(request.idempotency_key, fingerprint(request), memo, ttl_ms)

@@ -1,0 +1,113 @@
+"""Settle and fold: planned charges through the script, its answers to decisions."""
+
+from collections.abc import Sequence
+
+from quotad.catalog import Snapshot
+from quotad.engine.budget import Budget
+from quotad.engine.fold import fold
+from quotad.engine.given import damaged, mismatch
+from quotad.engine.memos import replay
+from quotad.engine.rounds import Planned, Round
+from quotad.engine.shared import Shared
+from quotad.engine.views import view_name
+from quotad.errors import AnswerLost, Damaged, NotReady, StoreError, StoreUnavailable
+from quotad.store import ChargeStatus, Counters, Link, Settlement, catalog_tag
+from quotad.store.damage import report_once
+
+# As plain integers: comparing with an enum's member costs more than the rest of the line.
+SETTLED = (int(ChargeStatus.ALLOWED), int(ChargeStatus.DENIED))
+
+
+class Settler:
+    """Settles rounds; of one thread, over a connection of its own."""
+
+    def __init__(self, shared: Shared, link: Link) -> None:
+        self._snapshots = shared.snapshots
+        self._views = shared.views
+        self._health = shared.health
+        self._counters = Counters(link)
+
+    def settle(self, round_: Round, snapshot: Snapshot, now_ms: int, budget: Budget) -> None:
+        """Settle and fold what is planned; what was stale is pending again.
+
+        Args:
+            round_: the batch.
+            snapshot: the catalog that it was planned on.
+            now_ms: Unix time.
+            budget: of the batch.
+        """
+        tag = catalog_tag(snapshot.version, snapshot.digest)
+        deadline = budget.ask()
+        settled, error = self._counters.settle(
+            tag, round_.planned, deadline, self._health.not_after_ms(deadline)
+        )
+        if error is not None:
+            self.note(error)
+            if isinstance(error, AnswerLost):
+                budget.wait_out()  # a repetition of the call must not race with it
+            round_.leave_unsettled(len(settled), error)
+        stale = _fold_all(round_, settled, now_ms, snapshot.version)
+        if stale or round_.pending:
+            budget.answered()
+            round_.clear()
+            self._renew(round_, stale, snapshot, budget)
+            round_.pending.sort()
+
+    def note(self, error: StoreError) -> None:
+        """Open the breaker, if it is the store that failed and not the batch."""
+        if not isinstance(error, StoreUnavailable):
+            if not isinstance(error, Damaged):  # which is in the log by its key
+                report_once(str(error))
+        elif not isinstance(error, NotReady):
+            self._health.mark_down(error)
+
+    def _renew(
+        self,
+        round_: Round,
+        stale: list[tuple[Planned, Settlement]],
+        snapshot: Snapshot,
+        budget: Budget,
+    ) -> None:
+        """Fetch what stale charges were planned without, and leave them to the next round."""
+        is_late, in_force = False, None
+        for one, settlement in stale:
+            status = settlement.status
+            round_.pending.append(one.place)
+            if status == ChargeStatus.STALE_CUSTOMER:
+                request = round_.requests[one.place]
+                self._views.drop(view_name(request.customer_id, request.resource_id))
+            elif status in (ChargeStatus.STALE_CLOCK, ChargeStatus.TOO_LATE):
+                is_late = True
+            else:
+                in_force = settlement.memo
+        if is_late:
+            self._health.sync_clock()
+        if in_force is not None:
+            self._snapshots.follow(snapshot, in_force.decode(errors="replace"), budget)
+
+
+def _fold_all(
+    round_: Round, settled: Sequence[Settlement], now_ms: int, version: int
+) -> list[tuple[Planned, Settlement]]:
+    """Answer the settled charges of a round; returns those that were stale."""
+    requests, answers = round_.requests, round_.answers
+    stale: list[tuple[Planned, Settlement]] = []
+    for one, settlement in zip(round_.planned, settled, strict=False):
+        status, place = settlement.status, one.place
+        try:
+            if status in SETTLED:
+                answers[place] = one.given or fold(
+                    one.terms, requests[place], settlement, now_ms, version
+                )
+            elif status == ChargeStatus.REPLAYED:
+                request = requests[place]
+                answers[place] = replay(request, settlement.memo, now_ms) or damaged(one, request)
+            elif status == ChargeStatus.MISMATCH:
+                answers[place] = mismatch(requests[place])
+            elif status == ChargeStatus.DAMAGED:
+                answers[place] = damaged(one, requests[place])
+            else:
+                stale.append((one, settlement))
+        except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
+            round_.failed(place)
+    return stale

@@ -1,0 +1,188 @@
+"""Charges as values: what is to be counted, for whom, in which limits.
+
+The engine plans them and `counters` settles them. How counters are kept is known here alone: how
+their keys are spelled, how long they live, and the words that the script reads of a limit.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+import msgspec
+
+from quotad.model import Anchor, Unit, Window
+from quotad.store.keys import CustomerKeys, escape, usage_suffix
+
+CONSUME = "consume"
+CHECK = "check"
+CONSUME_ONCE = "consume_once"
+"""As CONSUME, and what is taken is remembered under an idempotency key."""
+
+PLAIN_ARGS = 2
+"""Words of a limit: cap and expiry (Unix ms; 0: never; below 0: so long after the latest take)."""
+WIDE_ARGS = 5
+"""The same, and the weight of the quantity, when a window that opens at first use would close (Unix
+ms; 0: no such window), and now (Unix ms)."""
+
+MONTHLY = (Unit.MONTH, Unit.YEAR)
+MONTH_ENDS_MS = 3 * 86_400_000
+"""Anchors on different days may agree on where a month starts and not on where it ends: from 28
+February it is 28 March or 31 March. The counter of both lives as long as the longer one."""
+
+CLOCK_CHANGES_MS = 3 * 3_600_000
+"""A day may start at the same moment in two time zones and be longer in one of them, where clocks
+change. A limit that is given the other zone goes on with its counter."""
+
+SHORT = (Unit.SECOND, Unit.MINUTE)
+"""Windows that leave many counters behind, so that each is kept for a short time only."""
+
+
+class ChargeStatus(IntEnum):
+    """What became of a charge; the numbers are those of the script."""
+
+    DENIED = 0
+    ALLOWED = 1
+    REPLAYED = 2
+    STALE_CATALOG = -1
+    STALE_CUSTOMER = -2
+    MISMATCH = -3
+    STALE_CLOCK = -4
+    TOO_LATE = -5
+    DAMAGED = -6
+
+
+class Retention(msgspec.Struct, frozen=True, gc=False):
+    """How long counters are kept that may not be needed any more, in milliseconds."""
+
+    usage_ms: int = 60_000
+    """After the period has ended; covers clocks that disagree."""
+    short_ms: int = 5_000
+    """The same of windows of seconds and minutes. Servers take over the store's time every few
+    seconds, and one that is further behind is stopped by the script and asks for the time again."""
+    unprovisioned_ms: int = 0
+    """After the latest use of a counter without a period, of a customer without a record; 0: for
+    ever."""
+
+
+class PeriodLimit(msgspec.Struct, frozen=True, gc=False):
+    """A limit in one of its periods: a counter, and what it may come to."""
+
+    feature_id: str
+    """Whose counter it is."""
+    cap: int
+    """What usage never passes."""
+    period_id: str
+    window: Window | None = None
+    """None: lifetime."""
+    ends_ms: int | None = None
+    """Unix time; None: never. Of a window that opens at first use: if it opens now."""
+    weight: int = 1
+    """Units of the counter that one of the quantity takes."""
+    generation: int = 0
+    """How often a change of plan has started the counter anew."""
+
+    @property
+    def opens(self) -> bool:
+        """Whether its window opens at first use."""
+        return self.window is not None and self.window.anchor is Anchor.FIRST_USE
+
+
+class CounterSet(msgspec.Struct, frozen=True, gc=False):
+    """The limits of a charge as the script reads them; made once per period, not once per call."""
+
+    suffixes: tuple[str, ...] = ()
+    """Endings of the usage keys, one per limit."""
+    words: tuple[int, ...] = (0, PLAIN_ARGS)
+    """Number of limits, words per limit, and these."""
+
+
+NO_COUNTERS = CounterSet()
+"""Of a charge that only looks whether catalog and customer have changed."""
+
+
+def lay_out(
+    limits: Sequence[PeriodLimit], retention: Retention, provisioned: bool, now_ms: int
+) -> CounterSet:
+    """Lay out the limits that a charge must have room in, all of them.
+
+    Args:
+        limits: each of a counter of its own.
+        retention: how long the counters are kept.
+        provisioned: whether the customer has a record; else lifetime counters expire.
+        now_ms: Unix time.
+    """
+    idle_ms = 0 if provisioned else retention.unprovisioned_ms
+    # Weights of 1 and windows of the calendar are not worth three more words.
+    wide = any(limit.weight != 1 or limit.opens for limit in limits)
+    words: list[int] = []
+    for limit in limits:
+        words += (limit.cap, _expires_ms(limit, retention, idle_ms))
+        if wide:
+            closes_ms = limit.ends_ms if limit.opens else None
+            words += (limit.weight, closes_ms or 0, now_ms)
+    suffixes = [usage_suffix(one.feature_id, one.period_id, one.generation) for one in limits]
+    return CounterSet(tuple(suffixes), (len(limits), WIDE_ARGS if wide else PLAIN_ARGS, *words))
+
+
+def _expires_ms(limit: PeriodLimit, retention: Retention, idle_ms: int) -> int:
+    window, ends_ms = limit.window, limit.ends_ms
+    if window is None or ends_ms is None:
+        return -idle_ms
+    kept_ms = retention.short_ms if window.unit in SHORT else retention.usage_ms
+    return ends_ms + kept_ms + _slack_ms(window)
+
+
+def _slack_ms(window: Window) -> int:
+    """How much longer than its period a counter may be needed, as that of another window with the
+    same start."""
+    if window.anchor is Anchor.SUBSCRIPTION and window.unit in MONTHLY:
+        return MONTH_ENDS_MS
+    exact = window.unit in SHORT or (window.unit is Unit.HOUR and window.count == 1)
+    return 0 if exact or window.anchor is Anchor.FIRST_USE else CLOCK_CHANGES_MS
+
+
+class Once(msgspec.Struct, frozen=True, gc=False):
+    """What makes a charge idempotent."""
+
+    key: str
+    """As the caller gave it."""
+    fingerprint: str
+    """16 characters that differ when the parameters of the call do."""
+    memo: bytes
+    """What the caller needs to return the decision again."""
+    ttl_ms: int
+
+
+class Charge(msgspec.Struct, frozen=True, gc=False):
+    """What one request is to count, all of it or nothing."""
+
+    keys: CustomerKeys
+    epoch: int
+    """Of the customer, that it was planned with."""
+    quantity: int
+    """To take; negative: to give back."""
+    verb: str
+    counters: CounterSet = NO_COUNTERS
+    once: Once | None = None
+    """Only with CONSUME_ONCE."""
+
+    def key_names(self) -> list[str]:
+        """Keys whose values it depends on, its customer's aside."""
+        names = [self.keys.usage + suffix for suffix in self.counters.suffixes]
+        if self.once is not None:
+            names.append(self.keys.decision + escape(self.once.key))
+        return names
+
+
+class Settlement(msgspec.Struct, frozen=True, gc=False):
+    """The script's answer to one charge."""
+
+    status: int
+    """A `ChargeStatus`."""
+    used: Sequence[int] = ()
+    """Usage before the charge, per limit; of ALLOWED and DENIED."""
+    memo: bytes = b""
+    """Of REPLAYED, what the first charge under the key left; of STALE_CATALOG, the tag of the
+    catalog in force, empty: none."""
+    closes: Sequence[int] = ()
+    """Of wide limits, where `used` is told: when the window that is open after the charge closes
+    (Unix ms; 0: closed, or no window that opens at first use)."""
