@@ -9,6 +9,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from quotad.config import Config
+from quotad.fronts import kinds
 from quotad.server.server import Server
 from quotad.store import KeySpace, Store
 from quotad.v1 import admin_pb2, quota_pb2
@@ -16,7 +17,7 @@ from quotad.v1.admin_pb2_grpc import AdminServiceStub
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 from tests.raw import raw
 
-FRONTS = ("native", "grpcio")
+FRONTS = tuple(kinds.FRONTS)
 
 CALL_S = 20.0
 """Deadline of every call: far above what a server may take, so that only a hang meets it."""

@@ -22,7 +22,14 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from quotad.errors import ConfigError, InvalidRequest, QuotadError
-from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Answer, Call
+from quotad.fronts.interface import (
+    MESSAGE_BYTES_MAX,
+    STOPPING,
+    AddServices,
+    Answer,
+    Call,
+    FrontSettings,
+)
 from quotad.fronts.status import abort
 
 CALLS_MAX = 20_000
@@ -34,9 +41,6 @@ of any connection with CANCELLED; calls past CALLS_MAX are refused as RESOURCE_E
 
 GRACE_S = 1.0
 """Longest time to wait at a stop for answers to leave; streams are cut then."""
-
-AddServices = Callable[[Any], None]
-"""Adds generated servicers to a server."""
 
 
 class GrpcioServer:
@@ -137,24 +141,17 @@ class GrpcioServer:
 
 
 class GrpcioFront(GrpcioServer):
-    """The front for platforms without a wheel of the native one.
+    """The front for platforms without a wheel of the native one."""
 
-    Args:
-        target: `HOST:PORT`.
-        methods: full paths of the hot methods, `/quotad.v1.QuotaService/CheckAndConsume`.
-    """
-
-    def __init__(
-        self,
-        target: str,
-        services: Sequence[str],
-        add_services: AddServices,
-        methods: Sequence[str],
-        reuse_port: bool = False,
-        streams_max: int = CALLS_MAX,
-    ) -> None:
-        super().__init__(target, services, add_services, reuse_port, streams_max)
-        self._methods = methods
+    def __init__(self, settings: FrontSettings) -> None:
+        super().__init__(
+            settings.target,
+            settings.services,
+            settings.add_services,
+            settings.reuse_port,
+            settings.streams_max,
+        )
+        self._methods = settings.methods
         self._queue: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self._answers: deque[Answer] = deque()

@@ -1,7 +1,7 @@
 """What a front is to the rest of the server."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -34,8 +34,34 @@ Answer = tuple[int, bytes | QuotadError]
 """Call id, and the response as it leaves or the error that the call ends with."""
 
 
+AddServices = Callable[[Any], None]
+"""Adds generated servicers to a server of grpcio."""
+
+
+class FrontSettings(msgspec.Struct, frozen=True):
+    """What a front serves, and how."""
+
+    target: str
+    """`HOST:PORT`."""
+    services: Sequence[str]
+    """Full names, for health and reflection."""
+    add_services: AddServices
+    """Adds the servicers of what is not hot."""
+    methods: Sequence[str]
+    """Full paths of the hot methods, `/quotad.v1.QuotaService/CheckAndConsume`."""
+    reuse_port: bool = False
+    """Let other processes listen on the same port."""
+    io_threads: int = 1
+    """Threads that move bytes, where the front lets one choose."""
+    streams_max: int = 1024
+    """Most calls that one connection may have open."""
+
+
 class Front(Protocol):
-    """Where calls arrive and leave. Any thread may call any method."""
+    """Where calls arrive and leave. Any thread may call any method.
+
+    Made of `FrontSettings`; raises ConfigError, then or at `start`, where it cannot bind.
+    """
 
     @property
     def address(self) -> str:

@@ -15,14 +15,14 @@ from pathlib import Path
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 from quotad.errors import ConfigError, Status
-from quotad.fronts.grpcio import AddServices, GrpcioServer
-from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Answer, Call
+from quotad.fronts.grpcio import GrpcioServer
+from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Answer, Call, FrontSettings
 from quotad.fronts.status import REASON_KEY
 
 _POLL_MS = 200
 """How soon a waiting thread notices that the front is draining; calls do not wait for it."""
 
-_LEAVE_S = 0.1
+_LEAVE_S = 0.3
 """How long the last answers have to reach their sockets before a stop closes these."""
 
 _CALLS_MAX = 1_000_000
@@ -33,48 +33,29 @@ _Event = tuple[int, int, int, bytes | None, object]
 
 
 class NativeFront:
-    """The default front.
+    """The default front."""
 
-    Args:
-        target: `HOST:PORT`.
-        services: full names, for health and reflection.
-        add_services: adds the servicers of what is not hot.
-        methods: full paths of the hot methods.
-        reuse_port: let other processes listen on the same port.
-        io_threads: threads that move bytes.
-        streams_max: most calls that one connection may have open.
-
-    Raises:
-        ConfigError: the address cannot be bound.
-    """
-
-    def __init__(
-        self,
-        target: str,
-        services: Sequence[str],
-        add_services: AddServices,
-        methods: Sequence[str],
-        reuse_port: bool = False,
-        io_threads: int = 1,
-        streams_max: int = 1024,
-    ) -> None:
+    def __init__(self, settings: FrontSettings) -> None:
+        target = settings.target
         try:
             self._front = NativeGrpcFront(
                 target,
-                [(path, False) for path in methods],
-                io_threads=io_threads,
-                reuse_port=reuse_port,
-                max_concurrent_streams=streams_max,
+                [(path, False) for path in settings.methods],
+                io_threads=settings.io_threads,
+                reuse_port=settings.reuse_port,
+                max_concurrent_streams=settings.streams_max,
             )
         except OSError as error:
             raise ConfigError(f"listen: cannot listen on {target}: {error.strerror}") from error
         self._host = target.rpartition(":")[0]
         self._folder = Path(tempfile.mkdtemp(prefix="quotad-"))
-        self._behind = GrpcioServer(f"unix:{self._folder / 'admin.sock'}", services, add_services)
+        self._behind = GrpcioServer(
+            f"unix:{self._folder / 'admin.sock'}", settings.services, settings.add_services
+        )
         self._in_bursts = False
         """Whether calls came together the last time that any came."""
         self._answered_s = 0.0
-        """Monotonic time when a thread last came back for calls, having answered those before."""
+        """Monotonic time of the last answers."""
         self._draining = threading.Event()
         self._left: deque[Call] = deque()
         self._refuser = threading.Thread(target=self._refuse, name="quotad-refuser", daemon=True)
@@ -92,7 +73,6 @@ class NativeFront:
 
     def recv_batch(self, calls_max: int) -> list[Call] | None:
         """As `Front.recv_batch`."""
-        self._answered_s = time.monotonic()
         while not self._draining.is_set():
             events = self._front.recv_batch(calls_max, _POLL_MS)
             if events is None:
@@ -122,6 +102,7 @@ class NativeFront:
             else:
                 metadata = [(REASON_KEY, answer.reason)]
                 fail(call_id, int(answer.status), answer.for_caller, trailing_metadata=metadata)
+        self._answered_s = time.monotonic()
 
     def set_ready(self, ready: bool) -> None:
         """As `Front.set_ready`."""

@@ -18,9 +18,8 @@ from quotad.engine import (
 from quotad.engine.insights import Notes
 from quotad.engine.seen import Seen
 from quotad.errors import ConfigError
-from quotad.fronts.grpcio import GrpcioFront
-from quotad.fronts.interface import Front
-from quotad.fronts.native import NativeFront
+from quotad.fronts.interface import Front, FrontSettings
+from quotad.fronts.kinds import FRONTS
 from quotad.model import Reason
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
@@ -240,12 +239,17 @@ class Server:
             add_servicer(servicer, server)  # type: ignore[no-untyped-call]
 
         config = self._config
-        services = (quota.SERVICE, admin.SERVICE)
-        args = (config.listen, services, add_services, quota.METHODS, reuse_port)
-        streams_max = config.max_concurrent_streams
-        if config.front == "grpcio":
-            return GrpcioFront(*args, streams_max=streams_max)
-        return NativeFront(*args, io_threads=config.io_threads, streams_max=streams_max)
+        return FRONTS[config.front](
+            FrontSettings(
+                config.listen,
+                (quota.SERVICE, admin.SERVICE),
+                add_services,
+                quota.METHODS,
+                reuse_port,
+                config.io_threads,
+                config.max_concurrent_streams,
+            )
+        )
 
     def _decisions(self) -> dict[str, int]:
         services = [decider.service for decider in self._deciders]

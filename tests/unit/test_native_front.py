@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from pygrpc_native import EVENT_CALL, EVENT_CANCEL
 
+from quotad.errors import NotFound
 from quotad.fronts import native
-from quotad.fronts.interface import MESSAGE_BYTES_MAX
+from quotad.fronts.interface import MESSAGE_BYTES_MAX, FrontSettings
 from quotad.fronts.native import NativeFront
 
 Event = tuple[int, int, int, bytes | None, object]
@@ -36,6 +37,9 @@ class Scripted:
     def close(self) -> None:
         self.done.append("closed")
 
+    def respond(self, call_id: int, payload: bytes) -> bool:
+        return False
+
     def fail(self, call_id: int, code: int, message: str, trailing_metadata: Any = None) -> bool:
         self.failed.append((call_id, code))
         return True
@@ -46,7 +50,7 @@ def front(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> NativeFront:
     monkeypatch.setattr(tempfile, "mkdtemp", lambda **_: str(tmp_path))
     monkeypatch.setattr(native, "NativeGrpcFront", lambda *_, **__: None)
     monkeypatch.setattr(native, "GrpcioServer", lambda *_: None)
-    return NativeFront("127.0.0.1:0", (), lambda _: None, ())
+    return NativeFront(FrontSettings("127.0.0.1:0", (), lambda _: None, ()))
 
 
 def call(call_id: int, payload: bytes = b"x") -> Event:
@@ -119,12 +123,12 @@ def test_a_stop_lets_answers_leave_before_it_closes(
     front: NativeFront, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Closing throws away what was given and is not on its way yet."""
-    below = script(front, [call(1)], None)
+    below = script(front)
     monkeypatch.setitem(vars(front), "_behind", below)
     monkeypatch.setattr(time, "monotonic", lambda: 5.0)
     monkeypatch.setattr(time, "sleep", lambda s: below.done.append(f"waited {s:.1f} s"))
-    assert [1] == ids(front)
+    front.answer([(1, NotFound("none"))])
 
     front.stop()
 
-    assert ["stopped what is behind", "waited 0.1 s", "closed"] == below.done
+    assert ["stopped what is behind", "waited 0.3 s", "closed"] == below.done
