@@ -39,7 +39,7 @@ class SyncedClock:
         """Of the store's clock before `_elapsed_ns`, at the last sync."""
 
     def now_ms(self) -> int:
-        """Unix time in milliseconds, as the store tells it."""
+        """Unix time in milliseconds, by the clock of the store."""
         return (time.monotonic_ns() + self._offset_ns) // 1_000_000
 
     def surely_before_ms(self, deadline: float) -> int:

@@ -88,7 +88,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Most memory of a worker, in MB; one that takes more is replaced. Every 100,000
     customers of `customer_cache_max` beyond the first 100,000 add 200."""
     worker_hang_ms: Annotated[int, Meta(ge=1_000, le=86_400_000)] = 10_000
-    """A worker that makes no progress for so long is replaced; four times `store_timeout_ms` are
+    """A worker that makes no progress for this time is replaced; four times `store_timeout_ms` are
     added."""
     prefix: Prefix = "quotad"
     """Prefix of every key; environments that share a server need different ones."""
@@ -99,7 +99,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     catalog_timeout_ms: Annotated[int, Meta(ge=100, le=600_000)] = 60_000
     """Longest time that checking and comparing one catalog may take before it is refused."""
     catalog_memory_mb: Annotated[int, Meta(ge=256, le=1_000_000)] = 2_048
-    """Most memory that checking and comparing one catalog may take, in a process of its own."""
+    """Most memory that checking and comparing one catalog may take, in a separate process."""
     source: tuple[str, ...] = ()
     """Plan files, directories or URLs that the sidecar watches. In the environment: separated by
     spaces."""

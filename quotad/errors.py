@@ -8,7 +8,7 @@
     ├── AnswerTooLarge          an answer that does not fit into a message beside the others
     ├── NotFound                the admin service was asked for something that is not there
     ├── StaleEpoch              a write expected another epoch than the customer is at
-    ├── Conflict                a compare-and-set lost: somebody else wrote in between
+    ├── Conflict                a compare-and-set lost: another writer was first
     ├── Busy                    too much of the same is under way; trying again is right
     └── StoreError              the store did not do what was asked
         ├── StoreUnavailable        it refused or timed out; retrying is right
@@ -54,12 +54,12 @@ class QuotadError(Exception):
 
 
 def internal_error() -> QuotadError:
-    """What leaves of an error that nobody has foreseen: nothing but that there was one."""
+    """Return what a caller sees of an unforeseen error: only that there was one."""
     return QuotadError("internal error; the server's log has the details")
 
 
 class ConfigError(QuotadError):
-    """A setting is wrong, or something the process needs at start is not to be had."""
+    """A setting is wrong, or something the process needs at start is missing."""
 
     status = Status.INVALID_ARGUMENT
     reason = "BAD_SETTING"
@@ -116,7 +116,7 @@ class StaleEpoch(QuotadError):
 
 
 class Conflict(QuotadError):
-    """A compare-and-set lost against another writer; read again and decide anew."""
+    """A compare-and-set lost against another writer; read again and decide again."""
 
     status = Status.ABORTED
     reason = "CONFLICT"
@@ -133,7 +133,7 @@ class StoreError(QuotadError):
     """The store did not do what was asked.
 
     Args:
-        message: for the log and for who runs the server, with the store's address and answer.
+        message: for the log and for operators, with the store's address and answer.
         for_caller: what leaves the server instead; empty: the message is fit for callers.
     """
 

@@ -19,7 +19,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write to, that takes the place of an older one at the end and keeps its mode.
 
     A link is followed. What is no file, such as a pipe or a device, is written to as it is. Of
-    several who write at a time, the last to end leaves its file.
+    several writers at a time, the last to end leaves its file.
 
     Raises:
         OSError: it cannot be written, or is a directory.

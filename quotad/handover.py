@@ -1,7 +1,7 @@
 """Long work beside threads that answer calls: Python lets one thread run at a time.
 
 A thread that computes gives way to one that waits only every `sys.getswitchinterval()`, 5 ms, and
-a decision waits several times. Work that may take seconds runs inside `often`, and lets go of what
+a decision waits several times. Work that may take seconds runs inside `often`, and frees what
 is large by `release`: a full garbage collection, or to free a million objects at once, is one step
 that nothing interrupts.
 """

@@ -1,4 +1,4 @@
-"""What ids and names may look like, wherever they come in: calls, rows of an import, searches."""
+"""What ids and names may look like, in calls, rows of an import and searches alike."""
 
 from quotad.errors import InvalidRequest
 from quotad.model import ID_BYTES_MAX

@@ -139,7 +139,7 @@ class Rollout(msgspec.Struct, frozen=True, gc=False):
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What a plan, an override or a promotion says of one feature."""
+    """The entry of a plan, an override or a promotion for one feature."""
 
     granted: bool = True
     """False: of a plan, switches off what it would inherit; of an override, revokes."""
@@ -154,7 +154,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     rollout: Rollout | None = None
     """Only of plans: the rest keeps what the plan would have without this entry."""
     inherit: bool | None = None
-    """Of a rollout: whether plans that extend this one have it too. None: not said."""
+    """Of a rollout: whether plans that extend this one have it too. None: not written."""
 
 
 class Entitlement(msgspec.Struct, frozen=True, gc=False):
@@ -170,11 +170,11 @@ class Entitlement(msgspec.Struct, frozen=True, gc=False):
     anchor_ms: int | None = None
     """What subscription-anchored periods are aligned to, where not to the customer's own."""
     revoked: bool = False
-    """Taken away by an override: stands here so that the answer can say so."""
+    """Taken away by an override: stands here so that the answer can show it."""
     variant: str = ""
     """Of an experiment: the rollout's, or `control`."""
     rollout: Rollout | None = None
-    """Only when compiled: whom it is for; resolving a customer decides."""
+    """Only when compiled: which customers it is for; resolving a customer decides."""
     otherwise: "Entitlement | None" = None
     """Only with a rollout: what the others have. None: nothing."""
 
@@ -200,26 +200,26 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     billing: Window = Window(Unit.MONTH, 1, Anchor.SUBSCRIPTION)
     """The period that changes and cancellations can wait for the end of."""
     archived: bool = False
-    """Kept for those who are on it, not to be had any more."""
+    """Kept for its subscribers; open to no new ones."""
     resets_usage: bool = False
-    """Who changes to it starts with unused counters (`usage_on_change: reset`)."""
+    """A customer that changes to it starts with unused counters (`usage_on_change: reset`)."""
     handed_down: dict[str, Entitlement | None] = {}
     """What plans that extend it have of a feature, where that is not what its own customers have:
     without the rollouts that are for those alone. None: nothing."""
 
 
 class AddOnEntry(msgspec.Struct, frozen=True, gc=False):
-    """What one add-on says of one feature: exactly one of `add`, `set` and `entry`."""
+    """The entry of one add-on for one feature: exactly one of `add`, `set` and `entry`."""
 
     add: int | None = None
     """x quantity, on top of the plan's limit."""
     set: int | None = None
     """Instead of the plan's limit."""
     window: Window | None = None
-    """Which of the plan's limits; or the window of a limit of its own."""
+    """Which of the plan's limits; or the window of a separate limit."""
     names_window: bool = False
-    """Whether `window` was written. If not, the plan has one limit, and it is that one; who has the
-    plan without it gets a limit of its own in `window`, which compiling finds out."""
+    """Whether `window` was written. If not, the plan has one limit, and it is that one; a plan
+    without it gets a separate limit in `window`, which compiling finds out."""
     entry: Entry | None = None
     """Of boolean and config features, and `unlimited`."""
 
@@ -251,7 +251,7 @@ class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):
     resource_id: str = ""
     """What of the customer's it is for, a workspace or a project; empty: the customer."""
     end_ms: int | None = None
-    """None: goes on."""
+    """None: no end."""
     anchor_ms: int | None = None
     """What its billing periods are aligned to, also `CALENDAR`; None: `start_ms`."""
     revision: int = 1
@@ -260,7 +260,7 @@ class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):
     """Quantity by add-on id."""
     trial: bool = False
     resets_usage: bool = False
-    """Of a phase that had not started when it was written: usage starts anew with it."""
+    """Of a phase that had not started when it was written: usage starts at 0 with it."""
     resets_until_ms: int = 0
     """Of one that resets usage: when the billing period ends in which it does, or its trial; until
     then nothing else does."""
@@ -307,7 +307,7 @@ class CustomerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     reset_until: dict[str, int] = {}
     """By resource id: when the billing period ends in which a plan change has reset usage."""
     name: str = ""
-    """For people, who find the customer by it; nothing else depends on it."""
+    """For people to find the customer by; nothing else depends on it."""
 
 
 class StoredCustomer(msgspec.Struct, frozen=True):
@@ -367,13 +367,13 @@ class ConsumeRequest(msgspec.Struct, frozen=True, gc=False):
     idempotency_ttl_ms: int = 0
     """How long the key is remembered; 0: as the server is set."""
     every_limit: bool = False
-    """Tell the state of a single limit as that of several: in `Decision.limits`."""
+    """Return the state of a single limit as that of several: in `Decision.limits`."""
     resource_id: str = ""
     """What of the customer's it is for; empty: the customer."""
     requested_values: tuple[str, ...] = ()
     """Of a config feature that lists its values: all must be granted."""
     explain: bool = False
-    """Tell where the entitlement comes from."""
+    """Return where the entitlement comes from."""
 
 
 class LimitStatus(msgspec.Struct, frozen=True, gc=False):
@@ -409,7 +409,7 @@ class SourceKind(IntEnum):
 
 
 class EntitlementSource(msgspec.Struct, frozen=True, gc=False):
-    """One thing that had a say in what a customer may do with a feature."""
+    """One source of what a customer may do with a feature."""
 
     kind: int
     """A `SourceKind`."""
@@ -418,7 +418,7 @@ class EntitlementSource(msgspec.Struct, frozen=True, gc=False):
     won: bool
     """Whether the entitlement in force is this one's, wholly or in part."""
     grants: str
-    """What it says of the feature, as a catalog spells it in JSON."""
+    """Its entry for the feature, as a catalog spells it in JSON."""
     revision: int = 0
     """Of a plan."""
     quantity: int = 0
@@ -439,9 +439,9 @@ class Explanation(msgspec.Struct, frozen=True, gc=False):
     missing: int = 0
     """Of a denial by a limit: how much more room was needed, in the limit's units."""
     denied_by: str = ""
-    """The limit that denied, as a person says it: `1,000 per month`."""
+    """The limit that denied, in words: `1,000 per month`."""
     frees_at_ms: int | None = None
-    """When the limit that denied has room again; None: not by itself."""
+    """When the limit that denied has room again; None: never without a change."""
     left_out: bool = False
     """The sources are left out, as the answer would have been too large to be sent."""
 
@@ -466,7 +466,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     retry_after_ms: int | None = None
     """Of a denial, when waiting helps."""
     limits: tuple[LimitStatus, ...] = ()
-    """Every limit, when there are several or the request wants them."""
+    """Every limit, when there are several or the request asks for them."""
     value: str = ""
     """Of a config feature."""
     replayed: bool = False

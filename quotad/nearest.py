@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 WORD_MAX = 60
 """Longest word (characters) that is compared: the time grows with its length times that of a name,
-and nobody mistypes that much."""
+and no one mistypes that much."""
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:

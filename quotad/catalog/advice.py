@@ -11,8 +11,8 @@ _PLANS_SHOWN_MAX = 5
 def advice(definitions: Definitions) -> list[str]:
     """List what to look at again, each with its path.
 
-    That is every rollout that does not say whether plans that extend its plan have it too: until
-    there was a choice, they had.
+    That is every rollout without `inherit`: before that key existed, plans that extend its plan
+    inherited it.
     """
     return [
         f"{path}.rollout: is for {where} only; to plans that extend it ({_listed(heirs)}) it does"
@@ -23,7 +23,7 @@ def advice(definitions: Definitions) -> list[str]:
 
 
 def _unsaid(definitions: Definitions) -> Iterator[tuple[str, str, list[str]]]:
-    """Rollouts that do not say: path, name of the plan, and the plans that have inherited it."""
+    """Rollouts without `inherit`: path, name of the plan, and the plans that have inherited it."""
     heirs: dict[str, list[str]] = {}
     for plan in definitions.plans.values():
         if plan.extends is not None:
@@ -43,7 +43,7 @@ def _unsaid(definitions: Definitions) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def _inherits(definitions: Definitions, plan_id: str, feature_id: str) -> bool:
-    """Whether a plan says nothing of a feature that replaces all of what it inherits."""
+    """Whether a plan has no entry for a feature that replaces all of what it inherits."""
     plan = definitions.plans[plan_id]
     layers = [plan.entries, *(definitions.groups[name].entries for name in plan.groups)]
     said = [entries[feature_id] for entries in layers if feature_id in entries]

@@ -22,7 +22,7 @@ class Catalog:
         """Prepare.
 
         Args:
-            definitions: what it says.
+            definitions: its content.
             document: what they were read from; empty: to be written.
         """
         self.definitions = definitions

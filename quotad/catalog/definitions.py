@@ -1,4 +1,4 @@
-"""What a catalog says, checked but not yet flattened: what parse makes and compile reads."""
+"""The content of a catalog, checked but not yet flattened: parse makes it, compile reads it."""
 
 import msgspec
 
@@ -32,8 +32,8 @@ class PlanDefinition(msgspec.Struct, frozen=True):
     resets_usage: bool = False
     revision: int = 1
     earlier: dict[int, Plan] = {}
-    """By revision: what those still have who subscribed before, inheritance flattened. Not
-    written by people: the publisher carries it over from version to version."""
+    """By revision: what earlier subscribers still have, inheritance flattened. Not written by
+    people: the publisher carries it over from version to version."""
 
 
 class GroupDefinition(msgspec.Struct, frozen=True):
@@ -65,5 +65,5 @@ class Definitions(msgspec.Struct, frozen=True):
     groups: dict[str, GroupDefinition] = {}
     gone: dict[str, int] = {}
     """Of plans that were taken out, the revision they were at, where it was not the first: one
-    that comes back goes on counting there, so that who has it still does. Not written by people:
+    that comes back continues there, so that earlier subscribers keep it. Not written by people:
     the publisher carries it over."""

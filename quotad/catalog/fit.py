@@ -90,7 +90,7 @@ def check_addons(merged: Merged, definitions: Definitions) -> None:
 
 
 def _misfit(plan: Plan, feature_id: str, entry: AddOnEntry) -> str:
-    """Say why the amount of an add-on fits no limit of a plan; empty: it does."""
+    """Return why the amount of an add-on fits no limit of a plan; empty: it does."""
     right = plan.entitlements.get(feature_id)
     if right is None:
         if entry.names_window:
@@ -110,7 +110,7 @@ def _misfit(plan: Plan, feature_id: str, entry: AddOnEntry) -> str:
 
 
 def _misfit_of_layers(layers: list[tuple[Limit, ...]]) -> str:
-    """Say why an amount fits some customers of a plan with rollouts, and not others."""
+    """Return why an amount fits some customers of a plan with rollouts, and not others."""
     limited = [limits for limits in layers if any(limit.limit is not None for limit in limits)]
     windows = [[_spelled(limit.window) for limit in limits] for limits in limited]
     told = list(dict.fromkeys("; ".join(names) for names in windows))

@@ -99,7 +99,7 @@ class _Layers:
         """By feature id, where it is not what stands in `merged`; None: nothing."""
         self._passed_over: dict[str, Entitlement] = {}
         """What the base has of a feature with the rollouts that it does not hand down: customers
-        who come from there have counters in those windows, too."""
+        of that plan have counters in those windows, too."""
         for name, right in (base.handed_down if base is not None else {}).items():
             self._passed_over[name] = self.merged[name]
             if right is None:
@@ -146,8 +146,8 @@ def _entitlement(
 def _unlimited(feature: Feature, windows_of: tuple[Entitlement | None, ...]) -> tuple[Limit, ...]:
     """Return limits that only count, in the windows of what they replace.
 
-    The windows stay, and with them the counters: who comes back to the smaller plan within the
-    month has used what was used. Of a rollout, those of either side stay.
+    The windows stay, and with them the counters: a customer that returns to the smaller plan
+    within the month keeps its usage. Of a rollout, those of either side stay.
     """
     if feature.kind is MeterKind.GAUGE:
         return _LIFETIME_UNLIMITED

@@ -32,7 +32,7 @@ class Known:
         """Those that are defined badly as None, so that their name is known."""
         self._shapes: dict[object, int] = {}
         self._shape_of: dict[str, int] = {}
-        """By feature id: a number that features share of which the same can be said."""
+        """By feature id: a number shared by features whose entries may be the same."""
         self._read: dict[object, Entry] = {}
         """What was read without a problem."""
 
@@ -49,7 +49,7 @@ class Known:
             place: of the plan, group or add-on.
             raw: it.
             example: of the mapping below `entitlements`.
-            parse_one: reads what is said of one feature.
+            parse_one: reads the entry of one feature.
         """
         if "entitlements" not in raw:
             return {}
@@ -68,7 +68,7 @@ class Known:
         return entries
 
     def entry(self, place: Place, feature: Feature, value: object) -> Entry | None:
-        """Return what a plan says of a feature, or None after noting what is wrong with it.
+        """Return a plan's entry for a feature, or None after noting what is wrong with it.
 
         Plans grant much alike, and a published catalog holds what each of them was, revision by
         revision, with few differences between them: what was read once is not read again.
@@ -89,7 +89,7 @@ class Known:
         problems = place.problems.count
         entry = parse_entry(place, feature, value)
         if self._published and entry and entry.rollout is not None and entry.inherit is None:
-            # In a document that was published, every rollout that does not say otherwise is
+            # In a document that was published, every rollout without `inherit` is
             # inherited: it may be older than the choice, and keeps its meaning.
             entry = msgspec.structs.replace(entry, inherit=True)
         # What has a problem is read again, so that it is noted at every place.

@@ -33,7 +33,7 @@ DEPTH_MAX = 50
 # The scanner written in C is about ten times faster; a PyYAML built without it works as well.
 _SCANNER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# What libyaml says at 1,000 levels since 0.2.6. It reads ahead within brackets, and so is there
+# The error of libyaml at 1,000 levels since 0.2.6. It reads ahead within brackets, and so is there
 # before anything at `DEPTH_MAX` can be seen.
 _TOO_DEEP = "exceeded maximum nesting depth"
 

@@ -30,7 +30,7 @@ def parse_amount(place: Place, feature: Feature, value: object, least: int = 0) 
 
 
 class WrittenFloat(float):
-    """A number of a file with a point or an exponent, that is told as it was written: 0.50, 1e2."""
+    """A number of a file with a point or an exponent, shown as it was written: 0.50, 1e2."""
 
     __slots__ = ("_text",)
     _text: str

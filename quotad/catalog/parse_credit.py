@@ -15,7 +15,7 @@ _Features = dict[str, FeatureDefinition | None]
 
 
 def with_credits(merged: Merged, features: _Features) -> _Features:
-    """Return the features with what pays for them; those that say it wrongly as None."""
+    """Return the features with what pays for them; those with a wrong `credit` as None."""
     paying = {
         feature_id
         for feature_id, (_, raw) in merged.features.items()

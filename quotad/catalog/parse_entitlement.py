@@ -34,7 +34,7 @@ _PAID_SHAPES = "true, {limit: 1000, per: month}, unlimited or false"
 
 
 def parse_entry(place: Place, feature: Feature, value: object) -> Entry | None:
-    """Return what a plan says of `feature`, or None after noting what is wrong with it."""
+    """Return a plan's entry for `feature`, or None after noting what is wrong with it."""
     if not isinstance(value, dict) or "rollout" not in value:
         return parse_right(place, feature, value)
     spot = place.key("rollout")
@@ -53,7 +53,7 @@ def parse_entry(place: Place, feature: Feature, value: object) -> Entry | None:
 
 
 def parse_right(place: Place, feature: Feature, value: object) -> Entry | None:
-    """Return what is said of `feature` where it is for everybody: without a rollout."""
+    """Return the entry of `feature` where it is for every customer: without a rollout."""
     if value is False:
         return OFF
     if isinstance(value, dict) and "rollout" in value:
@@ -70,7 +70,7 @@ def parse_right(place: Place, feature: Feature, value: object) -> Entry | None:
 
 
 def parse_entry_value(feature: Feature, value: object) -> Entry:
-    """Return what an override or a promotion says of `feature`.
+    """Return the entry of an override or a promotion for `feature`.
 
     Args:
         feature: as the catalog defines it.
@@ -108,7 +108,7 @@ def _whole(value: object, depth: int, *, keeps: bool) -> object:
     can nest deeper than Python can follow.
 
     Args:
-        value: what was said.
+        value: as it was written.
         depth: how deep to look.
         keeps: whether a number of a file stays as it is written, and one that may stand for another
             stays a float, to be refused.

@@ -15,7 +15,7 @@ ELSEWHERE = {
     "set": _ADD_ONS_ONLY,
     "rollover": "is not supported by this version",
 }
-"""Keys that people look for in a limit, and what to say about them."""
+"""Keys that people look for in a limit, and what to do instead."""
 
 
 def parse_limits(place: Place, feature: Feature, rows: object) -> tuple[Limit, ...] | None:

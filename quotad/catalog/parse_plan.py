@@ -8,7 +8,7 @@ from quotad.catalog.windows import parse_billing
 from quotad.model import Anchor, Unit, Window
 
 MONTHLY = Window(Unit.MONTH, 1, Anchor.SUBSCRIPTION)
-"""The billing period of a plan that does not say."""
+"""The billing period of a plan without one of its own."""
 
 _PLAN_KEYS = (
     "extends",
@@ -85,7 +85,7 @@ def parse_group(known: Known, place: Place, group_id: str, value: object) -> Gro
 
 
 def parse_usage_on_change(place: Place, raw: dict[str, object]) -> bool:
-    """Whether a plan resets the usage of those who change to it."""
+    """Whether a plan resets the usage of customers that change to it."""
     return _switch(place, raw, "usage_on_change", _USAGE_ON_CHANGE)
 
 

@@ -72,7 +72,7 @@ class RevisionReader:
     def _below(
         self, place: Place, feature: Feature, value: object, rollouts: int
     ) -> Entitlement | None:
-        """Return an entitlement that stands below so many rollouts."""
+        """Return an entitlement that stands below a number of rollouts."""
         otherwise: Entitlement | None = None
         if isinstance(value, dict) and "otherwise" in value:
             spot = place.key("otherwise")

@@ -5,7 +5,7 @@ from quotad.catalog.problems import Place, check_keys, described, mapping_of, te
 from quotad.model import ID_BYTES_MAX, Rollout
 
 VARIANT = "rollout"
-"""What those inside are called where the catalog does not say."""
+"""The variant of customers inside where the catalog names none."""
 
 CONTROL = "control"
 """What those outside are called."""
@@ -37,7 +37,7 @@ def parse_rollout(place: Place, feature_id: str, value: object) -> Rollout | Non
 
 
 def parse_inherit(place: Place, value: object) -> bool | None:
-    """Return whether a rollout is also for plans that extend this one; None: it does not say."""
+    """Return whether a rollout is also for plans that extend this one; None: not written."""
     if not isinstance(value, dict) or "inherit" not in value:
         return None
     inherit = value["inherit"]

@@ -1,7 +1,7 @@
 """What is published and what it changes, worked out from texts alone: files and documents.
 
 Everything that a publish, a rollback or a comparison costs before the store is asked stands here,
-as one function of one value to another, so that it can be done in a process of its own.
+as one function of one value to another, so that a separate process can do it.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     in_force: bytes | None = None
     """The document of the catalog in force; None: there is none."""
     apply_to: ApplyTo | None = None
-    """Whom changed plans are for; None: as the plans say."""
+    """Which customers get changed plans; None: as each plan states."""
 
     @property
     def size(self) -> int:

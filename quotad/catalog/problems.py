@@ -30,7 +30,7 @@ _PLAIN_KEY = re.compile(r"""[^\s.\[\]:"'\\]+""")
 
 
 class UnreadableError(Exception):
-    """The text of one source cannot be turned into values; the message says why and where."""
+    """The text of one source cannot be turned into values; the message names cause and place."""
 
 
 class Problems:
@@ -91,7 +91,7 @@ class Place:
         self._name = name
         self._parent = parent
 
-    # The path is spelled when somebody asks: of a good catalog, nobody does.
+    # The path is spelled on demand: never, for a good catalog.
 
     def key(self, name: str) -> "Place":
         """Return the place of a key of the mapping that is here."""
@@ -141,7 +141,7 @@ def shown(text: str) -> str:
 
 
 def described(value: object) -> str:
-    """Say in a few words what stands where something else was expected."""
+    """Describe in a few words a value that stands where something else was expected."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -207,7 +207,7 @@ def check_keys(
         place: of the mapping.
         raw: the mapping.
         known: keys that it may have.
-        elsewhere: keys that people look for here, and what to say about each.
+        elsewhere: keys that people look for here, and what to do instead of each.
     """
     fits = True
     for key in raw:

@@ -1,9 +1,10 @@
-"""What plans were, for those who subscribed before a change: carried from publish to publish.
+"""Earlier revisions of plans, for customers that subscribed before a change.
 
-A catalog file says what a plan is now. What it was, for those who subscribed before a change that
-is only for new subscriptions, stands in the published catalog alone: as earlier revisions of the
-plan, flattened, so that a changed base or group does not change them. A subscription of revision r
-has the smallest earlier revision >= r that is kept, else the plan as it is now.
+A catalog file has a plan as it is now. A change may be for new subscriptions only; what earlier
+subscribers keep stands in the published catalog alone: as earlier revisions of the plan, flattened,
+so that a changed base or group does not change them. Every publish carries them over. A
+subscription of revision r has the smallest earlier revision >= r that is kept, else the plan as it
+is now.
 """
 
 from collections.abc import Mapping
@@ -26,12 +27,12 @@ GONE_MAX = 1000
 
 
 class ApplyTo(Enum):
-    """Whom a publish is for, whatever the plans themselves say."""
+    """Which customers a publish is for, in place of what the plans themselves state."""
 
     ALL = "all"
-    """Everybody on a plan has it as it is now; no earlier revision is kept."""
+    """Every customer of a plan has it as it is now; no earlier revision is kept."""
     NEW = "new"
-    """Whoever subscribed before keeps what they have."""
+    """Earlier subscribers keep what they have."""
 
 
 def carry(before: Catalog | None, after: Catalog, apply_to: ApplyTo | None = None) -> Catalog:
@@ -44,8 +45,8 @@ def carry(before: Catalog | None, after: Catalog, apply_to: ApplyTo | None = Non
     Args:
         before: the catalog in force; None: there is none.
         after: what is to be published, as parsed from files.
-        apply_to: for all plans; None: as each plan says. ALL moves everybody to the latest
-            revision also where nothing changed.
+        apply_to: for all plans; None: as each plan states. ALL moves every customer to the
+            latest revision also where nothing changed.
 
     Raises:
         CatalogError: a feature that is in use changes its `decimals`, or there are more earlier
@@ -75,9 +76,9 @@ def carry(before: Catalog | None, after: Catalog, apply_to: ApplyTo | None = Non
 
 
 def restore(before: Catalog | None, target: Catalog) -> Catalog:
-    """Return the earlier catalog `target` with everything for everybody as it was then.
+    """Return the earlier catalog `target` with everything as it was then, for every customer.
 
-    Whoever has subscribed since is on the plan's latest revision of then. Revision numbers stay
+    Later subscribers are on the plan's latest revision of then. Revision numbers stay
     those of `before` where they are higher, so that none comes to mean two contents.
 
     Args:
@@ -132,8 +133,8 @@ class _Features:
     def adapted(self, plan: Plan, latest: Plan) -> Plan:
         """Return an earlier plan in terms of the features as they are now.
 
-        Features are everybody's: one that is gone is gone. One that has become something else, so
-        that what the plan said of it means nothing any more, is what the latest revision says.
+        All revisions share the features: one that is gone is gone. Where a feature has become
+        something else, so that the plan's entry has no meaning, the latest revision decides.
         """
         entitlements: dict[str, Entitlement] = {}
         for feature_id in sorted(
@@ -176,7 +177,7 @@ class _Step:
         """Return the plan's revision and the earlier ones that are kept.
 
         Args:
-            to_new: keep what the plan was for those who have it.
+            to_new: keep what the plan was for its subscribers.
             drop: keep nothing.
         """
         revision = self._known.revision
@@ -201,8 +202,8 @@ class _Step:
 def _same(one: Plan, other: Plan) -> bool:
     """Whether a subscriber has the same of both.
 
-    Names, whether it can still be subscribed to, and what happens to the usage of those who change
-    to it are not what a subscriber has.
+    Names, whether it can still be subscribed to, and what a change to it does to usage are not
+    what a subscriber has.
     """
     return one.entitlements == other.entitlements and one.billing == other.billing
 
@@ -235,8 +236,8 @@ def _check_features(before: Catalog, after: Catalog) -> None:
     """Refuse what would give another meaning to what is counted and stored already.
 
     Another type or kind does not: what is left of the old one does not fit and is not looked at,
-    or is a plain number of units that goes on. With other decimals, the same number is another
-    amount: in counters, in overrides and in promotions, which no publish can rewrite at once.
+    or is a plain number of units that keeps counting. With other decimals, the same number is
+    another amount: in counters, overrides and promotions, which no publish can rewrite at once.
     """
     known = before.definitions.features
     problems: list[str] = []

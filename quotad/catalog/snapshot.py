@@ -25,7 +25,7 @@ class Snapshot(msgspec.Struct, frozen=True, weakref=True):
     """The plan of customers never seen before; None: they are denied."""
     addons: dict[str, AddOn] = {}
     earlier: dict[tuple[str, int], Plan] = {}
-    """By plan and revision: what is kept for those who subscribed before a change."""
+    """By plan and revision: what is kept for customers that subscribed before a change."""
     kept: dict[str, tuple[int, ...]] = {}
     """By plan, where there are any: the revisions in `earlier`, growing."""
 

@@ -18,7 +18,7 @@ _MOUNTED = "..data"
 
 
 class Source(msgspec.Struct, frozen=True):
-    """The text of one catalog file, wherever it came from."""
+    """The text of one catalog file, from any source."""
 
     name: str
     """File name, path or URL, as problems show it; its ending picks the format."""
@@ -72,7 +72,7 @@ def told_apart(parts: Sequence[tuple[str, Sequence[Source]]]) -> list[Source]:
     names = Counter(source.name for _, sources in parts for source in sources)
     return [
         source
-        if names[source.name] == 1 or source.name.startswith(where)  # a URL says it all
+        if names[source.name] == 1 or source.name.startswith(where)  # a URL is unique
         else replace(source, name=_path_of(where, source.name))
         for where, sources in parts
         for source in sources

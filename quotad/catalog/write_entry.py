@@ -10,14 +10,14 @@ from quotad.model import AddOnEntry, Entitlement, Entry, Feature, FeatureType, L
 
 
 def entry_value(entry: Entry, feature: Feature | None) -> object:
-    """Return what an override or a promotion says of a feature, as JSON values.
+    """Return the entry of an override or a promotion, as JSON values.
 
     The way back from `parse_entry_value`, with one spelling of each.
 
     Args:
-        entry: what it says.
-        feature: as it is now; None: not there any more. What was said of another kind of feature
-            is told as it was said.
+        entry: to be written.
+        feature: as it is now; None: not there any more. An entry for another kind of feature is
+            returned as it was written.
     """
     written = write_entry(entry, _written_of(entry, feature))
     return list(written) if isinstance(written, tuple) else written
@@ -33,10 +33,10 @@ def _written_of(entry: Entry, feature: Feature | None) -> Feature:
 
 
 def write_entry(entry: Entry, feature: Feature, extended: bool = False) -> object:
-    """Return what is said of a feature; several config values as a tuple, as diffs want them.
+    """Return an entry as JSON values; several config values as a tuple, as diffs want them.
 
     Args:
-        entry: what is said.
+        entry: to be written.
         feature: of which.
         extended: whether it stands in a plan that others extend, or in a group of one: only there
             does it matter whether a rollout is inherited, so that other documents stay as they
@@ -73,7 +73,7 @@ def write_entitlement(right: Entitlement) -> object:
 
 
 def write_addon_entry(entry: AddOnEntry, feature: Feature) -> object:
-    """Return what an add-on says of a feature."""
+    """Return an add-on's entry for a feature."""
     if entry.entry is not None:
         return write_entry(entry.entry, feature)
     key, amount = ("add", entry.add) if entry.add is not None else ("set", entry.set)

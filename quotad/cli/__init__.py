@@ -33,7 +33,7 @@ def main() -> None:
         from quotad.cli.app import app
 
         app(prog_name="quotad")
-    except KeyboardInterrupt:  # while it is loading: a command that has begun ends by itself
+    except KeyboardInterrupt:  # while it is loading: a command that has begun handles it
         sys.exit(EXIT_INTERRUPTED)
     except ModuleNotFoundError as error:
         extra = EXTRA_OF.get((error.name or "").partition(".")[0])

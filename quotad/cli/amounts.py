@@ -31,7 +31,7 @@ def row(limit: "LimitStatus") -> list[str]:
 
 
 def resets(limit: "LimitStatus") -> str:
-    """When it starts anew; of a window that opens at first use and is closed: that it will."""
+    """When it resets; of a closed window that opens at first use: that the next use opens it."""
     if limit.limit is None:
         return ""
     return output.moment(limit.resets_at, "starts with the next use" if limit.per else "never")

@@ -194,7 +194,7 @@ def _without_revisions(document: Any) -> Any:
     }
     extended = {plan["extends"] for plan in plans.values() if "extends" in plan}
     included = {name for plan_id in extended for name in plans[plan_id].get("groups", [])}
-    # A published rollout that says nothing is inherited; one in a file is not.
+    # A published rollout without `inherit` is inherited; one in a file is not.
     for bundle in (
         *(plans[plan_id] for plan_id in extended),
         *(document["groups"][name] for name in included),
@@ -269,7 +269,7 @@ def _print_changes(changes: "Sequence[CatalogChange]", count: int) -> None:
 
 
 def _print_kept(plan: str, before: list[int], after: list[int]) -> None:
-    """Say what becomes of the earlier revisions of a plan, and of those who have them."""
+    """Print what becomes of the earlier revisions of a plan, and of their subscribers."""
     made = [number for number in after if number not in before]
     ended = [number for number in before if number not in after]
     if made:

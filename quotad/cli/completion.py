@@ -1,7 +1,6 @@
 """Names for the shell to complete: of the customers and the catalog of the server that is meant.
 
-A server that is not there, or takes its time, has no names: completion says nothing and waits for
-no one.
+Where the server does not answer in time, nothing is completed.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""How a customer looks: what it is subscribed to, and what it has besides."""
+"""How a customer is shown: its subscriptions, overrides and promotions."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -16,7 +16,7 @@ Fields = list[tuple[str, str]]
 IN_FORCE = ("ACTIVE", "IN_TRIAL")
 
 PLANS_SHOWN = 3
-"""Most subscriptions of one customer that a list of customers tells of."""
+"""Most subscriptions of one customer that a list of customers shows."""
 
 
 def show(customer: "Customer", as_json: bool) -> None:
@@ -46,7 +46,7 @@ def show(customer: "Customer", as_json: bool) -> None:
 def plans(customer: "Customer") -> str:
     """The plans in force, in a few words; without one, those that are to come or have been."""
     words = []
-    for each in _told(customer):
+    for each in _shown(customer):
         remarks = [each.resource_id] if each.resource_id else []
         if each.status != "ACTIVE":
             remarks.append("trial" if each.status == "IN_TRIAL" else each.status.lower())
@@ -56,11 +56,11 @@ def plans(customer: "Customer") -> str:
 
 
 def since(customer: "Customer") -> "datetime | None":
-    """When the first of the plans that a list tells of has started, or will."""
-    return next((each.start for each in _told(customer)), None)
+    """When the first of the plans that a list shows starts or has started."""
+    return next((each.start for each in _shown(customer)), None)
 
 
-def _told(customer: "Customer") -> "Sequence[Subscription]":
+def _shown(customer: "Customer") -> "Sequence[Subscription]":
     in_force = [each for each in customer.subscriptions if each.status in IN_FORCE]
     return in_force or customer.subscriptions
 
@@ -106,7 +106,7 @@ def _phases(phases: "Sequence[Subscription]") -> Fields:
 def _phase(
     phase: "Subscription", before: "Subscription | None", following: "Subscription | None"
 ) -> list[str]:
-    """One phase, a line for each thing there is to say."""
+    """One phase, a line for each of its fields that is set."""
     plan = phase.plan_id if phase.revision <= 1 else f"{phase.plan_id} (revision {phase.revision})"
     since = {"SCHEDULED": "from", "IN_TRIAL": "on trial since"}.get(phase.status, "since")
     lines = [f"{plan} {since} {output.moment(phase.start)}"]

@@ -1,4 +1,4 @@
-"""`quotad customers`: who is on which plan."""
+"""`quotad customers`: subscriptions of customers."""
 
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal

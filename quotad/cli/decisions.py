@@ -202,7 +202,7 @@ def _usage_fields(decision: "Decision", took: str) -> list[tuple[str, str]]:
 
 
 def _resets(decision: "Decision") -> str:
-    """When the limit that decided starts anew."""
+    """When the limit that decided resets."""
     for limit in decision.limits:
         told = (limit.limit, limit.used, limit.resets_at, limit.pool_id)
         if told == (decision.limit, decision.used, decision.resets_at, decision.pool_id):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from quotad.client import Entitlement, Entitlements
 
 
-# What stands among the entitlements to say why it is none.
+# Shown among the entitlements with the reason why it is none.
 _WITHOUT = {
     Reason.REVOKED: "nothing: taken away",
     Reason.INSUFFICIENT_CREDITS: "nothing: no credits",

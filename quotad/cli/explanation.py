@@ -35,7 +35,7 @@ def lacking(decision: "Decision") -> list[tuple[str, str]]:
 
 
 def print_sources(told: "Explanation") -> None:
-    """Print everything that has a say, the strongest first; of a credit pool separately."""
+    """Print all sources of an entitlement, the strongest first; those of a credit pool apart."""
     if told.left_out:
         output.print_line("\nsources are left out: the answer would have been too large")
     for pool, sources in groupby(told.sources, key=lambda source: source.feature_id):
@@ -50,7 +50,7 @@ def _row(source: "EntitlementSource") -> list[output.Cell]:
     won = "yes" if source.won else "no"
     if source.note:
         won += f": {source.note}"
-    # Of what has ended the note says when.
+    # The note of a source that has ended has the time.
     if source.ends_at is not None and source.ends_at > datetime.now(UTC):
         won += f", ends {output.moment(source.ends_at)}"
     return [_name(source), grants, (won, "green" if source.won else "")]

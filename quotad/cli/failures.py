@@ -71,7 +71,7 @@ def fail_catalog(problems: Sequence[str], as_json: bool) -> NoReturn:
 
 
 def in_words(error: "QuotaError", server: str) -> str:
-    """What went wrong, for a person who typed a command."""
+    """Errors as a command line shows them."""
     if error.code == "UNAVAILABLE" and not error.reason:
         refused = "refused" in error.message
         hint = "; start one with 'quotad dev'" if refused else ""

@@ -1,4 +1,4 @@
-"""`quotad insights`: who is near a limit, or above one."""
+"""`quotad insights`: customers near a limit, or above one."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -84,8 +84,8 @@ Values = Annotated[
 class NegativeNumbers(typer.core.TyperCommand):
     """A command whose arguments may be negative numbers: `quotad consume acme seats -2`.
 
-    The parser takes `-2` for an option. Telling it to ignore unknown options would also let a
-    mistyped one through as an argument, so the arguments are moved behind `--` instead.
+    The parser takes `-2` for an option. If it ignored unknown options, a mistyped one would pass
+    as an argument, so the arguments are moved behind `--` instead.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -132,7 +132,7 @@ def entitlement(value: object) -> str:
     if isinstance(value, dict):
         limits = value.get("limits")
         if len(value) == 1 and isinstance(limits, list) and len(limits) == 1:
-            return entitlement(limits[0])  # says the same
+            return entitlement(limits[0])  # the same value
         # What a person looks for first.
         names = sorted(value, key=lambda name: (name not in _AMOUNTS, name != "per", name))
         return "{" + ", ".join(f"{entitlement(n)}: {entitlement(value[n])}" for n in names) + "}"

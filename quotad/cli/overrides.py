@@ -1,4 +1,4 @@
-"""`quotad customers override`, `promote` and their ends: what a customer has besides its plan."""
+"""`quotad customers override`, `promote` and their ends: what is in addition to a plan."""
 
 from typing import Annotated
 

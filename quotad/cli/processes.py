@@ -38,8 +38,8 @@ def register(app: typer.Typer) -> None:
 
 
 def _showing_defaults(command: "Callable[..., None]") -> "Callable[..., None]":
-    """Let the help of a command show what its settings are where no flag says them, and the shell
-    complete those that are words.
+    """Let the help of a command show the value of a setting without a flag, and the shell complete
+    those that are words.
 
     The flags themselves have no default: one that is not given leaves it to the environment.
     """
@@ -193,14 +193,14 @@ def _greet(address: str, catalog: str, data: str) -> None:
         features = parse(read_sources(Path(catalog))).definitions.features
         metered = [f for f, d in features.items() if d.feature.type is FeatureType.METERED]
         feature = (metered or list(features) or ["api-calls"])[0]
-    except CatalogError:  # broken since; the sidecar has said so
+    except CatalogError:  # broken since; the sidecar has logged it
         feature = "api-calls"
     here = Path(sys.executable).parent
     quotad = "quotad" if shutil.which("quotad") else _short(here / "quotad")
     python = _short(Path(sys.executable))
     server = "" if address == "127.0.0.1:50051" else f" --server {address}"
     client = "" if address == "127.0.0.1:50051" else f'"{address}"'
-    with suppress(BrokenPipeError):  # nobody reads it; that ends no server
+    with suppress(BrokenPipeError):  # a closed output ends no server
         typer.echo(
             f"""
 quotad is ready on {address}; it watches {catalog} and keeps its data in {data}.

@@ -189,7 +189,7 @@ def _finish(report: "Report", plan: "LineTemplates", log: "LogFile", as_json: bo
 
 @contextmanager
 def _progress(log: "LogFile") -> "Iterator[Callable[[Progress], None]]":
-    """A progress bar on stderr while somebody is looking."""
+    """A progress bar on stderr, if that is a terminal."""
     console = output.console(stderr=True)
     if not console.is_terminal:
         yield lambda progress: None

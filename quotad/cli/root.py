@@ -15,7 +15,7 @@ from typer.exceptions import TyperException
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
-"""As of a program that ends by SIGPIPE; 1 would say that something was denied."""
+"""As of a program that ends by SIGPIPE; 1 would mean that something was denied."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What writing fails with where there is no room."""
@@ -68,7 +68,7 @@ class Root(typer.core.TyperGroup):
 
 
 def check_local_time(command: str | None) -> None:
-    """Refuse a TZ that no time of day can be told in, before anything is done.
+    """Refuse a TZ without valid times of day, before anything is done.
 
     Raises:
         CommandError: it is a day or more from UTC.

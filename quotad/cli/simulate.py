@@ -217,7 +217,7 @@ def _reader(words: Words, plan: "LineTemplates") -> "Reader":
 
 
 def _scene(words: Words, reader: "Reader", feature_id: str | None) -> "Scene":
-    """The catalogs and who is on which plan, checked against each other."""
+    """The catalogs and the plans of customers, checked against each other."""
     from quotad.errors import InvalidRequest
     from quotad.simulate.scene import Scene
 

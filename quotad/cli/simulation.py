@@ -156,7 +156,7 @@ def _chart(report: "Simulation") -> None:
 
 
 def _label(stretches: "Sequence[Stretch]") -> str:
-    """As much of the time as tells the stretches apart."""
+    """As much of the time as distinguishes the stretches."""
     first, last = stretches[0].start, stretches[-1].start
     step_s = (stretches[1].start - first).total_seconds() if len(stretches) > 1 else 1
     if step_s >= DAY_S:

@@ -85,7 +85,7 @@ def import_(
     try:
         if rejects is not None and _same_file(rejects, file):
             failures.fail(f"--rejects {rejects}: is the file that is imported", as_json)
-        # What is not a file cannot be read twice, and a dry run leaves nothing to go on from.
+        # What is not a file cannot be read twice, and a dry run leaves nothing to resume.
         state = StateFile(file, server, form) if file.is_file() and not dry_run else None
         if resume and state is None:
             problem = "--resume: only an import of a file leaves something to go on from"
@@ -99,7 +99,7 @@ def import_(
                 after, form = state.begin(resume), state.form
             log = stack.enter_context(open_log(file))
             mode: Literal["ab", "wb"] = "ab" if after.lines else "wb"
-            # Unbuffered: a line is there when it was told, and an error is that of its line.
+            # Unbuffered: a counted line is in the file, and an error is that of its line.
             bad = stack.enter_context(rejects.open(mode, buffering=0)) if rejects else None
             report = _Report(bad, rejects)
             show = stack.enter_context(_progress(log, "rejected"))
@@ -183,7 +183,7 @@ def _tell_left_out(left_out: "list[LeftOut]") -> None:
 
 
 class _Report:
-    """What is said at the end of an import.
+    """What is printed at the end of an import.
 
     Args:
         rejects: where every bad line is written to.
@@ -265,13 +265,13 @@ def _show_export(file: Path, count: int, left_out: "list[LeftOut]", as_json: boo
 def _fail_stopped(
     ending: "Ending", state: "StateFile | None", server: str, as_json: bool
 ) -> NoReturn:
-    """End an import that is not done, and say how to go on."""
+    """End an import that is not done, and print how to resume it."""
     how = "import it again: what is written already is left as it is"
     if state is not None:
         how = "go on with --resume"
     where = f"stopped after line {ending.position.lines:,}; {how}"
     if ending.error is None:
-        if not as_json:  # whose report says that it was stopped
+        if not as_json:  # the JSON report has it
             typer.echo(f"quotad: {where}", err=True)
         raise typer.Exit(EXIT_INTERRUPTED)
     why = failures.in_words(ending.error, server)
@@ -296,7 +296,7 @@ def _transfer(server: str, as_json: bool) -> "Iterator[Transfer]":
 
 @contextmanager
 def _progress(log: "LogFile | None", bad: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr while somebody is looking; takes how many were done, and badly."""
+    """A progress bar on stderr, if that is a terminal; takes how many were done, and badly."""
     console = output.console(stderr=True)
     if not console.is_terminal:
         yield lambda done, badly: None

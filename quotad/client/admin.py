@@ -1,7 +1,6 @@
 """The admin service from Python: catalogs, customers, status; for the command line and scripts.
 
-Reads are tried again when nobody answers. Writes are not: whether one happened is for the caller
-to look up.
+Reads are retried when no server answers. Writes are not: the caller looks up whether one happened.
 """
 
 from collections.abc import Sequence
@@ -115,8 +114,8 @@ class AdminClient(CustomerAdmin):
             files: the plan files, together one catalog.
             expected_version: publish only while this version is in force.
             published_by: free text for the history.
-            apply_to: whom changed plans are for: "all" customers on them, or "new" subscriptions
-                only; None: as the plans say, and all where they do not.
+            apply_to: which customers get changed plans: "all" on them, or "new" subscriptions
+                only; None: as each plan states, all by default.
         """
         request = checked(
             pb.PublishCatalogRequest,
@@ -166,7 +165,7 @@ class AdminClient(CustomerAdmin):
         return tuple(catalogs.version(version) for version in answer.versions)
 
     def insights(self, feature_id: str = "", size: int = 10) -> tuple[FeatureInsights, ...]:
-        """Who is furthest above their limits, and who is nearest to them.
+        """The customers furthest above their limits, and those nearest to them.
 
         Args:
             feature_id: of one feature; empty: of every metered one, in the catalog's order.

@@ -70,18 +70,18 @@ class AsyncClient:
         """Decide and, when allowed, count; a denial is a value.
 
         Args:
-            customer_id: who uses the feature.
+            customer_id: the customer that uses the feature.
             feature_id: what is used.
             quantity: how much; negative gives back, for gauges only.
             resource_id: what of the customer's it is for, a workspace or a project; empty: the
                 customer itself.
             requested_values: of a config feature that lists its values: all must be granted.
-            explain: tell where the entitlement comes from; several times as dear as without.
+            explain: return where the entitlement comes from; costs several times as much.
             idempotency_key: the caller's own, which makes a repeat of this call safe for as long
                 as the server remembers it. Without one the client makes a key for its retries.
 
         Raises:
-            QuotaError: the call was wrong, or nobody could decide it.
+            QuotaError: the call was wrong, or no server could decide it.
         """
         consumption = Consumption(
             customer_id,
@@ -107,7 +107,7 @@ class AsyncClient:
         """Decide and count nothing; the arguments are those of `consume`.
 
         Raises:
-            QuotaError: the call was wrong, or nobody could decide it.
+            QuotaError: the call was wrong, or no server could decide it.
         """
         consumption = Consumption(
             customer_id,
@@ -134,7 +134,7 @@ class AsyncClient:
         """What the customer may do with one feature now.
 
         Raises:
-            QuotaError: the call was wrong, or nobody could answer it.
+            QuotaError: the call was wrong, or no server could answer it.
         """
         return await self._run(
             calls.entitlement(self._policy, customer_id, feature_id, resource_id)
@@ -144,7 +144,7 @@ class AsyncClient:
         """What the customer may do with every feature that its plan grants.
 
         Raises:
-            QuotaError: the call was wrong, or nobody could answer it.
+            QuotaError: the call was wrong, or no server could answer it.
         """
         return await self._run(calls.entitlements(self._policy, customer_id, resource_id))
 

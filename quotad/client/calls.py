@@ -84,7 +84,7 @@ Steps = Generator[Step, Any, _Result]
 
 
 class Policy(msgspec.Struct, frozen=True, dict=True):
-    """How long a call may take, and how often it is tried again when nobody answers."""
+    """How long a call may take, and how often it is retried when no server answers."""
 
     timeout_s: float
     retries: int
@@ -98,8 +98,8 @@ class Policy(msgspec.Struct, frozen=True, dict=True):
     def pause_s(self, attempt: int, error: QuotaUnavailable | None = None) -> float:
         """The pause after a failed attempt (0 is the first): doubled each time, half of it random.
 
-        The random half keeps callers that failed together from coming back together. Of a call
-        that a server may still be at work on, it is long enough for that to be over.
+        The random half keeps callers that failed together from coming back together. After a
+        call that a server may still process, it is long enough for that to end.
         """
         pause_s = backoff.pause_s(attempt, PAUSE_MIN_S, PAUSE_MAX_S, random.random())
         if error is not None and error.may_run_later:
@@ -157,7 +157,7 @@ def consume_many(
 
 
 def retried(policy: Policy, method: str, request: Any) -> Steps[Any]:
-    """One gRPC call, tried again while nobody answers and time is left.
+    """One gRPC call, retried while no server answers and time is left.
 
     Raises:
         QuotaError: the last try's error.
@@ -201,7 +201,7 @@ def checked(message: Callable[..., _Message], **fields: Any) -> _Message:
 
 
 def _problem(message: Callable[..., Any], fields: dict[str, Any]) -> str:
-    """Which field cannot hold its value; protobuf does not say."""
+    """Which field cannot hold its value; protobuf does not name it."""
     for name, value in fields.items():
         try:
             message(**{name: value})
@@ -291,7 +291,7 @@ def _consume_batch(
 def _try_batch(
     requests: Sequence[pb.CheckAndConsumeRequest], timeout_s: float
 ) -> Steps[list[Decision | QuotaError]]:
-    """Send a batch once: an outcome per request. When the call fails, its error is everybody's."""
+    """Send a batch once: an outcome per request. When the call fails, all have its error."""
     if not requests:
         return []
     batch = pb.BatchCheckAndConsumeRequest(requests=requests)

@@ -1,4 +1,4 @@
-"""What the admin service says of catalogs, read once from its answers."""
+"""Answers of the admin service about catalogs, as values."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,14 +11,14 @@ from quotad.client.messages import number, time, word
 from quotad.v1 import admin_pb2 as pb
 
 ApplyTo = Literal["all", "new"]
-"""Whom the changes of a publish are for: everybody on a plan, or new subscriptions only."""
+"""Which customers get the changes of a publish: all of a plan, or new subscriptions only."""
 
 
 _Request = TypeVar("_Request", pb.PublishCatalogRequest, pb.DiffCatalogRequest)
 
 
 class CatalogFile(msgspec.Struct, frozen=True):
-    """One plan file, as read; the ending of its name tells the format."""
+    """One plan file, as read; the ending of its name decides the format."""
 
     name: str
     content: str
@@ -112,7 +112,7 @@ def parts(request: _Request) -> list[_Request]:
 
 
 def apply_to(word: ApplyTo | None) -> int | None:
-    """Whom a publish is for, for a request.
+    """Which customers a publish is for, as a request has it.
 
     Raises:
         QuotaInvalid: there is no such word.

@@ -44,14 +44,14 @@ class _Caller:
         self.sent = False
         self.given_up = False
         self.sends_next = False
-        """Whether it sends what waits when it goes on."""
+        """Whether it sends what waits when it wakes up."""
         self.outcome: Any = None
         self.answered = threading.Lock()
         """Held until the outcome is there; an Event would cost more than the call's other parts."""
         self.answered.acquire()
 
     def answer(self, outcome: Any) -> None:
-        """Let the thread go on."""
+        """Wake the thread up."""
         self.outcome = outcome
         self.answered.release()
 
@@ -131,7 +131,7 @@ class Coalescer:
         except grpc.RpcError as error:
             outcomes = [errors.from_rpc(error)] * len(callers)
         with self._lock:
-            # The last that goes on sends the next batch: by then the others are waiting again and
+            # The last that wakes up sends the next batch: by then the others are waiting again and
             # travel with it. Sent from here, it would hold the first few of them, over and over.
             last = next((caller for caller in reversed(callers) if not caller.given_up), None)
             if last is not None:
@@ -156,7 +156,7 @@ class _Awaiter:
         self.answer = answer
 
     def set(self, outcome: Any) -> None:
-        """Let the task go on, unless it has given up."""
+        """Wake the task up, unless it has given up."""
         if not self.answer.done():
             self.answer.set_result(outcome)
 

@@ -1,4 +1,4 @@
-"""The part of the admin client that is about customers: who is on which plan, with what besides."""
+"""The part of the admin client that is about customers: subscriptions, overrides and promotions."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -56,14 +56,14 @@ class CustomerAdmin(ABC):
         """Create the customer or put its subscription on a plan; brings an archived one back.
 
         Args:
-            customer_id: whom.
+            customer_id: of the customer.
             plan_id: which plan.
             start: when the subscription starts (as all times, UTC without a time zone); without
                 it a new one starts now and a known one keeps its start.
             subscription_id: sets several of one customer apart.
             resource_id: what of the customer's it is for; empty: the customer itself.
             addons: quantity by add-on.
-            end: when it ends; without it, it goes on.
+            end: when it ends; without it, never.
             anchor: what its billing periods are aligned to; without it the start.
             trial: it starts with this trial.
             if_epoch: write only while the customer is at this epoch; 0: while it has no record.
@@ -100,7 +100,7 @@ class CustomerAdmin(ABC):
         """Change a subscription; replaces a change that still waits.
 
         Args:
-            customer_id: whose.
+            customer_id: of the customer.
             plan_id: the plan from then on; empty: stays.
             addons: all add-ons from then on; None: stay.
             latest_revision: move to the latest revision of the plan.
@@ -151,10 +151,10 @@ class CustomerAdmin(ABC):
         resource_id: str = "",
         if_epoch: int | None = None,
     ) -> Customer:
-        """Say what the customer has of a feature instead of everything else.
+        """Set what the customer has of a feature in place of everything else.
 
         Args:
-            customer_id: whose.
+            customer_id: of the customer.
             feature_id: of which feature.
             entitlement: as a catalog spells it: True, "email", "unlimited", {"limit": 5000,
                 "per": "month"}. False revokes. A limit without "per" keeps the window of the
@@ -204,7 +204,7 @@ class CustomerAdmin(ABC):
         """Give the customer more of a feature for a time; granting again replaces.
 
         Args:
-            customer_id: whom.
+            customer_id: of the customer.
             feature_id: of which feature.
             entitlement: as of `set_override`, but not False. It counts where it is more than the
                 rest.
@@ -350,7 +350,7 @@ class CustomerAdmin(ABC):
         """Erase record, usage and idempotency keys of a customer for good; may be repeated.
 
         Args:
-            customer_id: whom; also one that was never provisioned.
+            customer_id: of the customer; also of one that was never provisioned.
             erased_by: free text for the history.
             if_epoch: as of `provision`.
             timeout: seconds; the server walks through all keys of its store.

@@ -1,4 +1,4 @@
-"""What the admin service says of customers and their usage, read once from its answers."""
+"""Answers of the admin service about customers and their usage, as values."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -16,7 +16,7 @@ When = Literal["now", "period-end"]
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """One phase of a customer's contract for a plan.
 
-    A change that waits is a phase of its own, and so is a trial: they have the ids of the
+    A scheduled change is a separate phase, and so is a trial: they have the ids of the
     subscription that they belong to.
     """
 
@@ -32,7 +32,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     addons: dict[str, int] = {}
     """Quantity by add-on."""
     end: datetime | None = None
-    """UTC; None: goes on."""
+    """UTC; None: no end."""
     anchor: datetime | None = None
     """UTC; what its billing periods are aligned to. None: the calendar."""
     status: str = "ACTIVE"
@@ -45,7 +45,7 @@ class Trial(msgspec.Struct, frozen=True):
     end: datetime
     """UTC without a time zone."""
     then: Literal["convert", "end"] = "convert"
-    """Goes on, on `plan_id`; or ends."""
+    """Continues on `plan_id`; or ends."""
     plan_id: str = ""
     """What it converts to; empty: the plan of the trial."""
 
@@ -108,7 +108,7 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256, in hexadecimal, of nonce, customer id, time in Unix milliseconds and `erased_by`,
     separated by line feeds."""
     nonce: str = ""
-    """Only in the answer to the erasing call: keep it to show whom the proof is of."""
+    """Only in the answer to the erasing call: keep it to show which customer the proof is of."""
     had_record: bool = False
     """Only there, as the counts."""
     counters: int = 0
@@ -145,7 +145,7 @@ class CustomerUsage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeatureInsights(msgspec.Struct, frozen=True, kw_only=True):
-    """The customers who need more of a feature, or soon will."""
+    """The customers that need more of a feature, or soon will."""
 
     feature_id: str
     above: tuple[CustomerUsage, ...]

@@ -37,8 +37,8 @@ class QuotaUnavailable(QuotaError):
 
     @property
     def may_run_later(self) -> bool:
-        """Whether a server may still be at work on the call: the connection broke under way. Where
-        a server has answered or none was reached, nothing is taken any more."""
+        """Whether a server may still process the call: the connection broke under way. Where a
+        server has answered or none was reached, nothing is taken any more."""
         return not self.reason and not self.message.startswith(_NEVER_SENT)
 
 
@@ -47,7 +47,7 @@ class QuotaDeadline(QuotaError):
 
 
 class QuotaServerError(QuotaError):
-    """The server failed in another way; `code` and `reason` tell more."""
+    """The server failed in another way; `code` and `reason` name it."""
 
 
 _NEVER_SENT = "failed to connect to all addresses"

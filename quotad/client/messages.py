@@ -34,8 +34,8 @@ def word(enum: Any, number: int, prefix: str) -> str:
 def member(enum: type[_Member], number: int, prefix: str) -> _Member:
     """The enum's member with this number, also one that this client does not know.
 
-    A newer server may have more of them. The rest of its answer is all that a caller needs to go
-    on, so the answer must not become an error: the number passes through under a name of its own.
+    A newer server may have more of them. The rest of its answer is all that a caller needs,
+    so the answer must not become an error: the number passes through under a made-up name.
     """
     try:
         return enum(number)

@@ -15,7 +15,7 @@ from quotad.v1 import quota_pb2 as pb
 
 
 class Credits(msgspec.Struct, frozen=True, kw_only=True):
-    """Amounts of a credit pool in whole credits: 12.50 where the API says 1250."""
+    """Amounts of a credit pool in whole credits: 12.50 where the API has 1250."""
 
     limit: Decimal | None
     """None: unlimited."""
@@ -55,7 +55,7 @@ class LimitStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EntitlementSource(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that has a say in what a customer may do with a feature."""
+    """One source of what a customer may do with a feature."""
 
     kind: SourceKind
     source_id: str
@@ -63,7 +63,7 @@ class EntitlementSource(msgspec.Struct, frozen=True, kw_only=True):
     won: bool
     """Whether the entitlement in force is this one's, wholly or in part."""
     grants: str
-    """JSON, as a catalog spells it; empty: says nothing of the feature."""
+    """JSON, as a catalog spells it; empty: has no entry for the feature."""
     revision: int
     """Of a plan; 0 otherwise."""
     quantity: int
@@ -86,7 +86,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     denied_by: str
     """That limit in words: `1,000 per month`."""
     frees_at: datetime | None
-    """When it has room again; None: not by itself."""
+    """When it has room again; None: never without a change."""
     left_out: bool = False
     """The sources are left out, as the answer would have been too large: ask for fewer at once."""
 

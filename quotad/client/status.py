@@ -1,4 +1,4 @@
-"""What the admin service says of the worker that answers, read once from its answer."""
+"""The status of the worker that answered, as a value."""
 
 from datetime import datetime
 

@@ -1,8 +1,7 @@
 """Customers in bulk: rows of JSON in, rows of JSON out, a batch per call.
 
-A row says all of a customer, so that writing it again changes nothing: both ways a call may be
-tried again when nobody answers. Files, their lines and going on after an interruption are the
-business of `quotad.transfer`.
+A row is all of a customer, so that writing it again changes nothing: calls are retried both ways
+when no server answers. `quotad.transfer` owns files, their lines and resuming an import.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +32,7 @@ class ImportOutcome(msgspec.Struct, frozen=True):
     written: int
     """Of a dry run: would have been written."""
     unchanged: int
-    """Were as the row says already."""
+    """Were as in the row already."""
     problems: tuple[ImportProblem, ...]
     """The rest, in the order of the rows."""
 
@@ -51,14 +50,14 @@ class Transfer:
         self._policy = policy
 
     def import_rows(self, rows: Sequence[bytes], *, dry_run: bool = False) -> ImportOutcome:
-        """Write customers, each as its row says; bad rows are told and left out.
+        """Write customers, each as in its row; bad rows are returned and left out.
 
         Args:
             rows: one JSON object each, as docs/import.md describes; at most 1,000.
-            dry_run: check only, and tell what would be written.
+            dry_run: check only, and return what would be written.
 
         Raises:
-            QuotaError: nobody answered, and some of them may be written: do it again.
+            QuotaError: no server answered, and some of them may be written: repeat it.
         """
         if len(rows) > BATCH_MAX:
             raise ValueError(f"rows: {len(rows)} of them; at most {BATCH_MAX} in one call")
@@ -70,7 +69,7 @@ class Transfer:
     def export_rows(self, page_size: int = PAGE) -> Iterator[bytes]:
         """Every customer as a row, by shard, then by id; fetched page by page as asked for.
 
-        Who is written meanwhile may be in it as before or as after.
+        A customer that is written meanwhile may be in it as before or as after.
         """
         token = ""
         while True:

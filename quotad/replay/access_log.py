@@ -38,7 +38,7 @@ class LineError(ValueError):
 
 
 class NoRecordError(LineError):
-    """A line that is no request by itself, such as a directive; it is neither sent nor skipped."""
+    """A line that is no request, such as a directive; it is neither sent nor skipped."""
 
 
 # Quotes inside of a quoted field are escaped as \" (Apache) or \x22 (nginx).
@@ -139,7 +139,7 @@ def split_request(text: str) -> tuple[str, str, str]:
 
 
 def unescaped(text: str) -> str:
-    """What a quoted field says."""
+    """The content of a quoted field."""
     return _ESCAPED.sub(_character, text) if "\\" in text else text
 
 

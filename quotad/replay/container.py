@@ -20,7 +20,7 @@ TIME = "container_time"
 
 
 class Wrapping(Enum):
-    """Who has wrapped the lines."""
+    """What wraps the lines."""
 
     DOCKER = "docker"
     CRI = "cri"
@@ -30,7 +30,7 @@ class Unwrapper:
     """Reads lines out of what a container runtime has made of them.
 
     Args:
-        wrapping: who made it.
+        wrapping: what made it.
         parse: reads the line inside.
     """
 

@@ -25,7 +25,7 @@ class LogFile:
     def __init__(self, stream: BinaryIO) -> None:
         self._raw = stream if isinstance(stream, io.BufferedReader) else _buffered(stream)
         self.size = _size(stream)
-        """In bytes, as stored; None when there is no telling."""
+        """In bytes, as stored; None: unknown."""
         self.damage = ""
         """Why reading ended before the end of the file."""
 

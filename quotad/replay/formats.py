@@ -23,7 +23,7 @@ __all__ = ["NAMES", "Format", "LineError", "PatternError", "Wrapping", "format_o
 
 
 class Format(msgspec.Struct, frozen=True):
-    """How the lines of one log are written; made anew for each log, as it may remember lines."""
+    """How the lines of one log are written; one for each log, as it may remember lines."""
 
     parse: Callable[[bytes], Record]
     """Reads one line; raises LineError."""

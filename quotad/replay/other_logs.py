@@ -1,6 +1,6 @@
 """Logs that are not of a web server's making: AWS load balancers, Envoy, W3C extended logs.
 
-They name the fields that they share with web servers as those do, and have their own besides.
+They name the fields that they share with web servers as those do, and have others of their own.
 """
 
 import re
@@ -75,7 +75,7 @@ _CELL = re.compile(r'"((?:[^"]|"")*)"|(\S+)')
 class W3c:
     """Lines of a W3C extended log, as IIS and CloudFront write it.
 
-    Directives say which fields the lines below them have: https://www.w3.org/TR/WD-logfile
+    Directives list the fields of the lines below them: https://www.w3.org/TR/WD-logfile
     """
 
     fields = None
@@ -84,11 +84,11 @@ class W3c:
         self._names: tuple[str, ...] = ()
 
     def parse(self, line: bytes) -> Record:
-        """Read a line; its fields have their own names, and those of web servers besides.
+        """Read a line; its fields have their own names, and also those of web servers.
 
         Raises:
             NoRecordError: it is a directive.
-            LineError: it does not have the fields that the directive says.
+            LineError: it does not have the fields that the directive lists.
         """
         text = line.decode(errors="replace")
         if text.startswith("#"):

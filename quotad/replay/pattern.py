@@ -115,7 +115,7 @@ def _expression(pieces: Sequence[tuple[str, str | None]], quoted: list[str]) -> 
         elif not after:
             made.append(f"{group}.*)")
         else:
-            # A word more in front shall not become part of a field.
+            # Another word in front must not become part of a field.
             enclosed = _CLOSING.get(before[-1:]) == after[0]
             character = "." if field == IGNORED or enclosed or " " not in after else "[^ ]"
             made.append(f"(?>{group}{character}*?){re.escape(after)})")

@@ -11,7 +11,7 @@ SKIPPED_SHOWN = 5
 FEATURES_MAX = 1_000
 CUSTOMERS_MAX = 100_000
 """Denied customers counted at the same time. Past it the half with fewest denials is dropped, so
-that the counts of the top stay right in all but contrived logs; the report says so."""
+that the counts of the top stay right in all but contrived logs; the report notes it."""
 OTHERS = "(others)"
 
 

@@ -88,7 +88,7 @@ class _Sending:
         self._first_problem: LineError | None = None
 
     def run(self, lines: Iterator[bytes | None]) -> None:
-        """Read, send and count until the log ends or nobody answers."""
+        """Read, send and count until the log ends or no server answers."""
         requests = self._requests(lines)
         in_flight: set[Future[Outcomes]] = set()
         with ThreadPoolExecutor(self._concurrency) as threads:
@@ -106,7 +106,7 @@ class _Sending:
                 in_flight = self._count(in_flight)
 
     def report(self, seconds: float) -> Report:
-        """What was counted, unless there is nothing to tell but one error."""
+        """What was counted, unless that is only one error."""
         tally = self._tally
         if not tally.decided and tally.first_error is not None:
             raise tally.first_error

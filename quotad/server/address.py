@@ -9,7 +9,7 @@ from quotad.errors import ConfigError
 
 
 def check_free(listen: str) -> None:
-    """Bind and let go, so that a taken address is told in one line of ours.
+    """Bind and close, so that a taken address is one clear line in the log.
 
     Raises:
         ConfigError: it is taken, or not one of this machine.

@@ -7,7 +7,7 @@ from quotad.service.quota import QuotaService
 
 
 class Decider(threading.Thread):
-    """One decision thread, with a service of its own.
+    """One decision thread with its own service.
 
     Under load its batches grow by themselves; when idle a batch is one call and leaves at once.
     """

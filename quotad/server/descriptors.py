@@ -10,11 +10,11 @@ OWN = 160
 inner side of the front, catalogs and their checks."""
 
 FEW = 512
-"""Connections of clients, below which the log says how many a process can have."""
+"""Connections of clients, below which the log has how many a process can have."""
 
 
 def set_limit(connections_max: int) -> int:
-    """Set the soft limit of this process to room for so many clients; returns what is in force.
+    """Set the soft limit of this process to room for its clients; returns what is in force.
 
     No front can refuse connections, and the limit is what bounds them: further ones wait to be
     accepted. Most systems start a process with 1,024, which a thousand idle clients use up.

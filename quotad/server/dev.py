@@ -181,9 +181,9 @@ def _sidecar(config: Config) -> Iterator[None]:
     sidecar = Sidecar(
         [parse_source(config.catalog, settle_s=config.source_settle_ms / 1000)],
         Catalogs(store, keys, SyncedClock(), config.publish_wait_ms),
-        # Nobody else publishes here: what the files hold is the truth, also when it is old.
+        # There is no other publisher here: what the files hold is the truth, also when it is old.
         publish_at_start=True,
-        # Nor does anybody else depend on it: an edit that takes something out is not waited for.
+        # No one else depends on it: an edit that takes something out is not waited for.
         removal_delay_s=0,
         published_by="quotad dev",
     )
@@ -200,7 +200,7 @@ def _sidecar(config: Config) -> Iterator[None]:
 
 
 class _Watch:
-    """Says when the first call can be made; ends everything when Valkey ends."""
+    """Prints when the first call can be made; ends everything when Valkey ends."""
 
     def __init__(self, workers: Workers, valkey_pid: int, on_ready: Callable[[], None]) -> None:
         self._workers = workers

@@ -1,4 +1,4 @@
-"""The example catalog, for those who have no clone: a wheel carries it as `quotad/examples`."""
+"""The example catalog, for users without a clone: a wheel carries it as `quotad/examples`."""
 
 from pathlib import Path
 

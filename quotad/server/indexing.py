@@ -1,7 +1,7 @@
 """Keeps the index of customers right for what servers without one have written.
 
-A write of a customer moves the index itself. Before an update nobody did, and servers that are not
-updated yet do not: every shard is compared with its records now and then, by one of all servers.
+A write of a customer moves the index itself. Servers of earlier releases do not: every shard is
+compared with its records now and then, by one of all servers.
 """
 
 import logging

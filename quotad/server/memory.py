@@ -9,7 +9,7 @@ from quotad.config import Config
 
 CACHE_INCLUDED = 100_000
 CACHE_MB = 200
-"""What `worker_memory_max_mb` covers of `customer_cache_max`, and what so many more may need."""
+"""What `worker_memory_max_mb` covers of `customer_cache_max`, and what as many more need."""
 
 MB = 1024 * 1024
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -22,7 +22,7 @@ def memory_max_mb(config: Config) -> int:
 
 
 def rss_mb(pid: int) -> int:
-    """Resident memory of a process; 0 where it cannot be told."""
+    """Resident memory of a process; 0 where it cannot be read."""
     try:
         pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
     except (OSError, IndexError):

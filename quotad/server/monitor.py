@@ -27,11 +27,11 @@ BACKOFF_MIN_S = 0.05
 BACKOFF_MAX_S = 1.0
 POLL_S = 0.2
 """How soon the thread that waits for notices sees that the server stops; how often the catalog's
-version is asked while no notices are to be had."""
+version is asked while no notices arrive."""
 LOOK_S = 1.0
 """How often the catalog's version is asked without a notice."""
 NOTES_S = 5.0
-"""How often the store is told who has come near a limit."""
+"""How often customers near a limit are brought to the store."""
 SYNC_S = 5.0
 """How often the store's time is asked while all is well."""
 
@@ -52,13 +52,13 @@ class MonitorParts(msgspec.Struct, frozen=True):
 
 
 class Monitor:
-    """Three threads: one probes the store; one loads catalogs; one hears of them, gives signs of
-    life and brings notes.
+    """Three threads: one probes the store; one loads catalogs; one receives notices of
+    them, gives signs of life and brings notes.
 
     Args:
         parts: what to watch.
-        on_ready: told whenever the server becomes ready or stops being it.
-        on_fatal: told when the store can never be used with these settings.
+        on_ready: called whenever the server becomes ready or stops being it.
+        on_fatal: called when the store can never be used with these settings.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Monitor:
         self._due = threading.Event()
         """Set when the catalog thread has something to look at."""
         self._deaf = True
-        """Whether no notices are to be had: the catalog thread looks more often then."""
+        """Whether no notices arrive: the catalog thread looks more often then."""
         self._lock = threading.Lock()
         self._ready: bool | None = None
         self._agreed = False
@@ -234,12 +234,12 @@ class Monitor:
                 self._parts.health.wake()  # a lost connection is the first sign of a lost store
                 self._stop.wait(BACKOFF_MAX_S)
                 self._beat()
-            except Exception:  # noqa: BLE001 (without this thread no notice would be heard again)
+            except Exception:  # noqa: BLE001 (without this thread no notice would arrive again)
                 _log.exception("waiting for notices failed; trying again")
                 self._stop.wait(BACKOFF_MAX_S)
 
     def _beat(self) -> None:
-        """Give a sign of life while no notices are to be had."""
+        """Give a sign of life while no notices arrive."""
         if not self._stop.is_set():
             with suppress(StoreError):
                 self._parts.fleet.beat()

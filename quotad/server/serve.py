@@ -21,11 +21,11 @@ _log = logging.getLogger("quotad.server")
 
 POLL_S = 0.1
 SETTLED_S = 10.0
-"""A worker that lived so long has started well; the next one is started at once."""
+"""After this age a worker has started well; the next one is started at once."""
 BACKOFF_MIN_S = 0.5
 BACKOFF_MAX_S = 30.0
 DEATHS_MAX = 5
-"""After so many early deaths in a row it is said that starting has become slower."""
+"""Early deaths in a row, from which on the log has that starting has become slower."""
 STOP_GRACE_S = 1.0
 """What closing may take beyond `drain_timeout_ms`."""
 
@@ -172,7 +172,7 @@ class Slot:
 
 
 def backoff_s(early_deaths: int) -> float:
-    """The pause before the next start after so many early deaths in a row."""
+    """Return the pause (s) before the next start after early deaths in a row."""
     if early_deaths <= 1:
         return 0.0
     return pause_s(early_deaths - 2, BACKOFF_MIN_S, BACKOFF_MAX_S)

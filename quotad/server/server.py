@@ -63,8 +63,8 @@ STORE_WAITS = 10
 """How often a thread of the monitor may wait for the store before it turns."""
 
 MONITOR_STUCK_S = 120.0
-"""A thread of the monitor that has not turned for so long is stuck; compiling a large catalog on a
-busy machine takes a while. The waits for the store are added."""
+"""A thread of the monitor that has not turned for this time is stuck; compiling a large catalog on
+a busy machine takes a while. The waits for the store are added."""
 
 
 class Server:
@@ -198,7 +198,7 @@ class Server:
         return self._monitor.ready
 
     def interrupted(self, timeout_s: float) -> bool:
-        """Wait for an end, at most so long; whether it has come."""
+        """Wait for an end within a time; return whether it has come."""
         return self._stopped.wait(timeout_s)
 
     def has_progressed(self) -> bool:

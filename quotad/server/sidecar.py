@@ -1,4 +1,4 @@
-"""`quotad sidecar`: the sidecar as a process of its own."""
+"""`quotad sidecar`: the sidecar as a separate process."""
 
 import logging
 import socket
@@ -55,7 +55,7 @@ def run_sidecar(config: Config) -> None:
 
 
 def _first_contact(store: Store, keys: KeySpace, health: Health, stop: threading.Event) -> bool:
-    """Wait for the store, and check that it is laid out as expected; False: told to stop."""
+    """Wait for the store, and check that it is laid out as expected; False: stopped first."""
     failures = 0
     while not stop.is_set():
         if health.probe():

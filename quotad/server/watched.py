@@ -28,7 +28,7 @@ stopped is read afterwards."""
 
 
 class Watched:
-    """A worker in a session of its own.
+    """A worker in its own session.
 
     Its own session is an autogroup of its own to the kernel: busy processes of the terminal or
     service that started the server take no more of the CPU than it does.
@@ -100,7 +100,7 @@ class Watched:
         self.process.send_signal(signal.SIGTERM)
 
     def close(self, timeout_s: float) -> bool:
-        """Wait for its end, at most so long; then end it. Returns whether it ended by itself."""
+        """Wait for its end within a time, then kill it. Returns whether it ended without that."""
         try:
             self.process.wait(max(0.1, timeout_s))
             return True

@@ -1,9 +1,9 @@
 """Plan definitions in a file or a directory, watched by looking.
 
-Looking means comparing what stat says a few times per second. inotify would be told sooner, but it
+Looking means comparing what stat says a few times per second. inotify would notice sooner, but it
 watches inodes: an editor that writes a new file and renames it over the old one, or Kubernetes
 swapping the `..data` symlink of a mounted ConfigMap, leaves it watching what is no longer there,
-and on network file systems it is told nothing at all. Stat sees all of them alike, and a few calls
+and on network file systems it notices nothing at all. Stat sees all of them alike, and a few calls
 per second cost nothing.
 """
 

@@ -1,7 +1,7 @@
 """Plan definitions behind an http or https URL, asked for at an interval.
 
 An unchanged document costs one conditional request (ETag, Last-Modified) and no body. The request
-runs on a thread of its own, so that a slow server does not keep the sidecar from seeing a file
+runs on a separate thread, so that a slow server does not keep the sidecar from seeing a file
 change; `poll` only picks up what has arrived.
 """
 

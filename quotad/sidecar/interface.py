@@ -1,4 +1,4 @@
-"""What the sidecar asks of a source of plan definitions, and how a source says that it cannot."""
+"""The interface of a source of plan definitions, and the error of one that cannot be read."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ from quotad.errors import QuotadError
 
 
 class SourceUnavailable(QuotadError):
-    """The definitions are not to be had right now; what was read before still stands.
+    """The definitions cannot be read right now; what was read before still stands.
 
     The message names the source and never holds a credential.
     """
@@ -28,7 +28,7 @@ class PlanSource(Protocol):
 
         Returns:
             All files of this source when they are new or differ from those returned last, None
-            when there is nothing new. A None after an error says that the error is over.
+            when there is nothing new. A None after an error means that the error is over.
 
         Raises:
             SourceUnavailable: it cannot be read; raised at every poll until that is over.

@@ -1,6 +1,6 @@
 """What the new files leave out of the catalog in force, and how long it is waited for.
 
-A file that is read while somebody writes it ends too early, and half of a catalog is often a valid
+A file that is read while it is written ends too early, and half of a catalog is often a valid
 one. It takes from customers what stands in the other half. So what is only left out (not switched
 off, not archived) is published after a delay, unless it comes back.
 """
@@ -11,7 +11,7 @@ from quotad.catalog import Catalog, compile_snapshot
 from quotad.catalog.problems import path_with
 
 DELAY_S = 30.0
-"""How long what was left out is waited for, unless a setting says otherwise."""
+"""How long what was left out is waited for, by default."""
 
 _SHOWN_MAX = 5
 
@@ -78,7 +78,7 @@ def left_out(before: Catalog, after: Catalog) -> list[str]:
             for feature_id in had[plan_id].entitlements
             if feature_id not in has[plan_id].entitlements
             and feature_id in new.features
-            and feature_id not in plan.entries  # switched off in so many words
+            and feature_id not in plan.entries  # switched off explicitly
         ]
     for addon_id, addon in new.addons.items():
         if addon_id in old.addons:

@@ -1,4 +1,4 @@
-"""What the sidecar says in the log: each problem once, its end once, and every version it made."""
+"""The log of the sidecar: each problem once, its end once, and every version it published."""
 
 import logging
 from datetime import UTC, datetime, timedelta

@@ -46,7 +46,7 @@ class SidecarState(msgspec.Struct, frozen=True):
     """What is in force and missing in the sources: a publish without it waits for it to come
     back."""
     ready: bool = False
-    """Whether good content has been read and the store has been told, at least once."""
+    """Whether good content has been read and brought to the store, at least once."""
 
 
 class _Slot:
@@ -106,7 +106,7 @@ class Sidecar:
         self._loaded: Catalog | None = None
         """The last good catalog."""
         self._pending = False
-        """Whether the store has still to be told of the last good catalog."""
+        """Whether the last good catalog is still to be brought to the store."""
         self._pending_only_new = False
         self._store_due_s = 0.0
         """When to talk to the store next."""
@@ -173,7 +173,7 @@ class Sidecar:
             self._dirty = True
 
     def _load(self) -> None:
-        """Parse all sources together, once each of them has something to say."""
+        """Parse all sources together, once each of them has been read."""
         parts: list[tuple[str, list[Source]]] = []
         for slot in self._slots:
             if slot.files is None or slot.broken:
@@ -187,7 +187,7 @@ class Sidecar:
             return
         self._problems.solve("catalog", "the catalog is valid again")
         if self._loaded is not None and catalog.digest == self._loaded.digest:
-            return  # a comment, or a mistake taken back: nothing new to say
+            return  # a comment, or a mistake taken back: nothing new
         self._loaded = catalog
         self._pending = True
         self._pending_only_new = self._only_new
@@ -212,7 +212,7 @@ class Sidecar:
                 self._store_due_s = min(self._store_due_s, self._waiting.until_s)
 
     def _publish(self) -> None:
-        """Tell the store of the last good catalog; when that fails it stays pending.
+        """Bring the last good catalog to the store; when that fails it stays pending.
 
         It also stays pending while what it leaves out is waited for.
         """
@@ -240,7 +240,7 @@ class Sidecar:
             log_outcome(done.published, done.before, done.content)
 
     def _carried(self, in_force: CatalogRecord | None) -> Catalog | None:
-        """The last good catalog, with what those keep who subscribed before; None: it waits."""
+        """The last good catalog, with what earlier subscribers keep; None: it waits."""
         assert self._loaded is not None
         before = read_record(in_force)
         catalog = carry(before, self._loaded)
@@ -266,7 +266,7 @@ class Sidecar:
         self._problems.solve("store", "the store is back")
         if version < self._version:
             # Versions only grow, so the store was emptied or fell back to an older copy. With
-            # only_new this restores what is gone, and still undoes nobody's rollback.
+            # only_new this restores what is gone, and undoes no rollback.
             log.warning(
                 "the store lost catalog version %d, it has %d; publishing again if need be",
                 self._version,

@@ -1,4 +1,4 @@
-"""Runs a log of the past through the real engine, at the log's own times, on a store of its own.
+"""Runs a log of the past through the real engine, at the log's own times, on a private store.
 
 Owns the private store (`private`), the times of log lines and their order (`times`, `lines`), the
 plans of customers (`roster`), which lines may be decided together (`grain`), the engine at the

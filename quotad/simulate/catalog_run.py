@@ -16,8 +16,8 @@ STORE_TIMEOUT_MS = 60_000
 """Of a batch. The store is this machine's own: slow is busy, not gone."""
 
 RETENTION_MS = 1_000 * 365 * 86_400_000
-"""The store forgets by its own time, and the log is in its past: counters are to be forgotten when
-the log says so (`purge`), never by the store."""
+"""The store expires keys by its own time, and the log is in its past: counters end by the log's
+time (`purge`), never by the store's."""
 
 PURGE_MIN = 500_000
 """Keys from which on counters of ended periods are looked for. Later it is twice of what was left
@@ -36,7 +36,7 @@ class LogClock:
 
 
 class CatalogRun:
-    """A catalog in force for the customers of a roster, under a key prefix of its own."""
+    """A catalog in force for the customers of a roster, under a separate key prefix."""
 
     def __init__(
         self, store: Store, prefix: str, catalog: Catalog, roster: Roster, clock: LogClock
@@ -83,11 +83,11 @@ class CatalogRun:
         return answers
 
     def is_news(self, call: LoggedCall) -> bool:
-        """Whether a line says another plan of its customer than the line before."""
+        """Whether a line has another plan of its customer than the line before."""
         return self._roster.is_news(call)
 
     def learn(self, call: LoggedCall) -> None:
-        """Put the customer of a line on the plan that the line says, from the next decision on."""
+        """Put the customer of a line on the plan of the line, from the next decision on."""
         plan = self.snapshot.plans.get(call.plan_id)
         until_ms = None
         if plan is not None and plan.resets_usage:

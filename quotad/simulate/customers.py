@@ -1,4 +1,4 @@
-"""A file that says who is on which plan: the rows that `quotad customers import` reads.
+"""A file of customers and their plans: the rows that `quotad customers import` reads.
 
 {"customer_id": "acme", "plan": "pro", "start": "2026-01-31T09:00:00Z"}
 """

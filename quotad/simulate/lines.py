@@ -36,7 +36,7 @@ class Reader:
     Args:
         plan: what a line asks for.
         time: when.
-        plan_id: which plan its customer is on; None: lines do not tell.
+        plan_id: which plan its customer is on; None: not in the lines.
     """
 
     def __init__(self, plan: LineTemplates, time: Template, plan_id: Template | None) -> None:
@@ -56,7 +56,7 @@ class Reader:
 
     @property
     def names_plans(self) -> bool:
-        """Whether the lines tell which plan their customer is on."""
+        """Whether the lines have the plan of their customer."""
         return self._plan_id is not None
 
     def calls(self, lines: Iterable[bytes | None]) -> Iterator[LoggedCall]:

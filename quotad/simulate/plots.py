@@ -136,7 +136,7 @@ def by_customer(report: Simulation) -> str:
 
 @contextmanager
 def _figure(name: str, columns: int, height: float, **more: Any) -> Iterator[tuple[Any, list[Any]]]:
-    """A figure and its axes, without any window; forgotten at the end."""
+    """A figure and its axes, without any window; closed at the end."""
     import matplotlib
 
     matplotlib.use("Agg")

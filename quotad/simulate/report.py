@@ -70,7 +70,7 @@ class CustomerCounts(msgspec.Struct, frozen=True, kw_only=True):
     newly_denied: int
     newly_allowed: int
     exact: bool
-    """False: there were too many to count every one, and there are at least so many."""
+    """False: there were too many to count every one, and this is a lower bound."""
 
 
 class Simulation(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,7 +224,7 @@ def _amount(number: int, decimals: int) -> str:
 
 
 def coarser(report: Simulation, stretches_max: int) -> list[Stretch]:
-    """The timeline of a report in at most so many stretches."""
+    """The timeline of a report in a bounded number of stretches."""
     timeline = Timeline(stretches_max, report.step_seconds)
     for each in report.timeline:
         pair = Pair(each.after, each.before or Counts(), each.newly_denied, each.newly_allowed)

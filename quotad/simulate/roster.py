@@ -1,4 +1,4 @@
-"""Who is on which plan: by a file of customers, by what the lines say, or all the default one.
+"""The plans of customers: from a file, from the lines, or the default one for all.
 
 Nothing of it is written to the store. The engine is given the records from here, as those of
 customers whose records were never written, so that a log of millions of customers costs no writes.
@@ -18,8 +18,8 @@ from quotad.store import CustomerKeys, Customers, KeySpace, Link, Store
 from quotad.store.customers import NOBODY
 
 REMEMBERED_MAX = 1_000_000
-"""Customers whose plan of the last line is remembered. One that is forgotten and comes back is
-taken for a new one on that plan: its counters go on, unless its plan resets them."""
+"""Customers whose plan of the last line is remembered. One that is dropped and comes back is
+taken for a new one on that plan: its counters continue, unless its plan resets them."""
 
 
 class Roster:
@@ -27,7 +27,7 @@ class Roster:
 
     Args:
         listed: customers whose subscriptions are known.
-        plan_id: the plan of all others; None: as their lines say, or the default one.
+        plan_id: the plan of all others; None: as in their lines, or the default one.
     """
 
     def __init__(
@@ -47,18 +47,18 @@ class Roster:
         return self._seen.get(customer_id)
 
     def is_news(self, call: LoggedCall) -> bool:
-        """Whether a line says another plan of its customer than the line before."""
+        """Whether a line has another plan of its customer than the line before."""
         if not call.plan_id or call.request.customer_id in self._listed:
             return False
         record = self._seen.young.get(call.request.customer_id)
         return record is None or record.subscriptions[-1].plan_id != call.plan_id
 
     def learn(self, call: LoggedCall, resets_until_ms: int | None) -> None:
-        """Put the customer of a line on the plan that the line says.
+        """Put the customer of a line on the plan of the line.
 
         Args:
             call: the line.
-            resets_until_ms: of a plan that whoever changes to starts with unused counters: the end
+            resets_until_ms: of a plan whose new customers start with unused counters: the end
                 of the billing period under way, in which that happens once. None: of any other.
         """
         customer_id = call.request.customer_id
@@ -90,7 +90,7 @@ class RosterCustomers(Customers):
     def get_many_over(
         self, link: Link, customers: Sequence[CustomerKeys], deadline: float
     ) -> list[StoredCustomer | StoreError]:
-        """The records as never written: the epoch that the script compares is that of nobody."""
+        """The records as never written: the epoch that the script compares is that of no record."""
         return [self._stored(keys.customer_id) for keys in customers]
 
     def _stored(self, customer_id: str) -> StoredCustomer:
@@ -101,7 +101,7 @@ class RosterCustomers(Customers):
 def _moved(
     record: CustomerRecord, before: CustomerRecord, resets_until_ms: int | None, at_ms: int
 ) -> CustomerRecord:
-    """A record with the resets of the one before, and with one more where the plan wants it."""
+    """A record with the resets of the one before, and with one more where the plan has it."""
     (phase,) = record.subscriptions
     if resets_until_ms is not None:
         phase = replace(phase, resets_usage=True, resets_until_ms=resets_until_ms)
@@ -112,7 +112,7 @@ def _moved(
         reset_until=before.reset_until,
         updated_ms=at_ms,
     )
-    # Lines need not be in order, so the record does not say when it was written.
+    # Lines need not be in order, so the record has no time of its writing.
     return replace(counted(record, at_ms), updated_ms=0)
 
 

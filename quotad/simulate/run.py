@@ -36,7 +36,7 @@ def simulate(
     scene: Scene,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Simulation:
-    """Run a log through one or two catalogs, each on counters of its own.
+    """Run a log through one or two catalogs, each on separate counters.
 
     An interrupt (Ctrl-C) ends the reading; what was decided by then is reported.
 
@@ -112,7 +112,7 @@ class _Run:
         self._tally.close()
 
     def simulation(self, scene: Scene, seconds: float) -> Simulation:
-        """What was found, unless there is nothing to tell but what is wrong with the lines."""
+        """What was found, unless all lines were wrong."""
         reader, tally = self._reader, self._tally
         problem = reader.first_problem
         if not tally.decided and problem is not None and not self._stopped:

@@ -1,4 +1,4 @@
-"""What a log is run on: the catalogs, and who is on which plan."""
+"""What a log is run on: the catalogs, and the plans of customers."""
 
 from collections.abc import Collection
 
@@ -27,7 +27,7 @@ class Scene(msgspec.Struct, frozen=True):
     old: TriedCatalog | None = None
     """To compare with."""
     plan_id: str | None = None
-    """The plan of all others; None: as their lines say, or the default one."""
+    """The plan of all others; None: as in their lines, or the default one."""
 
     def check(self, feature_id: str | None) -> None:
         """Refuse what can only be a mistake, before the log is read.

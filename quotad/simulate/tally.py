@@ -9,10 +9,10 @@ from quotad.model import ConsumeRequest, Decision, Reason
 from quotad.replay.report import OTHERS, DeniedCustomers
 
 CELLS_MAX = 10_000
-"""Pairs of plan and feature that are told apart."""
+"""Most pairs of plan and feature that are counted separately."""
 
 BUCKETS_MAX = 240
-"""Stretches of time that are told apart."""
+"""Most stretches of time that are counted separately."""
 
 _HOUR_S, _DAY_S = 3600, 86_400
 STEPS_S = (

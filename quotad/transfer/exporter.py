@@ -29,7 +29,7 @@ _customer_of = msgspec.json.Decoder(_Customer).decode
 def write_rows(
     rows: Iterable[bytes], stream: BinaryIO, form: Form, on_row: Callable[[int, int], None]
 ) -> tuple[int, list[LeftOut]]:
-    """Write every row as a line; gives how many were, and who was left out.
+    """Write every row as a line; returns how many were, and the customers left out.
 
     Args:
         rows: one JSON object each.

@@ -1,6 +1,6 @@
 """Sends a file's rows in batches, several in flight, and acknowledges them in the file's order.
 
-A batch may be sent again, by the client's retries or by going on after an interruption: a row says
+A batch may be sent again, by the client's retries or by resuming after an interruption: a row is
 all of a customer, so writing it twice changes nothing.
 """
 
@@ -49,7 +49,7 @@ class ImportOptions(msgspec.Struct, frozen=True):
 
 
 class Listener(msgspec.Struct, frozen=True):
-    """Who wants to know; called in the importing thread, after every batch, in the file's order."""
+    """Called with the progress in the importing thread, after every batch, in the file's order."""
 
     rejected: Callable[[Rejection], None]
     reached: Callable[[Position], None]
@@ -81,7 +81,7 @@ class Importer:
     Args:
         transfer: where to.
         plan: how.
-        listener: who is told.
+        listener: called with the progress.
     """
 
     def __init__(self, transfer: Transfer, plan: ImportOptions, listener: Listener) -> None:
@@ -155,7 +155,7 @@ class Importer:
         try:
             customer_id = _customer_of(line.row).customer_id
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return line  # the server says what is wrong with it
+            return line  # the server answers what is wrong with it
         first = self._known.setdefault(hash(customer_id), line.number)
         if first == line.number or not customer_id:
             return line
@@ -173,7 +173,7 @@ class Importer:
     def _acknowledge(self, in_flight: "deque[_Sent]") -> None:
         """Wait for the first batch in flight, and count it.
 
-        An interrupt in here leaves it in flight, to be counted again: a bad line may be told
+        An interrupt in here leaves it in flight, to be counted again: a bad line may be listed
         twice, and none is lost.
         """
         batch, future = in_flight[0]
@@ -193,7 +193,7 @@ class Importer:
 
 
 def _rejections(batch: list[Line], outcome: ImportOutcome) -> Iterator[Rejection]:
-    """What was not imported, whoever has said so, in the order of the lines."""
+    """What was not imported, refused here or by the server, in the order of the lines."""
     problems = {problem.row: problem.message for problem in outcome.problems}
     row = 0
     for line in batch:

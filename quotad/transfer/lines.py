@@ -33,11 +33,11 @@ class Form(Enum):
 
 
 class HeaderError(Exception):
-    """The first line of a CSV file does not name its columns; the message says what is wrong."""
+    """The first line of a CSV file does not name its columns; the message names the column."""
 
 
 class CellError(Exception):
-    """One line of CSV cannot be a row, or one row cannot be a line; the message says why."""
+    """One line of CSV cannot be a row, or one row cannot be a line; the message has the cause."""
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -50,7 +50,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     row: bytes
     """JSON; empty with a problem."""
     problem: str = ""
-    """Why it is no row, as far as can be told here."""
+    """Why it is no row, as far as can be seen here."""
 
 
 def numbered_rows(lines: Iterable[bytes | None], form: Form) -> Iterator[Line]:
@@ -90,7 +90,7 @@ def csv_line(row: bytes) -> str:
     """A row as CSV.
 
     Raises:
-        CellError: it says more than the columns can hold.
+        CellError: it has more than the columns can hold.
     """
     said = _decode(row)
     more = [key for key in said if key not in COLUMNS]

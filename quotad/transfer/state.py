@@ -1,6 +1,6 @@
 """How far an import got: a small file beside the input, there until the import is done.
 
-It names the input by its content and the server by its address, so that nobody goes on with
+It names the input by its content and the server by its address, so that no import resumes with
 another file, or leaves out of one server what another one was given.
 """
 
@@ -40,7 +40,7 @@ class State(msgspec.Struct, frozen=True):
 
 
 class StateError(Exception):
-    """The state cannot be gone on with; the message says what to do."""
+    """The import cannot be resumed; the message has what to do."""
 
 
 class StateFile:
@@ -49,7 +49,7 @@ class StateFile:
     Args:
         source: the file that is imported.
         server: where to.
-        form: how it is written, where that was said.
+        form: how it is written, where that was given.
     """
 
     def __init__(self, source: Path, server: str, form: Form | None = None) -> None:
@@ -63,7 +63,7 @@ class StateFile:
         self._empty = False
 
     def begin(self, resume: bool) -> Position:
-        """Where to go on: after the last line of an import that was stopped, or at the start.
+        """Where to start: after the last line of an import that was stopped, or at the first line.
 
         Raises:
             StateError: an import was stopped and this is not to be its continuation, or cannot be.
@@ -108,7 +108,7 @@ class StateFile:
         self._empty = position.lines == 0
 
     def remove(self) -> None:
-        """Forget it: the import is done."""
+        """Delete it: the import is done."""
         self.path.unlink(missing_ok=True)
 
     def tidy(self) -> None:
@@ -127,10 +127,10 @@ class StateFile:
 
 @contextmanager
 def alone(source: Path) -> Iterator[None]:
-    """Keep others from importing the same file meanwhile; the kernel forgets it with the process.
+    """Keep others from importing the same file meanwhile; the lock ends with the process.
 
     Raises:
-        StateError: somebody is importing it.
+        StateError: another process imports it.
         OSError: it cannot be read.
     """
     with source.open("rb") as file:
