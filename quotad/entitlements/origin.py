@@ -1,14 +1,14 @@
 """An effective value that remembers whom it is from, part by part.
 
 A part is what has one owner: the number of a limit, that a limit is soft or in shadow, one value of
-a config feature that lists its values, the whole of any other. Merging is left to `merge`; here
-only what came out of it is compared with what went in.
+a config feature that lists its values, the whole of any other. Merging is left to `resolve`; here
+only what came out of a step is compared with what went in.
 """
 
 from collections.abc import Hashable, Mapping
 from typing import NamedTuple
 
-from quotad.entitlements.merge import anchored, granted_values, merge
+from quotad.entitlements.merge import granted_values
 from quotad.model import Entitlement, FeatureType, Limit
 
 Owners = frozenset[int]
@@ -55,15 +55,13 @@ class Origin:
         """Everything is also of another source."""
         self.owners = {part: own | {source} for part, own in self.owners.items()}
 
-    def with_more(self, other: "Origin", later: bool, anchor_ms: int | None = None) -> "Origin":
-        """What a customer has who has both."""
-        mine, theirs = self.right, other.right
-        if theirs is None:
+    def joined(self, has: Entitlement | None, other: "Origin") -> "Origin":
+        """Return the origin of what a customer has of both, as `resolve` has merged it."""
+        if has is self.right:
             return self
-        if mine is None:
-            return Origin(anchored(theirs, anchor_ms), other.owners)
-        merged = merge(mine, theirs, later=later, anchor_ms=anchor_ms)
-        return self if merged is mine else self._with(merged, other)
+        if self.right is None or has is None:
+            return Origin(has, other.owners)
+        return self._with(has, other)
 
     def _with(self, merged: Entitlement, other: "Origin") -> "Origin":
         before, theirs = parts(self.right), parts(other.right)

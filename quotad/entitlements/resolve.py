@@ -18,11 +18,11 @@ from quotad.entitlements.entries import entitled
 from quotad.entitlements.merge import anchored, merge
 from quotad.entitlements.phases import generation, is_over, no_earlier_than_written, phases_in_force
 from quotad.entitlements.rollout import table_of
+from quotad.entitlements.trace import Standing, Trace
 from quotad.model import (
     CustomerRecord,
     Entitlement,
     Override,
-    Plan,
     Promotion,
     Reason,
     Subscription,
@@ -61,21 +61,17 @@ class Effective(msgspec.Struct, frozen=True, gc=False):
     """Whether there is a record; without one the customer may be a made-up id."""
 
 
-class Standing(msgspec.Struct, frozen=True):
-    """One subscription in force, with its plan as this subscription has it."""
-
-    phase: Subscription
-    plan: Plan
-
-
 class _Own:
     """What becomes of a plan's table; a copy is made at the first difference."""
 
     __slots__ = ("base", "base_rank", "entitlements", "key", "ranks", "variants")
 
-    def __init__(self, standing: Standing, snapshot: Snapshot, customer_id: str) -> None:
+    def __init__(
+        self, standing: Standing, snapshot: Snapshot, customer_id: str, trace: Trace | None
+    ) -> None:
         table = table_of(standing.plan, snapshot, customer_id)
-        self.base = self.entitlements = table.entitlements
+        granted = table.entitlements if trace is None else trace.only(table.entitlements)
+        self.base = self.entitlements = granted
         self.variants = table.variants
         self.key: Hashable | None = table.key
         phase = standing.phase
@@ -85,6 +81,8 @@ class _Own:
         if not phase.addons:
             return
         for feature_id, entries in bought(phase.addons, snapshot).items():
+            if trace is not None and feature_id != trace.feature_id:
+                continue
             feature = snapshot.features[feature_id]
             mine = self.entitlements.get(feature_id)
             found = with_addons(feature, mine, entries)
@@ -146,6 +144,7 @@ def resolve(
     now_ms: int,
     customer_id: str = "",
     resource_id: str = "",
+    trace: Trace | None = None,
 ) -> Effective:
     """Work out a customer's effective entitlements.
 
@@ -157,31 +156,41 @@ def resolve(
         customer_id: rollouts choose by it.
         resource_id: of the resource that it is about, whose own subscriptions count; empty: the
             customer.
+        trace: collects how the entitlement to its feature comes about; what the plans grant of
+            other features is left out then.
     """
     if record is None:
-        return _on_default_plan(snapshot, customer_id, resource_id)
+        return _on_default_plan(snapshot, customer_id, resource_id, trace)
     if record.archived:
         return Effective(denied=Reason.CUSTOMER_ARCHIVED)
     now_ms = no_earlier_than_written(record, now_ms)
     until_ms = _until(record, now_ms, resource_id)
     resets = generation(record, now_ms, resource_id)
-    standings = in_force(record, snapshot, now_ms, resource_id)
+    standings = _in_force(record, snapshot, now_ms, resource_id)
     if not standings:
         reason = Reason.NO_ACTIVE_SUBSCRIPTION
         return Effective(denied=reason, until_ms=until_ms, generation=resets)
     frame = standings[0]
-    own = _Own(frame, snapshot, customer_id)
+    own = _Own(frame, snapshot, customer_id, trace)
+    if trace is not None:
+        trace.subscribed(frame, own.base, own.entitlements, own.entitlements)
     for standing in standings[1:]:
-        other = _Own(standing, snapshot, customer_id)
+        other = _Own(standing, snapshot, customer_id, trace)
         own.merge(other, standing.phase)
+        if trace is not None:
+            trace.subscribed(standing, other.base, other.entitlements, own.entitlements)
     if record.promotions:
-        for promotion in promotions_of(record, now_ms, resource_id):
-            _promote(own, snapshot, promotion)
+        for promotion in _promotions_of(record, now_ms, resource_id):
+            gave = _promote(own, snapshot, promotion)
+            if trace is not None:
+                trace.written(promotion, gave, own.entitlements)
     if own.variants:
         own.keep_variants()
     if record.overrides:
-        for override in overrides_of(record, snapshot, resource_id).values():
-            _override(own, snapshot, override)
+        for override in _overrides_of(record, snapshot, resource_id).values():
+            gave = _override(own, snapshot, override)
+            if trace is not None:
+                trace.written(override, gave, own.entitlements)
     return Effective(
         frame.plan.plan_id,
         None,
@@ -194,7 +203,7 @@ def resolve(
     )
 
 
-def in_force(
+def _in_force(
     record: CustomerRecord, snapshot: Snapshot, now_ms: int, resource_id: str
 ) -> list[Standing]:
     """The subscriptions in force whose plan the catalog still has, the frame first."""
@@ -206,7 +215,7 @@ def in_force(
     return found
 
 
-def promotions_of(record: CustomerRecord, now_ms: int, resource_id: str) -> list[Promotion]:
+def _promotions_of(record: CustomerRecord, now_ms: int, resource_id: str) -> list[Promotion]:
     """The promotions in force, those for every resource first."""
     found = [
         promotion
@@ -216,7 +225,7 @@ def promotions_of(record: CustomerRecord, now_ms: int, resource_id: str) -> list
     return sorted(found, key=lambda promotion: promotion.resource_id)
 
 
-def overrides_of(
+def _overrides_of(
     record: CustomerRecord, snapshot: Snapshot, resource_id: str
 ) -> dict[str, Override]:
     """By feature id the override that decides: the resource's own before the customer's.
@@ -241,7 +250,9 @@ def _fits(override: Override, snapshot: Snapshot) -> bool:
     return not override.entry.granted or entitled(feature, override.entry) is not None
 
 
-def _on_default_plan(snapshot: Snapshot, customer_id: str, resource_id: str) -> Effective:
+def _on_default_plan(
+    snapshot: Snapshot, customer_id: str, resource_id: str, trace: Trace | None
+) -> Effective:
     if snapshot.default_plan is None:
         return Effective(denied=Reason.CUSTOMER_NOT_FOUND)
     if resource_id:
@@ -249,6 +260,9 @@ def _on_default_plan(snapshot: Snapshot, customer_id: str, resource_id: str) -> 
         return Effective(denied=Reason.NO_ACTIVE_SUBSCRIPTION)
     plan = snapshot.plans[snapshot.default_plan]
     table = table_of(plan, snapshot, customer_id)
+    if trace is not None:
+        standing = Standing(Subscription(plan.plan_id, 0), plan)
+        trace.subscribed(standing, table.entitlements, table.entitlements, table.entitlements)
     return Effective(
         plan.plan_id,
         None,
@@ -279,23 +293,25 @@ def _until(record: CustomerRecord, now_ms: int, resource_id: str) -> int:
     return until_ms
 
 
-def _promote(own: _Own, snapshot: Snapshot, promotion: Promotion) -> None:
+def _promote(own: _Own, snapshot: Snapshot, promotion: Promotion) -> Entitlement | None:
+    """Add what a promotion has more of, and return what it grants by itself."""
     feature = snapshot.features.get(promotion.feature_id)
     if feature is None or not promotion.entry.granted:
-        return
+        return None
     mine = own.entitlements.get(promotion.feature_id)
     extra = entitled(feature, promotion.entry, mine)
-    if extra is None:
-        return
-    merged = extra if mine is None else merge(mine, extra)
-    if merged is not mine:
-        own.put(promotion.feature_id, merged)
+    if extra is not None:
+        merged = extra if mine is None else merge(mine, extra)
+        if merged is not mine:
+            own.put(promotion.feature_id, merged)
+    return extra
 
 
-def _override(own: _Own, snapshot: Snapshot, override: Override) -> None:
+def _override(own: _Own, snapshot: Snapshot, override: Override) -> Entitlement | None:
+    """Put what an override grants in the place of everything else, and return it."""
     feature = snapshot.features.get(override.feature_id)
     if feature is None:
-        return
+        return None
     if override.entry.granted:
         mine = own.entitlements.get(override.feature_id)
         found = entitled(feature, override.entry, mine)
@@ -304,3 +320,4 @@ def _override(own: _Own, snapshot: Snapshot, override: Override) -> None:
     if found is not None:
         own.put(override.feature_id, found)
         own.drop_variant(override.feature_id)
+    return found

@@ -24,6 +24,9 @@ from quotad.model import (
 # Precedence, the strongest first; what is not in force stands behind what is.
 OVERRIDE, PROMOTION, TRIAL, SUBSCRIPTION, NOT_IN_FORCE = range(5)
 
+MISFIT = "does not fit the feature any more"
+GONE = "is not in the catalog any more"
+
 _WITHIN = {
     SourceKind.ADDON: 0,
     SourceKind.PLAN: 1,

@@ -381,6 +381,17 @@ def test_an_override_of_the_resource_that_does_not_fit_any_more_is_told() -> Non
     ] == [line(source) for source in sources(customer)]
 
 
+def test_the_override_that_decides_is_told_before_one_that_does_not_fit() -> None:
+    customer = case("calls", None, subscription("9/day", resource_id="team"))
+    customer.resource_id = "team"
+    customer.overrides.append(Override("calls", Entry(), "team"))
+    override("1/day")(customer)
+
+    assert ["+ OVERRIDE: 1/day", "- OVERRIDE: true (does not fit the feature any more)"] == [
+        line(source) for source in sources(customer)[:2]
+    ]
+
+
 def test_what_is_gone_from_the_catalog_is_told() -> None:
     customer = case("calls", "9/day", subscription("8/day"), addon(on=0, name="more", add=1))
     customer.addons.clear()
