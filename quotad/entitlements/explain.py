@@ -19,7 +19,7 @@ from quotad.entitlements.phases import (
 )
 from quotad.entitlements.resolve import resolve
 from quotad.entitlements.rollout import is_inside, table_of
-from quotad.entitlements.trace import Standing, Applied, Trace
+from quotad.entitlements.trace import Applied, Standing, Trace
 from quotad.entitlements.words import SourceDraft
 from quotad.model import (
     CustomerRecord,

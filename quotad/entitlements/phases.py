@@ -4,6 +4,7 @@ The one place that knows which phase is in force when, and what follows it. Read
 room `customers` changes them.
 """
 
+from collections.abc import Iterator
 from enum import IntEnum
 
 from quotad.catalog import Snapshot
@@ -116,6 +117,20 @@ def status(record: CustomerRecord, phase: Subscription, now_ms: int) -> PhaseSta
 def is_over(promotion: Promotion, now_ms: int) -> bool:
     """Whether a promotion has ended."""
     return promotion.end_ms is not None and promotion.end_ms <= now_ms
+
+
+def moments(record: CustomerRecord, resource_id: str | None = None) -> Iterator[int]:
+    """When subscriptions and promotions start or end; those of one resource, or None: of all."""
+    for phase in record.subscriptions:
+        if resource_id is None or phase.resource_id == resource_id:
+            yield phase.start_ms
+            if phase.end_ms is not None:
+                yield phase.end_ms
+    for promotion in record.promotions:
+        if promotion.end_ms is not None and (
+            resource_id is None or promotion.resource_id in ("", resource_id)
+        ):
+            yield promotion.end_ms
 
 
 def generation(record: CustomerRecord, now_ms: int, resource_id: str = "") -> int:

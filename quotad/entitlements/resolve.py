@@ -16,7 +16,13 @@ from quotad.catalog import Snapshot
 from quotad.entitlements.addons import bought, gives_text, with_addons
 from quotad.entitlements.entries import entitled
 from quotad.entitlements.merge import anchored, merge
-from quotad.entitlements.phases import generation, is_over, no_earlier_than_written, phases_in_force
+from quotad.entitlements.phases import (
+    generation,
+    is_over,
+    moments,
+    no_earlier_than_written,
+    phases_in_force,
+)
 from quotad.entitlements.rollout import table_of
 from quotad.entitlements.trace import Standing, Trace
 from quotad.model import (
@@ -276,20 +282,9 @@ def _on_default_plan(
 def _until(record: CustomerRecord, now_ms: int, resource_id: str) -> int:
     """The next moment at which anything starts or ends by itself."""
     until_ms = FOREVER_MS
-    for phase in record.subscriptions:
-        if phase.resource_id == resource_id:
-            if now_ms < phase.start_ms < until_ms:
-                until_ms = phase.start_ms
-            if phase.end_ms is not None and now_ms < phase.end_ms < until_ms:
-                until_ms = phase.end_ms
-    for promotion in record.promotions:
-        end_ms = promotion.end_ms
-        if (
-            end_ms is not None
-            and now_ms < end_ms < until_ms
-            and promotion.resource_id in ("", resource_id)
-        ):
-            until_ms = end_ms
+    for moment in moments(record, resource_id):
+        if now_ms < moment < until_ms:
+            until_ms = moment
     return until_ms
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from math import gcd
 
 from quotad.catalog import Snapshot
+from quotad.entitlements.phases import moments
 from quotad.model import CALENDAR, Anchor, CustomerRecord, Entitlement, Limit, Plan, Unit, Window
 
 _SECOND_MS, _MINUTE_MS, _HOUR_MS = 1_000, 60_000, 3_600_000
@@ -26,8 +27,8 @@ def grain_ms(snapshots: Iterable[Snapshot], records: Iterable[CustomerRecord]) -
         for window in windows_of(snapshot):
             grain = gcd(grain, _window_ms(window))
     for record in records:
-        for moment in _moments(record):
-            grain = gcd(grain, moment)
+        anchors = (phase.anchor for phase in record.subscriptions if phase.anchor != CALENDAR)
+        grain = gcd(grain, *moments(record), *anchors)
         for window in _windows_of_record(record):
             grain = gcd(grain, _window_ms(window))
     return grain
@@ -43,18 +44,6 @@ def _window_ms(window: Window) -> int:
         # Zones are ahead by whole minutes, and changed their clocks at odd ones.
         return _MINUTE_MS
     return _HOUR_MS
-
-
-def _moments(record: CustomerRecord) -> Iterator[int]:
-    for subscription in record.subscriptions:
-        yield subscription.start_ms
-        if subscription.anchor != CALENDAR:
-            yield subscription.anchor
-        if subscription.end_ms is not None:
-            yield subscription.end_ms
-    for promotion in record.promotions:
-        if promotion.end_ms is not None:
-            yield promotion.end_ms
 
 
 def windows_of(snapshot: Snapshot) -> Iterator[Window]:
