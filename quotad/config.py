@@ -57,9 +57,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Threads per worker of the native front that move bytes; one carries more calls than a worker
     can decide."""
     max_connections: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
-    """Most connections of clients per worker; further ones wait to be accepted."""
+    """Most connections of clients per worker; further ones are refused by the grpcio front and wait
+    for the native one."""
     max_concurrent_streams: Annotated[int, Meta(ge=1, le=20_000)] = 256
-    """Most calls that one connection may have open; clients hold further ones back."""
+    """Most calls that one connection may have open; clients hold further ones back, and others are
+    refused."""
     decision_threads: Annotated[int, Meta(ge=1, le=64)] = 2
     """Threads per worker that decide; two overlap waiting for the store with Python."""
     batch_max: Annotated[int, Meta(ge=1, le=1000)] = 128

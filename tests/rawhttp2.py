@@ -12,6 +12,7 @@ from tests.running import CALL_S
 DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 7, 8
 END_STREAM = ACK = 0x1
 END_HEADERS = 0x4
+REFUSED_STREAM = 7
 INITIAL_WINDOW_SIZE = 4
 FRAME_MAX = 16_384
 CHECK_AND_CONSUME = "/quotad.v1.QuotaService/CheckAndConsume"
@@ -55,6 +56,8 @@ class Connection:
         self._got = b""
         self.frames: list[tuple[int, int, bytes]] = []
         """Type, stream and payload of what came."""
+        self.settings_kept = False
+        """Whether the peer has acknowledged this side's settings, and so keeps to its own."""
         self.send_frames(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", self.frame(SETTINGS, 0, 0))
 
     @staticmethod
@@ -90,10 +93,22 @@ class Connection:
             self._got = self._got[9 + size :]
             self.frames.append((kind, stream, payload))
             if kind == WINDOW_UPDATE:
-                self._windows[stream] += int.from_bytes(payload)
+                self._windows[stream] = self._windows.get(stream, self._initial) + int.from_bytes(
+                    payload
+                )
             elif kind == SETTINGS and not flags & ACK:
                 self._take_settings(payload)
+            elif kind == SETTINGS:
+                self.settings_kept = True
         return bool(data)
+
+    def of(self, kind: int) -> dict[int, bytes]:
+        """By stream, what has come in frames of a type."""
+        found: dict[int, bytes] = {}
+        for each, stream, payload in self.frames:
+            if each == kind:
+                found[stream] = found.get(stream, b"") + payload
+        return found
 
     def wait_for(self, kind: int) -> bytes:
         """Read on until a frame of this type has come; gives its payload."""

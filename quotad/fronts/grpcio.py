@@ -35,6 +35,9 @@ from quotad.fronts.status import abort
 CALLS_MAX = 20_000
 """Most calls under way; gRPC refuses more by itself, so the queue cannot grow without bound."""
 
+CONNECTIONS_MAX = 1_000_000
+"""More than a process can have."""
+
 PENDING_MAX = CALLS_MAX
 """Most calls that wait for the loop to look at them. Beyond 1,000, gRPC's default, it drops calls
 of any connection with CANCELLED; calls past CALLS_MAX are refused as RESOURCE_EXHAUSTED."""
@@ -52,6 +55,7 @@ class GrpcioServer:
         add_services: adds their servicers, plain functions that run in a small thread pool.
         reuse_port: let other processes listen on the same port.
         streams_max: most calls that one connection may have open.
+        connections_max: most connections; further ones are closed at once.
     """
 
     def __init__(
@@ -61,12 +65,14 @@ class GrpcioServer:
         add_services: AddServices,
         reuse_port: bool = False,
         streams_max: int = CALLS_MAX,
+        connections_max: int = CONNECTIONS_MAX,
     ) -> None:
         self._target = target
         self._services = services
         self._add_services = add_services
         self._reuse_port = reuse_port
         self._streams_max = streams_max
+        self._connections_max = connections_max
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="quotad-grpcio", daemon=True
@@ -107,6 +113,7 @@ class GrpcioServer:
                 ("grpc.so_reuseport", int(self._reuse_port)),
                 ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
                 ("grpc.max_concurrent_streams", self._streams_max),
+                ("grpc.max_allowed_incoming_connections", self._connections_max),
                 # It refuses calls of a client that keeps to the limit: calls that have ended for
                 # the client and not yet for the server count.
                 ("grpc.http.overload_protection", 0),
@@ -150,6 +157,7 @@ class GrpcioFront(GrpcioServer):
             settings.add_services,
             settings.reuse_port,
             settings.streams_max,
+            settings.connections_max,
         )
         self._methods = settings.methods
         self._queue: queue.SimpleQueue[Call | None] = queue.SimpleQueue()

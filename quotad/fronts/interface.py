@@ -55,6 +55,8 @@ class FrontSettings(msgspec.Struct, frozen=True):
     """Threads that move bytes, where the front lets one choose."""
     streams_max: int = 1024
     """Most calls that one connection may have open."""
+    connections_max: int = 1_000_000
+    """Most connections, where the front can refuse further ones."""
 
 
 class Front(Protocol):

@@ -16,8 +16,8 @@ FEW = 512
 def set_limit(connections_max: int) -> int:
     """Set the soft limit of this process to room for its clients; returns what is in force.
 
-    No front can refuse connections, and the limit is what bounds them: further ones wait to be
-    accepted. Most systems start a process with 1,024, which a thousand idle clients use up.
+    The native front cannot refuse connections, so there the limit is what bounds them: further ones
+    wait to be accepted. Most systems start a process with 1,024, which idle clients use up.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OWN + connections_max

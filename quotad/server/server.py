@@ -248,6 +248,7 @@ class Server:
                 reuse_port,
                 config.io_threads,
                 config.max_concurrent_streams,
+                config.max_connections,
             )
         )
 

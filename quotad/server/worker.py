@@ -6,9 +6,11 @@ Its settings are in the environment, put there by the parent, which watches it t
 import signal
 import sys
 
+import msgspec
+
 from quotad.config import Config, load
 from quotad.errors import ConfigError
-from quotad.server.descriptors import set_limit
+from quotad.server.descriptors import room_for_clients, set_limit
 from quotad.server.logs import setup_logging
 from quotad.server.memory import bound_growth, memory_max_mb
 from quotad.server.pulse import EXIT_WRONG_SETTING, Pulse
@@ -30,8 +32,8 @@ def main(parent: int, descriptor: int) -> int:
     try:
         config = load({})
         setup_logging(config.log_level)
-        set_limit(config.max_connections)
-        _serve(config, pulse)
+        room = room_for_clients(set_limit(config.max_connections))
+        _serve(msgspec.structs.replace(config, max_connections=room), pulse)
     except ConfigError as error:
         pulse.refuse(str(error))
         return EXIT_WRONG_SETTING

@@ -80,12 +80,11 @@ def test_the_limit_of_descriptors_is_what_the_connections_that_are_allowed_need(
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-@pytest.mark.parametrize("front", FRONTS)
-def test_connections_beyond_the_cap_wait_until_others_are_closed(
-    store: OwnStore, front: str
+def test_the_native_front_lets_connections_beyond_the_cap_wait_until_others_are_closed(
+    store: OwnStore,
 ) -> None:
     with ExitStack() as stack:
-        server = stack.enter_context(serve(store.url, "q", front, max_connections=5))
+        server = stack.enter_context(serve(store.url, "q", "native", max_connections=5))
         server.publish(CATALOG)
         server.wait_ready()
         host, _, port = server._address.rpartition(":")
@@ -108,6 +107,39 @@ def test_connections_beyond_the_cap_wait_until_others_are_closed(
                 each.close()
 
             assert call.result().allowed
+
+
+def test_the_grpcio_front_refuses_connections_beyond_the_cap_until_others_are_closed(
+    store: OwnStore,
+) -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(serve(store.url, "q", "grpcio", max_connections=5))
+        server.publish(CATALOG)
+        server.wait_ready()
+        host, _, port = server._address.rpartition(":")
+        made = [
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=20))
+            for _ in range(20)
+        ]
+
+        # The server greets those that it takes; one connection is this test's own.
+        assert [True] * 4 + [False] * 16 == [_was_greeted(each) for each in made]
+        assert may_consume(server)
+        with closing(Caller(server._address)) as late:
+            request = quota_pb2.CheckAndConsumeRequest(customer_id="acme", feature_id="calls")
+            with pytest.raises(grpc.RpcError, match="UNAVAILABLE"):
+                late.quota.CheckAndConsume(request, timeout=20)
+
+            made[0].close()
+
+            assert late.quota.CheckAndConsume(request, timeout=20, wait_for_ready=True).allowed
+
+
+def _was_greeted(connection: socket.socket) -> bool:
+    try:
+        return bool(connection.recv(1))
+    except ConnectionError:
+        return False
 
 
 def test_a_low_limit_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
