@@ -3,8 +3,9 @@
 import heapq
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from typing import Protocol
 
 import msgspec
 
@@ -49,10 +50,18 @@ class Insights(msgspec.Struct, frozen=True):
     """From 80 % on and not past it, the nearest first."""
 
 
+class NearbyLists(Protocol):
+    """What noting needs of `quotad.store.nearby.NearbyStore`."""
+
+    def note(self, found: Iterable[Nearby], now_ms: int) -> None:
+        """Put customers at the front of their features' lists."""
+        ...
+
+
 class Notes:
     """Collects who comes near a limit; shared by the decision threads of a worker."""
 
-    def __init__(self, nearby: NearbyStore) -> None:
+    def __init__(self, nearby: NearbyLists) -> None:
         self._nearby = nearby
         self._lock = threading.Lock()
         self._noted: set[Nearby] = set()

@@ -24,6 +24,7 @@ from quotad.model import Reason
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
+from quotad.operations.decisions import DecisionOperations
 from quotad.operations.erasing import ErasingOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.status import Worker
@@ -116,8 +117,13 @@ class Server:
         nearby = NearbyStore(self._store, keys)
         notes = Notes(nearby)
 
+        read = Requests()
+
         def engine() -> Engine:
             return Engine(shared, self._store.connect())
+
+        def service() -> QuotaService:
+            return QuotaService(DecisionOperations(engine(), notes), read)
 
         servicer = AdminServicer(
             AdminParts(
@@ -148,10 +154,9 @@ class Server:
             )
         )
         self._indexing = Indexing(index, clock, lambda: self.ready)
-        read = Requests()
         self._front = self._make_front(servicer, reuse_port)
         self._deciders = [
-            Decider(i, QuotaService(engine(), notes, read), self._front, config.batch_max)
+            Decider(i, service(), self._front, config.batch_max)
             for i in range(config.decision_threads)
         ]
         self._monitor = Monitor(
@@ -253,7 +258,7 @@ class Server:
         )
 
     def _decisions(self) -> dict[str, int]:
-        services = [decider.service for decider in self._deciders]
-        total = {reason.name: sum(s.decisions[reason] for s in services) for reason in Reason}
-        total["WOULD_DENY"] = sum(s.would_deny for s in services)
+        made = [decider.service.decisions for decider in self._deciders]
+        total = {reason.name: sum(each.counts[reason] for each in made) for reason in Reason}
+        total["WOULD_DENY"] = sum(each.would_deny for each in made)
         return {name: count for name, count in total.items() if count}

@@ -1,39 +1,30 @@
 """QuotaService with a front and an engine that are not there: every call gets one answer."""
 
-from collections.abc import Sequence
-from typing import Any, cast
-
 import pytest
 
 from quotad.engine.insights import Notes
 from quotad.errors import QuotadError
 from quotad.fronts.interface import Call
-from quotad.model import ConsumeRequest, Decision, Reason
+from quotad.model import Decision, Reason
+from quotad.operations.decisions import DecisionOperations
 from quotad.service.decode import Requests
 from quotad.service.quota import METHODS, TOGETHER_MAX, QuotaService
 from quotad.v1 import quota_pb2 as pb
+from tests.given import Given, NoLists
 
 CONSUME, BATCH, ENTITLEMENT = 0, 1, 2
 FITS = Decision(True, Reason.WITHIN_LIMIT, 1, 1, 5, False, False, 1, 4)
 CANNOT_BE_WRITTEN = Decision(True, Reason.WITHIN_LIMIT, 1, 1, 2**70, False, False, 1, 4)
 
 
-class Given:
-    """An engine that has its decisions already."""
-
-    def __init__(self, *decisions: Decision) -> None:
-        self._decisions = list(decisions)
-
-    def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision]:
-        return [self._decisions.pop(0) for _ in requests]
-
-    def entitlement(self, *names: str) -> tuple[None, Decision]:
-        return None, FITS
+def serving(*decisions: Decision) -> QuotaService:
+    """A service whose engine has its decisions already."""
+    return QuotaService(DecisionOperations(Given(*decisions), Notes(NoLists())), Requests())
 
 
 def answers(calls: list[tuple[int, int]], *decisions: Decision) -> list[tuple[int, str]]:
     """Who is answered, and how, when such calls with so many requests are decided in this way."""
-    service = QuotaService(cast(Any, Given(*decisions)), Notes(cast(Any, None)), Requests())
+    service = serving(*decisions)
     one = pb.CheckAndConsumeRequest(customer_id="acme", feature_id="calls")
     payloads = {
         CONSUME: one.SerializeToString(),
@@ -54,20 +45,18 @@ def test_an_answer_that_cannot_be_written_takes_no_other_call_with_it(bad: int) 
 
     told = answers([(1, CONSUME), (2, bad), (3, BATCH)], FITS, *unwritten, FITS, FITS)
 
-    assert [1, 2, 3] == [call_id for call_id, _ in told]
-    assert ["answered", "internal error; the server's log has the details", "answered"] == [
-        answer for _, answer in told
-    ]
+    failed = "internal error; the server's log has the details"
+    assert {1: "answered", 2: failed, 3: "answered"} == dict(told)
 
 
 def test_who_only_looks_comes_after_those_who_consume() -> None:
-    told = answers([(1, ENTITLEMENT), (2, CONSUME), (3, ENTITLEMENT), (4, CONSUME)], FITS, FITS)
+    told = answers([(1, ENTITLEMENT), (2, CONSUME), (3, ENTITLEMENT), (4, CONSUME)], *[FITS] * 4)
 
     assert [(i, "answered") for i in (2, 4, 1, 3)] == told
 
 
 def test_no_answer_waits_for_what_asks_the_store_after_it() -> None:
-    service = QuotaService(cast(Any, Given(FITS)), Notes(cast(Any, None)), Requests())
+    service = serving(FITS, FITS)
     body = pb.CheckAndConsumeRequest(customer_id="acme", feature_id="calls").SerializeToString()
 
     parts = service.answer(
@@ -78,10 +67,12 @@ def test_no_answer_waits_for_what_asks_the_store_after_it() -> None:
 
 
 def test_of_very_many_requests_the_first_are_answered_before_the_others_are_decided() -> None:
-    decisions = [FITS] * (TOGETHER_MAX + 1)
-    service = QuotaService(cast(Any, Given(*decisions)), Notes(cast(Any, None)), Requests())
-    body = pb.CheckAndConsumeRequest(customer_id="acme", feature_id="calls").SerializeToString()
+    one = pb.CheckAndConsumeRequest(customer_id="acme", feature_id="calls")
+    size = TOGETHER_MAX // 2
+    many = pb.BatchCheckAndConsumeRequest(requests=[one] * size).SerializeToString()
+    service = serving(*[FITS] * (3 * size + 1))
 
-    parts = service.answer([Call(i, CONSUME, body) for i in range(TOGETHER_MAX + 1)])
+    batches = [Call(call_id, BATCH, many) for call_id in (1, 2, 3)]
+    parts = service.answer([*batches, Call(4, CONSUME, one.SerializeToString())])
 
-    assert [TOGETHER_MAX, 1] == [len(part) for part in parts if part]
+    assert [[1, 2], [4, 3]] == [[call_id for call_id, _ in part] for part in parts]

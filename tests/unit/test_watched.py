@@ -189,8 +189,9 @@ def test_a_decision_thread_progresses_while_it_waits_and_from_batch_to_batch() -
             self.seen.append(decider.has_progressed())
             return self.batches.pop(0)
 
-        def answer(self, _: object) -> None:
+        def answer(self, _: object) -> tuple[()]:
             self.seen += [decider.has_progressed(), decider.has_progressed()]
+            return ()
 
         def close(self) -> None:
             pass

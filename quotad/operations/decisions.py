@@ -1,0 +1,118 @@
+"""Decisions: requests decided together, counted by reason, and noted where most of a limit is used.
+
+On the way of every decision: what is done here for each is counted by `make bench-check`.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from quotad.engine import Granted
+from quotad.engine.insights import Notes
+from quotad.engine.views import view_name
+from quotad.errors import QuotadError
+from quotad.ids import check_id
+from quotad.marks import FULL
+from quotad.model import ConsumeRequest, Decision, Feature, Reason
+
+_log = logging.getLogger("quotad.operations")
+
+
+class Decides(Protocol):
+    """What deciding needs of `quotad.engine.Engine`."""
+
+    def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
+        """Decide a batch; one entry per request."""
+        ...
+
+    def entitlement(
+        self, customer_id: str, feature_id: str, resource_id: str
+    ) -> tuple[Feature | None, Decision]:
+        """What asking for one unit of a feature would be answered; None: no such feature."""
+        ...
+
+    def entitlements(self, customer_id: str, resource_id: str) -> Granted:
+        """Everything a customer is entitled to."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
+class DecisionOperations:
+    """Decides; of one thread."""
+
+    def __init__(self, engine: Decides, notes: Notes) -> None:
+        self._engine = engine
+        self._notes = notes
+        self.counts = [0] * (max(Reason) + 1)
+        """Decisions so far, by the number of their reason."""
+        self.would_deny = 0
+        """Of these, what a limit in shadow would have denied."""
+
+    def close(self) -> None:
+        """Close the connection to the store."""
+        self._engine.close()
+
+    def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
+        """Decide a batch; as `Engine.decide`."""
+        answers = self._engine.decide(requests)
+        counts, known = self.counts, self._notes.known
+        try:
+            for request, answer in zip(requests, answers):  # noqa: B905 (it costs; they are as many)
+                if type(answer) is Decision:
+                    counts[answer.reason] += 1
+                    # As `near_features`, without the call, for the case of one limit.
+                    if answer.limits or (answer.limit and answer.remaining * FULL <= answer.limit):
+                        name = request.customer_id
+                        if (
+                            answer.more
+                            or request.resource_id
+                            or name not in known[request.feature_id]
+                        ):
+                            self._note(request, answer)
+        except Exception:  # noqa: BLE001 (what was taken is to be answered)
+            _log.exception("decisions were not noted")
+        return answers
+
+    def entitlement(
+        self, customer_id: str, feature_id: str, resource_id: str = ""
+    ) -> tuple[Feature | None, Decision]:
+        """What asking for one unit of a feature would be answered; None: no such feature.
+
+        Raises:
+            InvalidRequest: an id is of the wrong shape.
+            NotReady: no catalog was published yet.
+            StoreUnavailable: the store refused or timed out.
+        """
+        check_id(customer_id, "customer_id")
+        check_id(feature_id, "feature_id")
+        _check_resource(resource_id)
+        return self._engine.entitlement(customer_id, feature_id, resource_id)
+
+    def entitlements(self, customer_id: str, resource_id: str = "") -> Granted:
+        """Everything a customer, or one of its resources, is entitled to; raises the same."""
+        check_id(customer_id, "customer_id")
+        _check_resource(resource_id)
+        return self._engine.entitlements(customer_id, resource_id)
+
+    def _note(self, request: ConsumeRequest, answer: Decision) -> None:
+        """Look closer at a decision that may be about a limit of which most is used."""
+        if answer.would_deny:
+            self.would_deny += 1
+        for told in answer.limits or (answer,):
+            if told.limit and told.remaining * FULL <= told.limit:  # `is_near`, without the call
+                break
+        else:
+            return
+        name = request.customer_id
+        if request.resource_id:
+            name = view_name(name, request.resource_id)
+        if name not in self._notes.known[request.feature_id]:
+            self._notes.note(request, answer)
+
+
+def _check_resource(resource_id: str) -> None:
+    if resource_id:
+        check_id(resource_id, "resource_id")

@@ -1,0 +1,40 @@
+"""An engine and lists of a store that are not there, for tests of what stands before them."""
+
+from collections.abc import Iterable, Sequence
+
+from quotad.engine import Granted
+from quotad.errors import QuotadError
+from quotad.model import ConsumeRequest, Decision, Feature
+from quotad.store.nearby import Nearby
+
+
+class Given:
+    """Has its decisions already."""
+
+    def __init__(self, *decisions: Decision | QuotadError) -> None:
+        self._decisions = list(decisions)
+
+    def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
+        return [self._decisions.pop(0) for _ in requests]
+
+    def entitlement(self, *_: str) -> tuple[Feature | None, Decision]:
+        answer = self._decisions.pop(0)
+        if isinstance(answer, QuotadError):
+            raise answer
+        return None, answer
+
+    def entitlements(self, *_: str) -> Granted:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        pass
+
+
+class NoLists:
+    """Keeps what it is to note."""
+
+    def __init__(self) -> None:
+        self.noted: list[Nearby] = []
+
+    def note(self, found: Iterable[Nearby], now_ms: int) -> None:
+        self.noted += found

@@ -1,0 +1,94 @@
+"""Decisions are counted by reason and noted where most of a limit is used; none is lost by that."""
+
+import msgspec
+import pytest
+
+from quotad.engine.insights import Notes
+from quotad.errors import InvalidRequest, StoreUnavailable
+from quotad.model import ConsumeRequest, Decision, LimitStatus, Reason
+from quotad.operations.decisions import DecisionOperations
+from quotad.store.nearby import Nearby
+from tests.given import Given, NoLists
+
+CALLS = ConsumeRequest("acme", "calls")
+FAR = Decision(True, Reason.WITHIN_LIMIT, 1, 1, 100, False, False, 1, 99)
+NEAR = msgspec.structs.replace(FAR, used=90, remaining=10)
+DENIED = Decision(False, Reason.LIMIT_EXCEEDED, 1, 0, 100, False, False, 100, 0)
+IN_SHADOW = msgspec.structs.replace(
+    FAR,
+    limits=(
+        LimitStatus(100, False, 1, 99, 0, "month", None),
+        LimitStatus(10, False, 11, 0, 1, "day", None),
+    ),
+    would_deny=True,
+    more=True,
+)
+
+
+def counted(operations: DecisionOperations) -> dict[str, int]:
+    return {r.name: operations.counts[r] for r in Reason if operations.counts[r]}
+
+
+def test_every_decision_is_counted_by_its_reason_and_no_failure_is() -> None:
+    failed = StoreUnavailable("gone")
+    operations = DecisionOperations(Given(FAR, failed, DENIED, IN_SHADOW), Notes(NoLists()))
+
+    answers = operations.decide([CALLS] * 4)
+
+    assert [FAR, failed, DENIED, IN_SHADOW] == answers
+    assert {"WITHIN_LIMIT": 2, "LIMIT_EXCEEDED": 1} == counted(operations)
+    assert 1 == operations.would_deny
+
+
+def test_who_has_used_most_of_a_limit_is_noted_once() -> None:
+    lists = NoLists()
+    notes = Notes(lists)
+    operations = DecisionOperations(Given(NEAR, NEAR, FAR, DENIED, IN_SHADOW), notes)
+
+    operations.decide(
+        [
+            CALLS,
+            CALLS,
+            ConsumeRequest("far", "calls"),
+            ConsumeRequest("acme", "calls", resource_id="r1"),
+            ConsumeRequest("shadow", "calls"),
+        ]
+    )
+    notes.flush(1)
+
+    assert {
+        Nearby("calls", "acme"),
+        Nearby("calls", "acme", "r1"),
+        Nearby("calls", "shadow"),
+    } == set(lists.noted)
+    assert 3 == len(lists.noted)
+
+
+def test_a_decision_that_cannot_be_noted_is_returned_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    notes = Notes(NoLists())
+    monkeypatch.setattr(notes, "note", broken)
+
+    assert [NEAR, FAR] == DecisionOperations(Given(NEAR, FAR), notes).decide([CALLS] * 2)
+
+
+@pytest.mark.parametrize(
+    ("ids", "field"),
+    [
+        (("", "calls", ""), "customer_id"),
+        (("acme", "", ""), "feature_id"),
+        (("acme", "calls", "\n"), "resource_id"),
+    ],
+)
+def test_an_id_of_the_wrong_shape_is_refused_by_name(ids: tuple[str, str, str], field: str) -> None:
+    operations = DecisionOperations(Given(), Notes(NoLists()))
+
+    with pytest.raises(InvalidRequest, match=f"^{field}: "):
+        operations.entitlement(*ids)
+    if field != "feature_id":
+        with pytest.raises(InvalidRequest, match=f"^{field}: "):
+            operations.entitlements(ids[0], ids[2])
