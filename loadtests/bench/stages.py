@@ -22,6 +22,7 @@ from loadtests.bench.processes import publish
 from loadtests.bench.report import as_text
 from loadtests.bench.traffic import Traffic, picks, request
 from quotad.engine.engine import Engine
+from quotad.engine.settling import Settler
 from quotad.fronts.interface import Call
 from quotad.service.quota import METHODS, QuotaService
 from quotad.store import counters, link
@@ -41,7 +42,7 @@ _WRAPPED: tuple[tuple[Any, str, str], ...] = (
     (Worker, "answer", READ),
     (QuotaService, "_decide", WRITE),
     (Engine, "decide", PLAN),
-    (Engine, "_settle", FOLD),
+    (Settler, "settle", FOLD),
     (counters, "_spell", SPELL),
     (counters, "_read", SETTLE),
     (link.NodeLink, "exchange", TRAVEL),
