@@ -12,6 +12,7 @@ from quotad.errors import InvalidRequest, NotFound
 from quotad.ids import check_id, check_name
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.operations.leftovers import forget_outlived, lasting
+from quotad.operations.shown_customers import ShownCustomer, shown
 from quotad.store import Customers
 
 Make = Callable[[CustomerRecord, Snapshot, int], CustomerRecord]
@@ -163,6 +164,10 @@ class CustomerOperations:
         if stored.record is None:
             raise _never_provisioned(customer_id)
         return stored
+
+    def show(self, stored: StoredCustomer) -> ShownCustomer:
+        """Return a customer with a record as it is shown now."""
+        return shown(stored, self._snapshots.peek, self._clock.now_ms())
 
     def _change(self, customer_id: str, made: Make, if_epoch: int | None) -> StoredCustomer:
         """Write what is made of a provisioned customer with the catalog in force."""

@@ -26,6 +26,7 @@ from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
 from quotad.operations.decisions import DecisionOperations
 from quotad.operations.erasing import ErasingOperations
+from quotad.operations.finding import FindingOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.status import Worker
 from quotad.operations.transfer import TransferOperations
@@ -35,7 +36,7 @@ from quotad.server.indexing import Indexing
 from quotad.server.monitor import Monitor, MonitorParts
 from quotad.service import admin, quota
 from quotad.service.admin import AdminServicer
-from quotad.service.admin_parts import AdminParts, SeenParts
+from quotad.service.admin_parts import AdminParts
 from quotad.service.decode import Requests
 from quotad.service.quota import QuotaService
 from quotad.store import (
@@ -131,14 +132,10 @@ class Server:
                     catalogs, CatalogProcess(config.catalog_timeout_ms, config.catalog_memory_mb)
                 ),
                 customers=CustomerOperations(customers, snapshots, views, clock),
-                store=customers,
-                index=index,
+                finding=FindingOperations(customers, index, seen_store, seen, clock),
                 erasing=ErasingOperations(
                     Erasures(self._store, keys, customers, nearby), snapshots, views
                 ),
-                seen=SeenParts(seen_store, seen),
-                snapshots=snapshots,
-                clock=clock,
                 transfer=TransferOperations(customers, snapshots, views, clock),
                 insights=InsightOperations(snapshots, nearby, notes, clock, LentEngines(engine)),
                 worker=Worker(

@@ -7,9 +7,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from quotad.clock import Clock
-from quotad.engine import Snapshots
-from quotad.engine.seen import Seen
 from quotad.errors import (
     CatalogError,
     Damaged,
@@ -22,12 +19,11 @@ from quotad.fronts.status import abort
 from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
 from quotad.operations.erasing import ErasingOperations
+from quotad.operations.finding import FindingOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.status import Worker
 from quotad.operations.transfer import TransferOperations
-from quotad.store import CustomerIndex, Customers
 from quotad.store.damage import report_once
-from quotad.store.seen import SeenStore
 
 MESSAGE_BYTES_MAX = 4000
 """Longest error message; gRPC sends it in a header, and clients refuse headers above 8 KiB."""
@@ -40,24 +36,13 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 
-class SeenParts(msgspec.Struct, frozen=True):
-    """Customers without a record: the lists of the store, and what this worker will add to them."""
-
-    store: SeenStore
-    noted: Seen
-
-
 class AdminParts(msgspec.Struct, frozen=True):
     """What the admin service works on."""
 
     catalogs: CatalogOperations
     customers: CustomerOperations
-    store: Customers
-    index: CustomerIndex
-    seen: SeenParts
+    finding: FindingOperations
     erasing: ErasingOperations
-    snapshots: Snapshots
-    clock: Clock
     transfer: TransferOperations
     insights: InsightOperations
     worker: Worker

@@ -8,7 +8,7 @@ from quotad.operations.publish import Terms
 from quotad.service.admin_parts import AdminParts, mapped
 from quotad.service.catalog_parts import mapped_parts
 from quotad.service.encode import timestamp
-from quotad.store import Outcome
+from quotad.store.publishing import Outcome
 from quotad.v1 import admin_pb2 as pb
 
 _APPLY_TO = {

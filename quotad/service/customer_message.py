@@ -2,54 +2,42 @@
 
 from google.protobuf.struct_pb2 import Value
 
-from quotad.catalog import Snapshot, entry_value
-from quotad.entitlements.phases import PhaseStatus, is_over, no_earlier_than_written, statuses
-from quotad.model import CALENDAR, StoredCustomer, Subscription
+from quotad.entitlements.phases import PhaseStatus
+from quotad.model import CALENDAR, Subscription
+from quotad.operations.shown_customers import ShownCustomer
 from quotad.service.encode import timestamp
 from quotad.v1 import admin_pb2 as pb
 
 
-def customer_message(stored: StoredCustomer, snapshot: Snapshot | None, now_ms: int) -> pb.Customer:
-    """A provisioned customer as a message.
-
-    Args:
-        stored: with a record.
-        snapshot: the catalog in force, whose features tell how entitlements are spelled.
-        now_ms: Unix time; what has ended by then is said to have, or left out.
-    """
-    record = stored.record
-    assert record is not None
-    now_ms = no_earlier_than_written(record, now_ms)
-    features = {} if snapshot is None else snapshot.features
-    archived = record.archived
-    message = pb.Customer(
+def customer_message(customer: ShownCustomer) -> pb.Customer:
+    """A customer as a message."""
+    record = customer.record
+    return pb.Customer(
         customer_id=record.customer_id,
-        status=pb.CUSTOMER_STATUS_ARCHIVED if archived else pb.CUSTOMER_STATUS_ACTIVE,
-        subscriptions=map(_subscription, record.subscriptions, statuses(record, now_ms)),
-        epoch=stored.epoch,
+        status=pb.CUSTOMER_STATUS_ARCHIVED if record.archived else pb.CUSTOMER_STATUS_ACTIVE,
+        subscriptions=map(_subscription, record.subscriptions, customer.statuses),
+        epoch=customer.epoch,
         created_at=timestamp(record.created_ms),
         updated_at=timestamp(record.updated_ms),
         name=record.name,
-    )
-    for override in record.overrides:
-        message.overrides.add(
-            feature_id=override.feature_id,
-            resource_id=override.resource_id,
-            entitlement=value_message(
-                entry_value(override.entry, features.get(override.feature_id))
-            ),
-        )
-    for promotion in record.promotions:
-        if not is_over(promotion, now_ms):
-            message.promotions.add(
-                feature_id=promotion.feature_id,
-                resource_id=promotion.resource_id,
-                entitlement=value_message(
-                    entry_value(promotion.entry, features.get(promotion.feature_id))
-                ),
-                end=timestamp(promotion.end_ms),
+        overrides=[
+            pb.Override(
+                feature_id=each.feature_id,
+                resource_id=each.resource_id,
+                entitlement=value_message(each.value),
             )
-    return message
+            for each in customer.overrides
+        ],
+        promotions=[
+            pb.Promotion(
+                feature_id=each.feature_id,
+                resource_id=each.resource_id,
+                entitlement=value_message(each.value),
+                end=timestamp(each.end_ms),
+            )
+            for each in customer.promotions
+        ],
+    )
 
 
 def value_message(value: object) -> Value:

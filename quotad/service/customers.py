@@ -5,13 +5,11 @@ from typing import Any
 from quotad.customers.overrides import NewEntitlement
 from quotad.customers.subscriptions import Cancellation, Change, Provision, Trial
 from quotad.errors import InvalidRequest
-from quotad.ids import check_id
 from quotad.model import StoredCustomer
-from quotad.operations.pages import page_size
 from quotad.service.admin_parts import AdminParts, mapped
 from quotad.service.customer_message import customer_message, plain_value
 from quotad.service.encode import timestamp
-from quotad.service.finding import find_customers
+from quotad.store.facets import Wanted
 from quotad.v1 import admin_pb2 as pb
 
 SECONDS_MAX = 253_402_300_799
@@ -106,8 +104,7 @@ class CustomerCalls:
     @mapped
     def ListCustomers(self, request: pb.ListCustomersRequest) -> pb.ListCustomersResponse:
         """A page of customers, or of those that are looked for."""
-        parts = self._parts
-        page = find_customers(parts.store, parts.index, request, parts.clock.now_ms())
+        page = self._parts.finding.find(_wanted(request), request.page_token, request.page_size)
         return pb.ListCustomersResponse(
             customers=[self._message(stored) for stored in page.customers],
             next_page_token=page.next_token,
@@ -118,11 +115,9 @@ class CustomerCalls:
         self, request: pb.ListSeenCustomersRequest
     ) -> pb.ListSeenCustomersResponse:
         """A page of customers on the default plan that were never provisioned."""
-        size, seen = page_size(request.page_size), self._parts.seen
-        if request.id_prefix:
-            check_id(request.id_prefix, "id_prefix")
-        seen.noted.flush(self._parts.clock.now_ms())  # or it would be behind by seconds
-        page = seen.store.page(request.id_prefix, request.page_token, size)
+        page = self._parts.finding.list_seen(
+            request.id_prefix, request.page_token, request.page_size
+        )
         return pb.ListSeenCustomersResponse(
             customers=[
                 pb.SeenCustomer(customer_id=each.customer_id, seen_at=timestamp(each.seen_ms))
@@ -132,13 +127,21 @@ class CustomerCalls:
         )
 
     def _message(self, stored: StoredCustomer) -> pb.Customer:
-        parts = self._parts
-        return customer_message(stored, parts.snapshots.peek, parts.clock.now_ms())
+        return customer_message(self._parts.customers.show(stored))
 
 
 def if_epoch(request: Any) -> int | None:
     """The epoch that a write expects its customer to be at; None: any."""
     return int(request.if_epoch) if request.HasField("if_epoch") else None
+
+
+def _wanted(request: pb.ListCustomersRequest) -> Wanted:
+    if request.status not in pb.CustomerStatus.values():
+        raise InvalidRequest(f"status: {request.status} is not one this server knows")
+    archived = None
+    if request.status != pb.CUSTOMER_STATUS_UNSPECIFIED:
+        archived = request.status == pb.CUSTOMER_STATUS_ARCHIVED
+    return Wanted(request.id_prefix, request.name, request.plan_id, archived)
 
 
 def _new_entitlement(

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from quotad.engine import Granted
+from quotad.engine.shared import Granted
 from quotad.errors import QuotadError
 from quotad.marks import mark
 from quotad.model import Decision, Explanation, Feature, FeatureType, LimitStatus, MeterKind

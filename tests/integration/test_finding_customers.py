@@ -10,7 +10,7 @@ import pytest
 
 from quotad.errors import ConfigError, InvalidRequest
 from quotad.model import CustomerRecord, Subscription
-from quotad.service.finding import is_wanted
+from quotad.operations.finding import is_wanted
 from quotad.store import CustomerIndex, Customers, KeySpace, Store, Wanted, check_layout
 from quotad.store.facets import facets
 from quotad.store.records import encode_customer

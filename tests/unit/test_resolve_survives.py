@@ -40,6 +40,7 @@ from quotad.model import (
     Mode,
     StoredCustomer,
 )
+from quotad.operations.shown_customers import shown
 from quotad.service import encode
 from quotad.service.customer_message import customer_message
 from quotad.service.wire import decision_bytes
@@ -155,7 +156,7 @@ def test_what_is_explained_is_what_is_in_force(first: int) -> None:
 def test_a_stored_customer_can_be_shown(first: int) -> None:
     for met in meetings(first):
         assert met.record == decode_customer(encode_customer(met.record))
-        customer_message(StoredCustomer(3, met.record), met.snapshot, NOW)
+        customer_message(shown(StoredCustomer(3, met.record), met.snapshot, NOW))
 
 
 @several
@@ -274,6 +275,6 @@ def test_a_write_is_carried_out_or_refused_with_a_reason(first: int) -> None:
             except QuotadError as error:
                 refused.append(str(error))
             met.held()
-            customer_message(StoredCustomer(3, met.record), met.snapshot, NOW)
+            customer_message(shown(StoredCustomer(3, met.record), met.snapshot, NOW))
 
     assert all(re.match(r"[a-z_.]+(\[\d+\])*[a-z_.]*: ", message) for message in refused)

@@ -1,0 +1,124 @@
+"""Lists of customers, as an edge asks for them."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from quotad.customers.overrides import NewEntitlement
+from quotad.customers.subscriptions import Provision
+from quotad.engine.seen import Seen
+from quotad.entitlements.phases import PhaseStatus
+from quotad.errors import InvalidRequest
+from quotad.operations.customers import CustomerOperations
+from quotad.operations.finding import FindingOperations
+from quotad.store import CustomerIndex, Wanted
+from quotad.store.seen import SeenStore
+from tests.deciding import Bench, at, bench
+
+PLANS = """
+version: 1
+default_plan: free
+features: {calls: {type: metered}}
+plans:
+  free: {entitlements: {calls: {limit: 5, per: month}}}
+  pro: {entitlements: {calls: {limit: 50}}}
+"""
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def made(store_url: str, prefix: str) -> Iterator[Bench]:
+    with bench(store_url, prefix) as one:
+        one.publish(PLANS)
+        yield one
+
+
+@pytest.fixture
+def customers(made: Bench) -> CustomerOperations:
+    return CustomerOperations(made.customers, made.snapshots, made.views, made.clock)
+
+
+@pytest.fixture
+def finding(made: Bench, customers: CustomerOperations) -> FindingOperations:
+    seen = SeenStore(made.store, made.keys, made.customers)
+    index = CustomerIndex(made.store, made.keys, made.customers)
+    for name, plan in (("Acme", "free"), ("Acorn", "pro"), ("Big Acme", "pro")):
+        wanted = Provision(plan, name=name)
+        customers.provision(name.lower().replace(" ", "-"), wanted)
+    customers.archive("acorn")
+    return FindingOperations(made.customers, index, seen, Seen(seen), made.clock)
+
+
+def ids(finding: FindingOperations, wanted: Wanted) -> set[str]:
+    page = finding.find(wanted)
+    assert not page.next_token
+    return {each.record.customer_id for each in page.customers if each.record}
+
+
+def test_customers_are_found_by_all_that_is_asked_for(finding: FindingOperations) -> None:
+    assert {"acme", "acorn", "big-acme"} == ids(finding, Wanted())
+    assert {"acme", "acorn"} == ids(finding, Wanted(id_prefix="ac"))
+    assert {"acme", "big-acme"} == ids(finding, Wanted(name=" ACME"))
+    assert {"acorn", "big-acme"} == ids(finding, Wanted(plan_id="pro"))
+    assert {"acorn"} == ids(finding, Wanted(archived=True))
+    assert {"big-acme"} == ids(finding, Wanted(name="acme", plan_id="pro", archived=False))
+
+
+def test_a_list_comes_in_pages(finding: FindingOperations) -> None:
+    for wanted in (Wanted(), Wanted(id_prefix="a")):
+        first = finding.find(wanted, size=1)
+        rest = finding.find(wanted, first.next_token)
+
+        assert 1 == len(first.customers)
+        assert first.customers[0] not in rest.customers
+
+
+REFUSED: dict[str, Callable[[FindingOperations], object]] = {
+    "page_size": lambda on: on.find(Wanted(), size=1001),
+    "id_prefix": lambda on: on.find(Wanted(id_prefix="\n")),
+    "plan_id": lambda on: on.find(Wanted(plan_id="\n")),
+    "name": lambda on: on.find(Wanted(name="\n")),
+    "name: has nothing but spaces": lambda on: on.find(Wanted(name="   ")),
+    "page_token": lambda on: on.list_seen(token="x"),
+    "page_size: -1": lambda on: on.list_seen(size=-1),
+    "id_prefix: ": lambda on: on.list_seen("\n"),
+}
+
+
+@pytest.mark.parametrize(("told", "ask"), REFUSED.items(), ids=REFUSED)
+def test_what_cannot_be_looked_for_is_refused_by_name(
+    finding: FindingOperations, told: str, ask: Callable[[FindingOperations], object]
+) -> None:
+    with pytest.raises(InvalidRequest, match=f"^{told}"):
+        ask(finding)
+
+
+def test_customers_that_were_only_seen_are_listed_at_once(finding: FindingOperations) -> None:
+    for name in ("new-1", "new-2", "other", "acme"):
+        finding.noted.note(name)
+
+    page = finding.list_seen("new", size=50)
+
+    assert {"new-1", "new-2"} == {each.customer_id for each in page.customers}
+    assert {at("2031-01-15 12:00")} == {each.seen_ms for each in page.customers}
+
+
+def test_a_customer_is_shown_with_what_has_ended_left_out(
+    made: Bench, customers: CustomerOperations
+) -> None:
+    now_ms = made.clock.now
+    customers.provision("acme", Provision("pro", start_ms=now_ms + DAY_MS))
+    customers.set_override("acme", NewEntitlement("calls", {"limit": 9, "per": "day"}))
+    stored = customers.grant_promotion(
+        "acme", NewEntitlement("calls", {"limit": 99}, end_ms=now_ms + DAY_MS)
+    )
+    before = customers.show(stored)
+    made.clock.now += DAY_MS
+    after = customers.show(stored)
+
+    # The default plan, then the one to come.
+    assert [PhaseStatus.ACTIVE, PhaseStatus.SCHEDULED] == before.statuses
+    assert [{"limit": 9, "per": "day"}] == [each.value for each in before.overrides]
+    assert [(now_ms + DAY_MS, {"limit": 99})] == [(p.end_ms, p.value) for p in before.promotions]
+    assert [PhaseStatus.ENDED, PhaseStatus.ACTIVE] == after.statuses
+    assert [] == after.promotions
