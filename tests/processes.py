@@ -65,6 +65,14 @@ class Pid(NamedTuple):
         found = _stat(self.number)
         return found is not None and found[2] == self.started and found[0] not in "ZX"
 
+    @property
+    def title(self) -> str:
+        """Its command line, or what it shows instead; empty when it has ended."""
+        try:
+            return Path(f"/proc/{self.number}/cmdline").read_text().strip("\0 ")
+        except OSError:
+            return ""
+
     def kill(self) -> None:
         if self.running:
             with suppress(ProcessLookupError):

