@@ -11,8 +11,9 @@ import msgspec
 
 from loadtests.bench import h2load, plots, redis_benchmark, report, script_case, shares
 from loadtests.bench.cases import FEATURE, Group, groups
+from loadtests.bench.kinds import EARLIER, PROTOTYPE
 from loadtests.bench.measure import bare_round_trips, measure, warm_up
-from loadtests.bench.processes import EARLIER, PROTOTYPE, Machinery
+from loadtests.bench.processes import Machinery
 from loadtests.bench.report import GroupRuns, LineRuns
 
 SCRIPT = "script"

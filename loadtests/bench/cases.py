@@ -5,8 +5,9 @@ from collections.abc import Collection
 import msgspec
 
 from loadtests.bench import h2load, shares
+from loadtests.bench.busy import COUNT
+from loadtests.bench.kinds import EARLIER, EARLIER_IN_TERMINAL, SHARE
 from loadtests.bench.measure import Line
-from loadtests.bench.processes import SHARE
 from loadtests.bench.traffic import Traffic
 
 FEATURE = "feature-api-calls"
@@ -166,6 +167,27 @@ def worker_shares() -> Group | None:
     )
 
 
+def busy(also: Collection[str]) -> Group:
+    """One caller, one call at a time, alone and beside busy processes of the same terminal."""
+    servers = {"native": "native-in-terminal", "grpcio": "grpcio-in-terminal"}
+    if EARLIER in also:
+        servers[EARLIER] = EARLIER_IN_TERMINAL
+
+    def line(name: str, loops: int) -> Line:
+        called = f"{name} busy" if loops else name
+        return Line(called, servers[name], MANY, connections=1, streams=1, busy=loops)
+
+    return Group(
+        "busy",
+        f"lone calls of one caller, and beside {COUNT} busy loops (busy), all in one session",
+        [line(name, loops) for name in servers for loops in (0, COUNT)],
+        rounds=5,
+        by_default=False,
+        pairs=[(f"{name} busy", name) for name in servers]
+        + [("native busy", f"{name} busy") for name in list(servers)[1:]],
+    )
+
+
 def settings() -> Group:
     """The same load on the native front with other numbers of threads and larger batches."""
     names = ["native", "native-batch-64", "native-batch-256", "native-1-decision", "native-2-io"]
@@ -244,6 +266,7 @@ def groups(also: Collection[str] = ()) -> list[Group]:
         also: servers from elsewhere beside the fronts: `EARLIER`, `PROTOTYPE`.
     """
     made = [fronts(also), windows(), verdicts(), batches(), connections(), workers()]
+    made.append(busy(also))
     # Customers come last: a crowd of them leaves a store that is slower for everybody.
     made += [settings(), latency(), offered(), streams()]
     wanted = [*made, worker_shares(), generators(), customers()]

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import redis
 
-from loadtests.bench.processes import PREFIX
+from loadtests.bench.kinds import PREFIX
 from loadtests.bench.traffic import Traffic, request
 from quotad.clock import SyncedClock
 from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache

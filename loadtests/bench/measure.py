@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from loadtests.bench import h2load, proc
+from loadtests.bench import busy, h2load, proc
 from loadtests.bench.h2gen import DRAIN_S, Result, Spec, percentiles
 from loadtests.bench.launcher import Traced
 from loadtests.bench.processes import BATCH_CHECK_AND_CONSUME, HOST, Machinery, Running
@@ -27,7 +27,7 @@ class Line(msgspec.Struct, frozen=True):
 
     name: str
     server: str
-    """A name in `processes.KINDS`."""
+    """A name in `kinds.KINDS`, or that of a server from elsewhere."""
     traffic: Traffic = Traffic()
     connections: int = 8
     streams: int = 32
@@ -37,6 +37,8 @@ class Line(msgspec.Struct, frozen=True):
     """How many counters an allowed request adds to."""
     generator: str = "h2gen"
     """Or `h2load`: one body only, no verdicts."""
+    busy: int = 0
+    """How many busy processes run beside it."""
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -62,12 +64,16 @@ def measure(machinery: Machinery, line: Line, seconds: float, seed: int) -> Run:
     server = machinery.server(line.server)
     usage = machinery.usage(server.kind)
     server.traced()
-    started, busy = time.perf_counter(), proc.busy_s() - _own_cpu_s()
+    started, busy_s = time.perf_counter(), proc.busy_s() - _own_cpu_s()
     redis_cpu, server_cpu = machinery.redis_cpu_s(), server.cpu()
     spec = spec_of(server, line, seconds, seed)
-    result = h2load.run(spec) if line.generator == "h2load" else generate(spec)
+    with busy.loops(line.busy):
+        if line.generator == "h2load":
+            result = h2load.run(spec)
+        else:
+            result = generate(spec, in_terminal=server.kind.in_terminal)
     redis_s, server_s = machinery.redis_cpu_s() - redis_cpu, server.cpu() - server_cpu
-    other_s = proc.busy_s() - _own_cpu_s() - busy - redis_s - server_s.whole
+    other_s = proc.busy_s() - _own_cpu_s() - busy_s - redis_s - server_s.whole
     wall_s = time.perf_counter() - started
     traced = server.traced()
     moved = machinery.usage(server.kind) - usage
@@ -163,8 +169,12 @@ def bare_round_trips(machinery: Machinery) -> dict[str, float]:
     return percentiles(spent)
 
 
-def generate(spec: Spec) -> Result:
+def generate(spec: Spec, in_terminal: bool = False) -> Result:
     """Run the generator in a process of its own.
+
+    Args:
+        spec: what to send.
+        in_terminal: in the session of the benchmark; else in one of its own.
 
     Raises:
         RuntimeError: it ended with an error, or did not end.
@@ -176,6 +186,7 @@ def generate(spec: Spec) -> Result:
             stdout=subprocess.PIPE,
             timeout=spec.seconds + DRAIN_S + SLACK_S,
             check=True,
+            start_new_session=not in_terminal,
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise RuntimeError(f"the generator failed: {error}") from error

@@ -11,8 +11,9 @@ import grpc
 import msgspec
 
 from loadtests.bench.cases import FEATURE
+from loadtests.bench.kinds import PREFIX, SMALL_CACHE, SMALL_CACHE_MAX
 from loadtests.bench.measure import Line, generate, spec_of
-from loadtests.bench.processes import HOST, PREFIX, SMALL_CACHE, SMALL_CACHE_MAX, Machinery, Running
+from loadtests.bench.processes import HOST, Machinery, Running
 from loadtests.bench.report import as_text
 from loadtests.bench.traffic import Traffic, customer_id, request
 from quotad.model import CustomerRecord, Subscription

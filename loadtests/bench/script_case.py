@@ -11,7 +11,8 @@ import time
 import msgspec
 
 from loadtests.bench import redis_benchmark, reference_server
-from loadtests.bench.processes import PREFIX, SUM, Machinery
+from loadtests.bench.kinds import PREFIX
+from loadtests.bench.processes import SUM, Machinery
 from loadtests.bench.traffic import customer_id
 from quotad.model import Unit, Window
 from quotad.store import (

@@ -17,10 +17,11 @@ import msgspec
 
 from loadtests.bench import plots
 from loadtests.bench.cases import FEATURE
+from loadtests.bench.kinds import SMALL_CACHE, SMALL_CACHE_MAX
 from loadtests.bench.measure import Line, Run, measure
 from loadtests.bench.memory import Memory, mb
 from loadtests.bench.proc import rss_bytes
-from loadtests.bench.processes import SMALL_CACHE, SMALL_CACHE_MAX, Machinery
+from loadtests.bench.processes import Machinery
 from loadtests.bench.report import RESULTS
 from loadtests.bench.traffic import Traffic
 

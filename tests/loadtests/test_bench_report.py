@@ -10,10 +10,10 @@ from loadtests.bench import plots, proc, shares
 from loadtests.bench.__main__ import chosen, command_line, parse_arguments
 from loadtests.bench.cases import Group, groups
 from loadtests.bench.h2gen import Result
+from loadtests.bench.kinds import EARLIER, PROTOTYPE
 from loadtests.bench.launcher import Trace, Traced
 from loadtests.bench.measure import Run
 from loadtests.bench.memory import each, mb
-from loadtests.bench.processes import EARLIER, PROTOTYPE
 from loadtests.bench.report import (
     GroupRuns,
     LineRuns,

@@ -1,8 +1,9 @@
 """The benchmark's own machinery against a real server: launcher, counters, redis-benchmark."""
 
 from loadtests.bench import redis_benchmark
+from loadtests.bench.kinds import PREFIX
 from loadtests.bench.measure import Line, measure
-from loadtests.bench.processes import PREFIX, Machinery
+from loadtests.bench.processes import Machinery
 from loadtests.bench.traffic import Traffic
 from quotad.store import Charge, KeySpace, PeriodLimit, Retention, lay_out
 from quotad.store.charges import CONSUME
