@@ -118,7 +118,9 @@ def test_a_customer_is_shown_with_what_has_ended_left_out(
 
     # The default plan, then the one to come.
     assert [PhaseStatus.ACTIVE, PhaseStatus.SCHEDULED] == before.statuses
-    assert [{"limit": 9, "per": "day"}] == [each.value for each in before.overrides]
-    assert [(now_ms + DAY_MS, {"limit": 99})] == [(p.end_ms, p.value) for p in before.promotions]
+    assert [{"limits": [{"limit": 9, "per": "day"}]}] == [each.value for each in before.overrides]
+    assert [(now_ms + DAY_MS, {"limits": [{"limit": 99, "per": "month"}]})] == [
+        (p.end_ms, p.value) for p in before.promotions
+    ]
     assert [PhaseStatus.ENDED, PhaseStatus.ACTIVE] == after.statuses
     assert [] == after.promotions
