@@ -334,6 +334,8 @@ class Mode(IntEnum):
 
     NORMAL = 1
     CHECK_ONLY = 3
+    ADJUST_ONLY = 4
+    """Record what has happened, past every limit."""
 
 
 class Reason(IntEnum):
@@ -352,6 +354,7 @@ class Reason(IntEnum):
     UNLIMITED = 11
     FEATURE_ENABLED = 12
     WITHIN_LIMIT = 13
+    OVER_LIMIT = 14
 
 
 class ConsumeRequest(msgspec.Struct, frozen=True, gc=False):
@@ -374,6 +377,8 @@ class ConsumeRequest(msgspec.Struct, frozen=True, gc=False):
     """Of a config feature that lists its values: all must be granted."""
     explain: bool = False
     """Return where the entitlement comes from."""
+    occurred_ms: int = 0
+    """With ADJUST_ONLY, when it happened (Unix ms); 0: now."""
 
 
 class LimitStatus(msgspec.Struct, frozen=True, gc=False):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quotad.cli import amounts, explanation, failures, output
+from quotad.cli import amounts, arguments, explanation, failures, output
 from quotad.cli.options import (
     SERVER_DEFAULT,
     CustomerId,
@@ -24,6 +24,11 @@ Quantity = Annotated[
     int, typer.Argument(metavar="QUANTITY", help="How much; negative gives back, gauges only.")
 ]
 
+IdempotencyKey = Annotated[
+    str | None,
+    typer.Option(metavar="KEY", help="Repeating a call under the same key consumes nothing more."),
+]
+
 REASONS = {
     Reason.CUSTOMER_NOT_FOUND: "the customer was never provisioned, and there is no default plan",
     Reason.CUSTOMER_ARCHIVED: "the customer is archived",
@@ -38,12 +43,14 @@ REASONS = {
     Reason.UNLIMITED: "without a limit",
     Reason.FEATURE_ENABLED: "the feature is granted",
     Reason.WITHIN_LIMIT: "within the limit",
+    Reason.OVER_LIMIT: "recorded, past a hard limit",
 }
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(cls=NegativeNumbers)(consume)
+    app.command(cls=NegativeNumbers)(record)
     app.command(cls=NegativeNumbers)(check)
     app.command(cls=NegativeNumbers)(explain)
 
@@ -52,12 +59,7 @@ def consume(
     customer: CustomerId,
     feature: FeatureId,
     quantity: Quantity = 1,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY", help="Repeating a call under the same key consumes nothing more."
-        ),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
     resource: Resource = "",
     value: Values = None,
     server: ServerOption = SERVER_DEFAULT,
@@ -71,6 +73,32 @@ def consume(
             quantity,
             resource_id=resource,
             requested_values=value or (),
+            idempotency_key=idempotency_key,
+        )
+    _show(decision, as_json, took=feature)
+
+
+def record(
+    customer: CustomerId,
+    feature: FeatureId,
+    quantity: Quantity = 1,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When it happened; absent: now.")
+    ] = None,
+    idempotency_key: IdempotencyKey = None,
+    resource: Resource = "",
+    server: ServerOption = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Count what has happened already, also past the limit. Exit codes as of consume."""
+    occurred_at = arguments.time_of("--at", at, as_json)
+    with failures.client(server, as_json) as client:
+        decision = client.record(
+            customer,
+            feature,
+            quantity,
+            resource_id=resource,
+            occurred_at=occurred_at,
             idempotency_key=idempotency_key,
         )
     _show(decision, as_json, took=feature)

@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -147,6 +148,33 @@ class Client:
             explain,
         )
         return self._connection.run(calls.consume(self._policy, consumption))
+
+    def record(
+        self,
+        customer_id: str,
+        feature_id: str,
+        quantity: int = 1,
+        *,
+        resource_id: str = "",
+        occurred_at: datetime | None = None,
+        idempotency_key: str | None = None,
+    ) -> Decision:
+        """Count what has happened already, also past the limit; nothing more is admitted then.
+
+        Args:
+            customer_id: the customer that has used the feature.
+            feature_id: what was used.
+            quantity: how much; negative gives back, for gauges only.
+            resource_id: what of the customer's it was for; empty: the customer itself.
+            occurred_at: when, in UTC without a zone: counted in the periods of that moment, as far
+                as their counters are still kept; None: now.
+            idempotency_key: as of `consume`.
+
+        Raises:
+            QuotaError: the call was wrong, or no server could count it.
+        """
+        consumption = Consumption(customer_id, feature_id, quantity, idempotency_key, resource_id)
+        return self._connection.run(calls.record(self._policy, consumption, occurred_at))
 
     def check(
         self,

@@ -8,6 +8,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Generator, Sequence
+from datetime import datetime
 from functools import cached_property
 from itertools import count
 from typing import Any, TypeVar
@@ -117,6 +118,16 @@ class Policy(msgspec.Struct, frozen=True, dict=True):
 def consume(policy: Policy, consumption: Consumption) -> Steps[Decision]:
     """Decide and count one request."""
     request = _consume_request(policy, consumption)
+    return results.decision((yield from retried(policy, "CheckAndConsume", request)))
+
+
+def record(
+    policy: Policy, consumption: Consumption, occurred_at: datetime | None
+) -> Steps[Decision]:
+    """Count what has happened already, past every limit."""
+    request = _consume_request(
+        policy, consumption, mode=pb.MODE_ADJUST_ONLY, occurred_at=occurred_at
+    )
     return results.decision((yield from retried(policy, "CheckAndConsume", request)))
 
 
@@ -245,19 +256,20 @@ def _request(consumption: Consumption, **fields: Any) -> pb.CheckAndConsumeReque
     )
 
 
-def _consume_request(policy: Policy, consumption: Consumption) -> pb.CheckAndConsumeRequest:
+def _consume_request(
+    policy: Policy, consumption: Consumption, **fields: Any
+) -> pb.CheckAndConsumeRequest:
     """A request that is safe to send again: it has a key, the caller's or one made here.
 
     The key exists before the first try. Without retries none is made: it would cost the store a
     key per call for nothing.
     """
     if consumption.idempotency_key is not None:
-        return _request(consumption, idempotency_key=consumption.idempotency_key)
+        return _request(consumption, idempotency_key=consumption.idempotency_key, **fields)
     if policy.retries == 0:
-        return _request(consumption)
-    return _request(
-        consumption, idempotency_key=os.urandom(16).hex(), idempotency_ttl=policy.key_ttl
-    )
+        return _request(consumption, **fields)
+    key = os.urandom(16).hex()
+    return _request(consumption, idempotency_key=key, idempotency_ttl=policy.key_ttl, **fields)
 
 
 def _consume_batch(

@@ -90,6 +90,7 @@ def fold_extras(
         tuple([each.status for each in sides]) if every else (),
         variant=extras.variant,
         would_deny=allowed
+        and not extras.recorded
         and request.quantity >= 0
         and any(each.extras.shadow and each.passed for each in sides),
         pool_id=extras.pool_id,
@@ -102,7 +103,7 @@ def fold_extras(
 def _sides(
     terms: tuple[LimitTerms, ...], request: ConsumeRequest, settlement: Settlement
 ) -> list[_Side]:
-    counted = settlement.status == ChargeStatus.ALLOWED and request.mode == Mode.NORMAL
+    counted = settlement.status == ChargeStatus.ALLOWED and request.mode != Mode.CHECK_ONLY
     sides = []
     for i, term in enumerate(terms):
         extras = term.extras or LimitExtras()
@@ -133,12 +134,14 @@ def _status(term: LimitTerms, extras: LimitExtras, used: int) -> LimitStatus:
 
 
 def _why_allowed(sides: Sequence[_Side]) -> tuple[Reason, _Side]:
-    """The reason, and which limit it is about: the soft one that was passed furthest, else the
-    one with least remaining, both in units of the feature."""
+    """The reason, and which limit it is about: the one that was passed furthest, a hard one before
+    a soft one; else the one with least remaining. Both in units of the feature."""
     limited = [side for side in sides if side.term.limit is not None and not side.extras.shadow]
-    passed = [side for side in limited if side.term.soft and side.passed]
+    passed = [s for s in limited if s.passed and (s.term.soft or s.extras.recorded)]
     if passed:
-        return Reason.OVER_SOFT_LIMIT, max(passed, key=lambda side: side.over)
+        hard = [side for side in passed if not side.term.soft]
+        reason = Reason.OVER_LIMIT if hard else Reason.OVER_SOFT_LIMIT
+        return reason, max(hard or passed, key=lambda side: side.over)
     if limited:
         least = min(limited, key=lambda side: side.status.remaining // side.extras.weight)
         return Reason.WITHIN_LIMIT, least

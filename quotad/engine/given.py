@@ -80,6 +80,14 @@ def not_a_gauge(request: ConsumeRequest) -> InvalidRequest:
     )
 
 
+def not_kept(request: ConsumeRequest) -> InvalidRequest:
+    """It happened in periods that are over and forgotten."""
+    return InvalidRequest(
+        f"occurred_at: no counter of {request.feature_id!r} is kept any more for the periods of"
+        " that moment; they are for `usage_retention_ms` after a period has ended"
+    )
+
+
 def damaged(charge: Charge, request: ConsumeRequest) -> Damaged:
     """A key of a charge holds something else than was written there; which is only for the log."""
     keys = charge.key_names()
@@ -93,5 +101,6 @@ def mismatch(request: ConsumeRequest) -> IdempotencyMismatch:
     """A key was used before for something else."""
     return IdempotencyMismatch(
         f"idempotency_key: {request.idempotency_key!r} was used before with another feature_id,"
-        " quantity, resource_id or requested_values; use a new key for a new piece of work"
+        " quantity, resource_id, mode, occurred_at or requested_values; use a new key for a new"
+        " piece of work"
     )

@@ -18,7 +18,7 @@ import msgspec
 
 from quotad.engine.fold import fold
 from quotad.engine.meters import LimitTerms
-from quotad.model import ConsumeRequest, Decision
+from quotad.model import ConsumeRequest, Decision, Mode
 from quotad.store import ChargeStatus, Settlement
 
 
@@ -50,6 +50,8 @@ def encode_memo(version: int, terms: tuple[LimitTerms, ...]) -> bytes:
 def fingerprint(request: ConsumeRequest) -> str:
     """What must not change between calls under one idempotency key, in 16 characters."""
     text = f"{request.quantity}:{request.feature_id}"
+    if request.mode != Mode.NORMAL:
+        text = f"{request.mode} {request.occurred_ms} {text}"
     if request.resource_id or request.requested_values:
         # Ids are printable, so what is joined by zeros cannot be read in two ways.
         return _digest("\0".join((text, request.resource_id, *request.requested_values)))

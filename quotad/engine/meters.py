@@ -19,7 +19,7 @@ from quotad.model import (
     MeterKind,
 )
 from quotad.store import CounterSet, PeriodLimit, Retention, lay_out
-from quotad.store.charges import NO_COUNTERS
+from quotad.store.charges import NO_COUNTERS, is_kept
 
 
 class LimitExtras(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -36,6 +36,8 @@ class LimitExtras(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The window opens at first use; when it closes is in the settlement."""
     variant: str = ""
     """Of the whole entitlement, when it is an experiment's."""
+    recorded: bool = False
+    """Counted past the limit, as it has happened."""
 
 
 _NO_EXTRAS = LimitExtras()
@@ -61,7 +63,7 @@ class LimitTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
         """What usage never passes: the limit when it is hard, its hard stop or the ceiling of
         counters when it is not."""
         limit, extras = self.limit, self.extras
-        if limit is None or (extras is not None and extras.shadow):
+        if limit is None or (extras is not None and (extras.shadow or extras.recorded)):
             return USED_MAX
         if not self.soft:
             return limit
@@ -115,26 +117,60 @@ class Meter(msgspec.Struct, gc=False):
     """Whether the customer has a record."""
     pool: Entitlement | None
     """What pays for the feature; its limits must have room too."""
+    recording: Bound = _UNBOUND
+    """As `bound`, for what is counted past every limit; made at its first use."""
 
     def bind(self, now_ms: int) -> Bound:
         """Work out the limits in the periods that hold now."""
+        self.bound = self._bound(self._limits(now_ms), now_ms)
+        return self.bound
+
+    def bind_recording(self, now_ms: int, occurred_ms: int) -> Bound | None:
+        """The same without caps, for what has happened already.
+
+        Args:
+            now_ms: Unix time.
+            occurred_ms: when it has happened; 0: now.
+
+        Returns:
+            None: no counter of that moment is kept any more.
+        """
+        if not occurred_ms:
+            bound = self.recording
+            if not bound.from_ms <= now_ms < bound.until_ms:
+                bound = self.recording = self._bound(self._limits(now_ms, True), now_ms)
+            return bound
+        # Which window was open at an earlier moment is known to no counter.
+        limits = [
+            limit
+            for limit in self._limits(occurred_ms, True)
+            if not limit.counted.opens and is_kept(limit.counted, self.retention, now_ms)
+        ]
+        return self._bound(limits, now_ms) if limits else None
+
+    def _limits(self, at_ms: int, recording: bool = False) -> list[_BoundLimit]:
+        """The limits of the entitlement and of its pool, in the periods of a moment."""
         own, pool = self.entitlement, self.pool
-        limits = [self._bind(own, limit, now_ms) for limit in own.limits]
+        limits = [self._bind(own, limit, at_ms, recording) for limit in own.limits]
         if pool is not None:
-            limits += [self._bind(pool, limit, now_ms) for limit in pool.limits]
+            limits += [self._bind(pool, limit, at_ms, recording) for limit in pool.limits]
+        return limits
+
+    def _bound(self, limits: list[_BoundLimit], now_ms: int) -> Bound:
         terms = [limit.terms for limit in limits]
         if any(term.extras for term in terms) and terms[0].extras is None:
             terms[0] = msgspec.structs.replace(terms[0], extras=_NO_EXTRAS)
         counted = [limit.counted for limit in limits]
-        self.bound = Bound(
+        return Bound(
             max((limit.from_ms for limit in limits), default=0),
             min((limit.until_ms for limit in limits), default=FOREVER_MS),
             lay_out(counted, self.retention, self.provisioned, now_ms),
             tuple(terms),
         )
-        return self.bound
 
-    def _bind(self, entitlement: Entitlement, limit: Limit, now_ms: int) -> _BoundLimit:
+    def _bind(
+        self, entitlement: Entitlement, limit: Limit, now_ms: int, recording: bool
+    ) -> _BoundLimit:
         """Bind a limit of the entitlement itself or of its pool."""
         feature, window = entitlement.feature, limit.window
         anchor_ms = self.anchor_ms if entitlement.anchor_ms is None else entitlement.anchor_ms
@@ -153,6 +189,7 @@ class Meter(msgspec.Struct, gc=False):
             credit.cost if paid and credit is not None else 1,
             opens,
             self.entitlement.variant,
+            recording,
         )
         terms = LimitTerms(
             limit.limit,

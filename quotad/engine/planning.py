@@ -5,19 +5,23 @@ Pure but for customers that are not in memory, which are read from the store.
 
 from quotad.catalog import Snapshot
 from quotad.engine.budget import Budget
-from quotad.engine.given import denied, judge_values, no_values, not_a_gauge
+from quotad.engine.given import denied, judge_values, no_values, not_a_gauge, not_kept
 from quotad.engine.memos import encode_memo, fingerprint
-from quotad.engine.meters import ALWAYS, Bound
+from quotad.engine.meters import ALWAYS, Bound, Meter
 from quotad.engine.rounds import Planned, Round
 from quotad.engine.shared import Shared
 from quotad.engine.views import View, view_name
-from quotad.errors import NotReady, QuotadError, StoreError
+from quotad.errors import InvalidRequest, NotReady, QuotadError, StoreError
 from quotad.model import ConsumeRequest, CustomerRecord, Decision, Mode
 from quotad.store import Link, Once
 from quotad.store.charges import CHECK, CONSUME, CONSUME_ONCE
 
-# As a plain integer: comparing with an enum's member costs more than the rest of the line.
+# As plain integers: comparing with an enum's member costs more than the rest of the line.
+NORMAL = int(Mode.NORMAL)
 CHECK_ONLY = int(Mode.CHECK_ONLY)
+
+AHEAD_MAX_MS = 60_000
+"""How far ahead of the store's clock a caller's may be."""
 
 
 class Planner:
@@ -98,10 +102,13 @@ class Planner:
                 given, bound = no_values(request), ALWAYS
             elif given is not None:
                 given = judge_values(given, request)
-        verb, once = CONSUME, None
-        if request.mode == CHECK_ONLY:
-            verb = CHECK
-        elif request.idempotency_key:
+        verb, once, key = CONSUME, None, request.idempotency_key
+        if request.mode != NORMAL:
+            if request.mode == CHECK_ONLY:
+                verb, key = CHECK, ""
+            elif bound is not ALWAYS and meter is not None:
+                bound, given = _recording(meter, request, now_ms)
+        if key:
             verb, once = CONSUME_ONCE, self._once(request, view.snapshot.version, bound)
         round_.planned.append(
             Planned(
@@ -205,3 +212,14 @@ class Planner:
             ttl_ms = min(ttl_ms, request.idempotency_ttl_ms)
         memo = encode_memo(version, bound.terms)
         return Once(request.idempotency_key, fingerprint(request), memo, ttl_ms)
+
+
+def _recording(
+    meter: Meter, request: ConsumeRequest, now_ms: int
+) -> tuple[Bound, InvalidRequest | None]:
+    """Where to count what has happened already; or why it cannot be counted."""
+    occurred_ms = request.occurred_ms
+    if occurred_ms > now_ms + AHEAD_MAX_MS:
+        return ALWAYS, InvalidRequest("occurred_at: is in the future; leave it out for now")
+    bound = meter.bind_recording(now_ms, 0 if occurred_ms >= now_ms else occurred_ms)
+    return (ALWAYS, not_kept(request)) if bound is None else (bound, None)

@@ -8,12 +8,10 @@ from quotad.errors import InvalidRequest
 from quotad.model import StoredCustomer
 from quotad.service.admin_parts import AdminParts, mapped
 from quotad.service.customer_message import customer_message, plain_value
+from quotad.service.decode import moment
 from quotad.service.encode import timestamp
 from quotad.store.facets import Wanted
 from quotad.v1 import admin_pb2 as pb
-
-SECONDS_MAX = 253_402_300_799
-"""9999-12-31 23:59:59, where calendars end."""
 
 
 class CustomerCalls:
@@ -26,12 +24,12 @@ class CustomerCalls:
         """Create the customer or change its plan."""
         wanted = Provision(
             request.plan_id,
-            _moment(request, "start"),
+            moment(request, "start"),
             request.subscription_id,
             request.resource_id,
             dict(request.addons),
-            _moment(request, "end"),
-            _moment(request, "anchor"),
+            moment(request, "end"),
+            moment(request, "anchor"),
             _trial(request.trial) if request.HasField("trial") else None,
             request.name if request.HasField("name") else None,
         )
@@ -79,7 +77,7 @@ class CustomerCalls:
     @mapped
     def GrantPromotion(self, request: pb.GrantPromotionRequest) -> pb.Customer:
         """Give the customer this of a feature for a time, where it is more than the rest."""
-        wanted = _new_entitlement(request, _moment(request, "end"))
+        wanted = _new_entitlement(request, moment(request, "end"))
         grant = self._parts.customers.grant_promotion
         return self._message(grant(request.customer_id, wanted, if_epoch(request)))
 
@@ -157,7 +155,7 @@ def _new_entitlement(
 
 
 def _trial(message: pb.Trial) -> Trial:
-    end_ms = _moment(message, "end", "trial.")
+    end_ms = moment(message, "end", "trial.")
     if end_ms is None:
         raise InvalidRequest("trial.end: missing; say when the trial is over")
     if message.then not in pb.Trial.Then.values():
@@ -169,13 +167,3 @@ def _at_period_end(when: int) -> bool:
     if when not in pb.When.values():
         raise InvalidRequest(f"when: {when} is not one this server knows")
     return when == pb.WHEN_PERIOD_END
-
-
-def _moment(message: Any, field: str, prefix: str = "") -> int | None:
-    """A time in Unix milliseconds; None: absent."""
-    if not message.HasField(field):
-        return None
-    time = getattr(message, field)
-    if not (0 <= time.seconds <= SECONDS_MAX and 0 <= time.nanos < 1_000_000_000):
-        raise InvalidRequest(f"{prefix}{field}: must be a moment from 1970-01-01 to 9999-12-31")
-    return int(time.seconds * 1000 + time.nanos // 1_000_000)

@@ -6,7 +6,7 @@ customers ask for the same features all day.
 
 import re
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from google.protobuf.message import DecodeError, Message
@@ -23,6 +23,9 @@ VALUES_TAG, VALUES_TAG_LONG = 0x3A, 0xBA
 """What CheckAndConsumeRequest.requested_values starts with on the wire, also if its tag is written
 with more bytes than it needs. To look for them in the bytes of a request costs a third of asking
 protobuf for an empty list."""
+
+OCCURRED_TAG, OCCURRED_TAG_LONG = 0x52, 0xD2
+"""The same of CheckAndConsumeRequest.occurred_at."""
 
 VALUES_MAX = 1000
 """Most values one request may ask for."""
@@ -45,12 +48,16 @@ _is_plain = re.compile(rf"[ -~]{{1,{ID_BYTES_MAX}}}").fullmatch
 Refusals = dict[int, InvalidRequest]
 """By its place in the batch, what is wrong with a request."""
 
+SECONDS_MAX = 253_402_300_799
+"""9999-12-31 23:59:59, where calendars end."""
+
 M = TypeVar("M", bound=Message)
 
 _MODES = {
     pb.MODE_UNSPECIFIED: NORMAL,
     pb.MODE_NORMAL: NORMAL,
     pb.MODE_CHECK_ONLY: int(Mode.CHECK_ONLY),
+    pb.MODE_ADJUST_ONLY: int(Mode.ADJUST_ONLY),
 }
 
 
@@ -106,7 +113,9 @@ def consume_request(message: pb.CheckAndConsumeRequest, payload: bytes) -> Consu
         raise InvalidRequest(f"mode: {message.mode} is not a mode this server knows")
     may_have = VALUES_TAG in payload or VALUES_TAG_LONG in payload
     has_values = may_have and message.requested_values
-    if message.resource_id or message.explain or has_values:
+    occurred = OCCURRED_TAG in payload or OCCURRED_TAG_LONG in payload
+    occurred = occurred and message.HasField("occurred_at")
+    if message.resource_id or message.explain or has_values or occurred:
         plain = ConsumeRequest(customer_id, feature_id, quantity, mode)
         return _with_extras(plain, message)
     key = message.idempotency_key
@@ -131,6 +140,11 @@ def _with_extras(request: ConsumeRequest, message: pb.CheckAndConsumeRequest) ->
         raise InvalidRequest(f"requested_values: {len(values)} of them; at most {VALUES_MAX}")
     for i, value in enumerate(values):
         check_id(value, f"requested_values[{i}]")
+    occurred_ms = 0
+    if message.HasField("occurred_at"):
+        if request.mode != Mode.ADJUST_ONLY:
+            raise InvalidRequest("occurred_at: is for MODE_ADJUST_ONLY; leave it out")
+        occurred_ms = moment(message, "occurred_at") or 1
     return msgspec.structs.replace(
         request,
         idempotency_key=key,
@@ -139,6 +153,7 @@ def _with_extras(request: ConsumeRequest, message: pb.CheckAndConsumeRequest) ->
         requested_values=values,
         explain=message.explain,
         every_limit=message.explain,
+        occurred_ms=occurred_ms,
     )
 
 
@@ -173,7 +188,7 @@ class Requests:
             raise _not_a(pb.CheckAndConsumeRequest) from error
         request = consume_request(message, payload)
         if len(payload) <= KNOWN_BYTES_MAX and not (
-            request.idempotency_key or request.requested_values
+            request.idempotency_key or request.requested_values or request.occurred_ms
         ):
             self._known.put(payload, request)
             if request.feature_id not in _features and len(_features) < FEATURES_MAX:
@@ -229,6 +244,16 @@ def _split(payload: bytes) -> list[bytes] | None:
     except IndexError:
         return None
     return parts if at == end else None
+
+
+def moment(message: Any, field: str, prefix: str = "") -> int | None:
+    """A time in Unix milliseconds; None: absent."""
+    if not message.HasField(field):
+        return None
+    time = getattr(message, field)
+    if not (0 <= time.seconds <= SECONDS_MAX and 0 <= time.nanos < 1_000_000_000):
+        raise InvalidRequest(f"{prefix}{field}: must be a moment from 1970-01-01 to 9999-12-31")
+    return int(time.seconds * 1000 + time.nanos // 1_000_000)
 
 
 def _ttl_ms(message: pb.CheckAndConsumeRequest) -> int:

@@ -123,6 +123,12 @@ def lay_out(
     return CounterSet(tuple(suffixes), (len(limits), WIDE_ARGS if wide else PLAIN_ARGS, *words))
 
 
+def is_kept(limit: PeriodLimit, retention: Retention, now_ms: int) -> bool:
+    """Whether a counter of this period is there for a while longer."""
+    expires_ms = _expires_ms(limit, retention, 0)
+    return expires_ms <= 0 or expires_ms > now_ms + retention.short_ms
+
+
 def _expires_ms(limit: PeriodLimit, retention: Retention, idle_ms: int) -> int:
     window, ends_ms = limit.window, limit.ends_ms
     if window is None or ends_ms is None:

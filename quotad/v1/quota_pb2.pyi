@@ -16,6 +16,7 @@ class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODE_UNSPECIFIED: _ClassVar[Mode]
     MODE_NORMAL: _ClassVar[Mode]
     MODE_CHECK_ONLY: _ClassVar[Mode]
+    MODE_ADJUST_ONLY: _ClassVar[Mode]
 
 class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -33,6 +34,7 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_UNLIMITED: _ClassVar[Reason]
     REASON_FEATURE_ENABLED: _ClassVar[Reason]
     REASON_WITHIN_LIMIT: _ClassVar[Reason]
+    REASON_OVER_LIMIT: _ClassVar[Reason]
 
 class SourceKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -54,6 +56,7 @@ class FeatureType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 MODE_UNSPECIFIED: Mode
 MODE_NORMAL: Mode
 MODE_CHECK_ONLY: Mode
+MODE_ADJUST_ONLY: Mode
 REASON_UNSPECIFIED: Reason
 REASON_CUSTOMER_NOT_FOUND: Reason
 REASON_CUSTOMER_ARCHIVED: Reason
@@ -68,6 +71,7 @@ REASON_OVER_SOFT_LIMIT: Reason
 REASON_UNLIMITED: Reason
 REASON_FEATURE_ENABLED: Reason
 REASON_WITHIN_LIMIT: Reason
+REASON_OVER_LIMIT: Reason
 SOURCE_KIND_UNSPECIFIED: SourceKind
 SOURCE_KIND_PLAN: SourceKind
 SOURCE_KIND_BASE_PLAN: SourceKind
@@ -82,7 +86,7 @@ FEATURE_TYPE_CONFIG: FeatureType
 FEATURE_TYPE_METERED: FeatureType
 
 class CheckAndConsumeRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "quantity", "idempotency_key", "mode", "resource_id", "requested_values", "explain", "idempotency_ttl")
+    __slots__ = ("customer_id", "feature_id", "quantity", "idempotency_key", "mode", "resource_id", "requested_values", "explain", "idempotency_ttl", "occurred_at")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
@@ -92,6 +96,7 @@ class CheckAndConsumeRequest(_message.Message):
     REQUESTED_VALUES_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_TTL_FIELD_NUMBER: _ClassVar[int]
+    OCCURRED_AT_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     quantity: int
@@ -101,7 +106,8 @@ class CheckAndConsumeRequest(_message.Message):
     requested_values: _containers.RepeatedScalarFieldContainer[str]
     explain: bool
     idempotency_ttl: _duration_pb2.Duration
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., idempotency_key: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., resource_id: _Optional[str] = ..., requested_values: _Optional[_Iterable[str]] = ..., explain: _Optional[bool] = ..., idempotency_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    occurred_at: _timestamp_pb2.Timestamp
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., idempotency_key: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., resource_id: _Optional[str] = ..., requested_values: _Optional[_Iterable[str]] = ..., explain: _Optional[bool] = ..., idempotency_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CheckAndConsumeResponse(_message.Message):
     __slots__ = ("allowed", "reason", "granted", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "retry_after", "limits", "replayed", "is_fallback", "catalog_version", "explanation", "value", "values", "variant", "would_deny", "pool_id", "decimals")

@@ -103,6 +103,16 @@ def test_same_idempotency_key_is_shown_as_replayed(quotad: Run, server: FakeServ
     assert 1 == server.quota.used["acme", "api-calls"]
 
 
+def test_record_counts_at_a_time(quotad: Run, server: FakeServer) -> None:
+    result = quotad("record", "acme", "api-calls", "3", "--at", "2031-01-15T09:00")
+    wrong = quotad("record", "acme", "api-calls", "--at", "yesterday")
+
+    assert (0, 2) == (result.exit_code, wrong.exit_code)
+    assert 3 == server.quota.used["acme", "api-calls"]
+    assert "2031-01-15T09:00:00Z" == server.quota.requests[0].occurred_at.ToJsonString()
+    assert "--at: not a time: 'yesterday'" in wrong.stderr
+
+
 def test_check_counts_nothing(quotad: Run, server: FakeServer) -> None:
     result = quotad("check", "acme", "api-calls", "100")
     denied = quotad("check", "acme", "api-calls", "101")

@@ -109,6 +109,21 @@ async def test_check_counts_nothing_and_sends_no_key(client: Either, server: Fak
     assert "" == server.quota.requests[0].idempotency_key
 
 
+async def test_record_says_what_has_happened_and_when(client: Either, server: FakeServer) -> None:
+    await client("record", "acme", "api-calls", 3, occurred_at=datetime(2031, 1, 15, 9))
+    await client("record", "acme", "api-calls", idempotency_key="mine", resource_id="w")
+
+    first, second = server.quota.requests
+    assert (quota_pb2.MODE_ADJUST_ONLY, 3) == (first.mode, first.quantity)
+    assert datetime(2031, 1, 15, 9) == first.occurred_at.ToDatetime()
+    assert first.idempotency_key
+    assert ("mine", "w", False) == (
+        second.idempotency_key,
+        second.resource_id,
+        second.HasField("occurred_at"),
+    )
+
+
 async def test_retry_repeats_the_same_key_so_that_nothing_counts_twice(
     client: Either, server: FakeServer
 ) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -92,6 +93,14 @@ def test_fields_are_found_wherever_they_stand() -> None:
             "requested_values[0]: 'a\\x00b' has characters that cannot be printed",
         ),
         ({"requested_values": ["a"] * 1001}, "requested_values: 1001 of them; at most 1000"),
+        (
+            {"occurred_at": Timestamp(seconds=5)},
+            "occurred_at: is for MODE_ADJUST_ONLY; leave it out",
+        ),
+        (
+            {"occurred_at": Timestamp(seconds=-5), "mode": pb.MODE_ADJUST_ONLY},
+            "occurred_at: must be a moment from 1970-01-01 to 9999-12-31",
+        ),
     ],
 )
 def test_a_refusal_names_the_field(fields: dict[str, Any], refusal: str) -> None:
@@ -114,7 +123,8 @@ SENT = st.builds(
     idempotency_key=st.just("") | IDS,
     resource_id=st.just("") | IDS,
     requested_values=st.lists(IDS, max_size=2),
-    mode=st.integers(0, 3),
+    mode=st.integers(0, 4),
+    occurred_at=st.none() | st.integers(0, 2**40).map(lambda s: Timestamp(seconds=s)),
 )
 
 
