@@ -1,65 +1,25 @@
-"""One worker: builds everything from `Config`, starts it, drains it, stops it."""
+"""One worker: threads and a front for its parts; started, drained, stopped."""
 
 import logging
 import threading
 import time
 from typing import Any
 
-from quotad.clock import SyncedClock
 from quotad.config import Config
-from quotad.engine import (
-    Engine,
-    EngineSettings,
-    LentEngines,
-    Shared,
-    Snapshots,
-    ViewCache,
-)
-from quotad.engine.insights import Notes
-from quotad.engine.seen import Seen
 from quotad.errors import ConfigError
 from quotad.fronts.interface import Front, FrontSettings
 from quotad.fronts.kinds import FRONTS
 from quotad.model import Reason
-from quotad.operations.catalog_process import CatalogProcess
-from quotad.operations.catalogs import CatalogOperations
-from quotad.operations.customers import CustomerOperations
-from quotad.operations.decisions import DecisionOperations
-from quotad.operations.erasing import ErasingOperations
-from quotad.operations.finding import FindingOperations
-from quotad.operations.insights import InsightOperations
-from quotad.operations.status import Worker
-from quotad.operations.transfer import TransferOperations
 from quotad.server.address import check_free
 from quotad.server.decider import Decider
 from quotad.server.indexing import Indexing
-from quotad.server.monitor import Monitor, MonitorParts
+from quotad.server.monitor import Monitor
+from quotad.server.parts import Parts
 from quotad.service import admin, quota
 from quotad.service.admin import AdminServicer
-from quotad.service.admin_parts import AdminParts
-from quotad.service.decode import Requests
-from quotad.service.quota import QuotaService
-from quotad.store import (
-    Catalogs,
-    CustomerIndex,
-    Customers,
-    Fleet,
-    KeySpace,
-    Retention,
-    Store,
-    server_id,
-)
-from quotad.store.erasures import Erasures
-from quotad.store.health import Health
-from quotad.store.nearby import NearbyStore
-from quotad.store.safety import Safety
-from quotad.store.seen import SeenStore
 from quotad.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server as add_servicer
 
 _log = logging.getLogger("quotad.server")
-
-SPARE_SOCKETS = 16
-"""Kept for connections to the store, which has about as many open; see `Store`."""
 
 STORE_WAITS = 10
 """How often a thread of the monitor may wait for the store before it turns."""
@@ -85,84 +45,15 @@ class Server:
         self._monitor_stuck_s = MONITOR_STUCK_S + STORE_WAITS * config.store_timeout_ms / 1000
         self._fatal: ConfigError | None = None
         self._stopped = threading.Event()
-        clock = SyncedClock()
-        keys = KeySpace(config.prefix, config.shards)
-        self._store = Store(config.redis_url, config.store_timeout_ms, SPARE_SOCKETS)
-        health = Health(self._store, clock, config.store_clock_step_ms)
-        safety = Safety(self._store, config.allow_evicting_store)
-        catalogs = Catalogs(self._store, keys, clock, config.publish_wait_ms)
-        customers = Customers(self._store, keys)
-        index = CustomerIndex(self._store, keys, customers)
-        snapshots = Snapshots(catalogs)
-        seen_store = SeenStore(self._store, keys, customers)
-        seen = Seen(seen_store)
-        views = ViewCache(keys, config.customer_cache_max, seen.note)
-        snapshots.on_swap(views.renew)
-        shared = Shared(
-            snapshots,
-            views,
-            customers,
-            health,
-            clock,
-            EngineSettings(
-                config.store_timeout_ms,
-                config.idempotency_ttl_ms,
-                Retention(
-                    config.usage_retention_ms,
-                    min(config.usage_retention_ms, Retention().short_ms),
-                    config.unprovisioned_retention_ms,
-                ),
-            ),
-        )
-        fleet = Fleet(self._store, keys, server_id())
-        nearby = NearbyStore(self._store, keys)
-        notes = Notes(nearby)
-
-        read = Requests()
-
-        def engine() -> Engine:
-            return Engine(shared, self._store.connect())
-
-        def service() -> QuotaService:
-            return QuotaService(DecisionOperations(engine(), notes), read)
-
-        servicer = AdminServicer(
-            AdminParts(
-                catalogs=CatalogOperations(
-                    catalogs, CatalogProcess(config.catalog_timeout_ms, config.catalog_memory_mb)
-                ),
-                customers=CustomerOperations(customers, snapshots, views, clock),
-                finding=FindingOperations(customers, index, seen_store, seen, clock),
-                erasing=ErasingOperations(
-                    Erasures(self._store, keys, customers, nearby), snapshots, views
-                ),
-                transfer=TransferOperations(customers, snapshots, views, clock),
-                insights=InsightOperations(snapshots, nearby, notes, clock, LentEngines(engine)),
-                worker=Worker(
-                    snapshots,
-                    views,
-                    health,
-                    safety,
-                    store_address=self._store.address,
-                    front=config.front,
-                    started_ms=clock.now_ms(),
-                    decisions=self._decisions,
-                ),
-            )
-        )
-        self._indexing = Indexing(index, clock, lambda: self.ready)
+        self._parts = parts = Parts(config)
+        servicer = AdminServicer(parts.admin(self._decisions))
+        self._indexing = Indexing(parts.index, parts.clock, lambda: self.ready)
         self._front = self._make_front(servicer, reuse_port)
         self._deciders = [
-            Decider(i, service(), self._front, config.batch_max)
+            Decider(i, parts.quota(), self._front, config.batch_max)
             for i in range(config.decision_threads)
         ]
-        self._monitor = Monitor(
-            MonitorParts(
-                self._store, keys, health, safety, catalogs, snapshots, fleet, notes, seen, clock
-            ),
-            self._front.set_ready,
-            self.fail,
-        )
+        self._monitor = Monitor(parts.monitored(), self._front.set_ready, self.fail)
 
     @property
     def address(self) -> str:
@@ -171,7 +62,7 @@ class Server:
 
     def start(self) -> None:
         """Accept calls; ready as soon as the store and a catalog are there."""
-        self._store.open_links()
+        self._parts.store.open_links()
         self._front.start()
         self._front.set_ready(False)
         for decider in self._deciders:
@@ -224,7 +115,7 @@ class Server:
             decider.join(max(0.0, deadline - time.monotonic()))
         self._front.stop()
         self._monitor.join()
-        self._store.close()
+        self._parts.store.close()
 
     def __enter__(self) -> "Server":
         self.start()

@@ -1,0 +1,136 @@
+"""What a worker is made of, from the store up; the server adds threads and a front."""
+
+from collections.abc import Callable
+
+from quotad.clock import SyncedClock
+from quotad.config import Config
+from quotad.engine import Engine, EngineSettings, LentEngines, Shared, Snapshots, ViewCache
+from quotad.engine.insights import Notes
+from quotad.engine.seen import Seen
+from quotad.operations.catalog_process import CatalogProcess
+from quotad.operations.catalogs import CatalogOperations
+from quotad.operations.customers import CustomerOperations
+from quotad.operations.decisions import DecisionOperations
+from quotad.operations.erasing import ErasingOperations
+from quotad.operations.finding import FindingOperations
+from quotad.operations.insights import InsightOperations
+from quotad.operations.status import Worker
+from quotad.operations.transfer import TransferOperations
+from quotad.server.monitor import MonitorParts
+from quotad.service.admin_parts import AdminParts
+from quotad.service.decode import Requests
+from quotad.service.quota import QuotaService
+from quotad.store import (
+    Catalogs,
+    CustomerIndex,
+    Customers,
+    Fleet,
+    KeySpace,
+    Retention,
+    Store,
+    server_id,
+)
+from quotad.store.erasures import Erasures
+from quotad.store.health import Health
+from quotad.store.nearby import NearbyStore
+from quotad.store.safety import Safety
+from quotad.store.seen import SeenStore
+
+SPARE_SOCKETS = 16
+"""Kept for connections to the store, which has about as many open; see `Store`."""
+
+
+class Parts:
+    """The parts that the threads of a worker share, and those that each of them has made."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self.clock = clock = SyncedClock()
+        self.store = store = Store(config.redis_url, config.store_timeout_ms, SPARE_SOCKETS)
+        self._keys = keys = KeySpace(config.prefix, config.shards)
+        self._health = Health(store, clock, config.store_clock_step_ms)
+        self._safety = Safety(store, config.allow_evicting_store)
+        self._catalogs = Catalogs(store, keys, clock, config.publish_wait_ms)
+        self._customers = Customers(store, keys)
+        self.index = CustomerIndex(store, keys, self._customers)
+        self._seen_store = SeenStore(store, keys, self._customers)
+        self._seen = Seen(self._seen_store)
+        self._nearby = NearbyStore(store, keys)
+        self._notes = Notes(self._nearby)
+        self._snapshots = Snapshots(self._catalogs)
+        self._views = ViewCache(keys, config.customer_cache_max, self._seen.note)
+        self._snapshots.on_swap(self._views.renew)
+        self._shared = Shared(
+            self._snapshots,
+            self._views,
+            self._customers,
+            self._health,
+            clock,
+            _engine_settings(config),
+        )
+        self._read = Requests()
+
+    def quota(self) -> QuotaService:
+        """Make what one decision thread answers with; it has a connection of its own."""
+        return QuotaService(DecisionOperations(self._engine(), self._notes), self._read)
+
+    def admin(self, decisions: Callable[[], dict[str, int]]) -> AdminParts:
+        """Make the operations of the admin service.
+
+        Args:
+            decisions: counts those of this worker since its start, by reason.
+        """
+        config, clock, customers = self._config, self.clock, self._customers
+        snapshots, views, nearby = self._snapshots, self._views, self._nearby
+        reader = CatalogProcess(config.catalog_timeout_ms, config.catalog_memory_mb)
+        erasures = Erasures(self.store, self._keys, customers, nearby)
+        engines = LentEngines(self._engine)
+        return AdminParts(
+            catalogs=CatalogOperations(self._catalogs, reader),
+            customers=CustomerOperations(customers, snapshots, views, clock),
+            finding=FindingOperations(customers, self.index, self._seen_store, self._seen, clock),
+            erasing=ErasingOperations(erasures, snapshots, views),
+            transfer=TransferOperations(customers, snapshots, views, clock),
+            insights=InsightOperations(snapshots, nearby, self._notes, clock, engines),
+            worker=Worker(
+                snapshots,
+                views,
+                self._health,
+                self._safety,
+                store_address=self.store.address,
+                front=config.front,
+                started_ms=clock.now_ms(),
+                decisions=decisions,
+            ),
+        )
+
+    def monitored(self) -> MonitorParts:
+        """Name what the monitor watches."""
+        return MonitorParts(
+            self.store,
+            self._keys,
+            self._health,
+            self._safety,
+            self._catalogs,
+            self._snapshots,
+            Fleet(self.store, self._keys, server_id()),
+            self._notes,
+            self._seen,
+            self.clock,
+        )
+
+    def _engine(self) -> Engine:
+        return Engine(self._shared, self.store.connect())
+
+
+def _engine_settings(config: Config) -> EngineSettings:
+    retention_ms = config.usage_retention_ms
+    return EngineSettings(
+        config.store_timeout_ms,
+        config.idempotency_ttl_ms,
+        Retention(
+            retention_ms,
+            min(retention_ms, Retention().short_ms),
+            config.unprovisioned_retention_ms,
+        ),
+    )
