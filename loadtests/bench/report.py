@@ -20,7 +20,7 @@ from loadtests.bench.measure import Line, Run
 from loadtests.bench.script_case import ScriptLine, summary
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
-_PACKAGES = ("quotad", "pygrpc-native", "grpcio", "protobuf", "redis", "hiredis", "msgspec")
+_PACKAGES = ("quotad", "pygrpc-native", "grpcio", "protobuf", "hiredis", "msgspec")
 _COLUMNS = (
     "line",
     "decisions/s",

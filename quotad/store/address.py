@@ -93,6 +93,18 @@ class StoreAddress:
         """User and password for signing in; empty: none."""
         return self._credentials
 
+    def commands(self) -> list[tuple[str | int, ...]]:
+        """What a new connection starts with."""
+        user, password = self._credentials
+        commands: list[tuple[str | int, ...]] = []
+        if user or password:
+            commands.append(("AUTH", user, password) if user else ("AUTH", password))
+        if self.client_name:
+            commands.append(("CLIENT", "SETNAME", self.client_name))
+        if self.database:
+            commands.append(("SELECT", self.database))
+        return commands
+
 
 def _split(url: str) -> tuple[SplitResult, dict[str, str]]:
     """The parts of a URL and its options, checked for what a mistyped one would look like."""

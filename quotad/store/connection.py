@@ -8,7 +8,8 @@ from itertools import chain
 from typing import Any
 
 from quotad.store.address import StoreAddress
-from quotad.store.node import Command, Node
+from quotad.store.link import Command
+from quotad.store.node import Node
 from quotad.store.router import Key, Link, Places, Router
 from quotad.store.scripts import Script
 

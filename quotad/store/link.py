@@ -1,21 +1,19 @@
-"""One connection of one thread, for what is hot."""
+"""One connection to one server, of one thread at a time."""
 
 import time
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from hiredis import Reader, pack_command
-from redis.exceptions import RedisError
 
-from quotad.errors import BudgetSpent, StoreUnavailable
-from quotad.store.pool import StoreConnection
-from quotad.store.refusals import ErrorReply, lost, refused, timed_out, translate
+from quotad.errors import AnswerLost, BudgetSpent, StoreUnavailable
+from quotad.store.refusals import ErrorReply, lost, not_signed_in, refused, timed_out, unavailable
 from quotad.store.scripts import Script
 from quotad.store.sockets import DeadlineSocket, Endpoint
 
-IDLE_S = 0.5
-"""Without a command for so long, a connection is looked at before it is used: a store that closed
-it would cost the calls that find out. Not each time, as it is a system call."""
+Command = tuple[Any, ...]
+"""The words of a command; str, bytes or int."""
 
 _READ_BYTES = 65536
 _MORE = object()
@@ -25,12 +23,16 @@ _MORE = object()
 class NodeLink:
     """A connection to one server with a deadline per command, which its opening is part of.
 
-    It leaves out what redis-py's client does per command (pool, retries, metrics) and per argument
-    (a generator that looks at its type): on the hot path that costs more than all the rest.
+    Nothing is done per command that need not be, and a command is never sent twice: one that was
+    not answered in time may have run.
     """
 
-    def __init__(self, endpoint: Endpoint, timeout_s: float) -> None:
-        self._connection = StoreConnection(endpoint, timeout_s)
+    idle_s = 0.5
+    """Without a command for so long, a connection is looked at before it is used: a store that
+    closed it would cost the calls that find out. Not each time, as it is a system call."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
         self._address = endpoint.address
         self._socket: DeadlineSocket | None = None
         self._reader: Any = None  # its annotations do not know of buffers
@@ -39,18 +41,30 @@ class NodeLink:
         """Monotonic time of the last command that was answered."""
 
     def open(self, deadline: float) -> None:
-        """Connect, unless it is connected.
+        """Connect and sign in, unless it is connected.
 
         Raises:
             StoreUnavailable: the store refused or was not there by the deadline (monotonic s).
         """
-        if self._socket is None:
-            try:
-                self._socket = self._connection.open_by(deadline)
-            except RedisError as error:
-                raise translate(error, self._address) from error
-            self._reader = Reader(replyError=ErrorReply, notEnoughData=_MORE)
-            self._used_s = time.monotonic()
+        if self._socket is not None:
+            return
+        try:
+            self._socket = self._endpoint.open(deadline)
+        except TimeoutError:
+            raise timed_out(self._address) from None
+        except OSError as error:
+            raise unavailable(error.strerror or str(error), self._address) from error
+        self._reader = Reader(replyError=ErrorReply, notEnoughData=_MORE)
+        self._used_s = inf
+        commands = self._address.commands()
+        try:
+            answers = self.exchange_many(commands, deadline) if commands else []
+        except AnswerLost as error:  # nothing that counts was sent
+            raise StoreUnavailable(str(error), error.for_caller) from None
+        for answer in answers:
+            if isinstance(answer, ErrorReply):
+                self.close()
+                raise not_signed_in(answer, self._address)
 
     def execute(self, command: tuple[Any, ...], deadline: float) -> Any:
         """Send one command and read its answer.
@@ -86,9 +100,7 @@ class NodeLink:
         try:
             seconds, micros = map(int, self.execute(("TIME",), deadline))
         except (ValueError, TypeError):
-            raise StoreUnavailable(
-                f"what is at {self._address} is not a store", "the store is not available"
-            ) from None
+            raise unavailable("what answers is no Redis or Valkey", self._address) from None
         return seconds * 1_000_000 + micros
 
     def run(self, script: Script, words: Sequence[Any], deadline: float) -> Any:
@@ -104,21 +116,31 @@ class NodeLink:
             return self.execute(("EVAL", script.text, *words), deadline)  # nothing ran
         return answer
 
-    def exchange(self, command: tuple[Any, ...], deadline: float) -> Any:
-        """The answer, also one that is an error."""
+    def exchange(
+        self, command: Command, deadline: float, more: Sequence[Command] = (), extra_s: float = 0.0
+    ) -> Any:
+        """The answer, also one that is an error.
+
+        Args:
+            command: as of `execute`.
+            deadline: as of `execute`.
+            more: commands sent along, whose answers `_next` returns.
+            extra_s: how much later than the deadline for each byte that travels.
+        """
         now = time.monotonic()
         if deadline <= now:
             raise BudgetSpent("no time was left to ask the store; nothing was sent, try again")
         socket = self._socket
-        if socket is None or (now - self._used_s > IDLE_S and not socket.idle_and_open()):
+        if socket is None or (now - self._used_s > self.idle_s and not socket.quiet()):
             self.close()
             self.open(deadline)
             socket = self._socket
             assert socket is not None
         reader, buffer = self._reader, self._buffer
         try:
-            socket.begin(deadline)
-            socket.sendall(pack_command(command))
+            socket.begin(deadline, extra_s)
+            data = pack_command(command)
+            socket.sendall(b"".join((data, *map(pack_command, more))) if more else data)
             answer = _MORE
             while answer is _MORE:
                 count = socket.recv_into(buffer)
@@ -126,21 +148,63 @@ class NodeLink:
                     raise ConnectionResetError("it has closed the connection")
                 reader.feed(buffer, 0, count)
                 answer = reader.gets()
-        except TimeoutError:
-            self.close()
-            raise timed_out(self._address) from None
         except OSError as error:
-            self.close()
-            raise lost(error, self._address) from error
+            raise self._failed(error) from None
         except BaseException:
             self.close()  # the rest of an answer would be taken for that of the next command
             raise
         self._used_s = now
-        if isinstance(answer, ErrorReply) and answer.read_only:
+        if isinstance(answer, ErrorReply) and answer.read_only and not more:
             self.close()  # a replica now; the next command goes where the name then leads
         return answer
 
+    def exchange_many(
+        self, commands: Sequence[Command], deadline: float, extra_s: float = 0.0
+    ) -> list[Any]:
+        """The answers to commands that are sent together, also those that are errors."""
+        first, *more = commands
+        answers = [self.exchange(first, deadline, more, extra_s)]
+        while len(answers) < len(commands):
+            answers.append(self._next())
+        if any(isinstance(answer, ErrorReply) and answer.read_only for answer in answers):
+            self.close()
+        return answers
+
+    def message(self, wait_s: float, timeout_s: float, extra_s: float) -> Any:
+        """The next message after SUBSCRIBE; None: none has begun to arrive for `wait_s`.
+
+        Raises:
+            StoreUnavailable: the connection was lost, or it has begun and was not there in time.
+        """
+        assert self._socket is not None
+        if not self._reader.has_data() and self._socket.quiet(wait_s):
+            return None
+        self._socket.begin(time.monotonic() + timeout_s, extra_s)
+        return self._next()
+
+    def _next(self) -> Any:
+        assert self._socket is not None
+        try:
+            while (answer := self._reader.gets()) is _MORE:
+                count = self._socket.recv_into(self._buffer)
+                if not count:
+                    raise ConnectionResetError("it has closed the connection")
+                self._reader.feed(self._buffer, 0, count)
+        except OSError as error:
+            raise self._failed(error) from None
+        except BaseException:
+            self.close()  # the rest of an answer would be taken for that of the next command
+            raise
+        return answer
+
+    def _failed(self, error: OSError) -> StoreUnavailable:
+        """What a command ends with that was sent, and not answered."""
+        self.close()
+        timed = isinstance(error, TimeoutError)
+        return timed_out(self._address) if timed else lost(error, self._address)
+
     def close(self) -> None:
         """Close the connection; the next command would open it again."""
-        self._socket = None
-        self._connection.disconnect()  # type: ignore[no-untyped-call]
+        opened, self._socket = self._socket, None
+        if opened is not None:
+            opened.close()

@@ -1,27 +1,26 @@
-"""One server of a store: a pool of connections for what is not hot, and links for what is.
+"""One server of a store: a pool of connections for what is not hot, and links for what is."""
 
-The only user of redis-py's client. A time-out is never retried here: the command may have run.
-"""
-
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 from weakref import WeakSet
 
-import redis
-from redis.exceptions import NoScriptError, RedisError, ResponseError
-
 from quotad.errors import StoreUnavailable
 from quotad.store.address import StoreAddress
-from quotad.store.link import NodeLink
-from quotad.store.pool import make_pool
-from quotad.store.refusals import WrongType, translate
+from quotad.store.link import Command, NodeLink
+from quotad.store.refusals import ErrorReply, WrongType, refused, unavailable
 from quotad.store.scripts import Script
 from quotad.store.sockets import Endpoint
 
-Command = Sequence[Any]
-"""The words of a command; str, bytes or int."""
+POOLED_MAX = 20
+"""Most connections of everything that is not hot. More than there are threads that use them (eight
+for admin calls, those that watch the store), so that none of them waits; who comes when all are in
+use waits for one."""
+
+_EXTRA_S = 1 / 1_000_000
+"""More time for each byte of a command or its answer, so that a catalog of megabytes also travels
+over a slow network: at least 1 MB/s is asked for."""
 
 
 class Node:
@@ -41,14 +40,13 @@ class Node:
         self._timeout_s = timeout_s
         self._endpoint = Endpoint(address, spares)
         self._links: WeakSet[NodeLink] = WeakSet()
-        self._pool = make_pool(self._endpoint, timeout_s)
-        # Any: the annotations of redis-py cannot tell that answers are as they came.
-        self._client: Any = redis.Redis(connection_pool=self._pool)
-        self._client.response_callbacks.clear()
+        self._pool: list[NodeLink] = []
+        """Those that are not in use."""
+        self._unused = threading.Semaphore(POOLED_MAX)
 
     def link(self) -> NodeLink:
         """A connection of one thread's own, outside the pool, opened at its first use."""
-        link = NodeLink(self._endpoint, self._timeout_s)
+        link = NodeLink(self._endpoint)
         self._links.add(link)
         return link
 
@@ -56,7 +54,7 @@ class Node:
         """Open the links given out so far; one that is not there yet is left alone."""
         for link in list(self._links):
             try:
-                link.open(time.monotonic() + self._timeout_s)
+                link.open(self._deadline())
             except StoreUnavailable:
                 return
 
@@ -68,83 +66,96 @@ class Node:
         """
         try:
             if self._endpoint.look_up():
-                self._pool.disconnect(inuse_connections=False)
+                self._close_pool()
         except OSError as error:
-            why = error.strerror or str(error)
-            raise StoreUnavailable(
-                f"the store at {self._address} is not available: {why}",
-                "the store is not available",
-            ) from error
+            raise unavailable(error.strerror or str(error), self._address) from error
 
     def execute(self, command: Command) -> Any:
-        """Run one command, and return its answer as it came."""
-        with self._errors():
-            return self._client.execute_command(*command)
+        """Run one command, and return its answer as it came; see `Store.execute`."""
+        (answer,) = self._ask([command])
+        if isinstance(answer, ErrorReply):
+            raise refused(answer, self._address)
+        return answer
 
     def info(self) -> dict[str, str]:
         """The fields of INFO; none where the server refuses it, or does not know it."""
-        with self._errors():
-            try:
-                answer = self._client.execute_command("INFO")
-            except ResponseError:
-                answer = b""
+        (answer,) = self._ask([("INFO",)])
         text = answer.decode(errors="replace") if isinstance(answer, bytes) else ""
         return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
     def execute_many(self, commands: Sequence[Command], atomic: bool, or_none: bool) -> list[Any]:
         """Run commands in one round trip; see `Store.execute_many`."""
-        answers = self._pipelined(commands, atomic)
+        if atomic:
+            *queued, answers = self._ask([("MULTI",), *commands, ("EXEC",)])
+            if isinstance(answers, ErrorReply):  # one was refused, and none has run
+                answers = [each for each in queued if isinstance(each, ErrorReply)] or [answers]
+        else:
+            answers = self._ask(commands)
         for i, answer in enumerate(answers):
-            if isinstance(answer, RedisError):
-                error = translate(answer, self._address)
+            if isinstance(answer, ErrorReply):
+                error = refused(answer, self._address)
                 if not (or_none and isinstance(error, WrongType)):
-                    raise error from answer
+                    raise error
                 answers[i] = None
-        return answers
+        return answers  # type: ignore[no-any-return]
 
     def run_many(
         self, script: Script, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]
     ) -> list[Any]:
         """Run a script many times in one round trip; see `Store.run_many`."""
         commands = [("EVALSHA", script.sha, len(keys), *keys, *args) for keys, args in calls]
-        answers = self._pipelined(commands)
-        unknown = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        answers = self._ask(commands)
+        unknown = [
+            i for i, each in enumerate(answers) if isinstance(each, ErrorReply) and each.no_script
+        ]
         if unknown:  # a new or flushed server: nothing ran
-            again = self._pipelined([("EVAL", script.text, *commands[i][2:]) for i in unknown])
+            again = self._ask([("EVAL", script.text, *commands[i][2:]) for i in unknown])
             for i, answer in zip(unknown, again, strict=True):
                 answers[i] = answer
         for answer in answers:
-            if isinstance(answer, RedisError):
-                raise translate(answer, self._address) from answer
+            if isinstance(answer, ErrorReply):
+                raise refused(answer, self._address)
         return answers
 
-    def _pipelined(self, commands: Sequence[Command], atomic: bool = False) -> list[Any]:
-        with self._errors(), self._client.pipeline(transaction=atomic) as pipeline:
-            for command in commands:
-                pipeline.execute_command(*command)
-            answers: list[Any] = pipeline.execute(raise_on_error=False)
+    def _ask(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands over a connection of the pool; an answer may be an error."""
+        if not self._unused.acquire(timeout=self._timeout_s):
+            raise unavailable(f"all {POOLED_MAX} connections are in use", self._address)
+        try:
+            try:
+                link = self._pool.pop()
+            except IndexError:
+                link = NodeLink(self._endpoint)
+                link.idle_s = 0.0
+            link.open(self._deadline())
+            answers = link.exchange_many(commands, self._deadline(), _EXTRA_S)
+            self._pool.append(link)
+        finally:
+            self._unused.release()
         return answers
 
     def listen(self, channel: str, poll_s: float) -> Iterator[bool]:
         """Whether something was announced on a channel; see `Store.listen`."""
-        with self._errors(), self._client.pubsub() as pubsub:
-            pubsub.subscribe(channel)
-            while True:
-                message = pubsub.get_message(timeout=poll_s)
-                if message is None or message["type"] == "message":
-                    yield message is not None
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
+        link = self.link()
         try:
-            yield
-        except RedisError as error:
-            raise translate(error, self._address) from error
+            link.open(self._deadline())
+            link.execute(("SUBSCRIBE", channel), self._deadline())
+            while True:
+                message = link.message(poll_s, self._timeout_s, _EXTRA_S)
+                yield message is not None
+        finally:
+            link.close()
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self._timeout_s
+
+    def _close_pool(self) -> None:
+        while self._pool:
+            self._pool.pop().close()
 
     def close(self) -> None:
         """Close every connection, also the links that were given out."""
         for link in list(self._links):
             link.close()
-        self._client.close()
-        self._pool.disconnect()
+        self._close_pool()
         self._endpoint.close()

@@ -1,37 +1,13 @@
 """From what a store answers, or how it fails to, to the errors of quotad."""
 
-from redis.exceptions import (
-    AuthenticationError,
-    BusyLoadingError,
-    ClusterDownError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-    TryAgainError,
-)
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-
 from quotad.errors import AnswerLost, ScriptContractError, StoreError, StoreUnavailable
 
 # Answers of a server that is there but cannot work now: out of memory, disk full, a replica
-# without its primary, a script that runs too long, credentials being rotated. redis-py has classes
-# for most of them, and takes the word away from the text of those.
-_TRANSIENT = (
-    RedisConnectionError,
-    AuthenticationError,
-    BusyLoadingError,
-    ClusterDownError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    TryAgainError,
-)
+# without its primary, a script that runs too long, credentials being rotated.
 _TRANSIENT_WORDS = (
     "BUSY",
     "CLUSTERDOWN",
+    "ERR max number of clients reached",
     "LOADING",
     "MASTERDOWN",
     "MISCONF",
@@ -43,7 +19,6 @@ _TRANSIENT_WORDS = (
     "TRYAGAIN",
     "WRONGPASS",
 )
-
 
 # What callers are told: nothing of the store's address, nor of what it answered.
 _SLOW = "the store did not answer in time"
@@ -74,10 +49,29 @@ def timed_out(address: object) -> StoreUnavailable:
     return StoreUnavailable(f"the store at {address} did not answer in time", _SLOW)
 
 
+def unavailable(why: str, address: object) -> StoreUnavailable:
+    """What a command ends with that the store could not run."""
+    # The message goes on where it is logged.
+    return StoreUnavailable(f"the store at {address} is not available: {why.rstrip('.')}", _AWAY)
+
+
 def lost(error: OSError, address: object) -> AnswerLost:
     """What a command ends with whose connection failed after it was opened."""
     why = error.strerror or str(error) or type(error).__name__
     return AnswerLost(f"the store at {address} is not available: {why}", _AWAY)
+
+
+def not_signed_in(error: ErrorReply, address: object) -> StoreUnavailable:
+    """What the opening of a connection ends with that the store refused."""
+    text = str(error)
+    if text.startswith(("ERR max number", "LOADING")):
+        return unavailable(text, address)
+    # No other text is passed on: a server that knows no AUTH repeats the password in it.
+    for known in ("Authentication required", "invalid username-password pair"):
+        if known in text:
+            return unavailable(f"{known} (redis_url)", address)
+    why = "it refused user, password or database number of redis_url"
+    return unavailable(why, address)
 
 
 def refused(error: ErrorReply, address: object) -> StoreError:
@@ -86,19 +80,6 @@ def refused(error: ErrorReply, address: object) -> StoreError:
     if "QUOTAD_ARGS" in text:
         return ScriptContractError(text, _ODD)
     if text.startswith(_TRANSIENT_WORDS):
-        return StoreUnavailable(f"the store at {address} is not available: {text}", _AWAY)
-    return StoreError(f"the store at {address} answered: {text}", _ODD)
-
-
-def translate(error: RedisError, address: object) -> StoreError:
-    """The error for one of redis-py."""
-    if isinstance(error, RedisTimeoutError):
-        return timed_out(address)
-    text = str(error)
-    if isinstance(error, ResponseError) and "QUOTAD_ARGS" in text:
-        return ScriptContractError(text, _ODD)
-    if isinstance(error, _TRANSIENT) or text.startswith(_TRANSIENT_WORDS):
-        why = text.rstrip(".")  # the message goes on where it is logged
-        return StoreUnavailable(f"the store at {address} is not available: {why}", _AWAY)
+        return unavailable(text, address)
     kind = WrongType if "WRONGTYPE" in text else StoreError
     return kind(f"the store at {address} answered: {text}", _ODD)

@@ -21,10 +21,7 @@ _KEEPALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
 
 
 class DeadlineSocket:
-    """A connected socket whose every call ends by one deadline; of one thread.
-
-    Has what redis-py uses of a socket.
-    """
+    """A connected socket whose every call ends by one deadline; of one thread."""
 
     __slots__ = ("_extra_s", "_poll", "_readable", "_socket", "_tls", "deadline")
 
@@ -96,28 +93,13 @@ class DeadlineSocket:
         if left_s <= 0 or not poll.poll(left_s * 1000):
             raise TimeoutError("timed out")
 
-    def idle_and_open(self) -> bool:
-        """Whether nothing has arrived; an end, or an answer that was not asked for, has."""
-        return not (self._tls and self.pending()) and not self._readable.poll(0)
+    def quiet(self, wait_s: float = 0.0) -> bool:
+        """Whether nothing arrives for so long: no answer that was not asked for, and no end."""
+        return not (self._tls and self.pending()) and not self._readable.poll(wait_s * 1000)
 
     def pending(self) -> int:
         """Bytes that were decrypted and not read yet."""
         return self._socket.pending() if isinstance(self._socket, ssl.SSLSocket) else 0
-
-    def recv(self, count: int, flags: int = 0) -> bytes:
-        """Read what is there, at once."""
-        return self._socket.recv(count, flags)
-
-    def fileno(self) -> int:
-        """The descriptor, for polling."""
-        return self._socket.fileno()
-
-    def settimeout(self, timeout_s: float | None) -> None:
-        """Nothing: the deadline decides."""
-
-    def shutdown(self, how: int) -> None:
-        """End the connection."""
-        self._socket.shutdown(how)
 
     def close(self) -> None:
         """Give the descriptor back."""

@@ -11,7 +11,7 @@ from quotad.config import Config
 from quotad.errors import ConfigError
 from quotad.server.server import Server
 from quotad.store import KeySpace, Store
-from quotad.store import link as link_module
+from quotad.store.link import NodeLink
 from quotad.v1 import admin_pb2
 from quotad.v1 import quota_pb2 as pb
 from tests.integration.own_store import OwnStore, own_store
@@ -252,7 +252,7 @@ def test_a_connection_that_the_store_has_closed_costs_no_call(
     store: OwnStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.start()
-    monkeypatch.setattr(link_module, "IDLE_S", 0.0)
+    monkeypatch.setattr(NodeLink, "idle_s", 0.0)
     made = Store(store.url, timeout_ms=5000)
     link = made.connect()
     try:

@@ -74,9 +74,17 @@ class Scripted:
 
 
 @pytest.fixture
-def scripted(store_url: str, prefix: str) -> Iterator[Scripted]:
-    store = Store(store_url, timeout_ms=5000)
-    made = Scripted(store, prefix)
+def store(store_url: str) -> Iterator[Store]:
+    made = Store(store_url, timeout_ms=5000)
     yield made
-    made.counters.close()
-    store.close()
+    made.close()
+
+
+@pytest.fixture
+def keys(prefix: str) -> KeySpace:
+    return KeySpace(prefix, shards=4)
+
+
+@pytest.fixture
+def scripted(store: Store, prefix: str) -> Scripted:
+    return Scripted(store, prefix)

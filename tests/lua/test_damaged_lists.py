@@ -18,16 +18,6 @@ HARMS: dict[str, Harm] = {
 }
 
 
-@pytest.fixture
-def store(store_url: str) -> Store:
-    return Store(store_url, timeout_ms=5000)
-
-
-@pytest.fixture
-def keys(prefix: str) -> KeySpace:
-    return KeySpace(prefix, shards=4)
-
-
 @pytest.fixture(params=list(HARMS.values()), ids=list(HARMS))
 def harm(request: pytest.FixtureRequest, store: Store) -> Callable[[str], None]:
     def do(name: str) -> None:

@@ -1,6 +1,8 @@
 """The scripts also run on fakeredis, for users who test against it."""
 
-from typing import Any
+import threading
+import time
+from collections.abc import Iterator
 
 import fakeredis
 import pytest
@@ -20,19 +22,22 @@ from quotad.store import (
     Store,
 )
 from quotad.store.charges import CONSUME, WIDE_ARGS
-from quotad.store.scripts import Script
 from tests.lua.conftest import plain
 
 FAR_MS = 4_000_000_000_000
 
 
 @pytest.fixture
-def store() -> Store:
-    made = Store("redis://127.0.0.1:1")  # never connected to
-    client = fakeredis.FakeRedis()
-    client.response_callbacks.clear()
-    made._router.nodes[0]._client = client
-    return made
+def store() -> Iterator[Store]:
+    server = fakeredis.TcpFakeServer(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    made = Store(f"redis://127.0.0.1:{server.server_address[1]}", timeout_ms=10_000)
+    yield made
+    made.close()
+    server.shutdown()
+    server.server_close()
+    thread.join()
 
 
 def test_customers_are_written_with_a_growing_epoch(store: Store) -> None:
@@ -56,28 +61,18 @@ def test_catalogs_are_published_by_compare_and_set(store: Store) -> None:
     assert [1] == [record.version for record in catalogs.history(5)]
 
 
-class PoolLink:
-    """Runs scripts as what is not hot, where a server has a connection of its own."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def run(self, script: Script, words: tuple[Any, ...], _deadline: float) -> Any:
-        count, *rest = words
-        return self._store.run(script, rest[:count], rest[count:])
-
-
 def test_charges_are_settled(store: Store) -> None:
     keys = KeySpace(shards=4).customer("acme")
     store.execute("SET", keys.catalog, "1.abc")
-    counters = Counters(PoolLink(store))  # type: ignore[arg-type]
+    counters = Counters(store.connect())
     one = Charge(keys, 0, 2, CONSUME, plain((5, FAR_MS)))
     closes_at = FAR_MS - 60_000
     words = (2, WIDE_ARGS, 9, FAR_MS, 3, 0, 1, 3, FAR_MS, 1, closes_at, 1)
     wide = Charge(keys, 0, 1, CONSUME, CounterSet((":a", ":b"), words))
 
-    settled, error = counters.settle("1.abc", [one, wide, wide, wide], 0.0)
+    settled, error = counters.settle("1.abc", [one, wide, wide, wide], time.monotonic() + 10)
 
+    counters.close()
     assert error is None
     assert [
         Settlement(1, [0]),

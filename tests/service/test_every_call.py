@@ -15,7 +15,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from quotad.service import encode
-from quotad.store.pool import POOLED_MAX
+from quotad.store.node import POOLED_MAX
 from quotad.v1 import admin_pb2 as admin
 from quotad.v1 import quota_pb2 as quota
 from tests.raw import raw

