@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test unit explore bench bench-check memory soak locust lint types format protos clean
+.PHONY: help front run test unit explore bench bench-check memory soak locust lint types format protos clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -36,6 +36,8 @@ memory: $(VENV)/.load ## measure memory of views, counters and workers
 SECONDS ?= 600
 soak: $(VENV)/.load ## keep up load for ten minutes and watch memory; SECONDS=120 for less
 	$(BIN)/python -m loadtests.bench.soak --seconds $(SECONDS) $(SOAK_ARGS)
+
+front: $(VENV)/.front ## build the fast front into .venv, for the next start; needs cargo (Rust)
 
 format: $(VENV)/.lint ## rewrite the code in the project's format
 	$(BIN)/ruff format .
@@ -74,6 +76,13 @@ $(VENV)/.load: $(VENV)/.python pyproject.toml
 $(VENV)/.lint: $(VENV)/.python pyproject.toml
 	$(INSTALL) '.[lint]'
 	@touch $@ $(VENV)/.run
+
+# What cargo builds is kept beside the packages, so that a change compiles only what it touches.
+FRONT_SOURCES := front/Cargo.toml front/Cargo.lock front/pyproject.toml $(wildcard front/src/*.rs)
+$(VENV)/.front: $(VENV)/.python $(FRONT_SOURCES)
+	CARGO_TARGET_DIR=$${CARGO_TARGET_DIR:-$(CURDIR)/$(VENV)/front} \
+		$(BIN)/python -m pip install --disable-pip-version-check --force-reinstall --no-deps ./front
+	@touch $@
 
 clean: ## remove .venv and what builds leave
 	rm -rf $(VENV) build dist *.egg-info

@@ -51,14 +51,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Address of the gRPC server."""
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     """Server processes that share the address."""
-    front: Literal["native", "grpcio"] = "native"
-    """How calls arrive: `native` (fast) or `grpcio`."""
+    front: Literal["auto", "fast", "native", "grpcio"] = "auto"
+    """How calls arrive: `fast` (needs `quotad-front`), `native` or `grpcio`; `auto`: the first of
+    these that is installed."""
     io_threads: Annotated[int, Meta(ge=1, le=64)] = 1
     """Threads per worker of the native front that move bytes; one carries more calls than a worker
     can decide."""
     max_connections: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
-    """Most connections of clients per worker; further ones are refused by the grpcio front and wait
-    for the native one."""
+    """Most connections of clients per worker; further ones are refused, and by the native front
+    left to wait."""
     max_concurrent_streams: Annotated[int, Meta(ge=1, le=20_000)] = 256
     """Most calls that one connection may have open; clients hold further ones back, and others are
     refused."""

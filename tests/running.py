@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import grpc
+import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from quotad.config import Config
@@ -17,7 +18,17 @@ from quotad.v1.admin_pb2_grpc import AdminServiceStub
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 from tests.raw import raw
 
-FRONTS = tuple(kinds.FRONTS)
+FRONTS = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            not kinds.is_installed(name),
+            reason=f"the {name} front is not installed" + " (make front)" * (name == "fast"),
+        ),
+    )
+    for name in kinds.FRONTS
+]
+"""For tests that every front passes."""
 
 CALL_S = 20.0
 """Deadline of every call: far above what a server may take, so that only a hang meets it."""

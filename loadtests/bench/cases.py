@@ -9,6 +9,7 @@ from loadtests.bench.busy import COUNT
 from loadtests.bench.kinds import EARLIER, EARLIER_IN_TERMINAL, SHARE
 from loadtests.bench.measure import Line
 from loadtests.bench.traffic import Traffic
+from quotad.fronts.kinds import is_installed
 
 FEATURE = "feature-api-calls"
 MANY = Traffic(feature_id=FEATURE)
@@ -35,9 +36,14 @@ class Group(msgspec.Struct, frozen=True):
     """Whether to tell who has used how much of the cores."""
 
 
+def _fast() -> list[str]:
+    """The fast front, where it is installed."""
+    return ["fast"] if is_installed("fast") else []
+
+
 def fronts(also: Collection[str]) -> Group:
     """The same load on everything that can take it."""
-    names = ["native", *also, "reference", "grpcio", "noop"]
+    names = ["native", *_fast(), *also, "reference", "grpcio", "noop"]
     return Group(
         "fronts",
         "8 connections x 32 streams, one window, 10,000 customers",
@@ -169,7 +175,7 @@ def worker_shares() -> Group | None:
 
 def busy(also: Collection[str]) -> Group:
     """One caller, one call at a time, alone and beside busy processes of the same terminal."""
-    servers = {"native": "native-in-terminal", "grpcio": "grpcio-in-terminal"}
+    servers = {name: f"{name}-in-terminal" for name in ("native", *_fast(), "grpcio")}
     if EARLIER in also:
         servers[EARLIER] = EARLIER_IN_TERMINAL
 

@@ -98,6 +98,7 @@ def in_terminal(kind: Kind) -> Kind:
 
 
 KINDS = {
+    "fast": quotad("fast"),
     "native": quotad("native"),
     "native-traced": quotad("native", [TRACE_FILE]),
     SMALL_CACHE: quotad("native", customer_cache_max=str(SMALL_CACHE_MAX)),
@@ -110,6 +111,7 @@ KINDS = {
     "native-2-io": quotad("native", io_threads="2"),
     "native-1-decision-2-io": quotad("native", decision_threads="1", io_threads="2"),
     "grpcio": quotad("grpcio", [NOTHING]),
+    "fast-in-terminal": in_terminal(quotad("fast")),
     "native-in-terminal": in_terminal(quotad("native")),
     "grpcio-in-terminal": in_terminal(quotad("grpcio")),
     "reference": Kind(

@@ -8,8 +8,10 @@ import msgspec
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
-IO_THREADS = ("grpc-native-io", "event_engine", "grpc_global_tim", "lifeguard")
-"""Names of threads that move bytes and nothing else; the kernel keeps 15 characters."""
+FRONT_THREADS = ("grpc-native-io", "quotad-front-io")
+"""Names of the threads of fronts that are not Python; the kernel keeps 15 characters."""
+IO_THREADS = (*FRONT_THREADS, "event_engine", "grpc_global_tim", "lifeguard")
+"""Names of threads that move bytes and nothing else."""
 DECIDERS = ("quotad-decider-", "reference")
 """Names of threads that decide, where somebody has named them (`launcher`)."""
 
@@ -49,11 +51,11 @@ def cpu(pid: int) -> Cpu:
 def _front_ticks(pid: int) -> int:
     """Of the threads that move bytes, by their names.
 
-    The native front's threads are named. Where there are none, everything but the deciders is
+    Threads of fronts in Rust are named. Where there are none, everything but the deciders is
     taken for the front: in Python, most of a grpcio server is moving bytes.
     """
     threads = [_ticks(path) for path in Path(f"/proc/{pid}/task").glob("*/stat")]
-    if any(name == IO_THREADS[0] for name, _ in threads):
+    if any(name in FRONT_THREADS for name, _ in threads):
         return sum(ticks for name, ticks in threads if name in IO_THREADS)
     return sum(ticks for name, ticks in threads if not name.startswith(DECIDERS))
 

@@ -74,10 +74,11 @@ class Parts:
         """Make what one decision thread answers with; it has a connection of its own."""
         return QuotaService(DecisionOperations(self._engine(), self._notes), self._read)
 
-    def admin(self, decisions: Callable[[], dict[str, int]]) -> AdminParts:
+    def admin(self, front: str, decisions: Callable[[], dict[str, int]]) -> AdminParts:
         """Make the operations of the admin service.
 
         Args:
+            front: the name of the one that serves.
             decisions: counts those of this worker since its start, by reason.
         """
         config, clock, customers = self._config, self.clock, self._customers
@@ -98,7 +99,7 @@ class Parts:
                 self._health,
                 self._safety,
                 store_address=self.store.address,
-                front=config.front,
+                front=front,
                 started_ms=clock.now_ms(),
                 decisions=decisions,
             ),

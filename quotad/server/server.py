@@ -8,7 +8,7 @@ from typing import Any
 from quotad.config import Config
 from quotad.errors import ConfigError
 from quotad.fronts.interface import Front, FrontSettings
-from quotad.fronts.kinds import FRONTS
+from quotad.fronts.kinds import choose, make
 from quotad.model import Reason
 from quotad.server.address import check_free
 from quotad.server.decider import Decider
@@ -42,11 +42,12 @@ class Server:
 
     def __init__(self, config: Config, reuse_port: bool = False) -> None:
         self._config = config
+        self._front_name = choose(config.front)
         self._monitor_stuck_s = MONITOR_STUCK_S + STORE_WAITS * config.store_timeout_ms / 1000
         self._fatal: ConfigError | None = None
         self._stopped = threading.Event()
         self._parts = parts = Parts(config)
-        servicer = AdminServicer(parts.admin(self._decisions))
+        servicer = AdminServicer(parts.admin(self._front_name, self._decisions))
         self._indexing = Indexing(parts.index, parts.clock, lambda: self.ready)
         self._front = self._make_front(servicer, reuse_port)
         self._deciders = [
@@ -69,7 +70,7 @@ class Server:
             decider.start()
         self._monitor.start()
         self._indexing.start()
-        _log.info("listening on %s (%s front)", self.address, self._config.front)
+        _log.info("listening on %s (%s front)", self.address, self._front_name)
 
     def wait(self) -> None:
         """Wait until `interrupt` is called.
@@ -132,7 +133,8 @@ class Server:
             add_servicer(servicer, server)  # type: ignore[no-untyped-call]
 
         config = self._config
-        return FRONTS[config.front](
+        return make(
+            self._front_name,
             FrontSettings(
                 config.listen,
                 (quota.SERVICE, admin.SERVICE),
@@ -142,7 +144,7 @@ class Server:
                 config.io_threads,
                 config.max_concurrent_streams,
                 config.max_connections,
-            )
+            ),
         )
 
     def _decisions(self) -> dict[str, int]:

@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from quotad.errors import QuotadError
 from quotad.fronts.interface import Answer, Call, Front, FrontSettings
-from quotad.fronts.kinds import FRONTS
+from quotad.fronts.kinds import make
 from tests.running import CALL_S
 
 SERVICE = "quotad.test.Hot"
@@ -39,7 +39,7 @@ class Serving:
     """A front and a channel to it."""
 
     def __init__(self, kind: str, **settings: Any) -> None:
-        self.front: Front = FRONTS[kind](msgspec.structs.replace(SETTINGS, **settings))
+        self.front: Front = make(kind, msgspec.structs.replace(SETTINGS, **settings))
         self._drained = self._stopped = False
         self.front.start()
         options = [

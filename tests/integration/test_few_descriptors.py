@@ -109,11 +109,12 @@ def test_the_native_front_lets_connections_beyond_the_cap_wait_until_others_are_
             assert call.result().allowed
 
 
-def test_the_grpcio_front_refuses_connections_beyond_the_cap_until_others_are_closed(
-    store: OwnStore,
+@pytest.mark.parametrize("front", [front for front in FRONTS if front.values != ("native",)])
+def test_connections_beyond_the_cap_are_refused_until_others_are_closed(
+    store: OwnStore, front: str
 ) -> None:
     with ExitStack() as stack:
-        server = stack.enter_context(serve(store.url, "q", "grpcio", max_connections=5))
+        server = stack.enter_context(serve(store.url, "q", front, max_connections=5))
         server.publish(CATALOG)
         server.wait_ready()
         host, _, port = server._address.rpartition(":")

@@ -14,6 +14,7 @@ from loadtests.bench.kinds import EARLIER
 from loadtests.bench.measure import Line, measure
 from loadtests.bench.processes import Machinery
 from loadtests.bench.traffic import Traffic
+from quotad.fronts.kinds import is_installed
 from tests.processes import DEADLINE_S, children_of
 from tests.running import eventually
 
@@ -68,6 +69,7 @@ def test_each_front_and_an_earlier_checkout_are_measured_with_and_without_busy_p
     assert [
         ("native", 0),
         ("native busy", busy.COUNT),
+        *([("fast", 0), ("fast busy", busy.COUNT)] if is_installed("fast") else []),
         ("grpcio", 0),
         ("grpcio busy", busy.COUNT),
         ("earlier", 0),

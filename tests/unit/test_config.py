@@ -160,7 +160,7 @@ def test_a_wrong_value_is_told_with_the_place_it_came_from(field: str, value: st
 
 
 def test_a_choice_is_told_with_what_there_is_to_choose_from() -> None:
-    assert "QUOTAD_FRONT: expected one of native, grpcio, got 'nativ'" == refused(
+    assert "QUOTAD_FRONT: expected one of auto, fast, native, grpcio, got 'nativ'" == refused(
         {}, {"QUOTAD_FRONT": "nativ"}
     )
 

@@ -1,0 +1,102 @@
+"""The fast front: HTTP/2 and gRPC in Rust (`front/`), which hands calls over in batches.
+
+What is not hot is passed on to a grpcio server on a private unix socket.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import quotad_front
+
+from quotad.errors import ConfigError, QuotadError
+from quotad.fronts.grpcio import CALLS_MAX, GrpcioServer
+from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Answer, Call, FrontSettings
+from quotad.fronts.status import REASON_KEY
+
+INTERFACE = 1
+"""Of the package that this module works with; raised with every change of what passes between."""
+
+GRACE_S = 1.0
+"""Longest time at a stop for answers to leave; connections are cut then."""
+
+HEADER_BYTES_MAX = 16 * 1024
+"""Largest header list of a call."""
+
+HANDSHAKE_TIMEOUT_MS = 20_000
+"""Longest time for a client to greet, and for a request to arrive whole."""
+
+
+class FastFront:
+    """The front of machines where `quotad-front` is installed."""
+
+    def __init__(self, settings: FrontSettings) -> None:
+        if quotad_front.INTERFACE != INTERFACE:
+            raise ConfigError(
+                f"front: quotad-front {quotad_front.__version__} is installed, which fits another"
+                " version of quotad; install the one that came with it (make front), or remove it"
+            )
+        target = settings.target
+        self._target = target
+        self._folder = Path(tempfile.mkdtemp(prefix="quotad-"))
+        behind = str(self._folder / "admin.sock")
+        bounds = {
+            "methods": list(settings.methods),
+            "behind": behind,
+            "reuse_port": settings.reuse_port,
+            "stopping": (str(STOPPING), STOPPING.reason),
+            "message_bytes_max": MESSAGE_BYTES_MAX,
+            "connections_max": settings.connections_max,
+            "streams_max": settings.streams_max,
+            "calls_max": CALLS_MAX,
+            "header_bytes_max": HEADER_BYTES_MAX,
+            "handshake_timeout_ms": HANDSHAKE_TIMEOUT_MS,
+        }
+        try:
+            self._front = quotad_front.Front(target, bounds, Call, _describe)
+        except OSError as error:
+            shutil.rmtree(self._folder)
+            why = os.strerror(error.errno) if error.errno else error.strerror
+            raise ConfigError(f"listen: cannot listen on {target}: {why}") from error
+        self._behind = GrpcioServer(f"unix:{behind}", settings.services, settings.add_services)
+        # As `Front`'s; nothing is left to do for them in Python.
+        self.recv_batch: Callable[[int], list[Call] | None] = self._front.recv_batch
+        self.answer: Callable[[Sequence[Answer]], None] = self._front.answer
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        if self._target.startswith("unix:"):
+            return self._target
+        return f"{self._target.rpartition(':')[0]}:{self._front.port}"
+
+    def start(self) -> None:
+        """As `Front.start`."""
+        self._behind.start()
+        self._front.start()
+
+    def set_ready(self, ready: bool) -> None:
+        """As `Front.set_ready`."""
+        self._behind.set_ready(ready)
+
+    def drain(self) -> None:
+        """As `Front.drain`; clients are asked to go elsewhere, too."""
+        self.set_ready(False)
+        self._front.drain()
+
+    def stop(self) -> None:
+        """As `Front.stop`."""
+        self._behind.stop()
+        self._front.close(GRACE_S)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def counters(self) -> dict[str, int]:
+        """Calls, connections and bytes so far, and what is open now, by name."""
+        return self._front.counters()
+
+
+def _describe(error: QuotadError) -> tuple[int, str, list[tuple[str, str]]]:
+    metadata = [(REASON_KEY, error.reason), *error.metadata]
+    return int(error.status), error.for_caller, metadata

@@ -1,0 +1,62 @@
+"""Which front serves, and what is said when it cannot."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from quotad.errors import ConfigError
+from quotad.fronts import kinds
+from tests.fronts.serving import SETTINGS
+
+
+@pytest.mark.parametrize(
+    ("installed", "chosen"),
+    [
+        ({"fast", "native", "grpcio"}, "fast"),
+        ({"native", "grpcio"}, "native"),
+        ({"grpcio"}, "grpcio"),
+    ],
+)
+def test_the_fastest_front_that_is_installed_is_chosen(
+    monkeypatch: pytest.MonkeyPatch, installed: set[str], chosen: str
+) -> None:
+    monkeypatch.setattr(kinds, "is_installed", installed.__contains__)
+
+    assert chosen == kinds.choose("auto")
+    assert "grpcio" == kinds.choose("grpcio")
+
+
+def test_a_front_that_is_asked_for_and_not_installed_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kinds, "is_installed", {"grpcio"}.__contains__)
+
+    with pytest.raises(ConfigError) as refused:
+        kinds.choose("fast")
+
+    assert "front: 'fast' needs the package 'quotad-front', not installed here" == str(
+        refused.value
+    )
+
+
+def test_a_package_that_fits_another_server_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = SimpleNamespace(INTERFACE=0, __version__="9.1")
+    monkeypatch.setitem(sys.modules, "quotad_front", other)
+    monkeypatch.delitem(sys.modules, "quotad.fronts.fast", raising=False)
+
+    with pytest.raises(ConfigError, match=r"^front: quotad-front 9\.1 is installed, which [^\n]*$"):
+        kinds.make("fast", SETTINGS)
+    monkeypatch.delitem(sys.modules, "quotad.fronts.fast")
+
+
+def test_a_package_that_cannot_be_loaded_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "quotad_front", None)
+    monkeypatch.delitem(sys.modules, "quotad.fronts.fast", raising=False)
+
+    with pytest.raises(ConfigError, match=r"^front: 'fast' cannot be loaded: [^\n]*$"):
+        kinds.make("fast", SETTINGS)
