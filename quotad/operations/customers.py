@@ -1,6 +1,7 @@
 """Writes of customers, and what follows each of them: views, and counters put out of use."""
 
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
@@ -15,8 +16,10 @@ from quotad.operations.leftovers import forget_outlived, lasting
 from quotad.operations.shown_customers import ShownCustomer, shown
 from quotad.store import Customers
 
-Make = Callable[[CustomerRecord, Snapshot, int], CustomerRecord]
-"""From a customer, the catalog in force and the time to the customer after a write."""
+W = TypeVar("W")
+
+Make = Callable[[CustomerRecord, W, Snapshot, int], CustomerRecord]
+"""From a customer, what is wanted, the catalog in force and the time to the customer after it."""
 
 
 class CustomerOperations:
@@ -72,78 +75,50 @@ class CustomerOperations:
         _check_names(wanted.subscription_id, wanted.resource_id, wanted.addons or ())
         if wanted.plan_id:
             check_id(wanted.plan_id, "plan_id")
-        return self._change(
-            customer_id,
-            lambda record, snapshot, now_ms: subscriptions.change_subscription(
-                record, wanted, snapshot, now_ms
-            ),
-            if_epoch,
-        )
+        return self._change(customer_id, subscriptions.change_subscription, wanted, if_epoch)
 
     def cancel_subscription(
         self, customer_id: str, wanted: Cancellation, if_epoch: int | None = None
     ) -> StoredCustomer:
         """End a subscription, now or later."""
         _check_names(wanted.subscription_id, wanted.resource_id)
-        return self._change(
-            customer_id,
-            lambda record, snapshot, now_ms: subscriptions.cancel_subscription(
-                record, wanted, snapshot, now_ms
-            ),
-            if_epoch,
-        )
+        return self._change(customer_id, subscriptions.cancel_subscription, wanted, if_epoch)
 
     def set_override(
         self, customer_id: str, wanted: NewEntitlement, if_epoch: int | None = None
     ) -> StoredCustomer:
         """Give the customer this of a feature instead of everything else."""
         _check_feature(wanted.feature_id, wanted.resource_id)
-        return self._change(
-            customer_id,
-            lambda record, snapshot, now_ms: overrides.set_override(
-                record, wanted, snapshot, now_ms
-            ),
-            if_epoch,
-        )
+        return self._change(customer_id, overrides.set_override, wanted, if_epoch)
 
     def remove_override(
         self, customer_id: str, feature_id: str, resource_id: str, if_epoch: int | None = None
     ) -> StoredCustomer:
         """Let the customer have again what it has without the override."""
         _check_feature(feature_id, resource_id)
-        return self._change(
-            customer_id,
-            lambda record, _, now_ms: overrides.remove_override(
-                record, feature_id, resource_id, now_ms
-            ),
-            if_epoch,
-        )
+
+        def made(record: CustomerRecord, _: None, __: Snapshot, now_ms: int) -> CustomerRecord:
+            return overrides.remove_override(record, feature_id, resource_id, now_ms)
+
+        return self._change(customer_id, made, None, if_epoch)
 
     def grant_promotion(
         self, customer_id: str, wanted: NewEntitlement, if_epoch: int | None = None
     ) -> StoredCustomer:
         """Give the customer this of a feature for a time, where it is more than the rest."""
         _check_feature(wanted.feature_id, wanted.resource_id)
-        return self._change(
-            customer_id,
-            lambda record, snapshot, now_ms: overrides.grant_promotion(
-                record, wanted, snapshot, now_ms
-            ),
-            if_epoch,
-        )
+        return self._change(customer_id, overrides.grant_promotion, wanted, if_epoch)
 
     def revoke_promotion(
         self, customer_id: str, feature_id: str, resource_id: str, if_epoch: int | None = None
     ) -> StoredCustomer:
         """End a promotion now."""
         _check_feature(feature_id, resource_id)
-        return self._change(
-            customer_id,
-            lambda record, _, now_ms: overrides.revoke_promotion(
-                record, feature_id, resource_id, now_ms
-            ),
-            if_epoch,
-        )
+
+        def made(record: CustomerRecord, _: None, __: Snapshot, now_ms: int) -> CustomerRecord:
+            return overrides.revoke_promotion(record, feature_id, resource_id, now_ms)
+
+        return self._change(customer_id, made, None, if_epoch)
 
     def archive(self, customer_id: str, if_epoch: int | None = None) -> StoredCustomer:
         """Deny everything from here on; works without a catalog."""
@@ -169,7 +144,9 @@ class CustomerOperations:
         """Return a customer with a record as it is shown now."""
         return shown(stored, self._snapshots.peek, self._clock.now_ms())
 
-    def _change(self, customer_id: str, made: Make, if_epoch: int | None) -> StoredCustomer:
+    def _change(
+        self, customer_id: str, made: Make[W], wanted: W, if_epoch: int | None
+    ) -> StoredCustomer:
         """Write what is made of a provisioned customer with the catalog in force."""
         check_id(customer_id, "customer_id")
         snapshot, now_ms = self._snapshots.newest(), self._clock.now_ms()
@@ -177,7 +154,7 @@ class CustomerOperations:
         def change(before: CustomerRecord | None) -> CustomerRecord:
             if before is None:
                 raise _never_provisioned(customer_id, "; provision it first")
-            return made(before, snapshot, now_ms)
+            return made(before, wanted, snapshot, now_ms)
 
         return self._write(customer_id, change, if_epoch)
 
