@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from quotad.client.calls import checked
-from quotad.client.messages import number, time, word
+from quotad.client.messages import number, read, word
 from quotad.v1 import admin_pb2 as pb
 
 ApplyTo = Literal["all", "new"]
@@ -132,15 +132,9 @@ def publication(answer: pb.PublishCatalogResponse) -> Publication:
 
 def version(message: pb.CatalogVersion) -> CatalogVersion:
     """Read one version."""
-    return CatalogVersion(
-        version=message.version,
-        digest=message.digest,
-        published_at=time(message, "published_at"),
-        published_by=message.published_by,
-        in_force=message.in_force,
-    )
+    return read(CatalogVersion, message)
 
 
 def changes(messages: Sequence[pb.CatalogChange]) -> tuple[CatalogChange, ...]:
     """Read differences."""
-    return tuple(CatalogChange(each.path, each.before, each.after) for each in messages)
+    return tuple(read(CatalogChange, each) for each in messages)

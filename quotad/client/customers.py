@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from quotad.client.calls import checked
-from quotad.client.messages import number, plain, time, word
+from quotad.client.messages import number, plain, read, word
 from quotad.v1 import admin_pb2 as pb
 
 When = Literal["now", "period-end"]
@@ -156,46 +156,32 @@ class FeatureInsights(msgspec.Struct, frozen=True, kw_only=True):
 
 def customer(message: pb.Customer) -> Customer:
     """Read one customer."""
-    return Customer(
-        customer_id=message.customer_id,
+    return read(
+        Customer,
+        message,
         status=word(pb.CustomerStatus, message.status, "CUSTOMER_STATUS_"),
         subscriptions=tuple(_subscription(each) for each in message.subscriptions),
         overrides=tuple(
-            Override(
-                feature_id=each.feature_id,
-                resource_id=each.resource_id,
-                entitlement=plain(each.entitlement),
-            )
-            for each in message.overrides
+            read(Override, each, entitlement=plain(each.entitlement)) for each in message.overrides
         ),
         promotions=tuple(
-            Promotion(
-                feature_id=each.feature_id,
-                resource_id=each.resource_id,
-                entitlement=plain(each.entitlement),
-                end=time(each, "end"),
-            )
+            read(Promotion, each, entitlement=plain(each.entitlement))
             for each in message.promotions
         ),
-        epoch=message.epoch,
-        created_at=time(message, "created_at"),
-        updated_at=time(message, "updated_at"),
-        name=message.name,
     )
 
 
 def seen(message: pb.SeenCustomer) -> SeenCustomer:
     """Read a customer without a record."""
-    return SeenCustomer(customer_id=message.customer_id, seen_at=time(message, "seen_at"))
+    return read(SeenCustomer, message)
 
 
 def erasure(message: pb.Erasure, answer: pb.EraseCustomerResponse | None = None) -> Erasure:
     """Read an erasure; with the answer to the call that made it."""
     answer = answer or pb.EraseCustomerResponse()
-    return Erasure(
-        erased_at=time(message, "erased_at"),
-        erased_by=message.erased_by,
-        proof=message.proof,
+    return read(
+        Erasure,
+        message,
         nonce=answer.nonce,
         had_record=answer.had_record,
         counters=answer.counters,
@@ -237,35 +223,15 @@ def insights(message: pb.FeatureInsights) -> FeatureInsights:
     """Read the insights into one feature."""
     return FeatureInsights(
         feature_id=message.feature_id,
-        above=tuple(_usage(each) for each in message.above),
-        near=tuple(_usage(each) for each in message.near),
+        above=tuple(read(CustomerUsage, each) for each in message.above),
+        near=tuple(read(CustomerUsage, each) for each in message.near),
     )
 
 
 def _subscription(message: pb.Subscription) -> Subscription:
-    return Subscription(
-        plan_id=message.plan_id,
-        start=time(message, "start"),
-        subscription_id=message.subscription_id,
-        resource_id=message.resource_id,
-        revision=message.revision,
+    return read(
+        Subscription,
+        message,
         addons={name: message.addons[name] for name in sorted(message.addons)},
-        end=time(message, "end"),
-        anchor=time(message, "anchor"),
         status=word(pb.SubscriptionStatus, message.status, "SUBSCRIPTION_STATUS_"),
-    )
-
-
-def _usage(message: pb.CustomerUsage) -> CustomerUsage:
-    return CustomerUsage(
-        customer_id=message.customer_id,
-        resource_id=message.resource_id,
-        plan_id=message.plan_id,
-        limit=message.limit,
-        used=message.used,
-        per=message.per,
-        percent=message.percent,
-        resets_at=time(message, "resets_at"),
-        pool_id=message.pool_id,
-        decimals=message.decimals,
     )

@@ -6,13 +6,40 @@ from enum import IntEnum
 from math import isfinite
 from typing import Any, TypeVar
 
+import msgspec
+
 from quotad.client.errors import QuotaInvalid
 
 _Member = TypeVar("_Member", bound=IntEnum)
+_Value = TypeVar("_Value", bound=msgspec.Struct)
 
 _EXACT_MAX = 2**53 - 1
 _SPELLED_MAX = 10**30
 """Larger numbers are no values of a config feature."""
+
+
+def read(kind: type[_Value], message: Any, /, **known: Any) -> _Value:
+    """A value of the fields that a message has under the same names.
+
+    Args:
+        kind: of the value.
+        message: Timestamps of it become times in UTC, what is absent None.
+        known: fields that are not simply the message's.
+    """
+    for name in kind.__struct_fields__:
+        if name not in known:
+            known[name] = _field(message, name)
+    return kind(**known)
+
+
+def _field(message: Any, name: str) -> Any:
+    field = message.DESCRIPTOR.fields_by_name[name]
+    if field.is_repeated:
+        return tuple(getattr(message, name))
+    if field.has_presence and not message.HasField(name):
+        return None
+    found = getattr(message, name)
+    return found if field.message_type is None else found.ToDatetime(tzinfo=UTC)
 
 
 def time(message: Any, field: str) -> datetime | None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from quotad.client.errors import QuotaError, from_number
-from quotad.client.messages import member, optional, time
+from quotad.client.messages import member, optional, read, time
 from quotad.model import FeatureType, Reason, SourceKind
 from quotad.v1 import quota_pb2 as pb
 
@@ -202,7 +202,7 @@ def scaled(amount: int, decimals: int) -> Decimal:
 
 
 def decision(message: pb.CheckAndConsumeResponse) -> Decision:
-    """Read one answer."""
+    """Read one answer, field by field: `read` takes twice as long."""
     return Decision(
         allowed=message.allowed,
         reason=_reason(message.reason),
@@ -239,39 +239,22 @@ def batch_outcome(message: pb.BatchResult) -> Decision | QuotaError:
 
 def entitlement(message: pb.Entitlement) -> Entitlement:
     """Read one entitlement."""
-    return Entitlement(
-        feature_id=message.feature_id,
+    return read(
+        Entitlement,
+        message,
         feature_type=_FEATURE_TYPES.get(message.feature_type),
-        gauge=message.gauge,
-        unit=message.unit,
-        allowed=message.allowed,
         reason=_reason(message.reason),
-        value=message.value,
-        limit=optional(message, "limit"),
-        unlimited=message.unlimited,
-        soft_limit=message.soft_limit,
-        used=message.used,
-        remaining=message.remaining,
-        overage=message.overage,
-        resets_at=time(message, "resets_at"),
         limits=tuple(_limit_status(limit) for limit in message.limits),
-        values=tuple(message.values),
-        variant=message.variant,
-        pool_id=message.pool_id,
-        decimals=message.decimals,
-        mark=message.mark,
     )
 
 
 def entitlements(message: pb.GetEntitlementsResponse) -> Entitlements:
     """Read everything one customer is entitled to."""
-    return Entitlements(
-        customer_id=message.customer_id,
-        plan_id=message.plan_id,
+    return read(
+        Entitlements,
+        message,
         denied_reason=_reason(message.denied_reason) if message.denied_reason else None,
         entitlements=tuple(entitlement(each) for each in message.entitlements),
-        catalog_version=message.catalog_version,
-        resource_id=message.resource_id,
     )
 
 
@@ -301,28 +284,12 @@ def _limit_status(message: pb.LimitStatus) -> LimitStatus:
 
 def _explanation(answer: pb.CheckAndConsumeResponse) -> Explanation:
     message = answer.explanation
-    return Explanation(
-        sources=tuple(_source(source) for source in message.sources),
-        missing=message.missing,
-        denied_by=message.denied_by,
-        frees_at=time(message, "frees_at"),
-        left_out=message.left_out,
-    )
+    return read(Explanation, message, sources=tuple(_source(each) for each in message.sources))
 
 
 def _source(message: pb.EntitlementSource) -> EntitlementSource:
-    return EntitlementSource(
-        kind=member(SourceKind, message.kind, "SOURCE_KIND_"),
-        source_id=message.source_id,
-        won=message.won,
-        grants=message.grants,
-        revision=message.revision,
-        quantity=message.quantity,
-        subscription_id=message.subscription_id,
-        feature_id=message.feature_id,
-        ends_at=time(message, "ends_at"),
-        note=message.note,
-    )
+    kind = member(SourceKind, message.kind, "SOURCE_KIND_")
+    return read(EntitlementSource, message, kind=kind)
 
 
 def _credits(amounts: Decision | LimitStatus | Entitlement) -> Credits:

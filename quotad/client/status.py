@@ -6,7 +6,7 @@ import msgspec
 
 from quotad.client import catalogs
 from quotad.client.catalogs import CatalogVersion
-from quotad.client.messages import time
+from quotad.client.messages import read
 from quotad.v1 import admin_pb2 as pb
 
 
@@ -34,17 +34,9 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 def server_status(message: pb.GetStatusResponse) -> ServerStatus:
     """Read how the worker is."""
-    return ServerStatus(
-        server_version=message.server_version,
-        ready=message.ready,
-        not_ready_reason=message.not_ready_reason,
+    return read(
+        ServerStatus,
+        message,
         catalog=catalogs.version(message.catalog) if message.catalog.version else None,
-        store=message.store,
-        store_up=message.store_up,
-        started_at=time(message, "started_at"),
-        pid=message.pid,
-        front=message.front,
         decisions=dict(message.decisions),
-        cached_customers=message.cached_customers,
-        store_warnings=tuple(message.store_warnings),
     )
