@@ -4,13 +4,12 @@ Reads are retried when no server answers. Writes are not: the caller looks up wh
 """
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
 from quotad.client import catalogs, customers, status
-from quotad.client.blocking import Connection
+from quotad.client.blocking import Connected, Connection
 from quotad.client.calls import Policy, checked, retried
 from quotad.client.catalogs import (
     ApplyTo,
@@ -68,7 +67,7 @@ CATALOG_TIMEOUT_S = 120.0
 """How long a larger one is waited for; a server gives up before."""
 
 
-class AdminClient(CustomerAdmin):
+class AdminClient(CustomerAdmin, Connected):
     """Administers a quotad server.
 
     Args:
@@ -180,10 +179,6 @@ class AdminClient(CustomerAdmin):
         answer = self._call(self._read, "GetStatus", pb.GetStatusRequest())
         return status.server_status(answer)
 
-    def close(self) -> None:
-        """Close the connection; calls in flight fail."""
-        self._connection.close()
-
     def _send(self, policy: Policy, method: str, request: Any) -> Any:
         """Send files, in parts if they are too large for one message."""
         parts = catalogs.parts(request)
@@ -195,17 +190,3 @@ class AdminClient(CustomerAdmin):
 
     def _call(self, policy: Policy, method: str, request: Any) -> Any:
         return self._connection.run(retried(policy, method, request))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"AdminClient({self._connection.address!r})"

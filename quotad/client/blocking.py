@@ -84,7 +84,31 @@ class Connection:
             warnings.warn(f"client of {self.address} was never closed", ResourceWarning, 2)
 
 
-class Client:
+class Connected:
+    """A client with a connection of its own; a context manager."""
+
+    _connection: Connection
+
+    def close(self) -> None:
+        """Close the connection; calls in flight fail."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._connection.address!r})"
+
+
+class Client(Connected):
     """Asks a quotad server; safe to share between threads.
 
     Args:
@@ -227,21 +251,3 @@ class Client:
             QuotaError: the call was wrong, or no server could answer it.
         """
         return self._connection.run(calls.entitlements(self._policy, customer_id, resource_id))
-
-    def close(self) -> None:
-        """Close the connection; calls in flight fail."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"Client({self._connection.address!r})"
