@@ -12,7 +12,7 @@ from pathlib import Path
 import quotad_front
 
 from quotad.errors import ConfigError, QuotadError
-from quotad.fronts.grpcio import CALLS_MAX, GrpcioServer
+from quotad.fronts.grpcio_server import CALLS_MAX, GrpcioServer
 from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Answer, Call, FrontSettings
 from quotad.fronts.status import REASON_KEY
 

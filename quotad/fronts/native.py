@@ -15,7 +15,7 @@ from pathlib import Path
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 from quotad.errors import ConfigError, Status
-from quotad.fronts.grpcio import GrpcioServer
+from quotad.fronts.grpcio_server import GrpcioServer
 from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Answer, Call, FrontSettings
 from quotad.fronts.status import REASON_KEY
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from quotad.fronts.grpcio import GrpcioServer
+from quotad.fronts.grpcio_server import GrpcioServer
 from quotad.v1 import admin_pb2
 from tests.processes import Pid, Process, Start, address_in_log, quotad, starting
 from tests.running import CALL_S, Caller, eventually
