@@ -12,7 +12,7 @@ help: ## list these commands
 run: $(VENV)/.run ## run everything on examples/catalog, with a private Valkey, until Ctrl-C
 	@$(BIN)/quotad dev
 
-test: $(VENV)/.test ## run every test; PYTEST_ARGS='tests/lua -k expiry' for some of them
+test: $(VENV)/.test ## run every test; PYTEST_ARGS='tests/store -k expiry' for some of them
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 unit: $(VENV)/.test ## run the quick tests of pure code, in half a minute

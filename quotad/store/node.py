@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
-from weakref import WeakSet
 
 from quotad.errors import StoreUnavailable
 from quotad.store.address import StoreAddress
@@ -39,7 +38,8 @@ class Node:
         self._address = address
         self._timeout_s = timeout_s
         self._endpoint = Endpoint(address, spares)
-        self._links: WeakSet[NodeLink] = WeakSet()
+        self._links: list[NodeLink] = []
+        """Those given out: as many as there are threads for what is hot."""
         self._pool: list[NodeLink] = []
         """Those that are not in use."""
         self._unused = threading.Semaphore(POOLED_MAX)
@@ -47,12 +47,12 @@ class Node:
     def link(self) -> NodeLink:
         """A connection of one thread's own, outside the pool, opened at its first use."""
         link = NodeLink(self._endpoint)
-        self._links.add(link)
+        self._links.append(link)
         return link
 
     def open_links(self) -> None:
         """Open the links given out so far; one that is not there yet is left alone."""
-        for link in list(self._links):
+        for link in self._links:
             try:
                 link.open(self._deadline())
             except StoreUnavailable:
@@ -136,7 +136,7 @@ class Node:
 
     def listen(self, channel: str, poll_s: float) -> Iterator[bool]:
         """Whether something was announced on a channel; see `Store.listen`."""
-        link = self.link()
+        link = NodeLink(self._endpoint)
         try:
             link.open(self._deadline())
             link.execute(("SUBSCRIBE", channel), self._deadline())
@@ -155,7 +155,7 @@ class Node:
 
     def close(self) -> None:
         """Close every connection, also the links that were given out."""
-        for link in list(self._links):
+        for link in self._links:
             link.close()
         self._close_pool()
         self._endpoint.close()

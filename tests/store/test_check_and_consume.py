@@ -8,8 +8,8 @@ from quotad.errors import ScriptContractError
 from quotad.model import QUANTITY_MAX, USED_MAX
 from quotad.store import Charge, ChargeStatus, CounterSet, Once, Settlement
 from quotad.store.charges import CHECK, CONSUME, CONSUME_ONCE
-from tests.lua.conftest import FAR_MS, NOW_MS, TAG, Scripted, WideLimit, plain
 from tests.raw import raw
+from tests.store.conftest import FAR_MS, NOW_MS, TAG, Scripted, WideLimit, plain
 
 
 def once(charge: Charge, key: str = "k", fingerprint: str = "f" * 16) -> Charge:

@@ -1,15 +1,48 @@
-"""A key space of one's own on the real server, and charges that are short to write."""
+"""What the store promises, held on every kind of store that there is.
 
+Every test here that uses a store runs once on each of `TOPOLOGIES`; a new one is an entry there.
+Tests know its URL, and `tests.raw` gives them a client of it.
+"""
+
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain
 from typing import NamedTuple
 
+import fakeredis
 import pytest
 
 from quotad.store import Charge, Counters, CounterSet, KeySpace, Settlement, Store
 from quotad.store.charges import CONSUME, PLAIN_ARGS, WIDE_ARGS
 from tests.raw import raw
+
+
+@contextmanager
+def fake_redis(_store_url: str) -> Iterator[str]:
+    """A server in this process, for users who test against one."""
+    server = fakeredis.TcpFakeServer(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"redis://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+TOPOLOGIES: dict[str, Callable[[str], AbstractContextManager[str]]] = {
+    "single": nullcontext,
+    "fakeredis": fake_redis,
+}
+"""From the URL of the Valkey of the test run to that of the store to test."""
+
+
+@pytest.fixture(scope="session", params=list(TOPOLOGIES.values()), ids=list(TOPOLOGIES))
+def store_url(request: pytest.FixtureRequest, store_url: str) -> Iterator[str]:
+    with request.param(store_url) as url:
+        yield url
+
 
 TAG = "1.abc"
 FAR_MS = 4_000_000_000_000

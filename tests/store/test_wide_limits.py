@@ -8,8 +8,8 @@ import pytest
 from quotad.model import QUANTITY_MAX, USED_MAX
 from quotad.store import Charge, ChargeStatus, Once, Settlement
 from quotad.store.charges import CHECK, CONSUME_ONCE
-from tests.lua.conftest import FAR_MS, NOW_MS, Scripted, WideLimit
 from tests.raw import raw
+from tests.store.conftest import FAR_MS, NOW_MS, Scripted, WideLimit
 
 HOUR = 3_600_000
 
