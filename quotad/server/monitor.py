@@ -59,6 +59,7 @@ class Monitor:
         parts: what to watch.
         on_ready: called whenever the server becomes ready or stops being it.
         on_fatal: called when the store can never be used with these settings.
+        on_probe: called with how long (ms) each good probe of the store took.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class Monitor:
         parts: MonitorParts,
         on_ready: Callable[[bool], None],
         on_fatal: Callable[[ConfigError], None],
+        on_probe: Callable[[int], None],
     ) -> None:
         self._parts = parts
         self._watch = CatalogWatch(parts.catalogs, parts.snapshots, parts.fleet)
         self._on_ready = on_ready
         self._on_fatal = on_fatal
+        self._on_probe = on_probe
         self._stop = threading.Event()
         self._due = threading.Event()
         """Set when the catalog thread has something to look at."""
@@ -130,9 +133,11 @@ class Monitor:
         while not self._stop.is_set():
             self._turned["store"] = time.monotonic()
             # Every time, not only the first: a store may come back empty, or as another one.
+            started = time.monotonic()
             up = self._parts.health.probe(self._agree)
             self._report()
             if up:
+                self._on_probe(round((time.monotonic() - started) * 1000))
                 self._parts.health.note_recovery()
                 if said:
                     _log.info("the store at %s is back", self._parts.store.address)

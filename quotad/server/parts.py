@@ -74,6 +74,11 @@ class Parts:
         """Make what one decision thread answers with; it has a connection of its own."""
         return QuotaService(DecisionOperations(self._engine(), self._notes), self._read)
 
+    @property
+    def cached_customers(self) -> int:
+        """Views of customers in memory."""
+        return len(self._views)
+
     def admin(self, front: str, decisions: Callable[[], dict[str, int]]) -> AdminParts:
         """Make the operations of the admin service.
 

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import reduce
 from typing import Self
 
 import msgspec
@@ -11,8 +12,10 @@ import msgspec
 from quotad.backoff import pause_s
 from quotad.config import Config
 from quotad.errors import ConfigError
+from quotad.metrics import Readings, added
 from quotad.server.address import reserved
 from quotad.server.descriptors import set_limit, warn_if_few
+from quotad.server.instruments import DECISIONS, instruments
 from quotad.server.pulse import EXIT_WRONG_SETTING
 from quotad.server.signals import on_stop
 from quotad.server.watched import Watched
@@ -57,11 +60,16 @@ class Workers:
         self._config = config
         self._stop = threading.Event()
         self._slots = [Slot(config) for _ in range(config.workers)]
+        self._instruments = instruments()
 
     @property
     def ready(self) -> bool:
         """Whether a worker answers calls with decisions."""
         return any(slot.ready for slot in self._slots)
+
+    def counted(self) -> dict[str, dict[str, int]]:
+        """Return what all workers have counted, by instrument and label."""
+        return self._instruments.named(reduce(added, (slot.values for slot in self._slots)))
 
     def interrupt(self) -> None:
         """Let `run` return; fit for a signal handler."""
@@ -96,14 +104,18 @@ class Workers:
     def close(self) -> None:
         """Stop them in good order; once."""
         workers = [slot.worker for slot in self._slots if slot.worker is not None]
-        for slot in self._slots:
-            slot.worker = None
         for worker in workers:
             worker.stop()
         deadline = time.monotonic() + self._config.drain_timeout_ms / 1000 + STOP_GRACE_S
         for worker in workers:
             if not worker.close(deadline - time.monotonic()):
                 _log.warning("worker %d did not stop in time; killed it", worker.process.pid)
+        for slot in self._slots:
+            slot.retire()
+        decisions = self.counted()[DECISIONS.name]
+        if any(decisions.values()):
+            parts = ", ".join(f"{name} {count:,}" for name, count in decisions.items() if count)
+            _log.info("stopped after %s decisions: %s", f"{sum(decisions.values()):,}", parts)
 
 
 class Slot:
@@ -113,12 +125,26 @@ class Slot:
         self._config = config
         self._early_deaths = 0
         self._start_at = 0.0
+        self._instruments = instruments()
+        self._ended = [0] * self._instruments.size
+        """What workers have counted that have ended."""
         self.worker: Watched | None = None
 
     @property
     def ready(self) -> bool:
         """Whether its worker answers calls with decisions."""
         return self.worker is not None and self.worker.ready
+
+    @property
+    def values(self) -> Readings:
+        """What its workers have counted, one after the other."""
+        return self._ended if self.worker is None else added(self._ended, self.worker.values)
+
+    def retire(self) -> None:
+        """Drop a worker that has ended; what it counted stays."""
+        if self.worker is not None:
+            self._ended = added(self._ended, self._instruments.kept(self.worker.values))
+            self.worker = None
 
     def start(self) -> None:
         """Start a worker, which waits for `go`."""
@@ -149,8 +175,8 @@ class Slot:
             self._bury(worker)
 
     def _bury(self, worker: Watched) -> None:
-        self.worker = None
         worker.close(0)
+        self.retire()
         code = worker.process.returncode
         if code == EXIT_WRONG_SETTING:
             raise ConfigError(worker.refusal or "a worker could not start; its message is above")

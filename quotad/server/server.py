@@ -13,6 +13,13 @@ from quotad.model import Reason
 from quotad.server.address import check_free
 from quotad.server.decider import Decider
 from quotad.server.indexing import Indexing
+from quotad.server.instruments import (
+    CUSTOMERS_CACHED,
+    DECISIONS,
+    PROBE_MS,
+    WOULD_DENY,
+    instruments,
+)
 from quotad.server.monitor import Monitor
 from quotad.server.parts import Parts
 from quotad.service import admin, quota
@@ -47,14 +54,19 @@ class Server:
         self._fatal: ConfigError | None = None
         self._stopped = threading.Event()
         self._parts = parts = Parts(config)
-        servicer = AdminServicer(parts.admin(self._front_name, self._decisions))
+        servicer = AdminServicer(parts.admin(self._front_name, self._decisions_by_reason))
         self._indexing = Indexing(parts.index, parts.clock, lambda: self.ready)
         self._front = self._make_front(servicer, reuse_port)
         self._deciders = [
             Decider(i, parts.quota(), self._front, config.batch_max)
             for i in range(config.decision_threads)
         ]
-        self._monitor = Monitor(parts.monitored(), self._front.set_ready, self.fail)
+        self.metrics = instruments()
+        self.metrics.read_by(DECISIONS, self._decisions)
+        self.metrics.read_by(WOULD_DENY, lambda: [self._would_deny()])
+        self.metrics.read_by(CUSTOMERS_CACHED, lambda: [parts.cached_customers])
+        on_probe = self.metrics.observer(PROBE_MS)
+        self._monitor = Monitor(parts.monitored(), self._front.set_ready, self.fail, on_probe)
 
     @property
     def address(self) -> str:
@@ -147,8 +159,14 @@ class Server:
             ),
         )
 
-    def _decisions(self) -> dict[str, int]:
+    def _decisions(self) -> list[int]:
         made = [decider.service.decisions for decider in self._deciders]
-        total = {reason.name: sum(each.counts[reason] for each in made) for reason in Reason}
-        total["WOULD_DENY"] = sum(each.would_deny for each in made)
+        return [sum(each.counts[reason] for each in made) for reason in Reason]
+
+    def _would_deny(self) -> int:
+        return sum(decider.service.decisions.would_deny for decider in self._deciders)
+
+    def _decisions_by_reason(self) -> dict[str, int]:
+        total = dict(zip(DECISIONS.labels, self._decisions(), strict=True))
+        total["WOULD_DENY"] = self._would_deny()
         return {name: count for name, count in total.items() if count}

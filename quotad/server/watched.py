@@ -9,6 +9,8 @@ import time
 import msgspec
 
 from quotad.config import Config, child_environ
+from quotad.metrics import Readings, SharedValues, shared_memory
+from quotad.server.instruments import instruments
 from quotad.server.memory import memory_max_mb, rss_mb
 from quotad.server.pulse import PulseListener
 
@@ -39,13 +41,17 @@ class Watched:
 
     def __init__(self, config: Config) -> None:
         self._listener = PulseListener()
+        size = instruments().size
+        values = shared_memory(size)
         with self._listener.child_end as line:
+            descriptors = [line.fileno(), values]
             self.process = subprocess.Popen(
-                [*WORKER, str(os.getpid()), str(line.fileno())],
+                [*WORKER, str(os.getpid()), *map(str, descriptors)],
                 env=child_environ(msgspec.structs.replace(config, workers=1)),
-                pass_fds=[line.fileno()],
+                pass_fds=descriptors,
                 start_new_session=True,
             )
+        self._shared = SharedValues(size, values)
         self._memory_max_mb = memory_max_mb(config)
         self._hang_s = (config.worker_hang_ms + STORE_WAITS * config.store_timeout_ms) / 1000
         self._allowed_s = max(START_S, self._hang_s)
@@ -67,6 +73,11 @@ class Watched:
     def age_s(self) -> float:
         """Seconds since it was started."""
         return time.monotonic() - self._started_at
+
+    @property
+    def values(self) -> Readings:
+        """What it has counted; its last when it has ended."""
+        return self._shared.read()
 
     def go(self) -> None:
         """Let it start, once it has read its code."""

@@ -1,6 +1,7 @@
-"""A worker process: `python -P -m quotad.server.worker PARENT_PID PULSE_DESCRIPTOR`.
+"""A worker process: `python -P -m quotad.server.worker PARENT_PID PULSE VALUES`.
 
-Its settings are in the environment, put there by the parent, which watches it through the pulse.
+Its settings are in the environment, put there by the parent, which watches it through the pulse and
+reads what it counts; both are descriptors.
 """
 
 import signal
@@ -10,6 +11,7 @@ import msgspec
 
 from quotad.config import Config, load
 from quotad.errors import ConfigError
+from quotad.metrics import SharedValues
 from quotad.server.descriptors import room_for_clients, set_limit
 from quotad.server.logs import setup_logging
 from quotad.server.memory import bound_growth, memory_max_mb
@@ -24,7 +26,7 @@ STUCK_S = 30
 """How much longer than `drain_timeout_ms` a stop may take before the kernel ends the process."""
 
 
-def main(parent: int, descriptor: int) -> int:
+def main(parent: int, descriptor: int, values: int) -> int:
     """Serve until SIGTERM; Ctrl-C is the parent's, which then stops its workers in good order."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(parent)
@@ -33,16 +35,17 @@ def main(parent: int, descriptor: int) -> int:
         config = load({})
         setup_logging(config.log_level)
         room = room_for_clients(set_limit(config.max_connections))
-        _serve(msgspec.structs.replace(config, max_connections=room), pulse)
+        _serve(msgspec.structs.replace(config, max_connections=room), pulse, values)
     except ConfigError as error:
         pulse.refuse(str(error))
         return EXIT_WRONG_SETTING
     return 0
 
 
-def _serve(config: Config, pulse: Pulse) -> None:
+def _serve(config: Config, pulse: Pulse, values: int) -> None:
     pulse.wait_for_go()
     server = Server(config, reuse_port=True)
+    shared = SharedValues(server.metrics.size, values)
 
     def stop(*_: object) -> None:
         # A thread that is stuck must not keep a process alive whose parent is gone.
@@ -57,9 +60,11 @@ def _serve(config: Config, pulse: Pulse) -> None:
         while not server.interrupted(BEAT_S if server.ready else START_BEAT_S):
             if server.has_progressed():
                 pulse.beat(server.ready)
+            shared.write(server.metrics.values())
         pulse.stopping()
     finally:
         server.stop()
+        shared.write(server.metrics.values())
     server.wait()
 
 

@@ -13,7 +13,7 @@ ROOT = Path(quotad.__file__).parent
 
 # Row by row, top to bottom. Every room may also import the base and what it owns itself.
 BASE = {"errors", "model", "ids", "clock", "files", "nearest", "handover"}
-BASE |= {"backoff", "marks", "recent", "valkey", "__version__"}
+BASE |= {"backoff", "marks", "metrics", "recent", "valkey", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"server", "simulate", "replay", "transfer", "client", "catalog", "config"},
@@ -62,6 +62,7 @@ MAY_IMPORT = {
     "nearest": set(),
     "backoff": set(),
     "marks": set(),
+    "metrics": set(),
     "recent": set(),
     "handover": set(),
     "valkey": set(),

@@ -1,0 +1,27 @@
+"""What a server counts: the same list in every worker and in their parent."""
+
+from quotad.metrics import Instrument, Instruments, Kind, histogram
+from quotad.model import Reason
+
+DECISIONS = Instrument(
+    Kind.COUNTER,
+    "quotad_decisions_total",
+    "Decisions by their reason.",
+    tuple(reason.name for reason in Reason),
+)
+WOULD_DENY = Instrument(
+    Kind.COUNTER, "quotad_would_deny_total", "Decisions that a limit in shadow would have denied."
+)
+CUSTOMERS_CACHED = Instrument(
+    Kind.GAUGE, "quotad_customers_cached", "Views of customers in memory."
+)
+PROBE_MS = histogram(
+    "quotad_store_probe_milliseconds",
+    "How long the store took to answer a probe.",
+    (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
+)
+
+
+def instruments() -> Instruments:
+    """Return the instruments of a process of the server."""
+    return Instruments((DECISIONS, WOULD_DENY, CUSTOMERS_CACHED, PROBE_MS))
