@@ -119,10 +119,9 @@ class _Sources:
                 self._phase(phase, status, now_ms)
         for promotion in record.promotions:
             if self._is_about(promotion, here) and is_over(promotion, now_ms):
-                assert promotion.end_ms is not None, "what is over has an end"
                 draft = self._written(promotion, words.NOT_IN_FORCE)
                 draft.ends_at_ms = promotion.end_ms
-                draft.lost(f"has ended {words.moment(promotion.end_ms)}")
+                draft.lost(words.ended(promotion))
                 self._add(draft)
 
     def _is_about(self, written: Promotion | Override, resource_ids: tuple[str, str]) -> bool:
@@ -175,14 +174,12 @@ class _Sources:
         plan = self._snapshot.plan(phase.plan_id, phase.revision)
         if status is PhaseStatus.SCHEDULED:
             why = f"starts {words.moment(phase.start_ms)}"
-        elif status is not PhaseStatus.ENDED:
-            why = "" if plan is not None else words.GONE
-        elif phase.end_ms is not None and phase.end_ms <= now_ms:
-            why = f"has ended {words.moment(phase.end_ms)}"
+        elif status is PhaseStatus.ENDED and is_over(phase, now_ms):
+            why = words.ended(phase)
+        elif status is not PhaseStatus.ENDED and plan is None:
+            why = words.GONE
         else:
-            why = ""  # the next phase has taken its place
-        if not why:
-            return
+            return  # in force, or the next phase has taken its place
         kind = SourceKind.TRIAL if phase.trial else SourceKind.PLAN
         draft = SourceDraft(kind, phase.plan_id, phase.subscription_id, rank=words.NOT_IN_FORCE)
         draft.ends_at_ms = phase.end_ms
@@ -214,7 +211,8 @@ class _Sources:
             if its in self._passed(above):
                 passed = self._passed(its)
                 if self._is_outside(passed[-1]) or any(each in farther for each in passed):
-                    found.note(self._outside(its))
+                    assert its.rollout is not None, "only a rollout passes a customer on"
+                    found.note(words.rollout(its.rollout, True))
                 else:
                     draft.note(f"inherited from {base.plan_id}")
                     origin.share(number)
@@ -238,10 +236,6 @@ class _Sources:
     def _is_outside(self, right: Entitlement) -> bool:
         return right.rollout is not None and not is_inside(right.rollout, self._customer_id)
 
-    def _outside(self, right: Entitlement) -> str:
-        assert right.rollout is not None, "only a rollout passes a customer on"
-        return words.rollout(right.rollout, True)
-
     def _addons(
         self, phase: Subscription, plan: SourceDraft, before: Origin, right: Entitlement | None
     ) -> Origin:
@@ -263,22 +257,18 @@ class _Sources:
                 draft.grants = write_addon_entry(entry, self._feature)
                 draft.right = with_addons(self._feature, before.right, [(entry, quantity)])
                 bought[number] = (entry, quantity)
-        without = {number: self._without(number, bought, before.right) for number in bought}
+        without = {}
+        for number in bought:
+            others = [said for i, said in bought.items() if i != number]
+            without[number] = parts(with_addons(self._feature, before.right, others))
         after = before
         if right is not before.right:
             after = Origin(right, self._owners(before, right, bought, without))
         for number, said in bought.items():
             idle = without[number] == parts(right) and number not in after.winners
-            others = [entry for i, (entry, _) in bought.items() if i != number] if idle else ()
-            words.addon_note(self._drafts[number], self._feature, said, before.right, others)
+            beside = [entry for i, (entry, _) in bought.items() if i != number] if idle else ()
+            words.addon_note(self._drafts[number], self._feature, said, before.right, beside)
         return after
-
-    def _without(
-        self, number: int, bought: Mapping[int, Bought], before: Entitlement | None
-    ) -> dict[Part, object]:
-        """What the plan and all add-ons but one give."""
-        others = [said for i, said in bought.items() if i != number]
-        return parts(with_addons(self._feature, before, others))
 
     def _owners(
         self,

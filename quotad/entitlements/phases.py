@@ -114,9 +114,9 @@ def status(record: CustomerRecord, phase: Subscription, now_ms: int) -> PhaseSta
     return statuses(record, now_ms)[record.subscriptions.index(phase)]
 
 
-def is_over(promotion: Promotion, now_ms: int) -> bool:
-    """Whether a promotion has ended."""
-    return promotion.end_ms is not None and promotion.end_ms <= now_ms
+def is_over(limited: Promotion | Subscription, now_ms: int) -> bool:
+    """Whether a promotion or a phase has reached its end."""
+    return limited.end_ms is not None and limited.end_ms <= now_ms
 
 
 def moments(record: CustomerRecord, resource_id: str | None = None) -> Iterator[int]:

@@ -170,33 +170,25 @@ def resolve(
     if record.archived:
         return Effective(denied=Reason.CUSTOMER_ARCHIVED)
     now_ms = no_earlier_than_written(record, now_ms)
-    until_ms = _until(record, now_ms, resource_id)
+    until_ms = FOREVER_MS
+    for moment in moments(record, resource_id):
+        if now_ms < moment < until_ms:
+            until_ms = moment
     resets = generation(record, now_ms, resource_id)
     standings = _in_force(record, snapshot, now_ms, resource_id)
     if not standings:
         reason = Reason.NO_ACTIVE_SUBSCRIPTION
         return Effective(denied=reason, until_ms=until_ms, generation=resets)
     frame = standings[0]
-    own = _Own(frame, snapshot, customer_id, trace)
-    if trace is not None:
-        trace.subscribed(frame, own.base, own.entitlements, own.entitlements)
-    for standing in standings[1:]:
-        other = _Own(standing, snapshot, customer_id, trace)
-        own.merge(other, standing.phase)
-        if trace is not None:
-            trace.subscribed(standing, other.base, other.entitlements, own.entitlements)
+    own = _merged(standings, snapshot, customer_id, trace)
     if record.promotions:
         for promotion in _promotions_of(record, now_ms, resource_id):
-            gave = _promote(own, snapshot, promotion)
-            if trace is not None:
-                trace.written(promotion, gave, own.entitlements)
+            _apply(promotion, own, snapshot, trace)
     if own.variants:
         own.keep_variants()
     if record.overrides:
         for override in _overrides_of(record, snapshot, resource_id).values():
-            gave = _override(own, snapshot, override)
-            if trace is not None:
-                trace.written(override, gave, own.entitlements)
+            _apply(override, own, snapshot, trace)
     return Effective(
         frame.plan.plan_id,
         None,
@@ -207,6 +199,21 @@ def resolve(
         own.key,
         own.variants,
     )
+
+
+def _merged(
+    standings: list[Standing], snapshot: Snapshot, customer_id: str, trace: Trace | None
+) -> _Own:
+    """What all subscriptions in force give together."""
+    own = _Own(standings[0], snapshot, customer_id, trace)
+    if trace is not None:
+        trace.subscribed(standings[0], own.base, own.entitlements, own.entitlements)
+    for standing in standings[1:]:
+        other = _Own(standing, snapshot, customer_id, trace)
+        own.merge(other, standing.phase)
+        if trace is not None:
+            trace.subscribed(standing, other.base, other.entitlements, own.entitlements)
+    return own
 
 
 def _in_force(
@@ -279,40 +286,25 @@ def _on_default_plan(
     )
 
 
-def _until(record: CustomerRecord, now_ms: int, resource_id: str) -> int:
-    """The next moment at which anything starts or ends by itself."""
-    until_ms = FOREVER_MS
-    for moment in moments(record, resource_id):
-        if now_ms < moment < until_ms:
-            until_ms = moment
-    return until_ms
-
-
-def _promote(own: _Own, snapshot: Snapshot, promotion: Promotion) -> Entitlement | None:
-    """Add what a promotion has more of, and return what it grants by itself."""
-    feature = snapshot.features.get(promotion.feature_id)
-    if feature is None or not promotion.entry.granted:
-        return None
-    mine = own.entitlements.get(promotion.feature_id)
-    extra = entitled(feature, promotion.entry, mine)
-    if extra is not None:
-        merged = extra if mine is None else merge(mine, extra)
-        if merged is not mine:
-            own.put(promotion.feature_id, merged)
-    return extra
-
-
-def _override(own: _Own, snapshot: Snapshot, override: Override) -> Entitlement | None:
-    """Put what an override grants in the place of everything else, and return it."""
-    feature = snapshot.features.get(override.feature_id)
+def _apply(
+    written: Promotion | Override, own: _Own, snapshot: Snapshot, trace: Trace | None
+) -> None:
+    """Apply a promotion, which can only add, or an override, which decides alone."""
+    feature_id, entry = written.feature_id, written.entry
+    feature = snapshot.features.get(feature_id)
     if feature is None:
-        return None
-    if override.entry.granted:
-        mine = own.entitlements.get(override.feature_id)
-        found = entitled(feature, override.entry, mine)
-    else:
-        found = Entitlement(feature, revoked=True)
-    if found is not None:
-        own.put(override.feature_id, found)
-        own.drop_variant(override.feature_id)
-    return found
+        return
+    mine = own.entitlements.get(feature_id)
+    gave = entitled(feature, entry, mine) if entry.granted else None
+    if isinstance(written, Override):
+        if not entry.granted:
+            gave = Entitlement(feature, revoked=True)
+        if gave is not None:
+            own.put(feature_id, gave)
+            own.drop_variant(feature_id)
+    elif gave is not None:
+        merged = gave if mine is None else merge(mine, gave)
+        if merged is not mine:
+            own.put(feature_id, merged)
+    if trace is not None:
+        trace.written(written, gave, own.entitlements)

@@ -60,7 +60,7 @@ def table_of(plan: Plan, snapshot: Snapshot, customer_id: str) -> Table:
     if not plan.rollouts:
         return Table(plan.entitlements, _NO_VARIANTS, (plan.plan_id, plan.revision))
     choices = tuple(
-        choice(plan.entitlements[feature_id], customer_id) for feature_id in plan.rollouts
+        _choice(plan.entitlements[feature_id], customer_id) for feature_id in plan.rollouts
     )
     key = (plan.plan_id, plan.revision, choices)
     known = _tables_of(snapshot)
@@ -74,7 +74,7 @@ def table_of(plan: Plan, snapshot: Snapshot, customer_id: str) -> Table:
     return table
 
 
-def choice(entitlement: Entitlement, customer_id: str) -> int:
+def _choice(entitlement: Entitlement, customer_id: str) -> int:
     """How many rollouts of an entitlement a customer is outside of, before it is inside one.
 
     Inside none of them: as many as there are.
@@ -89,31 +89,21 @@ def choice(entitlement: Entitlement, customer_id: str) -> int:
     return outside
 
 
-def chosen(entitlement: Entitlement, outside: int) -> tuple[Entitlement | None, str]:
-    """What a customer has who is outside of so many rollouts, and what the variant is called."""
-    current: Entitlement | None = entitlement
-    for _ in range(outside):
-        current = None if current is None else current.otherwise
-    variant = CONTROL
-    if current is None:
-        return None, variant
-    if current.rollout is not None:
-        variant = current.rollout.variant
-    return (
-        msgspec.structs.replace(current, rollout=None, otherwise=None, variant=variant),
-        variant,
-    )
-
-
 def _table(plan: Plan, choices: tuple[int, ...], key: Hashable) -> Table:
     entitlements = dict(plan.entitlements)
     variants: dict[str, str] = {}
     for feature_id, outside in zip(plan.rollouts, choices, strict=True):
-        found, variants[feature_id] = chosen(plan.entitlements[feature_id], outside)
+        found: Entitlement | None = entitlements[feature_id]
+        for _ in range(outside):
+            found = None if found is None else found.otherwise
+        inside = None if found is None else found.rollout
+        variants[feature_id] = variant = CONTROL if inside is None else inside.variant
         if found is None:
             del entitlements[feature_id]
         else:
-            entitlements[feature_id] = found
+            entitlements[feature_id] = msgspec.structs.replace(
+                found, rollout=None, otherwise=None, variant=variant
+            )
     return Table(entitlements, variants, key)
 
 

@@ -16,8 +16,10 @@ from quotad.model import (
     Feature,
     FeatureType,
     Limit,
+    Promotion,
     Rollout,
     SourceKind,
+    Subscription,
     Window,
 )
 
@@ -166,6 +168,12 @@ def moment(at_ms: int) -> str:
     """A moment as a person writes it, with the time of day unless it is midnight."""
     at = datetime.fromtimestamp(at_ms // 1000, UTC)
     return f"{at:%Y-%m-%d}" if not at_ms % 86_400_000 else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def ended(over: Promotion | Subscription) -> str:
+    """`has ended 2027-01-15`."""
+    assert over.end_ms is not None, "what is over has an end"
+    return f"has ended {moment(over.end_ms)}"
 
 
 def _part_of(origin: Origin, own: list[Part]) -> str:
