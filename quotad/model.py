@@ -336,6 +336,8 @@ class Mode(IntEnum):
     CHECK_ONLY = 3
     ADJUST_ONLY = 4
     """Record what has happened, past every limit."""
+    REFUND = 100
+    """Take back what was counted; the quantity is negative. A call of its own in the proto."""
 
 
 class Reason(IntEnum):

@@ -17,6 +17,9 @@ class Given:
     def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
         return [self._decisions.pop(0) for _ in requests]
 
+    def undo(self, request: ConsumeRequest, key: str) -> Decision | QuotadError:
+        return self._decisions.pop(0)
+
     def entitlement(self, *_: str) -> tuple[Feature | None, Decision]:
         answer = self._decisions.pop(0)
         if isinstance(answer, QuotadError):

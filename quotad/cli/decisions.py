@@ -51,6 +51,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(cls=NegativeNumbers)(consume)
     app.command(cls=NegativeNumbers)(record)
+    app.command()(refund)
     app.command(cls=NegativeNumbers)(check)
     app.command(cls=NegativeNumbers)(explain)
 
@@ -97,6 +98,37 @@ def record(
             customer,
             feature,
             quantity,
+            resource_id=resource,
+            occurred_at=occurred_at,
+            idempotency_key=idempotency_key,
+        )
+    _show(decision, as_json, took=feature)
+
+
+def refund(
+    customer: CustomerId,
+    feature: FeatureId,
+    quantity: Annotated[int, typer.Argument(metavar="QUANTITY", help="How much.")] = 0,
+    taken_under: Annotated[
+        str,
+        typer.Option(metavar="KEY", help="Instead: all that a call took under this key, once."),
+    ] = "",
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="From the periods of then; absent: of now.")
+    ] = None,
+    idempotency_key: IdempotencyKey = None,
+    resource: Resource = "",
+    server: ServerOption = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Take back what was counted, never below zero."""
+    occurred_at = arguments.time_of("--at", at, as_json)
+    with failures.client(server, as_json) as client:
+        decision = client.refund(
+            customer,
+            feature,
+            quantity,
+            taken_under=taken_under,
             resource_id=resource,
             occurred_at=occurred_at,
             idempotency_key=idempotency_key,

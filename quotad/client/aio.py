@@ -122,6 +122,36 @@ class AsyncClient:
         consumption = Consumption(customer_id, feature_id, quantity, idempotency_key, resource_id)
         return await self._run(calls.record(self._policy, consumption, occurred_at))
 
+    async def refund(
+        self,
+        customer_id: str,
+        feature_id: str,
+        quantity: int = 0,
+        *,
+        taken_under: str = "",
+        resource_id: str = "",
+        occurred_at: datetime | None = None,
+        idempotency_key: str | None = None,
+    ) -> Decision:
+        """Take back what was counted, never below zero; `granted` is what came back, negative.
+
+        Args:
+            customer_id: the customer that was charged.
+            feature_id: what was charged.
+            quantity: how much; with `taken_under` all that was taken.
+            taken_under: the idempotency key of the call that is undone; it comes back once, to the
+                periods that it was taken from.
+            resource_id: what of the customer's it was for; empty: the customer itself.
+            occurred_at: take it back from the periods of that moment; None: from the current ones.
+            idempotency_key: of the refund itself, as of `consume`.
+
+        Raises:
+            QuotaError: the call was wrong, or no server could take it back.
+        """
+        consumption = Consumption(customer_id, feature_id, quantity, idempotency_key, resource_id)
+        fields = {"taken_under": taken_under, "occurred_at": occurred_at}
+        return await self._run(calls.refund(self._policy, consumption, **fields))
+
     async def check(
         self,
         customer_id: str,

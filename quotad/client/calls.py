@@ -131,6 +131,23 @@ def record(
     return results.decision((yield from retried(policy, "CheckAndConsume", request)))
 
 
+def refund(policy: Policy, consumption: Consumption, **fields: Any) -> Steps[Decision]:
+    """Take back what was counted; under a key, so that it is safe to send again."""
+    key, taken_under = consumption.idempotency_key, fields.get("taken_under", "")
+    if key is None and policy.retries and not taken_under:
+        key, fields["idempotency_ttl"] = os.urandom(16).hex(), policy.key_ttl
+    request = checked(
+        pb.RefundRequest,
+        customer_id=consumption.customer_id,
+        feature_id=consumption.feature_id,
+        quantity=consumption.quantity,
+        resource_id=consumption.resource_id,
+        idempotency_key=key or "",
+        **fields,
+    )
+    return results.decision((yield from retried(policy, "Refund", request)))
+
+
 def check(policy: Policy, consumption: Consumption) -> Steps[Decision]:
     """Decide one request and count nothing."""
     request = _request(consumption, mode=pb.MODE_CHECK_ONLY)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from quotad.engine.budget import Budget
 from quotad.engine.explaining import explain_round
+from quotad.engine.memos import undoing
 from quotad.engine.planning import CHECK_ONLY, Planner
 from quotad.engine.rounds import Round
 from quotad.engine.settling import Settler
@@ -62,6 +63,22 @@ class Engine:
             self._settler.note(failed)
             error = failed
         return [error if answer is None else answer for answer in round_.answers]
+
+    def undo(self, request: ConsumeRequest, key: str) -> Decision | QuotadError:
+        """Take back what was taken under an idempotency key, once; again: the first answer.
+
+        Args:
+            request: a REFUND of the feature that was asked for.
+            key: of the call that is undone.
+        """
+        try:
+            keys = self._views.spell(request.customer_id, request.resource_id)
+            budget = Budget(self._settings.store_timeout_ms)
+            stored = self._settler.recall(keys, key, budget.ask())
+            (answer,) = self.decide([undoing(request, key, stored)])
+        except QuotadError as error:
+            return error
+        return answer
 
     def entitlement(
         self, customer_id: str, feature_id: str, resource_id: str = ""

@@ -67,7 +67,9 @@ def fold_extras(
             explanation = explain_denial(side.term, side.before, side.amount)
     status, extras = side.status, side.extras
     granted = status.used - side.before
-    if extras.pool_id and granted:
+    if request.mode == Mode.REFUND:  # counters that had less are empty now
+        granted = -max((each.before - each.status.used) // each.extras.weight for each in sides)
+    elif extras.pool_id and granted:
         granted = request.quantity
     # A limit in shadow is told of below, but nothing is said as if it were in force.
     limit, remaining = (None, 0) if extras.shadow else (status.limit, status.remaining)

@@ -5,7 +5,7 @@ import msgspec
 from quotad.catalog import Snapshot
 from quotad.entitlements.resolve import Effective
 from quotad.errors import Damaged, IdempotencyMismatch, InvalidRequest
-from quotad.model import ConsumeRequest, Decision, Entitlement, FeatureType, Reason
+from quotad.model import ConsumeRequest, Decision, Entitlement, FeatureType, Mode, Reason
 from quotad.store import Charge
 from quotad.store.damage import report_damage
 
@@ -72,11 +72,16 @@ def no_values(request: ConsumeRequest) -> InvalidRequest:
     )
 
 
-def not_a_gauge(request: ConsumeRequest) -> InvalidRequest:
-    """Something was to be given back that only grows."""
+def not_this_way(request: ConsumeRequest) -> InvalidRequest:
+    """Something was to be given back as only gauges are, or the other way round."""
+    if request.mode == Mode.REFUND:
+        return InvalidRequest(
+            f"feature_id: {request.feature_id!r} is a gauge; give it back by a consume of a"
+            " negative quantity"
+        )
     return InvalidRequest(
         f"quantity: {request.quantity} is negative, and {request.feature_id!r} is not a gauge; only"
-        " gauges can be given back"
+        " gauges can be given back; take back what was counted by a Refund"
     )
 
 

@@ -13,38 +13,53 @@ The only reader of what `lua/check_and_consume.lua` stores, and the only writer 
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
 from quotad.engine.fold import fold
 from quotad.engine.meters import LimitTerms
+from quotad.errors import InvalidRequest, NotFound
 from quotad.model import ConsumeRequest, Decision, Mode
 from quotad.store import ChargeStatus, Settlement
+
+FINGERPRINT_LENGTH = 16
 
 
 class Memo(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What is stored beside usage; only of what took something.
 
-    New fields go to the end and have defaults, so that older ones are still read. Memos of earlier
-    servers have three more, which are of decisions without counters.
+    New fields go to the end and have defaults, so that older ones are still read.
     """
 
     catalog_version: int
     terms: tuple[LimitTerms, ...]
+    # What earlier servers kept of decisions without counters, and read as none of these.
+    _reason: int = 0
+    _value: str = ""
+    _given: Any = None
+    quantity: int = 0
+    """Of the request."""
+    taken_s: int = 0
+    """Unix time of the periods that it was taken from; 0: written by an earlier server."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Memo).decode
 
 
-def encode_memo(version: int, terms: tuple[LimitTerms, ...]) -> bytes:
+def encode_memo(
+    version: int, terms: tuple[LimitTerms, ...], quantity: int = 0, taken_ms: int = 0
+) -> bytes:
     """What is to be stored of a charge.
 
     Args:
         version: of the catalog.
         terms: the limits it is charged to.
+        quantity: of the request.
+        taken_ms: Unix time of the periods that it is taken from.
     """
-    return _encode(Memo(version, terms))
+    return _encode(Memo(version, terms, 0, "", None, quantity, taken_ms // 1000))
 
 
 def fingerprint(request: ConsumeRequest) -> str:
@@ -96,3 +111,46 @@ def _read_usage(texts: list[bytes]) -> tuple[Sequence[int], Sequence[int]]:
         return [int(text) for text in texts], ()
     pairs = [text.split(b"@") for text in texts]
     return [int(used) for used, _ in pairs], [int(closes) for _, closes in pairs]
+
+
+UNDONE = "\x01"
+"""Begins the key that an undone key's refund is remembered under; no caller's key has it."""
+
+
+def undoing(request: ConsumeRequest, key: str, stored: bytes | None) -> ConsumeRequest:
+    """The request that takes back what was taken under a key, and does so once.
+
+    Args:
+        request: a REFUND of a feature.
+        key: the idempotency key of what is undone.
+        stored: what is kept under it; None: nothing.
+
+    Raises:
+        NotFound: nothing was taken under the key, or it is not remembered any more.
+        InvalidRequest: something else was, or it is not known how much.
+    """
+    if stored is None:
+        raise NotFound(
+            f"taken_under: nothing taken under {key!r} is remembered; a denial takes nothing, and a"
+            " key is remembered for its time to live"
+        )
+    try:
+        memo = _decode(stored[FINGERPRINT_LENGTH:].partition(b"|")[2])
+    except msgspec.DecodeError:
+        raise InvalidRequest(f"taken_under: what is kept under {key!r} cannot be read") from None
+    if not memo.taken_s:
+        raise InvalidRequest(f"taken_under: {key!r} was used on an earlier version of quotad")
+    taken = msgspec.structs.replace(request, quantity=memo.quantity, mode=Mode.NORMAL)
+    recorded = msgspec.structs.replace(taken, mode=Mode.ADJUST_ONLY)
+    at_once = msgspec.structs.replace(recorded, occurred_ms=memo.taken_s * 1000)
+    known = stored[:FINGERPRINT_LENGTH].decode(errors="replace")
+    if known not in map(fingerprint, (taken, recorded, at_once)):
+        raise InvalidRequest(
+            f"taken_under: under {key!r} another feature or resource was asked for than this one"
+        )
+    return msgspec.structs.replace(
+        request,
+        quantity=-memo.quantity,
+        occurred_ms=memo.taken_s * 1000,
+        idempotency_key=UNDONE + key,
+    )

@@ -5,7 +5,7 @@ Pure but for customers that are not in memory, which are read from the store.
 
 from quotad.catalog import Snapshot
 from quotad.engine.budget import Budget
-from quotad.engine.given import denied, judge_values, no_values, not_a_gauge, not_kept
+from quotad.engine.given import denied, judge_values, no_values, not_kept, not_this_way
 from quotad.engine.memos import encode_memo, fingerprint
 from quotad.engine.meters import ALWAYS, Bound, Meter
 from quotad.engine.rounds import Planned, Round
@@ -19,6 +19,7 @@ from quotad.store.charges import CHECK, CONSUME, CONSUME_ONCE
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
 NORMAL = int(Mode.NORMAL)
 CHECK_ONLY = int(Mode.CHECK_ONLY)
+REFUND = int(Mode.REFUND)
 
 AHEAD_MAX_MS = 60_000
 """How far ahead of the store's clock a caller's may be."""
@@ -90,8 +91,8 @@ class Planner:
             given = denied(request.feature_id, view.effective, view.snapshot)
         elif meter.given is not None:
             given = meter.given
-        elif request.quantity < 0 and not meter.gauge:
-            given = not_a_gauge(request)
+        elif request.quantity < 0 and meter.gauge == (request.mode == REFUND):
+            given = not_this_way(request)
         else:
             bound = meter.bound
             if not bound.from_ms <= now_ms < bound.until_ms:
@@ -109,7 +110,7 @@ class Planner:
             elif bound is not ALWAYS and meter is not None:
                 bound, given = _recording(meter, request, now_ms)
         if key:
-            verb, once = CONSUME_ONCE, self._once(request, view.snapshot.version, bound)
+            verb, once = CONSUME_ONCE, self._once(request, view.snapshot.version, bound, now_ms)
         round_.planned.append(
             Planned(
                 view.keys,
@@ -206,11 +207,12 @@ class Planner:
                     records[i] = one.record
         return records
 
-    def _once(self, request: ConsumeRequest, version: int, bound: Bound) -> Once:
+    def _once(self, request: ConsumeRequest, version: int, bound: Bound, now_ms: int) -> Once:
         ttl_ms = self._settings.idempotency_ttl_ms
         if request.idempotency_ttl_ms:
             ttl_ms = min(ttl_ms, request.idempotency_ttl_ms)
-        memo = encode_memo(version, bound.terms)
+        taken_ms = request.occurred_ms or now_ms
+        memo = encode_memo(version, bound.terms, request.quantity, taken_ms)
         return Once(request.idempotency_key, fingerprint(request), memo, ttl_ms)
 
 

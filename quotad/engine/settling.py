@@ -11,7 +11,14 @@ from quotad.engine.rounds import Planned, Round
 from quotad.engine.shared import Shared
 from quotad.engine.views import view_name
 from quotad.errors import AnswerLost, Damaged, NotReady, StoreError, StoreUnavailable
-from quotad.store import ChargeStatus, Counters, Link, Settlement, catalog_tag
+from quotad.store import (
+    ChargeStatus,
+    Counters,
+    CustomerKeys,
+    Link,
+    Settlement,
+    catalog_tag,
+)
 from quotad.store.damage import report_once
 
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
@@ -52,6 +59,19 @@ class Settler:
             round_.clear()
             self._renew(round_, stale, snapshot, budget)
             round_.pending.sort()
+
+    def recall(self, keys: CustomerKeys, key: str, deadline: float) -> bytes | None:
+        """What is kept under an idempotency key; None: nothing.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        try:
+            self._health.raise_if_down()
+            return self._counters.recall(keys, key, deadline)
+        except StoreError as error:
+            self.note(error)
+            raise
 
     def note(self, error: StoreError) -> None:
         """Open the breaker, if it is the store that failed and not the batch."""

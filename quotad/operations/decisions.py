@@ -25,6 +25,10 @@ class Decides(Protocol):
         """Decide a batch; one entry per request."""
         ...
 
+    def undo(self, request: ConsumeRequest, key: str) -> Decision | QuotadError:
+        """Take back what was taken under an idempotency key, once."""
+        ...
+
     def entitlement(
         self, customer_id: str, feature_id: str, resource_id: str
     ) -> tuple[Feature | None, Decision]:
@@ -75,6 +79,26 @@ class DecisionOperations:
         except Exception:  # noqa: BLE001 (what was taken is to be answered)
             _log.exception("decisions were not noted")
         return answers
+
+    def refund(self, request: ConsumeRequest, taken_under: str) -> Decision:
+        """Take back what was counted.
+
+        Args:
+            request: a REFUND.
+            taken_under: the idempotency key of what is undone; empty: the request's quantity.
+
+        Raises:
+            InvalidRequest: it can never work.
+            NotFound: nothing is remembered under the key.
+            StoreUnavailable: the store refused or timed out.
+        """
+        if taken_under:
+            answer = self._engine.undo(request, taken_under)
+        else:
+            (answer,) = self._engine.decide([request])
+        if isinstance(answer, QuotadError):
+            raise answer
+        return answer
 
     def entitlement(
         self, customer_id: str, feature_id: str, resource_id: str = ""

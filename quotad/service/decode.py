@@ -157,6 +157,45 @@ def _with_extras(request: ConsumeRequest, message: pb.CheckAndConsumeRequest) ->
     )
 
 
+def refund_request(message: pb.RefundRequest) -> ConsumeRequest:
+    """Check and translate a RefundRequest; its quantity becomes negative.
+
+    Raises:
+        InvalidRequest: names the field.
+    """
+    check_id(message.customer_id, "customer_id")
+    check_id(message.feature_id, "feature_id")
+    key, taken_under, quantity = message.idempotency_key, message.taken_under, message.quantity
+    if message.resource_id:
+        check_id(message.resource_id, "resource_id")
+    if key:
+        check_id(key, "idempotency_key")
+    occurred_ms = moment(message, "occurred_at") or 0
+    if taken_under:
+        check_id(taken_under, "taken_under")
+        for field, given in (
+            ("quantity", quantity),
+            ("idempotency_key", key),
+            ("occurred_at", occurred_ms),
+        ):
+            if given:
+                raise InvalidRequest(
+                    f"{field}: is known of what was taken under a key; leave it out, or taken_under"
+                )
+    elif not 1 <= quantity <= QUANTITY_MAX:
+        raise InvalidRequest(f"quantity: {quantity} is not between 1 and {QUANTITY_MAX}")
+    return ConsumeRequest(
+        message.customer_id,
+        message.feature_id,
+        -quantity,
+        int(Mode.REFUND),
+        key,
+        _ttl_ms(message) if key and message.HasField("idempotency_ttl") else 0,
+        resource_id=message.resource_id,
+        occurred_ms=occurred_ms,
+    )
+
+
 class Requests:
     """Reads requests; one for all threads of a worker.
 
@@ -256,7 +295,7 @@ def moment(message: Any, field: str, prefix: str = "") -> int | None:
     return int(time.seconds * 1000 + time.nanos // 1_000_000)
 
 
-def _ttl_ms(message: pb.CheckAndConsumeRequest) -> int:
+def _ttl_ms(message: pb.CheckAndConsumeRequest | pb.RefundRequest) -> int:
     ttl = message.idempotency_ttl
     ttl_ms: int = ttl.seconds * 1000 + ttl.nanos // 1_000_000
     if ttl_ms <= 0:

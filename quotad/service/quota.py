@@ -21,11 +21,12 @@ METHODS = tuple(
         "BatchCheckAndConsume",
         "GetEntitlement",
         "GetEntitlements",
+        "Refund",
     )
 )
 """Paths of the hot methods, in the order that `Call` counts them."""
 
-_CONSUME, _BATCH, _ENTITLEMENT, _ENTITLEMENTS = range(4)
+_CONSUME, _BATCH, _ENTITLEMENT, _ENTITLEMENTS, _REFUND = range(5)
 
 TOGETHER_MAX = 1000
 """Most requests decided in one go; a batch call counts with all of its requests."""
@@ -65,15 +66,15 @@ class QuotaService:
     def answer(self, calls: Sequence[Call]) -> Iterator[list[Answer]]:
         """Decide the calls together, and answer every one of them; in parts that may leave at once.
 
-        Refusals come first, as they need no store. Those that only look come last: each asks the
-        store by itself, and nobody's unit of work shall wait for that.
+        Refusals come first, as they need no store. Calls that are not decided together come last:
+        each asks the store by itself, and no unit of work has to wait for that.
         """
         refusals: list[Answer] = []
         ids: list[int] = []
         requests: list[ConsumeRequest] = []  # of the calls with these ids
         batches: list[_BatchCall] = []
         batched = 0
-        looks: list[Call] = []
+        others: list[Call] = []
         read = self._read
         for call in calls:
             try:
@@ -91,7 +92,7 @@ class QuotaService:
                         yield self._decide(ids, requests, batches)
                         ids, requests, batches, batched = [], [], [], 0
                 else:
-                    looks.append(call)
+                    others.append(call)
             except QuotadError as error:
                 refusals.append((call.call_id, error))
             except Exception as error:  # noqa: BLE001 (no call may be left without an answer)
@@ -100,8 +101,8 @@ class QuotaService:
             yield refusals
         if requests or batches:
             yield self._decide(ids, requests, batches)
-        for call in looks:
-            yield [(call.call_id, self._look(call))]
+        for call in others:
+            yield [(call.call_id, self._answer_one(call))]
 
     def _decide(
         self, ids: list[int], requests: list[ConsumeRequest], batches: list[_BatchCall]
@@ -133,15 +134,24 @@ class QuotaService:
                 answers.append((batch.call_id, _unforeseen(error)))
         return answers
 
-    def _look(self, call: Call) -> bytes | QuotadError:
-        """The answer to a call that changes nothing."""
-        look = self._entitlement if call.method == _ENTITLEMENT else self._entitlements
+    def _answer_one(self, call: Call) -> bytes | QuotadError:
+        """The answer to a call that is not decided with others."""
+        act = {
+            _ENTITLEMENT: self._entitlement,
+            _ENTITLEMENTS: self._entitlements,
+            _REFUND: self._refund,
+        }[call.method]
         try:
-            return look(call.request)
+            return act(call.request)
         except QuotadError as error:
             return error
         except Exception as error:  # noqa: BLE001 (no call may be left without an answer)
             return _unforeseen(error)
+
+    def _refund(self, payload: bytes) -> bytes:
+        message = decode.parse(pb.RefundRequest, payload)
+        request = decode.refund_request(message)
+        return decision_bytes(self.decisions.refund(request, message.taken_under))
 
     def _entitlements(self, payload: bytes) -> bytes:
         request = decode.parse(pb.GetEntitlementsRequest, payload)

@@ -11,7 +11,7 @@ from typing import Any
 from quotad.errors import ScriptContractError, StoreError
 from quotad.store import scripts
 from quotad.store.charges import NO_COUNTERS, PLAIN_ARGS, Charge, ChargeStatus, Settlement
-from quotad.store.keys import escape
+from quotad.store.keys import CustomerKeys, escape
 from quotad.store.router import Link
 
 KEYS_MAX = 4000
@@ -56,6 +56,14 @@ class Counters:
                 return settled, error
             start = end
         return settled, None
+
+    def recall(self, keys: CustomerKeys, key: str, deadline: float) -> bytes | None:
+        """What is kept under an idempotency key: fingerprint, usage and memo; None: nothing.
+
+        Raises:
+            StoreUnavailable: the store refused or did not answer by the deadline (monotonic s).
+        """
+        return self._link.read([keys.decision + escape(key)], deadline)[0]
 
     def close(self) -> None:
         """Close the connection."""

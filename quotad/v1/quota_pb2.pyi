@@ -109,6 +109,26 @@ class CheckAndConsumeRequest(_message.Message):
     occurred_at: _timestamp_pb2.Timestamp
     def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., idempotency_key: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., resource_id: _Optional[str] = ..., requested_values: _Optional[_Iterable[str]] = ..., explain: _Optional[bool] = ..., idempotency_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class RefundRequest(_message.Message):
+    __slots__ = ("customer_id", "feature_id", "quantity", "idempotency_key", "resource_id", "occurred_at", "taken_under", "idempotency_ttl")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    OCCURRED_AT_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_UNDER_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_TTL_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    feature_id: str
+    quantity: int
+    idempotency_key: str
+    resource_id: str
+    occurred_at: _timestamp_pb2.Timestamp
+    taken_under: str
+    idempotency_ttl: _duration_pb2.Duration
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., idempotency_key: _Optional[str] = ..., resource_id: _Optional[str] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., taken_under: _Optional[str] = ..., idempotency_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
 class CheckAndConsumeResponse(_message.Message):
     __slots__ = ("allowed", "reason", "granted", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "retry_after", "limits", "replayed", "is_fallback", "catalog_version", "explanation", "value", "values", "variant", "would_deny", "pool_id", "decimals")
     ALLOWED_FIELD_NUMBER: _ClassVar[int]

@@ -45,6 +45,11 @@ class QuotaServiceStub:
                 request_serializer=quotad_dot_v1_dot_quota__pb2.BatchCheckAndConsumeRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_quota__pb2.BatchCheckAndConsumeResponse.FromString,
                 _registered_method=True)
+        self.Refund = channel.unary_unary(
+                '/quotad.v1.QuotaService/Refund',
+                request_serializer=quotad_dot_v1_dot_quota__pb2.RefundRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.FromString,
+                _registered_method=True)
         self.GetEntitlement = channel.unary_unary(
                 '/quotad.v1.QuotaService/GetEntitlement',
                 request_serializer=quotad_dot_v1_dot_quota__pb2.GetEntitlementRequest.SerializeToString,
@@ -76,6 +81,14 @@ class QuotaServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Refund(self, request, context):
+        """Takes back what was counted: a quantity, or what was taken under an idempotency key, once. Never
+        below zero. granted is what came back, as a negative number.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetEntitlement(self, request, context):
         """What one customer may do with one feature now. Consumes nothing.
         """
@@ -102,6 +115,11 @@ def add_QuotaServiceServicer_to_server(servicer, server):
                     servicer.BatchCheckAndConsume,
                     request_deserializer=quotad_dot_v1_dot_quota__pb2.BatchCheckAndConsumeRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_quota__pb2.BatchCheckAndConsumeResponse.SerializeToString,
+            ),
+            'Refund': grpc.unary_unary_rpc_method_handler(
+                    servicer.Refund,
+                    request_deserializer=quotad_dot_v1_dot_quota__pb2.RefundRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.SerializeToString,
             ),
             'GetEntitlement': grpc.unary_unary_rpc_method_handler(
                     servicer.GetEntitlement,
@@ -169,6 +187,33 @@ class QuotaService:
             '/quotad.v1.QuotaService/BatchCheckAndConsume',
             quotad_dot_v1_dot_quota__pb2.BatchCheckAndConsumeRequest.SerializeToString,
             quotad_dot_v1_dot_quota__pb2.BatchCheckAndConsumeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Refund(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.QuotaService/Refund',
+            quotad_dot_v1_dot_quota__pb2.RefundRequest.SerializeToString,
+            quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -123,6 +123,7 @@ def test_the_fields_of_the_api_are_those_of_the_protos(heading: str, message: An
         ("Limits", "limit field", quota_pb2.LimitStatus),
         ("Explanation", "explanation field", quota_pb2.Explanation),
         ("Explanation", "source field", quota_pb2.EntitlementSource),
+        ("Refund", "refund field", quota_pb2.RefundRequest),
     ],
 )
 def test_the_fields_inside_an_answer_are_those_of_the_protos(

@@ -63,6 +63,22 @@ class FakeQuota(QuotaServiceServicer):
                 results=[self._result(each) for each in request.requests]
             )
 
+    def Refund(self, request: Any, context: Any) -> Any:
+        with self._lock:
+            self.requests.append(request)
+            self._fail(context, lambda: None)
+            key = (request.customer_id, request.feature_id)
+            granted = -min(request.quantity, self.used[key])
+            self.used[key] += granted
+            return quota_pb2.CheckAndConsumeResponse(
+                allowed=True,
+                reason=quota_pb2.REASON_WITHIN_LIMIT,
+                granted=granted,
+                limit=self.limits[request.feature_id],
+                used=self.used[key],
+                catalog_version=7,
+            )
+
     def GetEntitlement(self, request: Any, context: Any) -> Any:
         with self._lock:
             self.requests.append(request)

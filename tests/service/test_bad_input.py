@@ -75,6 +75,8 @@ def test_bad_ids_are_refused_wherever_there_are_ids(quotad: Running, bad: str) -
         ("customer_id", quota.GetEntitlement, one(customer_id=bad, feature_id="calls")),
         ("feature_id", quota.GetEntitlement, one(customer_id="acme", feature_id=bad)),
         ("customer_id", quota.GetEntitlements, pb.GetEntitlementsRequest(customer_id=bad)),
+        ("customer_id", quota.Refund, pb.RefundRequest(customer_id=bad, feature_id="calls")),
+        ("feature_id", quota.Refund, pb.RefundRequest(customer_id="acme", feature_id=bad)),
         (
             "customer_id",
             control.ProvisionCustomer,
@@ -121,7 +123,7 @@ def test_the_largest_quantity_is_counted_exactly(quotad: Running, customer: str)
     assert (True, QUANTITY_MAX, 0) == (answer.allowed, answer.used, answer.remaining)
 
 
-@pytest.mark.parametrize("mode", [2, 4, 99, -1])
+@pytest.mark.parametrize("mode", [2, 5, 99, 100, -1])
 def test_unknown_modes_are_refused(quotad: Running, mode: int) -> None:
     assert_names(refusal(lambda: quotad.consume("acme", "calls", mode=mode)), "mode")
 

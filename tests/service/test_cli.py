@@ -113,6 +113,17 @@ def test_record_counts_at_a_time(quotad: Run, server: FakeServer) -> None:
     assert "--at: not a time: 'yesterday'" in wrong.stderr
 
 
+def test_refund_takes_back(quotad: Run, server: FakeServer) -> None:
+    quotad("consume", "acme", "api-calls", "5")
+    result = quotad("refund", "acme", "api-calls", "3", "--at", "2031-01-15T09:00")
+    quotad("refund", "acme", "api-calls", "--taken-under", "job")
+
+    assert 0 == result.exit_code
+    assert any(line.startswith("gave back 3") for line in words(result))
+    assert 2 == server.quota.used["acme", "api-calls"]
+    assert "job" == server.quota.requests[-1].taken_under
+
+
 def test_check_counts_nothing(quotad: Run, server: FakeServer) -> None:
     result = quotad("check", "acme", "api-calls", "100")
     denied = quotad("check", "acme", "api-calls", "101")

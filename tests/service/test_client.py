@@ -124,6 +124,20 @@ async def test_record_says_what_has_happened_and_when(client: Either, server: Fa
     )
 
 
+async def test_refund_takes_back_a_quantity_or_what_a_key_took(
+    client: Either, server: FakeServer
+) -> None:
+    await client("consume", "acme", "api-calls", 5)
+    back = await client("refund", "acme", "api-calls", 3, occurred_at=datetime(2031, 1, 15, 9))
+    await client("refund", "acme", "api-calls", taken_under="job")
+
+    assert (-3, 2) == (back.granted, back.used)
+    _, first, second = server.quota.requests
+    assert first.idempotency_key
+    assert datetime(2031, 1, 15, 9) == first.occurred_at.ToDatetime()
+    assert ("job", "", 0) == (second.taken_under, second.idempotency_key, second.quantity)
+
+
 async def test_retry_repeats_the_same_key_so_that_nothing_counts_twice(
     client: Either, server: FakeServer
 ) -> None:
