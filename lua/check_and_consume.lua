@@ -13,7 +13,7 @@
 -- ARGV   then per terms:
 --   verb         consume, check (count nothing), or consume_once, which obeys an idempotency key
 --   limits       number of limits
---   words        words per limit: PLAIN_ARGS or WIDE_ARGS; then per limit so many of
+--   words        words per limit: PLAIN_ARGS or DETAILED_ARGS; then per limit so many of
 --     cap        (units) usage never passes it; for soft limits and unlimited ones the ceiling of counters
 --     expires_at (Unix ms) of the usage key, fixed when it is made; 0: never; below 0 (ms): so long after the
 --                  latest take. With 0 or less every take writes it anew, so that what is never to expire
@@ -32,9 +32,9 @@
 --   ttl          (ms) as decision: how long the key is remembered, if the charge takes something
 -- Returns a flat array: only -5 TOO_LATE (not_after is over), only -1 STALE_CATALOG and the tag in force
 --                    (empty: none), or per charge a status, then
---   1 ALLOWED, 0 DENIED              per limit usage before the charge; of wide ones also when the window that
+--   1 ALLOWED, 0 DENIED              per limit usage before the charge; of detailed ones also when the window that
 --                                    is open now closes (Unix ms; 0: closed, or no such window)
---   2 REPLAYED                       one string: 1, usage joined by commas, "|", memo; usage of wide ones
+--   2 REPLAYED                       one string: 1, usage joined by commas, "|", memo; usage of detailed ones
 --                                    is "<used>@<closes_at>"
 --   -2 STALE_CUSTOMER, -3 MISMATCH   nothing
 --   -4 STALE_CLOCK                   nothing: a usage key to be made would have expired by now and be gone at once,
@@ -43,7 +43,7 @@
 -- Guarantee: a charge that is not ALLOWED leaves every usage key as it was. A charge that takes nothing leaves
 -- its idempotency key as it was.
 local TERMS_ARGS = 3
-local PLAIN_ARGS, WIDE_ARGS = 2, 5
+local PLAIN_ARGS, DETAILED_ARGS = 2, 5
 local RUN_ARGS, QUANTITY_ARGS = 1, 1
 local CHARGE_ARGS = 1
 local ONCE_ARGS = 3
@@ -82,18 +82,18 @@ for i = 1, tonumber(ARGV[3]) do
   local limits, words = tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
   local verb = ARGV[arg]
   local caps, expiries, idles = {}, {}, {}
-  local wide
+  local detailed
   arg = arg + TERMS_ARGS
-  if words == WIDE_ARGS then wide = { weights = {}, closings = {}, nows = {} } end
+  if words == DETAILED_ARGS then detailed = { weights = {}, closings = {}, nows = {} } end
   for limit = 1, limits do
     caps[limit] = tonumber(ARGV[arg])
     local expires_at = ARGV[arg + 1]
     local idle = tonumber(expires_at)
     if idle > 0 then expiries[limit] = expires_at else idles[limit] = -idle end
-    if wide then
-      wide.weights[limit] = tonumber(ARGV[arg + 2])
-      wide.closings[limit] = tonumber(ARGV[arg + 3])
-      wide.nows[limit] = tonumber(ARGV[arg + 4])
+    if detailed then
+      detailed.weights[limit] = tonumber(ARGV[arg + 2])
+      detailed.closings[limit] = tonumber(ARGV[arg + 3])
+      detailed.nows[limit] = tonumber(ARGV[arg + 4])
     end
     arg = arg + words
   end
@@ -104,7 +104,7 @@ for i = 1, tonumber(ARGV[3]) do
     caps = caps,
     expiries = expiries, -- (Unix ms, as text) of counters that have a period
     idles = idles, -- (ms) of the others; 0: kept
-    wide = wide,
+    detailed = detailed,
   }
 end
 
@@ -148,7 +148,7 @@ while KEYS[key] do
     arg = arg + QUANTITY_ARGS
   end
   local term, quantity = run.term, tonumber(take)
-  local limits, caps, wide, once = term.limits, term.caps, term.wide, term.once
+  local limits, caps, detailed, once = term.limits, term.caps, term.detailed, term.once
 
   for _ = 1, run.charges do
     local epoch = ARGV[arg]
@@ -175,7 +175,7 @@ while KEYS[key] do
       reply[size] = string.sub(stored, FINGERPRINT_LENGTH + 1)
     else
       local status, status_at, fresh = ALLOWED, size, false
-      if not wide then
+      if not detailed then
         for limit = 1, limits do
           local at = usage_key + limit
           local used = written[KEYS[at]] or tonumber(values[at] or 0)
@@ -189,14 +189,14 @@ while KEYS[key] do
         for limit = 1, limits do
           local at = usage_key + limit
           local used, closes_at = written[KEYS[at]] or values[at] or 0, 0
-          if wide.closings[limit] > 0 and used ~= 0 then
+          if detailed.closings[limit] > 0 and used ~= 0 then
             used, closes_at = string.match(used, '^(%d+)@(%d+)$')
             closes_at = tonumber(closes_at)
-            if closes_at and closes_at <= wide.nows[limit] then used, closes_at = 0, 0 end
+            if closes_at and closes_at <= detailed.nows[limit] then used, closes_at = 0, 0 end
           end
           used = tonumber(used)
           if not used or used % 1 ~= 0 then status = DAMAGED break end
-          if quantity >= 0 and used + quantity * wide.weights[limit] > caps[limit] then status = DENIED end
+          if quantity >= 0 and used + quantity * detailed.weights[limit] > caps[limit] then status = DENIED end
           if used == 0 then fresh = true end
           reply[size + 1], reply[size + 2] = used, closes_at
           size = size + 2
@@ -216,7 +216,7 @@ while KEYS[key] do
         for limit = 1, limits do
           local name = KEYS[usage_key + limit]
           local used
-          if not wide then
+          if not detailed then
             local before = reply[status_at + limit]
             used = before + quantity
             if used <= 0 then
@@ -234,11 +234,11 @@ while KEYS[key] do
             end
           else
             local at = status_at + 2 * limit
-            local before, opens = reply[at - 1], wide.closings[limit] > 0
-            used = before + quantity * wide.weights[limit]
+            local before, opens = reply[at - 1], detailed.closings[limit] > 0
+            used = before + quantity * detailed.weights[limit]
             local value = string.format('%.0f', used)
             if opens then
-              if before == 0 then reply[at] = wide.closings[limit] end
+              if before == 0 then reply[at] = detailed.closings[limit] end
               value = string.format('%s@%.0f', value, reply[at])
             end
             if used <= 0 then
@@ -258,7 +258,7 @@ while KEYS[key] do
       if once and status == ALLOWED and quantity ~= 0 and limits > 0 then
         local parts = {}
         for limit = 1, limits do
-          if wide then
+          if detailed then
             local at = status_at + 2 * limit
             parts[limit] = string.format('%.0f@%.0f', reply[at - 1], reply[at])
           else

@@ -488,6 +488,6 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     decimals: int = 0
     """Of a pool: those amounts are in units of 10^-decimals."""
     explanation: Explanation | None = None
-    more: bool = False
+    detailed: bool = False
     """Whether `value`, a field from `values` on, or one from `shadow` on of a limit is set: where
     it is not, answers are written without a look at each of them."""

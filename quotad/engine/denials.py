@@ -32,18 +32,18 @@ def with_sources(decision: Decision, sources: tuple[EntitlementSource, ...]) -> 
     """A decision with where it comes from; what a denial lacked may be there already."""
     told = decision.explanation or Explanation(())
     told = msgspec.structs.replace(told, sources=sources)
-    return msgspec.structs.replace(decision, explanation=told, more=True)
+    return msgspec.structs.replace(decision, explanation=told, detailed=True)
 
 
 def limit_in_words(term: LimitTerms) -> str:
     """A limit as a person says it: `1,000 per month`, `12.50 ai-credits per day`."""
-    extras, decimals = term.extras, 0
+    details, decimals = term.details, 0
     unit = overage = ""
-    if extras is not None:
-        decimals = extras.decimals
-        unit = f" {extras.pool_id}" if extras.pool_id else ""
-        if extras.overage_limit is not None:
-            overage = f" and an overage of {_in_words(extras.overage_limit, decimals)}"
+    if details is not None:
+        decimals = details.decimals
+        unit = f" {details.pool_id}" if details.pool_id else ""
+        if details.overage_limit is not None:
+            overage = f" and an overage of {_in_words(details.overage_limit, decimals)}"
     per = f" per {term.per}" if term.per else ""
     if term.limit is None:
         return f"{_in_words(term.cap, decimals)}{unit}{per}, the most that is counted"

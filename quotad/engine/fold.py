@@ -1,12 +1,12 @@
 """From what the script answered to a decision that says why.
 
-Here for the limits of nearly every entitlement; `fold_extras` is for all others.
+Here for the limits of nearly every entitlement; `fold_detailed` is for all others.
 """
 
 from collections.abc import Sequence
 
 from quotad.engine.denials import explain_denial, frees_order
-from quotad.engine.fold_extras import fold_extras
+from quotad.engine.fold_detailed import fold_detailed
 from quotad.engine.meters import LimitTerms
 from quotad.model import USED_MAX, ConsumeRequest, Decision, LimitStatus, Mode, Reason
 from quotad.store import ChargeStatus, Settlement
@@ -37,8 +37,8 @@ def fold(
         catalog_version: for the answer.
     """
     term = terms[0]
-    if term.extras is not None:  # of the first, if of any
-        return fold_extras(terms, request, settlement, now_ms, catalog_version)
+    if term.details is not None:  # of the first, if of any
+        return fold_detailed(terms, request, settlement, now_ms, catalog_version)
     if len(terms) != 1 or request.every_limit:
         return _fold_several(terms, request, settlement, now_ms, catalog_version)
     # One limit: nearly every call, so without the detour over LimitStatus.
@@ -193,7 +193,7 @@ def _deny_several(
         _retry_after_ms([terms[i] for i in full], quantity, now_ms),
         statuses,
         explanation=explanation,
-        more=explanation is not None,
+        detailed=explanation is not None,
     )
 
 

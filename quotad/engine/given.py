@@ -22,7 +22,7 @@ def given_by(
     """
     feature, version, variant = entitlement.feature, snapshot.version, entitlement.variant
     if entitlement.revoked:
-        return Decision(False, int(Reason.REVOKED), version, variant=variant, more=True)
+        return Decision(False, int(Reason.REVOKED), version, variant=variant, detailed=True)
     if feature.type is not FeatureType.METERED:
         return Decision(
             True,
@@ -31,7 +31,7 @@ def given_by(
             value=entitlement.value,
             values=entitlement.values,
             variant=variant,
-            more=True,
+            detailed=True,
         )
     if feature.credit is None or pool is not None:
         return None
@@ -43,7 +43,7 @@ def given_by(
         variant=variant,
         pool_id=pool_id,
         decimals=snapshot.features[pool_id].decimals,
-        more=True,
+        detailed=True,
     )
 
 
@@ -54,7 +54,7 @@ def denied(feature_id: str, effective: Effective, snapshot: Snapshot) -> Decisio
         known = feature_id in snapshot.features
         reason = Reason.NOT_ENTITLED if known else Reason.FEATURE_NOT_FOUND
     variant = effective.variants.get(feature_id, "")
-    return Decision(False, int(reason), snapshot.version, variant=variant, more=bool(variant))
+    return Decision(False, int(reason), snapshot.version, variant=variant, detailed=bool(variant))
 
 
 def judge_values(given: Decision, request: ConsumeRequest) -> Decision:

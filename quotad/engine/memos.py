@@ -4,7 +4,7 @@ The only reader of what `lua/check_and_consume.lua` stores, and the only writer 
 
     <fingerprint><1><usage, joined by commas>|<memo>
 
-    usage   of one limit before the charge: `<used>`, or `<used>@<closes_at>` of wide limits
+    usage   of one limit before the charge: `<used>`, or `<used>@<closes_at>` of detailed limits
     memo    format 1: `Memo` in msgpack, an array. Any later format starts with its number in one
             byte, which no array does. Old and new servers run side by side: what is written under
             a key must be read by both, so a format is read for a release before it is written.

@@ -22,7 +22,7 @@ from quotad.store import CounterSet, PeriodLimit, Retention, lay_out
 from quotad.store.charges import NO_COUNTERS, is_kept
 
 
-class LimitExtras(msgspec.Struct, frozen=True, gc=False, array_like=True):
+class LimitDetails(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What few limits have."""
 
     overage_limit: int | None = None
@@ -40,7 +40,7 @@ class LimitExtras(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Counted past the limit, as it has happened."""
 
 
-_NO_EXTRAS = LimitExtras()
+_NO_DETAILS = LimitDetails()
 
 
 class LimitTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -54,7 +54,7 @@ class LimitTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
     per: str
     resets_at_ms: int | None
     """None: never, or told by the settlement."""
-    extras: LimitExtras | None = None
+    details: LimitDetails | None = None
     """None: nothing but the above, as nearly always. The first limit of several has them when
     any has, so that one look tells."""
 
@@ -62,14 +62,14 @@ class LimitTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
     def cap(self) -> int:
         """What usage never passes: the limit when it is hard, its hard stop or the ceiling of
         counters when it is not."""
-        limit, extras = self.limit, self.extras
-        if limit is None or (extras is not None and (extras.shadow or extras.recorded)):
+        limit, details = self.limit, self.details
+        if limit is None or (details is not None and (details.shadow or details.recorded)):
             return USED_MAX
         if not self.soft:
             return limit
-        if extras is None or extras.overage_limit is None:
+        if details is None or details.overage_limit is None:
             return USED_MAX
-        return min(limit + extras.overage_limit, USED_MAX)
+        return min(limit + details.overage_limit, USED_MAX)
 
 
 class Bound(msgspec.Struct, frozen=True, gc=False):
@@ -158,8 +158,8 @@ class Meter(msgspec.Struct, gc=False):
 
     def _bound(self, limits: list[_BoundLimit], now_ms: int) -> Bound:
         terms = [limit.terms for limit in limits]
-        if any(term.extras for term in terms) and terms[0].extras is None:
-            terms[0] = msgspec.structs.replace(terms[0], extras=_NO_EXTRAS)
+        if any(term.details for term in terms) and terms[0].details is None:
+            terms[0] = msgspec.structs.replace(terms[0], details=_NO_DETAILS)
         counted = [limit.counted for limit in limits]
         return Bound(
             max((limit.from_ms for limit in limits), default=0),
@@ -181,7 +181,7 @@ class Meter(msgspec.Struct, gc=False):
             from_ms, until_ms = period.start_ms, now_ms + 1 if opens else period.end_ms
         paid = entitlement is not self.entitlement
         credit = self.entitlement.feature.credit
-        extras = LimitExtras(
+        details = LimitDetails(
             limit.overage_limit,
             limit.shadow,
             feature.feature_id if paid else "",
@@ -196,7 +196,7 @@ class Meter(msgspec.Struct, gc=False):
             limit.soft,
             window.per if window is not None else "",
             None if opens else period.end_ms,
-            None if extras == _NO_EXTRAS else extras,
+            None if details == _NO_DETAILS else details,
         )
         counted = PeriodLimit(
             feature.feature_id,
@@ -204,7 +204,7 @@ class Meter(msgspec.Struct, gc=False):
             period.period_id,
             window,
             period.end_ms,
-            extras.weight,
+            details.weight,
             0 if self.gauge else self.generation,
         )
         return _BoundLimit(from_ms, until_ms, counted, terms)

@@ -71,7 +71,7 @@ class DecisionOperations:
                     if answer.limits or (answer.limit and answer.remaining * FULL <= answer.limit):
                         name = request.customer_id
                         if (
-                            answer.more
+                            answer.detailed
                             or request.resource_id
                             or name not in known[request.feature_id]
                         ):

@@ -117,7 +117,7 @@ def consume_request(message: pb.CheckAndConsumeRequest, payload: bytes) -> Consu
     occurred = occurred and message.HasField("occurred_at")
     if message.resource_id or message.explain or has_values or occurred:
         plain = ConsumeRequest(customer_id, feature_id, quantity, mode)
-        return _with_extras(plain, message)
+        return _with_details(plain, message)
     key = message.idempotency_key
     if not key:
         return ConsumeRequest(customer_id, feature_id, quantity, mode)
@@ -127,7 +127,7 @@ def consume_request(message: pb.CheckAndConsumeRequest, payload: bytes) -> Consu
     return ConsumeRequest(customer_id, feature_id, quantity, mode, key, ttl_ms)
 
 
-def _with_extras(request: ConsumeRequest, message: pb.CheckAndConsumeRequest) -> ConsumeRequest:
+def _with_details(request: ConsumeRequest, message: pb.CheckAndConsumeRequest) -> ConsumeRequest:
     """Add the key, and what few requests have."""
     key, resource_id = message.idempotency_key, message.resource_id
     has_ttl = message.HasField("idempotency_ttl")

@@ -93,12 +93,12 @@ def decision_bytes(answer: Decision) -> bytes:
     if answer.retry_after_ms is not None:
         parts.append(_time(b"\x5a", answer.retry_after_ms))  # retry_after = 11
     if answer.limits:
-        parts.extend(map(_limit_extras if answer.more else _limit_status, answer.limits))
+        parts.extend(map(_limit_details if answer.detailed else _limit_status, answer.limits))
     if answer.replayed:
         parts.append(b"\x68\x01")  # replayed = 13
     parts.append(version)
-    if answer.more:
-        _add_extras(parts, answer)
+    if answer.detailed:
+        _add_details(parts, answer)
     return b"".join(parts)
 
 
@@ -156,7 +156,7 @@ def _batch(answers: Sequence[Decision | QuotadError]) -> bytes:
     return b"".join(parts)
 
 
-def _add_extras(parts: list[bytes], answer: Decision) -> None:
+def _add_details(parts: list[bytes], answer: Decision) -> None:
     """Fields 16 and above, which few answers have."""
     if answer.explanation is not None:
         inner = encode.explanation(answer.explanation).SerializeToString()
@@ -218,7 +218,7 @@ def _time(tag: bytes, ms: int) -> bytes:
     return tag + bytes((len(inner),)) + inner  # at most 17 bytes
 
 
-def _limit_status(status: LimitStatus, extras: bytes = b"") -> bytes:
+def _limit_status(status: LimitStatus, details: bytes = b"") -> bytes:
     """Field 12, a LimitStatus; without fields 8 to 11, which few limits have."""
     used, remaining = status.used, status.remaining
     head, tail = _shared_status(status.limit, status.soft, status.per, status.resets_at_ms)
@@ -231,13 +231,13 @@ def _limit_status(status: LimitStatus, extras: bytes = b"") -> bytes:
             else b"\x20" + _varint(remaining),
             b"\x28" + _varint(status.overage) if status.overage else b"",
             tail,
-            extras,
+            details,
         )
     )
     return _LIMITS_TAG + _LAST[len(inner)] + inner  # a dozen fields: far below 16 KiB
 
 
-def _limit_extras(status: LimitStatus) -> bytes:
+def _limit_details(status: LimitStatus) -> bytes:
     """Field 12, a LimitStatus, with all it may have."""
     inner = encode.limit_status(status, marked=False).SerializeToString()
     return _LIMITS_TAG + _LAST[len(inner)] + inner

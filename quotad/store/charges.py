@@ -19,7 +19,7 @@ CONSUME_ONCE = "consume_once"
 
 PLAIN_ARGS = 2
 """Words of a limit: cap and expiry (Unix ms; 0: never; below 0: so long after the latest take)."""
-WIDE_ARGS = 5
+DETAILED_ARGS = 5
 """The same, and the weight of the quantity, when a window that opens at first use would close (Unix
 ms; 0: no such window), and now (Unix ms)."""
 
@@ -112,15 +112,16 @@ def lay_out(
     """
     idle_ms = 0 if provisioned else retention.unprovisioned_ms
     # Weights of 1 and windows of the calendar are not worth three more words.
-    wide = any(limit.weight != 1 or limit.opens for limit in limits)
+    detailed = any(limit.weight != 1 or limit.opens for limit in limits)
     words: list[int] = []
     for limit in limits:
         words += (limit.cap, _expires_ms(limit, retention, idle_ms))
-        if wide:
+        if detailed:
             closes_ms = limit.ends_ms if limit.opens else None
             words += (limit.weight, closes_ms or 0, now_ms)
     suffixes = [usage_suffix(one.feature_id, one.period_id, one.generation) for one in limits]
-    return CounterSet(tuple(suffixes), (len(limits), WIDE_ARGS if wide else PLAIN_ARGS, *words))
+    size = DETAILED_ARGS if detailed else PLAIN_ARGS
+    return CounterSet(tuple(suffixes), (len(limits), size, *words))
 
 
 def is_kept(limit: PeriodLimit, retention: Retention, now_ms: int) -> bool:
@@ -190,5 +191,5 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     """Of REPLAYED, what the first charge under the key left; of STALE_CATALOG, the tag of the
     catalog in force, empty: none."""
     closes: Sequence[int] = ()
-    """Of wide limits, where `used` is told: when the window that is open after the charge closes
-    (Unix ms; 0: closed, or no window that opens at first use)."""
+    """Of detailed limits, beside `used`: when the window that is open after the charge closes (Unix
+    ms; 0: closed, or no window that opens at first use)."""

@@ -48,10 +48,10 @@ class Counters:
         settled: list[Settlement] = []
         start = 0
         while start < len(charges):
-            words, end, wide = _spell((catalog, not_after_ms), charges, start)
+            words, end, detailed = _spell((catalog, not_after_ms), charges, start)
             try:
                 reply = self._link.run(self._script, words, deadline)
-                _read(reply, charges[start:end], settled, wide)
+                _read(reply, charges[start:end], settled, detailed)
             except StoreError as error:
                 return settled, error
             start = end
@@ -77,7 +77,7 @@ def _spell(
 
     Returns:
         Number of keys, keys and arguments; where the next call starts; whether some charge in
-        between has wide limits.
+        between has detailed limits.
     """
     keys = [charges[start].keys.catalog]
     numbers: dict[tuple[str, tuple[int, ...]], int] = {}
@@ -110,16 +110,16 @@ def _spell(
             keys.append(usage + suffix)
     charge_words[run_at] = f"{number} {end - run_from}{quantity_word}"
     term_words: list[Any] = []
-    wide = False
+    detailed = False
     for verb, words in numbers:
         term_words += (verb, *words)
         if words[1] != PLAIN_ARGS:
-            wide = True
-    return (len(keys), *keys, *head, len(numbers), *term_words, *charge_words), end, wide
+            detailed = True
+    return (len(keys), *keys, *head, len(numbers), *term_words, *charge_words), end, detailed
 
 
 def _read(
-    reply: list[Any], charges: Sequence[Charge], settled: list[Settlement], wide: bool
+    reply: list[Any], charges: Sequence[Charge], settled: list[Settlement], detailed: bool
 ) -> None:
     at = 0
     try:
@@ -133,7 +133,7 @@ def _read(
             status = reply[at]
             at += 1
             if status in (0, 1):  # DENIED, ALLOWED; an enum's member would cost more than the line
-                if wide and charge.counters.words[1] != PLAIN_ARGS:
+                if detailed and charge.counters.words[1] != PLAIN_ARGS:
                     end = at + 2 * len(charge.counters.suffixes)
                     used, closes = reply[at:end:2], reply[at + 1 : end : 2]
                     settled.append(Settlement(status, used, closes=closes))

@@ -70,7 +70,7 @@ def ask(engine: Bench, *requests: ConsumeRequest) -> list[Decision]:
     for answer in answers:
         fields = ("value", "values", "variant", "would_deny", "pool_id", "decimals", "explanation")
         if any(getattr(answer, name) != getattr(plain, name) for name in fields):
-            assert answer.more
+            assert answer.detailed
     return answers
 
 

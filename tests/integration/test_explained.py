@@ -71,7 +71,7 @@ def explained(
         )
     )
     assert answer.explanation is not None
-    assert answer.more
+    assert answer.detailed
     return answer, answer.explanation
 
 

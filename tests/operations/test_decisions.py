@@ -21,7 +21,7 @@ IN_SHADOW = msgspec.structs.replace(
         LimitStatus(10, False, 11, 0, 1, "day", None),
     ),
     would_deny=True,
-    more=True,
+    detailed=True,
 )
 
 

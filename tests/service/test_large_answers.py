@@ -45,10 +45,17 @@ def test_an_explained_batch_of_a_thousand_arrives_with_all_that_it_has_counted(
 
 SOURCES = tuple(EntitlementSource(1, "p" * 256, False, "x" * 744) for _ in range(10))
 EXPLAINED = Decision(
-    False, int(Reason.LIMIT_EXCEEDED), limit=5, explanation=Explanation(SOURCES, 3, "5"), more=True
+    False,
+    int(Reason.LIMIT_EXCEEDED),
+    limit=5,
+    explanation=Explanation(SOURCES, 3, "5"),
+    detailed=True,
 )
 VALUES = Decision(
-    True, int(Reason.FEATURE_ENABLED), values=tuple(f"{i}{'v' * 250}" for i in range(99)), more=True
+    True,
+    int(Reason.FEATURE_ENABLED),
+    values=tuple(f"{i}{'v' * 250}" for i in range(99)),
+    detailed=True,
 )
 COUNTED = Decision(True, int(Reason.WITHIN_LIMIT), 7, 1, 5)
 
@@ -80,7 +87,7 @@ def test_answers_with_many_values_are_refused_in_their_places_until_the_others_f
 @pytest.mark.parametrize(("count", "left_out"), [(1000, False), (3000, True)])
 def test_one_explanation_is_bounded_too(count: int, left_out: bool) -> None:
     told = Explanation(tuple(SOURCES[:1] * count))
-    answer = Decision(True, int(Reason.WITHIN_LIMIT), explanation=told, more=True)
+    answer = Decision(True, int(Reason.WITHIN_LIMIT), explanation=told, detailed=True)
 
     read = pb.CheckAndConsumeResponse.FromString(decision_bytes(answer))
 

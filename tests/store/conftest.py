@@ -15,7 +15,7 @@ import fakeredis
 import pytest
 
 from quotad.store import Charge, Counters, CounterSet, KeySpace, Settlement, Store
-from quotad.store.charges import CONSUME, PLAIN_ARGS, WIDE_ARGS
+from quotad.store.charges import CONSUME, DETAILED_ARGS, PLAIN_ARGS
 from tests.raw import raw
 
 
@@ -49,7 +49,7 @@ FAR_MS = 4_000_000_000_000
 NOW_MS = 3_900_000_000_000
 
 
-class WideLimit(NamedTuple):
+class DetailedLimit(NamedTuple):
     """A limit with a weight, or of a window that opens at first use."""
 
     cap: int
@@ -82,14 +82,14 @@ class Scripted:
         """A charge on the counters a, b, c, ... with these caps."""
         return Charge(self.keys, epoch, quantity, verb, plain(*((cap, FAR_MS) for cap in caps)))
 
-    def wide(
-        self, quantity: int, *limits: WideLimit, now: int = NOW_MS, verb: str = CONSUME
+    def detailed(
+        self, quantity: int, *limits: DetailedLimit, now: int = NOW_MS, verb: str = CONSUME
     ) -> Charge:
         """A charge on the counters a, b, c, ... with these limits."""
         words = [
             (limit.cap, limit.expires_at, limit.weight, limit.closes_at, now) for limit in limits
         ]
-        flat = (len(limits), WIDE_ARGS, *chain(*words))
+        flat = (len(limits), DETAILED_ARGS, *chain(*words))
         counters = CounterSet(endings("abcdefgh", len(limits)), flat)
         return Charge(self.keys, 0, quantity, verb, counters)
 

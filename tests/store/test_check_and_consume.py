@@ -9,7 +9,7 @@ from quotad.model import QUANTITY_MAX, USED_MAX
 from quotad.store import Charge, ChargeStatus, CounterSet, Once, Settlement
 from quotad.store.charges import CHECK, CONSUME, CONSUME_ONCE
 from tests.raw import raw
-from tests.store.conftest import FAR_MS, NOW_MS, TAG, Scripted, WideLimit, plain
+from tests.store.conftest import FAR_MS, NOW_MS, TAG, DetailedLimit, Scripted, plain
 
 
 def once(charge: Charge, key: str = "k", fingerprint: str = "f" * 16) -> Charge:
@@ -109,37 +109,39 @@ def test_a_counter_without_an_end_never_expires(scripted: Scripted) -> None:
 HOUR_MS = 3_600_000
 
 
-def of_a_lifetime(scripted: Scripted, wide: bool, idle_ms: int, quantity: int = 1) -> Charge:
+def of_a_lifetime(scripted: Scripted, detailed: bool, idle_ms: int, quantity: int = 1) -> Charge:
     """A charge on a counter without a period, kept so long after its latest use; 0: for ever."""
-    if wide:
-        return scripted.wide(quantity, WideLimit(9, weight=2, expires_at=-idle_ms))
+    if detailed:
+        return scripted.detailed(quantity, DetailedLimit(9, weight=2, expires_at=-idle_ms))
     return Charge(scripted.keys, 0, quantity, "consume", plain((9, -idle_ms)))
 
 
-@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("detailed", [False, True])
 def test_a_counter_may_expire_some_time_after_its_latest_use(
-    scripted: Scripted, wide: bool
+    scripted: Scripted, detailed: bool
 ) -> None:
     name = f"{scripted.keys.usage}:a"
-    charge = of_a_lifetime(scripted, wide, HOUR_MS)
+    charge = of_a_lifetime(scripted, detailed, HOUR_MS)
     for used in (1, 2):
         scripted.settle(charge)
 
-        assert used * (2 if wide else 1) == scripted.used()["a"]
+        assert used * (2 if detailed else 1) == scripted.used()["a"]
         assert 0 <= HOUR_MS - raw(scripted.store).pttl(name) < 60_000
         raw(scripted.store).pexpire(name, 100_000)
     scripted.settle(msgspec.structs.replace(charge, verb=CHECK))
     assert 100_000 >= raw(scripted.store).pttl(name)
 
 
-@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("detailed", [False, True])
 def test_a_counter_that_would_have_expired_is_kept_from_the_next_use_on(
-    scripted: Scripted, wide: bool
+    scripted: Scripted, detailed: bool
 ) -> None:
-    scripted.settle(of_a_lifetime(scripted, wide, HOUR_MS), of_a_lifetime(scripted, wide, 0))
+    scripted.settle(
+        of_a_lifetime(scripted, detailed, HOUR_MS), of_a_lifetime(scripted, detailed, 0)
+    )
 
     assert -1 == raw(scripted.store).pexpiretime(f"{scripted.keys.usage}:a")
-    assert (4 if wide else 2) == scripted.used()["a"]
+    assert (4 if detailed else 2) == scripted.used()["a"]
 
 
 @pytest.mark.parametrize("keyed", [False, True])
@@ -158,11 +160,13 @@ def test_a_charge_on_a_period_that_is_long_over_is_refused(scripted: Scripted, k
     assert [ChargeStatus.ALLOWED] == [s.status for s in scripted.settle(check)]
 
 
-def test_a_wide_charge_on_a_period_that_is_long_over_is_refused(scripted: Scripted) -> None:
+def test_a_detailed_charge_on_a_period_that_is_long_over_is_refused(scripted: Scripted) -> None:
     past_ms = int(raw(scripted.store).time()[0]) * 1000 - 1
     charges = [
-        scripted.wide(1, WideLimit(9, weight=2, expires_at=past_ms), WideLimit(9)),
-        scripted.wide(1, WideLimit(9, closes_at=past_ms, expires_at=past_ms), now=past_ms - 9),
+        scripted.detailed(1, DetailedLimit(9, weight=2, expires_at=past_ms), DetailedLimit(9)),
+        scripted.detailed(
+            1, DetailedLimit(9, closes_at=past_ms, expires_at=past_ms), now=past_ms - 9
+        ),
     ]
 
     assert [ChargeStatus.STALE_CLOCK] * 2 == [s.status for s in scripted.settle(*charges)]
@@ -328,9 +332,9 @@ def test_a_damaged_counter_fails_its_own_charges_only(
 def test_a_counter_of_another_type_fails_its_own_charges_only(scripted: Scripted) -> None:
     client, usage = raw(scripted.store), scripted.keys.usage
     client.rpush(f"{usage}:b", "x")
-    wide = scripted.wide(1, WideLimit(9), WideLimit(9, closes_at=NOW_MS + 9))
+    detailed = scripted.detailed(1, DetailedLimit(9), DetailedLimit(9, closes_at=NOW_MS + 9))
 
-    settled = scripted.settle(scripted.charge(1, 9), scripted.charge(1, 9, 9), wide)
+    settled = scripted.settle(scripted.charge(1, 9), scripted.charge(1, 9, 9), detailed)
 
     assert [1, -6, -6] == [s.status for s in settled]
     assert b"1" == client.get(f"{usage}:a")
@@ -342,7 +346,7 @@ def test_a_damaged_window_fails_its_own_charges_only(scripted: Scripted, value: 
     raw(scripted.store).set(f"{scripted.keys.usage}:a", value)
     other = Charge(scripted.keys, 0, 1, CONSUME, plain((9, 0), names="c"))
 
-    settled = scripted.settle(scripted.wide(1, WideLimit(9, closes_at=NOW_MS + 9)), other)
+    settled = scripted.settle(scripted.detailed(1, DetailedLimit(9, closes_at=NOW_MS + 9)), other)
 
     assert [-6, 1] == [s.status for s in settled]
     assert value == raw(scripted.store).get(f"{scripted.keys.usage}:a")

@@ -14,7 +14,7 @@ INCLUDES = sorted((ROOT / "lua" / "include").glob("*.lua"))
 
 STRIDES = {
     "terms": ("TERMS_ARGS",),
-    "limit": ("WIDE_ARGS",),
+    "limit": ("DETAILED_ARGS",),
     "run": ("RUN_ARGS", "QUANTITY_ARGS"),
     "charge": ("CHARGE_ARGS", "ONCE_ARGS"),
 }

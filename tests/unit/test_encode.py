@@ -65,7 +65,7 @@ def marked(decision: Decision) -> Decision:
         status.shadow or status.overage_limit is not None or status.pool_id or status.decimals
         for status in decision.limits
     )
-    return msgspec.structs.replace(decision, more=more)
+    return msgspec.structs.replace(decision, detailed=more)
 
 
 decisions = st.builds(
@@ -108,7 +108,7 @@ plain_decisions = decisions.map(
             )
             for status in decision.limits
         ),
-        more=False,
+        detailed=False,
     )
 )
 

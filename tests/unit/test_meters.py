@@ -8,7 +8,7 @@ import pytest
 from quotad.catalog import Snapshot, Source, compile_snapshot, parse
 from quotad.engine import ViewCache
 from quotad.engine.meters import (
-    LimitExtras,
+    LimitDetails,
     LimitTerms,
     Meter,
     new_meter,
@@ -89,13 +89,13 @@ def test_a_paying_feature_is_charged_to_its_own_limits_and_to_those_of_its_pool(
     limits = ((7, HOUR_END + 1000, 1, 0, NOW), (10_000, DAY_EXPIRES, 250, 0, NOW))
     assert (2, 5, *limits[0], *limits[1]) == bound.counters.words
     assert (
-        LimitTerms(7, False, "hour", HOUR_END, LimitExtras()),
+        LimitTerms(7, False, "hour", HOUR_END, LimitDetails()),
         LimitTerms(
             10_000,
             False,
             "day",
             DAY_END,
-            LimitExtras(pool_id="ai-credits", decimals=2, weight=250),
+            LimitDetails(pool_id="ai-credits", decimals=2, weight=250),
         ),
     ) == bound.terms
     assert (1_926_244_800_000, HOUR_END) == (bound.from_ms, bound.until_ms)
@@ -106,14 +106,14 @@ def test_a_pool_that_takes_one_for_one_needs_no_more_words(snapshot: Snapshot) -
 
     assert (":tokens:day.c.1926201600",) == bound.counters.suffixes
     assert (1, 2, 50, DAY_EXPIRES) == bound.counters.words
-    assert LimitExtras(pool_id="tokens") == bound.terms[0].extras
+    assert LimitDetails(pool_id="tokens") == bound.terms[0].details
 
 
 def test_a_pool_itself_is_counted_in_its_smallest_units(snapshot: Snapshot) -> None:
     bound = meter(snapshot, "ai-credits").bind(NOW)
 
     assert (1, 2, 10_000, DAY_EXPIRES) == bound.counters.words
-    assert LimitExtras(decimals=2) == bound.terms[0].extras
+    assert LimitDetails(decimals=2) == bound.terms[0].details
 
 
 def test_without_its_pool_a_feature_is_denied_before_any_counter(snapshot: Snapshot) -> None:
@@ -145,7 +145,7 @@ def test_a_window_that_opens_at_first_use_is_bound_anew_every_millisecond(
     assert (2, 5, *day, 5, closes + 1000, 1, closes, NOW) == bound.counters.words
     assert (NOW, NOW + 1) == (bound.from_ms, bound.until_ms)
     # The first tells that another has more.
-    assert [LimitExtras(), LimitExtras(opens=True)] == [term.extras for term in bound.terms]
+    assert [LimitDetails(), LimitDetails(opens=True)] == [term.details for term in bound.terms]
     assert [DAY_END, None] == [term.resets_at_ms for term in bound.terms]
     assert bound.counters.suffixes == made.bind(NOW + 1).counters.suffixes
 

@@ -132,7 +132,7 @@ def test_every_feature_can_be_asked_for_and_every_answer_be_sent(first: int) -> 
 
 def settled(terms: tuple[LimitTerms, ...], quantity: int, used: int) -> Settlement:
     """What the script would say if so much were used of every limit."""
-    amounts = [quantity * (term.extras.weight if term.extras else 1) for term in terms]
+    amounts = [quantity * (term.details.weight if term.details else 1) for term in terms]
     full = any(
         amount >= 0 and used + amount > term.cap
         for amount, term in zip(amounts, terms, strict=True)

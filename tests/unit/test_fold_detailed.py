@@ -5,21 +5,21 @@ import pytest
 
 from quotad.engine.fold import fold
 from quotad.engine.memos import encode_memo, fingerprint, replay
-from quotad.engine.meters import LimitExtras, LimitTerms
+from quotad.engine.meters import LimitDetails, LimitTerms
 from quotad.model import USED_MAX, ConsumeRequest, Decision, Mode, Reason
 from quotad.store import ChargeStatus, Settlement
 
 NOW = 1_800_000_000_000
 HOUR_END, DAY_END = NOW + 1_800_000, NOW + 43_200_000
-NOTHING = LimitExtras()
+NOTHING = LimitDetails()
 OWN = LimitTerms(10, False, "hour", HOUR_END, NOTHING)
 POOL = LimitTerms(
-    1000, False, "day", DAY_END, LimitExtras(pool_id="credits", decimals=2, weight=250)
+    1000, False, "day", DAY_END, LimitDetails(pool_id="credits", decimals=2, weight=250)
 )
 OPEN_OWN = LimitTerms(None, False, "hour", HOUR_END, NOTHING)
-SHADOW = LimitTerms(10, False, "hour", HOUR_END, LimitExtras(shadow=True))
-STOPPED = LimitTerms(10, True, "hour", HOUR_END, LimitExtras(overage_limit=5))
-FIRST = LimitTerms(10, False, "5 hours", None, LimitExtras(opens=True))
+SHADOW = LimitTerms(10, False, "hour", HOUR_END, LimitDetails(shadow=True))
+STOPPED = LimitTerms(10, True, "hour", HOUR_END, LimitDetails(overage_limit=5))
+FIRST = LimitTerms(10, False, "5 hours", None, LimitDetails(opens=True))
 PLAIN = LimitTerms(100, False, "month", DAY_END)
 
 
@@ -41,7 +41,7 @@ def settled(
     terms: tuple[LimitTerms, ...], used: tuple[int, ...], quantity: int, closes: tuple[int, ...]
 ) -> Settlement:
     """What the script answers."""
-    weights = [1 if term.extras is None else term.extras.weight for term in terms]
+    weights = [1 if term.details is None else term.details.weight for term in terms]
     room = all(u + quantity * w <= t.cap for t, u, w in zip(terms, used, weights, strict=True))
     status = ChargeStatus.ALLOWED if room or quantity < 0 else ChargeStatus.DENIED
     return Settlement(status, used, closes=closes or (0,) * len(terms))
@@ -84,8 +84,8 @@ def test_a_feature_that_a_pool_pays_for(
     assert (len(terms) > 1) == bool(decision.limits)
     taken = quantity if decision.allowed else 0
     for status, term, used in zip(decision.limits, terms, before, strict=False):
-        assert term.extras is not None
-        assert (used + taken * term.extras.weight, term.extras.pool_id) == (
+        assert term.details is not None
+        assert (used + taken * term.details.weight, term.details.pool_id) == (
             status.used,
             status.pool_id,
         )
@@ -106,7 +106,7 @@ def test_a_check_takes_nothing_of_a_pool() -> None:
 
 
 def test_a_soft_pool_is_told_of_when_it_is_passed() -> None:
-    soft = LimitTerms(1000, True, "day", DAY_END, LimitExtras(pool_id="credits", weight=250))
+    soft = LimitTerms(1000, True, "day", DAY_END, LimitDetails(pool_id="credits", weight=250))
 
     decision = told((OWN, soft), (0, 900))
 
@@ -217,7 +217,7 @@ def test_a_window_that_opens_at_first_use_resets_when_the_counter_says() -> None
 
 
 def test_of_several_limits_the_first_tells_that_some_have_more() -> None:
-    terms = (msgspec.structs.replace(PLAIN, extras=NOTHING), FIRST)
+    terms = (msgspec.structs.replace(PLAIN, details=NOTHING), FIRST)
 
     decision = told(terms, (5, 2), closes=(0, NOW + 9))
 
@@ -225,7 +225,7 @@ def test_of_several_limits_the_first_tells_that_some_have_more() -> None:
 
 
 def test_the_variant_is_told_with_every_answer() -> None:
-    term = LimitTerms(10, False, "hour", HOUR_END, LimitExtras(variant="beta"))
+    term = LimitTerms(10, False, "hour", HOUR_END, LimitDetails(variant="beta"))
 
     assert ["beta", "beta"] == [told((term,), (used,)).variant for used in (0, 10)]
 

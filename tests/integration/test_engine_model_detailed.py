@@ -179,7 +179,7 @@ def told(answer: Decision | QuotadError) -> Any:
     """An answer of the engine as the model gives it."""
     if isinstance(answer, QuotadError):
         return type(answer)
-    assert answer.more or not (answer.would_deny or answer.pool_id or answer.variant)
+    assert answer.detailed or not (answer.would_deny or answer.pool_id or answer.variant)
     limits = [
         (
             status.used,

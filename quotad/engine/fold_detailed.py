@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from quotad.engine.denials import explain_denial, frees_order
-from quotad.engine.meters import LimitExtras, LimitTerms
+from quotad.engine.meters import LimitDetails, LimitTerms
 from quotad.model import ConsumeRequest, Decision, LimitStatus, Mode, Reason
 from quotad.store import ChargeStatus, Settlement
 
@@ -18,7 +18,7 @@ class _Side(msgspec.Struct, frozen=True, gc=False):
     """One limit, and what a charge did to it."""
 
     term: LimitTerms
-    extras: LimitExtras
+    details: LimitDetails
     amount: int
     """Asked of it, in its own units."""
     before: int
@@ -34,7 +34,7 @@ class _Side(msgspec.Struct, frozen=True, gc=False):
     def over(self) -> int:
         """How far past the limit a call ends, or a check would, in units of the feature."""
         limit = self.term.limit
-        return -1 if limit is None else (self.before + self.amount - limit) // self.extras.weight
+        return -1 if limit is None else (self.before + self.amount - limit) // self.details.weight
 
     @property
     def passed(self) -> bool:
@@ -43,7 +43,7 @@ class _Side(msgspec.Struct, frozen=True, gc=False):
         return limit is not None and self.before + self.amount > limit
 
 
-def fold_extras(
+def fold_detailed(
     terms: tuple[LimitTerms, ...],
     request: ConsumeRequest,
     settlement: Settlement,
@@ -59,23 +59,23 @@ def fold_extras(
     else:
         full = [side for side in sides if side.full]
         # The feature's own limits come before those of its pool.
-        own = [side for side in full if not side.extras.pool_id]
+        own = [side for side in full if not side.details.pool_id]
         reason = Reason.LIMIT_EXCEEDED if own else Reason.INSUFFICIENT_CREDITS
         side = max(own or full, key=lambda side: frees_order(side.term, side.amount))
         retry_after_ms = _retry_after_ms(full, now_ms)
         if request.explain:
             explanation = explain_denial(side.term, side.before, side.amount)
-    status, extras = side.status, side.extras
+    status, details = side.status, side.details
     granted = status.used - side.before
     if request.mode == Mode.REFUND:  # counters that had less are empty now
-        granted = -max((each.before - each.status.used) // each.extras.weight for each in sides)
-    elif extras.pool_id and granted:
+        granted = -max((each.before - each.status.used) // each.details.weight for each in sides)
+    elif details.pool_id and granted:
         granted = request.quantity
     # A limit in shadow is told of below, but nothing is said as if it were in force.
-    limit, remaining = (None, 0) if extras.shadow else (status.limit, status.remaining)
+    limit, remaining = (None, 0) if details.shadow else (status.limit, status.remaining)
     # Nor can it be told above that a window is not open yet from one that never resets.
-    closed = extras.opens and status.resets_at_ms is None
-    every = len(sides) > 1 or request.every_limit or extras.shadow or closed
+    closed = details.opens and status.resets_at_ms is None
+    every = len(sides) > 1 or request.every_limit or details.shadow or closed
     return Decision(
         allowed,
         int(reason),
@@ -90,15 +90,15 @@ def fold_extras(
         status.resets_at_ms,
         retry_after_ms,
         tuple([each.status for each in sides]) if every else (),
-        variant=extras.variant,
+        variant=details.variant,
         would_deny=allowed
-        and not extras.recorded
+        and not details.recorded
         and request.quantity >= 0
-        and any(each.extras.shadow and each.passed for each in sides),
-        pool_id=extras.pool_id,
-        decimals=extras.decimals,
+        and any(each.details.shadow and each.passed for each in sides),
+        pool_id=details.pool_id,
+        decimals=details.decimals,
         explanation=explanation,
-        more=True,
+        detailed=True,
     )
 
 
@@ -108,16 +108,16 @@ def _sides(
     counted = settlement.status == ChargeStatus.ALLOWED and request.mode != Mode.CHECK_ONLY
     sides = []
     for i, term in enumerate(terms):
-        extras = term.extras or LimitExtras()
-        if extras.opens:  # when it ends is known to the counter alone
+        details = term.details or LimitDetails()
+        if details.opens:  # when it ends is known to the counter alone
             term = msgspec.structs.replace(term, resets_at_ms=settlement.closes[i] or None)
-        before, amount = settlement.used[i], request.quantity * extras.weight
+        before, amount = settlement.used[i], request.quantity * details.weight
         after = max(before + amount, 0) if counted else before
-        sides.append(_Side(term, extras, amount, before, _status(term, extras, after)))
+        sides.append(_Side(term, details, amount, before, _status(term, details, after)))
     return sides
 
 
-def _status(term: LimitTerms, extras: LimitExtras, used: int) -> LimitStatus:
+def _status(term: LimitTerms, details: LimitDetails, used: int) -> LimitStatus:
     limit, soft = term.limit, term.soft
     left = 0 if limit is None else limit - used
     return LimitStatus(
@@ -128,26 +128,26 @@ def _status(term: LimitTerms, extras: LimitExtras, used: int) -> LimitStatus:
         -left if soft and left < 0 else 0,
         term.per,
         term.resets_at_ms,
-        extras.shadow,
-        extras.overage_limit,
-        extras.pool_id,
-        extras.decimals,
+        details.shadow,
+        details.overage_limit,
+        details.pool_id,
+        details.decimals,
     )
 
 
 def _why_allowed(sides: Sequence[_Side]) -> tuple[Reason, _Side]:
     """The reason, and which limit it is about: the one that was passed furthest, a hard one before
     a soft one; else the one with least remaining. Both in units of the feature."""
-    limited = [side for side in sides if side.term.limit is not None and not side.extras.shadow]
-    passed = [s for s in limited if s.passed and (s.term.soft or s.extras.recorded)]
+    limited = [side for side in sides if side.term.limit is not None and not side.details.shadow]
+    passed = [s for s in limited if s.passed and (s.term.soft or s.details.recorded)]
     if passed:
         hard = [side for side in passed if not side.term.soft]
         reason = Reason.OVER_LIMIT if hard else Reason.OVER_SOFT_LIMIT
         return reason, max(hard or passed, key=lambda side: side.over)
     if limited:
-        least = min(limited, key=lambda side: side.status.remaining // side.extras.weight)
+        least = min(limited, key=lambda side: side.status.remaining // side.details.weight)
         return Reason.WITHIN_LIMIT, least
-    return Reason.UNLIMITED, min(sides, key=lambda side: side.extras.shadow)
+    return Reason.UNLIMITED, min(sides, key=lambda side: side.details.shadow)
 
 
 def _retry_after_ms(full: Sequence[_Side], now_ms: int) -> int | None:

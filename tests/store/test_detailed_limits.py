@@ -9,13 +9,13 @@ from quotad.model import QUANTITY_MAX, USED_MAX
 from quotad.store import Charge, ChargeStatus, Once, Settlement
 from quotad.store.charges import CHECK, CONSUME_ONCE
 from tests.raw import raw
-from tests.store.conftest import FAR_MS, NOW_MS, Scripted, WideLimit
+from tests.store.conftest import FAR_MS, NOW_MS, DetailedLimit, Scripted
 
 HOUR = 3_600_000
 
 
-def opening(cap: int, closes_at: int = NOW_MS + HOUR, weight: int = 1) -> WideLimit:
-    return WideLimit(cap, weight, closes_at, closes_at + 60_000)
+def opening(cap: int, closes_at: int = NOW_MS + HOUR, weight: int = 1) -> DetailedLimit:
+    return DetailedLimit(cap, weight, closes_at, closes_at + 60_000)
 
 
 def once(charge: Charge, key: str = "k") -> Charge:
@@ -61,7 +61,7 @@ def test_a_weighted_limit_takes_the_weight_of_each_unit_or_nothing_changes(
             raw(scripted.store).set(f"{scripted.keys.usage}:{name}", used)
 
     settled = scripted.settle(
-        scripted.wide(quantity, WideLimit(caps[0]), WideLimit(caps[1], weight))
+        scripted.detailed(quantity, DetailedLimit(caps[0]), DetailedLimit(caps[1], weight))
     )
 
     assert [Settlement(status, before, closes=[0, 0])] == settled
@@ -72,10 +72,10 @@ def test_a_weighted_limit_takes_the_weight_of_each_unit_or_nothing_changes(
 def test_plain_and_weighted_charges_of_one_call_share_a_counter(scripted: Scripted) -> None:
     settled = scripted.settle(
         scripted.charge(1, 10),
-        scripted.wide(1, WideLimit(10, 4)),
+        scripted.detailed(1, DetailedLimit(10, 4)),
         scripted.charge(2, 10),
-        scripted.wide(1, WideLimit(10, 4)),
-        scripted.wide(1, WideLimit(10, 3)),
+        scripted.detailed(1, DetailedLimit(10, 4)),
+        scripted.detailed(1, DetailedLimit(10, 3)),
     )
 
     assert [(1, [0]), (1, [1]), (1, [5]), (0, [7]), (1, [7])] == [
@@ -85,26 +85,26 @@ def test_plain_and_weighted_charges_of_one_call_share_a_counter(scripted: Script
 
 
 def test_a_weighted_counter_keeps_its_end(scripted: Scripted) -> None:
-    for limit in (WideLimit(9, 2), WideLimit(9, 3)):
-        scripted.settle(scripted.wide(1, limit))
-    scripted.settle(scripted.wide(1, WideLimit(1), WideLimit(9, expires_at=0)))
+    for limit in (DetailedLimit(9, 2), DetailedLimit(9, 3)):
+        scripted.settle(scripted.detailed(1, limit))
+    scripted.settle(scripted.detailed(1, DetailedLimit(1), DetailedLimit(9, expires_at=0)))
 
     name = f"{scripted.keys.usage}:"
     assert FAR_MS == raw(scripted.store).pexpiretime(name + "a")
     assert {"a": 5} == scripted.used()
-    scripted.settle(scripted.wide(1, WideLimit(9), WideLimit(9, expires_at=0)))
+    scripted.settle(scripted.detailed(1, DetailedLimit(9), DetailedLimit(9, expires_at=0)))
     assert -1 == raw(scripted.store).pexpiretime(name + "b")
 
 
 def test_a_window_opens_with_the_first_that_is_counted(scripted: Scripted) -> None:
     late = opening(3, NOW_MS + 2 * HOUR)
     settled = scripted.settle(
-        scripted.wide(1, opening(3), verb=CHECK),
-        scripted.wide(0, opening(3)),
-        scripted.wide(4, opening(3)),
-        scripted.wide(2, opening(3)),
-        scripted.wide(1, late, now=NOW_MS + HOUR - 1),
-        scripted.wide(1, late, now=NOW_MS + HOUR - 1),
+        scripted.detailed(1, opening(3), verb=CHECK),
+        scripted.detailed(0, opening(3)),
+        scripted.detailed(4, opening(3)),
+        scripted.detailed(2, opening(3)),
+        scripted.detailed(1, late, now=NOW_MS + HOUR - 1),
+        scripted.detailed(1, late, now=NOW_MS + HOUR - 1),
     )
 
     end = NOW_MS + HOUR
@@ -121,11 +121,11 @@ def test_a_window_opens_with_the_first_that_is_counted(scripted: Scripted) -> No
 
 
 def test_a_window_that_has_closed_opens_anew(scripted: Scripted) -> None:
-    scripted.settle(scripted.wide(3, opening(3)))
+    scripted.settle(scripted.detailed(3, opening(3)))
     now, end = NOW_MS + HOUR, NOW_MS + 3 * HOUR
 
-    check = scripted.settle(scripted.wide(3, opening(3, end), now=now, verb=CHECK))
-    taken = scripted.settle(scripted.wide(2, opening(3, end), now=now))
+    check = scripted.settle(scripted.detailed(3, opening(3, end), now=now, verb=CHECK))
+    taken = scripted.settle(scripted.detailed(2, opening(3, end), now=now))
 
     assert [Settlement(1, [0], closes=[0])] == check
     assert [Settlement(1, [0], closes=[end])] == taken
@@ -134,14 +134,14 @@ def test_a_window_that_has_closed_opens_anew(scripted: Scripted) -> None:
 
 
 def test_a_denied_charge_opens_no_window(scripted: Scripted) -> None:
-    settled = scripted.settle(scripted.wide(1, opening(5), WideLimit(0)))
+    settled = scripted.settle(scripted.detailed(1, opening(5), DetailedLimit(0)))
 
     assert [Settlement(0, [0, 0], closes=[0, 0])] == settled
     assert stored(scripted) is None
 
 
 def test_a_pool_may_have_a_window_that_opens_at_first_use(scripted: Scripted) -> None:
-    settled = scripted.settle(*[scripted.wide(2, opening(1000, weight=250))] * 3)
+    settled = scripted.settle(*[scripted.detailed(2, opening(1000, weight=250))] * 3)
 
     assert [(1, [0]), (1, [500]), (0, [1000])] == [(s.status, s.used) for s in settled]
     assert f"1000@{NOW_MS + HOUR}".encode() == stored(scripted)
@@ -150,8 +150,8 @@ def test_a_pool_may_have_a_window_that_opens_at_first_use(scripted: Scripted) ->
 def test_a_repeated_idempotency_key_is_told_the_window_of_the_first_time(
     scripted: Scripted,
 ) -> None:
-    first = once(scripted.wide(2, opening(5), WideLimit(9, 3)))
-    later = once(scripted.wide(2, opening(5, NOW_MS + 9 * HOUR), now=NOW_MS + 8 * HOUR))
+    first = once(scripted.detailed(2, opening(5), DetailedLimit(9, 3)))
+    later = once(scripted.detailed(2, opening(5, NOW_MS + 9 * HOUR), now=NOW_MS + 8 * HOUR))
     end = NOW_MS + HOUR
     replay = Settlement(ChargeStatus.REPLAYED, memo=f"10@{end},0@0|memo|1@2,3".encode())
 
@@ -161,14 +161,14 @@ def test_a_repeated_idempotency_key_is_told_the_window_of_the_first_time(
 
 
 def test_a_denial_of_a_closed_window_is_not_kept(scripted: Scripted) -> None:
-    denied = once(scripted.wide(6, opening(5)))
+    denied = once(scripted.detailed(6, opening(5)))
 
     assert [Settlement(0, [0], closes=[0])] * 2 == scripted.settle(denied, denied)
     assert not raw(scripted.store).exists(f"{scripted.keys.decision}k")
 
 
 def test_large_usage_of_a_window_is_kept_digit_by_digit(scripted: Scripted) -> None:
-    charge = scripted.wide(1, opening(USED_MAX, weight=USED_MAX - 7))
+    charge = scripted.detailed(1, opening(USED_MAX, weight=USED_MAX - 7))
 
     scripted.settle(charge)
 
@@ -176,7 +176,7 @@ def test_large_usage_of_a_window_is_kept_digit_by_digit(scripted: Scripted) -> N
     assert [USED_MAX - 7] == scripted.settle(charge)[0].used
 
 
-def test_random_wide_charges_agree_with_a_model_in_plain_python(scripted: Scripted) -> None:
+def test_random_detailed_charges_agree_with_a_model_in_plain_python(scripted: Scripted) -> None:
     rng = random.Random(20261124)
     pool = 0
     window, closes_at = 0, 0
@@ -189,9 +189,9 @@ def test_random_wide_charges_agree_with_a_model_in_plain_python(scripted: Script
             weight, quantity = rng.choice((1, 3, 250)), rng.choice((0, 1, 1, 2, 7))
             caps = [rng.randrange(0, 60), rng.randrange(0, 50_000)]
             check = rng.random() < 0.2
-            limits = (opening(caps[0], now + HOUR), WideLimit(caps[1], weight))
+            limits = (opening(caps[0], now + HOUR), DetailedLimit(caps[1], weight))
             batch.append(
-                scripted.wide(quantity, *limits, now=now, verb=CHECK if check else "consume")
+                scripted.detailed(quantity, *limits, now=now, verb=CHECK if check else "consume")
             )
             if closes_at <= now:
                 window, closes_at = 0, 0
