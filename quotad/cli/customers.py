@@ -1,11 +1,17 @@
 """`quotad customers`: subscriptions of customers."""
 
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from quotad.cli import completion, customer_view, erasing, failures, output, overrides
+from quotad.cli import (
+    completion,
+    customer_list,
+    customer_view,
+    erasing,
+    failures,
+    overrides,
+)
 from quotad.cli.arguments import addons_of, time_of
 from quotad.cli.options import (
     SERVER_DEFAULT,
@@ -16,10 +22,9 @@ from quotad.cli.options import (
     ServerOption,
     SubscriptionOption,
 )
-from quotad.model import BATCH_MAX
 
 if TYPE_CHECKING:
-    from quotad.client.admin import Customer
+    from quotad.client.admin import Trial
 
 AddOns = Annotated[
     list[str] | None,
@@ -44,7 +49,7 @@ def register(app: typer.Typer) -> None:
     overrides.register(group)
     erasing.register(group)
     group.command()(get)
-    group.command("list")(list_)
+    customer_list.register(group)
     group.command()(archive)
     app.add_typer(group, name="customers")
 
@@ -104,15 +109,7 @@ def set_(
 
     Times are UTC unless a zone is written: 2026-01-31, 2026-01-31T09:00+01:00.
     """
-    from quotad.client.admin import Trial
-
-    trial_ends = time_of("--trial-end", trial_end, as_json)
-    if trial_ends is None and (then or convert_to):
-        given = "--then" if then else "--convert-to"
-        failures.fail(f"{given}: follows a trial; say --trial-end too", as_json)
-    if then == "end" and convert_to:
-        failures.fail("--convert-to: a trial with --then end converts to nothing", as_json)
-    trial = None if trial_ends is None else Trial(trial_ends, then or "convert", convert_to)
+    trial = _trial(trial_end, then, convert_to, as_json)
     starts = time_of("--start", start, as_json)
     ends = time_of("--end", end, as_json)
     aligned = time_of("--anchor", anchor, as_json)
@@ -132,6 +129,20 @@ def set_(
             name=name,
         )
     customer_view.show(done, as_json)
+
+
+def _trial(
+    trial_end: str | None, then: Literal["convert", "end"] | None, convert_to: str, as_json: bool
+) -> "Trial | None":
+    from quotad.client.admin import Trial
+
+    trial_ends = time_of("--trial-end", trial_end, as_json)
+    if trial_ends is None and (then or convert_to):
+        given = "--then" if then else "--convert-to"
+        failures.fail(f"{given}: follows a trial; say --trial-end too", as_json)
+    if then == "end" and convert_to:
+        failures.fail("--convert-to: a trial with --then end converts to nothing", as_json)
+    return None if trial_ends is None else Trial(trial_ends, then or "convert", convert_to)
 
 
 def change(
@@ -202,94 +213,6 @@ def get(customer: CustomerId, server: ServerOption = SERVER_DEFAULT, as_json: Js
     with failures.admin(server, as_json) as admin:
         found = admin.customer(customer)
     customer_view.show(found, as_json)
-
-
-def list_(
-    prefix: Annotated[
-        str, typer.Argument(metavar="[PREFIX]", help="Only those whose id starts so.")
-    ] = "",
-    name: Annotated[
-        str, typer.Option(metavar="TEXT", help="A word of the name, and the rest, start so.")
-    ] = "",
-    plan: Annotated[
-        str,
-        typer.Option(
-            autocompletion=completion.plans,
-            metavar="PLAN",
-            help="A subscription to it is in force.",
-        ),
-    ] = "",
-    status: Annotated[
-        Literal["active", "archived"] | None, typer.Option(help="Only those that are so.")
-    ] = None,
-    seen: Annotated[
-        bool, typer.Option("--seen", help="Those on the default plan, never provisioned.")
-    ] = False,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most so many.")] = 50,
-    after: Annotated[
-        str, typer.Option(metavar="TOKEN", help="Go on where the list before has ended.")
-    ] = "",
-    server: ServerOption = SERVER_DEFAULT,
-    as_json: Json = False,
-) -> None:
-    """List provisioned customers, or find some of them."""
-    if seen:
-        given = {"--name": name, "--plan": plan, "--status": status, "--after": after}
-        for option in [option for option, text in given.items() if text]:
-            failures.fail(f"{option}: is not for --seen; a PREFIX and --limit are", as_json)
-        _list_seen(prefix, limit, server, as_json)
-        return
-    search = {"id_prefix": prefix, "name": name, "plan_id": plan, "status": status or ""}
-    shown: list[Customer] = []
-    with failures.admin(server, as_json) as admin:
-        while True:
-            page = admin.customer_page(min(limit - len(shown), BATCH_MAX), after, **search)
-            shown += page.customers
-            after = page.next_token
-            if not after or len(shown) == limit:
-                break
-        ahead = after
-        while ahead:  # the rest may be empty
-            page = admin.customer_page(1, ahead, **search)
-            ahead = page.next_token
-            if page.customers:
-                break
-        else:
-            after = ""
-    if as_json:
-        output.print_json({"customers": shown, "more": bool(after), "next": after})
-        return
-    named = any(each.name for each in shown)
-    rows = [
-        [
-            each.customer_id,
-            *([each.name] if named else []),
-            each.status.lower(),
-            customer_view.plans(each),
-            output.moment(customer_view.since(each), ""),
-            output.moment(each.updated_at, ""),
-        ]
-        for each in shown
-    ]
-    columns = ["customer", *(["name"] if named else []), "status", "plan", "since", "updated"]
-    output.print_table(columns, rows)
-    if after:
-        output.console(stderr=True).print(
-            f"There are more; go on with --after {after}", soft_wrap=True, highlight=False
-        )
-
-
-def _list_seen(prefix: str, limit: int, server: str, as_json: bool) -> None:
-    with failures.admin(server, as_json) as admin:
-        found = list(islice(admin.seen(prefix), limit + 1))
-    shown, more = found[:limit], len(found) > limit
-    if as_json:
-        output.print_json({"customers": shown, "more": more})
-        return
-    rows = [[each.customer_id, output.moment(each.seen_at)] for each in shown]
-    output.print_table(["customer", "seen"], rows)
-    if more:
-        output.console(stderr=True).print(f"There are more; --limit {limit} ends the list here.")
 
 
 def archive(

@@ -1,0 +1,116 @@
+"""`quotad customers list`: all customers, those looked for, those only seen."""
+
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from quotad.cli import completion, customer_view, failures, output
+from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
+from quotad.model import BATCH_MAX
+
+if TYPE_CHECKING:
+    from quotad.client.admin import AdminClient, Customer
+
+
+def register(group: typer.Typer) -> None:
+    """Add the command of this module to those of customers."""
+    group.command("list")(list_)
+
+
+def list_(
+    prefix: Annotated[
+        str, typer.Argument(metavar="[PREFIX]", help="Only those whose id starts so.")
+    ] = "",
+    name: Annotated[
+        str, typer.Option(metavar="TEXT", help="A word of the name, and the rest, start so.")
+    ] = "",
+    plan: Annotated[
+        str,
+        typer.Option(
+            autocompletion=completion.plans,
+            metavar="PLAN",
+            help="A subscription to it is in force.",
+        ),
+    ] = "",
+    status: Annotated[
+        Literal["active", "archived"] | None, typer.Option(help="Only those that are so.")
+    ] = None,
+    seen: Annotated[
+        bool, typer.Option("--seen", help="Those on the default plan, never provisioned.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most so many.")] = 50,
+    after: Annotated[
+        str, typer.Option(metavar="TOKEN", help="Go on where the list before has ended.")
+    ] = "",
+    server: ServerOption = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """List provisioned customers, or find some of them."""
+    if seen:
+        given = {"--name": name, "--plan": plan, "--status": status, "--after": after}
+        for option in [option for option, text in given.items() if text]:
+            failures.fail(f"{option}: is not for --seen; a PREFIX and --limit are", as_json)
+        _list_seen(prefix, limit, server, as_json)
+        return
+    search = {"id_prefix": prefix, "name": name, "plan_id": plan, "status": status or ""}
+    with failures.admin(server, as_json) as admin:
+        shown, after = _fetch(admin, search, limit, after)
+    if as_json:
+        output.print_json({"customers": shown, "more": bool(after), "next": after})
+        return
+    _print(shown)
+    if after:
+        output.console(stderr=True).print(
+            f"There are more; go on with --after {after}", soft_wrap=True, highlight=False
+        )
+
+
+def _fetch(
+    admin: "AdminClient", search: dict[str, str], limit: int, after: str
+) -> "tuple[list[Customer], str]":
+    """Up to `limit` customers, and where a list goes on that has more; empty: it has not."""
+    shown: list[Customer] = []
+    while True:
+        page = admin.customer_page(min(limit - len(shown), BATCH_MAX), after, **search)
+        shown += page.customers
+        after = page.next_token
+        if not after or len(shown) == limit:
+            break
+    ahead = after
+    while ahead:  # the rest may be empty
+        page = admin.customer_page(1, ahead, **search)
+        ahead = page.next_token
+        if page.customers:
+            return shown, after
+    return shown, ""
+
+
+def _print(shown: "list[Customer]") -> None:
+    named = any(each.name for each in shown)
+    rows = [
+        [
+            each.customer_id,
+            *([each.name] if named else []),
+            each.status.lower(),
+            customer_view.plans(each),
+            output.moment(customer_view.since(each), ""),
+            output.moment(each.updated_at, ""),
+        ]
+        for each in shown
+    ]
+    columns = ["customer", *(["name"] if named else []), "status", "plan", "since", "updated"]
+    output.print_table(columns, rows)
+
+
+def _list_seen(prefix: str, limit: int, server: str, as_json: bool) -> None:
+    with failures.admin(server, as_json) as admin:
+        found = list(islice(admin.seen(prefix), limit + 1))
+    shown, more = found[:limit], len(found) > limit
+    if as_json:
+        output.print_json({"customers": shown, "more": more})
+        return
+    rows = [[each.customer_id, output.moment(each.seen_at)] for each in shown]
+    output.print_table(["customer", "seen"], rows)
+    if more:
+        output.console(stderr=True).print(f"There are more; --limit {limit} ends the list here.")
