@@ -1,6 +1,7 @@
 """The log of the sidecar: each problem once, its end once, and every version it published."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from quotad.catalog import Catalog, CatalogChange, diff, read_record
@@ -20,12 +21,14 @@ class OpenProblems:
     def __init__(self) -> None:
         self._open: dict[str, tuple[str, ...]] = {}
 
-    def report(self, key: str, what: str, problems: tuple[str, ...], consequence: str) -> None:
-        """Log the problems, unless they are those that are known already."""
+    def report(
+        self, key: str, what: str, problems: tuple[str, ...], consequence: Callable[[], str]
+    ) -> None:
+        """Log the problems and what follows, unless they are those that are known already."""
         if self._open.get(key) != problems:
             self._open[key] = problems
             count = f" ({len(problems)} problems)" if len(problems) > 1 else ""
-            log.error("%s%s, %s: %s", what, count, consequence, "; ".join(problems))
+            log.error("%s%s, %s: %s", what, count, consequence(), "; ".join(problems))
 
     def solve(self, key: str, how: str) -> None:
         """Log that the problems are over, if there were any."""

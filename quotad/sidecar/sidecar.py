@@ -28,8 +28,6 @@ _BACKOFF_MAX_S = 2.0
 _WATCH_INTERVAL_S = 10.0
 """How often the version in force is looked at."""
 
-_KEPT = "the catalog in force stays"
-
 log = logging.getLogger("quotad.sidecar")
 
 
@@ -160,11 +158,11 @@ class Sidecar:
         except SourceUnavailable as error:
             # What it held when it could be read still counts: a web server that is down must not
             # keep an edited file from being published.
-            self._problems.report(slot.key, "cannot read a source", (str(error),), _KEPT)
+            self._problems.report(slot.key, "cannot read a source", (str(error),), self._kept)
             return
         except CatalogError as error:
             slot.broken = True
-            self._problems.report(slot.key, "a source is broken", error.problems, _KEPT)
+            self._problems.report(slot.key, "a source is broken", error.problems, self._kept)
             return
         slot.broken = False
         self._problems.solve(slot.key, f"{slot.source.name} can be read again")
@@ -183,7 +181,7 @@ class Sidecar:
         try:
             catalog = parse(told_apart(parts))
         except CatalogError as error:
-            self._problems.report("catalog", "the catalog is not valid", error.problems, _KEPT)
+            self._problems.report("catalog", "the catalog is not valid", error.problems, self._kept)
             return
         self._problems.solve("catalog", "the catalog is valid again")
         if self._loaded is not None and catalog.digest == self._loaded.digest:
@@ -195,6 +193,14 @@ class Sidecar:
         if not self._retries:  # otherwise the store is failing, and has its own pace
             self._store_due_s = self._now()
 
+    def _kept(self) -> str:
+        """What is in force while the sources cannot be published."""
+        try:
+            version = self._version or self._catalogs.version()
+        except QuotadError:
+            return "nothing is published"
+        return "the catalog in force stays" if version else "no catalog is in force"
+
     def _ask(self, question: Callable[[], None]) -> None:
         """Talk to the store, and decide when to talk to it next."""
         try:
@@ -204,7 +210,7 @@ class Sidecar:
             self._retries += 1
             self._store_due_s = self._now() + wait_s
             if not self._problems.has("store"):  # once, also when the next error reads otherwise
-                self._problems.report("store", "no store", (str(error),), "trying again")
+                self._problems.report("store", "no store", (str(error),), lambda: "trying again")
         else:
             self._retries = 0
             self._store_due_s = self._now() + _WATCH_INTERVAL_S
@@ -223,7 +229,7 @@ class Sidecar:
         except QuotadError as error:
             # Refused for what it is; trying the same again would not help.
             problems = error.problems if isinstance(error, CatalogError) else (str(error),)
-            self._problems.report("content", "cannot publish", problems, _KEPT)
+            self._problems.report("content", "cannot publish", problems, self._kept)
         else:
             self._problems.solve("content", "the content was accepted")
             self._ready = True

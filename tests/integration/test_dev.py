@@ -261,7 +261,7 @@ def test_a_setting_that_cannot_work_is_said_in_one_line(
 def test_a_catalog_that_is_broken_from_the_start_is_waited_for(start: Start, plans: Path) -> None:
     plans.write_text(PLANS.replace("type: metered", "type: meterd"))
     process = dev(start)
-    log = process.wait_for("the catalog is not valid")
+    log = process.wait_for("the catalog is not valid, no catalog is in force: ")
 
     assert "plans.yaml: features.api-calls.type: " in log
 

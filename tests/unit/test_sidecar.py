@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from quotad.errors import CatalogError
+from quotad.errors import CatalogError, StoreUnavailable
 from quotad.sidecar import Sidecar, SourceUnavailable
 from tests.unit.sidecar_fakes import (
     BROKEN,
@@ -139,6 +139,27 @@ def test_a_bad_catalog_is_not_published_and_every_problem_is_logged_once(
     [line] = caplog.messages[1:]
     assert "(2 problems), the catalog in force stays: " in line
     assert all(problem in line for problem in sidecar.state.problems)
+
+
+def test_what_is_in_force_while_files_are_broken_from_the_start_is_named(
+    make: Make, catalogs: FakeCatalogs, caplog: pytest.LogCaptureFixture
+) -> None:
+    def first_line() -> str:
+        caplog.clear()
+        make(FakeSource(BROKEN)).step()
+        return caplog.messages[0].partition(":")[0]
+
+    found = [first_line()]
+    make(FakeSource(plan(100))).step()
+    found.append(first_line())
+    catalogs.error = StoreUnavailable("gone")
+    found.append(first_line())
+
+    assert [
+        "the catalog is not valid, no catalog is in force",
+        "the catalog is not valid, the catalog in force stays",
+        "the catalog is not valid, nothing is published",
+    ] == found
 
 
 def test_another_problem_is_logged_anew(make: Make, caplog: pytest.LogCaptureFixture) -> None:
