@@ -13,6 +13,7 @@
     └── StoreError              the store did not do what was asked
         ├── StoreUnavailable        it refused or timed out; retrying is right
         │   ├── AnswerLost              the connection broke after the command was sent
+        │   ├── StoreRefused            it answers, and does not keep what is counted
         │   └── NotReady                known to be down, or no catalog yet; nothing was sent
         │       └── BudgetSpent             the call's own time was over; nothing was sent
         ├── Damaged                 a key holds something else than was written there
@@ -172,6 +173,10 @@ class NotReady(StoreUnavailable):
     """The store is known to be down, or no catalog was published; nothing was sent to it."""
 
     reason = "NOT_READY"
+
+
+class StoreRefused(StoreUnavailable):
+    """The store answers, and does not keep what is counted; it is not used as it is set up."""
 
 
 class BudgetSpent(NotReady):

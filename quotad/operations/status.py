@@ -23,6 +23,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     store: str
     """Its address."""
     store_up: bool
+    """Whether it answers; it may be refused all the same."""
     started_ms: int
     """Unix time."""
     pid: int
@@ -54,7 +55,7 @@ class Worker(msgspec.Struct, frozen=True):
             not_ready_reason=health.problem or self.snapshots.problem,
             catalog=None if published is None else Version(published, in_force=True),
             store=self.store_address,
-            store_up=health.up,
+            store_up=health.up or health.refused,
             started_ms=self.started_ms,
             pid=os.getpid(),
             front=self.front,

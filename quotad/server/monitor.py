@@ -147,7 +147,7 @@ class Monitor:
                 continue
             if not said and not self._stop.is_set():
                 said = True
-                _log.error("%s; retrying until it is there", self._parts.health.problem)
+                _log.error("%s; trying again until it can be used", self._parts.health.problem)
             self._stop.wait(pause_s(failures, BACKOFF_MIN_S, BACKOFF_MAX_S))
             failures += 1
 

@@ -66,7 +66,7 @@ def _first_contact(store: Store, keys: KeySpace, health: Health, stop: threading
             else:
                 return True
         if not failures:
-            _log.error("%s; retrying until it is there", health.problem)
+            _log.error("%s; trying again until it can be used", health.problem)
         stop.wait(pause_s(failures, BACKOFF_MIN_S, BACKOFF_MAX_S))
         failures += 1
     return False

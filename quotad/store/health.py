@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from quotad.clock import SyncedClock
-from quotad.errors import NotReady, StoreError, StoreUnavailable
+from quotad.errors import NotReady, StoreError, StoreRefused, StoreUnavailable
 from quotad.store.connection import Store
 
 _log = logging.getLogger("quotad.store")
@@ -38,6 +38,8 @@ class Health:
         self._error: StoreUnavailable | None = StoreUnavailable(
             f"the store at {store.address} was not reached yet", "the store was not reached yet"
         )
+        self.refused = False
+        """Whether the store answers, and is not used as it is set up."""
         self._logged: set[str] = set()
         """Failures that were logged since the store last did what it should."""
         self._changed = threading.Event()
@@ -111,8 +113,10 @@ class Health:
                 agree()
         except StoreError as error:  # also an answer that makes no sense: it is no store of ours
             self._error = StoreUnavailable(str(error), error.for_caller)
+            self.refused = isinstance(error, StoreRefused)
             return False
         self._error = None
+        self.refused = False
         return True
 
     def sync_clock(self) -> None:

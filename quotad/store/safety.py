@@ -6,11 +6,11 @@ is full gives used quota away without a word.
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
-from quotad.errors import StoreUnavailable
+from quotad.errors import StoreRefused
 from quotad.store.connection import Store
 
 _log = logging.getLogger("quotad.store")
@@ -51,31 +51,43 @@ class Safety:
         every server to stop.
 
         Raises:
-            StoreUnavailable: it evicts keys, and that is not allowed; or it was not there.
+            StoreRefused: it evicts keys, and that is not allowed.
+            StoreUnavailable: it was not there.
         """
-        evicts = self.watch()
-        if evicts and not (self._allow_evicting or self._accepted):
-            raise StoreUnavailable(
-                f"the store at {self._store.address} evicts keys when its memory is full"
-                f" (maxmemory-policy {evicts}), which gives quota away; set it to {KEEPS},"
+        found = judge(self._store.info())
+        if found.evicts and not (self._allow_evicting or self._accepted):
+            self._note(found, but=(eviction(found.evicts),))  # the error has it
+            raise StoreRefused(
+                f"{eviction(found.evicts, f' at {self._store.address}')},"
                 " or set allow_evicting_store",
                 "the store is not set up to keep what is counted",
             )
+        self._note(found)
         self._accepted = True
 
-    def watch(self) -> str:
-        """Look; what is new is logged once. Returns the policy by which keys are evicted, if any.
+    def watch(self) -> None:
+        """Look; what is new is logged once.
 
         Raises:
             StoreUnavailable: it was not there.
         """
-        found = judge(self._store.info())
+        self._note(judge(self._store.info()))
+
+    def _note(self, found: Finding, but: Collection[str] = ()) -> None:
         with self._lock:
             new = [warning for warning in found.warnings if warning not in self.warnings]
             self.warnings = found.warnings
         for warning in new:
-            _log.warning("%s", warning)
-        return found.evicts
+            if warning not in but:
+                _log.warning("%s", warning)
+
+
+def eviction(policy: str, at: str = "") -> str:
+    """What a policy that evicts keys does, of the store at some address."""
+    return (
+        f"the store{at} evicts keys when its memory is full (maxmemory-policy {policy}), which"
+        f" gives quota away; set it to {KEEPS}"
+    )
 
 
 def judge(info: Mapping[str, str]) -> Finding:
@@ -92,10 +104,7 @@ def judge(info: Mapping[str, str]) -> Finding:
         )
     elif policy != KEEPS:
         evicts = policy
-        warnings.append(
-            f"the store evicts keys when its memory is full (maxmemory-policy {policy}), which"
-            f" gives quota away; set it to {KEEPS}"
-        )
+        warnings.append(eviction(policy))
     if info.get("aof_enabled") == "0":
         warnings.append(
             "the store has no append-only file (appendonly no): what is counted is lost when it"

@@ -142,7 +142,7 @@ def test_processes_wait_for_a_store_and_can_be_stopped_meanwhile(start: Start) -
         start("sidecar", "--redis-url", nowhere, "--source", "plans.yaml"),
     ]
     for process in waiting:
-        process.wait_for("retrying until it is there")
+        process.wait_for("trying again until it can be used")
     for process in waiting:
         assert 0 == process.stop(signal.SIGTERM)
         assert "Traceback" not in process.log

@@ -65,7 +65,7 @@ def test_what_info_says_is_judged(
 
 @pytest.mark.parametrize("policy", ["volatile-lru", "allkeys-lru"])
 def test_a_store_that_evicts_keys_is_refused_until_it_does_not(
-    store: OwnStore, policy: str
+    store: OwnStore, policy: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.start(maxmemory="64mb", maxmemory_policy=policy, appendonly="yes")
     with running(store.url, "q") as server:
@@ -75,6 +75,9 @@ def test_a_store_that_evicts_keys_is_refused_until_it_does_not(
         assert f"maxmemory-policy {policy}" in told.not_ready_reason
         assert "allow_evicting_store" in told.not_ready_reason
         assert [True] == ["evicts keys" in warning for warning in told.store_warnings]
+        assert told.store_up  # it answers, and is refused all the same
+        logged = [each.levelname for each in caplog.records if "evicts keys" in each.message]
+        assert ["ERROR"] == logged
 
         store.client.config_set("maxmemory-policy", "noeviction")
         server.wait_for_store()
