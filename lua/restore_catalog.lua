@@ -2,7 +2,7 @@
 --
 -- KEYS[1] head: hash of the version in force: version, digest; lost, damaged or older than another trace
 -- KEYS[2..] catalog: tag of the version in force, per shard
--- ARGV[1] seen_version: what the head says; empty: nothing that can be read
+-- ARGV[1] seen_version: what the head holds; empty: nothing that can be read
 -- ARGV[2] seen_digest: as seen_version
 -- ARGV[3] version: the newest that was ever in force, as far as can be seen; 0: none, only what is damaged goes
 -- ARGV[4] digest: of its document

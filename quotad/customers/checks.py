@@ -1,6 +1,6 @@
 """What a customer's record may name: plans, add-ons and features of the catalog in force.
 
-Refusals start with the field of the request, and say what to do instead.
+Refusals start with the field of the request, and name what to do instead.
 """
 
 from collections.abc import Collection, Mapping
@@ -78,11 +78,11 @@ def check_addons(
         snapshot: the catalog in force.
         addons: quantities.
         plan: that they are for.
-        held: what is had of them with this plan already, which stays to be had, or less of it.
+        held: quantities that the customer has with this plan already: they stay allowed.
 
     Raises:
         InvalidRequest: an add-on that the catalog does not have, that is not for the plan, or of
-            which there may not be so many.
+            which fewer are allowed.
     """
     if len(addons) > ADDONS_MAX:
         raise InvalidRequest(f"addons: {len(addons)} of them; at most {ADDONS_MAX}")
@@ -133,7 +133,7 @@ def check_subscriptions(record: CustomerRecord) -> None:
 
 
 def no_subscription(record: CustomerRecord, subscription_id: str, resource_id: str) -> NotFound:
-    """Say that a subscription is not there, and which are."""
+    """Return the refusal of an unknown subscription; it lists those that there are."""
     of = f" of the resource {resource_id!r}" if resource_id else ""
     what = f"subscription {subscription_id!r}" if subscription_id else "subscription without an id"
     known = sorted(

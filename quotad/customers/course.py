@@ -17,10 +17,10 @@ def start_and_anchor(
     """When a phase starts, and what its billing periods are aligned to, where that is left open.
 
     Args:
-        active: the phase in force of its subscription, which it goes on from if it starts with it.
-            A trial does not go on from what is none, nor the other way round.
-        start_ms: as said; None: with the phase in force, or now.
-        anchor_ms: as said; None: that of the phase in force, or the start.
+        active: the phase in force of its subscription, which it continues if it starts with it.
+            A trial continues only a trial, and a plan only a plan.
+        start_ms: as requested; None: with the phase in force, or now.
+        anchor_ms: as requested; None: that of the phase in force, or the start.
         now_ms: Unix time.
         trial: whether it is one.
     """
@@ -63,11 +63,11 @@ class Course:
         return None if self.active is None else self.active.plan_id
 
     def held(self, plan_id: str, start_ms: int | None) -> list[Subscription]:
-        """The phases through which a plan is had already, by who says it again.
+        """The phases that have a plan already, when it is provisioned again.
 
         Args:
-            plan_id: that is said.
-            start_ms: that is said; another one than there is begins anew.
+            plan_id: as requested.
+            start_ms: as requested; another one than there is starts a new subscription.
         """
         known = [self.active, self.sequel]
         if start_ms is not None:
@@ -75,7 +75,7 @@ class Course:
         return [phase for phase in known if phase is not None and phase.plan_id == plan_id]
 
     def after_trial(self, end_ms: int) -> Subscription | None:
-        """What follows a trial that is said: the phase at its end, also if it has not started;
+        """What follows a requested trial: the phase at its end, also if it has not started;
         else what follows the trial in force, whose end is moved."""
         at_end = (phase for phase in self.phases if phase.start_ms == end_ms and not phase.trial)
         return next(at_end, self.sequel)

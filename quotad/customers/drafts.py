@@ -1,7 +1,7 @@
-"""A customer as a whole, told by a row of an import: from the record before to the one after.
+"""A customer as a whole, from a row of an import: from the record before to the one after.
 
 What a draft leaves open is taken from the record that is there: where a subscription started, and
-which revision of its plan it has. Everything else is as the draft says, and nothing else stays.
+which revision of its plan it has. Everything else is as in the draft, and nothing else stays.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ from quotad.model import CustomerRecord, Override, Promotion, Subscription
 
 
 class Phase(msgspec.Struct, frozen=True):
-    """A phase of a subscription as it shall be; times in Unix time."""
+    """A phase of a subscription as requested; times in Unix time."""
 
     plan_id: str
     start_ms: int | None = None
@@ -40,11 +40,11 @@ class Phase(msgspec.Struct, frozen=True):
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """All that a customer shall be; checked against the catalog."""
+    """A customer as requested, as a whole; checked against the catalog."""
 
     customer_id: str
     phases: tuple[Phase, ...]
-    """Of one subscription each has a start of its own, or there is one."""
+    """Those of one subscription have different starts, or there is one."""
     archived: bool = False
     overrides: tuple[Override, ...] = ()
     promotions: tuple[Promotion, ...] = ()
@@ -55,9 +55,9 @@ class Draft(msgspec.Struct, frozen=True):
 def carried_out(
     draft: Draft, before: CustomerRecord | None, snapshot: Snapshot, now_ms: int
 ) -> CustomerRecord:
-    """Return the record that is as the draft says; `before` itself when it is so already.
+    """Return the record of a draft; `before` itself when it is equal already.
 
-    Usage starts anew where the plan changes to one that wants it so.
+    Usage starts at 0 where the plan changes to one with `usage_on_change: reset`.
     """
     known = before or CustomerRecord(draft.customer_id)
     now_ms = no_earlier_than_written(known, now_ms)
@@ -91,7 +91,7 @@ def current(record: CustomerRecord, now_ms: int) -> CustomerRecord:
 
 
 def _content(record: CustomerRecord) -> object:
-    """What a row can say of a settled record; two that are equal mean the same."""
+    """What a row can hold of a settled record; two that are equal mean the same."""
     return (
         record.archived,
         record.name,

@@ -27,7 +27,7 @@ E = TypeVar("E", Override, Promotion)
 
 
 class NewEntitlement(msgspec.Struct, frozen=True):
-    """What a customer shall have of a feature."""
+    """The entitlement of a customer to a feature, as requested."""
 
     feature_id: str
     value: object
@@ -197,7 +197,7 @@ def _but(entries: Sequence[E], feature_id: str, resource_id: str) -> tuple[E, ..
 
 
 def _nothing(record: CustomerRecord, what: str, feature_id: str, resource_id: str) -> NotFound:
-    """Say that an override or promotion is not there, and which are."""
+    """Return the refusal of an unknown override or promotion; it lists those that there are."""
     entries = record.overrides if what == "override" else record.promotions
     of = f" for the resource {resource_id!r}" if resource_id else ""
     known = sorted(

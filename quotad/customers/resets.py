@@ -1,4 +1,4 @@
-"""Which changes of plan start usage anew: marked with the phases, and counted once they start."""
+"""Which changes of plan reset usage: marked with the phases, and counted once they start."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,13 +10,13 @@ from quotad.model import CustomerRecord, Subscription
 
 RESETS_MAX = 100
 """Most resources without a subscription whose resets are remembered, so that no record grows
-without bound; for one that was forgotten, usage from before its first reset counts again."""
+without bound; for one that was dropped, usage from before its first reset counts again."""
 
 
 def resetting(
     phases: Sequence[Subscription], replaced: str | None, snapshot: Snapshot, now_ms: int
 ) -> list[Subscription]:
-    """Mark the phases that start with unused counters, and say how long no other one does.
+    """Mark the phases that start with unused counters, with how long no other one does.
 
     Args:
         phases: of one subscription, in order.
@@ -67,7 +67,7 @@ def counted(record: CustomerRecord, now_ms: int) -> CustomerRecord:
         if again or started:
             phases[index] = msgspec.structs.replace(phase, resets_usage=False, resets_until_ms=0)
         if started and not again:
-            # Anew at the end: what is forgotten first is what was reset longest ago.
+            # To the end: what was reset longest ago is dropped first.
             resets[resource_id] = resets.pop(resource_id, 0) + 1
             until[resource_id] = phase.resets_until_ms
     kept = _bounded(resets, {phase.resource_id for phase in phases})
@@ -84,7 +84,7 @@ def outlived(before: CustomerRecord, after: CustomerRecord) -> list[tuple[str, i
     found: list[tuple[str, int]] = []
     for resource_id in {**before.resets, **after.resets}:
         last = before.resets.get(resource_id, 0)
-        # What is forgotten starts again from none: the last one is out of use as well.
+        # What is dropped starts again from none: the last one is out of use as well.
         now = after.resets.get(resource_id, last + 1)
         found += [(resource_id, number) for number in range(last, now)]
     return found

@@ -67,7 +67,7 @@ class RowReader:
     Args:
         snapshot: the catalog in force, which the rows must fit.
         now_ms: Unix time.
-        others: catalogs that are only tried, where one is: what a row says needs to fit one of
+        others: catalogs that are only tried, where one is: what a row names needs to fit one of
             all, and has no effect where it does not; revisions, which files do not have, are not
             looked at. None: this is the catalog in force.
     """
@@ -233,7 +233,7 @@ class RowReader:
             self._refuse(path + self._addons[key])
 
     def _check_apart(self, phases: list[Phase]) -> None:
-        """Refuse phases of one subscription that cannot be told apart."""
+        """Refuse phases of one subscription that are the same."""
         seen: dict[tuple[str, str], list[int]] = {}
         for index, phase in enumerate(phases):
             seen.setdefault((phase.resource_id, phase.subscription_id), []).append(index)

@@ -80,7 +80,7 @@ def write_row(record: CustomerRecord, snapshot: Snapshot, now_ms: int) -> bytes:
     """The row of a customer. Reading it makes the same customer again.
 
     What has no effect any more is left out: phases that others have followed, promotions that
-    have ended, and what is said of features that are not in the catalog, or are of another kind
+    have ended, and entries for features that are not in the catalog, or are of another kind
     by now.
     """
     record = current(record, now_ms)
@@ -111,7 +111,7 @@ def write_row(record: CustomerRecord, snapshot: Snapshot, now_ms: int) -> bytes:
 
 
 def _values(said: Iterable[E], snapshot: Snapshot) -> Iterator[tuple[E, object]]:
-    """Each override or promotion that means something, and what it says."""
+    """Each override or promotion that has an effect, and its entry."""
     for each in said:
         feature = snapshot.features.get(each.feature_id)
         entry = None if feature is None else fitting(feature, each.entry)

@@ -37,18 +37,18 @@ class Trial(msgspec.Struct, frozen=True):
     end_ms: int
     """Unix time."""
     ends: bool = False
-    """Nothing follows; else the subscription goes on."""
+    """Nothing follows; else the subscription continues."""
     plan_id: str = ""
-    """What it goes on with; empty: the plan of the trial."""
+    """What it continues with; empty: the plan of the trial."""
 
 
 class Provision(msgspec.Struct, frozen=True):
-    """A subscription as it shall be; times in Unix time."""
+    """A subscription as requested; times in Unix time."""
 
     plan_id: str
     start_ms: int | None = None
     """In the future: what is in force today stays until then, also if it would have ended. None:
-    the start of the subscription in force, so that its billing periods go on, or now."""
+    the start of the subscription in force, so that its billing periods continue, or now."""
     subscription_id: str = ""
     resource_id: str = ""
     addons: dict[str, int] = {}
@@ -62,7 +62,7 @@ class Provision(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What shall be different about a subscription."""
+    """A change of a subscription, as requested."""
 
     subscription_id: str = ""
     resource_id: str = ""
@@ -76,7 +76,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Cancellation(msgspec.Struct, frozen=True):
-    """Which subscription shall end, and when."""
+    """The end of a subscription, as requested."""
 
     subscription_id: str = ""
     resource_id: str = ""
@@ -89,12 +89,12 @@ def provision(
 ) -> CustomerRecord:
     """Put a customer on a plan; brings an archived one back.
 
-    Saying the same again changes nothing: start, billing periods and revision of the plan stay.
+    The same request again changes nothing: start, billing periods and revision of the plan stay.
     One that was on the default plan without a record, and is not put on another plan now, has it
     as a subscription from now on: else a resource, or a plan to come, would take it away.
 
     Raises:
-        InvalidRequest: plan or add-ons are not to be had, or times are in the wrong order.
+        InvalidRequest: plan or add-ons are not offered, or times are in the wrong order.
     """
     now_ms = no_earlier_than_written(record, now_ms)
     default = None if record.created_ms else _default(snapshot, now_ms)
@@ -168,7 +168,7 @@ def _provisioned(
         trial is not None,
     )
     plan = plan_named(snapshot, first.plan_id, "plan_id")
-    # What somebody has stays when it is not sold any more, also if it is said again.
+    # What a customer has stays when it is not sold any more, also if it is requested again.
     if all(phase.addons != first.addons for phase in held):
         check_addons(snapshot, first.addons, plan, held[0].addons if held else {})
     if trial is None or trial.ends:
@@ -230,11 +230,11 @@ def change_subscription(
     """Change plan, add-ons or revision of a subscription; its billing periods stay.
 
     Replaces a change that still waits. In a trial the plan that follows it is changed as well,
-    and the trial goes on until its end; one that has not started is changed as it will start.
+    and the trial continues until its end; one that has not started is changed as it will start.
 
     Raises:
         NotFound: there is no such subscription.
-        InvalidRequest: nothing to change, plan or add-ons are not to be had, or the subscription
+        InvalidRequest: nothing to change, plan or add-ons are not offered, or the subscription
             ends before the change would take force.
     """
     if not wanted.plan_id and wanted.addons is None and not wanted.latest_revision:

@@ -18,7 +18,7 @@ from quotad.fronts.interface import MESSAGE_BYTES_MAX, AddServices
 from quotad.fronts.status import abort
 
 CALLS_MAX = 20_000
-"""Most calls under way; gRPC refuses more by itself, so the queue cannot grow without bound."""
+"""Most calls under way; gRPC refuses more, so the queue cannot grow without bound."""
 
 CONNECTIONS_MAX = 1_000_000
 """More than a process can have."""
@@ -32,7 +32,7 @@ GRACE_S = 1.0
 
 
 class GrpcioServer:
-    """A grpc.aio server on a thread of its own.
+    """A grpc.aio server on a separate thread.
 
     Args:
         target: `HOST:PORT` or `unix:PATH`.
@@ -80,7 +80,7 @@ class GrpcioServer:
             raise ConfigError(f"listen: cannot listen on {self._target}: {error}") from error
 
     def set_ready(self, ready: bool) -> None:
-        """Tell it by grpc.health.v1, for the server as a whole and for the quota service."""
+        """Publish it by grpc.health.v1, for the server as a whole and for the quota service."""
         status = health_pb2.HealthCheckResponse.ServingStatus
         for name in ("", *self._services):
             self._run(self._health.set(name, status.SERVING if ready else status.NOT_SERVING))

@@ -89,7 +89,7 @@ class Front(Protocol):
         ...
 
     def set_ready(self, ready: bool) -> None:
-        """Tell it by grpc.health.v1."""
+        """Publish it by grpc.health.v1."""
         ...
 
     def drain(self) -> None:

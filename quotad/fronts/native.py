@@ -29,7 +29,7 @@ _CALLS_MAX = 1_000_000
 """More than can be waiting."""
 
 _Event = tuple[int, int, int, bytes | None, object]
-"""Kind, call id, method, request, client; as the front tells them."""
+"""Kind, call id, method, request, client; as the front returns them."""
 
 
 class NativeFront:

@@ -1,4 +1,4 @@
-"""One catalog worked out in a process of its own: `python -P -m quotad.operations.catalog_child`.
+"""One catalog worked out in a separate process: `python -P -m quotad.operations.catalog_child`.
 
 Reads a `Request` from standard input and writes a `Prepared` or a `Refused` to standard output. It
 is nicer than the server that started it, and may take only so much memory and CPU: what it reads

@@ -1,8 +1,8 @@
 """Working out catalogs without taking the interpreter from decisions.
 
 Small ones take milliseconds and are worked out here. All others, and those that may grow, go to a
-process of their own, one at a time: it has less priority than the server, is stopped when it takes
-too long, and is refused more memory than a setting says.
+separate process, one at a time: it has less priority than the server, is stopped when it takes
+too long, and is refused more memory than a setting allows.
 """
 
 import signal

@@ -117,7 +117,7 @@ class CatalogOperations:
         return self._version(record)
 
     def newest(self, size: int) -> list[Version]:
-        """Return so many of the newest versions, newest first, without their documents.
+        """Return the newest versions, newest first, without their documents.
 
         Raises:
             InvalidRequest: the size is out of range.

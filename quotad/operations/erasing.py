@@ -24,7 +24,7 @@ class ErasingOperations(msgspec.Struct, frozen=True):
         """Erase a customer, also one without a record; works without a catalog.
 
         Args:
-            customer_id: whom.
+            customer_id: of the customer.
             erased_by: free text for the history.
             if_epoch: erase only while the customer is at this epoch; 0: while it has no record.
 
@@ -48,7 +48,7 @@ class ErasingOperations(msgspec.Struct, frozen=True):
         return erasure
 
     def newest(self, size: int = 0) -> list[Erasure]:
-        """Return so many of the newest erasures, the latest first; 0: the default.
+        """Return the newest erasures, the latest first; a size of 0: the default.
 
         Raises:
             InvalidRequest: the size is out of range.

@@ -1,6 +1,6 @@
 """Counters without a period, which no period's end removes: what a write does to them.
 
-Once a change of plan has started usage anew, nothing looks at the old ones any more, and every
+Once a change of plan has reset usage, nothing reads the old ones any more, and every
 change would leave some behind. Those of a customer without a record expire when they are not used;
 with its first record they are there to stay.
 """

@@ -85,7 +85,7 @@ class Done(msgspec.Struct, Generic[C], frozen=True):
 def publish(
     catalogs: CatalogStore, work_out: Callable[[CatalogRecord | None], C | None], terms: Terms
 ) -> Done[C] | None:
-    """Publish over the catalog in force; worked out anew when another publish came before.
+    """Publish over the catalog in force; worked out again when another publish came before.
 
     Args:
         catalogs: where to.

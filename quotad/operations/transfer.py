@@ -45,7 +45,7 @@ class TransferOperations(msgspec.Struct, frozen=True):
     clock: Clock
 
     def import_rows(self, rows: Sequence[bytes], dry_run: bool = False) -> Imported:
-        """Write many customers, each as its row says; bad rows are reported and left out.
+        """Write many customers, each as in its row; bad rows are reported and left out.
 
         Args:
             rows: JSON, one customer each.

@@ -18,7 +18,7 @@ class InsightCalls:
 
     @mapped
     def GetInsights(self, request: pb.GetInsightsRequest) -> pb.GetInsightsResponse:
-        """Who is near a limit or past it."""
+        """The customers near a limit or past it."""
         found = self._parts.insights.near_limits(request.feature_id, request.size)
         answer = pb.GetInsightsResponse()
         for feature_id, each in found.items():

@@ -171,6 +171,6 @@ class QuotaService:
 
 
 def _unforeseen(error: Exception) -> QuotadError:
-    """What a call ends with that failed for no reason of its own: nothing of it may leave."""
+    """Return the error of a call that failed by a bug: its text stays in the log."""
     _log.error("a call failed", exc_info=error)
     return internal_error()

@@ -11,7 +11,7 @@ class TransferCalls:
 
     @mapped
     def ImportCustomers(self, request: pb.ImportCustomersRequest) -> pb.ImportCustomersResponse:
-        """Write many customers, each as its row says; bad rows are reported and left out."""
+        """Write many customers, each as in its row; bad rows are reported and left out."""
         done = self._parts.transfer.import_rows(request.rows, request.dry_run)
         return pb.ImportCustomersResponse(
             problems=[

@@ -208,7 +208,7 @@ def _shared(
 def _time(tag: bytes, ms: int) -> bytes:
     """A Timestamp or a Duration: seconds = 1, nanos = 2.
 
-    Kept, because calendar periods end for everybody at once, and the denials of a batch all have
+    Kept, because calendar periods end for all customers at once, and denials of a batch all have
     the same time to wait.
     """
     seconds, rest = divmod(ms, 1000)
