@@ -42,6 +42,9 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_reconnect_backoff_ms", 2000),
     # How long one attempt to connect may take, despite its name: a busy machine needs its time.
     ("grpc.min_reconnect_backoff_ms", 2000),
+    # Channels to one address share a connection otherwise. A server may close it when many calls
+    # are given up at once, and a client must not lose calls to what others of its process do.
+    ("grpc.use_local_subchannel_pool", 1),
     # A quota server is next door: an http_proxy in the environment is not meant for it.
     ("grpc.enable_http_proxy", 0),
     # A catalog may be larger than grpc's own 4 MiB.
@@ -104,7 +107,7 @@ class Policy(msgspec.Struct, frozen=True, dict=True):
         """
         pause_s = backoff.pause_s(attempt, PAUSE_MIN_S, PAUSE_MAX_S, random.random())
         if error is not None and error.may_run_later:
-            return max(pause_s, GIVEN_UP_S)
+            return GIVEN_UP_S + pause_s
         return pause_s
 
     @cached_property
@@ -348,6 +351,6 @@ def channel_options(
     options = {**dict(CHANNEL_OPTIONS), **dict(extra)}
     scheme, _, listed = address.partition(":")
     if scheme in ("ipv4", "ipv6") and "," in listed and not secure:
-        # grpc sends the whole list as `:authority`, which the native front refuses to read.
+        # grpc sends the whole list as `:authority`, and the native front takes one port only.
         options.setdefault("grpc.default_authority", listed.lstrip("/").split(",")[0])
     return list(options.items())

@@ -1,17 +1,24 @@
 """A client with thousands of calls open, or that gives calls up in bursts, beside patient ones."""
 
-import threading
+import asyncio
+import time
+import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import Any
 
+import grpc
+import grpc.aio
 import pytest
 
-from quotad.client import Client
+from quotad.client import AsyncClient, Client
 from quotad.v1 import quota_pb2 as pb
+from quotad.v1.quota_pb2_grpc import QuotaServiceStub
+from tests.docs.pages import all_blocks
 from tests.integration.own_store import OwnStore, own_store
-from tests.running import CALL_S, FRONTS, Caller, running
+from tests.proxy import Proxy
+from tests.running import CALL_S, FRONTS, Caller, eventually, running
 
 CATALOG = """
 version: 1
@@ -57,31 +64,115 @@ def test_thousands_of_open_calls_fail_neither_themselves_nor_a_bystander(
         assert {"OK": 3600} == codes(calls)
 
 
-@pytest.mark.parametrize("front", FRONTS)
-def test_a_client_loses_no_call_to_others_that_run_out_of_time_in_bursts(
-    store: OwnStore, front: str
+def wait_until_sent(proxy: Proxy, customer: bytes, calls: int) -> None:
+    eventually(lambda: proxy.sent.count(customer), lambda count: count >= calls)
+
+
+async def give_up_many(proxy: Proxy, call: Callable[[], Any]) -> None:
+    """Give calls up in bursts until the server closes their connection for it."""
+    before = proxy.closed_for_resets
+    deadline = time.monotonic() + CALL_S
+    while proxy.closed_for_resets == before:
+        assert time.monotonic() < deadline
+        with proxy.holding():
+            calls = proxy.sent.count(b"hasty") + 100
+            hasty = [call() for _ in range(100)]
+            await asyncio.to_thread(wait_until_sent, proxy, b"hasty", calls)
+            for each in hasty:
+                each.cancel()
+        await asyncio.sleep(0)
+
+
+class Sync:
+    """The client for threads, with its defaults, and raw calls on its connection."""
+
+    def __init__(self, address: str) -> None:
+        self._client = Client(address)
+
+    async def consume(self) -> bool:
+        decision = await asyncio.to_thread(self._client.consume, "patient", "calls")
+        return decision.allowed
+
+    def hasty(self) -> Any:
+        return self._client._connection._stub.CheckAndConsume.future(REQUEST, timeout=CALL_S)
+
+    async def close(self) -> None:
+        self._client.close()
+
+
+class Async:
+    """The same of the one for asyncio."""
+
+    def __init__(self, address: str) -> None:
+        self._client = AsyncClient(address)
+
+    async def consume(self) -> bool:
+        return (await self._client.consume("patient", "calls")).allowed
+
+    def hasty(self) -> Any:
+        return self._client._connected().CheckAndConsume(REQUEST, timeout=CALL_S)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+class Raw:
+    """Stubs with the retries of gRPC that the operating page asks for."""
+
+    def __init__(self, address: str) -> None:
+        [documented] = all_blocks("json service config")
+        options = [
+            ("grpc.service_config", documented.text),
+            ("grpc.use_local_subchannel_pool", 1),
+        ]
+        self._channel = grpc.aio.insecure_channel(address, options)
+        self._stub: Any = QuotaServiceStub(self._channel)  # type: ignore[no-untyped-call]
+
+    async def consume(self) -> bool:
+        request = pb.CheckAndConsumeRequest(
+            customer_id="patient", feature_id="calls", idempotency_key=uuid.uuid4().hex
+        )
+        return bool((await self._stub.CheckAndConsume(request, timeout=CALL_S)).allowed)
+
+    def hasty(self) -> Any:
+        return self._stub.CheckAndConsume(REQUEST, timeout=CALL_S)
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+
+@pytest.mark.parametrize("kind", [Sync, Async, Raw])
+async def test_calls_of_a_client_survive_that_others_on_its_connection_are_given_up_in_bursts(
+    store: OwnStore, kind: type[Sync] | type[Async] | type[Raw]
 ) -> None:
+    with running(store.url, "q", "native") as server, Proxy(server.server.address) as proxy:
+        server.publish_and_wait(CATALOG)
+        client = kind(proxy.address)
+        for burst in range(1, 3):
+            assert await client.consume()
+            calls = proxy.sent.count(b"patient") + 5
+            store.freeze()  # so that these are under way when the connection ends
+            patient = [asyncio.create_task(client.consume()) for _ in range(5)]
+            await asyncio.to_thread(wait_until_sent, proxy, b"patient", calls)
+            await give_up_many(proxy, client.hasty)
+            store.thaw()
+
+            assert all([await each for each in patient])
+            assert burst <= proxy.closed_for_resets < proxy.connections
+        await client.close()
+        # Each was counted once, whichever of its tries did it.
+        assert {"calls:life": 12} == server.counters("patient")
+
+
+def test_every_client_has_a_connection_of_its_own(store: OwnStore) -> None:
     with (
-        running(store.url, "q", front) as server,
-        Client(server.server.address, timeout=CALL_S, retries=20) as client,
+        running(store.url, "q") as server,
+        Proxy(server.server.address) as proxy,
+        Client(proxy.address) as one,
+        Client(proxy.address) as other,
     ):
         server.publish_and_wait(CATALOG)
-        allowed: list[bool] = []
-        ended = threading.Event()
 
-        def patient() -> None:
-            while not ended.is_set():
-                allowed.append(client.consume("patient", "calls").allowed)
-
-        thread = threading.Thread(target=patient)
-        thread.start()
-        hasty = client._connection._stub  # on the same connection
-        for _ in range(5):
-            codes([hasty.CheckAndConsume.future(REQUEST, timeout=0.003) for _ in range(300)])
-        ended.set()
-        thread.join()
-
-        assert allowed
-        assert all(allowed)
-        # Every repeated call was counted once.
-        assert {"calls:life": len(allowed)} == server.counters("patient")
+        assert one.consume("acme", "calls").allowed
+        assert other.consume("acme", "calls").allowed
+        assert 2 == proxy.connections

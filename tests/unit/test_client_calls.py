@@ -30,7 +30,9 @@ def test_a_call_that_may_still_run_is_repeated_only_when_it_can_take_nothing_any
     answered = QuotaUnavailable("no", code="UNAVAILABLE", reason="STORE_UNAVAILABLE")
     unreached = QuotaUnavailable("failed to connect to all addresses; last error: refused")
 
-    assert calls.GIVEN_UP_S <= policy.pause_s(0, broke)
+    pauses = [policy.pause_s(0, broke) for _ in range(50)]
+    assert calls.GIVEN_UP_S <= min(pauses)
+    assert min(pauses) < max(pauses) <= calls.GIVEN_UP_S + 0.02
     assert max(policy.pause_s(0, answered), policy.pause_s(0, unreached)) <= 0.02
     assert calls.GIVEN_UP_S > Config().store_timeout_ms / 1000
 

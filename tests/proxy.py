@@ -1,0 +1,99 @@
+"""A TCP proxy in front of a server: it sees what passes, and can hold back what clients send."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Self
+
+from tests.running import CALL_S
+
+
+class Proxy:
+    """Passes connections on to an address, each with two threads; a context manager."""
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self._to = (host, int(port))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.connections = 0
+        """Connections that clients have made so far."""
+        self.closed_for_resets = 0
+        """Connections that the server has closed because of too many resets."""
+        self.sent = bytearray()
+        """What clients have sent so far, held back or not."""
+        self._lock = threading.Lock()
+        self._held: dict[socket.socket, bytearray] | None = None
+        self._sockets: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._run(self._accept)
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Hold back what clients send; it is passed on together at the end."""
+        with self._lock:
+            self._held = {}
+        try:
+            yield
+        finally:
+            with self._lock, suppress(OSError):
+                held, self._held = self._held or {}, None
+                for server, data in held.items():
+                    server.sendall(data)
+
+    def _run(self, work: Callable[..., None], *args: object) -> None:
+        thread = threading.Thread(target=work, args=args)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self.connections += 1
+                server = socket.create_connection(self._to, CALL_S)
+                server.settimeout(None)
+                self._sockets += [client, server]
+                self._run(self._pass_on, client, server, self._take_from_client)
+                self._run(self._pass_on, server, client, self._take_from_server)
+
+    def _take_from_client(self, server: socket.socket, data: bytes) -> None:
+        with self._lock:
+            self.sent += data
+            if self._held is None:
+                server.sendall(data)
+            else:
+                self._held.setdefault(server, bytearray()).extend(data)
+
+    def _take_from_server(self, client: socket.socket, data: bytes) -> None:
+        if b"too_many_resets" in data:
+            self.closed_for_resets += 1
+        client.sendall(data)
+
+    def _pass_on(
+        self,
+        source: socket.socket,
+        target: socket.socket,
+        take: Callable[[socket.socket, bytes], None],
+    ) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 20):
+                take(target, data)
+        for each in (source, target):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        for each in self._sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for each in [self._listener, *self._sockets]:
+            each.close()
