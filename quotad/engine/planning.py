@@ -153,7 +153,7 @@ class Planner:
         try:
             self._health.raise_if_down()
         except NotReady as down:
-            round_.leave_unsettled(0, down)
+            round_.leave_unsettled(round_.planned, down)
             raise
 
     def _plan_unknown(

@@ -61,7 +61,7 @@ class Round:
                 kept.append(one)
         self.planned = kept
 
-    def leave_unsettled(self, start: int, error: StoreError) -> None:
+    def leave_unsettled(self, unsettled: Sequence[Planned], error: StoreError) -> None:
         """Answer planned charges that the store has not settled.
 
         A request that can never work is refused for its own reason; one with an idempotency key is
@@ -70,10 +70,10 @@ class Round:
         answer for when the store is gone belongs here, where `error` says that nothing was sent.
 
         Args:
-            start: the first of them.
+            unsettled: some of those that are planned.
             error: why.
         """
-        for one in self.planned[start:]:
+        for one in unsettled:
             refusal = isinstance(one.given, QuotadError) and one.once is None
             self.answers[one.place] = one.given if refusal else error
 

@@ -52,7 +52,12 @@ class Settler:
             self.note(error)
             if isinstance(error, AnswerLost):
                 budget.wait_out()  # a repetition of the call must not race with it
-            round_.leave_unsettled(len(settled), error)
+            unsettled = [
+                one
+                for one, settlement in zip(round_.planned, settled, strict=True)
+                if settlement.status == ChargeStatus.UNSETTLED
+            ]
+            round_.leave_unsettled(unsettled, error)
         stale = _fold_all(round_, settled, now_ms, snapshot.version)
         if stale or round_.pending:
             budget.answered()
@@ -112,7 +117,7 @@ def _fold_all(
     """Answer the settled charges of a round; returns those that were stale."""
     requests, answers = round_.requests, round_.answers
     stale: list[tuple[Planned, Settlement]] = []
-    for one, settlement in zip(round_.planned, settled, strict=False):
+    for one, settlement in zip(round_.planned, settled, strict=True):
         status, place = settlement.status, one.place
         try:
             if status in SETTLED:
@@ -126,7 +131,7 @@ def _fold_all(
                 answers[place] = mismatch(requests[place])
             elif status == ChargeStatus.DAMAGED:
                 answers[place] = damaged(one, requests[place])
-            else:
+            elif status != ChargeStatus.UNSETTLED:
                 stale.append((one, settlement))
         except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
             round_.failed(place)

@@ -37,7 +37,7 @@ SHORT = (Unit.SECOND, Unit.MINUTE)
 
 
 class ChargeStatus(IntEnum):
-    """What became of a charge; the numbers are those of the script."""
+    """What became of a charge; the numbers are those of the script, but for UNSETTLED."""
 
     DENIED = 0
     ALLOWED = 1
@@ -48,6 +48,8 @@ class ChargeStatus(IntEnum):
     STALE_CLOCK = -4
     TOO_LATE = -5
     DAMAGED = -6
+    UNSETTLED = -7
+    """The store has not answered; it may have been settled all the same."""
 
 
 class Retention(msgspec.Struct, frozen=True, gc=False):

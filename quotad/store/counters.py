@@ -17,6 +17,8 @@ from quotad.store.router import Link
 KEYS_MAX = 4000
 """Most keys of one script call; Lua's unpack refuses about 8,000."""
 
+UNSETTLED = Settlement(ChargeStatus.UNSETTLED)
+
 
 class Counters:
     """Settles charges over one connection; of one thread."""
@@ -42,8 +44,8 @@ class Counters:
                 a call still can that waits in the store for its turn; 0: none.
 
         Returns:
-            The settlements, and the error that kept the charges behind them from getting one. A
-            charge without a settlement may have been settled all the same.
+            The settlements, in the order of the charges, and the error that has left some of them
+            UNSETTLED.
         """
         settled: list[Settlement] = []
         start = 0
@@ -53,7 +55,7 @@ class Counters:
                 reply = self._link.run(self._script, words, deadline)
                 _read(reply, charges[start:end], settled, detailed)
             except StoreError as error:
-                return settled, error
+                return settled + [UNSETTLED] * (len(charges) - len(settled)), error
             start = end
         return settled, None
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from quotad.engine import explaining, meters, settling, views
-from quotad.errors import Damaged
+from quotad.errors import Damaged, StoreUnavailable
 from quotad.model import ConsumeRequest, Decision
+from quotad.store import ChargeStatus, Settlement
 from tests.deciding import Bench, at, bench
 from tests.raw import raw
 
@@ -135,3 +136,19 @@ def test_an_explanation_that_cannot_be_given_fails_its_own_call_only(
     )
 
     assert ["used 1", FAILED, "used 1"] == ask(made, "a", "broken", "b", explain=True)
+
+
+def test_what_the_store_has_not_answered_fails_alone_wherever_it_is_in_the_batch(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counters = made.engine._settler._counters
+    settle = counters.settle
+
+    def one_server_is_away(tag: str, charges: Any, *rest: Any) -> Any:
+        settled, _ = settle(tag, charges, *rest)
+        settled[1] = Settlement(ChargeStatus.UNSETTLED)
+        return settled, StoreUnavailable("a server is away")
+
+    monkeypatch.setattr(counters, "settle", one_server_is_away)
+
+    assert ["used 1", "a server is away", "used 1"] == ask(made, "a", "b", "c")

@@ -303,7 +303,7 @@ def test_arguments_that_do_not_match_the_keys_are_a_broken_contract(scripted: Sc
 
     settled, error = scripted.counters.settle(TAG, [charge], time.monotonic() + 5)
 
-    assert [] == settled
+    assert [Settlement(ChargeStatus.UNSETTLED)] == settled
     assert isinstance(error, ScriptContractError)
 
 
