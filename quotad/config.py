@@ -63,6 +63,28 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_concurrent_streams: Annotated[int, Meta(ge=1, le=20_000)] = 256
     """Most calls that one connection may have open; clients hold further ones back, and others are
     refused."""
+    max_connections_per_peer: Annotated[int, Meta(ge=1, le=1_000_000)] = 5_000
+    """Fast front: most connections of one address; further ones are refused."""
+    max_header_bytes: Annotated[int, Meta(ge=1024, le=1_000_000)] = 16_384
+    """Fast front: largest list of headers of a call."""
+    max_held_mb: Annotated[int, Meta(ge=128, le=1_000_000)] = 256
+    """Fast front: most memory that requests and answers on their way take, in MB, a sixteenth of it
+    for one connection; further calls are refused."""
+    max_resets_per_second: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
+    """Fast front: most calls that one connection may reset in a second; its further calls in that
+    second are refused."""
+    client_timeout_ms: Annotated[int, Meta(ge=100, le=3_600_000)] = 20_000
+    """Fast front: longest time for a client to greet, to send a request whole, to answer a ping and
+    to leave when it is asked to."""
+    idle_timeout_ms: Annotated[int, Meta(ge=0, le=366 * 86_400_000)] = 1_800_000
+    """Fast front: how long a connection may be without calls before its client is asked to close
+    it; 0: for ever."""
+    keepalive_ms: Annotated[int, Meta(ge=0, le=366 * 86_400_000)] = 60_000
+    """Fast front: how long nothing may be heard of a client before it is pinged; without an answer
+    its connection ends. 0: no pings."""
+    max_connection_age_ms: Annotated[int, Meta(ge=0, le=366 * 86_400_000)] = 0
+    """Fast front: how old a connection becomes before its client is asked to open another, which
+    spreads clients over new servers; 0: any age."""
     decision_threads: Annotated[int, Meta(ge=1, le=64)] = 2
     """Threads per worker that decide; two overlap waiting for the store with Python."""
     batch_max: Annotated[int, Meta(ge=1, le=1000)] = 128

@@ -1,6 +1,6 @@
 //! Calls that wait for their answers, on the I/O thread, and the answers on their way to it.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::task::Wake;
 use std::time::Instant;
@@ -9,15 +9,24 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use tokio::sync::Notify;
 
+use crate::held::{Part, Share};
 use crate::reply::Failure;
 
 /// Whether a client still wants its answer; shared with the thread that takes the call.
-#[derive(Default)]
 pub struct Ticket {
     gone: AtomicBool,
+    /// Of the connection.
+    resets: Arc<AtomicU32>,
 }
 
 impl Ticket {
+    pub fn new(resets: Arc<AtomicU32>) -> Ticket {
+        Ticket {
+            gone: AtomicBool::default(),
+            resets,
+        }
+    }
+
     pub fn is_gone(&self) -> bool {
         self.gone.load(Relaxed)
     }
@@ -31,17 +40,20 @@ impl Ticket {
 /// client has reset it, or the connection is gone.
 impl Wake for Ticket {
     fn wake(self: Arc<Self>) {
-        self.give_up();
+        self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.give_up();
+        self.resets.fetch_add(1, Relaxed);
     }
 }
 
 /// A call that was handed to Python.
 pub struct Open {
-    pub respond: SendResponse<Bytes>,
+    pub respond: SendResponse<Part>,
+    /// Of the bytes that its connection holds.
+    pub share: Share,
     pub ticket: Arc<Ticket>,
     pub deadline: Option<Instant>,
 }

@@ -1,19 +1,22 @@
 //! One connection of a client: takes its calls in, and keeps its bytes moving.
 
-use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use h2::server::{self, SendResponse};
-use h2::RecvStream;
+use h2::{Ping, PingPong, RecvStream};
+use http::request::Parts;
 use http::{Method, Request, StatusCode, header::CONTENT_TYPE};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
+use crate::held::Part;
+use crate::link::{Link, Order};
 use crate::proxy;
 use crate::reply::{self, Failure, status};
 use crate::request::{self, Broken, Reading};
@@ -25,31 +28,13 @@ const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 /// What a connection may send before it is read.
 const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 /// Calls that are reset before anything has looked at them, which happens when a burst of them
-/// arrives in one piece. The default of HTTP/2's library, 20, ends the connection and with it the
-/// calls of everyone who shares it.
+/// arrives in one piece; more end the connection. The library's default, 20, would end the calls
+/// of everyone who shares a connection with a hasty caller.
 const RESETS_AT_ONCE_MAX: usize = 10_000;
 
-/// What others may ask of a connection.
-#[derive(Default)]
-pub struct Link {
-    task: RefCell<Option<Waker>>,
-    is_ending: Cell<bool>,
-}
-
-impl Link {
-    /// Asks the client for no further calls, and ends the connection with the last of those it has.
-    pub fn end_gracefully(&self) {
-        self.is_ending.set(true);
-        if let Some(task) = self.task.borrow_mut().take() {
-            task.wake();
-        }
-    }
-}
-
 /// Serves a connection until it ends.
-pub async fn serve(front: Rc<Front>, socket: Socket, link: &Rc<Link>) {
+pub async fn serve(front: Rc<Front>, socket: Socket, link: Rc<Link>) {
     let settings = &front.shared.settings;
-    let patience = Duration::from_millis(settings.handshake_timeout_ms);
     let mut builder = server::Builder::new();
     builder
         .initial_window_size(STREAM_WINDOW_BYTES)
@@ -57,135 +42,179 @@ pub async fn serve(front: Rc<Front>, socket: Socket, link: &Rc<Link>) {
         .max_concurrent_streams(settings.streams_max)
         .max_header_list_size(settings.header_bytes_max)
         .max_pending_accept_reset_streams(RESETS_AT_ONCE_MAX);
-    let greeting = timeout(patience, builder.handshake(socket));
-    let Ok(Ok(http2)) = greeting.await else {
+    let greeting = timeout(settings.patience(), builder.handshake(socket));
+    let Ok(Ok(mut http2)) = greeting.await else {
         return;
     };
     Connection {
-        front: front.clone(),
+        pings: http2.ping_pong(),
         http2,
-        link: link.clone(),
-        is_ending: false,
+        is_leaving: false,
+        calls: Caller { front, link },
     }
     .await;
 }
 
 struct Connection {
-    front: Rc<Front>,
-    http2: server::Connection<Socket, Bytes>,
-    link: Rc<Link>,
-    is_ending: bool,
+    http2: server::Connection<Socket, Part>,
+    pings: Option<PingPong>,
+    is_leaving: bool,
+    calls: Caller,
 }
 
 impl Future for Connection {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.follow_link(cx);
+        self.calls.link.follow(cx);
+        match self.calls.link.order() {
+            Order::Break => return Poll::Ready(()),
+            Order::Leave if !self.is_leaving => {
+                self.is_leaving = true;
+                self.http2.graceful_shutdown();
+            }
+            _ => {}
+        }
+        self.ping(cx);
         let progress = loop {
             match self.http2.poll_accept(cx) {
-                Poll::Ready(Some(Ok((request, respond)))) => begin(&self.front, request, respond),
+                Poll::Ready(Some(Ok((request, respond)))) => self.calls.begin(request, respond),
                 // A connection that broke needs no more than one that was closed.
                 Poll::Ready(Some(Err(_)) | None) => break Poll::Ready(()),
                 Poll::Pending => break Poll::Pending,
             }
         };
-        self.front.hand_over();
+        self.calls.front.hand_over();
         progress
     }
 }
 
 impl Connection {
-    fn follow_link(&mut self, cx: &Context<'_>) {
-        if !self.is_ending && self.link.is_ending.get() {
-            self.is_ending = true;
-            self.http2.graceful_shutdown();
+    fn ping(&mut self, cx: &mut Context<'_>) {
+        let Some(pings) = &mut self.pings else {
+            return;
+        };
+        if self.calls.link.take_ping() {
+            // Fails only while another one is under way, which is as good.
+            let _ = pings.send_ping(Ping::opaque());
         }
-        let mut task = self.link.task.borrow_mut();
-        if !task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
-            *task = Some(cx.waker().clone());
-        }
-    }
-}
-
-fn begin(front: &Rc<Front>, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
-    let (head, body) = request.into_parts();
-    if head.method != Method::POST {
-        return reply::refuse_http(&mut respond, StatusCode::METHOD_NOT_ALLOWED);
-    }
-    let content_type = head.headers.get(CONTENT_TYPE);
-    if !content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")) {
-        return reply::refuse_http(&mut respond, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    }
-    let path = head.uri.path();
-    let methods = &front.shared.settings.methods;
-    // A handful of paths of different lengths: comparing them costs less than a hash.
-    let Some(method) = methods.iter().position(|each| each == path) else {
-        front.shared.counters.calls_passed_on.add(1);
-        spawn_local(proxy::pass_on(front.clone(), head, body, respond));
-        return;
-    };
-    let deadline = match request::check_head(&head) {
-        Ok(deadline) => deadline,
-        Err(failure) => return refuse(front, &mut respond, &failure),
-    };
-    let mut arriving = Arriving {
-        reading: Reading::new(body, front.shared.settings.message_bytes_max),
-        respond,
-        method: method as u32,
-        deadline,
-    };
-    // Nearly always the message has come together with its headers.
-    match arriving
-        .reading
-        .poll(&mut Context::from_waker(Waker::noop()))
-    {
-        Poll::Ready(message) => arriving.end(front, message),
-        Poll::Pending => {
-            spawn_local(arriving.finish(front.clone()));
+        if pings.poll_pong(cx).is_ready() {
+            self.calls.link.hear_pong();
         }
     }
 }
 
-fn refuse(front: &Front, respond: &mut SendResponse<Bytes>, failure: &Failure) {
-    front.shared.counters.calls_refused.add(1);
-    reply::fail(respond, failure);
+/// Begins the calls of one connection.
+#[derive(Clone)]
+struct Caller {
+    front: Rc<Front>,
+    link: Rc<Link>,
 }
 
-/// A call whose message is on its way.
-struct Arriving {
-    reading: Reading,
-    respond: SendResponse<Bytes>,
-    method: u32,
-    deadline: Option<Instant>,
-}
+impl Caller {
+    fn begin(&self, request: Request<RecvStream>, mut respond: SendResponse<Part>) {
+        let (head, body) = request.into_parts();
+        if let Err(code) = check_http(&head) {
+            return reply::refuse_http(&mut respond, code);
+        }
+        let settings = &self.front.shared.settings;
+        let deadline = match self
+            .check_bounds()
+            .and_then(|()| request::check_head(&head))
+        {
+            Ok(deadline) => deadline,
+            Err(failure) => return self.refuse(&mut respond, &failure),
+        };
+        let path = head.uri.path();
+        // A handful of paths of different lengths: comparing them costs less than a hash.
+        let Some(method) = settings.methods.iter().position(|each| each == path) else {
+            let (front, link) = (self.front.clone(), self.link.clone());
+            front.shared.counters.calls_passed_on.add(1);
+            spawn_local(proxy::pass_on(front, link, head, body, respond));
+            return;
+        };
+        let mut arriving = Arriving {
+            reading: Reading::new(body, settings.message_bytes_max, self.link.call()),
+            respond,
+            method: method as u32,
+            deadline,
+        };
+        // Nearly always the message has come together with its headers.
+        match arriving
+            .reading
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
+            Poll::Ready(message) => self.end(arriving, message),
+            Poll::Pending => {
+                spawn_local(self.clone().wait_for(arriving));
+            }
+        }
+    }
 
-impl Arriving {
-    async fn finish(mut self, front: Rc<Front>) {
-        let longest = Duration::from_millis(front.shared.settings.handshake_timeout_ms);
-        let left = self
+    fn check_bounds(&self) -> Result<(), Failure> {
+        let resets_max = self.front.shared.settings.resets_max;
+        if self.link.resets.load(Relaxed) > resets_max {
+            return Err(Failure::new(
+                status::RESOURCE_EXHAUSTED,
+                format!("more than {resets_max} calls of this connection were reset in a second"),
+            ));
+        }
+        if self.link.account.is_full() {
+            return Err(request::no_room());
+        }
+        Ok(())
+    }
+
+    async fn wait_for(self, mut arriving: Arriving) {
+        let longest = self.front.shared.settings.patience();
+        let left = arriving
             .deadline
             .map(|deadline| deadline.saturating_duration_since(Instant::now()))
             .filter(|left| *left < longest);
-        let whole = poll_fn(|cx| self.reading.poll(cx));
+        let whole = poll_fn(|cx| arriving.reading.poll(cx));
         match timeout(left.unwrap_or(longest), whole).await {
-            Ok(message) => self.end(&front, message),
+            Ok(message) => self.end(arriving, message),
             Err(_) => {
-                let failure = Failure::new(
-                    status::DEADLINE_EXCEEDED,
-                    "the request has not arrived whole in time",
-                );
-                refuse(&front, &mut self.respond, &failure);
+                let late = "the request has not arrived whole in time";
+                let failure = Failure::new(status::DEADLINE_EXCEEDED, late);
+                self.refuse(&mut arriving.respond, &failure);
             }
         }
-        front.hand_over();
+        self.front.hand_over();
     }
 
-    fn end(mut self, front: &Front, message: Result<Bytes, Broken>) {
+    fn end(&self, mut call: Arriving, message: Result<Bytes, Broken>) {
         match message {
-            Ok(message) => front.admit(self.respond, self.method, message, self.deadline),
-            Err(Broken::Refused(failure)) => refuse(front, &mut self.respond, &failure),
-            Err(Broken::Gone) => front.shared.counters.calls_given_up.add(1),
+            Ok(payload) => self.front.admit(call, payload, &self.link),
+            Err(Broken::Refused(failure)) => self.refuse(&mut call.respond, &failure),
+            Err(Broken::Gone) => {
+                self.link.count_reset();
+                self.front.shared.counters.calls_given_up.add(1);
+            }
         }
     }
+
+    fn refuse(&self, respond: &mut SendResponse<Part>, failure: &Failure) {
+        self.front.shared.counters.calls_refused.add(1);
+        reply::fail(respond, failure);
+    }
+}
+
+/// What is not a call of gRPC is refused in the words of HTTP.
+fn check_http(head: &Parts) -> Result<(), StatusCode> {
+    if head.method != Method::POST {
+        return Err(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    match head.headers.get(CONTENT_TYPE) {
+        Some(value) if value.as_bytes().starts_with(b"application/grpc") => Ok(()),
+        _ => Err(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+    }
+}
+
+/// A call whose message is on its way.
+pub struct Arriving {
+    pub reading: Reading,
+    pub respond: SendResponse<Part>,
+    pub method: u32,
+    pub deadline: Option<Instant>,
 }

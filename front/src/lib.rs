@@ -3,10 +3,13 @@
 //! One thread of its own moves bytes (`serve`, `connection`, `proxy`); calls wait in the `inbox`
 //! until a decision thread takes all of them, and answers come back as one list.
 
+mod accept;
 mod calls;
 mod connection;
 mod counters;
+mod held;
 mod inbox;
+mod link;
 mod listen;
 mod proxy;
 mod python;

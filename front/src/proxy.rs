@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use h2::client::{self, SendRequest};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
@@ -20,6 +20,8 @@ use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 use tokio::task::spawn_local;
 
+use crate::held::Part;
+use crate::link::Link;
 use crate::reply::{self, Failure, status};
 use crate::serve::Front;
 
@@ -77,10 +79,12 @@ impl Behind {
 /// Passes a call on, and its answer back, until either side ends it.
 pub async fn pass_on(
     front: Rc<Front>,
+    link: Rc<Link>,
     head: Parts,
     body: RecvStream,
-    mut respond: SendResponse<Bytes>,
+    mut respond: SendResponse<Part>,
 ) {
+    let _share = link.call(); // for as long as the call is open
     let Ok(mut sender) = front.behind.sender().await else {
         return unavailable(&mut respond);
     };
@@ -97,11 +101,11 @@ pub async fn pass_on(
     tokio::select! {
         biased;
         () = up => {}
-        () = pass_back(answer, &mut respond) => {}
+        () = pass_back(answer, &mut respond, &link) => {}
     }
 }
 
-fn unavailable(respond: &mut SendResponse<Bytes>) {
+fn unavailable(respond: &mut SendResponse<Part>) {
     let message = "this part of the server is not there now; try again";
     reply::fail(respond, &Failure::new(status::UNAVAILABLE, message));
 }
@@ -121,7 +125,7 @@ fn onward_head(head: Parts) -> Request<()> {
     request
 }
 
-async fn pass_back(answer: client::ResponseFuture, respond: &mut SendResponse<Bytes>) {
+async fn pass_back(answer: client::ResponseFuture, respond: &mut SendResponse<Part>, link: &Link) {
     let mut answer = pin!(answer);
     // None: the client has given the call up; dropping the other side's streams resets them.
     let answer = poll_fn(|cx| match respond.poll_reset(cx) {
@@ -130,7 +134,7 @@ async fn pass_back(answer: client::ResponseFuture, respond: &mut SendResponse<By
     })
     .await;
     let (head, body) = match answer {
-        None => return,
+        None => return link.count_reset(),
         Some(Ok(answer)) => answer.into_parts(),
         Some(Err(error)) => return respond.send_reset(reason_of(&error)),
     };
@@ -148,7 +152,10 @@ fn reason_of(error: &h2::Error) -> Reason {
 }
 
 /// Copies data and trailers; an error of either side ends it.
-async fn copy(mut from: RecvStream, to: &mut SendStream<Bytes>) -> Result<(), h2::Error> {
+async fn copy<B: Buf + From<Bytes>>(
+    mut from: RecvStream,
+    to: &mut SendStream<B>,
+) -> Result<(), h2::Error> {
     while let Some(part) = next(&mut from, to, RecvStream::poll_data).await? {
         let size = part.len();
         send(part, to).await?;
@@ -160,14 +167,14 @@ async fn copy(mut from: RecvStream, to: &mut SendStream<Bytes>) -> Result<(), h2
     .await?
     {
         Some(trailers) => to.send_trailers(trailers),
-        None => to.send_data(Bytes::new(), true),
+        None => to.send_data(Bytes::new().into(), true),
     }
 }
 
 /// What comes next from one side, unless the other ends the stream before.
-async fn next<T>(
+async fn next<T, B: Buf>(
     from: &mut RecvStream,
-    to: &mut SendStream<Bytes>,
+    to: &mut SendStream<B>,
     poll: impl Fn(&mut RecvStream, &mut std::task::Context<'_>) -> Poll<Option<Result<T, h2::Error>>>,
 ) -> Result<Option<T>, h2::Error> {
     poll_fn(|cx| match to.poll_reset(cx) {
@@ -177,14 +184,17 @@ async fn next<T>(
     .await
 }
 
-async fn send(mut part: Bytes, to: &mut SendStream<Bytes>) -> Result<(), h2::Error> {
+async fn send<B: Buf + From<Bytes>>(
+    mut part: Bytes,
+    to: &mut SendStream<B>,
+) -> Result<(), h2::Error> {
     while !part.is_empty() {
         to.reserve_capacity(part.len());
         match poll_fn(|cx| to.poll_capacity(cx)).await {
             None => return Err(Reason::CANCEL.into()),
             Some(granted) => {
                 let size = granted?.min(part.len());
-                to.send_data(part.split_to(size), false)?;
+                to.send_data(part.split_to(size).into(), false)?;
             }
         }
     }

@@ -7,6 +7,8 @@ use h2::server::SendResponse;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 
+use crate::held::Part;
+
 /// Status codes of gRPC that the front itself sends.
 pub mod status {
     pub const DEADLINE_EXCEEDED: u16 = 4;
@@ -61,7 +63,7 @@ impl Replies {
     }
 
     /// Answers a call; one that is gone is ignored.
-    pub fn answer(&self, respond: &mut SendResponse<Bytes>, framed: Bytes) {
+    pub fn answer(&self, respond: &mut SendResponse<Part>, framed: Part) {
         // Each of these fails only when the stream is gone.
         if let Ok(mut stream) = respond.send_response(self.head.clone(), false) {
             let _ = stream.send_data(framed, false);
@@ -80,7 +82,7 @@ pub fn framed(message: &[u8]) -> Bytes {
 }
 
 /// Ends a call with a status; one that is gone is ignored.
-pub fn fail(respond: &mut SendResponse<Bytes>, failure: &Failure) {
+pub fn fail(respond: &mut SendResponse<Part>, failure: &Failure) {
     let mut response = head();
     let headers = response.headers_mut();
     headers.insert(GRPC_STATUS, failure.code.into());
@@ -100,7 +102,7 @@ pub fn fail(respond: &mut SendResponse<Bytes>, failure: &Failure) {
 }
 
 /// Ends what is not a call of gRPC at all.
-pub fn refuse_http(respond: &mut SendResponse<Bytes>, code: StatusCode) {
+pub fn refuse_http(respond: &mut SendResponse<Part>, code: StatusCode) {
     let mut response = Response::new(());
     *response.status_mut() = code;
     let _ = respond.send_response(response, true);

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use h2::RecvStream;
 use http::request::Parts;
 
+use crate::held::Share;
 use crate::reply::{Failure, PREFIX_BYTES, status};
 
 /// What is checked before any of the body is looked at; returns the deadline.
@@ -62,6 +63,7 @@ pub enum Broken {
 pub struct Reading {
     body: RecvStream,
     bytes_max: usize,
+    share: Share,
     /// What has come when it came in one piece, which is nearly always so.
     first: Bytes,
     /// What has come when it came in several.
@@ -69,10 +71,11 @@ pub struct Reading {
 }
 
 impl Reading {
-    pub fn new(body: RecvStream, bytes_max: usize) -> Reading {
+    pub fn new(body: RecvStream, bytes_max: usize, share: Share) -> Reading {
         Reading {
             body,
             bytes_max,
+            share,
             first: Bytes::new(),
             gathered: BytesMut::new(),
         }
@@ -94,6 +97,7 @@ impl Reading {
     }
 
     fn take(&mut self, part: Bytes) -> Result<(), Failure> {
+        let has_room = self.share.grow(part.len());
         if self.first.is_empty() && self.gathered.is_empty() {
             self.first = part;
         } else {
@@ -116,7 +120,15 @@ impl Reading {
         if got.len() > PREFIX_BYTES + size {
             return Err(not_one_message());
         }
+        if !has_room {
+            return Err(no_room());
+        }
         Ok(())
+    }
+
+    /// What the message holds, for as long as its call is open.
+    pub fn into_share(self) -> Share {
+        self.share
     }
 
     fn got(&self) -> &[u8] {
@@ -153,6 +165,14 @@ impl Reading {
 
 fn message_size(got: &[u8]) -> usize {
     u32::from_be_bytes([got[1], got[2], got[3], got[4]]) as usize
+}
+
+/// Why a call is refused whose connection holds too much.
+pub fn no_room() -> Failure {
+    Failure::new(
+        status::RESOURCE_EXHAUSTED,
+        "too many bytes of requests and of answers that were not read are held",
+    )
 }
 
 fn not_one_message() -> Failure {

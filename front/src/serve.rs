@@ -1,35 +1,36 @@
 //! The I/O thread: accepts connections, sends answers, looks after what takes too long.
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use h2::server::SendResponse;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
+use crate::accept::{self, Listener};
 use crate::calls::{Answer, Calls, Open, Ticket};
-use crate::connection::{self, Link};
+use crate::connection::Arriving;
+use crate::held::{Part, Total};
 use crate::inbox::Waiting;
+use crate::link::Link;
 use crate::listen::Listening;
 use crate::proxy::Behind;
 use crate::reply::{self, Failure, Replies, status};
 use crate::shared::{Shared, Stage};
-use crate::socket::{Socket, Stream};
 
 /// How often deadlines are looked at, while there are connections.
 const TICK: Duration = Duration::from_millis(100);
-
-/// How long to wait after a connection could not be accepted: without file descriptors left, the
-/// next attempt fails at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How many of these pass between two looks at the connections: a second.
+const TICKS_PER_LOOK: u32 = 10;
 
 /// What belongs to the I/O thread.
 pub struct Front {
@@ -40,6 +41,9 @@ pub struct Front {
     /// Calls that came in this turn and do not wait in the inbox yet.
     fresh: RefCell<Vec<Waiting>>,
     links: RefCell<Vec<Rc<Link>>>,
+    /// Connections by where they come from.
+    peers: RefCell<HashMap<Option<IpAddr>, usize>>,
+    held: Rc<Total>,
     /// A connection was accepted or has ended.
     changed: Notify,
     stopping: Failure,
@@ -56,6 +60,8 @@ impl Front {
             calls: RefCell::default(),
             fresh: RefCell::default(),
             links: RefCell::default(),
+            peers: RefCell::default(),
+            held: Rc::new(Total::new(settings.held_bytes_max)),
             changed: Notify::new(),
             stopping: Failure {
                 code: status::UNAVAILABLE,
@@ -68,13 +74,13 @@ impl Front {
     }
 
     /// Takes a call in that has arrived whole; it waits in the inbox after `hand_over`.
-    pub fn admit(
-        &self,
-        mut respond: SendResponse<Bytes>,
-        method: u32,
-        payload: Bytes,
-        deadline: Option<Instant>,
-    ) {
+    pub fn admit(&self, call: Arriving, payload: Bytes, link: &Link) {
+        let Arriving {
+            reading,
+            mut respond,
+            method,
+            deadline,
+        } = call;
         let counters = &self.shared.counters;
         let mut calls = self.calls.borrow_mut();
         let calls_max = self.shared.settings.calls_max;
@@ -86,18 +92,20 @@ impl Front {
                 &Failure::new(status::RESOURCE_EXHAUSTED, message),
             );
         }
-        let ticket = Arc::new(Ticket::default());
+        let ticket = Arc::new(Ticket::new(link.resets.clone()));
         let waker = Waker::from(ticket.clone());
         if respond
             .poll_reset(&mut Context::from_waker(&waker))
             .is_ready()
         {
+            link.count_reset();
             return counters.calls_given_up.add(1);
         }
         counters.calls.add(1);
         counters.calls_open.add(1);
         let id = calls.insert(Open {
             respond,
+            share: reading.into_share(),
             ticket: ticket.clone(),
             deadline,
         });
@@ -118,16 +126,16 @@ impl Front {
         }
         for call in fresh.drain(..) {
             self.shared.counters.calls_refused.add(1);
-            self.end(call.id, |open| {
+            self.end(call.id, |mut open| {
                 reply::fail(&mut open.respond, &self.stopping)
             });
         }
     }
 
-    fn end(&self, id: u64, how: impl FnOnce(&mut Open)) {
-        if let Some(mut open) = self.calls.borrow_mut().remove(id) {
+    fn end(&self, id: u64, how: impl FnOnce(Open)) {
+        if let Some(open) = self.calls.borrow_mut().remove(id) {
             self.shared.counters.calls_open.take_off(1);
-            how(&mut open);
+            how(open);
         }
     }
 
@@ -135,12 +143,15 @@ impl Front {
         for (id, answer) in self.shared.outbox.take() {
             match answer {
                 Answer::Message(framed) => {
-                    self.end(id, |open| self.replies.answer(&mut open.respond, framed));
+                    self.end(id, |mut open| {
+                        let part = Part::new(framed, open.share);
+                        self.replies.answer(&mut open.respond, part);
+                    });
                 }
                 Answer::Failed(failure) => {
-                    self.end(id, |open| reply::fail(&mut open.respond, &failure));
+                    self.end(id, |mut open| reply::fail(&mut open.respond, &failure));
                 }
-                Answer::Late => self.end(id, end_late),
+                Answer::Late => self.end(id, |mut open| end_late(&mut open)),
                 Answer::GivenUp => {
                     self.shared.counters.calls_given_up.add(1);
                     self.end(id, |_| ());
@@ -167,19 +178,37 @@ impl Front {
         }
     }
 
-    fn add_link(&self) -> Rc<Link> {
-        let link = Rc::new(Link::default());
+    /// A place for a connection; None: there are too many, in all or from its address.
+    pub fn add_link(&self, peer: Option<IpAddr>) -> Option<Rc<Link>> {
+        let settings = &self.shared.settings;
+        let mut peers = self.peers.borrow_mut();
+        let of_peer = peers.get(&peer).copied().unwrap_or_default();
+        if self.links_open() >= settings.connections_max
+            || (peer.is_some() && of_peer >= settings.connections_per_peer_max)
+        {
+            self.shared.counters.connections_refused.add(1);
+            return None;
+        }
+        peers.insert(peer, of_peer + 1);
+        let age_max = settings.connection_age_max();
+        let link = Rc::new(Link::new(peer, &self.held, age_max));
         self.links.borrow_mut().push(link.clone());
         self.shared.counters.connections.add(1);
         self.shared.counters.connections_open.add(1);
         self.changed.notify_waiters();
-        link
+        Some(link)
     }
 
-    fn remove_link(&self, link: &Rc<Link>) {
+    pub fn remove_link(&self, link: &Rc<Link>) {
         self.links
             .borrow_mut()
             .retain(|each| !Rc::ptr_eq(each, link));
+        if let Entry::Occupied(mut count) = self.peers.borrow_mut().entry(link.peer) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
         self.shared.counters.connections_open.take_off(1);
         self.changed.notify_waiters();
     }
@@ -191,7 +220,7 @@ impl Front {
     /// Asks clients to open further calls elsewhere; their connections end with the last call.
     fn end_links(&self) {
         for link in self.links.borrow().iter() {
-            link.end_gracefully();
+            link.leave();
         }
     }
 }
@@ -218,14 +247,14 @@ async fn serve(front: Rc<Front>, listening: Listening) -> io::Result<()> {
             let mut acceptors = Vec::with_capacity(listeners.len());
             for listener in listeners {
                 let listener = Listener::Tcp(TcpListener::from_std(listener)?);
-                acceptors.push(spawn_local(accept(front.clone(), listener)));
+                acceptors.push(spawn_local(accept::run(front.clone(), listener)));
             }
             (acceptors, None)
         }
         Listening::Unix(listener, path) => {
             let listener = Listener::Unix(UnixListener::from_std(listener)?);
             (
-                vec![spawn_local(accept(front.clone(), listener))],
+                vec![spawn_local(accept::run(front.clone(), listener))],
                 Some(path),
             )
         }
@@ -269,46 +298,13 @@ async fn tick(front: Rc<Front>) {
         if front.links_open() == 0 {
             front.changed.notified().await;
         }
-        sleep(TICK).await;
-        front.end_late_calls();
-    }
-}
-
-enum Listener {
-    Tcp(TcpListener),
-    Unix(UnixListener),
-}
-
-impl Listener {
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Stream>> {
-        match self {
-            Listener::Tcp(listener) => listener
-                .poll_accept(cx)
-                .map_ok(|(stream, _)| Stream::Tcp(stream)),
-            Listener::Unix(listener) => listener
-                .poll_accept(cx)
-                .map_ok(|(stream, _)| Stream::Unix(stream)),
+        for _ in 0..TICKS_PER_LOOK {
+            sleep(TICK).await;
+            front.end_late_calls();
         }
-    }
-}
-
-async fn accept(front: Rc<Front>, listener: Listener) {
-    loop {
-        match poll_fn(|cx| listener.poll_accept(cx)).await {
-            // Closed at once, so that a client can go elsewhere instead of waiting.
-            Ok(_) if front.links_open() >= front.shared.settings.connections_max => {
-                front.shared.counters.connections_refused.add(1);
-            }
-            Ok(stream) => {
-                let socket = Socket::new(stream, front.shared.counters.clone());
-                let link = front.add_link();
-                let front = front.clone();
-                spawn_local(async move {
-                    connection::serve(front.clone(), socket, &link).await;
-                    front.remove_link(&link);
-                });
-            }
-            Err(_) => sleep(ACCEPT_PAUSE).await,
+        let now = Instant::now();
+        for link in front.links.borrow().iter() {
+            link.look_after(now, &front.shared.settings);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -9,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::counters::Counters;
+use crate::link::Link;
 
 pub enum Stream {
     Tcp(TcpStream),
@@ -19,15 +21,20 @@ pub enum Stream {
 pub struct Socket {
     stream: Stream,
     counters: Arc<Counters>,
+    link: Rc<Link>,
 }
 
 impl Socket {
-    pub fn new(stream: Stream, counters: Arc<Counters>) -> Socket {
+    pub fn new(stream: Stream, counters: Arc<Counters>, link: Rc<Link>) -> Socket {
         if let Stream::Tcp(tcp) = &stream {
             // Fails for a connection that is gone already, which reading from it will show.
             let _ = tcp.set_nodelay(true);
         }
-        Socket { stream, counters }
+        Socket {
+            stream,
+            counters,
+            link,
+        }
     }
 }
 
@@ -43,7 +50,10 @@ impl AsyncRead for Socket {
             Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
         };
         let read = buffer.filled().len() - before;
-        self.counters.bytes_in.add(read as u64);
+        if read > 0 {
+            self.counters.bytes_in.add(read as u64);
+            self.link.hear();
+        }
         done
     }
 }

@@ -83,7 +83,7 @@ def _dev(
     data: Annotated[
         str | None, typer.Option(metavar="DIR", help="Where Valkey keeps its data.")
     ] = None,
-    front: Annotated[str | None, typer.Option(help="native or grpcio.")] = None,
+    front: Annotated[str | None, typer.Option(help="auto, fast, native or grpcio.")] = None,
     log_level: LogLevel = None,
 ) -> None:
     """Run everything on this machine: a private Valkey, a server and a sidecar."""
@@ -98,13 +98,37 @@ def _serve(
     redis_url: RedisUrl = None,
     listen: Listen = None,
     workers: Annotated[int | None, typer.Option(help="Processes that share the address.")] = None,
-    front: Annotated[str | None, typer.Option(help="native or grpcio.")] = None,
+    front: Annotated[str | None, typer.Option(help="auto, fast, native or grpcio.")] = None,
     io_threads: Annotated[int | None, typer.Option(help="Move bytes; per worker.")] = None,
     max_connections: Annotated[
         int | None, typer.Option(help="Most connections of clients; per worker.")
     ] = None,
     max_concurrent_streams: Annotated[
         int | None, typer.Option(help="Most calls that one connection has open.")
+    ] = None,
+    max_connections_per_peer: Annotated[
+        int | None, typer.Option(help="Most connections of one address; per worker.")
+    ] = None,
+    max_header_bytes: Annotated[
+        int | None, typer.Option(help="Largest list of headers of a call.")
+    ] = None,
+    max_held_mb: Annotated[
+        int | None, typer.Option(help="Most memory of requests and answers on their way.")
+    ] = None,
+    max_resets_per_second: Annotated[
+        int | None, typer.Option(help="Most calls that a connection may reset.")
+    ] = None,
+    client_timeout_ms: Annotated[
+        int | None, typer.Option(help="How long a client is waited for.")
+    ] = None,
+    idle_timeout_ms: Annotated[
+        int | None, typer.Option(help="How long a connection is kept without calls.")
+    ] = None,
+    keepalive_ms: Annotated[
+        int | None, typer.Option(help="How long a client may be silent before it is pinged.")
+    ] = None,
+    max_connection_age_ms: Annotated[
+        int | None, typer.Option(help="How old a connection becomes.")
     ] = None,
     decision_threads: Annotated[int | None, typer.Option(help="Decide; per worker.")] = None,
     batch_max: Annotated[int | None, typer.Option(help="Most calls decided together.")] = None,

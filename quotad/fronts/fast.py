@@ -22,12 +22,6 @@ INTERFACE = 1
 GRACE_S = 1.0
 """Longest time at a stop for answers to leave; connections are cut then."""
 
-HEADER_BYTES_MAX = 16 * 1024
-"""Largest header list of a call."""
-
-HANDSHAKE_TIMEOUT_MS = 20_000
-"""Longest time for a client to greet, and for a request to arrive whole."""
-
 
 class FastFront:
     """The front of machines where `quotad-front` is installed."""
@@ -42,7 +36,8 @@ class FastFront:
         self._target = target
         self._folder = Path(tempfile.mkdtemp(prefix="quotad-"))
         behind = str(self._folder / "admin.sock")
-        bounds = {
+        bounds = settings.bounds
+        options = {
             "methods": list(settings.methods),
             "behind": behind,
             "reuse_port": settings.reuse_port,
@@ -51,11 +46,17 @@ class FastFront:
             "connections_max": settings.connections_max,
             "streams_max": settings.streams_max,
             "calls_max": CALLS_MAX,
-            "header_bytes_max": HEADER_BYTES_MAX,
-            "handshake_timeout_ms": HANDSHAKE_TIMEOUT_MS,
+            "connections_per_peer_max": bounds.max_connections_per_peer,
+            "header_bytes_max": bounds.max_header_bytes,
+            "held_bytes_max": bounds.max_held_mb * 1_000_000,
+            "resets_max": bounds.max_resets_per_second,
+            "client_timeout_ms": bounds.client_timeout_ms,
+            "idle_timeout_ms": bounds.idle_timeout_ms,
+            "keepalive_ms": bounds.keepalive_ms,
+            "connection_age_max_ms": bounds.max_connection_age_ms,
         }
         try:
-            self._front = quotad_front.Front(target, bounds, Call, _describe)
+            self._front = quotad_front.Front(target, options, Call, _describe)
         except OSError as error:
             shutil.rmtree(self._folder)
             why = os.strerror(error.errno) if error.errno else error.strerror
@@ -93,7 +94,7 @@ class FastFront:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def counters(self) -> dict[str, int]:
-        """Calls, connections and bytes so far, and what is open now, by name."""
+        """As `Front.counters`."""
         return self._front.counters()
 
 

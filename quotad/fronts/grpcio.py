@@ -75,6 +75,10 @@ class GrpcioFront(GrpcioServer):
         self.set_ready(False)
         self._run(self._drain())
 
+    def counters(self) -> dict[str, int]:
+        """As `Front.counters`."""
+        return {}
+
     def stop(self) -> None:
         """As `Front.stop`."""
         self._run(self._end_waiting())

@@ -38,6 +38,19 @@ AddServices = Callable[[Any], None]
 """Adds generated servicers to a server of grpcio."""
 
 
+class Bounds(msgspec.Struct, frozen=True):
+    """What clients may take of a front that has these bounds; times of 0 stand for never."""
+
+    max_connections_per_peer: int = 5_000
+    max_header_bytes: int = 16_384
+    max_held_mb: int = 256
+    max_resets_per_second: int = 1_000
+    client_timeout_ms: int = 20_000
+    idle_timeout_ms: int = 1_800_000
+    keepalive_ms: int = 60_000
+    max_connection_age_ms: int = 0
+
+
 class FrontSettings(msgspec.Struct, frozen=True):
     """What a front serves, and how."""
 
@@ -57,6 +70,8 @@ class FrontSettings(msgspec.Struct, frozen=True):
     """Most calls that one connection may have open."""
     connections_max: int = 1_000_000
     """Most connections, where the front can refuse further ones."""
+    bounds: Bounds = Bounds()
+    """As the settings of the same names."""
 
 
 class Front(Protocol):
@@ -101,4 +116,8 @@ class Front(Protocol):
 
     def stop(self) -> None:
         """Close every connection; calls that were not answered are refused."""
+        ...
+
+    def counters(self) -> dict[str, int]:
+        """Connections, calls and bytes by name, as far as the front counts them."""
         ...

@@ -115,6 +115,10 @@ class NativeFront:
         self._draining.set()
         self._refuser.start()
 
+    def counters(self) -> dict[str, int]:
+        """As `Front.counters`."""
+        return {}
+
     def stop(self) -> None:
         """As `Front.stop`."""
         self._behind.stop()

@@ -20,8 +20,29 @@ PROBE_MS = histogram(
     "How long the store took to answer a probe.",
     (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
 )
+FRONT = Instrument(
+    Kind.COUNTER,
+    "quotad_front_total",
+    "What the fast front has seen: connections, calls and bytes.",
+    (
+        "connections",
+        "connections_refused",
+        "calls",
+        "calls_passed_on",
+        "calls_refused",
+        "calls_given_up",
+        "bytes_in",
+        "bytes_out",
+    ),
+)
+FRONT_OPEN = Instrument(
+    Kind.GAUGE,
+    "quotad_front_open",
+    "Connections and calls that the fast front has open.",
+    ("connections_open", "calls_open"),
+)
 
 
 def instruments() -> Instruments:
     """Return the instruments of a process of the server."""
-    return Instruments((DECISIONS, WOULD_DENY, CUSTOMERS_CACHED, PROBE_MS))
+    return Instruments((DECISIONS, WOULD_DENY, CUSTOMERS_CACHED, PROBE_MS, FRONT, FRONT_OPEN))

@@ -3,12 +3,14 @@
 import logging
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from quotad.config import Config
 from quotad.errors import ConfigError
-from quotad.fronts.interface import Front, FrontSettings
+from quotad.fronts.interface import Bounds, Front, FrontSettings
 from quotad.fronts.kinds import choose, make
+from quotad.metrics import Instrument
 from quotad.model import Reason
 from quotad.server.address import check_free
 from quotad.server.decider import Decider
@@ -16,6 +18,8 @@ from quotad.server.indexing import Indexing
 from quotad.server.instruments import (
     CUSTOMERS_CACHED,
     DECISIONS,
+    FRONT,
+    FRONT_OPEN,
     PROBE_MS,
     WOULD_DENY,
     instruments,
@@ -65,6 +69,8 @@ class Server:
         self.metrics.read_by(DECISIONS, self._decisions)
         self.metrics.read_by(WOULD_DENY, lambda: [self._would_deny()])
         self.metrics.read_by(CUSTOMERS_CACHED, lambda: [parts.cached_customers])
+        for instrument in (FRONT, FRONT_OPEN):
+            self.metrics.read_by(instrument, partial(self._counted_by_front, instrument))
         on_probe = self.metrics.observer(PROBE_MS)
         self._monitor = Monitor(parts.monitored(), self._front.set_ready, self.fail, on_probe)
 
@@ -156,12 +162,17 @@ class Server:
                 config.io_threads,
                 config.max_concurrent_streams,
                 config.max_connections,
+                Bounds(**{name: getattr(config, name) for name in Bounds.__struct_fields__}),
             ),
         )
 
     def _decisions(self) -> list[int]:
         made = [decider.service.decisions for decider in self._deciders]
         return [sum(each.counts[reason] for each in made) for reason in Reason]
+
+    def _counted_by_front(self, instrument: Instrument) -> list[int]:
+        counters = self._front.counters()
+        return [counters.get(name, 0) for name in instrument.labels]
 
     def _would_deny(self) -> int:
         return sum(decider.service.decisions.would_deny for decider in self._deciders)

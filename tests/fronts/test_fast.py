@@ -38,8 +38,7 @@ def served() -> Iterator[Serving]:
 
 
 def counted(served: Serving, name: str) -> int:
-    count: int = served.front.counters()[name]  # type: ignore[attr-defined]
-    return count
+    return served.front.counters()[name]
 
 
 def message(body: bytes) -> bytes:

@@ -5,8 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from quotad.config import Config
 from quotad.errors import ConfigError
 from quotad.fronts import kinds
+from quotad.fronts.interface import Bounds
 from tests.fronts.serving import SETTINGS
 
 
@@ -60,3 +62,9 @@ def test_a_package_that_cannot_be_loaded_is_refused_in_one_line(
 
     with pytest.raises(ConfigError, match=r"^front: 'fast' cannot be loaded: [^\n]*$"):
         kinds.make("fast", SETTINGS)
+
+
+def test_bounds_are_by_default_those_of_the_settings() -> None:
+    config = Config()
+
+    assert Bounds() == Bounds(**{name: getattr(config, name) for name in Bounds.__struct_fields__})
