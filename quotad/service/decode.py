@@ -30,11 +30,12 @@ OCCURRED_TAG, OCCURRED_TAG_LONG = 0x52, 0xD2
 VALUES_MAX = 1000
 """Most values one request may ask for."""
 
-KNOWN_MAX = 16_384
-"""Most requests that are remembered."""
+KNOWN_MAX = 32_768
+"""Most requests that are remembered; half as many different ones in turn are found at no cost
+beyond the look-up."""
 
 KNOWN_BYTES_MAX = 128
-"""Longest of them on the wire: all together take 4 MB, 12 MB with ids that are not ASCII."""
+"""Longest of them on the wire: all together take 8 MB, 24 MB with ids that are not ASCII."""
 
 FEATURES_MAX = 1000
 """Most feature ids that are kept as one text each. Not `sys.intern`, which in some releases of
