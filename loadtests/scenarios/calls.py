@@ -17,7 +17,7 @@ from locust.user.task import LOCUST_STATE_STOPPING
 from loadtests.scenarios.catalog import METERED
 from loadtests.scenarios.decisions import Check, consumption, lasting, reason_of, wrong
 from loadtests.scenarios.run import RUN
-from quotad.client.calls import channel_options
+from quotad.client.target import channel_options
 from quotad.v1.admin_pb2_grpc import AdminServiceStub
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 

@@ -13,20 +13,15 @@ TIMEOUT_S = 5.0
 """A person waits longer than a service, and a first connection takes its time."""
 
 
-_TARGET = re.compile(r"(unix|unix-abstract|dns|ipv4|ipv6|vsock|xds):.+")
-"""How gRPC names what is no HOST:PORT."""
-_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[^\s:/]+):(\d{1,5})")
-
-
 def _named(server: str) -> str:
+    from quotad.client import target
+
     if not server.strip():
         raise typer.BadParameter("name a server, such as 127.0.0.1:50051")
-    if _TARGET.fullmatch(server):
-        return server
-    match = _HOST_PORT.fullmatch(server)
-    if match is None or not 0 < int(match[2]) < 65_536:
-        raise typer.BadParameter(f"must be HOST:PORT, such as 127.0.0.1:50051, not {server!r}")
-    return server
+    try:
+        return target.checked(server)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 ServerOption = Annotated[

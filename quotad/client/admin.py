@@ -64,7 +64,8 @@ SMALL_BYTES = 16 * 1024
 """Largest catalog that is checked and compared in a moment."""
 
 CATALOG_TIMEOUT_S = 120.0
-"""How long a larger one is waited for; a server gives up before."""
+"""How long a larger one is waited for, and every publish: it waits for all servers and for other
+publishers. A server gives up before."""
 
 
 class AdminClient(CustomerAdmin, Connected):
@@ -72,8 +73,8 @@ class AdminClient(CustomerAdmin, Connected):
 
     Args:
         address: HOST:PORT, `unix:PATH`, or several: `ipv4:IP:PORT,IP:PORT`.
-        timeout: seconds that one call may take, all its tries together; a rollback, and a catalog
-            of more than 16 KiB, may take 120.
+        timeout: seconds that one call may take, all its tries together; a publish, a rollback, and
+            comparing a catalog of more than 16 KiB may take 120.
         retries: further tries of a read after UNAVAILABLE.
         credentials: for TLS; without them the connection is in the clear.
         channel_options: gRPC channel arguments, on top of the client's own.
@@ -94,7 +95,7 @@ class AdminClient(CustomerAdmin, Connected):
     ) -> None:
         self._read = Policy(timeout_s=timeout, retries=retries)
         self._write = Policy(timeout_s=timeout, retries=0)
-        self._catalog_timeout_s = max(timeout, CATALOG_TIMEOUT_S)
+        self._publish = Policy(timeout_s=max(timeout, CATALOG_TIMEOUT_S), retries=0)
         self._connection = Connection(address, AdminServiceStub, credentials, channel_options)
         self.transfer = Transfer(self._connection, self._read)
         """Customers in bulk: import and export."""
@@ -123,13 +124,12 @@ class AdminClient(CustomerAdmin, Connected):
             published_by=published_by,
             apply_to=catalogs.apply_to(apply_to),
         )
-        return catalogs.publication(self._send(self._write, "PublishCatalog", request))
+        return catalogs.publication(self._send(self._publish, "PublishCatalog", request))
 
     def rollback(self, version: int, *, published_by: str = "") -> Publication:
         """Publish the content of an earlier version as a new version."""
         request = checked(pb.RollbackCatalogRequest, version=version, published_by=published_by)
-        policy = msgspec.structs.replace(self._write, timeout_s=self._catalog_timeout_s)
-        return catalogs.publication(self._call(policy, "RollbackCatalog", request))
+        return catalogs.publication(self._call(self._publish, "RollbackCatalog", request))
 
     def diff(self, files: Sequence[CatalogFile], apply_to: ApplyTo | None = None) -> CatalogDiff:
         """What would change if these files were published.
@@ -183,7 +183,7 @@ class AdminClient(CustomerAdmin, Connected):
         """Send files, in parts if they are too large for one message."""
         parts = catalogs.parts(request)
         if request.ByteSize() > SMALL_BYTES:
-            policy = msgspec.structs.replace(policy, timeout_s=self._catalog_timeout_s)
+            policy = msgspec.structs.replace(policy, timeout_s=self._publish.timeout_s)
         if len(parts) == 1:
             return self._call(policy, method, request)
         return self._call(policy, f"{method}Parts", parts)

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 import grpc
 import grpc.aio
 
-from quotad.client import calls, errors
+from quotad.client import calls, errors, target
 from quotad.client.calls import Attempt, Consumption, Policy, Step, Steps
 from quotad.client.coalescing import AsyncCoalescer, may_share
 from quotad.client.errors import QuotaError
@@ -27,7 +27,8 @@ class AsyncClient:
         address: HOST:PORT, `unix:PATH`, or several: `ipv4:IP:PORT,IP:PORT`.
         timeout: seconds that one call may take, all its tries together.
         retries: further tries after UNAVAILABLE, always under the same idempotency key.
-        credentials: for TLS; without them the connection is in the clear.
+        credentials: for TLS, whose port is 443 unless the address has another; without them the
+            connection is in the clear.
         channel_options: gRPC channel arguments, on top of the client's own.
         coalesce: send calls of several tasks that wait at the same time as one message.
     """
@@ -45,7 +46,7 @@ class AsyncClient:
         self._policy = Policy(timeout_s=timeout, retries=retries)
         self._address = address
         self._credentials = credentials
-        self._options = calls.channel_options(
+        self._options = target.channel_options(
             address, channel_options, secure=credentials is not None
         )
         # A channel of grpc.aio belongs to the loop that is running when it is made, so it waits

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 import grpc
 
-from quotad.client import calls, errors
+from quotad.client import calls, errors, target
 from quotad.client.calls import Attempt, Consumption, Policy, Step, Steps
 from quotad.client.coalescing import Coalescer, may_share
 from quotad.client.errors import QuotaError
@@ -31,7 +31,7 @@ class Connection:
         coalesce: bool = False,
     ) -> None:
         self.address = address
-        options = calls.channel_options(address, channel_options, secure=credentials is not None)
+        options = target.channel_options(address, channel_options, secure=credentials is not None)
         self._channel = (
             grpc.insecure_channel(address, options)
             if credentials is None
@@ -115,7 +115,8 @@ class Client(Connected):
         address: HOST:PORT, `unix:PATH`, or several: `ipv4:IP:PORT,IP:PORT`.
         timeout: seconds that one call may take, all its tries together.
         retries: further tries after UNAVAILABLE, always under the same idempotency key.
-        credentials: for TLS; without them the connection is in the clear.
+        credentials: for TLS, whose port is 443 unless the address has another; without them the
+            connection is in the clear.
         channel_options: gRPC channel arguments, on top of the client's own.
         coalesce: send calls of several threads that wait at the same time as one message.
     """

@@ -35,22 +35,6 @@ KEY_TTL_MIN_S = 60.0
 """How long the server remembers a key that the client made. Its only use is the retries of one
 call, so the server's own time to live (made for callers' keys) would fill the store for nothing."""
 
-CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
-    # grpc waits a second after a refused connection and fails every call meanwhile; a server that
-    # restarts is back sooner.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2000),
-    # How long one attempt to connect may take, despite its name: a busy machine needs its time.
-    ("grpc.min_reconnect_backoff_ms", 2000),
-    # Channels to one address share a connection otherwise. A server may close it when many calls
-    # are given up at once, and a client must not lose calls to what others of its process do.
-    ("grpc.use_local_subchannel_pool", 1),
-    # A quota server is next door: an http_proxy in the environment is not meant for it.
-    ("grpc.enable_http_proxy", 0),
-    # A catalog may be larger than grpc's own 4 MiB.
-    ("grpc.max_receive_message_length", 32 * 1024 * 1024),
-)
-
 
 class Consumption(msgspec.Struct, frozen=True):
     """One request of `consume_many`; the fields are those of `consume`."""
@@ -335,22 +319,3 @@ def _try_batch(
         message = f"{len(answer.results)} results for {len(requests)} requests"
         return [QuotaServerError(message, code="INTERNAL")] * len(requests)
     return [results.batch_outcome(result) for result in answer.results]
-
-
-def channel_options(
-    address: str, extra: Sequence[tuple[str, Any]], secure: bool
-) -> list[tuple[str, Any]]:
-    """The client's channel arguments for an address, with the caller's on top.
-
-    Args:
-        address: what the channel is made for; `ipv4:` and `ipv6:` may list several.
-        extra: the caller's.
-        secure: the channel has TLS, where the authority is the name that certificates are checked
-            against, which only the caller can choose.
-    """
-    options = {**dict(CHANNEL_OPTIONS), **dict(extra)}
-    scheme, _, listed = address.partition(":")
-    if scheme in ("ipv4", "ipv6") and "," in listed and not secure:
-        # grpc sends the whole list as `:authority`, and the native front takes one port only.
-        options.setdefault("grpc.default_authority", listed.lstrip("/").split(",")[0])
-    return list(options.items())

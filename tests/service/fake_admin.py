@@ -31,6 +31,8 @@ class FakeAdmin(AdminServiceServicer):
 
     def __init__(self) -> None:
         self.requests: list[Any] = []
+        self.patience_s: list[float] = []
+        """How long the caller of each request would wait."""
         self.failures: deque[Fail] = deque()
         self.documents: list[dict[str, Any]] = [{"version": 1, "plans": {"free": {}}}]
         self.published_by = ["sidecar"]
@@ -248,6 +250,7 @@ class FakeAdmin(AdminServiceServicer):
 
     def _received(self, request: Any, context: Any) -> None:
         self.requests.append(request)
+        self.patience_s.append(context.time_remaining())
         if self.failures:
             self._abort(context, self.failures.popleft())
 

@@ -295,3 +295,15 @@ def test_customer_who_is_not_there_is_not_found(admin: AdminClient) -> None:
         admin.change_subscription("nobody", "pro")
 
     assert "NOT_FOUND" == caught.value.code
+
+
+def test_a_publish_of_any_size_may_wait_for_other_servers(
+    admin: AdminClient, server: FakeServer
+) -> None:
+    admin.publish([CatalogFile("plans.yaml", "plans: {}")])
+    admin.rollback(1)
+    admin.diff([CatalogFile("plans.yaml", "plans: {}")])
+
+    publish, rollback, diff = server.admin.patience_s[-3:]
+    assert min(publish, rollback) > 60
+    assert diff < 60

@@ -1,8 +1,19 @@
 """The client's retry policy and what it makes of answers that it does not know."""
 
+from typing import Any
+
 import pytest
 
-from quotad.client import Client, QuotaServerError, QuotaUnavailable, calls, results
+from quotad.client import (
+    AsyncClient,
+    Client,
+    QuotaServerError,
+    QuotaUnavailable,
+    calls,
+    results,
+    target,
+)
+from quotad.client.admin import AdminClient
 from quotad.client.calls import Attempt, Consumption, Pause, Policy
 from quotad.client.errors import from_number
 from quotad.config import Config
@@ -151,6 +162,22 @@ def test_impossible_settings_are_refused(settings: dict[str, int], message: str)
 def test_several_addresses_have_the_first_as_their_authority(
     address: str, extra: dict[str, str], secure: bool, authority: str | None
 ) -> None:
-    options = dict(calls.channel_options(address, list(extra.items()), secure))
+    options = dict(target.channel_options(address, list(extra.items()), secure))
 
     assert authority == options.get("grpc.default_authority")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [None, "", "  ", 42, "localhost", "quotad.internal:", "host:99999", "http://localhost:50051"],
+)
+@pytest.mark.parametrize("client", [Client, AsyncClient, AdminClient])
+def test_an_address_that_names_no_server_is_refused_at_once(client: Any, address: Any) -> None:
+    with pytest.raises(ValueError, match=r"^address: must be HOST:PORT, such as ") as refused:
+        client(address)
+
+    assert str(refused.value).endswith(f" not {address!r}")
+
+
+def test_with_tls_an_address_needs_no_port() -> None:
+    assert "quotad.example.com" == target.checked("quotad.example.com", secure=True)
