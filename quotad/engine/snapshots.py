@@ -4,6 +4,7 @@ import gc
 import logging
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -30,11 +31,17 @@ class Held(msgspec.Struct, frozen=True):
     snapshot: Snapshot
     record: CatalogRecord
     """Without its document."""
+    packed: bytes
+    """The document, compressed: a fraction of what is compiled from it."""
 
     @property
     def tag(self) -> str:
         """What decisions name it by."""
         return catalog_tag(self.snapshot.version, self.snapshot.digest)
+
+    def document(self) -> bytes:
+        """What it was compiled from."""
+        return zlib.decompress(self.packed)
 
 
 class Snapshots:
@@ -78,6 +85,11 @@ class Snapshots:
         """The catalog in force, if any."""
         held = self._current
         return None if held is None else held.snapshot
+
+    @property
+    def held(self) -> Held | None:
+        """The catalog in force, if any, and what is known of its publish."""
+        return self._current
 
     @property
     def published(self) -> CatalogRecord | None:
@@ -315,4 +327,5 @@ def _compiled(record: CatalogRecord) -> Held:
         # Long-lived from here on: a full collection that looks at it all (44 ms with 100,000
         # customers in memory) would find nothing.
         gc.freeze()
-    return Held(snapshot, msgspec.structs.replace(record, document=b""))
+    packed = zlib.compress(record.document, level=1)
+    return Held(snapshot, msgspec.structs.replace(record, document=b""), packed)

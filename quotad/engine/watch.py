@@ -1,7 +1,7 @@
 """Keeps a server's catalog in step with the store, off the decision threads.
 
 One thread of a worker calls `step`: it loads what is in force, compiles and acknowledges what a
-publish has prepared, and writes head and tags again where the store has lost them.
+publish has prepared, and writes head, tags and record again where the store has lost them.
 """
 
 import time
@@ -11,7 +11,7 @@ from quotad.errors import CatalogError, RecordLost
 from quotad.store import Candidate, Catalogs, Fleet
 
 MEND_S = 5.0
-"""How often the tags of all shards are compared with the head."""
+"""How often the tags of all shards are compared with the head, and the record is looked for."""
 
 
 class CatalogWatch:
@@ -38,6 +38,9 @@ class CatalogWatch:
         snapshots = self._snapshots
         if stale or time.monotonic() - self._mended_s > MEND_S:
             self._catalogs.mend()
+            held = snapshots.held
+            if held is not None:
+                self._catalogs.keep(held.record, held.document)
             self._mended_s = time.monotonic()
         candidate = self._catalogs.look()[1]
         try:

@@ -1,6 +1,6 @@
 """Published catalogs: the one in force, the history, and what a publish under way has prepared."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -9,10 +9,10 @@ from quotad.errors import Conflict, NotFound, RecordLost
 from quotad.model import CatalogRecord
 from quotad.store.connection import Store
 from quotad.store.fleet import Candidate
-from quotad.store.keys import KeySpace
-from quotad.store.mending import NO_HEAD, Head, Mender, read_head
+from quotad.store.keys import KeySpace, catalog_tag
+from quotad.store.mending import NO_HEAD, Head, Mender, read_head, report_mended
 from quotad.store.publishing import WAIT_MS, Outcome, Published, Publisher, PublishRequest
-from quotad.store.records import decode_catalog
+from quotad.store.records import decode_catalog, encode_catalog
 
 __all__ = ["Catalogs", "Outcome", "Published"]
 
@@ -112,6 +112,24 @@ class Catalogs:
             StoreUnavailable: the store refused or timed out.
         """
         return self._mender.mend()
+
+    def keep(self, record: CatalogRecord, document: Callable[[], bytes]) -> None:
+        """Write a record again that the store has lost, if its version is in force.
+
+        Args:
+            record: without its document.
+            document: gives it.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        key = self._keys.catalog_record(record.version)
+        if self._store.execute("EXISTS", key):
+            return
+        if catalog_tag(*self.head()) == catalog_tag(record.version, record.digest):
+            whole = encode_catalog(msgspec.structs.replace(record, document=document()))
+            if self._store.execute("SET", key, whole, "NX"):
+                report_mended(record.version, [key])
 
     def version(self) -> int:
         """The version in force; 0 when none was ever published."""

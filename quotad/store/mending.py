@@ -32,6 +32,17 @@ def read_head(found: list[bytes | None] | None) -> Head:
     return NO_HEAD
 
 
+def report_mended(version: int, names: list[str]) -> None:
+    """Log which keys of the catalog in force were written again."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    _log.warning(
+        "lost or damaged in the store, written again for catalog version %d: %s%s",
+        version,
+        ", ".join(names[:3]),
+        more,
+    )
+
+
 class Mender:
     """Writes again what was lost of head and tags."""
 
@@ -69,7 +80,9 @@ class Mender:
         )
         if written < 0:
             return False  # somebody was faster
-        self._report(head, version, digest, tags, tag)
+        wrong = [] if head == (version, digest) else [keys.head]
+        shards = zip(keys.shard_catalogs, tags, strict=True)
+        report_mended(version, [*wrong, *(name for name, found in shards if found != tag.encode())])
         return True
 
     def _newest(self, head: Head, newest: list[bytes] | None, tags: list[bytes | None]) -> Head:
@@ -93,22 +106,3 @@ class Mender:
             return "" if raw is None else decode_catalog(raw).digest
         except RecordLost:
             return ""
-
-    def _report(
-        self, head: Head, version: int, digest: str, tags: list[bytes | None], tag: str
-    ) -> None:
-        keys = self._keys
-        wrong = [
-            name
-            for name, found in zip(keys.shard_catalogs, tags, strict=False)
-            if found != tag.encode()
-        ]
-        if head != (version, digest):
-            wrong.insert(0, keys.head)
-        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        _log.warning(
-            "lost or damaged in the store, written again for catalog version %d: %s%s",
-            version,
-            ", ".join(wrong[:3]),
-            more,
-        )

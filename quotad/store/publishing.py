@@ -19,6 +19,7 @@ from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.fleet import ALIVE_MS
 from quotad.store.keys import KeySpace
+from quotad.store.records import encode_catalog
 
 _log = logging.getLogger("quotad.store")
 
@@ -35,8 +36,6 @@ _POLL_MIN_S = 0.002
 _POLL_MAX_S = 0.05
 _SPARE_MS = 2_000
 """A candidate lives for so long beyond the wait for servers: the time of a few commands."""
-
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class Outcome(Enum):
@@ -108,7 +107,7 @@ class Publisher:
             in_force,
             content.digest,
             content.source_digest,
-            _encode(record),
+            encode_catalog(record),
             int(content.only_new and not content.anew),
             int(content.anew),
             secrets.token_hex(8),

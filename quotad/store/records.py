@@ -28,6 +28,7 @@ decode_customer = msgspec.msgpack.Decoder(CustomerRecord, dec_hook=_dec_hook).de
 """Fields that a newer server has written are passed over, those that an older one did not know
 have their defaults."""
 
+encode_catalog = msgspec.msgpack.Encoder().encode
 _read_catalog = msgspec.msgpack.Decoder(CatalogRecord).decode
 
 

@@ -7,9 +7,11 @@ import pytest
 
 from quotad.catalog import Source, parse
 from quotad.clock import SyncedClock
+from quotad.engine import watch
 from quotad.store import Catalogs, KeySpace, Store
+from quotad.v1 import admin_pb2
 from tests.raw import raw
-from tests.running import Running, running
+from tests.running import CALL_S, Running, eventually, running
 
 Harm = Callable[[Any, KeySpace], object]
 
@@ -156,3 +158,38 @@ def test_a_call_meets_nothing_of_it(server: Running, harm: Harm) -> None:
 
     for name in names:
         assert 2 == server.consume(name, "calls").limit
+
+
+def test_a_lost_record_comes_back_from_a_live_server_for_one_that_starts(
+    server: Running, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "MEND_S", 0.1)
+    name = server.keys.catalog_record(2)
+    server.wait_ready()
+    assert 2 == server.consume("acme", "calls").limit
+    before = raw(server.store).getdel(name)
+
+    eventually(lambda: raw(server.store).get(name), lambda found: found == before)
+
+    with running(store_url, server.config.prefix) as second:
+        second.wait_ready()
+        assert 2 == second.consume("acme", "calls").limit
+
+
+def test_without_a_live_server_a_lost_record_waits_for_a_publish(
+    store: Store, store_url: str, prefix: str
+) -> None:
+    keys = KeySpace(prefix, shards=8)
+    published(store, keys)
+    raw(store).delete(keys.catalog_record(3))
+
+    with running(store_url, prefix) as server:
+        status = eventually(
+            lambda: server.admin.GetStatus(admin_pb2.GetStatusRequest(), timeout=CALL_S),
+            lambda found: "publish the catalog again" in found.not_ready_reason,
+        )
+        assert not status.ready
+
+        server.publish(plans(3))
+        server.wait_ready()
+        assert 3 == server.consume("acme", "calls").limit
