@@ -15,7 +15,7 @@ from quotad.model import CALENDAR, CustomerRecord, StoredCustomer, Subscription
 from quotad.recent import Recent
 from quotad.simulate.lines import LoggedCall
 from quotad.store import CustomerKeys, Customers, KeySpace, Link, Store
-from quotad.store.customers import NOBODY
+from quotad.store.records import NOBODY
 
 REMEMBERED_MAX = 1_000_000
 """Customers whose plan of the last line is remembered. One that is dropped and comes back is

@@ -7,14 +7,13 @@ from typing import Any
 
 import msgspec
 
-from quotad.errors import Conflict, Damaged, InvalidRequest, StaleEpoch, StoreError
+from quotad.errors import Conflict, InvalidRequest, StaleEpoch, StoreError
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.store import scripts
 from quotad.store.connection import Store
-from quotad.store.damage import report_damage
 from quotad.store.facets import facets
 from quotad.store.keys import CustomerKeys, KeySpace
-from quotad.store.records import decode_customer, encode_customer
+from quotad.store.records import encode_customer, names_of, parse_customers, parse_epoch
 from quotad.store.router import Link
 
 _CONFLICT = -1
@@ -25,12 +24,6 @@ _CHUNK = 128
 decisions of others the store is busy for about a millisecond."""
 
 _UNLINKED_AT_ONCE = 1000
-
-_EPOCH = re.compile(rb"0|[1-9]\d{0,14}").fullmatch
-"""What the scripts read as an epoch, too."""
-
-NOBODY = StoredCustomer(epoch=0, record=None)
-"""A customer that was never provisioned."""
 
 
 Rewrite = Callable[[CustomerRecord | None], CustomerRecord]
@@ -61,7 +54,6 @@ class Customers:
         self._store = store
         self._keys = keys
         self._script = scripts.load("write_customer")
-        self._shard_names = {str(shard) for shard in range(keys.shards)}
 
     def get_many(self, customer_ids: Sequence[str]) -> list[StoredCustomer]:
         """Read customers in one round trip, in the order asked.
@@ -84,7 +76,7 @@ class Customers:
         if not customer_ids:
             return []
         keys = [self._keys.customer(customer_id) for customer_id in customer_ids]
-        return _parse(keys, self._store.read(_names(keys)))
+        return parse_customers(keys, self._store.read(names_of(keys)))
 
     def get_readable(self, customer_ids: Sequence[str]) -> list[StoredCustomer]:
         """As `get_many`, without those that have no record, or none that can be read: a list goes
@@ -100,7 +92,7 @@ class Customers:
     ) -> list[StoredCustomer | StoreError]:
         """As `get_many`, over a connection of the caller's own and by a monotonic deadline; a
         record that cannot be read is an error in its place."""
-        return _parse(customers, link.read(_names(customers), deadline))
+        return parse_customers(customers, link.read(names_of(customers), deadline))
 
     def get(self, customer_id: str) -> StoredCustomer:
         """Read one customer."""
@@ -113,7 +105,7 @@ class Customers:
             return found, True
         keys = self._keys.customer(customer_id)
         (epoch,) = self._store.read([keys.epoch])  # of another type: nothing
-        return StoredCustomer(_parse_epoch(keys, epoch), None), False
+        return StoredCustomer(parse_epoch(keys, epoch), None), False
 
     def update(
         self,
@@ -236,7 +228,7 @@ class Customers:
         Raises:
             InvalidRequest: the token is not one that a page ended with.
         """
-        shard, after = self._parse_token(token)
+        shard, after = read_token(token, self._keys.shards)
         ids: list[str] = []
         while shard < self._keys.shards and len(ids) < size:
             wanted = size - len(ids)
@@ -252,13 +244,17 @@ class Customers:
         more = shard < self._keys.shards
         return CustomerPage(self.get_readable(ids), f"{shard}:{after}" if more else "")
 
-    def _parse_token(self, token: str) -> tuple[int, str]:
-        if not token:
-            return 0, ""
-        shard, colon, after = token.partition(":")
-        if not colon or shard not in self._shard_names:
-            raise InvalidRequest(f"page_token: {token[:40]!r} is not one that this server gave")
-        return int(shard), after
+
+def read_token(token: str, shards: int) -> tuple[int, str]:
+    """Shard and customer id that a page ended with; those of the start for an empty token.
+
+    Raises:
+        InvalidRequest: it is not one that a page ended with.
+    """
+    shard, colon, after = (token or "0:").partition(":")
+    if not colon or not re.fullmatch("[0-9]{1,9}", shard) or int(shard) >= shards:
+        raise InvalidRequest(f"page_token: {token[:40]!r} is not one that this server gave")
+    return int(shard), after
 
 
 def check_epoch(customer_id: str, stored: StoredCustomer, wanted: int) -> None:
@@ -289,38 +285,3 @@ def _words(before: StoredCustomer, record: CustomerRecord) -> list[Any]:
     stale = facets(before.record) - found_by
     head = [before.epoch, encode_customer(record), record.customer_id, len(stale)]
     return [*head, *stale, *found_by]
-
-
-def _names(customers: Sequence[CustomerKeys]) -> list[str]:
-    names: list[str] = []
-    for keys in customers:
-        names += (keys.epoch, keys.record)
-    return names
-
-
-def _parse(
-    customers: Sequence[CustomerKeys], values: Sequence[bytes | None]
-) -> list[StoredCustomer | StoreError]:
-    found: list[StoredCustomer | StoreError] = []
-    for keys, epoch, raw in zip(customers, values[::2], values[1::2], strict=True):
-        number = _parse_epoch(keys, epoch)
-        if raw is None:
-            # A record that is gone leaves its epoch, which writers and decisions compare.
-            found.append(StoredCustomer(number, None) if number else NOBODY)
-            continue
-        try:
-            found.append(StoredCustomer(number, decode_customer(raw)))
-        except (ValueError, KeyError) as error:  # what msgspec raises is a ValueError
-            report_damage(keys.record, f"it holds no customer record: {error}")
-            found.append(Damaged(f"the record of {keys.customer_id!r} is damaged in the store"))
-    return found
-
-
-def _parse_epoch(keys: CustomerKeys, value: bytes | None) -> int:
-    """An epoch; one that is damaged is 0, as the scripts take it, until the next write."""
-    if not value:
-        return 0
-    if _EPOCH(value) is None:
-        report_damage(keys.epoch, f"it holds no epoch but {value[:40]!r}")
-        return 0
-    return int(value)

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from quotad.errors import InvalidRequest, StoreError
+from quotad.errors import StoreError
 from quotad.store.connection import Store
-from quotad.store.customers import Customers
+from quotad.store.customers import Customers, read_token
 from quotad.store.keys import KeySpace
 
 SEEN_MAX = 100_000
@@ -78,7 +78,7 @@ class SeenStore:
             InvalidRequest: the token is not one that a page ended with.
             StoreUnavailable: the store refused or timed out.
         """
-        shard, after = self._read_token(token)
+        shard, after = read_token(token, self._keys.shards)
         found: list[SeenCustomer] = []
         while shard < self._keys.shards and len(found) < size:
             rest = [each for each in self._in_shard(shard, id_prefix) if each.customer_id > after]
@@ -108,11 +108,3 @@ class SeenStore:
         if provisioned:
             self._store.execute("ZREM", key, *provisioned)
         return found
-
-    def _read_token(self, token: str) -> tuple[int, str]:
-        if not token:
-            return 0, ""
-        shard, colon, after = token.partition(":")
-        if not colon or not shard.isascii() or not shard.isdigit():
-            raise InvalidRequest(f"page_token: {token[:40]!r} is not one that this server gave")
-        return int(shard[:9]), after

@@ -3,7 +3,7 @@ import pytest
 from quotad.errors import Conflict, InvalidRequest
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.store import Customers, KeySpace, Store
-from quotad.store.customers import NOBODY
+from quotad.store.records import NOBODY
 from tests.raw import raw
 from tests.running import eventually
 
