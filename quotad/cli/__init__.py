@@ -38,10 +38,11 @@ def main() -> None:
         extra = EXTRA_OF.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
+        more = "" if extra == "dev" else " ([dev] brings everything)"
         # print, as typer may be what is missing
         print(  # noqa: T201
             f"quotad: the package {error.name!r} is not installed;"
-            f" install it with: pip install 'quotad[{extra}]' ([dev] brings everything)",
+            f" install it with: pip install 'quotad[{extra}]'{more}",
             file=sys.stderr,
         )
         sys.exit(EXIT_ERROR)

@@ -8,6 +8,7 @@ import typer
 from quotad.cli import completion, customer_view, failures, output
 from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
 from quotad.model import BATCH_MAX
+from quotad.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from quotad.client.admin import AdminClient, Customer
@@ -56,10 +57,13 @@ def list_(
     search = {"id_prefix": prefix, "name": name, "plan_id": plan, "status": status or ""}
     with failures.admin(server, as_json) as admin:
         shown, after = _fetch(admin, search, limit, after)
+        unknown = plan and not shown and not as_json and _unknown_plan(admin, plan)
     if as_json:
         output.print_json({"customers": shown, "more": bool(after), "next": after})
         return
     _print(shown)
+    if unknown:
+        output.console(stderr=True).print(unknown, soft_wrap=True, highlight=False, markup=False)
     if after:
         output.console(stderr=True).print(
             f"There are more; go on with --after {after}", soft_wrap=True, highlight=False
@@ -84,6 +88,20 @@ def _fetch(
         if page.customers:
             return shown, after
     return shown, ""
+
+
+def _unknown_plan(admin: "AdminClient", plan: str) -> str:
+    """That the catalog has no such plan, which customers may be on all the same; or nothing."""
+    from quotad.client import QuotaError
+
+    try:
+        plans = admin.catalog().document["plans"]
+    except QuotaError:  # such as none published yet
+        return ""
+    if plan in plans:
+        return ""
+    hint = did_you_mean(plan, plans)
+    return f"The catalog has no plan {plan!r}" + (f"; {hint}" if hint else ".")
 
 
 def _print(shown: "list[Customer]") -> None:

@@ -44,8 +44,9 @@ class Root(typer.core.TyperGroup):
     ) -> Any:
         """Run a command line and end the process with its exit code."""
         given = list(sys.argv[1:] if args is None else args)
+        words = given if complete_var else _behind_command(self, given)
         try:
-            code = super().main(given, prog_name, complete_var, False, False, **extra)
+            code = super().main(words, prog_name, complete_var, False, False, **extra)
             sys.stdout.flush()
         except TyperException as error:
             code = _refuse(error, "--json" in given)
@@ -65,6 +66,26 @@ class Root(typer.core.TyperGroup):
         if not standalone_mode:
             return code
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _behind_command(root: typer.core.TyperGroup, given: Sequence[str]) -> list[str]:
+    """The same words with `--json` and `--server` behind the command that takes them."""
+    command: Any = root
+    names: list[str] = []
+    options: list[str] = []
+    rest = list(given)
+    while rest and isinstance(command, typer.core.TyperGroup):
+        if rest[0] == "--json" or rest[0].startswith("--server="):
+            options.append(rest.pop(0))
+        elif rest[0] == "--server":
+            options += rest[:2]
+            rest = rest[2:]
+        elif rest[0] in command.commands:
+            command = command.commands[rest[0]]
+            names.append(rest.pop(0))
+        else:
+            return [*names, *rest]  # no such command, which is refused
+    return [*names, *options, *rest]
 
 
 def check_local_time(command: str | None) -> None:

@@ -235,6 +235,20 @@ def test_list_ends_at_its_limit_and_says_that_there_are_more(quotad: Run) -> Non
     assert as_json["more"] is False
 
 
+@pytest.mark.parametrize(
+    ("plan", "hint"),
+    [
+        ("fre", "The catalog has no plan 'fre'; did you mean 'free'?\n"),
+        ("nope", "The catalog has no plan 'nope'.\n"),
+        ("free", ""),
+    ],
+)
+def test_a_list_of_nobody_names_a_plan_that_is_not_there(quotad: Run, plan: str, hint: str) -> None:
+    result = quotad("customers", "list", "--plan", plan)
+
+    assert (0, hint) == (result.exit_code, result.stderr)
+
+
 def test_list_finds_and_goes_on(quotad: Run, server: FakeServer) -> None:
     for name in ("a", "b", "c"):
         quotad("customers", "set", name, "--plan", "pro", "--name", f"N {name}")

@@ -76,6 +76,32 @@ def test_what_is_mistyped_is_json_where_json_was_asked_for(
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ("--json", "--server", "ADDRESS", "customers", "list", "--limit", "2"),
+        ("customers", "--json", "--server=ADDRESS", "list", "--limit", "2"),
+        ("--server", "ADDRESS", "customers", "--json", "list", "--limit", "2"),
+    ],
+)
+def test_json_and_server_may_stand_before_the_command(
+    server: FakeServer, words: tuple[str, ...]
+) -> None:
+    done = run(*(word.replace("ADDRESS", server.address) for word in words))
+
+    assert ("", {"customers": [], "more": False, "next": ""}) == (
+        done.stderr,
+        json.loads(done.stdout),
+    )
+    assert 2 == server.admin.requests[-1].page_size
+
+
+def test_a_command_that_is_mistyped_behind_json_is_named() -> None:
+    done = run("--json", "conusme")
+
+    assert "no such command 'conusme'" in json.loads(done.stderr)["error"]["message"]
+
+
+@pytest.mark.parametrize(
     "server",
     [
         "localhost",
