@@ -202,8 +202,8 @@ while KEYS[key] do
           size = size + 2
         end
       end
-      if fresh and status == ALLOWED and term.counts and quantity > 0 then
-        if is_late(term) then
+      if fresh and status == ALLOWED and term.counts and quantity ~= 0 then
+        if quantity > 0 and is_late(term) then
           status = STALE_CLOCK
         elseif is_foreign(usage_key, limits) then
           status = DAMAGED

@@ -11,12 +11,13 @@ class Seen:
 
     def __init__(self, store: SeenStore) -> None:
         self._store = store
-        self._noted: set[str] = set()
+        self._noted: dict[str, int] = {}
+        """By customer, the epoch that it was at."""
 
-    def note(self, customer_id: str) -> None:
-        """Remember a customer until the next flush."""
+    def note(self, customer_id: str, epoch: int) -> None:
+        """Remember a customer and its epoch until the next flush."""
         if len(self._noted) < NOTED_MAX:
-            self._noted.add(customer_id)
+            self._noted[customer_id] = epoch
 
     def flush(self, now_ms: int) -> None:
         """Tell the store.
@@ -24,7 +25,7 @@ class Seen:
         Raises:
             StoreUnavailable: it refused or timed out; what was noted is lost.
         """
-        noted, self._noted = self._noted, set()
+        noted, self._noted = self._noted, {}
         if noted:
             # A copy: a decision thread that had just looked may still be adding one.
-            self._store.note(list(noted), now_ms)
+            self._store.note(dict(noted), now_ms)

@@ -50,12 +50,12 @@ class ViewCache:
     Args:
         keys: of the store.
         size_max: most views kept.
-        on_unknown: called with each customer that has no record and is on the default plan, when
-            its view is made.
+        on_unknown: called with each customer that has no record and is on the default plan, and
+            with its epoch, when its view is made.
     """
 
     def __init__(
-        self, keys: KeySpace, size_max: int, on_unknown: Callable[[str], None] | None = None
+        self, keys: KeySpace, size_max: int, on_unknown: Callable[[str, int], None] | None = None
     ) -> None:
         self.spell = keys.customer
         self._generation_max = max(size_max // 2, 1)
@@ -122,7 +122,7 @@ class ViewCache:
             self._meters(effective, snapshot),
         )
         if not effective.provisioned and self._on_unknown is not None:
-            self._on_unknown(customer_id)
+            self._on_unknown(customer_id, stored.epoch)
         with self._putting:
             self.changes += 1
             if self._snapshot is None or self._snapshot is snapshot:

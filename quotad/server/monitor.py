@@ -231,9 +231,7 @@ class Monitor:
                         self._parts.safety.watch()
                     if time.monotonic() - noted > NOTES_S:
                         noted = time.monotonic()
-                        now_ms = self._parts.clock.now_ms()
-                        self._parts.notes.flush(now_ms)
-                        self._parts.seen.flush(now_ms)
+                        self._flush()
             except StoreError:
                 self._deaf = True
                 self._parts.health.wake()  # a lost connection is the first sign of a lost store
@@ -242,6 +240,17 @@ class Monitor:
             except Exception:  # noqa: BLE001 (without this thread no notice would arrive again)
                 _log.exception("waiting for notices failed; trying again")
                 self._stop.wait(BACKOFF_MAX_S)
+
+    def _flush(self) -> None:
+        """Write down whom decisions were about; what cannot be written is lost."""
+        now_ms = self._parts.clock.now_ms()
+        try:
+            self._parts.notes.flush(now_ms)
+            self._parts.seen.flush(now_ms)
+        except StoreUnavailable:
+            raise
+        except StoreError as error:
+            report_once(str(error))
 
     def _beat(self) -> None:
         """Give a sign of life while no notices arrive."""

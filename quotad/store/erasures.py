@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from quotad.errors import Conflict
-from quotad.store import scripts
+from quotad.store import lists, scripts
 from quotad.store.connection import Store
 from quotad.store.customers import Customers, check_epoch
 from quotad.store.facets import facets
@@ -114,12 +114,8 @@ class Erasures:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        listed = self._store.execute_many(
-            [
-                ("ZREVRANGE", self._keys.erased(shard), 0, size - 1)
-                for shard in range(self._keys.shards)
-            ]
-        )
+        keys = [self._keys.erased(shard) for shard in range(self._keys.shards)]
+        listed = lists.latest(self._store, keys, size)
         found = [_decode(each) for members in listed for each in members]
         return sorted(found, key=lambda each: (-each.erased_ms, each.proof))[:size]
 
@@ -144,11 +140,7 @@ class Erasures:
 
     def _remember(self, key: str, erasure: Erasure) -> None:
         kept = Erasure(erasure.erased_ms, erasure.proof, erasure.erased_by)
-        commands = [
-            ("ZADD", key, kept.erased_ms, _encode(kept)),
-            ("ZREMRANGEBYRANK", key, 0, -HISTORY_MAX - 1),
-        ]
-        self._store.execute_many(commands, atomic=True)
+        lists.put(self._store, {key: (kept.erased_ms, _encode(kept))}, HISTORY_MAX)
 
 
 _encode = msgspec.json.Encoder().encode

@@ -10,11 +10,16 @@ from typing import Any
 
 import msgspec
 
+from quotad.store import lists
 from quotad.store.connection import Store
 from quotad.store.keys import KeySpace, escape, unescape
+from quotad.store.records import parse_epoch
 
 NEARBY_MAX = 5_000
 """Customers kept per feature."""
+
+_ERASED_MS = 60_000
+"""A customer without a record that was written later than this before now was erased."""
 
 _KEPT_MS = 400 * 86_400_000
 """A feature that nobody comes near for so long is forgotten; longer than a yearly window."""
@@ -42,17 +47,11 @@ class NearbyStore:
             StoreUnavailable: the store refused or timed out; some may have been noted.
         """
         by_feature: dict[str, list[Any]] = {}
+        found = self._without_erased(list(found), now_ms)
         for one in found:
-            by_feature.setdefault(one.feature_id, []).extend((now_ms, _member(one)))
-        commands: list[tuple[Any, ...]] = []
-        for feature_id, members in by_feature.items():
-            key = self._keys.nearby(feature_id)
-            commands += (
-                ("ZADD", key, *members),
-                ("ZREMRANGEBYRANK", key, 0, -NEARBY_MAX - 1),
-                ("PEXPIRE", key, _KEPT_MS),
-            )
-        self._store.execute_many(commands)
+            key = self._keys.nearby(one.feature_id)
+            by_feature.setdefault(key, []).extend((now_ms, _member(one)))
+        lists.put(self._store, by_feature, NEARBY_MAX, _KEPT_MS)
 
     def latest(self, feature_id: str) -> list[Nearby]:
         """Everybody on the list of a feature, the latest first.
@@ -61,9 +60,8 @@ class NearbyStore:
             StoreUnavailable: the store refused or timed out.
         """
         found = []
-        for member in self._store.execute(
-            "ZREVRANGE", self._keys.nearby(feature_id), 0, NEARBY_MAX - 1
-        ):
+        [members] = lists.latest(self._store, [self._keys.nearby(feature_id)], NEARBY_MAX)
+        for member in members:
             customer, _, resource = member.decode().partition(":")
             found.append(Nearby(feature_id, unescape(customer), unescape(resource)))
         return found
@@ -75,9 +73,8 @@ class NearbyStore:
             StoreUnavailable: the store refused or timed out.
         """
         start = f"{escape(customer_id)}:".encode()
-        for feature_id in feature_ids:
-            key = self._keys.nearby(feature_id)
-            members = self._store.execute("ZRANGE", key, 0, -1)
+        keys = [self._keys.nearby(feature_id) for feature_id in feature_ids]
+        for key, members in zip(keys, lists.latest(self._store, keys, NEARBY_MAX), strict=True):
             mine = [member for member in members if member.startswith(start)]
             if mine:
                 self._store.execute("ZREM", key, *mine)
@@ -85,8 +82,23 @@ class NearbyStore:
     def forget(self, found: Iterable[Nearby]) -> None:
         """Take customers off the lists, those that are far from every limit again."""
         self._store.execute_many(
-            [("ZREM", self._keys.nearby(one.feature_id), _member(one)) for one in found]
+            [("ZREM", self._keys.nearby(one.feature_id), _member(one)) for one in found],
+            or_none=True,
         )
+
+    def _without_erased(self, found: list[Nearby], now_ms: int) -> list[Nearby]:
+        """Those that were not erased since they were noted; others that go on come again."""
+        ids = list({one.customer_id for one in found})
+        keys = [self._keys.customer(customer_id) for customer_id in ids]
+        epochs = self._store.read([each.epoch for each in keys])
+        moved = [
+            i
+            for i, each in enumerate(keys)
+            if parse_epoch(each, epochs[i]) > max(now_ms - _ERASED_MS, 0)
+        ]
+        records = self._store.read([keys[i].record for i in moved])
+        erased = {ids[i] for i, record in zip(moved, records, strict=True) if record is None}
+        return [one for one in found if one.customer_id not in erased]
 
 
 def _member(one: Nearby) -> str:

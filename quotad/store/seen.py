@@ -4,15 +4,17 @@ Written by the servers every few seconds, from what they had to look up, so that
 for it and the keys of a store that serves calls need not be walked through.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from quotad.errors import StoreError
+from quotad.store import lists
 from quotad.store.connection import Store
 from quotad.store.customers import Customers, read_token
 from quotad.store.keys import KeySpace
+from quotad.store.records import parse_epoch
 
 SEEN_MAX = 100_000
 """Customers kept in all shards together, about 100 bytes each."""
@@ -47,24 +49,31 @@ class SeenStore:
         self._customers = customers
         self._shard_max = max(SEEN_MAX // keys.shards, _SHARD_MIN)
 
-    def note(self, customer_ids: Iterable[str], now_ms: int) -> None:
+    def note(self, seen: Mapping[str, int], now_ms: int) -> None:
         """Put customers at the front of their shards' lists; the oldest leave full ones.
+
+        Args:
+            seen: the epoch of each when it was looked up. Those that were provisioned or erased
+                since are left out.
+            now_ms: Unix time.
 
         Raises:
             StoreUnavailable: the store refused or timed out; some may have been noted.
         """
-        by_shard: dict[int, list[Any]] = {}
-        for customer_id in customer_ids:
-            by_shard.setdefault(self._keys.shard(customer_id), []).extend((now_ms, customer_id))
-        commands: list[tuple[Any, ...]] = []
-        for shard, members in by_shard.items():
-            key = self._keys.seen(shard)
-            commands += (
-                ("ZADD", key, "GT", *members),
-                ("ZREMRANGEBYRANK", key, 0, -self._shard_max - 1),
-                ("PEXPIRE", key, _KEPT_MS),
-            )
-        self._store.execute_many(commands)
+        notes: dict[str, list[Any]] = {}
+        for customer_id in seen:
+            key = self._keys.seen(self._keys.shard(customer_id))
+            notes.setdefault(key, []).extend((now_ms, customer_id))
+        lists.put(self._store, notes, self._shard_max, _KEPT_MS)
+        # Only now: whoever erases one later finds it in the list.
+        keys = [self._keys.customer(customer_id) for customer_id in seen]
+        epochs = self._store.read([each.epoch for each in keys])
+        moved = [
+            ("ZREM", self._keys.seen(self._keys.shard(each.customer_id)), each.customer_id)
+            for each, epoch in zip(keys, epochs, strict=True)
+            if parse_epoch(each, epoch) != seen[each.customer_id]
+        ]
+        self._store.execute_many(moved, or_none=True)
 
     def page(self, id_prefix: str, token: str, size: int) -> SeenPage:
         """List them by shard, then by id. Those that were provisioned since leave the list.
@@ -92,7 +101,8 @@ class SeenStore:
     def _in_shard(self, shard: int, id_prefix: str) -> list[SeenCustomer]:
         """Those of one shard, by id."""
         key = self._keys.seen(shard)
-        listed = self._store.execute("ZRANGE", key, 0, -1, "WITHSCORES")
+        [listed] = self._store.execute_many([("ZRANGE", key, 0, -1, "WITHSCORES")], or_none=True)
+        listed = listed or []
         seen = {
             member.decode(): int(score)
             for member, score in zip(listed[::2], listed[1::2], strict=True)

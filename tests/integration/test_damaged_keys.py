@@ -110,13 +110,15 @@ def test_a_damaged_record_fails_its_customer_by_name(servers: Pair, customer: st
 
 
 def test_no_call_is_told_what_the_store_has_answered(servers: Pair) -> None:
-    name = servers.keys.nearby("calls")
-    raw(servers.store).delete(name)
-    raw(servers.store).set(name, "of another type")
-    request = admin_pb2.GetInsightsRequest(feature_id="calls")
+    name, client = servers.keys.shard_customers[0], raw(servers.store)
+    client.zadd(name, {"any": 0})
+    client.rename(name, f"{name}:kept")
+    client.set(name, "of another type")
+    request = admin_pb2.ListCustomersRequest()
     try:
-        failed = refusal(lambda: servers.first.admin.GetInsights(request, timeout=CALL_S))
+        failed = refusal(lambda: servers.first.admin.ListCustomers(request, timeout=CALL_S))
     finally:
-        raw(servers.store).delete(name)
+        client.rename(f"{name}:kept", name)
+        client.zrem(name, "any")
 
     assert "the store answered with an error; the server's log has the details" == failed.message

@@ -95,7 +95,7 @@ def test_what_cannot_be_looked_for_is_refused_by_name(
 
 def test_customers_that_were_only_seen_are_listed_at_once(finding: FindingOperations) -> None:
     for name in ("new-1", "new-2", "other", "acme"):
-        finding.noted.note(name)
+        finding.noted.note(name, 0)
 
     page = finding.list_seen("new", size=50)
 

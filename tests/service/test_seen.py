@@ -77,7 +77,7 @@ def test_a_full_list_keeps_those_seen_last(
     store = SeenStore(quotad.store, quotad.keys, Customers(quotad.store, quotad.keys))
     names = [f"c{i}" for i in range(100)]
     for now_ms, name in enumerate(names, 1_000_000):
-        store.note([name], now_ms)
+        store.note({name: 0}, now_ms)
 
     by_shard: dict[int, list[str]] = {}
     for name in names:

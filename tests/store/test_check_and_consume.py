@@ -329,15 +329,21 @@ def test_a_damaged_counter_fails_its_own_charges_only(
     assert counts == int(client.get(f"{usage}:a") or 0) == int(client.get(f"{usage}:c") or 0)
 
 
-def test_a_counter_of_another_type_fails_its_own_charges_only(scripted: Scripted) -> None:
+@pytest.mark.parametrize("quantity", [1, -1])
+def test_a_counter_of_another_type_fails_its_own_charges_only(
+    scripted: Scripted, quantity: int
+) -> None:
     client, usage = raw(scripted.store), scripted.keys.usage
     client.rpush(f"{usage}:b", "x")
-    detailed = scripted.detailed(1, DetailedLimit(9), DetailedLimit(9, closes_at=NOW_MS + 9))
+    client.set(f"{usage}:a", 3)
+    detailed = scripted.detailed(quantity, DetailedLimit(9), DetailedLimit(9, closes_at=FAR_MS))
 
-    settled = scripted.settle(scripted.charge(1, 9), scripted.charge(1, 9, 9), detailed)
+    settled = scripted.settle(
+        scripted.charge(quantity, 9), scripted.charge(quantity, 9, 9), detailed
+    )
 
     assert [1, -6, -6] == [s.status for s in settled]
-    assert b"1" == client.get(f"{usage}:a")
+    assert 3 + quantity == int(client.get(f"{usage}:a"))
     assert [b"x"] == client.lrange(f"{usage}:b", 0, -1)
 
 

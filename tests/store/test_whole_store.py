@@ -129,8 +129,8 @@ def test_customers_that_were_seen_are_listed_until_they_are_provisioned(
 ) -> None:
     seen = SeenStore(store, keys, customers)
     strangers = [f"s{i}" for i in range(9)]
-    seen.note([*strangers, *NAMES], NOW_MS)
-    seen.note(["s3"], NOW_MS - 1)
+    seen.note(dict.fromkeys([*strangers, *NAMES], 0), NOW_MS)
+    seen.note({"s3": 0}, NOW_MS - 1)
 
     found: list[str] = []
     token = ""
@@ -209,3 +209,20 @@ def test_threads_that_need_more_connections_than_there_are_wait_for_one(store: S
         each.join()
 
     assert 600 == len(answers)
+
+
+def test_what_was_noted_of_a_customer_before_it_was_erased_does_not_come_back(
+    store: Store, keys: KeySpace, customers: Customers
+) -> None:
+    nearby, seen = NearbyStore(store, keys), SeenStore(store, keys, customers)
+    Erasures(store, keys, customers, nearby).erase("gone", ["calls"])
+    now_ms = store.time_ms()
+
+    nearby.note([Nearby("calls", "gone"), Nearby("calls", "stays")], now_ms)
+    seen.note({"gone": 0, "stays": 0}, now_ms)
+
+    assert [Nearby("calls", "stays")] == nearby.latest("calls")
+    assert ["stays"] == [each.customer_id for each in seen.page("", "", 9).customers]
+    # It calls again, and is a new customer on the default plan.
+    seen.note({"gone": customers.get("gone").epoch}, now_ms)
+    assert ["gone", "stays"] == sorted(each.customer_id for each in seen.page("", "", 9).customers)
