@@ -63,6 +63,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_concurrent_streams: Annotated[int, Meta(ge=1, le=20_000)] = 256
     """Most calls that one connection may have open; clients hold further ones back, and others are
     refused."""
+    tls_cert: str = ""
+    """Fast front: file in PEM with the certificate and those between it and its root; empty: no
+    TLS. Read again when it changes."""
+    tls_key: str = ""
+    """Fast front: file in PEM with the certificate's key."""
+    tls_client_ca: str = ""
+    """Fast front: file in PEM of whose certificates clients must show; empty: they need none."""
     max_connections_per_peer: Annotated[int, Meta(ge=1, le=1_000_000)] = 5_000
     """Fast front: most connections of one address; further ones are refused."""
     max_header_bytes: Annotated[int, Meta(ge=1024, le=1_000_000)] = 16_384

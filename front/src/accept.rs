@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::connection;
 use crate::serve::Front;
-use crate::socket::{Socket, Stream};
+use crate::socket::Stream;
 
 /// How long to wait after a connection could not be accepted: without file descriptors left, the
 /// next attempt fails at once.
@@ -48,10 +48,9 @@ pub async fn run(front: Rc<Front>, listener: Listener) {
         let Some(link) = front.add_link(peer) else {
             continue; // closed at once, so that a client can go elsewhere
         };
-        let socket = Socket::new(stream, front.shared.counters.clone(), link.clone());
         let front = front.clone();
         spawn_local(async move {
-            connection::serve(front.clone(), socket, link.clone()).await;
+            connection::serve(front.clone(), stream, link.clone()).await;
             front.remove_link(&link);
         });
     }

@@ -14,6 +14,7 @@ use http::request::Parts;
 use http::{Method, Request, StatusCode, header::CONTENT_TYPE};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use crate::held::Part;
 use crate::link::{Link, Order};
@@ -21,7 +22,7 @@ use crate::proxy;
 use crate::reply::{self, Failure, status};
 use crate::request::{self, Broken, Reading};
 use crate::serve::Front;
-use crate::socket::Socket;
+use crate::socket::{Socket, Stream};
 
 /// What a stream may send before it is read; a single message need not wait for more.
 const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
@@ -33,7 +34,7 @@ const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 const RESETS_AT_ONCE_MAX: usize = 10_000;
 
 /// Serves a connection until it ends.
-pub async fn serve(front: Rc<Front>, socket: Socket, link: Rc<Link>) {
+pub async fn serve(front: Rc<Front>, stream: Stream, link: Rc<Link>) {
     let settings = &front.shared.settings;
     let mut builder = server::Builder::new();
     builder
@@ -42,8 +43,17 @@ pub async fn serve(front: Rc<Front>, socket: Socket, link: Rc<Link>) {
         .max_concurrent_streams(settings.streams_max)
         .max_header_list_size(settings.header_bytes_max)
         .max_pending_accept_reset_streams(RESETS_AT_ONCE_MAX);
-    let greeting = timeout(settings.patience(), builder.handshake(socket));
-    let Ok(Ok(mut http2)) = greeting.await else {
+    let greeting = async {
+        let stream = match (stream, front.shared.tls()) {
+            (Stream::Tcp(stream), Some(config)) => Stream::Tls(Box::new(
+                TlsAcceptor::from(config).accept(stream).await.ok()?,
+            )),
+            (stream, _) => stream,
+        };
+        let socket = Socket::new(stream, front.shared.counters.clone(), link.clone());
+        builder.handshake(socket).await.ok()
+    };
+    let Ok(Some(mut http2)) = timeout(settings.patience(), greeting).await else {
         return;
     };
     Connection {

@@ -19,6 +19,7 @@ mod serve;
 mod settings;
 mod shared;
 mod socket;
+mod tls;
 
 use pyo3::prelude::*;
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
@@ -15,6 +15,7 @@ use crate::reply::{self, Failure};
 use crate::serve;
 use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::tls;
 
 /// Listens from its creation on, accepts connections from `start` on.
 #[pyclass(frozen, module = "quotad_front")]
@@ -54,6 +55,15 @@ impl Front {
     #[getter]
     fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Serves TLS to connections that come from here on; raises ValueError with the setting that
+    /// is wrong.
+    #[pyo3(signature = (cert, key, client_ca=None))]
+    fn use_tls(&self, cert: &[u8], key: &[u8], client_ca: Option<&[u8]>) -> PyResult<()> {
+        let config = tls::configure(cert, key, client_ca).map_err(PyValueError::new_err)?;
+        self.shared.use_tls(config);
+        Ok(())
     }
 
     /// Accepts connections from here on.

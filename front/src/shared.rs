@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio_rustls::rustls::ServerConfig;
+
 use crate::calls::Outbox;
 use crate::counters::Counters;
 use crate::inbox::Inbox;
@@ -25,6 +27,8 @@ pub struct Shared {
     pub inbox: Inbox,
     pub outbox: Outbox,
     pub counters: Arc<Counters>,
+    /// None: in the clear.
+    tls: Mutex<Option<Arc<ServerConfig>>>,
     stage: AtomicU8,
     /// How long answers may take to leave at the end.
     grace: Mutex<Duration>,
@@ -37,9 +41,19 @@ impl Shared {
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             counters: Arc::default(),
+            tls: Mutex::default(),
             stage: AtomicU8::new(Stage::Serving as u8),
             grace: Mutex::default(),
         }
+    }
+
+    /// Serves TLS, to connections that come from here on.
+    pub fn use_tls(&self, config: Arc<ServerConfig>) {
+        *self.tls.lock().unwrap_or_else(|e| e.into_inner()) = Some(config);
+    }
+
+    pub fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.tls.lock().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
     pub fn stage(&self) -> Stage {

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::server::TlsStream;
 
 use crate::counters::Counters;
 use crate::link::Link;
@@ -15,6 +16,8 @@ use crate::link::Link;
 pub enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    /// Apart, as it is many times larger.
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 /// A client's socket that counts its bytes.
@@ -26,7 +29,12 @@ pub struct Socket {
 
 impl Socket {
     pub fn new(stream: Stream, counters: Arc<Counters>, link: Rc<Link>) -> Socket {
-        if let Stream::Tcp(tcp) = &stream {
+        let tcp = match &stream {
+            Stream::Tcp(tcp) => Some(tcp),
+            Stream::Tls(tls) => Some(tls.get_ref().0),
+            Stream::Unix(_) => None,
+        };
+        if let Some(tcp) = tcp {
             // Fails for a connection that is gone already, which reading from it will show.
             let _ = tcp.set_nodelay(true);
         }
@@ -48,6 +56,7 @@ impl AsyncRead for Socket {
         let done = match &mut self.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
             Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
         };
         let read = buffer.filled().len() - before;
         if read > 0 {
@@ -76,6 +85,7 @@ impl AsyncWrite for Socket {
         let done = match &mut self.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
             Stream::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         };
         self.written(done)
     }
@@ -88,18 +98,24 @@ impl AsyncWrite for Socket {
         let done = match &mut self.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             Stream::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         };
         self.written(done)
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        match &self.stream {
+            Stream::Tcp(stream) => stream.is_write_vectored(),
+            Stream::Unix(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_flush(cx),
             Stream::Unix(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -107,6 +123,7 @@ impl AsyncWrite for Socket {
         match &mut self.stream {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

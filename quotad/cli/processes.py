@@ -106,6 +106,13 @@ def _serve(
     max_concurrent_streams: Annotated[
         int | None, typer.Option(help="Most calls that one connection has open.")
     ] = None,
+    tls_cert: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Certificate, in PEM; serves TLS.")
+    ] = None,
+    tls_key: Annotated[str | None, typer.Option(metavar="PATH", help="Its key, in PEM.")] = None,
+    tls_client_ca: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Whose certificates clients must show.")
+    ] = None,
     max_connections_per_peer: Annotated[
         int | None, typer.Option(help="Most connections of one address; per worker.")
     ] = None,

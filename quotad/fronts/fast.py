@@ -15,6 +15,7 @@ from quotad.errors import ConfigError, QuotadError
 from quotad.fronts.grpcio_server import CALLS_MAX, GrpcioServer
 from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Answer, Call, FrontSettings
 from quotad.fronts.status import REASON_KEY
+from quotad.fronts.tls import Certificates
 
 INTERFACE = 1
 """Of the package that this module works with; raised with every change of what passes between."""
@@ -61,6 +62,7 @@ class FastFront:
             shutil.rmtree(self._folder)
             why = os.strerror(error.errno) if error.errno else error.strerror
             raise ConfigError(f"listen: cannot listen on {target}: {why}") from error
+        self._certificates = self._read_certificates(settings)
         self._behind = GrpcioServer(f"unix:{behind}", settings.services, settings.add_services)
         # As `Front`'s; nothing is left to do for them in Python.
         self.recv_batch: Callable[[int], list[Call] | None] = self._front.recv_batch
@@ -77,6 +79,18 @@ class FastFront:
         """As `Front.start`."""
         self._behind.start()
         self._front.start()
+        if self._certificates is not None:
+            self._certificates.start()
+
+    def _read_certificates(self, settings: FrontSettings) -> Certificates | None:
+        if settings.tls is None:
+            return None
+        try:
+            return Certificates(settings.tls, self._front.use_tls)
+        except ConfigError:
+            self._front.close(0)
+            shutil.rmtree(self._folder)
+            raise
 
     def set_ready(self, ready: bool) -> None:
         """As `Front.set_ready`."""
@@ -91,6 +105,8 @@ class FastFront:
         """As `Front.stop`."""
         self._behind.stop()
         self._front.close(GRACE_S)
+        if self._certificates is not None:
+            self._certificates.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def counters(self) -> dict[str, int]:

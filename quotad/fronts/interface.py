@@ -51,6 +51,16 @@ class Bounds(msgspec.Struct, frozen=True):
     max_connection_age_ms: int = 0
 
 
+class TlsFiles(msgspec.Struct, frozen=True):
+    """Paths of files in PEM."""
+
+    cert: str
+    """The certificate, and those between it and its root."""
+    key: str
+    client_ca: str = ""
+    """Whose certificates clients must show; empty: they need none."""
+
+
 class FrontSettings(msgspec.Struct, frozen=True):
     """What a front serves, and how."""
 
@@ -72,6 +82,8 @@ class FrontSettings(msgspec.Struct, frozen=True):
     """Most connections, where the front can refuse further ones."""
     bounds: Bounds = Bounds()
     """As the settings of the same names."""
+    tls: TlsFiles | None = None
+    """None: in the clear."""
 
 
 class Front(Protocol):

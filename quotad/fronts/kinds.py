@@ -41,8 +41,10 @@ def make(name: str, settings: FrontSettings) -> Front:
     """A front by its name, with nothing loaded of the others.
 
     Raises:
-        ConfigError: it cannot be loaded, or cannot bind.
+        ConfigError: it cannot be loaded, cannot bind, or cannot serve TLS.
     """
+    if settings.tls is not None and name != "fast":
+        raise ConfigError(f"tls_cert: the {name} front has no TLS; only the fast one has")
     _, module, kind = FRONTS[name]
     try:
         made: Front = getattr(import_module(module), kind)(settings)

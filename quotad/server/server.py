@@ -8,7 +8,7 @@ from typing import Any
 
 from quotad.config import Config
 from quotad.errors import ConfigError
-from quotad.fronts.interface import Bounds, Front, FrontSettings
+from quotad.fronts.interface import Bounds, Front, FrontSettings, TlsFiles
 from quotad.fronts.kinds import choose, make
 from quotad.metrics import Instrument
 from quotad.model import Reason
@@ -163,6 +163,7 @@ class Server:
                 config.max_concurrent_streams,
                 config.max_connections,
                 Bounds(**{name: getattr(config, name) for name in Bounds.__struct_fields__}),
+                _tls_files(config),
             ),
         )
 
@@ -181,3 +182,13 @@ class Server:
         total = dict(zip(DECISIONS.labels, self._decisions(), strict=True))
         total["WOULD_DENY"] = self._would_deny()
         return {name: count for name, count in total.items() if count}
+
+
+def _tls_files(config: Config) -> TlsFiles | None:
+    if bool(config.tls_cert) != bool(config.tls_key):
+        raise ConfigError("tls_cert and tls_key: one without the other serves nothing")
+    if config.tls_client_ca and not config.tls_cert:
+        raise ConfigError("tls_client_ca: without tls_cert there is no TLS")
+    return (
+        TlsFiles(config.tls_cert, config.tls_key, config.tls_client_ca) if config.tls_cert else None
+    )
