@@ -13,7 +13,7 @@ something that costs a million of the pool's smallest units each."""
 
 
 def explain_denial(term: LimitTerms, used: int, amount: int) -> Explanation:
-    """Tell what was missing; the sources are for others to add.
+    """Return what was missing; the caller adds the sources.
 
     Args:
         term: the limit that denied.
@@ -36,7 +36,7 @@ def with_sources(decision: Decision, sources: tuple[EntitlementSource, ...]) -> 
 
 
 def limit_in_words(term: LimitTerms) -> str:
-    """A limit as a person says it: `1,000 per month`, `12.50 ai-credits per day`."""
+    """A limit in words: `1,000 per month`, `12.50 ai-credits per day`."""
     details, decimals = term.details, 0
     unit = overage = ""
     if details is not None:

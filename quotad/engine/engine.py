@@ -2,11 +2,11 @@
 
     plan    pure: from memory, which counters and limits each request is about
     settle  one script call for all of them; catalog and epoch are checked in there (G4)
-    fold    the script's answers -> decisions that say why
+    fold    the script's answers -> decisions with their reasons
 
 A charge that was planned on a catalog or a customer that has changed since is planned again on
 fresh data. Requests that no counter takes part in (boolean, config, denied by the plan) go to the
-script as well: only it can tell that nothing has changed.
+script as well: only it knows that nothing has changed.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ ROUNDS_MAX = 5
 
 
 class Engine:
-    """Decides; of one thread, over a connection of its own."""
+    """Decides; of one thread, over its own connection."""
 
     def __init__(self, shared: Shared, link: Link) -> None:
         self._snapshots = shared.snapshots

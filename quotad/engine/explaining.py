@@ -13,7 +13,7 @@ def explain_round(
     snapshot: Snapshot,
     now_ms: int,
 ) -> None:
-    """Tell where decisions come from.
+    """Add to decisions where they come from.
 
     Args:
         round_: with the decisions; one that was stale is not there yet.
@@ -22,7 +22,7 @@ def explain_round(
         now_ms: when it was.
     """
     # Once for all that ask the same: a thousand of a customer with a hundred subscriptions would
-    # keep everybody else waiting for a minute.
+    # keep all other calls waiting for a minute.
     told: dict[tuple[str, str, str], tuple[EntitlementSource, ...]] = {}
     for i, record in records.items():
         request, answer = round_.requests[i], round_.answers[i]

@@ -1,4 +1,4 @@
-"""From what the script answered to a decision that says why.
+"""From the script's answer to a decision with its reason.
 
 Here for the limits of nearly every entitlement; `fold_detailed` is for all others.
 """
@@ -27,7 +27,7 @@ def fold(
     now_ms: int,
     catalog_version: int,
 ) -> Decision:
-    """Tell the outcome of a charge on counters.
+    """Return the decision on a charge to counters.
 
     Args:
         terms: the limits, in the order of the charge.
@@ -211,7 +211,7 @@ def _limit_status(term: LimitTerms, used: int) -> LimitStatus:
 
 
 def _retry_after_ms(full: Sequence[LimitTerms], quantity: int, now_ms: int) -> int | None:
-    """When every full limit has started anew; None when waiting cannot help."""
+    """When every full limit has reset; None when waiting cannot help."""
     latest_ms = 0
     for term in full:
         if term.resets_at_ms is None or quantity > term.cap:

@@ -71,9 +71,9 @@ def fold_detailed(
         granted = -max((each.before - each.status.used) // each.details.weight for each in sides)
     elif details.pool_id and granted:
         granted = request.quantity
-    # A limit in shadow is told of below, but nothing is said as if it were in force.
+    # A limit in shadow is listed below, and decides nothing.
     limit, remaining = (None, 0) if details.shadow else (status.limit, status.remaining)
-    # Nor can it be told above that a window is not open yet from one that never resets.
+    # Nor can the fields above distinguish a window that is not open yet from one that never resets.
     closed = details.opens and status.resets_at_ms is None
     every = len(sides) > 1 or request.every_limit or details.shadow or closed
     return Decision(
@@ -151,7 +151,7 @@ def _why_allowed(sides: Sequence[_Side]) -> tuple[Reason, _Side]:
 
 
 def _retry_after_ms(full: Sequence[_Side], now_ms: int) -> int | None:
-    """When every full limit has started anew; None when waiting cannot help."""
+    """When every full limit has reset; None when waiting cannot help."""
     latest_ms = 0
     for side in full:
         resets_at_ms = side.term.resets_at_ms

@@ -86,7 +86,7 @@ def not_this_way(request: ConsumeRequest) -> InvalidRequest:
 
 
 def not_kept(request: ConsumeRequest) -> InvalidRequest:
-    """It happened in periods that are over and forgotten."""
+    """Return the refusal of usage in periods whose counters are gone."""
     return InvalidRequest(
         f"occurred_at: no counter of {request.feature_id!r} is kept any more for the periods of"
         " that moment; they are for `usage_retention_ms` after a period has ended"

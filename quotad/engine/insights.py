@@ -1,4 +1,4 @@
-"""Who is near a limit or past it: noted while deciding, looked up in the counters when asked."""
+"""Customers near a limit or past it: noted while deciding, looked up in the counters on demand."""
 
 import heapq
 import threading
@@ -17,7 +17,7 @@ from quotad.model import ConsumeRequest, Decision, LimitStatus, Mode
 from quotad.store.nearby import Nearby, NearbyStore
 
 NOTED_MAX = 10_000
-"""Most customers noted between two flushes; who is left out comes with the next decision."""
+"""Most customers noted between two flushes; those left out come with their next decision."""
 
 _TOGETHER = 200
 """Customers looked up in one batch, so that calls do not wait behind a long one."""
@@ -59,7 +59,7 @@ class NearbyLists(Protocol):
 
 
 class Notes:
-    """Collects who comes near a limit; shared by the decision threads of a worker."""
+    """Collects customers near a limit; shared by the decision threads of a worker."""
 
     def __init__(self, nearby: NearbyLists) -> None:
         self._nearby = nearby
@@ -67,10 +67,10 @@ class Notes:
         self._noted: set[Nearby] = set()
         self.known: defaultdict[str, set[str]] = defaultdict(set)
         """By feature asked for, the view names of customers and resources noted since the last
-        flush: for the one look-up that spares a decision all the rest."""
+        flush: for the one look-up that spares a decision all others."""
 
     def note(self, request: ConsumeRequest, decision: Decision) -> None:
-        """Remember whom a decision is about until the next flush, if most of a limit is used.
+        """Note the customer of a decision until the next flush, if most of a limit is used.
 
         Under the feature whose limit it is: the one asked for, or a pool that pays for it.
         """
@@ -81,7 +81,7 @@ class Notes:
             self.known[request.feature_id].add(view_name(customer_id, resource_id))
 
     def flush(self, now_ms: int) -> None:
-        """Tell the store.
+        """Write what was noted to the store.
 
         Raises:
             StoreUnavailable: it refused or timed out; what was noted is lost, and comes again.
@@ -135,7 +135,7 @@ def look_up(engine: Engine, nearby: NearbyStore, feature_id: str, size: int) -> 
 
 
 def _statuses(engine: Engine, customers: Sequence[Nearby]) -> list[tuple[LimitStatus, ...] | None]:
-    """The limits of each; None: what this customer has cannot be worked out, as the log says."""
+    """The limits of each; None: what this customer has cannot be worked out, see the log."""
     answers = engine.decide(
         [
             ConsumeRequest(
@@ -160,7 +160,7 @@ def _statuses(engine: Engine, customers: Sequence[Nearby]) -> list[tuple[LimitSt
 def _nearness(customer: Nearby, statuses: Sequence[LimitStatus]) -> Nearness | None:
     """By the limit of the feature itself of which most is used; None without one.
 
-    A pool that pays for it has a list of its own.
+    A pool that pays for it has a separate list.
     """
     limits = [Nearness(customer, s) for s in statuses if s.limit and not s.pool_id]
     return max(limits, key=lambda one: one.share, default=None)

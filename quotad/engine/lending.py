@@ -1,4 +1,4 @@
-"""Engines for work that is not hot and has no thread of its own."""
+"""Engines for work that is not hot and shares threads."""
 
 import queue
 from collections.abc import Callable, Iterator

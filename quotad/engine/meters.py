@@ -44,7 +44,7 @@ _NO_DETAILS = LimitDetails()
 
 
 class LimitTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What is needed of a limit to tell a decision, now or when it is replayed.
+    """What is needed of a limit to return a decision, now or when it is replayed.
 
     Stored with idempotency keys: new fields go to the end and have defaults.
     """
@@ -53,10 +53,10 @@ class LimitTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
     soft: bool
     per: str
     resets_at_ms: int | None
-    """None: never, or told by the settlement."""
+    """None: never, or part of the settlement."""
     details: LimitDetails | None = None
     """None: nothing but the above, as nearly always. The first limit of several has them when
-    any has, so that one look tells."""
+    any has, so that one look is enough."""
 
     @property
     def cap(self) -> int:

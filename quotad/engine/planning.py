@@ -26,7 +26,7 @@ AHEAD_MAX_MS = 60_000
 
 
 class Planner:
-    """Plans rounds; of one thread, over a connection of its own."""
+    """Plans rounds; of one thread, over its own connection."""
 
     def __init__(self, shared: Shared, link: Link) -> None:
         self._views = shared.views

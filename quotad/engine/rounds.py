@@ -34,7 +34,7 @@ class Round:
         """Places of the requests that are neither planned nor answered."""
         self.planned: list[Planned] = []
         self.held: set[str] = set()
-        """Usage keys of customers and resources of whom nothing more may be planned."""
+        """Usage keys of customers and resources for which nothing more may be planned."""
 
     def clear(self) -> None:
         """Drop what was planned; keep the answers."""
@@ -67,7 +67,7 @@ class Round:
         A request that can never work is refused for its own reason; one with an idempotency key is
         not, as something may have been taken under the key when it could. Every decision needs the
         store, which alone knows that neither catalog nor customer has changed. A feature's own
-        answer for when the store is gone belongs here, where `error` says that nothing was sent.
+        answer for when the store is gone belongs here, where `error` means that nothing was sent.
 
         Args:
             unsettled: some of those that are planned.

@@ -1,9 +1,9 @@
-"""Customers without a record that a worker had to look up, until the store is told of them."""
+"""Customers without a record that a worker had to look up, until they are written to the store."""
 
 from quotad.store.seen import SeenStore
 
 NOTED_MAX = 10_000
-"""Most customers noted between two flushes; who is left out comes when it is looked up again."""
+"""Most customers noted between two flushes; those left out come when they are looked up again."""
 
 
 class Seen:
@@ -20,7 +20,7 @@ class Seen:
             self._noted[customer_id] = epoch
 
     def flush(self, now_ms: int) -> None:
-        """Tell the store.
+        """Write what was noted to the store.
 
         Raises:
             StoreUnavailable: it refused or timed out; what was noted is lost.

@@ -26,7 +26,7 @@ SETTLED = (int(ChargeStatus.ALLOWED), int(ChargeStatus.DENIED))
 
 
 class Settler:
-    """Settles rounds; of one thread, over a connection of its own."""
+    """Settles rounds; of one thread, over its own connection."""
 
     def __init__(self, shared: Shared, link: Link) -> None:
         self._snapshots = shared.snapshots

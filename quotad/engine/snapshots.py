@@ -20,7 +20,7 @@ from quotad.store import Candidate, Catalogs, catalog_tag
 _log = logging.getLogger("quotad.engine")
 
 IN_USE_S = 1.0
-"""What was swapped out is left alone for so long: batches under way may use it."""
+"""How long what was swapped out is left alone: batches under way may use it."""
 
 NOTHING_PUBLISHED = "no catalog was published yet; publish one or start a sidecar"
 
@@ -93,7 +93,7 @@ class Snapshots:
 
     @property
     def published(self) -> CatalogRecord | None:
-        """When and by whom the catalog in force was published; without its document."""
+        """The record of the catalog in force, without its document."""
         held = self._current
         return None if held is None else held.record
 
@@ -138,7 +138,7 @@ class Snapshots:
         return held.snapshot
 
     def on_swap(self, change: Callable[[Snapshot | None], list[Any]]) -> None:
-        """Let something be changed with the catalog in force; it returns what it has let go of."""
+        """Call a function with every catalog that comes into force; it returns what to free."""
         self._on_swap.append(change)
 
     def refresh(self, seen: Snapshot | None) -> None:
@@ -188,7 +188,7 @@ class Snapshots:
         return True
 
     def drop_prepared(self) -> None:
-        """Forget what was prepared: it has lapsed."""
+        """Drop what was prepared: it has lapsed."""
         with self._changed:
             if self._prepared is not None:
                 self._old.append((time.monotonic(), self._prepared.snapshot))
@@ -202,7 +202,7 @@ class Snapshots:
 
         Args:
             seen: the catalog that the decision was planned on.
-            tag: of the one in force, as the store has just said; empty: none.
+            tag: of the one in force, as the store has just answered; empty: none.
             budget: of the batch.
 
         Raises:
@@ -235,10 +235,10 @@ class Snapshots:
             self._changed.notify_all()
 
     def look(self, do: Callable[[bool], None]) -> None:
-        """Let the watching thread look for a new catalog, and those that wait for it go on.
+        """Let the watching thread look for a new catalog, and wake the threads that wait for it.
 
         Args:
-            do: looks; is told whether a decision waits for it.
+            do: looks; called with whether a decision waits for it.
         """
         asked = self._asked
         try:

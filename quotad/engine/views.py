@@ -27,7 +27,7 @@ class View(msgspec.Struct, frozen=True, gc=False):
     effective: Effective
     meters: dict[str, Meter]
     """By feature id. Shared by the customers with the same entitlements, where all their periods
-    are the same for everybody."""
+    are the same for all."""
 
     def meter(self, feature_id: str, retention: Retention) -> Meter | None:
         """The meter of a feature, made at its first use; None: not entitled."""
@@ -62,15 +62,15 @@ class ViewCache:
         self._on_unknown = on_unknown
         self._putting = Lock()
         self.changes = 0
-        """Moves before and after a view is put: who has seen it even and unmoved has seen one view
-        of each customer."""
+        """Moves before and after a view is put: a reader that finds it even and unmoved has
+        seen one view of each customer."""
         self._snapshot: Snapshot | None = None
         """The catalog in force: views of another one are not kept. None: whichever it is."""
         self._views = self._none()
         self._tables: tuple[Any, dict[Hashable, dict[str, Meter] | None]] = (None, {})
         """Meters by `Effective.table`, of the catalog in force; None: some periods are the
         customers' own. No more than views of one generation: twenty rollouts in one plan are a
-        million tables, and whoever makes up customers could go through all of them."""
+        million tables, and made-up customers could go through all of them."""
 
     def __len__(self) -> int:
         return len(self._views)
@@ -79,7 +79,7 @@ class ViewCache:
         return Recent(2 * self._generation_max)
 
     def get(self, name: str, snapshot: Snapshot, now_ms: int) -> View | None:
-        """A view that is good for this catalog and moment, by its `view_name`."""
+        """A view that is valid for this catalog and moment, by its `view_name`."""
         view = self._views.young.get(name)
         if view is None:
             view = self._views.old.pop(name, None)
@@ -131,13 +131,13 @@ class ViewCache:
         return view
 
     def renew(self, snapshot: Snapshot | None) -> list[Any]:
-        """Forget everything that was made with the catalog before.
+        """Drop everything that was made with the catalog before.
 
         Args:
             snapshot: the catalog in force from now on.
 
         Returns:
-            What was forgotten: to free it at once may take a while.
+            What was dropped: to free it at once may take a while.
         """
         with self._putting:
             old: list[Any] = [self._views.young, self._views.old, self._tables[1]]
@@ -146,7 +146,7 @@ class ViewCache:
         return old
 
     def drop(self, name: str) -> None:
-        """Forget the view of a customer that was written since, by its `view_name`."""
+        """Drop the view of a customer that was written since, by its `view_name`."""
         self._views.drop(name)
 
     def _meters(self, effective: Effective, snapshot: Snapshot) -> dict[str, Meter]:
@@ -166,4 +166,4 @@ class ViewCache:
             limits = chain.from_iterable(e.limits for e in effective.entitlements.values())
             tables[name] = None if any(map(is_anchored, limits)) else {}
         table = tables[name]
-        return {} if table is None else table  # one of the customer's own, or everybody's
+        return {} if table is None else table  # the customer's own, or one for all

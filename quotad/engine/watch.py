@@ -52,7 +52,7 @@ class CatalogWatch:
             snapshots.drop_prepared()
 
     def _answer(self, candidate: Candidate) -> None:
-        """Compile a candidate, and acknowledge it or say why it cannot be read."""
+        """Compile a candidate, and acknowledge it or answer why it cannot be read."""
         if candidate.token == self._answered:
             return
         problem = ""

@@ -1,8 +1,8 @@
 """What the add-ons of a subscription make of what its plan grants.
 
-Of one limit the amounts that say `add` are summed (each times its quantity) on top of the plan's;
-the largest that says `set` takes the place of that sum where it is more. What the plan does not
-limit stays unlimited. An amount for a window that the plan does not have is a right of its own,
+Of one limit the amounts with `add` are summed (each times its quantity) on top of the plan's;
+the largest with `set` takes the place of that sum where it is more. What the plan does not
+limit stays unlimited. An amount for a window that the plan does not have is a separate right,
 merged as that of another subscription would be, so that an add-on never takes anything away.
 """
 
@@ -27,11 +27,11 @@ BOOLEAN = FeatureType.BOOLEAN
 CONFIG = FeatureType.CONFIG
 
 Bought = tuple[AddOnEntry, int]
-"""What an add-on says of a feature, and how many of it there are."""
+"""An add-on's entry for a feature, and how many of it there are."""
 
 
 def bought(addons: dict[str, int], snapshot: Snapshot) -> dict[str, list[Bought]]:
-    """What a subscription's add-ons say, by feature id; in the order of their ids."""
+    """Entries of a subscription's add-ons, by feature id; in the order of their ids."""
     if len(addons) > 1:
         addons = dict(sorted(addons.items()))
     found: dict[str, list[Bought]] = {}
@@ -72,7 +72,7 @@ def gives_text(found: Entitlement | None, entries: Sequence[Bought]) -> bool:
 
 
 class _Amounts:
-    """What several add-ons say of one limit."""
+    """Amounts of several add-ons for one limit."""
 
     __slots__ = ("added", "set")
 
@@ -164,7 +164,7 @@ def target_of(entry: AddOnEntry, limits: tuple[Limit, ...]) -> int | None:
         return 0
     if limits:
         # A catalog with such an add-on is refused, but an earlier revision of the plan may have
-        # more windows than today's: the one that says how much there is. Where it has none, the
-        # amount is a limit of its own, in the window that plans have today.
+        # more windows than today's: the decisive one. Where it has none, the
+        # amount is a separate limit, in the window that plans have today.
         return limits.index(limits[0] if unlimited(limits) else decisive(limits) or limits[0])
     return None

@@ -1,4 +1,4 @@
-"""What an add-on, a promotion or an override says of a feature, as an entitlement of its own."""
+"""The entry of an add-on, a promotion or an override, as a separate entitlement."""
 
 from quotad.entitlements.merge import anchored, without_limit
 from quotad.model import Entitlement, Entry, Feature, FeatureType, Limit, MeterKind
@@ -23,7 +23,7 @@ def entitled(
     Args:
         feature: as the catalog in force defines it.
         entry: grants something.
-        replaced: what the customer has without it: unlimited goes on in its windows.
+        replaced: what the customer has without it: unlimited keeps its windows.
     """
     if feature.type is METERED:
         limits = _limits(feature, entry, replaced)

@@ -1,4 +1,4 @@
-"""Where an effective value comes from: everything that had a say in it, and what won.
+"""Where an effective value comes from: its sources, and which of them won.
 
 Puts the trace of `resolve` into words, for people: it takes several times as long.
 """
@@ -68,7 +68,7 @@ def explain(
 
 
 class _Sources:
-    """Everything that has a say in one feature of one customer."""
+    """All sources of one feature of one customer."""
 
     def __init__(self, trace: Trace, snapshot: Snapshot, customer_id: str) -> None:
         self._feature = snapshot.features[trace.feature_id]
@@ -80,7 +80,7 @@ class _Sources:
 
     def told(self, pool_id: str) -> list[EntitlementSource]:
         """Return all sources; of a pool, with its id."""
-        words.say_why(self._drafts, self._origin)
+        words.note_why(self._drafts, self._origin)
         winners = self._origin.winners
         order = sorted(range(len(self._drafts)), key=lambda number: self._drafts[number].order)
         return [self._drafts[number].source(number in winners, pool_id) for number in order]
@@ -104,7 +104,7 @@ class _Sources:
                     self._origin = Origin.of(step.gave, number)
 
     def idle(self, record: CustomerRecord, now_ms: int, resource_id: str) -> None:
-        """Add what the record has besides: replaced, over or still to come."""
+        """Add the other sources of the record: replaced, over or still to come."""
         here = ("", resource_id)
         decide = [step.source for step in self._steps if isinstance(step.source, Override)]
         for override in record.overrides if self._steps else ():
@@ -158,7 +158,7 @@ class _Sources:
         return self._addons(phase, draft, origin, step.gave)
 
     def _plan(self, plan: Plan, gave: Entitlement | None, draft: SourceDraft) -> None:
-        """Draft what a plan says, and what of it is for this customer."""
+        """Draft a plan's entry, and what of it is for this customer."""
         draft.revision, draft.right = plan.revision, gave
         said = plan.entitlements.get(self._feature.feature_id)
         if said is None:
@@ -203,7 +203,7 @@ class _Sources:
                 break
             farther = rights[index + 1 : index + 2]
             if its in farther:
-                continue  # inherited from farther away, and told there
+                continue  # inherited from farther away, and listed there
             found = SourceDraft(SourceKind.BASE_PLAN, base.plan_id, draft.subscription_id)
             found.subscription, found.rank = draft.subscription, draft.rank
             found.revision, found.grants = base.revision, write_entitlement(its)
@@ -223,8 +223,8 @@ class _Sources:
             above, by = its, base.plan_id
 
     def _passed(self, right: Entitlement | None) -> list[Entitlement]:
-        """What a plan says, and what it has said before for those outside of its rollouts, down to
-        what this customer has."""
+        """A plan's entry, and those for customers outside of its rollouts, down to what this
+        customer has."""
         passed: list[Entitlement] = []
         while right is not None:
             passed.append(right)
@@ -286,7 +286,7 @@ class _Sources:
                 owners[part] = own  # how far a soft limit goes moves with its number
                 continue
             by = frozenset(i for i in bought if without[i].get(part) != value)
-            if not by:  # several that say the same
+            if not by:  # several with the same entry
                 alone = [i for i in bought if parts(self._drafts[i].right).get(part) == value]
                 by = frozenset(alone[:1] or bought)
             added = any(bought[i][0].add is not None for i in by)

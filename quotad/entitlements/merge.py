@@ -1,6 +1,6 @@
 """Generosity: of two rights to the same feature, what a customer with both may do.
 
-The one who was there first, `mine`, gives the windows; the other one, of another subscription,
+The first one, `mine`, gives the windows; the other one, of another subscription,
 a trial or a promotion, can only raise what they allow:
 
     boolean            granted if either is
@@ -36,7 +36,7 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,4})?")
 def merge(
     mine: Entitlement, other: Entitlement, *, later: bool = True, anchor_ms: int | None = None
 ) -> Entitlement:
-    """Return what a customer has who has both.
+    """Return what a customer with both has.
 
     Args:
         mine: gives the windows.
@@ -75,7 +75,7 @@ def anchored(entitlement: Entitlement, anchor_ms: int | None) -> Entitlement:
 
 
 def merge_limits(mine: Limits, other: Limits) -> tuple[Limits, bool]:
-    """Return the limits of a customer who has both, and whether the windows are the other's.
+    """Return the limits of a customer with both, and whether the windows are the other's.
 
     `mine` comes back itself where the other adds nothing.
     """
@@ -105,8 +105,8 @@ def unlimited(limits: Limits) -> bool:
 def without_limit(limits: Limits) -> Limits:
     """Return the same windows, only counted.
 
-    The windows stay, and with them the counters: who has the limits again before the period ends
-    has used what was used.
+    The windows stay, and with them the counters: a customer that gets the limits back before the
+    period ends keeps its usage.
     """
     return tuple(Limit(None, limit.window) for limit in limits)
 
@@ -140,7 +140,7 @@ def target(limits: Sequence[Limit], window: Window | None) -> int | None:
 
 
 def decisive(limits: Limits) -> Limit | None:
-    """The limit that says how much there is per time: the longest; None: nothing is denied."""
+    """The decisive limit, the longest; None: nothing is denied."""
     denying = [limit for limit in limits if limit.limit is not None and not limit.shadow]
     return max(denying, key=lambda limit: length_ms(limit.window), default=None)
 
@@ -241,7 +241,7 @@ def _endless(limit: Limit) -> bool:
 
 
 def _softened(limits: Limits, one: Limit) -> Limits:
-    """Return the limits with one of them soft: who could go on past a limit can still do so."""
+    """Return the limits with one of them soft: what was possible past a limit stays possible."""
     if _endless(one):
         return limits
     soft = Limit(one.limit, one.window, soft=True)

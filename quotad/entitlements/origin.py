@@ -1,4 +1,4 @@
-"""An effective value that remembers whom it is from, part by part.
+"""An effective value with the sources that it is from, part by part.
 
 A part is what has one owner: the number of a limit, that a limit is soft or in shadow, one value of
 a config feature that lists its values, the whole of any other. Merging is left to `resolve`; here
@@ -76,7 +76,7 @@ class Origin:
                 key for key, their in theirs.items() if (key.manner, their) == (part.manner, value)
             ]
             if value == UNLIMITED and not alike:
-                owners[part] = other.winners  # who says only that a pool limits it
+                owners[part] = other.winners  # its entry is only that a pool limits it
             elif part in theirs and (part in alike or not alike):
                 owners[part] = other.owners[part] if part in alike else own | other.owners[part]
             elif alike:
@@ -89,7 +89,7 @@ class Origin:
         return Origin(merged, owners)
 
     def _whose_manner(self) -> Owners:
-        """Who makes limits soft."""
+        """The sources that make limits soft."""
         return frozenset().union(*(own for part, own in self.owners.items() if part.manner))
 
 

@@ -97,7 +97,7 @@ def period_at(window: Window | None, now_ms: int, anchor_ms: int | None = None) 
         else:
             start_ms, end_ms = _anchored(window, now_ms, anchor_ms)
     else:
-        # Without a subscription the calendar's periods, but a counter of its own: an entitlement
+        # Without a subscription the calendar's periods, but a separate counter: an entitlement
         # may have both anchors with one length.
         kind = "c" if window.anchor is Anchor.CALENDAR else "s"
         if exact_ms is not None:

@@ -1,4 +1,4 @@
-"""What a customer's record says of a moment: which subscriptions are in force, how they stand.
+"""A customer's record at a moment: which subscriptions are in force, and their status.
 
 The one place that knows which phase is in force when, and what follows it. Reads records; the
 room `customers` changes them.
@@ -28,7 +28,7 @@ def no_earlier_than_written(record: CustomerRecord, now_ms: int) -> int:
     """The time, on a server whose clock may be behind that of the one which wrote the record.
 
     Clocks disagree by milliseconds. A subscription that started when it was written has started
-    for everybody who reads it.
+    for every server that reads it.
     """
     return max(now_ms, record.updated_ms)
 

@@ -4,8 +4,8 @@
     generosity   other subscriptions in force, trials and promotions, where they are more
     override     decides alone
 
-What none of them says anything about is the plan's own, in the plan's own table: only what is
-named elsewhere is worked out for the customer.
+What none of them names is the plan's own, in the plan's own table: only what is named elsewhere
+is worked out for the customer.
 """
 
 from collections.abc import Hashable
@@ -104,9 +104,9 @@ class _Own:
         self.entitlements[feature_id] = entitlement
 
     def keep_variants(self) -> None:
-        """Let those outside of a rollout be told so also when something else grants the feature.
+        """Keep the variant of customers outside of a rollout when another source grants it.
 
-        Only where the plan itself grants nothing: what it grants says its variant, or has none.
+        Only where the plan itself grants nothing: what it grants has its own variant, or none.
         """
         for feature_id, variant in self.variants.items():
             found = self.entitlements.get(feature_id)
@@ -134,7 +134,7 @@ class _Own:
                 self.put(feature_id, merged)
             elif not later or not mine.value or mine.value != theirs.value:
                 continue
-            # Also where both say the same text: it is from the later one then.
+            # Also where both have the same text: it is from the later one then.
             self.ranks[feature_id] = rank
         if other.variants:
             self.variants = other.variants | self.variants
@@ -156,7 +156,7 @@ def resolve(
 
     Args:
         record: None for a customer that was never provisioned: it gets the default plan, and
-            calendar periods where the plan wants them anchored to a subscription.
+            calendar periods where those of the plan are anchored to a subscription.
         snapshot: the catalog in force.
         now_ms: Unix time.
         customer_id: rollouts choose by it.
@@ -269,7 +269,7 @@ def _on_default_plan(
     if snapshot.default_plan is None:
         return Effective(denied=Reason.CUSTOMER_NOT_FOUND)
     if resource_id:
-        # Or every made-up resource would have counters, and so a quota, of its own.
+        # Or every made-up resource would have its own counters, and so a quota.
         return Effective(denied=Reason.NO_ACTIVE_SUBSCRIPTION)
     plan = snapshot.plans[snapshot.default_plan]
     table = table_of(plan, snapshot, customer_id)

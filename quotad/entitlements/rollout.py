@@ -21,7 +21,7 @@ ENTRIES_MAX = 200_000
 
 
 class Table(msgspec.Struct, frozen=True, gc=False):
-    """What a plan grants to customers for whom all its rollouts come out the same."""
+    """What a plan grants to customers on the same side of all its rollouts."""
 
     entitlements: dict[str, Entitlement]
     variants: dict[str, str]
@@ -50,7 +50,7 @@ _NO_VARIANTS: dict[str, str] = {}
 
 
 def is_inside(rollout: Rollout, customer_id: str) -> bool:
-    """Whether a customer belongs to the share; who does, still does when the share grows."""
+    """Whether a customer belongs to the share; inside it stays inside when the share grows."""
     digest = blake2b(f"{rollout.salt}:{customer_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) % MYRIAD < rollout.per_myriad
 
@@ -118,6 +118,6 @@ def _tables_of(snapshot: Snapshot) -> _Tables:
 
 
 def _forget(snapshot: weakref.ref[Snapshot]) -> None:
-    """Drop the tables of a catalog that nobody uses any more."""
+    """Drop the tables of a catalog that is not used any more."""
     global _kept
     _kept = tuple(known for known in _kept if known.snapshot is not snapshot)

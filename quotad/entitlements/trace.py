@@ -21,7 +21,7 @@ class Applied(msgspec.Struct, frozen=True):
 
     source: Standing | Promotion | Override
     gave: Entitlement | None
-    """By itself, a subscription with its add-ons; None: nothing, or it does not fit any more."""
+    """Alone, a subscription with its add-ons; None: nothing, or it does not fit any more."""
     has: Entitlement | None
     """What the customer has after it; the very value from before where the source adds nothing."""
     plan_gave: Entitlement | None = None

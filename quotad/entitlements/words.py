@@ -1,4 +1,4 @@
-"""What an explanation says in words: why something did not win, or how far it did."""
+"""The words of an explanation: why something did not win, or how far it did."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ _WITHIN = {
 
 
 class SourceDraft(msgspec.Struct):
-    """A source while it is being told."""
+    """A source while it is drafted."""
 
     kind: SourceKind
     source_id: str = ""
@@ -49,28 +49,28 @@ class SourceDraft(msgspec.Struct):
     """Which of the subscriptions it is of, by rank."""
     rank: int = SUBSCRIPTION
     grants: object = None
-    """In JSON values; None: says nothing."""
+    """In JSON values; None: no entry."""
     right: Entitlement | None = None
-    """What it grants by itself."""
+    """What it grants alone."""
     revision: int = 0
     quantity: int = 0
     ends_at_ms: int | None = None
     notes: list[str] = []
     settled: bool = False
-    """Whether the notes say why it did not win."""
+    """Whether the notes hold why it did not win."""
 
     def note(self, text: str) -> None:
-        """Add to what is said of it."""
+        """Add a note."""
         self.notes.append(text)
 
     def lost(self, why: str) -> None:
-        """Say why it did not win."""
+        """Note why it did not win."""
         self.notes.append(why)
         self.settled = True
 
     @property
     def order(self) -> tuple[int, int, int]:
-        """Where it stands; of equals, the one told first is first."""
+        """Where it stands; of equals, the first drafted is first."""
         return self.rank, self.subscription, _WITHIN.get(self.kind, 0)
 
     @property
@@ -83,7 +83,7 @@ class SourceDraft(msgspec.Struct):
         return f"{trial}{what} {self.source_id}"
 
     def source(self, won: bool, pool_id: str) -> EntitlementSource:
-        """The source as it is told."""
+        """The source as it is returned."""
         return EntitlementSource(
             int(self.kind),
             self.source_id,
@@ -98,8 +98,8 @@ class SourceDraft(msgspec.Struct):
         )
 
 
-def say_why(drafts: Sequence[SourceDraft], origin: Origin) -> None:
-    """Say of those that grant something why they did not win, or of which part they did."""
+def note_why(drafts: Sequence[SourceDraft], origin: Origin) -> None:
+    """Note why sources that grant something did not win, or in which part they did."""
     winners = origin.winners
     whole = len(parts(origin.right))
     overridden = any(drafts[i].kind is SourceKind.OVERRIDE for i in winners)
@@ -125,14 +125,14 @@ def addon_note(
     before: Entitlement | None,
     others: Sequence[AddOnEntry],
 ) -> None:
-    """Say what an add-on's amount does to the plan's limit, or why nothing.
+    """Note what an add-on's amount does to the plan's limit, or why nothing.
 
     Args:
         draft: of the add-on.
         feature: that it is about.
-        bought: what it says, and how many there are.
+        bought: its entry, and how many there are.
         before: what the plan grants.
-        others: what the other add-ons say of it, where this one changes nothing beside them.
+        others: entries of the other add-ons, where this one changes nothing beside them.
     """
     entry, quantity = bought
     if entry.entry is not None:
@@ -201,16 +201,16 @@ def _limit_name(part: Part) -> str:
 
 
 def _compared(right: Entitlement, origin: Origin, drafts: Sequence[SourceDraft]) -> str:
-    """Say what was more than `right`, part for part where there are such parts."""
+    """Return what was more than `right`, part for part where there are such parts."""
     effective = {part: value for part, value in parts(origin.right).items() if not part.manner}
     mine = {part: value for part, value in parts(right).items() if not part.manner}
     lengths = {_length(part) for part in mine}
     rivals = [part for part in effective if _length(part) in lengths] or list(effective)
     owners = frozenset[int]().union(*(origin.owners[part] for part in rivals))
-    # Whom a winner inherits from needs no mention besides it.
+    # The base of a winner needs no mention beside it.
     names = [drafts[i].name for i in sorted(owners) if drafts[i].kind is not SourceKind.BASE_PLAN]
     who = " and ".join(names) + (" grants" if len(names) == 1 else " grant")
-    # Of equals the one who was there first wins, so the other way round it would be this one.
+    # Of equals the first one wins, so the other way round it would be this one.
     equal = origin.right is not None and merge(right, origin.right) is right
     if equal or set(mine.values()) <= set(effective.values()):
         return f"no more than {who}"

@@ -184,7 +184,7 @@ class Catalogs:
         return records
 
     def notices(self, poll_s: float = 1.0) -> Iterator[bool]:
-        """Whether something was announced, by anybody: a catalog, prepared or in force; False
+        """Whether something was announced, by any server: a catalog, prepared or in force; False
         every `poll_s` without an announcement.
 
         Raises:

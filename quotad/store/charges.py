@@ -1,4 +1,4 @@
-"""Charges as values: what is to be counted, for whom, in which limits.
+"""Charges as values: what is to be counted, for which customer, in which limits.
 
 The engine plans them and `counters` settles them. How counters are kept is known here alone: how
 their keys are spelled, how long they live, and the words that the script reads of a limit.
@@ -18,7 +18,7 @@ CONSUME_ONCE = "consume_once"
 """As CONSUME, and what is taken is remembered under an idempotency key."""
 
 PLAIN_ARGS = 2
-"""Words of a limit: cap and expiry (Unix ms; 0: never; below 0: so long after the latest take)."""
+"""Words of a limit: cap and expiry (Unix ms; 0: never; below 0: ms after the latest take)."""
 DETAILED_ARGS = 5
 """The same, and the weight of the quantity, when a window that opens at first use would close (Unix
 ms; 0: no such window), and now (Unix ms)."""
@@ -30,7 +30,7 @@ February it is 28 March or 31 March. The counter of both lives as long as the lo
 
 CLOCK_CHANGES_MS = 3 * 3_600_000
 """A day may start at the same moment in two time zones and be longer in one of them, where clocks
-change. A limit that is given the other zone goes on with its counter."""
+change. A limit that is given the other zone keeps its counter."""
 
 SHORT = (Unit.SECOND, Unit.MINUTE)
 """Windows that leave many counters behind, so that each is kept for a short time only."""
@@ -80,7 +80,7 @@ class PeriodLimit(msgspec.Struct, frozen=True, gc=False):
     weight: int = 1
     """Units of the counter that one of the quantity takes."""
     generation: int = 0
-    """How often a change of plan has started the counter anew."""
+    """How often a change of plan has reset the counter."""
 
     @property
     def opens(self) -> bool:
@@ -107,7 +107,7 @@ def lay_out(
     """Lay out the limits that a charge must have room in, all of them.
 
     Args:
-        limits: each of a counter of its own.
+        limits: each of a separate counter.
         retention: how long the counters are kept.
         provisioned: whether the customer has a record; else lifetime counters expire.
         now_ms: Unix time.

@@ -50,7 +50,7 @@ class Store:
             node.open_links()
 
     def look_up(self) -> None:
-        """Ask anew where the store's name leads; connections opened from here on go there.
+        """Look the store's name up again; connections opened from here on go there.
 
         Raises:
             StoreUnavailable: it leads nowhere.
@@ -174,7 +174,7 @@ class Store:
         self._router.nodes[0].execute(("SHUTDOWN",))
 
     def announce(self, channel: str, message: str) -> None:
-        """Send a message to those who listen now.
+        """Send a message to the listeners of this moment.
 
         Raises:
             StoreUnavailable: the store refused or timed out.

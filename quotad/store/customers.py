@@ -79,8 +79,8 @@ class Customers:
         return parse_customers(keys, self._store.read(names_of(keys)))
 
     def get_readable(self, customer_ids: Sequence[str]) -> list[StoredCustomer]:
-        """As `get_many`, without those that have no record, or none that can be read: a list goes
-        on behind them, and behind who was erased since it was begun."""
+        """As `get_many`, without those that have no record, or none that can be read: a list
+        continues behind them, and behind customers erased since it was begun."""
         return [
             found
             for found in self.try_many(customer_ids)

@@ -34,7 +34,7 @@ _PAUSE_S = 0.001
 
 
 class Erasure(msgspec.Struct, frozen=True, omit_defaults=True):
-    """That a customer was erased; the history has it without `nonce` and counts of its own."""
+    """The erasure of a customer; the history has it without `nonce` and counts."""
 
     erased_ms: int
     """Unix time."""
@@ -42,7 +42,7 @@ class Erasure(msgspec.Struct, frozen=True, omit_defaults=True):
     """See `proof_of`."""
     erased_by: str = ""
     nonce: str = ""
-    """Only of whoever erased: with it and the customer's id the proof can be worked out again."""
+    """Only for the erasing caller: with it and the customer's id the proof is worked out again."""
     had_record: bool = False
     counters: int = 0
     idempotency_keys: int = 0
@@ -54,7 +54,7 @@ class Erasure(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def proof_of(customer_id: str, erased_ms: int, erased_by: str, nonce: str) -> str:
-    """SHA-256 of who was erased, when and by whom, in hexadecimal.
+    """SHA-256 of customer, time and author of an erasure, in hexadecimal.
 
     The nonce keeps others from trying ids until one of them fits.
     """
@@ -63,7 +63,7 @@ def proof_of(customer_id: str, erased_ms: int, erased_by: str, nonce: str) -> st
 
 
 class Erasures:
-    """Erases customers of one store, and lists who was."""
+    """Erases customers of one store, and lists erasures."""
 
     def __init__(
         self, store: Store, keys: KeySpace, customers: Customers, nearby: NearbyStore
@@ -87,7 +87,7 @@ class Erasures:
         and idempotency keys walks through all keys of the store, beside everything else.
 
         Args:
-            customer_id: whom.
+            customer_id: of the customer.
             feature_ids: features whose lists of customers near a limit are looked into.
             erased_by: free text for the history.
             if_epoch: erase only while the customer is at this epoch; 0: while it has no record.

@@ -4,8 +4,8 @@ r"""What customers are found by: the members that each of them has in the index 
     s \0 archived \0 <customer>      only of archived ones
     n \0 <words> \0 <customer>       its display name, folded, from each of its words on
 
-A member is only a hint: whoever finds a customer by one reads its record, and looks whether it is
-so. Ids and names are printable, so that no part holds the zero byte between them.
+A member is only a hint: after a customer is found by one, its record is read and compared.
+ Ids and names are printable, so that no part holds the zero byte between them.
 """
 
 import unicodedata
@@ -60,12 +60,12 @@ def customer_of(member: bytes) -> str:
 
 
 def text_of(member: bytes) -> str:
-    """What a member says of its customer."""
+    """The text of a member about its customer."""
     return member.split(_END)[1].decode()
 
 
 def start_of(wanted: Wanted) -> bytes:
-    """What the members start with that lead to those who are looked for; empty: none do."""
+    """What the members of the wanted customers start with; empty: none do."""
     if wanted.name:
         return b"n" + _END + folded(wanted.name).encode()
     if wanted.plan_id:
@@ -77,7 +77,7 @@ def start_of(wanted: Wanted) -> bytes:
 
 def is_repeated(member: bytes, record: CustomerRecord, wanted: Wanted) -> bool:
     """Whether another member before this one has led to the same customer already, or this one
-    leads to nobody who is looked for."""
+    leads to no wanted customer."""
     if not wanted.name:
         return False
     start = folded(wanted.name)

@@ -20,7 +20,7 @@ HEARTBEAT_S = 1.0
 """How often a server gives a sign of life."""
 
 ALIVE_MS = 3_000
-"""A server counts as live for so long after a sign of life."""
+"""How long (ms) a server counts as live after a sign of life."""
 
 _KEPT_MS = 60_000
 
@@ -40,7 +40,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 def server_id() -> str:
-    """An id for a worker process: random, with host and process for whoever reads a log."""
+    """An id for a worker process: random, with host and process for readers of a log."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 

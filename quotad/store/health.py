@@ -1,4 +1,4 @@
-"""Whether the store is there, as far as anybody knows.
+"""Whether the store is there, by the last contact with it.
 
 Works as a circuit breaker: the first time-out opens it, so that the calls waiting behind it are
 answered at once instead of waiting for time-outs of their own. `probe` closes it again.
@@ -21,12 +21,12 @@ _LOGGED_MAX = 20
 
 
 class Health:
-    """The state of one store; written by whoever talks to it, read by everybody.
+    """The state of one store; written by every thread that talks to it, read by all.
 
     Args:
         store: which.
         clock: follows that of the store.
-        clock_step_ms: steps of the store's clock beyond this are logged and told.
+        clock_step_ms: steps of the store's clock beyond this are logged and reported.
     """
 
     def __init__(self, store: Store, clock: SyncedClock, clock_step_ms: int = 2_000) -> None:
@@ -70,7 +70,7 @@ class Health:
             raise NotReady(str(self._error), self._error.for_caller)
 
     def mark_down(self, error: StoreUnavailable) -> None:
-        """Note a failure, and wake who waits in `wait_for_failure`.
+        """Note a failure, and wake the thread in `wait_for_failure`.
 
         It is logged once: a store whose disk is full answers every probe and refuses every write.
         """
@@ -86,7 +86,7 @@ class Health:
         self._logged.clear()
 
     def wait_for_failure(self, timeout_s: float) -> bool:
-        """Sleep until somebody notes a failure, at most so long."""
+        """Sleep until a failure is noted, within a time."""
         failed = self._changed.wait(timeout_s)
         self._changed.clear()
         return failed

@@ -122,7 +122,7 @@ class CustomerIndex:
     def refresh(self, shard: int, now_ms: int, pause: Callable[[], bool]) -> None:
         """Index a shard: put in what is missing, take out what is wrong.
 
-        Writes of its customers go on meanwhile. Nothing happens where another server is at it.
+        Writes of its customers continue meanwhile. Nothing happens where another server does it.
 
         Args:
             shard: which.

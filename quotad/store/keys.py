@@ -25,7 +25,7 @@ usage.
     quotad:{catalogs}:candidate              its record (msgpack); expires
     quotad:{catalogs}:acks                   hash: what servers have answered to it; expires
     quotad:{catalogs}:servers                sorted set: servers by their last sign of life
-    quotad:{nearby}:<feature>                sorted set: who has come near a limit, by time
+    quotad:{nearby}:<feature>                sorted set: customers near a limit, by time
 """
 
 from urllib.parse import unquote
@@ -53,7 +53,7 @@ def unescape(part: str) -> str:
 
 
 class CustomerKeys(msgspec.Struct, frozen=True, gc=False):
-    """The keys of one customer; the usage and decision keys want an ending."""
+    """The keys of one customer; the usage and decision keys need an ending."""
 
     customer_id: str
     catalog: str
@@ -109,7 +109,7 @@ class KeySpace:
         return f"{self.prefix}:{{{shard}}}:erased"
 
     def nearby(self, feature_id: str) -> str:
-        """Who has come near a limit of a feature."""
+        """The customers near a limit of a feature."""
         return f"{self.prefix}:{{nearby}}:{escape(feature_id)}"
 
     def shard(self, customer_id: str) -> int:
@@ -140,7 +140,7 @@ def usage_suffix(feature_id: str, period_id: str, generation: int = 0) -> str:
     Args:
         feature_id: what is counted.
         period_id: when.
-        generation: how often counters were started anew by a change of plan.
+        generation: how often a change of plan has reset the counters.
     """
     ending = f".r{generation}" if generation else ""
     return f":{escape(feature_id)}:{period_id}{ending}"

@@ -28,7 +28,7 @@ class NodeLink:
     """
 
     idle_s = 0.5
-    """Without a command for so long, a connection is looked at before it is used: a store that
+    """Without a command for this time, a connection is looked at before it is used: a store that
     closed it would cost the calls that find out. Not each time, as it is a system call."""
 
     def __init__(self, endpoint: Endpoint) -> None:

@@ -52,7 +52,7 @@ class Mender:
         self._script = scripts.load("restore_catalog")
 
     def mend(self) -> bool:
-        """Compare the tags of all shards with the head, and put right what differs.
+        """Compare the tags of all shards with the head, and correct what differs.
 
         Returns:
             Whether something was written.
@@ -79,7 +79,7 @@ class Mender:
             self._script, [keys.head, *keys.shard_catalogs], [*seen, version, digest, tag]
         )
         if written < 0:
-            return False  # somebody was faster
+            return False  # another server was faster
         wrong = [] if head == (version, digest) else [keys.head]
         shards = zip(keys.shard_catalogs, tags, strict=True)
         report_mended(version, [*wrong, *(name for name, found in shards if found != tag.encode())])

@@ -15,7 +15,7 @@ def check_layout(store: Store, keys: KeySpace, agreed: bool = False) -> None:
 
     Args:
         store: which.
-        keys: with the prefix and the number of shards that the settings say.
+        keys: with the prefix and the number of shards of the settings.
         agreed: this process has found them right before. A key of another type is damage then, and
             written again; at a start it may be that of another program.
 

@@ -1,8 +1,8 @@
-"""Who has come near a limit: per feature, a bounded list of customers, the latest first.
+"""Customers near a limit: per feature, a bounded list, the latest first.
 
-Written by the servers every few seconds from what their decisions have shown, so that nobody has
-to walk through the keys of a store that serves calls. What a customer has really used is in its
-counters; this only says whom to look at.
+Written by the servers every few seconds from what their decisions have shown, so that nothing
+walks through the keys of a store that serves calls. What a customer has really used is in its
+counters; this is only a list of candidates.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ _ERASED_MS = 60_000
 """A customer without a record that was written later than this before now was erased."""
 
 _KEPT_MS = 400 * 86_400_000
-"""A feature that nobody comes near for so long is forgotten; longer than a yearly window."""
+"""How long a list is kept without a new customer; longer than a yearly window."""
 
 
 class Nearby(msgspec.Struct, frozen=True, gc=False):
@@ -54,7 +54,7 @@ class NearbyStore:
         lists.put(self._store, by_feature, NEARBY_MAX, _KEPT_MS)
 
     def latest(self, feature_id: str) -> list[Nearby]:
-        """Everybody on the list of a feature, the latest first.
+        """All customers on the list of a feature, the latest first.
 
         Raises:
             StoreUnavailable: the store refused or timed out.

@@ -14,8 +14,8 @@ from quotad.store.sockets import Endpoint
 
 POOLED_MAX = 20
 """Most connections of everything that is not hot. More than there are threads that use them (eight
-for admin calls, those that watch the store), so that none of them waits; who comes when all are in
-use waits for one."""
+for admin calls, those that watch the store), so that none of them waits; when all
+are in use, the next thread waits for one."""
 
 _EXTRA_S = 1 / 1_000_000
 """More time for each byte of a command or its answer, so that a catalog of megabytes also travels
@@ -59,7 +59,7 @@ class Node:
                 return
 
     def look_up(self) -> None:
-        """Ask anew where the server's name leads; connections opened from here on go there.
+        """Look the server's name up again; connections opened from here on go there.
 
         Raises:
             StoreUnavailable: it leads nowhere.

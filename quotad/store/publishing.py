@@ -27,7 +27,7 @@ HISTORY_MAX = 1000
 """Versions that are kept; older ones are dropped, one with each publish."""
 
 WAIT_MS = 4_000
-"""Longest wait for servers, unless a setting says otherwise."""
+"""Longest wait for servers, by default."""
 
 _CONFLICT, _BUSY, _LAPSED = -1, -2, -3
 _PREPARED, _WAITING = 4, 5
@@ -35,7 +35,7 @@ _PREPARED, _WAITING = 4, 5
 _POLL_MIN_S = 0.002
 _POLL_MAX_S = 0.05
 _SPARE_MS = 2_000
-"""A candidate lives for so long beyond the wait for servers: the time of a few commands."""
+"""How long a candidate lives beyond the wait for servers: the time of a few commands."""
 
 
 class Outcome(Enum):

@@ -20,7 +20,7 @@ _TRANSIENT_WORDS = (
     "WRONGPASS",
 )
 
-# What callers are told: nothing of the store's address, nor of what it answered.
+# What callers see: nothing of the store's address, nor of what it answered.
 _SLOW = "the store did not answer in time"
 _AWAY = "the store is not available"
 _ODD = "the store answered with an error; the server's log has the details"
@@ -51,7 +51,7 @@ def timed_out(address: object) -> StoreUnavailable:
 
 def unavailable(why: str, address: object) -> StoreUnavailable:
     """What a command ends with that the store could not run."""
-    # The message goes on where it is logged.
+    # The message is continued where it is logged.
     return StoreUnavailable(f"the store at {address} is not available: {why.rstrip('.')}", _AWAY)
 
 

@@ -47,8 +47,8 @@ class Safety:
     def check(self) -> None:
         """Look, before the store is used.
 
-        A store that begins to evict later is only warned of: whoever has set it so does not expect
-        every server to stop.
+        A store that begins to evict later is only warned of: the operator who has set it so
+        does not expect every server to stop.
 
         Raises:
             StoreRefused: it evicts keys, and that is not allowed.

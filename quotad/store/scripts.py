@@ -20,7 +20,7 @@ class Script(msgspec.Struct, frozen=True):
     name: str
     text: str
     sha: str
-    """What EVALSHA wants."""
+    """For EVALSHA."""
 
 
 def _folder() -> Path:

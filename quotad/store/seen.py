@@ -21,7 +21,7 @@ SEEN_MAX = 100_000
 
 _SHARD_MIN = 100
 _KEPT_MS = 400 * 86_400_000
-"""A shard in which nobody was seen for so long is forgotten."""
+"""How long the list of a shard is kept without a new customer."""
 
 
 class SeenCustomer(msgspec.Struct, frozen=True, gc=False):

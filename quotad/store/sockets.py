@@ -94,7 +94,7 @@ class DeadlineSocket:
             raise TimeoutError("timed out")
 
     def quiet(self, wait_s: float = 0.0) -> bool:
-        """Whether nothing arrives for so long: no answer that was not asked for, and no end."""
+        """Whether nothing arrives within a time: no unexpected answer, and no end."""
         return not (self._tls and self.pending()) and not self._readable.poll(wait_s * 1000)
 
     def pending(self) -> int:
@@ -135,7 +135,7 @@ class Endpoint:
         return f"<Endpoint {self.address}>"
 
     def look_up(self) -> bool:
-        """Ask anew where the store is; may take as long as the name server does.
+        """Look the store's name up again; may take as long as the name server does.
 
         Returns:
             Whether it has moved.
