@@ -8,7 +8,7 @@ and names an erased customer by `Erasure.pseudonym`.
 import hashlib
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 
@@ -99,13 +99,13 @@ class Erasures:
         """
         keys = self._keys.customer(customer_id)
         had_record = self._erase_record(customer_id, keys, if_epoch)
-        counters = sum(self._unlink(keys.usage))
-        remembered = sum(self._unlink(keys.decision))
+        shard = self._keys.shard(customer_id)
+        counters, remembered = self._unlink(shard, keys.usage, keys.decision)
         self._nearby.forget_customer(customer_id, feature_ids)
         erased_ms, nonce = self._store.time_ms(), secrets.token_hex(16)
         proof = proof_of(customer_id, erased_ms, erased_by, nonce)
         erasure = Erasure(erased_ms, proof, erased_by, nonce, had_record, counters, remembered)
-        self._remember(self._keys.erased(self._keys.shard(customer_id)), erasure)
+        self._remember(self._keys.erased(shard), erasure)
         return erasure
 
     def latest(self, size: int) -> list[Erasure]:
@@ -132,11 +132,15 @@ class Erasures:
                 return before.record is not None or not readable
         raise Conflict(f"customer_id: {customer_id!r} is being written by others; try again")
 
-    def _unlink(self, start: str) -> Iterator[int]:
-        """Delete the keys that start so; yields how many at a time."""
-        for names in self._store.scan(start):
-            yield self._store.unlink(names)
+    def _unlink(self, shard: int, *starts: str) -> list[int]:
+        """Delete the keys of a shard with one of these starts; returns how many had each."""
+        counts = [0] * len(starts)
+        for names in self._store.scan(self._keys.of_shard(shard)):
+            for number, start in enumerate(starts):
+                mine = [name for name in names if name.startswith(start.encode())]
+                counts[number] += self._store.unlink(mine)
             time.sleep(_PAUSE_S)
+        return counts
 
     def _remember(self, key: str, erasure: Erasure) -> None:
         kept = Erasure(erasure.erased_ms, erasure.proof, erasure.erased_by)

@@ -96,6 +96,10 @@ class KeySpace:
         """Where one published version is kept."""
         return f"{self.prefix}:{{catalogs}}:v:{version}"
 
+    def of_shard(self, shard: int) -> str:
+        """What all keys of a shard start with."""
+        return f"{self.prefix}:{{{shard}}}:"
+
     def indexing(self, shard: int) -> str:
         """Held by the server that indexes a shard."""
         return f"{self.prefix}:{{{shard}}}:indexing"
