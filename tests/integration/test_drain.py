@@ -1,9 +1,9 @@
 """A server that is told to stop answers the calls that are under way, and refuses new ones.
 
-On every front: what arrived before the drain is decided within `drain_timeout_ms`, what arrives after
-it is refused and takes nothing. That the answers of what was counted arrive is certain on the fast and
-the grpcio front. The native front gives them 0.3 s from the last answer on, as it does not say which
-have left: these tests hold on a machine that does not stall for so long (docs/operating.md).
+On every front what arrived before the drain is decided within `drain_timeout_ms`, and what arrives
+after it is refused and takes nothing. The fast and the grpcio front send all answers of what was
+counted. The native front gives them 0.3 s from the last answer on, as it does not know which have
+left: there, these tests hold on a machine that does not stall for so long (docs/operating.md).
 """
 
 import threading
