@@ -5,7 +5,7 @@ r"""What customers are found by: the members that each of them has in the index 
     n \0 <words> \0 <customer>       its display name, folded, from each of its words on
 
 A member is only a hint: after a customer is found by one, its record is read and compared.
- Ids and names are printable, so that no part holds the zero byte between them.
+Ids and names are printable, so that no part holds the zero byte between them.
 """
 
 import unicodedata
