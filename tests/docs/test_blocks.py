@@ -96,7 +96,7 @@ def test_a_command_line_that_is_not_run_has_the_right_words(block: Block) -> Non
             load(parse_command(line), {})
 
 
-def test_drawings_and_output_hold_no_command_that_nobody_runs() -> None:
+def test_drawings_and_output_hold_no_command_that_is_not_run() -> None:
     for block in all_blocks("text"):
         commands = re.findall(r"^\s*(?:\$ |quotad |grpcurl |make ).*", block.text, re.MULTILINE)
 

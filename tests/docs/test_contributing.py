@@ -20,7 +20,7 @@ def test_every_folder_of_tests_is_in_its_table() -> None:
     assert folders == set(re.findall(r"^\| `tests/(\w+)/`", TEXT, re.MULTILINE))
 
 
-def test_every_make_command_that_contributors_are_told_is_a_target() -> None:
+def test_every_make_command_for_contributors_is_a_target() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     named = re.findall(r"^make\b ?([a-z -]*)|`make ([a-z -]+)`", TEXT, re.MULTILINE)
 

@@ -171,7 +171,7 @@ def test_an_answer_to_a_call_that_never_was_is_ignored(served: Serving) -> None:
     assert b"0:x" == served.call().result()
 
 
-def test_a_client_that_goes_away_takes_nobody_with_it(served: Serving) -> None:
+def test_a_client_that_goes_away_takes_no_other_client_with_it(served: Serving) -> None:
     with grpc.insecure_channel(served.front.address) as other:
         gone = other.unary_unary(METHODS[0]).future(b"gone", timeout=CALL_S, wait_for_ready=True)
         calls = served.take(1)
@@ -185,7 +185,7 @@ def test_a_client_that_goes_away_takes_nobody_with_it(served: Serving) -> None:
 # Health
 
 
-def test_health_is_told_of_the_server_and_of_each_service(served: Serving) -> None:
+def test_health_is_reported_of_the_server_and_of_each_service(served: Serving) -> None:
     for ready, told in ((False, "NOT_SERVING"), (True, "SERVING"), (False, "NOT_SERVING")):
         served.front.set_ready(ready)
         assert {told} == {served.health(), served.health(SERVICE)}
@@ -269,7 +269,7 @@ def test_no_call_is_lost_or_hangs_while_a_front_stops_under_load(served: Serving
 # Addresses
 
 
-def test_an_address_tells_the_port_that_was_free(kind: str) -> None:
+def test_an_address_shows_the_port_that_was_free(kind: str) -> None:
     for target in ("127.0.0.1:0", "[::1]:0"):
         with serving(kind, target=target) as served:
             host, _, port = served.front.address.rpartition(":")
@@ -280,7 +280,7 @@ def test_an_address_tells_the_port_that_was_free(kind: str) -> None:
             assert b"0:x" == served.call().result()
 
 
-def test_an_address_in_use_is_told_in_one_line(served: Serving, kind: str) -> None:
+def test_an_address_in_use_is_reported_in_one_line(served: Serving, kind: str) -> None:
     with pytest.raises(ConfigError, match=r"^listen: cannot listen on [^\n]*$"):
         Serving(kind, target=served.front.address)
 

@@ -133,7 +133,7 @@ def test_an_idempotency_key_is_bound_to_its_resource(engine: Bench) -> None:
     assert "resource_id" in str(other)
 
 
-def test_a_reset_starts_counters_anew_and_keeps_gauges(engine: Bench) -> None:
+def test_a_reset_resets_counters_and_keeps_gauges(engine: Bench) -> None:
     store(engine, CustomerRecord("acme", (Subscription("free", 0),)))
     ask(engine, ConsumeRequest("acme", "calls", 3), ConsumeRequest("acme", "seats", 2))
 
@@ -232,7 +232,7 @@ def test_a_revoked_feature_is_denied_as_such(engine: Bench) -> None:
     assert {Reason.REVOKED} == {granted[name].reason for name in names}
 
 
-def test_the_variant_is_told_inside_and_outside(engine: Bench) -> None:
+def test_the_variant_is_reported_inside_and_outside(engine: Bench) -> None:
     customers = [f"c{i}" for i in range(40)]
     editor = ask(engine, *(ConsumeRequest(name, "editor") for name in customers))
     builds = ask(

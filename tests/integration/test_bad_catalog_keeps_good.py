@@ -61,7 +61,7 @@ def test_a_bad_catalog_changes_nothing(server: Running, bad: str) -> None:
     assert (before.catalog_version, 2, 5) == (after.catalog_version, after.used, after.limit)
 
 
-def test_all_problems_are_told_at_once_with_file_and_path(server: Running) -> None:
+def test_all_problems_are_reported_at_once_with_file_and_path(server: Running) -> None:
     bad = (
         GOOD.replace("limit: 5", "limit: 5, per: mounth")
         .replace("export: true", "export: 7")

@@ -67,7 +67,7 @@ def counted(servers: Pair, customer: str, feature: str) -> set[int]:
     return {used for name, used in counters.items() if name.startswith(f"{feature}:")} or {0}
 
 
-def test_a_pool_is_met_exactly_whoever_draws_from_it(servers: Pair, customer: str) -> None:
+def test_a_pool_is_met_exactly_by_all_its_features(servers: Pair, customer: str) -> None:
     """30,000 hundredths are left to the last one: chats of 125 fit 240 times."""
     answers = send(servers, [request(customer, "chat")] * 600)
 
@@ -169,7 +169,7 @@ def test_a_batch_pays_in_order(servers: Pair, customer: str) -> None:
     ] == [(r.response.allowed, r.response.used) for r in answer.results]
 
 
-def test_an_entitlement_tells_what_the_pool_has_left(servers: Pair, customer: str) -> None:
+def test_an_entitlement_shows_what_the_pool_has_left(servers: Pair, customer: str) -> None:
     send(servers, [request(customer, "video", 6)])
     ask = pb.GetEntitlementsRequest(customer_id=customer)
 

@@ -109,7 +109,7 @@ def test_a_damaged_record_fails_its_customer_by_name(servers: Pair, customer: st
         )
 
 
-def test_no_call_is_told_what_the_store_has_answered(servers: Pair) -> None:
+def test_no_call_gets_to_see_what_the_store_has_answered(servers: Pair) -> None:
     name, client = servers.keys.shard_customers[0], raw(servers.store)
     client.zadd(name, {"any": 0})
     client.rename(name, f"{name}:kept")

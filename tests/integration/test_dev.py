@@ -216,7 +216,7 @@ def one_line(process: Process) -> str:
     return line
 
 
-def test_what_is_taken_already_is_said_in_one_line(start: Start, plans: Path) -> None:
+def test_what_is_taken_already_is_reported_in_one_line(start: Start, plans: Path) -> None:
     first = dev(start)
     address = address_of_dev(first)
 
@@ -250,7 +250,7 @@ def test_what_is_taken_already_is_said_in_one_line(start: Start, plans: Path) ->
         ([], {"QUOTAD_FRONT": "rust"}, "QUOTAD_FRONT: expected one of native, grpcio, got 'rust'"),
     ],
 )
-def test_a_setting_that_cannot_work_is_said_in_one_line(
+def test_a_setting_that_cannot_work_is_reported_in_one_line(
     start: Start, plans: Path, flags: list[str], variables: dict[str, str], said: str
 ) -> None:
     (start.cwd / "taken" / "lock").mkdir(parents=True)  # where a file would be written

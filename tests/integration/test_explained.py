@@ -79,7 +79,7 @@ def won(explanation: Explanation) -> list[tuple[int, str]]:
     return [(source.kind, source.source_id) for source in explanation.sources if source.won]
 
 
-def test_an_allowed_call_tells_where_the_right_comes_from(engine: Bench) -> None:
+def test_an_allowed_call_shows_where_the_right_comes_from(engine: Bench) -> None:
     record = CustomerRecord("acme", (Subscription("pro", 0, addons={"more": 2}),))
     store(engine, record)
 
@@ -94,7 +94,7 @@ def test_an_allowed_call_tells_where_the_right_comes_from(engine: Bench) -> None
     )
 
 
-def test_a_denied_call_tells_what_was_missing_and_when_it_frees(engine: Bench) -> None:
+def test_a_denied_call_shows_what_was_missing_and_when_it_frees(engine: Bench) -> None:
     engine.consume("acme", "calls", 2)
 
     answer, explanation = explained(engine, "acme", "calls", 3)
@@ -224,7 +224,7 @@ def test_a_resource_is_explained_by_its_own_subscriptions(engine: Bench) -> None
     assert [(SourceKind.PLAN, "pro")] == won(explanation)
 
 
-def test_a_decision_told_again_is_explained_as_things_are_now(engine: Bench) -> None:
+def test_a_decision_returned_again_is_explained_as_things_are_now(engine: Bench) -> None:
     request = ConsumeRequest(
         "acme", "calls", 2, idempotency_key="k", every_limit=True, explain=True
     )

@@ -89,7 +89,7 @@ def test_calls_of_one_batch_share_the_window_that_the_first_opens(engine: Bench)
     assert {end_ms} == {answer.resets_at_ms for answer in answers}
 
 
-def test_a_repeated_key_tells_the_window_of_the_first_time(engine: Bench) -> None:
+def test_a_repeated_key_shows_the_window_of_the_first_time(engine: Bench) -> None:
     first = engine.consume("acme", "calls", 2, key="k")
     engine.clock.now += 6 * HOUR
     engine.consume("acme", "calls")
@@ -133,7 +133,7 @@ def test_a_pool_may_open_at_first_use_too(engine: Bench) -> None:
     assert (3, 5, opened_ms + 48 * HOUR) == (month.used, pool.used, pool.resets_at_ms)
 
 
-def test_an_entitlement_tells_of_a_window_that_is_closed(engine: Bench) -> None:
+def test_an_entitlement_shows_a_window_that_is_closed(engine: Bench) -> None:
     _, closed = engine.engine.entitlement("acme", "calls")
     engine.consume("acme", "calls")
     granted = engine.engine.entitlements("acme")

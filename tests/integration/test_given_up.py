@@ -113,7 +113,7 @@ def breaking_store() -> Iterator[str]:
         thread.join()
 
 
-def test_what_was_sent_is_told_from_what_was_not() -> None:
+def test_what_was_sent_is_distinguished_from_what_was_not() -> None:
     with breaking_store() as url:
         store = Store(url, timeout_ms=5000)
         link = store.connect()

@@ -104,7 +104,9 @@ def assert_told_again(servers: Pair, customer: str, first: list[Any]) -> None:
     assert counters == servers.counters(customer)
 
 
-def test_every_kind_of_decision_that_took_something_is_told_again(servers: Pair, free: str) -> None:
+def test_every_kind_of_decision_that_took_something_is_returned_again(
+    servers: Pair, free: str
+) -> None:
     first = list(every_kind(servers, free))
 
     assert [True] * 5 == [answer.allowed for answer in first]

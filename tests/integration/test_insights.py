@@ -135,7 +135,7 @@ def test_who_cannot_be_worked_out_is_left_out_and_stays_on_the_list(watched: Wat
     assert 3 == len(watched.store.latest("calls"))
 
 
-def test_only_so_many_are_told_and_so_many_are_kept(
+def test_the_number_of_those_returned_and_of_those_kept_is_bounded(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nearby, "NEARBY_MAX", 3)

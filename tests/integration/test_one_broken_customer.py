@@ -118,7 +118,7 @@ def test_a_period_that_cannot_be_worked_out_fails_its_customer_only(
     assert ["used 1"] == ask(made, "broken")
 
 
-def test_an_answer_that_cannot_be_told_fails_its_own_call_only(
+def test_an_answer_that_cannot_be_encoded_fails_its_own_call_only(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(

@@ -65,7 +65,7 @@ CALENDAR = [
 
 
 @pytest.mark.parametrize(("per", "zone", "now", "resets"), CALENDAR)
-def test_a_calendar_period_ends_when_the_calendar_says(
+def test_a_calendar_period_ends_where_that_of_the_calendar_does(
     engine: Bench, per: str, zone: str, now: str, resets: str
 ) -> None:
     limited(engine, f"{{limit: 3, per: {per}, timezone: {zone}}}")
@@ -177,7 +177,7 @@ def test_usage_of_a_month_is_there_again_when_its_window_comes_back(engine: Benc
     assert 3 == engine.check("acme", "calls").used
 
 
-def test_each_of_several_windows_starts_anew_at_its_own_time(engine: Bench) -> None:
+def test_each_of_several_windows_resets_at_its_own_time(engine: Bench) -> None:
     limited(engine, "{limits: [{limit: 3, per: minute}, {limit: 5, per: hour}, {limit: 9}]}")
     engine.clock.now = at("2031-01-15 12:10:30")
     used = []
@@ -202,7 +202,7 @@ def test_both_anchors_of_one_length_count_once_without_a_subscription(engine: Be
     assert [(2, 2), (4, 4), (6, 6)] == used
 
 
-def test_a_gauge_never_starts_anew(engine: Bench) -> None:
+def test_a_gauge_never_resets(engine: Bench) -> None:
     limited(engine, "{limit: 3}", kind="gauge")
     assert use_up(engine, "acme") is None
     engine.clock.now = at("2099-12-31 23:59")

@@ -169,7 +169,7 @@ def test_a_setting_that_cannot_work_ends_a_process_with_one_line(
     assert said in line
 
 
-def test_a_taken_address_is_told_in_one_line_and_its_owner_ends_by_ctrl_c(
+def test_a_taken_address_is_reported_in_one_line_and_its_owner_ends_by_ctrl_c(
     start: Start, store: list[str]
 ) -> None:
     first, address = two_workers(start, *store)

@@ -198,7 +198,7 @@ def test_what_has_no_counter_has_nothing_to_give_back(bench: Bench) -> None:
     assert (False, Reason.FEATURE_NOT_FOUND) == (unknown.allowed, unknown.reason)
 
 
-def test_periods_that_are_forgotten_give_nothing_back(bench: Bench) -> None:
+def test_periods_without_counters_give_nothing_back(bench: Bench) -> None:
     answer = refund(bench, "calls", 1, "2031-01-01 12:00")
 
     assert isinstance(answer, InvalidRequest)

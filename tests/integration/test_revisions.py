@@ -65,7 +65,7 @@ def change(server: Running, **fields: Any) -> Any:
 
 
 @pytest.mark.parametrize("way", ["file", "option"])
-def test_a_change_for_new_subscriptions_leaves_those_who_have_one_as_they_are(
+def test_a_change_for_new_subscriptions_leaves_the_others_as_they_are(
     server: Running, way: str
 ) -> None:
     server.publish_and_wait(plans(100))
@@ -129,7 +129,7 @@ def test_who_was_never_provisioned_has_the_default_plan_as_it_is_now(server: Run
     assert [100, 200] == [before, limit_of(server, "nobody")]
 
 
-def test_a_changed_base_does_not_reach_those_who_subscribed_before(server: Running) -> None:
+def test_a_changed_base_does_not_reach_earlier_subscribers(server: Running) -> None:
     text = plans(1).replace("{calls: {limit: 1, per: month}}", "{sso: true}")
     text = text.replace("pro: {", "pro: {extends: base, ")
     base = "  base: {entitlements: {calls: {limit: %d, per: month}}}\n"
@@ -202,7 +202,7 @@ def test_a_publish_over_another_version_than_expected_is_refused(server: Running
     assert UNCHANGED == server.publish(plans(200), **request).outcome
 
 
-def test_an_unknown_word_for_whom_is_refused(server: Running) -> None:
+def test_an_unknown_word_for_the_customers_of_a_change_is_refused(server: Running) -> None:
     with pytest.raises(Exception, match="apply_to: 7 is none of APPLY_TO_ALL, APPLY_TO_NEW"):
         server.publish(plans(100), apply_to=7)
 
@@ -299,7 +299,7 @@ def test_a_sidecar_carries_revisions_and_knows_its_files_again(
     assert 3 == catalogs.version()
 
 
-def test_a_sidecar_knows_files_that_somebody_else_published(
+def test_a_sidecar_knows_files_that_another_publisher_published(
     server: Running, catalogs: Catalogs, tmp_path: Path
 ) -> None:
     for limit in (100, 200, 300):

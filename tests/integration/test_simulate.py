@@ -274,7 +274,7 @@ def test_the_plan_of_each_line_decides_and_a_change_holds_from_its_line_on() -> 
     }
 
 
-def test_a_plan_that_one_catalog_lacks_is_tried_and_told() -> None:
+def test_a_plan_that_one_catalog_lacks_is_tried_and_reported() -> None:
     text = CATALOG.replace("  pro:\n", "  business:\n")
     calls = [{"t": 1_800_000_000, "c": "a", "f": "calls", "n": 1, "p": "pro"}]
 
@@ -323,7 +323,7 @@ def test_counters_of_ended_periods_do_not_pile_up(monkeypatch: pytest.MonkeyPatc
     assert max(size for _, size in purges) <= 200
 
 
-def test_the_clock_of_the_store_forgets_nothing_of_a_log_from_long_ago() -> None:
+def test_the_clock_of_the_store_drops_nothing_of_a_log_from_long_ago() -> None:
     start = at("1999-12-31 12:00") // 1000
     calls = [{"t": start + i, "c": "a", "f": "tokens", "n": 1000} for i in range(10)]
 
@@ -366,7 +366,7 @@ def test_credits_past_a_soft_limit_are_overage_of_the_pool() -> None:
     assert ("overage", ["0", "5.0"]) == soft_columns_of(report.features)[-1]
 
 
-def test_credits_that_ran_out_and_limits_in_shadow_are_told_apart() -> None:
+def test_credits_that_ran_out_and_limits_in_shadow_are_distinguished() -> None:
     day = at("2026-03-10 12:00") // 1000
     calls = [{"t": day + i, "c": "a", "f": "image", "n": 1, "p": "tight"} for i in range(6)]
 

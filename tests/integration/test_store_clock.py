@@ -48,7 +48,7 @@ def test_no_period_that_is_over_for_the_store_is_counted_in(
         assert int(raw(made.store).time()[0]) * 1000 - clock.now_ms() < 60_000
 
 
-def test_a_step_of_the_stores_clock_is_logged_and_told_once(
+def test_a_step_of_the_stores_clock_is_logged_and_reported_once(
     store_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = Store(store_url, timeout_ms=10_000)

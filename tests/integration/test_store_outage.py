@@ -335,7 +335,7 @@ def test_two_environments_share_a_store_by_their_prefix(store: OwnStore) -> None
         assert [(1000, 1), (2000, 1), (1000, 2)] == [(a.limit, a.used) for a in answers]
 
 
-def test_a_store_with_somebody_elses_keys_is_reported_and_retried(store: OwnStore) -> None:
+def test_a_store_with_foreign_keys_is_reported_and_retried(store: OwnStore) -> None:
     store.start()
     store.client.set("q:meta", "not a hash")
     with running(store.url, "q", **SETTINGS) as server:

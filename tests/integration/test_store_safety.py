@@ -51,7 +51,7 @@ def status(server: Running) -> Any:
         ({"role": "slave"}, "", ["replica"]),
     ],
 )
-def test_what_info_says_is_judged(
+def test_what_info_returns_is_judged(
     changed: dict[str, str | None], evicts: str, words: list[str]
 ) -> None:
     info = {name: value for name, value in {**SAFE, **changed}.items() if value is not None}

@@ -33,7 +33,7 @@ def test_a_mistyped_command_line_is_a_usage_error(
 
 
 @pytest.mark.parametrize("name", ["generators", "shares"])
-def test_a_group_that_cannot_run_here_says_what_it_needs(
+def test_a_group_that_cannot_run_here_names_what_it_needs(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(h2load, "is_installed", lambda: False)

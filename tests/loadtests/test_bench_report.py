@@ -61,7 +61,7 @@ def test_every_picture_is_drawn_and_failed_lines_are_left_out(tmp_path: Path) ->
     assert [] == plots.draw(report("why"), "name", tmp_path)
 
 
-def test_notes_tell_who_used_the_cores_and_what_servers_saw() -> None:
+def test_notes_show_who_used_the_cores_and_what_servers_saw() -> None:
     """1,000 decisions/s of 40 us are 0.04 cores."""
     tables = {section.title: section for section in sections(report())}
 
@@ -78,7 +78,7 @@ def test_notes_tell_who_used_the_cores_and_what_servers_saw() -> None:
     assert ["1.00", "2.00", "3.00"] == latency.table[1][-3:]
 
 
-def test_a_disturbed_result_says_so() -> None:
+def test_a_disturbed_result_reports_it() -> None:
     """By group: the noise of a busy machine comes and goes."""
     made = report()
     for group in made.groups[1:]:
@@ -143,7 +143,7 @@ def test_cpu_and_memory_of_this_process_are_found() -> None:
     assert proc.busy_s() > found.whole
 
 
-def test_memory_is_told_in_words() -> None:
+def test_memory_is_reported_in_words() -> None:
     assert "1.5 MB" == mb(1_500_000)
     assert "452 bytes" == each(45_200_000, 100_000)
 

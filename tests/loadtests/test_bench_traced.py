@@ -11,7 +11,7 @@ from quotad.store.charges import CONSUME
 FEATURE = "feature-api-calls"
 
 
-def test_a_traced_server_tells_of_its_calls_and_forgets_them() -> None:
+def test_a_traced_server_lists_its_calls_and_drops_them() -> None:
     """Whoever changes the front's methods learns here that the launcher wraps them."""
     traffic = Traffic(feature_id=FEATURE, customers=10)
     line = Line("line", "native-traced", traffic, connections=1, rate=200)

@@ -222,7 +222,7 @@ def test_a_master_adds_up_what_its_workers_have_seen(server: Running, tmp_path: 
     assert hot == int(allowed[1].replace(",", ""))
 
 
-def test_a_server_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+def test_a_server_that_is_not_there_is_reported_in_one_line(tmp_path: Path) -> None:
     nowhere = ("--headless", "--only-summary", "--run-time", "1s", "--host", "127.0.0.1:1")
     with locust(tmp_path / "log", *nowhere) as process:
         code = process.wait()

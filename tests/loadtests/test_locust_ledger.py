@@ -44,7 +44,7 @@ def test_a_counter_that_is_one_off_fails(used: int) -> None:
 @pytest.mark.parametrize(
     ("used", "passes"), [(7, False), (8, True), (10, True), (15, True), (16, False)]
 )
-def test_calls_that_nobody_answered_widen_what_is_allowed(used: int, passes: bool) -> None:
+def test_calls_without_an_answer_widen_what_is_allowed(used: int, passes: bool) -> None:
     seen = ledger(allowed=10)
     seen.unanswered("acme", "api-calls", 5)
     seen.unanswered("acme", "api-calls", -2)
@@ -68,7 +68,7 @@ def test_a_plan_that_has_become_smaller_is_no_passed_limit() -> None:
     assert lines(ledger(allowed=101), used=101, limit=None)[0]
 
 
-def test_a_counter_that_the_server_does_not_tell_fails() -> None:
+def test_a_counter_that_the_server_does_not_show_fails() -> None:
     verdict = compare(ledger(), {})
 
     assert not verdict.passed
@@ -184,7 +184,7 @@ def test_a_stale_decision_is_noticed() -> None:
     )
 
 
-def test_the_batch_tells_its_first_wrong_answer() -> None:
+def test_the_batch_shows_its_first_wrong_answer() -> None:
     requests = [decisions.consumption("acme", "api-calls") for _ in range(2)]
     good = pb.BatchResult(response=answer(allowed=True, granted=1, limit=10, used=1))
     bad = pb.BatchResult(error=pb.Error(reason="INTERNAL"))

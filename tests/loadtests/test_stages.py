@@ -7,7 +7,7 @@ from quotad.service.quota import QuotaService
 
 
 @pytest.mark.parametrize("idempotent", [False, True])
-def test_every_step_of_a_decision_is_told(idempotent: bool) -> None:
+def test_every_step_of_a_decision_is_reported(idempotent: bool) -> None:
     answer = QuotaService.answer
     with store() as url:
         found = measure(url, 60, 20, idempotent)

@@ -39,7 +39,7 @@ def test_the_first_catalog_is_published_over_nothing(catalogs: FakeCatalogs) -> 
     assert ["me"] == [record.published_by for record in catalogs.records]
 
 
-def test_content_is_worked_out_anew_over_what_came_before_it(catalogs: FakeCatalogs) -> None:
+def test_content_is_worked_out_again_over_what_came_before_it(catalogs: FakeCatalogs) -> None:
     catalogs.put(plan(1))
     catalogs.in_between = lambda: catalogs.put(plan(2))
     work = Work(100)

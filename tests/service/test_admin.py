@@ -154,7 +154,7 @@ def file(content: str, name: str = "plans.yaml") -> pb.CatalogFile:
     return pb.CatalogFile(name=name, content=content)
 
 
-def test_a_diff_tells_what_would_change_and_changes_nothing(quotad: Running) -> None:
+def test_a_diff_shows_what_would_change_and_changes_nothing(quotad: Running) -> None:
     before = history(quotad)
     changed = plans(6).replace("pro", "premium")
 
@@ -224,7 +224,7 @@ def test_a_flood_of_problems_is_shortened_to_what_a_header_can_carry(
     assert 10 < len(lines) < 100
 
 
-def test_one_problem_larger_than_a_header_is_told_as_a_number(quotad: Running) -> None:
+def test_one_problem_larger_than_a_header_is_reported_as_a_number(quotad: Running) -> None:
     failed = refusal(lambda: quotad.publish(plans(5) + f"      {'x' * 20_000}: {{limit: 1}}\n"))
 
     assert ("INVALID_ARGUMENT", "BAD_CATALOG") == (failed.code.name, failed.reason)
@@ -364,7 +364,7 @@ def test_a_page_size_out_of_range_is_refused(quotad: Running, size: int) -> None
     "token",
     ["x", ":", "8:a", "-1:a", "²:a", "9" * 5000, "9" * 5000 + ":", "x" * 100_000, "日" * 999],
 )
-def test_a_page_token_of_somebody_else_is_refused(quotad: Running, token: str) -> None:
+def test_a_page_token_of_another_call_is_refused(quotad: Running, token: str) -> None:
     failed = refusal(
         lambda: call(quotad, "ListCustomers", pb.ListCustomersRequest(page_token=token))
     )
@@ -373,7 +373,7 @@ def test_a_page_token_of_somebody_else_is_refused(quotad: Running, token: str) -
     assert failed.message.startswith("page_token: ")
 
 
-def test_the_status_tells_how_the_worker_is(fresh: Running) -> None:
+def test_the_status_shows_how_the_worker_is(fresh: Running) -> None:
     fresh.wait_for_store()
 
     answer = call(fresh, "GetStatus", pb.GetStatusRequest())
@@ -406,7 +406,7 @@ def test_the_status_tells_how_the_worker_is(fresh: Running) -> None:
     assert time.time() - 60 < answer.started_at.seconds < time.time() + 60
 
 
-def test_who_publishes_is_said_in_few_words(quotad: Running) -> None:
+def test_the_author_of_a_publish_is_a_few_words(quotad: Running) -> None:
     file = pb.CatalogFile(name="c.yaml", content="version: 1\nfeatures: {}\nplans: {}\n")
     request = pb.PublishCatalogRequest(files=[file], published_by="x" * 257)
 

@@ -152,7 +152,7 @@ def test_a_change_holds_from_the_next_call_on_and_cancelling_too(
     assert waits.epoch < over.epoch
 
 
-def test_usage_is_kept_by_a_change_or_reset_as_the_plan_says(
+def test_usage_is_kept_or_reset_by_a_change_as_the_plan_defines(
     quotad: Running, customer: str
 ) -> None:
     quotad.provision(customer, "free")

@@ -42,7 +42,7 @@ def provision(quotad: Running, customer: str, **fields: Any) -> None:
     quotad.admin.ProvisionCustomer(request, timeout=CALL_S)
 
 
-def test_a_pool_is_told_of_with_its_decimals(quotad: Running, customer: str) -> None:
+def test_a_pool_is_shown_with_its_decimals(quotad: Running, customer: str) -> None:
     answer = quotad.consume(customer, "image", quantity=3)
 
     assert (True, 3, 1000, 750, 250, "credits", 2) == (
@@ -92,7 +92,7 @@ def test_a_resource_is_counted_and_asked_about_on_its_own(quotad: Running, custo
     assert {"calls": 9} == {each.feature_id: each.used for each in every.entitlements if each.used}
 
 
-def test_overage_shadow_and_variant_are_told(quotad: Running, customer: str) -> None:
+def test_overage_shadow_and_variant_are_reported(quotad: Running, customer: str) -> None:
     over = quotad.consume(customer, "calls", quantity=15, explain=True)
     stopped = quotad.consume(customer, "calls", explain=True)
     shadow = [quotad.consume(customer, "exports").would_deny for _ in range(3)]
@@ -108,7 +108,7 @@ def test_overage_shadow_and_variant_are_told(quotad: Running, customer: str) -> 
     assert (pb.REASON_NOT_ENTITLED, "control") == (editor.reason, editor.variant)
 
 
-def test_an_explanation_tells_sources_and_what_was_missing(quotad: Running, customer: str) -> None:
+def test_an_explanation_shows_sources_and_what_was_missing(quotad: Running, customer: str) -> None:
     quotad.consume(customer, "image", quantity=3)
 
     denied = quotad.consume(customer, "image", quantity=2, explain=True)
@@ -127,7 +127,7 @@ def test_an_explanation_tells_sources_and_what_was_missing(quotad: Running, cust
     assert not quotad.consume(customer, "image").HasField("explanation")
 
 
-def test_a_batch_tells_all_of_it_too(quotad: Running, customer: str) -> None:
+def test_a_batch_returns_all_of_it_too(quotad: Running, customer: str) -> None:
     requests = [
         pb.CheckAndConsumeRequest(customer_id=customer, feature_id="image", explain=True),
         pb.CheckAndConsumeRequest(

@@ -229,7 +229,7 @@ def test_an_error_text_may_hold_any_letter(quotad: Running, customer: str) -> No
     assert "'ünï' is not a gauge" in failed.message
 
 
-def test_the_reason_word_tells_a_mismatch_from_other_bad_requests(
+def test_the_reason_word_distinguishes_a_mismatch_from_other_bad_requests(
     quotad: Running, customer: str
 ) -> None:
     quotad.consume(customer, "calls", quantity=1, idempotency_key="kéy")

@@ -36,7 +36,7 @@ def test_consume_allowed_shows_what_is_left_and_ends_with_0(quotad: Run) -> None
     assert words(result)[5].startswith("resets 2030-01-01 00:00 UTC (in ")
 
 
-def test_consume_denied_says_why_and_ends_with_1(quotad: Run, server: FakeServer) -> None:
+def test_consume_denied_has_the_reason_and_ends_with_1(quotad: Run, server: FakeServer) -> None:
     server.quota.used["acme", "api-calls"] = 98
 
     result = quotad("consume", "acme", "api-calls", "3")
@@ -181,7 +181,9 @@ def test_entitlements_are_a_table_with_one_row_per_limit(quotad: Run) -> None:
     assert "support community" in lines
 
 
-def test_entitlements_of_an_archived_customer_say_why_there_are_none(quotad: Run) -> None:
+def test_entitlements_of_an_archived_customer_have_the_reason_why_there_are_none(
+    quotad: Run,
+) -> None:
     result = quotad("entitlements", "gone")
 
     assert ["nothing gone: the customer is archived (CUSTOMER_ARCHIVED)"] == words(result)
@@ -222,7 +224,7 @@ def test_start_that_is_no_time_is_refused_before_anything_is_sent(
     assert [] == server.admin.requests
 
 
-def test_list_ends_at_its_limit_and_says_that_there_are_more(quotad: Run) -> None:
+def test_list_ends_at_its_limit_and_shows_that_there_are_more(quotad: Run) -> None:
     for name in ("a", "b", "c"):
         quotad("customers", "set", name, "--plan", "pro")
 
@@ -243,7 +245,7 @@ def test_list_ends_at_its_limit_and_says_that_there_are_more(quotad: Run) -> Non
         ("free", ""),
     ],
 )
-def test_a_list_of_nobody_names_a_plan_that_is_not_there(quotad: Run, plan: str, hint: str) -> None:
+def test_an_empty_list_names_a_plan_that_is_not_there(quotad: Run, plan: str, hint: str) -> None:
     result = quotad("customers", "list", "--plan", plan)
 
     assert (0, hint) == (result.exit_code, result.stderr)
@@ -318,7 +320,9 @@ def test_a_server_without_a_name_is_a_usage_error(quotad: Run) -> None:
     assert "name a server, such as 127.0.0.1:50051" in " ".join(result.stderr.split("│"))
 
 
-def test_server_without_its_store_is_told_from_no_server(quotad: Run, server: FakeServer) -> None:
+def test_server_without_its_store_is_distinguished_from_no_server(
+    quotad: Run, server: FakeServer
+) -> None:
     server.quota.failures.extend([UNAVAILABLE] * 3)
 
     result = quotad("consume", "acme", "api-calls")
@@ -440,7 +444,7 @@ def test_entitlements_are_shown_as_they_are_typed(value: object, shown: str) -> 
         (86400 * 3, "3 d"),
     ],
 )
-def test_durations_are_in_the_largest_unit_that_says_enough(seconds: float, words: str) -> None:
+def test_durations_are_in_the_largest_unit_that_is_exact_enough(seconds: float, words: str) -> None:
     assert words == output.duration(timedelta(seconds=seconds))
 
 
@@ -476,7 +480,7 @@ def test_times_are_read_as_utc_unless_a_zone_is_written_as_those_of_an_import() 
 
 
 @pytest.mark.usefixtures("berlin")
-def test_the_end_of_the_calendar_can_be_said_and_shown_where_it_is_over_already() -> None:
+def test_the_end_of_the_calendar_can_be_written_and_shown_where_it_is_over_already() -> None:
     end = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
     assert end == time_of("--end", "9999-12-31T23:59:59Z", False)

@@ -66,7 +66,7 @@ def test_catalog_check_needs_no_server(quotad: Run, server: FakeServer, plans: P
     assert words(result)[0].startswith("ok 1 feature, 1 plan (digest ")
 
 
-def test_of_two_files_of_the_same_name_the_path_says_which_is_wrong(
+def test_of_two_files_of_the_same_name_the_path_shows_which_is_wrong(
     quotad: Run, plans: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
@@ -143,7 +143,7 @@ def test_diff_shows_what_is_added_changed_and_removed(quotad: Run, plans: Path) 
     ] == words(result)
 
 
-def test_publish_sends_the_files_and_says_who_did_it(
+def test_publish_sends_the_files_and_the_author(
     quotad: Run, server: FakeServer, plans: Path
 ) -> None:
     first = quotad("catalog", "publish", str(plans))
@@ -175,7 +175,7 @@ def test_whom_changed_plans_are_for_is_sent_as_given(
     assert sent == server.admin.requests[0].apply_to
 
 
-def test_changes_of_revisions_are_told_in_a_line_each(
+def test_changes_of_revisions_are_printed_in_a_line_each(
     quotad: Run, server: FakeServer, plans: Path
 ) -> None:
     server.admin.changes = [

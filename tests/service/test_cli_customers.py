@@ -178,7 +178,9 @@ def test_customer_shows_its_phases_in_order_and_each_subscription_apart(
     assert "billing periods of the calendar" in words(quotad("customers", "get", "acme"))
 
 
-def test_customer_of_whom_only_a_resource_subscribes_has_no_plan_of_its_own(quotad: Run) -> None:
+def test_customer_with_a_subscription_of_a_resource_only_has_no_plan_of_its_own(
+    quotad: Run,
+) -> None:
     quotad("customers", "set", "acme", "--plan", "pro", "--resource", "ws-1")
 
     lines = words(quotad("customers", "get", "acme"))

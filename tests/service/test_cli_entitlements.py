@@ -29,7 +29,7 @@ def shown(quotad: Run, *args: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("utc")
-def test_marks_tell_how_full_a_limit_is(quotad: Run, server: FakeServer) -> None:
+def test_marks_show_how_full_a_limit_is(quotad: Run, server: FakeServer) -> None:
     soft: dict[str, Any] = {"soft_limit": True, "overage": 3, "overage_limit": 10}
     server.quota.granted = [
         granted("near", limits=[{"limit": 10, "used": 8, "remaining": 2, "mark": 80, **MONTH}]),
@@ -172,6 +172,6 @@ def test_insights_into_one_feature_ask_for_it_alone(quotad: Run, server: FakeSer
     assert set(feature["near"][0]) == set(admin_pb2.CustomerUsage.DESCRIPTOR.fields_by_name)
 
 
-def test_insights_without_anybody_near_say_so(quotad: Run) -> None:
+def test_insights_without_a_customer_near_report_it(quotad: Run) -> None:
     assert ["nobody is near a limit"] == words(quotad("insights"))
     assert ["nobody is near a limit of seats"] == words(quotad("insights", "seats"))

@@ -78,7 +78,7 @@ def test_consuming_a_pool_itself_shows_credits_throughout(
 
 
 @pytest.mark.usefixtures("utc")
-def test_explain_tells_what_a_denial_lacked_and_every_source(
+def test_explain_shows_what_a_denial_lacked_and_every_source(
     quotad: Run, server: FakeServer
 ) -> None:
     main = {"subscription_id": "main", "note": "an override decides alone"}
@@ -150,7 +150,7 @@ def test_explain_tells_what_a_denial_lacked_and_every_source(
     ] == lines[lines.index("sources grants won") :]
 
 
-def test_explain_of_what_frees_never_and_of_credits_says_so(
+def test_explain_of_what_frees_never_and_of_credits_reports_it(
     quotad: Run, server: FakeServer
 ) -> None:
     server.quota.more = pb.CheckAndConsumeResponse(
@@ -197,7 +197,7 @@ def test_what_has_ended_does_not_end_again(quotad: Run, server: FakeServer) -> N
     assert "plan pro nothing no: has ended 2020-09-13" == told
 
 
-def test_a_window_that_is_not_open_yet_is_not_said_never_to_reset(
+def test_a_window_that_is_not_open_yet_is_not_shown_as_one_that_never_resets(
     quotad: Run, server: FakeServer
 ) -> None:
     limits = server.quota.more.limits

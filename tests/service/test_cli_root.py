@@ -283,7 +283,7 @@ def test_completion_knows_commands_options_and_the_names_on_the_server(
 
 
 @pytest.mark.parametrize("words", [("consume", ""), ("consume", "acme", ""), ("get", "x", "--p")])
-def test_completion_offers_no_names_and_says_nothing_when_no_server_answers(
+def test_completion_offers_no_names_and_prints_nothing_when_no_server_answers(
     words: tuple[str, ...],
 ) -> None:
     assert [] == completed("127.0.0.1:1", *words)

@@ -162,7 +162,7 @@ def test_entitlements_show_what_was_used(client: Client, customer: str) -> None:
     assert client.entitlement(customer, "seats").gauge
 
 
-def test_server_without_a_catalog_is_unavailable_and_says_so(store_url: str) -> None:
+def test_server_without_a_catalog_is_unavailable_and_reports_it(store_url: str) -> None:
     with (
         running(store_url, f"t-{uuid.uuid4().hex[:12]}") as empty,
         Client(empty.server.address, timeout=CALL_S) as client,

@@ -126,7 +126,7 @@ def test_a_fixed_plan_is_everybodys() -> None:
     ]
 
 
-def test_a_file_says_who_is_on_which_plan(here: Path) -> None:
+def test_a_file_has_the_plans_of_customers(here: Path) -> None:
     (here / "customers.jsonl").write_text(
         '{"customer_id": "192.0.2.1", "plan": "pro", "start": "2026-05-18T00:00:00Z"}\n\n'
     )
@@ -141,7 +141,7 @@ def test_a_file_says_who_is_on_which_plan(here: Path) -> None:
 
 
 @pytest.mark.usefixtures("here")
-def test_standard_input_says_who_is_on_which_plan_for_both_catalogs() -> None:
+def test_standard_input_has_the_plans_of_customers_for_both_catalogs() -> None:
     row = '{"customer_id": "192.0.2.1", "plan": "pro"}\n'
 
     done = simulate("--against", "old.yaml", "--customers", "-", "--json", stdin=row)
@@ -178,7 +178,7 @@ def test_json_lines_name_their_time_with_a_template() -> None:
 
 
 @pytest.mark.usefixtures("here")
-def test_lines_without_a_time_are_told_with_the_way_out() -> None:
+def test_lines_without_a_time_are_reported_with_the_way_out() -> None:
     words = ("-", "--format", "jsonl", "--customer", "{c}", "--feature", "api-calls", "--simulate")
 
     done = replay(*words, "--catalog", "new.yaml", stdin='{"ts": 1779012303, "c": "a"}\n')
@@ -270,7 +270,7 @@ def test_a_mistyped_feature_is_refused_and_not_counted_as_denied() -> None:
     ) == done.stderr
 
 
-def test_without_the_library_for_plots_it_says_what_to_install(
+def test_without_the_library_for_plots_it_names_what_to_install(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("quotad.simulate.plots.is_installed", lambda: False)

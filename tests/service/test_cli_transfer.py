@@ -117,7 +117,7 @@ def test_only_the_first_bad_lines_are_listed(run: Run, tmp_path: Path) -> None:
     assert "... and 13 more; --rejects lists all of them" == words(result)[-1]
 
 
-def test_json_tells_it_to_a_program(run: Run, customer: str, tmp_path: Path) -> None:
+def test_json_has_it_for_a_program(run: Run, customer: str, tmp_path: Path) -> None:
     file = written(tmp_path / "customers.jsonl", [*rows(customer, 2), "{}"])
 
     report = json.loads(run("import", file, "--json").stdout)
@@ -179,7 +179,9 @@ def test_csv_gzipped_is_imported_and_exported_again(
     } == {line for line in exported.stdout.splitlines() if line.startswith(customer)}
 
 
-def test_what_csv_cannot_hold_is_told_and_left_out(run: Run, customer: str, tmp_path: Path) -> None:
+def test_what_csv_cannot_hold_is_reported_and_left_out(
+    run: Run, customer: str, tmp_path: Path
+) -> None:
     override = {"feature": "csv-export", "entitlement": True}
     file = written(
         tmp_path / "customers.jsonl",
@@ -275,7 +277,7 @@ def test_an_import_that_was_interrupted_goes_on_where_it_stopped(
 
 
 @pytest.mark.usefixtures("small_batches")
-def test_an_import_whose_server_goes_away_says_how_to_go_on(
+def test_an_import_whose_server_goes_away_prints_how_to_resume(
     run: Run, customer: str, tmp_path: Path
 ) -> None:
     from quotad.client import QuotaUnavailable
@@ -356,7 +358,7 @@ def test_an_import_goes_on_in_the_form_that_it_was_begun_in(
     assert (0, "rejected 0") == (resumed.exit_code, words(resumed)[-1])
 
 
-def test_a_damaged_file_is_told_with_what_was_imported(
+def test_a_damaged_file_is_reported_with_what_was_imported(
     run: Run, customer: str, tmp_path: Path
 ) -> None:
     text = "".join(line + "\n" for line in rows(customer, 2000)).encode()
@@ -371,7 +373,7 @@ def test_a_damaged_file_is_told_with_what_was_imported(
     assert [file] == list(tmp_path.iterdir())
 
 
-def test_no_server_is_told_at_once(tmp_path: Path) -> None:
+def test_no_server_is_reported_at_once(tmp_path: Path) -> None:
     file = written(tmp_path / "customers.jsonl", rows("a", 1))
 
     line = ["customers", "import", str(file), "--server", "127.0.0.1:1"]

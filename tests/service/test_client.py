@@ -64,7 +64,7 @@ def slow_door(address: str) -> Iterator[str]:
             each.close()
 
 
-async def test_consume_counts_and_tells_everything(client: Either) -> None:
+async def test_consume_counts_and_prints_everything(client: Either) -> None:
     decision = await client("consume", "acme", "api-calls", 3)
 
     assert (
@@ -109,7 +109,7 @@ async def test_check_counts_nothing_and_sends_no_key(client: Either, server: Fak
     assert "" == server.quota.requests[0].idempotency_key
 
 
-async def test_record_says_what_has_happened_and_when(client: Either, server: FakeServer) -> None:
+async def test_record_shows_what_has_happened_and_when(client: Either, server: FakeServer) -> None:
     await client("record", "acme", "api-calls", 3, occurred_at=datetime(2031, 1, 15, 9))
     await client("record", "acme", "api-calls", idempotency_key="mine", resource_id="w")
 
@@ -169,7 +169,7 @@ async def test_two_calls_have_two_keys(client: Either, server: FakeServer) -> No
     assert first != second
 
 
-async def test_callers_own_key_is_remembered_as_long_as_the_server_says(
+async def test_callers_own_key_is_remembered_for_the_time_of_the_server(
     client: Either, server: FakeServer
 ) -> None:
     await client("consume", "acme", "api-calls", idempotency_key="order-17")
@@ -270,7 +270,7 @@ async def test_entitlement_is_read_and_retried(client: Either, server: FakeServe
     assert ["", None] == [entitlement.limits[0].per, entitlement.limits[0].resets_at]
 
 
-async def test_entitlement_to_an_unknown_feature_says_so(client: Either) -> None:
+async def test_entitlement_to_an_unknown_feature_reports_it(client: Either) -> None:
     entitlement = await client("entitlement", "acme", "warp-drive")
 
     assert not entitlement.allowed
@@ -290,7 +290,9 @@ async def test_entitlements_come_in_the_catalogs_order(client: Either) -> None:
     assert "community" == entitlements.entitlements[-1].value
 
 
-async def test_entitlements_of_an_archived_customer_say_why_there_are_none(client: Either) -> None:
+async def test_entitlements_of_an_archived_customer_have_the_reason_why_there_are_none(
+    client: Either,
+) -> None:
     entitlements = await client("entitlements", "gone")
 
     assert () == entitlements.entitlements
@@ -363,7 +365,7 @@ async def test_failed_request_of_a_batch_has_its_error_in_its_place(
     assert isinstance(huge, QuotaInvalid)
 
 
-async def test_batch_that_nobody_takes_leaves_the_others_decided(
+async def test_batch_without_an_answer_leaves_the_others_decided(
     client: Either, server: FakeServer
 ) -> None:
     client.new(retries=0)
@@ -395,7 +397,7 @@ async def test_text_that_is_not_unicode_is_refused_by_the_name_of_its_field(
     assert [] == server.quota.requests
 
 
-async def test_closed_client_says_so(client: Either) -> None:
+async def test_closed_client_reports_it(client: Either) -> None:
     await client("consume", "acme", "api-calls")
     await client("close")
 
@@ -449,7 +451,7 @@ async def test_argument_of_another_type_is_refused_by_name_before_it_is_sent(
     assert [] == server.quota.requests
 
 
-def test_async_client_in_a_second_loop_says_that_it_belongs_to_the_first(
+def test_async_client_in_a_second_loop_reports_that_it_belongs_to_the_first(
     server: FakeServer,
 ) -> None:
     client = AsyncClient(server.address)

@@ -105,7 +105,7 @@ def test_customer_has_every_phase_override_and_promotion(admin: AdminClient) -> 
 
 
 @pytest.mark.usefixtures("acme")
-def test_change_tells_no_addons_from_addons_that_stay(
+def test_change_distinguishes_no_addons_from_addons_that_stay(
     admin: AdminClient, server: FakeServer
 ) -> None:
     admin.change_subscription("acme", latest_revision=True)
@@ -239,7 +239,7 @@ def test_words_that_there_are_not_are_refused_before_anything_is_sent(
     assert [] == server.admin.requests
 
 
-def test_publish_says_whom_it_is_for(admin: AdminClient, server: FakeServer) -> None:
+def test_publish_shows_which_customers_it_is_for(admin: AdminClient, server: FakeServer) -> None:
     kinds = []
     for apply_to in (None, "all", "new"):
         admin.publish([CatalogFile("a.yaml", "version: 1")], apply_to=apply_to)
@@ -290,7 +290,7 @@ def test_writes_are_not_tried_again(admin: AdminClient, server: FakeServer) -> N
     assert len(writes) == len(server.admin.requests)
 
 
-def test_customer_who_is_not_there_is_not_found(admin: AdminClient) -> None:
+def test_customer_that_is_not_there_is_not_found(admin: AdminClient) -> None:
     with pytest.raises(QuotaServerError) as caught:
         admin.change_subscription("nobody", "pro")
 

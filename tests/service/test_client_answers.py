@@ -156,7 +156,7 @@ async def test_explanation_comes_when_it_is_asked_for(client: Either, server: Fa
     )
 
 
-async def test_limits_of_an_entitlement_tell_marks_pools_and_shadows(
+async def test_limits_of_an_entitlement_show_marks_pools_and_shadows(
     client: Either, server: FakeServer
 ) -> None:
     limit = quota_pb2.LimitStatus(

@@ -161,7 +161,7 @@ def test_a_check_decides_the_same_and_changes_nothing(
         assert row.before == answer.used
 
 
-def test_every_answer_tells_the_catalog_that_decided(quotad: Running, customer: str) -> None:
+def test_every_answer_shows_the_catalog_that_decided(quotad: Running, customer: str) -> None:
     in_force = quotad.publish(FEATURES + PLANS).version.version
 
     for name in ("nobody", "left-behind"):
@@ -189,7 +189,7 @@ def small(quotad: Running, customer: str) -> str:
     return customer
 
 
-def test_an_allowed_call_tells_limit_usage_and_reset(quotad: Running, small: str) -> None:
+def test_an_allowed_call_shows_limit_usage_and_reset(quotad: Running, small: str) -> None:
     assert pb.CheckAndConsumeResponse(
         allowed=True,
         reason=pb.REASON_WITHIN_LIMIT,
@@ -208,7 +208,7 @@ def test_an_absent_quantity_is_one_and_zero_takes_nothing(quotad: Running, small
     assert (True, 0, 1) == (answer.allowed, answer.granted, answer.used)
 
 
-def test_a_denied_call_tells_when_waiting_helps(quotad: Running, small: str) -> None:
+def test_a_denied_call_shows_when_waiting_helps(quotad: Running, small: str) -> None:
     quotad.consume(small, "calls", quantity=4)
 
     sent = time.time()
@@ -232,7 +232,7 @@ def test_a_denied_call_tells_when_waiting_helps(quotad: Running, small: str) -> 
 
 
 @pytest.mark.parametrize(("feature", "quantity"), [("calls", 6), ("builds", 5)])
-def test_a_quantity_above_the_limit_is_not_told_to_wait(
+def test_a_quantity_above_the_limit_has_no_time_to_wait(
     quotad: Running, small: str, feature: str, quantity: int
 ) -> None:
     answer = quotad.consume(small, feature, quantity=quantity)
@@ -242,7 +242,7 @@ def test_a_quantity_above_the_limit_is_not_told_to_wait(
 
 
 @pytest.mark.parametrize("feature", ["credits", "seats"])
-def test_what_never_resets_is_not_told_to_wait(quotad: Running, small: str, feature: str) -> None:
+def test_what_never_resets_has_no_time_to_wait(quotad: Running, small: str, feature: str) -> None:
     quotad.consume(small, feature, quantity=3)
 
     assert pb.CheckAndConsumeResponse(reason=pb.REASON_LIMIT_EXCEEDED, limit=3, used=3) == ask(
@@ -250,7 +250,7 @@ def test_what_never_resets_is_not_told_to_wait(quotad: Running, small: str, feat
     )
 
 
-def test_a_soft_limit_is_passed_and_tells_by_how_much(quotad: Running, small: str) -> None:
+def test_a_soft_limit_is_passed_and_shows_by_how_much(quotad: Running, small: str) -> None:
     quotad.consume(small, "tokens", quantity=8)
 
     assert pb.CheckAndConsumeResponse(
@@ -287,7 +287,7 @@ def test_a_boolean_feature_has_nothing_to_count(quotad: Running, small: str) -> 
     )
 
 
-def test_a_config_feature_tells_its_value(quotad: Running, small: str) -> None:
+def test_a_config_feature_shows_its_value(quotad: Running, small: str) -> None:
     assert pb.CheckAndConsumeResponse(
         allowed=True, reason=pb.REASON_FEATURE_ENABLED, value="25"
     ) == ask(quotad, small, "upload-mb")
@@ -337,14 +337,14 @@ def test_several_windows_are_all_told(quotad: Running, small: str) -> None:
     assert [3, 3, 3] == list(quotad.counters(small).values())
 
 
-def test_the_window_with_least_room_is_told_when_allowed(quotad: Running, small: str) -> None:
+def test_the_window_with_least_room_is_reported_when_allowed(quotad: Running, small: str) -> None:
     answer = quotad.consume(small, "builds")
 
     assert (2, True, 1, 1) == (answer.limit, answer.soft_limit, answer.used, answer.remaining)
     assert pb.REASON_WITHIN_LIMIT == answer.reason
 
 
-def test_of_several_full_windows_the_one_that_frees_last_is_told(
+def test_of_several_full_windows_the_one_that_frees_last_is_reported(
     quotad: Running, small: str
 ) -> None:
     quotad.consume(small, "builds", quantity=4)
@@ -355,7 +355,7 @@ def test_of_several_full_windows_the_one_that_frees_last_is_told(
     assert CENTURY == answer.resets_at.seconds
 
 
-def test_a_gauge_tells_what_was_really_given_back(quotad: Running, small: str) -> None:
+def test_a_gauge_shows_what_was_really_given_back(quotad: Running, small: str) -> None:
     answers = [
         quotad.consume(small, "seats", quantity=quantity) for quantity in (2, -1, 2, 1, -5, -1, 3)
     ]
@@ -406,7 +406,7 @@ def entitlements(quotad: Running, customer: str) -> Any:
     return quotad.quota.GetEntitlements(request, timeout=CALL_S)
 
 
-def test_one_entitlement_tells_all_that_a_call_would(quotad: Running, small: str) -> None:
+def test_one_entitlement_shows_all_that_a_call_would(quotad: Running, small: str) -> None:
     quotad.consume(small, "calls", quantity=5)
     before = quotad.counters(small)
 
@@ -430,7 +430,7 @@ def test_one_entitlement_tells_all_that_a_call_would(quotad: Running, small: str
     assert before == quotad.counters(small)
 
 
-def test_an_entitlement_that_is_not_there_says_why(quotad: Running, small: str) -> None:
+def test_an_entitlement_that_is_not_there_has_the_reason(quotad: Running, small: str) -> None:
     assert (
         pb.Entitlement(feature_id="no-such", reason=pb.REASON_FEATURE_NOT_FOUND)
         == entitlement(quotad, small, "no-such").entitlement

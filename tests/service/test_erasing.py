@@ -201,7 +201,7 @@ def test_an_erasure_may_expect_a_state(quotad: Running, customer: str) -> None:
     assert refused.message.startswith("erased_by: must be printable")
 
 
-def test_on_the_command_line_erasing_wants_to_be_told_and_prints_the_proof(
+def test_on_the_command_line_erasing_needs_a_confirmation_and_prints_the_proof(
     quotad: Running, customer: str
 ) -> None:
     use(quotad, customer)

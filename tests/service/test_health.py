@@ -24,7 +24,7 @@ def fresh(request: pytest.FixtureRequest, store_url: str, prefix: str) -> Iterat
         yield made
 
 
-def test_a_server_without_a_catalog_is_not_serving_and_says_so(fresh: Running) -> None:
+def test_a_server_without_a_catalog_is_not_serving_and_reports_it(fresh: Running) -> None:
     fresh.wait_for_store()
     fresh.wait_ready(False)
 
@@ -33,7 +33,7 @@ def test_a_server_without_a_catalog_is_not_serving_and_says_so(fresh: Running) -
     assert "UNAVAILABLE NOT_READY: no catalog was published yet" in repr(failed)
 
 
-def test_health_is_told_for_the_server_and_for_each_service(fresh: Running) -> None:
+def test_health_is_reported_for_the_server_and_for_each_service(fresh: Running) -> None:
     fresh.publish_and_wait(CATALOG)
 
     for name in ("", "quotad.v1.QuotaService", "quotad.v1.AdminService"):
@@ -44,7 +44,7 @@ def test_health_is_told_for_the_server_and_for_each_service(fresh: Running) -> N
     assert grpc.StatusCode.NOT_FOUND == failed.code
 
 
-def test_a_watch_tells_when_the_server_becomes_ready(fresh: Running) -> None:
+def test_a_watch_shows_when_the_server_becomes_ready(fresh: Running) -> None:
     fresh.wait_ready(False)
     stream = fresh.health.Watch(health_pb2.HealthCheckRequest(), timeout=CALL_S)
 

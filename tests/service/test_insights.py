@@ -68,7 +68,7 @@ def test_a_limit_may_be_passed_by_more_than_an_answer_can_hold(
     ]
 
 
-def test_a_feature_that_is_asked_for_is_told_even_if_nobody_is_near(
+def test_a_feature_that_is_asked_for_is_listed_even_if_no_customer_is_near(
     quotad: Running, customer: str
 ) -> None:
     quotad.publish_and_wait(PLANS.format(feature=customer))

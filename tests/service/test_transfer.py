@@ -65,7 +65,7 @@ def test_an_imported_customer_is_decided_on_at_the_next_call(
     )
 
 
-def test_bad_rows_are_told_by_their_index_and_the_others_are_written(
+def test_bad_rows_are_reported_by_their_index_and_the_others_are_written(
     quotad: Running, customer: str
 ) -> None:
     answer = import_rows(
@@ -103,7 +103,7 @@ def test_what_is_so_already_is_counted_and_its_epoch_stays(quotad: Running, cust
     assert written < epoch(quotad, customer)
 
 
-def test_a_dry_run_tells_what_would_be_and_writes_nothing(quotad: Running, customer: str) -> None:
+def test_a_dry_run_shows_what_would_be_and_writes_nothing(quotad: Running, customer: str) -> None:
     known = {"customer_id": f"{customer}-known", "plan": "pro"}
     import_rows(quotad, known)
 

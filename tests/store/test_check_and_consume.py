@@ -173,7 +173,7 @@ def test_a_detailed_charge_on_a_period_that_is_long_over_is_refused(scripted: Sc
     assert {} == scripted.used()
 
 
-def test_a_decision_is_told_again_also_when_its_period_is_over(scripted: Scripted) -> None:
+def test_a_decision_is_returned_again_also_when_its_period_is_over(scripted: Scripted) -> None:
     charge = once(scripted.charge(1, 9))
     scripted.settle(charge)
 
@@ -204,7 +204,7 @@ def test_an_answer_without_counters_is_refused_when_stale(scripted: Scripted) ->
     assert [Settlement(ChargeStatus.STALE_CUSTOMER)] == scripted.settle(charge)
 
 
-def test_the_first_decision_under_an_idempotency_key_is_told_again(scripted: Scripted) -> None:
+def test_the_first_decision_under_an_idempotency_key_is_returned_again(scripted: Scripted) -> None:
     charge = once(scripted.charge(2, 5, 9))
     replay = Settlement(ChargeStatus.REPLAYED, memo=b"10,0|memo|with a bar")
 
@@ -243,7 +243,7 @@ def test_what_took_nothing_on_an_earlier_server_is_judged_afresh(
     assert {"a": 2} == scripted.used()
 
 
-def test_what_was_taken_on_an_earlier_server_is_told_again(scripted: Scripted) -> None:
+def test_what_was_taken_on_an_earlier_server_is_returned_again(scripted: Scripted) -> None:
     name = f"{scripted.keys.decision}k"
     raw(scripted.store).set(name, f"{'f' * 16}13,0|memo", px=60_000)
 
@@ -261,7 +261,7 @@ def test_an_idempotency_key_with_other_parameters_is_a_mismatch(scripted: Script
     assert {"a": 2} == scripted.used()
 
 
-def test_large_usage_is_told_again_digit_by_digit(scripted: Scripted) -> None:
+def test_large_usage_is_returned_again_digit_by_digit(scripted: Scripted) -> None:
     raw(scripted.store).set(f"{scripted.keys.usage}:a", USED_MAX - 7)
     charge = once(scripted.charge(3, USED_MAX))
 
@@ -270,7 +270,7 @@ def test_large_usage_is_told_again_digit_by_digit(scripted: Scripted) -> None:
     assert f"1{USED_MAX - 7}|".encode() in scripted.settle(charge)[0].memo
 
 
-def test_an_idempotency_key_is_forgotten_after_its_time(scripted: Scripted) -> None:
+def test_an_idempotency_key_expires_after_its_time(scripted: Scripted) -> None:
     scripted.settle(once(scripted.charge(1, 5)))
 
     left = raw(scripted.store).pttl(f"{scripted.keys.decision}k")

@@ -57,7 +57,7 @@ def test_a_write_after_a_lost_one_gets_another_epoch(
     assert lost.epoch < written.epoch
 
 
-def test_a_write_that_lost_a_race_is_made_anew_from_the_newer_record(customers: Customers) -> None:
+def test_a_write_that_lost_a_race_is_made_again_from_the_newer_record(customers: Customers) -> None:
     seen: list[CustomerRecord | None] = []
 
     def change(before: CustomerRecord | None) -> CustomerRecord:
@@ -99,7 +99,7 @@ def test_pages_list_every_customer_once(customers: Customers) -> None:
     assert pages >= 7
 
 
-def test_a_page_token_of_somebody_else_is_refused(customers: Customers) -> None:
+def test_a_page_token_of_another_call_is_refused(customers: Customers) -> None:
     for token in ("x", "99:a", "-1:a", "a:b"):
         with pytest.raises(InvalidRequest, match=r"^page_token: "):
             customers.list_page(token, 4)

@@ -53,7 +53,7 @@ def test_what_is_so_already_is_not_written_and_keeps_its_epoch(customers: Custom
     assert before[0].epoch < after[0].epoch
 
 
-def test_those_that_lost_a_race_are_made_anew_and_the_others_are_not(customers: Customers) -> None:
+def test_those_that_lost_a_race_are_made_again_and_the_others_are_not(customers: Customers) -> None:
     asked: list[tuple[str, CustomerRecord | None]] = []
 
     def racing(before: CustomerRecord | None) -> CustomerRecord:
@@ -73,7 +73,7 @@ def test_those_that_lost_a_race_are_made_anew_and_the_others_are_not(customers: 
     assert CustomerRecord("raced", archived=True) == customers.get("raced").record
 
 
-def test_one_that_always_loses_is_told_and_the_others_are_written(customers: Customers) -> None:
+def test_one_that_always_loses_is_reported_and_the_others_are_written(customers: Customers) -> None:
     def losing(_: CustomerRecord | None) -> CustomerRecord:
         customers.update("raced", lambda _: CustomerRecord("raced"))
         return on_plan("raced", "pro")

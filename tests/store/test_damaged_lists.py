@@ -41,7 +41,7 @@ def test_servers_give_signs_of_life_where_their_list_is_damaged(
     assert [b"one"] == raw(store).zrange(keys.servers, 0, -1)
 
 
-def test_a_damaged_layout_is_written_again_by_who_has_known_it(
+def test_a_damaged_layout_is_written_again_by_the_server_that_has_known_it(
     store: Store, keys: KeySpace, harm: Callable[[str], None]
 ) -> None:
     check_layout(store, keys)

@@ -120,7 +120,7 @@ def test_a_window_opens_with_the_first_that_is_counted(scripted: Scripted) -> No
     assert end + 60_000 == raw(scripted.store).pexpiretime(f"{scripted.keys.usage}:a")
 
 
-def test_a_window_that_has_closed_opens_anew(scripted: Scripted) -> None:
+def test_a_window_that_has_closed_opens_again(scripted: Scripted) -> None:
     scripted.settle(scripted.detailed(3, opening(3)))
     now, end = NOW_MS + HOUR, NOW_MS + 3 * HOUR
 
@@ -147,7 +147,7 @@ def test_a_pool_may_have_a_window_that_opens_at_first_use(scripted: Scripted) ->
     assert f"1000@{NOW_MS + HOUR}".encode() == stored(scripted)
 
 
-def test_a_repeated_idempotency_key_is_told_the_window_of_the_first_time(
+def test_a_repeated_idempotency_key_has_the_window_of_the_first_time(
     scripted: Scripted,
 ) -> None:
     first = once(scripted.detailed(2, opening(5), DetailedLimit(9, 3)))

@@ -79,7 +79,7 @@ def test_a_header_names_the_places_that_the_body_uses(path: Path, table: str) ->
 
 
 @each
-def test_keys_of_any_number_start_where_the_header_says(path: Path) -> None:
+def test_keys_of_any_number_start_where_the_header_has_it(path: Path) -> None:
     script = read(path)
 
     starts = re.findall(r"^-- KEYS\[(\d+)\.\.\]", script.header, re.MULTILINE)

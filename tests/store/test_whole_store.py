@@ -155,7 +155,7 @@ def test_a_store_that_is_there_is_up_and_gives_its_time(store: Store) -> None:
     Safety(store, allow_evicting=True).check()
 
 
-def test_an_announcement_is_heard_by_who_listens(store: Store, keys: KeySpace) -> None:
+def test_an_announcement_reaches_listeners(store: Store, keys: KeySpace) -> None:
     heard = store.listen(keys.notices, 0.01)
     assert next(heard) is False  # listens now
     store.announce(keys.notices, "1")

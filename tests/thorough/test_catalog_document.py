@@ -166,7 +166,7 @@ def test_yaml_and_json_of_the_same_content_have_the_same_digest(raw: dict[str, A
     assert from_json == parse([Source("a.yaml", text)])
 
 
-def test_a_document_of_an_earlier_release_is_read_though_a_file_may_not_say_so() -> None:
+def test_a_document_of_an_earlier_release_is_read_though_a_file_may_not_hold_it() -> None:
     document = (
         b'{"version": 1, "features": {"support": {"type": "config", "values": ["", "email"]}},'
         b' "plans": {"pro": {"entitlements": {"support": "email"}}}}'

@@ -103,7 +103,7 @@ def test_an_override_decides_alone(customer: Case, data: st.DataObject) -> None:
 
 
 @given(customers(), st.integers(0, 4 * DAY))
-def test_what_is_found_is_good_until_it_says(customer: Case, later: int) -> None:
+def test_what_is_found_holds_until_its_end(customer: Case, later: int) -> None:
     now = customer.resolve()
     moment = min(NOW + later, now.until_ms - 1)
 

@@ -163,7 +163,7 @@ def test_a_customer_that_is_exported_and_imported_is_the_same(record: CustomerRe
     ],
     ids=str,
 )
-def test_what_was_said_of_another_kind_of_feature_is_exported_as_far_as_it_counts(
+def test_an_entry_for_another_kind_of_feature_is_exported_as_far_as_it_counts(
     feature_id: str, stored: Entry, exported: list[object]
 ) -> None:
     record = CustomerRecord("acme", overrides=(Override(feature_id, stored),))

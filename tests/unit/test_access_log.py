@@ -93,7 +93,7 @@ def test_odd_lines_are_read_all_the_same(line: bytes, field: str, value: str) ->
         (replaced(b" 200 ", b" 2x0 "), "not in the combined format"),
     ],
 )
-def test_line_that_is_not_combined_says_why(line: bytes, why: str) -> None:
+def test_line_that_is_not_combined_has_the_reason(line: bytes, why: str) -> None:
     with pytest.raises(LineError) as caught:
         parse_combined(line)
 
@@ -124,7 +124,7 @@ NESTED = [b"[" * 50_000, b'{"a":' * 10_000 + b"1" + b"}" * 10_000]
 
 
 @pytest.mark.parametrize("line", NESTED)
-def test_json_line_that_is_nested_too_deeply_says_so(line: bytes) -> None:
+def test_json_line_that_is_nested_too_deeply_reports_it(line: bytes) -> None:
     with pytest.raises(LineError) as caught:
         parse_json(line)
 
@@ -132,7 +132,7 @@ def test_json_line_that_is_nested_too_deeply_says_so(line: bytes) -> None:
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"17", b"[1]", b'{"a": "\xff"}'])
-def test_line_that_is_no_json_object_says_so(line: bytes) -> None:
+def test_line_that_is_no_json_object_reports_it(line: bytes) -> None:
     with pytest.raises(LineError, match="not "):
         parse_json(line)
 
@@ -176,7 +176,7 @@ def test_template_takes_text_and_numbers_from_a_line(template: str, text: str) -
         ("{user}", "field 'user' is neither text nor a number"),
     ],
 )
-def test_line_without_the_field_says_which_exist(template: str, why: str) -> None:
+def test_line_without_the_field_names_those_that_exist(template: str, why: str) -> None:
     with pytest.raises(MissingField) as caught:
         Template(template).render({"user": {"id": 17}, "gone": None})
 

@@ -121,7 +121,7 @@ def test_a_diff_lists_groups_and_add_ons_as_it_lists_plans() -> None:
     ] == diff(old, new)
 
 
-def test_a_diff_tells_which_earlier_revisions_are_kept() -> None:
+def test_a_diff_shows_which_earlier_revisions_are_kept() -> None:
     once = published('"plans": {"p": {"entitlements": {"a": true}}}')
     twice = published(
         '"plans": {"p": {"revision": 3, "earlier": {'

@@ -198,7 +198,7 @@ def test_an_amount_must_fit_what_either_side_of_a_rollout_has() -> None:
         ),
     ],
 )
-def test_what_a_rollout_sets_apart_is_told_with_a_way_out(
+def test_what_a_rollout_sets_apart_is_reported_with_a_way_out(
     inside: str, amount: str, advice: str
 ) -> None:
     text = """

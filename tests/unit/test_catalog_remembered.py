@@ -60,7 +60,7 @@ def test_rollouts_draw_by_the_feature_that_they_are_of() -> None:
     ]
 
 
-def test_what_is_wrong_is_said_at_every_place() -> None:
+def test_what_is_wrong_is_reported_at_every_place() -> None:
     with pytest.raises(CatalogError) as caught:
         catalog(
             """

@@ -33,7 +33,7 @@ def test_one_file_is_one_source(tmp_path: Path) -> None:
     assert [Source("plans.yaml", VALID)] == read_sources(file)
 
 
-def test_files_of_the_same_name_are_told_apart_by_their_paths() -> None:
+def test_files_of_the_same_name_are_distinguished_by_their_paths() -> None:
     plans, other, features = (Source(name, "") for name in ("plans.yaml", "b.yaml", "f.yaml"))
 
     parts = [("one", [plans, features]), ("two/plans.yaml", [plans]), ("three", [other])]
@@ -118,7 +118,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_everything_that_cannot_be_read_is_said_at_once(tmp_path: Path) -> None:
+def test_everything_that_cannot_be_read_is_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"version: 1\nname: caf\xe9\n")
     (tmp_path / "b.yaml").write_bytes(b"#" * (BYTES_MAX + 1))
     (tmp_path / "c.yaml").symlink_to("gone.yaml")
@@ -160,7 +160,7 @@ def test_a_name_defined_in_two_files_is_refused_with_both() -> None:
     ) == problems_of(Source("a.yaml", text), Source("b.yaml", text))
 
 
-def test_a_version_missing_in_all_files_is_said_once() -> None:
+def test_a_version_missing_in_all_files_is_reported_once() -> None:
     files = [Source(f"{name}.yaml", "plans: {}") for name in "abcd"]
     files[1] = Source("b.yaml", "")
 
@@ -273,7 +273,7 @@ def test_a_flood_of_problems_is_counted_not_listed() -> None:
         "http://127.0.0.1/plans.yaml#top.json",
     ],
 )
-def test_a_url_tells_its_format_by_its_path_or_else_behind_its_hash(name: str) -> None:
+def test_the_format_of_a_url_is_in_its_path_or_else_behind_its_hash(name: str) -> None:
     text = "version: 1\nfeatures: {}\nplans: {free: {entitlements: {}}}"
 
     assert ["free"] == list(parse([Source(name, text)]).definitions.plans)

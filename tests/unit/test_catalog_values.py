@@ -206,7 +206,7 @@ def test_a_pool_of_a_file_that_cannot_be_read_is_not_called_unknown() -> None:
         )),
     ],
 )  # fmt: skip
-def test_a_limit_says_how_it_is_enforced_and_when_its_window_opens(
+def test_a_limit_shows_how_it_is_enforced_and_when_its_window_opens(
     value: str, limit: Limit
 ) -> None:
     assert (limit,) == entitlements(f"{{calls: {value}}}")["calls"].limits
@@ -269,7 +269,7 @@ def test_an_entry_of_the_api_is_spelled_as_in_a_catalog(
     ],
     ids=str,
 )
-def test_what_was_said_of_another_kind_of_feature_is_told_as_it_was_said(
+def test_an_entry_for_another_kind_of_feature_is_shown_as_it_was_written(
     feature: Feature, value: object, now: Feature | None
 ) -> None:
     assert value == entry_value(parse_entry_value(feature, value), now)

@@ -144,7 +144,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("field", "value"), WRONG)
-def test_a_wrong_value_is_told_with_the_place_it_came_from(field: str, value: str) -> None:
+def test_a_wrong_value_is_reported_with_the_place_it_came_from(field: str, value: str) -> None:
     variable = ENV_PREFIX + field.upper()
     flag = "--" + field.replace("_", "-")
 
@@ -159,7 +159,7 @@ def test_a_wrong_value_is_told_with_the_place_it_came_from(field: str, value: st
         assert "\n" not in message
 
 
-def test_a_choice_is_told_with_what_there_is_to_choose_from() -> None:
+def test_a_choice_is_shown_with_what_there_is_to_choose_from() -> None:
     assert "QUOTAD_FRONT: expected one of auto, fast, native, grpcio, got 'nativ'" == refused(
         {}, {"QUOTAD_FRONT": "nativ"}
     )

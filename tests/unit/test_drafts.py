@@ -27,7 +27,7 @@ def test_a_new_customer_starts_now() -> None:
     assert CustomerRecord("acme", (Subscription("pro", NOW),), False, NOW, NOW) == made
 
 
-def test_everything_is_as_the_row_says_and_nothing_else_stays() -> None:
+def test_everything_is_as_in_the_row_and_nothing_else_stays() -> None:
     before = record(
         Subscription("free", 1),
         Subscription("pro", NOW + DAY),

@@ -341,11 +341,11 @@ EXPLAINED = {
 
 
 @pytest.mark.parametrize(("customer", "expected"), EXPLAINED.values(), ids=EXPLAINED)
-def test_what_is_told_of_a_customer(customer: Case, expected: list[str]) -> None:
+def test_a_customer_is_shown_with_all_its_fields(customer: Case, expected: list[str]) -> None:
     assert expected == [line(source) for source in sources(customer)]
 
 
-def test_dates_revisions_and_subscriptions_are_told() -> None:
+def test_dates_revisions_and_subscriptions_are_reported() -> None:
     customer = case("calls", "10/day", trial("5/day", NOW + DAY), promotion("9/day", NOW + 2 * DAY))
     customer.plans["pro"] = msgspec.structs.replace(customer.plans["pro"], revision=4)
 
@@ -369,7 +369,7 @@ def test_the_override_of_a_resource_replaces_that_of_the_customer() -> None:
     ] == [line(source) for source in sources(customer)]
 
 
-def test_an_override_of_the_resource_that_does_not_fit_any_more_is_told() -> None:
+def test_an_override_of_the_resource_that_does_not_fit_any_more_is_reported() -> None:
     customer = case("calls", None, subscription("9/day", resource_id="team"), override("1/day"))
     customer.resource_id = "team"
     customer.overrides.append(Override("calls", Entry(), "team"))
@@ -381,7 +381,7 @@ def test_an_override_of_the_resource_that_does_not_fit_any_more_is_told() -> Non
     ] == [line(source) for source in sources(customer)]
 
 
-def test_the_override_that_decides_is_told_before_one_that_does_not_fit() -> None:
+def test_the_override_that_decides_is_reported_before_one_that_does_not_fit() -> None:
     customer = case("calls", None, subscription("9/day", resource_id="team"))
     customer.resource_id = "team"
     customer.overrides.append(Override("calls", Entry(), "team"))
@@ -392,7 +392,7 @@ def test_the_override_that_decides_is_told_before_one_that_does_not_fit() -> Non
     ]
 
 
-def test_what_is_gone_from_the_catalog_is_told() -> None:
+def test_what_is_gone_from_the_catalog_is_reported() -> None:
     customer = case("calls", "9/day", subscription("8/day"), addon(on=0, name="more", add=1))
     customer.addons.clear()
     del customer.plans["plan-1"]
@@ -446,7 +446,7 @@ addons:
         ("gone", []),
     ],
 )
-def test_where_a_plan_has_it_from_is_told(
+def test_where_a_plan_has_it_from_is_reported(
     catalog: Snapshot, feature_id: str, expected: list[str]
 ) -> None:
     record = CustomerRecord("acme", (Subscription("team", START),))
@@ -456,7 +456,7 @@ def test_where_a_plan_has_it_from_is_told(
     assert expected == [line(source) for source in found]
 
 
-def test_what_the_plan_itself_switches_off_is_told(catalog: Snapshot) -> None:
+def test_what_the_plan_itself_switches_off_is_reported(catalog: Snapshot) -> None:
     record = CustomerRecord("acme", (Subscription("pro", START),))
 
     assert [
@@ -558,7 +558,7 @@ plans:
         ),
     ],
 )
-def test_below_a_rollout_the_base_plan_that_decides_is_told(
+def test_below_a_rollout_the_base_plan_that_decides_is_reported(
     plan_id: str, feature_id: str, told: list[tuple[str, bool, str]]
 ) -> None:
     snapshot = compile_snapshot(parse([Source("plans.yaml", ROLLED_OUT)]), 1)
@@ -612,21 +612,21 @@ def test_the_pool_that_pays_is_explained_too(catalog: Snapshot) -> None:
 
 
 @given(customers())
-def test_somebody_wins_when_something_is_in_force(customer: Case) -> None:
+def test_a_source_wins_when_something_is_in_force(customer: Case) -> None:
     effective = customer.resolve().entitlements.get(customer.feature_id)
 
     assert (effective is not None) == any(source.won for source in sources(customer))
 
 
 @given(customers(), st.data())
-def test_against_an_override_nobody_wins(customer: Case, data: st.DataObject) -> None:
+def test_against_an_override_no_other_source_wins(customer: Case, data: st.DataObject) -> None:
     override(data.draw(st.just(False) | specs[customer.feature_id]))(customer)
 
     assert [SourceKind.OVERRIDE] == [source.kind for source in sources(customer) if source.won]
 
 
 @given(customers())
-def test_who_did_not_win_is_told_why(customer: Case) -> None:
+def test_the_reason_why_a_source_did_not_win_is_shown(customer: Case) -> None:
     assert all(source.won or source.note for source in sources(customer))
 
 

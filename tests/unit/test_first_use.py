@@ -80,7 +80,7 @@ def test_its_counter_is_named_by_its_length_alone() -> None:
     st.sampled_from(list(Unit)), st.integers(1, 40), st.sampled_from(ZONES),
     st.integers(FROM_MS, TO_MS),
 )  # fmt: skip
-def test_it_ends_where_another_calendar_says(
+def test_it_ends_where_another_calendar_does(
     unit: Unit, count: int, zone: str, now_ms: int
 ) -> None:
     period = period_at(opening(unit, count, zone), now_ms)

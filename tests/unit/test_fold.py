@@ -155,7 +155,7 @@ def test_a_denied_charge(
     assert (statuses if len(terms) > 1 else ()) == decision.limits
 
 
-def test_waiting_is_never_told_as_less_than_nothing() -> None:
+def test_waiting_is_never_shown_as_less_than_nothing() -> None:
     past = LimitTerms(10, False, "minute", NOW - 1)
 
     assert 0 == told((past,), (10,), allowed=False).retry_after_ms
@@ -164,7 +164,7 @@ def test_waiting_is_never_told_as_less_than_nothing() -> None:
 @pytest.mark.parametrize("every", [False, True])
 @pytest.mark.parametrize("terms", [(MINUTE,), (MINUTE, HOUR)])
 @pytest.mark.parametrize("quantity", [3, -3, 0])
-def test_a_check_tells_what_is_used_now(
+def test_a_check_shows_what_is_used_now(
     terms: tuple[LimitTerms, ...], quantity: int, every: bool
 ) -> None:
     before = (4,) * len(terms)
@@ -179,7 +179,7 @@ def test_a_check_tells_what_is_used_now(
     )
 
 
-def test_a_check_tells_that_a_soft_limit_would_be_passed() -> None:
+def test_a_check_shows_that_a_soft_limit_would_be_passed() -> None:
     decision = told((SOFT,), (50,), 1, mode=Mode.CHECK_ONLY)
 
     assert (Reason.OVER_SOFT_LIMIT, 50, 0) == (decision.reason, decision.used, decision.overage)
@@ -193,7 +193,7 @@ def test_a_check_tells_that_a_soft_limit_would_be_passed() -> None:
         ((OPEN,), (4,), -9),
     ],
 )
-def test_a_replay_tells_the_same_from_the_memo(
+def test_a_replay_returns_the_same_from_the_memo(
     terms: tuple[LimitTerms, ...], before: tuple[int, ...], quantity: int
 ) -> None:
     request = ConsumeRequest("acme", "calls", quantity, idempotency_key="k")
@@ -215,7 +215,7 @@ def test_a_damaged_memo_is_no_decision(stored: bytes, memo: bytes) -> None:
     assert replay(request, stored + memo, NOW) is None
 
 
-def test_a_fingerprint_has_one_length_and_tells_parameters_apart() -> None:
+def test_a_fingerprint_has_one_length_and_distinguishes_parameters() -> None:
     requests = [
         ConsumeRequest("acme", feature, quantity)
         for feature in ("a", "b", "1:a", "ü" * 128)

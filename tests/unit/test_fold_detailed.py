@@ -91,7 +91,7 @@ def test_a_feature_that_a_pool_pays_for(
         )
 
 
-def test_waiting_helps_when_every_full_limit_has_started_anew() -> None:
+def test_waiting_helps_when_every_full_limit_has_reset() -> None:
     assert HOUR_END - NOW == told((OWN, POOL), (10, 0)).retry_after_ms
     assert DAY_END - NOW == told((OWN, POOL), (0, 1000)).retry_after_ms
     assert DAY_END - NOW == told((OWN, POOL), (10, 1000)).retry_after_ms
@@ -105,7 +105,7 @@ def test_a_check_takes_nothing_of_a_pool() -> None:
     assert (True, 0, 500) == (decision.allowed, decision.granted, decision.used)
 
 
-def test_a_soft_pool_is_told_of_when_it_is_passed() -> None:
+def test_a_soft_pool_is_shown_when_it_is_passed() -> None:
     soft = LimitTerms(1000, True, "day", DAY_END, LimitDetails(pool_id="credits", weight=250))
 
     decision = told((OWN, soft), (0, 900))
@@ -124,7 +124,7 @@ def test_a_soft_pool_is_told_of_when_it_is_passed() -> None:
     [(0, 1, False), (9, 1, False), (10, 1, True), (10, 0, False), (12, 0, True), (0, 11, True),
      (15, -1, False)],
 )  # fmt: skip
-def test_a_limit_in_shadow_tells_what_it_would_have_denied(
+def test_a_limit_in_shadow_shows_what_it_would_have_denied(
     before: int, quantity: int, would_deny: bool, mode: Mode
 ) -> None:
     decision = told((SHADOW,), (before,), quantity, mode=mode)
@@ -202,7 +202,7 @@ def test_a_soft_limit_stops_hard_at_the_end_of_its_overage(
     assert 5 == status.overage_limit
 
 
-def test_a_window_that_opens_at_first_use_resets_when_the_counter_says() -> None:
+def test_a_window_that_opens_at_first_use_resets_by_its_counter() -> None:
     closes = NOW + 600_000
 
     opened = told((FIRST,), (0,), closes=(closes,))
@@ -216,7 +216,7 @@ def test_a_window_that_opens_at_first_use_resets_when_the_counter_says() -> None
     assert (None, None) == (too_many.resets_at_ms, too_many.retry_after_ms)
 
 
-def test_of_several_limits_the_first_tells_that_some_have_more() -> None:
+def test_of_several_limits_the_first_shows_that_some_have_more() -> None:
     terms = (msgspec.structs.replace(PLAIN, details=NOTHING), FIRST)
 
     decision = told(terms, (5, 2), closes=(0, NOW + 9))
@@ -224,7 +224,7 @@ def test_of_several_limits_the_first_tells_that_some_have_more() -> None:
     assert [DAY_END, NOW + 9] == [status.resets_at_ms for status in decision.limits]
 
 
-def test_the_variant_is_told_with_every_answer() -> None:
+def test_the_variant_is_reported_with_every_answer() -> None:
     term = LimitTerms(10, False, "hour", HOUR_END, LimitDetails(variant="beta"))
 
     assert ["beta", "beta"] == [told((term,), (used,)).variant for used in (0, 10)]
@@ -273,7 +273,7 @@ def test_a_denial_is_explained_by_what_was_missing(
         ((FIRST,), (4,), (NOW + 5,)),
     ],
 )
-def test_a_replay_tells_the_same_from_the_memo(
+def test_a_replay_returns_the_same_from_the_memo(
     terms: tuple[LimitTerms, ...], before: tuple[int, ...], closes: tuple[int, ...]
 ) -> None:
     request = ConsumeRequest("acme", "image", idempotency_key="k")
@@ -298,7 +298,7 @@ def test_memos_of_an_older_server_are_still_read() -> None:
     assert (True, 10, 4, HOUR_END) == (first.replayed, first.limit, first.used, first.resets_at_ms)
 
 
-def test_a_fingerprint_tells_resources_and_values_apart() -> None:
+def test_a_fingerprint_distinguishes_resources_and_values() -> None:
     requests = [
         ConsumeRequest("acme", feature, resource_id=resource, requested_values=values)
         for feature in ("a", "a:b")
@@ -311,7 +311,7 @@ def test_a_fingerprint_tells_resources_and_values_apart() -> None:
     assert "2d27ee064f67002e" == fingerprint(ConsumeRequest("acme", "calls", 5))
 
 
-def test_a_window_that_is_not_open_yet_is_told_from_a_limit_that_never_resets() -> None:
+def test_a_window_that_is_not_open_yet_is_distinguished_from_a_limit_that_never_resets() -> None:
     closed = told((FIRST,), (0,), mode=Mode.CHECK_ONLY)
     opened = told((FIRST,), (0,), closes=(HOUR_END,))
 

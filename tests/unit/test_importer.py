@@ -88,7 +88,7 @@ def test_every_line_is_sent_once_and_acknowledged_in_order() -> None:
     assert (Position(18, written=18), "") == (ending.position, ending.stopped)
 
 
-def test_bad_lines_are_told_by_number_whoever_found_them() -> None:
+def test_bad_lines_are_reported_by_number_from_either_side() -> None:
     transfer, heard = FakeTransfer(), Heard()
     rows = [row("bad1"), None, row("c3"), b"", row("bad5"), b"{", row("c3"), row("c8")]
 
@@ -175,7 +175,7 @@ def test_going_on_leaves_out_what_is_done_and_goes_on_counting() -> None:
     assert Position(11, written=8, rejected=3) == ending.position
 
 
-def test_a_dry_run_says_so_with_every_batch() -> None:
+def test_a_dry_run_marks_it_with_every_batch() -> None:
     transfer = FakeTransfer()
 
     run(transfer, lines(9), Heard(), ImportOptions(dry_run=True))

@@ -128,6 +128,6 @@ def test_all_keys_of_a_customer_are_in_one_slot_of_a_cluster(
     assert {1} == {key.count("{") for key in keys}
 
 
-def test_a_catalog_tag_tells_versions_and_contents_apart() -> None:
+def test_a_catalog_tag_distinguishes_versions_and_contents() -> None:
     assert "7.0123456789ab" == catalog_tag(7, "0123456789abcdef")
     assert 3 == len({catalog_tag(7, "a" * 64), catalog_tag(7, "b" * 64), catalog_tag(8, "a" * 64)})

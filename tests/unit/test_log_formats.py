@@ -189,7 +189,7 @@ W3C = b"""#Version: 1.0
 2026-05-17\t10:05:06\t192.0.2.7\t/with a blank"""
 
 
-def test_w3c_lines_have_the_fields_that_the_directive_above_them_says() -> None:
+def test_w3c_lines_have_the_fields_of_the_directive_above_them() -> None:
     parse = format_of("w3c").parse
     records: list[Record] = []
     problems: list[str] = []

@@ -132,7 +132,7 @@ def test_without_its_pool_a_feature_is_denied_before_any_counter(snapshot: Snaps
         )
 
 
-def test_a_window_that_opens_at_first_use_is_bound_anew_every_millisecond(
+def test_a_window_that_opens_at_first_use_is_bound_again_every_millisecond(
     snapshot: Snapshot,
 ) -> None:
     made = meter(snapshot, "calls")
@@ -217,7 +217,7 @@ def test_what_was_revoked_is_denied_before_any_counter(snapshot: Snapshot, featu
     assert (False, Reason.REVOKED) == (given.allowed, given.reason)
 
 
-def test_a_config_feature_tells_its_values_and_variant(snapshot: Snapshot) -> None:
+def test_a_config_feature_shows_its_values_and_variant(snapshot: Snapshot) -> None:
     support = snapshot.plans["pro"].entitlements["support"]
     beta = msgspec.structs.replace(support, variant="beta")
 

@@ -14,7 +14,7 @@ def test_the_nearest_name_is_found_whatever_its_case(word: str, name: str | None
     assert name == nearest(word, ["Seats", "api-calls"])
 
 
-def test_a_word_that_nobody_mistypes_is_not_compared() -> None:
+def test_a_word_that_is_too_long_to_be_mistyped_is_not_compared() -> None:
     word = "a" * (WORD_MAX + 1)
 
     assert nearest(word, [word]) is None

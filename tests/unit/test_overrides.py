@@ -151,7 +151,7 @@ def test_a_promotion_has_the_window_that_there_is_without_the_override() -> None
 
 
 @pytest.mark.parametrize("per", ["lifetime", "101 years"])
-def test_a_limit_for_life_is_not_said_to_be_one_without_a_period(per: str) -> None:
+def test_a_limit_for_life_is_not_shown_as_one_without_a_period(per: str) -> None:
     """Without `per` it would have the period of the plan."""
     with pytest.raises(InvalidRequest) as refused:
         override({"limit": 5, "per": per})

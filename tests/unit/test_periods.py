@@ -87,7 +87,7 @@ def spans(window: Window, first_ms: int, count: int, anchor_ms: int | None = Non
         (calendar(Unit.YEAR, 2), "2025-11-23", "2024-01-01", 731 * 86_400, "2year.c."),
     ],
 )
-def test_a_calendar_period_starts_where_the_calendar_says(
+def test_a_calendar_period_starts_where_that_of_the_calendar_does(
     window: Window, now: str, start: str, end: int, period_id: str
 ) -> None:
     start_ms = ms(start)

@@ -78,7 +78,7 @@ def test_a_customer_has_what_its_plan_grants_from_its_own_start(snapshot: Snapsh
     ],
     ids=["no subscription", "archived", "archived, later", "no such plan", "later", "gone, later"],
 )
-def test_who_is_entitled_to_nothing_is_told_why(
+def test_a_customer_without_entitlements_gets_the_reason(
     snapshot: Snapshot, record: CustomerRecord, effective: Effective
 ) -> None:
     assert effective == resolve(record, snapshot, NOW)

@@ -48,7 +48,7 @@ def of_everybody(catalog: Snapshot, plan_id: str = "free") -> dict[str, Effectiv
     }
 
 
-def test_the_share_is_as_large_as_it_says() -> None:
+def test_the_share_is_as_large_as_its_percentage() -> None:
     found = of_everybody(snapshot())
 
     assert 250 < sum("editor" in each.entitlements for each in found.values()) < 350
@@ -71,7 +71,7 @@ def test_a_growing_share_never_takes_a_customer_out(
     assert inside == sorted(inside)
 
 
-def test_everybody_is_told_the_variant_also_without_the_feature() -> None:
+def test_every_customer_gets_the_variant_also_without_the_feature() -> None:
     for effective in of_everybody(snapshot()).values():
         editor = effective.entitlements.get("editor")
         export = effective.entitlements.get("export")
@@ -97,7 +97,7 @@ def test_outside_a_customer_has_what_the_plan_would_have_without_it() -> None:
     assert {"control"} == nothing
 
 
-def test_customers_for_whom_it_comes_out_the_same_share_a_table() -> None:
+def test_customers_on_the_same_side_share_a_table() -> None:
     found = of_everybody(snapshot()).values()
 
     assert 4 == len({id(each.entitlements) for each in found})
@@ -190,7 +190,7 @@ def test_of_two_subscriptions_the_variant_is_that_of_the_main_one() -> None:
     assert {"early", "rollout"} == {each.variants["export"] for each in found}
 
 
-def test_who_is_outside_is_told_so_also_where_something_else_grants_the_feature() -> None:
+def test_customers_outside_get_their_variant_also_where_something_else_grants_the_feature() -> None:
     catalog = snapshot(percent=0)
     promoted = CustomerRecord(
         "acme", (Subscription("free", NOW),), promotions=(Promotion("editor", Entry()),)

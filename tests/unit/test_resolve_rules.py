@@ -464,7 +464,7 @@ def test_what_does_not_fit_the_catalog_any_more_counts_for_nothing() -> None:
     assert "-" == customer.told()
 
 
-def test_what_is_said_of_a_feature_that_is_gone_counts_for_nothing() -> None:
+def test_an_entry_for_a_feature_that_is_gone_counts_for_nothing() -> None:
     customer = case("calls", "9/day")
     customer.overrides.append(Override("gone", Entry()))
     customer.promotions.append(Promotion("gone", Entry()))

@@ -239,7 +239,7 @@ def changed(catalog: Catalog, feature: Feature) -> Catalog:
     return Catalog(msgspec.structs.replace(catalog.definitions, features=features))
 
 
-def test_a_feature_that_becomes_another_kind_is_what_the_latest_revision_says() -> None:
+def test_a_feature_that_becomes_another_kind_is_as_in_the_latest_revision() -> None:
     before = published(
         (pro(10, ", seats: {limit: 3}"), None), (pro(20, ", seats: {limit: 5}"), NEW)
     )

@@ -45,7 +45,7 @@ def values_of(found: Catalog, plan_id: str, feature_id: str) -> set[str | None]:
 
 
 @pytest.mark.parametrize("inherit", ["", ", inherit: false"])
-def test_a_rollout_is_for_the_plan_that_says_it(inherit: str) -> None:
+def test_a_rollout_is_for_the_plan_that_has_it(inherit: str) -> None:
     found = catalog(inherit)
 
     assert {None, ""} == values_of(found, "free", "editor")
@@ -55,7 +55,7 @@ def test_a_rollout_is_for_the_plan_that_says_it(inherit: str) -> None:
     assert compile_snapshot(found, 1) == compile_snapshot(Catalog.from_document(found.document), 1)
 
 
-def test_a_rollout_that_says_so_is_for_plans_that_extend_its_plan_too() -> None:
+def test_a_rollout_with_inherit_is_for_plans_that_extend_its_plan_too() -> None:
     found = catalog(", inherit: true")
 
     assert {None, ""} == values_of(found, "pro", "editor")
@@ -87,7 +87,7 @@ def test_a_document_is_as_servers_of_an_earlier_release_read_it_where_nothing_is
     assert b'"inherit"' not in found.document
 
 
-def test_whether_a_rollout_is_inherited_makes_no_revision_of_the_plan_that_says_it() -> None:
+def test_whether_a_rollout_is_inherited_makes_no_revision_of_its_plan() -> None:
     text = TEXT.replace("{groups: [trial]", "{apply_to: new, groups: [trial]")
     text = text.replace("pro: {", "pro: {apply_to: new, ")
     before, after = (

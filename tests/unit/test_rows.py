@@ -106,7 +106,7 @@ def test_the_value_of_a_config_feature_stays_as_it_is_written() -> None:
         assert written == draft.overrides[0].entry.value
 
 
-def test_billing_periods_of_the_calendar_are_said_in_a_word() -> None:
+def test_billing_periods_of_the_calendar_are_shown_in_a_word() -> None:
     draft = read(subscriptions=[{"plan": "free", "anchor": "calendar"}])
 
     assert (Phase("free", anchor_ms=CALENDAR),) == draft.phases
@@ -150,7 +150,7 @@ def test_an_archived_plan_can_be_imported() -> None:
     assert "old" == read(plan="old").phases[0].plan_id
 
 
-def test_a_customer_without_any_subscription_is_said_so_expressly() -> None:
+def test_a_customer_without_any_subscription_is_reported_expressly() -> None:
     assert () == read(subscriptions=[]).phases
     assert refused().startswith("plan: missing; for a customer without one")
 
@@ -245,7 +245,7 @@ def test_what_does_not_fit_is_refused_with_where_and_what_instead(
     assert refused(**row).startswith(words)
 
 
-def test_everything_that_is_wrong_with_a_row_is_told_at_once() -> None:
+def test_everything_that_is_wrong_with_a_row_is_reported_at_once() -> None:
     problem = refused(
         plan="por", start="soon", overrides=[{"feature": "seat", "entitlement": True}]
     )

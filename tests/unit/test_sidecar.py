@@ -162,7 +162,7 @@ def test_what_is_in_force_while_files_are_broken_from_the_start_is_named(
     ] == found
 
 
-def test_another_problem_is_logged_anew(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+def test_another_problem_is_logged_again(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     source = FakeSource(WRONG)
     sidecar = make(source)
     sidecar.step()

@@ -328,7 +328,7 @@ def test_an_answer_without_a_document_is_an_error(
         ("application/toml", ".toml"),
     ],
 )
-def test_the_content_type_tells_the_format_where_the_path_does_not(
+def test_the_content_type_decides_the_format_where_the_path_does_not(
     server: PlanServer, open_source: Open, media_type: str, ending: str
 ) -> None:
     server.answer.headers = {"Content-Type": media_type}
@@ -416,7 +416,7 @@ def test_an_unexpected_failure_of_a_request_is_an_error_and_not_the_end(
     assert [Source(name=server.url(), text=PLANS)] == source.poll()
 
 
-def test_a_certificate_error_is_told_by_its_cause() -> None:
+def test_a_certificate_error_is_reported_by_its_cause() -> None:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
 
     assert "certificate verify failed" == http_source._cause(error)

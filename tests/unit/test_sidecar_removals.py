@@ -102,7 +102,7 @@ def test_an_edit_meanwhile_does_not_make_the_wait_longer(
     assert digest_of(HEAD % 7) == catalogs.digests[-1]
 
 
-def test_what_comes_back_and_goes_again_is_waited_for_anew(
+def test_what_comes_back_and_goes_again_is_waited_for_again(
     sidecar: Sidecar, catalogs: FakeCatalogs, seconds: Seconds, source: FakeSource
 ) -> None:
     for text in (HEAD % 1, HEAD % 1 + TAIL, HEAD % 1):

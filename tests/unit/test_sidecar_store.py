@@ -54,7 +54,7 @@ def test_a_restart_with_old_content_does_not_roll_the_catalog_back(
     assert "`quotad catalog publish`" in line
 
 
-def test_a_restart_with_old_content_publishes_it_when_told_to(
+def test_a_restart_with_old_content_publishes_it_on_request(
     make: Make, catalogs: FakeCatalogs
 ) -> None:
     catalogs.put(plan(100))

@@ -227,7 +227,7 @@ def test_an_override_that_takes_its_period_from_a_plan_needs_one_catalog_with_th
     assert () == read_customers(lines, SNAPSHOT, [OTHER])["a"].overrides
 
 
-def test_what_is_wrong_is_told_by_the_catalog_that_knows_the_feature(tmp_path: Path) -> None:
+def test_what_is_wrong_is_reported_by_the_catalog_that_knows_the_feature(tmp_path: Path) -> None:
     path = tmp_path / "customers.jsonl"
     path.write_text(
         '{"customer_id": "a", "plan": "pro", "overrides": [{"feature": "sso", "entitlement": 7}]}\n'

@@ -75,7 +75,7 @@ def test_unusable_lines_are_counted_and_the_first_few_named() -> None:
 @pytest.mark.parametrize(
     ("line", "timeless"), [(b'{"c": "a", "n": 1}', True), (b'{"t": 1, "n": 1}', False)]
 )
-def test_a_log_without_times_is_told_from_one_without_customers(
+def test_a_log_without_times_is_distinguished_from_one_without_customers(
     line: bytes, timeless: bool
 ) -> None:
     made = reader()

@@ -230,7 +230,7 @@ def test_usage_is_reset_when_a_plan_that_resets_it_takes_force() -> None:
     assert [0, 0] == generations(cancel(later), NOW, MONTH_END)
 
 
-def test_a_reset_that_has_happened_is_not_forgotten() -> None:
+def test_a_reset_that_has_happened_is_kept() -> None:
     record = change(provision(NEW, "pro", None, NOW), Change(plan_id="fresh", at_period_end=True))
 
     after = MONTH_END + DAY
@@ -323,7 +323,7 @@ def test_what_follows_a_trial_may_reset_usage() -> None:
     assert [0, 1] == generations(record, NOW, NOW + DAY)
 
 
-def test_resets_of_resources_that_are_gone_are_forgotten_some_day() -> None:
+def test_resets_of_resources_that_are_gone_are_dropped_in_time() -> None:
     record = provision(NEW, "fresh", None, NOW)
     for number in range(300):
         resource_id = f"w{number}"

@@ -184,7 +184,7 @@ def test_the_same_plan_keeps_its_revision_and_another_is_had_as_it_is_now() -> N
     assert [1, 1, 3, 3] == found
 
 
-def test_add_ons_and_end_are_those_that_were_said_last() -> None:
+def test_add_ons_and_end_are_those_that_were_sent_last() -> None:
     first = Provision("pro", addons={"calls": 2}, end_ms=NOW + DAY)
     record = provision_as(NEW, first)
 
@@ -398,7 +398,7 @@ def test_an_anchor_of_its_own_holds_for_trial_and_sequel() -> None:
     assert [NOW - DAY, NOW - DAY] == [phase.anchor for phase in record.subscriptions]
 
 
-def test_a_trial_of_a_subscriber_starts_now_and_the_same_trial_again_does_not_start_anew() -> None:
+def test_a_trial_of_a_subscriber_starts_now_and_the_same_trial_again_does_not_start_over() -> None:
     wanted = Provision("pro", trial=Trial(NOW + 9 * DAY, plan_id="free"))
 
     first = provision_as(on(("free", NOW - DAY)), wanted)
@@ -521,7 +521,7 @@ def test_who_was_on_the_default_plan_keeps_it_beside_what_is_not_a_change_of_it_
     assert ["pro"] == [phase.plan_id for phase in known.subscriptions]
 
 
-def test_usage_starts_anew_only_where_a_plan_in_force_is_replaced() -> None:
+def test_usage_resets_only_where_a_plan_in_force_is_replaced() -> None:
     later = provision(NEW, "fresh", NOW + DAY, NOW)
     tried = provision_as(NEW, Provision("pro", trial=Trial(NOW + 5 * DAY, ends=True)))
     gap = provision(tried, "fresh", NOW + 9 * DAY, NOW)
@@ -580,7 +580,7 @@ def test_a_trial_that_is_paid_for_early_keeps_its_revision() -> None:
     assert [2] == revisions(provision(held(other, {}, {"revision": 2}), "pro", None, NOW))
 
 
-def test_what_is_had_may_be_said_again_after_its_plan_was_archived() -> None:
+def test_an_archived_plan_may_be_sent_again_by_its_subscribers() -> None:
     archived = {"plan_id": "old"}
     wanted = Provision("team", trial=Trial(NOW + DAY, plan_id="old"))
     tried = held(provision_as(NEW, Provision("team", trial=Trial(NOW + DAY))), {}, archived)

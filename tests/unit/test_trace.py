@@ -29,7 +29,7 @@ def steps_of(made: Case, record: CustomerRecord | None) -> list[Applied]:
     return trace.steps
 
 
-def test_each_source_says_what_it_gives_and_what_the_customer_has_with_it() -> None:
+def test_each_source_shows_what_it_gives_and_what_the_customer_has_with_it() -> None:
     made = case("calls", "10/day", trial("5/day"), promotion("50/day"), override("7/day"))
     addon(2, "more", add=3)(made)
 

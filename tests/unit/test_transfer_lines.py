@@ -27,7 +27,7 @@ def test_empty_lines_count_and_are_no_rows() -> None:
     assert [2, 4] == [line.number for line in numbered_rows([b"", b"a", b" ", b"b"], Form.JSONL)]
 
 
-def test_a_line_that_is_too_long_is_told_and_the_next_is_read() -> None:
+def test_a_line_that_is_too_long_is_reported_and_the_next_is_read() -> None:
     first, second = numbered_rows([None, b"{}"], Form.JSONL)
 
     assert (1, "is longer than 1,048,576 bytes") == (first.number, first.problem)

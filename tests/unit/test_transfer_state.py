@@ -31,7 +31,7 @@ def test_an_import_goes_on_where_it_was_stopped(source: Path) -> None:
     assert Position(7, written=5, rejected=2) == StateFile(source, SERVER).begin(resume=True)
 
 
-def test_an_import_that_was_stopped_is_not_begun_anew_unasked(source: Path) -> None:
+def test_an_import_that_was_stopped_is_not_begun_again_unasked(source: Path) -> None:
     path = stopped(source).path
 
     with pytest.raises(StateError) as caught:
@@ -43,7 +43,7 @@ def test_an_import_that_was_stopped_is_not_begun_anew_unasked(source: Path) -> N
     ) == str(caught.value)
 
 
-def test_an_import_that_had_not_begun_is_begun_anew(source: Path) -> None:
+def test_an_import_that_had_not_begun_is_begun_again(source: Path) -> None:
     stopped(source, lines=0)
 
     assert Position() == StateFile(source, SERVER).begin(resume=False)
@@ -107,7 +107,7 @@ def test_what_is_done_is_not_tidied_away(source: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [b"{", b'{"digest": "\xff"}', b'{"x": ' + b"[" * 50_000])
-def test_a_state_that_cannot_be_read_says_which_file_it_is(source: Path, text: bytes) -> None:
+def test_a_state_that_cannot_be_read_is_reported_with_its_file(source: Path, text: bytes) -> None:
     path = stopped(source).path
     path.write_bytes(text)
 

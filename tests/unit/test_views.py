@@ -130,7 +130,7 @@ def test_customers_of_a_plan_share_its_meters_unless_periods_are_their_own(
     assert cache.put("a", NOBODY, other, NOW).meter("calls", Retention()) is not meters[0]
 
 
-def test_a_meter_is_bound_anew_in_each_period(snapshot: Snapshot) -> None:
+def test_a_meter_is_bound_again_in_each_period(snapshot: Snapshot) -> None:
     view = cache_of(10).put("acme", on("billed", start_ms=NOW), snapshot, NOW)
     meter = view.meter("builds", Retention())
     assert meter is not None
