@@ -86,20 +86,8 @@ class FrontSettings(msgspec.Struct, frozen=True):
     """None: in the clear."""
 
 
-class Front(Protocol):
-    """Where calls arrive and leave. Any thread may call any method.
-
-    Made of `FrontSettings`; raises ConfigError, then or at `start`, where it cannot bind.
-    """
-
-    @property
-    def address(self) -> str:
-        """Where it listens, with the port it really got."""
-        ...
-
-    def start(self) -> None:
-        """Accept calls from here on."""
-        ...
+class Calls(Protocol):
+    """Where a decision thread takes calls and gives answers. Any thread may call any method."""
 
     def recv_batch(self, calls_max: int) -> list[Call] | None:
         """Wait for calls and take all that are there; None once stopped and empty.
@@ -113,6 +101,22 @@ class Front(Protocol):
 
         An error ends its call with its status, reason and message.
         """
+        ...
+
+
+class Front(Calls, Protocol):
+    """Where calls arrive and leave.
+
+    Made of `FrontSettings`; raises ConfigError, then or at `start`, where it cannot bind.
+    """
+
+    @property
+    def address(self) -> str:
+        """Where it listens, with the port it really got."""
+        ...
+
+    def start(self) -> None:
+        """Accept calls from here on."""
         ...
 
     def set_ready(self, ready: bool) -> None:

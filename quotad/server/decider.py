@@ -1,9 +1,22 @@
 """The decision threads: take all calls that wait, decide them together, answer them."""
 
 import threading
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
-from quotad.fronts.interface import Front
-from quotad.service.quota import QuotaService
+from quotad.fronts.interface import Answer, Call, Calls
+
+
+class Answers(Protocol):
+    """What a decision thread needs of `quotad.service.quota.QuotaService`."""
+
+    def answer(self, calls: Sequence[Call]) -> Iterable[Sequence[Answer]]:
+        """Answer every one of the calls, in parts."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection to the store."""
+        ...
 
 
 class Decider(threading.Thread):
@@ -12,11 +25,11 @@ class Decider(threading.Thread):
     Under load its batches grow by themselves; when idle a batch is one call and leaves at once.
     """
 
-    def __init__(self, number: int, service: QuotaService, front: Front, batch_max: int) -> None:
+    def __init__(self, number: int, service: Answers, front: Calls, batch_max: int) -> None:
         super().__init__(name=f"quotad-decider-{number}", daemon=True)
         self._front = front
         self._batch_max = batch_max
-        self.service = service
+        self._service = service
         self._begun = 0
         self._done = 0
         self._seen = 0
@@ -25,10 +38,10 @@ class Decider(threading.Thread):
         """Serve until the front is drained."""
         while (calls := self._front.recv_batch(self._batch_max)) is not None:
             self._begun += 1
-            for answers in self.service.answer(calls):
+            for answers in self._service.answer(calls):
                 self._front.answer(answers)
             self._done += 1
-        self.service.close()
+        self._service.close()
 
     def has_progressed(self) -> bool:
         """Whether it waits for calls, or has begun another batch since the last look."""

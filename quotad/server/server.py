@@ -61,9 +61,10 @@ class Server:
         servicer = AdminServicer(parts.admin(self._front_name, self._decisions_by_reason))
         self._indexing = Indexing(parts.index, parts.clock, lambda: self.ready)
         self._front = self._make_front(servicer, reuse_port)
+        services = [parts.quota() for _ in range(config.decision_threads)]
+        self._made = [service.decisions for service in services]
         self._deciders = [
-            Decider(i, parts.quota(), self._front, config.batch_max)
-            for i in range(config.decision_threads)
+            Decider(i, service, self._front, config.batch_max) for i, service in enumerate(services)
         ]
         self.metrics = instruments()
         self.metrics.read_by(DECISIONS, self._decisions)
@@ -168,15 +169,14 @@ class Server:
         )
 
     def _decisions(self) -> list[int]:
-        made = [decider.service.decisions for decider in self._deciders]
-        return [sum(each.counts[reason] for each in made) for reason in Reason]
+        return [sum(each.counts[reason] for each in self._made) for reason in Reason]
 
     def _counted_by_front(self, instrument: Instrument) -> list[int]:
         counters = self._front.counters()
         return [counters.get(name, 0) for name in instrument.labels]
 
     def _would_deny(self) -> int:
-        return sum(decider.service.decisions.would_deny for decider in self._deciders)
+        return sum(each.would_deny for each in self._made)
 
     def _decisions_by_reason(self) -> dict[str, int]:
         total = dict(zip(DECISIONS.labels, self._decisions(), strict=True))

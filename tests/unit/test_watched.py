@@ -1,7 +1,7 @@
 """What a parent makes of its workers' signs of life; the workers are small scripts here."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import pytest
 
 from quotad.config import Config
 from quotad.errors import ConfigError
+from quotad.fronts.interface import Answer, Call
 from quotad.server import serve, watched
 from quotad.server.decider import Decider
 from quotad.server.serve import Slot, backoff_s
@@ -178,27 +179,33 @@ def buried(slot: Slot) -> bool:
 
 
 def test_a_decision_thread_progresses_while_it_waits_and_from_batch_to_batch() -> None:
-    class Scripted:
-        """A front that hands out batches, and a service that looks at the thread meanwhile."""
+    seen: list[bool] = []
+
+    class Front:
+        """Hands out batches."""
 
         def __init__(self) -> None:
-            self.batches: list[object] = [[1], [2], None]
-            self.seen: list[bool] = []
+            self.batches: list[list[Call] | None] = [[Call(1, 0, b"")], [Call(2, 0, b"")], None]
 
-        def recv_batch(self, _: int) -> object:
-            self.seen.append(decider.has_progressed())
+        def recv_batch(self, calls_max: int) -> list[Call] | None:
+            seen.append(decider.has_progressed())
             return self.batches.pop(0)
 
-        def answer(self, _: object) -> tuple[()]:
-            self.seen += [decider.has_progressed(), decider.has_progressed()]
-            return ()
+        def answer(self, answers: Sequence[Answer]) -> None:
+            raise AssertionError("there are none")
+
+    class Service:
+        """Looks at the thread that it is called by."""
+
+        def answer(self, calls: Sequence[Call]) -> list[list[Answer]]:
+            seen.extend([decider.has_progressed(), decider.has_progressed()])
+            return []
 
         def close(self) -> None:
             pass
 
-    scripted = Scripted()
-    decider = Decider(0, scripted, scripted, 10)  # type: ignore[arg-type]
+    decider = Decider(0, Service(), Front(), 10)
     decider.run()
 
     # Waiting; the first batch, and still the first batch; waiting; the second, and still it.
-    assert [True, True, False, True, True, False, True] == scripted.seen
+    assert [True, True, False, True, True, False, True] == seen
