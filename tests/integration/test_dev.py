@@ -247,7 +247,11 @@ def test_what_is_taken_already_is_reported_in_one_line(start: Start, plans: Path
             {},
             "catalog: 'nowhere' does not exist; give a file or directory",
         ),
-        ([], {"QUOTAD_FRONT": "rust"}, "QUOTAD_FRONT: expected one of native, grpcio, got 'rust'"),
+        (
+            [],
+            {"QUOTAD_FRONT": "rust"},
+            "QUOTAD_FRONT: expected one of auto, fast, native, grpcio, got 'rust'",
+        ),
     ],
 )
 def test_a_setting_that_cannot_work_is_reported_in_one_line(

@@ -48,7 +48,7 @@ def test_the_verdict_names_packages_that_changed() -> None:
     worse = [CostChange("case", "figure", 1.0, 2.0)]
 
     assert verdict(worse, versions).endswith("1 of 1 figures more than 10% worse")
-    assert "(packages differ: redis 1.0 -> " in verdict(worse, versions | {"redis": "1.0"})
+    assert "(packages differ: hiredis 1.0 -> " in verdict(worse, versions | {"hiredis": "1.0"})
     assert "1 better" in verdict([CostChange("case", "figure", 2.0, 1.0)], versions)
 
 
