@@ -190,8 +190,8 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RollbackCatalog(self, request, context):
-        """Publishes the content of an earlier version as a new version: everybody has again what they
-        had then; who has subscribed since has what new subscribers had.
+        """Publishes the content of an earlier version as a new version: every customer has again what it
+        had then; later subscribers have what new subscribers had.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
