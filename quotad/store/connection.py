@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from quotad.store.address import StoreAddress
-from quotad.store.link import Command
+from quotad.store.link import Command, read_time
 from quotad.store.node import Node
 from quotad.store.router import Key, Link, Places, Router
 from quotad.store.scripts import Script
@@ -154,8 +154,7 @@ class Store:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        seconds, micros = self._router.nodes[0].execute(("TIME",))
-        return int(seconds) * 1000 + int(micros) // 1000
+        return read_time(self._router.nodes[0].execute(("TIME",)), self.address) // 1000
 
     def info(self) -> dict[str, str]:
         """The fields of INFO; a managed server may leave out some, or refuse: then there are none.

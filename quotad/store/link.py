@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
-from hiredis import Reader, pack_command
+from hiredis import ProtocolError, Reader, pack_command
 
 from quotad.errors import AnswerLost, BudgetSpent, StoreUnavailable
 from quotad.store.refusals import ErrorReply, lost, not_signed_in, refused, timed_out, unavailable
@@ -15,9 +15,24 @@ from quotad.store.sockets import DeadlineSocket, Endpoint
 Command = tuple[Any, ...]
 """The words of a command; str, bytes or int."""
 
+NO_STORE = "what answers is no Redis or Valkey"
+
 _READ_BYTES = 65536
 _MORE = object()
 """What the reader returns while the answer is not complete."""
+
+
+def read_time(answer: Any, address: object) -> int:
+    """The answer to TIME, in microseconds.
+
+    Raises:
+        StoreUnavailable: it is something else.
+    """
+    try:
+        seconds, micros = map(int, answer)
+    except (ValueError, TypeError):
+        raise unavailable(NO_STORE, address) from None
+    return seconds * 1_000_000 + micros
 
 
 class NodeLink:
@@ -97,11 +112,7 @@ class NodeLink:
         Raises:
             StoreUnavailable: as `execute`, or what is there is not a store.
         """
-        try:
-            seconds, micros = map(int, self.execute(("TIME",), deadline))
-        except (ValueError, TypeError):
-            raise unavailable("what answers is no Redis or Valkey", self._address) from None
-        return seconds * 1_000_000 + micros
+        return read_time(self.execute(("TIME",), deadline), self._address)
 
     def run(self, script: Script, words: Sequence[Any], deadline: float) -> Any:
         """Run a script; `words` is the number of keys, the keys and the arguments.
@@ -148,7 +159,7 @@ class NodeLink:
                     raise ConnectionResetError("it has closed the connection")
                 reader.feed(buffer, 0, count)
                 answer = reader.gets()
-        except OSError as error:
+        except (OSError, ProtocolError) as error:
             raise self._failed(error) from None
         except BaseException:
             self.close()  # the rest of an answer would be taken for that of the next command
@@ -190,16 +201,18 @@ class NodeLink:
                 if not count:
                     raise ConnectionResetError("it has closed the connection")
                 self._reader.feed(self._buffer, 0, count)
-        except OSError as error:
+        except (OSError, ProtocolError) as error:
             raise self._failed(error) from None
         except BaseException:
             self.close()  # the rest of an answer would be taken for that of the next command
             raise
         return answer
 
-    def _failed(self, error: OSError) -> StoreUnavailable:
+    def _failed(self, error: OSError | ProtocolError) -> StoreUnavailable:
         """What a command ends with that was sent, and not answered."""
         self.close()
+        if isinstance(error, ProtocolError):
+            return unavailable(NO_STORE, self._address)
         timed = isinstance(error, TimeoutError)
         return timed_out(self._address) if timed else lost(error, self._address)
 

@@ -50,6 +50,29 @@ def test_an_answer_in_endless_drips_is_given_up(ask: Callable[[Store], None], tl
             store.close()
 
 
+@pytest.mark.parametrize("user", ["", ":secret@"], ids=["", "signing in"])
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no Redis or Valkey"),
+        (b"-ERR max number of clients reached\r\n", "ERR max number of clients reached"),
+        (b"-LOADING Valkey is loading the dataset in memory\r\n", "is loading"),
+    ],
+    ids=["http", "too many", "loading"],
+)
+@pytest.mark.parametrize("ask", [by_link, by_pool, by_pipeline])
+def test_what_does_not_serve_now_is_away(
+    ask: Callable[[Store], None], answer: bytes, why: str, user: str
+) -> None:
+    with fake_store(lambda _, connection, __: connection.sendall(answer)) as fake:
+        store = Store(fake.url.replace("//", f"//{user}"), 5000)
+        try:
+            with pytest.raises(StoreUnavailable, match=why):
+                ask(store)
+        finally:
+            store.close()
+
+
 @pytest.mark.parametrize("ask", [by_link, by_pool])
 def test_signing_in_is_given_up_too(ask: Callable[[Store], None]) -> None:
     with fake_store(drip) as fake:
