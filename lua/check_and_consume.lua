@@ -11,7 +11,8 @@
 -- ARGV[2] not_after (Unix ms): from then on nothing is taken, as the caller has given up; 0: no such time
 -- ARGV[3] terms: number of different terms; most charges of a call share theirs
 -- ARGV   then per terms:
---   verb         consume, check (count nothing), or consume_once, which obeys an idempotency key
+--   verb         consume, check (count nothing), consume_once, which obeys an idempotency key, or settle_once,
+--                which does as well and remembers a quantity of 0, too
 --   limits       number of limits
 --   words        words per limit: PLAIN_ARGS or DETAILED_ARGS; then per limit so many of
 --     cap        (units) usage never passes it; for soft limits and unlimited ones the ceiling of counters
@@ -98,7 +99,8 @@ for i = 1, tonumber(ARGV[3]) do
     arg = arg + words
   end
   terms[i] = {
-    once = verb == 'consume_once',
+    once = verb == 'consume_once' or verb == 'settle_once',
+    settles = verb == 'settle_once',
     counts = verb ~= 'check',
     limits = limits,
     caps = caps,
@@ -255,7 +257,7 @@ while KEYS[key] do
         end
       end
       reply[status_at] = status
-      if once and status == ALLOWED and quantity ~= 0 and limits > 0 then
+      if once and status == ALLOWED and (quantity ~= 0 or term.settles) and limits > 0 then
         local parts = {}
         for limit = 1, limits do
           if detailed then

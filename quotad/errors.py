@@ -105,6 +105,20 @@ class NotFound(QuotadError):
     reason = "NOT_FOUND"
 
 
+class NotOpen(QuotadError):
+    """A reservation that is to be settled or extended was settled before, or has ended."""
+
+    status = Status.FAILED_PRECONDITION
+    reason = "NOT_OPEN"
+
+
+class TooManyOpen(QuotadError):
+    """A customer has as many reservations open as one may have."""
+
+    status = Status.FAILED_PRECONDITION
+    reason = "TOO_MANY_OPEN"
+
+
 class StaleEpoch(QuotadError):
     """A customer is not at the epoch that a write expects: it was written in between."""
 

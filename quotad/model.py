@@ -338,6 +338,10 @@ class Mode(IntEnum):
     """Record what has happened, past every limit."""
     REFUND = 100
     """Take back what was counted; the quantity is negative. A call of its own in the proto."""
+    SETTLE = 101
+    """Count the difference between what was reserved and used, in the periods of then."""
+    SETTLE_WITHIN = 102
+    """The same, where there is room."""
 
 
 class Reason(IntEnum):

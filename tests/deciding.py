@@ -12,6 +12,7 @@ from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
 from quotad.model import ConsumeRequest, CustomerRecord, Decision, Mode
 from quotad.store import Catalogs, Customers, KeySpace, Store, check_layout
 from quotad.store.health import Health
+from quotad.store.holds import HoldsSeen
 
 
 def at(text: str, zone: str = "UTC") -> int:
@@ -45,15 +46,16 @@ class Bench:
         self.snapshots = Snapshots(self.catalogs)
         self.views = ViewCache(self.keys, 1000)
         self.snapshots.on_swap(self.views.renew)
-        shared = Shared(
+        self.shared = Shared(
             self.snapshots,
             self.views,
             self.customers,
             self.health,
             self.clock,
             EngineSettings(store_timeout_ms=10_000),
+            HoldsSeen(self.store, self.keys),
         )
-        self.engine = Engine(shared, self.store.connect())
+        self.engine = Engine(self.shared, self.store.connect())
 
     def close(self) -> None:
         self.engine.close()

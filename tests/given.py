@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from quotad.engine import Granted
+from quotad.engine.reservations import Reservations
 from quotad.errors import QuotadError
 from quotad.model import ConsumeRequest, Decision, Feature
 from quotad.store.nearby import Nearby
@@ -16,6 +17,10 @@ class Given:
 
     def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
         return [self._decisions.pop(0) for _ in requests]
+
+    @property
+    def reservations(self) -> Reservations:
+        raise NotImplementedError
 
     def undo(self, request: ConsumeRequest, key: str) -> Decision | QuotadError:
         return self._decisions.pop(0)

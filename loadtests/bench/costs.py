@@ -30,6 +30,7 @@ from quotad.service.decode import Requests
 from quotad.service.quota import METHODS, QuotaService
 from quotad.store import Catalogs, Customers, KeySpace, Store
 from quotad.store.health import Health
+from quotad.store.holds import HoldsSeen
 from quotad.store.nearby import NearbyStore
 from quotad.v1 import quota_pb2 as pb
 
@@ -126,6 +127,7 @@ class Worker:
             health,
             clock,
             EngineSettings(store_timeout_ms=TIMEOUT_MS),
+            HoldsSeen(self.store, keys),
         )
         self.link: Any = self.store.connect()
         self.front = CollectingFront()

@@ -13,6 +13,7 @@ from quotad.cli import (
     insights,
     processes,
     replay,
+    reservations,
     status,
     transfer,
 )
@@ -46,6 +47,7 @@ def _root(
 
 processes.register(app)
 decisions.register(app)
+reservations.register(app)
 entitlements.register(app)
 customers.register(app)
 insights.register(app)

@@ -1,5 +1,6 @@
 """`quotad consume`, `check` and `explain`: may a customer do this, and why."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -76,7 +77,7 @@ def consume(
             requested_values=value or (),
             idempotency_key=idempotency_key,
         )
-    _show(decision, as_json, took=feature)
+    show(decision, as_json, took=feature)
 
 
 def record(
@@ -102,7 +103,7 @@ def record(
             occurred_at=occurred_at,
             idempotency_key=idempotency_key,
         )
-    _show(decision, as_json, took=feature)
+    show(decision, as_json, took=feature)
 
 
 def refund(
@@ -133,7 +134,7 @@ def refund(
             occurred_at=occurred_at,
             idempotency_key=idempotency_key,
         )
-    _show(decision, as_json, took=feature)
+    show(decision, as_json, took=feature)
 
 
 def check(
@@ -150,7 +151,7 @@ def check(
         decision = client.check(
             customer, feature, quantity, resource_id=resource, requested_values=value or ()
         )
-    _show(decision, as_json)
+    show(decision, as_json)
 
 
 def explain(
@@ -172,7 +173,7 @@ def explain(
             requested_values=value or (),
             explain=True,
         )
-    _show(decision, as_json)
+    show(decision, as_json)
 
 
 def _cause(decision: "Decision") -> str:
@@ -189,20 +190,27 @@ def in_words(reason: Reason) -> str:
     return f"{REASONS[reason]} ({reason.name})" if reason in REASONS else reason.name
 
 
-def _show(decision: "Decision", as_json: bool, *, took: str = "") -> None:
+def show(
+    decision: "Decision",
+    as_json: bool,
+    *,
+    took: str = "",
+    first: Sequence[tuple[str, str]] = (),
+) -> None:
     """Print a decision, and end the command when it denies.
 
     Args:
         decision: what to show.
         as_json: as one object.
         took: the feature that was counted; empty: nothing was.
+        first: what else to show, as names and values, before the rest.
     """
     if as_json:
         output.print_json(decision)
     else:
         verdict, style = ("allowed", "green") if decision.allowed else ("denied", "red")
         output.print_headline(verdict, style, _cause(decision))
-        output.print_fields(_fields(decision, took))
+        output.print_fields([*first, *_fields(decision, took)])
         if decision.limits:
             output.print_line("")
             rows = [amounts.row(limit) for limit in decision.limits]

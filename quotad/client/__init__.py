@@ -14,6 +14,7 @@ from quotad.client.errors import (
     QuotaServerError,
     QuotaUnavailable,
 )
+from quotad.client.reservations import Reservation
 from quotad.client.results import (
     Credits,
     Decision,
@@ -43,5 +44,6 @@ __all__ = [
     "QuotaServerError",
     "QuotaUnavailable",
     "Reason",
+    "Reservation",
     "SourceKind",
 ]

@@ -9,10 +9,11 @@ from typing import Any, Self, TypeVar
 
 import grpc
 
-from quotad.client import calls, errors, target
+from quotad.client import calls, errors, reservations, target
 from quotad.client.calls import Attempt, Consumption, Policy, Step, Steps
 from quotad.client.coalescing import Coalescer, may_share
 from quotad.client.errors import QuotaError
+from quotad.client.reservations import Reservation
 from quotad.client.results import Decision, Entitlement, Entitlements
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 
@@ -230,6 +231,77 @@ class Client(Connected):
         consumption = Consumption(customer_id, feature_id, quantity, idempotency_key, resource_id)
         fields = {"taken_under": taken_under, "occurred_at": occurred_at}
         return self._connection.run(calls.refund(self._policy, consumption, **fields))
+
+    def reserve(
+        self,
+        customer_id: str,
+        feature_id: str,
+        quantity: int = 1,
+        *,
+        reservation_id: str | None = None,
+        ttl: float = 60.0,
+        resource_id: str = "",
+    ) -> Reservation:
+        """Take a quantity before the work, to settle it by what the work has really used.
+
+        Args:
+            customer_id: the customer that will use the feature.
+            feature_id: what will be used.
+            quantity: the most that may be used.
+            reservation_id: the caller's own, which makes a repeat of this call safe; None: one is
+                made.
+            ttl: seconds until it comes back by itself, 1 to 86,400.
+            resource_id: what of the customer's it is for; empty: the customer itself.
+
+        Raises:
+            QuotaError: the call was wrong, or no server could decide it.
+        """
+        consumption = Consumption(customer_id, feature_id, quantity, resource_id=resource_id)
+        return self._connection.run(
+            reservations.reserve(self._policy, consumption, reservation_id, ttl)
+        )
+
+    def commit(
+        self,
+        customer_id: str,
+        reservation_id: str,
+        quantity: int | None = None,
+        *,
+        allow_overrun: bool = False,
+    ) -> Decision:
+        """Settle a reservation by what was used; `granted` is the difference to what was held.
+
+        Args:
+            customer_id: whose it is.
+            reservation_id: which.
+            quantity: what was used; None: all that is held.
+            allow_overrun: count more than is held past every limit; else more is denied when there
+                is no room, and the reservation stays open.
+
+        Raises:
+            QuotaError: it was settled otherwise, has ended, is unknown, or no server could do it.
+        """
+        return self._connection.run(
+            reservations.commit(self._policy, customer_id, reservation_id, quantity, allow_overrun)
+        )
+
+    def release(self, customer_id: str, reservation_id: str) -> Decision:
+        """Settle a reservation by nothing: all of it comes back.
+
+        Raises:
+            QuotaError: as `commit`.
+        """
+        return self._connection.run(reservations.release(self._policy, customer_id, reservation_id))
+
+    def extend(self, customer_id: str, reservation_id: str, ttl: float = 60.0) -> datetime | None:
+        """Let an open reservation end so many seconds from now; returns when.
+
+        Raises:
+            QuotaError: as `commit`.
+        """
+        return self._connection.run(
+            reservations.extend(self._policy, customer_id, reservation_id, ttl)
+        )
 
     def check(
         self,

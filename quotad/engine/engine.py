@@ -10,11 +10,13 @@ script as well: only it knows that nothing has changed.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from quotad.engine.budget import Budget
 from quotad.engine.explaining import explain_round
 from quotad.engine.memos import undoing
 from quotad.engine.planning import CHECK_ONLY, Planner
+from quotad.engine.reservations import Reservations
 from quotad.engine.rounds import Round
 from quotad.engine.settling import Settler
 from quotad.engine.shared import Granted, Shared
@@ -39,6 +41,10 @@ class Engine:
         self._link = link
         self._planner = Planner(shared, link)
         self._settler = Settler(shared, link)
+        self._holds = shared.holds
+        self.reservations = Reservations(shared, link, self._decide_as_held)
+        self._as_held = False
+        """Whether to decide on what counters hold, reservations that have ended among it."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -57,6 +63,8 @@ class Engine:
             for _ in range(ROUNDS_MAX):
                 self._run(round_, budget)
                 if not round_.pending:
+                    if self._holds.any and not self._as_held:
+                        self.reservations.decide_again(requests, round_.answers)
                     return round_.answers  # type: ignore[return-value]
             error: QuotadError = StoreUnavailable("catalog or customer keeps changing; try again")
         except StoreError as failed:
@@ -88,6 +96,7 @@ class Engine:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
+        self._take_back(customer_id)
         for _ in range(ROUNDS_MAX):
             (answer,) = self.decide([_look_at(customer_id, feature_id, resource_id)])
             if isinstance(answer, QuotadError):
@@ -103,6 +112,7 @@ class Engine:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
+        self._take_back(customer_id)
         budget = Budget(self._settings.store_timeout_ms)
         try:
             for _ in range(ROUNDS_MAX):
@@ -113,6 +123,20 @@ class Engine:
             self._settler.note(error)
             raise
         raise StoreUnavailable("catalog or customer keeps changing; try again")
+
+    def _decide_as_held(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
+        """Decide for reservations, which take back what has ended themselves."""
+        self._as_held = True
+        try:
+            return self.decide(requests)
+        finally:
+            self._as_held = False
+
+    def _take_back(self, customer_id: str) -> None:
+        """Give back what reservations have held that have ended, before usage is read."""
+        if self._holds.any:
+            with suppress(StoreError):
+                self.reservations.take_back([customer_id])
 
     def plan_id(self, customer_id: str, resource_id: str = "") -> str:
         """The plan of a customer just decided about; empty: none, or not known any more."""

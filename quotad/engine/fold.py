@@ -13,7 +13,7 @@ from quotad.store import ChargeStatus, Settlement
 
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
 ALLOWED = int(ChargeStatus.ALLOWED)
-NORMAL = int(Mode.NORMAL)
+CHECK_ONLY = int(Mode.CHECK_ONLY)
 WITHIN_LIMIT = int(Reason.WITHIN_LIMIT)
 UNLIMITED = int(Reason.UNLIMITED)
 OVER_SOFT_LIMIT = int(Reason.OVER_SOFT_LIMIT)
@@ -46,7 +46,7 @@ def fold(
     if settlement.status != ALLOWED:
         return _deny_one(term, quantity, before, now_ms, catalog_version)
     after = before
-    if request.mode == NORMAL:
+    if request.mode != CHECK_ONLY:
         after = before + quantity
         if after < 0:
             after = 0
@@ -116,7 +116,7 @@ def _fold_several(
     if settlement.status != ALLOWED:
         return _deny_several(terms, request, settlement, now_ms, catalog_version)
     quantity, used = request.quantity, settlement.used
-    taken = quantity if request.mode == NORMAL else 0
+    taken = quantity if request.mode != CHECK_ONLY else 0
     statuses: list[LimitStatus] = []
     # Which limit it is about: the soft one that was passed furthest, else the one with least
     # remaining. In one walk, as several limits are what costs most in an answer.

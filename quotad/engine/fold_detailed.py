@@ -67,7 +67,7 @@ def fold_detailed(
             explanation = explain_denial(side.term, side.before, side.amount)
     status, details = side.status, side.details
     granted = status.used - side.before
-    if request.mode == Mode.REFUND:  # counters that had less are empty now
+    if request.mode >= Mode.REFUND and request.quantity < 0:  # counters that had less are empty now
         granted = -max((each.before - each.status.used) // each.details.weight for each in sides)
     elif details.pool_id and granted:
         granted = request.quantity

@@ -113,6 +113,14 @@ def _read_usage(texts: list[bytes]) -> tuple[Sequence[int], Sequence[int]]:
     return [int(used) for used, _ in pairs], [int(closes) for _, closes in pairs]
 
 
+def read_memo(stored: bytes) -> Memo | None:
+    """What is kept under a key, its fingerprint first; None: it cannot be read."""
+    try:
+        return _decode(stored[FINGERPRINT_LENGTH:].partition(b"|")[2])
+    except msgspec.DecodeError:
+        return None
+
+
 UNDONE = "\x01"
 """Begins the key that an undone key's refund is remembered under; no caller's key has it."""
 
@@ -134,10 +142,9 @@ def undoing(request: ConsumeRequest, key: str, stored: bytes | None) -> ConsumeR
             f"taken_under: nothing taken under {key!r} is remembered; a denial takes nothing, and a"
             " key is remembered for its time to live"
         )
-    try:
-        memo = _decode(stored[FINGERPRINT_LENGTH:].partition(b"|")[2])
-    except msgspec.DecodeError:
-        raise InvalidRequest(f"taken_under: what is kept under {key!r} cannot be read") from None
+    memo = read_memo(stored)
+    if memo is None:
+        raise InvalidRequest(f"taken_under: what is kept under {key!r} cannot be read")
     if not memo.taken_s:
         raise InvalidRequest(f"taken_under: {key!r} was used on an earlier version of quotad")
     taken = msgspec.structs.replace(request, quantity=memo.quantity, mode=Mode.NORMAL)

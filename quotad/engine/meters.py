@@ -125,17 +125,20 @@ class Meter(msgspec.Struct, gc=False):
         self.bound = self._bound(self._limits(now_ms), now_ms)
         return self.bound
 
-    def bind_recording(self, now_ms: int, occurred_ms: int) -> Bound | None:
-        """The same without caps, for what has happened already.
+    def bind_recording(self, now_ms: int, occurred_ms: int, capped: bool = False) -> Bound | None:
+        """The same for what has happened already, without caps.
 
         Args:
             now_ms: Unix time.
             occurred_ms: when it has happened; 0: now.
+            capped: with caps all the same.
 
         Returns:
             None: no counter of that moment is kept any more.
         """
         if not occurred_ms:
+            if capped:
+                return self._bound(self._limits(now_ms), now_ms)
             bound = self.recording
             if not bound.from_ms <= now_ms < bound.until_ms:
                 bound = self.recording = self._bound(self._limits(now_ms, True), now_ms)
@@ -143,7 +146,7 @@ class Meter(msgspec.Struct, gc=False):
         # Which window was open at an earlier moment is known to no counter.
         limits = [
             limit
-            for limit in self._limits(occurred_ms, True)
+            for limit in self._limits(occurred_ms, not capped)
             if not limit.counted.opens and is_kept(limit.counted, self.retention, now_ms)
         ]
         return self._bound(limits, now_ms) if limits else None

@@ -14,7 +14,8 @@ from quotad.engine.views import View, view_name
 from quotad.errors import InvalidRequest, NotReady, QuotadError, StoreError
 from quotad.model import ConsumeRequest, CustomerRecord, Decision, Mode
 from quotad.store import Link, Once
-from quotad.store.charges import CHECK, CONSUME, CONSUME_ONCE
+from quotad.store.charges import CHECK, CONSUME, CONSUME_ONCE, SETTLE_ONCE
+from quotad.store.holds import TAKEN
 
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
 NORMAL = int(Mode.NORMAL)
@@ -91,7 +92,9 @@ class Planner:
             given = denied(request.feature_id, view.effective, view.snapshot)
         elif meter.given is not None:
             given = meter.given
-        elif request.quantity < 0 and meter.gauge == (request.mode == REFUND):
+        elif request.quantity < 0 and (
+            request.mode == REFUND if meter.gauge else request.mode < REFUND
+        ):
             given = not_this_way(request)
         else:
             bound = meter.bound
@@ -110,7 +113,8 @@ class Planner:
             elif bound is not ALWAYS and meter is not None:
                 bound, given = _recording(meter, request, now_ms)
         if key:
-            verb, once = CONSUME_ONCE, self._once(request, view.snapshot.version, bound, now_ms)
+            verb = CONSUME_ONCE if request.mode <= REFUND else SETTLE_ONCE
+            once = self._once(request, view.snapshot.version, bound, now_ms)
         round_.planned.append(
             Planned(
                 view.keys,
@@ -208,9 +212,9 @@ class Planner:
         return records
 
     def _once(self, request: ConsumeRequest, version: int, bound: Bound, now_ms: int) -> Once:
-        ttl_ms = self._settings.idempotency_ttl_ms
-        if request.idempotency_ttl_ms:
-            ttl_ms = min(ttl_ms, request.idempotency_ttl_ms)
+        ttl_ms, asked_ms = self._settings.idempotency_ttl_ms, request.idempotency_ttl_ms
+        if asked_ms and (asked_ms < ttl_ms or request.idempotency_key[0] == TAKEN):
+            ttl_ms = asked_ms  # what a reservation took is remembered for as long as it is open
         taken_ms = request.occurred_ms or now_ms
         memo = encode_memo(version, bound.terms, request.quantity, taken_ms)
         return Once(request.idempotency_key, fingerprint(request), memo, ttl_ms)
@@ -223,5 +227,6 @@ def _recording(
     occurred_ms = request.occurred_ms
     if occurred_ms > now_ms + AHEAD_MAX_MS:
         return ALWAYS, InvalidRequest("occurred_at: is in the future; leave it out for now")
-    bound = meter.bind_recording(now_ms, 0 if occurred_ms >= now_ms else occurred_ms)
+    capped = request.mode == Mode.SETTLE_WITHIN
+    bound = meter.bind_recording(now_ms, 0 if occurred_ms >= now_ms else occurred_ms, capped)
     return (ALWAYS, not_kept(request)) if bound is None else (bound, None)

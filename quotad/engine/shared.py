@@ -10,6 +10,7 @@ from quotad.entitlements.resolve import Effective
 from quotad.model import Decision
 from quotad.store import Customers, Retention
 from quotad.store.health import Health
+from quotad.store.holds import HoldsSeen
 
 
 class EngineSettings(msgspec.Struct, frozen=True):
@@ -30,6 +31,7 @@ class Shared(msgspec.Struct, frozen=True):
     health: Health
     clock: Clock
     settings: EngineSettings
+    holds: HoldsSeen
 
 
 class Granted(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from quotad.engine import Granted
 from quotad.engine.insights import Notes
+from quotad.engine.reservations import Reservations
 from quotad.engine.views import view_name
 from quotad.errors import QuotadError
 from quotad.ids import check_id
@@ -27,6 +28,11 @@ class Decides(Protocol):
 
     def undo(self, request: ConsumeRequest, key: str) -> Decision | QuotadError:
         """Take back what was taken under an idempotency key, once."""
+        ...
+
+    @property
+    def reservations(self) -> Reservations:
+        """Made and settled on the same connection."""
         ...
 
     def entitlement(
@@ -79,6 +85,11 @@ class DecisionOperations:
         except Exception:  # noqa: BLE001 (what was taken is to be answered)
             _log.exception("decisions were not noted")
         return answers
+
+    @property
+    def reservations(self) -> Reservations:
+        """Made and settled on the same connection."""
+        return self._engine.reservations
 
     def refund(self, request: ConsumeRequest, taken_under: str) -> Decision:
         """Take back what was counted.

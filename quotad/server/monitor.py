@@ -19,6 +19,7 @@ from quotad.store import Catalogs, Fleet, KeySpace, Store, check_layout
 from quotad.store.damage import report_once
 from quotad.store.fleet import HEARTBEAT_S
 from quotad.store.health import Health
+from quotad.store.holds import HoldsSeen
 from quotad.store.safety import Safety
 
 _log = logging.getLogger("quotad.server")
@@ -48,6 +49,7 @@ class MonitorParts(msgspec.Struct, frozen=True):
     fleet: Fleet
     notes: Notes
     seen: Seen
+    holds: HoldsSeen
     clock: Clock
 
 
@@ -167,6 +169,7 @@ class Monitor:
         self._parts.safety.check()
         # Before the catalog is read: a publish that comes in between waits for this server.
         self._parts.fleet.beat()
+        self._parts.holds.look()
         self._refresh()
 
     def _refresh(self) -> None:
@@ -229,6 +232,7 @@ class Monitor:
                         beaten = time.monotonic()
                         self._parts.fleet.beat()
                         self._parts.safety.watch()
+                        self._parts.holds.look()
                     if time.monotonic() - noted > NOTES_S:
                         noted = time.monotonic()
                         self._flush()

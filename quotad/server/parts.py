@@ -32,6 +32,7 @@ from quotad.store import (
 )
 from quotad.store.erasures import Erasures
 from quotad.store.health import Health
+from quotad.store.holds import HoldsSeen
 from quotad.store.nearby import NearbyStore
 from quotad.store.safety import Safety
 from quotad.store.seen import SeenStore
@@ -67,6 +68,7 @@ class Parts:
             self._health,
             clock,
             _engine_settings(config),
+            HoldsSeen(self.store, self._keys),
         )
         self._read = Requests()
 
@@ -122,6 +124,7 @@ class Parts:
             Fleet(self.store, self._keys, server_id()),
             self._notes,
             self._seen,
+            self._shared.holds,
             self.clock,
         )
 

@@ -9,7 +9,7 @@ from quotad.errors import QuotadError, StoreUnavailable, internal_error
 from quotad.fronts.interface import Answer, Call
 from quotad.model import ConsumeRequest, Decision
 from quotad.operations.decisions import DecisionOperations
-from quotad.service import decode, encode
+from quotad.service import decode, encode, reservations
 from quotad.service.wire import batch_bytes, decision_bytes
 from quotad.v1 import quota_pb2 as pb
 
@@ -22,11 +22,25 @@ METHODS = tuple(
         "GetEntitlement",
         "GetEntitlements",
         "Refund",
+        "Reserve",
+        "Commit",
+        "Release",
+        "Extend",
     )
 )
 """Paths of the hot methods, in the order that `Call` counts them."""
 
 _CONSUME, _BATCH, _ENTITLEMENT, _ENTITLEMENTS, _REFUND = range(5)
+
+_RESERVATIONS = {
+    METHODS.index(f"/{SERVICE}/{name}"): answer
+    for name, answer in (
+        ("Reserve", reservations.reserve),
+        ("Commit", reservations.commit),
+        ("Release", reservations.release),
+        ("Extend", reservations.extend),
+    )
+}
 
 TOGETHER_MAX = 1000
 """Most requests decided in one go; a batch call counts with all of its requests."""
@@ -136,12 +150,14 @@ class QuotaService:
 
     def _answer_one(self, call: Call) -> bytes | QuotadError:
         """The answer to a call that is not decided with others."""
-        act = {
-            _ENTITLEMENT: self._entitlement,
-            _ENTITLEMENTS: self._entitlements,
-            _REFUND: self._refund,
-        }[call.method]
         try:
+            if call.method in _RESERVATIONS:
+                return _RESERVATIONS[call.method](self.decisions.reservations, call.request)
+            act = {
+                _ENTITLEMENT: self._entitlement,
+                _ENTITLEMENTS: self._entitlements,
+                _REFUND: self._refund,
+            }[call.method]
             return act(call.request)
         except QuotadError as error:
             return error

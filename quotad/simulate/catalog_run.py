@@ -10,6 +10,7 @@ from quotad.simulate.lines import LoggedCall
 from quotad.simulate.roster import Roster, RosterCustomers
 from quotad.store import Catalogs, KeySpace, Retention, Store, check_layout
 from quotad.store.health import Health
+from quotad.store.holds import HoldsSeen
 
 VIEWS_MAX = 100_000
 STORE_TIMEOUT_MS = 60_000
@@ -60,6 +61,7 @@ class CatalogRun:
                 store_timeout_ms=STORE_TIMEOUT_MS,
                 retention=Retention(RETENTION_MS, RETENTION_MS),
             ),
+            HoldsSeen(store, keys),
         )
         self._engine = Engine(shared, store.connect())
         self._roster = roster

@@ -16,6 +16,8 @@ CONSUME = "consume"
 CHECK = "check"
 CONSUME_ONCE = "consume_once"
 """As CONSUME, and what is taken is remembered under an idempotency key."""
+SETTLE_ONCE = "settle_once"
+"""As CONSUME_ONCE, and that nothing had to be taken is remembered, too."""
 
 PLAIN_ARGS = 2
 """Words of a limit: cap and expiry (Unix ms; 0: never; below 0: ms after the latest take)."""
@@ -172,7 +174,7 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     verb: str
     counters: CounterSet = NO_COUNTERS
     once: Once | None = None
-    """Only with CONSUME_ONCE."""
+    """Only with CONSUME_ONCE and SETTLE_ONCE."""
 
     def key_names(self) -> list[str]:
         """Keys whose values it depends on, its customer's aside."""

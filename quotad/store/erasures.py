@@ -101,6 +101,7 @@ class Erasures:
         had_record = self._erase_record(customer_id, keys, if_epoch)
         shard = self._keys.shard(customer_id)
         counters, remembered = self._unlink(shard, keys.usage, keys.decision)
+        self._store.unlink([keys.holds, keys.hold_ends])
         self._nearby.forget_customer(customer_id, feature_ids)
         erased_ms, nonce = self._store.time_ms(), secrets.token_hex(16)
         proof = proof_of(customer_id, erased_ms, erased_by, nonce)

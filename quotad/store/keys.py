@@ -65,6 +65,10 @@ class CustomerKeys(msgspec.Struct, frozen=True, gc=False):
     """Prefix of the usage keys of the customer or of one of its resources; see `usage_suffix`."""
     decision: str
     """Prefix of the customer's idempotency keys, followed by the escaped key."""
+    holds: str
+    """The customer's open reservations."""
+    hold_ends: str
+    """When they end."""
 
 
 class KeySpace:
@@ -85,6 +89,8 @@ class KeySpace:
         self.candidate = f"{prefix}:{{catalogs}}:candidate"
         self.acks = f"{prefix}:{{catalogs}}:acks"
         self.servers = f"{prefix}:{{catalogs}}:servers"
+        self.holds = f"{prefix}:holds"
+        """Whether there has ever been a reservation."""
         self.notices = f"{prefix}:notices"
         """Pub/sub channel on which catalog versions are announced, prepared and in force."""
         self.shard_catalogs = tuple(f"{prefix}:{{{i}}}:catalog" for i in range(shards))
@@ -135,6 +141,8 @@ class KeySpace:
             index=self.shard_indexes[shard],
             usage=f"{tag}:u:{name}:{resource}",
             decision=f"{tag}:i:{name}:",
+            holds=f"{tag}:h:{name}",
+            hold_ends=f"{tag}:he:{name}",
         )
 
 

@@ -50,6 +50,26 @@ class QuotaServiceStub:
                 request_serializer=quotad_dot_v1_dot_quota__pb2.RefundRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.FromString,
                 _registered_method=True)
+        self.Reserve = channel.unary_unary(
+                '/quotad.v1.QuotaService/Reserve',
+                request_serializer=quotad_dot_v1_dot_quota__pb2.ReserveRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_quota__pb2.ReserveResponse.FromString,
+                _registered_method=True)
+        self.Commit = channel.unary_unary(
+                '/quotad.v1.QuotaService/Commit',
+                request_serializer=quotad_dot_v1_dot_quota__pb2.CommitRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.FromString,
+                _registered_method=True)
+        self.Release = channel.unary_unary(
+                '/quotad.v1.QuotaService/Release',
+                request_serializer=quotad_dot_v1_dot_quota__pb2.ReleaseRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.FromString,
+                _registered_method=True)
+        self.Extend = channel.unary_unary(
+                '/quotad.v1.QuotaService/Extend',
+                request_serializer=quotad_dot_v1_dot_quota__pb2.ExtendRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_quota__pb2.ExtendResponse.FromString,
+                _registered_method=True)
         self.GetEntitlement = channel.unary_unary(
                 '/quotad.v1.QuotaService/GetEntitlement',
                 request_serializer=quotad_dot_v1_dot_quota__pb2.GetEntitlementRequest.SerializeToString,
@@ -89,6 +109,36 @@ class QuotaServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Reserve(self, request, context):
+        """Takes a quantity before the work, which comes back by itself unless it is settled in time. Counters
+        hold it as used. The caller makes the id: a repeated call is the same reservation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Commit(self, request, context):
+        """Settles a reservation by what was really used, in the periods that it was taken from: less gives
+        the rest back, more is checked, or forced. granted is the difference.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Release(self, request, context):
+        """Settles a reservation by nothing: all of it comes back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Extend(self, request, context):
+        """Lets an open reservation end later.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetEntitlement(self, request, context):
         """What one customer may do with one feature now. Consumes nothing.
         """
@@ -120,6 +170,26 @@ def add_QuotaServiceServicer_to_server(servicer, server):
                     servicer.Refund,
                     request_deserializer=quotad_dot_v1_dot_quota__pb2.RefundRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.SerializeToString,
+            ),
+            'Reserve': grpc.unary_unary_rpc_method_handler(
+                    servicer.Reserve,
+                    request_deserializer=quotad_dot_v1_dot_quota__pb2.ReserveRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_quota__pb2.ReserveResponse.SerializeToString,
+            ),
+            'Commit': grpc.unary_unary_rpc_method_handler(
+                    servicer.Commit,
+                    request_deserializer=quotad_dot_v1_dot_quota__pb2.CommitRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.SerializeToString,
+            ),
+            'Release': grpc.unary_unary_rpc_method_handler(
+                    servicer.Release,
+                    request_deserializer=quotad_dot_v1_dot_quota__pb2.ReleaseRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.SerializeToString,
+            ),
+            'Extend': grpc.unary_unary_rpc_method_handler(
+                    servicer.Extend,
+                    request_deserializer=quotad_dot_v1_dot_quota__pb2.ExtendRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_quota__pb2.ExtendResponse.SerializeToString,
             ),
             'GetEntitlement': grpc.unary_unary_rpc_method_handler(
                     servicer.GetEntitlement,
@@ -214,6 +284,114 @@ class QuotaService:
             '/quotad.v1.QuotaService/Refund',
             quotad_dot_v1_dot_quota__pb2.RefundRequest.SerializeToString,
             quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reserve(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.QuotaService/Reserve',
+            quotad_dot_v1_dot_quota__pb2.ReserveRequest.SerializeToString,
+            quotad_dot_v1_dot_quota__pb2.ReserveResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Commit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.QuotaService/Commit',
+            quotad_dot_v1_dot_quota__pb2.CommitRequest.SerializeToString,
+            quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Release(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.QuotaService/Release',
+            quotad_dot_v1_dot_quota__pb2.ReleaseRequest.SerializeToString,
+            quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Extend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.QuotaService/Extend',
+            quotad_dot_v1_dot_quota__pb2.ExtendRequest.SerializeToString,
+            quotad_dot_v1_dot_quota__pb2.ExtendResponse.FromString,
             options,
             channel_credentials,
             insecure,

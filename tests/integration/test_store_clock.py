@@ -7,6 +7,7 @@ from quotad.engine import Engine, EngineSettings, Shared
 from quotad.model import ConsumeRequest, Decision
 from quotad.store import Store
 from quotad.store.health import Health
+from quotad.store.holds import HoldsSeen
 from tests.deciding import bench
 from tests.raw import raw
 
@@ -36,6 +37,7 @@ def test_no_period_that_is_over_for_the_store_is_counted_in(
             health,
             clock,
             EngineSettings(store_timeout_ms=10_000),
+            HoldsSeen(made.store, made.keys),
         )
         engine = Engine(shared, made.store.connect())
         try:

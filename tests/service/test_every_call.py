@@ -43,6 +43,8 @@ FIELDS: dict[str, Any] = {
     "files": [admin.CatalogFile(name="plans.yaml", content=CATALOG)],
     "rows": [b'{"customer_id": "acme", "plan": "pro"}'],
     "entitlement": json_format.Parse('{"limit": 3000000}', struct_pb2.Value()),
+    "quantity": 1,
+    "reservation_id": "r",
     "version": 1,
     "end": timestamp_pb2.Timestamp(seconds=4_000_000_000),
 }

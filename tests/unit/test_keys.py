@@ -23,6 +23,8 @@ def test_the_keys_of_a_customer_byte_by_byte() -> None:
             index="quotad:{62}:index",
             usage="quotad:{62}:u:acme:",
             decision="quotad:{62}:i:acme:",
+            holds="quotad:{62}:h:acme",
+            hold_ends="quotad:{62}:he:acme",
         )
         == keys
     )

@@ -1,0 +1,88 @@
+"""Reservations: requests and answers, for both clients."""
+
+import os
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from quotad.client import messages, results
+from quotad.client.calls import Consumption, Policy, Steps, checked, retried
+from quotad.client.results import Decision
+from quotad.v1 import quota_pb2 as pb
+
+
+class Reservation(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a reserve. Look at `.allowed`: the object itself is always true."""
+
+    customer_id: str
+    reservation_id: str
+    decision: Decision
+    expires_at: datetime | None
+    """UTC; None: nothing is held."""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the quantity is held."""
+        return self.decision.allowed
+
+
+def reserve(
+    policy: Policy, consumption: Consumption, reservation_id: str | None, ttl_s: float
+) -> Steps[Reservation]:
+    """Take a quantity before the work; the id exists before the first try."""
+    reservation_id = os.urandom(16).hex() if reservation_id is None else reservation_id
+    request = checked(
+        pb.ReserveRequest,
+        customer_id=consumption.customer_id,
+        feature_id=consumption.feature_id,
+        quantity=consumption.quantity,
+        resource_id=consumption.resource_id,
+        reservation_id=reservation_id,
+        ttl=timedelta(seconds=ttl_s),
+    )
+    answer = yield from retried(policy, "Reserve", request)
+    return Reservation(
+        customer_id=consumption.customer_id,
+        reservation_id=reservation_id,
+        decision=results.decision(answer.decision),
+        expires_at=messages.time(answer, "expires_at"),
+    )
+
+
+def commit(
+    policy: Policy,
+    customer_id: str,
+    reservation_id: str,
+    quantity: int | None,
+    allow_overrun: bool,
+) -> Steps[Decision]:
+    """Settle by what was used."""
+    request = checked(
+        pb.CommitRequest,
+        customer_id=customer_id,
+        reservation_id=reservation_id,
+        quantity=quantity,
+        allow_overrun=allow_overrun,
+    )
+    return results.decision((yield from retried(policy, "Commit", request)))
+
+
+def release(policy: Policy, customer_id: str, reservation_id: str) -> Steps[Decision]:
+    """Settle by nothing."""
+    request = checked(pb.ReleaseRequest, customer_id=customer_id, reservation_id=reservation_id)
+    return results.decision((yield from retried(policy, "Release", request)))
+
+
+def extend(
+    policy: Policy, customer_id: str, reservation_id: str, ttl_s: float
+) -> Steps[datetime | None]:
+    """Let it end later."""
+    request = checked(
+        pb.ExtendRequest,
+        customer_id=customer_id,
+        reservation_id=reservation_id,
+        ttl=timedelta(seconds=ttl_s),
+    )
+    answer: Any = yield from retried(policy, "Extend", request)
+    return messages.time(answer, "expires_at")

@@ -1,0 +1,220 @@
+"""Open reservations of customers: what is held, in which periods, and until when.
+
+What a reservation holds is taken from the counters as by any charge, under a key of its own; this
+is the list by which it finds its way back when its holder does not come. Written before it is
+taken, and removed after it is settled, so that a server may die in between.
+"""
+
+from collections.abc import Iterable, Sequence
+from math import inf
+
+import msgspec
+
+from quotad.errors import StoreUnavailable, TooManyOpen
+from quotad.store import scripts
+from quotad.store.connection import Store
+from quotad.store.keys import CustomerKeys, KeySpace, escape
+from quotad.store.router import Link
+
+HOLDS_MAX = 10_000
+"""Reservations that one customer may have open."""
+
+_READ_MAX = 100
+"""Ended reservations of one customer that are looked at in one go."""
+
+_FULL, _TOO_LATE, _ENDED, _NOT_OPEN = -1, -5, -1, 0
+
+TAKEN, SETTLED = "\x02", "\x03"
+"""Begin the keys that a reservation takes and is settled under; no caller's key has them."""
+
+
+class Hold(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What a reservation holds; stored, so new fields go to the end and have defaults."""
+
+    feature_id: str
+    quantity: int
+    made_ms: int
+    """Unix time of the periods that it is taken from."""
+    resource_id: str = ""
+
+
+class OpenHold(msgspec.Struct, frozen=True, gc=False):
+    """A reservation that is not settled."""
+
+    customer_id: str
+    hold_id: str
+    hold: Hold
+    ends_ms: int
+    """Unix time."""
+
+
+class FoundHold(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a reservation."""
+
+    opened: OpenHold | None
+    """None: it is not open."""
+    taken: bytes
+    """As kept under its key; empty: nothing."""
+    settled: bytes
+    """As kept under that key; empty: it is not settled."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Hold).decode
+
+
+class HoldsSeen:
+    """Whether a store has ever held a reservation: one that has not pays nothing for them."""
+
+    def __init__(self, store: Store, keys: KeySpace) -> None:
+        self._store = store
+        self._key = keys.holds
+        self.any = False
+
+    def look(self) -> None:
+        """Ask the store, until it has.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        if not self.any:
+            self.any = self._store.read([self._key])[0] is not None
+
+    def note(self) -> None:
+        """Let every server know within a second, before the first reservation can have ended.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        if not self.any:
+            self._store.execute("SET", self._key, 1)
+            self.any = True
+
+
+class Holds:
+    """The lists of one store over one connection; of one thread."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._open = scripts.load("open_hold")
+        self._find = scripts.load("find_hold")
+        self._extend = scripts.load("extend_hold")
+        self._read = scripts.load("read_holds")
+        self._close = scripts.load("close_holds")
+
+    def open(
+        self, keys: CustomerKeys, opened: OpenHold, deadline: float, not_after_ms: int
+    ) -> OpenHold:
+        """Write a reservation down; returns the one that was there under this id, if there was.
+
+        Args:
+            keys: of the customer.
+            opened: the reservation.
+            deadline: monotonic time in seconds by which the answer must be there.
+            not_after_ms: moment of the store's clock from which on nothing is written.
+
+        Raises:
+            TooManyOpen: the customer has as many open as one may have.
+            StoreUnavailable: the store refused or timed out.
+        """
+        record = _encode(opened.hold)
+        words = (not_after_ms, opened.hold_id, record, opened.ends_ms, HOLDS_MAX)
+        answer = self._link.run(self._open, (2, keys.holds, keys.hold_ends, *words), deadline)
+        if answer == _FULL:
+            raise TooManyOpen(f"customer_id: {HOLDS_MAX:,} reservations are open; settle some")
+        if answer == _TOO_LATE:
+            raise StoreUnavailable("the store was too slow; nothing is held, try again")
+        return _read_open(opened.customer_id, opened.hold_id, *answer) or opened
+
+    def find(self, keys: CustomerKeys, hold_id: str, deadline: float) -> FoundHold:
+        """What is known of a reservation of a customer.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        names = (keys.holds, keys.hold_ends, taken_key(keys, hold_id), settled_key(keys, hold_id))
+        record, ends, taken, settled = self._link.run(self._find, (4, *names, hold_id), deadline)
+        opened = _read_open(keys.customer_id, hold_id, record, ends) if record and ends else None
+        return FoundHold(opened, taken, settled)
+
+    def extend(
+        self, keys: CustomerKeys, hold_id: str, times_ms: tuple[int, int, int], deadline: float
+    ) -> int | None:
+        """Let a reservation end later; returns when (Unix ms), None: it is not open any more.
+
+        Args:
+            keys: of the customer.
+            hold_id: of the reservation.
+            times_ms: not after; how long from now; how long it is remembered after its end.
+            deadline: monotonic time in seconds by which the answer must be there.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        not_after_ms, ttl_ms, kept_ms = times_ms
+        words = (keys.hold_ends, taken_key(keys, hold_id), not_after_ms, hold_id, ttl_ms, kept_ms)
+        ends = self._link.run(self._extend, (2, *words), deadline)
+        if ends == _TOO_LATE:
+            raise StoreUnavailable("the store was too slow; nothing is changed, try again")
+        return None if ends in (_NOT_OPEN, _ENDED) else int(ends)
+
+    def read(
+        self, customers: Sequence[CustomerKeys], deadline: float, until_ms: float = inf
+    ) -> list[OpenHold]:
+        """Open reservations of customers, those that end first.
+
+        Args:
+            customers: whose.
+            deadline: monotonic time in seconds by which the answer must be there.
+            until_ms: only those that end by then (Unix ms), some of them when there are many.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        names = [name for keys in customers for name in (keys.holds, keys.hold_ends)]
+        bounds = ("+inf", HOLDS_MAX) if until_ms == inf else (until_ms, _READ_MAX)
+        answers = self._link.run(self._read, (len(names), *names, *bounds), deadline)
+        found: list[OpenHold] = []
+        for keys, words in zip(customers, answers, strict=True):
+            for at in range(0, len(words), 3):
+                hold_id = words[at].decode()
+                opened = _read_open(keys.customer_id, hold_id, words[at + 1], words[at + 2])
+                if opened is not None:
+                    found.append(opened)
+        return found
+
+    def close(self, keys: CustomerKeys, hold_ids: Sequence[str], deadline: float) -> None:
+        """Take settled reservations off the list.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out; they are found settled later.
+        """
+        self._link.run(self._close, (2, keys.holds, keys.hold_ends, *hold_ids), deadline)
+
+    def taken(
+        self, holds: Iterable[tuple[CustomerKeys, str]], deadline: float
+    ) -> list[bytes | None]:
+        """What was taken for each reservation; None: nothing was.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        return self._link.read([taken_key(keys, hold_id) for keys, hold_id in holds], deadline)
+
+
+def taken_key(keys: CustomerKeys, hold_id: str) -> str:
+    """Under which a reservation takes what it holds."""
+    return keys.decision + escape(TAKEN + hold_id)
+
+
+def settled_key(keys: CustomerKeys, hold_id: str) -> str:
+    """Under which it is remembered what a reservation was settled by."""
+    return keys.decision + escape(SETTLED + hold_id)
+
+
+def _read_open(customer_id: str, hold_id: str, record: bytes, ends: bytes) -> OpenHold | None:
+    """None: the record is lost or damaged, and what it has held is not known."""
+    try:
+        return OpenHold(customer_id, hold_id, _decode(record), int(float(ends)))
+    except (msgspec.DecodeError, ValueError):
+        return None

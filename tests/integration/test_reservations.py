@@ -1,0 +1,315 @@
+"""Reserve, commit, release, extend: what is held is settled once, by whichever comes first."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from quotad.engine import Engine
+from quotad.engine.reservations import GRACE_MS, Reserved
+from quotad.errors import (
+    IdempotencyMismatch,
+    NotFound,
+    NotOpen,
+    QuotadError,
+    StoreUnavailable,
+)
+from quotad.model import ConsumeRequest, Decision, Mode, Reason
+from quotad.store.erasures import Erasures
+from quotad.store.nearby import NearbyStore
+from tests.deciding import Bench, at
+
+CATALOG = """
+version: 1
+default_plan: free
+features:
+  tokens: {type: metered}
+  several: {type: metered}
+  seats: {type: metered, kind: gauge}
+  soft: {type: metered}
+  images: {type: metered, credit: {pool: budget, cost: 3}}
+  budget: {type: metered}
+  sso: {type: boolean}
+plans:
+  free:
+    entitlements:
+      tokens: {limit: 500, per: day}
+      several: {limits: [{limit: 400, per: day}, {limit: 500, per: month}]}
+      seats: {limit: 3}
+      soft: {limit: 10, per: month, soft: true}
+      images: unlimited
+      budget: {limit: 30, per: month}
+      sso: true
+"""
+TTL_MS = 60_000
+
+
+class Held(Bench):
+    """An engine whose store's clock is that of the engine, so that what ends, ends in both."""
+
+    def reserve(
+        self, hold_id: str, quantity: int = 75, feature_id: str = "tokens", **fields: str
+    ) -> Reserved:
+        request = ConsumeRequest("acme", feature_id, quantity, **fields)  # type: ignore[arg-type]
+        return self.engine.reservations.reserve(request, hold_id, TTL_MS)
+
+    def commit(self, hold_id: str, quantity: int | None = None, overrun: bool = False) -> Decision:
+        return self.engine.reservations.commit("acme", hold_id, quantity, overrun)
+
+    def used(self, feature_id: str = "tokens") -> list[int]:
+        """What counters hold now; nothing is taken back for it."""
+        request = ConsumeRequest("acme", feature_id, mode=Mode.CHECK_ONLY, every_limit=True)
+        (answer,) = self.engine._decide_as_held([request])
+        assert isinstance(answer, Decision)
+        return [limit.used for limit in answer.limits]
+
+    def take(self, quantity: int, feature_id: str = "tokens") -> Decision:
+        (answer,) = self.engine.decide([ConsumeRequest("acme", feature_id, quantity)])
+        assert isinstance(answer, Decision)
+        return answer
+
+
+@pytest.fixture
+def bench(store_url: str, prefix: str) -> Iterator[Held]:
+    made = Held(store_url, prefix)
+    made.publish(CATALOG)
+    yield made
+    made.close()
+
+
+def test_what_is_held_is_used_until_it_is_settled(bench: Held) -> None:
+    reserved = bench.reserve("r1", 400)
+
+    assert reserved.decision.allowed
+    assert (400, 400, 100) == (
+        reserved.decision.granted,
+        reserved.decision.used,
+        reserved.decision.remaining,
+    )
+    assert bench.clock.now + TTL_MS == reserved.ends_ms
+    assert Reason.LIMIT_EXCEEDED == bench.take(200).reason
+    committed = bench.commit("r1", 300)
+    assert (True, -100, 300) == (committed.allowed, committed.granted, committed.used)
+    assert bench.take(200).allowed
+
+
+@pytest.mark.parametrize(
+    ("feature_id", "held", "actual", "counted"),
+    [
+        ("tokens", 75, 75, [75]),
+        ("tokens", 75, 0, [0]),
+        ("tokens", 75, 90, [90]),
+        ("several", 75, 20, [20, 20]),
+        ("seats", 2, 1, [1]),
+        ("soft", 15, 20, [20]),
+        ("images", 5, 2, [2, 6]),
+        ("images", 5, 7, [7, 21]),
+    ],
+)
+def test_a_commit_counts_what_was_used_on_every_kind_of_limit(
+    bench: Held, feature_id: str, held: int, actual: int, counted: list[int]
+) -> None:
+    bench.reserve("r1", held, feature_id)
+
+    answer = bench.commit("r1", actual)
+
+    assert (True, actual - held) == (answer.allowed, answer.granted)
+    assert counted == bench.used(feature_id)
+
+
+def test_a_commit_without_a_quantity_counts_what_is_held(bench: Held) -> None:
+    bench.reserve("r1", 75)
+
+    assert 0 == bench.commit("r1").granted
+    assert [75] == bench.used()
+
+
+def test_an_overrun_is_denied_or_forced(bench: Held) -> None:
+    bench.reserve("r1", 400)
+    bench.take(100)
+
+    denied = bench.commit("r1", 450)
+    assert (False, Reason.LIMIT_EXCEEDED, 500) == (denied.allowed, denied.reason, denied.used)
+    forced = bench.commit("r1", 450, overrun=True)
+
+    assert (True, Reason.OVER_LIMIT, 50, 550) == (
+        forced.allowed,
+        forced.reason,
+        forced.granted,
+        forced.used,
+    )
+
+
+@pytest.mark.parametrize("actual", [75, 20, 90, 0])
+def test_a_repeated_commit_is_answered_again(bench: Held, actual: int) -> None:
+    bench.reserve("r1", 75)
+    first = bench.commit("r1", actual)
+    again = bench.commit("r1", actual)
+
+    assert (first.granted, first.used, True) == (again.granted, again.used, again.replayed)
+    assert [actual] == bench.used()
+    with pytest.raises(NotOpen, match="reservation_id: 'r1' is not open any more"):
+        bench.commit("r1", 33)
+    assert [actual] == bench.used()
+
+
+def test_a_repeated_reserve_is_the_same_reservation(bench: Held) -> None:
+    first, again = bench.reserve("r1", 75), bench.reserve("r1", 75)
+
+    assert (first.ends_ms, 75, True) == (
+        again.ends_ms,
+        again.decision.granted,
+        again.decision.replayed,
+    )
+    assert [75] == bench.used()
+    with pytest.raises(IdempotencyMismatch, match="reservation_id: 'r1' was used before"):
+        bench.reserve("r1", 76)
+    with pytest.raises(IdempotencyMismatch):
+        bench.reserve("r1", 75, resource_id="w")
+    bench.commit("r1", 20)
+    with pytest.raises(NotOpen):
+        bench.reserve("r1", 75)
+    assert [20] == bench.used()
+    assert not bench.engine.reservations.take_back(["acme"])
+
+
+def test_twenty_reservations_at_once_are_exactly_as_many_as_there_is_room_for(bench: Held) -> None:
+    engines = [Engine(bench.shared, bench.store.connect()) for _ in range(20)]
+
+    def reserve(place: int) -> bool:
+        request = ConsumeRequest("acme", "tokens", 75)
+        made = engines[place].reservations.reserve(request, f"r{place}", TTL_MS)
+        return made.decision.allowed
+
+    with ThreadPoolExecutor(20) as pool:
+        allowed = list(pool.map(reserve, range(20)))
+    for engine in engines:
+        engine.close()
+
+    assert 6 == sum(allowed)
+    assert [450] == bench.used()
+
+
+def test_what_has_ended_comes_back_before_a_denial(bench: Held) -> None:
+    bench.reserve("r1", 400)
+    bench.reserve("r2", 100)
+    assert not bench.take(1).allowed
+
+    bench.clock.now += TTL_MS + GRACE_MS
+
+    assert bench.take(500).allowed
+    assert [500] == bench.used()
+    with pytest.raises(NotOpen, match="has ended"):
+        bench.commit("r1", 10)
+
+
+def test_what_has_ended_comes_back_before_usage_is_read(bench: Held) -> None:
+    bench.reserve("r1", 400)
+    bench.clock.now += TTL_MS + GRACE_MS
+
+    _, answer = bench.engine.entitlement("acme", "tokens")
+    granted = bench.engine.entitlements("acme")
+
+    assert 0 == answer.used
+    assert 0 == granted.decisions["tokens"].used
+
+
+def test_what_is_held_comes_back_to_its_own_period(bench: Held) -> None:
+    bench.clock.now = at("2031-01-14 23:59:30")
+    bench.reserve("r1", 400)
+    bench.clock.now = at("2031-01-15 00:00:10")
+    bench.take(50)
+
+    bench.commit("r1", 100)
+
+    assert [50] == bench.used()
+    bench.clock.now = at("2031-01-14 23:59:59")
+    assert [100] == bench.used()
+
+
+def test_a_denied_reservation_holds_nothing(bench: Held) -> None:
+    reserved = bench.reserve("r1", 501)
+
+    assert (False, Reason.LIMIT_EXCEEDED, 0) == (
+        reserved.decision.allowed,
+        reserved.decision.reason,
+        reserved.ends_ms,
+    )
+    with pytest.raises(NotFound, match="reservation_id: 'r1' is not known"):
+        bench.commit("r1", 1)
+    assert bench.reserve("r1", 500).decision.allowed  # judged afresh
+
+
+def test_what_no_counter_takes_part_in_cannot_be_held(bench: Held) -> None:
+    assert 0 == bench.reserve("r1", 1, "sso").ends_ms
+    assert Reason.FEATURE_NOT_FOUND == bench.reserve("r2", 1, "nope").decision.reason
+
+
+def test_a_server_that_dies_before_it_takes_leaves_nothing_held(
+    bench: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reservations = bench.engine.reservations
+    monkeypatch.setattr(reservations, "_decide", lambda requests: [StoreUnavailable("died")])
+    with pytest.raises(StoreUnavailable):
+        bench.reserve("r1", 400)
+    monkeypatch.undo()
+    bench.clock.now += TTL_MS + GRACE_MS
+
+    assert not reservations.take_back(["acme"])
+    assert bench.take(500).allowed
+
+
+def test_a_server_that_dies_before_it_answers_is_repeated(
+    bench: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reservations, decide = bench.engine.reservations, bench.engine._decide_as_held
+
+    def dies(requests: list[ConsumeRequest]) -> list[Decision | QuotadError]:
+        decide(requests)
+        return [StoreUnavailable("died")]
+
+    monkeypatch.setattr(reservations, "_decide", dies)
+    with pytest.raises(StoreUnavailable):
+        bench.reserve("r1", 400)
+    with pytest.raises(StoreUnavailable):
+        bench.commit("r1", 300)
+    monkeypatch.undo()
+
+    assert bench.commit("r1", 300).replayed
+    assert [300] == bench.used()
+
+
+def test_an_unknown_reservation_and_one_of_another_customer_are_refused(bench: Held) -> None:
+    bench.reserve("r1", 75)
+
+    with pytest.raises(NotFound):
+        bench.commit("nope", 1)
+    with pytest.raises(NotFound):
+        bench.engine.reservations.commit("globex", "r1", 1)
+    with pytest.raises(NotFound):
+        bench.engine.reservations.extend("globex", "r1", TTL_MS)
+    assert [75] == bench.used()
+
+
+def test_a_plan_without_the_feature_leaves_nothing_to_settle(bench: Held) -> None:
+    bench.reserve("r1", 75)
+    bench.publish(CATALOG.replace("      tokens: {limit: 500, per: day}\n", ""))
+
+    answer = bench.commit("r1", 20)
+
+    assert Reason.NOT_ENTITLED == answer.reason
+    with pytest.raises(NotFound):
+        bench.commit("r1", 20)
+
+
+def test_erasing_a_customer_forgets_its_reservations(bench: Held) -> None:
+    bench.reserve("r1", 75)
+    nearby = NearbyStore(bench.store, bench.keys)
+
+    Erasures(bench.store, bench.keys, bench.customers, nearby).erase("acme", [])
+
+    keys = bench.keys.customer("acme")
+    assert [None, None] == bench.store.read([keys.holds, keys.hold_ends])
+    assert [] == [name for names in bench.store.scan(keys.holds) for name in names]
+    with pytest.raises(NotFound):
+        bench.commit("r1", 1)
