@@ -10,7 +10,8 @@ _PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 
 def on_stop(stop: Callable[[], None]) -> None:
-    """Call `stop` at SIGTERM and at Ctrl-C; a second Ctrl-C ends the process at once."""
+    """Call `stop` at SIGTERM, at Ctrl-C and when the terminal closes; the second time of the same
+    ends the process at once. `nohup` keeps its meaning."""
 
     def handle(number: int, _frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)
@@ -18,6 +19,8 @@ def on_stop(stop: Callable[[], None]) -> None:
 
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, handle)
 
 
 def end_with_parent(parent: int) -> None:
