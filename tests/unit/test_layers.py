@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -88,12 +89,17 @@ ONLY_HERE = {
 FILES = sorted(p for p in ROOT.rglob("*.py") if "v1" not in p.relative_to(ROOT).parts)
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def room_of(path: Path) -> str:
     return path.relative_to(ROOT).with_suffix("").parts[0]
 
 
 def modules(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -129,7 +135,7 @@ def test_only_config_looks_at_the_environment() -> None:
     readers = {
         path.relative_to(ROOT).as_posix()
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and (node.value.id, node.attr) in {("os", "environ"), ("os", "getenv")}
@@ -138,12 +144,23 @@ def test_only_config_looks_at_the_environment() -> None:
     assert {"config.py"} == readers
 
 
+def test_only_the_store_speaks_commands_of_redis() -> None:
+    speakers = {
+        room_of(path)
+        for path in FILES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and node.attr in {"execute", "execute_many", "exchange"}
+    }
+
+    assert {"store"} == speakers
+
+
 def test_only_keys_spells_a_key() -> None:
     # A key has a colon, and a prefix or a hash tag before it.
     spellers = {
         path.relative_to(ROOT).as_posix()
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, (ast.Constant, ast.JoinedStr))
         and any(mark in ast.unparse(node) for mark in ("quotad:{", "prefix}:", "}}:"))
     }
@@ -188,7 +205,7 @@ def named_types(node: ast.AST) -> list[str]:
 def test_a_public_class_name_means_one_thing() -> None:
     places: dict[str, list[str]] = {}
     for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             for name in named_types(node):
                 places.setdefault(name, []).append(path.relative_to(ROOT).as_posix())
     shared = {name: found for name, found in places.items() if len(found) > 1}
