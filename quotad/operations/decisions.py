@@ -9,7 +9,7 @@ from typing import Protocol
 
 from quotad.engine import Granted
 from quotad.engine.insights import Notes
-from quotad.engine.reservations import Reservations
+from quotad.engine.reservations import Reservations, Reserved
 from quotad.engine.views import view_name
 from quotad.errors import QuotadError
 from quotad.ids import check_id
@@ -88,8 +88,15 @@ class DecisionOperations:
 
     @property
     def reservations(self) -> Reservations:
-        """Made and settled on the same connection."""
+        """Settled on the same connection; made by `reserve`."""
         return self._engine.reservations
+
+    def reserve(self, request: ConsumeRequest, hold_id: str, ttl_ms: int) -> Reserved:
+        """Take a quantity until it is settled; as `Reservations.reserve`, and a decision."""
+        reserved = self._engine.reservations.reserve(request, hold_id, ttl_ms)
+        self.counts[reserved.decision.reason] += 1
+        self._note(request, reserved.decision)
+        return reserved
 
     def refund(self, request: ConsumeRequest, taken_under: str) -> Decision:
         """Take back what was counted.

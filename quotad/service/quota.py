@@ -152,7 +152,7 @@ class QuotaService:
         """The answer to a call that is not decided with others."""
         try:
             if call.method in _RESERVATIONS:
-                return _RESERVATIONS[call.method](self.decisions.reservations, call.request)
+                return _RESERVATIONS[call.method](self.decisions, call.request)
             act = {
                 _ENTITLEMENT: self._entitlement,
                 _ENTITLEMENTS: self._entitlements,

@@ -2,10 +2,10 @@
 
 from google.protobuf.duration_pb2 import Duration
 
-from quotad.engine.reservations import Reservations
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
 from quotad.model import QUANTITY_MAX, ConsumeRequest
+from quotad.operations.decisions import DecisionOperations
 from quotad.service import decode
 from quotad.service.encode import timestamp
 from quotad.service.wire import decision_bytes
@@ -15,30 +15,30 @@ TTL_MS = 60_000
 TTL_MIN_MS, TTL_MAX_MS = 1_000, 86_400_000
 
 
-def reserve(reservations: Reservations, payload: bytes) -> bytes:
+def reserve(decisions: DecisionOperations, payload: bytes) -> bytes:
     """Answer a ReserveRequest.
 
     Raises:
         QuotadError: why nothing is held, or may not be.
     """
     message = decode.parse(pb.ReserveRequest, payload)
+    customer_id, hold_id = _ids(message)
     check_id(message.feature_id, "feature_id")
     if message.resource_id:
         check_id(message.resource_id, "resource_id")
     quantity = message.quantity if message.HasField("quantity") else 1
     if not 1 <= quantity <= QUANTITY_MAX:
         raise InvalidRequest(f"quantity: {quantity} is not between 1 and {QUANTITY_MAX}")
-    customer_id, hold_id = _ids(message)
     request = ConsumeRequest(
         customer_id, message.feature_id, quantity, resource_id=message.resource_id
     )
-    reserved = reservations.reserve(request, hold_id, _ttl_ms(message))
+    reserved = decisions.reserve(request, hold_id, _ttl_ms(message))
     answer = pb.ReserveResponse(expires_at=timestamp(reserved.ends_ms or None))
     answer.decision.ParseFromString(decision_bytes(reserved.decision))
     return answer.SerializeToString()
 
 
-def commit(reservations: Reservations, payload: bytes) -> bytes:
+def commit(decisions: DecisionOperations, payload: bytes) -> bytes:
     """Answer a CommitRequest.
 
     Raises:
@@ -49,28 +49,28 @@ def commit(reservations: Reservations, payload: bytes) -> bytes:
     if quantity is not None and not 0 <= quantity <= QUANTITY_MAX:
         raise InvalidRequest(f"quantity: {quantity} is not between 0 and {QUANTITY_MAX}")
     return decision_bytes(
-        reservations.commit(*_ids(message), quantity, overrun=message.allow_overrun)
+        decisions.reservations.commit(*_ids(message), quantity, overrun=message.allow_overrun)
     )
 
 
-def release(reservations: Reservations, payload: bytes) -> bytes:
+def release(decisions: DecisionOperations, payload: bytes) -> bytes:
     """Answer a ReleaseRequest.
 
     Raises:
         QuotadError: why it is not settled, or may not be.
     """
     message = decode.parse(pb.ReleaseRequest, payload)
-    return decision_bytes(reservations.commit(*_ids(message), 0))
+    return decision_bytes(decisions.reservations.commit(*_ids(message), 0))
 
 
-def extend(reservations: Reservations, payload: bytes) -> bytes:
+def extend(decisions: DecisionOperations, payload: bytes) -> bytes:
     """Answer an ExtendRequest.
 
     Raises:
         QuotadError: why it does not end later, or may not.
     """
     message = decode.parse(pb.ExtendRequest, payload)
-    ends_ms = reservations.extend(*_ids(message), _ttl_ms(message))
+    ends_ms = decisions.reservations.extend(*_ids(message), _ttl_ms(message))
     return pb.ExtendResponse(expires_at=timestamp(ends_ms)).SerializeToString()
 
 

@@ -8,8 +8,15 @@ from quotad.errors import InvalidRequest, StoreUnavailable
 from quotad.model import ConsumeRequest, Decision, LimitStatus, Reason
 from quotad.operations.decisions import DecisionOperations
 from quotad.store.nearby import Nearby
+from tests.deciding import bench
 from tests.given import Given, NoLists
 
+PLANS = """
+version: 1
+default_plan: free
+features: {calls: {type: metered}}
+plans: {free: {entitlements: {calls: {limit: 10, per: month}}}}
+"""
 CALLS = ConsumeRequest("acme", "calls")
 FAR = Decision(True, Reason.WITHIN_LIMIT, 1, 1, 100, False, False, 1, 99)
 NEAR = msgspec.structs.replace(FAR, used=90, remaining=10)
@@ -74,6 +81,22 @@ def test_a_decision_that_cannot_be_noted_is_returned_all_the_same(
     monkeypatch.setattr(notes, "note", broken)
 
     assert [NEAR, FAR] == DecisionOperations(Given(NEAR, FAR), notes).decide([CALLS] * 2)
+
+
+def test_a_reservation_is_counted_and_noted_as_a_decision(store_url: str, prefix: str) -> None:
+    lists = NoLists()
+    notes = Notes(lists)
+    with bench(store_url, prefix) as made:
+        made.publish(PLANS)
+        operations = DecisionOperations(made.engine, notes)
+
+        for hold_id, quantity in (("r1", 9), ("r2", 2)):
+            request = ConsumeRequest("acme", "calls", quantity)
+            operations.reserve(request, hold_id, ttl_ms=60_000)
+    notes.flush(1)
+
+    assert {"WITHIN_LIMIT": 1, "LIMIT_EXCEEDED": 1} == counted(operations)
+    assert [Nearby("calls", "acme")] == lists.noted
 
 
 @pytest.mark.parametrize(
