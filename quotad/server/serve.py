@@ -113,7 +113,7 @@ class Workers:
         for slot in self._slots:
             slot.retire()
         decisions = self.counted()[DECISIONS.name]
-        if any(decisions.values()):
+        if workers and any(decisions.values()):
             parts = ", ".join(f"{name} {count:,}" for name, count in decisions.items() if count)
             _log.info("stopped after %s decisions: %s", f"{sum(decisions.values()):,}", parts)
 

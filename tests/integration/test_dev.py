@@ -146,6 +146,7 @@ def test_every_signal_stops_everything_and_the_next_start_knows_what_was(
         assert 0 == process.wait_for_all()
         assert "Traceback" not in process.log
         assert " ERROR " not in process.log
+        assert 1 == process.log.count("stopped after ")
 
 
 def valkey_of(process: Process) -> Pid:
