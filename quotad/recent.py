@@ -41,6 +41,6 @@ class Recent(Generic[K, V]):
         self.young[key] = value
 
     def drop(self, key: K) -> None:
-        """Forget a key."""
+        """Remove a key."""
         self.young.pop(key, None)
         self.old.pop(key, None)

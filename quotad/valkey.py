@@ -1,6 +1,6 @@
 """A Valkey of quotad's own, for `quotad dev` and for simulations.
 
-It runs in a session of its own: Ctrl-C at the terminal does not reach it, so it outlives the last
+It runs in a separate session: Ctrl-C at the terminal does not reach it, so it outlives the last
 calls, and busy processes of the terminal take less of the CPU from it. On Linux it ends with the
 process that started it, however that ends.
 """

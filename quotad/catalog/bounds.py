@@ -51,7 +51,7 @@ def check_toml(text: str) -> None:
     """Refuse TOML that would become too many values, or takes too long to read.
 
     The time that tomllib takes for a dotted name grows with the square of its parts, and each part
-    of a table's name becomes a mapping of its own.
+    of a table's name becomes a separate mapping.
 
     Raises:
         UnreadableError: it would.

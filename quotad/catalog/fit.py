@@ -131,9 +131,7 @@ def _misfit_of(limits: tuple[Limit, ...], entry: AddOnEntry) -> str:
         return ""  # what is unlimited stays so
     there = "; ".join(_spelled(limit.window) for limit in limits)
     if not entry.names_window:
-        return (
-            f"has several limits of it ({there}); say which with 'per'" if len(limits) > 1 else ""
-        )
+        return f"has several limits of it ({there}); name one with 'per'" if len(limits) > 1 else ""
     windows = [limit.window for limit in limits]
     # A month is a month, whatever it is aligned to, as long as there is one only.
     near = [window for window in windows if _length(window) == _length(entry.window)]

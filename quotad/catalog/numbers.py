@@ -46,7 +46,7 @@ class WrittenFloat(float):
 
 
 def parse_decimal(place: Place, value: object, places: int, places_hint: str) -> int | None:
-    """Return a number times 10^places, or note why it is not one with so many decimal places.
+    """Return a number times 10^places, or note why it is not one with those decimal places.
 
     Args:
         place: of the number.

@@ -1,7 +1,7 @@
 """Catalog files -> `Definitions`: merged, checked, every problem of every file at once.
 
 Owns the order of the checks, and circles of plans. One feature, plan, add-on, entitlement or
-window is checked by a module of its own; what concerns several of them is checked last, in fit.
+window is checked by a separate module; what concerns several of them is checked last, in fit.
 """
 
 from collections.abc import Sequence
@@ -107,7 +107,7 @@ def _default_plan(merged: Merged, plans: dict[str, PlanDefinition]) -> str | Non
     place, value = merged.singles["default_plan"]
     name = merged.plan_name(place, value)
     if name in plans and plans[name].archived:
-        place.refuse(f"plan {shown(name)} is archived, and nobody can be put on it any more")
+        place.refuse(f"plan {shown(name)} is archived, and no customer can be put on it any more")
     return name
 
 

@@ -29,7 +29,7 @@ _ENTRY_ELSEWHERE = {
     **dict.fromkeys(("limit", "limits"), _PLANS_ONLY),
     **dict.fromkeys(
         ("soft", "overage_limit", "enforce"),
-        "is only for plans; an add-on leaves it as the plan says, so leave it out",
+        "is only for plans; an add-on leaves it as in the plan, so leave it out",
     ),
     "rollout": "is only for plans and groups; leave it out",
     "unlimited": "stands alone; write 'unlimited' or an amount",

@@ -33,7 +33,7 @@ def _written_of(entry: Entry, feature: Feature | None) -> Feature:
 
 
 def write_entry(entry: Entry, feature: Feature, extended: bool = False) -> object:
-    """Return an entry as JSON values; several config values as a tuple, as diffs want them.
+    """Return an entry as JSON values; several config values as a tuple, for diffs.
 
     Args:
         entry: to be written.

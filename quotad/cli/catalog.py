@@ -146,7 +146,7 @@ def rollback(
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Publish an earlier version again, as a new one: everybody has what they had then."""
+    """Publish an earlier version again, as a new one."""
     with failures.admin(server, as_json) as admin:
         done = admin.rollback(version, published_by=_who())
     _show_publication(done, as_json)

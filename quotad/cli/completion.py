@@ -17,7 +17,7 @@ TIMEOUT_S = 0.7
 """Of the call for names: a person has pressed a key and is waiting."""
 
 NAMES_MAX = 100
-"""Most customers that are offered; who sees more of them types another letter."""
+"""Most customers that are offered; for the others the user types another letter."""
 
 
 def customers(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -73,7 +73,7 @@ def list_(
 def _fetch(
     admin: "AdminClient", search: dict[str, str], limit: int, after: str
 ) -> "tuple[list[Customer], str]":
-    """Up to `limit` customers, and where a list goes on that has more; empty: it has not."""
+    """Up to `limit` customers, and where a longer list continues; empty: it ends here."""
     shown: list[Customer] = []
     while True:
         page = admin.customer_page(min(limit - len(shown), BATCH_MAX), after, **search)

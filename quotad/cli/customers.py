@@ -42,7 +42,9 @@ WhenOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    group = typer.Typer(no_args_is_help=True, help="Who is on which plan, and has what besides.")
+    group = typer.Typer(
+        no_args_is_help=True, help="Subscriptions, overrides and promotions of customers."
+    )
     group.command("set")(set_)
     group.command()(change)
     group.command()(cancel)

@@ -163,7 +163,7 @@ def explain(
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Ask as check does, and tell where the answer comes from. Exit codes as of consume."""
+    """Ask as check does, and show where the answer comes from. Exit codes as of consume."""
     with failures.client(server, as_json) as client:
         decision = client.check(
             customer,

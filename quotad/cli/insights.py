@@ -31,7 +31,7 @@ def insights(
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Show who is above a limit and who is near one: the candidates for the next plan."""
+    """Show the customers above a limit and near one: the candidates for the next plan."""
     with failures.admin(server, as_json) as admin:
         found = admin.insights(feature, limit)
     if as_json:
@@ -51,7 +51,9 @@ def insights(
         _print(usages, style)
     if not lists:
         output.print_line(
-            f"nobody is near a limit of {feature}" if feature else "nobody is near a limit"
+            f"no customer is near a limit of {feature}"
+            if feature
+            else "no customer is near a limit"
         )
 
 

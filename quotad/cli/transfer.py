@@ -72,7 +72,7 @@ def import_(
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Write customers from a file, one on each line, which says all of the customer.
+    """Write customers from a file, one on each line, as a whole.
 
     Bad lines are listed with their numbers and left out; the others are
     written. The exit code is 1 when there were any.

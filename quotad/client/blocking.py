@@ -86,7 +86,7 @@ class Connection:
 
 
 class Connected:
-    """A client with a connection of its own; a context manager."""
+    """A client with its own connection; a context manager."""
 
     _connection: Connection
 

@@ -21,7 +21,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     store: str
     """Address, without credentials."""
     store_up: bool
-    """Whether it answers; `not_ready_reason` says why it is refused all the same."""
+    """Whether it answers; `not_ready_reason` is why calls are refused all the same."""
     started_at: datetime | None
     pid: int
     front: str

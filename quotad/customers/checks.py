@@ -50,7 +50,7 @@ def plan_on_sale(snapshot: Snapshot, plan_id: str, field: str) -> Plan:
     plan = plan_named(snapshot, plan_id, field)
     if plan.archived:
         raise InvalidRequest(
-            f"{field}: the plan {plan_id!r} is archived: who is on it stays, and nobody else can"
+            f"{field}: the plan {plan_id!r} is archived: its subscribers stay, and no one else can"
             " have it; choose another plan"
         )
     return plan
@@ -104,7 +104,7 @@ def check_addons(
             )
         most = ADDON_QUANTITY_MAX if addon.max_quantity is None else addon.max_quantity
         if quantity > most:
-            raise InvalidRequest(f"addons: {quantity} x {addon_id!r}; at most {most} may be had")
+            raise InvalidRequest(f"addons: {quantity} x {addon_id!r}; at most {most} are allowed")
         for feature_id, entry in addon.entries.items():
             if entry.add is not None and entry.add * quantity > QUANTITY_MAX:
                 raise InvalidRequest(

@@ -219,7 +219,7 @@ class _Sources:
             elif above is None:
                 found.note(f"switched off by plan {by}")
             else:
-                found.note(f"replaced by what plan {by} says")
+                found.note(f"replaced by plan {by}")
             above, by = its, base.plan_id
 
     def _passed(self, right: Entitlement | None) -> list[Entitlement]:

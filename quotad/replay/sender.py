@@ -147,6 +147,6 @@ class _Sending:
         # A server that never answered is not there; one that did may only be restarting.
         patience = FAILED_BATCHES_MAX if tally.decided else 1
         if self._failed_batches >= patience and not tally.stopped:
-            tally.stopped = f"nobody answered the last {self._failed_batches} batches"
+            tally.stopped = f"no server answered the last {self._failed_batches} batches"
         self._on_progress(Progress(tally.lines, tally.decided, tally.denied))
         return waiting

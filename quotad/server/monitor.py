@@ -246,7 +246,7 @@ class Monitor:
                 self._stop.wait(BACKOFF_MAX_S)
 
     def _flush(self) -> None:
-        """Write down whom decisions were about; what cannot be written is lost."""
+        """Write down the customers of decisions; what cannot be written is lost."""
         now_ms = self._parts.clock.now_ms()
         try:
             self._parts.notes.flush(now_ms)

@@ -73,7 +73,7 @@ class Parts:
         self._read = Requests()
 
     def quota(self) -> QuotaService:
-        """Make what one decision thread answers with; it has a connection of its own."""
+        """Make what one decision thread answers with; it has its own connection."""
         return QuotaService(DecisionOperations(self._engine(), self._notes), self._read)
 
     @property

@@ -32,7 +32,7 @@ stopped is read afterwards."""
 class Watched:
     """A worker in its own session.
 
-    Its own session is an autogroup of its own to the kernel: busy processes of the terminal or
+    Its own session is a separate autogroup to the kernel: busy processes of the terminal or
     service that started the server take no more of the CPU than it does.
 
     Args:

@@ -267,7 +267,7 @@ def check_epoch(customer_id: str, stored: StoredCustomer, wanted: int) -> None:
     if wanted not in (epoch, stored.epoch):
         found = f"is at epoch {epoch}" if epoch else "has no record"
         raise StaleEpoch(
-            f"if_epoch: {customer_id!r} {found}, not {wanted}; read it and decide anew", epoch
+            f"if_epoch: {customer_id!r} {found}, not {wanted}; read it and decide again", epoch
         )
 
 

@@ -1,6 +1,6 @@
 """Sorted sets in which servers keep notes by time: bounded, the latest stay.
 
-One that is of another type is as good as lost: it reads as empty, and makes way for the next note.
+One that is of another type is as good as lost: it reads as empty, and the next note replaces it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ def put(store: Store, notes: Mapping[str, Sequence[Any]], most: int, kept_ms: in
     damaged = [key for key, answer in zip(notes, added, strict=True) if answer is None]
     if damaged:
         for key in damaged:
-            report_damage(key, "it is of another type; it is written anew")
+            report_damage(key, "it is of another type; it is written again")
         store.unlink(damaged)
         put(store, {key: notes[key] for key in damaged}, most, kept_ms)
 

@@ -65,7 +65,7 @@ class SeenStore:
             key = self._keys.seen(self._keys.shard(customer_id))
             notes.setdefault(key, []).extend((now_ms, customer_id))
         lists.put(self._store, notes, self._shard_max, _KEPT_MS)
-        # Only now: whoever erases one later finds it in the list.
+        # Only now: a later erasure finds it in the list.
         keys = [self._keys.customer(customer_id) for customer_id in seen]
         epochs = self._store.read([each.epoch for each in keys])
         moved = [

@@ -159,9 +159,7 @@ class Importer:
         first = self._known.setdefault(hash(customer_id), line.number)
         if first == line.number or not customer_id:
             return line
-        problem = (
-            f"customer_id: {customer_id!r} is in line {first:,} already; a row says all of one"
-        )
+        problem = f"customer_id: {customer_id!r} is in line {first:,} already; a row is all of one"
         return Line(line.number, line.data, b"", problem)
 
     def _send(self, batch: list[Line]) -> ImportOutcome:

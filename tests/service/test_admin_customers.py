@@ -304,7 +304,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         "ProvisionCustomer",
         {"plan_id": "pro", "addons": {"more-calls": 6}},
-        "addons: 6 x 'more-calls'; at most 5 may be had",
+        "addons: 6 x 'more-calls'; at most 5 are allowed",
     ),
     (
         "ProvisionCustomer",

@@ -173,5 +173,5 @@ def test_insights_into_one_feature_ask_for_it_alone(quotad: Run, server: FakeSer
 
 
 def test_insights_without_a_customer_near_report_it(quotad: Run) -> None:
-    assert ["nobody is near a limit"] == words(quotad("insights"))
-    assert ["nobody is near a limit of seats"] == words(quotad("insights", "seats"))
+    assert ["no customer is near a limit"] == words(quotad("insights"))
+    assert ["no customer is near a limit of seats"] == words(quotad("insights", "seats"))

@@ -296,7 +296,7 @@ def test_server_that_goes_away_ends_the_replay(server: FakeServer) -> None:
         report = replay(lines(), plan, client, concurrency=1)
 
     assert 0 < report.decided <= 3 * BATCH
-    assert report.stopped.startswith("nobody answered the last 10 batches")
+    assert report.stopped.startswith("no server answered the last 10 batches")
     assert 100_000 > report.lines
     assert report.lines >= report.decided + report.errors
 

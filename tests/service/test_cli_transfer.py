@@ -98,7 +98,7 @@ def test_bad_lines_are_listed_by_number_and_the_others_are_imported(
     told = [
         (7, "plan: unknown plan 'por', did you mean 'pro'?"),
         (18, "is not a JSON object: invalid character (byte 0)"),
-        (33, f"customer_id: '{customer}-1' is in line 1 already; a row says all of one"),
+        (33, f"customer_id: '{customer}-1' is in line 1 already; a row is all of one"),
     ]
     assert 1 == result.exit_code
     assert [f"line {line}: {problem}" for line, problem in told] == words(result)[4:]

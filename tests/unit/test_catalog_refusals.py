@@ -21,8 +21,8 @@ REFUSALS: dict[str, list[str]] = {
         "addons.b.entitlements.api-calls: has both 'add' and 'set'; keep one",
         "addons.c.entitlements.api-calls: has no amount; write {add: 1000}, "
         "{set: 1000} or unlimited",
-        "addons.d.entitlements.api-calls: 'soft' is only for plans; an add-on leaves it as the "
-        "plan says, so leave it out",
+        "addons.d.entitlements.api-calls: 'soft' is only for plans; an add-on leaves it as in "
+        "the plan, so leave it out",
         "addons.d.entitlements.api-calls.add: must be at least 1",
         "addons.e.entitlements.api-calls: 'rollout' is only for plans and groups; leave it out",
         "addons.f.entitlements.api-calls: is a metered feature: in an add-on "
@@ -60,7 +60,7 @@ REFUSALS: dict[str, list[str]] = {
         "there is no limit to change; grant it there, name the 'plans' that may "
         "take the add-on, or say 'per' for a limit of its own (and 3 more plans)",
         "addons.which.entitlements.api-calls: plan 'pro' has several limits of "
-        "it (per: minute; per: month, anchor: subscription); say which with "
+        "it (per: minute; per: month, anchor: subscription); name one with "
         "'per' (and another plan)",
         "addons.other.entitlements.api-calls: plan 'pro' has no limit of it with "
         "per: day; name one that it has (per: minute; per: month, anchor: "
@@ -97,7 +97,7 @@ REFUSALS: dict[str, list[str]] = {
     ],
     "archived": [
         "plans.pro.archived: must be true or false, not the text 'since 2025'",
-        "default_plan: plan 'free' is archived, and nobody can be put on it any more",
+        "default_plan: plan 'free' is archived, and no customer can be put on it any more",
     ],
     "billing": [
         "plans.free.billing: unknown unit 'monthly', did you mean 'month'?",

@@ -437,7 +437,7 @@ addons:
             [
                 "+ PLAN team: 50 (inherited from plus)",
                 "+ BASE_PLAN plus: 50",
-                "- BASE_PLAN free: 5 (replaced by what plan plus says)",
+                "- BASE_PLAN free: 5 (replaced by plan plus)",
             ],
         ),
         ("seats", ["+ PLAN team: 3 (inherited from pro)", "+ BASE_PLAN pro: 3"]),
@@ -531,7 +531,7 @@ plans:
             "calls",
             [
                 ("in", True, "inside the rollout (100 % of customers)"),
-                ("free", False, "replaced by what plan in says"),
+                ("free", False, "replaced by plan in"),
             ],
         ),
         (
@@ -540,7 +540,7 @@ plans:
             [
                 ("inner", True, "inherited from in"),
                 ("in", True, ""),
-                ("free", False, "replaced by what plan in says"),
+                ("free", False, "replaced by plan in"),
             ],
         ),
         (

@@ -99,7 +99,7 @@ def test_bad_lines_are_reported_by_number_from_either_side() -> None:
         (2, "is longer than 1,048,576 bytes"),
         (5, "bad5 is bad"),
         (6, "bad is bad"),
-        (7, "customer_id: 'c3' is in line 3 already; a row says all of one"),
+        (7, "customer_id: 'c3' is in line 3 already; a row is all of one"),
     ] == heard.rejected
     assert Position(8, written=2, rejected=5) == ending.position
 

@@ -188,7 +188,7 @@ addons:
     )
 
     for others in ([], [SNAPSHOT], [few]):
-        with pytest.raises(CustomersError, match=r"give at least 1|at most 1000 may be had"):
+        with pytest.raises(CustomersError, match=r"give at least 1|at most 1000 are allowed"):
             read_customers(lines, few, others)
 
 

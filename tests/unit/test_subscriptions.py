@@ -253,8 +253,8 @@ def test_a_change_of_one_subscription_leaves_the_others_alone() -> None:
         ),
         (
             Provision("old"),
-            "plan_id: the plan 'old' is archived: who is on it stays, and nobody else can have it;"
-            " choose another plan",
+            "plan_id: the plan 'old' is archived: its subscribers stay, and no one else can have"
+            " it; choose another plan",
         ),
         (
             Provision("pro", addons={"call": 1}),
@@ -265,14 +265,14 @@ def test_a_change_of_one_subscription_leaves_the_others_alone() -> None:
             "addons: 'seats' is not for the plan 'free', only for pro, team; leave it out or"
             " choose another plan",
         ),
-        (Provision("pro", addons={"seats": 6}), "addons: 6 x 'seats'; at most 5 may be had"),
+        (Provision("pro", addons={"seats": 6}), "addons: 6 x 'seats'; at most 5 are allowed"),
         (
             Provision("pro", addons={"seats": 0}),
             "addons: 0 x 'seats'; give at least 1, or leave it out",
         ),
         (
             Provision("pro", addons={"calls": 1_000_001}),
-            "addons: 1000001 x 'calls'; at most 1000000 may be had",
+            "addons: 1000001 x 'calls'; at most 1000000 are allowed",
         ),
         (
             Provision("pro", addons={"huge": 2}),
@@ -317,7 +317,7 @@ def test_a_change_of_one_subscription_leaves_the_others_alone() -> None:
         ),
         (
             Provision("pro", trial=Trial(NOW + DAY, plan_id="old")),
-            "trial.plan_id: the plan 'old' is archived: who is on it stays, and nobody else can"
+            "trial.plan_id: the plan 'old' is archived: its subscribers stay, and no one else can"
             " have it; choose another plan",
         ),
         (
