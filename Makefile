@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help front run test unit explore bench bench-check memory soak locust lint types format protos clean
+.PHONY: help front front-clients run test unit explore bench bench-check memory soak locust lint types format protos clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -38,6 +38,12 @@ soak: $(VENV)/.load ## keep up load for ten minutes and watch memory; SECONDS=12
 	$(BIN)/python -m loadtests.bench.soak --seconds $(SECONDS) $(SOAK_ARGS)
 
 front: $(VENV)/.front ## build the fast front into .venv, for the next start; needs cargo (Rust)
+
+front-clients: ## build clients in Go and JavaScript for the tests of the fast front; needs go and npm
+	mkdir -p $(VENV)/clients/js
+	cd tests/clients/go && go build -o $(CURDIR)/$(VENV)/clients/go .
+	cp tests/clients/js/* $(VENV)/clients/js/
+	cd $(VENV)/clients/js && npm ci --silent
 
 format: $(VENV)/.lint ## rewrite the code in the project's format
 	$(BIN)/ruff format .

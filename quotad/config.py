@@ -74,8 +74,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Fast front: most connections of one address; further ones are refused."""
     max_header_bytes: Annotated[int, Meta(ge=1024, le=1_000_000)] = 16_384
     """Fast front: largest list of headers of a call."""
-    max_held_mb: Annotated[int, Meta(ge=128, le=1_000_000)] = 256
-    """Fast front: most memory that requests and answers on their way take, in MB, a sixteenth of it
+    max_held_mb: Annotated[int, Meta(ge=32, le=1_000_000)] = 256
+    """Fast front: most memory that requests and answers on their way take, in MB, a quarter of it
     for one connection; further calls are refused."""
     max_resets_per_second: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
     """Fast front: most calls that one connection may reset in a second; its further calls in that

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use bytes::{Buf, Bytes};
 
 /// How much all connections may hold for each that one of them may.
-const CONNECTIONS_FULL: usize = 16;
+const CONNECTIONS_FULL: usize = 4;
 
 /// Bytes held for all connections.
 pub struct Total {

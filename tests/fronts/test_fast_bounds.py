@@ -91,21 +91,21 @@ def test_a_call_with_too_many_headers_is_refused_and_none_beside_it() -> None:
 
 def test_requests_that_one_connection_has_under_way_are_bounded() -> None:
     with bounded(max_held_mb=1) as served:
-        first = served.call(bytes(60_000))
+        first = served.call(bytes(150_000))
         [taken] = served.take(1)
 
-        second = served.call(bytes(60_000))
+        second = served.call(bytes(150_000))
 
         assert "RESOURCE_EXHAUSTED None: too many bytes of requests" in refused(second)
         served.front.answer([(taken.call_id, b"done")])
         assert b"done" == first.result()
         served.decide()
-        assert b"0:" + bytes(60_000) == served.call(bytes(60_000)).result()
+        assert b"0:" + bytes(150_000) == served.call(bytes(150_000)).result()
 
 
 def test_answers_that_are_not_read_are_bounded() -> None:
     with bounded(max_held_mb=1) as served, Connection(served.front.address) as raw:
-        served.decide(lambda _: bytes(60_000))
+        served.decide(lambda _: bytes(150_000))
 
         # Three answers are more than the window that this client never opens further.
         for stream in (1, 3, 5, 7):

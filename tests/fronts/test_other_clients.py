@@ -1,0 +1,98 @@
+"""The fast front and clients that are not grpcio: each reads HTTP/2 in its own way.
+
+Those in Go and JavaScript are built by `make front-clients`.
+"""
+
+import shutil
+import struct
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from quotad.fronts import kinds
+from tests.fronts.serving import METHODS, Serving, serving
+from tests.processes import ROOT
+
+CLIENTS = ROOT / ".venv" / "clients"
+GO, JS = CLIENTS / "go", CLIENTS / "js" / "main.js"
+TIMEOUT_S = 300.0
+SHAPES = [
+    pytest.param(100_000, 100, 0, id="many small calls"),
+    pytest.param(500, 100_000, 65_535, id="large messages through small windows"),
+    pytest.param(100, 500_000, 1 << 24, id="large messages through large windows"),
+]
+
+pytestmark = pytest.mark.skipif(
+    not kinds.is_installed("fast"), reason="the fast front is not installed (make front)"
+)
+
+
+@pytest.fixture
+def served() -> Iterator[Serving]:
+    with serving("fast") as made:
+        made.decide()
+        yield made
+
+
+def run(*words: object) -> str:
+    done = subprocess.run(
+        [str(word) for word in words],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stderr[-1000:] or done.stdout[-1000:]
+    return done.stdout
+
+
+def grpc_request(folder: Path, body: bytes) -> Path:
+    file = folder / "request"
+    file.write_bytes(struct.pack(">BI", 0, len(body)) + body)
+    return file
+
+
+@pytest.mark.skipif(not GO.exists(), reason="the client in Go is not built (make front-clients)")
+@pytest.mark.parametrize(("calls", "size", "window"), SHAPES)
+def test_grpc_go_gets_every_answer(served: Serving, calls: int, size: int, window: int) -> None:
+    words = ["-address", served.front.address, "-method", METHODS[0]]
+    words += ["-calls", str(calls), "-size", str(size), "-window", str(window)]
+
+    assert f"{calls}\n" == run(GO, *words)
+
+
+@pytest.mark.skipif(not JS.exists(), reason="the client in JS is not built (make front-clients)")
+@pytest.mark.parametrize(("calls", "size", "window"), SHAPES)
+def test_grpc_js_gets_every_answer(served: Serving, calls: int, size: int, window: int) -> None:
+    words = (served.front.address, METHODS[0], calls, size, window)
+
+    assert f"{calls}\n" == run("node", JS, *words)
+
+
+@pytest.mark.skipif(shutil.which("h2load") is None, reason="h2load is not installed")
+@pytest.mark.parametrize("window_bits", [16, 24])
+def test_h2load_gets_every_answer(served: Serving, tmp_path: Path, window_bits: int) -> None:
+    words = ["-n", "100000", "-c", "8", "-m", "32", "-w", str(window_bits), "-W", str(window_bits)]
+    words += ["-d", str(grpc_request(tmp_path, b"x" * 100))]
+    words += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+
+    said = run("h2load", *words, f"http://{served.front.address}{METHODS[0]}")
+
+    assert "100000 succeeded, 0 failed" in said
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_curl_gets_the_message_and_the_words_of_http_for_what_is_no_call(
+    served: Serving, tmp_path: Path
+) -> None:
+    curl = ("curl", "-s", "-w", "|%{http_code}", "--http2-prior-knowledge")
+    grpc = ("-H", "content-type: application/grpc", "-H", "te: trailers")
+    url = f"http://{served.front.address}{METHODS[0]}"
+
+    whole = run(*curl, *grpc, "--data-binary", f"@{grpc_request(tmp_path, b'abc')}", url)
+    looked_up = run(*curl, *grpc, url)
+    form = run(*curl, "-X", "POST", url)
+
+    assert ("\0\0\0\0\x050:abc|200", "|405", "|415") == (whole, looked_up, form)
