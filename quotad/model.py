@@ -73,6 +73,9 @@ class Anchor(Enum):
     """The window opens with the first consumption and closes its length later."""
 
 
+_DAYS_AND_LONGER = (Unit.DAY, Unit.WEEK, Unit.MONTH, Unit.YEAR)
+
+
 class Window(msgspec.Struct, frozen=True, gc=False):
     """A repeating reset period: every `count` units, aligned to its anchor."""
 
@@ -87,6 +90,12 @@ class Window(msgspec.Struct, frozen=True, gc=False):
     def per(self) -> str:
         """The window as a catalog spells it: `month`, `5 hours`."""
         return self.unit.value if self.count == 1 else f"{self.count} {self.unit.value}s"
+
+    @property
+    def historic(self) -> bool:
+        """Whether usage of its ended periods can be kept: of a day and longer, whose periods are
+        known without the counter."""
+        return self.unit in _DAYS_AND_LONGER and self.anchor is not Anchor.FIRST_USE
 
 
 class Limit(msgspec.Struct, frozen=True, gc=False):
@@ -126,6 +135,9 @@ class Feature(msgspec.Struct, frozen=True, gc=False):
     """Of a metered feature that a pool pays for."""
     decimals: int = 0
     """Of a pool: its quantities are counted and answered in units of 10^-decimals."""
+    usage_history: Window | None = None
+    """How long usage of ended periods stays to be read; None: not at all. A length: how it is
+    aligned means nothing."""
 
 
 class Rollout(msgspec.Struct, frozen=True, gc=False):

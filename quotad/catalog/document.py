@@ -82,6 +82,8 @@ def _feature(definition: FeatureDefinition, features: _Features) -> dict[str, An
         written["values"] = feature.values
     if feature.decimals:
         written["decimals"] = feature.decimals
+    if feature.usage_history is not None:
+        written["usage_history"] = feature.usage_history.per
     if feature.credit is not None:
         pool = features[feature.credit.pool_id].feature
         cost = unscaled(feature.credit.cost, pool.decimals)

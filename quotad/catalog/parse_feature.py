@@ -13,6 +13,7 @@ from quotad.catalog.problems import (
     text_of,
     word_of,
 )
+from quotad.catalog.windows import parse_history
 from quotad.model import ID_BYTES_MAX, Feature, FeatureType, MeterKind
 
 NAME_BYTES_MAX = 256
@@ -20,7 +21,17 @@ DESCRIPTION_BYTES_MAX = 4096
 
 DECIMALS_MAX = 6
 
-_KEYS = ("type", "kind", "unit", "values", "decimals", "credit", "name", "description")
+_KEYS = (
+    "type",
+    "kind",
+    "unit",
+    "values",
+    "decimals",
+    "credit",
+    "usage_history",
+    "name",
+    "description",
+)
 _TYPES = {kind.value: kind for kind in FeatureType}
 _KINDS = {kind.value: kind for kind in MeterKind}
 # The types that each key belongs to; the others belong to all.
@@ -30,6 +41,7 @@ _ONLY_OF = {
     "values": (FeatureType.CONFIG,),
     "decimals": (FeatureType.METERED,),
     "credit": (FeatureType.METERED,),
+    "usage_history": (FeatureType.METERED,),
 }
 
 
@@ -63,7 +75,7 @@ def parse_feature(
         values = _values(place.key("values"), raw["values"], published)
     unit = optional_text(place, raw, "unit", NAME_BYTES_MAX)
     if kind is MeterKind.GAUGE:
-        for key in ("decimals", "credit"):
+        for key in ("decimals", "credit", "usage_history"):
             if key in raw:
                 place.key(key).refuse("is only for counters, and this is a gauge")
     decimals = 0
@@ -71,7 +83,12 @@ def parse_feature(
         decimals = _decimals(place.key("decimals"), raw["decimals"])
     if "decimals" in raw and "credit" in raw:
         place.key("decimals").refuse("belongs to the pool, not to the feature that it pays for")
-    feature = Feature(feature_id, feature_type, kind, unit, values, decimals=decimals)
+    history = None
+    if "usage_history" in raw:
+        history = parse_history(place.key("usage_history"), raw["usage_history"])
+    feature = Feature(
+        feature_id, feature_type, kind, unit, values, decimals=decimals, usage_history=history
+    )
     return FeatureDefinition(feature, *names_of(place, raw))
 
 

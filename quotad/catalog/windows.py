@@ -29,6 +29,9 @@ _AVERAGE_MS = {
 }
 _LIFETIME_MS = YEARS_MAX * _AVERAGE_MS[Unit.YEAR]
 
+_LONGEST_DAYS = {Unit.DAY: 1, Unit.WEEK: 7, Unit.MONTH: 31, Unit.YEAR: 366}
+HISTORY_MAX_MS = 10 * 366 * _DAY_MS
+
 _UNITS = {unit.value: unit for unit in Unit}
 _ANCHORS = {anchor.value: anchor for anchor in Anchor}
 _COUNT_MAX = {
@@ -85,6 +88,24 @@ def parse_billing(place: Place, value: object) -> Window | None:
     """Return a billing period, which starts with the subscription, or note a problem."""
     per = _per(place, value)
     return None if per is None else _window(*per, Anchor.SUBSCRIPTION, "UTC", 0)
+
+
+def parse_history(place: Place, value: object) -> Window | None:
+    """Return how long usage stays to be read after its period, or note a problem."""
+    per = _per(place, value)
+    if per is None:
+        return None
+    window = _window(*per, Anchor.CALENDAR, "UTC", 0)
+    if not window.historic:
+        place.refuse("must be in days, weeks, months or years, such as '13 months'")
+    elif kept_ms(window) > HISTORY_MAX_MS:
+        place.refuse(f"must be at most 10 years, not {window.per}")
+    return window
+
+
+def kept_ms(history: Window | None) -> int:
+    """The longest time that so many days, weeks, months or years may take; None: no time."""
+    return 0 if history is None else _LONGEST_DAYS[history.unit] * history.count * _DAY_MS
 
 
 def length_ms(window: Window | None) -> int:

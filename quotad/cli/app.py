@@ -16,6 +16,7 @@ from quotad.cli import (
     reservations,
     status,
     transfer,
+    usage,
 )
 from quotad.cli.root import Root, check_local_time
 
@@ -51,6 +52,7 @@ reservations.register(app)
 entitlements.register(app)
 customers.register(app)
 insights.register(app)
+usage.register(app)
 catalog.register(app)
 status.register(app)
 replay.register(app)

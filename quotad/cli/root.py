@@ -84,7 +84,9 @@ def _behind_command(root: typer.core.TyperGroup, given: Sequence[str]) -> list[s
             command = command.commands[rest[0]]
             names.append(rest.pop(0))
         else:
-            return [*names, *rest]  # no such command, which is refused
+            if not hasattr(command, "default"):
+                options = []  # no such command, which is refused
+            break
     return [*names, *options, *rest]
 
 

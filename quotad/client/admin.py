@@ -3,7 +3,7 @@
 Reads are retried when no server answers. Writes are not: the caller looks up whether one happened.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -32,6 +32,7 @@ from quotad.client.customers import (
     SeenCustomer,
     Subscription,
     Trial,
+    Usage,
 )
 from quotad.client.status import ServerStatus
 from quotad.client.transfer import Transfer
@@ -57,6 +58,7 @@ __all__ = [
     "ServerStatus",
     "Subscription",
     "Trial",
+    "Usage",
 ]
 
 
@@ -173,6 +175,33 @@ class AdminClient(CustomerAdmin, Connected):
         request = checked(pb.GetInsightsRequest, feature_id=feature_id, size=size)
         answer = self._call(self._read, "GetInsights", request)
         return tuple(customers.insights(feature) for feature in answer.features)
+
+    def usage(
+        self, customer_id: str = "", *, feature_id: str = "", month: str = ""
+    ) -> Iterator[Usage]:
+        """What customers have used; fetched page by page as asked for.
+
+        Args:
+            customer_id: one customer, also without a record; empty: every one that has one.
+            feature_id: of one feature; empty: of every metered one.
+            month: `2026-10`: of the periods that start in it, as far as the feature's
+                `usage_history` has kept them; empty: of the periods under way.
+        """
+        token = ""
+        while True:
+            request = checked(
+                pb.GetUsageRequest,
+                customer_id=customer_id,
+                feature_id=feature_id,
+                month=month,
+                page_size=PAGE_MAX,
+                page_token=token,
+            )
+            answer = self._call(self._read, "GetUsage", request)
+            yield from map(customers.usage, answer.usage)
+            token = answer.next_page_token
+            if not token:
+                return
 
     def status(self) -> ServerStatus:
         """How the worker is that answers."""

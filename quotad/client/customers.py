@@ -144,6 +144,25 @@ class CustomerUsage(msgspec.Struct, frozen=True, kw_only=True):
     """Of a pool: amounts are whole numbers of 10^-decimals credits."""
 
 
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a customer, or a resource of it, has used of a feature in one period."""
+
+    customer_id: str
+    resource_id: str
+    feature_id: str
+    per: str
+    """`day`, `3 months`; empty: lifetime."""
+    start: datetime | None
+    """UTC; None: of a lifetime, or of a window that opens at first use."""
+    end: datetime | None
+    """UTC; None: of a lifetime."""
+    used: int
+    """Whole numbers of 10^-decimals; also what a change of plan has reset in the period."""
+    decimals: int = 0
+    unit: str = ""
+    """Of the feature, for display."""
+
+
 class FeatureInsights(msgspec.Struct, frozen=True, kw_only=True):
     """The customers that need more of a feature, or soon will."""
 
@@ -217,6 +236,11 @@ def when(word: str) -> int:
         QuotaInvalid: there is no such word.
     """
     return number(pb.When, "when", word, ("now", "period-end"))
+
+
+def usage(message: pb.Usage) -> Usage:
+    """Read what was used in one period."""
+    return read(Usage, message)
 
 
 def insights(message: pb.FeatureInsights) -> FeatureInsights:

@@ -7,6 +7,7 @@ its meters, except those whose periods are anchored to the customer's own subscr
 import msgspec
 
 from quotad.catalog import Snapshot
+from quotad.catalog.windows import kept_ms
 from quotad.engine.given import given_by
 from quotad.entitlements.periods import period_at
 from quotad.entitlements.resolve import FOREVER_MS, Effective
@@ -209,6 +210,7 @@ class Meter(msgspec.Struct, gc=False):
             period.end_ms,
             details.weight,
             0 if self.gauge else self.generation,
+            kept_ms(feature.usage_history),
         )
         return _BoundLimit(from_ms, until_ms, counted, terms)
 

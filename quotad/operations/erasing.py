@@ -3,9 +3,9 @@
 import msgspec
 
 from quotad.engine import Snapshots, ViewCache
+from quotad.entitlements.counted import metered
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
-from quotad.model import FeatureType
 from quotad.operations.customers import check_if_epoch
 from quotad.operations.pages import page_size
 from quotad.store.erasures import Erasure, Erasures
@@ -41,9 +41,8 @@ class ErasingOperations(msgspec.Struct, frozen=True):
             )
         check_if_epoch(if_epoch)
         snapshot = self.snapshots.peek
-        features = () if snapshot is None else snapshot.features.values()
-        metered = [each.feature_id for each in features if each.type is FeatureType.METERED]
-        erasure = self.store.erase(customer_id, metered, erased_by, if_epoch)
+        counted = [] if snapshot is None else metered(snapshot)
+        erasure = self.store.erase(customer_id, counted, erased_by, if_epoch)
         self.views.drop(customer_id)
         return erasure
 

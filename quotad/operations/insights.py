@@ -6,8 +6,8 @@ from quotad.catalog import Snapshot
 from quotad.clock import Clock
 from quotad.engine import LentEngines, Snapshots
 from quotad.engine.insights import Insights, Notes, look_up
+from quotad.entitlements.counted import metered
 from quotad.errors import InvalidRequest, NotFound
-from quotad.model import FeatureType
 from quotad.nearest import nearest
 from quotad.store.nearby import NearbyStore
 
@@ -41,7 +41,7 @@ class InsightOperations(msgspec.Struct, frozen=True):
         snapshot = self.snapshots.newest()
         if not 0 <= size <= SIZE_MAX:
             raise InvalidRequest(f"size: {size} is not between 0 and {SIZE_MAX}")
-        feature_ids = _metered(snapshot, feature_id)
+        feature_ids = metered_named(snapshot, feature_id)
         self.notes.flush(self.clock.now_ms())
         with self.engines.lend() as engine:
             found = {
@@ -51,15 +51,20 @@ class InsightOperations(msgspec.Struct, frozen=True):
         return {name: each for name, each in found.items() if feature_id or each.above or each.near}
 
 
-def _metered(snapshot: Snapshot, wanted: str) -> list[str]:
-    """The metered features asked for, in the catalog's order."""
-    metered = [name for name, f in snapshot.features.items() if f.type is FeatureType.METERED]
+def metered_named(snapshot: Snapshot, wanted: str) -> list[str]:
+    """The metered features asked for, in the catalog's order; empty: all of them.
+
+    Raises:
+        InvalidRequest: the feature is not metered.
+        NotFound: there is no such feature.
+    """
+    known = metered(snapshot)
     if not wanted:
-        return metered
-    if wanted in metered:
+        return known
+    if wanted in known:
         return [wanted]
     if wanted in snapshot.features:
         raise InvalidRequest(f"feature_id: {wanted!r} is not metered; it has no limits")
-    near = nearest(wanted, metered)
+    near = nearest(wanted, known)
     hint = f", did you mean {near!r}?" if near else ""
     raise NotFound(f"feature_id: unknown feature {wanted!r}{hint}")

@@ -16,6 +16,7 @@ from quotad.operations.finding import FindingOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.status import Worker
 from quotad.operations.transfer import TransferOperations
+from quotad.operations.usage import UsageOperations
 from quotad.server.monitor import MonitorParts
 from quotad.service.admin_parts import AdminParts
 from quotad.service.decode import Requests
@@ -36,6 +37,7 @@ from quotad.store.holds import HoldsSeen
 from quotad.store.nearby import NearbyStore
 from quotad.store.safety import Safety
 from quotad.store.seen import SeenStore
+from quotad.store.usage import UsageStore
 
 SPARE_SOCKETS = 16
 """Kept for connections to the store, which has about as many open; see `Store`."""
@@ -100,6 +102,7 @@ class Parts:
             erasing=ErasingOperations(erasures, snapshots, views),
             transfer=TransferOperations(customers, snapshots, views, clock),
             insights=InsightOperations(snapshots, nearby, self._notes, clock, engines),
+            usage=UsageOperations(customers, UsageStore(self.store, self._keys), snapshots, clock),
             worker=Worker(
                 snapshots,
                 views,

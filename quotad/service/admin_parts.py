@@ -23,6 +23,7 @@ from quotad.operations.finding import FindingOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.status import Worker
 from quotad.operations.transfer import TransferOperations
+from quotad.operations.usage import UsageOperations
 from quotad.store.damage import report_once
 
 MESSAGE_BYTES_MAX = 4000
@@ -45,6 +46,7 @@ class AdminParts(msgspec.Struct, frozen=True):
     erasing: ErasingOperations
     transfer: TransferOperations
     insights: InsightOperations
+    usage: UsageOperations
     worker: Worker
 
 

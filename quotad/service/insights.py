@@ -1,8 +1,9 @@
-"""The call of the admin service that is about customers near a limit."""
+"""The calls of the admin service that are about usage: of all, and near a limit."""
 
 from collections.abc import Sequence
 
 from quotad.engine.insights import Nearness
+from quotad.operations.usage import PeriodUsage
 from quotad.service.admin_parts import AdminParts, mapped
 from quotad.service.encode import timestamp
 from quotad.v1 import admin_pb2 as pb
@@ -26,6 +27,30 @@ class InsightCalls:
                 feature_id=feature_id, above=_usages(each.above), near=_usages(each.near)
             )
         return answer
+
+    @mapped
+    def GetUsage(self, request: pb.GetUsageRequest) -> pb.GetUsageResponse:
+        """What customers have used."""
+        asked, usage = (request.feature_id, request.month), self._parts.usage
+        if request.customer_id:
+            page = usage.of_customer(request.customer_id, *asked)
+        else:
+            page = usage.page(*asked, request.page_token, request.page_size)
+        return pb.GetUsageResponse(usage=map(_used, page.usage), next_page_token=page.next_token)
+
+
+def _used(usage: PeriodUsage) -> pb.Usage:
+    return pb.Usage(
+        customer_id=usage.customer_id,
+        resource_id=usage.resource_id,
+        feature_id=usage.feature.feature_id,
+        per=usage.per,
+        start=timestamp(usage.start_ms),
+        end=timestamp(usage.end_ms),
+        used=usage.used,
+        decimals=usage.feature.decimals,
+        unit=usage.feature.unit,
+    )
 
 
 def _usages(found: Sequence[Nearness]) -> list[pb.CustomerUsage]:

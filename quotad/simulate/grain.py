@@ -5,12 +5,13 @@ ends between them, and nothing else that depends on the time changes. So a batch
 grain: a stretch of time at whose ends alone all those things happen.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from math import gcd
 
 from quotad.catalog import Snapshot
+from quotad.entitlements.counted import limits_of, limits_of_record
 from quotad.entitlements.phases import moments
-from quotad.model import CALENDAR, Anchor, CustomerRecord, Entitlement, Limit, Plan, Unit, Window
+from quotad.model import CALENDAR, Anchor, CustomerRecord, Unit, Window
 
 _SECOND_MS, _MINUTE_MS, _HOUR_MS = 1_000, 60_000, 3_600_000
 
@@ -24,13 +25,15 @@ def grain_ms(snapshots: Iterable[Snapshot], records: Iterable[CustomerRecord]) -
     """
     grain = _HOUR_MS
     for snapshot in snapshots:
-        for window in windows_of(snapshot):
-            grain = gcd(grain, _window_ms(window))
+        for _, window in limits_of(snapshot):
+            if window is not None:
+                grain = gcd(grain, _window_ms(window))
     for record in records:
         anchors = (phase.anchor for phase in record.subscriptions if phase.anchor != CALENDAR)
         grain = gcd(grain, *moments(record), *anchors)
-        for window in _windows_of_record(record):
-            grain = gcd(grain, _window_ms(window))
+        for _, window in limits_of_record(record):
+            if window is not None:
+                grain = gcd(grain, _window_ms(window))
     return grain
 
 
@@ -44,34 +47,3 @@ def _window_ms(window: Window) -> int:
         # Zones are ahead by whole minutes, and changed their clocks at odd ones.
         return _MINUTE_MS
     return _HOUR_MS
-
-
-def windows_of(snapshot: Snapshot) -> Iterator[Window]:
-    """Every window that a limit of the catalog counts in."""
-    plans: list[Plan] = [*snapshot.plans.values(), *snapshot.earlier.values()]
-    for plan in plans:
-        for entitlement in plan.entitlements.values():
-            yield from _windows_of_entitlement(entitlement)
-    for addon in snapshot.addons.values():
-        for entry in addon.entries.values():
-            if entry.window is not None:
-                yield entry.window
-
-
-def _windows_of_entitlement(entitlement: Entitlement) -> Iterator[Window]:
-    yield from _of_limits(entitlement.limits)
-    if entitlement.otherwise is not None:
-        yield from _windows_of_entitlement(entitlement.otherwise)
-
-
-def _windows_of_record(record: CustomerRecord) -> Iterator[Window]:
-    for override in record.overrides:
-        yield from _of_limits(override.entry.limits or ())
-    for promotion in record.promotions:
-        yield from _of_limits(promotion.entry.limits or ())
-
-
-def _of_limits(limits: Iterable[Limit]) -> Iterator[Window]:
-    for limit in limits:
-        if limit.window is not None:
-            yield limit.window

@@ -83,6 +83,8 @@ class PeriodLimit(msgspec.Struct, frozen=True, gc=False):
     """Units of the counter that one of the quantity takes."""
     generation: int = 0
     """How often a change of plan has reset the counter."""
+    history_ms: int = 0
+    """How long usage of an ended period stays to be read, where the window has a history."""
 
     @property
     def opens(self) -> bool:
@@ -139,6 +141,8 @@ def _expires_ms(limit: PeriodLimit, retention: Retention, idle_ms: int) -> int:
     if window is None or ends_ms is None:
         return -idle_ms
     kept_ms = retention.short_ms if window.unit in SHORT else retention.usage_ms
+    if window.historic:
+        kept_ms = max(kept_ms, limit.history_ms)
     return ends_ms + kept_ms + _slack_ms(window)
 
 

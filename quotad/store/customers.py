@@ -244,6 +244,10 @@ class Customers:
         more = shard < self._keys.shards
         return CustomerPage(self.get_readable(ids), f"{shard}:{after}" if more else "")
 
+    def token_after(self, customer_id: str) -> str:
+        """The token of the page that goes on behind a customer."""
+        return f"{self._keys.shard(customer_id)}:{customer_id}"
+
 
 def read_token(token: str, shards: int) -> tuple[int, str]:
     """Shard and customer id that a page ended with; those of the start for an empty token.

@@ -120,6 +120,11 @@ class AdminServiceStub:
                 request_serializer=quotad_dot_v1_dot_admin__pb2.GetInsightsRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_admin__pb2.GetInsightsResponse.FromString,
                 _registered_method=True)
+        self.GetUsage = channel.unary_unary(
+                '/quotad.v1.AdminService/GetUsage',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.GetUsageRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.GetUsageResponse.FromString,
+                _registered_method=True)
         self.GetCustomer = channel.unary_unary(
                 '/quotad.v1.AdminService/GetCustomer',
                 request_serializer=quotad_dot_v1_dot_admin__pb2.GetCustomerRequest.SerializeToString,
@@ -281,6 +286,13 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetUsage(self, request, context):
+        """What customers have used, in the periods under way or in those that start in a month.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCustomer(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -415,6 +427,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.GetInsights,
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.GetInsightsRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_admin__pb2.GetInsightsResponse.SerializeToString,
+            ),
+            'GetUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUsage,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.GetUsageRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.GetUsageResponse.SerializeToString,
             ),
             'GetCustomer': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCustomer,
@@ -912,6 +929,33 @@ class AdminService:
             '/quotad.v1.AdminService/GetInsights',
             quotad_dot_v1_dot_admin__pb2.GetInsightsRequest.SerializeToString,
             quotad_dot_v1_dot_admin__pb2.GetInsightsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/GetUsage',
+            quotad_dot_v1_dot_admin__pb2.GetUsageRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.GetUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

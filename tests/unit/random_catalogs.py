@@ -28,7 +28,7 @@ ROLLOUTS = st.fixed_dictionaries(
 SCALARS = st.one_of(TEXTS, st.integers(-(10**18), 10**18), st.floats(-1e9, 1e9))
 VALUES = ["a", "b", "c"]
 KINDS: dict[str, dict[str, Any]] = {
-    "counter": {"type": "metered"},
+    "counter": {"type": "metered", "usage_history": "13 months"},
     "gauge": {"type": "metered", "kind": "gauge"},
     "pool": {"type": "metered", "decimals": 2},
     "paid": {"type": "metered", "credit": {"pool": "pool", "cost": 0.25}},

@@ -171,6 +171,14 @@ REFUSALS: dict[str, list[str]] = {
         "{limit: 1000, per: month}, unlimited or false, not 5",
         "plans.pro.entitlements.credits.limit: must be a whole number, not 2.5",
     ],
+    "usage_history": [
+        "features.a.usage_history: is only for metered features",
+        "features.b.usage_history: is only for counters, and this is a gauge",
+        "features.c.usage_history: must be in days, weeks, months or years, such as '13 months'",
+        "features.d.usage_history: must be at most 10 years, not 11 years",
+        "features.e.usage_history: must be a period such as 'month' or '5 hours', not 13",
+        "features.f.usage_history: unknown unit 'mnths', did you mean 'month'?",
+    ],
     "default_plan": [
         "default_plan: unknown plan 'fre', did you mean 'free'?",
     ],

@@ -284,6 +284,23 @@ def test_counters_of_seconds_and_minutes_are_kept_no_longer_than_clocks_may_diff
     ) == expires
 
 
+def test_a_history_keeps_counters_of_a_day_and_longer_whose_periods_are_known() -> None:
+    text = SPANS.replace("calls: {type: metered}", "calls: {type: metered, usage_history: 2 weeks}")
+    text = text.replace("per: 5 minutes", "per: day").replace("9, per: second", "9, per: 2 weeks")
+    made = compile_snapshot(parse([Source("plans.yaml", text)]), 1)
+    meter = new_meter("calls", resolve(None, made, NOW), made, Retention(60_000, 5_000))
+    assert meter is not None
+    bound = meter.bind(NOW)
+
+    kept = [
+        expires - (NOW + 60_000 if term.resets_at_ms is None else term.resets_at_ms)
+        for expires, term in zip(bound.counters.words[3::5], bound.terms, strict=True)
+    ]
+
+    clocks = 3 * 3_600_000
+    assert [14 * DAY + clocks, 14 * DAY + clocks, 5_000, 60_000] == kept
+
+
 @pytest.mark.parametrize("feature_id", ["builds", "seats"])
 def test_a_lifetime_ends_some_time_after_the_latest_use_only_without_a_record(
     feature_id: str,

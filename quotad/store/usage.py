@@ -1,0 +1,72 @@
+"""Counters read beside the decisions: usage of any customers and periods, as it stands."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from quotad.store.connection import Store
+from quotad.store.damage import report_damage
+from quotad.store.keys import KeySpace, usage_suffix
+
+_AT_ONCE = 1_000
+"""Counters per command: half a millisecond of the store's time."""
+
+_COUNTER = re.compile(rb"(\d{1,16})(?:@(\d{1,15}))?").fullmatch
+
+
+class CounterName(msgspec.Struct, frozen=True, gc=False):
+    """One counter: whose, of what, when, and how often it was reset before."""
+
+    customer_id: str
+    resource_id: str
+    feature_id: str
+    period_id: str
+    generation: int = 0
+
+
+class CounterValue(msgspec.Struct, frozen=True, gc=False):
+    """What was counted."""
+
+    used: int
+    closes_ms: int | None = None
+    """Of a window that opens at first use: when it closes, Unix time."""
+
+
+class UsageStore:
+    """The counters of one store, to be read."""
+
+    def __init__(self, store: Store, keys: KeySpace) -> None:
+        self._store = store
+        self._keys = keys
+
+    def read(self, names: Sequence[CounterName]) -> list[CounterValue | None]:
+        """Read counters in the order asked; None: there is none, or it is damaged.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        spelled = list(self._spelled(names))
+        found: list[CounterValue | None] = []
+        for at in range(0, len(spelled), _AT_ONCE):
+            some = spelled[at : at + _AT_ONCE]
+            found += map(_value, some, self._store.read(some))
+        return found
+
+    def _spelled(self, names: Iterable[CounterName]) -> Iterable[str]:
+        whose, start = ("", ""), ""
+        for name in names:
+            if whose != (name.customer_id, name.resource_id):
+                whose = (name.customer_id, name.resource_id)
+                start = self._keys.customer(*whose).usage
+            yield start + usage_suffix(name.feature_id, name.period_id, name.generation)
+
+
+def _value(key: str, raw: bytes | None) -> CounterValue | None:
+    if raw is None:
+        return None
+    match = _COUNTER(raw)
+    if match is None:
+        report_damage(key, f"it holds no usage but {raw[:40]!r}")
+        return None
+    return CounterValue(int(match[1]), int(match[2]) if match[2] else None)

@@ -1,0 +1,127 @@
+"""GetUsage over both fronts, from the client and on the command line."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from typer.testing import CliRunner
+
+from quotad.cli.app import app
+from quotad.client.admin import AdminClient
+from quotad.v1 import admin_pb2 as pb
+from tests.running import CALL_S, Running, refusal
+
+PLANS = """
+version: 1
+default_plan: free
+features:
+  calls: {type: metered, unit: call, usage_history: 13 months}
+  credits: {type: metered, decimals: 2}
+plans:
+  free:
+    entitlements:
+      calls: {limit: 10, per: year}
+      credits: {limit: 10}
+"""
+
+YEAR = datetime.now(UTC).year
+
+
+@pytest.fixture(scope="module")
+def quotad(served: Running) -> Running:
+    served.publish_and_wait(PLANS)
+    return served
+
+
+@pytest.fixture
+def admin(quotad: Running) -> Iterator[AdminClient]:
+    with AdminClient(quotad.server.address) as client:
+        yield client
+
+
+def use(quotad: Running, customer: str) -> None:
+    quotad.consume(customer, "calls", quantity=7)
+    quotad.consume(customer, "credits", quantity=125)
+
+
+def test_usage_is_answered_with_its_period(quotad: Running, customer: str) -> None:
+    use(quotad, customer)
+
+    answer = quotad.admin.GetUsage(pb.GetUsageRequest(customer_id=customer), timeout=CALL_S)
+
+    calls, credits = answer.usage
+    assert (customer, "calls", "year", 7, "call") == (
+        calls.customer_id,
+        calls.feature_id,
+        calls.per,
+        calls.used,
+        calls.unit,
+    )
+    assert datetime(YEAR, 1, 1, tzinfo=UTC) == calls.start.ToDatetime(tzinfo=UTC)
+    assert datetime(YEAR + 1, 1, 1, tzinfo=UTC) == calls.end.ToDatetime(tzinfo=UTC)
+    assert (125, 2, "") == (credits.used, credits.decimals, credits.per)
+    assert not credits.HasField("start")
+    assert not credits.HasField("end")
+
+
+def test_the_client_goes_through_all_pages(
+    quotad: Running, admin: AdminClient, customer: str
+) -> None:
+    names = [f"{customer}-{number}" for number in range(3)]
+    for name in names:
+        admin.provision(name, "free")
+        use(quotad, name)
+
+    found = list(admin.usage(feature_id="calls", month=f"{YEAR}-01"))
+
+    mine = [each for each in found if each.customer_id.startswith(customer)]
+    assert names == sorted(each.customer_id for each in mine)
+    assert {7} == {each.used for each in mine}
+    assert {datetime(YEAR, 1, 1, tzinfo=UTC)} == {each.start for each in mine}
+
+
+def test_what_is_no_month_is_refused(quotad: Running) -> None:
+    refused = refusal(lambda: quotad.admin.GetUsage(pb.GetUsageRequest(month="May")))
+
+    assert "month: 'May' is not a month such as 2026-10" == refused.message
+
+
+def test_the_command_line_shows_one_customer(quotad: Running, customer: str) -> None:
+    use(quotad, customer)
+    server = ["--server", quotad.server.address]
+
+    shown = CliRunner().invoke(app, ["usage", customer, *server])
+    spelled_out = CliRunner().invoke(app, ["usage", "show", customer, *server])
+    options_first = CliRunner().invoke(app, ["usage", *server, "--json", customer])
+    nothing = CliRunner().invoke(app, ["usage", customer, "--month", "2020-01", *server])
+
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    assert ["calls", "7", "call", "per", "year"] == lines[1][:5]
+    assert ["credits", "1.25"] == lines[2]
+    assert shown.stdout == spelled_out.stdout
+    assert [7, 125] == [each["used"] for each in json.loads(options_first.stdout)["usage"]]
+    assert f"{customer} has used nothing in 2020-01\n" == nothing.stdout
+
+
+def test_the_command_line_exports_all_customers_as_csv(
+    quotad: Running, admin: AdminClient, customer: str
+) -> None:
+    named = f'{customer} "Co", Ltd'
+    admin.provision(named, "free")
+    use(quotad, named)
+    server = ["--server", quotad.server.address]
+
+    month = CliRunner().invoke(app, ["usage", "export", "--month", f"{YEAR}-01", *server])
+    now = CliRunner().invoke(app, ["usage", "export", *server])
+    refused = CliRunner().invoke(app, ["usage", "export", "--month", "May", *server])
+
+    cell = f'"{customer} ""Co"", Ltd"'
+    calls = f"{cell},,calls,year,{YEAR}-01-01T00:00:00Z,{YEAR + 1}-01-01T00:00:00Z,7,call"
+    header = "customer_id,resource_id,feature_id,per,start,end,used,unit"
+    assert header == month.stdout.splitlines()[0]
+    assert [calls] == [line for line in month.stdout.splitlines() if line.startswith(cell)]
+    assert [calls, f"{cell},,credits,,,,1.25,"] == [
+        line for line in now.stdout.splitlines() if line.startswith(cell)
+    ]
+    assert 2 == refused.exit_code
