@@ -26,7 +26,7 @@ from quotad.engine.insights import Notes
 from quotad.errors import QuotadError
 from quotad.fronts.interface import Call
 from quotad.operations.decisions import DecisionOperations
-from quotad.service.decode import Requests
+from quotad.service.decode import RequestDecoder
 from quotad.service.quota import METHODS, QuotaService
 from quotad.store import Catalogs, Customers, KeySpace, Store
 from quotad.store.health import Health
@@ -133,7 +133,7 @@ class Worker:
         self.front = CollectingFront()
         notes = Notes(NearbyStore(self.store, keys))
         engine = Engine(shared, self.link)
-        self.service = QuotaService(DecisionOperations(engine, notes), Requests())
+        self.service = QuotaService(DecisionOperations(engine, notes), RequestDecoder())
 
     def answer(self, calls: Sequence[Call]) -> None:
         """As a decision thread does with the calls of a batch."""

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from quotad.errors import StoreError
-from quotad.store import Charge, Counters
+from quotad.store import Charge, ChargeScript
 from quotad.store.scripts import Script
 
 MISSING = "redis-benchmark is not installed; its line is left out (Debian package redis-tools)"
@@ -41,7 +41,7 @@ class _Recorder:
 def command_of(tag: str, charges: Sequence[Charge]) -> list[str]:
     """The command that settles some charges."""
     recorder = _Recorder()
-    Counters(recorder).settle(tag, charges, 0.0)  # type: ignore[arg-type]
+    ChargeScript(recorder).settle(tag, charges, 0.0)  # type: ignore[arg-type]
     return [str(word) for word in recorder.command]
 
 

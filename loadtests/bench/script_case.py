@@ -17,8 +17,8 @@ from loadtests.bench.traffic import customer_id
 from quotad.model import Unit, Window
 from quotad.store import (
     Charge,
+    ChargeScript,
     ChargeStatus,
-    Counters,
     KeySpace,
     PeriodLimit,
     Retention,
@@ -72,7 +72,7 @@ class ScriptCase:
         self._order = list(range(customers))
         random.Random(1).shuffle(self._order)
         self._store = Store(machinery.url, timeout_ms=int(DEADLINE_S * 1000))
-        self._counters = Counters(self._store.connect())
+        self._counters = ChargeScript(self._store.connect())
         self._link = self._store.connect()
         space = KeySpace(PREFIX)
         day = Window(Unit.DAY)

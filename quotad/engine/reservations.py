@@ -261,7 +261,7 @@ class Reservations:
         return self._holds.find(keys, hold_id, self._deadline())
 
     def _keys(self, customer_id: str) -> CustomerKeys:
-        return self._shared.views.spell(customer_id, "")
+        return self._shared.views.keys_of(customer_id, "")
 
     def _deadline(self) -> float:
         return Budget(self._shared.settings.store_timeout_ms).ask()

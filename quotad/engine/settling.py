@@ -12,8 +12,8 @@ from quotad.engine.shared import Shared
 from quotad.engine.views import view_name
 from quotad.errors import AnswerLost, Damaged, NotReady, StoreError, StoreUnavailable
 from quotad.store import (
+    ChargeScript,
     ChargeStatus,
-    Counters,
     CustomerKeys,
     Link,
     Settlement,
@@ -32,7 +32,7 @@ class Settler:
         self._snapshots = shared.snapshots
         self._views = shared.views
         self._health = shared.health
-        self._counters = Counters(link)
+        self._counters = ChargeScript(link)
 
     def settle(self, round_: Round, snapshot: Snapshot, now_ms: int, budget: Budget) -> None:
         """Settle and fold what is planned; what was stale is pending again.

@@ -57,7 +57,7 @@ class ViewCache:
     def __init__(
         self, keys: KeySpace, size_max: int, on_unknown: Callable[[str, int], None] | None = None
     ) -> None:
-        self.spell = keys.customer
+        self.keys_of = keys.customer
         self._generation_max = max(size_max // 2, 1)
         self._on_unknown = on_unknown
         self._putting = Lock()
@@ -117,7 +117,7 @@ class ViewCache:
             snapshot,
             now_ms,
             stored.epoch,
-            keys or self.spell(customer_id, resource_id),
+            keys or self.keys_of(customer_id, resource_id),
             effective,
             self._meters(effective, snapshot),
         )

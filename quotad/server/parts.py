@@ -19,7 +19,7 @@ from quotad.operations.transfer import TransferOperations
 from quotad.operations.usage import UsageOperations
 from quotad.server.monitor import MonitorParts
 from quotad.service.admin_parts import AdminParts
-from quotad.service.decode import Requests
+from quotad.service.decode import RequestDecoder
 from quotad.service.quota import QuotaService
 from quotad.store import (
     Catalogs,
@@ -72,7 +72,7 @@ class Parts:
             _engine_settings(config),
             HoldsSeen(self.store, self._keys),
         )
-        self._read = Requests()
+        self._read = RequestDecoder()
 
     def quota(self) -> QuotaService:
         """Make what one decision thread answers with; it has its own connection."""

@@ -197,7 +197,7 @@ def refund_request(message: pb.RefundRequest) -> ConsumeRequest:
     )
 
 
-class Requests:
+class RequestDecoder:
     """Reads requests; one for all threads of a worker.
 
     Reading is pure, so the same bytes are the same request. Those with an idempotency key are not

@@ -69,7 +69,7 @@ class _BatchCall(msgspec.Struct, frozen=True, gc=False):
 class QuotaService:
     """Answers calls; of one thread."""
 
-    def __init__(self, decisions: DecisionOperations, read: decode.Requests) -> None:
+    def __init__(self, decisions: DecisionOperations, read: decode.RequestDecoder) -> None:
         self.decisions = decisions
         self._read = read
 

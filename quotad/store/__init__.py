@@ -17,7 +17,7 @@ from quotad.store.charges import (
     lay_out,
 )
 from quotad.store.connection import Store
-from quotad.store.counters import Counters
+from quotad.store.counters import ChargeScript
 from quotad.store.customers import CustomerPage, Customers, Written
 from quotad.store.facets import Wanted
 from quotad.store.fleet import Candidate, Fleet, server_id
@@ -30,9 +30,9 @@ __all__ = [
     "Candidate",
     "Catalogs",
     "Charge",
+    "ChargeScript",
     "ChargeStatus",
     "CounterSet",
-    "Counters",
     "CustomerIndex",
     "CustomerKeys",
     "CustomerPage",

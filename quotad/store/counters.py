@@ -20,7 +20,7 @@ KEYS_MAX = 4000
 UNSETTLED = Settlement(ChargeStatus.UNSETTLED)
 
 
-class Counters:
+class ChargeScript:
     """Settles charges over one connection; of one thread."""
 
     def __init__(self, link: Link) -> None:

