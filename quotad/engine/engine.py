@@ -80,7 +80,7 @@ class Engine:
             key: of the call that is undone.
         """
         try:
-            keys = self._views.spell(request.customer_id, request.resource_id)
+            keys = self._views.keys_of(request.customer_id, request.resource_id)
             budget = Budget(self._settings.store_timeout_ms)
             stored = self._settler.recall(keys, key, budget.ask())
             (answer,) = self.decide([undoing(request, key, stored)])

@@ -140,7 +140,7 @@ class Planner:
         name = view_name(customer_id, resource_id)
         view = self._views.get(name, snapshot, now_ms)
         if view is None:
-            keys = self._views.spell(customer_id, resource_id)
+            keys = self._views.keys_of(customer_id, resource_id)
             (stored,) = self._customers.get_many_over(self._link, [keys], budget.ask())
             budget.answered()
             if isinstance(stored, StoreError):
@@ -179,7 +179,7 @@ class Planner:
         """
         records: dict[int, CustomerRecord | None] = {}
         first = [round_.requests[waiting[0]] for waiting in unknown.values()]
-        keys = [self._views.spell(each.customer_id, each.resource_id) for each in first]
+        keys = [self._views.keys_of(each.customer_id, each.resource_id) for each in first]
         stored = self._customers.get_many_over(self._link, keys, budget.ask())
         budget.answered()
         planned = round_.epochs()
