@@ -1,4 +1,4 @@
-"""The crates of the fast front: what is locked has licences that fit, and no advisory we know of."""
+"""The crates of the fast front: licences that fit ours, and no advisory that we know of."""
 
 import re
 import tomllib
