@@ -10,7 +10,6 @@ script as well: only it knows that nothing has changed.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from quotad.engine.budget import Budget
 from quotad.engine.explaining import explain_round
@@ -133,10 +132,13 @@ class Engine:
             self._as_held = False
 
     def _take_back(self, customer_id: str) -> None:
-        """Give back what reservations have held that have ended, before usage is read."""
+        """Give back what reservations have held that have ended, before usage is read.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
         if self._holds.any:
-            with suppress(StoreError):
-                self.reservations.take_back([customer_id])
+            self.reservations.take_back([customer_id])
 
     def plan_id(self, customer_id: str, resource_id: str = "") -> str:
         """The plan of a customer just decided about; empty: none, or not known any more."""

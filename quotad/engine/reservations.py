@@ -8,6 +8,7 @@ comes back when it is missed: before a customer is denied, and before usage is r
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 
@@ -86,7 +87,7 @@ class Reservations:
         taking = msgspec.structs.replace(
             request, idempotency_key=TAKEN + hold_id, idempotency_ttl_ms=kept_ms
         )
-        (answer,) = self._decide([taking])
+        (answer,) = self._decide_fairly([taking])
         if isinstance(answer, IdempotencyMismatch):
             self._close([opened])
             raise _used_otherwise(hold_id)
@@ -126,7 +127,7 @@ class Reservations:
         opened = self._open(found, hold_id)
         if quantity is None:
             quantity = opened.hold.quantity
-        answer = self._settle([opened], quantity, overrun)[0]
+        (answer,) = self._decide_fairly([_settling(opened, quantity, overrun)])
         if isinstance(answer, IdempotencyMismatch):
             raise _not_open(hold_id, self._find(keys, hold_id).settled)
         if isinstance(answer, StoreError):
@@ -178,46 +179,37 @@ class Reservations:
         places = [(self._keys(each.customer_id), each.hold_id) for each in ended]
         taken = self._holds.taken(places, self._deadline())
         held = [each for each, stored in zip(ended, taken, strict=True) if stored]
-        answers = self._settle(held, 0) if held else []
-        lost = [each for each, a in zip(held, answers, strict=True) if isinstance(a, StoreError)]
-        self._close([each for each in ended if each not in lost])
-        return len(held) > len(lost)
+        answers = self._decide([_settling(each, 0) for each in held]) if held else []
+        for answer in answers:
+            if isinstance(answer, StoreError):
+                raise answer
+        self._close(ended)
+        return bool(held)
 
-    def decide_again(
-        self, requests: Sequence[ConsumeRequest], answers: list[Decision | QuotadError | None]
-    ) -> None:
+    def decide_again(self, requests: Sequence[ConsumeRequest], answers: list[Any]) -> None:
         """Decide those anew that were denied while something had ended."""
         denied = [
             place
             for place, answer in enumerate(answers)
             if type(answer) is Decision and not answer.allowed and answer.reason in FULL
         ]
-        with suppress(StoreError):
-            if denied and self.take_back({requests[place].customer_id for place in denied}):
-                again = self._decide([requests[place] for place in denied])
-                for place, answer in zip(denied, again, strict=True):
-                    answers[place] = answer
+        if not denied:
+            return
+        asked = [requests[place] for place in denied]
+        try:
+            if not self.take_back({request.customer_id for request in asked}):
+                return
+            again = self._decide(asked)
+        except StoreError as error:  # rather no answer than a denial for what has ended
+            again = [error] * len(denied)
+        for place, answer in zip(denied, again, strict=True):
+            answers[place] = answer
 
-    def _settle(
-        self, opened: Sequence[OpenHold], quantity: int, overrun: bool = True
-    ) -> list[Decision | QuotadError]:
-        """Charge the difference to what is held, in the periods that it was taken from."""
-        return self._decide(
-            [
-                ConsumeRequest(
-                    each.customer_id,
-                    each.hold.feature_id,
-                    quantity - each.hold.quantity,
-                    Mode.SETTLE
-                    if overrun or quantity <= each.hold.quantity
-                    else Mode.SETTLE_WITHIN,
-                    SETTLED + each.hold_id,
-                    resource_id=each.hold.resource_id,
-                    occurred_ms=each.hold.made_ms,
-                )
-                for each in opened
-            ]
-        )
+    def _decide_fairly(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
+        """Decide, and deny nothing for what has ended."""
+        answers = self._decide(requests)
+        self.decide_again(requests, answers)
+        return answers
 
     def _open(self, found: FoundHold, hold_id: str) -> OpenHold:
         """An open reservation that has not ended; one that has is taken back."""
@@ -265,6 +257,21 @@ class Reservations:
 
     def _deadline(self) -> float:
         return Budget(self._shared.settings.store_timeout_ms).ask()
+
+
+def _settling(opened: OpenHold, quantity: int, overrun: bool = True) -> ConsumeRequest:
+    """The charge of the difference to what is held, in the periods that it was taken from."""
+    held = opened.hold
+    within = quantity > held.quantity and not overrun
+    return ConsumeRequest(
+        opened.customer_id,
+        held.feature_id,
+        quantity - held.quantity,
+        Mode.SETTLE_WITHIN if within else Mode.SETTLE,
+        SETTLED + opened.hold_id,
+        resource_id=held.resource_id,
+        occurred_ms=held.made_ms,
+    )
 
 
 def _used_otherwise(hold_id: str) -> IdempotencyMismatch:

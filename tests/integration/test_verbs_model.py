@@ -1,0 +1,305 @@
+"""All verbs in turns, over two servers whose answers get lost, against a model in plain Python.
+
+A seeded random run. The caller repeats under the same key or id what was not answered, as clients
+do; after every step counters, holds and decisions are those of the model.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from quotad.engine import Engine
+from quotad.engine.reservations import GRACE_MS
+from quotad.errors import NotFound, NotOpen, StoreUnavailable
+from quotad.model import ConsumeRequest, Decision, Mode
+from quotad.store import Link
+from tests.deciding import Bench, at
+
+CATALOG = """
+version: 1
+default_plan: free
+features:
+  tokens: {type: metered}
+  several: {type: metered}
+  images: {type: metered, credit: {pool: budget, cost: 3}}
+  budget: {type: metered}
+plans:
+  free:
+    entitlements:
+      tokens: {limit: 500, per: month}
+      several: {limits: [{limit: 300, per: month}, {limit: 500, per: year}]}
+      images: unlimited
+      budget: {limit: 900, per: month}
+"""
+COUNTERS = {
+    "tokens": {"tokens month": (500, 1)},
+    "several": {"several month": (300, 1), "several year": (500, 1)},
+    "images": {"images": (10**15, 1), "budget month": (900, 3)},
+}
+"""By feature: its counters, each with its cap and the weight of a unit."""
+STEPS = 1_000
+
+
+class Losing:
+    """A link whose answers get lost now and then, after the store has done what it was told."""
+
+    def __init__(self, link: Link, rng: random.Random) -> None:
+        self._link = link
+        self._rng = rng
+        self.share = 0.0
+
+    def run(self, *words: Any) -> Any:
+        answer = self._link.run(*words)
+        if self._rng.random() < self.share:
+            raise StoreUnavailable("lost")
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._link, name)
+
+
+class Held:
+    """A reservation of the model."""
+
+    def __init__(self, customer: str, feature: str, quantity: int, ends_ms: int) -> None:
+        self.customer, self.feature, self.quantity, self.ends_ms = (
+            customer,
+            feature,
+            quantity,
+            ends_ms,
+        )
+
+
+class Model:
+    """What was counted, and what is held."""
+
+    def __init__(self) -> None:
+        self.used: Counter[tuple[str, str]] = Counter()
+        self.spent: Counter[tuple[str, str]] = Counter()
+        """By customer and feature, without what is held: the most that is right to take back."""
+        self.held: dict[str, Held] = {}
+
+    def add(self, customer: str, feature: str, quantity: int) -> None:
+        """Count in all counters of a feature."""
+        for name, (_, weight) in COUNTERS[feature].items():
+            self.used[customer, name] += quantity * weight
+            assert self.used[customer, name] >= 0
+
+    def spend(self, customer: str, feature: str, quantity: int) -> None:
+        """Count what is really used."""
+        self.add(customer, feature, quantity)
+        self.spent[customer, feature] += quantity
+
+    def fits(self, customer: str, feature: str, quantity: int) -> bool:
+        return all(
+            self.used[customer, name] + quantity * weight <= cap
+            for name, (cap, weight) in COUNTERS[feature].items()
+        )
+
+    def end(self, now_ms: int) -> None:
+        """Take back what has ended."""
+        for hold_id, held in list(self.held.items()):
+            if held.ends_ms + GRACE_MS <= now_ms:
+                self.add(held.customer, held.feature, -held.quantity)
+                del self.held[hold_id]
+
+
+class Run:
+    """One run: two engines, a model, and what was done so far."""
+
+    def __init__(self, bench: Bench, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.bench = bench
+        self.links = [Losing(bench.store.connect(), self.rng) for _ in range(2)]
+        self.engines = [Engine(bench.shared, link) for link in self.links]
+        self.model = Model()
+        self.taken: dict[str, tuple[str, str, int]] = {}
+        """By key: customer, feature and quantity of what was taken under it and not undone."""
+        self.ids = 0
+
+    def close(self) -> None:
+        for engine in self.engines:
+            engine.close()
+
+    def new_id(self) -> str:
+        self.ids += 1
+        return f"id{self.ids}"
+
+    def answered(self, ask: Any) -> Any:
+        """Ask one of the servers until it answers."""
+        for link in self.links:
+            link.share = 0.15
+        try:
+            while True:
+                try:
+                    answer = ask(self.rng.choice(self.engines))
+                except StoreUnavailable:
+                    assert self.bench.health.probe()
+                    continue
+                if isinstance(answer, StoreUnavailable):
+                    assert self.bench.health.probe()
+                    continue
+                return answer
+        finally:
+            for link in self.links:
+                link.share = 0.0
+
+    def decide(self, request: ConsumeRequest) -> Decision:
+        answer = self.answered(lambda engine: engine.decide([request])[0])
+        assert isinstance(answer, Decision), answer
+        return answer
+
+    def step(self) -> None:
+        self.bench.clock.now += self.rng.choice([0, 10, 500, 2_000])
+        self.model.end(self.bench.clock.now)
+        customer, feature = self.rng.choice(["a", "b"]), self.rng.choice(list(COUNTERS))
+        verbs: Sequence[Any] = (
+            *(self.consume, self.consume, self.reserve, self.reserve, self.reserve),
+            *(self.commit, self.commit, self.release, self.extend, self.record, self.refund),
+            *(self.undo, self.check, self.consume_one_of_another_time),
+        )
+        self.rng.choice(verbs)(customer, feature)
+
+    def consume(self, customer: str, feature: str) -> None:
+        quantity, key = self.rng.randint(0, 60), self.new_id()
+        fits = self.model.fits(customer, feature, quantity)
+
+        answer = self.decide(ConsumeRequest(customer, feature, quantity, idempotency_key=key))
+
+        assert fits == answer.allowed
+        if fits and quantity:
+            self.model.spend(customer, feature, quantity)
+            self.taken[key] = (customer, feature, quantity)
+
+    def consume_one_of_another_time(self, customer: str, feature: str) -> None:
+        """Under a key that has taken already: nothing is taken."""
+        if self.taken:
+            key = self.rng.choice(list(self.taken))
+            first = ConsumeRequest(*self.taken[key], idempotency_key=key)
+            assert self.decide(first).replayed
+
+    def check(self, customer: str, feature: str) -> None:
+        quantity = self.rng.randint(0, 200)
+        answer = self.decide(ConsumeRequest(customer, feature, quantity, Mode.CHECK_ONLY))
+        assert self.model.fits(customer, feature, quantity) == answer.allowed
+
+    def record(self, customer: str, feature: str) -> None:
+        quantity = self.rng.randint(1, 20)
+        request = ConsumeRequest(customer, feature, quantity, Mode.ADJUST_ONLY, self.new_id())
+        assert quantity == self.decide(request).granted
+        self.model.spend(customer, feature, quantity)
+
+    def refund(self, customer: str, feature: str) -> None:
+        quantity = self.rng.randint(1, 80)
+        if quantity <= self.model.spent[customer, feature]:
+            request = ConsumeRequest(customer, feature, -quantity, Mode.REFUND, self.new_id())
+            assert -quantity == self.decide(request).granted
+            self.model.spend(customer, feature, -quantity)
+
+    def undo(self, customer: str, feature: str) -> None:
+        if not self.taken:
+            return
+        key = self.rng.choice(list(self.taken))
+        customer, feature, quantity = self.taken.pop(key)
+        request = ConsumeRequest(customer, feature, 0, Mode.REFUND)
+        if quantity <= self.model.spent[customer, feature]:
+            answer = self.answered(lambda engine: engine.undo(request, key))
+            assert -quantity == answer.granted
+            self.model.spend(customer, feature, -quantity)
+
+    def reserve(self, customer: str, feature: str) -> None:
+        quantity, hold_id = self.rng.randint(1, 90), self.new_id()
+        ttl_ms = self.rng.choice([1_000, 5_000, 60_000])
+        fits = self.model.fits(customer, feature, quantity)
+        request = ConsumeRequest(customer, feature, quantity)
+
+        reserved = self.answered(
+            lambda engine: engine.reservations.reserve(request, hold_id, ttl_ms)
+        )
+
+        assert fits == reserved.decision.allowed
+        if fits:
+            self.model.add(customer, feature, quantity)
+            self.model.held[hold_id] = Held(customer, feature, quantity, reserved.ends_ms)
+
+    def settle(self, hold_id: str, held: Held, quantity: int | None, overrun: bool) -> None:
+        used = held.quantity if quantity is None else quantity
+        more = used - held.quantity
+        fits = overrun or more <= 0 or self.model.fits(held.customer, held.feature, more)
+        ended = held.ends_ms <= self.bench.clock.now
+        try:
+            answer = self.answered(
+                lambda engine: engine.reservations.commit(held.customer, hold_id, quantity, overrun)
+            )
+        except NotOpen:
+            assert ended
+            return
+        assert not ended
+        assert fits == answer.allowed
+        if fits:
+            self.model.add(held.customer, held.feature, -held.quantity)
+            self.model.spend(held.customer, held.feature, used)
+            del self.model.held[hold_id]
+
+    def some_held(self) -> tuple[str, Held] | None:
+        held = list(self.model.held.items())
+        return self.rng.choice(held) if held else None
+
+    def commit(self, customer: str, feature: str) -> None:
+        found = self.some_held()
+        if found:
+            quantity = self.rng.choice([None, 0, found[1].quantity, self.rng.randint(0, 140)])
+            self.settle(*found, quantity, self.rng.random() < 0.3)
+
+    def release(self, customer: str, feature: str) -> None:
+        found = self.some_held()
+        if found:
+            self.settle(*found, 0, False)
+        with pytest.raises(NotFound):
+            self.answered(lambda engine: engine.reservations.commit(customer, f"not {self.ids}", 1))
+
+    def extend(self, customer: str, feature: str) -> None:
+        """The store's clock is not the engine's here, so that it never ends earlier."""
+        found = self.some_held()
+        if found and found[1].ends_ms > self.bench.clock.now:
+            hold_id, held = found
+            ends_ms = self.answered(
+                lambda engine: engine.reservations.extend(held.customer, hold_id, 1_000)
+            )
+            assert ends_ms == held.ends_ms
+
+    def look(self) -> None:
+        """Compare what customers are told of their usage."""
+        for customer in ("a", "b"):
+            granted = self.answered(lambda engine, who=customer: engine.entitlements(who))
+            for feature, counters in COUNTERS.items():
+                limits = [limit.used for limit in granted.decisions[feature].limits]
+                assert [self.model.used[customer, name] for name in counters] == limits
+
+
+@pytest.fixture
+def bench(store_url: str, prefix: str) -> Iterator[Bench]:
+    made = Bench(store_url, prefix, "2031-01-15 12:00")
+    made.publish(CATALOG)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_verb_does_once_what_it_is_to_do(bench: Bench, seed: int) -> None:
+    run = Run(bench, seed)
+    try:
+        for _ in range(STEPS):
+            run.step()
+            if run.rng.random() < 0.1:
+                run.look()
+        # What is left ends, and everything is as if it had never been held.
+        bench.clock.now = at("2031-01-15 16:00")
+        run.model.end(bench.clock.now)
+        assert not run.model.held
+        run.look()
+    finally:
+        run.close()
