@@ -24,7 +24,8 @@
 --     now        (Unix ms) a window that closes then or before has closed
 -- ARGV   then per run of charges that have terms and quantity in common:
 --   run          "<terms> <charges>": which of the terms, from 1, and for how many charges; or
---                "<terms> <charges> <quantity>". Equal ones are read once
+--                "<terms> <charges> <quantity>". Equal ones are read once. "each" as the quantity: one per limit
+--                follows, weighted already, of what asks for several features at once
 --   quantity     only if the run has none: to take, times the weight; negative: to give back, down to zero
 -- ARGV   then per charge of the run:
 --   epoch        the customer's epoch that it was planned with
@@ -144,13 +145,21 @@ while KEYS[key] do
     runs[ARGV[arg]] = run
   end
   arg = arg + RUN_ARGS
-  local take = run.take
+  local take, term = run.take, run.term
+  local limits, caps, detailed, once = term.limits, term.caps, term.detailed, term.once
+  local weights, each = detailed and detailed.weights, nil -- each: by limit, what to take of it
   if not take then
     take = ARGV[arg]
     arg = arg + QUANTITY_ARGS
+  elseif take == 'each' then
+    take, each, weights = '1', {}, {}
+    for limit = 1, limits do
+      each[limit] = ARGV[arg]
+      weights[limit] = tonumber(ARGV[arg])
+      arg = arg + QUANTITY_ARGS
+    end
   end
-  local term, quantity = run.term, tonumber(take)
-  local limits, caps, detailed, once = term.limits, term.caps, term.detailed, term.once
+  local quantity = tonumber(take)
 
   for _ = 1, run.charges do
     local epoch = ARGV[arg]
@@ -182,7 +191,8 @@ while KEYS[key] do
           local at = usage_key + limit
           local used = written[KEYS[at]] or tonumber(values[at] or 0)
           if not used or used % 1 ~= 0 then status = DAMAGED break end
-          if quantity >= 0 and used + quantity > caps[limit] then status = DENIED end
+          local amount = each and weights[limit] or quantity
+          if amount >= 0 and used + amount > caps[limit] then status = DENIED end
           if used == 0 then fresh = true end
           size = size + 1
           reply[size] = used
@@ -198,7 +208,8 @@ while KEYS[key] do
           end
           used = tonumber(used)
           if not used or used % 1 ~= 0 then status = DAMAGED break end
-          if quantity >= 0 and used + quantity * detailed.weights[limit] > caps[limit] then status = DENIED end
+          local amount = quantity * weights[limit]
+          if amount >= 0 and used + amount > caps[limit] then status = DENIED end
           if used == 0 then fresh = true end
           reply[size + 1], reply[size + 2] = used, closes_at
           size = size + 2
@@ -217,27 +228,27 @@ while KEYS[key] do
       elseif status == ALLOWED and term.counts and quantity ~= 0 then
         for limit = 1, limits do
           local name = KEYS[usage_key + limit]
-          local used
           if not detailed then
-            local before = reply[status_at + limit]
-            used = before + quantity
+            local before, amount = reply[status_at + limit], each and each[limit] or take
+            local used = before + (each and weights[limit] or quantity)
             if used <= 0 then
               used = 0
               call('DEL', name)
             elseif before == 0 then
-              write(term, limit, name, take)
+              write(term, limit, name, amount)
             elseif term.expiries[limit] then
               -- What reads as a number and is no integer to INCRBY, such as 1e3, is written as one.
-              if type(redis.pcall('INCRBY', name, take)) == 'table' then
+              if type(redis.pcall('INCRBY', name, amount)) == 'table' then
                 call('SET', name, string.format('%.0f', used), 'KEEPTTL')
               end
             else
               write(term, limit, name, string.format('%.0f', used))
             end
-          else
+            written[name] = used
+          elseif weights[limit] ~= 0 then
             local at = status_at + 2 * limit
             local before, opens = reply[at - 1], detailed.closings[limit] > 0
-            used = before + quantity * detailed.weights[limit]
+            local used = before + quantity * weights[limit]
             local value = string.format('%.0f', used)
             if opens then
               if before == 0 then reply[at] = detailed.closings[limit] end
@@ -251,9 +262,8 @@ while KEYS[key] do
             else
               write(term, limit, name, value)
             end
-            if opens and used > 0 then used = value end
+            written[name] = opens and used > 0 and value or used
           end
-          written[name] = used
         end
       end
       reply[status_at] = status

@@ -24,6 +24,9 @@ ID_BYTES_MAX = 256
 BATCH_MAX = 1000
 """Most requests in one BatchCheckAndConsume."""
 
+ITEMS_MAX = 16
+"""Most features in one CheckAndConsumeAll."""
+
 LIMITS_MAX = 16
 """Most limits of one entitlement."""
 
@@ -399,6 +402,16 @@ class ConsumeRequest(msgspec.Struct, frozen=True, gc=False):
     """With ADJUST_ONLY, when it happened (Unix ms); 0: now."""
 
 
+class ConsumeAllRequest(ConsumeRequest, frozen=True, gc=False):
+    """May this customer use so much of several features now, all of it or nothing?
+
+    The key, the mode and the rest are of the whole; `feature_id` and `resource_id` are empty.
+    """
+
+    items: tuple[ConsumeRequest, ...] = ()
+    """What is asked of each feature, of the same customer and mode; none twice."""
+
+
 class LimitStatus(msgspec.Struct, frozen=True, gc=False):
     """One limit of an entitlement, after a decision."""
 
@@ -507,3 +520,12 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     detailed: bool = False
     """Whether `value`, a field from `values` on, or one from `shadow` on of a limit is set: where
     it is not, answers are written without a look at each of them."""
+
+
+class ConsumeAllDecision(Decision, frozen=True, gc=False):
+    """The answer to a `ConsumeAllRequest`: that on the item that decided, and those on all."""
+
+    items: tuple[Decision, ...] = ()
+    """In the order of the request, each as if those before it had been taken."""
+    stopped_by: int | None = None
+    """Place of the item that decided a denial."""

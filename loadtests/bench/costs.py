@@ -42,6 +42,7 @@ NEWCOMERS_FROM = 10_000
 WARM_PASSES = 3
 PASSES = 3
 SINGLE, BATCH = METHODS[0], METHODS[1]
+ALL = next(name for name in METHODS if name.endswith("/CheckAndConsumeAll"))
 
 CALLS = "Python calls"
 C_CALLS = "C calls"
@@ -68,6 +69,8 @@ class Case(msgspec.Struct, frozen=True):
     """Every request carries an idempotency key of its own."""
     repeats_keys: bool = False
     """The same keys in every pass: told again."""
+    together: tuple[str, ...] = ()
+    """Features of a CheckAndConsumeAll; empty: another method."""
     newcomers: bool = False
     """Customers that were never seen before."""
 
@@ -87,6 +90,11 @@ CASES = (
     Case("32 calls, known keys", 32, keys=True, repeats_keys=True),
     Case("32 calls, new customers", 32, newcomers=True),
     Case("batch call of 100", 1, requests=100),
+    Case(
+        "32 calls, 3 features",
+        32,
+        together=("feature-api-calls", "feature-tokens", "feature-images"),
+    ),
 )
 
 
@@ -154,7 +162,9 @@ def batches(case: Case) -> Iterator[list[Call]]:
         calls: list[Call] = []
         for call_id in range(case.calls):
             requests = [ask(case, next(serials)) for _ in range(max(1, case.requests))]
-            if case.requests:
+            if case.together:
+                calls.append(Call(call_id, METHODS.index(ALL), together(case, requests[0])))
+            elif case.requests:
                 body = pb.BatchCheckAndConsumeRequest(requests=requests).SerializeToString()
                 calls.append(Call(call_id, batch, body))
             else:
@@ -170,6 +180,17 @@ def ask(case: Case, serial: int) -> pb.CheckAndConsumeRequest:
     if case.keys:
         made.idempotency_key = f"key-{turn if case.repeats_keys else serial:020d}"
     return made
+
+
+def together(case: Case, one: pb.CheckAndConsumeRequest) -> bytes:
+    """The same customer's request about several features, 1 of the first and more of the others."""
+    items = [
+        pb.ConsumeItem(feature_id=name, quantity=1 + 300 * place)
+        for place, name in enumerate(case.together)
+    ]
+    return pb.CheckAndConsumeAllRequest(
+        customer_id=one.customer_id, items=items
+    ).SerializeToString()
 
 
 class Tally:

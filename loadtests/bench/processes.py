@@ -53,10 +53,14 @@ features:
   feature-four-windows: {type: metered}
   feature-ten-windows: {type: metered}
   feature-tiny: {type: metered}
+  feature-tokens: {type: metered}
+  feature-images: {type: metered}
 plans:
   bench:
     entitlements:
       feature-api-calls: {limit: 1000000000, per: month}
+      feature-tokens: {limit: 1000000000, per: month}
+      feature-images: {limit: 1000000000, per: day}
       feature-four-windows:
         limits:
           - {limit: 1000000000, per: hour}

@@ -37,6 +37,20 @@ def addons_of(given: Sequence[str] | None, as_json: bool) -> dict[str, int] | No
     return addons
 
 
+def quantities_of(given: Sequence[str], as_json: bool) -> dict[str, int]:
+    """Quantity by feature, of FEATURE or FEATURE=QUANTITY; negative ones give back."""
+    quantities: dict[str, int] = {}
+    for text in given:
+        name, _, count = text.rpartition("=") if "=" in text else (text, "", "1")
+        digits = count.removeprefix("-")
+        if not name or not (digits.isascii() and digits.isdigit()):
+            failures.fail(f"must be FEATURE or FEATURE=QUANTITY, not {text!r}", as_json)
+        if name in quantities:
+            failures.fail(f"{name!r} is given twice; add up the quantities", as_json)
+        quantities[name] = int(count)
+    return quantities
+
+
 def entitlement_of(text: str, as_json: bool) -> Any:
     """An entitlement in the grammar of a catalog: `true`, `email`, `{limit: 5000, per: month}`."""
     from quotad.catalog.load_yaml import load_yaml

@@ -19,7 +19,7 @@ from quotad.cli.options import (
 from quotad.model import QUANTITY_MAX, USED_MAX, Reason
 
 if TYPE_CHECKING:
-    from quotad.client import Decision
+    from quotad.client import ConsumeAllDecision, Decision
 
 Quantity = Annotated[
     int, typer.Argument(metavar="QUANTITY", help="How much; negative gives back, gauges only.")
@@ -51,6 +51,7 @@ REASONS = {
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(cls=NegativeNumbers)(consume)
+    app.command()(consume_all)
     app.command(cls=NegativeNumbers)(record)
     app.command()(refund)
     app.command(cls=NegativeNumbers)(check)
@@ -78,6 +79,33 @@ def consume(
             idempotency_key=idempotency_key,
         )
     show(decision, as_json, took=feature)
+
+
+def consume_all(
+    customer: CustomerId,
+    items: Annotated[
+        list[str], typer.Argument(metavar="FEATURE[=QUANTITY]...", help="What is used together.")
+    ],
+    check_only: Annotated[
+        bool, typer.Option("--check-only", help="Count nothing, and say whether it would be.")
+    ] = False,
+    idempotency_key: IdempotencyKey = None,
+    server: ServerOption = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Use several features: count all of it or nothing. Exit codes as of consume."""
+    quantities = arguments.quantities_of(items, as_json)
+    with failures.client(server, as_json) as client:
+        if check_only:
+            decision = client.check_all(customer, quantities)
+        else:
+            decision = client.consume_all(customer, quantities, idempotency_key=idempotency_key)
+    if as_json:
+        output.print_json(decision)
+    else:
+        _show_all(decision, list(quantities))
+    if not decision.allowed:
+        raise typer.Exit(failures.EXIT_DENIED)
 
 
 def record(
@@ -219,6 +247,25 @@ def show(
             explanation.print_sources(decision.explanation)
     if not decision.allowed:
         raise typer.Exit(failures.EXIT_DENIED)
+
+
+def _show_all(decision: "ConsumeAllDecision", features: list[str]) -> None:
+    """Print the decision on several features."""
+    verdict, style = ("allowed", "green") if decision.allowed else ("denied", "red")
+    stopped_by = decision.stopped_by
+    cause = "all of it" if stopped_by is None else features[stopped_by]
+    output.print_headline(verdict, style, f"{cause}: {in_words(decision.reason)}")
+    rows: list[list[output.Cell]] = []
+    for feature, item in zip(features, decision.items, strict=True):
+        counted = item.limit is not None or item.unlimited
+        left = output.amount(item.remaining, item.decimals) if item.limit is not None else "-"
+        used = output.amount(item.used, item.decimals) if counted else "-"
+        rows.append([feature, output.number(item.granted), used, left, item.reason.name])
+    output.print_table(["feature", ">took", ">used", ">remaining", "reason"], rows, indent=2)
+    if decision.retry_after is not None:
+        output.print_fields([("retry", output.distance(decision.retry_after))])
+    if decision.replayed:
+        output.print_fields([("replayed", "the first decision under this key")])
 
 
 def _fields(decision: "Decision", took: str) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ server's. Imports nothing of the server, so it is cheap to import into any servi
 
 from quotad.client.aio import AsyncClient
 from quotad.client.blocking import Client
-from quotad.client.calls import Consumption
+from quotad.client.calls import Consumption, Item
 from quotad.client.errors import (
     QuotaDeadline,
     QuotaError,
@@ -16,6 +16,7 @@ from quotad.client.errors import (
 )
 from quotad.client.reservations import Reservation
 from quotad.client.results import (
+    ConsumeAllDecision,
     Credits,
     Decision,
     Entitlement,
@@ -29,6 +30,7 @@ from quotad.model import FeatureType, Reason, SourceKind
 __all__ = [
     "AsyncClient",
     "Client",
+    "ConsumeAllDecision",
     "Consumption",
     "Credits",
     "Decision",
@@ -37,6 +39,7 @@ __all__ = [
     "Entitlements",
     "Explanation",
     "FeatureType",
+    "Item",
     "LimitStatus",
     "QuotaDeadline",
     "QuotaError",

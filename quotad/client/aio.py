@@ -11,11 +11,11 @@ import grpc
 import grpc.aio
 
 from quotad.client import calls, errors, reservations, target
-from quotad.client.calls import Attempt, Consumption, Policy, Step, Steps
+from quotad.client.calls import Attempt, Consumption, Items, Policy, Step, Steps
 from quotad.client.coalescing import AsyncCoalescer, may_share
 from quotad.client.errors import QuotaError
 from quotad.client.reservations import Reservation
-from quotad.client.results import Decision, Entitlement, Entitlements
+from quotad.client.results import ConsumeAllDecision, Decision, Entitlement, Entitlements
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 
 _Result = TypeVar("_Result")
@@ -247,6 +247,43 @@ class AsyncClient:
             explain=explain,
         )
         return await self._run(calls.check(self._policy, consumption))
+
+    async def consume_all(
+        self,
+        customer_id: str,
+        items: Items,
+        *,
+        explain: bool = False,
+        idempotency_key: str | None = None,
+    ) -> ConsumeAllDecision:
+        """Decide several features together, and count all of it or nothing.
+
+        Args:
+            customer_id: the customer that uses the features.
+            items: quantities by feature id, or `Item`s; at most 16.
+            explain: as of `consume`.
+            idempotency_key: of the whole, as of `consume`.
+
+        Raises:
+            QuotaError: the call was wrong, or no server could decide it.
+        """
+        steps = calls.consume_all(
+            self._policy, customer_id, items, explain=explain, key=idempotency_key
+        )
+        return await self._run(steps)
+
+    async def check_all(
+        self, customer_id: str, items: Items, *, explain: bool = False
+    ) -> ConsumeAllDecision:
+        """Decide as `consume_all`, and count nothing.
+
+        Raises:
+            QuotaError: the call was wrong, or no server could decide it.
+        """
+        steps = calls.consume_all(
+            self._policy, customer_id, items, explain=explain, check_only=True
+        )
+        return await self._run(steps)
 
     async def consume_many(self, requests: Sequence[Consumption]) -> list[Decision | QuotaError]:
         """Decide and count independent requests, answered in order; never raises a QuotaError.

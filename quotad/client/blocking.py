@@ -10,11 +10,11 @@ from typing import Any, Self, TypeVar
 import grpc
 
 from quotad.client import calls, errors, reservations, target
-from quotad.client.calls import Attempt, Consumption, Policy, Step, Steps
+from quotad.client.calls import Attempt, Consumption, Items, Policy, Step, Steps
 from quotad.client.coalescing import Coalescer, may_share
 from quotad.client.errors import QuotaError
 from quotad.client.reservations import Reservation
-from quotad.client.results import Decision, Entitlement, Entitlements
+from quotad.client.results import ConsumeAllDecision, Decision, Entitlement, Entitlements
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 
 _Result = TypeVar("_Result")
@@ -327,6 +327,43 @@ class Client(Connected):
             explain=explain,
         )
         return self._connection.run(calls.check(self._policy, consumption))
+
+    def consume_all(
+        self,
+        customer_id: str,
+        items: Items,
+        *,
+        explain: bool = False,
+        idempotency_key: str | None = None,
+    ) -> ConsumeAllDecision:
+        """Decide several features together, and count all of it or nothing.
+
+        Args:
+            customer_id: the customer that uses the features.
+            items: quantities by feature id, or `Item`s; at most 16.
+            explain: as of `consume`.
+            idempotency_key: of the whole, as of `consume`.
+
+        Raises:
+            QuotaError: the call was wrong, or no server could decide it.
+        """
+        steps = calls.consume_all(
+            self._policy, customer_id, items, explain=explain, key=idempotency_key
+        )
+        return self._connection.run(steps)
+
+    def check_all(
+        self, customer_id: str, items: Items, *, explain: bool = False
+    ) -> ConsumeAllDecision:
+        """Decide as `consume_all`, and count nothing.
+
+        Raises:
+            QuotaError: the call was wrong, or no server could decide it.
+        """
+        steps = calls.consume_all(
+            self._policy, customer_id, items, explain=explain, check_only=True
+        )
+        return self._connection.run(steps)
 
     def consume_many(self, requests: Sequence[Consumption]) -> list[Decision | QuotaError]:
         """Decide and count independent requests, answered in order; never raises a QuotaError.

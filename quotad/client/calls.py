@@ -7,7 +7,7 @@ answer or thrown the error. `Client` and `AsyncClient` only differ in how they c
 import os
 import random
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import count
@@ -20,7 +20,7 @@ from google.protobuf.duration_pb2 import Duration
 from quotad import backoff
 from quotad.client import results
 from quotad.client.errors import QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable
-from quotad.client.results import Decision, Entitlement, Entitlements
+from quotad.client.results import ConsumeAllDecision, Decision, Entitlement, Entitlements
 from quotad.model import ADDON_QUANTITY_MAX, BATCH_MAX, QUANTITY_MAX
 from quotad.v1 import quota_pb2 as pb
 
@@ -46,6 +46,19 @@ class Consumption(msgspec.Struct, frozen=True):
     resource_id: str = ""
     requested_values: Sequence[str] = ()
     explain: bool = False
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One feature of `consume_all`; the fields are those of `consume`."""
+
+    feature_id: str
+    quantity: int = 1
+    resource_id: str = ""
+    requested_values: Sequence[str] = ()
+
+
+Items = Mapping[str, int] | Sequence[Item]
+"""Several features: quantities by feature id, or items."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -116,6 +129,35 @@ def record(
         policy, consumption, mode=pb.MODE_ADJUST_ONLY, occurred_at=occurred_at
     )
     return results.decision((yield from retried(policy, "CheckAndConsume", request)))
+
+
+def consume_all(
+    policy: Policy,
+    customer_id: str,
+    items: Items,
+    *,
+    explain: bool,
+    key: str | None = None,
+    check_only: bool = False,
+) -> Steps[ConsumeAllDecision]:
+    """Decide several features together, and count all of it or nothing."""
+    fields: dict[str, Any] = {}
+    if check_only:
+        fields["mode"] = pb.MODE_CHECK_ONLY
+    elif key is None and policy.retries:
+        key, fields["idempotency_ttl"] = os.urandom(16).hex(), policy.key_ttl
+    if isinstance(items, Mapping):
+        items = [Item(feature_id, quantity) for feature_id, quantity in items.items()]
+    request = checked(
+        pb.CheckAndConsumeAllRequest,
+        customer_id=customer_id,
+        items=[_item(place, item) for place, item in enumerate(items)],
+        idempotency_key=key or "",
+        explain=explain,
+        **fields,
+    )
+    answer = yield from retried(policy, "CheckAndConsumeAll", request)
+    return results.decision_on_all(answer)
 
 
 def refund(policy: Policy, consumption: Consumption, **fields: Any) -> Steps[Decision]:
@@ -243,11 +285,29 @@ def _wanted(message: Any, name: str) -> str:
     return f"a list of {many}" if field.is_repeated else one
 
 
-def _request(consumption: Consumption, **fields: Any) -> pb.CheckAndConsumeRequest:
-    if isinstance(consumption.requested_values, str):
-        # Also a sequence of texts: its letters.
-        problem = f"requested_values: must be a list, not the text {consumption.requested_values!r}"
+def _check_values(values: Sequence[str]) -> None:
+    if isinstance(values, str):  # also a sequence of texts: its letters
+        problem = f"requested_values: must be a list, not the text {values!r}"
         raise QuotaInvalid(problem, code="INVALID_ARGUMENT", reason="INVALID_REQUEST")
+
+
+def _item(place: int, item: Item) -> pb.ConsumeItem:
+    try:
+        _check_values(item.requested_values)
+        return checked(
+            pb.ConsumeItem,
+            feature_id=item.feature_id,
+            quantity=item.quantity,
+            resource_id=item.resource_id,
+            requested_values=item.requested_values,
+        )
+    except QuotaInvalid as error:
+        problem = f"items[{place}].{error}"
+    raise QuotaInvalid(problem, code="INVALID_ARGUMENT", reason="INVALID_REQUEST")
+
+
+def _request(consumption: Consumption, **fields: Any) -> pb.CheckAndConsumeRequest:
+    _check_values(consumption.requested_values)
     return checked(
         pb.CheckAndConsumeRequest,
         customer_id=consumption.customer_id,

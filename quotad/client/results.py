@@ -141,6 +141,24 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         return _credits(self)
 
 
+class ConsumeAllDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to one `consume_all` or `check_all`. Look at `.allowed`."""
+
+    allowed: bool
+    """All of it; else nothing was taken."""
+    reason: Reason
+    """Of the item that decided."""
+    stopped_by: int | None
+    """Of a denial: the place in `items` of the item that decided."""
+    items: tuple[Decision, ...]
+    """In the order of the request, each decided as if those before it had been taken."""
+    retry_after: timedelta | None
+    """Of a denial, when waiting helps."""
+    replayed: bool
+    """What was taken under this idempotency key before, returned again."""
+    catalog_version: int
+
+
 class Entitlement(msgspec.Struct, frozen=True, kw_only=True):
     """What one customer may do with one feature now."""
 
@@ -226,6 +244,17 @@ def decision(message: pb.CheckAndConsumeResponse) -> Decision:
         pool_id=message.pool_id,
         decimals=message.decimals,
         explanation=_explanation(message) if message.HasField("explanation") else None,
+    )
+
+
+def decision_on_all(message: pb.CheckAndConsumeAllResponse) -> ConsumeAllDecision:
+    """Read the answer on several features."""
+    return read(
+        ConsumeAllDecision,
+        message,
+        reason=_reason(message.reason),
+        items=tuple(decision(item) for item in message.items),
+        retry_after=message.retry_after.ToTimedelta() if message.HasField("retry_after") else None,
     )
 
 

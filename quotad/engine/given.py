@@ -5,7 +5,15 @@ import msgspec
 from quotad.catalog import Snapshot
 from quotad.entitlements.resolve import Effective
 from quotad.errors import Damaged, IdempotencyMismatch, InvalidRequest
-from quotad.model import ConsumeRequest, Decision, Entitlement, FeatureType, Mode, Reason
+from quotad.model import (
+    ConsumeAllRequest,
+    ConsumeRequest,
+    Decision,
+    Entitlement,
+    FeatureType,
+    Mode,
+    Reason,
+)
 from quotad.store import Charge
 from quotad.store.damage import report_damage
 
@@ -99,13 +107,20 @@ def damaged(charge: Charge, request: ConsumeRequest) -> Damaged:
     for key in keys:
         others = f", or another one of {len(keys)} that a call needs" if len(keys) > 1 else ""
         report_damage(key, f"it holds no usage{others}")
-    return Damaged(f"a counter of {request.feature_id!r} is damaged in the store")
+    items = request.items if isinstance(request, ConsumeAllRequest) else (request,)
+    names = " or ".join(repr(item.feature_id) for item in items)
+    return Damaged(f"a counter of {names} is damaged in the store")
+
+
+def in_item(place: int, refused: InvalidRequest) -> InvalidRequest:
+    """One of several items of a request can never work."""
+    return InvalidRequest(f"items[{place}].{refused}")
 
 
 def mismatch(request: ConsumeRequest) -> IdempotencyMismatch:
     """A key was used before for something else."""
     return IdempotencyMismatch(
         f"idempotency_key: {request.idempotency_key!r} was used before with another feature_id,"
-        " quantity, resource_id, mode, occurred_at or requested_values; use a new key for a new"
-        " piece of work"
+        " quantity, resource_id, mode, occurred_at or requested_values, or with other items; use a"
+        " new key for a new piece of work"
     )

@@ -8,6 +8,7 @@ The only reader of what `lua/check_and_consume.lua` stores, and the only writer 
     memo    format 1: `Memo` in msgpack, an array. Any later format starts with its number in one
             byte, which no array does. Old and new servers run side by side: what is written under
             a key must be read by both, so a format is read for a release before it is written.
+            format 2: `JointMemo`, of calls that earlier servers do not know.
 """
 
 from collections.abc import Sequence
@@ -18,9 +19,17 @@ from typing import Any
 import msgspec
 
 from quotad.engine.fold import fold
+from quotad.engine.joint import JointPart, fold_all, new_part
 from quotad.engine.meters import LimitTerms
 from quotad.errors import InvalidRequest, NotFound
-from quotad.model import ConsumeRequest, Decision, Mode
+from quotad.model import (
+    ConsumeAllDecision,
+    ConsumeAllRequest,
+    ConsumeRequest,
+    Decision,
+    Mode,
+    Reason,
+)
 from quotad.store import ChargeStatus, Settlement
 
 FINGERPRINT_LENGTH = 16
@@ -44,8 +53,48 @@ class Memo(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Unix time of the periods that it was taken from; 0: written by an earlier server."""
 
 
+class KeptPart(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One item of a `JointMemo`; without terms it is a boolean or config feature."""
+
+    terms: tuple[LimitTerms, ...]
+    places: tuple[int, ...]
+    value: str = ""
+    values: tuple[str, ...] = ()
+    variant: str = ""
+
+    def part(self, version: int) -> JointPart:
+        """What its decision is folded from.
+
+        Args:
+            version: of the catalog.
+        """
+        if self.terms:
+            return new_part(self.terms, self.places)
+        given = Decision(
+            True,
+            int(Reason.FEATURE_ENABLED),
+            version,
+            value=self.value,
+            values=self.values,
+            variant=self.variant,
+            detailed=True,
+        )
+        return new_part((), (), given)
+
+
+class JointMemo(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """As `Memo`, of a request about several features."""
+
+    catalog_version: int
+    parts: tuple[KeptPart, ...]
+
+
+JOINT = b"\x02"
+"""Begins a memo of format 2."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Memo).decode
+_decode_joint = msgspec.msgpack.Decoder(JointMemo).decode
 
 
 def encode_memo(
@@ -60,6 +109,25 @@ def encode_memo(
         taken_ms: Unix time of the periods that it is taken from.
     """
     return _encode(Memo(version, terms, 0, "", None, quantity, taken_ms // 1000))
+
+
+def encode_joint_memo(version: int, parts: Sequence[JointPart]) -> bytes:
+    """What is to be stored of a joint charge.
+
+    Args:
+        version: of the catalog.
+        parts: of its items.
+    """
+    kept = []
+    for part in parts:
+        given = part.given or Decision(True, 0)
+        kept.append(KeptPart(part.terms, part.places, given.value, given.values, given.variant))
+    return JOINT + _encode(JointMemo(version, tuple(kept)))
+
+
+def joint_fingerprint(request: ConsumeAllRequest) -> str:
+    """As `fingerprint`, over all items."""
+    return _digest("\0".join(map(fingerprint, request.items)))
 
 
 def fingerprint(request: ConsumeRequest) -> str:
@@ -97,11 +165,22 @@ def replay(request: ConsumeRequest, stored: bytes, now_ms: int) -> Decision | No
     head, _, memo = stored.partition(b"|")
     try:
         used, closes = _read_usage(head[1:].split(b","))
+        settled = Settlement(ChargeStatus.ALLOWED, used, closes=closes)
+        if isinstance(request, ConsumeAllRequest):
+            return _replay_all(request, settled, memo.removeprefix(JOINT), now_ms)
         first = _decode(memo)
     except (ValueError, msgspec.DecodeError):
         return None
-    settled = Settlement(ChargeStatus.ALLOWED, used, closes=closes)
     decision = fold(first.terms, request, settled, now_ms, first.catalog_version)
+    return msgspec.structs.replace(decision, replayed=True)
+
+
+def _replay_all(
+    request: ConsumeAllRequest, settled: Settlement, memo: bytes, now_ms: int
+) -> ConsumeAllDecision:
+    first = _decode_joint(memo)
+    parts = [kept.part(first.catalog_version) for kept in first.parts]
+    decision = fold_all(parts, request, settled, now_ms, first.catalog_version)
     return msgspec.structs.replace(decision, replayed=True)
 
 
@@ -141,6 +220,10 @@ def undoing(request: ConsumeRequest, key: str, stored: bytes | None) -> ConsumeR
         raise NotFound(
             f"taken_under: nothing taken under {key!r} is remembered; a denial takes nothing, and a"
             " key is remembered for its time to live"
+        )
+    if stored[FINGERPRINT_LENGTH:].partition(b"|")[2].startswith(JOINT):
+        raise InvalidRequest(
+            f"taken_under: several features were taken under {key!r}; take each back by quantity"
         )
     memo = read_memo(stored)
     if memo is None:

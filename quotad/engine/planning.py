@@ -5,22 +5,36 @@ Pure but for customers that are not in memory, which are read from the store.
 
 from quotad.catalog import Snapshot
 from quotad.engine.budget import Budget
-from quotad.engine.given import denied, judge_values, no_values, not_kept, not_this_way
-from quotad.engine.memos import encode_memo, fingerprint
+from quotad.engine.given import denied, in_item, judge_values, no_values, not_kept, not_this_way
+from quotad.engine.joint import JointLayout, lay_out_together
+from quotad.engine.memos import encode_joint_memo, encode_memo, fingerprint, joint_fingerprint
 from quotad.engine.meters import ALWAYS, Bound, Meter
 from quotad.engine.rounds import Planned, Round
 from quotad.engine.shared import Shared
 from quotad.engine.views import View, view_name
 from quotad.errors import InvalidRequest, NotReady, QuotadError, StoreError
-from quotad.model import ConsumeRequest, CustomerRecord, Decision, Mode
+from quotad.model import (
+    ConsumeAllRequest,
+    ConsumeRequest,
+    CustomerRecord,
+    Decision,
+    Mode,
+    StoredCustomer,
+)
+from quotad.recent import Recent
 from quotad.store import Link, Once
-from quotad.store.charges import CHECK, CONSUME, CONSUME_ONCE, SETTLE_ONCE
+from quotad.store.charges import CHECK, CONSUME, CONSUME_ONCE, NO_COUNTERS, SETTLE_ONCE
 from quotad.store.holds import TAKEN
 
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
 NORMAL = int(Mode.NORMAL)
 CHECK_ONLY = int(Mode.CHECK_ONLY)
 REFUND = int(Mode.REFUND)
+
+LAYOUTS_MAX = 1024
+"""Most sets of features that are remembered as asked for together."""
+
+NO_LAYOUT = JointLayout((), NO_COUNTERS, ())
 
 AHEAD_MAX_MS = 60_000
 """How far ahead of the store's clock a caller's may be."""
@@ -35,6 +49,7 @@ class Planner:
         self._health = shared.health
         self._settings = shared.settings
         self._link = link
+        self._layouts: Recent[tuple[object, ...], JointLayout] = Recent(LAYOUTS_MAX)
 
     def plan_all(
         self, round_: Round, snapshot: Snapshot, now_ms: int, budget: Budget
@@ -69,7 +84,8 @@ class Planner:
                 unknown.setdefault(name, []).append(i)
             else:
                 try:
-                    self.plan(round_, i, request, view, now_ms)
+                    if not self.plan(round_, i, request, view, now_ms):
+                        unknown.setdefault(name, []).append(i)
                 except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
                     self._views.drop(name)  # the record may have been mended since
                     round_.failed(i)
@@ -81,14 +97,20 @@ class Planner:
 
     def plan(
         self, round_: Round, place: int, request: ConsumeRequest, view: View, now_ms: int
-    ) -> None:
-        """Plan one request; one that can never work gets a charge that takes nothing."""
+    ) -> bool:
+        """Plan one request; one that can never work gets a charge that takes nothing.
+
+        Returns:
+            False: it is not planned, as resources that it is about are not in memory.
+        """
         meter = view.meters.get(request.feature_id) or view.meter(
             request.feature_id, self._settings.retention
         )
         given: Decision | QuotadError | None = None
         bound = ALWAYS
         if meter is None:
+            if isinstance(request, ConsumeAllRequest):
+                return self._plan_joint(round_, place, request, view, now_ms)
             given = denied(request.feature_id, view.effective, view.snapshot)
         elif meter.given is not None:
             given = meter.given
@@ -114,7 +136,9 @@ class Planner:
                 bound, given = _recording(meter, request, now_ms)
         if key:
             verb = CONSUME_ONCE if request.mode <= REFUND else SETTLE_ONCE
-            once = self._once(request, view.snapshot.version, bound, now_ms)
+            taken_ms = request.occurred_ms or now_ms
+            memo = encode_memo(view.snapshot.version, bound.terms, request.quantity, taken_ms)
+            once = self._once(request, fingerprint(request), memo)
         round_.planned.append(
             Planned(
                 view.keys,
@@ -128,6 +152,7 @@ class Planner:
                 given,
             )
         )
+        return True
 
     def read_view(
         self, customer_id: str, resource_id: str, snapshot: Snapshot, now_ms: int, budget: Budget
@@ -201,23 +226,117 @@ class Planner:
                 round_.pending += waiting
                 continue
             for i in waiting:
+                request = round_.requests[i]
                 try:
-                    self.plan(round_, i, round_.requests[i], view, now_ms)
+                    if isinstance(request, ConsumeAllRequest):
+                        self._put_resources(request, one, snapshot, now_ms)
+                    if not self.plan(round_, i, request, view, now_ms):
+                        round_.pending.append(i)
                 except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
                     self._views.drop(name)
                     round_.failed(i)
                     continue
-                if round_.requests[i].explain:
+                if request.explain:
                     records[i] = one.record
         return records
 
-    def _once(self, request: ConsumeRequest, version: int, bound: Bound, now_ms: int) -> Once:
+    def _plan_joint(
+        self, round_: Round, place: int, request: ConsumeAllRequest, view: View, now_ms: int
+    ) -> bool:
+        """Plan a request about several features, as `plan`."""
+        views = [view] * len(request.items)
+        for i, item in enumerate(request.items):
+            if item.resource_id:
+                name = view_name(item.customer_id, item.resource_id)
+                found = self._views.get(name, view.snapshot, now_ms)
+                if found is None or found.epoch != view.epoch:
+                    return False
+                views[i] = found
+        layout = self._known_layout(request, views, now_ms)
+        refused: InvalidRequest | None = None
+        if layout is None:
+            layout, refused = self._new_layout(request, views, now_ms)
+        amounts = () if refused else layout.amounts(request.items)
+        verb, once = CONSUME, None
+        if request.mode == CHECK_ONLY:
+            verb = CHECK
+        elif request.idempotency_key:
+            memo = encode_joint_memo(view.snapshot.version, layout.parts)
+            verb, once = CONSUME_ONCE, self._once(request, joint_fingerprint(request), memo)
+        round_.planned.append(
+            Planned(
+                view.keys,
+                view.epoch,
+                amounts or 0,
+                verb,
+                layout.counters,
+                once,
+                place,
+                (),
+                refused or layout.parts,
+            )
+        )
+        return True
+
+    def _known_layout(
+        self, request: ConsumeAllRequest, views: list[View], now_ms: int
+    ) -> JointLayout | None:
+        """The layout of a request that only counters decide on; None: it is another one."""
+        bounds: list[Bound] = []
+        key: list[object] = []
+        for item, view in zip(request.items, views, strict=True):
+            meter = view.meters.get(item.feature_id)
+            if (
+                meter is None
+                or meter.given is not None
+                or item.quantity < 0
+                or item.requested_values
+            ):
+                return None
+            bound = meter.bound
+            if not bound.from_ms <= now_ms < bound.until_ms:
+                bound = meter.bind(now_ms)
+            bounds.append(bound)
+            # A layout holds its bounds, so that no other object gets the same id.
+            key += (id(bound), item.resource_id)
+        named = tuple(key)
+        layout = self._layouts.get(named)
+        if layout is None:
+            layout = lay_out_together(request.items, bounds, [None] * len(bounds))
+            self._layouts.put(named, layout)
+        return layout
+
+    def _new_layout(
+        self, request: ConsumeAllRequest, views: list[View], now_ms: int
+    ) -> tuple[JointLayout, InvalidRequest | None]:
+        """The layout of any request; and why it can never work, if an item cannot."""
+        each = Round(request.items)
+        for i, item in enumerate(request.items):
+            self.plan(each, i, item, views[i], now_ms)
+        given: list[Decision | None] = []
+        for one in each.planned:
+            if isinstance(one.given, InvalidRequest):
+                return NO_LAYOUT, in_item(one.place, one.given)
+            given.append(one.given if isinstance(one.given, Decision) else None)
+        bounds = [Bound(0, 0, one.counters, one.terms) for one in each.planned]
+        return lay_out_together(request.items, bounds, given), None
+
+    def _put_resources(
+        self, request: ConsumeAllRequest, stored: StoredCustomer, snapshot: Snapshot, now_ms: int
+    ) -> None:
+        """Make views of the resources that a request is about, of the customer as just read."""
+        for item in request.items:
+            if item.resource_id:
+                name = view_name(item.customer_id, item.resource_id)
+                view = self._views.get(name, snapshot, now_ms)
+                if view is None or view.epoch != stored.epoch:
+                    self._views.put(name, stored, snapshot, now_ms)
+
+    def _once(self, request: ConsumeRequest, print_: str, memo: bytes) -> Once:
         ttl_ms, asked_ms = self._settings.idempotency_ttl_ms, request.idempotency_ttl_ms
         if asked_ms and (asked_ms < ttl_ms or request.idempotency_key[0] == TAKEN):
             ttl_ms = asked_ms  # what a reservation took is remembered for as long as it is open
-        taken_ms = request.occurred_ms or now_ms
-        memo = encode_memo(version, bound.terms, request.quantity, taken_ms)
-        return Once(request.idempotency_key, fingerprint(request), memo, ttl_ms)
+        return Once(request.idempotency_key, print_, memo, ttl_ms)
 
 
 def _recording(

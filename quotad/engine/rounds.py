@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 
+from quotad.engine.joint import JointPart
 from quotad.engine.meters import LimitTerms
 from quotad.errors import QuotadError, StoreError, internal_error
 from quotad.model import ConsumeRequest, Decision
@@ -18,8 +19,9 @@ class Planned(Charge, frozen=True, gc=False):
     """Of the request in its batch."""
     terms: tuple[LimitTerms, ...] = ()
     """Of the limits, in the order of the charge's counters."""
-    given: Decision | QuotadError | None = None
-    """The decision, where no counter takes part; or why the request can never work."""
+    given: Decision | QuotadError | tuple[JointPart, ...] | None = None
+    """The decision, where no counter takes part; or why the request can never work. Of a request
+    about several features, what their decisions are folded from."""
 
 
 class Round:
@@ -75,7 +77,7 @@ class Round:
         """
         for one in unsettled:
             refusal = isinstance(one.given, QuotadError) and one.once is None
-            self.answers[one.place] = one.given if refusal else error
+            self.answers[one.place] = one.given if refusal else error  # type: ignore[assignment]
 
     def failed(self, *places: int) -> None:
         """Answer requests with an unforeseen error; call from the except block.

@@ -6,6 +6,7 @@ from quotad.catalog import Snapshot
 from quotad.engine.budget import Budget
 from quotad.engine.fold import fold
 from quotad.engine.given import damaged, mismatch
+from quotad.engine.joint import fold_all
 from quotad.engine.memos import replay
 from quotad.engine.rounds import Planned, Round
 from quotad.engine.shared import Shared
@@ -121,9 +122,14 @@ def _fold_all(
         status, place = settlement.status, one.place
         try:
             if status in SETTLED:
-                answers[place] = one.given or fold(
-                    one.terms, requests[place], settlement, now_ms, version
-                )
+                given = one.given
+                if given is None:
+                    answers[place] = fold(one.terms, requests[place], settlement, now_ms, version)
+                elif isinstance(given, tuple):
+                    request = requests[place]
+                    answers[place] = fold_all(given, request, settlement, now_ms, version)
+                else:
+                    answers[place] = given
             elif status == ChargeStatus.REPLAYED:
                 request = requests[place]
                 answers[place] = replay(request, settlement.memo, now_ms) or damaged(one, request)

@@ -14,7 +14,14 @@ from quotad.engine.views import view_name
 from quotad.errors import QuotadError
 from quotad.ids import check_id
 from quotad.marks import FULL
-from quotad.model import ConsumeRequest, Decision, Feature, Reason
+from quotad.model import (
+    ConsumeAllDecision,
+    ConsumeAllRequest,
+    ConsumeRequest,
+    Decision,
+    Feature,
+    Reason,
+)
 
 _log = logging.getLogger("quotad.operations")
 
@@ -82,6 +89,15 @@ class DecisionOperations:
                             or name not in known[request.feature_id]
                         ):
                             self._note(request, answer)
+                elif isinstance(answer, ConsumeAllDecision) and isinstance(
+                    request, ConsumeAllRequest
+                ):
+                    counts[answer.reason] += 1
+                    for item, of_item in zip(request.items, answer.items, strict=True):
+                        if of_item.limits or (
+                            of_item.limit and of_item.remaining * FULL <= of_item.limit
+                        ):
+                            self._note(item, of_item)
         except Exception:  # noqa: BLE001 (what was taken is to be answered)
             _log.exception("decisions were not noted")
         return answers

@@ -54,7 +54,7 @@ SECONDS_MAX = 253_402_300_799
 
 M = TypeVar("M", bound=Message)
 
-_MODES = {
+MODES = {
     pb.MODE_UNSPECIFIED: NORMAL,
     pb.MODE_NORMAL: NORMAL,
     pb.MODE_CHECK_ONLY: int(Mode.CHECK_ONLY),
@@ -109,7 +109,7 @@ def consume_request(message: pb.CheckAndConsumeRequest, payload: bytes) -> Consu
         raise InvalidRequest(
             f"quantity: {quantity} is not between -{QUANTITY_MAX} and {QUANTITY_MAX}"
         )
-    mode = _MODES.get(message.mode)
+    mode = MODES.get(message.mode)
     if mode is None:
         raise InvalidRequest(f"mode: {message.mode} is not a mode this server knows")
     may_have = VALUES_TAG in payload or VALUES_TAG_LONG in payload
@@ -124,8 +124,8 @@ def consume_request(message: pb.CheckAndConsumeRequest, payload: bytes) -> Consu
         return ConsumeRequest(customer_id, feature_id, quantity, mode)
     if _is_plain(key) is None:
         check_id(key, "idempotency_key")
-    ttl_ms = _ttl_ms(message) if message.HasField("idempotency_ttl") else 0
-    return ConsumeRequest(customer_id, feature_id, quantity, mode, key, ttl_ms)
+    kept_ms = ttl_ms(message) if message.HasField("idempotency_ttl") else 0
+    return ConsumeRequest(customer_id, feature_id, quantity, mode, key, kept_ms)
 
 
 def _with_details(request: ConsumeRequest, message: pb.CheckAndConsumeRequest) -> ConsumeRequest:
@@ -149,7 +149,7 @@ def _with_details(request: ConsumeRequest, message: pb.CheckAndConsumeRequest) -
     return msgspec.structs.replace(
         request,
         idempotency_key=key,
-        idempotency_ttl_ms=_ttl_ms(message) if key and has_ttl else 0,
+        idempotency_ttl_ms=ttl_ms(message) if key and has_ttl else 0,
         resource_id=resource_id,
         requested_values=values,
         explain=message.explain,
@@ -191,7 +191,7 @@ def refund_request(message: pb.RefundRequest) -> ConsumeRequest:
         -quantity,
         int(Mode.REFUND),
         key,
-        _ttl_ms(message) if key and message.HasField("idempotency_ttl") else 0,
+        ttl_ms(message) if key and message.HasField("idempotency_ttl") else 0,
         resource_id=message.resource_id,
         occurred_ms=occurred_ms,
     )
@@ -296,9 +296,16 @@ def moment(message: Any, field: str, prefix: str = "") -> int | None:
     return int(time.seconds * 1000 + time.nanos // 1_000_000)
 
 
-def _ttl_ms(message: pb.CheckAndConsumeRequest | pb.RefundRequest) -> int:
+def ttl_ms(
+    message: pb.CheckAndConsumeRequest | pb.CheckAndConsumeAllRequest | pb.RefundRequest,
+) -> int:
+    """How long its idempotency key is to be remembered.
+
+    Raises:
+        InvalidRequest: no time at all.
+    """
     ttl = message.idempotency_ttl
-    ttl_ms: int = ttl.seconds * 1000 + ttl.nanos // 1_000_000
-    if ttl_ms <= 0:
+    ms: int = ttl.seconds * 1000 + ttl.nanos // 1_000_000
+    if ms <= 0:
         raise InvalidRequest("idempotency_ttl: must be at least one millisecond")
-    return ttl_ms
+    return ms

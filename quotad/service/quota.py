@@ -7,10 +7,11 @@ import msgspec
 
 from quotad.errors import QuotadError, StoreUnavailable, internal_error
 from quotad.fronts.interface import Answer, Call
-from quotad.model import ConsumeRequest, Decision
+from quotad.model import ConsumeAllDecision, ConsumeRequest, Decision
 from quotad.operations.decisions import DecisionOperations
 from quotad.service import decode, encode, reservations
-from quotad.service.wire import batch_bytes, decision_bytes
+from quotad.service.decode_all import read_all
+from quotad.service.wire import all_bytes, batch_bytes, decision_bytes
 from quotad.v1 import quota_pb2 as pb
 
 SERVICE = "quotad.v1.QuotaService"
@@ -26,11 +27,13 @@ METHODS = tuple(
         "Commit",
         "Release",
         "Extend",
+        "CheckAndConsumeAll",
     )
 )
 """Paths of the hot methods, in the order that `Call` counts them."""
 
 _CONSUME, _BATCH, _ENTITLEMENT, _ENTITLEMENTS, _REFUND = range(5)
+_ALL = METHODS.index(f"/{SERVICE}/CheckAndConsumeAll")
 
 _RESERVATIONS = {
     METHODS.index(f"/{SERVICE}/{name}"): answer
@@ -105,6 +108,9 @@ class QuotaService:
                     if batched + len(ids) >= TOGETHER_MAX:
                         yield self._decide(ids, requests, batches)
                         ids, requests, batches, batched = [], [], [], 0
+                elif call.method == _ALL:
+                    requests.append(read_all(call.request))
+                    ids.append(call.call_id)
                 else:
                     others.append(call)
             except QuotadError as error:
@@ -135,6 +141,8 @@ class QuotaService:
             try:
                 if type(answer) is Decision:
                     answers.append((call_id, decision_bytes(answer)))
+                elif isinstance(answer, ConsumeAllDecision):
+                    answers.append((call_id, all_bytes(answer)))
                 else:
                     answers.append((call_id, answer))  # type: ignore[arg-type]
             except Exception as error:  # noqa: BLE001

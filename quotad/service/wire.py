@@ -15,7 +15,7 @@ import msgspec
 
 from quotad.errors import AnswerTooLarge, QuotadError
 from quotad.fronts.interface import MESSAGE_BYTES_MAX
-from quotad.model import Decision, LimitStatus
+from quotad.model import ConsumeAllDecision, Decision, LimitStatus
 from quotad.service import encode
 from quotad.v1 import quota_pb2 as pb
 
@@ -99,6 +99,48 @@ def decision_bytes(answer: Decision) -> bytes:
     parts.append(version)
     if answer.detailed:
         _add_details(parts, answer)
+    return b"".join(parts)
+
+
+def all_bytes(answer: ConsumeAllDecision) -> bytes:
+    """A CheckAndConsumeAllResponse that a client takes: a large one leaves out sources and
+    values of its items."""
+    retry_after_ms = answer.retry_after_ms
+    head = _shared_all(
+        answer.allowed, answer.reason, answer.stopped_by, answer.replayed, answer.catalog_version
+    )
+    payload = _all(head, retry_after_ms, answer.items)
+    if len(payload) > MESSAGE_BYTES_MAX:
+        lighter = [
+            msgspec.structs.replace(_without_sources(item) or item, values=())
+            for item in answer.items
+        ]
+        payload = _all(head, retry_after_ms, lighter)
+    return payload
+
+
+@lru_cache(maxsize=1024)
+def _shared_all(
+    allowed: bool, reason: int, stopped_by: int | None, replayed: bool, catalog_version: int
+) -> bytes:
+    """Fields 1 to 3, 6 and 7, serialised."""
+    message = pb.CheckAndConsumeAllResponse(
+        allowed=allowed,
+        reason=reason,  # type: ignore[arg-type]
+        stopped_by=stopped_by,
+        replayed=replayed,
+        catalog_version=catalog_version,
+    )
+    return message.SerializeToString()
+
+
+def _all(head: bytes, retry_after_ms: int | None, items: Sequence[Decision]) -> bytes:
+    parts = [head]
+    if retry_after_ms is not None:
+        parts.append(_time(b"\x2a", retry_after_ms))  # retry_after = 5
+    for item in items:
+        inner = decision_bytes(item)
+        parts += (b"\x22", _varint(len(inner)), inner)  # items = 4
     return b"".join(parts)
 
 

@@ -14,6 +14,7 @@ from quotad.store.charges import (
     PeriodLimit,
     Retention,
     Settlement,
+    join,
     lay_out,
 )
 from quotad.store.connection import Store
@@ -51,6 +52,7 @@ __all__ = [
     "Written",
     "catalog_tag",
     "check_layout",
+    "join",
     "lay_out",
     "server_id",
     "usage_suffix",

@@ -6,6 +6,7 @@ their keys are spelled, how long they live, and the words that the script reads 
 
 from collections.abc import Sequence
 from enum import IntEnum
+from itertools import chain
 
 import msgspec
 
@@ -173,8 +174,8 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     keys: CustomerKeys
     epoch: int
     """Of the customer, that it was planned with."""
-    quantity: int
-    """To take; negative: to give back."""
+    quantity: int | tuple[int, ...]
+    """To take of all its limits, negative: to give back; or what to take of each, see `join`."""
     verb: str
     counters: CounterSet = NO_COUNTERS
     once: Once | None = None
@@ -186,6 +187,33 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
         if self.once is not None:
             names.append(self.keys.decision + escape(self.once.key))
         return names
+
+
+def join(
+    parts: Sequence[tuple[str, CounterSet]],
+) -> tuple[CounterSet, list[tuple[int, ...]]]:
+    """Join counters of one customer, so that one charge takes an amount of each, or nothing.
+
+    Args:
+        parts: resource and counters; empty: the customer's own.
+
+    Returns:
+        The counters, and by part which of them its limits are: two parts may share one.
+    """
+    size = max(counters.words[1] for _, counters in parts)
+    limits: dict[str, Sequence[int]] = {}
+    places: list[tuple[int, ...]] = []
+    for resource_id, counters in parts:
+        # The usage keys of a customer start as those of its resources do.
+        prefix = escape(resource_id) if resource_id else ""
+        _, own_size, *words = counters.words
+        own = [prefix + suffix for suffix in counters.suffixes]
+        for i, name in enumerate(own):
+            limit = words[i * own_size : (i + 1) * own_size]
+            limits.setdefault(name, [*limit, 1, 0, 0][:size])
+        names = list(limits)
+        places.append(tuple([names.index(name) for name in own]))
+    return CounterSet(tuple(limits), (len(limits), size, *chain(*limits.values()))), places
 
 
 class Settlement(msgspec.Struct, frozen=True, gc=False):

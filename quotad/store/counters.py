@@ -88,7 +88,8 @@ def _spell(
     run_at = 0
     # Charges of one feature and period share their counters: what is the same is not compared.
     counters = NO_COUNTERS
-    verb, number, run_quantity, quantity_word = "", 0, 0, ""
+    verb, number, quantity_word = "", 0, ""
+    run_quantity: int | tuple[int, ...] = 0
     for charge in islice(charges, start, None):
         if len(keys) >= KEYS_MAX:
             break
@@ -99,8 +100,15 @@ def _spell(
             verb, counters, run_quantity = charge.verb, charge.counters, quantity
             number = numbers.setdefault((verb, counters.words), len(numbers) + 1)
             run_from, run_at = end, len(charge_words)
-            quantity_word = " 1" if quantity == 1 else ""
-            charge_words += ("",) if quantity == 1 else ("", quantity)
+            if quantity == 1:
+                quantity_word = " 1"
+                charge_words.append("")
+            elif isinstance(quantity, int):
+                quantity_word = ""
+                charge_words += ("", quantity)
+            else:
+                quantity_word = " each"
+                charge_words += ("", *quantity)
         end += 1
         charge_words.append(charge.epoch)
         keys.append(customer.epoch)

@@ -109,6 +109,52 @@ class CheckAndConsumeRequest(_message.Message):
     occurred_at: _timestamp_pb2.Timestamp
     def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., idempotency_key: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., resource_id: _Optional[str] = ..., requested_values: _Optional[_Iterable[str]] = ..., explain: _Optional[bool] = ..., idempotency_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class CheckAndConsumeAllRequest(_message.Message):
+    __slots__ = ("customer_id", "items", "idempotency_key", "mode", "idempotency_ttl", "explain")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_TTL_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    items: _containers.RepeatedCompositeFieldContainer[ConsumeItem]
+    idempotency_key: str
+    mode: Mode
+    idempotency_ttl: _duration_pb2.Duration
+    explain: bool
+    def __init__(self, customer_id: _Optional[str] = ..., items: _Optional[_Iterable[_Union[ConsumeItem, _Mapping]]] = ..., idempotency_key: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., idempotency_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., explain: _Optional[bool] = ...) -> None: ...
+
+class ConsumeItem(_message.Message):
+    __slots__ = ("feature_id", "quantity", "resource_id", "requested_values")
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_VALUES_FIELD_NUMBER: _ClassVar[int]
+    feature_id: str
+    quantity: int
+    resource_id: str
+    requested_values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., resource_id: _Optional[str] = ..., requested_values: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CheckAndConsumeAllResponse(_message.Message):
+    __slots__ = ("allowed", "reason", "stopped_by", "items", "retry_after", "replayed", "catalog_version")
+    ALLOWED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_BY_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    allowed: bool
+    reason: Reason
+    stopped_by: int
+    items: _containers.RepeatedCompositeFieldContainer[CheckAndConsumeResponse]
+    retry_after: _duration_pb2.Duration
+    replayed: bool
+    catalog_version: int
+    def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., stopped_by: _Optional[int] = ..., items: _Optional[_Iterable[_Union[CheckAndConsumeResponse, _Mapping]]] = ..., retry_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., replayed: _Optional[bool] = ..., catalog_version: _Optional[int] = ...) -> None: ...
+
 class RefundRequest(_message.Message):
     __slots__ = ("customer_id", "feature_id", "quantity", "idempotency_key", "resource_id", "occurred_at", "taken_under", "idempotency_ttl")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]

@@ -45,6 +45,11 @@ class QuotaServiceStub:
                 request_serializer=quotad_dot_v1_dot_quota__pb2.BatchCheckAndConsumeRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_quota__pb2.BatchCheckAndConsumeResponse.FromString,
                 _registered_method=True)
+        self.CheckAndConsumeAll = channel.unary_unary(
+                '/quotad.v1.QuotaService/CheckAndConsumeAll',
+                request_serializer=quotad_dot_v1_dot_quota__pb2.CheckAndConsumeAllRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_quota__pb2.CheckAndConsumeAllResponse.FromString,
+                _registered_method=True)
         self.Refund = channel.unary_unary(
                 '/quotad.v1.QuotaService/Refund',
                 request_serializer=quotad_dot_v1_dot_quota__pb2.RefundRequest.SerializeToString,
@@ -96,6 +101,13 @@ class QuotaServiceServicer:
     def BatchCheckAndConsume(self, request, context):
         """Up to 1,000 independent requests, answered in order. One of a wrong shape is an error in its own
         place, as is what only turns out while deciding; the others are decided.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckAndConsumeAll(self, request, context):
+        """Several features (and resources) of one customer in one atomic act: all of it is counted, or none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -165,6 +177,11 @@ def add_QuotaServiceServicer_to_server(servicer, server):
                     servicer.BatchCheckAndConsume,
                     request_deserializer=quotad_dot_v1_dot_quota__pb2.BatchCheckAndConsumeRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_quota__pb2.BatchCheckAndConsumeResponse.SerializeToString,
+            ),
+            'CheckAndConsumeAll': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckAndConsumeAll,
+                    request_deserializer=quotad_dot_v1_dot_quota__pb2.CheckAndConsumeAllRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_quota__pb2.CheckAndConsumeAllResponse.SerializeToString,
             ),
             'Refund': grpc.unary_unary_rpc_method_handler(
                     servicer.Refund,
@@ -257,6 +274,33 @@ class QuotaService:
             '/quotad.v1.QuotaService/BatchCheckAndConsume',
             quotad_dot_v1_dot_quota__pb2.BatchCheckAndConsumeRequest.SerializeToString,
             quotad_dot_v1_dot_quota__pb2.BatchCheckAndConsumeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckAndConsumeAll(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.QuotaService/CheckAndConsumeAll',
+            quotad_dot_v1_dot_quota__pb2.CheckAndConsumeAllRequest.SerializeToString,
+            quotad_dot_v1_dot_quota__pb2.CheckAndConsumeAllResponse.FromString,
             options,
             channel_credentials,
             insecure,

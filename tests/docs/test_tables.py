@@ -124,6 +124,8 @@ def test_the_fields_of_the_api_are_those_of_the_protos(heading: str, message: An
         ("Explanation", "explanation field", quota_pb2.Explanation),
         ("Explanation", "source field", quota_pb2.EntitlementSource),
         ("Refund", "refund field", quota_pb2.RefundRequest),
+        ("CheckAndConsumeAll", "all field", quota_pb2.CheckAndConsumeAllRequest),
+        ("CheckAndConsumeAll", "all answer", quota_pb2.CheckAndConsumeAllResponse),
     ],
 )
 def test_the_fields_inside_an_answer_are_those_of_the_protos(

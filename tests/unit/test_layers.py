@@ -175,6 +175,7 @@ def test_only_keys_spells_a_key() -> None:
 CLIENT_RESULTS = {
     "ApplyTo",
     "CatalogChange",
+    "ConsumeAllDecision",
     "CustomerPage",
     "Decision",
     "Entitlement",
