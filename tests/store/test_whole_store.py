@@ -15,6 +15,7 @@ from quotad.store import (
     Store,
     Wanted,
     check_layout,
+    usage_suffix,
 )
 from quotad.store.erasures import Erasures
 from quotad.store.health import Health
@@ -22,6 +23,7 @@ from quotad.store.nearby import Nearby, NearbyStore
 from quotad.store.refusals import WrongType
 from quotad.store.safety import Safety
 from quotad.store.seen import SeenStore
+from quotad.store.usage import CounterName, CounterValue, UsageStore
 from tests.raw import raw
 
 NOW_MS = 1_800_000_000_000
@@ -64,6 +66,32 @@ def test_customers_of_all_shards_are_read_at_once_in_the_order_asked(
     assert [*asked[:-2], None, asked[-1]] == [
         each.record and each.record.customer_id for each in found
     ]
+
+
+def test_usage_of_all_shards_is_read_in_the_order_asked(store: Store, keys: KeySpace) -> None:
+    closes_ms = 1_900_000_000_000
+    for number, name in enumerate(NAMES):
+        start = keys.customer(name, "w:1").usage
+        store.execute("SET", start + usage_suffix("calls", "life", 2), number)
+        store.execute("SET", start + usage_suffix("chats", "5hour.f"), f"{number}@{closes_ms}")
+
+    asked = [
+        CounterName(name, resource_id, feature_id, period_id, generation)
+        for name in reversed(NAMES)
+        for resource_id, feature_id, period_id, generation in (
+            ("w:1", "calls", "life", 2),
+            ("w:1", "chats", "5hour.f", 0),
+            ("w:1", "calls", "life", 0),
+            ("", "calls", "life", 2),
+        )
+    ]
+
+    found = UsageStore(store, keys).read(asked)
+
+    numbers = list(reversed(range(len(NAMES))))
+    assert [CounterValue(number) for number in numbers] == found[::4]
+    assert [CounterValue(number, closes_ms) for number in numbers] == found[1::4]
+    assert {None} == set(found[2::4]) | set(found[3::4])
 
 
 def test_an_index_is_built_shard_by_shard_and_searched(
