@@ -4,7 +4,6 @@ The one place that knows which phase is in force when, and what follows it. Read
 room `customers` changes them.
 """
 
-from collections.abc import Iterator
 from enum import IntEnum
 
 from quotad.catalog import Snapshot
@@ -119,18 +118,21 @@ def is_over(limited: Promotion | Subscription, now_ms: int) -> bool:
     return limited.end_ms is not None and limited.end_ms <= now_ms
 
 
-def moments(record: CustomerRecord, resource_id: str | None = None) -> Iterator[int]:
+def moments(record: CustomerRecord, resource_id: str | None = None) -> list[int]:
     """When subscriptions and promotions start or end; those of one resource, or None: of all."""
+    # A list, as a generator costs more than it holds: nearly always one moment.
+    found: list[int] = []
     for phase in record.subscriptions:
         if resource_id is None or phase.resource_id == resource_id:
-            yield phase.start_ms
+            found.append(phase.start_ms)
             if phase.end_ms is not None:
-                yield phase.end_ms
+                found.append(phase.end_ms)
     for promotion in record.promotions:
         if promotion.end_ms is not None and (
             resource_id is None or promotion.resource_id in ("", resource_id)
         ):
-            yield promotion.end_ms
+            found.append(promotion.end_ms)
+    return found
 
 
 def generation(record: CustomerRecord, now_ms: int, resource_id: str = "") -> int:
@@ -139,10 +141,11 @@ def generation(record: CustomerRecord, now_ms: int, resource_id: str = "") -> in
     A change that waits resets usage when its phase starts, not when it is written.
     """
     now_ms = no_earlier_than_written(record, now_ms)
-    return record.resets.get(resource_id, 0) + sum(
-        phase.resets_usage and phase.resource_id == resource_id and phase.start_ms <= now_ms
-        for phase in record.subscriptions
-    )
+    resets = record.resets.get(resource_id, 0)
+    for phase in record.subscriptions:
+        if phase.resets_usage and phase.resource_id == resource_id and phase.start_ms <= now_ms:
+            resets += 1
+    return resets
 
 
 def billing_period_end(phase: Subscription, snapshot: Snapshot, now_ms: int) -> int:
