@@ -84,10 +84,14 @@ async def give_up_many(proxy: Proxy, call: Callable[[], Any]) -> None:
 
 
 class Sync:
-    """The client for threads, with its defaults, and raw calls on its connection."""
+    """The client for threads, and raw calls on its connection.
+
+    It tries again as often as by default. Its time is that of a busy machine: the store is frozen
+    for as long as the bursts take.
+    """
 
     def __init__(self, address: str) -> None:
-        self._client = Client(address)
+        self._client = Client(address, timeout=CALL_S)
 
     async def consume(self) -> bool:
         decision = await asyncio.to_thread(self._client.consume, "patient", "calls")
@@ -104,7 +108,7 @@ class Async:
     """The same of the one for asyncio."""
 
     def __init__(self, address: str) -> None:
-        self._client = AsyncClient(address)
+        self._client = AsyncClient(address, timeout=CALL_S)
 
     async def consume(self) -> bool:
         return (await self._client.consume("patient", "calls")).allowed
