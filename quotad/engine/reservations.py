@@ -191,7 +191,7 @@ class Reservations:
         denied = [
             place
             for place, answer in enumerate(answers)
-            if type(answer) is Decision and not answer.allowed and answer.reason in FULL
+            if isinstance(answer, Decision) and not answer.allowed and answer.reason in FULL
         ]
         if not denied:
             return

@@ -14,7 +14,7 @@ from quotad.errors import (
     QuotadError,
     StoreUnavailable,
 )
-from quotad.model import ConsumeRequest, Decision, Mode, Reason
+from quotad.model import ConsumeAllRequest, ConsumeRequest, Decision, Mode, Reason
 from quotad.store.erasures import Erasures
 from quotad.store.nearby import NearbyStore
 from tests.deciding import Bench, at
@@ -42,6 +42,7 @@ plans:
       sso: true
 """
 TTL_MS = 60_000
+PAIR = ("seats", "tokens")
 
 
 class Held(Bench):
@@ -201,6 +202,19 @@ def test_what_has_ended_comes_back_before_a_denial(bench: Held) -> None:
     assert [500] == bench.used()
     with pytest.raises(NotOpen, match="has ended"):
         bench.commit("r1", 10)
+
+
+def test_what_has_ended_comes_back_before_several_features_are_denied(bench: Held) -> None:
+    bench.reserve("r1", 400)
+    items = tuple(ConsumeRequest("acme", name, 1 + 199 * (name == "tokens")) for name in PAIR)
+    together = ConsumeAllRequest("acme", "", 0, items=items)
+
+    (held,) = bench.engine.decide([together])
+    bench.clock.now += TTL_MS + GRACE_MS
+    (ended,) = bench.engine.decide([together])
+
+    assert [False, True] == [isinstance(a, Decision) and a.allowed for a in (held, ended)]
+    assert [200] == bench.used()
 
 
 def test_what_has_ended_comes_back_before_usage_is_read(bench: Held) -> None:
