@@ -1,5 +1,8 @@
 """What engines are made of and give away."""
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import msgspec
 
 from quotad.catalog import Snapshot
@@ -7,8 +10,9 @@ from quotad.clock import Clock
 from quotad.engine.snapshots import Snapshots
 from quotad.engine.views import ViewCache
 from quotad.entitlements.resolve import Effective
-from quotad.model import Decision
-from quotad.store import Customers, Retention
+from quotad.errors import StoreError
+from quotad.model import Decision, StoredCustomer
+from quotad.store import CustomerKeys, Link, Retention
 from quotad.store.health import Health
 from quotad.store.holds import HoldsSeen
 
@@ -22,12 +26,28 @@ class EngineSettings(msgspec.Struct, frozen=True):
     retention: Retention = Retention()
 
 
+class CustomerReader(Protocol):
+    """Where the records of customers come from: `store.Customers`, or a simulation's own."""
+
+    def get_many_over(
+        self, link: Link, customers: Sequence[CustomerKeys], deadline: float
+    ) -> Sequence[StoredCustomer | StoreError]:
+        """Each as it is now; the error of one is in its place.
+
+        Args:
+            link: of the calling thread.
+            customers: which.
+            deadline: monotonic time in seconds by which they must be there.
+        """
+        ...
+
+
 class Shared(msgspec.Struct, frozen=True):
     """What the engines of one worker share."""
 
     snapshots: Snapshots
     views: ViewCache
-    customers: Customers
+    customers: CustomerReader
     health: Health
     clock: Clock
     settings: EngineSettings

@@ -54,7 +54,7 @@ class CatalogRun:
         shared = Shared(
             snapshots,
             self._views,
-            RosterCustomers(store, keys, roster),
+            RosterCustomers(roster),
             health,
             clock,
             EngineSettings(

@@ -14,7 +14,7 @@ from quotad.errors import StoreError
 from quotad.model import CALENDAR, CustomerRecord, StoredCustomer, Subscription
 from quotad.recent import Recent
 from quotad.simulate.lines import LoggedCall
-from quotad.store import CustomerKeys, Customers, KeySpace, Link, Store
+from quotad.store import CustomerKeys, Link
 from quotad.store.records import NOBODY
 
 REMEMBERED_MAX = 1_000_000
@@ -80,11 +80,10 @@ class Roster:
         return in_force[0].plan_id if in_force else ""
 
 
-class RosterCustomers(Customers):
-    """The customers of a store, with the records of a roster."""
+class RosterCustomers:
+    """The customers of a roster, as an engine reads them."""
 
-    def __init__(self, store: Store, keys: KeySpace, roster: Roster) -> None:
-        super().__init__(store, keys)
+    def __init__(self, roster: Roster) -> None:
         self._roster = roster
 
     def get_many_over(
