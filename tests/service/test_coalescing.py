@@ -230,7 +230,7 @@ async def test_a_task_that_runs_out_of_time_while_it_waits_sends_nothing(
 
 
 async def test_calls_under_way_end_at_their_deadline(crowd: Crowd, server: FakeServer) -> None:
-    crowd.new(timeout=0.2, retries=0)
+    crowd.new(timeout=1.0, retries=0)
     first = await crowd.held_up()
     later = [crowd.call("consume", "late", "seats") for _ in range(3)]
 
