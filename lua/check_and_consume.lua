@@ -11,8 +11,9 @@
 -- ARGV[2] not_after (Unix ms): from then on nothing is taken, as the caller has given up; 0: no such time
 -- ARGV[3] terms: number of different terms; most charges of a call share theirs
 -- ARGV   then per terms:
---   verb         consume, check (count nothing), consume_once, which obeys an idempotency key, or settle_once,
---                which does as well and remembers a quantity of 0, too
+--   verb         consume, check (count nothing), consume_once, which obeys an idempotency key, settle_once,
+--                which does as well and remembers a quantity of 0, too; take_left and take_left_once, which
+--                take what there is room for, if that is less
 --   limits       number of limits
 --   words        words per limit: PLAIN_ARGS or DETAILED_ARGS; then per limit so many of
 --     cap        (units) usage never passes it; for soft limits and unlimited ones the ceiling of counters
@@ -100,7 +101,8 @@ for i = 1, tonumber(ARGV[3]) do
     arg = arg + words
   end
   terms[i] = {
-    once = verb == 'consume_once' or verb == 'settle_once',
+    once = verb == 'consume_once' or verb == 'settle_once' or verb == 'take_left_once',
+    partial = verb == 'take_left' or verb == 'take_left_once',
     settles = verb == 'settle_once',
     counts = verb ~= 'check',
     limits = limits,
@@ -162,7 +164,7 @@ while KEYS[key] do
   local quantity = tonumber(take)
 
   for _ = 1, run.charges do
-    local epoch = ARGV[arg]
+    local epoch, quantity, take = ARGV[arg], quantity, take
     arg = arg + CHARGE_ARGS
     local usage_key = key -- the one before the first usage key
     local once_arg, stored
@@ -214,6 +216,14 @@ while KEYS[key] do
           reply[size + 1], reply[size + 2] = used, closes_at
           size = size + 2
         end
+      end
+      if status == DENIED and term.partial then
+        local left = quantity
+        for limit = 1, limits do
+          local used = detailed and reply[status_at + 2 * limit - 1] or reply[status_at + limit]
+          left = math.min(left, math.floor((caps[limit] - used) / (weights and weights[limit] or 1)))
+        end
+        if left > 0 then status, quantity, take = ALLOWED, left, string.format('%.0f', left) end
       end
       if fresh and status == ALLOWED and term.counts and quantity ~= 0 then
         if quantity > 0 and is_late(term) then

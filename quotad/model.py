@@ -348,6 +348,8 @@ class Mode(IntEnum):
     """What a call may do; the numbers are those of the proto."""
 
     NORMAL = 1
+    BEST_EFFORT = 2
+    """Take what there is room for, if that is less."""
     CHECK_ONLY = 3
     ADJUST_ONLY = 4
     """Record what has happened, past every limit."""

@@ -62,6 +62,9 @@ def consume(
     customer: CustomerId,
     feature: FeatureId,
     quantity: Quantity = 1,
+    best_effort: Annotated[
+        bool, typer.Option("--best-effort", help="Take what there is room for, if that is less.")
+    ] = False,
     idempotency_key: IdempotencyKey = None,
     resource: Resource = "",
     value: Values = None,
@@ -76,6 +79,7 @@ def consume(
             quantity,
             resource_id=resource,
             requested_values=value or (),
+            best_effort=best_effort,
             idempotency_key=idempotency_key,
         )
     show(decision, as_json, took=feature)

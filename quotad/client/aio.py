@@ -68,6 +68,7 @@ class AsyncClient:
         resource_id: str = "",
         requested_values: Sequence[str] = (),
         explain: bool = False,
+        best_effort: bool = False,
         idempotency_key: str | None = None,
     ) -> Decision:
         """Decide and, when allowed, count; a denial is a value.
@@ -80,6 +81,7 @@ class AsyncClient:
                 customer itself.
             requested_values: of a config feature that lists its values: all must be granted.
             explain: return where the entitlement comes from; costs several times as much.
+            best_effort: take what there is room for, if that is less; `granted` is how much.
             idempotency_key: the caller's own, which makes a repeat of this call safe for as long
                 as the server remembers it. Without one the client makes a key for its retries.
 
@@ -94,6 +96,7 @@ class AsyncClient:
             resource_id,
             requested_values,
             explain,
+            best_effort,
         )
         return await self._run(calls.consume(self._policy, consumption))
 

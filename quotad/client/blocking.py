@@ -146,6 +146,7 @@ class Client(Connected):
         resource_id: str = "",
         requested_values: Sequence[str] = (),
         explain: bool = False,
+        best_effort: bool = False,
         idempotency_key: str | None = None,
     ) -> Decision:
         """Decide and, when allowed, count; a denial is a value.
@@ -158,6 +159,7 @@ class Client(Connected):
                 customer itself.
             requested_values: of a config feature that lists its values: all must be granted.
             explain: return where the entitlement comes from; costs several times as much.
+            best_effort: take what there is room for, if that is less; `granted` is how much.
             idempotency_key: the caller's own, which makes a repeat of this call safe for as long
                 as the server remembers it. Without one the client makes a key for its retries.
 
@@ -172,6 +174,7 @@ class Client(Connected):
             resource_id,
             requested_values,
             explain,
+            best_effort,
         )
         return self._connection.run(calls.consume(self._policy, consumption))
 

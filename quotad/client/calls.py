@@ -46,6 +46,7 @@ class Consumption(msgspec.Struct, frozen=True):
     resource_id: str = ""
     requested_values: Sequence[str] = ()
     explain: bool = False
+    best_effort: bool = False
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -328,6 +329,8 @@ def _consume_request(
     The key exists before the first try. Without retries none is made: it would cost the store a
     key per call for nothing.
     """
+    if consumption.best_effort:
+        fields["mode"] = pb.MODE_BEST_EFFORT
     if consumption.idempotency_key is not None:
         return _request(consumption, idempotency_key=consumption.idempotency_key, **fields)
     if policy.retries == 0:

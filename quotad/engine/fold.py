@@ -6,14 +6,14 @@ Here for the limits of nearly every entitlement; `fold_detailed` is for all othe
 from collections.abc import Sequence
 
 from quotad.engine.denials import explain_denial, frees_order
-from quotad.engine.fold_detailed import fold_detailed
+from quotad.engine.fold_detailed import as_taken, fold_detailed
 from quotad.engine.meters import LimitTerms
 from quotad.model import USED_MAX, ConsumeRequest, Decision, LimitStatus, Mode, Reason
 from quotad.store import ChargeStatus, Settlement
 
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
 ALLOWED = int(ChargeStatus.ALLOWED)
-CHECK_ONLY = int(Mode.CHECK_ONLY)
+NORMAL, CHECK_ONLY = int(Mode.NORMAL), int(Mode.CHECK_ONLY)
 WITHIN_LIMIT = int(Reason.WITHIN_LIMIT)
 UNLIMITED = int(Reason.UNLIMITED)
 OVER_SOFT_LIMIT = int(Reason.OVER_SOFT_LIMIT)
@@ -46,10 +46,14 @@ def fold(
     if settlement.status != ALLOWED:
         return _deny_one(term, quantity, before, now_ms, catalog_version)
     after = before
-    if request.mode != CHECK_ONLY:
+    mode = request.mode
+    if mode == NORMAL:
         after = before + quantity
         if after < 0:
             after = 0
+    elif mode != CHECK_ONLY:
+        request = as_taken(terms, request, settlement)
+        return fold(terms, request, settlement, now_ms, catalog_version)
     limit = term.limit
     if limit is None:
         return Decision(
@@ -115,6 +119,8 @@ def _fold_several(
 ) -> Decision:
     if settlement.status != ALLOWED:
         return _deny_several(terms, request, settlement, now_ms, catalog_version)
+    if request.mode not in (NORMAL, CHECK_ONLY):
+        request = as_taken(terms, request, settlement)
     quantity, used = request.quantity, settlement.used
     taken = quantity if request.mode != CHECK_ONLY else 0
     statuses: list[LimitStatus] = []

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from quotad.engine.denials import explain_denial, frees_order
-from quotad.engine.meters import LimitDetails, LimitTerms
+from quotad.engine.meters import LimitDetails, LimitTerms, room_for
 from quotad.model import ConsumeRequest, Decision, LimitStatus, Mode, Reason
 from quotad.store import ChargeStatus, Settlement
 
@@ -52,6 +52,8 @@ def fold_detailed(
 ) -> Decision:
     """As `fold`, for any limits."""
     allowed = settlement.status == ChargeStatus.ALLOWED
+    if allowed and request.mode == Mode.BEST_EFFORT:
+        request = as_taken(terms, request, settlement)
     sides = _sides(terms, request, settlement)
     retry_after_ms = explanation = None
     if allowed:
@@ -100,6 +102,16 @@ def fold_detailed(
         explanation=explanation,
         detailed=True,
     )
+
+
+def as_taken(
+    terms: tuple[LimitTerms, ...], request: ConsumeRequest, settlement: Settlement
+) -> ConsumeRequest:
+    """The request for all of what was taken, which of a BEST_EFFORT may be less."""
+    quantity = request.quantity
+    if request.mode == Mode.BEST_EFFORT and quantity > 0:
+        quantity = room_for(terms, settlement.used, quantity)
+    return msgspec.structs.replace(request, quantity=quantity, mode=Mode.NORMAL)
 
 
 def _sides(

@@ -20,7 +20,7 @@ import msgspec
 
 from quotad.engine.fold import fold
 from quotad.engine.joint import JointPart, fold_all, new_part
-from quotad.engine.meters import LimitTerms
+from quotad.engine.meters import LimitTerms, room_for
 from quotad.errors import InvalidRequest, NotFound
 from quotad.model import (
     ConsumeAllDecision,
@@ -231,16 +231,18 @@ def undoing(request: ConsumeRequest, key: str, stored: bytes | None) -> ConsumeR
     if not memo.taken_s:
         raise InvalidRequest(f"taken_under: {key!r} was used on an earlier version of quotad")
     taken = msgspec.structs.replace(request, quantity=memo.quantity, mode=Mode.NORMAL)
+    best = msgspec.structs.replace(taken, mode=Mode.BEST_EFFORT)
     recorded = msgspec.structs.replace(taken, mode=Mode.ADJUST_ONLY)
     at_once = msgspec.structs.replace(recorded, occurred_ms=memo.taken_s * 1000)
     known = stored[:FINGERPRINT_LENGTH].decode(errors="replace")
-    if known not in map(fingerprint, (taken, recorded, at_once)):
+    if known not in map(fingerprint, (taken, best, recorded, at_once)):
         raise InvalidRequest(
             f"taken_under: under {key!r} another feature or resource was asked for than this one"
         )
+    used, _ = _read_usage(stored[FINGERPRINT_LENGTH + 1 :].partition(b"|")[0].split(b","))
     return msgspec.structs.replace(
         request,
-        quantity=-memo.quantity,
+        quantity=-room_for(memo.terms, used, memo.quantity),
         occurred_ms=memo.taken_s * 1000,
         idempotency_key=UNDONE + key,
     )

@@ -4,6 +4,8 @@ A meter is worked out once per period, not once per call. Customers with the sam
 its meters, except those whose periods are anchored to the customer's own subscription.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from quotad.catalog import Snapshot
@@ -71,6 +73,15 @@ class LimitTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
         if details is None or details.overage_limit is None:
             return USED_MAX
         return min(limit + details.overage_limit, USED_MAX)
+
+
+def room_for(terms: Sequence[LimitTerms], used: Sequence[int], quantity: int) -> int:
+    """How much of a quantity there is room for, as the script takes it."""
+    left = quantity
+    for term, before in zip(terms, used, strict=True):
+        weight = 1 if term.details is None else term.details.weight
+        left = min(left, (term.cap - before) // weight)
+    return left
 
 
 class Bound(msgspec.Struct, frozen=True, gc=False):

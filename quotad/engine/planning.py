@@ -23,12 +23,20 @@ from quotad.model import (
 )
 from quotad.recent import Recent
 from quotad.store import Link, Once
-from quotad.store.charges import CHECK, CONSUME, CONSUME_ONCE, NO_COUNTERS, SETTLE_ONCE
+from quotad.store.charges import (
+    CHECK,
+    CONSUME,
+    CONSUME_ONCE,
+    NO_COUNTERS,
+    SETTLE_ONCE,
+    TAKE_LEFT,
+    TAKE_LEFT_ONCE,
+)
 from quotad.store.holds import TAKEN
 
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
 NORMAL = int(Mode.NORMAL)
-CHECK_ONLY = int(Mode.CHECK_ONLY)
+BEST_EFFORT, CHECK_ONLY = int(Mode.BEST_EFFORT), int(Mode.CHECK_ONLY)
 REFUND = int(Mode.REFUND)
 
 LAYOUTS_MAX = 1024
@@ -132,10 +140,15 @@ class Planner:
         if request.mode != NORMAL:
             if request.mode == CHECK_ONLY:
                 verb, key = CHECK, ""
+            elif request.mode == BEST_EFFORT:
+                verb = TAKE_LEFT
             elif bound is not ALWAYS and meter is not None:
                 bound, given = _recording(meter, request, now_ms)
         if key:
-            verb = CONSUME_ONCE if request.mode <= REFUND else SETTLE_ONCE
+            if verb is TAKE_LEFT:
+                verb = TAKE_LEFT_ONCE
+            else:
+                verb = CONSUME_ONCE if request.mode <= REFUND else SETTLE_ONCE
             taken_ms = request.occurred_ms or now_ms
             memo = encode_memo(view.snapshot.version, bound.terms, request.quantity, taken_ms)
             once = self._once(request, fingerprint(request), memo)

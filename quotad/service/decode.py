@@ -57,6 +57,7 @@ M = TypeVar("M", bound=Message)
 MODES = {
     pb.MODE_UNSPECIFIED: NORMAL,
     pb.MODE_NORMAL: NORMAL,
+    pb.MODE_BEST_EFFORT: int(Mode.BEST_EFFORT),
     pb.MODE_CHECK_ONLY: int(Mode.CHECK_ONLY),
     pb.MODE_ADJUST_ONLY: int(Mode.ADJUST_ONLY),
 }

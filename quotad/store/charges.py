@@ -17,6 +17,8 @@ CONSUME = "consume"
 CHECK = "check"
 CONSUME_ONCE = "consume_once"
 """As CONSUME, and what is taken is remembered under an idempotency key."""
+TAKE_LEFT, TAKE_LEFT_ONCE = "take_left", "take_left_once"
+"""As CONSUME and CONSUME_ONCE, of what there is room for, if that is less."""
 SETTLE_ONCE = "settle_once"
 """As CONSUME_ONCE, and that nothing had to be taken is remembered, too."""
 
@@ -179,7 +181,7 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     verb: str
     counters: CounterSet = NO_COUNTERS
     once: Once | None = None
-    """Only with CONSUME_ONCE and SETTLE_ONCE."""
+    """Only with the verbs that end so."""
 
     def key_names(self) -> list[str]:
         """Keys whose values it depends on, its customer's aside."""

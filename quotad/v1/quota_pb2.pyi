@@ -17,6 +17,7 @@ class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODE_NORMAL: _ClassVar[Mode]
     MODE_CHECK_ONLY: _ClassVar[Mode]
     MODE_ADJUST_ONLY: _ClassVar[Mode]
+    MODE_BEST_EFFORT: _ClassVar[Mode]
 
 class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -57,6 +58,7 @@ MODE_UNSPECIFIED: Mode
 MODE_NORMAL: Mode
 MODE_CHECK_ONLY: Mode
 MODE_ADJUST_ONLY: Mode
+MODE_BEST_EFFORT: Mode
 REASON_UNSPECIFIED: Reason
 REASON_CUSTOMER_NOT_FOUND: Reason
 REASON_CUSTOMER_ARCHIVED: Reason

@@ -159,7 +159,7 @@ class Run:
         verbs: Sequence[Any] = (
             *(self.consume, self.consume, self.reserve, self.reserve, self.reserve),
             *(self.commit, self.commit, self.release, self.extend, self.record, self.refund),
-            *(self.undo, self.check, self.consume_one_of_another_time),
+            *(self.take_what_is_left, self.undo, self.check, self.consume_one_of_another_time),
         )
         self.rng.choice(verbs)(customer, feature)
 
@@ -185,6 +185,17 @@ class Run:
         quantity = self.rng.randint(0, 200)
         answer = self.decide(ConsumeRequest(customer, feature, quantity, Mode.CHECK_ONLY))
         assert self.model.fits(customer, feature, quantity) == answer.allowed
+
+    def take_what_is_left(self, customer: str, feature: str) -> None:
+        quantity, key = self.rng.randint(1, 60), self.new_id()
+        left = quantity
+        while left and not self.model.fits(customer, feature, left):
+            left -= 1
+
+        answer = self.decide(ConsumeRequest(customer, feature, quantity, Mode.BEST_EFFORT, key))
+
+        assert (left > 0, left) == (answer.allowed, answer.granted)
+        self.model.spend(customer, feature, left)
 
     def record(self, customer: str, feature: str) -> None:
         quantity = self.rng.randint(1, 20)

@@ -103,6 +103,11 @@ def test_same_idempotency_key_is_shown_as_replayed(quotad: Run, server: FakeServ
     assert 1 == server.quota.used["acme", "api-calls"]
 
 
+def test_consume_takes_what_is_left_when_asked_to(quotad: Run, server: FakeServer) -> None:
+    assert 0 == quotad("consume", "acme", "api-calls", "3", "--best-effort").exit_code
+    assert 2 == server.quota.requests[0].mode
+
+
 def test_record_counts_at_a_time(quotad: Run, server: FakeServer) -> None:
     result = quotad("record", "acme", "api-calls", "3", "--at", "2031-01-15T09:00")
     wrong = quotad("record", "acme", "api-calls", "--at", "yesterday")

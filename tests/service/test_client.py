@@ -109,6 +109,15 @@ async def test_check_counts_nothing_and_sends_no_key(client: Either, server: Fak
     assert "" == server.quota.requests[0].idempotency_key
 
 
+async def test_a_best_effort_is_asked_for(client: Either, server: FakeServer) -> None:
+    await client("consume", "acme", "api-calls", 3, best_effort=True)
+    await client("consume_many", [Consumption("acme", "api-calls", best_effort=True)])
+
+    single, batch = server.quota.requests
+    assert quota_pb2.MODE_BEST_EFFORT == single.mode == batch.requests[0].mode
+    assert single.idempotency_key
+
+
 async def test_record_shows_what_has_happened_and_when(client: Either, server: FakeServer) -> None:
     await client("record", "acme", "api-calls", 3, occurred_at=datetime(2031, 1, 15, 9))
     await client("record", "acme", "api-calls", idempotency_key="mine", resource_id="w")
