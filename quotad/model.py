@@ -354,7 +354,7 @@ class Mode(IntEnum):
     ADJUST_ONLY = 4
     """Record what has happened, past every limit."""
     REFUND = 100
-    """Take back what was counted; the quantity is negative. A call of its own in the proto."""
+    """Take back what was counted; the quantity is negative. A separate call in the proto."""
     SETTLE = 101
     """Count the difference between what was reserved and used, in the periods of then."""
     SETTLE_WITHIN = 102

@@ -104,7 +104,7 @@ def parse_history(place: Place, value: object) -> Window | None:
 
 
 def kept_ms(history: Window | None) -> int:
-    """The longest time that so many days, weeks, months or years may take; None: no time."""
+    """The longest time that a number of days, weeks, months or years may take; None: no time."""
     return 0 if history is None else _LONGEST_DAYS[history.unit] * history.count * _DAY_MS
 
 

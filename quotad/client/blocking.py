@@ -253,7 +253,7 @@ class Client(Connected):
             quantity: the most that may be used.
             reservation_id: the caller's own, which makes a repeat of this call safe; None: one is
                 made.
-            ttl: seconds until it comes back by itself, 1 to 86,400.
+            ttl: seconds until it is given back, 1 to 86,400.
             resource_id: what of the customer's it is for; empty: the customer itself.
 
         Raises:
@@ -297,7 +297,7 @@ class Client(Connected):
         return self._connection.run(reservations.release(self._policy, customer_id, reservation_id))
 
     def extend(self, customer_id: str, reservation_id: str, ttl: float = 60.0) -> datetime | None:
-        """Let an open reservation end so many seconds from now; returns when.
+        """Let an open reservation end a number of seconds from now; returns when.
 
         Raises:
             QuotaError: as `commit`.

@@ -1,6 +1,6 @@
 """Reservations: taken before the work, settled by what it has really cost.
 
-A reservation is made of charges, each under a key of its own and so at most once, whoever repeats
+A reservation is made of charges, each under its own key and so at most once, whoever repeats
 it: one takes what it holds, one settles it, whichever comes first of commit, release and its end.
 Counters hold what is reserved as used, so no decision looks at more than before. What has ended
 comes back when it is missed: before a customer is denied, and before usage is read.
@@ -59,7 +59,7 @@ class Reservations:
         self._decide = decide
 
     def reserve(self, request: ConsumeRequest, hold_id: str, ttl_ms: int) -> Reserved:
-        """Take a quantity, which comes back by itself unless it is settled in time.
+        """Take a quantity, which is given back unless it is settled in time.
 
         Args:
             request: what is to be taken.
@@ -142,7 +142,7 @@ class Reservations:
         return answer
 
     def extend(self, customer_id: str, hold_id: str, ttl_ms: int) -> int:
-        """Let a reservation end so long from now, never earlier than before.
+        """Let a reservation end at a later moment, never earlier than before.
 
         Returns:
             When it ends, in Unix time.
@@ -187,7 +187,7 @@ class Reservations:
         return bool(held)
 
     def decide_again(self, requests: Sequence[ConsumeRequest], answers: list[Any]) -> None:
-        """Decide those anew that were denied while something had ended."""
+        """Decide again what was denied while something had ended."""
         denied = [
             place
             for place, answer in enumerate(answers)

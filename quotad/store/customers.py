@@ -245,7 +245,7 @@ class Customers:
         return CustomerPage(self.get_readable(ids), f"{shard}:{after}" if more else "")
 
     def token_after(self, customer_id: str) -> str:
-        """The token of the page that goes on behind a customer."""
+        """The token of the page that starts after a customer."""
         return f"{self._keys.shard(customer_id)}:{customer_id}"
 
 

@@ -1,6 +1,6 @@
 """Open reservations of customers: what is held, in which periods, and until when.
 
-What a reservation holds is taken from the counters as by any charge, under a key of its own; this
+What a reservation holds is taken from the counters as by any charge, under its own key; this
 is the list by which it finds its way back when its holder does not come. Written before it is
 taken, and removed after it is settled, so that a server may die in between.
 """

@@ -242,7 +242,7 @@ def test_a_key_is_of_all_the_items(made: Bench, other: tuple[Asked, ...]) -> Non
     assert isinstance(mismatch, IdempotencyMismatch)
 
 
-def test_a_check_counts_nothing_and_says_what_the_call_would(made: Bench) -> None:
+def test_a_check_counts_nothing_and_shows_what_the_call_would(made: Bench) -> None:
     check = ask(made, ("calls", 1), ("video", 4), mode=Mode.CHECK_ONLY)
     fits = ask(made, ("calls", 1), ("video", 3), mode=Mode.CHECK_ONLY)
 

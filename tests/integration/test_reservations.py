@@ -316,7 +316,7 @@ def test_a_plan_without_the_feature_leaves_nothing_to_settle(bench: Held) -> Non
         bench.commit("r1", 20)
 
 
-def test_erasing_a_customer_forgets_its_reservations(bench: Held) -> None:
+def test_erasing_a_customer_drops_its_reservations(bench: Held) -> None:
     bench.reserve("r1", 75)
     nearby = NearbyStore(bench.store, bench.keys)
 

@@ -74,7 +74,7 @@ async def test_a_denied_reservation_is_an_answer(client: Either, customer: str) 
     )
 
 
-async def test_what_nobody_has_reserved_is_not_found(client: Either, customer: str) -> None:
+async def test_what_was_not_reserved_is_not_found(client: Either, customer: str) -> None:
     for method in ("commit", "release", "extend"):
         with pytest.raises(QuotaServerError, match="reservation_id: 'nope' is not known") as wrong:
             await client(method, customer, "nope")
