@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help front front-clients run test unit explore bench bench-check memory soak locust lint types format protos clean
+.PHONY: help front front-clients front-wheels run test unit explore bench bench-check memory soak locust lint types format protos clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -38,6 +38,15 @@ soak: $(VENV)/.load ## keep up load for ten minutes and watch memory; SECONDS=12
 	$(BIN)/python -m loadtests.bench.soak --seconds $(SECONDS) $(SOAK_ARGS)
 
 front: $(VENV)/.front ## build the fast front into .venv, for the next start; needs cargo (Rust)
+
+FRONT_TARGETS ?= x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
+front-wheels: $(VENV)/.python ## build wheels of the fast front for x86_64 and aarch64 into dist; needs rustup
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet 'maturin[zig]>=1.9,<2'
+	rustup target add $(FRONT_TARGETS)
+	for target in $(FRONT_TARGETS); do \
+		PATH="$(CURDIR)/$(BIN):$$PATH" CARGO_TARGET_DIR=$(CURDIR)/$(VENV)/front $(BIN)/maturin build --release --locked \
+			--zig --compatibility manylinux2014 --target $$target -m front/Cargo.toml --out dist || exit 1; \
+	done
 
 front-clients: ## build clients in Go and JavaScript for the tests of the fast front; needs go and npm
 	mkdir -p $(VENV)/clients/js
