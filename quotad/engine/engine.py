@@ -59,6 +59,8 @@ class Engine:
         round_ = Round(requests)
         budget = Budget(self._settings.store_timeout_ms)
         try:
+            if self._holds.any and not self._as_held:
+                self.reservations.make_room(requests)
             for _ in range(ROUNDS_MAX):
                 self._run(round_, budget)
                 if not round_.pending:

@@ -186,6 +186,16 @@ class Reservations:
         self._close(ended)
         return bool(held)
 
+    def make_room(self, requests: Sequence[ConsumeRequest]) -> None:
+        """Take back what has ended before those are decided that take what is left.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        partial = {each.customer_id for each in requests if each.mode == Mode.BEST_EFFORT}
+        if partial:
+            self.take_back(partial)
+
     def decide_again(self, requests: Sequence[ConsumeRequest], answers: list[Any]) -> None:
         """Decide again what was denied while something had ended."""
         denied = [
