@@ -128,13 +128,9 @@ impl Caller {
             return reply::refuse_http(&mut respond, code);
         }
         let settings = &self.front.shared.settings;
-        let deadline = match self
-            .check_bounds()
-            .and_then(|()| request::check_head(&head))
-        {
-            Ok(deadline) => deadline,
-            Err(failure) => return self.refuse(&mut respond, &failure),
-        };
+        if let Err(failure) = self.check_bounds() {
+            return self.refuse(&mut respond, &failure);
+        }
         let path = head.uri.path();
         // A handful of paths of different lengths: comparing them costs less than a hash.
         let Some(method) = settings.methods.iter().position(|each| each == path) else {
@@ -142,6 +138,10 @@ impl Caller {
             front.shared.counters.calls_passed_on.add(1);
             spawn_local(proxy::pass_on(front, link, head, body, respond));
             return;
+        };
+        let deadline = match request::check_head(&head) {
+            Ok(deadline) => deadline,
+            Err(failure) => return self.refuse(&mut respond, &failure),
         };
         let mut arriving = Arriving {
             reading: Reading::new(body, settings.message_bytes_max, self.link.call()),

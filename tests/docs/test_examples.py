@@ -37,6 +37,7 @@ VARYING = {
     r"\bin (\d+ (d|h|min|s)|less than 1 s)\b": "in DURATION",
     r"unix:///\S+/\.quotad/": "unix:HERE/.quotad/",
     r"\bpid \d+": "PID",
+    r"\bfront +(fast|native|grpcio)\b": "front INSTALLED",
     r"\bepoch +\d{13}\b": "epoch EPOCH",
     r'"epoch": "\d{13}"': '"epoch": "EPOCH"',
 }
