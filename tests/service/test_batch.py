@@ -97,7 +97,7 @@ def test_an_empty_batch_has_no_answers(quotad: Running) -> None:
         (item(""), "customer_id"),
         (item("x", ""), "feature_id"),
         (item("x", quantity=10**16), "quantity"),
-        (item("x", mode=2), "mode"),
+        (item("x", mode=5), "mode"),
         (item("x", idempotency_key="k" * 257), "idempotency_key"),
     ],
     ids=["customer_id", "feature_id", "quantity", "mode", "idempotency_key"],

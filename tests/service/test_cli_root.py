@@ -47,7 +47,10 @@ def test_every_command_has_help_under_both_its_names(path: tuple[str, ...]) -> N
 MISTYPED = [
     (("consume",), "missing argument 'CUSTOMER'; see 'quotad consume --help'"),
     (("consume", "a", "b", "--foo"), "no such option: --foo; see 'quotad consume --help'"),
-    (("conusme",), "no such command 'conusme'. Did you mean 'consume', 'customers'? See"),
+    (
+        ("conusme",),
+        "no such command 'conusme'. Did you mean 'consume', 'consume-all', 'customers'? See",
+    ),
     (("consume", "a", "b", "x"), "invalid value for 'QUANTITY': "),
     (("replay", "x", "--wrapped", "y"), "invalid value for '--wrapped': 'y' is not one of"),
     (("customers", "set", "a"), "missing option '--plan'; see 'quotad customers set --help'"),
