@@ -57,6 +57,13 @@ class Bench:
         )
         self.engine = Engine(self.shared, self.store.connect())
 
+    def usage(self, feature_id: str) -> list[int]:
+        """What acme has used of every limit of a feature now."""
+        request = ConsumeRequest("acme", feature_id, mode=Mode.CHECK_ONLY, every_limit=True)
+        (answer,) = self.engine.decide([request])
+        assert isinstance(answer, Decision)
+        return [limit.used for limit in answer.limits]
+
     def close(self) -> None:
         self.engine.close()
         self.store.close()

@@ -20,7 +20,7 @@ class Given:
 
     @property
     def reservations(self) -> Reservations:
-        raise NotImplementedError
+        raise AssertionError("no test of these asks for reservations")
 
     def undo(self, request: ConsumeRequest, key: str) -> Decision | QuotadError:
         return self._decisions.pop(0)
@@ -32,7 +32,7 @@ class Given:
         return None, answer
 
     def entitlements(self, *_: str) -> Granted:
-        raise NotImplementedError
+        raise AssertionError("an id of the wrong shape has come through")
 
     def close(self) -> None:
         pass

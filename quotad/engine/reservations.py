@@ -222,7 +222,7 @@ class Reservations:
         return answers
 
     def _open(self, found: FoundHold, hold_id: str) -> OpenHold:
-        """An open reservation that has not ended; one that has is taken back."""
+        """The reservation, if it is open, has taken what it holds and has not ended."""
         opened = found.opened
         if opened is None or not found.taken:
             raise NotFound(

@@ -184,6 +184,8 @@ def refund_request(message: pb.RefundRequest) -> ConsumeRequest:
                 raise InvalidRequest(
                     f"{field}: is known of what was taken under a key; leave it out, or taken_under"
                 )
+    elif not quantity:
+        raise InvalidRequest("quantity: missing; give how much, or the key in taken_under")
     elif not 1 <= quantity <= QUANTITY_MAX:
         raise InvalidRequest(f"quantity: {quantity} is not between 1 and {QUANTITY_MAX}")
     return ConsumeRequest(

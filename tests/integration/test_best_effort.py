@@ -52,14 +52,6 @@ def best(bench: Bench, feature_id: str, quantity: int, key: str = "") -> Decisio
     return answer
 
 
-def used(bench: Bench, feature_id: str) -> list[int]:
-    """Usage of every limit now."""
-    request = ConsumeRequest("acme", feature_id, mode=Mode.CHECK_ONLY, every_limit=True)
-    (answer,) = bench.engine.decide([request])
-    assert isinstance(answer, Decision)
-    return [limit.used for limit in answer.limits]
-
-
 @pytest.mark.parametrize(
     ("feature_id", "before", "asked", "granted", "left"),
     [
@@ -83,7 +75,7 @@ def test_what_there_is_room_for_is_taken(
     answer = best(bench, feature_id, asked)
 
     assert (True, granted) == (answer.allowed, answer.granted)
-    assert left == used(bench, feature_id)
+    assert left == bench.usage(feature_id)
 
 
 def test_without_room_it_is_denied(bench: Bench) -> None:
@@ -94,7 +86,7 @@ def test_without_room_it_is_denied(bench: Bench) -> None:
 
     assert (False, Reason.LIMIT_EXCEEDED, 0) == (full.allowed, full.reason, full.granted)
     assert (False, Reason.INSUFFICIENT_CREDITS, 0) == (poor.allowed, poor.reason, poor.granted)
-    assert [100] == used(bench, "calls")
+    assert [100] == bench.usage("calls")
 
 
 def test_what_no_counter_takes_part_in_is_as_without(bench: Bench) -> None:
@@ -111,7 +103,7 @@ def test_a_key_takes_once_what_there_was_room_for(bench: Bench) -> None:
     undone = bench.engine.undo(ConsumeRequest("acme", "calls", 0, Mode.REFUND), "job")
     assert isinstance(undone, Decision)
     assert -30 == undone.granted
-    assert [70] == used(bench, "calls")
+    assert [70] == bench.usage("calls")
 
 
 def test_charges_beside_it_are_as_they_were(bench: Bench) -> None:
@@ -140,4 +132,4 @@ def test_many_at_once_take_exactly_what_there_is(bench: Bench) -> None:
         engine.close()
 
     assert 100 == sum(taken)
-    assert [100] == used(bench, "calls")
+    assert [100] == bench.usage("calls")

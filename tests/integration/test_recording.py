@@ -61,14 +61,6 @@ def record(
     return bench.engine.decide([request])[0]
 
 
-def used(bench: Bench, feature_id: str) -> list[int]:
-    """Usage of every limit now."""
-    request = ConsumeRequest("acme", feature_id, mode=Mode.CHECK_ONLY, every_limit=True)
-    (answer,) = bench.engine.decide([request])
-    assert isinstance(answer, Decision)
-    return [limit.used for limit in answer.limits]
-
-
 @pytest.mark.parametrize(
     ("feature_id", "quantity", "reason", "counted"),
     [
@@ -118,7 +110,7 @@ def test_a_key_records_once_and_is_not_that_of_a_consume(bench: Bench) -> None:
     assert (first.used, first.reason, True) == (again.used, again.reason, again.replayed)
     assert isinstance(consumed, IdempotencyMismatch)
     assert isinstance(record(bench, "calls", 1300, "2031-01-15 11:00", key="job-1"), QuotadError)
-    assert [1300] == used(bench, "calls")
+    assert [1300] == bench.usage("calls")
 
 
 def test_what_happened_earlier_is_counted_in_its_own_periods(bench: Bench) -> None:
@@ -129,9 +121,9 @@ def test_what_happened_earlier_is_counted_in_its_own_periods(bench: Bench) -> No
     assert isinstance(answer, Decision)
     assert (True, Reason.OVER_LIMIT, 7) == (answer.allowed, answer.reason, answer.used)
     assert at("2031-01-15 00:00") == answer.resets_at_ms
-    assert [0] == used(bench, "days")
+    assert [0] == bench.usage("days")
     bench.clock.now = at("2031-01-14 23:59")
-    assert [7] == used(bench, "days")
+    assert [7] == bench.usage("days")
 
 
 def test_limits_whose_counters_are_gone_are_left_out(bench: Bench) -> None:
@@ -139,7 +131,7 @@ def test_limits_whose_counters_are_gone_are_left_out(bench: Bench) -> None:
 
     assert isinstance(answer, Decision)
     assert ["day", "month"] == [limit.per for limit in answer.limits]
-    assert [0, 4, 4] == used(bench, "tokens")
+    assert [0, 4, 4] == bench.usage("tokens")
 
 
 def test_what_is_too_long_ago_is_refused_by_name(bench: Bench) -> None:
@@ -157,7 +149,7 @@ def test_the_future_is_refused_but_for_clocks_that_disagree(bench: Bench) -> Non
 
     bench.clock.now = at("2031-01-31 23:59:30")
     assert isinstance(record(bench, "calls", 1, "2031-02-01 00:00:10"), Decision)
-    assert [1] == used(bench, "calls")
+    assert [1] == bench.usage("calls")
 
 
 def test_what_only_grows_is_not_given_back(bench: Bench) -> None:

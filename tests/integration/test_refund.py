@@ -6,6 +6,8 @@ import pytest
 
 from quotad.errors import IdempotencyMismatch, InvalidRequest, NotFound, QuotadError
 from quotad.model import ConsumeRequest, Decision, Mode, Reason
+from quotad.service.decode import refund_request
+from quotad.v1 import quota_pb2 as pb
 from tests.deciding import Bench, at
 
 CATALOG = """
@@ -65,14 +67,6 @@ def undo(bench: Bench, feature_id: str, key: str, resource_id: str = "") -> Deci
     return bench.engine.undo(request, key)
 
 
-def used(bench: Bench, feature_id: str) -> list[int]:
-    """Usage of every limit now."""
-    request = ConsumeRequest("acme", feature_id, mode=Mode.CHECK_ONLY, every_limit=True)
-    (answer,) = bench.engine.decide([request])
-    assert isinstance(answer, Decision)
-    return [limit.used for limit in answer.limits]
-
-
 @pytest.mark.parametrize(
     ("feature_id", "taken", "back", "granted", "left"),
     [
@@ -94,7 +88,7 @@ def test_a_quantity_comes_back_from_every_kind_of_limit(
 
     assert isinstance(answer, Decision)
     assert (True, granted) == (answer.allowed, answer.granted)
-    assert left == used(bench, feature_id)
+    assert left == bench.usage(feature_id)
 
 
 def test_each_limit_gives_back_what_it_has(bench: Bench) -> None:
@@ -106,7 +100,7 @@ def test_each_limit_gives_back_what_it_has(bench: Bench) -> None:
 
     assert isinstance(answer, Decision)
     assert -5 == answer.granted  # of the month; the minute and the day had only 2
-    assert [0, 0, 5] == used(bench, "tokens")
+    assert [0, 0, 5] == bench.usage("tokens")
 
 
 def test_a_refund_under_a_key_comes_back_once(bench: Bench) -> None:
@@ -119,7 +113,7 @@ def test_a_refund_under_a_key_comes_back_once(bench: Bench) -> None:
     assert isinstance(again, Decision)
     assert (-30, False, -30, True) == (first.granted, first.replayed, again.granted, again.replayed)
     assert isinstance(other, IdempotencyMismatch)
-    assert [70] == used(bench, "calls")
+    assert [70] == bench.usage("calls")
 
 
 @pytest.mark.parametrize(("feature_id", "left"), [("calls", [3]), ("images", [3, 9])])
@@ -137,7 +131,7 @@ def test_what_was_taken_under_a_key_comes_back_once(
     assert isinstance(again, Decision)
     assert (-7, False, -7, True) == (first.granted, first.replayed, again.granted, again.replayed)
     assert (7, True) == (repeated.granted, repeated.replayed)  # the key has taken all it ever will
-    assert left == used(bench, feature_id)
+    assert left == bench.usage(feature_id)
 
 
 def test_what_was_taken_comes_back_to_its_own_period(bench: Bench) -> None:
@@ -150,9 +144,9 @@ def test_what_was_taken_comes_back_to_its_own_period(bench: Bench) -> None:
 
     assert isinstance(answer, Decision)
     assert (-100, 0) == (answer.granted, answer.used)
-    assert [5] == used(bench, "calls")
+    assert [5] == bench.usage("calls")
     bench.clock.now = at("2031-01-14 23:59")
-    assert [0] == used(bench, "calls")
+    assert [0] == bench.usage("calls")
 
 
 def test_what_was_recorded_comes_back_as_well(bench: Bench) -> None:
@@ -179,7 +173,12 @@ def test_an_unknown_key_and_one_of_something_else_are_refused_by_name(bench: Ben
     assert isinstance(foreign, InvalidRequest)
     assert "another feature or resource" in str(foreign)
     assert isinstance(resource, InvalidRequest)
-    assert [7] == used(bench, "calls")
+    assert [7] == bench.usage("calls")
+
+
+def test_a_refund_of_nothing_is_refused_by_name() -> None:
+    with pytest.raises(InvalidRequest, match="quantity: missing; give how much, or the key"):
+        refund_request(pb.RefundRequest(customer_id="acme", feature_id="calls"))
 
 
 def test_gauges_are_given_back_by_a_consume(bench: Bench) -> None:
