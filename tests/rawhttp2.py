@@ -51,6 +51,8 @@ class Connection:
     def __init__(self, address: str) -> None:
         host, _, port = address.rpartition(":")
         self._socket = socket.create_connection((host, int(port)), CALL_S)
+        self.port: int = self._socket.getsockname()[1]
+        """Of this side."""
         self._windows = {0: 65_535, 1: 65_535}
         self._initial = 65_535
         self._got = b""

@@ -16,6 +16,7 @@ use tokio::task::spawn_local;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use crate::details::{Details, Origin};
 use crate::held::Part;
 use crate::link::{Link, Order};
 use crate::proxy;
@@ -50,6 +51,9 @@ pub async fn serve(front: Rc<Front>, stream: Stream, link: Rc<Link>) {
             )),
             (stream, _) => stream,
         };
+        if front.shared.asks.origin() {
+            link.comes_from(Origin::of(&stream));
+        }
         let socket = Socket::new(stream, front.shared.counters.clone(), link.clone());
         builder.handshake(socket).await.ok()
     };
@@ -148,6 +152,7 @@ impl Caller {
             respond,
             method: method as u32,
             deadline,
+            details: self.front.shared.asks.take(&head.headers, &self.link),
         };
         // Nearly always the message has come together with its headers.
         match arriving
@@ -227,4 +232,5 @@ pub struct Arriving {
     pub respond: SendResponse<Part>,
     pub method: u32,
     pub deadline: Option<Instant>,
+    pub details: Option<Box<Details>>,
 }

@@ -11,6 +11,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::calls::Ticket;
+use crate::details::Details;
 
 /// A call as it came.
 pub struct Waiting {
@@ -19,6 +20,7 @@ pub struct Waiting {
     pub method: u32,
     pub payload: Bytes,
     pub deadline: Option<Instant>,
+    pub details: Option<Box<Details>>,
     pub ticket: Arc<Ticket>,
 }
 

@@ -7,6 +7,7 @@ mod accept;
 mod calls;
 mod connection;
 mod counters;
+mod details;
 mod held;
 mod inbox;
 mod link;
@@ -24,7 +25,7 @@ mod tls;
 use pyo3::prelude::*;
 
 /// Which way of working together the server must expect; raised with every change of it.
-const INTERFACE: u32 = 1;
+const INTERFACE: u32 = 2;
 
 #[pymodule]
 fn quotad_front(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,7 +1,7 @@
 //! What the rest of the front knows of a connection, and what time does to it: it is pinged when
 //! nothing is heard of it, and ended when it is idle, too old or silent.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+use crate::details::Origin;
 use crate::held::{Account, Share, Total};
 use crate::settings::Settings;
 
@@ -26,6 +27,7 @@ pub enum Order {
 pub struct Link {
     /// Where it comes from; None for a Unix socket.
     pub peer: Option<IpAddr>,
+    origin: OnceCell<Arc<Origin>>,
     pub account: Rc<Account>,
     /// Calls that the client has reset in this second; shared with those that it may reset.
     pub resets: Arc<AtomicU32>,
@@ -46,6 +48,7 @@ impl Link {
         let now = Instant::now();
         Link {
             peer,
+            origin: OnceCell::new(),
             account: Account::new(total.clone()),
             resets: Arc::default(),
             order: Cell::new(Order::Serve),
@@ -59,6 +62,16 @@ impl Link {
             asked_to_leave: Cell::default(),
             leaves_at: age_max.map(|age| now + spread(age)),
         }
+    }
+
+    /// Notes where the connection comes from.
+    pub fn comes_from(&self, origin: Origin) {
+        let _ = self.origin.set(origin.into()); // once, when it begins
+    }
+
+    /// Where it comes from; None: the server does not ask for it.
+    pub fn origin(&self) -> Option<&Arc<Origin>> {
+        self.origin.get()
     }
 
     /// Notes that the client has sent something.

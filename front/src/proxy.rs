@@ -13,6 +13,7 @@ use bytes::{Buf, Bytes};
 use h2::client::{self, SendRequest};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
+use http::header::HeaderName;
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{Request, Response};
@@ -88,7 +89,8 @@ pub async fn pass_on(
     let Ok(mut sender) = front.behind.sender().await else {
         return unavailable(&mut respond);
     };
-    let Ok((answer, mut onward)) = sender.send_request(onward_head(head), body.is_end_stream())
+    let Ok((answer, mut onward)) =
+        sender.send_request(onward_head(head, &front, &link), body.is_end_stream())
     else {
         return unavailable(&mut respond);
     };
@@ -110,7 +112,7 @@ fn unavailable(respond: &mut SendResponse<Part>) {
     reply::fail(respond, &Failure::new(status::UNAVAILABLE, message));
 }
 
-fn onward_head(head: Parts) -> Request<()> {
+fn onward_head(head: Parts, front: &Front, link: &Link) -> Request<()> {
     let mut uri = head.uri.into_parts();
     // Either may be missing in what a client sends, and a client of ours must send both.
     uri.scheme.get_or_insert(Scheme::HTTP);
@@ -122,6 +124,15 @@ fn onward_head(head: Parts) -> Request<()> {
     *request.method_mut() = head.method;
     *request.uri_mut() = Uri::from_parts(uri).expect("a scheme, an authority and a path");
     *request.headers_mut() = head.headers;
+    if let Some(origin) = link.origin() {
+        let (name, secret) = &front.shared.settings.origin_header;
+        if let (Ok(name), Some(value)) = (
+            HeaderName::try_from(name.as_str()),
+            origin.as_header(secret),
+        ) {
+            request.headers_mut().insert(name, value);
+        }
+    }
     request
 }
 

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
 use crate::calls::Answer;
+use crate::details::{Asks, Describer};
 use crate::inbox::Waiting;
 use crate::listen::Listening;
 use crate::reply::{self, Failure};
@@ -28,6 +29,7 @@ pub struct Front {
     call: Py<PyAny>,
     /// Function from an error to its status code, message and trailing metadata.
     describe: Py<PyAny>,
+    describer: Describer,
 }
 
 #[pymethods]
@@ -38,16 +40,21 @@ impl Front {
         settings: Settings,
         call: Py<PyAny>,
         describe: Py<PyAny>,
+        py: Python<'_>,
     ) -> PyResult<Front> {
+        let asks =
+            Asks::new(&settings).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let describer = Describer::new(py, &settings)?;
         let listening = Listening::new(target, settings.reuse_port)
             .map_err(|error| PyOSError::new_err((error.raw_os_error(), error.to_string())))?;
         Ok(Front {
-            shared: Arc::new(Shared::new(settings)),
+            shared: Arc::new(Shared::new(settings, asks)),
             port: listening.port(),
             listening: Mutex::new(Some(listening)),
             thread: Mutex::default(),
             call,
             describe,
+            describer,
         })
     }
 
@@ -97,9 +104,7 @@ impl Front {
                 let class = self.call.bind(py);
                 let calls = calls
                     .iter()
-                    .map(|call| {
-                        class.call1((call.id, call.method, PyBytes::new(py, &call.payload)))
-                    })
+                    .map(|call| self.made(py, class, call))
                     .collect::<PyResult<Vec<_>>>()?;
                 return PyList::new(py, calls).map(Some);
             }
@@ -155,6 +160,29 @@ impl Front {
 }
 
 impl Front {
+    fn made<'py>(
+        &self,
+        py: Python<'py>,
+        class: &Bound<'py, PyAny>,
+        call: &Waiting,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let request = PyBytes::new(py, &call.payload);
+        let Some(details) = &call.details else {
+            return class.call1((call.id, call.method, request));
+        };
+        let (peer, deadline_s, metadata, names) =
+            self.describer.describe(py, details, call.deadline)?;
+        class.call1((
+            call.id,
+            call.method,
+            request,
+            peer,
+            deadline_s,
+            metadata,
+            names,
+        ))
+    }
+
     /// Takes out what no thread need look at any more.
     fn leave_out(&self, calls: &mut Vec<Waiting>) {
         let outbox = &self.shared.outbox;

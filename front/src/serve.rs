@@ -80,6 +80,7 @@ impl Front {
             mut respond,
             method,
             deadline,
+            details,
         } = call;
         let counters = &self.shared.counters;
         let mut calls = self.calls.borrow_mut();
@@ -114,6 +115,7 @@ impl Front {
             method,
             payload,
             deadline,
+            details,
             ticket,
         });
     }

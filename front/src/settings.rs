@@ -40,6 +40,14 @@ pub struct Settings {
     pub keepalive_ms: u64,
     /// How old a connection may become.
     pub connection_age_max_ms: u64,
+    /// Metadata keys whose values calls carry.
+    pub details_metadata: Vec<String>,
+    /// Whether calls carry where they come from.
+    pub details_origin: bool,
+    /// Whether calls carry their deadlines.
+    pub details_deadline: bool,
+    /// Name of the header with the origin of a call that is passed on, and what its value begins with.
+    pub origin_header: (String, String),
 }
 
 impl Settings {

@@ -8,6 +8,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::calls::Outbox;
 use crate::counters::Counters;
+use crate::details::Asks;
 use crate::inbox::Inbox;
 use crate::settings::Settings;
 
@@ -24,6 +25,7 @@ pub enum Stage {
 
 pub struct Shared {
     pub settings: Settings,
+    pub asks: Asks,
     pub inbox: Inbox,
     pub outbox: Outbox,
     pub counters: Arc<Counters>,
@@ -35,9 +37,10 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(settings: Settings) -> Shared {
+    pub fn new(settings: Settings, asks: Asks) -> Shared {
         Shared {
             settings,
+            asks,
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             counters: Arc::default(),

@@ -14,10 +14,11 @@ import quotad_front
 from quotad.errors import ConfigError, QuotadError
 from quotad.fronts.grpcio_server import CALLS_MAX, GrpcioServer
 from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Answer, Call, FrontSettings
+from quotad.fronts.origin import ORIGIN_KEY, ORIGIN_SECRET
 from quotad.fronts.status import REASON_KEY
 from quotad.fronts.tls import Certificates
 
-INTERFACE = 1
+INTERFACE = 2
 """Of the package that this module works with; raised with every change of what passes between."""
 
 GRACE_S = 1.0
@@ -55,6 +56,10 @@ class FastFront:
             "idle_timeout_ms": bounds.idle_timeout_ms,
             "keepalive_ms": bounds.keepalive_ms,
             "connection_age_max_ms": bounds.max_connection_age_ms,
+            "details_metadata": list(settings.details.metadata),
+            "details_origin": settings.details.origin,
+            "details_deadline": settings.details.deadline,
+            "origin_header": (ORIGIN_KEY, ORIGIN_SECRET),
         }
         try:
             self._front = quotad_front.Front(target, options, Call, _describe)

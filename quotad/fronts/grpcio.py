@@ -6,9 +6,11 @@ Their calls wait in a queue until a decision thread takes them all.
 import asyncio
 import itertools
 import queue
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import grpc
@@ -16,7 +18,8 @@ import grpc.aio
 
 from quotad.errors import QuotadError
 from quotad.fronts.grpcio_server import GrpcioServer
-from quotad.fronts.interface import STOPPING, Answer, Call, FrontSettings
+from quotad.fronts.interface import STOPPING, Answer, Call, Details, FrontSettings
+from quotad.fronts.origin import peer_of
 from quotad.fronts.status import abort
 
 
@@ -33,6 +36,7 @@ class GrpcioFront(GrpcioServer):
             settings.connections_max,
         )
         self._methods = settings.methods
+        self._details = settings.details
         self._queue: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self._answers: deque[Answer] = deque()
@@ -117,13 +121,15 @@ class GrpcioFront(GrpcioServer):
             server.add_generic_rpc_handlers((generic,))
 
     def _handler(self, index: int) -> Callable[[bytes, Any], Any]:
+        describe = partial(_described, self._details) if self._details else _nothing
+
         async def handle(payload: bytes, context: Any) -> bytes:
             if self._draining:
                 await abort(context, STOPPING)
             call_id = next(self._call_ids)
             future: asyncio.Future[bytes] = self._loop.create_future()
             self._waiting[call_id] = future
-            self._queue.put(Call(call_id, index, payload))
+            self._queue.put(Call(call_id, index, payload, *describe(context)))
             try:
                 return await future
             except QuotadError as error:
@@ -133,3 +139,20 @@ class GrpcioFront(GrpcioServer):
                 del self._waiting[call_id]
 
         return handle
+
+
+def _nothing(_: Any) -> tuple[Any, ...]:
+    return ()
+
+
+def _described(asked: Details, context: Any) -> tuple[Any, ...]:
+    """Peer, deadline and metadata of a call."""
+    left_s = context.time_remaining() if asked.deadline else None
+    metadata = context.invocation_metadata() if asked.metadata else ()
+    return (
+        peer_of(context.peer()) if asked.origin else None,
+        None if left_s is None else time.monotonic() + left_s,
+        tuple(
+            (key, value) for wanted in asked.metadata for key, value in metadata if key == wanted
+        ),
+    )

@@ -23,11 +23,13 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     """Index in the front's list."""
     request: bytes
     peer: str | None = None
-    """Address of the client; None: the front does not ask for it, as it costs time per call."""
+    """`ipv4:192.0.2.1:50000`, `ipv6:[2001:db8::1]:50000`; None: a Unix socket, or not asked for."""
     deadline_s: float | None = None
-    """Monotonic time at which the client gives up; None: it does not, or the front does not ask."""
-    metadata: tuple[tuple[str, str | bytes], ...] = ()
-    """Of the keys that the front asks for."""
+    """Monotonic time at which the client gives up; None: it does not, or it is not asked for."""
+    metadata: tuple[tuple[str, str], ...] = ()
+    """Of the keys that are asked for, in their order."""
+    client_names: tuple[str, ...] = ()
+    """DNS names and URIs of the client's certificate, where clients must show one."""
 
 
 Answer = tuple[int, bytes | QuotadError]
@@ -36,6 +38,24 @@ Answer = tuple[int, bytes | QuotadError]
 
 AddServices = Callable[[Any], None]
 """Adds generated servicers to a server of grpcio."""
+
+
+class Details(msgspec.Struct, frozen=True):
+    """What calls carry beside the request; each of these costs time per call."""
+
+    metadata: tuple[str, ...] = ()
+    """Keys in lower case, not those of bytes (`-bin`)."""
+    origin: bool = False
+    """The client's address and the names in its certificate."""
+    deadline: bool = False
+
+    def __post_init__(self) -> None:
+        for key in self.metadata:
+            if not key or key != key.lower() or key.endswith("-bin"):
+                raise ValueError(f"details.metadata: {key!r} is no key of text in lower case")
+
+    def __bool__(self) -> bool:
+        return bool(self.metadata) or self.origin or self.deadline
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -84,6 +104,7 @@ class FrontSettings(msgspec.Struct, frozen=True):
     """As the settings of the same names."""
     tls: TlsFiles | None = None
     """None: in the clear."""
+    details: Details = Details()
 
 
 class Calls(Protocol):

@@ -8,15 +8,24 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 from quotad.errors import ConfigError, Status
 from quotad.fronts.grpcio_server import GrpcioServer
-from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Answer, Call, FrontSettings
+from quotad.fronts.interface import (
+    MESSAGE_BYTES_MAX,
+    STOPPING,
+    Answer,
+    Call,
+    Details,
+    FrontSettings,
+)
+from quotad.fronts.origin import peer_of
 from quotad.fronts.status import REASON_KEY
 
 _POLL_MS = 200
@@ -28,8 +37,8 @@ _LEAVE_S = 0.3
 _CALLS_MAX = 1_000_000
 """More than can be waiting."""
 
-_Event = tuple[int, int, int, bytes | None, object]
-"""Kind, call id, method, request, client; as the front returns them."""
+_Event = tuple[Any, ...]
+"""Kind, call id, method, request, client, and details if asked for; as the front returns them."""
 
 
 class NativeFront:
@@ -44,9 +53,14 @@ class NativeFront:
                 io_threads=settings.io_threads,
                 reuse_port=settings.reuse_port,
                 max_concurrent_streams=settings.streams_max,
+                call_details=bool(settings.details),
             )
         except OSError as error:
             raise ConfigError(f"listen: cannot listen on {target}: {error.strerror}") from error
+        self._details = settings.details
+        self._recv: Callable[[int, int], list[Any] | None] = (
+            self._front.recv_batch_details if settings.details else self._front.recv_batch
+        )
         self._host = target.rpartition(":")[0]
         self._folder = Path(tempfile.mkdtemp(prefix="quotad-"))
         self._behind = GrpcioServer(
@@ -74,14 +88,14 @@ class NativeFront:
     def recv_batch(self, calls_max: int) -> list[Call] | None:
         """As `Front.recv_batch`."""
         while not self._draining.is_set():
-            events = self._front.recv_batch(calls_max, _POLL_MS)
+            events = self._recv(calls_max, _POLL_MS)
             if events is None:
                 return None
             if 0 < len(events) < calls_max and (self._in_bursts or len(events) > 1):
                 # The first of a burst woke this thread, and the others came while it waited for
                 # its turn at the interpreter. Not after lone calls: a look that finds nothing
                 # yields the CPU several times, and each yield hands busy neighbours a time slice.
-                events += self._front.recv_batch(calls_max - len(events), 0) or []
+                events += self._recv(calls_max - len(events), 0) or []
             if events:
                 self._in_bursts = len(events) > 1
             calls = self._calls(events)
@@ -111,7 +125,7 @@ class NativeFront:
     def drain(self) -> None:
         """As `Front.drain`."""
         self.set_ready(False)
-        self._left.extend(self._calls(self._front.recv_batch(_CALLS_MAX, 0) or []))
+        self._left.extend(self._calls(self._recv(_CALLS_MAX, 0) or []))
         self._draining.set()
         self._refuser.start()
 
@@ -132,19 +146,19 @@ class NativeFront:
 
     def _refuse(self) -> None:
         # With a time-out: of several threads that wait, closing wakes only one.
-        while (events := self._front.recv_batch(_CALLS_MAX, _POLL_MS)) is not None:
+        while (events := self._recv(_CALLS_MAX, _POLL_MS)) is not None:
             self.answer([(call.call_id, STOPPING) for call in self._calls(events)])
 
     def _calls(self, events: Sequence[_Event]) -> list[Call]:
         calls = [
-            Call(call_id, method, payload)
-            for kind, call_id, method, payload, _ in events
+            Call(call_id, method, payload, *(_described(self._details, *more) if more else ()))
+            for kind, call_id, method, payload, _, *more in events
             if kind == EVENT_CALL and payload is not None and len(payload) <= MESSAGE_BYTES_MAX
         ]
         if len(calls) == len(events):  # nearly always
             return calls
         gone: set[int] = set()
-        for kind, call_id, _, payload, _ in events:
+        for kind, call_id, _, payload, *_ in events:
             if kind != EVENT_CALL or payload is None:
                 gone.add(call_id)
             elif len(payload) > MESSAGE_BYTES_MAX:
@@ -154,3 +168,15 @@ class NativeFront:
                     f"request of {len(payload)} bytes is larger than {MESSAGE_BYTES_MAX}",
                 )
         return [call for call in calls if call.call_id not in gone]
+
+
+def _described(asked: Details, details: Any) -> tuple[Any, ...]:
+    """Peer, deadline and metadata of a call, of what the front returns about it."""
+    metadata, peer, left_s = details
+    return (
+        peer_of(peer) if asked.origin else None,
+        time.monotonic() + left_s if asked.deadline and left_s is not None else None,
+        tuple(
+            (key, value) for wanted in asked.metadata for key, value in metadata if key == wanted
+        ),
+    )

@@ -12,12 +12,17 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from quotad.errors import QuotadError
 from quotad.fronts.interface import Answer, Call, Front, FrontSettings
 from quotad.fronts.kinds import make
+from quotad.fronts.origin import origin
 from tests.running import CALL_S
 
 SERVICE = "quotad.test.Hot"
 METHODS = (f"/{SERVICE}/First", f"/{SERVICE}/Second")
 BESIDE = "/quotad.test.Beside/Method"
 """Not hot."""
+BESIDE_ORIGIN = "/quotad.test.Beside/Origin"
+"""Answers where the call came from, and its authorization."""
+BESIDE_STREAM = "/quotad.test.Beside/Stream"
+"""The same as a stream of two answers."""
 
 
 def echo(call: Call) -> bytes | QuotadError:
@@ -25,11 +30,25 @@ def echo(call: Call) -> bytes | QuotadError:
     return b"%d:%b" % (call.method, call.request)
 
 
+def _origin(_: bytes, context: Any) -> bytes:
+    found = origin(context)
+    given = dict(context.invocation_metadata()).get("authorization")
+    return msgspec.json.encode((found.peer, found.client_names, given))
+
+
 def _add_services(server: Any) -> None:
-    service, method = BESIDE.strip("/").split("/")
-    handler = grpc.unary_unary_rpc_method_handler(lambda body, _: b"beside:" + body)
-    generic = grpc.method_handlers_generic_handler(service, {method: handler})
-    server.add_generic_rpc_handlers((generic,))
+    unary = grpc.unary_unary_rpc_method_handler
+    handlers = {
+        BESIDE: unary(lambda body, _: b"beside:" + body),
+        BESIDE_ORIGIN: unary(_origin),
+        BESIDE_STREAM: grpc.unary_stream_rpc_method_handler(
+            lambda body, context: iter([_origin(body, context)] * 2)
+        ),
+    }
+    for path, handler in handlers.items():
+        service, method = path.strip("/").split("/")
+        generic = grpc.method_handlers_generic_handler(service, {method: handler})
+        server.add_generic_rpc_handlers((generic,))
 
 
 SETTINGS = FrontSettings("127.0.0.1:0", (SERVICE,), _add_services, METHODS)

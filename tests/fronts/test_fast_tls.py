@@ -13,9 +13,9 @@ import pytest
 from quotad.config import Config
 from quotad.errors import ConfigError
 from quotad.fronts import kinds, tls
-from quotad.fronts.interface import TlsFiles
+from quotad.fronts.interface import Details, TlsFiles
 from quotad.server.server import Server
-from tests.fronts.serving import BESIDE, METHODS, SETTINGS, Serving, serving
+from tests.fronts.serving import BESIDE, BESIDE_ORIGIN, METHODS, SETTINGS, Serving, serving
 from tests.running import CALL_S, eventually
 
 needs_fast = pytest.mark.skipif(
@@ -70,6 +70,24 @@ def test_clients_must_show_a_certificate_of_the_ca_that_is_asked_for() -> None:
         assert is_answered(served, client=CLIENT)
         assert not is_answered(served)
         assert not is_answered(served, client=RENEWED)
+
+
+@needs_fast
+def test_a_call_carries_the_names_in_its_clients_certificate() -> None:
+    """The fixture also has `spiffe://example.org/x client2`, which would read as two names."""
+    names = ("client", "spiffe://example.org/billing")
+    with (
+        serving("fast", tls=files(client_ca=CA), details=Details(origin=True)) as served,
+        channel(served, client=CLIENT) as made,
+    ):
+        future = made.unary_unary(METHODS[0]).future(b"x", timeout=CALL_S)
+        [call] = served.take(1)
+        served.front.answer([(call.call_id, b"")])
+        assert b"" == future.result()
+        passed_on = made.unary_unary(BESIDE_ORIGIN)(b"", timeout=CALL_S)
+
+        assert names == call.client_names
+        assert [call.peer, list(names), None] == msgspec.json.decode(passed_on)
 
 
 @needs_fast
