@@ -432,6 +432,10 @@ class LimitStatus(msgspec.Struct, frozen=True, gc=False):
     """Of a credit pool that pays for the feature, and then its amounts are of the pool."""
     decimals: int = 0
     """Of a pool: amounts are in units of 10^-decimals."""
+    reserved: int = 0
+    """What open reservations hold of it, where that is told apart; `used` is without it then."""
+    leased: int = 0
+    """The same of leases."""
 
 
 class SourceKind(IntEnum):
@@ -519,6 +523,9 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     decimals: int = 0
     """Of a pool: those amounts are in units of 10^-decimals."""
     explanation: Explanation | None = None
+    reserved: int = 0
+    """Of the limit that decided, as of `LimitStatus`."""
+    leased: int = 0
     detailed: bool = False
     """Whether `value`, a field from `values` on, or one from `shadow` on of a limit is set: where
     it is not, answers are written without a look at each of them."""

@@ -78,12 +78,15 @@ class Bench:
         catalog = parse([Source("plans.yaml", text)])
         return self.catalogs.publish(catalog.document, catalog.digest).version
 
-    def provision(self, customer_id: str, plan_id: str, start: str | None = None) -> None:
-        """Put a customer on a plan, from a time in UTC on."""
+    def provision(
+        self, customer_id: str, plan_id: str, start: str | None = None, resource_id: str = ""
+    ) -> None:
+        """Put a customer, or a resource of it, on a plan, from a time in UTC on."""
 
         def change(before: CustomerRecord | None) -> CustomerRecord:
             record = before or CustomerRecord(customer_id)
-            wanted = Provision(plan_id, at(start) if start else None)
+            start_ms = at(start) if start else None
+            wanted = Provision(plan_id, start_ms, resource_id=resource_id)
             return provision(record, wanted, self.snapshots.current(), self.clock.now)
 
         self.customers.update(customer_id, change)

@@ -1,5 +1,6 @@
 """How limits and what is used of them look, in decisions and entitlements alike."""
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from quotad.cli import output
@@ -28,6 +29,18 @@ def row(limit: "LimitStatus") -> list[str]:
     """Allowance, used, remaining and reset of a limit, for a table."""
     remaining = "" if limit.limit is None else amount(limit, limit.remaining)
     return [allowance(limit), amount(limit, limit.used), remaining, resets(limit)]
+
+
+def held(limits: "Iterable[LimitStatus]") -> list[str]:
+    """Columns for what is held of limits; only those that say something."""
+    limits = list(limits)
+    return [name for name in ("reserved", "leased") if any(getattr(one, name) for one in limits)]
+
+
+def held_row(limit: "LimitStatus", columns: Sequence[str]) -> list[str]:
+    """What is held of a limit, for these columns."""
+    amounts = [getattr(limit, name) for name in columns]
+    return [amount(limit, value) if value else "" for value in amounts]
 
 
 def resets(limit: "LimitStatus") -> str:

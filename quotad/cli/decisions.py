@@ -245,8 +245,13 @@ def show(
         output.print_fields([*first, *_fields(decision, took)])
         if decision.limits:
             output.print_line("")
-            rows = [amounts.row(limit) for limit in decision.limits]
-            output.print_table(["limits", ">used", ">remaining", "resets"], rows, indent=2)
+            held = amounts.held(decision.limits)
+            rows: list[list[str]] = []
+            for limit in decision.limits:
+                allows, *used, remaining, resets = amounts.row(limit)
+                rows.append([allows, *used, *amounts.held_row(limit, held), remaining, resets])
+            columns = ["limits", ">used", *(f">{name}" for name in held), ">remaining", "resets"]
+            output.print_table(columns, rows, indent=2)
         if decision.explanation is not None:
             explanation.print_sources(decision.explanation)
     if not decision.allowed:
@@ -311,6 +316,10 @@ def _usage_fields(decision: "Decision", took: str) -> list[tuple[str, str]]:
     limit = "unlimited" if decision.limit is None else amount(decision.limit)
     fields.append(("limit", f"{limit} (soft)" if decision.soft_limit else limit))
     fields.append(("used", amount(decision.used)))
+    if decision.reserved:
+        fields.append(("reserved", amount(decision.reserved)))
+    if decision.leased:
+        fields.append(("leased", amount(decision.leased)))
     if decision.limit is not None:
         fields.append(("remaining", amount(decision.remaining)))
     if decision.overage:

@@ -1,5 +1,6 @@
 """`quotad entitlements`: everything that a customer may do, and how much of it is used."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -47,8 +48,10 @@ def entitlements(
 
 
 def _print(found: "Entitlements") -> None:
-    rows = [row for each in found.entitlements for row in _rows(each)]
-    columns = ["feature", "grants", ">used", ">remaining", "", "resets"]
+    held = amounts.held(limit for each in found.entitlements for limit in each.limits)
+    rows = [row for each in found.entitlements for row in _rows(each, held)]
+    columns = ["feature", "grants", ">used", *(f">{name}" for name in held), ">remaining"]
+    columns += ["", "resets"]
     mark = columns.index("")
     if not any(row[mark] for row in rows):
         del columns[mark]
@@ -57,9 +60,9 @@ def _print(found: "Entitlements") -> None:
     output.print_table(columns, rows)
 
 
-def _rows(entitlement: "Entitlement") -> "list[list[output.Cell]]":
+def _rows(entitlement: "Entitlement", held: Sequence[str]) -> "list[list[output.Cell]]":
     if not entitlement.limits:
-        return [_row_without_limit(entitlement)]
+        return [_row_without_limit(entitlement, held)]
     rows: list[list[output.Cell]] = []
     for limit in entitlement.limits:
         grants, used, remaining, resets = amounts.row(limit)
@@ -71,6 +74,7 @@ def _rows(entitlement: "Entitlement") -> "list[list[output.Cell]]":
                 entitlement.feature_id if first else "",
                 _with_variant(grants, entitlement) if first else grants,
                 (used, style),
+                *amounts.held_row(limit, held),
                 remaining,
                 mark,
                 resets,
@@ -79,14 +83,15 @@ def _rows(entitlement: "Entitlement") -> "list[list[output.Cell]]":
     return rows
 
 
-def _row_without_limit(entitlement: "Entitlement") -> "list[output.Cell]":
+def _row_without_limit(entitlement: "Entitlement", held: Sequence[str]) -> "list[output.Cell]":
+    rest = [""] * (len(held) + 3)
     if entitlement.reason is Reason.REVOKED:
-        return [entitlement.feature_id, ("nothing: taken away", "red"), "", "", "", ""]
+        return [entitlement.feature_id, ("nothing: taken away", "red"), "", *rest]
     grants, used = ", ".join(entitlement.values) or entitlement.value or "yes", ""
     grants = _WITHOUT.get(entitlement.reason, grants)
     if entitlement.unlimited:
         grants, used = "unlimited", output.amount(entitlement.used, entitlement.decimals)
-    return [entitlement.feature_id, _with_variant(grants, entitlement), used, "", "", ""]
+    return [entitlement.feature_id, _with_variant(grants, entitlement), used, *rest]
 
 
 def _with_variant(grants: str, entitlement: "Entitlement") -> str:

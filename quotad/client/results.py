@@ -47,6 +47,10 @@ class LimitStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Of a pool: amounts are whole numbers of 10^-decimals credits."""
     mark: int = 0
     """Only in entitlements: 100 when all of the limit is used, 80 from 80 % on, else 0."""
+    reserved: int = 0
+    """What open reservations hold; `used` is without it. In entitlements and explained checks."""
+    leased: int = 0
+    """The same of leases."""
 
     @property
     def credits(self) -> Credits:
@@ -134,6 +138,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Of a pool: amounts are whole numbers of 10^-decimals credits."""
     explanation: Explanation | None = None
     """When the call asked for it."""
+    reserved: int = 0
+    """Of an explained check: what open reservations hold of the limit; `used` is without it."""
+    leased: int = 0
+    """The same of leases."""
 
     @property
     def credits(self) -> Credits:
@@ -193,6 +201,10 @@ class Entitlement(msgspec.Struct, frozen=True, kw_only=True):
     """Of a pool: amounts are whole numbers of 10^-decimals credits."""
     mark: int = 0
     """The highest of its limits' marks: 100 when all of a limit is used, 80 from 80 % on."""
+    reserved: int = 0
+    """What open reservations hold of the limit; `used` is without it."""
+    leased: int = 0
+    """The same of leases."""
 
     @property
     def credits(self) -> Credits:
@@ -244,6 +256,8 @@ def decision(message: pb.CheckAndConsumeResponse) -> Decision:
         pool_id=message.pool_id,
         decimals=message.decimals,
         explanation=_explanation(message) if message.HasField("explanation") else None,
+        reserved=message.reserved,
+        leased=message.leased,
     )
 
 
@@ -308,6 +322,8 @@ def _limit_status(message: pb.LimitStatus) -> LimitStatus:
         pool_id=message.pool_id,
         decimals=message.decimals,
         mark=message.mark,
+        reserved=message.reserved,
+        leased=message.leased,
     )
 
 

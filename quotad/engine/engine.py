@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from quotad.engine.budget import Budget
 from quotad.engine.explaining import explain_round
+from quotad.engine.held import HeldAmounts, HeldReader
 from quotad.engine.memos import undoing
 from quotad.engine.planning import CHECK_ONLY, Planner
 from quotad.engine.reservations import Reservations
@@ -42,6 +43,7 @@ class Engine:
         self._settler = Settler(shared, link)
         self._holds = shared.holds
         self.reservations = Reservations(shared, link, self._decide_as_held)
+        self._held = HeldReader(shared, self._planner, self.reservations)
         self._as_held = False
         """Whether to decide on what counters hold, reservations that have ended among it."""
 
@@ -58,14 +60,17 @@ class Engine:
         """
         round_ = Round(requests)
         budget = Budget(self._settings.store_timeout_ms)
+        explained = False
         try:
             if self._holds.any and not self._as_held:
                 self.reservations.make_room(requests)
             for _ in range(ROUNDS_MAX):
-                self._run(round_, budget)
+                explained |= self._run(round_, budget)
                 if not round_.pending:
                     if self._holds.any and not self._as_held:
                         self.reservations.decide_again(requests, round_.answers)
+                        if explained:
+                            self._held.show(requests, round_.answers, self._decide_one_as_held)
                     return round_.answers  # type: ignore[return-value]
             error: QuotadError = StoreUnavailable("catalog or customer keeps changing; try again")
         except StoreError as failed:
@@ -97,14 +102,20 @@ class Engine:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        self._take_back(customer_id)
-        for _ in range(ROUNDS_MAX):
-            (answer,) = self.decide([_look_at(customer_id, feature_id, resource_id)])
+        request = _look_at(customer_id, feature_id, resource_id)
+        for tries in range(ROUNDS_MAX):
+            held = self._held.read(customer_id)
+            (answer,) = self.decide([request])
             if isinstance(answer, QuotadError):
                 raise answer
             snapshot = self._snapshots.to_plan_on()
-            if snapshot.version == answer.catalog_version:  # else another one came in between
-                return snapshot.features.get(feature_id), answer
+            if snapshot.version != answer.catalog_version:
+                continue  # another one came in between
+            if self._holds.any and tries < ROUNDS_MAX - 1 and self._held.read(customer_id) != held:
+                continue
+            if held:
+                answer = held.apart(answer, self._held.counters(request))
+            return snapshot.features.get(feature_id), answer
         raise StoreUnavailable("the catalog keeps changing; try again")
 
     def entitlements(self, customer_id: str, resource_id: str = "") -> Granted:
@@ -113,12 +124,16 @@ class Engine:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        self._take_back(customer_id)
-        budget = Budget(self._settings.store_timeout_ms)
         try:
-            for _ in range(ROUNDS_MAX):
-                granted = self._look(customer_id, resource_id, budget)
-                if granted is not None:
+            for tries in range(ROUNDS_MAX):
+                held = self._held.read(customer_id)
+                budget = Budget(self._settings.store_timeout_ms)
+                granted = self._look(customer_id, resource_id, budget, held)
+                if granted is None:
+                    continue
+                if not self._holds.any or tries == ROUNDS_MAX - 1:
+                    return granted
+                if self._held.read(customer_id) == held:
                     return granted
         except StoreError as error:
             self._settler.note(error)
@@ -133,14 +148,9 @@ class Engine:
         finally:
             self._as_held = False
 
-    def _take_back(self, customer_id: str) -> None:
-        """Give back what reservations have held that have ended, before usage is read.
-
-        Raises:
-            StoreUnavailable: the store refused or timed out.
-        """
-        if self._holds.any:
-            self.reservations.take_back([customer_id])
+    def _decide_one_as_held(self, request: ConsumeRequest) -> Decision | QuotadError:
+        (answer,) = self._decide_as_held([request])
+        return answer
 
     def plan_id(self, customer_id: str, resource_id: str = "") -> str:
         """The plan of a customer just decided about; empty: none, or not known any more."""
@@ -148,7 +158,9 @@ class Engine:
         view = self._views.get(name, self._snapshots.to_plan_on(), self._clock.now_ms())
         return "" if view is None else view.effective.plan_id
 
-    def _look(self, customer_id: str, resource_id: str, budget: Budget) -> Granted | None:
+    def _look(
+        self, customer_id: str, resource_id: str, budget: Budget, held: HeldAmounts
+    ) -> Granted | None:
         """Check every feature of a customer in one script call; None: something was stale."""
         self._health.raise_if_down()
         now_ms = self._clock.now_ms()
@@ -162,19 +174,24 @@ class Engine:
         round_.pending = []
         for i, request in enumerate(requests):
             self._planner.plan(round_, i, request, view, now_ms)
+        planned = round_.planned
         self._settler.settle(round_, snapshot, now_ms, budget)
         if round_.pending:
             return None
         decisions: dict[str, Decision] = {}
-        for feature_id, answer in zip(features, round_.answers, strict=True):
+        for one in planned:
+            feature_id, answer = features[one.place], round_.answers[one.place]
             if isinstance(answer, QuotadError):
                 raise answer
+            if held and answer is not None:
+                names = [view.keys.usage + suffix for suffix in one.counters.suffixes]
+                answer = held.apart(answer, names)
             if feature_id and answer is not None:
                 decisions[feature_id] = answer
         return Granted(view.effective, decisions, snapshot)
 
-    def _run(self, round_: Round, budget: Budget) -> None:
-        """Plan, settle and fold what is pending."""
+    def _run(self, round_: Round, budget: Budget) -> bool:
+        """Plan, settle and fold what is pending; returns whether some of it was explained."""
         now_ms = self._clock.now_ms()
         try:
             snapshot = self._snapshots.to_plan_on()
@@ -186,6 +203,7 @@ class Engine:
             self._settler.settle(round_, snapshot, now_ms, budget)
         if records:
             explain_round(round_, records, snapshot, now_ms)
+        return bool(records)
 
 
 def _look_at(customer_id: str, feature_id: str, resource_id: str) -> ConsumeRequest:

@@ -31,6 +31,7 @@ from quotad.model import (
     Reason,
 )
 from quotad.store import ChargeStatus, Settlement
+from quotad.store.holds import HeldItem
 
 FINGERPRINT_LENGTH = 16
 
@@ -51,6 +52,8 @@ class Memo(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Of the request."""
     taken_s: int = 0
     """Unix time of the periods that it was taken from; 0: written by an earlier server."""
+    suffixes: tuple[str, ...] = ()
+    """Only of a hold: its counters, as endings of the usage keys."""
 
 
 class KeptPart(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -87,6 +90,8 @@ class JointMemo(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     catalog_version: int
     parts: tuple[KeptPart, ...]
+    suffixes: tuple[str, ...] = ()
+    """As of `Memo`."""
 
 
 JOINT = b"\x02"
@@ -98,7 +103,11 @@ _decode_joint = msgspec.msgpack.Decoder(JointMemo).decode
 
 
 def encode_memo(
-    version: int, terms: tuple[LimitTerms, ...], quantity: int = 0, taken_ms: int = 0
+    version: int,
+    terms: tuple[LimitTerms, ...],
+    quantity: int = 0,
+    taken_ms: int = 0,
+    suffixes: tuple[str, ...] = (),
 ) -> bytes:
     """What is to be stored of a charge.
 
@@ -107,8 +116,9 @@ def encode_memo(
         terms: the limits it is charged to.
         quantity: of the request.
         taken_ms: Unix time of the periods that it is taken from.
+        suffixes: of a hold, its counters.
     """
-    return _encode(Memo(version, terms, 0, "", None, quantity, taken_ms // 1000))
+    return _encode(Memo(version, terms, 0, "", None, quantity, taken_ms // 1000, suffixes))
 
 
 def encode_joint_memo(version: int, parts: Sequence[JointPart]) -> bytes:
@@ -198,6 +208,29 @@ def read_memo(stored: bytes) -> Memo | None:
         return _decode(stored[FINGERPRINT_LENGTH:].partition(b"|")[2])
     except msgspec.DecodeError:
         return None
+
+
+def counted_by(stored: bytes, items: Sequence[HeldItem]) -> dict[str, int]:
+    """What a hold takes of its counters, by the endings of their keys.
+
+    Args:
+        stored: what is kept under the key that it was taken under.
+        items: what is held.
+
+    Returns:
+        Empty: it cannot be read.
+    """
+    head, _, memo = stored[FINGERPRINT_LENGTH:].partition(b"|")
+    amounts: dict[str, int] = {}
+    try:
+        used, _ = _read_usage(head[1:].split(b","))
+        first = _decode(memo)
+        quantity = room_for(first.terms, used, items[0].quantity)
+        for suffix, term in zip(first.suffixes, first.terms, strict=True):
+            amounts[suffix] = quantity * (1 if term.details is None else term.details.weight)
+    except (ValueError, msgspec.DecodeError):
+        return {}
+    return amounts
 
 
 UNDONE = "\x01"

@@ -150,7 +150,10 @@ class Planner:
             else:
                 verb = CONSUME_ONCE if request.mode <= REFUND else SETTLE_ONCE
             taken_ms = request.occurred_ms or now_ms
-            memo = encode_memo(view.snapshot.version, bound.terms, request.quantity, taken_ms)
+            suffixes = bound.counters.suffixes if key[0] == TAKEN else ()
+            memo = encode_memo(
+                view.snapshot.version, bound.terms, request.quantity, taken_ms, suffixes
+            )
             once = self._once(request, fingerprint(request), memo)
         round_.planned.append(
             Planned(

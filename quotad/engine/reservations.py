@@ -25,7 +25,16 @@ from quotad.errors import (
 )
 from quotad.model import ConsumeRequest, Decision, Mode, Reason
 from quotad.store import CustomerKeys, Link
-from quotad.store.holds import SETTLED, TAKEN, FoundHold, Hold, Holds, OpenHold
+from quotad.store.holds import (
+    SETTLED,
+    TAKEN,
+    FoundHold,
+    HeldItem,
+    Hold,
+    HoldKind,
+    Holds,
+    OpenHold,
+)
 
 Decide = Callable[[Sequence[ConsumeRequest]], list[Decision | QuotadError]]
 
@@ -75,7 +84,8 @@ class Reservations:
         self._shared.holds.note()
         keys = self._keys(request.customer_id)
         now_ms = self._shared.clock.now_ms()
-        hold = Hold(request.feature_id, request.quantity, now_ms, request.resource_id)
+        item = HeldItem(request.feature_id, request.quantity, request.resource_id)
+        hold = Hold((item,), now_ms)
         wanted = OpenHold(request.customer_id, hold_id, hold, now_ms + ttl_ms)
         deadline = self._deadline()
         opened = self._holds.open(
@@ -126,7 +136,7 @@ class Reservations:
             return self._again(found, hold_id, quantity)
         opened = self._open(found, hold_id)
         if quantity is None:
-            quantity = opened.hold.quantity
+            quantity = opened.hold.items[0].quantity
         (answer,) = self._decide_fairly([_settling(opened, quantity, overrun)])
         if isinstance(answer, IdempotencyMismatch):
             raise _not_open(hold_id, self._find(keys, hold_id).settled)
@@ -179,12 +189,26 @@ class Reservations:
         places = [(self._keys(each.customer_id), each.hold_id) for each in ended]
         taken = self._holds.taken(places, self._deadline())
         held = [each for each, stored in zip(ended, taken, strict=True) if stored]
-        answers = self._decide([_settling(each, 0) for each in held]) if held else []
+        answers = self._decide([_ending(each) for each in held]) if held else []
         for answer in answers:
             if isinstance(answer, StoreError):
                 raise answer
         self._close(ended)
         return bool(held)
+
+    def read_open(self, customer_id: str) -> list[tuple[OpenHold, bytes]]:
+        """Open holds of a customer, each with what is kept of its take; what has ended is settled.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        keys = self._keys(customer_id)
+        opened = self._holds.read([keys], self._deadline())
+        ended_ms = self._shared.clock.now_ms() - GRACE_MS
+        if any(each.ends_ms <= ended_ms for each in opened) and self.take_back([customer_id]):
+            opened = self._holds.read([keys], self._deadline())
+        taken = self._holds.held(keys, opened, self._deadline()) if opened else []
+        return [(each, stored) for each, stored in zip(opened, taken, strict=True) if stored]
 
     def make_room(self, requests: Sequence[ConsumeRequest]) -> None:
         """Take back what has ended before those are decided that take what is left.
@@ -269,9 +293,15 @@ class Reservations:
         return Budget(self._shared.settings.store_timeout_ms).ask()
 
 
+def _ending(opened: OpenHold) -> ConsumeRequest:
+    """The charge that settles a hold whose holder did not come."""
+    lost = opened.hold.kind == HoldKind.LEASE
+    return _settling(opened, opened.hold.items[0].quantity if lost else 0)
+
+
 def _settling(opened: OpenHold, quantity: int, overrun: bool = True) -> ConsumeRequest:
     """The charge of the difference to what is held, in the periods that it was taken from."""
-    held = opened.hold
+    (held,) = opened.hold.items
     within = quantity > held.quantity and not overrun
     return ConsumeRequest(
         opened.customer_id,
@@ -280,7 +310,7 @@ def _settling(opened: OpenHold, quantity: int, overrun: bool = True) -> ConsumeR
         Mode.SETTLE_WITHIN if within else Mode.SETTLE,
         SETTLED + opened.hold_id,
         resource_id=held.resource_id,
-        occurred_ms=held.made_ms,
+        occurred_ms=opened.hold.made_ms,
     )
 
 

@@ -81,7 +81,9 @@ def entitlement(feature_id: str, feature: Feature | None, answer: Decision) -> p
         variant=answer.variant,
         pool_id=answer.pool_id,
         decimals=answer.decimals,
-        mark=max((mark(s.limit, s.used) for s in answer.limits), default=0),
+        mark=max((mark(s.limit, _taken(s)) for s in answer.limits), default=0),
+        reserved=answer.reserved,
+        leased=answer.leased,
     )
     if feature is not None:
         message.feature_type = _FEATURE_TYPES[feature.type]
@@ -123,5 +125,12 @@ def limit_status(status: LimitStatus, *, marked: bool) -> pb.LimitStatus:
         overage_limit=status.overage_limit,
         pool_id=status.pool_id,
         decimals=status.decimals,
-        mark=mark(status.limit, status.used) if marked else 0,
+        mark=mark(status.limit, _taken(status)) if marked else 0,
+        reserved=status.reserved,
+        leased=status.leased,
     )
+
+
+def _taken(status: LimitStatus) -> int:
+    """What there is no room for any more, used or held."""
+    return status.used + status.reserved + status.leased

@@ -218,6 +218,10 @@ def _add_details(parts: list[bytes], answer: Decision) -> None:
         parts.append(_text(b"\xaa\x01", answer.pool_id))  # pool_id = 21
     if answer.decimals:
         parts.append(b"\xb0\x01" + _varint(answer.decimals))  # decimals = 22
+    if answer.reserved:
+        parts.append(b"\xb8\x01" + _varint(answer.reserved))  # reserved = 23
+    if answer.leased:
+        parts.append(b"\xc0\x01" + _varint(answer.leased))  # leased = 24
 
 
 def _text(tag: bytes, text: str) -> bytes:

@@ -1,11 +1,13 @@
-"""Open reservations of customers: what is held, in which periods, and until when.
+"""Open holds of customers, reservations and leases: what is held, and until when.
 
-What a reservation holds is taken from the counters as by any charge, under its own key; this
-is the list by which it finds its way back when its holder does not come. Written before it is
-taken, and removed after it is settled, so that a server may die in between.
+What a hold is about is taken from the counters as by any charge, under its own key, which also
+remembers the counters; this is the list by which it finds its way back when its holder does not
+come. Written before it is taken, and removed after it is settled, so that a server may die in
+between.
 """
 
 from collections.abc import Iterable, Sequence
+from enum import IntEnum
 from math import inf
 
 import msgspec
@@ -28,18 +30,35 @@ TAKEN, SETTLED = "\x02", "\x03"
 """Begin the keys that a reservation takes and is settled under; no caller's key has them."""
 
 
-class Hold(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What a reservation holds; stored, so new fields go to the end and have defaults."""
+class HoldKind(IntEnum):
+    """What becomes of a hold that ends before it is settled; stored."""
+
+    RESERVATION = 0
+    """It is given back."""
+    LEASE = 1
+    """It counts as used: what its holder has spent is not known."""
+
+
+class HeldItem(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """So much of one feature; stored, so new fields go to the end and have defaults."""
 
     feature_id: str
     quantity: int
-    made_ms: int
-    """Unix time of the periods that it is taken from."""
     resource_id: str = ""
 
 
+class Hold(msgspec.Struct, frozen=True, gc=False):
+    """What is held of one customer, all of it or nothing."""
+
+    items: tuple[HeldItem, ...]
+    made_ms: int
+    """Unix time of the periods that it is taken from."""
+    kind: int = HoldKind.RESERVATION
+    """A `HoldKind`."""
+
+
 class OpenHold(msgspec.Struct, frozen=True, gc=False):
-    """A reservation that is not settled."""
+    """A hold that is not settled."""
 
     customer_id: str
     hold_id: str
@@ -59,8 +78,44 @@ class FoundHold(msgspec.Struct, frozen=True, gc=False):
     """As kept under that key; empty: it is not settled."""
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Hold).decode
+class _OneHeld(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Format 1 of a record: a reservation of one feature."""
+
+    feature_id: str
+    quantity: int
+    made_ms: int
+    resource_id: str = ""
+
+
+class _Held(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Format 2, of everything else, begins with its number: a server that knows format 1 alone
+    reads no record and leaves the hold to others. New fields go to the end and have defaults."""
+
+    kind: int
+    made_ms: int
+    items: tuple[HeldItem, ...]
+
+
+_FORMAT_2 = b"\x02"
+
+_to_bytes = msgspec.msgpack.Encoder().encode
+_decode_one = msgspec.msgpack.Decoder(_OneHeld).decode
+_decode_held = msgspec.msgpack.Decoder(_Held).decode
+
+
+def _encode(hold: Hold) -> bytes:
+    if hold.kind == HoldKind.RESERVATION and len(hold.items) == 1:
+        (item,) = hold.items
+        return _to_bytes(_OneHeld(item.feature_id, item.quantity, hold.made_ms, item.resource_id))
+    return _FORMAT_2 + _to_bytes(_Held(hold.kind, hold.made_ms, hold.items))
+
+
+def _decode(record: bytes) -> Hold:
+    if record.startswith(_FORMAT_2):
+        held = _decode_held(record[1:])
+        return Hold(held.items, held.made_ms, held.kind)
+    one = _decode_one(record)
+    return Hold((HeldItem(one.feature_id, one.quantity, one.resource_id),), one.made_ms)
 
 
 class HoldsSeen:
@@ -194,12 +249,30 @@ class Holds:
     def taken(
         self, holds: Iterable[tuple[CustomerKeys, str]], deadline: float
     ) -> list[bytes | None]:
-        """What was taken for each reservation; None: nothing was.
+        """What was taken for each hold; None: nothing was.
 
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
         return self._link.read([taken_key(keys, hold_id) for keys, hold_id in holds], deadline)
+
+    def held(
+        self, keys: CustomerKeys, opened: Sequence[OpenHold], deadline: float
+    ) -> list[bytes | None]:
+        """What was taken for each hold of a customer; None: nothing was, or it is settled.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        found: list[bytes | None] = []
+        for at in range(0, len(opened), _READ_MAX):
+            some = opened[at : at + _READ_MAX]
+            names = [taken_key(keys, each.hold_id) for each in some]
+            names += [settled_key(keys, each.hold_id) for each in some]
+            values = self._link.read(names, deadline)
+            pairs = zip(values[: len(some)], values[len(some) :], strict=True)
+            found += [None if settled else taken for taken, settled in pairs]
+        return found
 
 
 def taken_key(keys: CustomerKeys, hold_id: str) -> str:

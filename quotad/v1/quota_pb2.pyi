@@ -238,7 +238,7 @@ class ExtendResponse(_message.Message):
     def __init__(self, expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CheckAndConsumeResponse(_message.Message):
-    __slots__ = ("allowed", "reason", "granted", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "retry_after", "limits", "replayed", "is_fallback", "catalog_version", "explanation", "value", "values", "variant", "would_deny", "pool_id", "decimals")
+    __slots__ = ("allowed", "reason", "granted", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "retry_after", "limits", "replayed", "is_fallback", "catalog_version", "explanation", "value", "values", "variant", "would_deny", "pool_id", "decimals", "reserved", "leased")
     ALLOWED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     GRANTED_FIELD_NUMBER: _ClassVar[int]
@@ -261,6 +261,8 @@ class CheckAndConsumeResponse(_message.Message):
     WOULD_DENY_FIELD_NUMBER: _ClassVar[int]
     POOL_ID_FIELD_NUMBER: _ClassVar[int]
     DECIMALS_FIELD_NUMBER: _ClassVar[int]
+    RESERVED_FIELD_NUMBER: _ClassVar[int]
+    LEASED_FIELD_NUMBER: _ClassVar[int]
     allowed: bool
     reason: Reason
     granted: int
@@ -283,7 +285,9 @@ class CheckAndConsumeResponse(_message.Message):
     would_deny: bool
     pool_id: str
     decimals: int
-    def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., granted: _Optional[int] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ..., replayed: _Optional[bool] = ..., is_fallback: _Optional[bool] = ..., catalog_version: _Optional[int] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., value: _Optional[str] = ..., values: _Optional[_Iterable[str]] = ..., variant: _Optional[str] = ..., would_deny: _Optional[bool] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ...) -> None: ...
+    reserved: int
+    leased: int
+    def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., granted: _Optional[int] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ..., replayed: _Optional[bool] = ..., is_fallback: _Optional[bool] = ..., catalog_version: _Optional[int] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., value: _Optional[str] = ..., values: _Optional[_Iterable[str]] = ..., variant: _Optional[str] = ..., would_deny: _Optional[bool] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ..., reserved: _Optional[int] = ..., leased: _Optional[int] = ...) -> None: ...
 
 class Explanation(_message.Message):
     __slots__ = ("sources", "missing", "denied_by", "frees_at", "left_out")
@@ -324,7 +328,7 @@ class EntitlementSource(_message.Message):
     def __init__(self, kind: _Optional[_Union[SourceKind, str]] = ..., source_id: _Optional[str] = ..., won: _Optional[bool] = ..., grants: _Optional[str] = ..., revision: _Optional[int] = ..., quantity: _Optional[int] = ..., subscription_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., ends_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., note: _Optional[str] = ...) -> None: ...
 
 class LimitStatus(_message.Message):
-    __slots__ = ("limit", "soft_limit", "used", "remaining", "overage", "per", "resets_at", "shadow", "overage_limit", "pool_id", "decimals", "mark")
+    __slots__ = ("limit", "soft_limit", "used", "remaining", "overage", "per", "resets_at", "shadow", "overage_limit", "pool_id", "decimals", "mark", "reserved", "leased")
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     SOFT_LIMIT_FIELD_NUMBER: _ClassVar[int]
     USED_FIELD_NUMBER: _ClassVar[int]
@@ -337,6 +341,8 @@ class LimitStatus(_message.Message):
     POOL_ID_FIELD_NUMBER: _ClassVar[int]
     DECIMALS_FIELD_NUMBER: _ClassVar[int]
     MARK_FIELD_NUMBER: _ClassVar[int]
+    RESERVED_FIELD_NUMBER: _ClassVar[int]
+    LEASED_FIELD_NUMBER: _ClassVar[int]
     limit: int
     soft_limit: bool
     used: int
@@ -349,7 +355,9 @@ class LimitStatus(_message.Message):
     pool_id: str
     decimals: int
     mark: int
-    def __init__(self, limit: _Optional[int] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., per: _Optional[str] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., shadow: _Optional[bool] = ..., overage_limit: _Optional[int] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ..., mark: _Optional[int] = ...) -> None: ...
+    reserved: int
+    leased: int
+    def __init__(self, limit: _Optional[int] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., per: _Optional[str] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., shadow: _Optional[bool] = ..., overage_limit: _Optional[int] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ..., mark: _Optional[int] = ..., reserved: _Optional[int] = ..., leased: _Optional[int] = ...) -> None: ...
 
 class BatchCheckAndConsumeRequest(_message.Message):
     __slots__ = ("requests",)
@@ -382,7 +390,7 @@ class Error(_message.Message):
     def __init__(self, code: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Entitlement(_message.Message):
-    __slots__ = ("feature_id", "feature_type", "gauge", "unit", "allowed", "reason", "value", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "limits", "values", "variant", "pool_id", "decimals", "mark")
+    __slots__ = ("feature_id", "feature_type", "gauge", "unit", "allowed", "reason", "value", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "limits", "values", "variant", "pool_id", "decimals", "mark", "reserved", "leased")
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_TYPE_FIELD_NUMBER: _ClassVar[int]
     GAUGE_FIELD_NUMBER: _ClassVar[int]
@@ -403,6 +411,8 @@ class Entitlement(_message.Message):
     POOL_ID_FIELD_NUMBER: _ClassVar[int]
     DECIMALS_FIELD_NUMBER: _ClassVar[int]
     MARK_FIELD_NUMBER: _ClassVar[int]
+    RESERVED_FIELD_NUMBER: _ClassVar[int]
+    LEASED_FIELD_NUMBER: _ClassVar[int]
     feature_id: str
     feature_type: FeatureType
     gauge: bool
@@ -423,7 +433,9 @@ class Entitlement(_message.Message):
     pool_id: str
     decimals: int
     mark: int
-    def __init__(self, feature_id: _Optional[str] = ..., feature_type: _Optional[_Union[FeatureType, str]] = ..., gauge: _Optional[bool] = ..., unit: _Optional[str] = ..., allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., value: _Optional[str] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ..., values: _Optional[_Iterable[str]] = ..., variant: _Optional[str] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ..., mark: _Optional[int] = ...) -> None: ...
+    reserved: int
+    leased: int
+    def __init__(self, feature_id: _Optional[str] = ..., feature_type: _Optional[_Union[FeatureType, str]] = ..., gauge: _Optional[bool] = ..., unit: _Optional[str] = ..., allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., value: _Optional[str] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ..., values: _Optional[_Iterable[str]] = ..., variant: _Optional[str] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ..., mark: _Optional[int] = ..., reserved: _Optional[int] = ..., leased: _Optional[int] = ...) -> None: ...
 
 class GetEntitlementRequest(_message.Message):
     __slots__ = ("customer_id", "feature_id", "resource_id")

@@ -228,6 +228,61 @@ def test_what_has_ended_comes_back_before_usage_is_read(bench: Held) -> None:
     assert 0 == granted.decisions["tokens"].used
 
 
+@pytest.mark.parametrize(
+    ("feature_id", "quantity", "told"),
+    [
+        ("tokens", 75, [(20, 75, 405)]),
+        ("several", 75, [(20, 75, 305), (20, 75, 405)]),
+        ("seats", 2, [(1, 2, 0)]),
+        ("soft", 5, [(2, 5, 3)]),
+        ("images", 4, [(1, 4, 0), (3, 12, 15)]),
+        ("budget", 9, [(3, 9, 18)]),
+    ],
+)
+def test_what_is_held_is_told_apart_from_what_is_used(
+    bench: Held, feature_id: str, quantity: int, told: list[tuple[int, int, int]]
+) -> None:
+    bench.take({"tokens": 20, "several": 20, "soft": 2, "budget": 3}.get(feature_id, 1), feature_id)
+    bench.reserve("r1", quantity, feature_id)
+
+    _, one = bench.engine.entitlement("acme", feature_id)
+    of_all = bench.engine.entitlements("acme").decisions[feature_id]
+    (explained,) = bench.engine.decide(
+        [ConsumeRequest("acme", feature_id, 0, Mode.CHECK_ONLY, every_limit=True, explain=True)]
+    )
+
+    assert isinstance(explained, Decision)
+    for answer in (one, of_all, explained):
+        shown = [(limit.used, limit.reserved, limit.remaining) for limit in answer.limits]
+        assert told == shown
+        assert (answer.used, answer.reserved, answer.remaining) in shown
+    bench.commit("r1", 0)
+    _, after = bench.engine.entitlement("acme", feature_id)
+    assert [(used, 0) for used, _, _ in told] == [(x.used, x.reserved) for x in after.limits]
+
+
+def test_what_is_held_of_a_resource_is_told_of_that_resource(bench: Held) -> None:
+    bench.provision("acme", "free")
+    bench.provision("acme", "free", resource_id="w")
+    bench.reserve("r1", 75)
+    bench.reserve("r2", 10, resource_id="w")
+
+    _, own = bench.engine.entitlement("acme", "tokens")
+    _, of_resource = bench.engine.entitlement("acme", "tokens", "w")
+
+    assert [(0, 75), (0, 10)] == [(each.used, each.reserved) for each in (own, of_resource)]
+
+
+def test_what_was_held_in_a_period_before_is_not_told_of_this_one(bench: Held) -> None:
+    bench.clock.now = at("2031-01-14 23:59:30")
+    bench.reserve("r1", 75)
+    bench.clock.now = at("2031-01-15 00:00:10")
+
+    _, answer = bench.engine.entitlement("acme", "tokens")
+
+    assert (0, 0) == (answer.used, answer.reserved)
+
+
 def test_what_is_held_comes_back_to_its_own_period(bench: Held) -> None:
     bench.clock.now = at("2031-01-14 23:59:30")
     bench.reserve("r1", 400)

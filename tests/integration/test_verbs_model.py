@@ -99,6 +99,15 @@ class Model:
             for name, (cap, weight) in COUNTERS[feature].items()
         )
 
+    def reserved(self, customer: str) -> Counter[str]:
+        """What is held of each counter."""
+        held: Counter[str] = Counter()
+        for each in self.held.values():
+            if each.customer == customer:
+                for name, (_, weight) in COUNTERS[each.feature].items():
+                    held[name] += each.quantity * weight
+        return held
+
     def end(self, now_ms: int) -> None:
         """Take back what has ended."""
         for hold_id, held in list(self.held.items()):
@@ -287,8 +296,10 @@ class Run:
         for customer in ("a", "b"):
             granted = self.answered(lambda engine, who=customer: engine.entitlements(who))
             for feature, counters in COUNTERS.items():
-                limits = [limit.used for limit in granted.decisions[feature].limits]
-                assert [self.model.used[customer, name] for name in counters] == limits
+                limits = granted.decisions[feature].limits
+                told = [(limit.used + limit.reserved, limit.reserved) for limit in limits]
+                held = self.model.reserved(customer)
+                assert [(self.model.used[customer, n], held[n]) for n in counters] == told
 
 
 @pytest.fixture

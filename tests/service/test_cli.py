@@ -165,6 +165,8 @@ def test_json_of_a_decision_is_one_object_with_the_names_of_the_api(quotad: Run)
         "pool_id": "",
         "decimals": 0,
         "explanation": None,
+        "reserved": 0,
+        "leased": 0,
     } == json.loads(result.stdout)
     assert set(json.loads(result.stdout)) <= set(
         quota_pb2.CheckAndConsumeResponse.DESCRIPTOR.fields_by_name

@@ -64,6 +64,23 @@ async def test_a_reservation_is_released_extended_and_repeated(
         await client("extend", customer, "mine")
 
 
+async def test_what_is_held_is_told_apart(client: Either, customer: str) -> None:
+    await client("consume", customer, "tokens", 100)
+    await client("reserve", customer, "tokens", 150)
+
+    told = [
+        await client("entitlement", customer, "tokens"),
+        (await client("entitlements", customer)).entitlements[0],
+        await client("check", customer, "tokens", explain=True),
+    ]
+
+    for each in told:
+        assert (100, 150, 0, 250) == (each.used, each.reserved, each.leased, each.remaining)
+        (limit,) = each.limits
+        assert (100, 150, 0, 250) == (limit.used, limit.reserved, limit.leased, limit.remaining)
+    assert 250 == (await client("check", customer, "tokens")).used
+
+
 async def test_a_denied_reservation_is_an_answer(client: Either, customer: str) -> None:
     held = await client("reserve", customer, "tokens", 501)
 
@@ -136,6 +153,8 @@ def test_the_command_line_holds_and_settles(served: Running, customer: str) -> N
     assert "took 400" in printed
     assert 1 == run("reserve", customer, "tokens", "400")[0]
     assert run("extend", customer, "job")[1].startswith("ends ")
+    assert "reserved remaining" in run("entitlements", customer)[1]
+    assert "used 0 reserved 400 remaining 100" in run("explain", customer, "tokens")[1]
     code, printed = run("commit", customer, "job", "350")
     assert (0, True) == (code, "gave back 50" in printed)
     assert 2 == run("release", customer, "job")[0]
