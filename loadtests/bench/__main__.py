@@ -20,7 +20,11 @@ SCRIPT = "script"
 SCRIPT_SECONDS = 0.3
 SCRIPT_ROUNDS = 10
 QUICK = {"seconds": 1.0, "rounds": 1}
-NEED = {"generators": h2load.MISSING, "shares": shares.MISSING}
+NEED = {
+    "generators": h2load.MISSING,
+    "shares": shares.MISSING,
+    "tls": "tls needs h2load (Debian package nghttp2-client) and the fast front (make front)",
+}
 """What it takes to run a group that not every machine can."""
 
 

@@ -265,6 +265,21 @@ def generators() -> Group | None:
     )
 
 
+def tls() -> Group | None:
+    """The fast front in the clear and with TLS; None: it or h2load is not here."""
+    if not h2load.is_installed() or not _fast():
+        return None
+    hot = msgspec.structs.replace(MANY, pick="hot")
+    return Group(
+        "tls",
+        "fast front, one hot customer, h2load: in the clear and with TLS",
+        [Line(name, name, hot, generator="h2load") for name in ("fast", "fast-tls")],
+        rounds=5,
+        by_default=False,
+        pairs=[("fast-tls", "fast")],
+    )
+
+
 def groups(also: Collection[str] = ()) -> list[Group]:
     """Everything but the script alone.
 
@@ -275,5 +290,5 @@ def groups(also: Collection[str] = ()) -> list[Group]:
     made.append(busy(also))
     # Customers come last: a crowd of them leaves a store that is slower for everybody.
     made += [settings(), latency(), offered(), streams()]
-    wanted = [*made, worker_shares(), generators(), customers()]
+    wanted = [*made, worker_shares(), generators(), tls(), customers()]
     return [group for group in wanted if group is not None]

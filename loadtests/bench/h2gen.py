@@ -34,6 +34,8 @@ class Spec(msgspec.Struct, frozen=True):
     rate: float = 0
     """Calls per second; 0: as many as the server answers."""
     seed: int = 1
+    tls: bool = False
+    """Only for h2load."""
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -9,7 +9,10 @@ import resource
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+
+import msgspec
 
 from loadtests.bench.frames import grpc_message
 from loadtests.bench.h2gen import Result, Spec
@@ -29,6 +32,50 @@ def is_installed() -> bool:
     return shutil.which("h2load") is not None
 
 
+class Sent(msgspec.Struct, frozen=True):
+    """What h2load has counted."""
+
+    calls: int
+    succeeded: int
+    failed: int
+    per_second: float
+
+
+def send(
+    url: str,
+    body: bytes,
+    calls: int,
+    connections: int = 8,
+    streams: int = 32,
+    headers: Sequence[str] = (),
+) -> Sent:
+    """Send a message of gRPC so often.
+
+    Raises:
+        RuntimeError: h2load failed, or did not end.
+    """
+    with tempfile.NamedTemporaryFile(prefix="quotad-bench-") as file:
+        Path(file.name).write_bytes(grpc_message(body))
+        command = ["h2load", "-n", str(calls), "-c", str(connections), "-m", str(streams)]
+        for header in ("content-type: application/grpc", "te: trailers", *headers):
+            command += ["-H", header]
+        try:
+            done = subprocess.run(
+                [*command, "-d", file.name, url],
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"h2load did not end within {TIMEOUT_S:.0f} s") from None
+    rate, counts = _RATE.search(done.stdout), _DONE.search(done.stdout)
+    if done.returncode or not rate or not counts:
+        raise RuntimeError(f"h2load failed: {(done.stderr or done.stdout).strip()[-500:]}")
+    total, succeeded, failed = (int(text) for text in counts.groups())
+    return Sent(total, succeeded, failed, float(rate[1]))
+
+
 def run(spec: Spec) -> Result:
     """Send as many calls as take roughly the given seconds, all for the first customer.
 
@@ -36,38 +83,24 @@ def run(spec: Spec) -> Result:
         RuntimeError: h2load failed, or did not end.
     """
     calls = int(CALLS_PER_SECOND * spec.seconds)
-    body = grpc_message(request(spec.traffic, 0).SerializeToString())
-    with tempfile.NamedTemporaryFile(prefix="quotad-bench-") as file:
-        Path(file.name).write_bytes(body)
-        command = ["h2load", "-n", str(calls), "-c", str(spec.connections)]
-        command += ["-m", str(spec.streams), "-d", file.name]
-        command += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
-        command.append(f"http://{spec.host}:{spec.port}{spec.traffic.path}")
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise RuntimeError(f"h2load did not end within {TIMEOUT_S:.0f} s") from None
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    rate, counts = _RATE.search(done.stdout), _DONE.search(done.stdout)
-    if done.returncode or not rate or not counts:
-        raise RuntimeError(f"h2load failed: {(done.stderr or done.stdout).strip()[-500:]}")
-    sent, succeeded, failed = (int(text) for text in counts.groups())
-    per_second = float(rate[1])
+    body = request(spec.traffic, 0).SerializeToString()
+    scheme = "https" if spec.tls else "http"
+    url = f"{scheme}://{spec.host}:{spec.port}{spec.traffic.path}"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    sent = send(url, body, calls, spec.connections, spec.streams)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Result(
-        calls=sent,
-        answers=succeeded,
-        errors=failed,
-        lost=sent - succeeded - failed,
-        allowed=succeeded,
+        calls=sent.calls,
+        answers=sent.succeeded,
+        errors=sent.failed,
+        lost=sent.calls - sent.succeeded - sent.failed,
+        allowed=sent.succeeded,
         denied=0,
         failed=0,
-        per_second=per_second,
+        per_second=sent.per_second,
         cpu_s=round(cpu_s, 3),
-        cpu_share=round(cpu_s / (sent / per_second), 3) if per_second else 0,
+        cpu_share=round(cpu_s / (sent.calls / sent.per_second), 3) if sent.per_second else 0,
         latency_ms={},
         lateness_ms={},
     )

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -19,6 +20,9 @@ EARLIER, PROTOTYPE = "earlier", "prototype"
 
 EARLIER_IN_TERMINAL = "earlier-in-terminal"
 
+CERTIFICATE = Path(__file__).parents[2] / "tests" / "fixtures" / "tls" / "localhost.pem"
+"""And its key."""
+
 TRACE_FILE = "TRACE_FILE"
 """Stands for a file of the benchmark's own in the words of a command."""
 
@@ -35,6 +39,8 @@ class Kind(msgspec.Struct, frozen=True):
     is_quotad: bool = False
     is_traced: bool = False
     """Whether it can tell what it has seen of itself."""
+    tls: bool = False
+    """Whether it shows `CERTIFICATE`."""
     cores: float = 0
     """What each of its processes is held at; 0: whatever there is."""
     in_terminal: bool = False
@@ -74,6 +80,7 @@ def quotad(
         command,
         is_quotad=True,
         is_traced=launcher == [TRACE_FILE],
+        tls="tls_cert" in more,
     )
 
 
@@ -99,6 +106,7 @@ def in_terminal(kind: Kind) -> Kind:
 
 KINDS = {
     "fast": quotad("fast"),
+    "fast-tls": quotad("fast", tls_cert=str(CERTIFICATE), tls_key=str(CERTIFICATE)),
     "native": quotad("native"),
     "native-traced": quotad("native", [TRACE_FILE]),
     SMALL_CACHE: quotad("native", customer_cache_max=str(SMALL_CACHE_MAX)),

@@ -131,6 +131,9 @@ def warm_up(machinery: Machinery, line: Line) -> None:
         RuntimeError: it does not answer.
     """
     server = machinery.server(line.server)
+    if line.generator == "h2load":  # of one customer
+        h2load.run(spec_of(server, line, WARM_S, seed=0))
+        return
     asked = (line.server, line.traffic.feature_id, line.traffic.customers)
     if server.kind.is_quotad and line.traffic.pick != "zipf" and asked not in machinery.met:
         machinery.met.add(asked)
@@ -205,4 +208,5 @@ def spec_of(server: Running, line: Line, seconds: float, seed: int) -> Spec:
         seconds=seconds,
         rate=line.rate,
         seed=seed,
+        tls=server.kind.tls,
     )

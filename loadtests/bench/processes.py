@@ -18,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from loadtests.bench import proc, prototype, shares
 from loadtests.bench.kinds import (
+    CERTIFICATE,
     EARLIER,
     EARLIER_IN_TERMINAL,
     KINDS,
@@ -227,7 +228,7 @@ class Machinery:
             try:
                 if folder is not None:
                     publish_by_call(port)
-                wait_until_ready(process, port, kind.is_quotad)
+                wait_until_ready(process, port, kind)
                 if kind.cores:
                     after.enter_context(shares.held(proc.tree(process.pid), kind.cores))
                 yield Running(kind, port, process, trace)
@@ -270,7 +271,7 @@ def free_port() -> int:
     return port
 
 
-def wait_until_ready(process: "subprocess.Popen[bytes]", port: int, by_health: bool) -> None:
+def wait_until_ready(process: "subprocess.Popen[bytes]", port: int, kind: Kind) -> None:
     """Wait until the server takes calls.
 
     Raises:
@@ -285,14 +286,19 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", port: int, by_health: b
         except OSError:
             time.sleep(0.05)
             continue
-        if not by_health or _is_serving(port):
+        if not kind.is_quotad or _is_serving(port, kind.tls):
             return
         time.sleep(0.05)
     raise RuntimeError(f"{process.args!r} was not ready after {START_S:.0f} s")
 
 
-def _is_serving(port: int) -> bool:
-    with grpc.insecure_channel(f"{HOST}:{port}") as channel:
+def _is_serving(port: int, tls: bool) -> bool:
+    address = f"{HOST}:{port}"
+    with (
+        grpc.secure_channel(address, grpc.ssl_channel_credentials(CERTIFICATE.read_bytes()))
+        if tls
+        else grpc.insecure_channel(address)
+    ) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=2)

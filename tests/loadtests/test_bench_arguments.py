@@ -32,7 +32,7 @@ def test_a_mistyped_command_line_is_a_usage_error(
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["generators", "shares"])
+@pytest.mark.parametrize("name", ["generators", "shares", "tls"])
 def test_a_group_that_cannot_run_here_names_what_it_needs(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -42,7 +42,11 @@ def test_a_group_that_cannot_run_here_names_what_it_needs(
     with pytest.raises(SystemExit):
         parse_arguments([name])
 
-    needed = {"generators": "Debian package nghttp2-client", "shares": "control groups"}
+    needed = {
+        "generators": "Debian package nghttp2-client",
+        "shares": "control groups",
+        "tls": "the fast front (make front)",
+    }
     assert needed[name] in capsys.readouterr().err
 
 
