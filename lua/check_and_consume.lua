@@ -21,7 +21,8 @@
 --                  latest take. With 0 or less every take writes it anew, so that what is never to expire
 --                  does not, whoever made it
 --     weight     (units) that one of the quantity takes
---     closes_at  (Unix ms) of a window that opens at first use, if it opens now; 0: of any other
+--     closes_at  (Unix ms) of a window that opens at first use, if it opens now; 0: of any other. With
+--                settle_once: of the one that was taken from; if another is open, the limit is left alone
 --     now        (Unix ms) a window that closes then or before has closed
 -- ARGV   then per run of charges that have terms and quantity in common:
 --   run          "<terms> <charges>": which of the terms, from 1, and for how many charges; or
@@ -187,7 +188,7 @@ while KEYS[key] do
       size = size + 1
       reply[size] = string.sub(stored, FINGERPRINT_LENGTH + 1)
     else
-      local status, status_at, fresh = ALLOWED, size, false
+      local status, status_at, fresh, elsewhere = ALLOWED, size, false, nil
       if not detailed then
         for limit = 1, limits do
           local at = usage_key + limit
@@ -207,6 +208,11 @@ while KEYS[key] do
             used, closes_at = string.match(used, '^(%d+)@(%d+)$')
             closes_at = tonumber(closes_at)
             if closes_at and closes_at <= detailed.nows[limit] then used, closes_at = 0, 0 end
+          end
+          if term.settles and closes_at ~= detailed.closings[limit] then
+            used, closes_at = 0, 0
+            elsewhere = elsewhere or {}
+            elsewhere[limit] = true
           end
           used = tonumber(used)
           if not used or used % 1 ~= 0 then status = DAMAGED break end
@@ -255,7 +261,7 @@ while KEYS[key] do
               write(term, limit, name, string.format('%.0f', used))
             end
             written[name] = used
-          elseif weights[limit] ~= 0 then
+          elseif weights[limit] ~= 0 and not (elsewhere and elsewhere[limit]) then
             local at = status_at + 2 * limit
             local before, opens = reply[at - 1], detailed.closings[limit] > 0
             local used = before + quantity * weights[limit]
@@ -277,8 +283,8 @@ while KEYS[key] do
         end
       end
       reply[status_at] = status
-      if once and status == ALLOWED and (quantity ~= 0 or term.settles) and limits > 0 then
-        local parts = {}
+      if once and status == ALLOWED and (term.settles or quantity ~= 0 and limits > 0) then
+        local parts = { limits == 0 and '0' or nil }
         for limit = 1, limits do
           if detailed then
             local at = status_at + 2 * limit

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from quotad.engine.memos import counted_by
 from quotad.engine.planning import CHECK_ONLY, Planner
 from quotad.engine.reservations import Reservations
 from quotad.engine.rounds import Round
+from quotad.engine.settlements import read_taken
 from quotad.engine.shared import Shared
 from quotad.engine.views import view_name
 from quotad.errors import QuotadError, StoreError
@@ -99,15 +99,15 @@ class HeldReader:
         """
         if not self._shared.holds.any:
             return NOTHING_HELD
+        usage = self._shared.views.keys_of(customer_id, "").usage
         reserved: Counter[str] = Counter()
         leased: Counter[str] = Counter()
         for opened, stored in self._reservations.read_open(customer_id):
-            hold = opened.hold
-            amounts = leased if hold.kind == HoldKind.LEASE else reserved
-            resource_id = hold.items[0].resource_id if len(hold.items) == 1 else ""
-            usage = self._shared.views.keys_of(customer_id, resource_id).usage
-            for suffix, amount in counted_by(stored, hold.items).items():
-                amounts[usage + suffix] += amount
+            amounts = leased if opened.hold.kind == HoldKind.LEASE else reserved
+            taken = read_taken(stored)
+            if taken is not None:
+                for suffix, amount in taken.by_counter().items():
+                    amounts[usage + suffix] += amount
         return HeldAmounts(reserved, leased)
 
     def counters(self, request: ConsumeRequest) -> list[str]:

@@ -19,8 +19,8 @@ from typing import Any
 import msgspec
 
 from quotad.engine.fold import fold
-from quotad.engine.joint import JointPart, fold_all, new_part
-from quotad.engine.meters import LimitTerms, room_for
+from quotad.engine.joint import JointLayout, JointPart, fold_all, new_part
+from quotad.engine.meters import Bound, LimitTerms, room_for
 from quotad.errors import InvalidRequest, NotFound
 from quotad.model import (
     ConsumeAllDecision,
@@ -30,10 +30,19 @@ from quotad.model import (
     Mode,
     Reason,
 )
-from quotad.store import ChargeStatus, Settlement
+from quotad.store import ChargeStatus, CounterSet, Settlement, join
 from quotad.store.holds import HeldItem
 
 FINGERPRINT_LENGTH = 16
+
+
+class KeptCounter(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A counter of a hold: the customer may have other limits when the hold is settled."""
+
+    suffix: str
+    """Ending of its usage key, after that of the customer itself."""
+    expires: int
+    """As `store.charges` words it."""
 
 
 class Memo(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -52,8 +61,14 @@ class Memo(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Of the request."""
     taken_s: int = 0
     """Unix time of the periods that it was taken from; 0: written by an earlier server."""
-    suffixes: tuple[str, ...] = ()
-    """Only of a hold: its counters, as endings of the usage keys."""
+
+
+class HoldMemo(Memo, frozen=True, gc=False, array_like=True):
+    """The same of what a hold takes."""
+
+    items: tuple[HeldItem, ...] = ()
+    counters: tuple[KeptCounter, ...] = ()
+    """Which have it."""
 
 
 class KeptPart(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -64,6 +79,7 @@ class KeptPart(msgspec.Struct, frozen=True, gc=False, array_like=True):
     value: str = ""
     values: tuple[str, ...] = ()
     variant: str = ""
+    reason: int = int(Reason.FEATURE_ENABLED)
 
     def part(self, version: int) -> JointPart:
         """What its decision is folded from.
@@ -75,7 +91,7 @@ class KeptPart(msgspec.Struct, frozen=True, gc=False, array_like=True):
             return new_part(self.terms, self.places)
         given = Decision(
             True,
-            int(Reason.FEATURE_ENABLED),
+            self.reason,
             version,
             value=self.value,
             values=self.values,
@@ -90,7 +106,11 @@ class JointMemo(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     catalog_version: int
     parts: tuple[KeptPart, ...]
-    suffixes: tuple[str, ...] = ()
+    items: tuple[HeldItem, ...] = ()
+    """What was taken of each feature."""
+    counters: tuple[KeptCounter, ...] = ()
+    """Only of a hold: which have it."""
+    taken_s: int = 0
     """As of `Memo`."""
 
 
@@ -98,16 +118,12 @@ JOINT = b"\x02"
 """Begins a memo of format 2."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Memo).decode
+_decode = msgspec.msgpack.Decoder(HoldMemo).decode
 _decode_joint = msgspec.msgpack.Decoder(JointMemo).decode
 
 
 def encode_memo(
-    version: int,
-    terms: tuple[LimitTerms, ...],
-    quantity: int = 0,
-    taken_ms: int = 0,
-    suffixes: tuple[str, ...] = (),
+    version: int, terms: tuple[LimitTerms, ...], quantity: int = 0, taken_ms: int = 0
 ) -> bytes:
     """What is to be stored of a charge.
 
@@ -116,27 +132,77 @@ def encode_memo(
         terms: the limits it is charged to.
         quantity: of the request.
         taken_ms: Unix time of the periods that it is taken from.
-        suffixes: of a hold, its counters.
     """
-    return _encode(Memo(version, terms, 0, "", None, quantity, taken_ms // 1000, suffixes))
+    return _encode(Memo(version, terms, 0, "", None, quantity, taken_ms // 1000))
 
 
-def encode_joint_memo(version: int, parts: Sequence[JointPart]) -> bytes:
+def encode_hold_memo(version: int, bound: Bound, request: ConsumeRequest, taken_ms: int) -> bytes:
+    """The same of a charge for a hold, which is settled on the counters that it was taken from.
+
+    Args:
+        version: of the catalog.
+        bound: the limits it is charged to.
+        request: what is to be held.
+        taken_ms: Unix time of the periods that it is taken from.
+    """
+    item = HeldItem(request.feature_id, request.quantity, request.resource_id)
+    counters, _ = join([(request.resource_id, bound.counters)])
+    kept = (item,), _kept(counters)
+    return _encode(
+        HoldMemo(version, bound.terms, 0, "", None, request.quantity, taken_ms // 1000, *kept)
+    )
+
+
+def _kept(counters: CounterSet) -> tuple[KeptCounter, ...]:
+    _, size, *words = counters.words
+    return tuple(map(KeptCounter, counters.suffixes, words[1::size]))
+
+
+def encode_joint_memo(
+    version: int, layout: JointLayout, request: ConsumeAllRequest, taken_ms: int, hold: bool = False
+) -> bytes:
     """What is to be stored of a joint charge.
 
     Args:
         version: of the catalog.
-        parts: of its items.
+        layout: of its items.
+        request: what is to be taken.
+        taken_ms: Unix time of the periods that it is taken from.
+        hold: whether to keep also which counters it is taken from.
     """
-    kept = []
-    for part in parts:
-        given = part.given or Decision(True, 0)
-        kept.append(KeptPart(part.terms, part.places, given.value, given.values, given.variant))
-    return JOINT + _encode(JointMemo(version, tuple(kept)))
+    parts = []
+    for part in layout.parts:
+        given = part.given
+        if given is None:
+            parts.append(KeptPart(part.terms, part.places))
+        else:
+            kept = (given.value, given.values, given.variant, given.reason)
+            parts.append(KeptPart((), (), *kept))
+    items = tuple(
+        [HeldItem(one.feature_id, one.quantity, one.resource_id) for one in request.items]
+    )
+    counters = _kept(layout.counters) if hold else ()
+    return JOINT + _encode(JointMemo(version, tuple(parts), items, counters, taken_ms // 1000))
+
+
+def encode_settled_memo(version: int, layout: JointLayout, request: ConsumeAllRequest) -> bytes:
+    """What is to be stored of the settlement of a hold, of one feature as of any charge.
+
+    Args:
+        version: of the catalog.
+        layout: of its items.
+        request: the differences to what is held.
+    """
+    (part, *others), (item, *_) = layout.parts, request.items
+    if others:
+        return encode_joint_memo(version, layout, request, item.occurred_ms)
+    return encode_memo(version, part.terms, item.quantity, item.occurred_ms)
 
 
 def joint_fingerprint(request: ConsumeAllRequest) -> str:
     """As `fingerprint`, over all items."""
+    if len(request.items) == 1 and request.mode >= Mode.SETTLE:  # a hold of one feature
+        return fingerprint(request.items[0])
     return _digest("\0".join(map(fingerprint, request.items)))
 
 
@@ -174,10 +240,10 @@ def replay(request: ConsumeRequest, stored: bytes, now_ms: int) -> Decision | No
     """
     head, _, memo = stored.partition(b"|")
     try:
-        used, closes = _read_usage(head[1:].split(b","))
+        used, closes = read_usage(head[1:].split(b","))
         settled = Settlement(ChargeStatus.ALLOWED, used, closes=closes)
         if isinstance(request, ConsumeAllRequest):
-            return _replay_all(request, settled, memo.removeprefix(JOINT), now_ms)
+            return _replay_all(request, settled, memo, now_ms)
         first = _decode(memo)
     except (ValueError, msgspec.DecodeError):
         return None
@@ -188,14 +254,40 @@ def replay(request: ConsumeRequest, stored: bytes, now_ms: int) -> Decision | No
 def _replay_all(
     request: ConsumeAllRequest, settled: Settlement, memo: bytes, now_ms: int
 ) -> ConsumeAllDecision:
-    first = _decode_joint(memo)
-    parts = [kept.part(first.catalog_version) for kept in first.parts]
-    decision = fold_all(parts, request, settled, now_ms, first.catalog_version)
+    first = read_parts(memo)
+    decision = fold_all(first.parts, request, settled, now_ms, first.version)
     return msgspec.structs.replace(decision, replayed=True)
 
 
-def _read_usage(texts: list[bytes]) -> tuple[Sequence[int], Sequence[int]]:
-    """Usage before the charge and when windows close, per limit."""
+class KeptParts(msgspec.Struct, frozen=True, gc=False):
+    """What is kept of a charge, of one feature or several."""
+
+    version: int
+    parts: tuple[JointPart, ...]
+    items: tuple[HeldItem, ...]
+    counters: tuple[KeptCounter, ...]
+    taken_s: int
+
+
+def read_parts(memo: bytes) -> KeptParts:
+    """Read a memo of either format.
+
+    Raises:
+        msgspec.DecodeError: it is none.
+    """
+    if not memo.startswith(JOINT):
+        one = _decode(memo)
+        given = None if one.terms else Decision(True, int(Reason.WITHIN_LIMIT), one.catalog_version)
+        part = new_part(one.terms, tuple(range(len(one.terms))), given)
+        items = one.items or (HeldItem("", one.quantity),)
+        return KeptParts(one.catalog_version, (part,), items, one.counters, one.taken_s)
+    all_ = _decode_joint(memo[1:])
+    parts = tuple([kept.part(all_.catalog_version) for kept in all_.parts])
+    return KeptParts(all_.catalog_version, parts, all_.items, all_.counters, all_.taken_s)
+
+
+def read_usage(texts: list[bytes]) -> tuple[Sequence[int], Sequence[int]]:
+    """Usage before the charge and when windows close after it, per limit."""
     if b"@" not in texts[0]:
         return [int(text) for text in texts], ()
     pairs = [text.split(b"@") for text in texts]
@@ -208,29 +300,6 @@ def read_memo(stored: bytes) -> Memo | None:
         return _decode(stored[FINGERPRINT_LENGTH:].partition(b"|")[2])
     except msgspec.DecodeError:
         return None
-
-
-def counted_by(stored: bytes, items: Sequence[HeldItem]) -> dict[str, int]:
-    """What a hold takes of its counters, by the endings of their keys.
-
-    Args:
-        stored: what is kept under the key that it was taken under.
-        items: what is held.
-
-    Returns:
-        Empty: it cannot be read.
-    """
-    head, _, memo = stored[FINGERPRINT_LENGTH:].partition(b"|")
-    amounts: dict[str, int] = {}
-    try:
-        used, _ = _read_usage(head[1:].split(b","))
-        first = _decode(memo)
-        quantity = room_for(first.terms, used, items[0].quantity)
-        for suffix, term in zip(first.suffixes, first.terms, strict=True):
-            amounts[suffix] = quantity * (1 if term.details is None else term.details.weight)
-    except (ValueError, msgspec.DecodeError):
-        return {}
-    return amounts
 
 
 UNDONE = "\x01"
@@ -272,7 +341,7 @@ def undoing(request: ConsumeRequest, key: str, stored: bytes | None) -> ConsumeR
         raise InvalidRequest(
             f"taken_under: under {key!r} another feature or resource was asked for than this one"
         )
-    used, _ = _read_usage(stored[FINGERPRINT_LENGTH + 1 :].partition(b"|")[0].split(b","))
+    used, _ = read_usage(stored[FINGERPRINT_LENGTH + 1 :].partition(b"|")[0].split(b","))
     return msgspec.structs.replace(
         request,
         quantity=-room_for(memo.terms, used, memo.quantity),

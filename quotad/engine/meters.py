@@ -43,7 +43,7 @@ class LimitDetails(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Counted past the limit, as it has happened."""
 
 
-_NO_DETAILS = LimitDetails()
+NO_DETAILS = LimitDetails()
 
 
 class LimitTerms(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -174,7 +174,7 @@ class Meter(msgspec.Struct, gc=False):
     def _bound(self, limits: list[_BoundLimit], now_ms: int) -> Bound:
         terms = [limit.terms for limit in limits]
         if any(term.details for term in terms) and terms[0].details is None:
-            terms[0] = msgspec.structs.replace(terms[0], details=_NO_DETAILS)
+            terms[0] = msgspec.structs.replace(terms[0], details=NO_DETAILS)
         counted = [limit.counted for limit in limits]
         return Bound(
             max((limit.from_ms for limit in limits), default=0),
@@ -211,7 +211,7 @@ class Meter(msgspec.Struct, gc=False):
             limit.soft,
             window.per if window is not None else "",
             None if opens else period.end_ms,
-            None if details == _NO_DETAILS else details,
+            None if details == NO_DETAILS else details,
         )
         counted = PeriodLimit(
             feature.feature_id,

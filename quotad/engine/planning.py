@@ -7,9 +7,17 @@ from quotad.catalog import Snapshot
 from quotad.engine.budget import Budget
 from quotad.engine.given import denied, in_item, judge_values, no_values, not_kept, not_this_way
 from quotad.engine.joint import JointLayout, lay_out_together
-from quotad.engine.memos import encode_joint_memo, encode_memo, fingerprint, joint_fingerprint
-from quotad.engine.meters import ALWAYS, Bound, Meter
+from quotad.engine.memos import (
+    encode_hold_memo,
+    encode_joint_memo,
+    encode_memo,
+    encode_settled_memo,
+    fingerprint,
+    joint_fingerprint,
+)
+from quotad.engine.meters import ALWAYS, Bound, LimitTerms, Meter
 from quotad.engine.rounds import Planned, Round
+from quotad.engine.settlements import SettleRequest, lay_out_settlement
 from quotad.engine.shared import Shared
 from quotad.engine.views import View, view_name
 from quotad.errors import InvalidRequest, NotReady, QuotadError, StoreError
@@ -22,7 +30,7 @@ from quotad.model import (
     StoredCustomer,
 )
 from quotad.recent import Recent
-from quotad.store import Link, Once
+from quotad.store import Link, Once, join
 from quotad.store.charges import (
     CHECK,
     CONSUME,
@@ -150,10 +158,11 @@ class Planner:
             else:
                 verb = CONSUME_ONCE if request.mode <= REFUND else SETTLE_ONCE
             taken_ms = request.occurred_ms or now_ms
-            suffixes = bound.counters.suffixes if key[0] == TAKEN else ()
-            memo = encode_memo(
-                view.snapshot.version, bound.terms, request.quantity, taken_ms, suffixes
-            )
+            version = view.snapshot.version
+            if key[0] == TAKEN:
+                memo = encode_hold_memo(version, bound, request, taken_ms)
+            else:
+                memo = encode_memo(version, bound.terms, request.quantity, taken_ms)
             once = self._once(request, fingerprint(request), memo)
         round_.planned.append(
             Planned(
@@ -268,6 +277,9 @@ class Planner:
                 if found is None or found.epoch != view.epoch:
                     return False
                 views[i] = found
+        if isinstance(request, SettleRequest):
+            round_.planned.append(self._settlement(place, request, view, views, now_ms))
+            return True
         layout = self._known_layout(request, views, now_ms)
         refused: InvalidRequest | None = None
         if layout is None:
@@ -277,7 +289,8 @@ class Planner:
         if request.mode == CHECK_ONLY:
             verb = CHECK
         elif request.idempotency_key:
-            memo = encode_joint_memo(view.snapshot.version, layout.parts)
+            hold = request.idempotency_key[0] == TAKEN
+            memo = encode_joint_memo(view.snapshot.version, layout, request, now_ms, hold)
             verb, once = CONSUME_ONCE, self._once(request, joint_fingerprint(request), memo)
         round_.planned.append(
             Planned(
@@ -293,6 +306,36 @@ class Planner:
             )
         )
         return True
+
+    def _settlement(
+        self, place: int, request: SettleRequest, view: View, views: list[View], now_ms: int
+    ) -> Planned:
+        """Plan what settles a hold, on the counters that it was taken from."""
+        today: dict[str, LimitTerms] = {}
+        why: list[Decision | None] = []
+        for item, its in zip(request.items, views, strict=True):
+            meter = its.meter(item.feature_id, self._settings.retention)
+            if meter is None or meter.given is not None:
+                denies = denied(item.feature_id, its.effective, its.snapshot)
+                why.append(denies if meter is None else meter.given)
+                continue
+            why.append(None)
+            made_ms = min(item.occurred_ms, now_ms)
+            bound = meter.bind_recording(now_ms, made_ms, capped=True)
+            if bound is not None:
+                counters, _ = join([(item.resource_id, bound.counters)])
+                today.update(zip(counters.suffixes, bound.terms, strict=True))
+        layout, amounts = lay_out_settlement(
+            request, today, why, self._settings.retention, view.effective.provisioned, now_ms
+        )
+        charged = view.keys, view.epoch
+        if amounts is None:
+            return Planned(*charged, 0, CHECK, layout.counters, None, place, (), layout.parts)
+        memo = encode_settled_memo(view.snapshot.version, layout, request)
+        once = self._once(request, joint_fingerprint(request), memo)
+        return Planned(
+            *charged, amounts, SETTLE_ONCE, layout.counters, once, place, (), layout.parts
+        )
 
     def _known_layout(
         self, request: ConsumeAllRequest, views: list[View], now_ms: int

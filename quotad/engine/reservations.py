@@ -13,20 +13,33 @@ from typing import Any
 import msgspec
 
 from quotad.engine.budget import Budget
-from quotad.engine.memos import FINGERPRINT_LENGTH, read_memo, replay
+from quotad.engine.memos import FINGERPRINT_LENGTH, read_parts, replay
+from quotad.engine.settlements import (
+    TakenHold,
+    named,
+    read_taken,
+    settle_request,
+)
 from quotad.engine.shared import Shared
 from quotad.errors import (
     Damaged,
     IdempotencyMismatch,
+    InvalidRequest,
     NotFound,
     NotOpen,
     QuotadError,
     StoreError,
 )
-from quotad.model import ConsumeRequest, Decision, Mode, Reason
+from quotad.model import (
+    ConsumeAllDecision,
+    ConsumeAllRequest,
+    ConsumeRequest,
+    Decision,
+    Mode,
+    Reason,
+)
 from quotad.store import CustomerKeys, Link
 from quotad.store.holds import (
-    SETTLED,
     TAKEN,
     FoundHold,
     HeldItem,
@@ -35,6 +48,9 @@ from quotad.store.holds import (
     Holds,
     OpenHold,
 )
+
+Used = int | Sequence[HeldItem] | None
+"""What was used of a hold: of its only feature, or of some of several; None: all that is held."""
 
 Decide = Callable[[Sequence[ConsumeRequest]], list[Decision | QuotadError]]
 
@@ -67,13 +83,16 @@ class Reservations:
         self._holds = Holds(link)
         self._decide = decide
 
-    def reserve(self, request: ConsumeRequest, hold_id: str, ttl_ms: int) -> Reserved:
-        """Take a quantity, which is given back unless it is settled in time.
+    def reserve(
+        self, request: ConsumeRequest, hold_id: str, ttl_ms: int, kind: int = HoldKind.RESERVATION
+    ) -> Reserved:
+        """Take a quantity, or several features together, until it is settled or has ended.
 
         Args:
             request: what is to be taken.
-            hold_id: made by the caller; repeated, it is the same reservation.
+            hold_id: made by the caller; repeated, it is the same hold.
             ttl_ms: when it ends, from now on.
+            kind: what becomes of it then, a `HoldKind`.
 
         Raises:
             IdempotencyMismatch: the id was used for something else.
@@ -84,8 +103,8 @@ class Reservations:
         self._shared.holds.note()
         keys = self._keys(request.customer_id)
         now_ms = self._shared.clock.now_ms()
-        item = HeldItem(request.feature_id, request.quantity, request.resource_id)
-        hold = Hold((item,), now_ms)
+        items = request.items if isinstance(request, ConsumeAllRequest) else (request,)
+        hold = Hold(tuple(map(_held_item, items)), now_ms, kind)
         wanted = OpenHold(request.customer_id, hold_id, hold, now_ms + ttl_ms)
         deadline = self._deadline()
         opened = self._holds.open(
@@ -103,7 +122,7 @@ class Reservations:
             raise _used_otherwise(hold_id)
         if isinstance(answer, StoreError):
             raise answer  # held or not: its end settles it
-        if isinstance(answer, QuotadError) or not answer.granted:
+        if isinstance(answer, QuotadError) or not _takes(answer):
             self._close([opened])
             if isinstance(answer, QuotadError):
                 raise answer
@@ -114,18 +133,23 @@ class Reservations:
         return Reserved(answer, opened.ends_ms)
 
     def commit(
-        self, customer_id: str, hold_id: str, quantity: int | None, overrun: bool = False
+        self, customer_id: str, hold_id: str, used: Used = None, overrun: bool = False
     ) -> Decision:
         """Settle a reservation by what was really used; `granted` is the difference to it.
 
         Args:
             customer_id: whose it is.
             hold_id: which.
-            quantity: what was used; None: all that is held.
+            used: what was used, or of which of its features; None, and of the others: all that is
+                held.
             overrun: count what is above it past every limit; else it is denied when there is no
                 room, and the reservation stays open.
 
+        Returns:
+            Of several features a `SettledDecision`.
+
         Raises:
+            InvalidRequest: it does not hold such a feature, or holds several.
             NotFound: there is no such reservation.
             NotOpen: it was settled otherwise, or has ended.
             StoreUnavailable: it may be settled all the same; repeat the call.
@@ -133,23 +157,18 @@ class Reservations:
         keys = self._keys(customer_id)
         found = self._find(keys, hold_id)
         if found.settled:
-            return self._again(found, hold_id, quantity)
+            return self._again(found, hold_id, used)
         opened = self._open(found, hold_id)
-        if quantity is None:
-            quantity = opened.hold.items[0].quantity
-        (answer,) = self._decide_fairly([_settling(opened, quantity, overrun)])
+        taken = _read_taken(found, hold_id)
+        request = settle_request(opened, taken, _used_of(taken.items, used), overrun)
+        (answer,) = self._decide_fairly([request])
         if isinstance(answer, IdempotencyMismatch):
             raise _not_open(hold_id, self._find(keys, hold_id).settled)
-        if isinstance(answer, StoreError):
-            raise answer
-        if isinstance(answer, Decision) and not answer.allowed and answer.reason in FULL:
-            return answer
-        self._close([opened])
         if isinstance(answer, QuotadError):
-            # The counters of its periods are gone, and with them what it has held.
-            version = self._shared.snapshots.to_plan_on().version
-            return Decision(True, int(Reason.WITHIN_LIMIT), version)
-        return answer
+            raise answer
+        if answer.allowed:
+            self._close([opened])
+        return named(answer, taken.items)
 
     def extend(self, customer_id: str, hold_id: str, ttl_ms: int) -> int:
         """Let a reservation end at a later moment, never earlier than before.
@@ -188,13 +207,17 @@ class Reservations:
             return False
         places = [(self._keys(each.customer_id), each.hold_id) for each in ended]
         taken = self._holds.taken(places, self._deadline())
-        held = [each for each, stored in zip(ended, taken, strict=True) if stored]
-        answers = self._decide([_ending(each) for each in held]) if held else []
+        endings = [
+            _ending(each, what)
+            for each, stored in zip(ended, taken, strict=True)
+            if stored and (what := read_taken(stored))
+        ]
+        answers = self._decide(endings) if endings else []
         for answer in answers:
             if isinstance(answer, StoreError):
                 raise answer
         self._close(ended)
-        return bool(held)
+        return bool(endings)
 
     def read_open(self, customer_id: str) -> list[tuple[OpenHold, bytes]]:
         """Open holds of a customer, each with what is kept of its take; what has ended is settled.
@@ -257,21 +280,25 @@ class Reservations:
             raise _ended(hold_id)
         return opened
 
-    def _again(self, found: FoundHold, hold_id: str, quantity: int | None) -> Decision:
+    def _again(self, found: FoundHold, hold_id: str, used: Used) -> Decision:
         """The answer to a commit once more; of another one than before there is none."""
-        taken, settled = read_memo(found.taken), read_memo(found.settled)
-        if taken is None or settled is None:
-            raise Damaged(f"what is kept of the reservation {hold_id!r} is damaged in the store")
-        if quantity is None:
-            quantity = taken.quantity
-        if quantity != taken.quantity + settled.quantity:
+        taken = _read_taken(found, hold_id)
+        memo = found.settled[FINGERPRINT_LENGTH:].partition(b"|")[2]
+        try:
+            settled = read_parts(memo)
+        except msgspec.DecodeError:
+            raise _damaged(hold_id) from None
+        changes = [item.quantity for item in settled.items]
+        before = [item.quantity + n for item, n in zip(taken.items, changes, strict=True)]
+        if before != _used_of(taken.items, used):
             raise _not_open(hold_id, found.settled)
-        request = ConsumeRequest("", "", settled.quantity, Mode.SETTLE)
+        items = tuple([ConsumeRequest("", "", change, Mode.SETTLE) for change in changes])
+        request = ConsumeAllRequest("", "", 0, Mode.SETTLE, items=items)
         now_ms = self._shared.clock.now_ms()
         answer = replay(request, found.settled[FINGERPRINT_LENGTH:], now_ms)
         if answer is None:
-            raise Damaged(f"what is kept of the reservation {hold_id!r} is damaged in the store")
-        return answer
+            raise _damaged(hold_id)
+        return named(answer, taken.items)
 
     def _close(self, opened: Sequence[OpenHold]) -> None:
         """Take settled ones off the lists; those that stay are found settled later."""
@@ -293,25 +320,55 @@ class Reservations:
         return Budget(self._shared.settings.store_timeout_ms).ask()
 
 
-def _ending(opened: OpenHold) -> ConsumeRequest:
+def _held_item(request: ConsumeRequest) -> HeldItem:
+    return HeldItem(request.feature_id, request.quantity, request.resource_id)
+
+
+def _takes(answer: Decision) -> bool:
+    """Whether a charge has taken something."""
+    items = answer.items if isinstance(answer, ConsumeAllDecision) else (answer,)
+    return any(item.granted for item in items)
+
+
+def _used_of(items: Sequence[HeldItem], used: Used) -> list[int]:
+    """What was used of each item of a hold.
+
+    Raises:
+        InvalidRequest: it does not hold such a feature, or holds several.
+    """
+    if isinstance(used, int):
+        if len(items) != 1:
+            raise InvalidRequest(
+                "quantity: the reservation holds several features; give what was used in items"
+            )
+        return [used]
+    given = {(item.feature_id, item.resource_id): item.quantity for item in used or ()}
+    quantities = [given.pop((item.feature_id, item.resource_id), item.quantity) for item in items]
+    for place, item in enumerate(used or ()):
+        if (item.feature_id, item.resource_id) in given:
+            raise InvalidRequest(
+                f"items[{place}].feature_id: the reservation does not hold {item.feature_id!r}"
+                + (f" of {item.resource_id!r}" if item.resource_id else "")
+            )
+    return quantities
+
+
+def _read_taken(found: FoundHold, hold_id: str) -> TakenHold:
+    taken = read_taken(found.taken)
+    if taken is None:
+        raise _damaged(hold_id)
+    return taken
+
+
+def _damaged(hold_id: str) -> Damaged:
+    return Damaged(f"what is kept of the reservation {hold_id!r} is damaged in the store")
+
+
+def _ending(opened: OpenHold, taken: TakenHold) -> ConsumeRequest:
     """The charge that settles a hold whose holder did not come."""
     lost = opened.hold.kind == HoldKind.LEASE
-    return _settling(opened, opened.hold.items[0].quantity if lost else 0)
-
-
-def _settling(opened: OpenHold, quantity: int, overrun: bool = True) -> ConsumeRequest:
-    """The charge of the difference to what is held, in the periods that it was taken from."""
-    (held,) = opened.hold.items
-    within = quantity > held.quantity and not overrun
-    return ConsumeRequest(
-        opened.customer_id,
-        held.feature_id,
-        quantity - held.quantity,
-        Mode.SETTLE_WITHIN if within else Mode.SETTLE,
-        SETTLED + opened.hold_id,
-        resource_id=held.resource_id,
-        occurred_ms=opened.hold.made_ms,
-    )
+    used = [item.quantity if lost else 0 for item in taken.items]
+    return settle_request(opened, taken, used, overrun=True)
 
 
 def _used_otherwise(hold_id: str) -> IdempotencyMismatch:
@@ -322,8 +379,11 @@ def _used_otherwise(hold_id: str) -> IdempotencyMismatch:
 
 
 def _not_open(hold_id: str, settled: bytes) -> NotOpen:
-    memo = read_memo(settled)
-    what = "settled" if memo is None or memo.quantity >= 0 else "settled, or has ended"
+    what = "settled, or has ended"
+    with suppress(msgspec.DecodeError):
+        kept = read_parts(settled[FINGERPRINT_LENGTH:].partition(b"|")[2])
+        if any(item.quantity >= 0 for item in kept.items):
+            what = "settled"
     return NotOpen(f"reservation_id: {hold_id!r} is not open any more; it was {what} before")
 
 

@@ -41,6 +41,7 @@ plans:
       budget: {limit: 30, per: month}
       sso: true
 """
+FIRST_USE = "tokens: {limit: 500, per: hour, anchor: first_use}"
 TTL_MS = 60_000
 PAIR = ("seats", "tokens")
 
@@ -360,15 +361,111 @@ def test_an_unknown_reservation_and_one_of_another_customer_are_refused(bench: H
     assert [75] == bench.used()
 
 
-def test_a_plan_without_the_feature_leaves_nothing_to_settle(bench: Held) -> None:
-    bench.reserve("r1", 75)
+@pytest.mark.parametrize(
+    ("feature_id", "was", "became"),
+    [
+        ("images", "cost: 3", "cost: 5"),
+        ("tokens", "tokens: {limit: 500, per: day}", "tokens: {limit: 500, per: month}"),
+        ("several", "{limit: 400, per: day}, ", ""),
+        ("tokens", "      tokens: {limit: 500, per: day}\n", ""),
+        ("images", "      budget: {limit: 30, per: month}\n", ""),
+    ],
+    ids=["another price", "another window", "fewer windows", "no feature", "no pool"],
+)
+@pytest.mark.parametrize("ends", [False, True], ids=["released", "ended"])
+def test_what_was_held_comes_back_whatever_the_catalog_has_become(
+    bench: Held, feature_id: str, was: str, became: str, ends: bool
+) -> None:
+    bench.take(2, feature_id)
+    before = bench.used(feature_id)
+    bench.reserve("r1", 5, feature_id)
+    assert was in CATALOG
+    bench.publish(CATALOG.replace(was, became))
+
+    if ends:
+        bench.clock.now += TTL_MS + GRACE_MS
+        assert bench.engine.reservations.take_back(["acme"])
+    else:
+        assert -5 == bench.commit("r1", 0).granted
+
+    bench.publish(CATALOG)
+    assert before == bench.used(feature_id)
+
+
+def test_more_than_was_held_is_checked_against_todays_limit(bench: Held) -> None:
+    bench.reserve("r1", 400)
+    bench.publish(CATALOG.replace("tokens: {limit: 500", "tokens: {limit: 450"))
+
+    denied = bench.commit("r1", 460)
+
+    assert (False, Reason.LIMIT_EXCEEDED, 450, 400) == (
+        denied.allowed,
+        denied.reason,
+        denied.limit,
+        denied.used,
+    )
     bench.publish(CATALOG.replace("      tokens: {limit: 500, per: day}\n", ""))
+    assert Reason.NOT_ENTITLED == bench.commit("r1", 410).reason
+    assert -10 == bench.commit("r1", 390).granted
 
-    answer = bench.commit("r1", 20)
 
-    assert Reason.NOT_ENTITLED == answer.reason
-    with pytest.raises(NotFound):
-        bench.commit("r1", 20)
+def test_what_was_held_comes_back_to_the_window_that_was_open(bench: Held) -> None:
+    bench.publish(CATALOG.replace("tokens: {limit: 500, per: day}", FIRST_USE))
+    bench.take(10)
+    bench.reserve("r1", 75)
+    bench.reserve("r2", 75)
+    assert 65 == bench.commit("r1", 140).granted
+    assert [225] == bench.used()
+    bench.clock.now += 2 * 3_600_000
+    bench.take(30)
+
+    assert bench.engine.reservations.take_back(["acme"])
+
+    assert [30] == bench.used()
+
+
+def test_a_hold_of_a_closed_window_leaves_the_next_one_alone(bench: Held) -> None:
+    """Also where the server believes the window to be open still, as its clock is behind."""
+    bench.publish(CATALOG.replace("tokens: {limit: 500, per: day}", FIRST_USE))
+    bench.reserve("r1", 75)
+    then = bench.clock.now
+    bench.clock.now += 3_600_000
+    bench.take(30)
+    bench.clock.now = then
+
+    bench.commit("r1", 20)
+
+    bench.clock.now += 3_600_000
+    assert [30] == bench.used()
+
+
+def test_a_plan_change_that_resets_usage_leaves_the_new_counter_alone(bench: Held) -> None:
+    catalog = CATALOG + "  fresh: {extends: free, usage_on_change: reset}\n"
+    bench.publish(catalog)
+    bench.provision("acme", "free")
+    bench.reserve("r1", 75)
+    bench.provision("acme", "fresh")
+    bench.take(30)
+
+    assert -75 == bench.commit("r1", 0).granted
+    assert [30] == bench.used()
+
+
+def test_a_settlement_without_any_counter_left_is_remembered(bench: Held) -> None:
+    bench.clock.now = at("2031-01-14 23:59:30")
+    bench.reserve("r1", 75)
+    bench.clock.now = at("2031-01-16 23:59:30")
+    later = bench.keys.customer("acme")
+    bench.store.execute("ZADD", later.hold_ends, bench.clock.now + TTL_MS, "r1")
+
+    assert (True, 0, False) == (
+        (first := bench.commit("r1", 20)).allowed,
+        first.granted,
+        first.replayed,
+    )
+    assert bench.commit("r1", 20).replayed
+    with pytest.raises(NotOpen):
+        bench.commit("r1", 0)
 
 
 def test_erasing_a_customer_drops_its_reservations(bench: Held) -> None:
