@@ -33,6 +33,9 @@ LIMITS_MAX = 16
 ADDON_QUANTITY_MAX = 1_000_000
 """Most of one add-on, and largest `max_quantity`."""
 
+UNIT_QUANTITY_MAX = 1_000_000_000
+"""Most units of one subscription, what its limits per unit are multiplied by."""
+
 CALENDAR = -(1 << 62)
 """In place of an anchor: billing periods are those of the calendar, as of a customer without a
 subscription. Before every time that can be written."""
@@ -114,6 +117,8 @@ class Limit(msgspec.Struct, frozen=True, gc=False):
     """Of a soft limit: most units past it, a hard stop. None: as many as there may be."""
     shadow: bool = False
     """Evaluated, counted and reported, but never denies (`enforce: shadow`)."""
+    per_unit: bool = False
+    """As written, `limit` is for each unit of the subscription; resolving a customer multiplies."""
 
 
 class Credit(msgspec.Struct, frozen=True, gc=False):
@@ -212,6 +217,8 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     """What it extends, the nearest first."""
     rollouts: tuple[str, ...] = ()
     """Features that only a share of its customers has, or has otherwise."""
+    per_unit: tuple[str, ...] = ()
+    """Features with a limit per unit."""
     billing: Window = Window(Unit.MONTH, 1, Anchor.SUBSCRIPTION)
     """The period that changes and cancellations can wait for the end of."""
     archived: bool = False
@@ -237,6 +244,8 @@ class AddOnEntry(msgspec.Struct, frozen=True, gc=False):
     without it gets a separate limit in `window`, which compiling finds out."""
     entry: Entry | None = None
     """Of boolean and config features, and `unlimited`."""
+    per_unit: bool = False
+    """The amount is for each unit of the subscription."""
 
 
 class AddOn(msgspec.Struct, frozen=True, gc=False):
@@ -279,6 +288,8 @@ class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):
     resets_until_ms: int = 0
     """Of one that resets usage: when the billing period ends in which it does, or its trial; until
     then nothing else does."""
+    unit_quantity: int = 1
+    """What was bought of the plan, such as seats: limits per unit are multiplied by it."""
 
     @property
     def anchor(self) -> int:

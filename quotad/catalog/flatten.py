@@ -47,6 +47,7 @@ def flatten(definitions: Definitions) -> dict[str, Plan]:
             revision=plan.revision,
             bases=() if base is None else (base.plan_id, *base.bases)[:BASES_MAX],
             rollouts=rolled_out(ordered),
+            per_unit=with_units(ordered),
             billing=plan.billing or MONTHLY,
             archived=plan.archived,
             resets_usage=plan.resets_usage,
@@ -58,6 +59,19 @@ def flatten(definitions: Definitions) -> dict[str, Plan]:
 def rolled_out(entitlements: Mapping[str, Entitlement]) -> tuple[str, ...]:
     """List the features that only a share of a plan's customers has, or has otherwise."""
     return tuple(name for name, right in entitlements.items() if right.rollout is not None)
+
+
+def with_units(entitlements: Mapping[str, Entitlement]) -> tuple[str, ...]:
+    """List the features with a limit that is multiplied by the units of a subscription."""
+    return tuple(name for name, right in entitlements.items() if _has_units(right))
+
+
+def _has_units(right: Entitlement | None) -> bool:
+    while right is not None:
+        if any(limit.per_unit for limit in right.limits):
+            return True
+        right = right.otherwise
+    return False
 
 
 def extended_names(definitions: Definitions) -> tuple[set[str], set[str]]:

@@ -1,9 +1,10 @@
 """Numbers of a catalog, exactly: whole amounts, and decimals without float arithmetic."""
 
 import math
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
-from quotad.catalog.problems import Place, described
+from quotad.catalog.problems import Place, check_keys, described
 from quotad.model import QUANTITY_MAX, Feature
 
 _SCALES = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
@@ -27,6 +28,34 @@ def parse_amount(place: Place, feature: Feature, value: object, least: int = 0) 
         place.refuse(f"must be at least {least}")
         return None
     return amount
+
+
+def parse_per_unit(
+    place: Place,
+    feature: Feature,
+    value: object,
+    parse: Callable[[Place, Feature, object], int | None],
+) -> tuple[int | None, bool]:
+    """Return an amount, and whether it is for each unit of the subscription: `{per_unit: 1}`.
+
+    Args:
+        place: of the amount.
+        feature: that it is of.
+        value: what stands there.
+        parse: reads the number.
+    """
+    if not isinstance(value, dict):
+        return parse(place, feature, value), False
+    if not check_keys(place, value, ("per_unit",)):
+        return None, True
+    if "per_unit" not in value:
+        place.refuse("is empty; write a number, or {per_unit: 1}")
+        return None, True
+    amount = parse(place.key("per_unit"), feature, value["per_unit"])
+    if amount == 0:
+        place.key("per_unit").refuse("must be at least 1")
+        return None, True
+    return amount, True
 
 
 class WrittenFloat(float):

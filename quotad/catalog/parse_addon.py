@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from quotad.catalog.definitions import AddOnDefinition
 from quotad.catalog.known import Known
-from quotad.catalog.numbers import parse_amount
+from quotad.catalog.numbers import parse_amount, parse_per_unit
 from quotad.catalog.parse_entitlement import ON, UNLIMITED, parse_right
 from quotad.catalog.parse_feature import names_of
 from quotad.catalog.problems import Place, check_keys, described, mapping_of
@@ -102,13 +102,15 @@ def _amount(place: Place, feature: Feature, raw: dict[str, object]) -> AddOnEntr
         if fits:
             place.refuse(f"has no amount; write {_SHAPES}")
         return None
-    amount = parse_amount(place.key(key), feature, raw[key], least=1)
+    amount, per_unit = parse_per_unit(place.key(key), feature, raw[key], _at_least_one)
     if amount is None or not known:
         return None
-    names_window = "per" in raw
-    if key == "add":
-        return AddOnEntry(add=amount, window=window, names_window=names_window)
-    return AddOnEntry(set=amount, window=window, names_window=names_window)
+    add, set_to = (amount, None) if key == "add" else (None, amount)
+    return AddOnEntry(add, set_to, window, names_window="per" in raw, per_unit=per_unit)
+
+
+def _at_least_one(place: Place, feature: Feature, value: object) -> int | None:
+    return parse_amount(place, feature, value, least=1)
 
 
 def _window(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from quotad.catalog.numbers import parse_amount, parse_limit_amount
+from quotad.catalog.numbers import parse_amount, parse_limit_amount, parse_per_unit
 from quotad.catalog.problems import Place, check_keys, described, shown
 from quotad.catalog.windows import WINDOW_KEYS, parse_window
 from quotad.model import LIMITS_MAX, Feature, Limit, MeterKind, Window
@@ -91,8 +91,10 @@ def parse_limit(
     overage_limit = _overage_limit(place, feature, raw, soft)
     if "limit" not in raw:
         return None
-    limit = parse_limit_amount(place.key("limit"), feature, raw["limit"])
-    return None if limit is None or not known else Limit(limit, window, soft, overage_limit, shadow)
+    limit, per_unit = parse_per_unit(place.key("limit"), feature, raw["limit"], parse_limit_amount)
+    if limit is None or not known:
+        return None
+    return Limit(limit, window, soft, overage_limit, shadow, per_unit)
 
 
 def _window(

@@ -2,7 +2,7 @@
 
 import re
 
-from quotad.catalog.flatten import ROLLOUTS_MAX, rolled_out
+from quotad.catalog.flatten import ROLLOUTS_MAX, rolled_out, with_units
 from quotad.catalog.known import Known
 from quotad.catalog.parse_plan import MONTHLY, parse_usage_on_change
 from quotad.catalog.problems import Place, check_keys, described, mapping_of
@@ -62,6 +62,7 @@ class RevisionReader:
             entitlements,
             revision,
             rollouts=rolled_out(entitlements),
+            per_unit=with_units(entitlements),
             billing=billing or MONTHLY,
             resets_usage=parse_usage_on_change(place, raw),
         )

@@ -87,7 +87,7 @@ def _with_windows(
         counter = features[feature_id].kind is MeterKind.COUNTER
         if entry.entry is None and not entry.names_window and counter:
             window = _window_in_plans(addon, plans, feature_id)
-            entries[feature_id] = AddOnEntry(entry.add, entry.set, window)
+            entries[feature_id] = AddOnEntry(entry.add, entry.set, window, per_unit=entry.per_unit)
     return AddOn(addon.addon_id, entries, addon.max_quantity, addon.plans)
 
 

@@ -77,7 +77,7 @@ def write_addon_entry(entry: AddOnEntry, feature: Feature) -> object:
     if entry.entry is not None:
         return write_entry(entry.entry, feature)
     key, amount = ("add", entry.add) if entry.add is not None else ("set", entry.set)
-    written: dict[str, Any] = {key: unscaled(amount or 0, feature.decimals)}
+    written: dict[str, Any] = {key: _amount(amount or 0, feature.decimals, entry.per_unit)}
     if entry.names_window:
         written |= {"per": LIFETIME} if entry.window is None else write_window(entry.window)
     return written
@@ -105,11 +105,16 @@ def _rollout(rollout: Rollout, feature_id: str) -> dict[str, Any]:
     return written
 
 
+def _amount(amount: int, decimals: int, per_unit: bool) -> object:
+    number = unscaled(amount, decimals)
+    return {"per_unit": number} if per_unit else number
+
+
 def _limit(limit: Limit, decimals: int) -> dict[str, Any]:
     if limit.limit is None:
         written: dict[str, Any] = {"unlimited": True}
     else:
-        written = {"limit": unscaled(limit.limit, decimals)}
+        written = {"limit": _amount(limit.limit, decimals, limit.per_unit)}
     if limit.window is not None:
         written |= write_window(limit.window)
     if limit.soft:

@@ -113,6 +113,8 @@ def _phase(
     if phase.addons:
         addons = ", ".join(f"{name} x {count}" for name, count in phase.addons.items())
         lines.append(f"add-ons: {addons}")
+    if phase.unit_quantity != 1:
+        lines.append(f"units: {phase.unit_quantity:,}")
     if phase.anchor is None:
         lines.append("billing periods of the calendar")
     elif phase.anchor not in (phase.start, before and before.anchor):

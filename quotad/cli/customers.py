@@ -35,6 +35,15 @@ AddOns = Annotated[
         autocompletion=completion.addons,
     ),
 ]
+Units = Annotated[
+    int | None,
+    typer.Option(
+        "--units",
+        metavar="N",
+        help="How much of the plan, such as seats. Without it, it stays.",
+        min=1,
+    ),
+]
 WhenOption = Annotated[
     Literal["now", "period-end"], typer.Option(help="When: the billing period under way ends.")
 ]
@@ -82,6 +91,7 @@ def set_(
         ),
     ] = None,
     addon: AddOns = None,
+    units: Units = None,
     trial_end: Annotated[
         str | None, typer.Option(metavar="ISO8601", help="It starts with a trial until then.")
     ] = None,
@@ -129,6 +139,7 @@ def set_(
             trial=trial,
             if_epoch=if_epoch,
             name=name,
+            unit_quantity=units,
         )
     customer_view.show(done, as_json)
 
@@ -158,6 +169,7 @@ def change(
         ),
     ] = "",
     addon: AddOns = None,
+    units: Units = None,
     no_addons: Annotated[bool, typer.Option("--no-addons", help="No add-ons any more.")] = False,
     latest: Annotated[
         bool, typer.Option("--latest", help="Move to the latest revision of the plan.")
@@ -173,8 +185,9 @@ def change(
     addons = {} if no_addons else addons_of(addon, as_json)
     if no_addons and addon:
         failures.fail("--no-addons: contradicts --addon", as_json)
-    if not plan and addons is None and not latest:
-        failures.fail("say what changes: --plan, --addon, --no-addons or --latest", as_json)
+    if not plan and addons is None and units is None and not latest:
+        what = "--plan, --addon, --no-addons, --units or --latest"
+        failures.fail(f"say what changes: {what}", as_json)
     with failures.admin(server, as_json) as admin:
         done = admin.change_subscription(
             customer,
@@ -185,6 +198,7 @@ def change(
             subscription_id=subscription,
             resource_id=resource,
             if_epoch=if_epoch,
+            unit_quantity=units,
         )
     customer_view.show(done, as_json)
 

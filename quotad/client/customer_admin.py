@@ -52,6 +52,7 @@ class CustomerAdmin(ABC):
         trial: Trial | None = None,
         if_epoch: int | None = None,
         name: str | None = None,
+        unit_quantity: int | None = None,
     ) -> Customer:
         """Create the customer or put its subscription on a plan; brings an archived one back.
 
@@ -68,6 +69,7 @@ class CustomerAdmin(ABC):
             trial: it starts with this trial.
             if_epoch: write only while the customer is at this epoch; 0: while it has no record.
             name: for people; None: stays, empty: none any more.
+            unit_quantity: what is bought of the plan, such as 50 seats; None: as it is, or 1.
         """
         request = checked(
             pb.ProvisionCustomerRequest,
@@ -82,6 +84,7 @@ class CustomerAdmin(ABC):
             trial=trial and customers.trial(trial),
             if_epoch=if_epoch,
             name=name,
+            unit_quantity=unit_quantity,
         )
         return self._write_customer("ProvisionCustomer", request)
 
@@ -96,6 +99,7 @@ class CustomerAdmin(ABC):
         subscription_id: str = "",
         resource_id: str = "",
         if_epoch: int | None = None,
+        unit_quantity: int | None = None,
     ) -> Customer:
         """Change a subscription; replaces a change that still waits.
 
@@ -108,6 +112,7 @@ class CustomerAdmin(ABC):
             subscription_id: which of the customer's.
             resource_id: what of the customer's it is for.
             if_epoch: as of `provision`.
+            unit_quantity: how many units from then on; None: stays.
         """
         request = checked(
             pb.ChangeSubscriptionRequest,
@@ -119,6 +124,7 @@ class CustomerAdmin(ABC):
             latest_revision=latest_revision,
             when=customers.when(when),
             if_epoch=if_epoch,
+            unit_quantity=unit_quantity,
         )
         return self._write_customer("ChangeSubscription", request)
 

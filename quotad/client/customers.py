@@ -37,6 +37,8 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """UTC; what its billing periods are aligned to. None: the calendar."""
     status: str = "ACTIVE"
     """`SCHEDULED`, `ACTIVE`, `IN_TRIAL` or `ENDED`, at the time of the answer."""
+    unit_quantity: int = 1
+    """What was bought of the plan, such as seats: its limits per unit are multiplied by it."""
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -257,5 +259,6 @@ def _subscription(message: pb.Subscription) -> Subscription:
         Subscription,
         message,
         addons={name: message.addons[name] for name in sorted(message.addons)},
+        unit_quantity=message.unit_quantity or 1,  # 0: of a server that knows none
         status=word(pb.SubscriptionStatus, message.status, "SUBSCRIPTION_STATUS_"),
     )

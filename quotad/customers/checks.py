@@ -9,7 +9,15 @@ from itertools import islice
 from quotad.catalog import Snapshot
 from quotad.entitlements.phases import subscription_of
 from quotad.errors import InvalidRequest, NotFound
-from quotad.model import ADDON_QUANTITY_MAX, QUANTITY_MAX, CustomerRecord, Feature, Plan
+from quotad.model import (
+    ADDON_QUANTITY_MAX,
+    QUANTITY_MAX,
+    UNIT_QUANTITY_MAX,
+    CustomerRecord,
+    Feature,
+    Plan,
+    Subscription,
+)
 from quotad.nearest import nearest
 
 SUBSCRIPTIONS_MAX = 100
@@ -109,6 +117,36 @@ def check_addons(
             if entry.add is not None and entry.add * quantity > QUANTITY_MAX:
                 raise InvalidRequest(
                     f"addons: {quantity} x {addon_id!r} would add more of {feature_id!r} than"
+                    f" {QUANTITY_MAX:,}, the most that is counted exactly"
+                )
+
+
+def check_unit_quantity(units: int, field: str = "unit_quantity") -> None:
+    """Refuse a number of units that no subscription has.
+
+    Raises:
+        InvalidRequest: it is too large, or too small.
+    """
+    if not 1 <= units <= UNIT_QUANTITY_MAX:
+        raise InvalidRequest(f"{field}: {units} is not a number from 1 to {UNIT_QUANTITY_MAX:,}")
+
+
+def check_units(snapshot: Snapshot, phase: Subscription) -> None:
+    """Refuse more units of a subscription than can be counted exactly.
+
+    Raises:
+        InvalidRequest: they are too many, or too few.
+    """
+    units = phase.unit_quantity
+    check_unit_quantity(units)
+    plan = snapshot.plan(phase.plan_id, phase.revision)
+    if plan is None:
+        return
+    for feature_id in plan.per_unit:
+        for limit in plan.entitlements[feature_id].limits:
+            if limit.per_unit and (limit.limit or 0) * units > QUANTITY_MAX:
+                raise InvalidRequest(
+                    f"unit_quantity: {units:,} units would be more of {feature_id!r} than"
                     f" {QUANTITY_MAX:,}, the most that is counted exactly"
                 )
 

@@ -37,6 +37,7 @@ class Phase(msgspec.Struct, frozen=True):
     """None: that of the same phase in the record before, or the latest."""
     addons: dict[str, int] = {}
     trial: bool = False
+    unit_quantity: int = 1
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -133,6 +134,7 @@ def _subscription(
         _latest(snapshot, phase.plan_id) if revision is None else revision,
         phase.addons,
         phase.trial,
+        unit_quantity=phase.unit_quantity,
     )
 
 

@@ -16,6 +16,7 @@ from quotad.customers.checks import (
     SUBSCRIPTIONS_MAX,
     check_addons,
     check_anchor,
+    check_unit_quantity,
 )
 from quotad.customers.drafts import Draft, Phase, carried_out
 from quotad.customers.overrides import NewEntitlement, lacks_window, set_override
@@ -146,7 +147,7 @@ class RowReader:
                 self._refuse("plan: missing; for a customer without one write subscriptions: []")
                 return ()
             one = RowSubscription(row.plan, row.start, row.end, addons=row.addons)
-            one.resource = row.resource
+            one.resource, one.unit_quantity = row.resource, row.unit_quantity
             return (self._phase(one, ""),)
         if given:
             self._refuse(f"{given[0]}: belongs into subscriptions, which the row has as well")
@@ -170,6 +171,7 @@ class RowReader:
             revision=row.revision if self._others is None else None,
             addons=row.addons or {},
             trial=bool(row.trial),
+            unit_quantity=1 if row.unit_quantity is None else row.unit_quantity,
         )
         plan = self._snapshot.plans.get(row.plan)
         if plan is None:
@@ -184,6 +186,7 @@ class RowReader:
             )
         try:
             check_anchor(phase.anchor_ms, path + "anchor")
+            check_unit_quantity(phase.unit_quantity, path + "unit_quantity")
         except InvalidRequest as error:
             self._refuse(str(error))
         if phase.trial and phase.end_ms is None:

@@ -35,6 +35,7 @@ class RowSubscription(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=
     addons: dict[str, int] | None = None
     trial: bool | None = None
     anchor: str | None = None
+    unit_quantity: int | None = None
 
 
 class RowOverride(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -68,9 +69,10 @@ class Row(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     subscriptions: list[RowSubscription] | None = None
     overrides: list[RowOverride] | None = None
     promotions: list[RowPromotion] | None = None
+    unit_quantity: int | None = None
 
 
-SHORTHAND = ("plan", "start", "end", "addons", "resource")
+SHORTHAND = ("plan", "start", "end", "addons", "resource", "unit_quantity")
 """Keys of a row that are those of its only subscription."""
 
 _encode = msgspec.json.Encoder().encode
@@ -132,6 +134,7 @@ def _row_subscription(phase: Subscription, snapshot: Snapshot) -> RowSubscriptio
         addons=phase.addons or None,
         trial=phase.trial or None,
         anchor="calendar" if phase.anchor == CALENDAR else written_time(phase.anchor_ms),
+        unit_quantity=None if phase.unit_quantity == 1 else phase.unit_quantity,
     )
 
 

@@ -14,6 +14,7 @@ from quotad.customers.checks import (
     check_addons,
     check_anchor,
     check_subscriptions,
+    check_units,
     no_subscription,
     plan_named,
     plan_on_sale,
@@ -59,6 +60,8 @@ class Provision(msgspec.Struct, frozen=True):
     trial: Trial | None = None
     name: str | None = None
     """Of the customer, for people; None: it stays."""
+    unit_quantity: int | None = None
+    """None: that of the subscription as it is, or 1."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -73,6 +76,8 @@ class Change(msgspec.Struct, frozen=True):
     latest_revision: bool = False
     at_period_end: bool = False
     """When the billing period under way ends; of a trial, when it ends."""
+    unit_quantity: int | None = None
+    """None: it stays."""
 
 
 class Cancellation(msgspec.Struct, frozen=True):
@@ -166,14 +171,23 @@ def _provisioned(
         revision,
         wanted.addons,
         trial is not None,
+        unit_quantity=_units(wanted, course),
     )
     plan = plan_named(snapshot, first.plan_id, "plan_id")
+    check_units(snapshot, first)
     # What a customer has stays when it is not sold any more, also if it is requested again.
     if all(phase.addons != first.addons for phase in held):
         check_addons(snapshot, first.addons, plan, held[0].addons if held else {})
     if trial is None or trial.ends:
         return [first]
     return [first, _sequel(first, wanted, trial, course, snapshot)]
+
+
+def _units(wanted: Provision, course: Course) -> int:
+    """How many units are asked for: seats that were bought are not lost without a word."""
+    if wanted.unit_quantity is not None:
+        return wanted.unit_quantity
+    return 1 if course.current is None else course.current.unit_quantity
 
 
 def _sequel(
@@ -190,7 +204,7 @@ def _sequel(
             plan, revision = plan_named(snapshot, plan_id, "trial.plan_id"), known.revision
         if known is None or known.addons != wanted.addons:
             check_addons(snapshot, wanted.addons, plan, {} if known is None else known.addons)
-    return msgspec.structs.replace(
+    sequel = msgspec.structs.replace(
         first,
         plan_id=plan_id,
         revision=revision,
@@ -199,6 +213,8 @@ def _sequel(
         anchor_ms=wanted.anchor_ms,
         trial=False,
     )
+    check_units(snapshot, sequel)
+    return sequel
 
 
 def _check_times(wanted: Provision, start_ms: int, now_ms: int) -> None:
@@ -227,7 +243,7 @@ def _check_times(wanted: Provision, start_ms: int, now_ms: int) -> None:
 def change_subscription(
     record: CustomerRecord, wanted: Change, snapshot: Snapshot, now_ms: int
 ) -> CustomerRecord:
-    """Change plan, add-ons or revision of a subscription; its billing periods stay.
+    """Change plan, add-ons, units or revision of a subscription; its billing periods stay.
 
     Replaces a change that still waits. In a trial the plan that follows it is changed as well,
     and the trial continues until its end; one that has not started is changed as it will start.
@@ -237,8 +253,11 @@ def change_subscription(
         InvalidRequest: nothing to change, plan or add-ons are not offered, or the subscription
             ends before the change would take force.
     """
-    if not wanted.plan_id and wanted.addons is None and not wanted.latest_revision:
-        raise InvalidRequest("plan_id: nothing to change; give plan_id, addons or latest_revision")
+    given = wanted.plan_id, wanted.addons, wanted.unit_quantity, wanted.latest_revision
+    if given == ("", None, None, False):
+        raise InvalidRequest(
+            "plan_id: nothing to change; give plan_id, addons, unit_quantity or latest_revision"
+        )
     now_ms = no_earlier_than_written(record, now_ms)
     record = settled(record, now_ms)
     course = Course(record, wanted.subscription_id, wanted.resource_id, now_ms)
@@ -293,7 +312,13 @@ def _changed(phase: Subscription, wanted: Change, snapshot: Snapshot) -> Subscri
     addons = phase.addons if wanted.addons is None else wanted.addons
     if addons != phase.addons or plan_id != phase.plan_id:
         check_addons(snapshot, addons, plan, phase.addons if plan_id == phase.plan_id else {})
-    return msgspec.structs.replace(phase, plan_id=plan_id, revision=revision, addons=addons)
+    units = phase.unit_quantity if wanted.unit_quantity is None else wanted.unit_quantity
+    changed = msgspec.structs.replace(
+        phase, plan_id=plan_id, revision=revision, addons=addons, unit_quantity=units
+    )
+    if units != phase.unit_quantity or plan_id != phase.plan_id:
+        check_units(snapshot, changed)
+    return changed
 
 
 def cancel_subscription(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from quotad.catalog import Snapshot
 from quotad.entitlements.entries import entitled
 from quotad.entitlements.merge import decisive, merge, merge_limits, target, unlimited, with_limits
+from quotad.entitlements.units import addon_of_units
 from quotad.model import (
     QUANTITY_MAX,
     AddOnEntry,
@@ -30,8 +31,14 @@ Bought = tuple[AddOnEntry, int]
 """An add-on's entry for a feature, and how many of it there are."""
 
 
-def bought(addons: dict[str, int], snapshot: Snapshot) -> dict[str, list[Bought]]:
-    """Entries of a subscription's add-ons, by feature id; in the order of their ids."""
+def bought(addons: dict[str, int], snapshot: Snapshot, units: int) -> dict[str, list[Bought]]:
+    """Entries of a subscription's add-ons, by feature id; in the order of their ids.
+
+    Args:
+        addons: quantities.
+        snapshot: the catalog in force.
+        units: of the subscription.
+    """
     if len(addons) > 1:
         addons = dict(sorted(addons.items()))
     found: dict[str, list[Bought]] = {}
@@ -41,6 +48,8 @@ def bought(addons: dict[str, int], snapshot: Snapshot) -> dict[str, list[Bought]
             continue
         for feature_id, entry in addon.entries.items():
             if feature_id in snapshot.features:
+                if entry.per_unit:
+                    entry = addon_of_units(entry, units)
                 found.setdefault(feature_id, []).append((entry, quantity))
     return found
 

@@ -1,6 +1,7 @@
 """The entry of an add-on, a promotion or an override, as a separate entitlement."""
 
 from quotad.entitlements.merge import anchored, without_limit
+from quotad.entitlements.units import of_units
 from quotad.model import Entitlement, Entry, Feature, FeatureType, Limit, MeterKind
 
 # Looking a member up in its enum takes as long as the rest of a line.
@@ -13,7 +14,7 @@ LIFETIME_UNLIMITED = (Limit(limit=None),)
 
 
 def entitled(
-    feature: Feature, entry: Entry, replaced: Entitlement | None = None
+    feature: Feature, entry: Entry, replaced: Entitlement | None = None, units: int = 1
 ) -> Entitlement | None:
     """Return what `entry` grants; None: nothing, or it does not fit the feature any more.
 
@@ -24,12 +25,13 @@ def entitled(
         feature: as the catalog in force defines it.
         entry: grants something.
         replaced: what the customer has without it: unlimited keeps its windows.
+        units: of the subscription, for limits per unit.
     """
     if feature.type is METERED:
         limits = _limits(feature, entry, replaced)
         if limits is None:
             return None
-        found = Entitlement(feature, limits=limits)
+        found = Entitlement(feature, limits=of_units(limits, units))
         # Also aligned as what it replaces, or the same windows would be other counters.
         return found if replaced is None else anchored(found, replaced.anchor_ms)
     if entry.limits != ():

@@ -20,6 +20,7 @@ from quotad.entitlements.phases import (
 from quotad.entitlements.resolve import resolve
 from quotad.entitlements.rollout import is_inside, table_of
 from quotad.entitlements.trace import Applied, Standing, Trace
+from quotad.entitlements.units import addon_of_units
 from quotad.entitlements.words import SourceDraft
 from quotad.model import (
     CustomerRecord,
@@ -150,22 +151,26 @@ class _Sources:
             draft.kind = SourceKind.TRIAL if phase.trial else SourceKind.PLAN
             draft.rank = words.TRIAL if phase.trial else words.SUBSCRIPTION
             draft.ends_at_ms = ends_ms(record, phase)
-        self._plan(plan, step.plan_gave, draft)
+        self._plan(plan, step.plan_gave, draft, phase.unit_quantity)
         origin = Origin.of(step.plan_gave, self._add(draft))
         # An earlier revision is kept as it was, whatever its bases are now.
         if plan is self._snapshot.plans.get(plan.plan_id):
             self._bases(plan, draft, origin)
         return self._addons(phase, draft, origin, step.gave)
 
-    def _plan(self, plan: Plan, gave: Entitlement | None, draft: SourceDraft) -> None:
-        """Draft a plan's entry, and what of it is for this customer."""
+    def _plan(self, plan: Plan, gave: Entitlement | None, draft: SourceDraft, units: int) -> None:
+        """Draft a plan's entry, and what of it is for this customer, with so many units."""
         draft.revision, draft.right = plan.revision, gave
         said = plan.entitlements.get(self._feature.feature_id)
         if said is None:
             draft.lost("does not grant it")
             return
         draft.grants = write_entitlement(gave or said)
-        for each in self._passed(said):
+        passed = self._passed(said)
+        if gave is not None:
+            for note in words.per_unit(passed[-1].limits, self._feature.decimals, units):
+                draft.note(note)
+        for each in passed:
             if each.rollout is not None:
                 draft.note(words.rollout(each.rollout, self._is_outside(each)))
 
@@ -185,8 +190,9 @@ class _Sources:
         draft.ends_at_ms = phase.end_ms
         draft.lost(why)
         if plan is not None:
-            table = table_of(plan, self._snapshot, self._customer_id).entitlements
-            self._plan(plan, table.get(self._feature.feature_id), draft)
+            units = phase.unit_quantity
+            table = table_of(plan, self._snapshot, self._customer_id, units).entitlements
+            self._plan(plan, table.get(self._feature.feature_id), draft, units)
         self._add(draft)
 
     def _bases(self, plan: Plan, draft: SourceDraft, origin: Origin) -> None:
@@ -255,6 +261,7 @@ class _Sources:
                 draft.lost(words.GONE)
             else:
                 draft.grants = write_addon_entry(entry, self._feature)
+                entry = addon_of_units(entry, phase.unit_quantity)
                 draft.right = with_addons(self._feature, before.right, [(entry, quantity)])
                 bought[number] = (entry, quantity)
         without = {}

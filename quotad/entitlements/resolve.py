@@ -70,23 +70,24 @@ class Effective(msgspec.Struct, frozen=True, gc=False):
 class _Own:
     """What becomes of a plan's table; a copy is made at the first difference."""
 
-    __slots__ = ("base", "base_rank", "entitlements", "key", "ranks", "variants")
+    __slots__ = ("base", "base_rank", "entitlements", "key", "ranks", "units", "variants")
 
     def __init__(
         self, standing: Standing, snapshot: Snapshot, customer_id: str, trace: Trace | None
     ) -> None:
-        table = table_of(standing.plan, snapshot, customer_id)
+        phase = standing.phase
+        self.units = phase.unit_quantity
+        table = table_of(standing.plan, snapshot, customer_id, self.units)
         granted = table.entitlements if trace is None else trace.only(table.entitlements)
         self.base = self.entitlements = granted
         self.variants = table.variants
         self.key: Hashable | None = table.key
-        phase = standing.phase
         self.base_rank = FROM_TRIAL if phase.trial else FROM_PLAN
         self.ranks: dict[str, int] = {}
         """Where config features have their text from, if not from the plan itself."""
         if not phase.addons:
             return
-        for feature_id, entries in bought(phase.addons, snapshot).items():
+        for feature_id, entries in bought(phase.addons, snapshot, self.units).items():
             if trace is not None and feature_id != trace.feature_id:
                 continue
             feature = snapshot.features[feature_id]
@@ -295,7 +296,7 @@ def _apply(
     if feature is None:
         return
     mine = own.entitlements.get(feature_id)
-    gave = entitled(feature, entry, mine) if entry.granted else None
+    gave = entitled(feature, entry, mine, own.units) if entry.granted else None
     if isinstance(written, Override):
         if not entry.granted:
             gave = Entitlement(feature, revoked=True)

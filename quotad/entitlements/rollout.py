@@ -1,4 +1,7 @@
-"""Which of a plan's customers have what is only for a share of them, and the tables they share."""
+"""Which of a plan's customers have what is only for a share of them, and the tables they share.
+
+Tables are of as many customers as are on the same side of all rollouts, with as many units.
+"""
 
 import weakref
 from collections.abc import Hashable
@@ -8,6 +11,7 @@ import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.catalog.parse_rollout import CONTROL
+from quotad.entitlements.units import of_units
 from quotad.model import Entitlement, Plan, Rollout
 
 MYRIAD = 10_000
@@ -55,18 +59,20 @@ def is_inside(rollout: Rollout, customer_id: str) -> bool:
     return int.from_bytes(digest) % MYRIAD < rollout.per_myriad
 
 
-def table_of(plan: Plan, snapshot: Snapshot, customer_id: str) -> Table:
-    """What a plan grants to this customer."""
-    if not plan.rollouts:
+def table_of(plan: Plan, snapshot: Snapshot, customer_id: str, units: int = 1) -> Table:
+    """What a plan grants to this customer, whose subscription has so many units."""
+    if not plan.rollouts and not plan.per_unit:
         return Table(plan.entitlements, _NO_VARIANTS, (plan.plan_id, plan.revision))
     choices = tuple(
         _choice(plan.entitlements[feature_id], customer_id) for feature_id in plan.rollouts
     )
-    key = (plan.plan_id, plan.revision, choices)
+    key: Hashable = (plan.plan_id, plan.revision, choices)
+    if plan.per_unit:
+        key = (key, units)
     known = _tables_of(snapshot)
     table = known.tables.get(key)
     if table is None:
-        table = _table(plan, choices, key)
+        table = _table(plan, choices, units, key)
         if known.entries > ENTRIES_MAX:
             known.tables, known.entries = {}, 0
         known.tables[key] = table
@@ -89,7 +95,7 @@ def _choice(entitlement: Entitlement, customer_id: str) -> int:
     return outside
 
 
-def _table(plan: Plan, choices: tuple[int, ...], key: Hashable) -> Table:
+def _table(plan: Plan, choices: tuple[int, ...], units: int, key: Hashable) -> Table:
     entitlements = dict(plan.entitlements)
     variants: dict[str, str] = {}
     for feature_id, outside in zip(plan.rollouts, choices, strict=True):
@@ -104,6 +110,11 @@ def _table(plan: Plan, choices: tuple[int, ...], key: Hashable) -> Table:
             entitlements[feature_id] = msgspec.structs.replace(
                 found, rollout=None, otherwise=None, variant=variant
             )
+    for feature_id in plan.per_unit:
+        found = entitlements.get(feature_id)
+        if found is not None:
+            limits = of_units(found.limits, units)
+            entitlements[feature_id] = msgspec.structs.replace(found, limits=limits)
     return Table(entitlements, variants, key)
 
 

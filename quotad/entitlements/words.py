@@ -164,6 +164,15 @@ def rollout(rolled: Rollout, outside: bool) -> str:
     return f"{'outside' if outside else 'inside'} the rollout ({percent} % of customers)"
 
 
+def per_unit(limits: Sequence[Limit], decimals: int, units: int) -> list[str]:
+    """Of a plan's limits per unit: `1 per unit x 50`."""
+    return [
+        f"{_number(limit.limit or 0, decimals)} per unit x {units:,}"
+        for limit in limits
+        if limit.per_unit
+    ]
+
+
 def moment(at_ms: int) -> str:
     """A moment as a person writes it, with the time of day unless it is midnight."""
     at = datetime.fromtimestamp(at_ms // 1000, UTC)

@@ -71,7 +71,7 @@ class CustomerOperations:
     def change_subscription(
         self, customer_id: str, wanted: Change, if_epoch: int | None = None
     ) -> StoredCustomer:
-        """Change plan, add-ons or revision, now or later."""
+        """Change plan, add-ons, units or revision, now or later."""
         _check_names(wanted.subscription_id, wanted.resource_id, wanted.addons or ())
         if wanted.plan_id:
             check_id(wanted.plan_id, "plan_id")

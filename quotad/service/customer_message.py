@@ -84,4 +84,5 @@ def _subscription(phase: Subscription, status: PhaseStatus) -> pb.Subscription:
         end=timestamp(phase.end_ms),
         anchor=None if phase.anchor == CALENDAR else timestamp(phase.anchor),
         status=int(status),  # type: ignore[arg-type]
+        unit_quantity=phase.unit_quantity,
     )

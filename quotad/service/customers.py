@@ -32,13 +32,14 @@ class CustomerCalls:
             moment(request, "anchor"),
             _trial(request.trial) if request.HasField("trial") else None,
             request.name if request.HasField("name") else None,
+            _unit_quantity(request),
         )
         customers = self._parts.customers
         return self._message(customers.provision(request.customer_id, wanted, if_epoch(request)))
 
     @mapped
     def ChangeSubscription(self, request: pb.ChangeSubscriptionRequest) -> pb.Customer:
-        """Change plan, add-ons or revision, now or later."""
+        """Change plan, add-ons, units or revision, now or later."""
         wanted = Change(
             request.subscription_id,
             request.resource_id,
@@ -46,6 +47,7 @@ class CustomerCalls:
             dict(request.addons.quantities) if request.HasField("addons") else None,
             request.latest_revision,
             _at_period_end(request.when),
+            _unit_quantity(request),
         )
         change = self._parts.customers.change_subscription
         return self._message(change(request.customer_id, wanted, if_epoch(request)))
@@ -131,6 +133,12 @@ class CustomerCalls:
 def if_epoch(request: Any) -> int | None:
     """The epoch that a write expects its customer to be at; None: any."""
     return int(request.if_epoch) if request.HasField("if_epoch") else None
+
+
+def _unit_quantity(
+    request: pb.ProvisionCustomerRequest | pb.ChangeSubscriptionRequest,
+) -> int | None:
+    return request.unit_quantity if request.HasField("unit_quantity") else None
 
 
 def _wanted(request: pb.ListCustomersRequest) -> Wanted:

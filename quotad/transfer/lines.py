@@ -15,7 +15,17 @@ from quotad.nearest import did_you_mean
 LINE_BYTES_MAX = 1024 * 1024
 """Longest line that is read."""
 
-COLUMNS = ("customer_id", "plan", "start", "end", "addons", "resource", "archived", "name")
+COLUMNS = (
+    "customer_id",
+    "plan",
+    "start",
+    "end",
+    "addons",
+    "resource",
+    "archived",
+    "name",
+    "unit_quantity",
+)
 """Of CSV; only the first two must be there."""
 
 _REQUIRED = COLUMNS[:2]
@@ -158,7 +168,15 @@ def _row(cells: Sequence[str], columns: Sequence[str]) -> bytes:
         if text.lower() not in _BOOLEANS:
             raise CellError(f"archived: must be true or false, not {text[:60]!r}")
         row["archived"] = _BOOLEANS[text.lower()]
+    if "unit_quantity" in row:
+        row["unit_quantity"] = _number(str(row["unit_quantity"]))
     return _encode(row)
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise CellError(f"unit_quantity: {text[:60]!r} is not a whole number")
+    return int(text)
 
 
 def _addons(text: str) -> dict[str, int]:

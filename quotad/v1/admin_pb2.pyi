@@ -172,7 +172,7 @@ class DiffCatalogResponse(_message.Message):
     def __init__(self, version: _Optional[_Union[CatalogVersion, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ..., changes_count: _Optional[int] = ...) -> None: ...
 
 class Subscription(_message.Message):
-    __slots__ = ("plan_id", "start", "subscription_id", "resource_id", "revision", "addons", "end", "anchor", "status")
+    __slots__ = ("plan_id", "start", "subscription_id", "resource_id", "revision", "addons", "end", "anchor", "status", "unit_quantity")
     class AddonsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -189,6 +189,7 @@ class Subscription(_message.Message):
     END_FIELD_NUMBER: _ClassVar[int]
     ANCHOR_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    UNIT_QUANTITY_FIELD_NUMBER: _ClassVar[int]
     plan_id: str
     start: _timestamp_pb2.Timestamp
     subscription_id: str
@@ -198,7 +199,8 @@ class Subscription(_message.Message):
     end: _timestamp_pb2.Timestamp
     anchor: _timestamp_pb2.Timestamp
     status: SubscriptionStatus
-    def __init__(self, plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., revision: _Optional[int] = ..., addons: _Optional[_Mapping[str, int]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[SubscriptionStatus, str]] = ...) -> None: ...
+    unit_quantity: int
+    def __init__(self, plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., revision: _Optional[int] = ..., addons: _Optional[_Mapping[str, int]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[SubscriptionStatus, str]] = ..., unit_quantity: _Optional[int] = ...) -> None: ...
 
 class Override(_message.Message):
     __slots__ = ("feature_id", "resource_id", "entitlement")
@@ -245,7 +247,7 @@ class Customer(_message.Message):
     def __init__(self, customer_id: _Optional[str] = ..., status: _Optional[_Union[CustomerStatus, str]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., epoch: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overrides: _Optional[_Iterable[_Union[Override, _Mapping]]] = ..., promotions: _Optional[_Iterable[_Union[Promotion, _Mapping]]] = ..., name: _Optional[str] = ...) -> None: ...
 
 class ProvisionCustomerRequest(_message.Message):
-    __slots__ = ("customer_id", "plan_id", "start", "subscription_id", "resource_id", "addons", "end", "anchor", "trial", "if_epoch", "name")
+    __slots__ = ("customer_id", "plan_id", "start", "subscription_id", "resource_id", "addons", "end", "anchor", "trial", "if_epoch", "name", "unit_quantity")
     class AddonsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -264,6 +266,7 @@ class ProvisionCustomerRequest(_message.Message):
     TRIAL_FIELD_NUMBER: _ClassVar[int]
     IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    UNIT_QUANTITY_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     plan_id: str
     start: _timestamp_pb2.Timestamp
@@ -275,7 +278,8 @@ class ProvisionCustomerRequest(_message.Message):
     trial: Trial
     if_epoch: int
     name: str
-    def __init__(self, customer_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., addons: _Optional[_Mapping[str, int]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trial: _Optional[_Union[Trial, _Mapping]] = ..., if_epoch: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+    unit_quantity: int
+    def __init__(self, customer_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., addons: _Optional[_Mapping[str, int]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trial: _Optional[_Union[Trial, _Mapping]] = ..., if_epoch: _Optional[int] = ..., name: _Optional[str] = ..., unit_quantity: _Optional[int] = ...) -> None: ...
 
 class Trial(_message.Message):
     __slots__ = ("end", "then", "plan_id")
@@ -296,7 +300,7 @@ class Trial(_message.Message):
     def __init__(self, end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., then: _Optional[_Union[Trial.Then, str]] = ..., plan_id: _Optional[str] = ...) -> None: ...
 
 class ChangeSubscriptionRequest(_message.Message):
-    __slots__ = ("customer_id", "subscription_id", "resource_id", "plan_id", "addons", "latest_revision", "when", "if_epoch")
+    __slots__ = ("customer_id", "subscription_id", "resource_id", "plan_id", "addons", "latest_revision", "when", "if_epoch", "unit_quantity")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -305,6 +309,7 @@ class ChangeSubscriptionRequest(_message.Message):
     LATEST_REVISION_FIELD_NUMBER: _ClassVar[int]
     WHEN_FIELD_NUMBER: _ClassVar[int]
     IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    UNIT_QUANTITY_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     subscription_id: str
     resource_id: str
@@ -313,7 +318,8 @@ class ChangeSubscriptionRequest(_message.Message):
     latest_revision: bool
     when: When
     if_epoch: int
-    def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., addons: _Optional[_Union[AddOns, _Mapping]] = ..., latest_revision: _Optional[bool] = ..., when: _Optional[_Union[When, str]] = ..., if_epoch: _Optional[int] = ...) -> None: ...
+    unit_quantity: int
+    def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., addons: _Optional[_Union[AddOns, _Mapping]] = ..., latest_revision: _Optional[bool] = ..., when: _Optional[_Union[When, str]] = ..., if_epoch: _Optional[int] = ..., unit_quantity: _Optional[int] = ...) -> None: ...
 
 class AddOns(_message.Message):
     __slots__ = ("quantities",)

@@ -224,8 +224,8 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ChangeSubscription(self, request, context):
-        """Changes plan, add-ons or revision of a subscription, now or when its billing period ends. A
-        change replaces one that still waits.
+        """Changes plan, add-ons, units or revision of a subscription, now or when its billing period ends.
+        A change replaces one that still waits.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -79,6 +79,7 @@ def test_a_subscription_is_answered_with_all_that_it_has(quotad: Running, custom
         addons={"more-calls": 2},
         end="2096-01-01T00:00:00Z",
         trial={"end": "2095-01-01T00:00:00Z", "plan_id": "pro"},
+        unit_quantity=50,
     )
 
     trial, sequel = [json_format.MessageToDict(s, True) for s in made.subscriptions]
@@ -89,6 +90,7 @@ def test_a_subscription_is_answered_with_all_that_it_has(quotad: Running, custom
         "revision": 1,
         "addons": {"more-calls": 2},
         "anchor": "2026-01-01T00:00:00Z",
+        "unitQuantity": "50",
     }
     assert (
         shared

@@ -225,7 +225,7 @@ def test_list_shows_only_some_of_many_plans(quotad: Run) -> None:
         ("set acme --plan p --addon x=-1", "--addon: must be NAME or NAME=N, not 'x=-1'"),
         ("set acme --plan p --addon =1", "--addon: must be NAME or NAME=N, not '=1'"),
         ("set acme --plan p --addon x --addon x", "--addon: 'x' is given twice; say x=N"),
-        ("change acme", "say what changes: --plan, --addon, --no-addons or --latest"),
+        ("change acme", "say what changes: --plan, --addon, --no-addons, --units or --latest"),
         ("change acme --no-addons --addon x", "--no-addons: contradicts --addon"),
         ("promote acme f true --end soon", "--end: not a time: 'soon' (like 2026-01-31T09:00:00Z)"),
         ("override acme f {limit", None),

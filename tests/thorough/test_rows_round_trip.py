@@ -111,6 +111,7 @@ def phases(draw: st.DrawFn) -> Subscription:
         draw(st.integers(1, 3)),
         draw(st.dictionaries(st.sampled_from(addons), st.integers(1, 5))),
         end_ms is not None and draw(st.booleans()),
+        unit_quantity=draw(st.sampled_from([1, 50, 10**9])),
     )
 
 

@@ -141,7 +141,9 @@ class Draw(random.Random):
         return said
 
     def _amount(self) -> dict[str, Any]:
-        limit = {"limit": self.choice(AMOUNTS)}
+        limit: dict[str, Any] = {"limit": self.choice(AMOUNTS)}
+        if limit["limit"] and self.random() < 0.2:
+            limit = {"limit": {"per_unit": limit["limit"]}}
         return self.choice(
             [
                 limit,
@@ -165,7 +167,8 @@ class Draw(random.Random):
             return True if "credit" in kind else "unlimited"
         gauge = kind.get("kind") == "gauge"
         per = {} if gauge else self.choice([{"per": "lifetime"}, *PERS])
-        return {self.choice(["add", "set"]): self.choice([1, 10**9]), **per}
+        amount = self.choice([1, 10**9, {"per_unit": 2}])
+        return {self.choice(["add", "set"]): amount, **per}
 
     def record(self) -> CustomerRecord:
         """A customer as it may be stored, by whatever catalog it was written."""
@@ -207,6 +210,7 @@ class Draw(random.Random):
             {addon_id: self.choice([1, 2, 1_000_000]) for addon_id in addon_ids},
             self.random() < 0.3,
             self.random() < 0.3,
+            unit_quantity=self.choice([1, 1, 50, 10**9]),
         )
 
     def _said(self, feature_id: str) -> Entry:

@@ -53,6 +53,13 @@ def test_cells_become_keys_and_empty_ones_are_left_out() -> None:
     assert (3, {"customer_id": "c", "plan": "free"}) == (short.number, json.loads(short.row))
 
 
+def test_units_are_a_whole_number() -> None:
+    fits, wrong = csv_rows(b"customer_id,plan,unit_quantity", b"a,pro,50", b"b,pro,many")
+
+    assert {"customer_id": "a", "plan": "pro", "unit_quantity": 50} == json.loads(fits.row)
+    assert "unit_quantity: 'many' is not a whole number" == wrong.problem
+
+
 def test_columns_come_in_any_order() -> None:
     (line,) = csv_rows(b"plan,archived,customer_id", b"pro,false,a")
 
