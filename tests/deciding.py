@@ -9,10 +9,13 @@ from quotad.catalog import Source, parse
 from quotad.clock import SyncedClock
 from quotad.customers.subscriptions import Provision, archive, provision
 from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
+from quotad.engine.demand import Demand
 from quotad.model import ConsumeRequest, CustomerRecord, Decision, Mode
 from quotad.store import Catalogs, Customers, KeySpace, Store, check_layout
+from quotad.store.demand import DemandStore
 from quotad.store.health import Health
 from quotad.store.holds import HoldsSeen
+from quotad.store.nearby import NearbyStore
 
 
 def at(text: str, zone: str = "UTC") -> int:
@@ -46,6 +49,9 @@ class Bench:
         self.snapshots = Snapshots(self.catalogs)
         self.views = ViewCache(self.keys, 1000)
         self.snapshots.on_swap(self.views.renew)
+        self.denied = DemandStore(self.store)
+        self.nearby = NearbyStore(self.store, self.keys)
+        self.demand = Demand(self.denied, self.nearby)
         self.shared = Shared(
             self.snapshots,
             self.views,
@@ -54,6 +60,7 @@ class Bench:
             self.clock,
             EngineSettings(store_timeout_ms=10_000),
             HoldsSeen(self.store, self.keys),
+            self.demand,
         )
         self.engine = Engine(self.shared, self.store.connect())
 

@@ -22,6 +22,7 @@ from loadtests.bench.kinds import PREFIX
 from loadtests.bench.traffic import Traffic, request
 from quotad.clock import SyncedClock
 from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
+from quotad.engine.demand import Demand
 from quotad.engine.insights import Notes
 from quotad.errors import QuotadError
 from quotad.fronts.interface import Call
@@ -29,6 +30,7 @@ from quotad.operations.decisions import DecisionOperations
 from quotad.service.decode import RequestDecoder
 from quotad.service.quota import METHODS, QuotaService
 from quotad.store import Catalogs, Customers, KeySpace, Store
+from quotad.store.demand import DemandStore
 from quotad.store.health import Health
 from quotad.store.holds import HoldsSeen
 from quotad.store.nearby import NearbyStore
@@ -128,6 +130,7 @@ class Worker:
         health.probe()
         snapshots = Snapshots(Catalogs(self.store, keys, clock))
         snapshots.refresh(None)
+        nearby = NearbyStore(self.store, keys)
         shared = Shared(
             snapshots,
             ViewCache(keys, 100_000),
@@ -136,10 +139,11 @@ class Worker:
             clock,
             EngineSettings(store_timeout_ms=TIMEOUT_MS),
             HoldsSeen(self.store, keys),
+            Demand(DemandStore(self.store), nearby),
         )
         self.link: Any = self.store.connect()
         self.front = CollectingFront()
-        notes = Notes(NearbyStore(self.store, keys))
+        notes = Notes(nearby)
         engine = Engine(shared, self.link)
         self.service = QuotaService(DecisionOperations(engine, notes), RequestDecoder())
 

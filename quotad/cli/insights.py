@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from quotad.client.admin import CustomerUsage
 
 
+ABOVE = "more than the limit, used or asked for"
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(insights)
@@ -47,7 +50,7 @@ def insights(
         if index:
             output.print_line("")
         style = "red" if above else "yellow"
-        output.print_headline(feature_id, style, "above the limit" if above else "near the limit")
+        output.print_headline(feature_id, style, ABOVE if above else "near the limit")
         _print(usages, style)
     if not lists:
         output.print_line(
@@ -63,13 +66,16 @@ def _print(usages: "tuple[CustomerUsage, ...]", style: str) -> None:
             each.customer_id + (f" ({each.resource_id})" if each.resource_id else ""),
             each.plan_id,
             output.amount(each.used, each.decimals),
+            output.amount(each.denied, each.decimals) if each.denied else "",
             _limit(each),
-            (f"{each.percent:,} %", style),
+            (f"{max(each.percent, each.demand_percent):,} %", style),
             output.moment(each.resets_at),
         ]
         for each in usages
     ]
-    output.print_table(["customer", "plan", ">used", "limit", ">", "resets"], rows, indent=2)
+    output.print_table(
+        ["customer", "plan", ">used", ">denied", "limit", ">", "resets"], rows, indent=2
+    )
 
 
 def _limit(usage: "CustomerUsage") -> str:

@@ -14,7 +14,17 @@ from quotad.cli.options import SERVER_DEFAULT, CustomerId, Json, ServerOption
 if TYPE_CHECKING:
     from quotad.client.admin import Usage
 
-COLUMNS = ("customer_id", "resource_id", "feature_id", "per", "start", "end", "used", "unit")
+COLUMNS = (
+    "customer_id",
+    "resource_id",
+    "feature_id",
+    "per",
+    "start",
+    "end",
+    "used",
+    "unit",
+    "denied",
+)
 
 MonthOption = Annotated[
     str,
@@ -69,6 +79,7 @@ def show(
         [
             each.feature_id + (f" ({each.resource_id})" if each.resource_id else ""),
             output.amount(each.used, each.decimals),
+            (output.amount(each.denied, each.decimals) if each.denied else "", "red"),
             each.unit,
             f"per {each.per}" if each.per else "",
             output.moment(each.start, ""),
@@ -77,7 +88,7 @@ def show(
         for each in found
     ]
     if rows:
-        output.print_table(["feature", ">used", "unit", "", "from", "until"], rows)
+        output.print_table(["feature", ">used", ">denied", "unit", "", "from", "until"], rows)
     else:
         output.print_line(f"{customer} has used nothing" + (f" in {month}" if month else ""))
 
@@ -95,10 +106,12 @@ def export(
 
 
 def _cells(usage: "Usage") -> list[str]:
-    used = f"{Decimal(usage.used).scaleb(-usage.decimals):f}"
+    used, denied = (
+        f"{Decimal(each).scaleb(-usage.decimals):f}" for each in (usage.used, usage.denied)
+    )
     times = [output.as_json(at) or "" for at in (usage.start, usage.end)]
     named = [usage.customer_id, usage.resource_id, usage.feature_id, usage.per]
-    return [*named, *times, used, usage.unit]
+    return [*named, *times, used, usage.unit, denied]
 
 
 def _print_line(cells: tuple[str, ...] | list[str]) -> None:

@@ -127,7 +127,7 @@ class CustomerPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CustomerUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of one limit a customer has used."""
+    """How much of one limit a customer has used and asked for."""
 
     customer_id: str
     resource_id: str
@@ -144,6 +144,10 @@ class CustomerUsage(msgspec.Struct, frozen=True, kw_only=True):
     """Of a limit of the credit pool that pays for the feature."""
     decimals: int = 0
     """Of a pool: amounts are whole numbers of 10^-decimals credits."""
+    denied: int = 0
+    """What the limit had no room for."""
+    demand_percent: int = 0
+    """Used and denied of the limit."""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +167,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     decimals: int = 0
     unit: str = ""
     """Of the feature, for display."""
+    denied: int = 0
+    """What there was no room for, as `used`."""
 
 
 class FeatureInsights(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,7 +176,7 @@ class FeatureInsights(msgspec.Struct, frozen=True, kw_only=True):
 
     feature_id: str
     above: tuple[CustomerUsage, ...]
-    """Furthest above their limits first."""
+    """Those that have used or asked for more than a limit, the most of it first."""
     near: tuple[CustomerUsage, ...]
     """Nearest to their limits first."""
 

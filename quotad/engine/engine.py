@@ -23,7 +23,7 @@ from quotad.engine.shared import Granted, Shared
 from quotad.engine.views import view_name
 from quotad.errors import NotReady, QuotadError, StoreError, StoreUnavailable
 from quotad.model import ConsumeRequest, Decision, Feature
-from quotad.store import Link
+from quotad.store import ChargeStatus, Link
 
 ROUNDS_MAX = 5
 """How often a charge may turn out stale before the call is given up as UNAVAILABLE."""
@@ -42,7 +42,8 @@ class Engine:
         self._planner = Planner(shared, link)
         self._settler = Settler(shared, link)
         self._holds = shared.holds
-        self.reservations = Reservations(shared, link, self._decide_as_held)
+        self._demand = shared.demand
+        self.reservations = Reservations(shared, link, self.decide, self._decide_as_held)
         self._held = HeldReader(shared, self._planner, self.reservations)
         self._as_held = False
         """Whether to decide on what counters hold, reservations that have ended among it."""
@@ -67,10 +68,10 @@ class Engine:
             for _ in range(ROUNDS_MAX):
                 explained |= self._run(round_, budget)
                 if not round_.pending:
-                    if self._holds.any and not self._as_held:
-                        self.reservations.decide_again(requests, round_.answers)
-                        if explained:
-                            self._held.show(requests, round_.answers, self._decide_one_as_held)
+                    if round_.denied:
+                        self._deny(round_)
+                    if explained and self._holds.any and not self._as_held:
+                        self._held.show(requests, round_.answers, self._decide_one_as_held)
                     return round_.answers  # type: ignore[return-value]
             error: QuotadError = StoreUnavailable("catalog or customer keeps changing; try again")
         except StoreError as failed:
@@ -152,11 +153,31 @@ class Engine:
         (answer,) = self._decide_as_held([request])
         return answer
 
+    def _deny(self, round_: Round) -> None:
+        """Decide again what was denied while something had ended, and note what is denied."""
+        denied = round_.denied
+        if (
+            self._holds.any
+            and not self._as_held
+            and self.reservations.decide_again(round_.requests, round_.answers)
+        ):
+            denied = [each for each in denied if each[1].status == ChargeStatus.ALLOWED]
+        self._demand.note(round_, denied)
+
     def plan_id(self, customer_id: str, resource_id: str = "") -> str:
         """The plan of a customer just decided about; empty: none, or not known any more."""
         name = view_name(customer_id, resource_id)
         view = self._views.get(name, self._snapshots.to_plan_on(), self._clock.now_ms())
         return "" if view is None else view.effective.plan_id
+
+    def counters(self, customer_id: str, feature_id: str, resource_id: str = "") -> list[str]:
+        """Keys of the counters of a customer just decided about, by limit; empty: not known."""
+        name, now_ms = view_name(customer_id, resource_id), self._clock.now_ms()
+        view = self._views.get(name, self._snapshots.to_plan_on(), now_ms)
+        meter = None if view is None else view.meter(feature_id, self._settings.retention)
+        if view is None or meter is None or meter.given is not None:
+            return []
+        return [view.keys.usage + suffix for suffix in meter.at(now_ms).counters.suffixes]
 
     def _look(
         self, customer_id: str, resource_id: str, budget: Budget, held: HeldAmounts

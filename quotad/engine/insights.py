@@ -1,10 +1,11 @@
-"""Customers near a limit or past it: noted while deciding, looked up in the counters on demand."""
+"""Customers near a limit or past it: noted while deciding, looked up in the counters when asked."""
 
 import heapq
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import chain, islice
 from typing import Protocol
 
 import msgspec
@@ -14,6 +15,7 @@ from quotad.engine.views import view_name
 from quotad.errors import Damaged, StoreError
 from quotad.marks import NEAR_PERCENT, is_near
 from quotad.model import ConsumeRequest, Decision, LimitStatus, Mode
+from quotad.store.demand import DemandStore
 from quotad.store.nearby import Nearby, NearbyStore
 
 NOTED_MAX = 10_000
@@ -24,28 +26,35 @@ _TOGETHER = 200
 
 
 class Nearness(msgspec.Struct, frozen=True, gc=False):
-    """A customer's usage of the limit that it has used most of."""
+    """A customer's usage of the limit that it has used, or asked for, most of."""
 
     customer: Nearby
     status: LimitStatus
+    denied: int = 0
+    """What the limit had no room for."""
     plan_id: str = ""
 
     @property
     def share(self) -> Fraction:
-        """Used of the limit, exactly."""
-        return Fraction(self.status.used, self.status.limit or 1)
+        """Used and denied of the limit, exactly."""
+        return Fraction(self.status.used + self.denied, self.status.limit or 1)
+
+    @property
+    def demand_percent(self) -> int:
+        """The same in whole percent, rounded down."""
+        return int(self.share * 100)
 
     @property
     def percent(self) -> int:
-        """The same in whole percent, rounded down."""
-        return int(self.share * 100)
+        """Used of the limit in whole percent, rounded down."""
+        return self.status.used * 100 // (self.status.limit or 1)
 
 
 class Insights(msgspec.Struct, frozen=True):
     """The customers of one feature that are worth a look."""
 
     above: list[Nearness]
-    """Past a limit, the furthest first."""
+    """Those that have used or asked for more than a limit, the most of it first."""
     near: list[Nearness]
     """From 80 % on and not past it, the nearest first."""
 
@@ -99,14 +108,17 @@ def near_features(feature_id: str, decision: Decision) -> set[str]:
     return {each.pool_id or feature_id for each in told if is_near(each.limit, each.remaining)}
 
 
-def look_up(engine: Engine, nearby: NearbyStore, feature_id: str, size: int) -> Insights:
-    """Rank the customers on a feature's list by what they have used now.
+def look_up(
+    engine: Engine, nearby: NearbyStore, demand: DemandStore, feature_id: str, size: int
+) -> Insights:
+    """Rank the customers on a feature's list by what they have used and were denied now.
 
     Those that are far from their limits again leave the list.
 
     Args:
         engine: of the calling thread.
         nearby: the lists.
+        demand: what was denied.
         feature_id: a metered feature.
         size: most customers in each part of the answer.
 
@@ -119,10 +131,12 @@ def look_up(engine: Engine, nearby: NearbyStore, feature_id: str, size: int) -> 
     far: list[Nearby] = []
     for start in range(0, len(found), _TOGETHER):
         part = found[start : start + _TOGETHER]
-        for customer, statuses in zip(part, _statuses(engine, part), strict=True):
+        every = _statuses(engine, part)
+        denied = _denied(engine, demand, part)
+        for customer, statuses, its in zip(part, every, denied, strict=True):
             if statuses is None:
                 continue
-            nearness = _nearness(customer, statuses)
+            nearness = _nearness(customer, statuses, its)
             if nearness is None or nearness.share * 100 < NEAR_PERCENT:
                 far.append(customer)
             elif nearness.share > 1:
@@ -157,12 +171,31 @@ def _statuses(engine: Engine, customers: Sequence[Nearby]) -> list[tuple[LimitSt
     return statuses
 
 
-def _nearness(customer: Nearby, statuses: Sequence[LimitStatus]) -> Nearness | None:
-    """By the limit of the feature itself of which most is used; None without one.
+def _denied(
+    engine: Engine, demand: DemandStore, customers: Sequence[Nearby]
+) -> list[Sequence[int]]:
+    """What each limit of each customer had no room for, of customers that were just looked at."""
+    counters = [
+        engine.counters(one.customer_id, one.feature_id, one.resource_id) for one in customers
+    ]
+    found = iter(demand.read(list(chain.from_iterable(counters))))
+    return [list(islice(found, len(its))) for its in counters]
+
+
+def _nearness(
+    customer: Nearby, statuses: Sequence[LimitStatus], denied: Sequence[int]
+) -> Nearness | None:
+    """By the limit of the feature itself that most is used or asked for of; None without one.
 
     A pool that pays for it has a separate list.
     """
-    limits = [Nearness(customer, s) for s in statuses if s.limit and not s.pool_id]
+    if len(denied) != len(statuses):  # the customer has changed in between
+        denied = [0] * len(statuses)
+    limits = [
+        Nearness(customer, status, its)
+        for status, its in zip(statuses, denied, strict=True)
+        if status.limit and not status.pool_id
+    ]
     return max(limits, key=lambda one: one.share, default=None)
 
 

@@ -132,6 +132,11 @@ class Meter(msgspec.Struct, gc=False):
     recording: Bound = _UNBOUND
     """As `bound`, for what is counted past every limit; made at its first use."""
 
+    def at(self, now_ms: int) -> Bound:
+        """The limits in the periods that hold now."""
+        bound = self.bound
+        return bound if bound.from_ms <= now_ms < bound.until_ms else self.bind(now_ms)
+
     def bind(self, now_ms: int) -> Bound:
         """Work out the limits in the periods that hold now."""
         self.bound = self._bound(self._limits(now_ms), now_ms)

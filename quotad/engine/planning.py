@@ -150,6 +150,7 @@ class Planner:
                 verb, key = CHECK, ""
             elif request.mode == BEST_EFFORT:
                 verb = TAKE_LEFT
+                round_.partial = True
             elif bound is not ALWAYS and meter is not None:
                 bound, given = _recording(meter, request, now_ms)
         if key:

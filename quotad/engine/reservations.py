@@ -75,12 +75,14 @@ class Reservations:
     Args:
         shared: what engines share.
         link: the thread's connection.
+        decide_fairly: decides a batch, and denies nothing for what has ended.
         decide: decides a batch, without looking for what has ended.
     """
 
-    def __init__(self, shared: Shared, link: Link, decide: Decide) -> None:
+    def __init__(self, shared: Shared, link: Link, decide_fairly: Decide, decide: Decide) -> None:
         self._shared = shared
         self._holds = Holds(link)
+        self._decide_fairly = decide_fairly
         self._decide = decide
 
     def reserve(
@@ -243,30 +245,25 @@ class Reservations:
         if partial:
             self.take_back(partial)
 
-    def decide_again(self, requests: Sequence[ConsumeRequest], answers: list[Any]) -> None:
-        """Decide again what was denied while something had ended."""
+    def decide_again(self, requests: Sequence[ConsumeRequest], answers: list[Any]) -> bool:
+        """Decide again what was denied, if something had ended; returns whether it had."""
         denied = [
             place
             for place, answer in enumerate(answers)
             if isinstance(answer, Decision) and not answer.allowed and answer.reason in FULL
         ]
         if not denied:
-            return
+            return False
         asked = [requests[place] for place in denied]
         try:
             if not self.take_back({request.customer_id for request in asked}):
-                return
+                return False
             again = self._decide(asked)
         except StoreError as error:  # rather no answer than a denial for what has ended
             again = [error] * len(denied)
         for place, answer in zip(denied, again, strict=True):
             answers[place] = answer
-
-    def _decide_fairly(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
-        """Decide, and deny nothing for what has ended."""
-        answers = self._decide(requests)
-        self.decide_again(requests, answers)
-        return answers
+        return True
 
     def _open(self, found: FoundHold, hold_id: str) -> OpenHold:
         """The reservation, if it is open, has taken what it holds and has not ended."""

@@ -7,7 +7,7 @@ from quotad.engine.joint import JointPart
 from quotad.engine.meters import LimitTerms
 from quotad.errors import QuotadError, StoreError, internal_error
 from quotad.model import ConsumeRequest, Decision
-from quotad.store import Charge
+from quotad.store import Charge, Settlement
 
 _log = logging.getLogger("quotad.engine")
 
@@ -27,7 +27,7 @@ class Planned(Charge, frozen=True, gc=False):
 class Round:
     """The requests of a batch, those that are planned and those that are answered."""
 
-    __slots__ = ("answers", "held", "pending", "planned", "requests")
+    __slots__ = ("answers", "denied", "held", "partial", "pending", "planned", "requests")
 
     def __init__(self, requests: Sequence[ConsumeRequest]) -> None:
         self.requests = requests
@@ -37,6 +37,10 @@ class Round:
         self.planned: list[Planned] = []
         self.held: set[str] = set()
         """Usage keys of customers and resources for which nothing more may be planned."""
+        self.denied: list[tuple[Planned, Settlement]] = []
+        """What had no room, in all or in part."""
+        self.partial = False
+        """Whether something takes what is left."""
 
     def clear(self) -> None:
         """Drop what was planned; keep the answers."""

@@ -20,10 +20,13 @@ from quotad.store import (
     Settlement,
     catalog_tag,
 )
+from quotad.store.charges import TAKE_LEFT, TAKE_LEFT_ONCE
 from quotad.store.damage import report_once
 
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
-SETTLED = (int(ChargeStatus.ALLOWED), int(ChargeStatus.DENIED))
+ALLOWED = int(ChargeStatus.ALLOWED)
+SETTLED = (ALLOWED, int(ChargeStatus.DENIED))
+TAKING_LEFT = (TAKE_LEFT, TAKE_LEFT_ONCE)
 
 
 class Settler:
@@ -130,6 +133,8 @@ def _fold_all(
                     answers[place] = fold_all(given, request, settlement, now_ms, version)
                 else:
                     answers[place] = given
+                if not status:
+                    round_.denied.append((one, settlement))
             elif status == ChargeStatus.REPLAYED:
                 request = requests[place]
                 answers[place] = replay(request, settlement.memo, now_ms) or damaged(one, request)
@@ -141,4 +146,10 @@ def _fold_all(
                 stale.append((one, settlement))
         except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
             round_.failed(place)
+    if round_.partial:
+        round_.denied += [
+            (one, settlement)
+            for one, settlement in zip(round_.planned, settled, strict=True)
+            if settlement.status == ALLOWED and one.verb in TAKING_LEFT
+        ]
     return stale

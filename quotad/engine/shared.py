@@ -7,6 +7,7 @@ import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
+from quotad.engine.demand import Demand
 from quotad.engine.snapshots import Snapshots
 from quotad.engine.views import ViewCache
 from quotad.entitlements.resolve import Effective
@@ -52,6 +53,8 @@ class Shared(msgspec.Struct, frozen=True):
     clock: Clock
     settings: EngineSettings
     holds: HoldsSeen
+    demand: Demand = msgspec.field(default_factory=Demand)
+    """What is denied; of a simulation it is not counted."""
 
 
 class Granted(msgspec.Struct, frozen=True):

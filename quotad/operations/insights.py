@@ -5,10 +5,12 @@ import msgspec
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
 from quotad.engine import LentEngines, Snapshots
+from quotad.engine.demand import Demand
 from quotad.engine.insights import Insights, Notes, look_up
 from quotad.entitlements.counted import metered
 from quotad.errors import InvalidRequest, NotFound
 from quotad.nearest import nearest
+from quotad.store.demand import DemandStore
 from quotad.store.nearby import NearbyStore
 
 SIZE_DEFAULT = 10
@@ -24,6 +26,9 @@ class InsightOperations(msgspec.Struct, frozen=True):
     """Of this worker."""
     clock: Clock
     engines: LentEngines
+    demand: Demand
+    """Of this worker."""
+    denied: DemandStore
 
     def near_limits(self, feature_id: str = "", size: int = 0) -> dict[str, Insights]:
         """Return the customers of metered features that are near a limit or past it.
@@ -42,10 +47,12 @@ class InsightOperations(msgspec.Struct, frozen=True):
         if not 0 <= size <= SIZE_MAX:
             raise InvalidRequest(f"size: {size} is not between 0 and {SIZE_MAX}")
         feature_ids = metered_named(snapshot, feature_id)
-        self.notes.flush(self.clock.now_ms())
+        now_ms = self.clock.now_ms()
+        self.notes.flush(now_ms)
+        self.demand.flush(now_ms)
         with self.engines.lend() as engine:
             found = {
-                name: look_up(engine, self.nearby, name, size or SIZE_DEFAULT)
+                name: look_up(engine, self.nearby, self.denied, name, size or SIZE_DEFAULT)
                 for name in feature_ids
             }
         return {name: each for name, each in found.items() if feature_id or each.above or each.near}

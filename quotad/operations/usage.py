@@ -7,6 +7,7 @@ import msgspec
 
 from quotad.clock import Clock
 from quotad.engine import Snapshots
+from quotad.engine.demand import Demand
 from quotad.entitlements.counted import CountedPeriod, CountedPeriods
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
@@ -36,6 +37,8 @@ class PeriodUsage(msgspec.Struct, frozen=True):
     end_ms: int | None
     used: int
     """In units of 10^-decimals of the feature."""
+    denied: int = 0
+    """What there was no room for, in the same units."""
 
 
 class UsagePage(msgspec.Struct, frozen=True):
@@ -53,6 +56,8 @@ class UsageOperations(msgspec.Struct, frozen=True):
     counters: UsageStore
     snapshots: Snapshots
     clock: Clock
+    demand: Demand
+    """Of this worker."""
 
     def of_customer(self, customer_id: str, feature_id: str = "", month: str = "") -> UsagePage:
         """Return the usage of one customer, also of one without a record.
@@ -114,7 +119,7 @@ class UsageOperations(msgspec.Struct, frozen=True):
         return CountedPeriods(snapshot, named, self.clock.now_ms(), month)
 
     def _read(self, wanted: Sequence[tuple[str, list[CountedPeriod]]]) -> list[PeriodUsage]:
-        """Read counters; periods in which nothing was used are left out."""
+        """Read counters; periods in which nothing was used or denied are left out."""
         names = [
             CounterName(
                 customer_id, its.resource_id, its.feature.feature_id, its.period.period_id, n
@@ -123,6 +128,7 @@ class UsageOperations(msgspec.Struct, frozen=True):
             for its in periods
             for n in range(its.generations)
         ]
+        self.demand.flush(self.clock.now_ms())
         values = iter(self.counters.read(names))
         return [
             usage
@@ -135,22 +141,25 @@ class UsageOperations(msgspec.Struct, frozen=True):
 def _usage(
     customer_id: str, its: CountedPeriod, values: Iterator[CounterValue | None]
 ) -> PeriodUsage | None:
-    """What was used in a period, before and after resets; None: nothing.
+    """What was used and denied in a period, before and after resets; None: nothing.
 
     Takes as many values as the period has counters.
     """
     period, window = its.period, its.window
     found = [value for value in islice(values, its.generations) if value is not None]
+    denied = sum(value.denied for value in found)
     start_ms, end_ms = period.start_ms, period.end_ms
     if window is not None and window.anchor is Anchor.FIRST_USE:
         # Of one that has closed the counter is there until it opens again.
         found = [value for value in found if (value.closes_ms or 0) > (start_ms or 0)]
-        start_ms, end_ms = None, max((value.closes_ms or 0 for value in found), default=0)
+        start_ms, end_ms = None, max((value.closes_ms or 0 for value in found), default=None)
     used = sum(value.used for value in found)
-    if not used:
+    if not used and not denied:
         return None
     per = "" if window is None else window.per
-    return PeriodUsage(customer_id, its.resource_id, its.feature, per, start_ms, end_ms, used)
+    return PeriodUsage(
+        customer_id, its.resource_id, its.feature, per, start_ms, end_ms, used, denied
+    )
 
 
 def _counters(periods: Sequence[CountedPeriod]) -> int:

@@ -11,6 +11,7 @@ import msgspec
 from quotad.backoff import pause_s
 from quotad.clock import Clock
 from quotad.engine import Snapshots
+from quotad.engine.demand import Demand
 from quotad.engine.insights import Notes
 from quotad.engine.seen import Seen
 from quotad.engine.watch import CatalogWatch
@@ -49,6 +50,7 @@ class MonitorParts(msgspec.Struct, frozen=True):
     fleet: Fleet
     notes: Notes
     seen: Seen
+    demand: Demand
     holds: HoldsSeen
     clock: Clock
 
@@ -251,6 +253,7 @@ class Monitor:
         try:
             self._parts.notes.flush(now_ms)
             self._parts.seen.flush(now_ms)
+            self._parts.demand.flush(now_ms)
         except StoreUnavailable:
             raise
         except StoreError as error:

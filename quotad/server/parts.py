@@ -1,12 +1,15 @@
 """What a worker is made of, from the store up; the server adds threads and a front."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from quotad.clock import SyncedClock
 from quotad.config import Config
 from quotad.engine import Engine, EngineSettings, LentEngines, Shared, Snapshots, ViewCache
+from quotad.engine.demand import Demand
 from quotad.engine.insights import Notes
 from quotad.engine.seen import Seen
+from quotad.errors import StoreError
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
@@ -31,6 +34,7 @@ from quotad.store import (
     Store,
     server_id,
 )
+from quotad.store.demand import DemandStore
 from quotad.store.erasures import Erasures
 from quotad.store.health import Health
 from quotad.store.holds import HoldsSeen
@@ -60,6 +64,8 @@ class Parts:
         self._seen = Seen(self._seen_store)
         self._nearby = NearbyStore(store, keys)
         self._notes = Notes(self._nearby)
+        self._denied = DemandStore(store)
+        self._demand = Demand(self._denied, self._nearby)
         self._snapshots = Snapshots(self._catalogs)
         self._views = ViewCache(keys, config.customer_cache_max, self._seen.note)
         self._snapshots.on_swap(self._views.renew)
@@ -71,6 +77,7 @@ class Parts:
             clock,
             _engine_settings(config),
             HoldsSeen(self.store, self._keys),
+            self._demand,
         )
         self._read = RequestDecoder()
 
@@ -101,8 +108,12 @@ class Parts:
             finding=FindingOperations(customers, self.index, self._seen_store, self._seen, clock),
             erasing=ErasingOperations(erasures, snapshots, views),
             transfer=TransferOperations(customers, snapshots, views, clock),
-            insights=InsightOperations(snapshots, nearby, self._notes, clock, engines),
-            usage=UsageOperations(customers, UsageStore(self.store, self._keys), snapshots, clock),
+            insights=InsightOperations(
+                snapshots, nearby, self._notes, clock, engines, self._demand, self._denied
+            ),
+            usage=UsageOperations(
+                customers, UsageStore(self.store, self._keys), snapshots, clock, self._demand
+            ),
             worker=Worker(
                 snapshots,
                 views,
@@ -114,6 +125,15 @@ class Parts:
                 decisions=decisions,
             ),
         )
+
+    def write_notes(self) -> None:
+        """Write what decisions have noted and was not written yet; what cannot be is lost."""
+        if self._health.up:
+            now_ms = self.clock.now_ms()
+            with suppress(StoreError):
+                self._notes.flush(now_ms)
+                self._seen.flush(now_ms)
+                self._demand.flush(now_ms)
 
     def monitored(self) -> MonitorParts:
         """Name what the monitor watches."""
@@ -127,6 +147,7 @@ class Parts:
             Fleet(self.store, self._keys, server_id()),
             self._notes,
             self._seen,
+            self._demand,
             self._shared.holds,
             self.clock,
         )

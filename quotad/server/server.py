@@ -135,6 +135,7 @@ class Server:
             decider.join(max(0.0, deadline - time.monotonic()))
         self._front.stop()
         self._monitor.join()
+        self._parts.write_notes()
         self._parts.store.close()
 
     def __enter__(self) -> "Server":

@@ -50,6 +50,7 @@ def _used(usage: PeriodUsage) -> pb.Usage:
         used=usage.used,
         decimals=usage.feature.decimals,
         unit=usage.feature.unit,
+        denied=usage.denied,
     )
 
 
@@ -66,6 +67,8 @@ def _usages(found: Sequence[Nearness]) -> list[pb.CustomerUsage]:
             resets_at=timestamp(one.status.resets_at_ms),
             pool_id=one.status.pool_id,
             decimals=one.status.decimals,
+            denied=one.denied,
+            demand_percent=min(one.demand_percent, PERCENT_MAX),
         )
         for one in found
     ]

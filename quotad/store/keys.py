@@ -16,6 +16,7 @@ usage.
     quotad:{17}:e:<customer>                 its epoch: `max(epoch + 1, now)` of writes; absent: 0
     quotad:{17}:u:<customer>:<resource>:<feature>:<period>    usage of one period; of a window that
                                              opens at first use "<used>@<when it closes, Unix ms>"
+    quotad:{17}:d:<customer>:<resource>:<feature>:<period>    what that counter had no room for
     quotad:{17}:i:<customer>:<idempotency key>                what was taken under the key
     quotad:{catalogs}:head                   hash: version, digest in force
     quotad:{catalogs}:versions               sorted set: digests by newest version
@@ -156,6 +157,18 @@ def usage_suffix(feature_id: str, period_id: str, generation: int = 0) -> str:
     """
     ending = f".r{generation}" if generation else ""
     return f":{escape(feature_id)}:{period_id}{ending}"
+
+
+def denied_key(usage_key: str) -> str:
+    """Key of what a counter had no room for, or the start of such keys, of that of the counter."""
+    tag, _, rest = usage_key.partition("}:u:")
+    return f"{tag}}}:d:{rest}"
+
+
+def counted_by(usage_key: str) -> tuple[str, str]:
+    """The resource and the feature of a counter, by its key."""
+    _, resource, feature, _ = usage_key.partition("}:u:")[2].split(":", 3)
+    return unescape(resource), unescape(feature)
 
 
 DIGEST_IN_TAG = 12

@@ -7,10 +7,12 @@ import msgspec
 
 from quotad.store.connection import Store
 from quotad.store.damage import report_damage
-from quotad.store.keys import KeySpace, usage_suffix
+from quotad.store.demand import amount_of
+from quotad.store.keys import KeySpace, denied_key, usage_suffix
 
-_AT_ONCE = 1_000
-"""Counters per command: half a millisecond of the store's time."""
+_AT_ONCE = 500
+"""Counters per command, each with what it had no room for: half a millisecond of the store's
+time."""
 
 _COUNTER = re.compile(rb"(\d{1,16})(?:@(\d{1,15}))?").fullmatch
 
@@ -31,6 +33,8 @@ class CounterValue(msgspec.Struct, frozen=True, gc=False):
     used: int
     closes_ms: int | None = None
     """Of a window that opens at first use: when it closes, Unix time."""
+    denied: int = 0
+    """What the counter had no room for."""
 
 
 class UsageStore:
@@ -41,7 +45,7 @@ class UsageStore:
         self._keys = keys
 
     def read(self, names: Sequence[CounterName]) -> list[CounterValue | None]:
-        """Read counters in the order asked; None: there is none, or it is damaged.
+        """Read counters in the order asked; None: nothing was used or denied, or it is damaged.
 
         Raises:
             StoreUnavailable: the store refused or timed out.
@@ -50,7 +54,8 @@ class UsageStore:
         found: list[CounterValue | None] = []
         for at in range(0, len(spelled), _AT_ONCE):
             some = spelled[at : at + _AT_ONCE]
-            found += map(_value, some, self._store.read(some))
+            raw = self._store.read([*some, *map(denied_key, some)])
+            found += map(_value, some, raw[: len(some)], map(amount_of, raw[len(some) :]))
         return found
 
     def _spelled(self, names: Iterable[CounterName]) -> Iterable[str]:
@@ -62,11 +67,11 @@ class UsageStore:
             yield start + usage_suffix(name.feature_id, name.period_id, name.generation)
 
 
-def _value(key: str, raw: bytes | None) -> CounterValue | None:
+def _value(key: str, raw: bytes | None, denied: int) -> CounterValue | None:
     if raw is None:
-        return None
+        return CounterValue(0, denied=denied) if denied else None
     match = _COUNTER(raw)
     if match is None:
         report_damage(key, f"it holds no usage but {raw[:40]!r}")
         return None
-    return CounterValue(int(match[1]), int(match[2]) if match[2] else None)
+    return CounterValue(int(match[1]), int(match[2]) if match[2] else None, denied)

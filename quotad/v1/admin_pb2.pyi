@@ -468,7 +468,7 @@ class FeatureInsights(_message.Message):
     def __init__(self, feature_id: _Optional[str] = ..., above: _Optional[_Iterable[_Union[CustomerUsage, _Mapping]]] = ..., near: _Optional[_Iterable[_Union[CustomerUsage, _Mapping]]] = ...) -> None: ...
 
 class CustomerUsage(_message.Message):
-    __slots__ = ("customer_id", "resource_id", "plan_id", "limit", "used", "per", "percent", "resets_at", "pool_id", "decimals")
+    __slots__ = ("customer_id", "resource_id", "plan_id", "limit", "used", "per", "percent", "resets_at", "pool_id", "decimals", "denied", "demand_percent")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -479,6 +479,8 @@ class CustomerUsage(_message.Message):
     RESETS_AT_FIELD_NUMBER: _ClassVar[int]
     POOL_ID_FIELD_NUMBER: _ClassVar[int]
     DECIMALS_FIELD_NUMBER: _ClassVar[int]
+    DENIED_FIELD_NUMBER: _ClassVar[int]
+    DEMAND_PERCENT_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     resource_id: str
     plan_id: str
@@ -489,7 +491,9 @@ class CustomerUsage(_message.Message):
     resets_at: _timestamp_pb2.Timestamp
     pool_id: str
     decimals: int
-    def __init__(self, customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., limit: _Optional[int] = ..., used: _Optional[int] = ..., per: _Optional[str] = ..., percent: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ...) -> None: ...
+    denied: int
+    demand_percent: int
+    def __init__(self, customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., limit: _Optional[int] = ..., used: _Optional[int] = ..., per: _Optional[str] = ..., percent: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ..., denied: _Optional[int] = ..., demand_percent: _Optional[int] = ...) -> None: ...
 
 class GetUsageRequest(_message.Message):
     __slots__ = ("customer_id", "feature_id", "month", "page_size", "page_token")
@@ -514,7 +518,7 @@ class GetUsageResponse(_message.Message):
     def __init__(self, usage: _Optional[_Iterable[_Union[Usage, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class Usage(_message.Message):
-    __slots__ = ("customer_id", "resource_id", "feature_id", "per", "start", "end", "used", "decimals", "unit")
+    __slots__ = ("customer_id", "resource_id", "feature_id", "per", "start", "end", "used", "decimals", "unit", "denied")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -524,6 +528,7 @@ class Usage(_message.Message):
     USED_FIELD_NUMBER: _ClassVar[int]
     DECIMALS_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
+    DENIED_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     resource_id: str
     feature_id: str
@@ -533,7 +538,8 @@ class Usage(_message.Message):
     used: int
     decimals: int
     unit: str
-    def __init__(self, customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., per: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., used: _Optional[int] = ..., decimals: _Optional[int] = ..., unit: _Optional[str] = ...) -> None: ...
+    denied: int
+    def __init__(self, customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., per: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., used: _Optional[int] = ..., decimals: _Optional[int] = ..., unit: _Optional[str] = ..., denied: _Optional[int] = ...) -> None: ...
 
 class GetCustomerRequest(_message.Message):
     __slots__ = ("customer_id",)

@@ -280,14 +280,14 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetInsights(self, request, context):
-        """Customers nearest to their limits and furthest above them, per feature.
+        """Customers nearest to their limits, and those that have used or asked for more, per feature.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetUsage(self, request, context):
-        """What customers have used, in the periods under way or in those that start in a month.
+        """What customers have used and were denied, in the periods under way or in those that start in a month.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

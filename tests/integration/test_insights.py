@@ -55,7 +55,8 @@ class Watched:
 
     def look(self, feature_id: str, size: int = 10) -> Insights:
         self.notes.flush(self.bench.clock.now)
-        return look_up(self.bench.engine, self.store, feature_id, size)
+        self.bench.demand.flush(self.bench.clock.now)
+        return look_up(self.bench.engine, self.store, self.bench.denied, feature_id, size)
 
 
 @pytest.fixture

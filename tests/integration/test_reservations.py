@@ -319,7 +319,7 @@ def test_a_server_that_dies_before_it_takes_leaves_nothing_held(
     bench: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reservations = bench.engine.reservations
-    monkeypatch.setattr(reservations, "_decide", lambda requests: [StoreUnavailable("died")])
+    monkeypatch.setattr(reservations, "_decide_fairly", lambda requests: [StoreUnavailable("died")])
     with pytest.raises(StoreUnavailable):
         bench.reserve("r1", 400)
     monkeypatch.undo()
@@ -332,13 +332,13 @@ def test_a_server_that_dies_before_it_takes_leaves_nothing_held(
 def test_a_server_that_dies_before_it_answers_is_repeated(
     bench: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reservations, decide = bench.engine.reservations, bench.engine._decide_as_held
+    reservations, decide = bench.engine.reservations, bench.engine.decide
 
     def dies(requests: list[ConsumeRequest]) -> list[Decision | QuotadError]:
         decide(requests)
         return [StoreUnavailable("died")]
 
-    monkeypatch.setattr(reservations, "_decide", dies)
+    monkeypatch.setattr(reservations, "_decide_fairly", dies)
     with pytest.raises(StoreUnavailable):
         bench.reserve("r1", 400)
     with pytest.raises(StoreUnavailable):

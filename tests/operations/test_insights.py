@@ -31,7 +31,9 @@ def made(store_url: str, prefix: str) -> Iterator[Bench]:
 def insights(made: Bench) -> InsightOperations:
     nearby = NearbyStore(made.store, made.keys)
     engines = LentEngines(lambda: made.engine, count=1)
-    return InsightOperations(made.snapshots, nearby, Notes(nearby), made.clock, engines)
+    return InsightOperations(
+        made.snapshots, nearby, Notes(nearby), made.clock, engines, made.demand, made.denied
+    )
 
 
 def use(made: Bench, insights: InsightOperations, customer_id: str, quantity: int) -> None:

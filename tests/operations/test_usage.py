@@ -55,7 +55,7 @@ def made(store_url: str, prefix: str) -> Iterator[Bench]:
 @pytest.fixture
 def usage(made: Bench) -> UsageOperations:
     counters = UsageStore(made.store, made.keys)
-    return UsageOperations(made.customers, counters, made.snapshots, made.clock)
+    return UsageOperations(made.customers, counters, made.snapshots, made.clock, made.demand)
 
 
 def told(found: list[PeriodUsage]) -> list[tuple[str, str, int]]:

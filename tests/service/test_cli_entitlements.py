@@ -122,7 +122,10 @@ def usage(server: FakeServer) -> None:
     server.admin.insights = [
         admin_pb2.FeatureInsights(
             feature_id="api-calls",
-            above=[row("acme", 2345, resource_id="ws-1", percent=234, **MONTH)],
+            above=[
+                row("initech", 1000, denied=4000, percent=100, demand_percent=500, **MONTH),
+                row("acme", 2345, resource_id="ws-1", percent=234, demand_percent=234, **MONTH),
+            ],
             near=[row("globex", 945, percent=94, **MONTH)],
         ),
         admin_pb2.FeatureInsights(feature_id="quiet"),
@@ -140,11 +143,12 @@ def test_insights_list_who_is_above_and_who_is_near_by_feature(
 ) -> None:
     result = quotad("insights")
 
-    columns = "customer plan used limit resets"
+    columns = "customer plan used denied limit resets"
     assert 0 == result.exit_code
     assert [
-        "api-calls above the limit",
+        "api-calls more than the limit, used or asked for",
         columns,
+        "initech pro 1,000 4,000 1,000 per month 500 % 2030-06-01 00:00 UTC",
         "acme (ws-1) pro 2,345 1,000 per month 234 % 2030-06-01 00:00 UTC",
         "",
         "api-calls near the limit",

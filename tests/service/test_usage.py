@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from quotad.cli.app import app
+from quotad.client import Client
 from quotad.client.admin import AdminClient
 from quotad.v1 import admin_pb2 as pb
 from tests.running import CALL_S, Running, refusal
@@ -87,6 +88,31 @@ def test_what_is_no_month_is_refused(quotad: Running) -> None:
     assert "month: 'May' is not a month such as 2026-10" == refused.message
 
 
+def test_what_was_denied_is_shown_and_exported_beside_what_was_used(
+    quotad: Running, admin: AdminClient, customer: str
+) -> None:
+    admin.provision(customer, "free")
+    use(quotad, customer)
+    with Client(quotad.server.address) as client:
+        assert not client.consume(customer, "calls", 1_000_000).allowed
+    server = ["--server", quotad.server.address]
+
+    (calls,) = admin.usage(customer, feature_id="calls")
+    shown = CliRunner().invoke(app, ["usage", customer, *server])
+    export = CliRunner().invoke(app, ["usage", "export", *server])
+    (insights,) = admin.insights("calls", 100)
+
+    assert (7, 1_000_000) == (calls.used, calls.denied)
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    assert ["feature", "used", "denied", "unit", "from", "until"] == lines[0]
+    assert ["calls", "7", "1,000,000", "call", "per", "year"] == lines[1][:6]
+    (line,) = [each for each in export.stdout.splitlines() if each.startswith(f"{customer},,calls")]
+    assert line.endswith(",7,call,1000000")
+    (one,) = [each for each in insights.above if each.customer_id == customer]
+    assert (7, 1_000_000) == (one.used, one.denied)
+    assert (one.used + one.denied) * 100 // one.limit == one.demand_percent
+
+
 def test_the_command_line_shows_one_customer(quotad: Running, customer: str) -> None:
     use(quotad, customer)
     server = ["--server", quotad.server.address]
@@ -117,11 +143,11 @@ def test_the_command_line_exports_all_customers_as_csv(
     refused = CliRunner().invoke(app, ["usage", "export", "--month", "May", *server])
 
     cell = f'"{customer} ""Co"", Ltd"'
-    calls = f"{cell},,calls,year,{YEAR}-01-01T00:00:00Z,{YEAR + 1}-01-01T00:00:00Z,7,call"
-    header = "customer_id,resource_id,feature_id,per,start,end,used,unit"
+    calls = f"{cell},,calls,year,{YEAR}-01-01T00:00:00Z,{YEAR + 1}-01-01T00:00:00Z,7,call,0"
+    header = "customer_id,resource_id,feature_id,per,start,end,used,unit,denied"
     assert header == month.stdout.splitlines()[0]
     assert [calls] == [line for line in month.stdout.splitlines() if line.startswith(cell)]
-    assert [calls, f"{cell},,credits,,,,1.25,"] == [
+    assert [calls, f"{cell},,credits,,,,1.25,,0.00"] == [
         line for line in now.stdout.splitlines() if line.startswith(cell)
     ]
     assert 2 == refused.exit_code

@@ -17,6 +17,7 @@ STRIDES = {
     "limit": ("DETAILED_ARGS",),
     "run": ("RUN_ARGS", "QUANTITY_ARGS"),
     "charge": ("CHARGE_ARGS", "ONCE_ARGS"),
+    "counter": ("COUNTER_ARGS",),
 }
 """By a group of arguments that repeats, the constants that count its words."""
 
