@@ -106,6 +106,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Longest time that a publish waits for servers to compile the new catalog."""
     idempotency_ttl_ms: Millis = 86_400_000
     """How long an idempotency key is remembered."""
+    lease_ttl_ms: Annotated[int, Meta(ge=100, le=60_000)] = 5_000
+    """Longest term of a lease, and so how far local decisions may be behind a changed plan."""
     usage_retention_ms: Annotated[int, Meta(ge=0, le=366 * 86_400_000)] = 60_000
     """How long usage of an ended period is kept, of seconds and minutes at most 5,000; covers
     clocks that disagree."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from quotad.engine import Granted
+from quotad.engine.leases import Leases
 from quotad.engine.reservations import Reservations
 from quotad.errors import QuotadError
 from quotad.model import ConsumeRequest, Decision, Feature
@@ -21,6 +22,10 @@ class Given:
     @property
     def reservations(self) -> Reservations:
         raise AssertionError("no test of these asks for reservations")
+
+    @property
+    def leases(self) -> Leases:
+        raise AssertionError("no test of these asks for leases")
 
     def undo(self, request: ConsumeRequest, key: str) -> Decision | QuotadError:
         return self._decisions.pop(0)

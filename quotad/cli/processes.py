@@ -149,6 +149,7 @@ def _serve(
     ] = None,
     publish_wait_ms: PublishWait = None,
     idempotency_ttl_ms: Annotated[int | None, typer.Option(help="How long keys count.")] = None,
+    lease_ttl_ms: Annotated[int | None, typer.Option(help="Longest term of a lease.")] = None,
     usage_retention_ms: Annotated[
         int | None, typer.Option(help="How long usage of an ended period is kept.")
     ] = None,

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from quotad.engine.budget import Budget
 from quotad.engine.explaining import explain_round
 from quotad.engine.held import HeldAmounts, HeldReader
+from quotad.engine.leases import Leases
 from quotad.engine.memos import undoing
 from quotad.engine.planning import CHECK_ONLY, Planner
 from quotad.engine.reservations import Reservations
@@ -45,6 +46,7 @@ class Engine:
         self._demand = shared.demand
         self.reservations = Reservations(shared, link, self.decide, self._decide_as_held)
         self._held = HeldReader(shared, self._planner, self.reservations)
+        self.leases = Leases(shared, link, self.decide, self._settler.note)
         self._as_held = False
         """Whether to decide on what counters hold, reservations that have ended among it."""
 

@@ -103,11 +103,15 @@ class HeldReader:
         reserved: Counter[str] = Counter()
         leased: Counter[str] = Counter()
         for opened, stored in self._reservations.read_open(customer_id):
-            amounts = leased if opened.hold.kind == HoldKind.LEASE else reserved
-            taken = read_taken(stored)
-            if taken is not None:
+            hold = opened.hold
+            if hold.kind == HoldKind.LEASE:
+                (item,) = hold.items
+                own = self._shared.views.keys_of(customer_id, item.resource_id).usage
+                for suffix in hold.counters:
+                    leased[own + suffix] += item.quantity
+            elif (taken := read_taken(stored)) is not None:
                 for suffix, amount in taken.by_counter().items():
-                    amounts[usage + suffix] += amount
+                    reserved[usage + suffix] += amount
         return HeldAmounts(reserved, leased)
 
     def counters(self, request: ConsumeRequest) -> list[str]:

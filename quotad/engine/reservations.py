@@ -197,7 +197,9 @@ class Reservations:
         raise _ended(hold_id)
 
     def take_back(self, customer_ids: Collection[str]) -> bool:
-        """Settle what has ended of customers; returns whether there was any.
+        """Settle what has ended of customers; returns whether anything came back.
+
+        Leases only leave the list: what they held and did not return counts as used.
 
         Raises:
             StoreUnavailable: the store refused or timed out; the rest comes back the next time.
@@ -224,6 +226,8 @@ class Reservations:
     def read_open(self, customer_id: str) -> list[tuple[OpenHold, bytes]]:
         """Open holds of a customer, each with what is kept of its take; what has ended is settled.
 
+        Of leases nothing is kept beside their records.
+
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
@@ -233,7 +237,11 @@ class Reservations:
         if any(each.ends_ms <= ended_ms for each in opened) and self.take_back([customer_id]):
             opened = self._holds.read([keys], self._deadline())
         taken = self._holds.held(keys, opened, self._deadline()) if opened else []
-        return [(each, stored) for each, stored in zip(opened, taken, strict=True) if stored]
+        return [
+            (each, stored or b"")
+            for each, stored in zip(opened, taken, strict=True)
+            if stored or each.hold.kind == HoldKind.LEASE
+        ]
 
     def make_room(self, requests: Sequence[ConsumeRequest]) -> None:
         """Take back what has ended before those are decided that take what is left.
@@ -363,9 +371,7 @@ def _damaged(hold_id: str) -> Damaged:
 
 def _ending(opened: OpenHold, taken: TakenHold) -> ConsumeRequest:
     """The charge that settles a hold whose holder did not come."""
-    lost = opened.hold.kind == HoldKind.LEASE
-    used = [item.quantity if lost else 0 for item in taken.items]
-    return settle_request(opened, taken, used, overrun=True)
+    return settle_request(opened, taken, [0] * len(taken.items), overrun=True)
 
 
 def _used_otherwise(hold_id: str) -> IdempotencyMismatch:

@@ -25,6 +25,8 @@ class EngineSettings(msgspec.Struct, frozen=True):
     """Longest time a batch may wait for the store, all rounds together."""
     idempotency_ttl_ms: int = 86_400_000
     retention: Retention = Retention()
+    lease_ttl_ms: int = 5_000
+    """Longest term of a lease."""
 
 
 class CustomerReader(Protocol):

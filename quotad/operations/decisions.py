@@ -9,10 +9,12 @@ from typing import Protocol
 
 from quotad.engine import Granted
 from quotad.engine.insights import Notes
+from quotad.engine.leases import Leases
 from quotad.engine.reservations import Reservations, Reserved
 from quotad.engine.views import view_name
 from quotad.errors import QuotadError
 from quotad.ids import check_id
+from quotad.lending import Leased
 from quotad.marks import FULL
 from quotad.model import (
     ConsumeAllDecision,
@@ -40,6 +42,11 @@ class Decides(Protocol):
     @property
     def reservations(self) -> Reservations:
         """Made and settled on the same connection."""
+        ...
+
+    @property
+    def leases(self) -> Leases:
+        """Lent and taken back on the same connection."""
         ...
 
     def entitlement(
@@ -113,6 +120,17 @@ class DecisionOperations:
         self.counts[reserved.decision.reason] += 1
         self._note(request, reserved.decision)
         return reserved
+
+    @property
+    def leases(self) -> Leases:
+        """Renewed and released on the same connection; made by `acquire_lease`."""
+        return self._engine.leases
+
+    def acquire_lease(self, request: ConsumeRequest, lease_id: str, ttl_ms: int) -> Leased:
+        """Lend up to a quantity; as `Leases.acquire`, and customers near the limit are noted."""
+        leased = self._engine.leases.acquire(request, lease_id, ttl_ms)
+        self._note(request, leased.decision)
+        return leased
 
     def refund(self, request: ConsumeRequest, taken_under: str) -> Decision:
         """Take back what was counted.

@@ -166,4 +166,5 @@ def _engine_settings(config: Config) -> EngineSettings:
             min(retention_ms, Retention().short_ms),
             config.unprovisioned_retention_ms,
         ),
+        config.lease_ttl_ms,
     )

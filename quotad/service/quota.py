@@ -9,7 +9,7 @@ from quotad.errors import QuotadError, StoreUnavailable, internal_error
 from quotad.fronts.interface import Answer, Call
 from quotad.model import ConsumeAllDecision, ConsumeRequest, Decision
 from quotad.operations.decisions import DecisionOperations
-from quotad.service import decode, encode, reservations
+from quotad.service import decode, encode, leases, reservations
 from quotad.service.decode_all import read_all
 from quotad.service.wire import all_bytes, batch_bytes, decision_bytes
 from quotad.v1 import quota_pb2 as pb
@@ -28,6 +28,9 @@ METHODS = tuple(
         "Release",
         "Extend",
         "CheckAndConsumeAll",
+        "AcquireLease",
+        "RenewLease",
+        "ReleaseLease",
     )
 )
 """Paths of the hot methods, in the order that `Call` counts them."""
@@ -35,13 +38,16 @@ METHODS = tuple(
 _CONSUME, _BATCH, _ENTITLEMENT, _ENTITLEMENTS, _REFUND = range(5)
 _ALL = METHODS.index(f"/{SERVICE}/CheckAndConsumeAll")
 
-_RESERVATIONS = {
+_HOLDS = {
     METHODS.index(f"/{SERVICE}/{name}"): answer
     for name, answer in (
         ("Reserve", reservations.reserve),
         ("Commit", reservations.commit),
         ("Release", reservations.release),
         ("Extend", reservations.extend),
+        ("AcquireLease", leases.acquire),
+        ("RenewLease", leases.renew),
+        ("ReleaseLease", leases.release),
     )
 }
 
@@ -159,8 +165,8 @@ class QuotaService:
     def _answer_one(self, call: Call) -> bytes | QuotadError:
         """The answer to a call that is not decided with others."""
         try:
-            if call.method in _RESERVATIONS:
-                return _RESERVATIONS[call.method](self.decisions, call.request)
+            if call.method in _HOLDS:
+                return _HOLDS[call.method](self.decisions, call.request)
             act = {
                 _ENTITLEMENT: self._entitlement,
                 _ENTITLEMENTS: self._entitlements,

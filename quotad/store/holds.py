@@ -16,6 +16,7 @@ from quotad.errors import StoreUnavailable, TooManyOpen
 from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.keys import CustomerKeys, KeySpace, escape
+from quotad.store.lease_record import LEASED, read_lease
 from quotad.store.router import Link
 
 HOLDS_MAX = 10_000
@@ -55,6 +56,8 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     """Unix time of the periods that it is taken from."""
     kind: int = HoldKind.RESERVATION
     """A `HoldKind`."""
+    counters: tuple[str, ...] = ()
+    """Endings of the usage keys of a lease; what a reservation takes remembers its own."""
 
 
 class OpenHold(msgspec.Struct, frozen=True, gc=False):
@@ -104,7 +107,7 @@ _decode_held = msgspec.msgpack.Decoder(_Held).decode
 
 
 def _encode(hold: Hold) -> bytes:
-    if hold.kind == HoldKind.RESERVATION and len(hold.items) == 1:
+    if len(hold.items) == 1:
         (item,) = hold.items
         return _to_bytes(_OneHeld(item.feature_id, item.quantity, hold.made_ms, item.resource_id))
     return _FORMAT_2 + _to_bytes(_Held(hold.kind, hold.made_ms, hold.items))
@@ -116,6 +119,12 @@ def _decode(record: bytes) -> Hold:
         return Hold(held.items, held.made_ms, held.kind)
     one = _decode_one(record)
     return Hold((HeldItem(one.feature_id, one.quantity, one.resource_id),), one.made_ms)
+
+
+def _of_lease(record: bytes) -> Hold:
+    lease = read_lease(record)
+    item = HeldItem(lease.feature_id, lease.quantity, lease.resource_id)
+    return Hold((item,), lease.made_ms, HoldKind.LEASE, lease.counters)
 
 
 class HoldsSeen:
@@ -288,6 +297,7 @@ def settled_key(keys: CustomerKeys, hold_id: str) -> str:
 def _read_open(customer_id: str, hold_id: str, record: bytes, ends: bytes) -> OpenHold | None:
     """None: the record is lost or damaged, and what it has held is not known."""
     try:
-        return OpenHold(customer_id, hold_id, _decode(record), int(float(ends)))
+        hold = _of_lease(record) if hold_id.startswith(LEASED) else _decode(record)
+        return OpenHold(customer_id, hold_id, hold, int(float(ends)))
     except (msgspec.DecodeError, ValueError):
         return None

@@ -237,6 +237,68 @@ class ExtendResponse(_message.Message):
     expires_at: _timestamp_pb2.Timestamp
     def __init__(self, expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class AcquireLeaseRequest(_message.Message):
+    __slots__ = ("customer_id", "feature_id", "quantity", "resource_id", "lease_id", "ttl")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    LEASE_ID_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    feature_id: str
+    quantity: int
+    resource_id: str
+    lease_id: str
+    ttl: _duration_pb2.Duration
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., resource_id: _Optional[str] = ..., lease_id: _Optional[str] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class RenewLeaseRequest(_message.Message):
+    __slots__ = ("customer_id", "lease_id", "sequence", "spent", "quantity", "ttl")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    LEASE_ID_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    SPENT_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    lease_id: str
+    sequence: int
+    spent: int
+    quantity: int
+    ttl: _duration_pb2.Duration
+    def __init__(self, customer_id: _Optional[str] = ..., lease_id: _Optional[str] = ..., sequence: _Optional[int] = ..., spent: _Optional[int] = ..., quantity: _Optional[int] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class LeaseResponse(_message.Message):
+    __slots__ = ("decision", "granted", "term", "expires_at", "last")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    GRANTED_FIELD_NUMBER: _ClassVar[int]
+    TERM_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    decision: CheckAndConsumeResponse
+    granted: int
+    term: _duration_pb2.Duration
+    expires_at: _timestamp_pb2.Timestamp
+    last: bool
+    def __init__(self, decision: _Optional[_Union[CheckAndConsumeResponse, _Mapping]] = ..., granted: _Optional[int] = ..., term: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last: _Optional[bool] = ...) -> None: ...
+
+class ReleaseLeaseRequest(_message.Message):
+    __slots__ = ("customer_id", "lease_id", "spent")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    LEASE_ID_FIELD_NUMBER: _ClassVar[int]
+    SPENT_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    lease_id: str
+    spent: int
+    def __init__(self, customer_id: _Optional[str] = ..., lease_id: _Optional[str] = ..., spent: _Optional[int] = ...) -> None: ...
+
+class ReleaseLeaseResponse(_message.Message):
+    __slots__ = ("returned",)
+    RETURNED_FIELD_NUMBER: _ClassVar[int]
+    returned: int
+    def __init__(self, returned: _Optional[int] = ...) -> None: ...
+
 class CheckAndConsumeResponse(_message.Message):
     __slots__ = ("allowed", "reason", "granted", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "retry_after", "limits", "replayed", "is_fallback", "catalog_version", "explanation", "value", "values", "variant", "would_deny", "pool_id", "decimals", "reserved", "leased")
     ALLOWED_FIELD_NUMBER: _ClassVar[int]

@@ -75,6 +75,21 @@ class QuotaServiceStub:
                 request_serializer=quotad_dot_v1_dot_quota__pb2.ExtendRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_quota__pb2.ExtendResponse.FromString,
                 _registered_method=True)
+        self.AcquireLease = channel.unary_unary(
+                '/quotad.v1.QuotaService/AcquireLease',
+                request_serializer=quotad_dot_v1_dot_quota__pb2.AcquireLeaseRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_quota__pb2.LeaseResponse.FromString,
+                _registered_method=True)
+        self.RenewLease = channel.unary_unary(
+                '/quotad.v1.QuotaService/RenewLease',
+                request_serializer=quotad_dot_v1_dot_quota__pb2.RenewLeaseRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_quota__pb2.LeaseResponse.FromString,
+                _registered_method=True)
+        self.ReleaseLease = channel.unary_unary(
+                '/quotad.v1.QuotaService/ReleaseLease',
+                request_serializer=quotad_dot_v1_dot_quota__pb2.ReleaseLeaseRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_quota__pb2.ReleaseLeaseResponse.FromString,
+                _registered_method=True)
         self.GetEntitlement = channel.unary_unary(
                 '/quotad.v1.QuotaService/GetEntitlement',
                 request_serializer=quotad_dot_v1_dot_quota__pb2.GetEntitlementRequest.SerializeToString,
@@ -151,6 +166,28 @@ class QuotaServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AcquireLease(self, request, context):
+        """Lends up to a quantity of a hard limit to a caller that decides by itself until it is spent or the
+        term ends. Counters hold it as used. The caller makes the id: a repeated call is the same lease.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenewLease(self, request, context):
+        """Reports what was spent, and keeps, returns or refills what is lent, for a new term, in one act.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseLease(self, request, context):
+        """Returns what was not spent. What a lease that has ended does not return stays used.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetEntitlement(self, request, context):
         """What one customer may do with one feature now. Consumes nothing.
         """
@@ -207,6 +244,21 @@ def add_QuotaServiceServicer_to_server(servicer, server):
                     servicer.Extend,
                     request_deserializer=quotad_dot_v1_dot_quota__pb2.ExtendRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_quota__pb2.ExtendResponse.SerializeToString,
+            ),
+            'AcquireLease': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcquireLease,
+                    request_deserializer=quotad_dot_v1_dot_quota__pb2.AcquireLeaseRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_quota__pb2.LeaseResponse.SerializeToString,
+            ),
+            'RenewLease': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenewLease,
+                    request_deserializer=quotad_dot_v1_dot_quota__pb2.RenewLeaseRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_quota__pb2.LeaseResponse.SerializeToString,
+            ),
+            'ReleaseLease': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseLease,
+                    request_deserializer=quotad_dot_v1_dot_quota__pb2.ReleaseLeaseRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_quota__pb2.ReleaseLeaseResponse.SerializeToString,
             ),
             'GetEntitlement': grpc.unary_unary_rpc_method_handler(
                     servicer.GetEntitlement,
@@ -436,6 +488,87 @@ class QuotaService:
             '/quotad.v1.QuotaService/Extend',
             quotad_dot_v1_dot_quota__pb2.ExtendRequest.SerializeToString,
             quotad_dot_v1_dot_quota__pb2.ExtendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcquireLease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.QuotaService/AcquireLease',
+            quotad_dot_v1_dot_quota__pb2.AcquireLeaseRequest.SerializeToString,
+            quotad_dot_v1_dot_quota__pb2.LeaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenewLease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.QuotaService/RenewLease',
+            quotad_dot_v1_dot_quota__pb2.RenewLeaseRequest.SerializeToString,
+            quotad_dot_v1_dot_quota__pb2.LeaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseLease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.QuotaService/ReleaseLease',
+            quotad_dot_v1_dot_quota__pb2.ReleaseLeaseRequest.SerializeToString,
+            quotad_dot_v1_dot_quota__pb2.ReleaseLeaseResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,8 @@ FIELDS: dict[str, Any] = {
     "entitlement": json_format.Parse('{"limit": 3000000}', struct_pb2.Value()),
     "quantity": 1,
     "reservation_id": "r",
+    "lease_id": "l",
+    "sequence": 1,
     "version": 1,
     "end": timestamp_pb2.Timestamp(seconds=4_000_000_000),
 }

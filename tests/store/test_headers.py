@@ -16,6 +16,7 @@ STRIDES = {
     "terms": ("TERMS_ARGS",),
     "limit": ("DETAILED_ARGS",),
     "run": ("RUN_ARGS", "QUANTITY_ARGS"),
+    "counter": ("COUNTER_ARGS",),
     "charge": ("CHARGE_ARGS", "ONCE_ARGS"),
     "counter": ("COUNTER_ARGS",),
 }
@@ -109,7 +110,7 @@ def test_a_header_lists_the_outcomes_with_their_numbers(path: Path) -> None:
 
     returns = script.header.partition("-- Returns")[2].partition("-- Guarantee")[0]
     listed = {name: int(number) for number, name in re.findall(r"(-?\d+) ([A-Z_]+)\b", returns)}
-    shapes = ("_ARGS", "_LENGTH", "_KEY", "_TAG", "HEAD")
+    shapes = ("_ARGS", "_LENGTH", "_KEY", "_MAX", "_TAG", "HEAD")
     outcomes = {
         name: value for name, value in script.constants.items() if not name.endswith(shapes)
     }

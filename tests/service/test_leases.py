@@ -1,0 +1,108 @@
+"""AcquireLease, RenewLease, ReleaseLease over every front."""
+
+from typing import Any
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from quotad.v1 import quota_pb2 as pb
+from tests.running import CALL_S, Running, refusal
+
+CATALOG = """
+version: 1
+default_plan: free
+features:
+  tokens: {type: metered}
+plans:
+  free: {entitlements: {tokens: {limit: 5000, per: year}}}
+"""
+
+
+def test_a_lease_is_acquired_renewed_and_released(served: Running, customer: str) -> None:
+    served.publish_and_wait(CATALOG)
+    ids: dict[str, Any] = {"customer_id": customer, "lease_id": "mine"}
+
+    lent = served.quota.AcquireLease(
+        pb.AcquireLeaseRequest(feature_id="tokens", quantity=100, **ids), timeout=CALL_S
+    )
+    renewed = served.quota.RenewLease(
+        pb.RenewLeaseRequest(sequence=1, spent=60, quantity=100, ttl=Duration(seconds=1), **ids),
+        timeout=CALL_S,
+    )
+    seen = served.quota.GetEntitlement(
+        pb.GetEntitlementRequest(customer_id=customer, feature_id="tokens"), timeout=CALL_S
+    ).entitlement
+    returned = served.quota.ReleaseLease(pb.ReleaseLeaseRequest(spent=75, **ids), timeout=CALL_S)
+
+    assert (100, 100, True) == (lent.granted, lent.decision.used, lent.decision.allowed)
+    assert (160, 60, 1000, False) == (
+        renewed.granted,
+        renewed.decision.granted,
+        renewed.term.ToMilliseconds(),
+        renewed.last,
+    )
+    assert 5000 == lent.term.ToMilliseconds()
+    assert lent.expires_at.seconds > 0
+    assert (60, 100, 4840) == (seen.used, seen.leased, seen.remaining)
+    assert 85 == returned.returned
+    assert 75 == served.consume(customer, "tokens", quantity=0).used
+
+
+def test_a_denied_lease_is_an_answer_without_a_term(served: Running, customer: str) -> None:
+    served.publish_and_wait(CATALOG)
+    served.consume(customer, "tokens", quantity=5000)
+    request = pb.AcquireLeaseRequest(
+        customer_id=customer, feature_id="tokens", lease_id="mine", quantity=1
+    )
+
+    answer = served.quota.AcquireLease(request, timeout=CALL_S)
+
+    assert (0, pb.REASON_LIMIT_EXCEEDED) == (answer.granted, answer.decision.reason)
+    assert not answer.HasField("term")
+    assert not answer.HasField("expires_at")
+
+
+ACQUIRE: dict[str, Any] = {
+    "customer_id": "a",
+    "feature_id": "tokens",
+    "lease_id": "l",
+    "quantity": 1,
+}
+RENEW: dict[str, Any] = {"customer_id": "a", "lease_id": "l", "sequence": 1}
+BAD: list[tuple[str, Any, str]] = [
+    *(
+        ("AcquireLease", pb.AcquireLeaseRequest(**ACQUIRE | wrong), next(iter(wrong)))
+        for wrong in (
+            {"customer_id": ""},
+            {"feature_id": ""},
+            {"lease_id": ""},
+            {"lease_id": "\n"},
+            {"quantity": 0},
+            {"quantity": 10**15 + 1},
+            {"resource_id": "\n"},
+            {"ttl": Duration(nanos=99_000_000)},
+        )
+    ),
+    *(
+        ("RenewLease", pb.RenewLeaseRequest(**RENEW | wrong), next(iter(wrong)))
+        for wrong in (
+            {"customer_id": ""},
+            {"lease_id": ""},
+            {"sequence": 0},
+            {"quantity": -1},
+            {"quantity": 10**15 + 1},
+            {"ttl": Duration(seconds=-1)},
+        )
+    ),
+    ("ReleaseLease", pb.ReleaseLeaseRequest(customer_id="a"), "lease_id"),
+]
+
+
+@pytest.mark.parametrize(("method", "request_", "field"), BAD)
+def test_a_bad_field_is_refused_by_name(
+    served: Running, method: str, request_: Any, field: str
+) -> None:
+    refused = refusal(lambda: getattr(served.quota, method)(request_, timeout=CALL_S))
+
+    assert ("INVALID_ARGUMENT", "INVALID_REQUEST") == (refused.code.name, refused.reason)
+    assert refused.message.startswith(f"{field}: ")
