@@ -9,6 +9,7 @@ import os
 import re
 import typing
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -31,7 +32,9 @@ _KUBERNETES = re.compile(
 _URLS = {"redis_url", "source"}
 """Settings that may hold a password."""
 
-Port = Annotated[str, Meta(pattern=r"^.+:\d{1,5}$", description="HOST:PORT")]
+Listen = Annotated[
+    str, Meta(pattern=r"^(unix:.+|.+:\d{1,5})$", description="HOST:PORT or unix:PATH")
+]
 Prefix = Annotated[
     str,
     Meta(
@@ -47,8 +50,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     """Where the store is: `redis://`, `rediss://` or `unix://`."""
-    listen: Port = "127.0.0.1:50051"
-    """Address of the gRPC server."""
+    listen: Listen = "127.0.0.1:50051"
+    """Address of the gRPC server: `HOST:PORT`, `[IPV6]:PORT`, or `unix:PATH` for one worker."""
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     """Server processes that share the address."""
     front: Literal["auto", "fast", "native", "grpcio"] = "auto"
@@ -215,6 +218,11 @@ def _shown(value: object) -> str:
     """A value in a message; one that looks like a URL may have strayed from another setting."""
     text = repr(value)
     return "a URL" if "@" in text or "//" in text else text
+
+
+def unix_path(listen: str) -> Path | None:
+    """Path of an address that is a Unix socket; None: it is none."""
+    return Path(listen.removeprefix("unix:")) if listen.startswith("unix:") else None
 
 
 def split_listen(listen: str) -> tuple[str, int]:

@@ -65,8 +65,11 @@ def channel_options(
     except ValueError as error:
         raise ValueError(f"address: {error}") from error
     options = {**dict(CHANNEL_OPTIONS), **dict(extra)}
+    if address.startswith(("unix:", "unix-abstract:")):
+        # grpc sends the path, percent-encoded, which HTTP has no such authority for.
+        options.setdefault("grpc.default_authority", "localhost")
     scheme, _, listed = address.partition(":")
     if scheme in ("ipv4", "ipv6") and "," in listed and not secure:
-        # grpc sends the whole list as `:authority`, and the native front takes one port only.
+        # grpc sends the whole list as `:authority`, and an authority has one port only.
         options.setdefault("grpc.default_authority", listed.lstrip("/").split(",")[0])
     return list(options.items())

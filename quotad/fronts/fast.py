@@ -12,7 +12,7 @@ from pathlib import Path
 import quotad_front
 
 from quotad.errors import ConfigError, QuotadError
-from quotad.fronts.grpcio_server import CALLS_MAX, GrpcioServer
+from quotad.fronts.grpcio_server import CALLS_MAX, GrpcioServer, with_port
 from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Answer, Call, FrontSettings
 from quotad.fronts.origin import ORIGIN_KEY, ORIGIN_SECRET
 from quotad.fronts.status import REASON_KEY
@@ -76,9 +76,7 @@ class FastFront:
     @property
     def address(self) -> str:
         """Where it listens."""
-        if self._target.startswith("unix:"):
-            return self._target
-        return f"{self._target.rpartition(':')[0]}:{self._front.port}"
+        return with_port(self._target, self._front.port)
 
     def start(self) -> None:
         """As `Front.start`."""

@@ -17,7 +17,7 @@ import grpc
 import grpc.aio
 
 from quotad.errors import QuotadError
-from quotad.fronts.grpcio_server import GrpcioServer
+from quotad.fronts.grpcio_server import GrpcioServer, with_port
 from quotad.fronts.interface import STOPPING, Answer, Call, Details, FrontSettings
 from quotad.fronts.origin import peer_of
 from quotad.fronts.status import abort
@@ -47,7 +47,7 @@ class GrpcioFront(GrpcioServer):
     @property
     def address(self) -> str:
         """Where it listens."""
-        return f"{self._target.rpartition(':')[0]}:{self.port}"
+        return with_port(self._target, self.port)
 
     def recv_batch(self, calls_max: int) -> list[Call] | None:
         """As `Front.recv_batch`."""

@@ -132,6 +132,11 @@ class GrpcioServer:
         self._loop.close()
 
 
+def with_port(target: str, port: int) -> str:
+    """An address with the port that it really got; a Unix socket has none."""
+    return target if target.startswith("unix:") else f"{target.rpartition(':')[0]}:{port}"
+
+
 class _BodyCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     """Refuses bodies that are not the method's message; gRPC would call that UNKNOWN.
 

@@ -85,7 +85,7 @@ class FrontSettings(msgspec.Struct, frozen=True):
     """What a front serves, and how."""
 
     target: str
-    """`HOST:PORT`."""
+    """`HOST:PORT` or `unix:PATH`."""
     services: Sequence[str]
     """Full names, for health and reflection."""
     add_services: AddServices

@@ -16,7 +16,7 @@ from typing import Any
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 from quotad.errors import ConfigError, Status
-from quotad.fronts.grpcio_server import GrpcioServer
+from quotad.fronts.grpcio_server import GrpcioServer, with_port
 from quotad.fronts.interface import (
     MESSAGE_BYTES_MAX,
     STOPPING,
@@ -61,7 +61,7 @@ class NativeFront:
         self._recv: Callable[[int, int], list[Any] | None] = (
             self._front.recv_batch_details if settings.details else self._front.recv_batch
         )
-        self._host = target.rpartition(":")[0]
+        self._target = target
         self._folder = Path(tempfile.mkdtemp(prefix="quotad-"))
         self._behind = GrpcioServer(
             f"unix:{self._folder / 'admin.sock'}", settings.services, settings.add_services
@@ -77,7 +77,7 @@ class NativeFront:
     @property
     def address(self) -> str:
         """Where it listens."""
-        return f"{self._host}:{self._front.bound_port}"
+        return with_port(self._target, self._front.bound_port)
 
     def start(self) -> None:
         """As `Front.start`."""

@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 
 from quotad.backoff import pause_s
-from quotad.config import Config
+from quotad.config import Config, unix_path
 from quotad.errors import ConfigError
 from quotad.metrics import Readings, added
 from quotad.server.address import reserved
@@ -37,9 +37,11 @@ def run_serve(config: Config) -> None:
     """Serve until SIGTERM or Ctrl-C.
 
     Raises:
-        ConfigError: the address is taken, or the store can never be used with these settings.
+        ConfigError: the address is taken, or the settings can never be used.
     """
     warn_if_few(set_limit(config.max_connections), config.max_connections)
+    if config.workers > 1 and unix_path(config.listen):
+        raise ConfigError(f"workers: {config.workers} cannot share a Unix socket; 1 can use it")
     with reserved(config.listen) as listen:
         workers = Workers(msgspec.structs.replace(config, listen=listen))
         on_stop(workers.interrupt)

@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import Any
 
-from quotad.config import Config
+from quotad.config import Config, unix_path
 from quotad.errors import ConfigError
 from quotad.fronts.interface import Bounds, Front, FrontSettings, TlsFiles
 from quotad.fronts.kinds import choose, make
@@ -146,7 +146,7 @@ class Server:
         self.stop()
 
     def _make_front(self, servicer: AdminServicer, reuse_port: bool) -> Front:
-        if not reuse_port:
+        if not reuse_port or unix_path(self._config.listen):  # which cannot be shared
             check_free(self._config.listen)
 
         def add_services(server: Any) -> None:

@@ -65,6 +65,8 @@ class Serving:
             ("grpc.use_local_subchannel_pool", 1),
             ("grpc.max_receive_message_length", -1),
             ("grpc.max_send_message_length", -1),
+            # grpc's own authority for a path, with %2F in it, is none to HTTP.
+            ("grpc.default_authority", "localhost"),
         ]
         self.channel = grpc.insecure_channel(self.front.address, options)
         self._threads: list[threading.Thread] = []

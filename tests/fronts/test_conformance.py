@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -15,7 +16,7 @@ from quotad.errors import (
     StoreUnavailable,
     internal_error,
 )
-from quotad.fronts.interface import MESSAGE_BYTES_MAX
+from quotad.fronts.interface import MESSAGE_BYTES_MAX, Details
 from tests.fronts.serving import BESIDE, METHODS, SERVICE, Serving, same, serving
 from tests.running import CALL_S, FRONTS, Refusal, eventually, refusal
 
@@ -278,6 +279,18 @@ def test_an_address_shows_the_port_that_was_free(kind: str) -> None:
             assert target == f"{host}:0"
             assert 0 < int(port)
             assert b"0:x" == served.call().result()
+
+
+def test_it_listens_on_a_unix_socket_again_and_again(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "front.sock"
+    for _ in range(2):
+        with serving(kind, target=f"unix:{path}", details=Details(origin=True)) as served:
+            served.decide(lambda call: repr(call.peer).encode())
+
+            assert f"unix:{path}" == served.front.address
+            assert b"None" == served.call().result()
+            assert b"beside:x" == served.call(b"x", BESIDE).result()
+        assert not path.exists()
 
 
 def test_an_address_in_use_is_reported_in_one_line(served: Serving, kind: str) -> None:

@@ -5,7 +5,6 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import grpc
 import pytest
@@ -124,19 +123,6 @@ def test_clients_are_asked_to_go_elsewhere_when_a_drain_begins(served: Serving) 
         raw.wait_for(GOAWAY)
         served.front.answer([(call.call_id, b"in time")])
         assert message(b"in time") == raw.wait_for(0)
-
-
-def test_it_listens_on_a_unix_socket_and_takes_it_away_at_the_end(tmp_path: Path) -> None:
-    path = tmp_path / "front.sock"
-    for _ in range(2):
-        with serving("fast", target=f"unix:{path}") as served:
-            served.decide()
-            # grpc's own authority for a path, with %2F in it, is none to the library below.
-            options = [("grpc.default_authority", "localhost")]
-            with grpc.insecure_channel(served.front.address, options) as channel:
-                assert b"0:x" == channel.unary_unary(METHODS[0])(b"x", timeout=CALL_S)
-                assert b"beside:x" == channel.unary_unary(BESIDE)(b"x", timeout=CALL_S)
-        assert not path.exists()
 
 
 def test_calls_connections_and_bytes_are_counted(served: Serving) -> None:

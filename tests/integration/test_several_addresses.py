@@ -9,6 +9,7 @@ import pytest
 
 from quotad.client import AsyncClient, Client
 from quotad.client.admin import AdminClient
+from quotad.fronts.kinds import choose
 from tests.running import CALL_S, Running, eventually, running
 from tests.service.either import Either
 
@@ -31,9 +32,12 @@ ROUND_ROBIN = [
 
 @pytest.fixture
 def servers(store_url: str) -> Iterator[tuple[Running, Running]]:
-    """Two servers with the native front on one store."""
+    """Two servers on one store, one with the native front and one with the fastest there is."""
     prefix = f"t-{uuid.uuid4().hex[:12]}"
-    with running(store_url, prefix) as first, running(store_url, prefix) as second:
+    with (
+        running(store_url, prefix) as first,
+        running(store_url, prefix, choose("auto")) as second,
+    ):
         first.publish_and_wait(CATALOG)
         second.wait_ready()
         yield first, second

@@ -156,10 +156,11 @@ def test_impossible_settings_are_refused(settings: dict[str, int], message: str)
         ("ipv4:10.0.0.1:50051,10.0.0.2:50051", {}, True, None),
         ("ipv4:10.0.0.1:50051", {}, False, None),
         ("quotad.internal:50051", {}, False, None),
-        ("unix:/run/a,b", {}, False, None),
+        ("unix:/run/a,b", {}, False, "localhost"),
+        ("unix:/run/a,b", {"grpc.default_authority": "q"}, False, "q"),
     ],
 )
-def test_several_addresses_have_the_first_as_their_authority(
+def test_the_authority_is_one_that_every_server_takes(
     address: str, extra: dict[str, str], secure: bool, authority: str | None
 ) -> None:
     options = dict(target.channel_options(address, list(extra.items()), secure))
