@@ -54,88 +54,90 @@ local ONCE_ARGS = 3
 local FINGERPRINT_LENGTH = 16
 local ALLOWED, DENIED, REPLAYED = 1, 0, 2
 local STALE_CATALOG, STALE_CUSTOMER, MISMATCH, STALE_CLOCK, TOO_LATE, DAMAGED = -1, -2, -3, -4, -5, -6
-local EPOCH_LENGTH = 15
+local EPOCH_LENGTH, DIGITS_LENGTH = 15, 15
 
-local call, tonumber = redis.call, tonumber
+-- A number that the binding has spelled is read as `text + 0`: tonumber reads a text twice.
+local call, tonumber, find = redis.call, tonumber, string.find
 local KEYS, ARGV = KEYS, ARGV
 local time = call('TIME')
 local now = time[1] * 1000 + time[2] / 1000 -- (Unix ms) of the store
-local not_after = tonumber(ARGV[2])
+local not_after = ARGV[2] + 0
 if not_after > 0 and now > not_after then return { TOO_LATE } end
 local values = call('MGET', unpack(KEYS))
 if values[1] ~= ARGV[1] then return { STALE_CATALOG, values[1] or '' } end
 
-local function is_late(term)
+-- What functions work on is passed to them: every call of the script would pay for what they capture.
+local function is_late(term, now)
   if term.late ~= nil then return term.late end
   term.late = false
   for limit = 1, term.limits do
     local expires_at = term.expiries[limit]
-    if expires_at and tonumber(expires_at) <= now then term.late = true end
+    if expires_at and expires_at + 0 <= now then term.late = true end
   end
   return term.late
 end
 
 -- Whether a key holds no epoch; readers take it as absent, as it is until the next write.
-local function is_no_epoch(value)
-  return value and value ~= '0' and (#value > EPOCH_LENGTH or not string.find(value, '^[1-9]%d*$'))
+local function is_no_epoch(value, length_max)
+  return value and value ~= '0' and (#value > length_max or not string.find(value, '^[1-9]%d*$'))
+end
+
+-- Whether a usage key that looks absent holds a value of another type, which MGET does not show.
+local function is_foreign(first, last, values, written)
+  for at = first, last do
+    local name = KEYS[at]
+    if not values[at] and not written[name] and redis.call('EXISTS', name) == 1 then return true end
+  end
+  return false
+end
+
+-- Writes usage that has no expiry of its own: a new counter, or one without a period.
+local function write(term, limit, name, value)
+  local expires_at = term.expiries[limit]
+  if expires_at then
+    redis.call('SET', name, value, 'PXAT', expires_at)
+  elseif term.idles[limit] > 0 then
+    redis.call('SET', name, value, 'PX', term.idles[limit])
+  else
+    redis.call('SET', name, value)
+  end
 end
 
 local terms = {} -- by number
 local arg = 4
-for i = 1, tonumber(ARGV[3]) do
-  local limits, words = tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
-  local verb = ARGV[arg]
-  local caps, expiries, idles = {}, {}, {}
-  local detailed
+for i = 1, ARGV[3] + 0 do
+  local verb, limits, words = ARGV[arg], ARGV[arg + 1] + 0, ARGV[arg + 2] + 0
+  local caps, expiries = { 0 }, { 0 } -- made with room for one limit, as most have no more
+  local idles, detailed
   arg = arg + TERMS_ARGS
   if words == DETAILED_ARGS then detailed = { weights = {}, closings = {}, nows = {} } end
   for limit = 1, limits do
-    caps[limit] = tonumber(ARGV[arg])
     local expires_at = ARGV[arg + 1]
-    local idle = tonumber(expires_at)
-    if idle > 0 then expiries[limit] = expires_at else idles[limit] = -idle end
+    local idle = expires_at + 0
+    caps[limit], expiries[limit] = ARGV[arg] + 0, idle > 0 and expires_at
+    if idle <= 0 then
+      idles = idles or {}
+      idles[limit] = -idle
+    end
     if detailed then
-      detailed.weights[limit] = tonumber(ARGV[arg + 2])
-      detailed.closings[limit] = tonumber(ARGV[arg + 3])
-      detailed.nows[limit] = tonumber(ARGV[arg + 4])
+      detailed.weights[limit] = ARGV[arg + 2] + 0
+      detailed.closings[limit] = ARGV[arg + 3] + 0
+      detailed.nows[limit] = ARGV[arg + 4] + 0
     end
     arg = arg + words
   end
   terms[i] = {
-    once = verb == 'consume_once' or verb == 'settle_once' or verb == 'take_left_once',
-    partial = verb == 'take_left' or verb == 'take_left_once',
-    settles = verb == 'settle_once',
-    counts = verb ~= 'check',
+    verb = verb,
     limits = limits,
     caps = caps,
-    expiries = expiries, -- (Unix ms, as text) of counters that have a period
+    expiries = expiries, -- (Unix ms, as text) of counters that have a period; false: of others
     idles = idles, -- (ms) of the others; 0: kept
     detailed = detailed,
   }
 end
 
--- Writes usage that has no expiry of its own: a new counter, or one without a period.
-local function write(term, limit, name, value)
-  local expires_at, idle = term.expiries[limit], term.idles[limit]
-  if expires_at then
-    call('SET', name, value, 'PXAT', expires_at)
-  elseif idle > 0 then
-    call('SET', name, value, 'PX', idle)
-  else
-    call('SET', name, value)
-  end
-end
-
 local runs = {} -- by their text
 local written = {} -- by an earlier charge of this call: key -> usage or decision
-
--- Whether a usage key that looks absent holds a value of another type, which MGET does not show.
-local function is_foreign(usage_key, limits)
-  for at = usage_key + 1, usage_key + limits do
-    if not values[at] and not written[KEYS[at]] and call('EXISTS', KEYS[at]) == 1 then return true end
-  end
-  return false
-end
 
 local reply, size = {}, 0
 local key = 2 -- where the current charge starts, as `arg`
@@ -144,12 +146,15 @@ while KEYS[key] do
   local run = runs[ARGV[arg]]
   if not run then
     local number, charges, quantity = string.match(ARGV[arg], '^(%d+) (%d+) ?(.*)$')
-    run = { term = terms[tonumber(number)], charges = tonumber(charges), take = quantity ~= '' and quantity }
+    run = { term = terms[number + 0], charges = charges + 0, take = quantity ~= '' and quantity }
     runs[ARGV[arg]] = run
   end
   arg = arg + RUN_ARGS
   local take, term = run.take, run.term
-  local limits, caps, detailed, once = term.limits, term.caps, term.detailed, term.once
+  local limits, caps, expiries = term.limits, term.caps, term.expiries
+  local verb, detailed = term.verb, term.detailed
+  local counts = verb ~= 'check'
+  local once = verb == 'consume_once' or verb == 'settle_once' or verb == 'take_left_once'
   local weights, each = detailed and detailed.weights, nil -- each: by limit, what to take of it
   if not take then
     take = ARGV[arg]
@@ -158,11 +163,11 @@ while KEYS[key] do
     take, each, weights = '1', {}, {}
     for limit = 1, limits do
       each[limit] = ARGV[arg]
-      weights[limit] = tonumber(ARGV[arg])
+      weights[limit] = ARGV[arg] + 0
       arg = arg + QUANTITY_ARGS
     end
   end
-  local quantity = tonumber(take)
+  local quantity = take + 0
 
   for _ = 1, run.charges do
     local epoch, quantity, take = ARGV[arg], quantity, take
@@ -179,7 +184,7 @@ while KEYS[key] do
     end
 
     size = size + 1
-    if (values[key] or '0') ~= epoch and not (epoch == '0' and is_no_epoch(values[key])) then
+    if (values[key] or '0') ~= epoch and not (epoch == '0' and is_no_epoch(values[key], EPOCH_LENGTH)) then
       reply[size] = STALE_CUSTOMER
     elseif stored and string.sub(stored, 1, FINGERPRINT_LENGTH) ~= ARGV[once_arg] then
       reply[size] = MISMATCH
@@ -188,12 +193,22 @@ while KEYS[key] do
       size = size + 1
       reply[size] = string.sub(stored, FINGERPRINT_LENGTH + 1)
     else
-      local status, status_at, fresh, elsewhere = ALLOWED, size, false, nil
+      local status, status_at, fresh, odd, elsewhere = ALLOWED, size, false, false, nil
       if not detailed then
         for limit = 1, limits do
           local at = usage_key + limit
-          local used = written[KEYS[at]] or tonumber(values[at] or 0)
-          if not used or used % 1 ~= 0 then status = DAMAGED break end
+          local used = written[KEYS[at]]
+          if not used then
+            local value = values[at]
+            if not value then
+              used = 0
+            elseif #value <= DIGITS_LENGTH and find(value, '^[1-9]%d*$') then
+              used = value + 0
+            else
+              used, odd = tonumber(value), true
+              if not used or used % 1 ~= 0 then status = DAMAGED break end
+            end
+          end
           local amount = each and weights[limit] or quantity
           if amount >= 0 and used + amount > caps[limit] then status = DENIED end
           if used == 0 then fresh = true end
@@ -209,7 +224,7 @@ while KEYS[key] do
             closes_at = tonumber(closes_at)
             if closes_at and closes_at <= detailed.nows[limit] then used, closes_at = 0, 0 end
           end
-          if term.settles and closes_at ~= detailed.closings[limit] then
+          if verb == 'settle_once' and closes_at ~= detailed.closings[limit] then
             used, closes_at = 0, 0
             elsewhere = elsewhere or {}
             elsewhere[limit] = true
@@ -223,7 +238,7 @@ while KEYS[key] do
           size = size + 2
         end
       end
-      if status == DENIED and term.partial then
+      if status == DENIED and (verb == 'take_left' or verb == 'take_left_once') then
         local left = quantity
         for limit = 1, limits do
           local used = detailed and reply[status_at + 2 * limit - 1] or reply[status_at + limit]
@@ -231,17 +246,17 @@ while KEYS[key] do
         end
         if left > 0 then status, quantity, take = ALLOWED, left, string.format('%.0f', left) end
       end
-      if fresh and status == ALLOWED and term.counts and quantity ~= 0 then
-        if quantity > 0 and is_late(term) then
+      if fresh and status == ALLOWED and counts and quantity ~= 0 then
+        if quantity > 0 and is_late(term, now) then
           status = STALE_CLOCK
-        elseif is_foreign(usage_key, limits) then
+        elseif is_foreign(usage_key + 1, usage_key + limits, values, written) then
           status = DAMAGED
         end
       end
       if status < DENIED then
         for i = status_at + 1, size do reply[i] = nil end
         size = status_at
-      elseif status == ALLOWED and term.counts and quantity ~= 0 then
+      elseif status == ALLOWED and counts and quantity ~= 0 then
         for limit = 1, limits do
           local name = KEYS[usage_key + limit]
           if not detailed then
@@ -252,11 +267,11 @@ while KEYS[key] do
               call('DEL', name)
             elseif before == 0 then
               write(term, limit, name, amount)
-            elseif term.expiries[limit] then
+            elseif expiries[limit] and not odd then
+              call('INCRBY', name, amount)
+            elseif expiries[limit] then
               -- What reads as a number and is no integer to INCRBY, such as 1e3, is written as one.
-              if type(redis.pcall('INCRBY', name, amount)) == 'table' then
-                call('SET', name, string.format('%.0f', used), 'KEEPTTL')
-              end
+              call('SET', name, string.format('%.0f', used), 'KEEPTTL')
             else
               write(term, limit, name, string.format('%.0f', used))
             end
@@ -273,7 +288,7 @@ while KEYS[key] do
             if used <= 0 then
               used = 0
               call('DEL', name)
-            elseif before > 0 and term.expiries[limit] then
+            elseif before > 0 and expiries[limit] then
               call('SET', name, value, 'KEEPTTL')
             else
               write(term, limit, name, value)
@@ -283,17 +298,19 @@ while KEYS[key] do
         end
       end
       reply[status_at] = status
-      if once and status == ALLOWED and (term.settles or quantity ~= 0 and limits > 0) then
-        local parts = { limits == 0 and '0' or nil }
+      if once and status == ALLOWED and (verb == 'settle_once' or quantity ~= 0 and limits > 0) then
+        local usage = '0'
         for limit = 1, limits do
+          local part
           if detailed then
             local at = status_at + 2 * limit
-            parts[limit] = string.format('%.0f@%.0f', reply[at - 1], reply[at])
+            part = string.format('%.0f@%.0f', reply[at - 1], reply[at])
           else
-            parts[limit] = string.format('%.0f', reply[status_at + limit])
+            part = string.format('%.0f', reply[status_at + limit])
           end
+          usage = limit == 1 and part or usage .. ',' .. part
         end
-        local decision = ARGV[once_arg] .. ALLOWED .. table.concat(parts, ',') .. '|' .. ARGV[once_arg + 1]
+        local decision = ARGV[once_arg] .. ALLOWED .. usage .. '|' .. ARGV[once_arg + 1]
         call('SET', KEYS[usage_key], decision, 'PX', ARGV[once_arg + 2])
         written[KEYS[usage_key]] = decision
       end

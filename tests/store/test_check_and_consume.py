@@ -358,11 +358,19 @@ def test_a_damaged_window_fails_its_own_charges_only(scripted: Scripted, value: 
     assert value == raw(scripted.store).get(f"{scripted.keys.usage}:a")
 
 
-def test_usage_that_is_a_number_otherwise_written_is_counted_on(scripted: Scripted) -> None:
-    raw(scripted.store).set(f"{scripted.keys.usage}:a", "1e1")
+@pytest.mark.parametrize("value", ["1e1", "010", " 10", "10.0", "0xa", f"{'0' * 20}10"])
+def test_usage_that_is_a_number_otherwise_written_is_counted_on(
+    scripted: Scripted, value: str
+) -> None:
+    client, usage = raw(scripted.store), scripted.keys.usage
+    client.set(f"{usage}:a", value, pxat=FAR_MS)
+    client.set(f"{usage}:b", 7, pxat=FAR_MS)
 
-    assert [10, 11, 12] == [s.used[0] for s in scripted.settle(*[scripted.charge(1, 12)] * 3)]
-    assert {"a": 12} == scripted.used()
+    settled = scripted.settle(*[scripted.charge(1, 12, 12)] * 3)
+
+    assert [(1, [10, 7]), (1, [11, 8]), (0, [12, 9])] == [(s.status, s.used) for s in settled]
+    assert {"a": 12, "b": 9} == scripted.used()
+    assert [FAR_MS] * 2 == [client.pexpiretime(f"{usage}:{name}") for name in "ab"]
 
 
 def test_a_damaged_epoch_is_as_an_absent_one(scripted: Scripted) -> None:
