@@ -35,6 +35,7 @@ _URLS = {"redis_url", "source"}
 Listen = Annotated[
     str, Meta(pattern=r"^(unix:.+|.+:\d{1,5})$", description="HOST:PORT or unix:PATH")
 ]
+OptionalPort = Annotated[str, Meta(pattern=r"^(.+:\d{1,5})?$", description="HOST:PORT")]
 Prefix = Annotated[
     str,
     Meta(
@@ -54,6 +55,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Address of the gRPC server: `HOST:PORT`, `[IPV6]:PORT`, or `unix:PATH` for one worker."""
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     """Server processes that share the address."""
+    http: OptionalPort = ""
+    """Address of the HTTP server; empty: none, and for `quotad dev` 127.0.0.1:8080 or the next free
+    port."""
+    http_workers: Annotated[int, Meta(ge=1, le=256)] = 1
+    """Processes that serve HTTP; they share its address."""
     front: Literal["auto", "fast", "native", "grpcio"] = "auto"
     """How calls arrive: `fast` (needs `quotad-front`), `native` or `grpcio`; `auto`: the first of
     these that is installed."""
@@ -225,7 +231,7 @@ def unix_path(listen: str) -> Path | None:
     return Path(listen.removeprefix("unix:")) if listen.startswith("unix:") else None
 
 
-def split_listen(listen: str) -> tuple[str, int]:
+def split_listen(listen: str, setting: str = "listen") -> tuple[str, int]:
     """Host and port of an address.
 
     Raises:
@@ -233,7 +239,7 @@ def split_listen(listen: str) -> tuple[str, int]:
     """
     host, _, port = listen.rpartition(":")
     if int(port) > 65535:
-        raise ConfigError(f"listen: port {port} is not between 0 and 65535")
+        raise ConfigError(f"{setting}: port {port} is not between 0 and 65535")
     return host.strip("[]"), int(port)
 
 

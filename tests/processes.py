@@ -219,6 +219,12 @@ def address_of_dev(dev: Process) -> str:
     return said.split("quotad is ready on ")[1].split(";")[0]
 
 
+def http_of_dev(dev: Process) -> str:
+    """Where a `quotad dev` serves HTTP."""
+    said = dev.wait_for("HTTP is served on http://", "output")
+    return said.split("HTTP is served on http://")[1].split(",")[0]
+
+
 def address_in_log(process: Process) -> str:
     """Where a `quotad serve` listens, as soon as it says so."""
     said = process.wait_for(" front)\n")

@@ -29,6 +29,7 @@ from quotad.fronts.interface import Answer, Call
 from quotad.fronts.native import NativeFront
 from quotad.server import watched, worker
 from quotad.server.decider import Decider
+from quotad.server.server import Server
 from quotad.store.link import NodeLink
 
 NOTHING = "-"
@@ -164,7 +165,7 @@ def main() -> None:
     name_deciders()
     if where != NOTHING:
         watch(Path(where))
-    sys.exit(worker.main(*map(int, sys.argv[2:])))
+    sys.exit(worker.main(Server, *map(int, sys.argv[2:])))
 
 
 if __name__ == "__main__":

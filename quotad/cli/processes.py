@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _HOST_PORT = "HOST:PORT"
 
 Listen = Annotated[str | None, typer.Option(metavar=_HOST_PORT, help="Address of the gRPC server.")]
+Http = Annotated[str | None, typer.Option(metavar=_HOST_PORT, help="Address of the HTTP server.")]
 RedisUrl = Annotated[
     str | None, typer.Option(metavar="URL", help="The store: redis://, rediss:// or unix://.")
 ]
@@ -80,6 +81,7 @@ def _dev(
         str | None, typer.Option(metavar="PATH", help="Plan file or directory to watch.")
     ] = None,
     listen: Listen = None,
+    http: Http = None,
     data: Annotated[
         str | None, typer.Option(metavar="DIR", help="Where Valkey keeps its data.")
     ] = None,
@@ -91,13 +93,15 @@ def _dev(
     with _settings(locals()) as config:
         from quotad.server.dev import run_dev
 
-        run_dev(config, lambda address, catalog: _greet(address, catalog, config.data))
+        run_dev(config, _greet)
 
 
 def _serve(
     redis_url: RedisUrl = None,
     listen: Listen = None,
     workers: Annotated[int | None, typer.Option(help="Processes that share the address.")] = None,
+    http: Http = None,
+    http_workers: Annotated[int | None, typer.Option(help="Processes that serve HTTP.")] = None,
     front: Annotated[str | None, typer.Option(help="auto, fast, native or grpcio.")] = None,
     io_threads: Annotated[int | None, typer.Option(help="Move bytes; per worker.")] = None,
     max_connections: Annotated[
@@ -215,12 +219,13 @@ def _sidecar(
         run_sidecar(config)
 
 
-def _greet(address: str, catalog: str, data: str) -> None:
-    """Three calls to paste."""
+def _greet(config: "Config") -> None:
+    """Some calls to paste."""
     from quotad.catalog import parse, read_sources
     from quotad.errors import CatalogError
     from quotad.model import FeatureType
 
+    address, catalog = config.listen, config.catalog
     try:
         features = parse(read_sources(Path(catalog))).definitions.features
         metered = [f for f, d in features.items() if d.feature.type is FeatureType.METERED]
@@ -235,7 +240,8 @@ def _greet(address: str, catalog: str, data: str) -> None:
     with suppress(BrokenPipeError):  # a closed output ends no server
         typer.echo(
             f"""
-quotad is ready on {address}; it watches {catalog} and keeps its data in {data}.
+quotad is ready on {address}; it watches {catalog} and keeps its data in {config.data}.
+HTTP is served on http://{config.http}, the API documented on http://{config.http}/docs.
 Edit a plan file and the next call obeys it. Try, from another terminal:
 
   {quotad} consume acme {feature}{server}
@@ -243,6 +249,9 @@ Edit a plan file and the next call obeys it. Try, from another terminal:
   {python} -c 'from quotad.client import Client
 with Client({client}) as quotad:
     print(quotad.consume("acme", "{feature}"))'
+
+  curl http://{config.http}/v1/consume -d \\
+    '{{"customer_id": "acme", "feature_id": "{feature}"}}'
 
   grpcurl -plaintext -d '{{"customer_id": "acme", "feature_id": "{feature}"}}' \\
     {address} quotad.v1.QuotaService/CheckAndConsume

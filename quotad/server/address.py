@@ -4,14 +4,20 @@ import errno
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from quotad.config import split_listen, unix_path
 from quotad.errors import ConfigError
 
+HTTP_DEV = "127.0.0.1:8080"
+"""Where `quotad dev` serves HTTP unless it is set; the next free port where that is taken."""
 
-def check_free(listen: str) -> None:
+HTTP_DEV_TRIES = 100
+
+
+def check_free(listen: str, setting: str = "listen") -> None:
     """Bind and close, so that a taken address is one clear line in the log.
 
     A Unix socket on which no process listens is removed.
@@ -24,9 +30,9 @@ def check_free(listen: str) -> None:
         try:
             _check_path_free(path)
         except OSError as error:
-            raise _refused(listen, error) from error
+            raise _refused(listen, error, setting) from error
         return
-    host, port = split_listen(listen)
+    host, port = split_listen(listen, setting)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -35,11 +41,11 @@ def check_free(listen: str) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        raise _refused(listen, error) from error
+        raise _refused(listen, error, setting) from error
 
 
 @contextmanager
-def reserved(listen: str) -> Iterator[str]:
+def reserved(listen: str, setting: str = "listen") -> Iterator[str]:
     """Keep an address bound, without listening, while workers come and go.
 
     Of a Unix socket, only the end is taken care of: its file is removed.
@@ -50,7 +56,7 @@ def reserved(listen: str) -> Iterator[str]:
     Raises:
         ConfigError: it is taken, or not one of this machine.
     """
-    check_free(listen)
+    check_free(listen, setting)
     path = unix_path(listen)
     if path is not None:
         try:
@@ -58,14 +64,14 @@ def reserved(listen: str) -> Iterator[str]:
         finally:
             path.unlink(missing_ok=True)
         return
-    host, port = split_listen(listen)
+    host, port = split_listen(listen, setting)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as kept:
         try:
             kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             kept.bind((host, port))
         except OSError as error:
-            raise _refused(listen, error) from error
+            raise _refused(listen, error, setting) from error
         yield f"{listen.rpartition(':')[0]}:{kept.getsockname()[1]}"
 
 
@@ -82,5 +88,38 @@ def _check_path_free(path: Path) -> None:
     path.unlink()
 
 
-def _refused(listen: str, error: OSError) -> ConfigError:
-    return ConfigError(f"listen: cannot listen on {listen}: {error.strerror or error}")
+@contextmanager
+def reserved_http(listen: str) -> Iterator[str]:
+    """Keep the address of the HTTP workers as `reserved` does; empty where there are none."""
+    if not listen:
+        yield ""
+        return
+    if missing := [name for name in ("starlette", "uvicorn") if find_spec(name) is None]:
+        raise ConfigError(f"http: needs {' and '.join(missing)}; pip install 'quotad[http]'")
+    with reserved(listen, "http") as kept:
+        yield kept
+
+
+@contextmanager
+def reserved_http_of_dev(listen: str) -> Iterator[str]:
+    """Keep the address at which `quotad dev` serves HTTP: the one that is set, else a free one.
+
+    Raises:
+        ConfigError: the one that is set is taken, or not one of this machine.
+    """
+    with reserved_http(listen or _first_free(HTTP_DEV)) as kept:
+        yield kept
+
+
+def _first_free(listen: str) -> str:
+    """Return an address with the same or the next free port."""
+    host, first = split_listen(listen)
+    for port in range(first, first + HTTP_DEV_TRIES):
+        with suppress(ConfigError):
+            check_free(f"{host}:{port}")
+            return f"{host}:{port}"
+    return f"{host}:0"
+
+
+def _refused(listen: str, error: OSError, setting: str) -> ConfigError:
+    return ConfigError(f"{setting}: cannot listen on {listen}: {error.strerror or error}")

@@ -17,7 +17,7 @@ import msgspec
 from quotad.clock import SyncedClock
 from quotad.config import Config
 from quotad.errors import ConfigError, StoreUnavailable
-from quotad.server.address import reserved
+from quotad.server.address import reserved, reserved_http_of_dev
 from quotad.server.descriptors import set_limit
 from quotad.server.example import write_example
 from quotad.server.serve import Workers
@@ -34,7 +34,7 @@ SOCKET_PATH_MAX = 100
 STOP_TIMEOUT_MS = 10_000
 
 
-def run_dev(config: Config, on_ready: Callable[[str, str], None]) -> None:
+def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
     """Run all of quotad on a directory of plan files until Ctrl-C.
 
     Without a setting and outside of a clone, that directory is a copy of the built-in example. What
@@ -42,8 +42,8 @@ def run_dev(config: Config, on_ready: Callable[[str, str], None]) -> None:
 
     Args:
         config: the settings; `redis_url` is not used.
-        on_ready: called with the server's address and the path of the plan files when the first
-            call can be made.
+        on_ready: called with the settings in force, addresses and path of the plan files among
+            them, when the first call can be made.
 
     Raises:
         ConfigError: the catalog is not there, the data directory cannot be used, or the address
@@ -57,6 +57,7 @@ def run_dev(config: Config, on_ready: Callable[[str, str], None]) -> None:
     with (
         _data_directory(Path(config.data)) as (data, socket_path),
         reserved(config.listen) as listen,  # before Valkey is started for nothing
+        reserved_http_of_dev(config.http) as http,
     ):
         if built_in:
             config = msgspec.structs.replace(config, catalog=_example(Path(config.data)))
@@ -64,7 +65,9 @@ def run_dev(config: Config, on_ready: Callable[[str, str], None]) -> None:
             config,
             redis_url=f"unix://{quote(str(socket_path))}",
             listen=listen,
+            http=http,
             workers=1,
+            http_workers=1,
         )
         workers = Workers(config)
         on_stop(workers.interrupt)
@@ -77,7 +80,7 @@ def run_dev(config: Config, on_ready: Callable[[str, str], None]) -> None:
             _sidecar(config),
             closing(workers),
         ):
-            watch = _Watch(workers, valkey, lambda: on_ready(listen, config.catalog))
+            watch = _Watch(workers, valkey, lambda: on_ready(config))
             workers.run(watch.look)
 
 

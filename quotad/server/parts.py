@@ -17,11 +17,11 @@ from quotad.operations.decisions import DecisionOperations
 from quotad.operations.erasing import ErasingOperations
 from quotad.operations.finding import FindingOperations
 from quotad.operations.insights import InsightOperations
+from quotad.operations.parts import AdminParts
 from quotad.operations.status import Worker
 from quotad.operations.transfer import TransferOperations
 from quotad.operations.usage import UsageOperations
 from quotad.server.monitor import MonitorParts
-from quotad.service.admin_parts import AdminParts
 from quotad.service.decode import RequestDecoder
 from quotad.service.quota import QuotaService
 from quotad.store import (
@@ -83,7 +83,11 @@ class Parts:
 
     def quota(self) -> QuotaService:
         """Make what one decision thread answers with; it has its own connection."""
-        return QuotaService(DecisionOperations(self._engine(), self._notes), self._read)
+        return QuotaService(self.decisions(), self._read)
+
+    def decisions(self) -> DecisionOperations:
+        """Make what one decision thread decides with; it has its own connection."""
+        return DecisionOperations(self._engine(), self._notes)
 
     @property
     def cached_customers(self) -> int:
@@ -91,7 +95,7 @@ class Parts:
         return len(self._views)
 
     def admin(self, front: str, decisions: Callable[[], dict[str, int]]) -> AdminParts:
-        """Make the operations of the admin service.
+        """Make the operations beside decisions.
 
         Args:
             front: the name of the one that serves.

@@ -13,7 +13,7 @@ from quotad.backoff import pause_s
 from quotad.config import Config, unix_path
 from quotad.errors import ConfigError
 from quotad.metrics import Readings, added
-from quotad.server.address import reserved
+from quotad.server.address import reserved, reserved_http
 from quotad.server.descriptors import set_limit, warn_if_few
 from quotad.server.instruments import DECISIONS, instruments
 from quotad.server.pulse import EXIT_WRONG_SETTING
@@ -42,8 +42,8 @@ def run_serve(config: Config) -> None:
     warn_if_few(set_limit(config.max_connections), config.max_connections)
     if config.workers > 1 and unix_path(config.listen):
         raise ConfigError(f"workers: {config.workers} cannot share a Unix socket; 1 can use it")
-    with reserved(config.listen) as listen:
-        workers = Workers(msgspec.structs.replace(config, listen=listen))
+    with reserved(config.listen) as listen, reserved_http(config.http) as http:
+        workers = Workers(msgspec.structs.replace(config, listen=listen, http=http))
         on_stop(workers.interrupt)
         with workers:
             workers.run()
@@ -55,19 +55,24 @@ class Workers:
     Inside it the processes exist and read their code; `run` lets them serve.
 
     Args:
-        config: the settings; the port in `listen` is not 0.
+        config: the settings; the ports in `listen` and `http` are not 0.
     """
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._stop = threading.Event()
         self._slots = [Slot(config) for _ in range(config.workers)]
+        if config.http:
+            self._slots += [Slot(config, http=True) for _ in range(config.http_workers)]
         self._instruments = instruments()
 
     @property
     def ready(self) -> bool:
-        """Whether a worker answers calls with decisions."""
-        return any(slot.ready for slot in self._slots)
+        """Whether a worker of each kind answers calls with decisions."""
+        return all(
+            any(slot.ready for slot in self._slots if slot.http is http)
+            for http in {slot.http for slot in self._slots}
+        )
 
     def counted(self) -> dict[str, dict[str, int]]:
         """Return what all workers have counted, by instrument and label."""
@@ -123,8 +128,9 @@ class Workers:
 class Slot:
     """The place of one worker, whichever process fills it."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, http: bool = False) -> None:
         self._config = config
+        self.http = http
         self._early_deaths = 0
         self._start_at = 0.0
         self._instruments = instruments()
@@ -150,7 +156,7 @@ class Slot:
 
     def start(self) -> None:
         """Start a worker, which waits for `go`."""
-        self.worker = Watched(self._config)
+        self.worker = Watched(self._config, self.http)
 
     def go(self) -> None:
         """Let its worker serve."""

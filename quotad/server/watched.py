@@ -14,9 +14,14 @@ from quotad.server.instruments import instruments
 from quotad.server.memory import memory_max_mb, rss_mb
 from quotad.server.pulse import PulseListener
 
-WORKER = [sys.executable, "-P", "-m", "quotad.server.worker"]
-"""Command of a worker; its arguments follow. With -P, so that a module in the working directory
-does not take the place of a library."""
+_PYTHON = [sys.executable, "-P", "-m"]
+"""With -P, so that a module in the working directory does not take the place of a library."""
+
+WORKER = [*_PYTHON, "quotad.server.worker"]
+"""Command of a worker that serves gRPC; its arguments follow."""
+
+HTTP_WORKER = [*_PYTHON, "quotad.server.http_worker"]
+"""The same of one that serves HTTP."""
 
 START_S = 60.0
 """How long a worker may take until its first sign of life; a busy machine needs its time."""
@@ -37,16 +42,17 @@ class Watched:
 
     Args:
         config: the settings; the port in `listen` is not 0.
+        http: whether it serves HTTP instead of gRPC.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, http: bool = False) -> None:
         self._listener = PulseListener()
         size = instruments().size
         values = shared_memory(size)
         with self._listener.child_end as line:
             descriptors = [line.fileno(), values]
             self.process = subprocess.Popen(
-                [*WORKER, str(os.getpid()), *map(str, descriptors)],
+                [*(HTTP_WORKER if http else WORKER), str(os.getpid()), *map(str, descriptors)],
                 env=child_environ(msgspec.structs.replace(config, workers=1)),
                 pass_fds=descriptors,
                 start_new_session=True,

@@ -6,12 +6,14 @@ reads what it counts; both are descriptors.
 
 import signal
 import sys
+from collections.abc import Callable
 
 import msgspec
 
 from quotad.config import Config, load
 from quotad.errors import ConfigError
 from quotad.metrics import SharedValues
+from quotad.server.base import ServerBase
 from quotad.server.descriptors import room_for_clients, set_limit
 from quotad.server.logs import setup_logging
 from quotad.server.memory import bound_growth, memory_max_mb
@@ -26,8 +28,20 @@ STUCK_S = 30
 """How much longer than `drain_timeout_ms` a stop may take before the kernel ends the process."""
 
 
-def main(parent: int, descriptor: int, values: int) -> int:
-    """Serve until SIGTERM; Ctrl-C is the parent's, which then stops its workers in good order."""
+def main(
+    make: Callable[[Config, bool], ServerBase], parent: int, descriptor: int, values: int
+) -> int:
+    """Serve until SIGTERM; Ctrl-C is the parent's, which then stops its workers in good order.
+
+    Args:
+        make: of the settings the server, which shares its address with others.
+        parent: the parent's process id.
+        descriptor: of the pulse.
+        values: descriptor of the memory for what is counted.
+
+    Returns:
+        The exit code.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(parent)
     pulse = Pulse(descriptor)
@@ -35,16 +49,19 @@ def main(parent: int, descriptor: int, values: int) -> int:
         config = load({})
         setup_logging(config.log_level)
         room = room_for_clients(set_limit(config.max_connections))
-        _serve(msgspec.structs.replace(config, max_connections=room), pulse, values)
+        config = msgspec.structs.replace(config, max_connections=room)
+        _serve(make, config, pulse, values)
     except ConfigError as error:
         pulse.refuse(str(error))
         return EXIT_WRONG_SETTING
     return 0
 
 
-def _serve(config: Config, pulse: Pulse, values: int) -> None:
+def _serve(
+    make: Callable[[Config, bool], ServerBase], config: Config, pulse: Pulse, values: int
+) -> None:
     pulse.wait_for_go()
-    server = Server(config, reuse_port=True)
+    server = make(config, True)
     shared = SharedValues(server.metrics.size, values)
 
     def stop(*_: object) -> None:
@@ -69,4 +86,4 @@ def _serve(config: Config, pulse: Pulse, values: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))
+    sys.exit(main(Server, *map(int, sys.argv[1:])))

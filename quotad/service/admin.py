@@ -1,6 +1,7 @@
 """AdminService: put together, and the status. Not hot: plain servicer methods in threads."""
 
-from quotad.service.admin_parts import AdminParts, mapped
+from quotad.operations.parts import AdminParts
+from quotad.service.admin_parts import mapped
 from quotad.service.catalogs import CatalogCalls, version_message
 from quotad.service.customers import CustomerCalls
 from quotad.service.encode import timestamp

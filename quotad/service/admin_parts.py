@@ -1,11 +1,9 @@
-"""What the calls of the admin service share: what they work on, and how their errors leave."""
+"""What the calls of the admin service share: how their errors leave."""
 
 import functools
 import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
-
-import msgspec
 
 from quotad.errors import (
     CatalogError,
@@ -16,14 +14,6 @@ from quotad.errors import (
     internal_error,
 )
 from quotad.fronts.status import abort
-from quotad.operations.catalogs import CatalogOperations
-from quotad.operations.customers import CustomerOperations
-from quotad.operations.erasing import ErasingOperations
-from quotad.operations.finding import FindingOperations
-from quotad.operations.insights import InsightOperations
-from quotad.operations.status import Worker
-from quotad.operations.transfer import TransferOperations
-from quotad.operations.usage import UsageOperations
 from quotad.store.damage import report_once
 
 MESSAGE_BYTES_MAX = 4000
@@ -35,19 +25,6 @@ _HEADER_BYTES_MAX = 12
 _log = logging.getLogger("quotad.service")
 Q = TypeVar("Q")
 R = TypeVar("R")
-
-
-class AdminParts(msgspec.Struct, frozen=True):
-    """What the admin service works on."""
-
-    catalogs: CatalogOperations
-    customers: CustomerOperations
-    finding: FindingOperations
-    erasing: ErasingOperations
-    transfer: TransferOperations
-    insights: InsightOperations
-    usage: UsageOperations
-    worker: Worker
 
 
 def mapped(method: Callable[[Any, Q], R]) -> Callable[[Any, Q, Any], R]:

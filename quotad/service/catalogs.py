@@ -4,8 +4,9 @@ from quotad.catalog import ApplyTo, Source
 from quotad.catalog.prepare import Prepared, Request
 from quotad.errors import InvalidRequest
 from quotad.operations.catalogs import Publication, Version
+from quotad.operations.parts import AdminParts
 from quotad.operations.publish import Terms
-from quotad.service.admin_parts import AdminParts, mapped
+from quotad.service.admin_parts import mapped
 from quotad.service.catalog_parts import mapped_parts
 from quotad.service.encode import timestamp
 from quotad.store.publishing import Outcome

@@ -1,6 +1,7 @@
 """The calls of the admin service that are about erasing customers."""
 
-from quotad.service.admin_parts import AdminParts, mapped
+from quotad.operations.parts import AdminParts
+from quotad.service.admin_parts import mapped
 from quotad.service.customers import if_epoch
 from quotad.service.encode import timestamp
 from quotad.store.erasures import Erasure

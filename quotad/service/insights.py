@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from quotad.engine.insights import Nearness
+from quotad.operations.parts import AdminParts
 from quotad.operations.usage import PeriodUsage
-from quotad.service.admin_parts import AdminParts, mapped
+from quotad.service.admin_parts import mapped
 from quotad.service.encode import timestamp
 from quotad.v1 import admin_pb2 as pb
 

@@ -1,6 +1,7 @@
 """The calls of the admin service that are about customers in bulk."""
 
-from quotad.service.admin_parts import AdminParts, mapped
+from quotad.operations.parts import AdminParts
+from quotad.service.admin_parts import mapped
 from quotad.v1 import admin_pb2 as pb
 
 

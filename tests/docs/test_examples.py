@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.docs.curl import curl
 from tests.docs.grpcurl import grpcurl
 from tests.docs.pages import PATHS, Block, blocks
 from tests.processes import (
@@ -22,11 +23,13 @@ from tests.processes import (
     EXAMPLES,
     address_of_dev,
     environment,
+    http_of_dev,
     starting,
     within_one_day,
 )
 
 ADDRESS = "127.0.0.1:50051"
+HTTP = "127.0.0.1:8080"
 STORE = "redis://localhost:6379"
 
 RUN = ("console", "python")
@@ -92,10 +95,11 @@ class Reader:
     Only the server is at another address than the page says, since others may run here as well.
     """
 
-    def __init__(self, page: Path, cwd: Path, address: str) -> None:
+    def __init__(self, page: Path, cwd: Path, address: str, http: str) -> None:
         self._cwd = cwd
         self._address = address
-        self._here = {ADDRESS: address, STORE: f"unix://{cwd / '.quotad' / 'valkey.sock'}"}
+        store = f"unix://{cwd / '.quotad' / 'valkey.sock'}"
+        self._here = {ADDRESS: address, HTTP: http, STORE: store}
         self._page = Page(page)
         self._names: dict[str, Any] = {"__name__": "__main__"}
         found = os.environ["PATH"].split(":")
@@ -127,6 +131,10 @@ class Reader:
                 wanted = shown.splitlines() if line.endswith(" list") else json.loads(shown)
                 same = self._page.same_json
                 assert same(wanted) == same(answer), f"{block.place}: {line}"
+            elif line.startswith("curl "):
+                answer = curl(self._with_addresses(line))
+                same = self._page.same_json
+                assert same(json.loads(shown)) == same(answer), f"{block.place}: {line}"
             else:
                 self._shell(block, line, shown)
 
@@ -180,10 +188,10 @@ def reader(page: Path, cwd: Path) -> Iterator[Reader]:
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m quotad "$@"\n')
     command.chmod(0o755)
     with starting(cwd) as start:
-        dev = start("dev", "--listen", "127.0.0.1:0")
-        yield Reader(page, cwd, address_of_dev(dev))
+        dev = start("dev", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
+        yield Reader(page, cwd, address_of_dev(dev), http_of_dev(dev))
 
-        assert 2 == len(dev.children())  # Valkey and a worker
+        assert 3 == len(dev.children())  # Valkey, a worker, and one that serves HTTP
         assert 0 == dev.stop()
         assert "Traceback" not in dev.log
         assert " ERROR " not in dev.log

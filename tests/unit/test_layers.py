@@ -18,7 +18,17 @@ BASE |= {"backoff", "lending", "marks", "metrics", "recent", "valkey", "__versio
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"server", "simulate", "replay", "transfer", "client", "catalog", "config"},
-    "server": {"service", "fronts", "sidecar", "operations", "engine", "store", "config", "v1"},
+    "server": {
+        "service",
+        "http",
+        "fronts",
+        "sidecar",
+        "operations",
+        "engine",
+        "store",
+        "config",
+        "v1",
+    },
     "simulate": {
         "replay",
         "engine",
@@ -34,6 +44,19 @@ MAY_IMPORT = {
         "customers",
         "catalog",
         "v1",
+        # Values that it translates.
+        "entitlements.phases",
+        "engine.insights",
+        "engine.shared",
+        "store.damage",
+        "store.erasures",
+        "store.facets",
+        "store.publishing",
+    },
+    "http": {
+        "operations",
+        "customers",
+        "catalog",
         # Values that it translates.
         "entitlements.phases",
         "engine.insights",
@@ -82,6 +105,8 @@ ONLY_HERE = {
     "grpc_reflection": {"fronts"},
     "pygrpc_native": {"fronts"},
     "google": {"fronts", "service", "client"},
+    "starlette": {"http"},
+    "uvicorn": {"http"},
     "typer": {"cli"},
     "rich": {"cli"},
     "yaml": {"catalog"},

@@ -1,0 +1,172 @@
+"""The application: operations under their paths, further routers beside them, readiness."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.routing import BaseRoute, Router
+from starlette.types import Receive, Scope, Send
+
+from quotad.errors import InvalidRequest, QuotadError, internal_error
+from quotad.http import consume
+from quotad.http.bodies import BodyBounds, Gone, read, read_body, refused
+from quotad.http.operation import Admit, Caller, Context, Headers, HttpCall, Operation, Role
+from quotad.http.problems import CONTENT_TYPE, HttpRefusal, headers_of, problem, status_of
+from quotad.http.routing import Routes
+
+OPERATIONS: tuple[Operation, ...] = (*consume.OPERATIONS,)
+"""All operations of `/v1`."""
+
+_JSON = (b"content-type", b"application/json")
+_NO_STORE = (b"cache-control", b"no-store")
+_WITH_BODY = {"POST", "PUT", "PATCH"}
+
+_log = logging.getLogger("quotad.http")
+_encode = msgspec.json.Encoder().encode
+
+
+def anyone(scope: Scope, role: Role) -> Caller:
+    """Admit every caller."""
+    return Caller()
+
+
+class AppSettings(msgspec.Struct, frozen=True):
+    """What the application is made with beside its context."""
+
+    bodies: BodyBounds = BodyBounds()
+    admit: Admit = anyone
+    routes: Sequence[BaseRoute] = ()
+    """Further routers, which see what is no operation: mounted pages, GraphQL, events."""
+
+
+class App:
+    """The ASGI application of one process.
+
+    Args:
+        context: what operations work with.
+        settings: see there.
+    """
+
+    def __init__(self, context: Context, settings: AppSettings | None = None) -> None:
+        self.ready = False
+        """Whether requests are answered with decisions; read by `/readyz`."""
+        self._context = context
+        self._settings = settings = settings or AppSettings()
+        self._routes: Routes[_End] = Routes()
+        for operation in OPERATIONS:
+            self._routes.add(operation.method, operation.path, _End(operation))
+        self._others = Router(routes=list(settings.routes), default=_no_such_path)
+
+    def set_ready(self, ready: bool) -> None:
+        """Publish whether requests are answered with decisions."""
+        self.ready = ready
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """HttpAnswer a request."""
+        if scope["type"] != "http":
+            await self._others(scope, receive, send)
+            return
+        try:
+            status, headers, body = await self._answer(scope, receive, send)
+        except QuotadError as error:
+            status, headers, body = _refusal(error)
+        except Gone:
+            return
+        except Exception:  # noqa: BLE001 (nothing of an unforeseen error may leave)
+            _log.exception("a request failed")
+            status, headers, body = _refusal(internal_error())
+        if status:
+            await respond(send, status, headers, body)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> tuple[int, Headers, bytes]:
+        """Return the answer; status 0: it was sent already."""
+        method, path = scope["method"], scope["raw_path"]
+        found = self._routes.find(method, path)
+        if found is None:
+            if path in (b"/livez", b"/readyz"):
+                return self._health(path)
+            await self._others(scope, receive, send)
+            return 0, [], b""
+        end, segments = found
+        operation = end.operation
+        caller = self._settings.admit(scope, operation.role)
+        body = b""
+        if method in _WITH_BODY:
+            body = await read_body(receive, self._settings.bodies)
+        wanted = end.read(body, segments, scope["query_string"])
+        answer = await operation.act(HttpCall(self._context, scope, caller), wanted)
+        return 200, answer.headers, _encode(answer.body)
+
+    def _health(self, path: bytes) -> tuple[int, Headers, bytes]:
+        reason = "" if path == b"/livez" else self._context.parts.worker.status().not_ready_reason
+        if not reason and (self.ready or path == b"/livez"):
+            return 200, [], b'{"status":"ok"}'
+        raise HttpRefusal(503, "NOT_READY", reason or "the server is starting or stopping")
+
+
+class _End:
+    """An operation with what reads its requests."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        self._decoder = msgspec.json.Decoder(operation.wanted)
+        self._in_body = operation.method in _WITH_BODY
+
+    def read(self, body: bytes, segments: dict[str, str], query: bytes) -> Any:
+        """Read a request from its body, or its query, and the segments of its path.
+
+        Raises:
+            InvalidRequest: names the field.
+        """
+        if self._in_body and not segments and not query:
+            return read(self._decoder, body)
+        if self._in_body:
+            if query:
+                raise InvalidRequest("query: put the fields into the body")
+            given: Any = read(_ANY, body) if body else {}
+            if not isinstance(given, dict):
+                raise InvalidRequest("body: expected object")
+        else:
+            given = self._fields(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+        for name in segments.keys() & given.keys():
+            raise InvalidRequest(f"{name}: is in the path; leave it out")
+        try:
+            return msgspec.convert(given | segments, self.operation.wanted, strict=self._in_body)
+        except msgspec.ValidationError as error:
+            raise refused(error, self.operation.wanted) from None
+
+    def _fields(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        for name, text in pairs:
+            if name in given:
+                raise InvalidRequest(f"{name}: is there twice")
+            given[name] = text
+        return given
+
+
+_ANY: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder()
+
+
+async def respond(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    """Send an answer as JSON, or with a content type among its headers."""
+    start = [(b"content-length", b"%d" % len(body)), _NO_STORE]
+    if all(name != b"content-type" for name, _ in headers):
+        start.append(_JSON)
+    await send({"type": "http.response.start", "status": status, "headers": start + headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _refusal(error: QuotadError) -> tuple[int, Headers, bytes]:
+    headers = [(b"content-type", CONTENT_TYPE), *headers_of(error)]
+    return status_of(error), headers, _encode(problem(error))
+
+
+async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        path = scope["path"][:200]
+        error = HttpRefusal(404, "NO_SUCH_PATH", f"there is nothing at {path!r}; see /docs")
+        await respond(send, *_refusal(error))

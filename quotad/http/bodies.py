@@ -1,0 +1,104 @@
+"""Bodies of requests: bounded, read into structs; refusals name the field."""
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.types import Receive
+
+from quotad.errors import InvalidRequest
+from quotad.http.problems import HttpRefusal
+from quotad.nearest import nearest
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
+
+
+DROPPED_MAX = 16 * 1024 * 1024
+
+
+class Gone(Exception):
+    """A client that did not wait for its answer."""
+
+
+class BodyBounds(msgspec.Struct, frozen=True):
+    """What a body may take."""
+
+    bytes_max: int = 4 * 1024 * 1024
+
+
+async def read_body(receive: Receive, bounds: BodyBounds) -> bytes:
+    """Receive the body of a request.
+
+    What is above the bound is received and dropped, up to `DROPPED_MAX`: a client that still sends
+    when its connection ends would not see why.
+
+    Raises:
+        HttpRefusal: it is too large; the connection is then closed.
+        Gone: the client is.
+    """
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    parts, size = [body], len(body)
+    while message.get("more_body") and size <= bounds.bytes_max + DROPPED_MAX:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > bounds.bytes_max:
+            parts.clear()
+        else:
+            parts.append(part)
+    if size > bounds.bytes_max:
+        raise HttpRefusal(
+            413,
+            "TOO_LARGE",
+            f"body: larger than {bounds.bytes_max} bytes",
+            ((b"connection", b"close"),),
+        )
+    return body if len(parts) == 1 else b"".join(parts)
+
+
+def read(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
+    """Read a body.
+
+    Raises:
+        InvalidRequest: names the field.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise refused(error, decoder.type) from None
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(f"body: {_lower(str(error))}") from None
+    except UnicodeDecodeError:
+        raise InvalidRequest("body: is not UTF-8") from None
+    except RecursionError:
+        raise InvalidRequest("body: nested too deeply") from None
+
+
+def refused(error: msgspec.ValidationError, type_: Any) -> InvalidRequest:
+    """Return what was wrong with a value, with the name of the field in front."""
+    what, _, path = str(error).rpartition(" - at `$")
+    if not what:
+        what, path = str(error), ""
+    place = path.removesuffix("`").removeprefix(".")
+    if match := _UNKNOWN.fullmatch(what):
+        name = match[1]
+        near = None if place else nearest(name, getattr(type_, "__struct_fields__", ()))
+        hint = "" if near is None else f", did you mean {near}?"
+        return InvalidRequest(f"{_joined(place, name)}: there is no such field{hint}")
+    if match := _MISSING.fullmatch(what):
+        return InvalidRequest(f"{_joined(place, match[1])}: missing")
+    return InvalidRequest(f"{place or 'body'}: {_lower(what).replace('`', '')}")
+
+
+def _joined(place: str, name: str) -> str:
+    return f"{place}.{name}" if place else name
+
+
+def _lower(text: str) -> str:
+    return text if text.startswith("JSON") else text[:1].lower() + text[1:]

@@ -1,0 +1,170 @@
+"""From the event loop to the decision threads and back.
+
+What one tick of the event loop asks is handed over together. A thread takes all that waits then,
+decides it in one go, and hands all answers back in one go: two crossings per batch, not per
+request.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from quotad.errors import QuotadError, internal_error
+from quotad.model import ConsumeRequest, Decision
+from quotad.operations.decisions import DecisionOperations
+
+DecisionOrError = Decision | QuotadError
+"""Of one request; an error is a value here, as many requests may share one."""
+
+OnThread = Callable[[DecisionOperations], Any]
+"""What is decided by itself and not in a batch; runs on a decision thread."""
+
+Asked = tuple["asyncio.Future[Any]", "ConsumeRequest | Sequence[ConsumeRequest] | OnThread"]
+
+Answered = tuple["asyncio.Future[Any]", object]
+
+T = TypeVar("T")
+
+_log = logging.getLogger("quotad.http")
+
+
+class Deciding:
+    """Where the event loop asks for decisions; all methods are for its thread alone.
+
+    Args:
+        batch_max: most requests that a thread decides in one go; those of one tick stay together.
+    """
+
+    def __init__(self, batch_max: int) -> None:
+        self.batch_max = batch_max
+        self.waiting: SimpleQueue[list[Asked] | None] = SimpleQueue()
+        """What ticks have handed over; None: a thread is to end."""
+        self._tick: list[Asked] = []
+
+    def decide(self, request: ConsumeRequest) -> "asyncio.Future[DecisionOrError]":
+        """Decide a request together with all others of this tick."""
+        return self._ask(request)
+
+    def decide_all(
+        self, requests: Sequence[ConsumeRequest]
+    ) -> "asyncio.Future[list[DecisionOrError]]":
+        """The same of several requests."""
+        return self._ask(requests)
+
+    def run(self, act: Callable[[DecisionOperations], T]) -> "asyncio.Future[T | QuotadError]":
+        """HttpCall a function on a decision thread, after the batch that it waits with."""
+        return self._ask(act)
+
+    def _ask(self, asked: Any) -> "asyncio.Future[Any]":
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        if not self._tick:
+            loop.call_soon(self._hand_over)
+        self._tick.append((future, asked))
+        return future
+
+    def _hand_over(self) -> None:
+        tick, self._tick = self._tick, []
+        self.waiting.put(tick)
+
+
+class HttpDecider(threading.Thread):
+    """One decision thread, with its own connection to the store."""
+
+    def __init__(
+        self,
+        number: int,
+        deciding: Deciding,
+        decisions: DecisionOperations,
+        loop: Callable[[], asyncio.AbstractEventLoop],
+    ) -> None:
+        super().__init__(name=f"quotad-http-decider-{number}", daemon=True)
+        self._deciding = deciding
+        self._decisions = decisions
+        self._loop = loop
+        self._begun = 0
+        self._done = 0
+        self._seen = 0
+
+    def run(self) -> None:
+        """Decide until the end is in the queue."""
+        while (asked := self._take()) is not None:
+            self._begun += 1
+            answers = decided(self._decisions, asked)
+            try:
+                self._loop().call_soon_threadsafe(_resolve, answers)
+            except RuntimeError:  # the loop has closed: no client is left that waits
+                _log.warning("%d answers came after the last client was gone", len(answers))
+            self._done += 1
+        self._decisions.close()
+
+    def has_progressed(self) -> bool:
+        """Whether it waits for requests, or has begun another batch since the last look."""
+        begun, before = self._begun, self._seen
+        self._seen = begun
+        return begun == self._done or begun != before
+
+    def _take(self) -> list[Asked] | None:
+        """Wait for requests and take all that are there; None: there will be none."""
+        waiting, room = self._deciding.waiting, self._deciding.batch_max
+        asked = waiting.get()
+        while asked is not None and len(asked) < room:
+            try:
+                more = waiting.get_nowait()
+            except Empty:
+                break
+            if more is None:
+                waiting.put(None)  # for the next look; nothing comes after it
+                break
+            asked += more
+        return asked
+
+
+def decided(decisions: DecisionOperations, asked: Sequence[Asked]) -> list[Answered]:
+    """Decide all requests together, then what is decided by itself; answer every one of them."""
+    requests: list[ConsumeRequest] = []
+    acts: list[tuple[asyncio.Future[Any], OnThread]] = []
+    for future, wanted in asked:
+        if isinstance(wanted, ConsumeRequest):
+            requests.append(wanted)
+        elif isinstance(wanted, Sequence):
+            requests += wanted
+        else:
+            acts.append((future, wanted))
+    answers: list[Answered] = []
+    if requests:
+        try:
+            outcomes: list[DecisionOrError] = decisions.decide(requests)
+        except Exception as error:  # noqa: BLE001 (no request may be left without an answer)
+            outcomes = [_unforeseen(error)] * len(requests)
+        at = 0
+        for future, wanted in asked:
+            if isinstance(wanted, ConsumeRequest):
+                answers.append((future, outcomes[at]))
+                at += 1
+            elif isinstance(wanted, Sequence):
+                answers.append((future, outcomes[at : at + len(wanted)]))
+                at += len(wanted)
+    for future, act in acts:
+        try:
+            answers.append((future, act(decisions)))
+        except QuotadError as error:
+            answers.append((future, error))
+        except Exception as error:  # noqa: BLE001
+            answers.append((future, _unforeseen(error)))
+    return answers
+
+
+def _resolve(answers: Sequence[Answered]) -> None:
+    for future, answer in answers:
+        if not future.done():  # its client may be gone
+            future.set_result(answer)
+
+
+def _unforeseen(error: Exception) -> QuotadError:
+    """Return the error of a request that failed by a bug: its text stays in the log."""
+    _log.error("a request failed", exc_info=error)
+    return internal_error()

@@ -1,0 +1,88 @@
+"""What the API is made of: operations, each with a path, a role, a request type and an act."""
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.types import Scope
+
+from quotad.http.deciding import Deciding
+from quotad.operations.parts import AdminParts
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Role(StrEnum):
+    """What a caller must be allowed to."""
+
+    CONSUME = "consume"
+    READ = "read"
+    MANAGE = "manage"
+    """Customers."""
+    PUBLISH = "publish"
+    """Catalogs."""
+    ADMIN = "admin"
+
+
+class RequestFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every request type."""
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who a request comes from."""
+
+    name: str = ""
+    """For the history of writes; empty: not known."""
+
+
+Admit = Callable[[Scope, Role], Caller]
+"""Checks, before its body is read, who a request comes from and whether they may have the role.
+
+Raises QuotadError otherwise. The scope has the peer in `client` and the headers."""
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What operations work with; one for all requests of a process."""
+
+    deciding: Deciding
+    parts: AdminParts
+
+
+class HttpCall(msgspec.Struct, frozen=True):
+    """One request, admitted and read."""
+
+    context: Context
+    scope: Scope
+    caller: Caller
+
+
+class HttpAnswer(msgspec.Struct, frozen=True):
+    """What leaves for a request."""
+
+    body: object
+    """Encoded as JSON."""
+    headers: Headers = []
+
+
+W = TypeVar("W", bound=RequestFields)
+
+Act = Callable[[HttpCall, Any], Awaitable[HttpAnswer]]
+"""Carries a request out. Raises QuotadError."""
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation of the API."""
+
+    name: str
+    """As the RPC with the same meaning."""
+    method: str
+    path: str
+    """`/v1/customers/{customer_id}`: fields of the request in braces."""
+    role: Role
+    wanted: type[RequestFields]
+    given: type[msgspec.Struct]
+    """What the body of an answer is."""
+    act: Act
+    about: str
+    """One sentence for the documentation."""

@@ -1,0 +1,106 @@
+"""Errors as RFC 9457 has them: `application/problem+json` with the stable reason word.
+
+`type` is a relative reference to the page of the API, with the reason word as its fragment; nothing
+but `reason` and the HTTP status is to be decided by.
+"""
+
+import msgspec
+
+from quotad.errors import CatalogError, QuotadError, Status, StoreUnavailable
+
+CONTENT_TYPE = b"application/problem+json"
+
+RETRY_AFTER_S = 1
+"""After which a call is to be repeated that failed because of the store."""
+
+_HTTP_STATUS = {
+    Status.INVALID_ARGUMENT: 400,
+    Status.NOT_FOUND: 404,
+    Status.RESOURCE_EXHAUSTED: 413,
+    Status.FAILED_PRECONDITION: 412,
+    Status.ABORTED: 409,
+    Status.INTERNAL: 500,
+    Status.UNAVAILABLE: 503,
+}
+
+_TITLES = {
+    400: "The request can never work",
+    404: "Not found",
+    405: "Method not allowed",
+    408: "The request did not arrive in time",
+    409: "Another writer was first",
+    412: "The state is another one than the request expects",
+    413: "Too large",
+    415: "Unsupported media type",
+    500: "Internal error",
+    503: "Unavailable; try again",
+}
+
+
+class HttpRefusal(QuotadError):
+    """A request that is refused for a reason of HTTP itself.
+
+    Args:
+        http_status: of the answer.
+        reason: the stable word.
+        message: for the caller.
+        headers: of the answer.
+    """
+
+    def __init__(
+        self,
+        http_status: int,
+        reason: str,
+        message: str,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+        self.word = reason
+        self.headers = headers
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    """What is wrong; starts with the name of the field where there is one."""
+    reason: str
+    """The stable word."""
+    problems: tuple[str, ...] = ()
+    """Of a catalog: everything that is wrong with it."""
+    epoch: int | None = None
+    """Of a write that expected another one: the epoch that the customer is at."""
+
+
+def status_of(error: QuotadError) -> int:
+    """Return the HTTP status of an error."""
+    return error.http_status if isinstance(error, HttpRefusal) else _HTTP_STATUS[error.status]
+
+
+def problem(error: QuotadError) -> Problem:
+    """Return what a caller sees of an error."""
+    status = status_of(error)
+    reason = error.word if isinstance(error, HttpRefusal) else error.reason
+    metadata = dict(error.metadata)
+    return Problem(
+        type=f"/docs#{reason}",
+        title=_TITLES.get(status, "Refused"),
+        status=status,
+        detail=error.for_caller,
+        reason=reason,
+        problems=error.problems if isinstance(error, CatalogError) else (),
+        epoch=int(metadata["quotad-epoch"]) if "quotad-epoch" in metadata else None,
+    )
+
+
+def headers_of(error: QuotadError) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers that an error leaves with, beside its content type."""
+    if isinstance(error, HttpRefusal):
+        return error.headers
+    if error.status is Status.UNAVAILABLE or isinstance(error, StoreUnavailable):
+        return ((b"retry-after", b"%d" % RETRY_AFTER_S),)
+    return ()

@@ -1,0 +1,25 @@
+"""The operations for all threads of a worker, put together for its edge."""
+
+import msgspec
+
+from quotad.operations.catalogs import CatalogOperations
+from quotad.operations.customers import CustomerOperations
+from quotad.operations.erasing import ErasingOperations
+from quotad.operations.finding import FindingOperations
+from quotad.operations.insights import InsightOperations
+from quotad.operations.status import Worker
+from quotad.operations.transfer import TransferOperations
+from quotad.operations.usage import UsageOperations
+
+
+class AdminParts(msgspec.Struct, frozen=True):
+    """What an edge does beside decisions."""
+
+    catalogs: CatalogOperations
+    customers: CustomerOperations
+    finding: FindingOperations
+    erasing: ErasingOperations
+    transfer: TransferOperations
+    insights: InsightOperations
+    usage: UsageOperations
+    worker: Worker

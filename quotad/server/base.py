@@ -1,0 +1,192 @@
+"""What the servers of gRPC and of HTTP share: started, watched, drained, stopped."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from typing import Protocol, Self
+
+from quotad.config import Config
+from quotad.errors import ConfigError
+from quotad.model import Reason
+from quotad.operations.decisions import DecisionOperations
+from quotad.server.indexing import Indexing
+from quotad.server.instruments import (
+    CUSTOMERS_CACHED,
+    DECISIONS,
+    PROBE_MS,
+    WOULD_DENY,
+    instruments,
+)
+from quotad.server.monitor import Monitor
+from quotad.server.parts import Parts
+
+_log = logging.getLogger("quotad.server")
+
+STORE_WAITS = 10
+"""How often a thread of the monitor may wait for the store before it turns."""
+
+MONITOR_STUCK_S = 120.0
+"""A thread of the monitor that has not turned for this time is stuck; compiling a large catalog on
+a busy machine takes a while. The waits for the store are added."""
+
+
+class Edge(Protocol):
+    """Where calls arrive and leave."""
+
+    @property
+    def address(self) -> str:
+        """Where it listens, with the port it really got."""
+        ...
+
+    def start(self) -> None:
+        """Accept calls from here on."""
+        ...
+
+    def set_ready(self, ready: bool) -> None:
+        """Publish whether calls are answered with decisions."""
+        ...
+
+    def drain(self) -> None:
+        """Take no further calls; those that came before are to be answered."""
+        ...
+
+    def stop(self) -> None:
+        """Close every connection."""
+        ...
+
+
+class DecisionThread(Protocol):
+    """A thread that serves until its edge is drained."""
+
+    def start(self) -> None:
+        """Start it."""
+        ...
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for its end."""
+        ...
+
+    def has_progressed(self) -> bool:
+        """Whether it waits for calls, or has gone on since the last look."""
+        ...
+
+
+class ServerBase:
+    """A worker process's insides without an edge; a context manager.
+
+    A subclass calls `_serve` once, when it has made its edge.
+
+    Args:
+        config: the settings.
+
+    Raises:
+        ConfigError: the store's URL is wrong.
+    """
+
+    _name = ""
+    """Of what serves, for the log."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._monitor_stuck_s = MONITOR_STUCK_S + STORE_WAITS * config.store_timeout_ms / 1000
+        self._fatal: ConfigError | None = None
+        self._stopped = threading.Event()
+        self._parts = parts = Parts(config)
+        self._made: Sequence[DecisionOperations] = ()
+        self._indexing = Indexing(parts.index, parts.clock, lambda: self.ready)
+        self.metrics = instruments()
+        self.metrics.read_by(DECISIONS, self._decisions)
+        self.metrics.read_by(WOULD_DENY, lambda: [self._would_deny()])
+        self.metrics.read_by(CUSTOMERS_CACHED, lambda: [parts.cached_customers])
+
+    def _serve(
+        self, edge: Edge, deciders: Sequence[DecisionThread], made: Sequence[DecisionOperations]
+    ) -> None:
+        """Take what calls come through, the threads that decide and what they decide with."""
+        self._edge = edge
+        self._deciders = deciders
+        self._made = made
+        on_probe = self.metrics.observer(PROBE_MS)
+        self._monitor = Monitor(self._parts.monitored(), edge.set_ready, self.fail, on_probe)
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return self._edge.address
+
+    def start(self) -> None:
+        """Accept calls; ready as soon as the store and a catalog are there."""
+        self._parts.store.open_links()
+        self._edge.start()
+        self._edge.set_ready(False)
+        for decider in self._deciders:
+            decider.start()
+        self._monitor.start()
+        self._indexing.start()
+        _log.info("listening on %s (%s)", self.address, self._name)
+
+    def wait(self) -> None:
+        """Wait until `interrupt` is called.
+
+        Raises:
+            ConfigError: the store can never be used with these settings.
+        """
+        self._stopped.wait()
+        if self._fatal is not None:
+            raise self._fatal
+
+    def interrupt(self) -> None:
+        """Let `wait` return; fit for a signal handler."""
+        self._stopped.set()
+
+    @property
+    def ready(self) -> bool:
+        """Whether calls are answered with decisions."""
+        return self._monitor.ready
+
+    def interrupted(self, timeout_s: float) -> bool:
+        """Wait for an end within a time; return whether it has come."""
+        return self._stopped.wait(timeout_s)
+
+    def has_progressed(self) -> bool:
+        """Whether no thread is where it was at the last look; waiting for calls is progress too."""
+        return all([decider.has_progressed() for decider in self._deciders]) and (
+            self._monitor.silent_s < self._monitor_stuck_s
+        )
+
+    def fail(self, error: ConfigError) -> None:
+        """Let `wait` raise an error."""
+        self._fatal = error
+        self._stopped.set()
+
+    def stop(self) -> None:
+        """Answer the calls under way, for at most `drain_timeout_ms`, then close everything."""
+        self._monitor.stop()
+        self._indexing.stop()
+        self._edge.drain()
+        deadline = time.monotonic() + self._config.drain_timeout_ms / 1000
+        for decider in self._deciders:
+            decider.join(max(0.0, deadline - time.monotonic()))
+        self._edge.stop()
+        self._monitor.join()
+        self._parts.write_notes()
+        self._parts.store.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _decisions(self) -> list[int]:
+        return [sum(each.counts[reason] for each in self._made) for reason in Reason]
+
+    def _would_deny(self) -> int:
+        return sum(each.would_deny for each in self._made)
+
+    def _decisions_by_reason(self) -> dict[str, int]:
+        total = dict(zip(DECISIONS.labels, self._decisions(), strict=True))
+        total["WOULD_DENY"] = self._would_deny()
+        return {name: count for name, count in total.items() if count}

@@ -1,0 +1,58 @@
+"""One HTTP worker: threads and an HTTP server for its parts."""
+
+from quotad.config import Config, split_listen
+from quotad.errors import ConfigError
+from quotad.http.app import App
+from quotad.http.deciding import Deciding, HttpDecider
+from quotad.http.listener import HttpListener, ListenerSettings
+from quotad.http.operation import Context
+from quotad.server.base import ServerBase
+
+
+class HttpServer(ServerBase):
+    """A worker process's insides that serve HTTP; usable in-process by tests.
+
+    Args:
+        config: the settings.
+        reuse_port: share the address with other workers.
+
+    Raises:
+        ConfigError: the address cannot be bound, or the store's URL is wrong.
+    """
+
+    _name = "HTTP"
+
+    def __init__(self, config: Config, reuse_port: bool = False) -> None:
+        super().__init__(config)
+        deciding = Deciding(config.batch_max)
+        parts = self._parts.admin("http", self._decisions_by_reason)
+        app = App(Context(deciding, parts))
+        made = [self._parts.decisions() for _ in range(config.decision_threads)]
+        host, port = split_listen(config.http, "http")
+        settings = ListenerSettings(
+            host,
+            port,
+            reuse_port,
+            connections_max=config.max_connections,
+            head_bytes_max=config.max_header_bytes,
+            request_timeout_s=config.client_timeout_ms / 1000,
+            drain_timeout_s=config.drain_timeout_ms / 1000,
+        )
+
+        def end_deciders() -> None:
+            for _ in made:
+                deciding.waiting.put(None)
+
+        try:
+            self._listener = HttpListener(app, settings, app.set_ready, end_deciders)
+        except OSError as error:
+            raise ConfigError(f"http: cannot listen on {config.http}: {error.strerror}") from error
+        deciders = [
+            HttpDecider(i, deciding, each, lambda: self._listener.loop)
+            for i, each in enumerate(made)
+        ]
+        self._serve(self._listener, deciders, made)
+
+    def has_progressed(self) -> bool:
+        """Whether neither a thread nor the event loop is where it was at the last look."""
+        return all([super().has_progressed(), self._listener.has_progressed()])

@@ -1,0 +1,113 @@
+"""Requests of one tick of the event loop are one batch; every one of them gets its own answer."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+
+import pytest
+
+from quotad.errors import InvalidRequest, QuotadError
+from quotad.http.deciding import Deciding, HttpDecider
+from quotad.model import ConsumeRequest, Decision, Reason
+from quotad.operations.decisions import DecisionOperations
+
+
+class Batches:
+    """Decides by the quantity alone, and keeps the sizes of batches."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.closed = False
+
+    def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
+        self.sizes.append(len(requests))
+        if any(request.feature_id == "broken" for request in requests):
+            raise RuntimeError("a bug")
+        return [
+            Decision(True, int(Reason.UNLIMITED), used=each.quantity)
+            if each.quantity
+            else InvalidRequest("quantity: none")
+            for each in requests
+        ]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def asked(quantity: int, feature_id: str = "calls") -> ConsumeRequest:
+    return ConsumeRequest("acme", feature_id, quantity)
+
+
+@pytest.fixture
+def made() -> Batches:
+    return Batches()
+
+
+async def deciding(made: Batches) -> tuple[Deciding, HttpDecider]:
+    loop = asyncio.get_running_loop()
+    asking = Deciding(batch_max=100)
+    decider = HttpDecider(0, asking, cast(DecisionOperations, made), lambda: loop)
+    return asking, decider
+
+
+async def test_requests_of_one_tick_are_one_batch_and_keep_their_places(made: Batches) -> None:
+    asking, decider = await deciding(made)
+    waiting = [asking.decide(asked(n)) for n in range(1, 51)]
+    several = asking.decide_all([asked(100), asked(0), asked(102)])
+    decider.start()
+
+    used = [cast(Decision, each).used for each in await asyncio.gather(*waiting)]
+    first, second, third = await several
+
+    assert list(range(1, 51)) == used
+    assert [100, 102] == [cast(Decision, each).used for each in (first, third)]
+    assert isinstance(second, InvalidRequest)
+    assert [53] == made.sizes
+
+
+async def test_what_is_handed_over_while_a_batch_is_decided_is_the_next_batch(
+    made: Batches,
+) -> None:
+    asking, decider = await deciding(made)
+    first = asking.decide(asked(1))
+    await asyncio.sleep(0)
+    later = [asking.decide(asked(2)), asking.decide(asked(3))]
+    await asyncio.sleep(0)
+    decider.start()
+    await asyncio.gather(first, *later)
+
+    assert [3] == made.sizes
+
+
+async def test_a_bug_answers_every_request_of_its_batch(made: Batches) -> None:
+    asking, decider = await deciding(made)
+    decider.start()
+    outcomes = await asyncio.gather(asking.decide(asked(1, "broken")), asking.decide(asked(2)))
+
+    assert ["INTERNAL"] * 2 == [cast(QuotadError, each).reason for each in outcomes]
+    assert 3 == cast(Decision, await asking.decide(asked(3))).used
+
+
+async def test_what_is_not_decided_in_a_batch_runs_on_the_thread_and_its_errors_are_answers(
+    made: Batches,
+) -> None:
+    asking, decider = await deciding(made)
+    decider.start()
+
+    def refuse(_: DecisionOperations) -> int:
+        raise InvalidRequest("no")
+
+    assert 1 == await asking.run(lambda _: 1)
+    assert isinstance(await asking.run(refuse), InvalidRequest)
+
+
+async def test_a_thread_ends_after_what_came_before_the_end(made: Batches) -> None:
+    asking, decider = await deciding(made)
+    waiting = asking.decide(asked(7))
+    await asyncio.sleep(0)
+    asking.waiting.put(None)
+    decider.start()
+
+    assert 7 == cast(Decision, await waiting).used
+    await asyncio.to_thread(decider.join)
+    assert made.closed
