@@ -38,17 +38,27 @@ def addons_of(given: Sequence[str] | None, as_json: bool) -> dict[str, int] | No
 
 
 def quantities_of(given: Sequence[str], as_json: bool) -> dict[str, int]:
-    """Quantity by feature, of FEATURE or FEATURE=QUANTITY; negative ones give back."""
+    """Quantity by feature, of FEATURE, FEATURE=QUANTITY or FEATURE QUANTITY; without one it is 1.
+
+    Negative ones give back, and are written with an equals sign.
+    """
     quantities: dict[str, int] = {}
+    name, counted = "", True  # what came last, and whether it has a quantity
     for text in given:
+        if not counted and _is_number(text):
+            quantities[name], counted = int(text), True
+            continue
         name, _, count = text.rpartition("=") if "=" in text else (text, "", "1")
-        digits = count.removeprefix("-")
-        if not name or not (digits.isascii() and digits.isdigit()):
+        if not name or not _is_number(count.removeprefix("-")):
             failures.fail(f"must be FEATURE or FEATURE=QUANTITY, not {text!r}", as_json)
         if name in quantities:
             failures.fail(f"{name!r} is given twice; add up the quantities", as_json)
-        quantities[name] = int(count)
+        quantities[name], counted = int(count), "=" in text
     return quantities
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def entitlement_of(text: str, as_json: bool) -> Any:

@@ -106,10 +106,7 @@ def consume_all(
             decision = client.consume_all(customer, quantities, idempotency_key=idempotency_key)
     if as_json:
         output.print_json(decision)
-    else:
-        _show_all(decision, list(quantities))
-    if not decision.allowed:
-        raise typer.Exit(failures.EXIT_DENIED)
+    show_all(decision, as_json, list(quantities))
 
 
 def record(
@@ -258,12 +255,35 @@ def show(
         raise typer.Exit(failures.EXIT_DENIED)
 
 
-def _show_all(decision: "ConsumeAllDecision", features: list[str]) -> None:
-    """Print the decision on several features."""
+def show_all(
+    decision: "ConsumeAllDecision",
+    as_json: bool,
+    features: list[str],
+    first: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Print the decision on several features, and end the command when it denies.
+
+    Args:
+        decision: what to show.
+        as_json: it is printed already.
+        features: their names.
+        first: as of `show`.
+    """
+    if not as_json:
+        _print_all(decision, features, first)
+    if not decision.allowed:
+        raise typer.Exit(failures.EXIT_DENIED)
+
+
+def _print_all(
+    decision: "ConsumeAllDecision", features: list[str], first: Sequence[tuple[str, str]]
+) -> None:
     verdict, style = ("allowed", "green") if decision.allowed else ("denied", "red")
     stopped_by = decision.stopped_by
     cause = "all of it" if stopped_by is None else features[stopped_by]
     output.print_headline(verdict, style, f"{cause}: {in_words(decision.reason)}")
+    if first:
+        output.print_fields(first)
     rows: list[list[output.Cell]] = []
     for feature, item in zip(features, decision.items, strict=True):
         counted = item.limit is not None or item.unlimited

@@ -1,18 +1,14 @@
 """`quotad reserve`, `commit`, `release` and `extend`: quota held before the work is done."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quotad.cli import decisions, failures, output
-from quotad.cli.options import (
-    SERVER_DEFAULT,
-    CustomerId,
-    FeatureId,
-    Json,
-    Resource,
-    ServerOption,
-)
+from quotad.cli import arguments, decisions, failures, output
+from quotad.cli.options import SERVER_DEFAULT, CustomerId, Json, Resource, ServerOption
+
+if TYPE_CHECKING:
+    from quotad.client import HeldDecision
 
 ReservationId = Annotated[
     str, typer.Argument(metavar="RESERVATION", help="Its id, unique for the customer.")
@@ -30,8 +26,10 @@ def register(app: typer.Typer) -> None:
 
 def reserve(
     customer: CustomerId,
-    feature: FeatureId,
-    quantity: Annotated[int, typer.Argument(metavar="QUANTITY", help="The most needed.")] = 1,
+    items: Annotated[
+        list[str],
+        typer.Argument(metavar="FEATURE[=QUANTITY]...", help="The most needed of each feature."),
+    ],
     reservation: Annotated[
         str | None, typer.Option("--id", metavar="ID", help="Your own; else one is made.")
     ] = None,
@@ -40,7 +38,33 @@ def reserve(
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Hold quota before the work is done. Exit codes as of consume."""
+    """Hold quota before the work is done, of several features all of it or nothing.
+
+    Exit codes as of consume.
+    """
+    quantities = arguments.quantities_of(items, as_json)
+    if len(quantities) == 1:
+        _reserve_one(customer, quantities, (reservation, ttl, resource), server, as_json)
+        return
+    with failures.client(server, as_json) as client:
+        from quotad.client import Item
+
+        asked = [Item(feature, quantity, resource) for feature, quantity in quantities.items()]
+        held = client.reserve_all(customer, asked, reservation_id=reservation, ttl=ttl)
+    fields = [("reservation", held.reservation_id), ("ends", output.moment(held.expires_at))]
+    if as_json:
+        output.print_json(held)
+    decisions.show_all(held.decision, as_json, list(quantities), fields if held.allowed else ())
+
+
+def _reserve_one(
+    customer: str,
+    quantities: dict[str, int],
+    how: tuple[str | None, float, str],
+    server: str,
+    as_json: bool,
+) -> None:
+    ((feature, quantity),), (reservation, ttl, resource) = quantities.items(), how
     with failures.client(server, as_json) as client:
         held = client.reserve(
             customer, feature, quantity, reservation_id=reservation, ttl=ttl, resource_id=resource
@@ -57,19 +81,34 @@ def reserve(
 def commit(
     customer: CustomerId,
     reservation: ReservationId,
-    quantity: Annotated[
-        int | None, typer.Argument(metavar="QUANTITY", help="What was used; else all of it.")
+    used: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[QUANTITY | FEATURE=QUANTITY...]",
+            help="What was used, of several features of each; else all that is held.",
+        ),
     ] = None,
     allow_overrun: Annotated[
         bool, typer.Option("--allow-overrun", help="Count what is above it past every limit.")
     ] = False,
+    resource: Resource = "",
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Settle a reservation by what was used. Exit codes as of consume."""
+    ids = customer, reservation
+    if used is not None and len(used) == 1 and used[0].isascii() and used[0].isdigit():
+        with failures.client(server, as_json) as client:
+            one = client.commit(*ids, int(used[0]), allow_overrun=allow_overrun)
+        decisions.show(one, as_json, took=reservation)
+        return
     with failures.client(server, as_json) as client:
-        decision = client.commit(customer, reservation, quantity, allow_overrun=allow_overrun)
-    decisions.show(decision, as_json, took=reservation)
+        from quotad.client import Item
+
+        quantities = arguments.quantities_of(used or (), as_json)
+        items = [Item(feature, quantity, resource) for feature, quantity in quantities.items()]
+        decision = client.commit_all(*ids, items, allow_overrun=allow_overrun)
+    _show_settled(decision, as_json, reservation)
 
 
 def release(
@@ -80,8 +119,19 @@ def release(
 ) -> None:
     """Settle a reservation by nothing: all of it comes back."""
     with failures.client(server, as_json) as client:
-        decision = client.release(customer, reservation)
-    decisions.show(decision, as_json, took=reservation)
+        decision = client.release_all(customer, reservation)
+    _show_settled(decision, as_json, reservation)
+
+
+def _show_settled(decision: "HeldDecision", as_json: bool, reservation: str) -> None:
+    if not decision.features:  # of one feature
+        decisions.show(decision.items[0], as_json, took=reservation)
+        return
+    pairs = zip(decision.features, decision.resources, strict=True)
+    names = [f"{feature} ({resource})" if resource else feature for feature, resource in pairs]
+    if as_json:
+        output.print_json(decision)
+    decisions.show_all(decision, as_json, names)
 
 
 def extend(

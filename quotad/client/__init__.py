@@ -14,7 +14,7 @@ from quotad.client.errors import (
     QuotaServerError,
     QuotaUnavailable,
 )
-from quotad.client.reservations import Reservation
+from quotad.client.reservations import JointReservation, Reservation
 from quotad.client.results import (
     ConsumeAllDecision,
     Credits,
@@ -23,6 +23,7 @@ from quotad.client.results import (
     Entitlements,
     EntitlementSource,
     Explanation,
+    HeldDecision,
     LimitStatus,
 )
 from quotad.model import FeatureType, Reason, SourceKind
@@ -39,7 +40,9 @@ __all__ = [
     "Entitlements",
     "Explanation",
     "FeatureType",
+    "HeldDecision",
     "Item",
+    "JointReservation",
     "LimitStatus",
     "QuotaDeadline",
     "QuotaError",

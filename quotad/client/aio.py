@@ -10,18 +10,18 @@ from typing import Any, Self, TypeVar
 import grpc
 import grpc.aio
 
-from quotad.client import calls, errors, reservations, target
+from quotad.client import calls, errors, target
 from quotad.client.calls import Attempt, Consumption, Items, Policy, Step, Steps
 from quotad.client.coalescing import AsyncCoalescer, may_share
 from quotad.client.errors import QuotaError
-from quotad.client.reservations import Reservation
+from quotad.client.reserving import AsyncReserving
 from quotad.client.results import ConsumeAllDecision, Decision, Entitlement, Entitlements
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 
 _Result = TypeVar("_Result")
 
 
-class AsyncClient:
+class AsyncClient(AsyncReserving):
     """Asks a quotad server from one event loop.
 
     Args:
@@ -156,75 +156,6 @@ class AsyncClient:
         consumption = Consumption(customer_id, feature_id, quantity, idempotency_key, resource_id)
         fields = {"taken_under": taken_under, "occurred_at": occurred_at}
         return await self._run(calls.refund(self._policy, consumption, **fields))
-
-    async def reserve(
-        self,
-        customer_id: str,
-        feature_id: str,
-        quantity: int = 1,
-        *,
-        reservation_id: str | None = None,
-        ttl: float = 60.0,
-        resource_id: str = "",
-    ) -> Reservation:
-        """Take a quantity before the work, to settle it by what the work has really used.
-
-        Args:
-            customer_id: the customer that will use the feature.
-            feature_id: what will be used.
-            quantity: the most that may be used.
-            reservation_id: the caller's own, which makes a repeat of this call safe; None: one is
-                made.
-            ttl: seconds until it is given back, 1 to 86,400.
-            resource_id: what of the customer's it is for; empty: the customer itself.
-
-        Raises:
-            QuotaError: the call was wrong, or no server could decide it.
-        """
-        consumption = Consumption(customer_id, feature_id, quantity, resource_id=resource_id)
-        return await self._run(reservations.reserve(self._policy, consumption, reservation_id, ttl))
-
-    async def commit(
-        self,
-        customer_id: str,
-        reservation_id: str,
-        quantity: int | None = None,
-        *,
-        allow_overrun: bool = False,
-    ) -> Decision:
-        """Settle a reservation by what was used; `granted` is the difference to what was held.
-
-        Args:
-            customer_id: whose it is.
-            reservation_id: which.
-            quantity: what was used; None: all that is held.
-            allow_overrun: count more than is held past every limit; else more is denied when there
-                is no room, and the reservation stays open.
-
-        Raises:
-            QuotaError: it was settled otherwise, has ended, is unknown, or no server could do it.
-        """
-        return await self._run(
-            reservations.commit(self._policy, customer_id, reservation_id, quantity, allow_overrun)
-        )
-
-    async def release(self, customer_id: str, reservation_id: str) -> Decision:
-        """Settle a reservation by nothing: all of it comes back.
-
-        Raises:
-            QuotaError: as `commit`.
-        """
-        return await self._run(reservations.release(self._policy, customer_id, reservation_id))
-
-    async def extend(
-        self, customer_id: str, reservation_id: str, ttl: float = 60.0
-    ) -> datetime | None:
-        """Let an open reservation end a number of seconds from now; returns when.
-
-        Raises:
-            QuotaError: as `commit`.
-        """
-        return await self._run(reservations.extend(self._policy, customer_id, reservation_id, ttl))
 
     async def check(
         self,

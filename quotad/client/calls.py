@@ -147,18 +147,29 @@ def consume_all(
         fields["mode"] = pb.MODE_CHECK_ONLY
     elif key is None and policy.retries:
         key, fields["idempotency_ttl"] = os.urandom(16).hex(), policy.key_ttl
-    if isinstance(items, Mapping):
-        items = [Item(feature_id, quantity) for feature_id, quantity in items.items()]
     request = checked(
         pb.CheckAndConsumeAllRequest,
         customer_id=customer_id,
-        items=[_item(place, item) for place, item in enumerate(items)],
+        items=item_messages(items),
         idempotency_key=key or "",
         explain=explain,
         **fields,
     )
     answer = yield from retried(policy, "CheckAndConsumeAll", request)
     return results.decision_on_all(answer)
+
+
+def item_messages(
+    items: Items, message: type[pb.ConsumeItem] | type[pb.CommitItem] = pb.ConsumeItem
+) -> list[Any]:
+    """Several features, as messages.
+
+    Raises:
+        QuotaInvalid: names the item whose value its field cannot hold.
+    """
+    if isinstance(items, Mapping):
+        items = [Item(feature_id, quantity) for feature_id, quantity in items.items()]
+    return [_item(place, item, message) for place, item in enumerate(items)]
 
 
 def refund(policy: Policy, consumption: Consumption, **fields: Any) -> Steps[Decision]:
@@ -292,15 +303,18 @@ def _check_values(values: Sequence[str]) -> None:
         raise QuotaInvalid(problem, code="INVALID_ARGUMENT", reason="INVALID_REQUEST")
 
 
-def _item(place: int, item: Item) -> pb.ConsumeItem:
+def _item(place: int, item: Item, message: type[Any]) -> Any:
+    fields: dict[str, Any] = {}
     try:
-        _check_values(item.requested_values)
+        if item.requested_values:
+            _check_values(item.requested_values)
+            fields["requested_values"] = item.requested_values
         return checked(
-            pb.ConsumeItem,
+            message,
             feature_id=item.feature_id,
             quantity=item.quantity,
             resource_id=item.resource_id,
-            requested_values=item.requested_values,
+            **fields,
         )
     except QuotaInvalid as error:
         problem = f"items[{place}].{error}"

@@ -7,8 +7,17 @@ from typing import Any
 import msgspec
 
 from quotad.client import messages, results
-from quotad.client.calls import Consumption, Policy, Steps, checked, retried
-from quotad.client.results import Decision
+from quotad.client.calls import (
+    Consumption,
+    Items,
+    Policy,
+    Steps,
+    checked,
+    item_messages,
+    retried,
+)
+from quotad.client.errors import QuotaInvalid
+from quotad.client.results import Decision, HeldDecision
 from quotad.v1 import quota_pb2 as pb
 
 
@@ -24,6 +33,21 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def allowed(self) -> bool:
         """Whether the quantity is held."""
+        return self.decision.allowed
+
+
+class JointReservation(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a reserve of several features. Look at `.allowed`."""
+
+    customer_id: str
+    reservation_id: str
+    decision: HeldDecision
+    expires_at: datetime | None
+    """UTC; None: nothing is held."""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether all of it is held; else nothing is."""
         return self.decision.allowed
 
 
@@ -50,6 +74,57 @@ def reserve(
     )
 
 
+def reserve_all(
+    policy: Policy, customer_id: str, items: Items, reservation_id: str | None, ttl_s: float
+) -> Steps[JointReservation]:
+    """Take quantities of several features before the work, or nothing."""
+    reservation_id = os.urandom(16).hex() if reservation_id is None else reservation_id
+    request = checked(
+        pb.ReserveRequest,
+        customer_id=customer_id,
+        items=some(item_messages(items)),
+        reservation_id=reservation_id,
+        ttl=timedelta(seconds=ttl_s),
+    )
+    answer = yield from retried(policy, "Reserve", request)
+    return JointReservation(
+        customer_id=customer_id,
+        reservation_id=reservation_id,
+        decision=results.decision_on_hold(answer.decision),
+        expires_at=messages.time(answer, "expires_at"),
+    )
+
+
+def some(items: list[Any]) -> list[Any]:
+    """The items, of which there must be some: without them a request is about one feature.
+
+    Raises:
+        QuotaInvalid: there are none.
+    """
+    if not items:
+        problem = "items: 0 of them; must be 1 to 16"
+        raise QuotaInvalid(problem, code="INVALID_ARGUMENT", reason="INVALID_REQUEST")
+    return items
+
+
+def commit_all(
+    policy: Policy,
+    customer_id: str,
+    reservation_id: str,
+    used: Items | None,
+    allow_overrun: bool,
+) -> Steps[HeldDecision]:
+    """Settle by what was used of each feature."""
+    request = checked(
+        pb.CommitRequest,
+        customer_id=customer_id,
+        reservation_id=reservation_id,
+        items=item_messages(used, pb.CommitItem) if used else (),
+        allow_overrun=allow_overrun,
+    )
+    return results.decision_on_hold((yield from retried(policy, "Commit", request)))
+
+
 def commit(
     policy: Policy,
     customer_id: str,
@@ -72,6 +147,12 @@ def release(policy: Policy, customer_id: str, reservation_id: str) -> Steps[Deci
     """Settle by nothing."""
     request = checked(pb.ReleaseRequest, customer_id=customer_id, reservation_id=reservation_id)
     return results.decision((yield from retried(policy, "Release", request)))
+
+
+def release_all(policy: Policy, customer_id: str, reservation_id: str) -> Steps[HeldDecision]:
+    """The same, and the answer has each feature."""
+    request = checked(pb.ReleaseRequest, customer_id=customer_id, reservation_id=reservation_id)
+    return results.decision_on_hold((yield from retried(policy, "Release", request)))
 
 
 def extend(

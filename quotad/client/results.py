@@ -167,6 +167,15 @@ class ConsumeAllDecision(msgspec.Struct, frozen=True, kw_only=True):
     catalog_version: int
 
 
+class HeldDecision(ConsumeAllDecision, frozen=True, kw_only=True):
+    """The answer about a reservation of several features; one of a single feature is one item."""
+
+    features: tuple[str, ...]
+    """Which feature each of the items is of; empty: of a single one."""
+    resources: tuple[str, ...]
+    """The same of resources; empty texts: the customer itself."""
+
+
 class Entitlement(msgspec.Struct, frozen=True, kw_only=True):
     """What one customer may do with one feature now."""
 
@@ -269,6 +278,21 @@ def decision_on_all(message: pb.CheckAndConsumeAllResponse) -> ConsumeAllDecisio
         reason=_reason(message.reason),
         items=tuple(decision(item) for item in message.items),
         retry_after=message.retry_after.ToTimedelta() if message.HasField("retry_after") else None,
+    )
+
+
+def decision_on_hold(message: pb.CheckAndConsumeResponse) -> HeldDecision:
+    """Read the answer about a reservation."""
+    return HeldDecision(
+        allowed=message.allowed,
+        reason=_reason(message.reason),
+        stopped_by=optional(message, "stopped_by"),
+        items=tuple(decision(each.decision) for each in message.items) or (decision(message),),
+        retry_after=message.retry_after.ToTimedelta() if message.HasField("retry_after") else None,
+        replayed=message.replayed,
+        catalog_version=message.catalog_version,
+        features=tuple(each.feature_id for each in message.items),
+        resources=tuple(each.resource_id for each in message.items),
     )
 
 

@@ -16,6 +16,7 @@ from quotad.engine.settlements import read_taken
 from quotad.engine.shared import Shared
 from quotad.engine.views import view_name
 from quotad.errors import QuotadError, StoreError
+from quotad.held import HoldKind
 from quotad.model import (
     ConsumeAllDecision,
     ConsumeAllRequest,
@@ -23,7 +24,6 @@ from quotad.model import (
     Decision,
     LimitStatus,
 )
-from quotad.store.holds import HoldKind
 
 READS_MAX = 5
 """How often counters are read again because holds have changed meanwhile."""

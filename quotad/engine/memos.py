@@ -22,6 +22,7 @@ from quotad.engine.fold import fold
 from quotad.engine.joint import JointLayout, JointPart, fold_all, new_part
 from quotad.engine.meters import Bound, LimitTerms, room_for
 from quotad.errors import InvalidRequest, NotFound
+from quotad.held import HeldItem
 from quotad.model import (
     ConsumeAllDecision,
     ConsumeAllRequest,
@@ -31,7 +32,6 @@ from quotad.model import (
     Reason,
 )
 from quotad.store import ChargeStatus, CounterSet, Settlement, join
-from quotad.store.holds import HeldItem
 
 FINGERPRINT_LENGTH = 16
 

@@ -30,6 +30,7 @@ from quotad.errors import (
     QuotadError,
     StoreError,
 )
+from quotad.held import HeldItem, HoldKind, Used
 from quotad.model import (
     ConsumeAllDecision,
     ConsumeAllRequest,
@@ -42,15 +43,10 @@ from quotad.store import CustomerKeys, Link
 from quotad.store.holds import (
     TAKEN,
     FoundHold,
-    HeldItem,
     Hold,
-    HoldKind,
     Holds,
     OpenHold,
 )
-
-Used = int | Sequence[HeldItem] | None
-"""What was used of a hold: of its only feature, or of some of several; None: all that is held."""
 
 Decide = Callable[[Sequence[ConsumeRequest]], list[Decision | QuotadError]]
 
@@ -85,16 +81,13 @@ class Reservations:
         self._decide_fairly = decide_fairly
         self._decide = decide
 
-    def reserve(
-        self, request: ConsumeRequest, hold_id: str, ttl_ms: int, kind: int = HoldKind.RESERVATION
-    ) -> Reserved:
+    def reserve(self, request: ConsumeRequest, hold_id: str, ttl_ms: int) -> Reserved:
         """Take a quantity, or several features together, until it is settled or has ended.
 
         Args:
             request: what is to be taken.
             hold_id: made by the caller; repeated, it is the same hold.
             ttl_ms: when it ends, from now on.
-            kind: what becomes of it then, a `HoldKind`.
 
         Raises:
             IdempotencyMismatch: the id was used for something else.
@@ -106,7 +99,7 @@ class Reservations:
         keys = self._keys(request.customer_id)
         now_ms = self._shared.clock.now_ms()
         items = request.items if isinstance(request, ConsumeAllRequest) else (request,)
-        hold = Hold(tuple(map(_held_item, items)), now_ms, kind)
+        hold = Hold(tuple(map(_held_item, items)), now_ms)
         wanted = OpenHold(request.customer_id, hold_id, hold, now_ms + ttl_ms)
         deadline = self._deadline()
         opened = self._holds.open(
@@ -156,13 +149,23 @@ class Reservations:
             NotOpen: it was settled otherwise, or has ended.
             StoreUnavailable: it may be settled all the same; repeat the call.
         """
+        return self._settle(customer_id, hold_id, lambda items: _used_of(items, used), overrun)
+
+    def _settle(
+        self,
+        customer_id: str,
+        hold_id: str,
+        used_of: Callable[[Sequence[HeldItem]], list[int]],
+        overrun: bool,
+    ) -> Decision:
+        """Settle a hold by what was used of its items."""
         keys = self._keys(customer_id)
         found = self._find(keys, hold_id)
         if found.settled:
-            return self._again(found, hold_id, used)
+            return self._again(found, hold_id, used_of)
         opened = self._open(found, hold_id)
         taken = _read_taken(found, hold_id)
-        request = settle_request(opened, taken, _used_of(taken.items, used), overrun)
+        request = settle_request(opened, taken, used_of(taken.items), overrun)
         (answer,) = self._decide_fairly([request])
         if isinstance(answer, IdempotencyMismatch):
             raise _not_open(hold_id, self._find(keys, hold_id).settled)
@@ -171,6 +174,10 @@ class Reservations:
         if answer.allowed:
             self._close([opened])
         return named(answer, taken.items)
+
+    def release(self, customer_id: str, hold_id: str) -> Decision:
+        """Settle a reservation by nothing; the rest is as of `commit`."""
+        return self._settle(customer_id, hold_id, lambda items: [0] * len(items), False)
 
     def extend(self, customer_id: str, hold_id: str, ttl_ms: int) -> int:
         """Let a reservation end at a later moment, never earlier than before.
@@ -234,7 +241,8 @@ class Reservations:
         keys = self._keys(customer_id)
         opened = self._holds.read([keys], self._deadline())
         ended_ms = self._shared.clock.now_ms() - GRACE_MS
-        if any(each.ends_ms <= ended_ms for each in opened) and self.take_back([customer_id]):
+        if any(each.ends_ms <= ended_ms for each in opened):
+            self.take_back([customer_id])
             opened = self._holds.read([keys], self._deadline())
         taken = self._holds.held(keys, opened, self._deadline()) if opened else []
         return [
@@ -285,7 +293,9 @@ class Reservations:
             raise _ended(hold_id)
         return opened
 
-    def _again(self, found: FoundHold, hold_id: str, used: Used) -> Decision:
+    def _again(
+        self, found: FoundHold, hold_id: str, used_of: Callable[[Sequence[HeldItem]], list[int]]
+    ) -> Decision:
         """The answer to a commit once more; of another one than before there is none."""
         taken = _read_taken(found, hold_id)
         memo = found.settled[FINGERPRINT_LENGTH:].partition(b"|")[2]
@@ -295,7 +305,7 @@ class Reservations:
             raise _damaged(hold_id) from None
         changes = [item.quantity for item in settled.items]
         before = [item.quantity + n for item, n in zip(taken.items, changes, strict=True)]
-        if before != _used_of(taken.items, used):
+        if before != used_of(taken.items):
             raise _not_open(hold_id, found.settled)
         items = tuple([ConsumeRequest("", "", change, Mode.SETTLE) for change in changes])
         request = ConsumeAllRequest("", "", 0, Mode.SETTLE, items=items)
@@ -347,15 +357,17 @@ def _used_of(items: Sequence[HeldItem], used: Used) -> list[int]:
                 "quantity: the reservation holds several features; give what was used in items"
             )
         return [used]
-    given = {(item.feature_id, item.resource_id): item.quantity for item in used or ()}
-    quantities = [given.pop((item.feature_id, item.resource_id), item.quantity) for item in items]
-    for place, item in enumerate(used or ()):
-        if (item.feature_id, item.resource_id) in given:
+    held = {(item.feature_id, item.resource_id): item.quantity for item in items}
+    for place, one in enumerate(used or ()):
+        name = (one.feature_id, one.resource_id)
+        if name not in held:
+            whose = f" of {one.resource_id!r}" if one.resource_id else ""
             raise InvalidRequest(
-                f"items[{place}].feature_id: the reservation does not hold {item.feature_id!r}"
-                + (f" of {item.resource_id!r}" if item.resource_id else "")
+                f"items[{place}].feature_id: the reservation holds no {one.feature_id!r}{whose}"
             )
-    return quantities
+        if one.quantity is not None:
+            held[name] = one.quantity
+    return list(held.values())
 
 
 def _read_taken(found: FoundHold, hold_id: str) -> TakenHold:

@@ -11,6 +11,7 @@ import msgspec
 from quotad.engine.joint import JointLayout, JointPart, new_part
 from quotad.engine.memos import FINGERPRINT_LENGTH, KeptCounter, read_parts, read_usage
 from quotad.engine.meters import NO_DETAILS, LimitTerms, room_for
+from quotad.held import HeldItem, SettledDecision
 from quotad.model import (
     ConsumeAllDecision,
     ConsumeAllRequest,
@@ -21,7 +22,7 @@ from quotad.model import (
 )
 from quotad.store import CounterSet, Retention
 from quotad.store.charges import DETAILED_ARGS, PLAIN_ARGS
-from quotad.store.holds import SETTLED, HeldItem, OpenHold
+from quotad.store.holds import SETTLED, OpenHold
 
 
 class TakenHold(msgspec.Struct, frozen=True, gc=False):
@@ -78,13 +79,6 @@ class SettleRequest(ConsumeAllRequest, frozen=True, gc=False):
     """
 
     taken: TakenHold | None = None
-
-
-class SettledDecision(ConsumeAllDecision, frozen=True, gc=False):
-    """The answer on a hold of several features."""
-
-    held: tuple[HeldItem, ...] = ()
-    """What the items are of."""
 
 
 def settle_request(

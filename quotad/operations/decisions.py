@@ -117,8 +117,13 @@ class DecisionOperations:
     def reserve(self, request: ConsumeRequest, hold_id: str, ttl_ms: int) -> Reserved:
         """Take a quantity until it is settled; as `Reservations.reserve`, and a decision."""
         reserved = self._engine.reservations.reserve(request, hold_id, ttl_ms)
-        self.counts[reserved.decision.reason] += 1
-        self._note(request, reserved.decision)
+        answer = reserved.decision
+        self.counts[answer.reason] += 1
+        if isinstance(request, ConsumeAllRequest) and isinstance(answer, ConsumeAllDecision):
+            for item, of_item in zip(request.items, answer.items, strict=True):
+                self._note(item, of_item)
+        else:
+            self._note(request, answer)
         return reserved
 
     @property

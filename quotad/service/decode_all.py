@@ -1,5 +1,7 @@
 """Requests about several features at once, from bytes to the model; see `decode`."""
 
+from collections.abc import Sequence
+
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
 from quotad.model import ITEMS_MAX, QUANTITY_MAX, ConsumeAllRequest, ConsumeRequest, Mode
@@ -38,18 +40,7 @@ def _read(payload: bytes) -> ConsumeAllRequest:
     key = message.idempotency_key
     if key:
         check_id(key, "idempotency_key")
-    count = len(message.items)
-    if not 1 <= count <= ITEMS_MAX:
-        raise InvalidRequest(f"items: {count} of them; must be 1 to {ITEMS_MAX}")
-    items = tuple(_item(message, place, mode) for place in range(count))
-    seen: dict[tuple[str, str], int] = {}
-    for place, item in enumerate(items):
-        first = seen.setdefault((item.feature_id, item.resource_id), place)
-        if first != place:
-            raise InvalidRequest(
-                f"items[{place}].feature_id: {item.feature_id!r} is in items[{first}] already; add"
-                " up their quantities"
-            )
+    items = read_items(message.customer_id, message.items, int(mode), message.explain)
     return ConsumeAllRequest(
         message.customer_id,
         "",
@@ -62,8 +53,43 @@ def _read(payload: bytes) -> ConsumeAllRequest:
     )
 
 
-def _item(message: pb.CheckAndConsumeAllRequest, place: int, mode: int) -> ConsumeRequest:
-    item, field = message.items[place], f"items[{place}]"
+def read_items(
+    customer_id: str, items: Sequence[pb.ConsumeItem], mode: int, explain: bool = False
+) -> tuple[ConsumeRequest, ...]:
+    """Check and translate the features of one request.
+
+    Raises:
+        InvalidRequest: names the field.
+    """
+    count = len(items)
+    if not 1 <= count <= ITEMS_MAX:
+        raise InvalidRequest(f"items: {count} of them; must be 1 to {ITEMS_MAX}")
+    read = tuple(
+        [_item(customer_id, item, place, (mode, explain)) for place, item in enumerate(items)]
+    )
+    check_unique([(item.feature_id, item.resource_id) for item in read], "add up their quantities")
+    return read
+
+
+def check_unique(names: Sequence[tuple[str, str]], instead: str) -> None:
+    """Check that no feature is twice among items, for one resource.
+
+    Raises:
+        InvalidRequest: names the field, and what to do instead.
+    """
+    seen: dict[tuple[str, str], int] = {}
+    for place, name in enumerate(names):
+        first = seen.setdefault(name, place)
+        if first != place:
+            raise InvalidRequest(
+                f"items[{place}].feature_id: {name[0]!r} is in items[{first}] already; {instead}"
+            )
+
+
+def _item(
+    customer_id: str, item: pb.ConsumeItem, place: int, how: tuple[int, bool]
+) -> ConsumeRequest:
+    field, (mode, explain) = f"items[{place}]", how
     check_id(item.feature_id, f"{field}.feature_id")
     if item.resource_id:
         check_id(item.resource_id, f"{field}.resource_id")
@@ -80,12 +106,12 @@ def _item(message: pb.CheckAndConsumeAllRequest, place: int, mode: int) -> Consu
     for i, value in enumerate(values):
         check_id(value, f"{field}.requested_values[{i}]")
     return ConsumeRequest(
-        message.customer_id,
+        customer_id,
         item.feature_id,
         quantity,
         mode,
         resource_id=item.resource_id,
         requested_values=values,
-        explain=message.explain,
-        every_limit=message.explain,
+        explain=explain,
+        every_limit=explain,
     )

@@ -1,12 +1,24 @@
 """Reserve, Commit, Release, Extend: from protobuf to operations and back."""
 
+from collections.abc import Sequence
+
 from google.protobuf.duration_pb2 import Duration
 
 from quotad.errors import InvalidRequest
+from quotad.held import HeldItem, SettledDecision, Used, UsedItem
 from quotad.ids import check_id
-from quotad.model import QUANTITY_MAX, ConsumeRequest
+from quotad.model import (
+    ITEMS_MAX,
+    QUANTITY_MAX,
+    ConsumeAllDecision,
+    ConsumeAllRequest,
+    ConsumeRequest,
+    Decision,
+    Mode,
+)
 from quotad.operations.decisions import DecisionOperations
 from quotad.service import decode
+from quotad.service.decode_all import check_unique, read_items
 from quotad.service.encode import timestamp
 from quotad.service.wire import decision_bytes
 from quotad.v1 import quota_pb2 as pb
@@ -22,20 +34,49 @@ def reserve(decisions: DecisionOperations, payload: bytes) -> bytes:
         QuotadError: why nothing is held, or may not be.
     """
     message = decode.parse(pb.ReserveRequest, payload)
-    customer_id, hold_id = _ids(message)
+    _, hold_id = _ids(message)
+    items: tuple[ConsumeRequest, ...] = ()
+    request = _one(message) if not message.items else None
+    if request is None:
+        items = _several(message)
+        request = ConsumeAllRequest(message.customer_id, "", 0, items=items)
+    if len(items) == 1:  # the same as without items
+        (request,) = items
+    reserved = decisions.reserve(request, hold_id, _ttl_ms(message))
+    answer = pb.ReserveResponse(expires_at=timestamp(reserved.ends_ms or None))
+    answer.decision.CopyFrom(_decision(reserved.decision, items))
+    return answer.SerializeToString()
+
+
+def _one(message: pb.ReserveRequest) -> ConsumeRequest:
+    """What a ReserveRequest of one feature asks for."""
     check_id(message.feature_id, "feature_id")
     if message.resource_id:
         check_id(message.resource_id, "resource_id")
     quantity = message.quantity if message.HasField("quantity") else 1
-    if not 1 <= quantity <= QUANTITY_MAX:
-        raise InvalidRequest(f"quantity: {quantity} is not between 1 and {QUANTITY_MAX}")
-    request = ConsumeRequest(
-        customer_id, message.feature_id, quantity, resource_id=message.resource_id
+    _check_quantity(quantity, "quantity", 1)
+    return ConsumeRequest(
+        message.customer_id, message.feature_id, quantity, resource_id=message.resource_id
     )
-    reserved = decisions.reserve(request, hold_id, _ttl_ms(message))
-    answer = pb.ReserveResponse(expires_at=timestamp(reserved.ends_ms or None))
-    answer.decision.ParseFromString(decision_bytes(reserved.decision))
-    return answer.SerializeToString()
+
+
+def _several(message: pb.ReserveRequest) -> tuple[ConsumeRequest, ...]:
+    """What a ReserveRequest of several features asks for."""
+    for field, given in (
+        ("feature_id", message.feature_id),
+        ("quantity", message.HasField("quantity")),
+        ("resource_id", message.resource_id),
+    ):
+        if given:
+            raise InvalidRequest(f"{field}: belongs into items where there are some; leave it out")
+    items = read_items(message.customer_id, message.items, int(Mode.NORMAL))
+    for place, item in enumerate(items):
+        _check_quantity(item.quantity, f"items[{place}].quantity", 1)
+        if item.requested_values:
+            raise InvalidRequest(
+                f"items[{place}].requested_values: nothing of them can be held; leave them out"
+            )
+    return items
 
 
 def commit(decisions: DecisionOperations, payload: bytes) -> bytes:
@@ -45,12 +86,32 @@ def commit(decisions: DecisionOperations, payload: bytes) -> bytes:
         QuotadError: why it is not settled, or may not be.
     """
     message = decode.parse(pb.CommitRequest, payload)
-    quantity = message.quantity if message.HasField("quantity") else None
-    if quantity is not None and not 0 <= quantity <= QUANTITY_MAX:
-        raise InvalidRequest(f"quantity: {quantity} is not between 0 and {QUANTITY_MAX}")
-    return decision_bytes(
-        decisions.reservations.commit(*_ids(message), quantity, overrun=message.allow_overrun)
-    )
+    used: Used = None
+    if message.items:
+        used = _used(message)
+    elif message.HasField("quantity"):
+        used = message.quantity
+        _check_quantity(used, "quantity", 0)
+    ids = _ids(message)
+    return _settled(decisions.reservations.commit(*ids, used, overrun=message.allow_overrun))
+
+
+def _used(message: pb.CommitRequest) -> list[UsedItem]:
+    if message.HasField("quantity"):
+        raise InvalidRequest("quantity: belongs into items where there are some; leave it out")
+    if len(message.items) > ITEMS_MAX:
+        raise InvalidRequest(f"items: {len(message.items)} of them; at most {ITEMS_MAX}")
+    used: list[UsedItem] = []
+    for place, item in enumerate(message.items):
+        check_id(item.feature_id, f"items[{place}].feature_id")
+        if item.resource_id:
+            check_id(item.resource_id, f"items[{place}].resource_id")
+        quantity = item.quantity if item.HasField("quantity") else None
+        if quantity is not None:
+            _check_quantity(quantity, f"items[{place}].quantity", 0)
+        used.append(UsedItem(item.feature_id, item.resource_id, quantity))
+    check_unique([(each.feature_id, each.resource_id) for each in used], "give it once")
+    return used
 
 
 def release(decisions: DecisionOperations, payload: bytes) -> bytes:
@@ -60,7 +121,7 @@ def release(decisions: DecisionOperations, payload: bytes) -> bytes:
         QuotadError: why it is not settled, or may not be.
     """
     message = decode.parse(pb.ReleaseRequest, payload)
-    return decision_bytes(decisions.reservations.commit(*_ids(message), 0))
+    return _settled(decisions.reservations.release(*_ids(message)))
 
 
 def extend(decisions: DecisionOperations, payload: bytes) -> bytes:
@@ -72,6 +133,48 @@ def extend(decisions: DecisionOperations, payload: bytes) -> bytes:
     message = decode.parse(pb.ExtendRequest, payload)
     ends_ms = decisions.reservations.extend(*_ids(message), _ttl_ms(message))
     return pb.ExtendResponse(expires_at=timestamp(ends_ms)).SerializeToString()
+
+
+def _settled(answer: Decision) -> bytes:
+    """The answer to a Commit or a Release."""
+    if not isinstance(answer, SettledDecision):
+        return decision_bytes(answer)
+    return _decision(answer, answer.held).SerializeToString()
+
+
+def _decision(
+    answer: Decision, items: Sequence[HeldItem | ConsumeRequest]
+) -> pb.CheckAndConsumeResponse:
+    """The decision on a reservation.
+
+    Args:
+        answer: to it.
+        items: what it holds; empty: it was not asked for in items.
+    """
+    if not items:
+        return pb.CheckAndConsumeResponse.FromString(decision_bytes(answer))
+    parts = answer.items if isinstance(answer, ConsumeAllDecision) else (answer,)
+    message = pb.CheckAndConsumeResponse(
+        allowed=answer.allowed,
+        reason=answer.reason,  # type: ignore[arg-type]
+        replayed=answer.replayed,
+        catalog_version=answer.catalog_version,
+    )
+    if isinstance(answer, ConsumeAllDecision) and answer.stopped_by is not None:
+        message.stopped_by = answer.stopped_by
+    elif not answer.allowed:
+        message.stopped_by = 0
+    if answer.retry_after_ms is not None:
+        message.retry_after.FromMilliseconds(answer.retry_after_ms)
+    for item, part in zip(items, parts, strict=True):
+        one = message.items.add(feature_id=item.feature_id, resource_id=item.resource_id)
+        one.decision.ParseFromString(decision_bytes(part))
+    return message
+
+
+def _check_quantity(quantity: int, field: str, least: int) -> None:
+    if not least <= quantity <= QUANTITY_MAX:
+        raise InvalidRequest(f"{field}: {quantity} is not between {least} and {QUANTITY_MAX}")
 
 
 def _ids(

@@ -7,12 +7,12 @@ between.
 """
 
 from collections.abc import Iterable, Sequence
-from enum import IntEnum
 from math import inf
 
 import msgspec
 
 from quotad.errors import StoreUnavailable, TooManyOpen
+from quotad.held import HeldItem, HoldKind
 from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.keys import CustomerKeys, KeySpace, escape
@@ -29,23 +29,6 @@ _FULL, _TOO_LATE, _ENDED, _NOT_OPEN = -1, -5, -1, 0
 
 TAKEN, SETTLED = "\x02", "\x03"
 """Begin the keys that a reservation takes and is settled under; no caller's key has them."""
-
-
-class HoldKind(IntEnum):
-    """What becomes of a hold that ends before it is settled; stored."""
-
-    RESERVATION = 0
-    """It is given back."""
-    LEASE = 1
-    """It counts as used: what its holder has spent is not known."""
-
-
-class HeldItem(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """So much of one feature; stored, so new fields go to the end and have defaults."""
-
-    feature_id: str
-    quantity: int
-    resource_id: str = ""
 
 
 class Hold(msgspec.Struct, frozen=True, gc=False):

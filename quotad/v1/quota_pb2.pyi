@@ -178,20 +178,22 @@ class RefundRequest(_message.Message):
     def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., idempotency_key: _Optional[str] = ..., resource_id: _Optional[str] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., taken_under: _Optional[str] = ..., idempotency_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ReserveRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "quantity", "resource_id", "reservation_id", "ttl")
+    __slots__ = ("customer_id", "feature_id", "quantity", "resource_id", "reservation_id", "ttl", "items")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     RESERVATION_ID_FIELD_NUMBER: _ClassVar[int]
     TTL_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     quantity: int
     resource_id: str
     reservation_id: str
     ttl: _duration_pb2.Duration
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., resource_id: _Optional[str] = ..., reservation_id: _Optional[str] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    items: _containers.RepeatedCompositeFieldContainer[ConsumeItem]
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., resource_id: _Optional[str] = ..., reservation_id: _Optional[str] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., items: _Optional[_Iterable[_Union[ConsumeItem, _Mapping]]] = ...) -> None: ...
 
 class ReserveResponse(_message.Message):
     __slots__ = ("decision", "expires_at")
@@ -202,16 +204,28 @@ class ReserveResponse(_message.Message):
     def __init__(self, decision: _Optional[_Union[CheckAndConsumeResponse, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CommitRequest(_message.Message):
-    __slots__ = ("customer_id", "reservation_id", "quantity", "allow_overrun")
+    __slots__ = ("customer_id", "reservation_id", "quantity", "allow_overrun", "items")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     RESERVATION_ID_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
     ALLOW_OVERRUN_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     reservation_id: str
     quantity: int
     allow_overrun: bool
-    def __init__(self, customer_id: _Optional[str] = ..., reservation_id: _Optional[str] = ..., quantity: _Optional[int] = ..., allow_overrun: _Optional[bool] = ...) -> None: ...
+    items: _containers.RepeatedCompositeFieldContainer[CommitItem]
+    def __init__(self, customer_id: _Optional[str] = ..., reservation_id: _Optional[str] = ..., quantity: _Optional[int] = ..., allow_overrun: _Optional[bool] = ..., items: _Optional[_Iterable[_Union[CommitItem, _Mapping]]] = ...) -> None: ...
+
+class CommitItem(_message.Message):
+    __slots__ = ("feature_id", "resource_id", "quantity")
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    feature_id: str
+    resource_id: str
+    quantity: int
+    def __init__(self, feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., quantity: _Optional[int] = ...) -> None: ...
 
 class ReleaseRequest(_message.Message):
     __slots__ = ("customer_id", "reservation_id")
@@ -300,7 +314,7 @@ class ReleaseLeaseResponse(_message.Message):
     def __init__(self, returned: _Optional[int] = ...) -> None: ...
 
 class CheckAndConsumeResponse(_message.Message):
-    __slots__ = ("allowed", "reason", "granted", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "retry_after", "limits", "replayed", "is_fallback", "catalog_version", "explanation", "value", "values", "variant", "would_deny", "pool_id", "decimals", "reserved", "leased")
+    __slots__ = ("allowed", "reason", "granted", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "retry_after", "limits", "replayed", "is_fallback", "catalog_version", "explanation", "value", "values", "variant", "would_deny", "pool_id", "decimals", "reserved", "leased", "items", "stopped_by")
     ALLOWED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     GRANTED_FIELD_NUMBER: _ClassVar[int]
@@ -325,6 +339,8 @@ class CheckAndConsumeResponse(_message.Message):
     DECIMALS_FIELD_NUMBER: _ClassVar[int]
     RESERVED_FIELD_NUMBER: _ClassVar[int]
     LEASED_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_BY_FIELD_NUMBER: _ClassVar[int]
     allowed: bool
     reason: Reason
     granted: int
@@ -349,7 +365,19 @@ class CheckAndConsumeResponse(_message.Message):
     decimals: int
     reserved: int
     leased: int
-    def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., granted: _Optional[int] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ..., replayed: _Optional[bool] = ..., is_fallback: _Optional[bool] = ..., catalog_version: _Optional[int] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., value: _Optional[str] = ..., values: _Optional[_Iterable[str]] = ..., variant: _Optional[str] = ..., would_deny: _Optional[bool] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ..., reserved: _Optional[int] = ..., leased: _Optional[int] = ...) -> None: ...
+    items: _containers.RepeatedCompositeFieldContainer[ItemDecision]
+    stopped_by: int
+    def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., granted: _Optional[int] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ..., replayed: _Optional[bool] = ..., is_fallback: _Optional[bool] = ..., catalog_version: _Optional[int] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., value: _Optional[str] = ..., values: _Optional[_Iterable[str]] = ..., variant: _Optional[str] = ..., would_deny: _Optional[bool] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ..., reserved: _Optional[int] = ..., leased: _Optional[int] = ..., items: _Optional[_Iterable[_Union[ItemDecision, _Mapping]]] = ..., stopped_by: _Optional[int] = ...) -> None: ...
+
+class ItemDecision(_message.Message):
+    __slots__ = ("feature_id", "resource_id", "decision")
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    feature_id: str
+    resource_id: str
+    decision: CheckAndConsumeResponse
+    def __init__(self, feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., decision: _Optional[_Union[CheckAndConsumeResponse, _Mapping]] = ...) -> None: ...
 
 class Explanation(_message.Message):
     __slots__ = ("sources", "missing", "denied_by", "frees_at", "left_out")

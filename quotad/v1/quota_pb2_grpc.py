@@ -138,7 +138,8 @@ class QuotaServiceServicer:
 
     def Reserve(self, request, context):
         """Takes a quantity before the work, which comes back by itself unless it is settled in time. Counters
-        hold it as used. The caller makes the id: a repeated call is the same reservation.
+        hold it as used. The caller makes the id: a repeated call is the same reservation. Several features
+        together: all of it, or nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -18,7 +18,6 @@ STRIDES = {
     "run": ("RUN_ARGS", "QUANTITY_ARGS"),
     "counter": ("COUNTER_ARGS",),
     "charge": ("CHARGE_ARGS", "ONCE_ARGS"),
-    "counter": ("COUNTER_ARGS",),
 }
 """By a group of arguments that repeats, the constants that count its words."""
 

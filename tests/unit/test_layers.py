@@ -14,7 +14,7 @@ ROOT = Path(quotad.__file__).parent
 
 # Row by row, top to bottom. Every room may also import the base and what it owns itself.
 BASE = {"errors", "model", "ids", "clock", "files", "nearest", "handover"}
-BASE |= {"backoff", "lending", "marks", "metrics", "recent", "valkey", "__version__"}
+BASE |= {"backoff", "held", "lending", "marks", "metrics", "recent", "valkey", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"server", "simulate", "replay", "transfer", "client", "catalog", "config"},
@@ -85,6 +85,7 @@ MAY_IMPORT = {
     "files": set(),
     "nearest": set(),
     "backoff": set(),
+    "held": set(),
     "lending": set(),
     "marks": set(),
     "metrics": set(),
