@@ -20,7 +20,12 @@ from quotad.nearest import nearest
 
 ENV_PREFIX = "QUOTAD_"
 
-_CLIENT_VARIABLES = {"QUOTAD_SERVER"}
+_CLIENT_VARIABLES = {
+    "QUOTAD_SERVER",
+    "QUOTAD_TLS_CA",
+    "QUOTAD_TLS_CLIENT_CERT",
+    "QUOTAD_TLS_CLIENT_KEY",
+}
 """Read by the command line's client commands, not by the processes."""
 
 _KUBERNETES = re.compile(
@@ -32,7 +37,7 @@ _KUBERNETES = re.compile(
 _URLS = {"redis_url", "source"}
 """Settings that may hold a password."""
 
-Listen = Annotated[
+ListenAddress = Annotated[
     str, Meta(pattern=r"^(unix:.+|.+:\d{1,5})$", description="HOST:PORT or unix:PATH")
 ]
 OptionalPort = Annotated[str, Meta(pattern=r"^(.+:\d{1,5})?$", description="HOST:PORT")]
@@ -51,7 +56,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     """Where the store is: `redis://`, `rediss://` or `unix://`."""
-    listen: Listen = "127.0.0.1:50051"
+    listen: ListenAddress = "127.0.0.1:50051"
     """Address of the gRPC server: `HOST:PORT`, `[IPV6]:PORT`, or `unix:PATH` for one worker."""
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     """Server processes that share the address."""
@@ -241,6 +246,11 @@ def split_listen(listen: str, setting: str = "listen") -> tuple[str, int]:
     if int(port) > 65535:
         raise ConfigError(f"{setting}: port {port} is not between 0 and 65535")
     return host.strip("[]"), int(port)
+
+
+def quiet_grpc() -> None:
+    """Keep grpc's own lines about failed handshakes from stderr; call before grpc is loaded."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 def child_environ(config: Config) -> dict[str, str]:

@@ -15,6 +15,7 @@ from quotad.cli import (
     replay,
     reservations,
     status,
+    tls,
     transfer,
     usage,
 )
@@ -42,7 +43,11 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
     ] = False,
+    tls_ca: tls.TlsCa = "",
+    tls_client_cert: tls.TlsCert = "",
+    tls_client_key: tls.TlsKey = "",
 ) -> None:
+    tls.choose(tls_ca, tls_client_cert, tls_client_key)
     check_local_time(context.invoked_subcommand)
 
 

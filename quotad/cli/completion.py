@@ -51,13 +51,20 @@ addons = _of_catalog("addons")
 @contextmanager
 def _names(ctx: typer.Context) -> "Iterator[tuple[AdminClient, list[str]]]":
     """A client of the server that is meant, and a list for what it knows."""
+    from quotad.cli import tls
     from quotad.cli.options import SERVER_DEFAULT
+    from quotad.cli.root import CommandError
     from quotad.client import QuotaError
     from quotad.client.admin import AdminClient
 
     found: list[str] = []
     server = ctx.params.get("server") or SERVER_DEFAULT
-    with AdminClient(server, timeout=TIMEOUT_S, retries=0) as admin:
+    tls.choose_of(ctx)
+    try:
+        secure = tls.credentials()
+    except CommandError:
+        server, secure = "unix:/dev/null", None  # nothing that is meant to be secret leaves
+    with AdminClient(server, timeout=TIMEOUT_S, retries=0, credentials=secure) as admin:
         try:
             yield admin, found
         except QuotaError:

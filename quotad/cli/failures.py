@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from quotad.cli import tls
 from quotad.cli.options import TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def client(server: str, as_json: bool) -> "Iterator[Client]":
     """A client of that server whose errors end the command."""
     from quotad.client import Client, QuotaError
 
-    with Client(server, timeout=TIMEOUT_S) as connected:
+    with Client(server, timeout=TIMEOUT_S, credentials=tls.credentials()) as connected:
         try:
             yield connected
         except QuotaError as error:
@@ -35,7 +36,7 @@ def admin(server: str, as_json: bool) -> "Iterator[AdminClient]":
     from quotad.client import QuotaError
     from quotad.client.admin import AdminClient
 
-    with AdminClient(server, timeout=TIMEOUT_S) as connected:
+    with AdminClient(server, timeout=TIMEOUT_S, credentials=tls.credentials()) as connected:
         try:
             yield connected
         except QuotaError as error:
@@ -99,6 +100,10 @@ def _connection_problem(message: str) -> str:
         "Domain name not found": "name not known",
         "Socket closed": "connection lost",
         "Failed parsing HTTP/2": "what listens there does not speak gRPC",
+        "WRONG_VERSION_NUMBER": "what listens there does not speak TLS",
+        "Hostname Verification Check failed": "its certificate is for another name",
+        "CERTIFICATE_VERIFY_FAILED": "its certificate is not of this CA",
+        "TSI_DATA_CORRUPTED": "it wants another certificate of this client",
     }
     return next((words for part, words in known.items() if part in message), message)
 

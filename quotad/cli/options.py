@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from quotad.cli import completion
+from quotad.cli import completion, tls
 
 TIMEOUT_S = 5.0
 """A person waits longer than a service, and a first connection takes its time."""
@@ -19,7 +19,7 @@ def _named(server: str) -> str:
     if not server.strip():
         raise typer.BadParameter("name a server, such as 127.0.0.1:50051")
     try:
-        return target.checked(server)
+        return target.checked(server, secure=tls.is_chosen())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

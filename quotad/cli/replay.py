@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quotad.cli import failures, output
+from quotad.cli import failures, output, tls
 from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
 from quotad.cli.simulate import (
     EXIT_INTERRUPTED,
@@ -140,9 +140,14 @@ def _send(words: Words, server: str, concurrency: int) -> None:
         failures.fail(f"template {error}", as_json)
     except OSError as error:
         failures.fail(f"{access_log}: {error.strerror or error}", as_json)
-    with log, Client(server, timeout=TIMEOUT_S, retries=0) as client, _progress(log) as show:
+    secure = tls.credentials()
+    with (
+        log,
+        Client(server, timeout=TIMEOUT_S, retries=0, credentials=secure) as client,
+        _progress(log) as show,
+    ):
         try:
-            with AdminClient(server, timeout=TIMEOUT_S) as admin:
+            with AdminClient(server, timeout=TIMEOUT_S, credentials=secure) as admin:
                 plan.decimals = _decimals(admin)
             report = run(
                 islice(log.lines(), words.limit),

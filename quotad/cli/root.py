@@ -20,6 +20,9 @@ EXIT_BROKEN_PIPE = 141
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What writing fails with where there is no room."""
 
+TLS_FLAGS = ("--tls-ca", "--tls-client-cert", "--tls-client-key")
+"""Options of all commands that need a server; each with a path."""
+
 DAY_S = 86_400
 
 WITHOUT_LOCAL_TIME = ("dev", "serve", "sidecar")
@@ -44,8 +47,8 @@ class Root(typer.core.TyperGroup):
     ) -> Any:
         """Run a command line and end the process with its exit code."""
         given = list(sys.argv[1:] if args is None else args)
-        words = given if complete_var else _behind_command(self, given)
         try:
+            words = given if complete_var else _ordered(self, given)
             code = super().main(words, prog_name, complete_var, False, False, **extra)
             sys.stdout.flush()
         except TyperException as error:
@@ -66,6 +69,30 @@ class Root(typer.core.TyperGroup):
         if not standalone_mode:
             return code
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _ordered(root: typer.core.TyperGroup, given: Sequence[str]) -> list[str]:
+    """The same words, each option where the parser looks for it.
+
+    Raises:
+        CommandError: an option lacks its path.
+    """
+    before: list[str] = []
+    rest: list[str] = []
+    words = iter(given)
+    for word in words:
+        if word in TLS_FLAGS:
+            path = next(words, "-")
+            if path.startswith("-"):
+                raise CommandError(f"{word}: needs a path")
+            before += [word, path]
+        elif word.partition("=")[0] in TLS_FLAGS:
+            before.append(word)
+        else:
+            rest.append(word)
+            if word == "--":
+                break
+    return [*before, *_behind_command(root, [*rest, *words])]
 
 
 def _behind_command(root: typer.core.TyperGroup, given: Sequence[str]) -> list[str]:

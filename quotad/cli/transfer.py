@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, NoReturn
 
 import typer
 
-from quotad.cli import failures, output
+from quotad.cli import failures, output, tls
 from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
 from quotad.transfer.lines import LINE_BYTES_MAX, Form
 
@@ -290,7 +290,9 @@ def _transfer(server: str, as_json: bool) -> "Iterator[Transfer]":
     if not status.ready:
         problem = f"the server at {server} is not ready: {status.not_ready_reason}"
         failures.fail(problem, as_json, code="UNAVAILABLE")
-    with AdminClient(server, timeout=TIMEOUT_S, retries=RETRIES) as patient:
+    with AdminClient(
+        server, timeout=TIMEOUT_S, retries=RETRIES, credentials=tls.credentials()
+    ) as patient:
         yield patient.transfer
 
 

@@ -26,6 +26,7 @@ from quotad.client.results import (
     HeldDecision,
     LimitStatus,
 )
+from quotad.client.tls import tls_credentials
 from quotad.model import FeatureType, Reason, SourceKind
 
 __all__ = [
@@ -52,4 +53,5 @@ __all__ = [
     "Reason",
     "Reservation",
     "SourceKind",
+    "tls_credentials",
 ]

@@ -13,14 +13,14 @@ ORIGIN_SECRET = secrets.token_hex(16)
 """What the value begins with. A client can send the key, but not this."""
 
 
-class Origin(msgspec.Struct, frozen=True):
+class CallOrigin(msgspec.Struct, frozen=True):
     """As `Call` has it."""
 
     peer: str | None = None
     client_names: tuple[str, ...] = ()
 
 
-def origin(context: Any) -> Origin:
+def origin(context: Any) -> CallOrigin:
     """The client of a call that is not hot.
 
     Its peer is None where the native front has passed the call on.
@@ -29,8 +29,8 @@ def origin(context: Any) -> Origin:
         if key == ORIGIN_KEY:
             secret, peer, *names = value.split(" ")
             if secrets.compare_digest(secret.encode(), ORIGIN_SECRET.encode()):
-                return Origin(peer or None, tuple(names))
-    return Origin(peer_of(context.peer()))
+                return CallOrigin(peer or None, tuple(names))
+    return CallOrigin(peer_of(context.peer()))
 
 
 def peer_of(text: str) -> str | None:
