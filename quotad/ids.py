@@ -28,7 +28,17 @@ def check_name(text: str) -> None:
     Raises:
         InvalidRequest: names the field.
     """
-    if len(text.encode()) > NAME_BYTES_MAX:
-        raise InvalidRequest(f"name: {len(text.encode())} bytes long; at most {NAME_BYTES_MAX}")
+    check_text(text, "name", NAME_BYTES_MAX)
+
+
+def check_text(text: str, field: str, bytes_max: int) -> None:
+    """Refuse a text that is too long or not printable; it may be empty.
+
+    Raises:
+        InvalidRequest: names the field.
+    """
+    size = len(text.encode())
+    if size > bytes_max:
+        raise InvalidRequest(f"{field}: {size} bytes long; at most {bytes_max}")
     if not text.isprintable():
-        raise InvalidRequest(f"name: {text[:40]!r} has characters that cannot be printed")
+        raise InvalidRequest(f"{field}: {text[:40]!r} has characters that cannot be printed")

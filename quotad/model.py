@@ -290,6 +290,8 @@ class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):
     then nothing else does."""
     unit_quantity: int = 1
     """What was bought of the plan, such as seats: limits per unit are multiplied by it."""
+    external_ids: dict[str, str] = {}
+    """Ids of the subscription in other systems, by system (`stripe`)."""
 
     @property
     def anchor(self) -> int:
@@ -334,6 +336,13 @@ class CustomerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """By resource id: when the billing period ends in which a plan change has reset usage."""
     name: str = ""
     """For people to find the customer by; nothing else depends on it."""
+    email: str = ""
+    timezone: str = ""
+    """Of the tz database; empty: unknown."""
+    metadata: dict[str, str] = {}
+    """For callers; nothing depends on it."""
+    external_ids: dict[str, str] = {}
+    """Ids of the customer in other systems, by system (`stripe`)."""
 
 
 class StoredCustomer(msgspec.Struct, frozen=True):

@@ -165,17 +165,25 @@ def _zone(place: Place, value: object) -> str:
     if not isinstance(value, str):
         place.refuse(f"must be an IANA time zone such as Europe/Berlin, not {described(value)}")
         return "UTC"
+    zone = zone_named(value)
+    if zone is None:
+        hint = place.suggestion(value, zone_names()) or "; use an IANA name such as Europe/Berlin"
+        place.refuse(f"unknown time zone {shown(value)}{hint}")
+    return zone or "UTC"
+
+
+def zone_named(text: str) -> str | None:
+    """Return the name of a time zone; None: there is no such zone."""
     try:
-        return ZoneInfo(value).key
+        return ZoneInfo(text).key
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         # Not only unknown names: a directory of the database ('Europe') is an OSError.
-        hint = place.suggestion(value, _zone_names()) or "; use an IANA name such as Europe/Berlin"
-        place.refuse(f"unknown time zone {shown(value)}{hint}")
-        return "UTC"
+        return None
 
 
 @functools.cache
-def _zone_names() -> tuple[str, ...]:
+def zone_names() -> tuple[str, ...]:
+    """List the time zones that there are."""
     # Sorted, so that of two names that are equally near the same is always suggested.
     return tuple(sorted(zoneinfo.available_timezones()))
 

@@ -37,6 +37,19 @@ def addons_of(given: Sequence[str] | None, as_json: bool) -> dict[str, int] | No
     return addons
 
 
+def texts_of(option: str, given: Sequence[str] | None, as_json: bool) -> dict[str, str]:
+    """Text by key, of KEY=TEXT."""
+    texts: dict[str, str] = {}
+    for pair in given or ():
+        key, equals, text = pair.partition("=")
+        if not key or not equals:
+            failures.fail(f"{option}: must be KEY=TEXT, not {pair!r}", as_json)
+        if key in texts:
+            failures.fail(f"{option}: {key!r} is given twice", as_json)
+        texts[key] = text
+    return texts
+
+
 def quantities_of(given: Sequence[str], as_json: bool) -> dict[str, int]:
     """Quantity by feature, of FEATURE, FEATURE=QUANTITY or FEATURE QUANTITY; without one it is 1.
 

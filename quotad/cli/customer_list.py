@@ -37,6 +37,10 @@ def list_(
     status: Annotated[
         Literal["active", "archived"] | None, typer.Option(help="Only those that are so.")
     ] = None,
+    email: Annotated[str, typer.Option(metavar="EMAIL", help="The email, in any case.")] = "",
+    external_id: Annotated[
+        str, typer.Option("--external-id", metavar="ID", help="An id in any other system.")
+    ] = "",
     seen: Annotated[
         bool, typer.Option("--seen", help="Those on the default plan, never provisioned.")
     ] = False,
@@ -50,11 +54,13 @@ def list_(
     """List provisioned customers, or find some of them."""
     if seen:
         given = {"--name": name, "--plan": plan, "--status": status, "--after": after}
+        given |= {"--email": email, "--external-id": external_id}
         for option in [option for option, text in given.items() if text]:
             failures.fail(f"{option}: is not for --seen; a PREFIX and --limit are", as_json)
         _list_seen(prefix, limit, server, as_json)
         return
     search = {"id_prefix": prefix, "name": name, "plan_id": plan, "status": status or ""}
+    search |= {"email": email, "external_id": external_id}
     with failures.admin(server, as_json) as admin:
         shown, after = _fetch(admin, search, limit, after)
         unknown = plan and not shown and not as_json and _unknown_plan(admin, plan)

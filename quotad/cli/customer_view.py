@@ -30,7 +30,7 @@ def show(customer: "Customer", as_json: bool) -> None:
     output.print_fields(
         [
             *own[1],
-            *([("name", customer.name)] if customer.name else []),
+            *_known_by(customer),
             ("created", output.moment(customer.created_at, "")),
             ("updated", output.moment(customer.updated_at, "")),
             ("epoch", str(customer.epoch)),
@@ -41,6 +41,15 @@ def show(customer: "Customer", as_json: bool) -> None:
         output.print_fields(fields)
     _print_overrides(customer.overrides)
     _print_promotions(customer.promotions)
+
+
+def _known_by(customer: "Customer") -> Fields:
+    """What is known of a customer, a line for each part."""
+    fields = {"name": customer.name, "email": customer.email, "time zone": customer.timezone}
+    external = [f"{system} {each}" for system, each in customer.external_ids.items()]
+    fields["known as"] = ", ".join(external)
+    fields["metadata"] = ", ".join(f"{key}={text}" for key, text in customer.metadata.items())
+    return [(label, text) for label, text in fields.items() if text]
 
 
 def plans(customer: "Customer") -> str:
@@ -115,6 +124,9 @@ def _phase(
         lines.append(f"add-ons: {addons}")
     if phase.unit_quantity != 1:
         lines.append(f"units: {phase.unit_quantity:,}")
+    if phase.external_ids:
+        external = [f"{system} {each}" for system, each in phase.external_ids.items()]
+        lines.append(f"known as {', '.join(external)}")
     if phase.anchor is None:
         lines.append("billing periods of the calendar")
     elif phase.anchor not in (phase.start, before and before.anchor):

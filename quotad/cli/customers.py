@@ -1,6 +1,6 @@
 """`quotad customers`: subscriptions of customers."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,7 +12,7 @@ from quotad.cli import (
     failures,
     overrides,
 )
-from quotad.cli.arguments import addons_of, time_of
+from quotad.cli.arguments import addons_of, texts_of, time_of
 from quotad.cli.options import (
     SERVER_DEFAULT,
     CustomerId,
@@ -70,9 +70,11 @@ def set_(
     plan: Annotated[
         str,
         typer.Option(
-            autocompletion=completion.plans, metavar="PLAN", help="A plan of the catalog."
+            autocompletion=completion.plans,
+            metavar="PLAN",
+            help="A plan of the catalog. Without it, only what the customer is known by is set.",
         ),
-    ],
+    ] = "",
     start: Annotated[
         str | None,
         typer.Option(
@@ -111,6 +113,24 @@ def set_(
         str | None,
         typer.Option(metavar="TEXT", help="For people. Without it, it stays; empty: none."),
     ] = None,
+    email: Annotated[
+        str | None, typer.Option(metavar="EMAIL", help="Without it, it stays; empty: none.")
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="Such as Europe/Berlin; as the email.")
+    ] = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=TEXT", help="May be repeated; KEY= removes it."),
+    ] = None,
+    external_id: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--external-id",
+            metavar="SYSTEM=ID",
+            help="In another system, such as stripe=cus_1. May be repeated; SYSTEM= removes it.",
+        ),
+    ] = None,
     subscription: SubscriptionOption = "",
     resource: Resource = "",
     if_epoch: IfEpoch = None,
@@ -119,8 +139,25 @@ def set_(
 ) -> None:
     """Create a customer, or change its plan; brings an archived one back.
 
+    Without --plan, change only its name, email, time zone, metadata or ids in other systems.
     Times are UTC unless a zone is written: 2026-01-31, 2026-01-31T09:00+01:00.
     """
+    known_by: dict[str, Any] = {"name": name, "email": email, "timezone": timezone}
+    known_by["metadata"] = texts_of("--metadata", metadata, as_json)
+    known_by["external_ids"] = texts_of("--external-id", external_id, as_json)
+    if not plan:
+        given: dict[str, object] = {"--start": start, "--end": end, "--anchor": anchor}
+        given |= {"--addon": addon, "--units": units, "--trial-end": trial_end, "--then": then}
+        given |= {"--convert-to": convert_to, "--subscription": subscription}
+        given |= {"--resource": resource}
+        for option in [option for option, value in given.items() if value]:
+            failures.fail(f"{option}: is of a subscription; say --plan too", as_json)
+        if not any(value is not None and value != {} for value in known_by.values()):
+            failures.fail("say --plan, or what the customer is known by, such as --name", as_json)
+        with failures.admin(server, as_json) as admin:
+            done = admin.update_customer(customer, **known_by, if_epoch=if_epoch)
+        customer_view.show(done, as_json)
+        return
     trial = _trial(trial_end, then, convert_to, as_json)
     starts = time_of("--start", start, as_json)
     ends = time_of("--end", end, as_json)
@@ -138,8 +175,8 @@ def set_(
             anchor=aligned,
             trial=trial,
             if_epoch=if_epoch,
-            name=name,
             unit_quantity=units,
+            **known_by,
         )
     customer_view.show(done, as_json)
 

@@ -20,7 +20,8 @@ from quotad.client.catalogs import (
     CatalogVersion,
     Publication,
 )
-from quotad.client.customer_admin import PAGE_MAX, CustomerAdmin
+from quotad.client.customer_admin import CustomerAdmin
+from quotad.client.customer_finding import PAGE_MAX
 from quotad.client.customers import (
     Customer,
     CustomerPage,

@@ -1,42 +1,28 @@
 """The part of the admin client that is about customers: subscriptions, overrides and promotions."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from quotad.client import customers
 from quotad.client.calls import Policy, checked
-from quotad.client.customers import Customer, CustomerPage, Erasure, SeenCustomer, Trial, When
+from quotad.client.customer_finding import PAGE_MAX, CustomerFinding
+from quotad.client.customers import Customer, Erasure, Trial, When
 from quotad.client.messages import value
-from quotad.model import BATCH_MAX
 from quotad.v1 import admin_pb2 as pb
-
-PAGE_MAX = BATCH_MAX
-"""Most items that one list call returns."""
-
 
 ERASE_S = 600.0
 """How long erasing a customer may take."""
 
 
-class CustomerAdmin(ABC):
+class CustomerAdmin(CustomerFinding):
     """Mixed into the admin client, which makes the calls.
 
     A write may name the epoch that it expects the customer to be at, as read before (`if_epoch`).
     When the customer was written in between it fails with the `code` FAILED_PRECONDITION.
     """
 
-    _read: Policy
     _write: Policy
-
-    @abstractmethod
-    def _call(self, policy: Policy, method: str, request: Any) -> Any:
-        """Make one call.
-
-        Raises:
-            QuotaError: it failed.
-        """
 
     def provision(
         self,
@@ -53,6 +39,11 @@ class CustomerAdmin(ABC):
         if_epoch: int | None = None,
         name: str | None = None,
         unit_quantity: int | None = None,
+        email: str | None = None,
+        timezone: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        external_ids: Mapping[str, str] | None = None,
+        subscription_external_ids: Mapping[str, str] | None = None,
     ) -> Customer:
         """Create the customer or put its subscription on a plan; brings an archived one back.
 
@@ -70,6 +61,11 @@ class CustomerAdmin(ABC):
             if_epoch: write only while the customer is at this epoch; 0: while it has no record.
             name: for people; None: stays, empty: none any more.
             unit_quantity: what is bought of the plan, such as 50 seats; None: as it is, or 1.
+            email: as of `update_customer`, and so are the next three.
+            timezone: see there.
+            metadata: see there.
+            external_ids: see there.
+            subscription_external_ids: of the subscription, by system.
         """
         request = checked(
             pb.ProvisionCustomerRequest,
@@ -85,8 +81,49 @@ class CustomerAdmin(ABC):
             if_epoch=if_epoch,
             name=name,
             unit_quantity=unit_quantity,
+            email=email,
+            timezone=timezone,
+            metadata=metadata,
+            external_ids=external_ids,
+            subscription_external_ids=subscription_external_ids,
         )
         return self._write_customer("ProvisionCustomer", request)
+
+    def update_customer(
+        self,
+        customer_id: str,
+        *,
+        name: str | None = None,
+        email: str | None = None,
+        timezone: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        external_ids: Mapping[str, str] | None = None,
+        if_epoch: int | None = None,
+    ) -> Customer:
+        """Change what a customer is known by; None stays, an empty text is none any more.
+
+        A customer without a record gets one, with the default plan as its subscription.
+
+        Args:
+            customer_id: of the customer.
+            name: for people.
+            email: of the customer.
+            timezone: of the tz database, `Europe/Berlin`.
+            metadata: for callers; keys that are left out stay, an empty value removes one.
+            external_ids: ids in other systems, by system: {"stripe": "cus_1"}; as with metadata.
+            if_epoch: as of `provision`.
+        """
+        request = checked(
+            pb.UpdateCustomerRequest,
+            customer_id=customer_id,
+            name=name,
+            email=email,
+            timezone=timezone,
+            metadata=metadata,
+            external_ids=external_ids,
+            if_epoch=if_epoch,
+        )
+        return self._write_customer("UpdateCustomer", request)
 
     def change_subscription(
         self,
@@ -246,99 +283,6 @@ class CustomerAdmin(ABC):
             if_epoch=if_epoch,
         )
         return self._write_customer("RevokePromotion", request)
-
-    def customer(self, customer_id: str) -> Customer:
-        """One customer."""
-        request = checked(pb.GetCustomerRequest, customer_id=customer_id)
-        return customers.customer(self._call(self._read, "GetCustomer", request))
-
-    def customers(
-        self,
-        page_size: int = PAGE_MAX,
-        *,
-        id_prefix: str = "",
-        name: str = "",
-        plan_id: str = "",
-        status: str = "",
-    ) -> Iterator[Customer]:
-        """Customers, by shard, then by id; fetched page by page as they are asked for.
-
-        Args:
-            page_size: how many are fetched at once.
-            id_prefix: only those whose id starts so.
-            name: only those whose name, or the rest of it from some word on, starts so.
-            plan_id: only those with a subscription to it in force.
-            status: only "active" or "archived" ones.
-        """
-        token = ""
-        while True:
-            page = self.customer_page(
-                min(page_size, PAGE_MAX),
-                token,
-                id_prefix=id_prefix,
-                name=name,
-                plan_id=plan_id,
-                status=status,
-            )
-            yield from page.customers
-            token = page.next_token
-            if not token:
-                return
-
-    def customer_page(
-        self,
-        page_size: int = 50,
-        page_token: str = "",
-        *,
-        id_prefix: str = "",
-        name: str = "",
-        plan_id: str = "",
-        status: str = "",
-    ) -> CustomerPage:
-        """One page of `customers`.
-
-        Args:
-            page_size: most customers on it, at most 1,000.
-            page_token: `next_token` of the page before, of the same search.
-            id_prefix: as of `customers`, and so are the others.
-            name: see there.
-            plan_id: see there.
-            status: see there.
-        """
-        request = checked(
-            pb.ListCustomersRequest,
-            page_size=page_size,
-            page_token=page_token,
-            id_prefix=id_prefix,
-            name=name,
-            plan_id=plan_id,
-            status=customers.status(status),
-        )
-        answer = self._call(self._read, "ListCustomers", request)
-        return CustomerPage(
-            customers=tuple(map(customers.customer, answer.customers)),
-            next_token=answer.next_page_token,
-        )
-
-    def seen(self, id_prefix: str = "") -> Iterator[SeenCustomer]:
-        """Customers that calls were about and that were never provisioned, by shard, then by id.
-
-        Args:
-            id_prefix: only those whose id starts so.
-        """
-        token = ""
-        while True:
-            request = checked(
-                pb.ListSeenCustomersRequest,
-                page_size=PAGE_MAX,
-                page_token=token,
-                id_prefix=id_prefix,
-            )
-            answer = self._call(self._read, "ListSeenCustomers", request)
-            yield from map(customers.seen, answer.customers)
-            token = answer.next_page_token
-            if not token:
-                return
 
     def archive(self, customer_id: str, *, if_epoch: int | None = None) -> Customer:
         """Deny everything until the customer is provisioned again; usage is kept."""

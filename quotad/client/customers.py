@@ -1,5 +1,6 @@
 """Answers of the admin service about customers and their usage, as values."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -39,6 +40,8 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """`SCHEDULED`, `ACTIVE`, `IN_TRIAL` or `ENDED`, at the time of the answer."""
     unit_quantity: int = 1
     """What was bought of the plan, such as seats: its limits per unit are multiplied by it."""
+    external_ids: dict[str, str] = {}
+    """Of the subscription in other systems, by system."""
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -90,6 +93,13 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime | None
     name: str = ""
     """For people; empty: none."""
+    email: str = ""
+    timezone: str = ""
+    """Of the tz database."""
+    metadata: dict[str, str] = {}
+    """For callers; nothing depends on it."""
+    external_ids: dict[str, str] = {}
+    """Ids in other systems, by system (`stripe`)."""
 
 
 class SeenCustomer(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,7 +205,14 @@ def customer(message: pb.Customer) -> Customer:
             read(Promotion, each, entitlement=plain(each.entitlement))
             for each in message.promotions
         ),
+        metadata=texts(message.metadata),
+        external_ids=texts(message.external_ids),
     )
+
+
+def texts(message: Mapping[str, str]) -> dict[str, str]:
+    """Read a map of texts, in the order of its keys."""
+    return {key: message[key] for key in sorted(message)}
 
 
 def seen(message: pb.SeenCustomer) -> SeenCustomer:
@@ -266,5 +283,6 @@ def _subscription(message: pb.Subscription) -> Subscription:
         message,
         addons={name: message.addons[name] for name in sorted(message.addons)},
         unit_quantity=message.unit_quantity or 1,  # 0: of a server that knows none
+        external_ids=texts(message.external_ids),
         status=word(pb.SubscriptionStatus, message.status, "SUBSCRIPTION_STATUS_"),
     )

@@ -38,6 +38,7 @@ class Phase(msgspec.Struct, frozen=True):
     addons: dict[str, int] = {}
     trial: bool = False
     unit_quantity: int = 1
+    external_ids: dict[str, str] = {}
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -50,7 +51,11 @@ class Draft(msgspec.Struct, frozen=True):
     overrides: tuple[Override, ...] = ()
     promotions: tuple[Promotion, ...] = ()
     name: str | None = None
-    """For people; None: it stays."""
+    """None: it stays; so of those below, each as a whole."""
+    email: str | None = None
+    timezone: str | None = None
+    metadata: dict[str, str] | None = None
+    external_ids: dict[str, str] | None = None
 
 
 def carried_out(
@@ -74,6 +79,10 @@ def carried_out(
         known.resets,
         known.reset_until,
         known.name if draft.name is None else draft.name,
+        known.email if draft.email is None else draft.email,
+        known.timezone if draft.timezone is None else draft.timezone,
+        known.metadata if draft.metadata is None else draft.metadata,
+        known.external_ids if draft.external_ids is None else draft.external_ids,
     )
     # What is over goes first: to have been on a plan is no change of plan.
     record = settled(record, now_ms)
@@ -95,7 +104,7 @@ def _content(record: CustomerRecord) -> object:
     """What a row can hold of a settled record; two that are equal mean the same."""
     return (
         record.archived,
-        record.name,
+        (record.name, record.email, record.timezone, record.metadata, record.external_ids),
         sorted(map(_spelled, record.subscriptions), key=order),
         sorted(record.overrides, key=_of_feature),
         sorted(record.promotions, key=_of_feature),
@@ -135,6 +144,7 @@ def _subscription(
         phase.addons,
         phase.trial,
         unit_quantity=phase.unit_quantity,
+        external_ids=phase.external_ids,
     )
 
 

@@ -20,6 +20,7 @@ from quotad.customers.checks import (
 )
 from quotad.customers.drafts import Draft, Phase, carried_out
 from quotad.customers.overrides import NewEntitlement, lacks_window, set_override
+from quotad.customers.profile import Profile, check_counts, check_external_ids, check_profile
 from quotad.customers.rows import (
     SHORTHAND,
     Row,
@@ -29,7 +30,7 @@ from quotad.customers.rows import (
     parsed_time,
 )
 from quotad.errors import InvalidRequest
-from quotad.ids import check_id, check_name
+from quotad.ids import check_id
 from quotad.model import CALENDAR, Entry, Feature, Override, Plan, Promotion
 from quotad.nearest import nearest
 
@@ -96,13 +97,17 @@ class RowReader:
             check_id(row.customer_id, "customer_id")
         except InvalidRequest as error:
             self._refuse(str(error))
-        try:
-            check_name(row.name or "")
-        except InvalidRequest as error:
-            self._refuse(str(error))
         draft = Draft(
-            row.customer_id, self._phases(row), archived=bool(row.archived), name=row.name
+            row.customer_id,
+            self._phases(row),
+            archived=bool(row.archived),
+            name=row.name,
+            email=row.email,
+            timezone=row.timezone,
+            metadata=row.metadata,
+            external_ids=row.external_ids,
         )
+        self._check_profile(row)
         if row.overrides or row.promotions:
             overrides = self._overrides(draft, row.overrides or [])
             promotions = self._promotions(draft, row.promotions or [])
@@ -110,6 +115,15 @@ class RowReader:
         if self._problems:
             raise _refusal("; ".join(self._problems))
         return draft
+
+    def _check_profile(self, row: Row) -> None:
+        metadata, external_ids = row.metadata or {}, row.external_ids or {}
+        wanted = Profile(row.name, row.email, row.timezone, metadata, external_ids)
+        try:
+            check_profile(wanted)
+            check_counts(metadata, external_ids)
+        except InvalidRequest as error:
+            self._refuse(str(error))
 
     def _row(self, data: bytes) -> Row:
         try:
@@ -172,6 +186,7 @@ class RowReader:
             addons=row.addons or {},
             trial=bool(row.trial),
             unit_quantity=1 if row.unit_quantity is None else row.unit_quantity,
+            external_ids=row.external_ids or {},
         )
         plan = self._snapshot.plans.get(row.plan)
         if plan is None:
@@ -187,6 +202,8 @@ class RowReader:
         try:
             check_anchor(phase.anchor_ms, path + "anchor")
             check_unit_quantity(phase.unit_quantity, path + "unit_quantity")
+            check_external_ids(phase.external_ids, path + "external_ids")
+            check_counts({}, phase.external_ids)
         except InvalidRequest as error:
             self._refuse(str(error))
         if phase.trial and phase.end_ms is None:

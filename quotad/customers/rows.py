@@ -36,6 +36,7 @@ class RowSubscription(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=
     trial: bool | None = None
     anchor: str | None = None
     unit_quantity: int | None = None
+    external_ids: dict[str, str] | None = None
 
 
 class RowOverride(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -70,6 +71,10 @@ class Row(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     overrides: list[RowOverride] | None = None
     promotions: list[RowPromotion] | None = None
     unit_quantity: int | None = None
+    email: str | None = None
+    timezone: str | None = None
+    metadata: dict[str, str] | None = None
+    external_ids: dict[str, str] | None = None
 
 
 SHORTHAND = ("plan", "start", "end", "addons", "resource", "unit_quantity")
@@ -90,6 +95,10 @@ def write_row(record: CustomerRecord, snapshot: Snapshot, now_ms: int) -> bytes:
         record.customer_id,
         archived=record.archived or None,
         name=record.name or None,
+        email=record.email or None,
+        timezone=record.timezone or None,
+        metadata=record.metadata or None,
+        external_ids=record.external_ids or None,
         overrides=[
             RowOverride(each.feature_id, value, each.resource_id or None)
             for each, value in _values(record.overrides, snapshot)
@@ -135,6 +144,7 @@ def _row_subscription(phase: Subscription, snapshot: Snapshot) -> RowSubscriptio
         trial=phase.trial or None,
         anchor="calendar" if phase.anchor == CALENDAR else written_time(phase.anchor_ms),
         unit_quantity=None if phase.unit_quantity == 1 else phase.unit_quantity,
+        external_ids=phase.external_ids or None,
     )
 
 

@@ -5,7 +5,7 @@ so that a record never holds more than what is in force and what waits; what has
 seen until the next change. Overrides and promotions are next door.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -20,8 +20,9 @@ from quotad.customers.checks import (
     plan_on_sale,
 )
 from quotad.customers.course import Course, own_anchor, start_and_anchor
+from quotad.customers.profile import UNCHANGED, Profile, check_counts, merged, with_profile
 from quotad.customers.resets import counted, resetting
-from quotad.customers.settle import settled
+from quotad.customers.settle import default_subscription, settled
 from quotad.entitlements.phases import (
     billing_period_end,
     no_earlier_than_written,
@@ -29,7 +30,7 @@ from quotad.entitlements.phases import (
     subscription_of,
 )
 from quotad.errors import InvalidRequest
-from quotad.model import CALENDAR, CustomerRecord, Subscription
+from quotad.model import CustomerRecord, Subscription
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -58,10 +59,12 @@ class Provision(msgspec.Struct, frozen=True):
     """Of the billing periods. None: that of the subscription in force when its start is kept,
     or the start; of what follows a trial, the end of the trial."""
     trial: Trial | None = None
-    name: str | None = None
-    """Of the customer, for people; None: it stays."""
+    profile: Profile = UNCHANGED
+    """What the customer is known by."""
     unit_quantity: int | None = None
     """None: that of the subscription as it is, or 1."""
+    external_ids: Mapping[str, str] = {}
+    """Of the subscription, by system; those that are not there stay, an empty one is removed."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -102,7 +105,7 @@ def provision(
         InvalidRequest: plan or add-ons are not offered, or times are in the wrong order.
     """
     now_ms = no_earlier_than_written(record, now_ms)
-    default = None if record.created_ms else _default(snapshot, now_ms)
+    default = None if record.created_ms else default_subscription(snapshot, now_ms)
     record = settled(record, now_ms)
     course = Course(record, wanted.subscription_id, wanted.resource_id, now_ms)
     phases = _provisioned(_without_past_trial(wanted, course, now_ms), snapshot, course, now_ms)
@@ -121,19 +124,11 @@ def provision(
         record,
         archived=False,
         created_ms=record.created_ms or now_ms,
-        name=record.name if wanted.name is None else wanted.name,
     )
+    record = with_profile(record, wanted.profile)
     made = _with_phases(record, wanted, resetting(phases, replaced, snapshot, now_ms), now_ms)
     check_subscriptions(made)
     return made
-
-
-def _default(snapshot: Snapshot, now_ms: int) -> Subscription | None:
-    """What a customer without a record is on, as a subscription; the periods stay as they are."""
-    if snapshot.default_plan is None:
-        return None
-    plan = snapshot.plans[snapshot.default_plan]
-    return Subscription(plan.plan_id, now_ms, anchor_ms=CALENDAR, revision=plan.revision)
 
 
 def _without_past_trial(wanted: Provision, course: Course, now_ms: int) -> Provision:
@@ -172,6 +167,7 @@ def _provisioned(
         wanted.addons,
         trial is not None,
         unit_quantity=_units(wanted, course),
+        external_ids=_external_ids(wanted, course),
     )
     plan = plan_named(snapshot, first.plan_id, "plan_id")
     check_units(snapshot, first)
@@ -188,6 +184,13 @@ def _units(wanted: Provision, course: Course) -> int:
     if wanted.unit_quantity is not None:
         return wanted.unit_quantity
     return 1 if course.current is None else course.current.unit_quantity
+
+
+def _external_ids(wanted: Provision, course: Course) -> dict[str, str]:
+    before = {} if course.current is None else course.current.external_ids
+    found = merged(before, wanted.external_ids)
+    check_counts({}, found)
+    return found
 
 
 def _sequel(

@@ -5,12 +5,13 @@ from typing import TypeVar
 
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
-from quotad.customers import overrides, subscriptions
+from quotad.customers import overrides, profile, subscriptions
 from quotad.customers.overrides import NewEntitlement
+from quotad.customers.profile import Profile, check_external_ids, check_profile
 from quotad.customers.subscriptions import Cancellation, Change, Provision
 from quotad.engine import Snapshots, ViewCache
 from quotad.errors import InvalidRequest, NotFound
-from quotad.ids import check_id, check_name
+from quotad.ids import check_id
 from quotad.model import CustomerRecord, StoredCustomer
 from quotad.operations.leftovers import forget_outlived, lasting
 from quotad.operations.shown_customers import ShownCustomer, shown
@@ -59,12 +60,27 @@ class CustomerOperations:
         _check_names(wanted.subscription_id, wanted.resource_id, wanted.addons)
         if wanted.trial is not None and wanted.trial.plan_id:
             check_id(wanted.trial.plan_id, "trial.plan_id")
-        check_name(wanted.name or "")
+        check_profile(wanted.profile)
+        check_external_ids(wanted.external_ids, "subscription_external_ids")
         snapshot, now_ms = self._snapshots.newest(), self._clock.now_ms()
 
         def change(before: CustomerRecord | None) -> CustomerRecord:
             record = before or CustomerRecord(customer_id)
             return subscriptions.provision(record, wanted, snapshot, now_ms)
+
+        return self._write(customer_id, change, if_epoch)
+
+    def update(
+        self, customer_id: str, wanted: Profile, if_epoch: int | None = None
+    ) -> StoredCustomer:
+        """Change what the customer is known by; creates it on the default plan, if need be."""
+        check_id(customer_id, "customer_id")
+        check_profile(wanted)
+        snapshot, now_ms = self._snapshots.newest(), self._clock.now_ms()
+
+        def change(before: CustomerRecord | None) -> CustomerRecord:
+            record = before or CustomerRecord(customer_id)
+            return profile.update(record, wanted, snapshot, now_ms)
 
         return self._write(customer_id, change, if_epoch)
 

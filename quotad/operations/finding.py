@@ -3,6 +3,7 @@
 import msgspec
 
 from quotad.clock import Clock
+from quotad.customers.profile import check_email
 from quotad.engine.seen import Seen
 from quotad.entitlements.phases import phases_in_force
 from quotad.errors import InvalidRequest
@@ -10,7 +11,7 @@ from quotad.ids import check_id, check_name
 from quotad.model import CustomerRecord
 from quotad.operations.pages import page_size
 from quotad.store import CustomerIndex, CustomerPage, Customers, Wanted
-from quotad.store.facets import folded, found_by
+from quotad.store.facets import external_ids, folded, found_by
 from quotad.store.seen import SeenPage, SeenStore
 
 
@@ -36,6 +37,9 @@ class FindingOperations(msgspec.Struct, frozen=True):
             check_id(wanted.id_prefix, "id_prefix")
         if wanted.plan_id:
             check_id(wanted.plan_id, "plan_id")
+        if wanted.external_id:
+            check_id(wanted.external_id, "external_id")
+        check_email(wanted.email)
         check_name(wanted.name)
         name = folded(wanted.name)
         if wanted.name and not name:
@@ -61,6 +65,10 @@ def is_wanted(record: CustomerRecord, wanted: Wanted, now_ms: int) -> bool:
     if wanted.archived not in (None, record.archived):
         return False
     if not record.customer_id.startswith(wanted.id_prefix):
+        return False
+    if wanted.email and folded(wanted.email) != folded(record.email):
+        return False
+    if wanted.external_id and wanted.external_id not in external_ids(record):
         return False
     if wanted.name:
         start = folded(wanted.name)

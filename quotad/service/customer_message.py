@@ -20,6 +20,10 @@ def customer_message(customer: ShownCustomer) -> pb.Customer:
         created_at=timestamp(record.created_ms),
         updated_at=timestamp(record.updated_ms),
         name=record.name,
+        email=record.email,
+        timezone=record.timezone,
+        metadata=record.metadata,
+        external_ids=record.external_ids,
         overrides=[
             pb.Override(
                 feature_id=each.feature_id,
@@ -85,4 +89,5 @@ def _subscription(phase: Subscription, status: PhaseStatus) -> pb.Subscription:
         anchor=None if phase.anchor == CALENDAR else timestamp(phase.anchor),
         status=int(status),  # type: ignore[arg-type]
         unit_quantity=phase.unit_quantity,
+        external_ids=phase.external_ids,
     )

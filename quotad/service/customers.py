@@ -3,6 +3,7 @@
 from typing import Any
 
 from quotad.customers.overrides import NewEntitlement
+from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Cancellation, Change, Provision, Trial
 from quotad.errors import InvalidRequest
 from quotad.model import StoredCustomer
@@ -32,11 +33,19 @@ class CustomerCalls:
             moment(request, "end"),
             moment(request, "anchor"),
             _trial(request.trial) if request.HasField("trial") else None,
-            request.name if request.HasField("name") else None,
+            _profile(request),
             _unit_quantity(request),
+            dict(request.subscription_external_ids),
         )
         customers = self._parts.customers
         return self._message(customers.provision(request.customer_id, wanted, if_epoch(request)))
+
+    @mapped
+    def UpdateCustomer(self, request: pb.UpdateCustomerRequest) -> pb.Customer:
+        """Change what the customer is known by."""
+        customers = self._parts.customers
+        wanted = _profile(request)
+        return self._message(customers.update(request.customer_id, wanted, if_epoch(request)))
 
     @mapped
     def ChangeSubscription(self, request: pb.ChangeSubscriptionRequest) -> pb.Customer:
@@ -136,6 +145,16 @@ def if_epoch(request: Any) -> int | None:
     return int(request.if_epoch) if request.HasField("if_epoch") else None
 
 
+def _profile(request: pb.ProvisionCustomerRequest | pb.UpdateCustomerRequest) -> Profile:
+    return Profile(
+        request.name if request.HasField("name") else None,
+        request.email if request.HasField("email") else None,
+        request.timezone if request.HasField("timezone") else None,
+        dict(request.metadata),
+        dict(request.external_ids),
+    )
+
+
 def _unit_quantity(
     request: pb.ProvisionCustomerRequest | pb.ChangeSubscriptionRequest,
 ) -> int | None:
@@ -148,7 +167,14 @@ def _wanted(request: pb.ListCustomersRequest) -> Wanted:
     archived = None
     if request.status != pb.CUSTOMER_STATUS_UNSPECIFIED:
         archived = request.status == pb.CUSTOMER_STATUS_ARCHIVED
-    return Wanted(request.id_prefix, request.name, request.plan_id, archived)
+    return Wanted(
+        request.id_prefix,
+        request.name,
+        request.plan_id,
+        archived,
+        request.email,
+        request.external_id,
+    )
 
 
 def _new_entitlement(

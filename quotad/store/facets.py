@@ -3,6 +3,8 @@ r"""What customers are found by: the members that each of them has in the index 
     p \0 <plan> \0 <customer>        a plan of any of its subscriptions, also to come or over
     s \0 archived \0 <customer>      only of archived ones
     n \0 <words> \0 <customer>       its display name, folded, from each of its words on
+    e \0 <email> \0 <customer>       folded
+    x \0 <id> \0 <customer>          an id in another system, its own or of a subscription
 
 A member is only a hint: after a customer is found by one, its record is read and compared.
 Ids and names are printable, so that no part holds the zero byte between them.
@@ -28,6 +30,16 @@ class Wanted(msgspec.Struct, frozen=True):
     """What the name, or the rest of it from some word on, starts with; case does not count."""
     plan_id: str = ""
     archived: bool | None = None
+    email: str = ""
+    """The whole of it; case does not count."""
+    external_id: str = ""
+    """In any other system, of the customer or of a subscription."""
+
+
+def external_ids(record: CustomerRecord) -> set[str]:
+    """All ids in other systems that a record has."""
+    of_phases = (each for phase in record.subscriptions for each in phase.external_ids.values())
+    return {*record.external_ids.values(), *of_phases}
 
 
 def folded(name: str) -> str:
@@ -49,6 +61,9 @@ def facets(record: CustomerRecord | None) -> set[bytes]:
     customer = record.customer_id.encode()
     members = {_member(b"p", phase.plan_id) + customer for phase in record.subscriptions}
     members |= {_member(b"n", text) + customer for text in found_by(record.name)}
+    members |= {_member(b"x", each) + customer for each in external_ids(record)}
+    if record.email:
+        members.add(_member(b"e", folded(record.email)) + customer)
     if record.archived:
         members.add(_member(b"s", "archived") + customer)
     return members
@@ -66,6 +81,10 @@ def text_of(member: bytes) -> str:
 
 def start_of(wanted: Wanted) -> bytes:
     """What the members of the wanted customers start with; empty: none do."""
+    if wanted.external_id:
+        return _member(b"x", wanted.external_id) + wanted.id_prefix.encode()
+    if wanted.email:
+        return _member(b"e", folded(wanted.email)) + wanted.id_prefix.encode()
     if wanted.name:
         return b"n" + _END + folded(wanted.name).encode()
     if wanted.plan_id:
@@ -78,7 +97,7 @@ def start_of(wanted: Wanted) -> bytes:
 def is_repeated(member: bytes, record: CustomerRecord, wanted: Wanted) -> bool:
     """Whether another member before this one has led to the same customer already, or this one
     leads to no wanted customer."""
-    if not wanted.name:
+    if not wanted.name or wanted.external_id or wanted.email:
         return False
     start = folded(wanted.name)
     first = next((text for text in found_by(record.name) if text.startswith(start)), None)

@@ -25,6 +25,7 @@ COLUMNS = (
     "archived",
     "name",
     "unit_quantity",
+    "email",
 )
 """Of CSV; only the first two must be there."""
 

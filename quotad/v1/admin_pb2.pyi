@@ -172,7 +172,7 @@ class DiffCatalogResponse(_message.Message):
     def __init__(self, version: _Optional[_Union[CatalogVersion, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ..., changes_count: _Optional[int] = ...) -> None: ...
 
 class Subscription(_message.Message):
-    __slots__ = ("plan_id", "start", "subscription_id", "resource_id", "revision", "addons", "end", "anchor", "status", "unit_quantity")
+    __slots__ = ("plan_id", "start", "subscription_id", "resource_id", "revision", "addons", "end", "anchor", "status", "unit_quantity", "external_ids")
     class AddonsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -180,6 +180,13 @@ class Subscription(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class ExternalIdsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -190,6 +197,7 @@ class Subscription(_message.Message):
     ANCHOR_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     UNIT_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    EXTERNAL_IDS_FIELD_NUMBER: _ClassVar[int]
     plan_id: str
     start: _timestamp_pb2.Timestamp
     subscription_id: str
@@ -200,7 +208,8 @@ class Subscription(_message.Message):
     anchor: _timestamp_pb2.Timestamp
     status: SubscriptionStatus
     unit_quantity: int
-    def __init__(self, plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., revision: _Optional[int] = ..., addons: _Optional[_Mapping[str, int]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[SubscriptionStatus, str]] = ..., unit_quantity: _Optional[int] = ...) -> None: ...
+    external_ids: _containers.ScalarMap[str, str]
+    def __init__(self, plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., revision: _Optional[int] = ..., addons: _Optional[_Mapping[str, int]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[SubscriptionStatus, str]] = ..., unit_quantity: _Optional[int] = ..., external_ids: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Override(_message.Message):
     __slots__ = ("feature_id", "resource_id", "entitlement")
@@ -225,7 +234,21 @@ class Promotion(_message.Message):
     def __init__(self, feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Customer(_message.Message):
-    __slots__ = ("customer_id", "status", "subscriptions", "epoch", "created_at", "updated_at", "overrides", "promotions", "name")
+    __slots__ = ("customer_id", "status", "subscriptions", "epoch", "created_at", "updated_at", "overrides", "promotions", "name", "email", "timezone", "metadata", "external_ids")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class ExternalIdsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
@@ -235,6 +258,10 @@ class Customer(_message.Message):
     OVERRIDES_FIELD_NUMBER: _ClassVar[int]
     PROMOTIONS_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    TIMEZONE_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    EXTERNAL_IDS_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     status: CustomerStatus
     subscriptions: _containers.RepeatedCompositeFieldContainer[Subscription]
@@ -244,10 +271,14 @@ class Customer(_message.Message):
     overrides: _containers.RepeatedCompositeFieldContainer[Override]
     promotions: _containers.RepeatedCompositeFieldContainer[Promotion]
     name: str
-    def __init__(self, customer_id: _Optional[str] = ..., status: _Optional[_Union[CustomerStatus, str]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., epoch: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overrides: _Optional[_Iterable[_Union[Override, _Mapping]]] = ..., promotions: _Optional[_Iterable[_Union[Promotion, _Mapping]]] = ..., name: _Optional[str] = ...) -> None: ...
+    email: str
+    timezone: str
+    metadata: _containers.ScalarMap[str, str]
+    external_ids: _containers.ScalarMap[str, str]
+    def __init__(self, customer_id: _Optional[str] = ..., status: _Optional[_Union[CustomerStatus, str]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., epoch: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overrides: _Optional[_Iterable[_Union[Override, _Mapping]]] = ..., promotions: _Optional[_Iterable[_Union[Promotion, _Mapping]]] = ..., name: _Optional[str] = ..., email: _Optional[str] = ..., timezone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., external_ids: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class ProvisionCustomerRequest(_message.Message):
-    __slots__ = ("customer_id", "plan_id", "start", "subscription_id", "resource_id", "addons", "end", "anchor", "trial", "if_epoch", "name", "unit_quantity")
+    __slots__ = ("customer_id", "plan_id", "start", "subscription_id", "resource_id", "addons", "end", "anchor", "trial", "if_epoch", "name", "unit_quantity", "email", "timezone", "metadata", "external_ids", "subscription_external_ids")
     class AddonsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -255,6 +286,27 @@ class ProvisionCustomerRequest(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class ExternalIdsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class SubscriptionExternalIdsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
@@ -267,6 +319,11 @@ class ProvisionCustomerRequest(_message.Message):
     IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     UNIT_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    TIMEZONE_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    EXTERNAL_IDS_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_EXTERNAL_IDS_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     plan_id: str
     start: _timestamp_pb2.Timestamp
@@ -279,7 +336,44 @@ class ProvisionCustomerRequest(_message.Message):
     if_epoch: int
     name: str
     unit_quantity: int
-    def __init__(self, customer_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., addons: _Optional[_Mapping[str, int]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trial: _Optional[_Union[Trial, _Mapping]] = ..., if_epoch: _Optional[int] = ..., name: _Optional[str] = ..., unit_quantity: _Optional[int] = ...) -> None: ...
+    email: str
+    timezone: str
+    metadata: _containers.ScalarMap[str, str]
+    external_ids: _containers.ScalarMap[str, str]
+    subscription_external_ids: _containers.ScalarMap[str, str]
+    def __init__(self, customer_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., addons: _Optional[_Mapping[str, int]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trial: _Optional[_Union[Trial, _Mapping]] = ..., if_epoch: _Optional[int] = ..., name: _Optional[str] = ..., unit_quantity: _Optional[int] = ..., email: _Optional[str] = ..., timezone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., external_ids: _Optional[_Mapping[str, str]] = ..., subscription_external_ids: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class UpdateCustomerRequest(_message.Message):
+    __slots__ = ("customer_id", "if_epoch", "name", "email", "timezone", "metadata", "external_ids")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class ExternalIdsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    TIMEZONE_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    EXTERNAL_IDS_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    if_epoch: int
+    name: str
+    email: str
+    timezone: str
+    metadata: _containers.ScalarMap[str, str]
+    external_ids: _containers.ScalarMap[str, str]
+    def __init__(self, customer_id: _Optional[str] = ..., if_epoch: _Optional[int] = ..., name: _Optional[str] = ..., email: _Optional[str] = ..., timezone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., external_ids: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Trial(_message.Message):
     __slots__ = ("end", "then", "plan_id")
@@ -548,20 +642,24 @@ class GetCustomerRequest(_message.Message):
     def __init__(self, customer_id: _Optional[str] = ...) -> None: ...
 
 class ListCustomersRequest(_message.Message):
-    __slots__ = ("page_size", "page_token", "id_prefix", "name", "plan_id", "status")
+    __slots__ = ("page_size", "page_token", "id_prefix", "name", "plan_id", "status", "email", "external_id")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     ID_PREFIX_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    EXTERNAL_ID_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
     id_prefix: str
     name: str
     plan_id: str
     status: CustomerStatus
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., id_prefix: _Optional[str] = ..., name: _Optional[str] = ..., plan_id: _Optional[str] = ..., status: _Optional[_Union[CustomerStatus, str]] = ...) -> None: ...
+    email: str
+    external_id: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., id_prefix: _Optional[str] = ..., name: _Optional[str] = ..., plan_id: _Optional[str] = ..., status: _Optional[_Union[CustomerStatus, str]] = ..., email: _Optional[str] = ..., external_id: _Optional[str] = ...) -> None: ...
 
 class ListCustomersResponse(_message.Message):
     __slots__ = ("customers", "next_page_token")

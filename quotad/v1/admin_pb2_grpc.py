@@ -75,6 +75,11 @@ class AdminServiceStub:
                 request_serializer=quotad_dot_v1_dot_admin__pb2.ProvisionCustomerRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_admin__pb2.Customer.FromString,
                 _registered_method=True)
+        self.UpdateCustomer = channel.unary_unary(
+                '/quotad.v1.AdminService/UpdateCustomer',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.UpdateCustomerRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.Customer.FromString,
+                _registered_method=True)
         self.ChangeSubscription = channel.unary_unary(
                 '/quotad.v1.AdminService/ChangeSubscription',
                 request_serializer=quotad_dot_v1_dot_admin__pb2.ChangeSubscriptionRequest.SerializeToString,
@@ -218,6 +223,14 @@ class AdminServiceServicer:
 
     def ProvisionCustomer(self, request, context):
         """Creates the customer or changes its plan; brings an archived customer back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateCustomer(self, request, context):
+        """Changes what a customer is known by: name, email and the like. One without a record gets it, with
+        the default plan, if there is one, as its subscription.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -381,6 +394,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
             'ProvisionCustomer': grpc.unary_unary_rpc_method_handler(
                     servicer.ProvisionCustomer,
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.ProvisionCustomerRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.Customer.SerializeToString,
+            ),
+            'UpdateCustomer': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateCustomer,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.UpdateCustomerRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_admin__pb2.Customer.SerializeToString,
             ),
             'ChangeSubscription': grpc.unary_unary_rpc_method_handler(
@@ -685,6 +703,33 @@ class AdminService:
             target,
             '/quotad.v1.AdminService/ProvisionCustomer',
             quotad_dot_v1_dot_admin__pb2.ProvisionCustomerRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.Customer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateCustomer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/UpdateCustomer',
+            quotad_dot_v1_dot_admin__pb2.UpdateCustomerRequest.SerializeToString,
             quotad_dot_v1_dot_admin__pb2.Customer.FromString,
             options,
             channel_credentials,

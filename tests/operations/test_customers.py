@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from quotad.customers.overrides import NewEntitlement
+from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Cancellation, Change, Provision, Trial
 from quotad.errors import InvalidRequest, NotFound, NotReady, StaleEpoch
 from quotad.model import StoredCustomer
@@ -85,7 +86,7 @@ def test_every_other_id_is_checked_as_well(customers: CustomerOperations) -> Non
         "plan_id": lambda: customers.provision("acme", Provision("")),
         "addons": lambda: customers.provision("acme", Provision("pro", addons={bad: 1})),
         "trial.plan_id": lambda: customers.provision("acme", trial),
-        "name": lambda: customers.provision("acme", Provision("pro", name=bad)),
+        "name": lambda: customers.provision("acme", Provision("pro", profile=Profile(bad))),
         "subscription_id": lambda: customers.cancel_subscription("acme", Cancellation(bad)),
         "resource_id": lambda: customers.remove_override("acme", "calls", bad),
         "feature_id": lambda: customers.revoke_promotion("acme", "", ""),

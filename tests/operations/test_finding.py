@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from quotad.customers.overrides import NewEntitlement
+from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Provision
 from quotad.engine.seen import Seen
 from quotad.entitlements.phases import PhaseStatus
@@ -43,7 +44,7 @@ def finding(made: Bench, customers: CustomerOperations) -> FindingOperations:
     seen = SeenStore(made.store, made.keys, made.customers)
     index = CustomerIndex(made.store, made.keys, made.customers)
     for name, plan in (("Acme", "free"), ("Acorn", "pro"), ("Big Acme", "pro")):
-        wanted = Provision(plan, name=name)
+        wanted = Provision(plan, profile=Profile(name))
         customers.provision(name.lower().replace(" ", "-"), wanted)
     customers.archive("acorn")
     return FindingOperations(made.customers, index, seen, Seen(seen), made.clock)
@@ -73,10 +74,36 @@ def test_a_list_comes_in_pages(finding: FindingOperations) -> None:
         assert first.customers[0] not in rest.customers
 
 
+def test_customers_are_found_by_email_and_by_ids_in_other_systems(
+    finding: FindingOperations, customers: CustomerOperations
+) -> None:
+    known = Profile(email="Ada@Acme.example", external_ids={"stripe": "cus_1", "crm": "7"})
+    customers.update("acme", known)
+    customers.provision("big-acme", Provision("pro", external_ids={"stripe": "sub_1"}))
+
+    assert {"acme"} == ids(finding, Wanted(email="ada@acme.example"))
+    assert set() == ids(finding, Wanted(email="ada@acme.exampl"))
+    assert (
+        {"acme"}
+        == ids(finding, Wanted(external_id="cus_1"))
+        == ids(finding, Wanted(external_id="7", email="ADA@acme.example", name="acme"))
+    )
+    assert {"big-acme"} == ids(finding, Wanted(external_id="sub_1"))
+
+    customers.update("acme", Profile(email="", external_ids={"stripe": "cus_2"}))
+
+    assert set() == ids(finding, Wanted(email="ada@acme.example"))
+    assert set() == ids(finding, Wanted(external_id="cus_1"))
+    assert {"acme"} == ids(finding, Wanted(external_id="cus_2"))
+    assert {"acme"} == ids(finding, Wanted(external_id="7"))
+
+
 REFUSED: dict[str, Callable[[FindingOperations], object]] = {
     "page_size": lambda on: on.find(Wanted(), size=1001),
     "id_prefix": lambda on: on.find(Wanted(id_prefix="\n")),
     "plan_id": lambda on: on.find(Wanted(plan_id="\n")),
+    "email": lambda on: on.find(Wanted(email="ada")),
+    "external_id": lambda on: on.find(Wanted(external_id="\n")),
     "name": lambda on: on.find(Wanted(name="\n")),
     "name: has nothing but spaces": lambda on: on.find(Wanted(name="   ")),
     "page_token": lambda on: on.list_seen(token="x"),

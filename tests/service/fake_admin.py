@@ -226,6 +226,14 @@ class FakeAdmin(AdminServiceServicer):
             next_page_token=str(after) if after < len(ids) else "",
         )
 
+    def UpdateCustomer(self, request: Any, context: Any) -> Any:
+        self._received(request, context)
+        customer = self._customer(request.customer_id, context)
+        customer.name, customer.email = request.name, request.email
+        for key, text in request.metadata.items():
+            customer.metadata[key] = text
+        return customer
+
     def ArchiveCustomer(self, request: Any, context: Any) -> Any:
         self._received(request, context)
         customer = self._customer(request.customer_id, context)

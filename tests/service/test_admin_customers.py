@@ -80,6 +80,7 @@ def test_a_subscription_is_answered_with_all_that_it_has(quotad: Running, custom
         end="2096-01-01T00:00:00Z",
         trial={"end": "2095-01-01T00:00:00Z", "plan_id": "pro"},
         unit_quantity=50,
+        subscription_external_ids={"stripe": "sub_1"},
     )
 
     trial, sequel = [json_format.MessageToDict(s, True) for s in made.subscriptions]
@@ -91,6 +92,7 @@ def test_a_subscription_is_answered_with_all_that_it_has(quotad: Running, custom
         "addons": {"more-calls": 2},
         "anchor": "2026-01-01T00:00:00Z",
         "unitQuantity": "50",
+        "externalIds": {"stripe": "sub_1"},
     }
     assert (
         shared
@@ -315,6 +317,16 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("ProvisionCustomer", {"plan_id": "pro", "anchor": "1969-01-01T00:00:00Z"}, "anchor: must be"),
     ("ProvisionCustomer", {"plan_id": "pro", "trial": {}}, "trial.end: missing"),
+    ("ProvisionCustomer", {"plan_id": "pro", "unit_quantity": 0}, "unit_quantity: 0 is not a"),
+    ("UpdateCustomer", {"email": "ada"}, "email: 'ada' is no email address"),
+    ("UpdateCustomer", {"timezone": "Europe/Berln"}, "timezone: unknown time zone 'Europe/Berln'"),
+    ("UpdateCustomer", {"metadata": {"a": "x" * 1025}}, "metadata: 'a' is 1025 bytes long"),
+    ("UpdateCustomer", {"external_ids": {"stripe": "\n"}}, "external_ids: '\\n' has characters"),
+    (
+        "ProvisionCustomer",
+        {"plan_id": "pro", "subscription_external_ids": {"": "x"}},
+        "subscription_external_ids: missing",
+    ),
     (
         "ProvisionCustomer",
         {"plan_id": "pro", "trial": {"end": "1969-01-01T00:00:00Z"}},

@@ -170,12 +170,12 @@ def test_csv_gzipped_is_imported_and_exported_again(
         "line 5: has 2 cells; the header has 5",
     ] == words(imported)[4:]
     assert (
-        "customer_id,plan,start,end,addons,resource,archived,name,unit_quantity"
+        "customer_id,plan,start,end,addons,resource,archived,name,unit_quantity,email"
         == exported.stdout.splitlines()[0]
     )
     assert {
-        f"{customer}-1,pro,2031-01-31T00:00:00Z,,more-calls=2,,,,",
-        f"{customer}-2,free,2031-01-31T08:00:00Z,,,,true,,",
+        f"{customer}-1,pro,2031-01-31T00:00:00Z,,more-calls=2,,,,,",
+        f"{customer}-2,free,2031-01-31T08:00:00Z,,,,true,,,",
     } == {line for line in exported.stdout.splitlines() if line.startswith(customer)}
 
 

@@ -43,6 +43,31 @@ def sent(server: FakeServer) -> Any:
     return server.admin.requests[-1]
 
 
+def test_what_a_customer_is_known_by_is_sent_and_comes_back(
+    admin: AdminClient, server: FakeServer, acme: str
+) -> None:
+    known = admin.update_customer(
+        acme,
+        name="",
+        email="ada@acme.example",
+        timezone="Europe/Berlin",
+        metadata={"b": "2", "a": "1"},
+        external_ids={"stripe": "cus_1"},
+        if_epoch=7,
+    )
+
+    assert pb.UpdateCustomerRequest(
+        customer_id=acme,
+        name="",
+        email="ada@acme.example",
+        timezone="Europe/Berlin",
+        metadata={"a": "1", "b": "2"},
+        external_ids={"stripe": "cus_1"},
+        if_epoch=7,
+    ) == sent(server)
+    assert ("ada@acme.example", ["a", "b"]) == (known.email, list(known.metadata))
+
+
 def test_provision_sends_everything_that_a_subscription_can_have(
     admin: AdminClient, server: FakeServer
 ) -> None:

@@ -26,6 +26,7 @@ LIMIT.struct_value.fields["limit"].number_value = 9
 
 WRITES: list[tuple[str, dict[str, Any]]] = [
     ("ProvisionCustomer", {"plan_id": "pro"}),
+    ("UpdateCustomer", {"email": "ada@acme.example"}),
     ("ChangeSubscription", {"plan_id": "pro"}),
     ("CancelSubscription", {}),
     ("SetOverride", {"feature_id": "calls", "entitlement": LIMIT}),

@@ -95,6 +95,9 @@ promotions = st.builds(
 )
 
 
+known_as = st.dictionaries(st.sampled_from(["stripe", "crm"]), ids, max_size=2)
+
+
 @st.composite
 def phases(draw: st.DrawFn) -> Subscription:
     plan_id = draw(st.sampled_from(sorted(CATALOG.plans)))
@@ -112,6 +115,7 @@ def phases(draw: st.DrawFn) -> Subscription:
         draw(st.dictionaries(st.sampled_from(addons), st.integers(1, 5))),
         end_ms is not None and draw(st.booleans()),
         unit_quantity=draw(st.sampled_from([1, 50, 10**9])),
+        external_ids=draw(known_as),
     )
 
 
@@ -128,6 +132,10 @@ records = st.builds(
     st.booleans(),
     overrides=st.lists(overrides, max_size=3, unique_by=of_feature).map(tuple),
     promotions=st.lists(promotions, max_size=3, unique_by=of_feature).map(tuple),
+    email=st.sampled_from(["", "ada@acme.example"]),
+    timezone=st.sampled_from(["", "Europe/Berlin"]),
+    metadata=known_as,
+    external_ids=known_as,
 )
 
 
@@ -178,7 +186,11 @@ simple = st.builds(
     CustomerRecord,
     ids,
     phases().map(
-        lambda p: (replace(p, subscription_id="", anchor_ms=None, revision=3, trial=False),)
+        lambda p: (
+            replace(
+                p, subscription_id="", anchor_ms=None, revision=3, trial=False, external_ids={}
+            ),
+        )
     ),
     st.booleans(),
 )

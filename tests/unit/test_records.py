@@ -23,6 +23,7 @@ FULL = CustomerRecord(
     (
         Subscription("pro", 1, "s", "w", 2, 3, 4, {"calls": 5}, trial=True),
         Subscription("free", 2, "s", "w", resets_usage=True, resets_until_ms=9),
+        Subscription("free", 3, unit_quantity=50, external_ids={"stripe": "sub_1"}),
     ),
     archived=True,
     created_ms=1,
@@ -48,6 +49,11 @@ FULL = CustomerRecord(
     ),
     resets={"": 1, "w": 2},
     reset_until={"w": 7},
+    name="Acme",
+    email="ada@acme.example",
+    timezone="Europe/Berlin",
+    metadata={"a": "1"},
+    external_ids={"stripe": "cus_1"},
 )
 
 

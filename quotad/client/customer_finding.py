@@ -1,0 +1,133 @@
+"""The part of the admin client that reads customers: one, those looked for, those only seen."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+from quotad.client import customers
+from quotad.client.calls import Policy, checked
+from quotad.client.customers import Customer, CustomerPage, SeenCustomer
+from quotad.model import BATCH_MAX
+from quotad.v1 import admin_pb2 as pb
+
+PAGE_MAX = BATCH_MAX
+"""Most items that one list call returns."""
+
+
+class CustomerFinding(ABC):
+    """Mixed into the admin client, which makes the calls."""
+
+    _read: Policy
+
+    @abstractmethod
+    def _call(self, policy: Policy, method: str, request: Any) -> Any:
+        """Make one call.
+
+        Raises:
+            QuotaError: it failed.
+        """
+
+    def customer(self, customer_id: str) -> Customer:
+        """One customer."""
+        request = checked(pb.GetCustomerRequest, customer_id=customer_id)
+        return customers.customer(self._call(self._read, "GetCustomer", request))
+
+    def customers(
+        self,
+        page_size: int = PAGE_MAX,
+        *,
+        id_prefix: str = "",
+        name: str = "",
+        plan_id: str = "",
+        status: str = "",
+        email: str = "",
+        external_id: str = "",
+    ) -> Iterator[Customer]:
+        """Customers, by shard, then by id; fetched page by page as they are asked for.
+
+        Args:
+            page_size: how many are fetched at once.
+            id_prefix: only those whose id starts so.
+            name: only those whose name, or the rest of it from some word on, starts so.
+            plan_id: only those with a subscription to it in force.
+            status: only "active" or "archived" ones.
+            email: only those with this one, in any case.
+            external_id: only those that have it, or a subscription with it, in any other system.
+        """
+        token = ""
+        while True:
+            page = self.customer_page(
+                min(page_size, PAGE_MAX),
+                token,
+                id_prefix=id_prefix,
+                name=name,
+                plan_id=plan_id,
+                status=status,
+                email=email,
+                external_id=external_id,
+            )
+            yield from page.customers
+            token = page.next_token
+            if not token:
+                return
+
+    def customer_page(
+        self,
+        page_size: int = 50,
+        page_token: str = "",
+        *,
+        id_prefix: str = "",
+        name: str = "",
+        plan_id: str = "",
+        status: str = "",
+        email: str = "",
+        external_id: str = "",
+    ) -> CustomerPage:
+        """One page of `customers`.
+
+        Args:
+            page_size: most customers on it, at most 1,000.
+            page_token: `next_token` of the page before, of the same search.
+            id_prefix: as of `customers`, and so are the others.
+            name: see there.
+            plan_id: see there.
+            status: see there.
+            email: see there.
+            external_id: see there.
+        """
+        request = checked(
+            pb.ListCustomersRequest,
+            page_size=page_size,
+            page_token=page_token,
+            id_prefix=id_prefix,
+            name=name,
+            plan_id=plan_id,
+            status=customers.status(status),
+            email=email,
+            external_id=external_id,
+        )
+        answer = self._call(self._read, "ListCustomers", request)
+        return CustomerPage(
+            customers=tuple(map(customers.customer, answer.customers)),
+            next_token=answer.next_page_token,
+        )
+
+    def seen(self, id_prefix: str = "") -> Iterator[SeenCustomer]:
+        """Customers that calls were about and that were never provisioned, by shard, then by id.
+
+        Args:
+            id_prefix: only those whose id starts so.
+        """
+        token = ""
+        while True:
+            request = checked(
+                pb.ListSeenCustomersRequest,
+                page_size=PAGE_MAX,
+                page_token=token,
+                id_prefix=id_prefix,
+            )
+            answer = self._call(self._read, "ListSeenCustomers", request)
+            yield from map(customers.seen, answer.customers)
+            token = answer.next_page_token
+            if not token:
+                return
