@@ -5,7 +5,7 @@ know gRPC; the service room translates for it.
 """
 
 from quotad.engine.engine import Engine
-from quotad.engine.lending import LentEngines
+from quotad.engine.lending import Lent
 from quotad.engine.shared import EngineSettings, Granted, Shared
 from quotad.engine.snapshots import Snapshots
 from quotad.engine.views import ViewCache
@@ -14,7 +14,7 @@ __all__ = [
     "Engine",
     "EngineSettings",
     "Granted",
-    "LentEngines",
+    "Lent",
     "Shared",
     "Snapshots",
     "ViewCache",

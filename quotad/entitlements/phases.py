@@ -7,7 +7,7 @@ room `customers` changes them.
 from enum import IntEnum
 
 from quotad.catalog import Snapshot
-from quotad.entitlements.periods import period_at
+from quotad.entitlements.periods import Period, period_at
 from quotad.model import Anchor, CustomerRecord, Promotion, Subscription, Unit, Window
 
 _BILLING = Window(Unit.MONTH, 1, Anchor.SUBSCRIPTION)
@@ -148,9 +148,14 @@ def generation(record: CustomerRecord, now_ms: int, resource_id: str = "") -> in
     return resets
 
 
+def billing_period(phase: Subscription, snapshot: Snapshot, now_ms: int) -> Period:
+    """The billing period under way."""
+    plan = snapshot.plan(phase.plan_id, phase.revision)
+    return period_at(_BILLING if plan is None else plan.billing, now_ms, phase.anchor)
+
+
 def billing_period_end(phase: Subscription, snapshot: Snapshot, now_ms: int) -> int:
     """When the billing period under way ends, in Unix time."""
-    plan = snapshot.plan(phase.plan_id, phase.revision)
-    period = period_at(_BILLING if plan is None else plan.billing, now_ms, phase.anchor)
+    period = billing_period(phase, snapshot, now_ms)
     assert period.end_ms is not None, "a billing period is no lifetime"
     return period.end_ms

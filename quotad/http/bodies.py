@@ -10,7 +10,7 @@ from quotad.errors import InvalidRequest
 from quotad.http.problems import HttpRefusal
 from quotad.nearest import nearest
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
 
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)

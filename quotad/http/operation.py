@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 import msgspec
 from starlette.types import Scope
 
+from quotad.engine.lending import Lent
 from quotad.http.deciding import Deciding
+from quotad.operations.decisions import DecisionOperations
 from quotad.operations.parts import AdminParts
 
 Headers = list[tuple[bytes, bytes]]
@@ -47,6 +49,8 @@ class Context(msgspec.Struct, frozen=True):
 
     deciding: Deciding
     parts: AdminParts
+    lent: Lent[DecisionOperations]
+    """Decides for threads beside those that `deciding` has."""
 
 
 class HttpCall(msgspec.Struct, frozen=True):

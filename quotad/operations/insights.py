@@ -4,7 +4,7 @@ import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
-from quotad.engine import LentEngines, Snapshots
+from quotad.engine import Engine, Lent, Snapshots
 from quotad.engine.demand import Demand
 from quotad.engine.insights import Insights, Notes, look_up
 from quotad.entitlements.counted import metered
@@ -25,7 +25,7 @@ class InsightOperations(msgspec.Struct, frozen=True):
     notes: Notes
     """Of this worker."""
     clock: Clock
-    engines: LentEngines
+    engines: Lent[Engine]
     demand: Demand
     """Of this worker."""
     denied: DemandStore

@@ -1,12 +1,17 @@
 """One HTTP worker: threads and an HTTP server for its parts."""
 
 from quotad.config import Config, split_listen
+from quotad.engine.lending import Lent
 from quotad.errors import ConfigError
-from quotad.http.app import App
+from quotad.http.app import App, AppSettings, anyone
 from quotad.http.deciding import Deciding, HttpDecider
 from quotad.http.listener import HttpListener, ListenerSettings
 from quotad.http.operation import Context
+from quotad.http.stigg.mount import StiggRoutes
 from quotad.server.base import ServerBase
+
+CALLS_BESIDE = 4
+"""Calls of Stigg's clients that are carried out at once, beside the batches."""
 
 
 class HttpServer(ServerBase):
@@ -26,8 +31,11 @@ class HttpServer(ServerBase):
         super().__init__(config)
         deciding = Deciding(config.batch_max)
         parts = self._parts.admin("http", self._decisions_by_reason)
-        app = App(Context(deciding, parts))
         made = [self._parts.decisions() for _ in range(config.decision_threads)]
+        beside = [self._parts.decisions() for _ in range(CALLS_BESIDE)]
+        context = Context(deciding, parts, Lent(iter(beside).__next__, CALLS_BESIDE))
+        calls = StiggRoutes(context, anyone, CALLS_BESIDE)
+        app = App(context, AppSettings(routes=[calls]))
         host, port = split_listen(config.http, "http")
         settings = ListenerSettings(
             host,
@@ -51,7 +59,7 @@ class HttpServer(ServerBase):
             HttpDecider(i, deciding, each, lambda: self._listener.loop)
             for i, each in enumerate(made)
         ]
-        self._serve(self._listener, deciders, made)
+        self._serve(self._listener, deciders, [*made, *beside])
 
     def has_progressed(self) -> bool:
         """Whether neither a thread nor the event loop is where it was at the last look."""

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from quotad.clock import SyncedClock
 from quotad.config import Config
-from quotad.engine import Engine, EngineSettings, LentEngines, Shared, Snapshots, ViewCache
+from quotad.engine import Engine, EngineSettings, Lent, Shared, Snapshots, ViewCache
 from quotad.engine.demand import Demand
 from quotad.engine.insights import Notes
 from quotad.engine.seen import Seen
@@ -105,7 +105,7 @@ class Parts:
         snapshots, views, nearby = self._snapshots, self._views, self._nearby
         reader = CatalogProcess(config.catalog_timeout_ms, config.catalog_memory_mb)
         erasures = Erasures(self.store, self._keys, customers, nearby)
-        engines = LentEngines(self._engine)
+        engines = Lent(self._engine)
         return AdminParts(
             catalogs=CatalogOperations(self._catalogs, reader),
             customers=CustomerOperations(customers, snapshots, views, clock),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from quotad.engine import LentEngines
+from quotad.engine import Lent
 from quotad.engine.insights import Notes
 from quotad.errors import InvalidRequest, NotFound, NotReady
 from quotad.model import ConsumeRequest
@@ -30,7 +30,7 @@ def made(store_url: str, prefix: str) -> Iterator[Bench]:
 @pytest.fixture
 def insights(made: Bench) -> InsightOperations:
     nearby = NearbyStore(made.store, made.keys)
-    engines = LentEngines(lambda: made.engine, count=1)
+    engines = Lent(lambda: made.engine, count=1)
     return InsightOperations(
         made.snapshots, nearby, Notes(nearby), made.clock, engines, made.demand, made.denied
     )

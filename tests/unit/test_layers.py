@@ -55,6 +55,9 @@ MAY_IMPORT = {
     },
     "http": {
         "operations",
+        "entitlements.periods",
+        "entitlements.resolve",
+        "engine.lending",
         "customers",
         "catalog",
         # Values that it translates.
@@ -108,6 +111,7 @@ ONLY_HERE = {
     "google": {"fronts", "service", "client"},
     "starlette": {"http"},
     "uvicorn": {"http"},
+    "graphql": {"http"},
     "typer": {"cli"},
     "rich": {"cli"},
     "yaml": {"catalog"},

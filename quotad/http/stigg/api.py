@@ -1,0 +1,62 @@
+"""What Stigg's calls are answered from, and the reads that several of them share."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import msgspec
+
+from quotad.catalog import Snapshot
+from quotad.clock import Clock
+from quotad.engine.shared import Granted
+from quotad.errors import NotFound, QuotadError
+from quotad.http.stigg.entitlements import StiggEntitlements
+from quotad.model import ConsumeRequest, Decision, Feature, StoredCustomer
+from quotad.operations.customers import CustomerOperations
+from quotad.operations.finding import FindingOperations
+from quotad.operations.usage import UsageOperations
+
+
+class StiggDecides(Protocol):
+    """What is needed of `quotad.operations.decisions.DecisionOperations`."""
+
+    def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
+        """Decide a batch; one entry per request."""
+        ...
+
+    def entitlement(
+        self, customer_id: str, feature_id: str, resource_id: str = ""
+    ) -> tuple[Feature | None, Decision]:
+        """What asking for one unit of a feature would be answered; None: no such feature."""
+        ...
+
+    def entitlements(self, customer_id: str, resource_id: str = "") -> Granted:
+        """Everything a customer is entitled to."""
+        ...
+
+
+class StiggApi(msgspec.Struct, frozen=True):
+    """The operations that calls are made of; for all threads."""
+
+    customers: CustomerOperations
+    finding: FindingOperations
+    usage: UsageOperations
+    lend: Callable[[], AbstractContextManager[StiggDecides]]
+    """Have what decides for as long as the context lasts."""
+    newest: Callable[[], Snapshot]
+    """The catalog in force."""
+    clock: Clock
+
+    def entitlements(self, customer_id: str, resource_id: str | None = None) -> StiggEntitlements:
+        """Read what a customer, or a resource of it, may use."""
+        resource_id = resource_id or ""
+        with self.lend() as decides:
+            granted = decides.entitlements(customer_id, resource_id)
+        return StiggEntitlements(customer_id, resource_id, granted, self.clock.now_ms())
+
+    def customer(self, customer_id: str) -> StoredCustomer | None:
+        """Read a customer; None: it was never provisioned."""
+        try:
+            return self.customers.get(customer_id)
+        except NotFound:
+            return None

@@ -1,0 +1,185 @@
+"""Stigg's GraphQL calls: a document in, its answer out.
+
+The schema is a file; graphql-core reads it and the documents, and answers what asks for the schema
+itself.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLObjectType,
+    GraphQLSchema,
+    build_schema,
+    execute_sync,
+)
+
+from quotad.errors import QuotadError, Status, internal_error
+from quotad.http.operation import Role
+from quotad.http.problems import HttpRefusal
+from quotad.http.stigg.api import StiggApi
+from quotad.http.stigg.documents import read_document
+from quotad.http.stigg.inputs import only
+from quotad.http.stigg.plan import DocumentPlan, RootField, plan, project, switches
+from quotad.recent import Recent
+
+RootCall = Callable[[StiggApi, object], object]
+"""Answers one root field from its input."""
+
+_log = logging.getLogger("quotad.http")
+
+_DOCUMENTS_MAX = 1000
+
+_CODES = {
+    "customer_id": "CustomerNotFound",
+    "feature_id": "FeatureNotFound",
+    "plan_id": "PlanNotFound",
+    "subscription_id": "SubscriptionNotFound",
+}
+"""`code` of what is not there, by the field that names it."""
+
+_REFUSALS = {401: "Unauthenticated", 403: "Forbidden"}
+
+
+class GraphqlRequest(msgspec.Struct, frozen=True, rename="camel"):
+    """One GraphQL request; what else is in it is not looked at."""
+
+    query: str
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = None
+
+
+class StiggGraphql:
+    """Answers GraphQL requests; for all threads.
+
+    Args:
+        api: what calls are answered from.
+        queries: by root field.
+        mutations: by root field.
+    """
+
+    def __init__(
+        self, api: StiggApi, queries: Mapping[str, RootCall], mutations: Mapping[str, RootCall]
+    ) -> None:
+        text = files("quotad.http.stigg").joinpath("schema.graphql").read_text("utf-8")
+        self._schema = build_schema(text)
+        self._api = api
+        self._calls = {**queries, **mutations}
+        for root, calls in (
+            (self._schema.query_type, queries),
+            (self._schema.mutation_type, mutations),
+        ):
+            _check_calls(root, calls)
+        self._documents: Recent[str, tuple[DocumentNode, tuple[str, ...]]] = Recent(_DOCUMENTS_MAX)
+        self._plans: Recent[tuple[object, ...], DocumentPlan] = Recent(_DOCUMENTS_MAX)
+
+    def answer(self, request: GraphqlRequest) -> dict[str, object]:
+        """Answer one request; what goes wrong is in the answer's `errors`."""
+        try:
+            document, names = self._document(request.query)
+            if "__schema" in request.query or "__type(" in request.query:
+                return _about(self._schema, document, request)
+            its = self._plan(document, names, request)
+        except GraphQLError as error:
+            return {"errors": [_error(error.message, "BadUserInput")], "data": None}
+        variables = request.variables or {}
+        data: dict[str, object] = {}
+        errors: list[dict[str, object]] = []
+        for root in its.roots:
+            try:
+                data[root.key] = self._field(root, its.typename, variables)
+            except Exception as error:  # noqa: BLE001 (each root field has an answer of its own)
+                data[root.key] = None
+                errors.append(_failed(error, root.key))
+        if not errors:
+            return {"data": data}
+        return {"errors": errors, "data": data if any(data.values()) else None}
+
+    def roles(self, request: GraphqlRequest) -> set[Role]:
+        """What a caller must be allowed to; of what cannot be answered, nothing more."""
+        try:
+            its = self._plan(*self._document(request.query), request)
+        except GraphQLError:
+            return set()
+        if its.typename == "Query":
+            return {Role.READ}
+        counts = ("reportUsage", "reportUsageBulk", "reportEvent")
+        names = {root.selected.name for root in its.roots}
+        return {Role.CONSUME if name in counts else Role.MANAGE for name in names}
+
+    def _document(self, text: str) -> tuple[DocumentNode, tuple[str, ...]]:
+        """A document, with the variables that decide what it selects."""
+        kept = self._documents.get(text)
+        if kept is None:
+            document = read_document(text)
+            kept = document, switches(document)
+            self._documents.put(text, kept)
+        return kept
+
+    def _plan(
+        self, document: DocumentNode, names: tuple[str, ...], request: GraphqlRequest
+    ) -> DocumentPlan:
+        variables = request.variables or {}
+        chosen = tuple(bool(variables.get(name)) for name in names)
+        key = request.query, request.operation_name, chosen
+        its = self._plans.get(key)
+        if its is None:
+            its = plan(self._schema, document, request.operation_name, variables)
+            self._plans.put(key, its)
+        return its
+
+    def _field(self, root: RootField, typename: str, variables: Mapping[str, Any]) -> object:
+        name = root.selected.name
+        if name == "__typename":
+            return typename
+        return project(self._calls[name](self._api, only(root.given(variables))), root.selected)
+
+
+def _check_calls(root: GraphQLObjectType | None, calls: Mapping[str, RootCall]) -> None:
+    assert root is not None
+    assert set(root.fields) == set(calls), set(root.fields) ^ set(calls)
+
+
+def _about(
+    schema: GraphQLSchema, document: DocumentNode, request: GraphqlRequest
+) -> dict[str, object]:
+    """What is asked about the schema itself."""
+    result = execute_sync(
+        schema,
+        document,
+        variable_values=request.variables,
+        operation_name=request.operation_name,
+    )
+    errors = [_error(each.message, "BadUserInput") for each in result.errors or ()]
+    return {"data": result.data} | ({"errors": errors} if errors else {})
+
+
+def _error(message: str, code: str) -> dict[str, object]:
+    return {"message": message, "extensions": {"code": code}}
+
+
+def _failed(error: Exception, key: str) -> dict[str, object]:
+    """The error of a root field: its message is what clients show."""
+    if isinstance(error, QuotadError):
+        return _error(error.for_caller, code_of(error)) | {"path": [key]}
+    _log.error("a GraphQL call failed", exc_info=error)
+    return _error(str(internal_error()), "InternalServerError") | {"path": [key]}
+
+
+def code_of(error: QuotadError) -> str:
+    """The `code` of an error."""
+    if isinstance(error, HttpRefusal) and error.http_status in _REFUSALS:
+        return _REFUSALS[error.http_status]
+    field = str(error).partition(":")[0]
+    if error.status is Status.NOT_FOUND:
+        return _CODES.get(field, "NotFound")
+    if error.status is Status.INVALID_ARGUMENT:
+        return _CODES.get(field, "BadUserInput") if ": unknown " in str(error) else "BadUserInput"
+    if error.status is Status.RESOURCE_EXHAUSTED:
+        return "RateLimitExceeded"
+    return "ServiceUnavailable" if error.status is Status.UNAVAILABLE else "BadUserInput"

@@ -1,0 +1,127 @@
+"""What has been used, as Stigg's clients report it: counted, and never refused for a limit."""
+
+import uuid
+from collections.abc import Sequence
+
+from quotad.errors import InvalidRequest, NotFound, QuotadError
+from quotad.http.stigg import inputs
+from quotad.http.stigg.api import StiggApi
+from quotad.http.stigg.entitlements import StiggEntitlements
+from quotad.http.stigg.words import Shape, iso, uuid_of
+from quotad.model import (
+    ConsumeRequest,
+    Decision,
+    Feature,
+    FeatureType,
+    MeterKind,
+    Mode,
+    Reason,
+)
+
+KEY_KEPT_MS = 7 * 86_400_000
+"""How long the key of a report is remembered."""
+
+REPORTS_MAX = 1000
+"""Most reports of one call."""
+
+_NOT_COUNTED = {
+    Reason.CUSTOMER_NOT_FOUND: "customer_id: {customer!r} was never provisioned",
+    Reason.CUSTOMER_ARCHIVED: "customer_id: {customer!r} is archived",
+    Reason.FEATURE_NOT_FOUND: "feature_id: unknown feature {feature!r}",
+    Reason.NO_ACTIVE_SUBSCRIPTION: "customer_id: {customer!r} has no subscription in force",
+    Reason.NOT_ENTITLED: "feature_id: {customer!r} has no {feature!r} in its plan",
+    Reason.REVOKED: "feature_id: {feature!r} was taken away from {customer!r}",
+}
+
+
+def report_usage(api: StiggApi, given: object) -> Shape:
+    """Count one report."""
+    return report(api, [inputs.read(given, inputs.UsageReport)])[0]
+
+
+def report_usage_bulk(api: StiggApi, given: object) -> list[Shape]:
+    """Count several; the first that is refused ends the call, those before it are counted."""
+    return report(api, inputs.read(given, inputs.UsageReports).usages)
+
+
+def report(api: StiggApi, reports: Sequence[inputs.UsageReport]) -> list[Shape]:
+    """Count reports, in order.
+
+    Raises:
+        InvalidRequest: one of them can never be counted; none was.
+        NotFound: a customer or a feature is not known; those before it are counted.
+    """
+    if len(reports) > REPORTS_MAX:
+        raise InvalidRequest(f"usages: {len(reports):,} of them; at most {REPORTS_MAX:,}")
+    features = api.newest().features
+    requests = [_request(each, features.get(each.feature_id)) for each in reports]
+    with api.lend() as decides:
+        decided = decides.decide(requests)
+    return _measured(
+        api, reports, [_counted(*each) for each in zip(requests, decided, strict=True)]
+    )
+
+
+def _counted(request: ConsumeRequest, answer: Decision | QuotadError) -> Decision:
+    """The decision, if it counted."""
+    if isinstance(answer, QuotadError):
+        raise answer
+    if not answer.allowed:
+        why = _NOT_COUNTED.get(Reason(answer.reason), "value: not counted")
+        raise NotFound(why.format(customer=request.customer_id, feature=request.feature_id))
+    return answer
+
+
+def _request(wanted: inputs.UsageReport, feature: Feature | None) -> ConsumeRequest:
+    """The call that counts a report; what is negative is given back."""
+    if feature is None:
+        raise NotFound(f"feature_id: unknown feature {wanted.feature_id!r}")
+    if feature.type is not FeatureType.METERED:
+        raise InvalidRequest(f"feature_id: {wanted.feature_id!r} is not metered; nothing to count")
+    value = inputs.whole(wanted.value, "value")
+    back = value < 0 and feature.kind is MeterKind.COUNTER
+    occurred_ms = inputs.moment(wanted.created_at, "createdAt") or 0
+    key = wanted.idempotency_key or ""
+    return ConsumeRequest(
+        wanted.customer_id,
+        wanted.feature_id,
+        value,
+        Mode.REFUND if back else Mode.ADJUST_ONLY,
+        key,
+        KEY_KEPT_MS if key else 0,
+        resource_id=wanted.resource_id or "",
+        occurred_ms=occurred_ms,
+    )
+
+
+def _measured(
+    api: StiggApi, reports: Sequence[inputs.UsageReport], answers: Sequence[Decision]
+) -> list[Shape]:
+    """A `UsageMeasurement` each, with the usage that the lists show after all of them."""
+    readers: dict[tuple[str, str | None], StiggEntitlements] = {}
+    now = iso(api.clock.now_ms())
+    found: list[Shape] = []
+    for wanted, answer in zip(reports, answers, strict=True):
+        whose = wanted.customer_id, wanted.resource_id
+        if whose not in readers:
+            readers[whose] = api.entitlements(*whose)
+        shape = readers[whose].of(wanted.feature_id) or {}
+        key = wanted.idempotency_key
+        id_ = uuid_of("report", wanted.customer_id, key) if key else str(uuid.uuid4())
+        found.append(
+            {
+                "id": id_,
+                "customerId": wanted.customer_id,
+                "resourceId": wanted.resource_id,
+                "featureId": wanted.feature_id,
+                "value": wanted.value,
+                "currentUsage": shape.get("currentUsage", answer.used),
+                "usagePeriodStart": shape.get("usagePeriodStart"),
+                "usagePeriodEnd": shape.get("usagePeriodEnd"),
+                "nextResetDate": shape.get("nextResetDate"),
+                "timestamp": iso(inputs.moment(wanted.created_at, "createdAt")) or now,
+                "createdAt": now,
+                "credit": None,
+            }
+        )
+    return found

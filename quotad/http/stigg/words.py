@@ -1,0 +1,84 @@
+"""Stigg's words for what quotad knows, shared by GraphQL, the edge reads and REST.
+
+From Stigg's public documentation and what its published clients read; `docs/stigg.md` has the
+whole comparison.
+"""
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from quotad.entitlements.phases import PhaseStatus
+from quotad.model import Feature, FeatureType, MeterKind, Reason
+
+Shape = dict[str, object]
+"""An answer's fields by name; a function stands for a field that is worked out when asked for."""
+
+DENIED: Mapping[int, str] = {
+    Reason.CUSTOMER_NOT_FOUND: "CustomerNotFound",
+    Reason.CUSTOMER_ARCHIVED: "CustomerIsArchived",
+    Reason.NO_ACTIVE_SUBSCRIPTION: "NoActiveSubscription",
+    Reason.FEATURE_NOT_FOUND: "FeatureNotFound",
+    Reason.NOT_ENTITLED: "NoFeatureEntitlementInSubscription",
+    Reason.REVOKED: "Revoked",
+    Reason.VALUE_NOT_ALLOWED: "RequestedValuesMismatch",
+    Reason.LIMIT_EXCEEDED: "RequestedUsageExceedingLimit",
+    Reason.INSUFFICIENT_CREDITS: "InsufficientCredits",
+}
+"""`accessDeniedReason` by the reason of a denial; of an answer that allows there is none."""
+
+RESETS = {"year": "YEAR", "month": "MONTH", "week": "WEEK", "day": "DAY", "hour": "HOUR"}
+"""`resetPeriod` by window, as a catalog spells it; others have no word."""
+
+STATUSES = {
+    PhaseStatus.SCHEDULED: "NOT_STARTED",
+    PhaseStatus.ACTIVE: "ACTIVE",
+    PhaseStatus.IN_TRIAL: "IN_TRIAL",
+    PhaseStatus.ENDED: "EXPIRED",
+}
+
+_IDS = uuid.UUID("5f0c53a8-6d2a-4a8e-9c51-0b6f1d2c7e94")
+"""Name space of ids that have to look like a UUID: the same thing always has the same."""
+
+
+def uuid_of(*names: str) -> str:
+    """A UUID that stands for what has these names."""
+    return str(uuid.uuid5(_IDS, "\0".join(names)))
+
+
+def iso(at_ms: int | None) -> str | None:
+    """A time as ISO 8601 in UTC; None: none."""
+    if at_ms is None:
+        return None
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def feature_type(feature: Feature) -> str:
+    """`featureType`: what decides is a switch, a number, or words."""
+    if feature.type is FeatureType.BOOLEAN:
+        return "BOOLEAN"
+    if feature.type is FeatureType.CONFIG and feature.values:
+        return "ENUM"
+    return "NUMBER"
+
+
+def meter_type(feature: Feature) -> str:
+    """`meterType`, in GraphQL's spelling; clients deny in silence at another one."""
+    if feature.type is not FeatureType.METERED:
+        return "None"
+    return "Incremental" if feature.kind is MeterKind.COUNTER else "Fluctuating"
+
+
+def feature_shape(feature: Feature) -> Shape:
+    """An `EntitlementFeature`."""
+    unit = feature.unit
+    return {
+        "id": feature.feature_id,
+        "refId": feature.feature_id,
+        "displayName": feature.feature_id,
+        "featureType": feature_type(feature),
+        "meterType": meter_type(feature),
+        "featureUnits": unit or None,
+        "featureUnitsPlural": f"{unit}s" if unit else None,
+    }

@@ -1,0 +1,143 @@
+"""Stigg's calls over HTTP, by its published REST client and by hand."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from stigg import NotFoundError, Stigg
+
+from tests.http.serving import HttpRunning
+
+QUERY = "{ getCustomerByRefId(refId: %s) { refId entitlements { feature { refId } hasAccess } } }"
+
+
+@pytest.fixture
+def client(served: HttpRunning) -> Iterator[Stigg]:
+    with Stigg(base_url=f"http://{served.address}", api_key="any", max_retries=0) as made:
+        yield made
+
+
+def graphql(served: HttpRunning, query: str, **variables: object) -> dict[str, object]:
+    body = {"query": query, "variables": variables}
+    reply = served.post("/graphql", body, X_API_KEY="any")
+    assert 200 == reply.status
+    assert isinstance(reply.body, dict)
+    return reply.body
+
+
+def test_a_query_is_answered_over_http(served: HttpRunning, customer: str) -> None:
+    made = graphql(
+        served,
+        """mutation P($input: ProvisionCustomerInput!) { provisionCustomer(input: $input)
+        { customer { refId } } }""",
+        input={"customerId": customer, "subscriptionParams": {"planId": "free"}},
+    )
+    assert {"data": {"provisionCustomer": {"customer": {"refId": customer}}}} == made
+
+    shown = graphql(served, QUERY % json.dumps(customer))
+
+    data = shown["data"]
+    assert isinstance(data, dict)
+    its = data["getCustomerByRefId"]["entitlements"]
+    assert {"calls", "minute", "builds", "seats", "export", "upload"} == {
+        each["feature"]["refId"] for each in its
+    }
+
+
+def test_several_queries_of_one_body_are_answered_in_order(served: HttpRunning) -> None:
+    queries = [{"query": QUERY % '"nobody"'}, {"query": "{ nonsense }"}]
+
+    reply = served.post("/graphql", queries)
+
+    assert [{"data": {"getCustomerByRefId": None}}, None] == [
+        each if "errors" not in each else each["data"] for each in reply.body
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"{", "body: input data was truncated"),
+        (b'"query"', "body: expected object | array, got str"),
+        (b"{}", "query: missing"),
+        (json.dumps([{"query": "{a}"}] * 51).encode(), "body: 51 requests; at most 50"),
+        (b"[" * 100_000, ""),
+    ],
+)
+def test_a_body_that_is_no_query_is_refused_in_words(
+    served: HttpRunning, body: bytes, message: str
+) -> None:
+    reply = served.post("/graphql", body)
+
+    assert (200, None) == (reply.status, reply.body["data"])
+    assert reply.body["errors"][0]["message"].startswith(message)
+
+
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # the client marks `report`
+def test_the_published_client_provisions_checks_and_reports(client: Stigg, customer: str) -> None:
+    client.v1.subscriptions.provision(customer_id=customer, plan_id="free")
+    for _ in range(2):
+        (report,) = client.v1.usage.report(
+            usages=[
+                {
+                    "customer_id": customer,
+                    "feature_id": "calls",
+                    "value": 3,
+                    "idempotency_key": "report-1",
+                }
+            ]
+        ).data
+
+        assert 3 == report.current_usage
+
+    checked = client.v1.customers.check_entitlement(customer, feature_id="calls", requested_usage=2)
+    assert (True, 5, 3) == (
+        checked.data.is_granted,
+        checked.data.usage_limit,
+        checked.data.current_usage,
+    )
+    denied = client.v1.customers.check_entitlement(customer, feature_id="calls", requested_usage=3)
+    assert "RequestedUsageExceedingLimit" == denied.data.access_denied_reason
+
+    listed = client.v1.customers.retrieve_entitlements(customer).data.entitlements
+    shapes = [each.to_dict()["feature"] for each in listed]
+    meters = {each["id"]: each["meterType"] for each in shapes if isinstance(each, dict)}
+    assert ("INCREMENTAL", "FLUCTUATING") == (meters["calls"], meters["seats"])
+
+
+def test_the_published_client_lists_and_ends_subscriptions(client: Stigg, customer: str) -> None:
+    made = client.v1.subscriptions.provision(customer_id=customer, plan_id="free").data
+    assert "SUCCESS" == made.status
+
+    (its,) = client.v1.subscriptions.list(customer_id=customer).data
+    assert (customer, "free", "ACTIVE") == (its.id, its.plan_id, its.status)
+
+    client.v1.subscriptions.cancel(its.id)
+    assert "EXPIRED" == client.v1.subscriptions.retrieve(its.id).data.status
+
+
+def test_the_published_client_raises_for_what_is_not_there(client: Stigg) -> None:
+    with pytest.raises(NotFoundError) as raised:
+        client.v1.customers.retrieve("nobody-there")
+
+    assert {
+        "message": "customer_id: 'nobody-there' was never provisioned",
+        "code": "CustomerNotFound",
+    } == raised.value.body
+
+
+def test_the_edge_reads_answer_lists_that_clients_keep(served: HttpRunning, customer: str) -> None:
+    read = served.get(f"/v1/c/{customer}/entitlements.json").body["data"]["entitlements"]
+    state = served.get(f"/v1/c/{customer}/entitlements-state.json").body["data"]
+
+    names = [each["feature"]["refId"] for each in read]
+    assert names == [
+        each["feature"]["refId"] for each in state["entitlementsState"]["entitlementsV2"]
+    ]
+    assert {"sso", "export"} <= set(names)
+    assert (
+        []
+        == served.get(f"/v1/c/{customer}/subscriptions.json").body["data"]["getActiveSubscriptions"]
+    )
+    configuration = served.get("/v1/config/server-sdk-configuration.json").body["data"]
+    assert configuration["sdkConfiguration"]["sentryDsn"] is None
