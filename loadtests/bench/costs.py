@@ -277,8 +277,8 @@ def count(case: Case, url: str) -> dict[str, float]:
     """All figures of one case, per decision."""
     worker = Worker(url)
     supply = batches(case)
-    size = CUSTOMERS if case.calls == 1 and not case.requests else case.decisions
-    rounds = max(1, -(-CUSTOMERS // size))
+    # Once round all customers, so that the warm passes have met every one of them.
+    rounds = -(-CUSTOMERS // case.decisions)
 
     def taken() -> list[list[Call]]:
         return [next(supply) for _ in range(rounds)]

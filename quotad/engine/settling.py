@@ -37,6 +37,9 @@ class Settler:
         self._views = shared.views
         self._health = shared.health
         self._counters = ChargeScript(link)
+        self._tagged: Snapshot | None = None
+        self._tag = ""
+        """Of the catalog that the latest round was planned on."""
 
     def settle(self, round_: Round, snapshot: Snapshot, now_ms: int, budget: Budget) -> None:
         """Settle and fold what is planned; what was stale is pending again.
@@ -47,10 +50,11 @@ class Settler:
             now_ms: Unix time.
             budget: of the batch.
         """
-        tag = catalog_tag(snapshot.version, snapshot.digest)
+        if self._tagged is not snapshot:
+            self._tagged, self._tag = snapshot, catalog_tag(snapshot.version, snapshot.digest)
         deadline = budget.ask()
         settled, error = self._counters.settle(
-            tag, round_.planned, deadline, self._health.not_after_ms(deadline)
+            self._tag, round_.planned, deadline, self._health.not_after_ms(deadline)
         )
         if error is not None:
             self.note(error)
