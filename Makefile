@@ -48,9 +48,10 @@ front-wheels: $(VENV)/.python ## build wheels of the fast front for x86_64 and a
 			--zig --compatibility manylinux2014 --target $$target -m front/Cargo.toml --out dist || exit 1; \
 	done
 
-front-clients: ## build clients in Go and JavaScript for the tests of the fast front; needs go and npm
+front-clients: ## build clients in Go and JavaScript, and h2spec, for the tests of the fast front; needs go and npm
 	mkdir -p $(VENV)/clients/js
 	cd tests/clients/go && go build -o $(CURDIR)/$(VENV)/clients/go .
+	cd tests/clients/go && go build -o $(CURDIR)/$(VENV)/clients/h2spec github.com/summerwind/h2spec/cmd/h2spec
 	cp tests/clients/js/* $(VENV)/clients/js/
 	cd $(VENV)/clients/js && npm ci --silent
 
