@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quotad.cli import amounts, arguments, explanation, failures, output
+from quotad.cli import amounts, arguments, completion, explanation, failures, output
 from quotad.cli.options import (
     SERVER_DEFAULT,
     CustomerId,
@@ -19,7 +19,7 @@ from quotad.cli.options import (
 from quotad.model import QUANTITY_MAX, USED_MAX, Reason
 
 if TYPE_CHECKING:
-    from quotad.client import ConsumeAllDecision, Decision
+    from quotad.client import ConsumeAllDecision, Decision, ItemsDecision
 
 Quantity = Annotated[
     int, typer.Argument(metavar="QUANTITY", help="How much; negative gives back, gauges only.")
@@ -137,7 +137,14 @@ def record(
 
 def refund(
     customer: CustomerId,
-    feature: FeatureId,
+    feature: Annotated[
+        str,
+        typer.Argument(
+            metavar="[FEATURE]",
+            help="Absent, with --taken-under: all that was used together.",
+            autocompletion=completion.features,
+        ),
+    ] = "",
     quantity: Annotated[int, typer.Argument(metavar="QUANTITY", help="How much.")] = 0,
     taken_under: Annotated[
         str,
@@ -153,6 +160,11 @@ def refund(
 ) -> None:
     """Take back what was counted, never below zero."""
     occurred_at = arguments.time_of("--at", at, as_json)
+    if taken_under and not feature:
+        with failures.client(server, as_json) as client:
+            all_ = client.refund_all(customer, taken_under)
+        show_items(all_, as_json)
+        return
     with failures.client(server, as_json) as client:
         decision = client.refund(
             customer,
@@ -253,6 +265,15 @@ def show(
             explanation.print_sources(decision.explanation)
     if not decision.allowed:
         raise typer.Exit(failures.EXIT_DENIED)
+
+
+def show_items(decision: "ItemsDecision", as_json: bool) -> None:
+    """Print the decision on several features by their names, as `show_all`."""
+    pairs = zip(decision.features, decision.resources, strict=True)
+    names = [f"{feature} ({resource})" if resource else feature for feature, resource in pairs]
+    if as_json:
+        output.print_json(decision)
+    show_all(decision, as_json, names)
 
 
 def show_all(

@@ -8,7 +8,7 @@ from quotad.cli import arguments, decisions, failures, output
 from quotad.cli.options import SERVER_DEFAULT, CustomerId, Json, Resource, ServerOption
 
 if TYPE_CHECKING:
-    from quotad.client import HeldDecision
+    from quotad.client import ItemsDecision
 
 ReservationId = Annotated[
     str, typer.Argument(metavar="RESERVATION", help="Its id, unique for the customer.")
@@ -123,15 +123,11 @@ def release(
     _show_settled(decision, as_json, reservation)
 
 
-def _show_settled(decision: "HeldDecision", as_json: bool, reservation: str) -> None:
+def _show_settled(decision: "ItemsDecision", as_json: bool, reservation: str) -> None:
     if not decision.features:  # of one feature
         decisions.show(decision.items[0], as_json, took=reservation)
         return
-    pairs = zip(decision.features, decision.resources, strict=True)
-    names = [f"{feature} ({resource})" if resource else feature for feature, resource in pairs]
-    if as_json:
-        output.print_json(decision)
-    decisions.show_all(decision, as_json, names)
+    decisions.show_items(decision, as_json)
 
 
 def extend(

@@ -23,7 +23,7 @@ from quotad.client.results import (
     Entitlements,
     EntitlementSource,
     Explanation,
-    HeldDecision,
+    ItemsDecision,
     LimitStatus,
 )
 from quotad.client.tls import tls_credentials
@@ -41,8 +41,8 @@ __all__ = [
     "Entitlements",
     "Explanation",
     "FeatureType",
-    "HeldDecision",
     "Item",
+    "ItemsDecision",
     "JointReservation",
     "LimitStatus",
     "QuotaDeadline",

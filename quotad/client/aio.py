@@ -15,7 +15,13 @@ from quotad.client.calls import Attempt, Consumption, Items, Policy, Step, Steps
 from quotad.client.coalescing import AsyncCoalescer, may_share
 from quotad.client.errors import QuotaError
 from quotad.client.reserving import AsyncReserving
-from quotad.client.results import ConsumeAllDecision, Decision, Entitlement, Entitlements
+from quotad.client.results import (
+    ConsumeAllDecision,
+    Decision,
+    Entitlement,
+    Entitlements,
+    ItemsDecision,
+)
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 
 _Result = TypeVar("_Result")
@@ -156,6 +162,14 @@ class AsyncClient(AsyncReserving):
         consumption = Consumption(customer_id, feature_id, quantity, idempotency_key, resource_id)
         fields = {"taken_under": taken_under, "occurred_at": occurred_at}
         return await self._run(calls.refund(self._policy, consumption, **fields))
+
+    async def refund_all(self, customer_id: str, taken_under: str) -> ItemsDecision:
+        """Take back all that a `consume_all` took under its key; what came back before, does not.
+
+        Raises:
+            QuotaError: the call was wrong, or no server could take it back.
+        """
+        return await self._run(calls.refund_all(self._policy, customer_id, taken_under))
 
     async def check(
         self,

@@ -20,7 +20,13 @@ from google.protobuf.duration_pb2 import Duration
 from quotad import backoff
 from quotad.client import results
 from quotad.client.errors import QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable
-from quotad.client.results import ConsumeAllDecision, Decision, Entitlement, Entitlements
+from quotad.client.results import (
+    ConsumeAllDecision,
+    Decision,
+    Entitlement,
+    Entitlements,
+    ItemsDecision,
+)
 from quotad.model import ADDON_QUANTITY_MAX, BATCH_MAX, QUANTITY_MAX
 from quotad.v1 import quota_pb2 as pb
 
@@ -187,6 +193,12 @@ def refund(policy: Policy, consumption: Consumption, **fields: Any) -> Steps[Dec
         **fields,
     )
     return results.decision((yield from retried(policy, "Refund", request)))
+
+
+def refund_all(policy: Policy, customer_id: str, taken_under: str) -> Steps[ItemsDecision]:
+    """Take back all that was taken together under a key."""
+    request = checked(pb.RefundRequest, customer_id=customer_id, taken_under=taken_under)
+    return results.decision_on_items((yield from retried(policy, "Refund", request)))
 
 
 def check(policy: Policy, consumption: Consumption) -> Steps[Decision]:

@@ -17,7 +17,7 @@ from quotad.client.calls import (
     retried,
 )
 from quotad.client.errors import QuotaInvalid
-from quotad.client.results import Decision, HeldDecision
+from quotad.client.results import Decision, ItemsDecision
 from quotad.v1 import quota_pb2 as pb
 
 
@@ -41,7 +41,7 @@ class JointReservation(msgspec.Struct, frozen=True, kw_only=True):
 
     customer_id: str
     reservation_id: str
-    decision: HeldDecision
+    decision: ItemsDecision
     expires_at: datetime | None
     """UTC; None: nothing is held."""
 
@@ -90,7 +90,7 @@ def reserve_all(
     return JointReservation(
         customer_id=customer_id,
         reservation_id=reservation_id,
-        decision=results.decision_on_hold(answer.decision),
+        decision=results.decision_on_items(answer.decision),
         expires_at=messages.time(answer, "expires_at"),
     )
 
@@ -113,7 +113,7 @@ def commit_all(
     reservation_id: str,
     used: Items | None,
     allow_overrun: bool,
-) -> Steps[HeldDecision]:
+) -> Steps[ItemsDecision]:
     """Settle by what was used of each feature."""
     request = checked(
         pb.CommitRequest,
@@ -122,7 +122,7 @@ def commit_all(
         items=item_messages(used, pb.CommitItem) if used else (),
         allow_overrun=allow_overrun,
     )
-    return results.decision_on_hold((yield from retried(policy, "Commit", request)))
+    return results.decision_on_items((yield from retried(policy, "Commit", request)))
 
 
 def commit(
@@ -149,10 +149,10 @@ def release(policy: Policy, customer_id: str, reservation_id: str) -> Steps[Deci
     return results.decision((yield from retried(policy, "Release", request)))
 
 
-def release_all(policy: Policy, customer_id: str, reservation_id: str) -> Steps[HeldDecision]:
+def release_all(policy: Policy, customer_id: str, reservation_id: str) -> Steps[ItemsDecision]:
     """The same, and the answer has each feature."""
     request = checked(pb.ReleaseRequest, customer_id=customer_id, reservation_id=reservation_id)
-    return results.decision_on_hold((yield from retried(policy, "Release", request)))
+    return results.decision_on_items((yield from retried(policy, "Release", request)))
 
 
 def extend(

@@ -6,7 +6,7 @@ from typing import TypeVar
 from quotad.client import reservations
 from quotad.client.calls import Consumption, Items, Policy, Steps
 from quotad.client.reservations import JointReservation, Reservation
-from quotad.client.results import Decision, HeldDecision
+from quotad.client.results import Decision, ItemsDecision
 
 _Result = TypeVar("_Result")
 
@@ -99,7 +99,7 @@ class Reserving:
         used: Items | None = None,
         *,
         allow_overrun: bool = False,
-    ) -> HeldDecision:
+    ) -> ItemsDecision:
         """Settle a reservation of several features by what was used of each.
 
         Args:
@@ -125,7 +125,7 @@ class Reserving:
         """
         return self._run(reservations.release(self._policy, customer_id, reservation_id))
 
-    def release_all(self, customer_id: str, reservation_id: str) -> HeldDecision:
+    def release_all(self, customer_id: str, reservation_id: str) -> ItemsDecision:
         """Settle as `release`; the answer has each of several features.
 
         Raises:
@@ -230,7 +230,7 @@ class AsyncReserving:
         used: Items | None = None,
         *,
         allow_overrun: bool = False,
-    ) -> HeldDecision:
+    ) -> ItemsDecision:
         """Settle a reservation of several features by what was used of each.
 
         Args:
@@ -256,7 +256,7 @@ class AsyncReserving:
         """
         return await self._run(reservations.release(self._policy, customer_id, reservation_id))
 
-    async def release_all(self, customer_id: str, reservation_id: str) -> HeldDecision:
+    async def release_all(self, customer_id: str, reservation_id: str) -> ItemsDecision:
         """Settle as `release`; the answer has each of several features.
 
         Raises:

@@ -167,8 +167,8 @@ class ConsumeAllDecision(msgspec.Struct, frozen=True, kw_only=True):
     catalog_version: int
 
 
-class HeldDecision(ConsumeAllDecision, frozen=True, kw_only=True):
-    """The answer about a reservation of several features; one of a single feature is one item."""
+class ItemsDecision(ConsumeAllDecision, frozen=True, kw_only=True):
+    """The answer about several features of a reservation or a refund; a single one is one item."""
 
     features: tuple[str, ...]
     """Which feature each of the items is of; empty: of a single one."""
@@ -281,9 +281,9 @@ def decision_on_all(message: pb.CheckAndConsumeAllResponse) -> ConsumeAllDecisio
     )
 
 
-def decision_on_hold(message: pb.CheckAndConsumeResponse) -> HeldDecision:
-    """Read the answer about a reservation."""
-    return HeldDecision(
+def decision_on_items(message: pb.CheckAndConsumeResponse) -> ItemsDecision:
+    """Read the answer about several features that are known by name."""
+    return ItemsDecision(
         allowed=message.allowed,
         reason=_reason(message.reason),
         stopped_by=optional(message, "stopped_by"),

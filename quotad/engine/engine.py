@@ -15,12 +15,13 @@ from quotad.engine.budget import Budget
 from quotad.engine.explaining import explain_round
 from quotad.engine.held import HeldAmounts, HeldReader
 from quotad.engine.leases import Leases
-from quotad.engine.memos import undoing
 from quotad.engine.planning import CHECK_ONLY, Planner
 from quotad.engine.reservations import Reservations
 from quotad.engine.rounds import Round
+from quotad.engine.settlements import named
 from quotad.engine.settling import Settler
 from quotad.engine.shared import Granted, Shared
+from quotad.engine.undoing import NO_ITEM, refuse_gauges, summed_up, undoing
 from quotad.engine.views import view_name
 from quotad.errors import NotReady, QuotadError, StoreError, StoreUnavailable
 from quotad.model import ConsumeRequest, Decision, Feature
@@ -85,17 +86,24 @@ class Engine:
         """Take back what was taken under an idempotency key, once; again: the first answer.
 
         Args:
-            request: a REFUND of the feature that was asked for.
+            request: a REFUND of the feature that was asked for; without one, of all that were
+                asked for together, and a `SettledDecision` is returned.
             key: of the call that is undone.
         """
         try:
             keys = self._views.keys_of(request.customer_id, request.resource_id)
             budget = Budget(self._settings.store_timeout_ms)
             stored = self._settler.recall(keys, key, budget.ask())
-            (answer,) = self.decide([undoing(request, key, stored)])
+            undone = undoing(request, key, stored)
+            refuse_gauges(undone, self._snapshots.to_plan_on().features)
+            answers: list[Decision] = []
+            for answer in self.decide(undone):
+                if isinstance(answer, QuotadError):
+                    return answer
+                answers.append(named(answer, (NO_ITEM,)))
         except QuotadError as error:
             return error
-        return answer
+        return answers[0] if request.feature_id else summed_up(undone, answers)
 
     def entitlement(
         self, customer_id: str, feature_id: str, resource_id: str = ""

@@ -20,8 +20,7 @@ import msgspec
 
 from quotad.engine.fold import fold
 from quotad.engine.joint import JointLayout, JointPart, fold_all, new_part
-from quotad.engine.meters import Bound, LimitTerms, room_for
-from quotad.errors import InvalidRequest, NotFound
+from quotad.engine.meters import Bound, LimitTerms
 from quotad.held import HeldItem
 from quotad.model import (
     ConsumeAllDecision,
@@ -147,13 +146,14 @@ def encode_hold_memo(version: int, bound: Bound, request: ConsumeRequest, taken_
     """
     item = HeldItem(request.feature_id, request.quantity, request.resource_id)
     counters, _ = join([(request.resource_id, bound.counters)])
-    kept = (item,), _kept(counters)
+    kept = (item,), kept_counters(counters)
     return _encode(
         HoldMemo(version, bound.terms, 0, "", None, request.quantity, taken_ms // 1000, *kept)
     )
 
 
-def _kept(counters: CounterSet) -> tuple[KeptCounter, ...]:
+def kept_counters(counters: CounterSet) -> tuple[KeptCounter, ...]:
+    """Counters of a charge as they are kept."""
     _, size, *words = counters.words
     return tuple(map(KeptCounter, counters.suffixes, words[1::size]))
 
@@ -181,7 +181,7 @@ def encode_joint_memo(
     items = tuple(
         [HeldItem(one.feature_id, one.quantity, one.resource_id) for one in request.items]
     )
-    counters = _kept(layout.counters) if hold else ()
+    counters = kept_counters(layout.counters) if hold else ()
     return JOINT + _encode(JointMemo(version, tuple(parts), items, counters, taken_ms // 1000))
 
 
@@ -292,59 +292,3 @@ def read_usage(texts: list[bytes]) -> tuple[Sequence[int], Sequence[int]]:
         return [int(text) for text in texts], ()
     pairs = [text.split(b"@") for text in texts]
     return [int(used) for used, _ in pairs], [int(closes) for _, closes in pairs]
-
-
-def read_memo(stored: bytes) -> Memo | None:
-    """What is kept under a key, its fingerprint first; None: it cannot be read."""
-    try:
-        return _decode(stored[FINGERPRINT_LENGTH:].partition(b"|")[2])
-    except msgspec.DecodeError:
-        return None
-
-
-UNDONE = "\x01"
-"""Begins the key that an undone key's refund is remembered under; no caller's key has it."""
-
-
-def undoing(request: ConsumeRequest, key: str, stored: bytes | None) -> ConsumeRequest:
-    """The request that takes back what was taken under a key, and does so once.
-
-    Args:
-        request: a REFUND of a feature.
-        key: the idempotency key of what is undone.
-        stored: what is kept under it; None: nothing.
-
-    Raises:
-        NotFound: nothing was taken under the key, or it is not remembered any more.
-        InvalidRequest: something else was, or it is not known how much.
-    """
-    if stored is None:
-        raise NotFound(
-            f"taken_under: nothing taken under {key!r} is remembered; a denial takes nothing, and a"
-            " key is remembered for its time to live"
-        )
-    if stored[FINGERPRINT_LENGTH:].partition(b"|")[2].startswith(JOINT):
-        raise InvalidRequest(
-            f"taken_under: several features were taken under {key!r}; take each back by quantity"
-        )
-    memo = read_memo(stored)
-    if memo is None:
-        raise InvalidRequest(f"taken_under: what is kept under {key!r} cannot be read")
-    if not memo.taken_s:
-        raise InvalidRequest(f"taken_under: {key!r} was used on an earlier version of quotad")
-    taken = msgspec.structs.replace(request, quantity=memo.quantity, mode=Mode.NORMAL)
-    best = msgspec.structs.replace(taken, mode=Mode.BEST_EFFORT)
-    recorded = msgspec.structs.replace(taken, mode=Mode.ADJUST_ONLY)
-    at_once = msgspec.structs.replace(recorded, occurred_ms=memo.taken_s * 1000)
-    known = stored[:FINGERPRINT_LENGTH].decode(errors="replace")
-    if known not in map(fingerprint, (taken, best, recorded, at_once)):
-        raise InvalidRequest(
-            f"taken_under: under {key!r} another feature or resource was asked for than this one"
-        )
-    used, _ = read_usage(stored[FINGERPRINT_LENGTH + 1 :].partition(b"|")[0].split(b","))
-    return msgspec.structs.replace(
-        request,
-        quantity=-room_for(memo.terms, used, memo.quantity),
-        occurred_ms=memo.taken_s * 1000,
-        idempotency_key=UNDONE + key,
-    )

@@ -142,6 +142,15 @@ class Meter(msgspec.Struct, gc=False):
         self.bound = self._bound(self._limits(now_ms), now_ms)
         return self.bound
 
+    def bind_at(self, at_ms: int, now_ms: int) -> Bound:
+        """All limits in the periods of a moment, also those whose counters are gone.
+
+        Args:
+            at_ms: the moment; Unix time.
+            now_ms: Unix time.
+        """
+        return self._bound(self._limits(at_ms), now_ms)
+
     def bind_recording(self, now_ms: int, occurred_ms: int, capped: bool = False) -> Bound | None:
         """The same for what has happened already, without caps.
 

@@ -15,9 +15,10 @@ from quotad.engine.memos import (
     fingerprint,
     joint_fingerprint,
 )
-from quotad.engine.meters import ALWAYS, Bound, LimitTerms, Meter
+from quotad.engine.meters import ALWAYS, Bound, Meter
+from quotad.engine.plan_settlement import plan_settlement
 from quotad.engine.rounds import Planned, Round
-from quotad.engine.settlements import SettleRequest, lay_out_settlement
+from quotad.engine.settlements import SettleRequest
 from quotad.engine.shared import Shared
 from quotad.engine.views import View, view_name
 from quotad.errors import InvalidRequest, NotReady, QuotadError, StoreError
@@ -30,7 +31,7 @@ from quotad.model import (
     StoredCustomer,
 )
 from quotad.recent import Recent
-from quotad.store import Link, Once, join
+from quotad.store import Link, Once
 from quotad.store.charges import (
     CHECK,
     CONSUME,
@@ -311,25 +312,11 @@ class Planner:
     def _settlement(
         self, place: int, request: SettleRequest, view: View, views: list[View], now_ms: int
     ) -> Planned:
-        """Plan what settles a hold, on the counters that it was taken from."""
-        today: dict[str, LimitTerms] = {}
-        why: list[Decision | None] = []
-        for item, its in zip(request.items, views, strict=True):
-            meter = its.meter(item.feature_id, self._settings.retention)
-            if meter is None or meter.given is not None:
-                denies = denied(item.feature_id, its.effective, its.snapshot)
-                why.append(denies if meter is None else meter.given)
-                continue
-            why.append(None)
-            made_ms = min(item.occurred_ms, now_ms)
-            bound = meter.bind_recording(now_ms, made_ms, capped=True)
-            if bound is not None:
-                counters, _ = join([(item.resource_id, bound.counters)])
-                today.update(zip(counters.suffixes, bound.terms, strict=True))
-        layout, amounts = lay_out_settlement(
-            request, today, why, self._settings.retention, view.effective.provisioned, now_ms
-        )
+        """Plan what settles a hold, or undoes a call, on the counters that it was taken from."""
+        layout, amounts = plan_settlement(request, views, self._settings.retention, now_ms)
         charged = view.keys, view.epoch
+        if not isinstance(layout, JointLayout):
+            return Planned(*charged, 0, CHECK, NO_COUNTERS, None, place, (), layout)
         if amounts is None:
             return Planned(*charged, 0, CHECK, layout.counters, None, place, (), layout.parts)
         memo = encode_settled_memo(view.snapshot.version, layout, request)

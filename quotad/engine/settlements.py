@@ -141,8 +141,7 @@ def lay_out_settlement(
     within = request.mode == Mode.SETTLE_WITHIN
     kept: dict[int, int] = {}  # place among those taken from -> place in the charge
     for place, counter in enumerate(taken.counters):
-        ends_ms = taken.closes[place] or counter.expires
-        if ends_ms <= 0 or ends_ms > now_ms + retention.short_ms:
+        if is_left(counter, taken.closes[place], retention, now_ms):
             kept[place] = len(kept)
     parts: list[JointPart] = []
     caps = [0] * len(kept)
@@ -180,6 +179,12 @@ def lay_out_settlement(
     if any(part.given is not None and not part.given.allowed for part in parts):
         return layout, None
     return layout, tuple([changes[place] for place in kept])
+
+
+def is_left(counter: KeptCounter, closes_ms: int, retention: Retention, now_ms: int) -> bool:
+    """Whether a counter that was taken from is there for a while longer."""
+    ends_ms = closes_ms or counter.expires
+    return ends_ms <= 0 or ends_ms > now_ms + retention.short_ms
 
 
 def _as_settled(then: LimitTerms, now: LimitTerms | None, within: bool) -> LimitTerms:

@@ -166,8 +166,11 @@ def refund_request(message: pb.RefundRequest) -> ConsumeRequest:
         InvalidRequest: names the field.
     """
     check_id(message.customer_id, "customer_id")
-    check_id(message.feature_id, "feature_id")
     key, taken_under, quantity = message.idempotency_key, message.taken_under, message.quantity
+    if message.feature_id or not taken_under:  # else all of what was taken together
+        check_id(message.feature_id, "feature_id")
+    elif message.resource_id:
+        raise InvalidRequest("resource_id: of which feature? leave it out for all of them")
     if message.resource_id:
         check_id(message.resource_id, "resource_id")
     if key:

@@ -11,6 +11,7 @@ from quotad.model import ConsumeAllDecision, ConsumeRequest, Decision
 from quotad.operations.decisions import DecisionOperations
 from quotad.service import decode, encode, leases, reservations
 from quotad.service.decode_all import read_all
+from quotad.service.encode_items import settled_bytes
 from quotad.service.wire import all_bytes, batch_bytes, decision_bytes
 from quotad.v1 import quota_pb2 as pb
 
@@ -181,7 +182,7 @@ class QuotaService:
     def _refund(self, payload: bytes) -> bytes:
         message = decode.parse(pb.RefundRequest, payload)
         request = decode.refund_request(message)
-        return decision_bytes(self.decisions.refund(request, message.taken_under))
+        return settled_bytes(self.decisions.refund(request, message.taken_under))
 
     def _entitlements(self, payload: bytes) -> bytes:
         request = decode.parse(pb.GetEntitlementsRequest, payload)

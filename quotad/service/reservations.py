@@ -1,26 +1,22 @@
 """Reserve, Commit, Release, Extend: from protobuf to operations and back."""
 
-from collections.abc import Sequence
-
 from google.protobuf.duration_pb2 import Duration
 
 from quotad.errors import InvalidRequest
-from quotad.held import HeldItem, SettledDecision, Used, UsedItem
+from quotad.held import Used, UsedItem
 from quotad.ids import check_id
 from quotad.model import (
     ITEMS_MAX,
     QUANTITY_MAX,
-    ConsumeAllDecision,
     ConsumeAllRequest,
     ConsumeRequest,
-    Decision,
     Mode,
 )
 from quotad.operations.decisions import DecisionOperations
 from quotad.service import decode
 from quotad.service.decode_all import check_unique, read_items
 from quotad.service.encode import timestamp
-from quotad.service.wire import decision_bytes
+from quotad.service.encode_items import items_message, settled_bytes
 from quotad.v1 import quota_pb2 as pb
 
 TTL_MS = 60_000
@@ -44,7 +40,7 @@ def reserve(decisions: DecisionOperations, payload: bytes) -> bytes:
         (request,) = items
     reserved = decisions.reserve(request, hold_id, _ttl_ms(message))
     answer = pb.ReserveResponse(expires_at=timestamp(reserved.ends_ms or None))
-    answer.decision.CopyFrom(_decision(reserved.decision, items))
+    answer.decision.CopyFrom(items_message(reserved.decision, items))
     return answer.SerializeToString()
 
 
@@ -93,7 +89,7 @@ def commit(decisions: DecisionOperations, payload: bytes) -> bytes:
         used = message.quantity
         _check_quantity(used, "quantity", 0)
     ids = _ids(message)
-    return _settled(decisions.reservations.commit(*ids, used, overrun=message.allow_overrun))
+    return settled_bytes(decisions.reservations.commit(*ids, used, overrun=message.allow_overrun))
 
 
 def _used(message: pb.CommitRequest) -> list[UsedItem]:
@@ -121,7 +117,7 @@ def release(decisions: DecisionOperations, payload: bytes) -> bytes:
         QuotadError: why it is not settled, or may not be.
     """
     message = decode.parse(pb.ReleaseRequest, payload)
-    return _settled(decisions.reservations.release(*_ids(message)))
+    return settled_bytes(decisions.reservations.release(*_ids(message)))
 
 
 def extend(decisions: DecisionOperations, payload: bytes) -> bytes:
@@ -133,43 +129,6 @@ def extend(decisions: DecisionOperations, payload: bytes) -> bytes:
     message = decode.parse(pb.ExtendRequest, payload)
     ends_ms = decisions.reservations.extend(*_ids(message), _ttl_ms(message))
     return pb.ExtendResponse(expires_at=timestamp(ends_ms)).SerializeToString()
-
-
-def _settled(answer: Decision) -> bytes:
-    """The answer to a Commit or a Release."""
-    if not isinstance(answer, SettledDecision):
-        return decision_bytes(answer)
-    return _decision(answer, answer.held).SerializeToString()
-
-
-def _decision(
-    answer: Decision, items: Sequence[HeldItem | ConsumeRequest]
-) -> pb.CheckAndConsumeResponse:
-    """The decision on a reservation.
-
-    Args:
-        answer: to it.
-        items: what it holds; empty: it was not asked for in items.
-    """
-    if not items:
-        return pb.CheckAndConsumeResponse.FromString(decision_bytes(answer))
-    parts = answer.items if isinstance(answer, ConsumeAllDecision) else (answer,)
-    message = pb.CheckAndConsumeResponse(
-        allowed=answer.allowed,
-        reason=answer.reason,  # type: ignore[arg-type]
-        replayed=answer.replayed,
-        catalog_version=answer.catalog_version,
-    )
-    if isinstance(answer, ConsumeAllDecision) and answer.stopped_by is not None:
-        message.stopped_by = answer.stopped_by
-    elif not answer.allowed:
-        message.stopped_by = 0
-    if answer.retry_after_ms is not None:
-        message.retry_after.FromMilliseconds(answer.retry_after_ms)
-    for item, part in zip(items, parts, strict=True):
-        one = message.items.add(feature_id=item.feature_id, resource_id=item.resource_id)
-        one.decision.ParseFromString(decision_bytes(part))
-    return message
 
 
 def _check_quantity(quantity: int, field: str, least: int) -> None:

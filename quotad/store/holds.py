@@ -30,6 +30,9 @@ _FULL, _TOO_LATE, _ENDED, _NOT_OPEN = -1, -5, -1, 0
 TAKEN, SETTLED = "\x02", "\x03"
 """Begin the keys that a reservation takes and is settled under; no caller's key has them."""
 
+UNDONE = "\x01"
+"""The same of the key that the refund of what was taken under a key is remembered under."""
+
 
 class Hold(msgspec.Struct, frozen=True, gc=False):
     """What is held of one customer, all of it or nothing."""

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from quotad.errors import IdempotencyMismatch, InvalidRequest, NotFound, QuotadError
-from quotad.model import ConsumeRequest, Decision, Mode, Reason
+from quotad.held import SettledDecision
+from quotad.model import ConsumeAllRequest, ConsumeRequest, Decision, Mode, Reason
 from quotad.service.decode import refund_request
 from quotad.v1 import quota_pb2 as pb
 from tests.deciding import Bench, at
@@ -202,3 +203,106 @@ def test_periods_without_counters_give_nothing_back(bench: Bench) -> None:
 
     assert isinstance(answer, InvalidRequest)
     assert "occurred_at: no counter of 'calls' is kept any more" in str(answer)
+
+
+@pytest.mark.parametrize(
+    ("was", "became", "left"),
+    [
+        ("cost: 3", "cost: 5", [3, 9]),
+        ("images: {limit: 20, per: day}", "images: unlimited", [3, 9]),
+        ("images: {limit: 20, per: day}", "images: {limit: 20, per: week}", [3, 9]),
+    ],
+)
+def test_what_was_taken_comes_back_at_the_price_of_then(
+    bench: Bench, was: str, became: str, left: list[int]
+) -> None:
+    consume(bench, "images", 3)
+    consume(bench, "images", 5, key="job")
+    assert was in CATALOG
+    bench.publish(CATALOG.replace(was, became))
+
+    answer = undo(bench, "images", "job")
+
+    assert isinstance(answer, Decision)
+    bench.publish(CATALOG)
+    assert left[1:] == bench.usage("images")[1:]
+    assert bench.usage("images")[0] in (3, 8)  # a window that is gone gives nothing back
+
+
+def test_what_was_taken_comes_back_to_the_window_that_it_was_taken_from(bench: Bench) -> None:
+    consume(bench, "first", 5)
+    consume(bench, "first", 7, key="job")
+    consume(bench, "first", 9, key="more")
+
+    answer = undo(bench, "first", "job")
+    assert isinstance(answer, Decision)
+    assert (-7, 14) == (answer.granted, answer.used)
+
+    bench.clock.now += 6 * 3_600_000
+    consume(bench, "first", 3)
+    assert isinstance(undo(bench, "first", "more"), InvalidRequest)  # it has closed
+    assert [3] == bench.usage("first")
+
+
+TOGETHER = {"calls": 10, "tokens": 4, "images": 2, "budget": 5, "sso": 1}
+
+
+def consume_all(bench: Bench, quantities: dict[str, int], key: str) -> None:
+    items = tuple(ConsumeRequest("acme", *each) for each in quantities.items())
+    (answer,) = bench.engine.decide(
+        [ConsumeAllRequest("acme", "", 0, idempotency_key=key, items=items)]
+    )
+    assert isinstance(answer, Decision)
+    assert answer.allowed
+
+
+def used(bench: Bench) -> list[int]:
+    return [limit for name in ("calls", "tokens", "images") for limit in bench.usage(name)]
+
+
+def test_one_feature_of_several_comes_back_once(bench: Bench) -> None:
+    consume_all(bench, TOGETHER, "job")
+    assert [10, 4, 4, 4, 2, 11] == used(bench)
+
+    first, again = undo(bench, "images", "job"), undo(bench, "images", "job")
+
+    assert isinstance(first, Decision)
+    assert isinstance(again, Decision)
+    assert (-2, False, -2, True) == (first.granted, first.replayed, again.granted, again.replayed)
+    assert [10, 4, 4, 4, 0, 5] == used(bench)
+
+
+def test_all_that_was_taken_together_comes_back_once(bench: Bench) -> None:
+    consume_all(bench, TOGETHER, "job")
+    consume(bench, "calls", 3)
+    undo(bench, "tokens", "job")
+
+    first, again = undo(bench, "", "job"), undo(bench, "", "job")
+
+    assert isinstance(first, SettledDecision)
+    assert isinstance(again, SettledDecision)
+    assert [3, 0, 0, 0, 0, 0] == used(bench)
+    assert ["calls", "tokens", "images", "budget"] == [item.feature_id for item in first.held]
+    assert [-10, -4, -2, -5] == [item.granted for item in first.items]
+    assert [False, True, False, False] == [item.replayed for item in first.items]
+    assert (False, True) == (first.replayed, again.replayed)
+
+
+def test_what_was_not_taken_together_is_refused_by_name(bench: Bench) -> None:
+    consume_all(bench, TOGETHER, "job")
+    consume(bench, "calls", 3, key="one")
+    consume_all(bench, {"seats": 1, "calls": 1}, "with seats")
+
+    foreign, resource = undo(bench, "soft", "job"), undo(bench, "calls", "job", "w")
+    unnamed, switch = undo(bench, "", "one"), undo(bench, "sso", "job")
+    gauge = undo(bench, "", "with seats")
+
+    assert isinstance(foreign, InvalidRequest)
+    assert isinstance(resource, InvalidRequest)
+    assert "another feature or resource" in str(foreign)
+    assert isinstance(unnamed, InvalidRequest)
+    assert "feature_id: missing; one feature was taken under 'one'" in str(unnamed)
+    assert isinstance(switch, Decision)
+    assert 0 == switch.granted
+    assert isinstance(gauge, InvalidRequest)
+    assert [14, 4, 4, 4, 2, 11] == used(bench)

@@ -133,6 +133,22 @@ async def test_both_clients_check_and_repeat_under_a_key(client: Either, custome
         await client("consume_all", customer, {"tokens": 8}, idempotency_key="k")
 
 
+async def test_both_clients_take_back_one_feature_or_all_of_them(
+    client: Either, customer: str
+) -> None:
+    await client("consume_all", customer, {"calls": 2, "tokens": 30}, idempotency_key="k")
+
+    one = await client("refund", customer, "tokens", taken_under="k")
+    rest = await client("refund_all", customer, "k")
+
+    assert (-30, 0) == (one.granted, one.used)
+    assert (("calls", "tokens"), [(-2, False), (-30, True)]) == (
+        rest.features,
+        [(item.granted, item.replayed) for item in rest.items],
+    )
+    assert 0 == (await client("check", customer, "tokens")).used
+
+
 @pytest.mark.parametrize(
     ("items", "problem"),
     [
@@ -179,5 +195,9 @@ def test_the_command_line_shows_every_item(lone: Running, customer: str) -> None
         == words(denied)[0]
     )
     assert "calls 0 2 8 WITHIN_LIMIT" in words(denied)
+    assert 0 == run("tokens=50", "--idempotency-key", "k").exit_code
+    refund = ["refund", customer, "--taken-under", "k", "--server", lone.server.address]
+    back = CliRunner().invoke(app, refund, env={"COLUMNS": "120"})
+    assert (0, True) == (back.exit_code, "tokens -50 900 100 WITHIN_LIMIT" in words(back))
     for bad in (["calls=x"], ["calls", "calls=2"], ["=1"]):
         assert 2 == run(*bad).exit_code
