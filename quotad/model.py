@@ -146,6 +146,11 @@ class Feature(msgspec.Struct, frozen=True, gc=False):
     usage_history: Window | None = None
     """How long usage of ended periods stays to be read; None: not at all. A length: how it is
     aligned means nothing."""
+    name: str = ""
+    """For people, as the next two; nothing depends on them."""
+    description: str = ""
+    metadata: dict[str, str] = {}
+    """For callers."""
 
 
 class Rollout(msgspec.Struct, frozen=True, gc=False):
@@ -228,6 +233,11 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     handed_down: dict[str, Entitlement | None] = {}
     """What plans that extend it have of a feature, where that is not what its own customers have:
     without the rollouts that are for those alone. None: nothing."""
+    name: str = ""
+    """For people, as the next two; nothing depends on them."""
+    description: str = ""
+    metadata: dict[str, str] = {}
+    """For callers."""
 
 
 class AddOnEntry(msgspec.Struct, frozen=True, gc=False):
@@ -257,6 +267,11 @@ class AddOn(msgspec.Struct, frozen=True, gc=False):
     max_quantity: int | None = None
     plans: tuple[str, ...] | None = None
     """The plans that may take it; None: all."""
+    name: str = ""
+    """For people, as the next two; nothing depends on them."""
+    description: str = ""
+    metadata: dict[str, str] = {}
+    """For callers."""
 
 
 class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):

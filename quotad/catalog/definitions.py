@@ -5,14 +5,6 @@ import msgspec
 from quotad.model import AddOn, Entry, Feature, Plan, Window
 
 
-class FeatureDefinition(msgspec.Struct, frozen=True, gc=False):
-    """A feature, and what people call it."""
-
-    feature: Feature
-    name: str = ""
-    description: str = ""
-
-
 class PlanDefinition(msgspec.Struct, frozen=True):
     """A plan as written: only what it adds to the plan that it extends."""
 
@@ -22,6 +14,7 @@ class PlanDefinition(msgspec.Struct, frozen=True):
     """By feature id."""
     name: str = ""
     description: str = ""
+    metadata: dict[str, str] = {}
     groups: tuple[str, ...] = ()
     """Feature groups that it includes; its own entries come first."""
     archived: bool = False
@@ -43,26 +36,21 @@ class GroupDefinition(msgspec.Struct, frozen=True):
     entries: dict[str, Entry]
     name: str = ""
     description: str = ""
-
-
-class AddOnDefinition(msgspec.Struct, frozen=True):
-    """An add-on, and what people call it."""
-
-    addon: AddOn
-    name: str = ""
-    description: str = ""
+    metadata: dict[str, str] = {}
 
 
 class Definitions(msgspec.Struct, frozen=True):
     """All of a catalog."""
 
-    features: dict[str, FeatureDefinition]
+    features: dict[str, Feature]
     """By feature id, in display order."""
     plans: dict[str, PlanDefinition]
     default_plan: str | None = None
     """What customers never seen before are on; None: they are denied."""
-    addons: dict[str, AddOnDefinition] = {}
+    addons: dict[str, AddOn] = {}
     groups: dict[str, GroupDefinition] = {}
+    product: str = ""
+    """What the plans are of, for people."""
     gone: dict[str, int] = {}
     """Of plans that were taken out, the revision they were at, where it was not the first: one
     that comes back continues there, so that earlier subscribers keep it. Not written by people:

@@ -1,9 +1,9 @@
 """What changes from one catalog to the next, as a person would list it.
 
-Order: the default plan, features in display order, groups, plans and add-ons by id, entitlements in
-the order of the features; what is gone stands after what is there. A feature or an entitlement that
-is new or gone is one change; one that differs is listed down to the value that differs. Of what
-plans were earlier, the revisions that are kept are one value.
+Order: product and default plan, features in display order, groups, plans and add-ons by id,
+entitlements in the order of the features; what is gone stands after what is there. A feature or an
+entitlement that is new or gone is one change; one that differs is listed down to the value that
+differs. Of what plans were earlier, the revisions that are kept are one value.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,12 +35,8 @@ def diff(old: Catalog | None, new: Catalog) -> list[CatalogChange]:
     before = plain(old.definitions) if old is not None else {"features": {}}
     after = plain(new.definitions)
     changes: list[CatalogChange] = []
-    _differ(
-        changes,
-        "default_plan",
-        before.get("default_plan", _ABSENT),
-        after.get("default_plan", _ABSENT),
-    )
+    for key in ("product", "default_plan"):
+        _differ(changes, key, before.get(key, _ABSENT), after.get(key, _ABSENT))
     features = _names(after["features"], before["features"])
     _order(changes, before["features"], after["features"])
     for name in features:

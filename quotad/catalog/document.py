@@ -10,9 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from quotad.catalog.definitions import (
-    AddOnDefinition,
     Definitions,
-    FeatureDefinition,
     PlanDefinition,
 )
 from quotad.catalog.flatten import extended_names
@@ -20,12 +18,12 @@ from quotad.catalog.merge import GONE_KEY
 from quotad.catalog.numbers import unscaled
 from quotad.catalog.parse_plan import MONTHLY
 from quotad.catalog.write_entry import write_addon_entry, write_entitlement, write_entry
-from quotad.model import Entry, MeterKind, Plan
+from quotad.model import AddOn, Entry, Feature, MeterKind, Plan
 
 FORMAT_VERSION = 1
 """Of the catalog format, not of the catalog."""
 
-_Features = Mapping[str, FeatureDefinition]
+_Features = Mapping[str, Feature]
 
 
 class _Named(Protocol):
@@ -33,6 +31,8 @@ class _Named(Protocol):
     def name(self) -> str: ...
     @property
     def description(self) -> str: ...
+    @property
+    def metadata(self) -> dict[str, str]: ...
 
 
 def write_document(definitions: Definitions) -> bytes:
@@ -45,9 +45,11 @@ def plain(definitions: Definitions) -> dict[str, Any]:
     written: dict[str, Any] = {"version": FORMAT_VERSION}
     if definitions.default_plan is not None:
         written["default_plan"] = definitions.default_plan
+    if definitions.product:
+        written["product"] = definitions.product
     features = definitions.features
     written["features"] = {
-        feature_id: _feature(definition, features) for feature_id, definition in features.items()
+        feature_id: _feature(feature, features) for feature_id, feature in features.items()
     }
     plans, groups = extended_names(definitions)
     if definitions.groups:
@@ -70,8 +72,7 @@ def plain(definitions: Definitions) -> dict[str, Any]:
     return written
 
 
-def _feature(definition: FeatureDefinition, features: _Features) -> dict[str, Any]:
-    feature = definition.feature
+def _feature(feature: Feature, features: _Features) -> dict[str, Any]:
     written: dict[str, Any] = {"type": feature.type.value}
     if feature.kind is not MeterKind.COUNTER:
         written["kind"] = feature.kind.value
@@ -85,10 +86,10 @@ def _feature(definition: FeatureDefinition, features: _Features) -> dict[str, An
     if feature.usage_history is not None:
         written["usage_history"] = feature.usage_history.per
     if feature.credit is not None:
-        pool = features[feature.credit.pool_id].feature
+        pool = features[feature.credit.pool_id]
         cost = unscaled(feature.credit.cost, pool.decimals)
         written["credit"] = {"pool": pool.feature_id, "cost": cost}
-    return _texts(definition) | written
+    return _texts(feature) | written
 
 
 def _plan(plan: PlanDefinition, features: _Features, extended: bool) -> dict[str, Any]:
@@ -128,15 +129,14 @@ def _earlier(plan: Plan) -> dict[str, Any]:
     return written
 
 
-def _addon(definition: AddOnDefinition, features: _Features) -> dict[str, Any]:
-    addon = definition.addon
-    written: dict[str, Any] = _texts(definition)
+def _addon(addon: AddOn, features: _Features) -> dict[str, Any]:
+    written: dict[str, Any] = _texts(addon)
     if addon.max_quantity is not None:
         written["max_quantity"] = addon.max_quantity
     if addon.plans is not None:
         written["plans"] = addon.plans
     written["entitlements"] = {
-        feature_id: write_addon_entry(entry, features[feature_id].feature)
+        feature_id: write_addon_entry(entry, features[feature_id])
         for feature_id, entry in sorted(addon.entries.items())
     }
     return written
@@ -144,11 +144,15 @@ def _addon(definition: AddOnDefinition, features: _Features) -> dict[str, Any]:
 
 def _entries(entries: Mapping[str, Entry], features: _Features, extended: bool) -> dict[str, Any]:
     return {
-        feature_id: write_entry(entry, features[feature_id].feature, extended)
+        feature_id: write_entry(entry, features[feature_id], extended)
         for feature_id, entry in sorted(entries.items())
     }
 
 
 def _texts(named: _Named) -> dict[str, Any]:
-    written = {"name": named.name, "description": named.description}
+    written: dict[str, Any] = {
+        "name": named.name,
+        "description": named.description,
+        "metadata": dict(sorted(named.metadata.items())),
+    }
     return {key: text for key, text in written.items() if text}

@@ -67,16 +67,16 @@ def check_rollouts(merged: Merged, definitions: Definitions) -> bool:
 def check_addons(merged: Merged, definitions: Definitions) -> None:
     """Note a problem for every amount of an add-on that has no limit to apply to."""
     amounts = [
-        (addon.addon, feature_id, entry)
+        (addon, feature_id, entry)
         for addon in definitions.addons.values()
-        for feature_id, entry in addon.addon.entries.items()
+        for feature_id, entry in addon.entries.items()
         if entry.entry is None
     ]
     if not amounts:
         return
     plans = flatten(definitions)
     for addon, feature_id, entry in amounts:
-        if definitions.features[feature_id].feature.kind is MeterKind.GAUGE:
+        if definitions.features[feature_id].kind is MeterKind.GAUGE:
             continue  # a gauge has one limit, and one that is not there yet has one shape
         allowed = plans if addon.plans is None else addon.plans
         wrong = {name: _misfit(plans[name], feature_id, entry) for name in allowed}

@@ -29,7 +29,7 @@ _LIFETIME_UNLIMITED = (Limit(limit=None),)
 
 def flatten(definitions: Definitions) -> dict[str, Plan]:
     """Return the compiled plans of checked definitions, in their order."""
-    features = {name: entry.feature for name, entry in definitions.features.items()}
+    features = definitions.features
     rank = {name: index for index, name in enumerate(features)}
     extended, _ = extended_names(definitions)
     compiled: dict[str, Plan] = {}
@@ -52,6 +52,9 @@ def flatten(definitions: Definitions) -> dict[str, Plan]:
             archived=plan.archived,
             resets_usage=plan.resets_usage,
             handed_down=layers.handed_down if plan.plan_id in extended else {},
+            name=plan.name,
+            description=plan.description,
+            metadata=plan.metadata,
         )
     return {name: compiled[name] for name in definitions.plans}
 

@@ -5,7 +5,6 @@ from typing import TypeVar
 
 import msgspec
 
-from quotad.catalog.definitions import FeatureDefinition
 from quotad.catalog.merge import Merged
 from quotad.catalog.parse_entitlement import parse_entry
 from quotad.catalog.problems import Place, mapping_of
@@ -23,7 +22,7 @@ class Known:
     def __init__(
         self,
         merged: Merged,
-        features: dict[str, FeatureDefinition | None],
+        features: dict[str, Feature | None],
         published: bool = False,
     ) -> None:
         self.merged = merged
@@ -61,8 +60,8 @@ class Known:
                 if self.merged.complete:
                     spot.refuse(f"unknown feature{spot.suggestion(feature_id, self.features)}")
                 continue
-            definition = self.features[feature_id]
-            parsed = None if definition is None else parse_one(spot, definition.feature, value)
+            feature = self.features[feature_id]
+            parsed = None if feature is None else parse_one(spot, feature, value)
             if parsed is not None:
                 entries[feature_id] = parsed
         return entries

@@ -8,17 +8,18 @@ from collections.abc import Sequence
 
 import msgspec
 
-from quotad.catalog.definitions import Definitions, FeatureDefinition, PlanDefinition
+from quotad.catalog.definitions import Definitions, PlanDefinition
 from quotad.catalog.fit import ENTITLEMENTS_MAX, check_addons, check_rollouts, check_sizes
 from quotad.catalog.known import Known
 from quotad.catalog.merge import GONE_KEY, Merged
 from quotad.catalog.parse_addon import parse_addon
 from quotad.catalog.parse_credit import with_credits
-from quotad.catalog.parse_feature import parse_feature
+from quotad.catalog.parse_feature import NAME_BYTES_MAX, parse_feature
 from quotad.catalog.parse_plan import parse_group, parse_plan
 from quotad.catalog.parse_revision import REVISION_MAX, RevisionReader
-from quotad.catalog.problems import Problems, described, mapping_of, shown
+from quotad.catalog.problems import Problems, described, mapping_of, shown, text_of
 from quotad.catalog.sources import Source
+from quotad.model import Feature
 
 __all__ = ["ENTITLEMENTS_MAX", "parse_definitions"]
 
@@ -52,6 +53,7 @@ def parse_definitions(sources: Sequence[Source], published: bool = False) -> Def
         features={name: feature for name, feature in features.items() if feature is not None},
         plans=plans,
         default_plan=_default_plan(merged, plans),
+        product=_product(merged),
         addons=addons,
         groups=groups,
         gone=_gone(merged),
@@ -62,7 +64,7 @@ def parse_definitions(sources: Sequence[Source], published: bool = False) -> Def
     return definitions
 
 
-def _features(merged: Merged, published: bool) -> dict[str, FeatureDefinition | None]:
+def _features(merged: Merged, published: bool) -> dict[str, Feature | None]:
     """Return all features; those that are defined badly as None, so that their name is known."""
     features = {
         name: parse_feature(place, name, value, published)
@@ -99,6 +101,13 @@ def _gone(merged: Merged) -> dict[str, int]:
         else:
             place.key(plan_id).refuse(f"must be a revision, not {described(revision)}")
     return gone
+
+
+def _product(merged: Merged) -> str:
+    if "product" not in merged.singles:
+        return ""
+    place, value = merged.singles["product"]
+    return text_of(place, value, NAME_BYTES_MAX) or ""
 
 
 def _default_plan(merged: Merged, plans: dict[str, PlanDefinition]) -> str | None:

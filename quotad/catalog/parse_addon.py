@@ -1,12 +1,11 @@
-"""One add-on -> `AddOnDefinition`."""
+"""One add-on -> `AddOn`."""
 
 from collections.abc import Mapping
 
-from quotad.catalog.definitions import AddOnDefinition
 from quotad.catalog.known import Known
 from quotad.catalog.numbers import parse_amount, parse_per_unit
 from quotad.catalog.parse_entitlement import ON, UNLIMITED, parse_right
-from quotad.catalog.parse_feature import names_of
+from quotad.catalog.parse_feature import TEXT_KEYS, texts_of
 from quotad.catalog.problems import Place, check_keys, described, mapping_of
 from quotad.catalog.windows import WINDOW_KEYS, parse_window
 from quotad.model import (
@@ -22,7 +21,7 @@ from quotad.model import (
 LIFETIME = "lifetime"
 """`per` of an add-on that means the limit without a window."""
 
-_KEYS = ("entitlements", "max_quantity", "plans", "name", "description")
+_KEYS = ("entitlements", "max_quantity", "plans", *TEXT_KEYS)
 _ENTRY_KEYS = ("add", "set", *WINDOW_KEYS)
 _PLANS_ONLY = "is only for plans; write 'add' for more than the plan's limit, 'set' for another"
 _ENTRY_ELSEWHERE = {
@@ -37,7 +36,7 @@ _ENTRY_ELSEWHERE = {
 _SHAPES = "{add: 1000}, {set: 1000} or unlimited"
 
 
-def parse_addon(known: Known, place: Place, addon_id: str, value: object) -> AddOnDefinition | None:
+def parse_addon(known: Known, place: Place, addon_id: str, value: object) -> AddOn | None:
     """Return an add-on, or None if it is none at all; problems are noted."""
     raw = mapping_of(place, value, "{entitlements: {api-calls: {add: 1000}}}")
     if raw is None:
@@ -48,8 +47,7 @@ def parse_addon(known: Known, place: Place, addon_id: str, value: object) -> Add
     if "plans" in raw:
         # Sorted: the order has no meaning, and the same content has one document.
         plans = tuple(sorted(known.merged.names(place.key("plans"), raw["plans"], "plan")))
-    addon = AddOn(addon_id, entries, _max_quantity(place, raw), plans)
-    return AddOnDefinition(addon, *names_of(place, raw))
+    return AddOn(addon_id, entries, _max_quantity(place, raw), plans, *texts_of(place, raw))
 
 
 def _max_quantity(place: Place, raw: Mapping[str, object]) -> int | None:

@@ -2,7 +2,6 @@
 
 import msgspec
 
-from quotad.catalog.definitions import FeatureDefinition
 from quotad.catalog.merge import Merged
 from quotad.catalog.numbers import parse_decimal
 from quotad.catalog.parse_feature import DECIMALS_MAX
@@ -11,7 +10,7 @@ from quotad.model import QUANTITY_MAX, Credit, Feature, FeatureType, MeterKind
 
 _KEYS = ("pool", "cost")
 
-_Features = dict[str, FeatureDefinition | None]
+_Features = dict[str, Feature | None]
 
 
 def with_credits(merged: Merged, features: _Features) -> _Features:
@@ -23,9 +22,9 @@ def with_credits(merged: Merged, features: _Features) -> _Features:
     }
     linked = dict(features)
     for feature_id in features:
-        definition = features[feature_id]
+        feature = features[feature_id]
         place, raw = merged.features[feature_id]
-        if definition is None or feature_id not in paying or not isinstance(raw, dict):
+        if feature is None or feature_id not in paying or not isinstance(raw, dict):
             continue
         place = place.key("credit")
         fields = mapping_of(place, raw["credit"], "{pool: ai-credits, cost: 2}")
@@ -43,10 +42,9 @@ def with_credits(merged: Merged, features: _Features) -> _Features:
             cost = _cost(place.key("cost"), pool, fields["cost"])
         linked[feature_id] = None
         if pool is not None and cost is not None:
-            feature = msgspec.structs.replace(
-                definition.feature, credit=Credit(pool.feature_id, cost)
+            linked[feature_id] = msgspec.structs.replace(
+                feature, credit=Credit(pool.feature_id, cost)
             )
-            linked[feature_id] = msgspec.structs.replace(definition, feature=feature)
     return linked
 
 
@@ -68,10 +66,9 @@ def _pool(
         if merged.complete:
             place.refuse(f"unknown feature {shown(name)}{place.suggestion(name, features)}")
         return None
-    definition = features[name]
-    if definition is None:
+    feature = features[name]
+    if feature is None:
         return None
-    feature = definition.feature
     if feature.type is FeatureType.METERED and feature.kind is MeterKind.COUNTER:
         return feature
     what = "gauge" if feature.type is FeatureType.METERED else f"{feature.type.value} feature"

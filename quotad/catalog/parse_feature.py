@@ -1,8 +1,7 @@
-"""One entry of `features` -> `FeatureDefinition`."""
+"""One entry of `features` -> `Feature`; and the texts that features, plans and add-ons have."""
 
 from collections.abc import Mapping
 
-from quotad.catalog.definitions import FeatureDefinition
 from quotad.catalog.parse_entitlement import config_text
 from quotad.catalog.problems import (
     Place,
@@ -19,6 +18,16 @@ from quotad.model import ID_BYTES_MAX, Feature, FeatureType, MeterKind
 NAME_BYTES_MAX = 256
 DESCRIPTION_BYTES_MAX = 4096
 
+METADATA_MAX = 50
+"""Most keys of metadata; here and of customers."""
+
+METADATA_KEY_BYTES_MAX = 128
+METADATA_BYTES_MAX = 1024
+"""Longest value of metadata."""
+
+TEXT_KEYS = ("name", "description", "metadata")
+"""Keys that features, plans, groups and add-ons have for people and for callers."""
+
 DECIMALS_MAX = 6
 
 _KEYS = (
@@ -29,8 +38,7 @@ _KEYS = (
     "decimals",
     "credit",
     "usage_history",
-    "name",
-    "description",
+    *TEXT_KEYS,
 )
 _TYPES = {kind.value: kind for kind in FeatureType}
 _KINDS = {kind.value: kind for kind in MeterKind}
@@ -47,7 +55,7 @@ _ONLY_OF = {
 
 def parse_feature(
     place: Place, feature_id: str, value: object, published: bool = False
-) -> FeatureDefinition | None:
+) -> Feature | None:
     """Return a feature, or None after noting what is wrong with it.
 
     What pays for it is left out: the pool may not have been read yet.
@@ -86,16 +94,45 @@ def parse_feature(
     history = None
     if "usage_history" in raw:
         history = parse_history(place.key("usage_history"), raw["usage_history"])
-    feature = Feature(
-        feature_id, feature_type, kind, unit, values, decimals=decimals, usage_history=history
+    return Feature(
+        feature_id,
+        feature_type,
+        kind,
+        unit,
+        values,
+        None,
+        decimals,
+        history,
+        *texts_of(place, raw),
     )
-    return FeatureDefinition(feature, *names_of(place, raw))
 
 
-def names_of(place: Place, raw: Mapping[str, object]) -> tuple[str, str]:
-    """Return the optional `name` and `description` of a feature or plan."""
+def texts_of(place: Place, raw: Mapping[str, object]) -> tuple[str, str, dict[str, str]]:
+    """Return the optional `name`, `description` and `metadata` of what has them."""
     name = optional_text(place, raw, "name", NAME_BYTES_MAX)
-    return name, optional_text(place, raw, "description", DESCRIPTION_BYTES_MAX)
+    description = optional_text(place, raw, "description", DESCRIPTION_BYTES_MAX)
+    if "metadata" not in raw:
+        return name, description, {}
+    return name, description, _metadata(place.key("metadata"), raw["metadata"])
+
+
+def _metadata(place: Place, value: object) -> dict[str, str]:
+    raw = mapping_of(place, value, "{tier: '1'}") or {}
+    if len(raw) > METADATA_MAX:
+        place.refuse(f"has {len(raw)} keys, at most {METADATA_MAX} are allowed")
+        return {}
+    metadata: dict[str, str] = {}
+    for key, item in raw.items():
+        spot = place.key(key)
+        if isinstance(item, bool | int | float):
+            spot.refuse(f"must be text, not {described(item)}; write it in quotes")
+            continue
+        text = text_of(spot, item, METADATA_BYTES_MAX)
+        if not key or len(key.encode()) > METADATA_KEY_BYTES_MAX or not key.isprintable():
+            spot.refuse(f"a key must be printable text of 1 to {METADATA_KEY_BYTES_MAX} bytes")
+        elif text is not None:
+            metadata[key] = text
+    return metadata
 
 
 def optional_text(place: Place, raw: Mapping[str, object], key: str, bytes_max: int) -> str:

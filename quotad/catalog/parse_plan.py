@@ -2,7 +2,7 @@
 
 from quotad.catalog.definitions import GroupDefinition, PlanDefinition
 from quotad.catalog.known import Known
-from quotad.catalog.parse_feature import names_of
+from quotad.catalog.parse_feature import TEXT_KEYS, texts_of
 from quotad.catalog.problems import Place, check_keys, described, mapping_of, word_of
 from quotad.catalog.windows import parse_billing
 from quotad.model import Anchor, Unit, Window
@@ -18,15 +18,14 @@ _PLAN_KEYS = (
     "apply_to",
     "billing",
     "usage_on_change",
-    "name",
-    "description",
+    *TEXT_KEYS,
 )
 CARRIED_KEYS = ("revision", "earlier")
 """Of plans in documents that were published; no file has them."""
 _PUBLISHED_ONLY = dict.fromkeys(
     CARRIED_KEYS, "is kept by the published catalog; take it out of the file"
 )
-_GROUP_KEYS = ("entitlements", "name", "description")
+_GROUP_KEYS = ("entitlements", *TEXT_KEYS)
 _NO_NESTING = "is not for groups, which hold entitlements only; list all groups in the plan"
 _GROUP_ELSEWHERE = dict.fromkeys(("groups", "extends"), _NO_NESTING)
 
@@ -65,7 +64,7 @@ def parse_plan(
         plan_id,
         base,
         entries,
-        *names_of(place, raw),
+        *texts_of(place, raw),
         groups=groups,
         archived=_archived(place, raw),
         apply_to_new=_switch(place, raw, "apply_to", _APPLY_TO),
@@ -81,7 +80,7 @@ def parse_group(known: Known, place: Place, group_id: str, value: object) -> Gro
         return None
     check_keys(place, raw, _GROUP_KEYS, _GROUP_ELSEWHERE)
     entries = known.entries(place, raw, "{api-calls: unlimited}", known.entry)
-    return GroupDefinition(group_id, entries, *names_of(place, raw))
+    return GroupDefinition(group_id, entries, *texts_of(place, raw))
 
 
 def parse_usage_on_change(place: Place, raw: dict[str, object]) -> bool:

@@ -243,9 +243,8 @@ def _check_features(before: Catalog, after: Catalog) -> None:
     """
     known = before.definitions.features
     problems: list[str] = []
-    for feature_id, definition in after.definitions.features.items():
-        now = definition.feature
-        was = known[feature_id].feature if feature_id in known else now
+    for feature_id, now in after.definitions.features.items():
+        was = known.get(feature_id, now)
         metered = was.type is now.type is FeatureType.METERED
         if metered and was.decimals != now.decimals:
             path = path_with(path_with("features", feature_id), "decimals")

@@ -28,6 +28,8 @@ class Snapshot(msgspec.Struct, frozen=True, weakref=True):
     """By plan and revision: what is kept for customers that subscribed before a change."""
     kept: dict[str, tuple[int, ...]] = {}
     """By plan, where there are any: the revisions in `earlier`, growing."""
+    product: str = ""
+    """What the plans are of, for people; empty: not written."""
 
     def plan(self, plan_id: str, revision: int) -> Plan | None:
         """Return the plan as a subscription of that revision has it.
@@ -50,7 +52,7 @@ def compile_snapshot(catalog: Catalog, version: int) -> Snapshot:
         version: the version it is, or will be, published as.
     """
     definitions = catalog.definitions
-    features = {name: entry.feature for name, entry in definitions.features.items()}
+    features = definitions.features
     plans = flatten(definitions)
     return Snapshot(
         version=version,
@@ -58,9 +60,10 @@ def compile_snapshot(catalog: Catalog, version: int) -> Snapshot:
         features=features,
         plans=plans,
         default_plan=definitions.default_plan,
+        product=definitions.product,
         addons={
-            name: _with_windows(entry.addon, plans, features)
-            for name, entry in definitions.addons.items()
+            name: _with_windows(addon, plans, features)
+            for name, addon in definitions.addons.items()
         },
         earlier={
             (name, revision): kept
@@ -88,7 +91,7 @@ def _with_windows(
         if entry.entry is None and not entry.names_window and counter:
             window = _window_in_plans(addon, plans, feature_id)
             entries[feature_id] = AddOnEntry(entry.add, entry.set, window, per_unit=entry.per_unit)
-    return AddOn(addon.addon_id, entries, addon.max_quantity, addon.plans)
+    return msgspec.structs.replace(addon, entries=entries)
 
 
 def _window_in_plans(addon: AddOn, plans: Mapping[str, Plan], feature_id: str) -> Window | None:

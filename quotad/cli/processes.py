@@ -228,7 +228,7 @@ def _greet(config: "Config") -> None:
     address, catalog = config.listen, config.catalog
     try:
         features = parse(read_sources(Path(catalog))).definitions.features
-        metered = [f for f, d in features.items() if d.feature.type is FeatureType.METERED]
+        metered = [f for f, d in features.items() if d.type is FeatureType.METERED]
         feature = (metered or list(features) or ["api-calls"])[0]
     except CatalogError:  # broken since; the sidecar has logged it
         feature = "api-calls"

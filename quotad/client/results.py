@@ -214,6 +214,8 @@ class Entitlement(msgspec.Struct, frozen=True, kw_only=True):
     """What open reservations hold of the limit; `used` is without it."""
     leased: int = 0
     """The same of leases."""
+    name: str = ""
+    """Of the feature, for display; empty: the catalog gives none."""
 
     @property
     def credits(self) -> Credits:
@@ -233,6 +235,8 @@ class Entitlements(msgspec.Struct, frozen=True, kw_only=True):
     catalog_version: int
     resource_id: str = ""
     """What of the customer's they are for; empty: the customer itself."""
+    plan_name: str = ""
+    """For display; empty: the catalog gives none."""
 
 
 def scaled(amount: int, decimals: int) -> Decimal:

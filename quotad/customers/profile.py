@@ -6,6 +6,11 @@ import msgspec
 from msgspec.structs import replace
 
 from quotad.catalog import Snapshot
+from quotad.catalog.parse_feature import (
+    METADATA_BYTES_MAX,
+    METADATA_KEY_BYTES_MAX,
+    METADATA_MAX,
+)
 from quotad.catalog.windows import zone_named, zone_names
 from quotad.customers.checks import listed
 from quotad.customers.settle import settled, with_default_plan
@@ -16,13 +21,6 @@ from quotad.model import CustomerRecord
 from quotad.nearest import nearest
 
 EMAIL_BYTES_MAX = 320
-METADATA_MAX = 50
-"""Most keys of metadata."""
-
-METADATA_KEY_BYTES_MAX = 128
-METADATA_BYTES_MAX = 1024
-"""Longest value of metadata."""
-
 EXTERNAL_IDS_MAX = 20
 """Most ids in other systems."""
 

@@ -89,6 +89,7 @@ def entitlement(feature_id: str, feature: Feature | None, answer: Decision) -> p
         message.feature_type = _FEATURE_TYPES[feature.type]
         message.gauge = feature.kind is MeterKind.GAUGE
         message.unit = feature.unit
+        message.name = feature.name
     return message
 
 
@@ -98,6 +99,7 @@ def entitlements(
     """Everything a customer, or one of its resources, is entitled to."""
     effective = granted.effective
     features = granted.snapshot.features
+    plan = granted.snapshot.plans.get(effective.plan_id)
     return pb.GetEntitlementsResponse(
         customer_id=customer_id,
         plan_id=effective.plan_id,
@@ -108,6 +110,7 @@ def entitlements(
         ],
         catalog_version=granted.snapshot.version,
         resource_id=resource_id,
+        plan_name="" if plan is None else plan.name,
     )
 
 

@@ -85,7 +85,7 @@ def left_out(before: Catalog, after: Catalog) -> list[str]:
             section = path_with(path_with("addons", addon_id), "entitlements")
             missing += [
                 path_with(section, feature_id)
-                for feature_id in old.addons[addon_id].addon.entries
-                if feature_id not in addon.addon.entries and feature_id in new.features
+                for feature_id in old.addons[addon_id].entries
+                if feature_id not in addon.entries and feature_id in new.features
             ]
     return missing

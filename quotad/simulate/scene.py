@@ -48,16 +48,16 @@ class Scene(msgspec.Struct, frozen=True):
         if self.old is not None:
             before = self.old.catalog.definitions.features
             for name in features.keys() & before.keys():
-                _check_decimals(name, *(of[name].feature.decimals for of in (features, before)))
+                _check_decimals(name, *(of[name].decimals for of in (features, before)))
 
     @property
     def decimals(self) -> dict[str, int]:
         """Of features whose quantities have decimals."""
         return {
-            name: definition.feature.decimals
+            name: feature.decimals
             for each in self.candidates
-            for name, definition in each.catalog.definitions.features.items()
-            if definition.feature.decimals
+            for name, feature in each.catalog.definitions.features.items()
+            if feature.decimals
         }
 
     @property

@@ -480,7 +480,7 @@ class Error(_message.Message):
     def __init__(self, code: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Entitlement(_message.Message):
-    __slots__ = ("feature_id", "feature_type", "gauge", "unit", "allowed", "reason", "value", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "limits", "values", "variant", "pool_id", "decimals", "mark", "reserved", "leased")
+    __slots__ = ("feature_id", "feature_type", "gauge", "unit", "allowed", "reason", "value", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "limits", "values", "variant", "pool_id", "decimals", "mark", "reserved", "leased", "name")
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_TYPE_FIELD_NUMBER: _ClassVar[int]
     GAUGE_FIELD_NUMBER: _ClassVar[int]
@@ -503,6 +503,7 @@ class Entitlement(_message.Message):
     MARK_FIELD_NUMBER: _ClassVar[int]
     RESERVED_FIELD_NUMBER: _ClassVar[int]
     LEASED_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     feature_id: str
     feature_type: FeatureType
     gauge: bool
@@ -525,7 +526,8 @@ class Entitlement(_message.Message):
     mark: int
     reserved: int
     leased: int
-    def __init__(self, feature_id: _Optional[str] = ..., feature_type: _Optional[_Union[FeatureType, str]] = ..., gauge: _Optional[bool] = ..., unit: _Optional[str] = ..., allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., value: _Optional[str] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ..., values: _Optional[_Iterable[str]] = ..., variant: _Optional[str] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ..., mark: _Optional[int] = ..., reserved: _Optional[int] = ..., leased: _Optional[int] = ...) -> None: ...
+    name: str
+    def __init__(self, feature_id: _Optional[str] = ..., feature_type: _Optional[_Union[FeatureType, str]] = ..., gauge: _Optional[bool] = ..., unit: _Optional[str] = ..., allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., value: _Optional[str] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ..., values: _Optional[_Iterable[str]] = ..., variant: _Optional[str] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ..., mark: _Optional[int] = ..., reserved: _Optional[int] = ..., leased: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
 
 class GetEntitlementRequest(_message.Message):
     __slots__ = ("customer_id", "feature_id", "resource_id")
@@ -554,17 +556,19 @@ class GetEntitlementsRequest(_message.Message):
     def __init__(self, customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ...) -> None: ...
 
 class GetEntitlementsResponse(_message.Message):
-    __slots__ = ("customer_id", "plan_id", "denied_reason", "entitlements", "catalog_version", "resource_id")
+    __slots__ = ("customer_id", "plan_id", "denied_reason", "entitlements", "catalog_version", "resource_id", "plan_name")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     PLAN_ID_FIELD_NUMBER: _ClassVar[int]
     DENIED_REASON_FIELD_NUMBER: _ClassVar[int]
     ENTITLEMENTS_FIELD_NUMBER: _ClassVar[int]
     CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_NAME_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     plan_id: str
     denied_reason: Reason
     entitlements: _containers.RepeatedCompositeFieldContainer[Entitlement]
     catalog_version: int
     resource_id: str
-    def __init__(self, customer_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., denied_reason: _Optional[_Union[Reason, str]] = ..., entitlements: _Optional[_Iterable[_Union[Entitlement, _Mapping]]] = ..., catalog_version: _Optional[int] = ..., resource_id: _Optional[str] = ...) -> None: ...
+    plan_name: str
+    def __init__(self, customer_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., denied_reason: _Optional[_Union[Reason, str]] = ..., entitlements: _Optional[_Iterable[_Union[Entitlement, _Mapping]]] = ..., catalog_version: _Optional[int] = ..., resource_id: _Optional[str] = ..., plan_name: _Optional[str] = ...) -> None: ...

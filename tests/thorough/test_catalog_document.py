@@ -181,8 +181,7 @@ def test_a_document_of_an_earlier_release_is_read_though_a_file_may_not_hold_it(
         b' "plans": {"pro": {"entitlements": {"support": "email"}}}}'
     )
 
-    assert ("", "email") == Catalog.from_document(document).definitions.features[
-        "support"
-    ].feature.values
+    features = Catalog.from_document(document).definitions.features
+    assert ("", "email") == features["support"].values
     with pytest.raises(CatalogError, match="must be printable text of 1 to 256 bytes"):
         parse([Source("catalog.json", document.decode())])

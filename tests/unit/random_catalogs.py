@@ -39,7 +39,10 @@ KINDS: dict[str, dict[str, Any]] = {
 COUNTED = st.one_of(st.just("unlimited"), st.just(False), LIMITS)
 SHAPES: dict[str, st.SearchStrategy[Any]] = {
     "counter": COUNTED,
-    "gauge": st.one_of(st.just("unlimited"), st.builds(dict, limit=st.integers(0, 99))),
+    "gauge": st.one_of(
+        st.just("unlimited"),
+        st.builds(dict, limit=st.integers(0, 99) | st.builds(dict, per_unit=st.integers(1, 9))),
+    ),
     "pool": COUNTED,
     "paid": st.one_of(st.just(True), COUNTED),
     "boolean": st.booleans(),
@@ -59,6 +62,7 @@ ADDED: dict[str, st.SearchStrategy[Any]] = {
 }
 PLAN_KEYS: dict[str, st.SearchStrategy[Any]] = {
     "description": TEXTS,
+    "metadata": st.dictionaries(st.sampled_from(["tier", "docs"]), TEXTS),
     "apply_to": st.sampled_from(["new", "all"]),
     "billing": st.sampled_from(["month", "1 year"]),
     "usage_on_change": st.sampled_from(["keep", "reset"]),

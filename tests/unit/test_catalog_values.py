@@ -100,7 +100,7 @@ def test_a_decimal_cost_is_exact_in_every_format(name: str, text: str) -> None:
     found = parse([Source(name, text)])
 
     for each in (found, Catalog.from_document(found.document)):
-        assert Credit("p", 123_456_789_123_457) == each.definitions.features["a"].feature.credit
+        assert Credit("p", 123_456_789_123_457) == each.definitions.features["a"].credit
 
 
 @pytest.mark.parametrize("cost", [0.01, 0.29, 0.57, 1.15, 4.35, "1.10", 2.0])
@@ -112,7 +112,7 @@ def test_no_cost_goes_through_float_arithmetic(cost: float | str) -> None:
 
     exact = Credit("p", round(float(cost) * 100))
     for each in (found, Catalog.from_document(found.document)):
-        assert exact == each.definitions.features["a"].feature.credit
+        assert exact == each.definitions.features["a"].credit
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_pool_may_be_defined_in_a_later_file() -> None:
 
     found = parse([Source("a.yaml", first), Source("b.yaml", "features: {p: {type: metered}}")])
 
-    assert Credit("p", 1) == found.definitions.features["a"].feature.credit
+    assert Credit("p", 1) == found.definitions.features["a"].credit
 
 
 def test_a_pool_of_a_file_that_cannot_be_read_is_not_called_unknown() -> None:

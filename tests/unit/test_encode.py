@@ -7,6 +7,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from quotad.catalog import Source, compile_snapshot, parse
+from quotad.engine.shared import Granted
+from quotad.entitlements.resolve import resolve
 from quotad.errors import IdempotencyMismatch, InvalidRequest, QuotadError, StoreUnavailable
 from quotad.model import (
     USED_MAX,
@@ -269,3 +272,20 @@ def test_an_entitlement_has_the_highest_mark_of_its_limits() -> None:
         message.pool_id,
         message.decimals,
     )
+
+
+def test_entitlements_have_the_names_of_features_and_plan() -> None:
+    text = """
+version: 1
+default_plan: free
+features: {calls: {type: metered, name: API calls}, mails: {type: metered}}
+plans: {free: {name: Free of charge, entitlements: {calls: unlimited, mails: unlimited}}}
+"""
+    snapshot = compile_snapshot(parse([Source("a.yaml", text)]), 1)
+    answer = Decision(True, Reason.UNLIMITED)
+    granted = Granted(resolve(None, snapshot, 0), {"calls": answer, "mails": answer}, snapshot)
+
+    message = encode.entitlements("acme", "", granted)
+
+    assert ["API calls", ""] == [each.name for each in message.entitlements]
+    assert "Free of charge" == message.plan_name

@@ -98,7 +98,7 @@ def fits(entitlement: Entitlement) -> bool:
 def test_what_a_customer_has_of_its_own_goes_on_if_it_fits_and_else_counts_for_nothing(
     was: str, now: str, written: Any, plan_id: str
 ) -> None:
-    entry = parse_entry_value(catalog(was).definitions.features["x"].feature, written)
+    entry = parse_entry_value(catalog(was).definitions.features["x"], written)
     plain = CustomerRecord("acme", (Subscription(plan_id, NOW - 1),))
     overridden = CustomerRecord("acme", plain.subscriptions, overrides=(Override("x", entry),))
     promoted = CustomerRecord("acme", plain.subscriptions, promotions=(Promotion("x", entry),))
@@ -107,7 +107,7 @@ def test_what_a_customer_has_of_its_own_goes_on_if_it_fits_and_else_counts_for_n
 
     assert found is None or fits(found)
     if (was, now, written) in GOES_ON:
-        feature = catalog(now).definitions.features["x"].feature
+        feature = catalog(now).definitions.features["x"]
         assert held(now, with_entry(plain, feature_entry(feature, written))) == found
     else:
         assert held(now, plain) == found == held(now, promoted)

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from quotad.catalog.parse_feature import METADATA_MAX
 from quotad.customers.drafts import carried_out
-from quotad.customers.profile import METADATA_MAX, Profile, check_profile, update
+from quotad.customers.profile import Profile, check_profile, update
 from quotad.customers.row_reader import RowReader
 from quotad.customers.rows import write_row
 from quotad.customers.subscriptions import Change, Provision, change_subscription, provision

@@ -9,7 +9,6 @@ import pytest
 
 from quotad.catalog import ApplyTo, Catalog, Source, carry, compile_snapshot, fit, parse, restore
 from quotad.catalog import revisions as module
-from quotad.catalog.definitions import FeatureDefinition
 from quotad.errors import CatalogError
 from quotad.model import (
     Credit,
@@ -235,7 +234,7 @@ def test_earlier_revisions_that_have_become_the_same_are_merged_into_the_later()
 
 def changed(catalog: Catalog, feature: Feature) -> Catalog:
     """A catalog with another definition of a feature."""
-    features = catalog.definitions.features | {feature.feature_id: FeatureDefinition(feature)}
+    features = catalog.definitions.features | {feature.feature_id: feature}
     return Catalog(msgspec.structs.replace(catalog.definitions, features=features))
 
 
@@ -277,7 +276,7 @@ def earlier_entitlement(held: Entitlement, feature: Feature) -> Entitlement | No
             )
         },
     )
-    features = definitions.features | {feature.feature_id: FeatureDefinition(held.feature)}
+    features = definitions.features | {feature.feature_id: held.feature}
     before = Catalog(msgspec.structs.replace(definitions, plans={"pro": plan}, features=features))
     after = carry(before, changed(pro(20), feature))
     return after.definitions.plans["pro"].earlier[1].entitlements.get(feature.feature_id)
