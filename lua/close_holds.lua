@@ -1,9 +1,20 @@
--- Takes reservations off a customer's list, when what they have held is settled.
+-- Takes holds off a customer's lists, unless one of them holds something: it is settled, or has taken nothing.
 --
--- KEYS[1] holds: hash of the customer's open reservations, by id
+-- KEYS[1] holds: hash of the customer's open holds, by id
 -- KEYS[2] ends: sorted set of their ids, by when they end (Unix ms)
--- ARGV   ids of reservations
--- Returns how many of them were on the list
--- Guarantee: what they have taken stays as it is.
-redis.call('ZREM', KEYS[2], unpack(ARGV))
-return redis.call('HDEL', KEYS[1], unpack(ARGV))
+-- KEYS   then per id:
+--   taken        what was taken for it, under its key
+--   settled      what it was settled by, under its key
+-- ARGV   ids
+-- Returns how many of them were on the list and are not any more
+-- Guarantee: a hold that has taken something and is not settled stays on the lists. A try to make it that was
+-- denied does not take it from under another try that was not.
+local closed = 0
+for i, id in ipairs(ARGV) do
+  local taken, settled = KEYS[1 + 2 * i], KEYS[2 + 2 * i]
+  if redis.call('EXISTS', taken) == 0 or redis.call('EXISTS', settled) == 1 then
+    redis.call('ZREM', KEYS[2], id)
+    closed = closed + redis.call('HDEL', KEYS[1], id)
+  end
+end
+return closed

@@ -41,7 +41,7 @@ from quotad.store.charges import (
     TAKE_LEFT,
     TAKE_LEFT_ONCE,
 )
-from quotad.store.holds import TAKEN
+from quotad.store.holds import SETTLED, TAKEN
 
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
 NORMAL = int(Mode.NORMAL)
@@ -381,8 +381,8 @@ class Planner:
 
     def _once(self, request: ConsumeRequest, print_: str, memo: bytes) -> Once:
         ttl_ms, asked_ms = self._settings.idempotency_ttl_ms, request.idempotency_ttl_ms
-        if asked_ms and (asked_ms < ttl_ms or request.idempotency_key[0] == TAKEN):
-            ttl_ms = asked_ms  # what a reservation took is remembered for as long as it is open
+        if asked_ms and (asked_ms < ttl_ms or request.idempotency_key[0] in (TAKEN, SETTLED)):
+            ttl_ms = asked_ms  # of a hold, for as long as it may be open
         return Once(request.idempotency_key, print_, memo, ttl_ms)
 
 

@@ -107,7 +107,7 @@ class Reservations:
         )
         if opened.hold != msgspec.structs.replace(hold, made_ms=opened.hold.made_ms):
             raise _used_otherwise(hold_id)
-        kept_ms = ttl_ms + self._shared.settings.idempotency_ttl_ms
+        kept_ms = self._kept_ms(now_ms + ttl_ms)
         taking = msgspec.structs.replace(
             request, idempotency_key=TAKEN + hold_id, idempotency_ttl_ms=kept_ms
         )
@@ -165,7 +165,8 @@ class Reservations:
             return self._again(found, hold_id, used_of)
         opened = self._open(found, hold_id)
         taken = _read_taken(found, hold_id)
-        request = settle_request(opened, taken, used_of(taken.items), overrun)
+        kept_ms = self._kept_ms(opened.ends_ms + GRACE_MS)
+        request = settle_request(opened, taken, used_of(taken.items), overrun, kept_ms)
         (answer,) = self._decide_fairly([request])
         if isinstance(answer, IdempotencyMismatch):
             raise _not_open(hold_id, self._find(keys, hold_id).settled)
@@ -219,7 +220,9 @@ class Reservations:
         places = [(self._keys(each.customer_id), each.hold_id) for each in ended]
         taken = self._holds.taken(places, self._deadline())
         endings = [
-            _ending(each, what)
+            settle_request(
+                each, what, [0] * len(what.items), True, self._kept_ms(each.ends_ms + GRACE_MS)
+            )
             for each, stored in zip(ended, taken, strict=True)
             if stored and (what := read_taken(stored))
         ]
@@ -331,6 +334,12 @@ class Reservations:
     def _keys(self, customer_id: str) -> CustomerKeys:
         return self._shared.views.keys_of(customer_id, "")
 
+    def _kept_ms(self, ends_ms: int) -> int:
+        """How long what was taken, or settled, is remembered: the settlement is there at least as
+        long as the take, without which nothing can be settled twice."""
+        left_ms = max(ends_ms - self._shared.clock.now_ms(), 0)
+        return left_ms + self._shared.settings.idempotency_ttl_ms
+
     def _deadline(self) -> float:
         return Budget(self._shared.settings.store_timeout_ms).ask()
 
@@ -379,11 +388,6 @@ def _read_taken(found: FoundHold, hold_id: str) -> TakenHold:
 
 def _damaged(hold_id: str) -> Damaged:
     return Damaged(f"what is kept of the reservation {hold_id!r} is damaged in the store")
-
-
-def _ending(opened: OpenHold, taken: TakenHold) -> ConsumeRequest:
-    """The charge that settles a hold whose holder did not come."""
-    return settle_request(opened, taken, [0] * len(taken.items), overrun=True)
 
 
 def _used_otherwise(hold_id: str) -> IdempotencyMismatch:

@@ -82,7 +82,7 @@ class SettleRequest(ConsumeAllRequest, frozen=True, gc=False):
 
 
 def settle_request(
-    opened: OpenHold, taken: TakenHold, used: Sequence[int], overrun: bool
+    opened: OpenHold, taken: TakenHold, used: Sequence[int], overrun: bool, kept_ms: int
 ) -> ConsumeRequest:
     """The charge of the differences to what is held.
 
@@ -91,6 +91,7 @@ def settle_request(
         taken: what it has taken.
         used: of each of its items.
         overrun: count what is above it past every limit.
+        kept_ms: how long the settlement is remembered.
     """
     customer_id, made_ms = opened.customer_id, opened.hold.made_ms
     changes = [now - item.quantity for now, item in zip(used, taken.items, strict=True)]
@@ -103,6 +104,7 @@ def settle_request(
             change,
             mode,
             SETTLED + opened.hold_id,
+            kept_ms,
             resource_id=item.resource_id,
             occurred_ms=made_ms,
         )
@@ -111,7 +113,14 @@ def settle_request(
     if not taken.counters:  # by a server that did not keep them: those of today's limits
         return items[0]
     return SettleRequest(
-        customer_id, "", 0, mode, SETTLED + opened.hold_id, items=tuple(items), taken=taken
+        customer_id,
+        "",
+        0,
+        mode,
+        SETTLED + opened.hold_id,
+        kept_ms,
+        items=tuple(items),
+        taken=taken,
     )
 
 

@@ -155,7 +155,7 @@ class Holds:
     def open(
         self, keys: CustomerKeys, opened: OpenHold, deadline: float, not_after_ms: int
     ) -> OpenHold:
-        """Write a reservation down; returns the one that was there under this id, if there was.
+        """Write a reservation down; returns the one that holds something under this id, if any.
 
         Args:
             keys: of the customer.
@@ -169,7 +169,8 @@ class Holds:
         """
         record = _encode(opened.hold)
         words = (not_after_ms, opened.hold_id, record, opened.ends_ms, HOLDS_MAX)
-        answer = self._link.run(self._open, (2, keys.holds, keys.hold_ends, *words), deadline)
+        names = (keys.holds, keys.hold_ends, taken_key(keys, opened.hold_id))
+        answer = self._link.run(self._open, (3, *names, *words), deadline)
         if answer == _FULL:
             raise TooManyOpen(f"customer_id: {HOLDS_MAX:,} reservations are open; settle some")
         if answer == _TOO_LATE:
@@ -234,12 +235,15 @@ class Holds:
         return found
 
     def close(self, keys: CustomerKeys, hold_ids: Sequence[str], deadline: float) -> None:
-        """Take settled reservations off the list.
+        """Take holds off the list that are settled, or have taken nothing.
 
         Raises:
             StoreUnavailable: the store refused or timed out; they are found settled later.
         """
-        self._link.run(self._close, (2, keys.holds, keys.hold_ends, *hold_ids), deadline)
+        names = [keys.holds, keys.hold_ends]
+        for hold_id in hold_ids:
+            names += (taken_key(keys, hold_id), settled_key(keys, hold_id))
+        self._link.run(self._close, (len(names), *names, *hold_ids), deadline)
 
     def taken(
         self, holds: Iterable[tuple[CustomerKeys, str]], deadline: float

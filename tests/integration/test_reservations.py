@@ -25,6 +25,7 @@ from quotad.model import (
     Reason,
 )
 from quotad.store.erasures import Erasures
+from quotad.store.holds import settled_key, taken_key
 from quotad.store.nearby import NearbyStore
 from tests.deciding import Bench, at
 
@@ -369,6 +370,59 @@ def test_a_server_that_dies_before_it_answers_is_repeated(
 
     assert bench.commit("r1", 300).replayed
     assert [300] == bench.used()
+
+
+def test_a_try_that_was_denied_leaves_the_one_that_was_not(
+    bench: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same Reserve on two servers: one is denied, the other finds room a moment later."""
+    bench.take(500)
+    other = Engine(bench.shared, bench.store.connect())
+    reservations, decide = bench.engine.reservations, bench.engine._decide_as_held
+    request = ConsumeRequest("acme", "tokens", 75)
+
+    def denied(requests: list[ConsumeRequest]) -> list[Decision | QuotadError]:
+        answers = decide(requests)
+        bench.engine.decide([ConsumeRequest("acme", "tokens", -500, Mode.REFUND)])
+        assert other.reservations.reserve(request, "r1", TTL_MS).decision.allowed
+        return answers
+
+    monkeypatch.setattr(reservations, "_decide_fairly", denied)
+    assert not bench.reserve("r1").decision.allowed
+    monkeypatch.undo()
+    other.close()
+
+    bench.clock.now += TTL_MS + GRACE_MS
+    assert reservations.take_back(["acme"])
+    assert [0] == bench.used()
+
+
+def test_a_reserve_after_the_end_of_one_that_took_nothing_is_a_new_one(
+    bench: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reservations = bench.engine.reservations
+    monkeypatch.setattr(reservations, "_decide_fairly", lambda requests: [StoreUnavailable("died")])
+    with pytest.raises(StoreUnavailable):
+        bench.reserve("r1", 400)
+    monkeypatch.undo()
+    bench.clock.now += 2 * TTL_MS
+
+    reserved = bench.reserve("r1", 300)
+
+    assert bench.clock.now + TTL_MS == reserved.ends_ms
+    assert -300 == bench.commit("r1", 0).granted
+
+
+def test_a_settlement_is_remembered_as_long_as_what_it_settles(bench: Held) -> None:
+    keys = bench.keys.customer("acme")
+    bench.engine.reservations.reserve(ConsumeRequest("acme", "tokens"), "r1", 86_400_000)
+
+    bench.commit("r1", 0)
+
+    taken, settled = [
+        bench.store.execute("PTTL", key) for key in (taken_key(keys, "r1"), settled_key(keys, "r1"))
+    ]
+    assert 0 < taken <= settled
 
 
 def test_an_unknown_reservation_and_one_of_another_customer_are_refused(bench: Held) -> None:
