@@ -14,6 +14,9 @@ from quotad.client.errors import (
     QuotaServerError,
     QuotaUnavailable,
 )
+from quotad.client.leased import LeasedClient
+from quotad.client.leased_aio import AsyncLeasedClient
+from quotad.client.leases import LeaseTerm
 from quotad.client.reservations import JointReservation, Reservation
 from quotad.client.results import (
     ConsumeAllDecision,
@@ -25,12 +28,14 @@ from quotad.client.results import (
     Explanation,
     ItemsDecision,
     LimitStatus,
+    LocalDecision,
 )
 from quotad.client.tls import tls_credentials
 from quotad.model import FeatureType, Reason, SourceKind
 
 __all__ = [
     "AsyncClient",
+    "AsyncLeasedClient",
     "Client",
     "ConsumeAllDecision",
     "Consumption",
@@ -44,7 +49,10 @@ __all__ = [
     "Item",
     "ItemsDecision",
     "JointReservation",
+    "LeaseTerm",
+    "LeasedClient",
     "LimitStatus",
+    "LocalDecision",
     "QuotaDeadline",
     "QuotaError",
     "QuotaInvalid",

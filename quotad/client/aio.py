@@ -14,6 +14,7 @@ from quotad.client import calls, errors, target
 from quotad.client.calls import Attempt, Consumption, Items, Policy, Step, Steps
 from quotad.client.coalescing import AsyncCoalescer, may_share
 from quotad.client.errors import QuotaError
+from quotad.client.leasing import AsyncLeasing
 from quotad.client.reserving import AsyncReserving
 from quotad.client.results import (
     ConsumeAllDecision,
@@ -27,7 +28,7 @@ from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 _Result = TypeVar("_Result")
 
 
-class AsyncClient(AsyncReserving):
+class AsyncClient(AsyncReserving, AsyncLeasing):
     """Asks a quotad server from one event loop.
 
     Args:

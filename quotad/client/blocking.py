@@ -13,6 +13,7 @@ from quotad.client import calls, errors, target
 from quotad.client.calls import Attempt, Consumption, Items, Policy, Step, Steps
 from quotad.client.coalescing import Coalescer, may_share
 from quotad.client.errors import QuotaError
+from quotad.client.leasing import Leasing
 from quotad.client.reserving import Reserving
 from quotad.client.results import (
     ConsumeAllDecision,
@@ -80,6 +81,11 @@ class Connection:
         except grpc.RpcError as error:
             return errors.from_rpc(error)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it can carry calls."""
+        return not self._closed
+
     def close(self) -> None:
         """Close the channel; calls in flight fail."""
         if not self._closed:
@@ -115,7 +121,7 @@ class Connected:
         return f"{type(self).__name__}({self._connection.address!r})"
 
 
-class Client(Connected, Reserving):
+class Client(Connected, Reserving, Leasing):
     """Asks a quotad server; safe to share between threads.
 
     Args:

@@ -149,6 +149,11 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         return _credits(self)
 
 
+class LocalDecision(Decision, frozen=True, kw_only=True):
+    """Decided in this process, from a lease. Amounts are as the server last knew them: `used` has
+    all that is lent."""
+
+
 class ConsumeAllDecision(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to one `consume_all` or `check_all`. Look at `.allowed`."""
 
@@ -272,6 +277,18 @@ def decision(message: pb.CheckAndConsumeResponse) -> Decision:
         reserved=message.reserved,
         leased=message.leased,
     )
+
+
+def local(answer: Decision) -> LocalDecision:
+    """The decision on one unit of what a server has lent.
+
+    Args:
+        answer: the server's, to the lease.
+    """
+    fields = {name: getattr(answer, name) for name in Decision.__struct_fields__}
+    reason = Reason.UNLIMITED if answer.unlimited else Reason.WITHIN_LIMIT
+    fields |= {"allowed": True, "reason": reason, "granted": 1, "retry_after": None}
+    return LocalDecision(**fields | {"replayed": False})
 
 
 def decision_on_all(message: pb.CheckAndConsumeAllResponse) -> ConsumeAllDecision:

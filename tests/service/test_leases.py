@@ -1,12 +1,16 @@
 """AcquireLease, RenewLease, ReleaseLease over every front."""
 
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from quotad.client import AsyncClient, Client, QuotaInvalid, QuotaServerError
 from quotad.v1 import quota_pb2 as pb
 from tests.running import CALL_S, Running, refusal
+from tests.service.either import Either
 
 CATALOG = """
 version: 1
@@ -16,6 +20,39 @@ features:
 plans:
   free: {entitlements: {tokens: {limit: 5000, per: year}}}
 """
+
+
+@pytest.fixture(params=[Client, AsyncClient], ids=["blocking", "asyncio"])
+async def client(request: pytest.FixtureRequest, served: Running) -> AsyncIterator[Either]:
+    served.publish_and_wait(CATALOG)
+    either = Either(request.param, served.server.address)
+    yield either
+    await either.close()
+
+
+async def test_both_clients_lend_renew_and_return(client: Either, customer: str) -> None:
+    lent = await client("acquire_lease", customer, "tokens", 100, ttl=2.0)
+    numbers = {"sequence": 1, "spent": 60, "quantity": 50}
+    renewed = await client("renew_lease", customer, lent.lease_id, **numbers)
+    returned = await client("release_lease", customer, lent.lease_id, spent=70)
+
+    assert (100, timedelta(seconds=2), 100) == (lent.granted, lent.term, lent.decision.used)
+    assert (110, timedelta(seconds=5)) == (renewed.granted, renewed.term)
+    assert renewed.expires_at > lent.expires_at
+    assert 40 == returned
+    with pytest.raises(QuotaServerError, match="is not open any more; it was released") as closed:
+        await client("renew_lease", customer, lent.lease_id, **numbers)
+    assert ("FAILED_PRECONDITION", "NOT_OPEN") == (closed.value.code, closed.value.reason)
+
+
+async def test_a_lease_of_what_is_not_there_is_refused(client: Either, customer: str) -> None:
+    with pytest.raises(QuotaServerError, match="lease_id: 'nope' is not known") as unknown:
+        await client("release_lease", customer, "nope", spent=0)
+    assert "NOT_FOUND" == unknown.value.code
+    with pytest.raises(QuotaInvalid, match="ttl: must be at least 100 milliseconds"):
+        await client("acquire_lease", customer, "tokens", 1, ttl=0.01)
+    denied = await client("acquire_lease", customer, "nope", 1)
+    assert (None, None, 0) == (denied.term, denied.expires_at, denied.granted)
 
 
 def test_a_lease_is_acquired_renewed_and_released(served: Running, customer: str) -> None:

@@ -1,0 +1,342 @@
+"""A tranche of quota in this process: what may be spent without asking, and when to renew it.
+
+No I/O of its own. `take` decides; `tend` is a call in steps as those of `calls`, which acquires,
+renews and releases, and which the leased clients carry out, one at a time for each tranche.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from math import ceil, inf
+
+import msgspec
+
+from quotad.client import leases
+from quotad.client.calls import Consumption, Policy, Steps
+from quotad.client.errors import QuotaDeadline, QuotaError, QuotaUnavailable
+from quotad.client.leases import LeaseTerm
+from quotad.client.results import LocalDecision, local
+
+CALLS_MIN = 3
+"""Calls within `AHEAD_S` that a lease is worth its own."""
+
+AHEAD_S = 5.0
+"""A tranche is to last for so long, at the rate of late."""
+
+FIRST = 10
+"""Units that are wanted at least."""
+
+GROWTH = 4
+"""How many times larger than the one before the next tranche may be, and `FIRST` more."""
+
+HELD_MIN = 5
+"""A lease of less is not worth its calls: near the limit the server decides."""
+
+PAUSE_S, PAUSE_MAX_S = 1.0, 30.0
+"""Before a lease is asked for again that was refused; doubled each time."""
+
+RETRY_S = 0.2
+"""Before a call is repeated whose outcome is not known."""
+
+GRACE_S = 1.0
+"""How long after its end a server still takes a lease back."""
+
+_ANSWERS_MAX = 64
+"""Quantities whose decisions are kept."""
+
+_BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
+Seconds = Callable[[], float]
+
+
+boottime: Seconds = time.monotonic if _BOOT is None else partial(time.clock_gettime, _BOOT)
+"""Seconds on a clock that never jumps, and counts sleep where the system has one that does."""
+
+
+class Tranche:
+    """What one process may spend of one feature of one customer; safe to share between threads.
+
+    Args:
+        consumption: whose, and of which feature and resource.
+        most: units that are leased at a time.
+        on_due: called with it when it is to be tended now.
+        clock: seconds.
+    """
+
+    def __init__(
+        self,
+        consumption: Consumption,
+        most: int,
+        on_due: "Callable[[Tranche], None]",
+        clock: Seconds = boottime,
+    ) -> None:
+        self.consumption = consumption
+        self._most = most
+        self._on_due = on_due
+        self._clock = clock
+        self._lock = threading.Lock()
+
+        self.lease_id = ""
+        """Empty: nothing is leased."""
+        self.spent = 0
+        """In all, since the lease was acquired; as the next two."""
+        self._allowed = 0
+        """What may be spent."""
+        self._reported = 0
+        """What the server knows to be spent."""
+        self._ends = 0.0
+        self._low = inf
+        """Once so much is spent, more is fetched; `inf`: it is being fetched."""
+        self._decision: LocalDecision | None = None
+        self._answers: dict[int, LocalDecision] = {}
+        """By quantity."""
+        self._sequence = 0
+        self._repeat: Callable[[], Steps[LeaseTerm]] | None = None
+        """A call whose outcome is not known."""
+        self._returning = False
+
+        self.due = inf
+        """When it is to be tended, at the latest."""
+        self._busy = self._again = False
+        """Whether it waits to be tended or is, and whether that is to be done once more."""
+
+        self._since = clock()
+        """Of the numbers below."""
+        self._spent_before = 0
+        self._calls = self._missed = 0
+        """Calls that the server had to decide, and their units."""
+        self._wanted = 0
+        """By the last call."""
+        self._lent = 0
+        """By the last call that was answered: what could be spent after it."""
+        self._pause_s = PAUSE_S
+        self._blocked_until = -inf
+
+    @property
+    def held(self) -> int:
+        """Units that may be spent now."""
+        with self._lock:
+            return self._allowed - self.spent if self._clock() < self._ends else 0
+
+    def take(self, quantity: int) -> LocalDecision | None:
+        """Spend a quantity above 0; None: the server has to decide."""
+        with self._lock:
+            spent = self.spent + quantity
+            if spent > self._allowed or self._clock() >= self._ends:
+                return None
+            self.spent = spent
+            is_low = spent >= self._low
+            if is_low:
+                self._low = inf
+            answer = self._answers.get(quantity)
+        if is_low:
+            self._call()
+        return self._answer(quantity) if answer is None else answer
+
+    def miss(self, quantity: int) -> None:
+        """Note that the server has to decide about a quantity."""
+        with self._lock:
+            now = self._clock()
+            if not self.lease_id and now - self._since > AHEAD_S:
+                self._reset(now)
+            self._calls += 1
+            self._missed += quantity
+            if self.lease_id:
+                # Where less was lent than was wanted, asking at each call would not bring more.
+                wanted = self.spent >= self._low or self._lent >= self._wanted
+            else:
+                wanted = self._is_wanted(now)
+        if wanted:
+            self._call()
+
+    def claim(self, now: float) -> bool:
+        """Whether it is to be tended now, by the caller."""
+        with self._lock:
+            if self._busy or now < self.due:
+                return False
+            self._busy = True
+            return True
+
+    def forgettable(self, now: float) -> bool:
+        """Whether it holds nothing, and has not been asked for of late."""
+        with self._lock:
+            late = now - self._since > AHEAD_S and now >= self._blocked_until
+            return late and not self._busy and not self.lease_id
+
+    def tend(self, policy: Policy) -> Steps[None]:
+        """Acquire, renew or release, as is due.
+
+        Args:
+            policy: of the client.
+        """
+        try:
+            yield from self._step(policy)
+        finally:
+            with self._lock:
+                again, self._again = self._again, False
+                self._busy = again
+            if again:
+                self._on_due(self)
+
+    def give_back(self, policy: Policy) -> Steps[None]:
+        """Stop spending and release the lease.
+
+        Args:
+            policy: of the client.
+        """
+        with self._lock:
+            self._allowed, self._ends = 0, min(self._ends, self._clock())
+            self._returning = True
+            spent = self.spent
+            ended = self._clock() >= self._ends + GRACE_S
+        if self.lease_id:
+            try:
+                yield from leases.release(
+                    policy, self.consumption.customer_id, self.lease_id, spent
+                )
+            except (QuotaUnavailable, QuotaDeadline):
+                if not ended:
+                    self.due = self._clock() + RETRY_S
+                    return
+            except QuotaError:
+                pass  # it has ended, and what was left of it counts as used
+        with self._lock:
+            self._forget()
+
+    def _step(self, policy: Policy) -> Steps[None]:
+        with self._lock:
+            now = self._clock()
+            leased, moved = bool(self.lease_id), self.spent != self._spent_before
+            ended = self._returning or now >= self._ends
+            idle = now >= self.due and not moved and self._repeat is None
+            if not leased and not self._is_wanted(now):
+                self.due = inf
+                return
+        if not leased:
+            yield from self._acquire(policy)
+        elif ended or idle:
+            if idle and self._missed:
+                self._block()  # what is asked for is not what is held
+            yield from self.give_back(policy)
+            if moved and not self.lease_id and self._clock() >= self._blocked_until:
+                yield from self._acquire(policy)
+        else:
+            yield from self._renew(policy)
+
+    def _acquire(self, policy: Policy) -> Steps[None]:
+        lease_id = os.urandom(16).hex()
+        with self._lock:
+            now = self._clock()
+            self._forget()
+            self.lease_id = lease_id
+            self._ends = now + AHEAD_S  # to be given up by then, if it is not answered
+            self._spent_before = 0
+            wanted = self._want(now)
+        wanted_of = msgspec.structs.replace(self.consumption, quantity=wanted)
+        yield from self._settle(lambda: leases.acquire(policy, wanted_of, lease_id, None), policy)
+
+    def _renew(self, policy: Policy) -> Steps[None]:
+        call = self._repeat
+        if call is None:
+            with self._lock:
+                spent, wanted = self.spent, self._want(self._clock())
+                self._sequence += 1
+                # What is returned must not be spent any more, from now on.
+                self._allowed = min(self._allowed, spent + wanted)
+                numbers = (self._sequence, spent, wanted)
+                self._reported = spent
+            customer_id, lease_id = self.consumption.customer_id, self.lease_id
+
+            def call() -> Steps[LeaseTerm]:
+                return leases.renew(policy, customer_id, lease_id, numbers)
+
+        yield from self._settle(call, policy)
+
+    def _settle(self, call: Callable[[], Steps[LeaseTerm]], policy: Policy) -> Steps[None]:
+        """Carry out a call, whose outcome must be known before the next one."""
+        self._repeat = call
+        sent = self._clock()
+        try:
+            answer = yield from call()
+        except (QuotaUnavailable, QuotaDeadline):
+            self.due = self._clock() + RETRY_S
+            return
+        except QuotaError as error:
+            self._block(PAUSE_MAX_S if error.code == "UNIMPLEMENTED" else 0.0)
+            yield from self.give_back(policy)
+            return
+        self._repeat = None
+        if answer.term is None:
+            self._block()
+            yield from self.give_back(policy)
+            return
+        self._adopt(answer, sent, sent + answer.term.total_seconds())
+        if self._lent < min(HELD_MIN, self._wanted):
+            self._block()
+            yield from self.give_back(policy)
+
+    def _adopt(self, answer: LeaseTerm, sent: float, ends: float) -> None:
+        """Spend by the answer from now on."""
+        with self._lock:
+            self._decision, self._answers = local(answer.decision), {}
+            self._allowed, self._ends = answer.granted, ends
+            self._lent = answer.granted - self._reported
+            self._low = answer.granted - self._lent // 2
+            if self.spent >= self._low:  # it was spent while this was fetched
+                self._low, self._again = inf, True
+            if self.spent != self._spent_before:
+                self._pause_s = PAUSE_S
+            self._reset(sent)
+            self.due = ends if answer.last else (sent + ends) / 2
+
+    def _want(self, now: float) -> int:
+        """How much is wanted, at the rate of late; under the lock."""
+        units = self.spent - self._spent_before + self._missed
+        rate = units / max(now - self._since, 0.001)
+        grown = GROWTH * self._wanted + FIRST
+        wanted = min(max(ceil(rate * AHEAD_S), FIRST), grown, self._most)
+        left = self._allowed - self.spent
+        if wanted < left <= 2 * wanted:
+            wanted = left
+        self._wanted = wanted
+        return wanted
+
+    def _is_wanted(self, now: float) -> bool:
+        return self._calls >= CALLS_MIN and now >= self._blocked_until
+
+    def _reset(self, now: float) -> None:
+        self._since, self._spent_before = now, self.spent
+        self._calls = self._missed = 0
+
+    def _block(self, least_s: float = 0.0) -> None:
+        """Ask for no lease for a while."""
+        with self._lock:
+            now = self._clock()
+            self._blocked_until = now + max(self._pause_s, least_s)
+            self._pause_s = min(2 * self._pause_s, PAUSE_MAX_S)
+            self._reset(now)
+
+    def _forget(self) -> None:
+        self.lease_id, self._sequence, self._repeat = "", 0, None
+        self.spent = self._spent_before = self._reported = self._allowed = 0
+        self._low = self.due = inf
+        self._ends, self._returning = 0.0, False
+
+    def _call(self) -> None:
+        """Have it tended now, or once more."""
+        with self._lock:
+            if self._busy:
+                self._again = True
+                return
+            self._busy = True
+        self._on_due(self)
+
+    def _answer(self, quantity: int) -> LocalDecision:
+        decision = self._decision
+        assert decision is not None
+        answer = msgspec.structs.replace(decision, granted=quantity)
+        if len(self._answers) < _ANSWERS_MAX:
+            self._answers[quantity] = answer
+        return answer
