@@ -129,7 +129,11 @@ impl Caller {
     fn begin(&self, request: Request<RecvStream>, mut respond: SendResponse<Part>) {
         let (head, body) = request.into_parts();
         if let Err(code) = check_http(&head) {
-            return reply::refuse_http(&mut respond, code);
+            if body.is_end_stream() {
+                return reply::refuse_http(&mut respond, code);
+            }
+            spawn_local(self.clone().refuse_once_read(body, respond, code));
+            return;
         }
         let settings = &self.front.shared.settings;
         if let Err(failure) = self.check_bounds() {
@@ -196,6 +200,23 @@ impl Caller {
             }
         }
         self.front.hand_over();
+    }
+
+    /// Answers what is no call after all of it has come: what is wrong with the rest of it is for
+    /// HTTP/2 to refuse, and clients of HTTP need not read an answer while they send.
+    async fn refuse_once_read(
+        self,
+        mut body: RecvStream,
+        mut respond: SendResponse<Part>,
+        code: StatusCode,
+    ) {
+        let settings = &self.front.shared.settings;
+        let _share = self.link.call(); // for as long as it is open
+        let bytes_max = settings.message_bytes_max;
+        let read = timeout(settings.patience(), request::discard(&mut body, bytes_max)).await;
+        if !matches!(read, Ok(Err(_))) {
+            reply::refuse_http(&mut respond, code);
+        }
     }
 
     fn end(&self, mut call: Arriving, message: Result<Bytes, Broken>) {

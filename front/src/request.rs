@@ -163,6 +163,20 @@ impl Reading {
     }
 }
 
+/// Reads what nothing is done with, up to a size; fails when the stream does.
+pub async fn discard(body: &mut RecvStream, bytes_max: usize) -> Result<(), h2::Error> {
+    let mut left = bytes_max;
+    while let Some(part) = body.data().await {
+        let size = part?.len();
+        body.flow_control().release_capacity(size)?;
+        let Some(fewer) = left.checked_sub(size) else {
+            return Ok(());
+        };
+        left = fewer;
+    }
+    body.trailers().await.map(drop)
+}
+
 fn message_size(got: &[u8]) -> usize {
     u32::from_be_bytes([got[1], got[2], got[3], got[4]]) as usize
 }

@@ -93,6 +93,7 @@ def test_curl_gets_the_message_and_the_words_of_http_for_what_is_no_call(
 
     whole = run(*curl, *grpc, "--data-binary", f"@{grpc_request(tmp_path, b'abc')}", url)
     looked_up = run(*curl, *grpc, url)
-    form = run(*curl, "-X", "POST", url)
+    forms = [run(*curl, *form, url) for form in (("-X", "POST"), ("-d", "x" * 100_000))]
 
-    assert ("\0\0\0\0\x050:abc|200", "|405", "|415") == (whole, looked_up, form)
+    assert ("\0\0\0\0\x050:abc|200", "|405") == (whole, looked_up)
+    assert ["|415", "|415"] == forms
