@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from quotad.errors import CatalogError
 from quotad.nearest import nearest
+from quotad.plural import plural
 
 T = TypeVar("T")
 
@@ -55,7 +56,9 @@ class Problems:
         if not self.count:
             return
         more = self.count - len(self._lines)
-        raise CatalogError([*self._lines, f"and {more} more problems"] if more else self._lines)
+        raise CatalogError(
+            [*self._lines, f"and {plural(more, 'more problem')}"] if more else self._lines
+        )
 
     def suggestion(self, word: str, names: Collection[str]) -> str:
         """Return `, did you mean 'x'?` for the name nearest to `word`, or nothing."""

@@ -3,7 +3,7 @@
 import getpass
 import json
 import re
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,6 +11,7 @@ import typer
 
 from quotad.cli import failures, output
 from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
+from quotad.plural import plural
 
 if TYPE_CHECKING:
     from quotad.catalog import Catalog
@@ -64,11 +65,11 @@ def check(paths: Paths, as_json: Json = False) -> None:
             }
         )
         return
-    counts = [_count(definitions.features, "feature"), _count(definitions.plans, "plan")]
+    counts = [plural(len(definitions.features), "feature"), plural(len(definitions.plans), "plan")]
     if definitions.groups:
-        counts.append(_count(definitions.groups, "group"))
+        counts.append(plural(len(definitions.groups), "group"))
     if definitions.addons:
-        counts.append(_count(definitions.addons, "add-on"))
+        counts.append(plural(len(definitions.addons), "add-on"))
     output.print_headline("ok", "green", f"{', '.join(counts)} (digest {catalog.digest[:12]})")
     for note in notes:
         output.print_line(f"  note: {note}", "yellow")
@@ -91,7 +92,7 @@ def diff(
     if not found.changes:
         output.print_line(f"no changes against {against}")
         return
-    count = "1 change" if found.changes_count == 1 else f"{found.changes_count} changes"
+    count = plural(found.changes_count, "change")
     output.print_line(f"{count} against {against}")
     _print_changes(found.changes, found.changes_count)
 
@@ -244,10 +245,6 @@ def _describe(version: "CatalogVersion") -> str:
     by = f"by {version.published_by}" if version.published_by else ""
     published = " ".join(["published", when, by]).strip()
     return f"version {version.version}, digest {version.digest[:12]}, {published}"
-
-
-def _count(things: Sized, noun: str) -> str:
-    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def _print_changes(changes: "Sequence[CatalogChange]", count: int) -> None:

@@ -22,7 +22,7 @@ NAMES_MAX = 100
 
 def customers(ctx: typer.Context, incomplete: str) -> list[str]:
     """Ids of customers with a record."""
-    with _names(ctx) as (admin, found):
+    with _names_of(_server(ctx)) as (admin, found):
         ids = (
             each.customer_id for each in admin.customers(page_size=NAMES_MAX, id_prefix=incomplete)
         )
@@ -30,12 +30,16 @@ def customers(ctx: typer.Context, incomplete: str) -> list[str]:
     return found
 
 
+def known(server: str, section: str) -> list[str]:
+    """Names of a section of the catalog in force; empty where the server does not answer."""
+    with _names_of(server) as (admin, found):
+        found.extend(admin.catalog().document.get(section, {}))
+    return found
+
+
 def _of_catalog(section: str) -> Callable[[typer.Context, str], list[str]]:
     def names(ctx: typer.Context, incomplete: str) -> list[str]:
-        with _names(ctx) as (admin, found):
-            document = admin.catalog().document.get(section, {})
-            found.extend(name for name in document if name.startswith(incomplete))
-        return found
+        return [name for name in known(_server(ctx), section) if name.startswith(incomplete)]
 
     return names
 
@@ -48,18 +52,24 @@ addons = _of_catalog("addons")
 """Ids of add-ons of the catalog in force."""
 
 
-@contextmanager
-def _names(ctx: typer.Context) -> "Iterator[tuple[AdminClient, list[str]]]":
-    """A client of the server that is meant, and a list for what it knows."""
+def _server(ctx: typer.Context) -> str:
+    """The one that is meant."""
     from quotad.cli import tls
     from quotad.cli.options import SERVER_DEFAULT
+
+    tls.choose_of(ctx)
+    return ctx.params.get("server") or SERVER_DEFAULT
+
+
+@contextmanager
+def _names_of(server: str) -> "Iterator[tuple[AdminClient, list[str]]]":
+    """A client of a server, and a list for what it knows."""
+    from quotad.cli import tls
     from quotad.cli.root import CommandError
     from quotad.client import QuotaError
     from quotad.client.admin import AdminClient
 
     found: list[str] = []
-    server = ctx.params.get("server") or SERVER_DEFAULT
-    tls.choose_of(ctx)
     try:
         secure = tls.credentials()
     except CommandError:

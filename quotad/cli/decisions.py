@@ -17,6 +17,7 @@ from quotad.cli.options import (
     Values,
 )
 from quotad.model import QUANTITY_MAX, USED_MAX, Reason
+from quotad.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from quotad.client import ConsumeAllDecision, Decision, ItemsDecision
@@ -82,7 +83,7 @@ def consume(
             best_effort=best_effort,
             idempotency_key=idempotency_key,
         )
-    show(decision, as_json, took=feature)
+    show(decision, as_json, took=feature, hint=near(feature, decision.reason, server))
 
 
 def consume_all(
@@ -106,7 +107,7 @@ def consume_all(
             decision = client.consume_all(customer, quantities, idempotency_key=idempotency_key)
     if as_json:
         output.print_json(decision)
-    show_all(decision, as_json, list(quantities))
+    show_all(decision, as_json, list(quantities), server=server)
 
 
 def record(
@@ -132,7 +133,7 @@ def record(
             occurred_at=occurred_at,
             idempotency_key=idempotency_key,
         )
-    show(decision, as_json, took=feature)
+    show(decision, as_json, took=feature, hint=near(feature, decision.reason, server))
 
 
 def refund(
@@ -175,7 +176,7 @@ def refund(
             occurred_at=occurred_at,
             idempotency_key=idempotency_key,
         )
-    show(decision, as_json, took=feature)
+    show(decision, as_json, took=feature, hint=near(feature, decision.reason, server))
 
 
 def check(
@@ -192,7 +193,7 @@ def check(
         decision = client.check(
             customer, feature, quantity, resource_id=resource, requested_values=value or ()
         )
-    show(decision, as_json)
+    show(decision, as_json, hint=near(feature, decision.reason, server))
 
 
 def explain(
@@ -214,7 +215,7 @@ def explain(
             requested_values=value or (),
             explain=True,
         )
-    show(decision, as_json)
+    show(decision, as_json, hint=near(feature, decision.reason, server))
 
 
 def _cause(decision: "Decision") -> str:
@@ -231,11 +232,20 @@ def in_words(reason: Reason) -> str:
     return f"{REASONS[reason]} ({reason.name})" if reason in REASONS else reason.name
 
 
+def near(feature: str, reason: Reason, server: str) -> str:
+    """Of a feature that the catalog does not have, the one that is probably meant."""
+    if reason != Reason.FEATURE_NOT_FOUND:
+        return ""
+    found = did_you_mean(feature, completion.known(server, "features"))
+    return f"; {found}" if found else ""
+
+
 def show(
     decision: "Decision",
     as_json: bool,
     *,
     took: str = "",
+    hint: str = "",
     first: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Print a decision, and end the command when it denies.
@@ -244,13 +254,14 @@ def show(
         decision: what to show.
         as_json: as one object.
         took: the feature that was counted; empty: nothing was.
+        hint: behind the cause; see `near`.
         first: what else to show, as names and values, before the rest.
     """
     if as_json:
         output.print_json(decision)
     else:
         verdict, style = ("allowed", "green") if decision.allowed else ("denied", "red")
-        output.print_headline(verdict, style, _cause(decision))
+        output.print_headline(verdict, style, _cause(decision) + hint)
         output.print_fields([*first, *_fields(decision, took)])
         if decision.limits:
             output.print_line("")
@@ -281,6 +292,7 @@ def show_all(
     as_json: bool,
     features: list[str],
     first: Sequence[tuple[str, str]] = (),
+    server: str = "",
 ) -> None:
     """Print the decision on several features, and end the command when it denies.
 
@@ -289,20 +301,25 @@ def show_all(
         as_json: it is printed already.
         features: their names.
         first: as of `show`.
+        server: which is asked for the feature that is meant where there is no such; empty: none.
     """
     if not as_json:
-        _print_all(decision, features, first)
+        _print_all(decision, features, first, server)
     if not decision.allowed:
         raise typer.Exit(failures.EXIT_DENIED)
 
 
 def _print_all(
-    decision: "ConsumeAllDecision", features: list[str], first: Sequence[tuple[str, str]]
+    decision: "ConsumeAllDecision",
+    features: list[str],
+    first: Sequence[tuple[str, str]],
+    server: str,
 ) -> None:
     verdict, style = ("allowed", "green") if decision.allowed else ("denied", "red")
     stopped_by = decision.stopped_by
     cause = "all of it" if stopped_by is None else features[stopped_by]
-    output.print_headline(verdict, style, f"{cause}: {in_words(decision.reason)}")
+    hint = near(cause, decision.reason, server) if server else ""
+    output.print_headline(verdict, style, f"{cause}: {in_words(decision.reason)}{hint}")
     if first:
         output.print_fields(first)
     rows: list[list[output.Cell]] = []

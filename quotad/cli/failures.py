@@ -9,6 +9,7 @@ import typer
 
 from quotad.cli import tls
 from quotad.cli.options import TIMEOUT_S
+from quotad.plural import plural
 
 if TYPE_CHECKING:
     from quotad.client import Client, QuotaError
@@ -67,8 +68,7 @@ def fail_catalog(problems: Sequence[str], as_json: bool) -> NoReturn:
         _fail_json("INVALID_ARGUMENT", "BAD_CATALOG", message, problems=list(problems))
     for problem in problems:
         typer.echo(problem, err=True)
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    fail(f"{count} in the catalog")
+    fail(f"{plural(len(problems), 'problem')} in the catalog")
 
 
 def in_words(error: "QuotaError", server: str) -> str:

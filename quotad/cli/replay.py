@@ -23,6 +23,7 @@ from quotad.cli.simulate import (
     check_options,
     simulate,
 )
+from quotad.plural import plural
 from quotad.replay.container import Wrapping
 from quotad.replay.formats import NAMES, PatternError, format_of
 
@@ -188,7 +189,8 @@ def _finish(report: "Report", plan: "LineTemplates", log: "LogFile", as_json: bo
     if report.stopped == "interrupted":
         raise typer.Exit(EXIT_INTERRUPTED)
     if report.errors:
-        problem = f"{report.errors:,} calls were not decided"
+        was = "was" if report.errors == 1 else "were"
+        problem = f"{plural(report.errors, 'call')} {was} not decided"
         failures.fail(problem, as_json, code=report.failures[0].code)
 
 
@@ -216,7 +218,7 @@ def _progress(log: "LogFile") -> "Iterator[Callable[[Progress], None]]":
 
 def _show(report: "Report", decimals: "Mapping[str, int]") -> None:
     output.print_headline(
-        f"{report.decided:,} decisions",
+        plural(report.decided, "decision"),
         "bold",
         f"in {report.seconds:.1f} s, {report.decisions_per_second:,.0f} per second",
     )
@@ -240,13 +242,15 @@ def _show(report: "Report", decimals: "Mapping[str, int]") -> None:
         rows = [[f"  {each.customer_id}", f"{each.denied:,}"] for each in report.top_denied]
         output.print_table(["  customer", ">denied"], rows)
     if report.skipped:
-        output.print_line(f"\n{report.skipped:,} of {report.lines:,} lines skipped", "yellow")
+        output.print_line(
+            f"\n{report.skipped:,} of {plural(report.lines, 'line')} skipped", "yellow"
+        )
         for skipped in report.skipped_lines:
             output.print_line(f"  line {skipped.line:,}: {skipped.why}")
         if report.skipped > len(report.skipped_lines):
             output.print_line("  ...")
     if report.errors:
-        output.print_line(f"\n{report.errors:,} calls without a decision", "red")
+        output.print_line(f"\n{plural(report.errors, 'call')} without a decision", "red")
         for failure in report.failures:
             reason = f" {failure.reason}" if failure.reason else ""
             output.print_line(f"  {failure.count:,} {failure.code}{reason}: {failure.message}")

@@ -54,7 +54,8 @@ def reserve(
     fields = [("reservation", held.reservation_id), ("ends", output.moment(held.expires_at))]
     if as_json:
         output.print_json(held)
-    decisions.show_all(held.decision, as_json, list(quantities), fields if held.allowed else ())
+    first = fields if held.allowed else ()
+    decisions.show_all(held.decision, as_json, list(quantities), first, server)
 
 
 def _reserve_one(
@@ -75,7 +76,9 @@ def _reserve_one(
             raise typer.Exit(failures.EXIT_DENIED)
         return
     fields = [("reservation", held.reservation_id), ("ends", output.moment(held.expires_at))]
-    decisions.show(held.decision, as_json, took=feature, first=fields if held.allowed else ())
+    hint = decisions.near(feature, held.decision.reason, server)
+    first = fields if held.allowed else ()
+    decisions.show(held.decision, as_json, took=feature, hint=hint, first=first)
 
 
 def commit(

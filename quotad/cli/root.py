@@ -130,6 +130,7 @@ def check_local_time(command: str | None) -> None:
 
 
 def _refuse(error: TyperException, as_json: bool, word: str = "INVALID_ARGUMENT") -> int:
+    error.message = _what_it_must_be(error) or error.message
     message = " ".join(error.format_message().split()).replace("Value error, ", "")
     if not message:  # without arguments: the help is shown already
         return EXIT_ERROR
@@ -147,6 +148,28 @@ def _refuse(error: TyperException, as_json: bool, word: str = "INVALID_ARGUMENT"
         )
     typer.echo(f"quotad: {message}", err=True)
     return EXIT_ERROR
+
+
+def _what_it_must_be(error: TyperException) -> str:
+    """Of a word that is no number, or one out of range, what it must be; empty: of anything else.
+
+    Typer leaves the checking to pydantic, whose words are for programmers.
+    """
+    problems: list[Any] = getattr(error.__cause__, "errors", list)()
+    if not problems:
+        return ""
+    first = problems[0]
+    kind, bounds = first["type"], first.get("ctx", {})
+    given = first["input"] if isinstance(first["input"], str) else str(first["input"])
+    if kind.startswith("int_"):
+        return f"must be a whole number, not {given!r:.60}"
+    if kind.startswith("float_") or kind == "finite_number":
+        return f"must be a number, not {given!r:.60}"
+    if kind == "greater_than_equal":
+        return f"must be at least {bounds['ge']:,}, not {given}"
+    if kind == "less_than_equal":
+        return f"must be at most {bounds['le']:,}, not {given}"
+    return ""
 
 
 def _reader_gone() -> int:

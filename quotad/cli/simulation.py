@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from quotad.cli import output
 from quotad.cli.chart import WIDTH, Point, chart
+from quotad.plural import plural
 
 if TYPE_CHECKING:
     from quotad.simulate.report import CallGroup, Simulation, Stretch
@@ -18,7 +19,7 @@ DAY_S = 86_400
 
 def show(report: "Simulation") -> None:
     """Print a report."""
-    output.print_headline(f"{report.lines:,} lines", "bold", _how(report))
+    output.print_headline(plural(report.lines, "line"), "bold", _how(report))
     fields = [("catalog", f"{report.catalog.path} ({report.catalog.digest[:12]})")]
     if report.against is not None:
         fields.append(("against", f"{report.against.path} ({report.against.digest[:12]})"))
@@ -40,7 +41,7 @@ def show_skipped(report: "Simulation") -> None:
     """Print which lines could not be used."""
     if not report.skipped:
         return
-    output.print_line(f"\n{report.skipped:,} of {report.lines:,} lines skipped", "yellow")
+    output.print_line(f"\n{report.skipped:,} of {plural(report.lines, 'line')} skipped", "yellow")
     for skipped in report.skipped_lines:
         output.print_line(f"  line {skipped.line:,}: {skipped.why}")
     if report.skipped > len(report.skipped_lines):

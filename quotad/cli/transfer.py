@@ -13,6 +13,7 @@ import typer
 
 from quotad.cli import failures, output, tls
 from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
+from quotad.plural import plural
 from quotad.transfer.lines import LINE_BYTES_MAX, Form
 
 if TYPE_CHECKING:
@@ -231,7 +232,9 @@ class _Report:
         done = position.written + position.unchanged - plan.after.written - plan.after.unchanged
         speed = f"{done / ending.seconds:,.0f} per second" if ending.seconds else ""
         verb = "would be written" if plan.dry_run else "written"
-        output.print_headline(f"{done:,} customers", "bold", f"in {ending.seconds:.1f} s, {speed}")
+        output.print_headline(
+            plural(done, "customer"), "bold", f"in {ending.seconds:.1f} s, {speed}"
+        )
         if plan.after.lines:
             output.print_line(f"  went on after line {plan.after.lines:,}")
         output.print_fields(
@@ -259,7 +262,7 @@ def _show_export(file: Path, count: int, left_out: "list[LeftOut]", as_json: boo
         found = [{"customer_id": each.customer_id, "problem": each.problem} for each in left_out]
         output.print_json({"exported": count, "left_out": found})
     else:
-        output.print_headline(f"{count:,} customers", "bold", f"exported to {file}")
+        output.print_headline(plural(count, "customer"), "bold", f"exported to {file}")
 
 
 def _fail_stopped(

@@ -1,7 +1,7 @@
 """How fields of protobuf messages become Python values and back; what all results share."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from math import isfinite
 from typing import Any, TypeVar
@@ -56,6 +56,22 @@ def word(enum: Any, number: int, prefix: str) -> str:
     """The value's name without its prefix; a newer server may send one that has none here."""
     known: dict[int, str] = {value: name for name, value in enum.items()}
     return known.get(number, str(number)).removeprefix(prefix)
+
+
+def duration(field: str, seconds: float) -> timedelta:
+    """Seconds of a request as a duration.
+
+    Raises:
+        QuotaInvalid: no duration is as long.
+    """
+    try:
+        return timedelta(seconds=seconds)
+    except (ValueError, OverflowError, TypeError):
+        raise QuotaInvalid(
+            f"{field}: {seconds!r} is not a number of seconds",
+            code="INVALID_ARGUMENT",
+            reason="INVALID_REQUEST",
+        ) from None
 
 
 def member(enum: type[_Member], number: int, prefix: str) -> _Member:

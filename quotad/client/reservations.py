@@ -1,7 +1,7 @@
 """Reservations: requests and answers, for both clients."""
 
 import os
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -63,7 +63,7 @@ def reserve(
         quantity=consumption.quantity,
         resource_id=consumption.resource_id,
         reservation_id=reservation_id,
-        ttl=timedelta(seconds=ttl_s),
+        ttl=messages.duration("ttl", ttl_s),
     )
     answer = yield from retried(policy, "Reserve", request)
     return Reservation(
@@ -84,7 +84,7 @@ def reserve_all(
         customer_id=customer_id,
         items=some(item_messages(items)),
         reservation_id=reservation_id,
-        ttl=timedelta(seconds=ttl_s),
+        ttl=messages.duration("ttl", ttl_s),
     )
     answer = yield from retried(policy, "Reserve", request)
     return JointReservation(
@@ -163,7 +163,7 @@ def extend(
         pb.ExtendRequest,
         customer_id=customer_id,
         reservation_id=reservation_id,
-        ttl=timedelta(seconds=ttl_s),
+        ttl=messages.duration("ttl", ttl_s),
     )
     answer: Any = yield from retried(policy, "Extend", request)
     return messages.time(answer, "expires_at")

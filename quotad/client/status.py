@@ -25,7 +25,7 @@ class ServerStatus(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None
     pid: int
     front: str
-    """`native` or `grpcio`."""
+    """`fast`, `native` or `grpcio`."""
     decisions: dict[str, int]
     """Of this worker since its start, by reason."""
     cached_customers: int

@@ -13,6 +13,7 @@ from quotad.backoff import pause_s
 from quotad.config import Config, unix_path
 from quotad.errors import ConfigError
 from quotad.metrics import Readings, added
+from quotad.plural import plural
 from quotad.server.address import reserved, reserved_http
 from quotad.server.descriptors import set_limit, warn_if_few
 from quotad.server.instruments import DECISIONS, instruments
@@ -122,7 +123,8 @@ class Workers:
         decisions = self.counted()[DECISIONS.name]
         if workers and any(decisions.values()):
             parts = ", ".join(f"{name} {count:,}" for name, count in decisions.items() if count)
-            _log.info("stopped after %s decisions: %s", f"{sum(decisions.values()):,}", parts)
+            total = plural(sum(decisions.values()), "decision")
+            _log.info("stopped after %s: %s", total, parts)
 
 
 class Slot:

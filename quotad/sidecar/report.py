@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from quotad.catalog import Catalog, CatalogChange, diff, read_record
 from quotad.model import CatalogRecord
+from quotad.plural import plural
 from quotad.sidecar.removals import Waiting
 from quotad.store.catalogs import Outcome, Published
 
@@ -89,7 +90,7 @@ def _changes(before: CatalogRecord | None, catalog: Catalog) -> str:
     if old is None:  # written by another release of quotad; the publish itself is not in doubt
         return f" over version {before.version}, which cannot be read: no revision was kept"
     changes = diff(old, catalog)
-    count = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
+    count = plural(len(changes), "change")
     shown = [_change(change) for change in changes[:_CHANGES_SHOWN_MAX]]
     if len(changes) > _CHANGES_SHOWN_MAX:
         shown.append("...")

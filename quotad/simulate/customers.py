@@ -14,6 +14,7 @@ from quotad.customers.drafts import carried_out
 from quotad.customers.row_reader import RowReader
 from quotad.errors import InvalidRequest, QuotadError
 from quotad.model import CALENDAR, CustomerRecord
+from quotad.plural import plural
 from quotad.replay.files import open_log
 
 PROBLEMS_SHOWN = 10
@@ -90,7 +91,8 @@ def read_customers(
     if problems:
         shown = problems[:PROBLEMS_SHOWN]
         if len(problems) > len(shown):
-            shown.append(f"{path}: {len(problems) - len(shown):,} more lines cannot be used")
+            more = plural(len(problems) - len(shown), "more line")
+            shown.append(f"{path}: {more} cannot be used")
         raise CustomersError(shown)
     return records
 

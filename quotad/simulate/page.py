@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 
 from quotad.files import whole_file
+from quotad.plural import plural
 from quotad.simulate import plots
 from quotad.simulate.report import CallGroup, CatalogName, Simulation, columns_of, soft_columns_of
 
@@ -92,7 +93,7 @@ def _sections(report: Simulation) -> list[str]:
             for each in report.skipped_lines
         )
         found += [
-            f"<h2>{report.skipped:,} of {report.lines:,} lines skipped</h2>",
+            f"<h2>{report.skipped:,} of {plural(report.lines, 'line')} skipped</h2>",
             f"<div class=wide><table><tr><th class=n>line<th>why</tr>{lines}</table></div>",
         ]
     return found

@@ -13,6 +13,7 @@ from datetime import UTC, timedelta
 from importlib.util import find_spec
 from typing import Any
 
+from quotad.plural import plural
 from quotad.simulate.report import CallGroup, Simulation, Stretch, coarser
 from quotad.simulate.tally import Counts
 
@@ -109,7 +110,7 @@ def denied_over_time(report: Simulation) -> str:
 def by_row(report: Simulation, rows: Sequence[CallGroup], what: str) -> str:
     """Share of denied calls by plan or feature."""
     shown = rows[:TOP][::-1]
-    names = [f"{_name(row, what)}  ({row.decisions:,} calls)" for row in shown]
+    names = [f"{_name(row, what)}  ({plural(row.decisions, 'call')})" for row in shown]
     bars = [("denied", DENIED, [_share(row.after.denied, row) for row in shown])]
     if report.against is not None:
         before = [_share(row.before.denied if row.before else 0, row) for row in shown]

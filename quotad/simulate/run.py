@@ -8,6 +8,7 @@ import msgspec
 
 from quotad.errors import InvalidRequest, QuotadError
 from quotad.model import Decision
+from quotad.plural import plural
 from quotad.replay.access_log import LineError
 from quotad.replay.sender import Progress
 from quotad.simulate import report
@@ -204,9 +205,12 @@ class _Run:
                     f"{each.path} has no plan {plans}: its customers are denied everything"
                 )
         if self._tally.late:
+            late, is_, was = plural(self._tally.late, "line"), "are", "were"
+            if self._tally.late == 1:
+                is_, was = "is", "was"
             notes.append(
-                f"{self._tally.late:,} lines are more than {WINDOW:,} lines out of order and were"
-                " decided at the time of the line before them; sort the log by time"
+                f"{late} {is_} more than {WINDOW:,} lines out of order and {was} decided at the"
+                " time of the line before; sort the log by time"
             )
         return notes
 

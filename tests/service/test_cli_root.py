@@ -51,9 +51,22 @@ MISTYPED = [
         ("conusme",),
         "no such command 'conusme'. Did you mean 'consume', 'consume-all', 'customers'? See",
     ),
-    (("consume", "a", "b", "x"), "invalid value for 'QUANTITY': "),
+    (
+        ("consume", "a", "b", "1.5"),
+        "invalid value for 'QUANTITY': must be a whole number, not '1.5'; see 'quotad consume",
+    ),
+    (("history", "--limit", "x"), "no such command 'history'; see 'quotad --help'"),
+    (
+        ("reserve", "a", "b", "--ttl", "long"),
+        "invalid value for '--ttl': must be a number, not 'long'; see",
+    ),
+    (("insights", "--limit", "0"), "invalid value for '--limit': must be at least 1, not 0; see"),
+    (
+        ("catalog", "history", "--limit", "1001"),
+        "invalid value for '--limit': must be at most 1,000, not 1001; see",
+    ),
     (("replay", "x", "--wrapped", "y"), "invalid value for '--wrapped': 'y' is not one of"),
-    (("customers", "set", "a"), "missing option '--plan'; see 'quotad customers set --help'"),
+    (("customers", "set", "a"), "say --plan, or what the customer is known by, such as --name"),
 ]
 
 

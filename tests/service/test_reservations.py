@@ -8,6 +8,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from typer.testing import CliRunner
 
+from quotad.cli.app import app
 from quotad.client import AsyncClient, Client, Item, QuotaInvalid, QuotaServerError
 from quotad.v1 import quota_pb2 as pb
 from tests.running import CALL_S, Running, refusal
@@ -161,6 +162,11 @@ async def test_what_was_not_reserved_is_not_found(client: Either, customer: str)
         assert "NOT_FOUND" == wrong.value.code
     with pytest.raises(QuotaInvalid, match="ttl: must be from 1 second to 24 hours"):
         await client("reserve", customer, "tokens", ttl=0.5)
+    for seconds in (float("nan"), 1e300):
+        with pytest.raises(QuotaInvalid, match=r"ttl: \S+ is not a number of seconds"):
+            await client("reserve", customer, "tokens", ttl=seconds)
+        with pytest.raises(QuotaInvalid, match=r"ttl: \S+ is not a number of seconds"):
+            await client("extend", customer, "nope", seconds)
 
 
 def several(*items: pb.ConsumeItem, **fields: Any) -> pb.ReserveRequest:
@@ -226,6 +232,26 @@ def test_a_bad_field_is_refused_by_name(
 
     assert ("INVALID_ARGUMENT", "INVALID_REQUEST") == (refused.code.name, refused.reason)
     assert refused.message.startswith(f"{field}: ")
+
+
+def test_a_mistyped_feature_is_denied_with_the_one_that_is_meant(
+    served: Running, customer: str
+) -> None:
+    served.publish_and_wait(CATALOG)
+    for words in (
+        ("consume", customer, "tokns"),
+        ("check", customer, "Tokens"),
+        ("explain", customer, "tokns"),
+        ("consume-all", customer, "tokens", "tokns=2"),
+        ("reserve", customer, "tokns"),
+        ("record", customer, "tokns"),
+        ("refund", customer, "tokns", "1"),
+    ):
+        result = CliRunner().invoke(app, [*words, "--server", served.server.address])
+        assert 1 == result.exit_code
+        assert "(FEATURE_NOT_FOUND); did you mean 'tokens'?" in " ".join(result.stdout.split())
+    far = CliRunner().invoke(app, ["consume", customer, "zzz", "--server", served.server.address])
+    assert "did you mean" not in far.stdout
 
 
 def test_the_command_line_holds_and_settles(served: Running, customer: str) -> None:
