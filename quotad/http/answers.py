@@ -1,11 +1,26 @@
 """Decisions as JSON: the structs, and how they are made of the model's."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
 
-from quotad.model import Decision, LimitStatus, Reason
+from quotad.engine.shared import Granted
+from quotad.held import HeldItem, SettledDecision
+from quotad.http.problems import Problem
+from quotad.marks import mark
+from quotad.model import (
+    ConsumeAllDecision,
+    ConsumeRequest,
+    Decision,
+    Explanation,
+    Feature,
+    LimitStatus,
+    MeterKind,
+    Reason,
+    SourceKind,
+)
 
 _REASONS = {int(reason): reason.name for reason in Reason}
 
@@ -36,6 +51,48 @@ class LimitState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a credit pool that pays for the feature."""
     decimals: int = 0
     """Of a pool: amounts are in units of 10^-decimals."""
+    reserved: int = 0
+    """What open reservations hold of it, in entitlements and explanations; `used` is without it."""
+    leased: int = 0
+    """The same of leases."""
+    mark: int = 0
+    """Only in entitlements: 100 when all of the limit is taken, 80 from 80 % on."""
+
+
+class EntitlementSourceAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One source of what a customer may do with a feature."""
+
+    kind: str
+    """`PLAN`, `BASE_PLAN`, `ADDON`, `TRIAL`, `PROMOTION`, `OVERRIDE`, `DEFAULT_PLAN`."""
+    source_id: str
+    """Of the plan or add-on; empty otherwise."""
+    won: bool
+    """Whether the entitlement in force is this one's, wholly or in part."""
+    grants: msgspec.Raw | None
+    """Its entry, as a catalog spells it; null: it has none for the feature."""
+    revision: int = 0
+    """Of a plan."""
+    quantity: int = 0
+    """Of an add-on."""
+    subscription_id: str = ""
+    feature_id: str = ""
+    """The credit pool, of a source that is about the pool."""
+    ends_at: datetime | None = None
+    note: str = ""
+    """Why it did not win, or how far."""
+
+
+class ExplanationAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where an entitlement comes from, and what a denial lacked."""
+
+    sources: tuple[EntitlementSourceAnswer, ...]
+    """The strongest first."""
+    missing: int = 0
+    """Of a denial by a limit: how much more room was needed."""
+    denied_by: str = ""
+    """That limit in words: `1,000 per month`."""
+    frees_at: datetime | None = None
+    """When it has room again; absent: not by itself."""
 
 
 class DecisionAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -64,8 +121,8 @@ class DecisionAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """What was taken under this idempotency key before, returned again."""
     is_fallback: bool
     catalog_version: int
-    limits: tuple[LimitState, ...] = ()
-    """Every limit, when there are several or the request asks for them."""
+    limits: tuple[LimitState, ...]
+    """Every limit of a metered feature."""
     value: str = ""
     """Of a config feature."""
     values: tuple[str, ...] = ()
@@ -78,6 +135,111 @@ class DecisionAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """The credit pool whose limit decided; the amounts from `limit` on are then the pool's."""
     decimals: int = 0
     """Of a pool: those amounts are in units of 10^-decimals."""
+    reserved: int = 0
+    """With `/v1/explain`: what open reservations hold of the limit; `used` is without it then."""
+    leased: int = 0
+    """The same of leases."""
+    explanation: ExplanationAnswer | None = None
+    """With `explain`."""
+    items: "tuple[ItemAnswer, ...]" = ()
+    """Of what holds, or gives back, several features: each of them. What is above is then of all of
+    it: `allowed`, `reason`, `retry_after_ms`, `replayed` and `catalog_version`."""
+    stopped_by: int | None = None
+    """Of a denial of several features: the place in items of the one that decided, from 0."""
+
+
+class ItemAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer on one of several features."""
+
+    feature_id: str
+    resource_id: str
+    decision: DecisionAnswer
+
+
+class AllAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a request about several features."""
+
+    allowed: bool
+    """All of it; else nothing was taken."""
+    reason: str
+    """Of the item that decided."""
+    stopped_by: int | None
+    """Of a denial: the place of the item that decided, from 0."""
+    items: tuple[DecisionAnswer, ...]
+    """In the order of the request, each decided as if those before it had been taken."""
+    retry_after_ms: int | None
+    """Of a denial, when waiting helps every item without room."""
+    replayed: bool
+    catalog_version: int
+
+
+class BatchPlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one request: an answer or an error."""
+
+    response: DecisionAnswer | None = None
+    error: Problem | None = None
+
+
+class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answers to a batch."""
+
+    results: tuple[BatchPlace, ...]
+    """In the order of the requests."""
+
+
+class EntitlementAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a customer may do with a feature."""
+
+    feature_id: str
+    name: str
+    """Of the feature, for display; empty: the catalog gives none."""
+    feature_type: str
+    """`BOOLEAN`, `CONFIG`, `METERED`; empty: there is no such feature."""
+    gauge: bool
+    """Metered, goes down again, never resets."""
+    unit: str
+    allowed: bool
+    """Whether one more unit would be allowed now."""
+    reason: str
+    limit: int | None
+    """Of the limit with least remaining."""
+    unlimited: bool
+    soft_limit: bool
+    used: int
+    remaining: int
+    overage: int
+    resets_at: datetime | None
+    limits: tuple[LimitState, ...]
+    mark: int
+    """The highest of its limits' marks."""
+    reserved: int
+    """What open reservations hold of the limit; `used` is without it."""
+    leased: int
+    """The same of leases."""
+    value: str = ""
+    """Of a config feature."""
+    values: tuple[str, ...] = ()
+    """Granted, of a config feature that lists its values."""
+    variant: str = ""
+    pool_id: str = ""
+    """The credit pool whose limit is the one above."""
+    decimals: int = 0
+
+
+class EntitlementsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a customer, or a resource of it, is entitled to."""
+
+    customer_id: str
+    resource_id: str
+    plan_id: str
+    """Empty without an active subscription."""
+    plan_name: str
+    """For display; empty: the catalog gives none."""
+    denied_reason: str
+    """Why there is no entitlement at all; empty when there is a plan."""
+    entitlements: tuple[EntitlementAnswer, ...]
+    """Granted or revoked ones, in the catalog's order."""
+    catalog_version: int
 
 
 def decision_answer(answer: Decision) -> DecisionAnswer:
@@ -109,11 +271,137 @@ def decision_answer(answer: Decision) -> DecisionAnswer:
         would_deny=answer.would_deny,
         pool_id=answer.pool_id,
         decimals=answer.decimals,
+        reserved=answer.reserved,
+        leased=answer.leased,
+        explanation=None if answer.explanation is None else _explanation(answer.explanation),
     )
 
 
-def limit_state(status: LimitStatus) -> LimitState:
-    """Return the state of a limit as it leaves."""
+def settled_answer(answer: Decision) -> DecisionAnswer:
+    """Return the answer on one feature, or on several that belong together, as it leaves."""
+    if isinstance(answer, SettledDecision):
+        return items_answer(answer, answer.held)
+    return decision_answer(answer)
+
+
+def items_answer(answer: Decision, items: Sequence[HeldItem | ConsumeRequest]) -> DecisionAnswer:
+    """Return the answer on several features; without items, on the only one."""
+    if not items:
+        return decision_answer(answer)
+    parts = answer.items if isinstance(answer, ConsumeAllDecision) else (answer,)
+    stopped_by = answer.stopped_by if isinstance(answer, ConsumeAllDecision) else None
+    if stopped_by is None and not answer.allowed:
+        stopped_by = 0
+    whole = Decision(
+        answer.allowed,
+        answer.reason,
+        answer.catalog_version,
+        retry_after_ms=answer.retry_after_ms,
+        replayed=answer.replayed,
+    )
+    return msgspec.structs.replace(
+        decision_answer(whole),
+        stopped_by=stopped_by,
+        items=tuple(
+            ItemAnswer(
+                feature_id=item.feature_id,
+                resource_id=item.resource_id,
+                decision=decision_answer(part),
+            )
+            for item, part in zip(items, parts, strict=True)
+        ),
+    )
+
+
+def all_answer(answer: ConsumeAllDecision) -> AllAnswer:
+    """Return a decision on several features as it leaves."""
+    return AllAnswer(
+        allowed=answer.allowed,
+        reason=_REASONS[answer.reason],
+        stopped_by=answer.stopped_by,
+        items=tuple(map(decision_answer, answer.items)),
+        retry_after_ms=answer.retry_after_ms,
+        replayed=answer.replayed,
+        catalog_version=answer.catalog_version,
+    )
+
+
+def entitlement_answer(
+    feature_id: str, feature: Feature | None, answer: Decision
+) -> EntitlementAnswer:
+    """Return what a customer may do with a feature; the feature is None where there is none."""
+    limits = tuple(limit_state(status, marked=True) for status in answer.limits)
+    return EntitlementAnswer(
+        feature_id=feature_id,
+        name="" if feature is None else feature.name,
+        feature_type="" if feature is None else feature.type.name,
+        gauge=feature is not None and feature.kind is MeterKind.GAUGE,
+        unit="" if feature is None else feature.unit,
+        allowed=answer.allowed,
+        reason=_REASONS[answer.reason],
+        limit=answer.limit,
+        unlimited=answer.unlimited,
+        soft_limit=answer.soft_limit,
+        used=answer.used,
+        remaining=answer.remaining,
+        overage=answer.overage,
+        resets_at=moment(answer.resets_at_ms),
+        limits=limits,
+        mark=max((each.mark for each in limits), default=0),
+        reserved=answer.reserved,
+        leased=answer.leased,
+        value=answer.value,
+        values=answer.values,
+        variant=answer.variant,
+        pool_id=answer.pool_id,
+        decimals=answer.decimals,
+    )
+
+
+def entitlements_answer(customer_id: str, resource_id: str, granted: Granted) -> EntitlementsAnswer:
+    """Return everything a customer, or one of its resources, is entitled to."""
+    effective, features = granted.effective, granted.snapshot.features
+    plan = granted.snapshot.plans.get(effective.plan_id)
+    return EntitlementsAnswer(
+        customer_id=customer_id,
+        resource_id=resource_id,
+        plan_id=effective.plan_id,
+        plan_name="" if plan is None else plan.name,
+        denied_reason=_REASONS[effective.denied] if effective.denied else "",
+        entitlements=tuple(
+            entitlement_answer(feature_id, features[feature_id], answer)
+            for feature_id, answer in granted.decisions.items()
+        ),
+        catalog_version=granted.snapshot.version,
+    )
+
+
+def _explanation(told: Explanation) -> ExplanationAnswer:
+    return ExplanationAnswer(
+        sources=tuple(
+            EntitlementSourceAnswer(
+                kind=SourceKind(source.kind).name,
+                source_id=source.source_id,
+                won=source.won,
+                grants=msgspec.Raw(source.grants.encode()) if source.grants else None,
+                revision=source.revision,
+                quantity=source.quantity,
+                subscription_id=source.subscription_id,
+                feature_id=source.feature_id,
+                ends_at=moment(source.ends_at_ms),
+                note=source.note,
+            )
+            for source in told.sources
+        ),
+        missing=told.missing,
+        denied_by=told.denied_by,
+        frees_at=moment(told.frees_at_ms),
+    )
+
+
+def limit_state(status: LimitStatus, *, marked: bool = False) -> LimitState:
+    """Return the state of a limit as it leaves, with its mark where it is one of an entitlement."""
+    taken = status.used + status.reserved + status.leased
     return LimitState(
         limit=status.limit,
         soft_limit=status.soft,
@@ -126,4 +414,7 @@ def limit_state(status: LimitStatus) -> LimitState:
         overage_limit=status.overage_limit,
         pool_id=status.pool_id,
         decimals=status.decimals,
+        reserved=status.reserved,
+        leased=status.leased,
+        mark=mark(status.limit, taken) if marked else 0,
     )

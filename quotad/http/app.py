@@ -10,13 +10,19 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
 from quotad.errors import InvalidRequest, QuotadError, internal_error
-from quotad.http import consume
-from quotad.http.bodies import BodyBounds, Gone, read, read_body, refused
+from quotad.http import catalogs, consume, customers, holds, reading
+from quotad.http.bodies import Gone, read, read_body, refused
 from quotad.http.operation import Admit, Caller, Context, Headers, HttpCall, Operation, Role
 from quotad.http.problems import CONTENT_TYPE, HttpRefusal, headers_of, problem, status_of
 from quotad.http.routing import Routes
 
-OPERATIONS: tuple[Operation, ...] = (*consume.OPERATIONS,)
+OPERATIONS: tuple[Operation, ...] = (
+    *consume.OPERATIONS,
+    *holds.OPERATIONS,
+    *reading.OPERATIONS,
+    *customers.OPERATIONS,
+    *catalogs.OPERATIONS,
+)
 """All operations of `/v1`."""
 
 _JSON = (b"content-type", b"application/json")
@@ -35,7 +41,6 @@ def anyone(scope: Scope, role: Role) -> Caller:
 class AppSettings(msgspec.Struct, frozen=True):
     """What the application is made with beside its context."""
 
-    bodies: BodyBounds = BodyBounds()
     admit: Admit = anyone
     routes: Sequence[BaseRoute] = ()
     """Further routers, which see what is no operation: mounted pages, GraphQL, events."""
@@ -96,9 +101,11 @@ class App:
         caller = self._settings.admit(scope, operation.role)
         body = b""
         if method in _WITH_BODY:
-            body = await read_body(receive, self._settings.bodies)
+            body = await read_body(receive, operation.bytes_max)
         wanted = end.read(body, segments, scope["query_string"])
         answer = await operation.act(HttpCall(self._context, scope, caller), wanted)
+        if isinstance(answer, QuotadError):
+            return _refusal(answer)
         return 200, answer.headers, _encode(answer.body)
 
     def _health(self, path: bytes) -> tuple[int, Headers, bytes]:

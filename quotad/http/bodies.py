@@ -16,6 +16,9 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 
 
+BODY_BYTES_MAX = 4 * 1024 * 1024
+"""As of gRPC."""
+
 DROPPED_MAX = 16 * 1024 * 1024
 
 
@@ -23,13 +26,7 @@ class Gone(Exception):
     """A client that did not wait for its answer."""
 
 
-class BodyBounds(msgspec.Struct, frozen=True):
-    """What a body may take."""
-
-    bytes_max: int = 4 * 1024 * 1024
-
-
-async def read_body(receive: Receive, bounds: BodyBounds) -> bytes:
+async def read_body(receive: Receive, bytes_max: int = BODY_BYTES_MAX) -> bytes:
     """Receive the body of a request.
 
     What is above the bound is received and dropped, up to `DROPPED_MAX`: a client that still sends
@@ -42,21 +39,21 @@ async def read_body(receive: Receive, bounds: BodyBounds) -> bytes:
     message = await receive()
     body: bytes = message.get("body", b"")
     parts, size = [body], len(body)
-    while message.get("more_body") and size <= bounds.bytes_max + DROPPED_MAX:
+    while message.get("more_body") and size <= bytes_max + DROPPED_MAX:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Gone
         part: bytes = message.get("body", b"")
         size += len(part)
-        if size > bounds.bytes_max:
+        if size > bytes_max:
             parts.clear()
         else:
             parts.append(part)
-    if size > bounds.bytes_max:
+    if size > bytes_max:
         raise HttpRefusal(
             413,
             "TOO_LARGE",
-            f"body: larger than {bounds.bytes_max} bytes",
+            f"body: larger than {bytes_max} bytes",
             ((b"connection", b"close"),),
         )
     return body if len(parts) == 1 else b"".join(parts)

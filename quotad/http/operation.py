@@ -1,6 +1,9 @@
 """What the API is made of: operations, each with a path, a role, a request type and an act."""
 
+import asyncio
+import functools
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -8,6 +11,8 @@ import msgspec
 from starlette.types import Scope
 
 from quotad.engine.lending import Lent
+from quotad.errors import QuotadError
+from quotad.http.bodies import BODY_BYTES_MAX
 from quotad.http.deciding import Deciding
 from quotad.operations.decisions import DecisionOperations
 from quotad.operations.parts import AdminParts
@@ -51,6 +56,8 @@ class Context(msgspec.Struct, frozen=True):
     parts: AdminParts
     lent: Lent[DecisionOperations]
     """Decides for threads beside those that `deciding` has."""
+    threads: Executor
+    """For what waits for the store and is no decision."""
 
 
 class HttpCall(msgspec.Struct, frozen=True):
@@ -71,8 +78,12 @@ class HttpAnswer(msgspec.Struct, frozen=True):
 
 W = TypeVar("W", bound=RequestFields)
 
-Act = Callable[[HttpCall, Any], Awaitable[HttpAnswer]]
-"""Carries a request out. Raises QuotadError."""
+ActOutcome = HttpAnswer | QuotadError
+"""An error may be returned as well as raised: many requests of a batch may share one, and each time
+that it is raised its traceback grows."""
+
+Act = Callable[[HttpCall, Any], Awaitable[ActOutcome]]
+"""Carries a request out."""
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,3 +101,31 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     act: Act
     about: str
     """One sentence for the documentation."""
+    bytes_max: int = BODY_BYTES_MAX
+    """Largest body."""
+
+
+def on_decider(
+    made: Callable[[DecisionOperations, Scope, W], HttpAnswer],
+) -> Callable[[HttpCall, W], Awaitable[ActOutcome]]:
+    """Carry out on a decision thread what uses its connection and is not decided in a batch."""
+
+    @functools.wraps(made)
+    async def act(call: HttpCall, wanted: W) -> ActOutcome:
+        deciding = call.context.deciding
+        return await deciding.run(lambda decisions: made(decisions, call.scope, wanted))
+
+    return act
+
+
+def in_thread(
+    made: Callable[[HttpCall, W], HttpAnswer],
+) -> Callable[[HttpCall, W], Awaitable[ActOutcome]]:
+    """Carry out in a thread what waits for the store and is no decision."""
+
+    @functools.wraps(made)
+    async def act(call: HttpCall, wanted: W) -> ActOutcome:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(call.context.threads, made, call, wanted)
+
+    return act

@@ -1,5 +1,7 @@
 """One HTTP worker: threads and an HTTP server for its parts."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from quotad.config import Config, split_listen
 from quotad.engine.lending import Lent
 from quotad.errors import ConfigError
@@ -12,6 +14,9 @@ from quotad.server.base import ServerBase
 
 CALLS_BESIDE = 4
 """Calls of Stigg's clients that are carried out at once, beside the batches."""
+
+THREADS = 16
+"""For what waits for the store and is no decision; fewer than the store has connections for it."""
 
 
 class HttpServer(ServerBase):
@@ -31,9 +36,10 @@ class HttpServer(ServerBase):
         super().__init__(config)
         deciding = Deciding(config.batch_max)
         parts = self._parts.admin("http", self._decisions_by_reason)
+        threads = ThreadPoolExecutor(THREADS, thread_name_prefix="quotad-http-admin")
         made = [self._parts.decisions() for _ in range(config.decision_threads)]
         beside = [self._parts.decisions() for _ in range(CALLS_BESIDE)]
-        context = Context(deciding, parts, Lent(iter(beside).__next__, CALLS_BESIDE))
+        context = Context(deciding, parts, Lent(iter(beside).__next__, CALLS_BESIDE), threads)
         calls = StiggRoutes(context, anyone, CALLS_BESIDE)
         app = App(context, AppSettings(routes=[calls]))
         host, port = split_listen(config.http, "http")
@@ -47,12 +53,13 @@ class HttpServer(ServerBase):
             drain_timeout_s=config.drain_timeout_ms / 1000,
         )
 
-        def end_deciders() -> None:
+        def end_threads() -> None:
+            threads.shutdown(wait=False, cancel_futures=True)
             for _ in made:
                 deciding.waiting.put(None)
 
         try:
-            self._listener = HttpListener(app, settings, app.set_ready, end_deciders)
+            self._listener = HttpListener(app, settings, app.set_ready, end_threads)
         except OSError as error:
             raise ConfigError(f"http: cannot listen on {config.http}: {error.strerror}") from error
         deciders = [

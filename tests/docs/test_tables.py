@@ -13,6 +13,7 @@ from quotad.client import AsyncClient, Client
 from quotad.client.admin import AdminClient
 from quotad.config import Config
 from quotad.errors import Status
+from quotad.http.app import OPERATIONS
 from quotad.model import Reason
 from quotad.v1 import admin_pb2, quota_pb2
 from tests.docs.commands import find, options
@@ -210,3 +211,11 @@ def test_the_rooms_of_the_architecture_are_those_of_the_code() -> None:
     }
 
     assert rooms == shown
+
+
+def test_the_operations_over_http_are_those_that_there_are() -> None:
+    rows = table(ROOT / "docs" / "http.md", "Operations", "operation")
+
+    assert [(each.name, each.method, each.path) for each in OPERATIONS] == [
+        tuple(words(cell)[0] for cell in row) for row in rows
+    ]

@@ -4,7 +4,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from quotad.config import Config
@@ -65,8 +65,9 @@ class HttpCaller:
         with socket.create_connection((host, int(port)), CALL_S) as link:
             link.sendall(data)
             parts = []
-            while part := link.recv(65_536):
-                parts.append(part)
+            with suppress(ConnectionResetError):  # it ended before all was read
+                while part := link.recv(65_536):
+                    parts.append(part)
             return b"".join(parts)
 
     def close(self) -> None:

@@ -32,6 +32,17 @@ def test_a_consume_is_decided_and_counted(served: HttpRunning, customer: str) ->
         "replayed": False,
         "is_fallback": False,
         "catalog_version": 1,
+        "limits": [
+            {
+                "limit": 5,
+                "soft_limit": False,
+                "used": 2,
+                "remaining": 3,
+                "overage": 0,
+                "per": "100 years",
+                "resets_at": "2100-01-01T00:00:00Z",
+            }
+        ],
     } == answer
     assert 2 == sum(served.grpc.counters(customer).values())
 
@@ -143,7 +154,9 @@ def test_a_body_that_is_too_large_is_refused_and_the_server_goes_on(
 def test_headers_that_are_too_large_end_the_connection(served: HttpRunning, customer: str) -> None:
     head = b"POST /v1/consume HTTP/1.1\r\nX-A: "
 
-    assert served.raw(head + b"a" * 100_000).startswith(b"HTTP/1.1 400 ")
+    answer = served.raw(head + b"a" * 20_000)
+
+    assert answer.startswith(b"HTTP/1.1 400 ") or not answer
     assert 1 == consume(served, customer)["used"]
 
 

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from quotad.errors import Busy, InvalidRequest, QuotadError, internal_error
 from quotad.http.app import respond
-from quotad.http.bodies import BodyBounds, read, read_body
+from quotad.http.bodies import read, read_body
 from quotad.http.operation import Admit, Context, Role
 from quotad.http.problems import headers_of, status_of
 from quotad.http.routing import Routes
@@ -47,12 +47,9 @@ class StiggRoutes(BaseRoute):
         context: what calls are answered from.
         admit: checks who a request comes from.
         threads: how many calls are carried out at once.
-        bodies: bounds of bodies.
     """
 
-    def __init__(
-        self, context: Context, admit: Admit, threads: int, bodies: BodyBounds | None = None
-    ) -> None:
+    def __init__(self, context: Context, admit: Admit, threads: int) -> None:
         parts = context.parts
         self._api = StiggApi(
             parts.customers,
@@ -64,7 +61,6 @@ class StiggRoutes(BaseRoute):
         )
         self._graphql = StiggGraphql(self._api, QUERIES, MUTATIONS)
         self._admit = admit
-        self._bodies = bodies or BodyBounds()
         self._threads = ThreadPoolExecutor(threads, "quotad-http-calls")
         self._waiting = 0
         self._routes: Routes[rest.StiggRoute] = Routes()
@@ -92,7 +88,7 @@ class StiggRoutes(BaseRoute):
             if scope["method"] != "POST":
                 raise InvalidRequest(f"method: POST a query to {GRAPHQL}; {scope['method']} is not")
             self._admit(scope, Role.READ)
-            wanted = read(_requests, await read_body(receive, self._bodies))
+            wanted = read(_requests, await read_body(receive))
             several = isinstance(wanted, list)
             requests = wanted if isinstance(wanted, list) else [wanted]
             if len(requests) > BATCH_MAX:
@@ -116,7 +112,7 @@ class StiggRoutes(BaseRoute):
             assert found is not None
             route, path = found
             self._admit(scope, route.role)
-            body = await read_body(receive, self._bodies)
+            body = await read_body(receive)
             query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
             given: Any = read(_json, body) if body else {}
             if not isinstance(given, dict):

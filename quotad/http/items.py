@@ -1,0 +1,78 @@
+"""Several features of one request: how they are written, and what is checked of them."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
+
+from quotad.errors import InvalidRequest
+from quotad.http.fields import RequestedValues, SignedQuantity, check_ids, check_values
+from quotad.http.operation import RequestFields
+from quotad.model import ITEMS_MAX, ConsumeRequest
+
+
+class ConsumeItem(RequestFields, frozen=True, kw_only=True):
+    """What is asked of one feature."""
+
+    feature_id: str
+    quantity: SignedQuantity = 1
+    resource_id: str = ""
+    requested_values: RequestedValues = ()
+
+
+ConsumeItems = Annotated[tuple[ConsumeItem, ...], Meta(min_length=1, max_length=ITEMS_MAX)]
+
+
+def read_items(
+    customer_id: str, wanted: Sequence[ConsumeItem], mode: int, explain: bool = False
+) -> tuple[ConsumeRequest, ...]:
+    """Check and translate the features of one request.
+
+    Raises:
+        InvalidRequest: names the field.
+    """
+    items: list[ConsumeRequest] = []
+    for place, item in enumerate(wanted):
+        check_item(item, place)
+        items.append(
+            ConsumeRequest(
+                customer_id,
+                item.feature_id,
+                item.quantity,
+                mode,
+                every_limit=True,
+                resource_id=item.resource_id,
+                requested_values=item.requested_values,
+                explain=explain,
+            )
+        )
+    check_unique([(each.feature_id, each.resource_id) for each in items], "add up their quantities")
+    return tuple(items)
+
+
+def check_item(item: RequestFields, place: int) -> None:
+    """Check the ids of one item.
+
+    Raises:
+        InvalidRequest: names the field.
+    """
+    try:
+        check_ids(item, ("feature_id",), ("resource_id",))
+        check_values(getattr(item, "requested_values", ()))
+    except InvalidRequest as error:
+        raise InvalidRequest(f"items[{place}].{error}") from None
+
+
+def check_unique(names: Sequence[tuple[str, str]], instead: str) -> None:
+    """Check that no feature is twice among items, for one resource.
+
+    Raises:
+        InvalidRequest: names the field, and what to do instead.
+    """
+    seen: dict[tuple[str, str], int] = {}
+    for place, name in enumerate(names):
+        first = seen.setdefault(name, place)
+        if first != place:
+            raise InvalidRequest(
+                f"items[{place}].feature_id: {name[0]!r} is in items[{first}] already; {instead}"
+            )
