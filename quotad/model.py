@@ -56,6 +56,20 @@ class MeterKind(Enum):
     """Only grows, and starts again with each period."""
     GAUGE = "gauge"
     """Goes up and down (seats, bytes stored) and never resets."""
+    CONCURRENCY = "concurrency"
+    """How much is in flight: the slots that are held, each until it is released or ends."""
+
+    @property
+    def in_words(self) -> str:
+        """What a feature of it is called."""
+        return "concurrency limit" if self is MeterKind.CONCURRENCY else self.value
+
+    @property
+    def single(self) -> str:
+        """Why it has one limit without a period; empty: it may have several, in periods."""
+        if self is MeterKind.COUNTER:
+            return ""
+        return "a gauge, which never resets" if self is MeterKind.GAUGE else "slots in flight"
 
 
 class Unit(Enum):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from quotad.engine import Granted
 from quotad.engine.leases import Leases
 from quotad.engine.reservations import Reservations
+from quotad.engine.slots import Slots
 from quotad.errors import QuotadError
 from quotad.model import ConsumeRequest, Decision, Feature
 from quotad.store.nearby import Nearby
@@ -26,6 +27,10 @@ class Given:
     @property
     def leases(self) -> Leases:
         raise AssertionError("no test of these asks for leases")
+
+    @property
+    def slots(self) -> Slots:
+        raise AssertionError("no test of these asks for slots")
 
     def undo(self, request: ConsumeRequest, key: str) -> Decision | QuotadError:
         return self._decisions.pop(0)

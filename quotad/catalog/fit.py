@@ -76,8 +76,8 @@ def check_addons(merged: Merged, definitions: Definitions) -> None:
         return
     plans = flatten(definitions)
     for addon, feature_id, entry in amounts:
-        if definitions.features[feature_id].kind is MeterKind.GAUGE:
-            continue  # a gauge has one limit, and one that is not there yet has one shape
+        if definitions.features[feature_id].kind is not MeterKind.COUNTER:
+            continue  # others have one limit, and one that is not there yet has one shape
         allowed = plans if addon.plans is None else addon.plans
         wrong = {name: _misfit(plans[name], feature_id, entry) for name in allowed}
         first = next((name for name, why in wrong.items() if why), None)

@@ -166,7 +166,7 @@ def _unlimited(feature: Feature, windows_of: tuple[Entitlement | None, ...]) -> 
     The windows stay, and with them the counters: a customer that returns to the smaller plan
     within the month keeps its usage. Of a rollout, those of either side stay.
     """
-    if feature.kind is MeterKind.GAUGE:
+    if feature.kind is not MeterKind.COUNTER:
         return _LIFETIME_UNLIMITED
     windows: dict[object, Window | None] = {}
     for replaced in windows_of:

@@ -6,6 +6,7 @@ from quotad.catalog.known import Known
 from quotad.catalog.numbers import parse_amount, parse_per_unit
 from quotad.catalog.parse_entitlement import ON, UNLIMITED, parse_right
 from quotad.catalog.parse_feature import TEXT_KEYS, texts_of
+from quotad.catalog.parse_limit import refuse_window
 from quotad.catalog.problems import Place, check_keys, described, mapping_of
 from quotad.catalog.windows import WINDOW_KEYS, parse_window
 from quotad.model import (
@@ -114,10 +115,8 @@ def _at_least_one(place: Place, feature: Feature, value: object) -> int | None:
 def _window(
     place: Place, feature: Feature, raw: Mapping[str, object]
 ) -> tuple[bool, Window | None]:
-    if feature.kind is MeterKind.GAUGE:
-        for key in WINDOW_KEYS:
-            if key in raw:
-                place.key(key).refuse("has no meaning for a gauge, which never resets")
+    if feature.kind is not MeterKind.COUNTER:
+        refuse_window(place, feature, raw)
         return True, None
     if raw.get("per") != LIFETIME:
         return parse_window(place, raw)

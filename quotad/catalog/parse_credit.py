@@ -71,7 +71,8 @@ def _pool(
         return None
     if feature.type is FeatureType.METERED and feature.kind is MeterKind.COUNTER:
         return feature
-    what = "gauge" if feature.type is FeatureType.METERED else f"{feature.type.value} feature"
+    metered = feature.type is FeatureType.METERED
+    what = feature.kind.in_words if metered else f"{feature.type.value} feature"
     place.refuse(f"{shown(name)} is a {what}; a pool is a metered counter")
     return None
 

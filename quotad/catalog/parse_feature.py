@@ -82,10 +82,10 @@ def parse_feature(
     if "values" in raw:
         values = _values(place.key("values"), raw["values"], published)
     unit = optional_text(place, raw, "unit", NAME_BYTES_MAX)
-    if kind is MeterKind.GAUGE:
+    if kind is not MeterKind.COUNTER:
         for key in ("decimals", "credit", "usage_history"):
             if key in raw:
-                place.key(key).refuse("is only for counters, and this is a gauge")
+                place.key(key).refuse(f"is only for counters, and this is a {kind.in_words}")
     decimals = 0
     if "decimals" in raw:
         decimals = _decimals(place.key("decimals"), raw["decimals"])

@@ -9,6 +9,9 @@ from quotad.model import LIMITS_MAX, Feature, Limit, MeterKind, Window
 
 LIMIT_KEYS = ("limit", "unlimited", "soft", "overage_limit", "enforce", *WINDOW_KEYS)
 
+LET_PASS = ("soft", "overage_limit", "enforce")
+"""Keys of limits that let something pass."""
+
 _ADD_ONS_ONLY = "is only for add-ons; here write 'limit'"
 ELSEWHERE = {
     "add": _ADD_ONS_ONLY,
@@ -31,6 +34,9 @@ def parse_limits(place: Place, feature: Feature, rows: object) -> tuple[Limit, .
         return None
     if feature.kind is MeterKind.GAUGE and len(rows) > 1:
         place.refuse("has several limits; a gauge never resets and has one")
+        return None
+    if feature.kind is MeterKind.CONCURRENCY and len(rows) > 1:
+        place.refuse("has several limits; of slots in flight there is one")
         return None
     limits: list[Limit] = []
     counters: dict[object, int] = {}
@@ -67,6 +73,8 @@ def parse_limit(
         keys: those that may stand in it.
     """
     keys_fit = check_keys(place, raw, keys, ELSEWHERE)
+    if feature.kind is MeterKind.CONCURRENCY:
+        raw = _only_hard(place, raw)
     unlimited = raw.get("unlimited", False)
     if not isinstance(unlimited, bool):
         place.key("unlimited").refuse(f"must be true or left out, not {described(unlimited)}")
@@ -100,12 +108,25 @@ def parse_limit(
 def _window(
     place: Place, feature: Feature, raw: Mapping[str, object]
 ) -> tuple[bool, Window | None]:
-    if feature.kind is not MeterKind.GAUGE:
+    if feature.kind is MeterKind.COUNTER:
         return parse_window(place, raw)
+    refuse_window(place, feature, raw)
+    return True, None
+
+
+def refuse_window(place: Place, feature: Feature, raw: Mapping[str, object]) -> None:
+    """Note a problem for every key of a window, where the feature has no periods."""
     for key in WINDOW_KEYS:
         if key in raw:
-            place.key(key).refuse("has no meaning for a gauge, which never resets")
-    return True, None
+            place.key(key).refuse(f"has no meaning for {feature.kind.single}")
+
+
+def _only_hard(place: Place, raw: Mapping[str, object]) -> Mapping[str, object]:
+    """Note a problem for what lets more pass than a limit of slots; returns the rest."""
+    for key in LET_PASS:
+        if key in raw:
+            place.key(key).refuse("is not for slots in flight, whose limit is hard; leave it out")
+    return {key: value for key, value in raw.items() if key not in LET_PASS}
 
 
 def _soft(place: Place, raw: Mapping[str, object]) -> bool:

@@ -14,6 +14,7 @@ from quotad.cli import (
     processes,
     replay,
     reservations,
+    slots,
     status,
     tls,
     transfer,
@@ -54,6 +55,7 @@ def _root(
 processes.register(app)
 decisions.register(app)
 reservations.register(app)
+slots.register(app)
 entitlements.register(app)
 customers.register(app)
 insights.register(app)

@@ -66,6 +66,8 @@ def _rows(entitlement: "Entitlement", held: Sequence[str]) -> "list[list[output.
     rows: list[list[output.Cell]] = []
     for limit in entitlement.limits:
         grants, used, remaining, resets = amounts.row(limit)
+        if entitlement.concurrency:
+            grants, resets = f"{grants} at once", ""
         mark = amounts.mark(limit)
         style = mark[1] if isinstance(mark, tuple) else ""
         first = not rows

@@ -30,10 +30,12 @@ from quotad.client.results import (
     LimitStatus,
     LocalDecision,
 )
+from quotad.client.slots import AcquiredSlot, HeldSlot
 from quotad.client.tls import tls_credentials
 from quotad.model import FeatureType, Reason, SourceKind
 
 __all__ = [
+    "AcquiredSlot",
     "AsyncClient",
     "AsyncLeasedClient",
     "Client",
@@ -46,6 +48,7 @@ __all__ = [
     "Entitlements",
     "Explanation",
     "FeatureType",
+    "HeldSlot",
     "Item",
     "ItemsDecision",
     "JointReservation",

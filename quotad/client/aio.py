@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 
 from quotad.client import calls, errors, target
+from quotad.client.aio_slots import AsyncSlotCalls
 from quotad.client.calls import Attempt, Consumption, Items, Policy, Step, Steps
 from quotad.client.coalescing import AsyncCoalescer, may_share
 from quotad.client.errors import QuotaError
@@ -28,7 +29,7 @@ from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 _Result = TypeVar("_Result")
 
 
-class AsyncClient(AsyncReserving, AsyncLeasing):
+class AsyncClient(AsyncReserving, AsyncLeasing, AsyncSlotCalls):
     """Asks a quotad server from one event loop.
 
     Args:

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 import grpc
 
 from quotad.client import calls, errors, target
+from quotad.client.blocking_slots import SlotCalls
 from quotad.client.calls import Attempt, Consumption, Items, Policy, Step, Steps
 from quotad.client.coalescing import Coalescer, may_share
 from quotad.client.errors import QuotaError
@@ -121,7 +122,7 @@ class Connected:
         return f"{type(self).__name__}({self._connection.address!r})"
 
 
-class Client(Connected, Reserving, Leasing):
+class Client(Connected, Reserving, Leasing, SlotCalls):
     """Asks a quotad server; safe to share between threads.
 
     Args:

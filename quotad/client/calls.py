@@ -166,16 +166,23 @@ def consume_all(
 
 
 def item_messages(
-    items: Items, message: type[pb.ConsumeItem] | type[pb.CommitItem] = pb.ConsumeItem
+    items: Items,
+    message: type[pb.ConsumeItem] | type[pb.CommitItem] = pb.ConsumeItem,
+    field: str = "items",
 ) -> list[Any]:
     """Several features, as messages.
+
+    Args:
+        items: as the caller gave them.
+        message: what they become.
+        field: of the request that they are for.
 
     Raises:
         QuotaInvalid: names the item whose value its field cannot hold.
     """
     if isinstance(items, Mapping):
         items = [Item(feature_id, quantity) for feature_id, quantity in items.items()]
-    return [_item(place, item, message) for place, item in enumerate(items)]
+    return [_item(f"{field}[{place}]", item, message) for place, item in enumerate(items)]
 
 
 def refund(policy: Policy, consumption: Consumption, **fields: Any) -> Steps[Decision]:
@@ -315,7 +322,7 @@ def _check_values(values: Sequence[str]) -> None:
         raise QuotaInvalid(problem, code="INVALID_ARGUMENT", reason="INVALID_REQUEST")
 
 
-def _item(place: int, item: Item, message: type[Any]) -> Any:
+def _item(place: str, item: Item, message: type[Any]) -> Any:
     fields: dict[str, Any] = {}
     try:
         if item.requested_values:
@@ -329,7 +336,7 @@ def _item(place: int, item: Item, message: type[Any]) -> Any:
             **fields,
         )
     except QuotaInvalid as error:
-        problem = f"items[{place}].{error}"
+        problem = f"{place}.{error}"
     raise QuotaInvalid(problem, code="INVALID_ARGUMENT", reason="INVALID_REQUEST")
 
 

@@ -222,6 +222,9 @@ class Entitlement(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     """Of the feature, for display; empty: the catalog gives none."""
 
+    concurrency: bool = False
+    """Metered, limits what is in flight: `used` is what slots hold."""
+
     @property
     def credits(self) -> Credits:
         """The amounts in whole credits; without `decimals` they are the same."""

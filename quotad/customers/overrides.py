@@ -140,7 +140,7 @@ def lacks_window(feature: Feature, value: object) -> bool:
 
     Below `limits` everything is written out, so there a limit without a window is for life.
     """
-    if not isinstance(value, dict) or feature.kind is MeterKind.GAUGE:
+    if not isinstance(value, dict) or feature.kind is not MeterKind.COUNTER:
         return False
     return "limits" not in value and "per" not in value
 

@@ -45,6 +45,8 @@ def limit_in_words(term: LimitTerms) -> str:
         if details.overage_limit is not None:
             overage = f" and an overage of {_in_words(details.overage_limit, decimals)}"
     per = f" per {term.per}" if term.per else ""
+    if details is not None and details.slots:
+        per = " at once"
     if term.limit is None:
         return f"{_in_words(term.cap, decimals)}{unit}{per}, the most that is counted"
     return f"{_in_words(term.limit, decimals)}{unit}{per}{overage}"

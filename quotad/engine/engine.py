@@ -21,6 +21,7 @@ from quotad.engine.rounds import Round
 from quotad.engine.settlements import named
 from quotad.engine.settling import Settler
 from quotad.engine.shared import Granted, Shared
+from quotad.engine.slots import Slots
 from quotad.engine.undoing import NO_ITEM, refuse_gauges, summed_up, undoing
 from quotad.engine.views import view_name
 from quotad.errors import NotReady, QuotadError, StoreError, StoreUnavailable
@@ -48,6 +49,7 @@ class Engine:
         self.reservations = Reservations(shared, link, self.decide, self._decide_as_held)
         self._held = HeldReader(shared, self._planner, self.reservations)
         self.leases = Leases(shared, link, self.decide, self._settler.note)
+        self.slots = Slots(shared, link, self._run, self._take_back)
         self._as_held = False
         """Whether to decide on what counters hold, reservations that have ended among it."""
 
@@ -71,6 +73,8 @@ class Engine:
             for _ in range(ROUNDS_MAX):
                 explained |= self._run(round_, budget)
                 if not round_.pending:
+                    if round_.looks is not None:
+                        self.slots.look(round_)
                     if round_.denied:
                         self._deny(round_)
                     if explained and self._holds.any and not self._as_held:
@@ -163,6 +167,10 @@ class Engine:
         (answer,) = self._decide_as_held([request])
         return answer
 
+    def _take_back(self, customer_id: str) -> bool:
+        """Give back what reservations have held that have ended; returns whether any had."""
+        return self._holds.any and self.reservations.take_back([customer_id])
+
     def _deny(self, round_: Round) -> None:
         """Decide again what was denied while something had ended, and note what is denied."""
         denied = round_.denied
@@ -209,6 +217,8 @@ class Engine:
         self._settler.settle(round_, snapshot, now_ms, budget)
         if round_.pending:
             return None
+        if round_.looks is not None:
+            self.slots.look(round_)
         decisions: dict[str, Decision] = {}
         for one in planned:
             feature_id, answer = features[one.place], round_.answers[one.place]
@@ -221,8 +231,14 @@ class Engine:
                 decisions[feature_id] = answer
         return Granted(view.effective, decisions, snapshot)
 
-    def _run(self, round_: Round, budget: Budget) -> bool:
-        """Plan, settle and fold what is pending; returns whether some of it was explained."""
+    def _run(self, round_: Round, budget: Budget, settler: Settler | None = None) -> bool:
+        """Plan, settle and fold what is pending; returns whether some of it was explained.
+
+        Args:
+            round_: the batch.
+            budget: of the batch.
+            settler: None: the engine's own.
+        """
         now_ms = self._clock.now_ms()
         try:
             snapshot = self._snapshots.to_plan_on()
@@ -231,7 +247,7 @@ class Engine:
             raise
         records = self._planner.plan_all(round_, snapshot, now_ms, budget)
         if round_.planned:
-            self._settler.settle(round_, snapshot, now_ms, budget)
+            (settler or self._settler).settle(round_, snapshot, now_ms, budget)
         if records:
             explain_round(round_, records, snapshot, now_ms)
         return bool(records)

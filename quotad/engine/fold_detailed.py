@@ -125,7 +125,10 @@ def _sides(
             term = msgspec.structs.replace(term, resets_at_ms=settlement.closes[i] or None)
         before, amount = settlement.used[i], request.quantity * details.weight
         after = max(before + amount, 0) if counted else before
-        sides.append(_Side(term, details, amount, before, _status(term, details, after)))
+        status = _status(term, details, after)
+        if details.slots:  # frees then, and does not reset
+            term = msgspec.structs.replace(term, resets_at_ms=settlement.closes[i] or None)
+        sides.append(_Side(term, details, amount, before, status))
     return sides
 
 

@@ -14,6 +14,7 @@ from quotad.model import (
     Mode,
     Reason,
 )
+from quotad.slots import AcquireRequest
 from quotad.store import Charge
 from quotad.store.damage import report_damage
 
@@ -93,6 +94,30 @@ def not_this_way(request: ConsumeRequest) -> InvalidRequest:
     )
 
 
+def not_by_use(request: ConsumeRequest) -> InvalidRequest:
+    """What is held in slots was to be counted."""
+    return InvalidRequest(
+        f"feature_id: {request.feature_id!r} limits what is in flight; hold a slot of it by"
+        " AcquireSlot, which counts other features with it (`also`) where they are used together"
+    )
+
+
+def not_by_slot(request: ConsumeRequest) -> InvalidRequest:
+    """A slot was to be acquired of what is not held in slots."""
+    return InvalidRequest(
+        f"feature_id: {request.feature_id!r} is not of `kind: concurrency`; use CheckAndConsume, or"
+        " Reserve what comes back"
+    )
+
+
+def not_checked_together(request: ConsumeRequest) -> InvalidRequest:
+    """Slots were to be checked together with something else."""
+    return InvalidRequest(
+        f"feature_id: {request.feature_id!r} limits what is in flight; check it by itself, with"
+        " CheckAndConsume and MODE_CHECK_ONLY"
+    )
+
+
 def not_kept(request: ConsumeRequest) -> InvalidRequest:
     """Return the refusal of usage in periods whose counters are gone."""
     return InvalidRequest(
@@ -112,9 +137,11 @@ def damaged(charge: Charge, request: ConsumeRequest) -> Damaged:
     return Damaged(f"a counter of {names} is damaged in the store")
 
 
-def in_item(place: int, refused: InvalidRequest) -> InvalidRequest:
+def in_item(request: ConsumeAllRequest, place: int, refused: InvalidRequest) -> InvalidRequest:
     """One of several items of a request can never work."""
-    return InvalidRequest(f"items[{place}].{refused}")
+    if not isinstance(request, AcquireRequest):
+        return InvalidRequest(f"items[{place}].{refused}")
+    return InvalidRequest(f"also[{place - 1}].{refused}") if place else refused
 
 
 def mismatch(request: ConsumeRequest) -> IdempotencyMismatch:

@@ -30,6 +30,7 @@ from quotad.model import (
     Mode,
     Reason,
 )
+from quotad.slots import AcquireRequest
 from quotad.store import ChargeStatus, CounterSet, Settlement, join
 
 FINGERPRINT_LENGTH = 16
@@ -111,6 +112,16 @@ class JointMemo(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Only of a hold: which have it."""
     taken_s: int = 0
     """As of `Memo`."""
+    kept_ms: int = 0
+    """Of a slot, how long it is to be remembered after its end."""
+
+
+class KeptSlot(msgspec.Struct, frozen=True, gc=False):
+    """Where a slot is found again by its id."""
+
+    feature_id: str
+    resource_id: str
+    kept_ms: int
 
 
 JOINT = b"\x02"
@@ -182,7 +193,12 @@ def encode_joint_memo(
         [HeldItem(one.feature_id, one.quantity, one.resource_id) for one in request.items]
     )
     counters = kept_counters(layout.counters) if hold else ()
-    return JOINT + _encode(JointMemo(version, tuple(parts), items, counters, taken_ms // 1000))
+    kept_ms = 0
+    if isinstance(request, AcquireRequest):
+        kept_ms = request.idempotency_ttl_ms - request.ttl_ms
+    return JOINT + _encode(
+        JointMemo(version, tuple(parts), items, counters, taken_ms // 1000, kept_ms)
+    )
 
 
 def encode_settled_memo(version: int, layout: JointLayout, request: ConsumeAllRequest) -> bytes:
@@ -292,3 +308,14 @@ def read_usage(texts: list[bytes]) -> tuple[Sequence[int], Sequence[int]]:
         return [int(text) for text in texts], ()
     pairs = [text.split(b"@") for text in texts]
     return [int(used) for used, _ in pairs], [int(closes) for _, closes in pairs]
+
+
+def read_slot(stored: bytes) -> KeptSlot | None:
+    """The slot of a record, its fingerprint first; None: it cannot be read."""
+    memo = stored[FINGERPRINT_LENGTH:].partition(b"|")[2]
+    try:
+        kept = _decode_joint(memo.removeprefix(JOINT))
+    except msgspec.DecodeError:
+        return None
+    slot = kept.items[0]
+    return KeptSlot(slot.feature_id, slot.resource_id, kept.kept_ms)

@@ -41,6 +41,8 @@ class LimitDetails(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Of the whole entitlement, when it is an experiment's."""
     recorded: bool = False
     """Counted past the limit, as it has happened."""
+    slots: bool = False
+    """Of slots in flight; when enough of them end is in the settlement."""
 
 
 NO_DETAILS = LimitDetails()
@@ -129,6 +131,8 @@ class Meter(msgspec.Struct, gc=False):
     """Whether the customer has a record."""
     pool: Entitlement | None
     """What pays for the feature; its limits must have room too."""
+    slots: bool = False
+    """Counts slots in flight: `given` only stands for that then."""
     recording: Bound = _UNBOUND
     """As `bound`, for what is counted past every limit; made at its first use."""
 
@@ -219,6 +223,7 @@ class Meter(msgspec.Struct, gc=False):
             opens,
             self.entitlement.variant,
             recording,
+            self.slots,
         )
         terms = LimitTerms(
             limit.limit,
@@ -252,16 +257,19 @@ def new_meter(
         pool = effective.entitlements.get(feature.credit.pool_id)
         if pool is not None and pool.revoked:
             pool = None
+    given = given_by(entitlement, pool, snapshot)
+    slots = given is None and feature.kind is MeterKind.CONCURRENCY
     return Meter(
         entitlement,
-        given_by(entitlement, pool, snapshot),
-        feature.kind is MeterKind.GAUGE,
+        Decision(True, 0, snapshot.version) if slots else given,
+        feature.kind is not MeterKind.COUNTER,
         _UNBOUND,
         effective.anchor_ms,
         effective.generation,
         retention,
         effective.provisioned,
         pool,
+        slots,
     )
 
 

@@ -5,7 +5,15 @@ Pure but for customers that are not in memory, which are read from the store.
 
 from quotad.catalog import Snapshot
 from quotad.engine.budget import Budget
-from quotad.engine.given import denied, in_item, judge_values, no_values, not_kept, not_this_way
+from quotad.engine.given import (
+    denied,
+    in_item,
+    judge_values,
+    no_values,
+    not_checked_together,
+    not_kept,
+    not_this_way,
+)
 from quotad.engine.joint import JointLayout, lay_out_together
 from quotad.engine.memos import (
     encode_hold_memo,
@@ -20,6 +28,7 @@ from quotad.engine.plan_settlement import plan_settlement
 from quotad.engine.rounds import Planned, Round
 from quotad.engine.settlements import SettleRequest
 from quotad.engine.shared import Shared
+from quotad.engine.slot_plans import look_at_slots, plan_slot
 from quotad.engine.views import View, view_name
 from quotad.errors import InvalidRequest, NotReady, QuotadError, StoreError
 from quotad.model import (
@@ -31,6 +40,7 @@ from quotad.model import (
     StoredCustomer,
 )
 from quotad.recent import Recent
+from quotad.slots import SLOT, AcquireRequest
 from quotad.store import Link, Once
 from quotad.store.charges import (
     CHECK,
@@ -50,6 +60,9 @@ REFUND = int(Mode.REFUND)
 
 LAYOUTS_MAX = 1024
 """Most sets of features that are remembered as asked for together."""
+
+LASTING = (TAKEN, SETTLED, SLOT)
+"""Begin the keys of what is held, which are remembered for longer than others."""
 
 NO_LAYOUT = JointLayout((), NO_COUNTERS, ())
 
@@ -131,6 +144,8 @@ class Planner:
             given = denied(request.feature_id, view.effective, view.snapshot)
         elif meter.given is not None:
             given = meter.given
+            if meter.slots:
+                given = look_at_slots(round_, place, request, view, meter, now_ms)
         elif request.quantity < 0 and (
             request.mode == REFUND if meter.gauge else request.mode < REFUND
         ):
@@ -282,7 +297,9 @@ class Planner:
         if isinstance(request, SettleRequest):
             round_.planned.append(self._settlement(place, request, view, views, now_ms))
             return True
-        layout = self._known_layout(request, views, now_ms)
+        layout = None
+        if not isinstance(request, AcquireRequest):
+            layout = self._known_layout(request, views, now_ms)
         refused: InvalidRequest | None = None
         if layout is None:
             layout, refused = self._new_layout(request, views, now_ms)
@@ -359,11 +376,17 @@ class Planner:
         """The layout of any request; and why it can never work, if an item cannot."""
         each = Round(request.items)
         for i, item in enumerate(request.items):
-            self.plan(each, i, item, views[i], now_ms)
+            if i == 0 and isinstance(request, AcquireRequest):
+                plan_slot(each, item, views[0], self._settings.retention, now_ms)
+            else:
+                self.plan(each, i, item, views[i], now_ms)
         given: list[Decision | None] = []
         for one in each.planned:
+            if each.looks and one.place in each.looks:
+                refused = not_checked_together(request.items[one.place])
+                return NO_LAYOUT, in_item(request, one.place, refused)
             if isinstance(one.given, InvalidRequest):
-                return NO_LAYOUT, in_item(one.place, one.given)
+                return NO_LAYOUT, in_item(request, one.place, one.given)
             given.append(one.given if isinstance(one.given, Decision) else None)
         bounds = [Bound(0, 0, one.counters, one.terms) for one in each.planned]
         return lay_out_together(request.items, bounds, given), None
@@ -381,7 +404,7 @@ class Planner:
 
     def _once(self, request: ConsumeRequest, print_: str, memo: bytes) -> Once:
         ttl_ms, asked_ms = self._settings.idempotency_ttl_ms, request.idempotency_ttl_ms
-        if asked_ms and (asked_ms < ttl_ms or request.idempotency_key[0] in (TAKEN, SETTLED)):
+        if asked_ms and (asked_ms < ttl_ms or request.idempotency_key[0] in LASTING):
             ttl_ms = asked_ms  # of a hold, for as long as it may be open
         return Once(request.idempotency_key, print_, memo, ttl_ms)
 

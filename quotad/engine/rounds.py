@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Sequence
 
+import msgspec
+
 from quotad.engine.joint import JointPart
 from quotad.engine.meters import LimitTerms
 from quotad.errors import QuotadError, StoreError, internal_error
 from quotad.model import ConsumeRequest, Decision
-from quotad.store import Charge, Settlement
+from quotad.store import Charge, CustomerKeys, Settlement
 
 _log = logging.getLogger("quotad.engine")
 
@@ -24,10 +26,17 @@ class Planned(Charge, frozen=True, gc=False):
     about several features, what their decisions are folded from."""
 
 
+class Look(msgspec.Struct, frozen=True, gc=False):
+    """What the answer to a check of slots is made of."""
+
+    keys: CustomerKeys
+    terms: tuple[LimitTerms, ...]
+
+
 class Round:
     """The requests of a batch, those that are planned and those that are answered."""
 
-    __slots__ = ("answers", "denied", "held", "partial", "pending", "planned", "requests")
+    __slots__ = ("answers", "denied", "held", "looks", "partial", "pending", "planned", "requests")
 
     def __init__(self, requests: Sequence[ConsumeRequest]) -> None:
         self.requests = requests
@@ -41,6 +50,9 @@ class Round:
         """What had no room, in all or in part."""
         self.partial = False
         """Whether something takes what is left."""
+        self.looks: dict[int, Look] | None = None
+        """By place, checks of slots in flight, which are read once catalog and customer are known
+        to be as planned."""
 
     def clear(self) -> None:
         """Drop what was planned; keep the answers."""

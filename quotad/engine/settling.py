@@ -1,6 +1,7 @@
 """Settle and fold: planned charges through the script, its answers to decisions."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from quotad.catalog import Snapshot
 from quotad.engine.budget import Budget
@@ -13,6 +14,7 @@ from quotad.engine.shared import Shared
 from quotad.engine.views import view_name
 from quotad.errors import AnswerLost, Damaged, NotReady, StoreError, StoreUnavailable
 from quotad.store import (
+    Charge,
     ChargeScript,
     ChargeStatus,
     CustomerKeys,
@@ -29,10 +31,20 @@ SETTLED = (ALLOWED, int(ChargeStatus.DENIED))
 TAKING_LEFT = (TAKE_LEFT, TAKE_LEFT_ONCE)
 
 
+class Settles(Protocol):
+    """What settles charges: `store.ChargeScript`, or with what else is to be taken."""
+
+    def settle(
+        self, catalog: str, charges: Sequence[Charge], deadline: float, not_after_ms: int = 0
+    ) -> tuple[list[Settlement], StoreError | None]:
+        """Settle charges in order; as `ChargeScript.settle`."""
+        ...
+
+
 class Settler:
     """Settles rounds; of one thread, over its own connection."""
 
-    def __init__(self, shared: Shared, link: Link) -> None:
+    def __init__(self, shared: Shared, link: Link, settles: Settles | None = None) -> None:
         self._snapshots = shared.snapshots
         self._views = shared.views
         self._health = shared.health
@@ -40,6 +52,7 @@ class Settler:
         self._tagged: Snapshot | None = None
         self._tag = ""
         """Of the catalog that the latest round was planned on."""
+        self._settles = settles or self._counters
 
     def settle(self, round_: Round, snapshot: Snapshot, now_ms: int, budget: Budget) -> None:
         """Settle and fold what is planned; what was stale is pending again.
@@ -53,7 +66,7 @@ class Settler:
         if self._tagged is not snapshot:
             self._tagged, self._tag = snapshot, catalog_tag(snapshot.version, snapshot.digest)
         deadline = budget.ask()
-        settled, error = self._counters.settle(
+        settled, error = self._settles.settle(
             self._tag, round_.planned, deadline, self._health.not_after_ms(deadline)
         )
         if error is not None:

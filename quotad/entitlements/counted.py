@@ -85,7 +85,7 @@ class CountedPeriods:
                 resets = generation(record, self._now_ms, resource_id)
             for feature_id, window in windows:
                 feature = self._features[feature_id]
-                counters = 1 if feature.kind is MeterKind.GAUGE else resets + 1
+                counters = resets + 1 if feature.kind is MeterKind.COUNTER else 1
                 for anchor_ms in aligned or (None,):
                     for period in self._periods(window, anchor_ms):
                         found.setdefault(

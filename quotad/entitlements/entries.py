@@ -8,7 +8,8 @@ from quotad.model import Entitlement, Entry, Feature, FeatureType, Limit, MeterK
 METERED = FeatureType.METERED
 BOOLEAN = FeatureType.BOOLEAN
 CONFIG = FeatureType.CONFIG
-GAUGE = MeterKind.GAUGE
+COUNTER = MeterKind.COUNTER
+CONCURRENCY = MeterKind.CONCURRENCY
 
 LIFETIME_UNLIMITED = (Limit(limit=None),)
 
@@ -75,6 +76,8 @@ def _limits(
         return without_limit(replaced.limits)
     if not entry.limits:
         return () if feature.credit is not None and not _has_value(entry) else None
-    if feature.kind is GAUGE and any(limit.window for limit in entry.limits):
+    if feature.kind is not COUNTER and any(limit.window for limit in entry.limits):
+        return None
+    if feature.kind is CONCURRENCY and any(limit.soft or limit.shadow for limit in entry.limits):
         return None
     return entry.limits

@@ -11,6 +11,7 @@ from quotad.engine import Granted
 from quotad.engine.insights import Notes
 from quotad.engine.leases import Leases
 from quotad.engine.reservations import Reservations, Reserved
+from quotad.engine.slots import Slots
 from quotad.engine.views import view_name
 from quotad.errors import QuotadError
 from quotad.ids import check_id
@@ -24,6 +25,7 @@ from quotad.model import (
     Feature,
     Reason,
 )
+from quotad.slots import Acquired, AcquireRequest
 
 _log = logging.getLogger("quotad.operations")
 
@@ -47,6 +49,11 @@ class Decides(Protocol):
     @property
     def leases(self) -> Leases:
         """Lent and taken back on the same connection."""
+        ...
+
+    @property
+    def slots(self) -> Slots:
+        """Acquired, extended and released on the same connection."""
         ...
 
     def entitlement(
@@ -136,6 +143,19 @@ class DecisionOperations:
         leased = self._engine.leases.acquire(request, lease_id, ttl_ms)
         self._note(request, leased.decision)
         return leased
+
+    @property
+    def slots(self) -> Slots:
+        """Extended and released on the same connection; acquired by `acquire_slot`."""
+        return self._engine.slots
+
+    def acquire_slot(self, request: AcquireRequest) -> Acquired:
+        """Acquire a slot, and count what comes with it; as `Slots.acquire`, and a decision."""
+        acquired = self._engine.slots.acquire(request)
+        self.counts[acquired.decision.reason] += 1
+        for item, decision in zip(request.items, acquired.decision.items, strict=True):
+            self._note(item, decision)
+        return acquired
 
     def refund(self, request: ConsumeRequest, taken_under: str) -> Decision:
         """Take back what was counted.

@@ -11,7 +11,7 @@ from quotad.engine.demand import Demand
 from quotad.entitlements.counted import CountedPeriod, CountedPeriods
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
-from quotad.model import Anchor, Feature
+from quotad.model import Anchor, Feature, MeterKind
 from quotad.operations.insights import metered_named
 from quotad.operations.pages import page_size
 from quotad.store import Customers
@@ -69,7 +69,7 @@ class UsageOperations(msgspec.Struct, frozen=True):
                 as they are kept; empty: of the periods under way.
 
         Raises:
-            InvalidRequest: of the wrong shape, not metered, or more counters than one answer has.
+            InvalidRequest: of the wrong shape, without usage, or more counters than one answer has.
             NotFound: there is no such feature.
             NotReady: no catalog was published yet.
             StoreUnavailable: the store refused or timed out.
@@ -116,6 +116,12 @@ class UsageOperations(msgspec.Struct, frozen=True):
     def _periods(self, feature_id: str, month: str) -> CountedPeriods:
         snapshot = self.snapshots.newest()
         named = metered_named(snapshot, feature_id)
+        if feature_id and snapshot.features[feature_id].kind is MeterKind.CONCURRENCY:
+            raise InvalidRequest(
+                f"feature_id: {feature_id!r} limits what is in flight, and has no usage by period;"
+                " GetEntitlement and ListSlots answer what is held"
+            )
+        named = [x for x in named if snapshot.features[x].kind is not MeterKind.CONCURRENCY]
         return CountedPeriods(snapshot, named, self.clock.now_ms(), month)
 
     def _read(self, wanted: Sequence[tuple[str, list[CountedPeriod]]]) -> list[PeriodUsage]:

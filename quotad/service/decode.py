@@ -303,7 +303,10 @@ def moment(message: Any, field: str, prefix: str = "") -> int | None:
 
 
 def ttl_ms(
-    message: pb.CheckAndConsumeRequest | pb.CheckAndConsumeAllRequest | pb.RefundRequest,
+    message: pb.CheckAndConsumeRequest
+    | pb.CheckAndConsumeAllRequest
+    | pb.RefundRequest
+    | pb.AcquireSlotRequest,
 ) -> int:
     """How long its idempotency key is to be remembered.
 

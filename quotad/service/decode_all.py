@@ -54,7 +54,11 @@ def _read(payload: bytes) -> ConsumeAllRequest:
 
 
 def read_items(
-    customer_id: str, items: Sequence[pb.ConsumeItem], mode: int, explain: bool = False
+    customer_id: str,
+    items: Sequence[pb.ConsumeItem],
+    mode: int,
+    explain: bool = False,
+    name: str = "items",
 ) -> tuple[ConsumeRequest, ...]:
     """Check and translate the features of one request.
 
@@ -62,16 +66,20 @@ def read_items(
         InvalidRequest: names the field.
     """
     count = len(items)
-    if not 1 <= count <= ITEMS_MAX:
+    if name == "items" and not 1 <= count <= ITEMS_MAX:
         raise InvalidRequest(f"items: {count} of them; must be 1 to {ITEMS_MAX}")
     read = tuple(
-        [_item(customer_id, item, place, (mode, explain)) for place, item in enumerate(items)]
+        [
+            _item(customer_id, item, f"{name}[{place}]", (mode, explain))
+            for place, item in enumerate(items)
+        ]
     )
-    check_unique([(item.feature_id, item.resource_id) for item in read], "add up their quantities")
+    names = [(item.feature_id, item.resource_id) for item in read]
+    check_unique(names, "add up their quantities", name)
     return read
 
 
-def check_unique(names: Sequence[tuple[str, str]], instead: str) -> None:
+def check_unique(names: Sequence[tuple[str, str]], instead: str, field: str = "items") -> None:
     """Check that no feature is twice among items, for one resource.
 
     Raises:
@@ -82,14 +90,15 @@ def check_unique(names: Sequence[tuple[str, str]], instead: str) -> None:
         first = seen.setdefault(name, place)
         if first != place:
             raise InvalidRequest(
-                f"items[{place}].feature_id: {name[0]!r} is in items[{first}] already; {instead}"
+                f"{field}[{place}].feature_id: {name[0]!r} is in {field}[{first}] already;"
+                f" {instead}"
             )
 
 
 def _item(
-    customer_id: str, item: pb.ConsumeItem, place: int, how: tuple[int, bool]
+    customer_id: str, item: pb.ConsumeItem, field: str, how: tuple[int, bool]
 ) -> ConsumeRequest:
-    field, (mode, explain) = f"items[{place}]", how
+    mode, explain = how
     check_id(item.feature_id, f"{field}.feature_id")
     if item.resource_id:
         check_id(item.resource_id, f"{field}.resource_id")

@@ -88,6 +88,7 @@ def entitlement(feature_id: str, feature: Feature | None, answer: Decision) -> p
     if feature is not None:
         message.feature_type = _FEATURE_TYPES[feature.type]
         message.gauge = feature.kind is MeterKind.GAUGE
+        message.concurrency = feature.kind is MeterKind.CONCURRENCY
         message.unit = feature.unit
         message.name = feature.name
     return message

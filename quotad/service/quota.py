@@ -9,7 +9,7 @@ from quotad.errors import QuotadError, StoreUnavailable, internal_error
 from quotad.fronts.interface import Answer, Call
 from quotad.model import ConsumeAllDecision, ConsumeRequest, Decision
 from quotad.operations.decisions import DecisionOperations
-from quotad.service import decode, encode, leases, reservations
+from quotad.service import decode, encode, leases, reservations, slots
 from quotad.service.decode_all import read_all
 from quotad.service.encode_items import settled_bytes
 from quotad.service.wire import all_bytes, batch_bytes, decision_bytes
@@ -32,6 +32,10 @@ METHODS = tuple(
         "AcquireLease",
         "RenewLease",
         "ReleaseLease",
+        "AcquireSlot",
+        "Heartbeat",
+        "ReleaseSlot",
+        "ListSlots",
     )
 )
 """Paths of the hot methods, in the order that `Call` counts them."""
@@ -49,6 +53,10 @@ _HOLDS = {
         ("AcquireLease", leases.acquire),
         ("RenewLease", leases.renew),
         ("ReleaseLease", leases.release),
+        ("AcquireSlot", slots.acquire),
+        ("Heartbeat", slots.heartbeat),
+        ("ReleaseSlot", slots.release),
+        ("ListSlots", slots.list_slots),
     )
 }
 

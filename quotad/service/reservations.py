@@ -38,7 +38,7 @@ def reserve(decisions: DecisionOperations, payload: bytes) -> bytes:
         request = ConsumeAllRequest(message.customer_id, "", 0, items=items)
     if len(items) == 1:  # the same as without items
         (request,) = items
-    reserved = decisions.reserve(request, hold_id, _ttl_ms(message))
+    reserved = decisions.reserve(request, hold_id, hold_ttl_ms(message))
     answer = pb.ReserveResponse(expires_at=timestamp(reserved.ends_ms or None))
     answer.decision.CopyFrom(items_message(reserved.decision, items))
     return answer.SerializeToString()
@@ -127,7 +127,7 @@ def extend(decisions: DecisionOperations, payload: bytes) -> bytes:
         QuotadError: why it does not end later, or may not.
     """
     message = decode.parse(pb.ExtendRequest, payload)
-    ends_ms = decisions.reservations.extend(*_ids(message), _ttl_ms(message))
+    ends_ms = decisions.reservations.extend(*_ids(message), hold_ttl_ms(message))
     return pb.ExtendResponse(expires_at=timestamp(ends_ms)).SerializeToString()
 
 
@@ -145,7 +145,14 @@ def _ids(
     return message.customer_id, message.reservation_id
 
 
-def _ttl_ms(message: pb.ReserveRequest | pb.ExtendRequest) -> int:
+def hold_ttl_ms(
+    message: pb.ReserveRequest | pb.ExtendRequest | pb.AcquireSlotRequest | pb.HeartbeatRequest,
+) -> int:
+    """When what is held ends, from now on.
+
+    Raises:
+        InvalidRequest: out of range.
+    """
     if not message.HasField("ttl"):
         return TTL_MS
     ttl: Duration = message.ttl

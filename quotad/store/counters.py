@@ -50,10 +50,10 @@ class ChargeScript:
         settled: list[Settlement] = []
         start = 0
         while start < len(charges):
-            words, end, detailed = _spell((catalog, not_after_ms), charges, start)
+            words, end, detailed = spell((catalog, not_after_ms), charges, start)
             try:
                 reply = self._link.run(self._script, words, deadline)
-                _read(reply, charges[start:end], settled, detailed)
+                read_reply(reply, charges[start:end], settled, detailed)
             except StoreError as error:
                 return settled + [UNSETTLED] * (len(charges) - len(settled)), error
             start = end
@@ -72,7 +72,7 @@ class ChargeScript:
         self._link.close()
 
 
-def _spell(
+def spell(
     head: tuple[str, int], charges: Sequence[Charge], start: int
 ) -> tuple[tuple[Any, ...], int, bool]:
     """The words of one script call, with as many charges from `start` on as it can take.
@@ -128,9 +128,20 @@ def _spell(
     return (len(keys), *keys, *head, len(numbers), *term_words, *charge_words), end, detailed
 
 
-def _read(
+def read_reply(
     reply: list[Any], charges: Sequence[Charge], settled: list[Settlement], detailed: bool
 ) -> None:
+    """Read the script's answer.
+
+    Args:
+        reply: as it came.
+        charges: of the call.
+        settled: is added to, a settlement per charge.
+        detailed: whether some charge has detailed limits.
+
+    Raises:
+        ScriptContractError: it is of another shape.
+    """
     at = 0
     try:
         if reply[0] == -1:  # STALE_CATALOG

@@ -17,7 +17,7 @@ from quotad.store import lists, scripts
 from quotad.store.connection import Store
 from quotad.store.customers import Customers, check_epoch
 from quotad.store.facets import facets
-from quotad.store.keys import CustomerKeys, KeySpace, denied_key
+from quotad.store.keys import CustomerKeys, KeySpace, denied_key, slot_starts
 from quotad.store.nearby import NearbyStore
 
 HISTORY_MAX = 1_000
@@ -100,9 +100,8 @@ class Erasures:
         keys = self._keys.customer(customer_id)
         had_record = self._erase_record(customer_id, keys, if_epoch)
         shard = self._keys.shard(customer_id)
-        counters, remembered, _ = self._unlink(
-            shard, keys.usage, keys.decision, denied_key(keys.usage)
-        )
+        others = (denied_key(keys.usage), *slot_starts(keys))
+        counters, remembered, *_ = self._unlink(shard, keys.usage, keys.decision, *others)
         self._store.unlink([keys.holds, keys.hold_ends])
         self._nearby.forget_customer(customer_id, feature_ids)
         erased_ms, nonce = self._store.time_ms(), secrets.token_hex(16)

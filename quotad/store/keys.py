@@ -18,6 +18,8 @@ usage.
                                              opens at first use "<used>@<when it closes, Unix ms>"
     quotad:{17}:d:<customer>:<resource>:<feature>:<period>    what that counter had no room for
     quotad:{17}:i:<customer>:<idempotency key>                what was taken under the key
+    quotad:{17}:s:<customer>:<resource>:<feature>             sorted set of its slots, by end
+    quotad:{17}:sq:<customer>:<resource>:<feature>            hash of what each of them holds
     quotad:{catalogs}:head                   hash: version, digest in force
     quotad:{catalogs}:versions               sorted set: digests by newest version
     quotad:{catalogs}:v:<version>            catalog record (msgpack)
@@ -169,6 +171,26 @@ def counted_by(usage_key: str) -> tuple[str, str]:
     """The resource and the feature of a counter, by its key."""
     _, resource, feature, _ = usage_key.partition("}:u:")[2].split(":", 3)
     return unescape(resource), unescape(feature)
+
+
+def slot_names(keys: CustomerKeys, feature_id: str) -> tuple[str, str]:
+    """Where the slots of a feature are kept: their ends, and what they hold.
+
+    Spelled where they are needed: nearly all customers have none.
+
+    Args:
+        keys: of the customer or of one of its resources.
+        feature_id: which.
+    """
+    ends, quantities = slot_starts(keys)
+    feature = escape(feature_id)
+    return f"{ends}:{feature}", f"{quantities}:{feature}"
+
+
+def slot_starts(keys: CustomerKeys) -> tuple[str, str]:
+    """What the keys of all slots of a customer, or of one of its resources, start with."""
+    tag, _, name = keys.usage.rpartition("}:u:")
+    return f"{tag}}}:s:{name}", f"{tag}}}:sq:{name}"
 
 
 DIGEST_IN_TAG = 12

@@ -1,7 +1,8 @@
 """The Lua scripts: read once, known by their SHA-1, loaded when the store does not know them.
 
 Scripts live in the top-level folder `lua/`; a wheel carries it as `quotad/lua`. A line
-`-- @include "name"` stands for `lua/include/name.lua`, one function that several scripts call.
+`-- @include "name"` stands for `lua/include/name.lua`, one function that several scripts call, and
+`-- @body "name"` for the code of the script `name`, in a function that is given its KEYS and ARGV.
 """
 
 import hashlib
@@ -12,6 +13,8 @@ from pathlib import Path
 import msgspec
 
 _INCLUDE = re.compile(r'^-- @include "(\w+)"$', re.MULTILINE)
+_BODY = re.compile(r'^-- @body "(\w+)"$', re.MULTILINE)
+_HEADER = re.compile(r"(--.*\n)*")
 
 
 class Script(msgspec.Struct, frozen=True):
@@ -40,7 +43,14 @@ def expand(path: Path, done: set[str] | None = None) -> str:
         seen.add(name)
         return expand(_folder() / "include" / f"{name}.lua", seen).rstrip("\n")
 
-    return _INCLUDE.sub(included, path.read_text(encoding="utf-8"))
+    text = _BODY.sub(lambda line: body(line[1]), path.read_text(encoding="utf-8"))
+    return _INCLUDE.sub(included, text)
+
+
+def body(name: str) -> str:
+    """The code of a script, for one that has it as a function."""
+    text = (_folder() / f"{name}.lua").read_text(encoding="utf-8")
+    return _HEADER.sub("", text, count=1).rstrip("\n")
 
 
 @cache

@@ -480,7 +480,7 @@ class Error(_message.Message):
     def __init__(self, code: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Entitlement(_message.Message):
-    __slots__ = ("feature_id", "feature_type", "gauge", "unit", "allowed", "reason", "value", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "limits", "values", "variant", "pool_id", "decimals", "mark", "reserved", "leased", "name")
+    __slots__ = ("feature_id", "feature_type", "gauge", "unit", "allowed", "reason", "value", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "limits", "values", "variant", "pool_id", "decimals", "mark", "reserved", "leased", "name", "concurrency")
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_TYPE_FIELD_NUMBER: _ClassVar[int]
     GAUGE_FIELD_NUMBER: _ClassVar[int]
@@ -504,6 +504,7 @@ class Entitlement(_message.Message):
     RESERVED_FIELD_NUMBER: _ClassVar[int]
     LEASED_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
     feature_id: str
     feature_type: FeatureType
     gauge: bool
@@ -527,7 +528,8 @@ class Entitlement(_message.Message):
     reserved: int
     leased: int
     name: str
-    def __init__(self, feature_id: _Optional[str] = ..., feature_type: _Optional[_Union[FeatureType, str]] = ..., gauge: _Optional[bool] = ..., unit: _Optional[str] = ..., allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., value: _Optional[str] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ..., values: _Optional[_Iterable[str]] = ..., variant: _Optional[str] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ..., mark: _Optional[int] = ..., reserved: _Optional[int] = ..., leased: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+    concurrency: bool
+    def __init__(self, feature_id: _Optional[str] = ..., feature_type: _Optional[_Union[FeatureType, str]] = ..., gauge: _Optional[bool] = ..., unit: _Optional[str] = ..., allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., value: _Optional[str] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ..., values: _Optional[_Iterable[str]] = ..., variant: _Optional[str] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ..., mark: _Optional[int] = ..., reserved: _Optional[int] = ..., leased: _Optional[int] = ..., name: _Optional[str] = ..., concurrency: _Optional[bool] = ...) -> None: ...
 
 class GetEntitlementRequest(_message.Message):
     __slots__ = ("customer_id", "feature_id", "resource_id")
@@ -572,3 +574,87 @@ class GetEntitlementsResponse(_message.Message):
     resource_id: str
     plan_name: str
     def __init__(self, customer_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., denied_reason: _Optional[_Union[Reason, str]] = ..., entitlements: _Optional[_Iterable[_Union[Entitlement, _Mapping]]] = ..., catalog_version: _Optional[int] = ..., resource_id: _Optional[str] = ..., plan_name: _Optional[str] = ...) -> None: ...
+
+class AcquireSlotRequest(_message.Message):
+    __slots__ = ("customer_id", "feature_id", "quantity", "resource_id", "slot_id", "ttl", "also", "idempotency_ttl")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    SLOT_ID_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    ALSO_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_TTL_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    feature_id: str
+    quantity: int
+    resource_id: str
+    slot_id: str
+    ttl: _duration_pb2.Duration
+    also: _containers.RepeatedCompositeFieldContainer[ConsumeItem]
+    idempotency_ttl: _duration_pb2.Duration
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., resource_id: _Optional[str] = ..., slot_id: _Optional[str] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., also: _Optional[_Iterable[_Union[ConsumeItem, _Mapping]]] = ..., idempotency_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class AcquireSlotResponse(_message.Message):
+    __slots__ = ("decision", "expires_at")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    decision: CheckAndConsumeAllResponse
+    expires_at: _timestamp_pb2.Timestamp
+    def __init__(self, decision: _Optional[_Union[CheckAndConsumeAllResponse, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class HeartbeatRequest(_message.Message):
+    __slots__ = ("customer_id", "slot_id", "ttl")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    SLOT_ID_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    slot_id: str
+    ttl: _duration_pb2.Duration
+    def __init__(self, customer_id: _Optional[str] = ..., slot_id: _Optional[str] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class HeartbeatResponse(_message.Message):
+    __slots__ = ("expires_at",)
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    expires_at: _timestamp_pb2.Timestamp
+    def __init__(self, expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ReleaseSlotRequest(_message.Message):
+    __slots__ = ("customer_id", "slot_id")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    SLOT_ID_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    slot_id: str
+    def __init__(self, customer_id: _Optional[str] = ..., slot_id: _Optional[str] = ...) -> None: ...
+
+class ReleaseSlotResponse(_message.Message):
+    __slots__ = ("released",)
+    RELEASED_FIELD_NUMBER: _ClassVar[int]
+    released: bool
+    def __init__(self, released: _Optional[bool] = ...) -> None: ...
+
+class ListSlotsRequest(_message.Message):
+    __slots__ = ("customer_id", "feature_id", "resource_id")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    feature_id: str
+    resource_id: str
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ...) -> None: ...
+
+class ListSlotsResponse(_message.Message):
+    __slots__ = ("slots",)
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    slots: _containers.RepeatedCompositeFieldContainer[Slot]
+    def __init__(self, slots: _Optional[_Iterable[_Union[Slot, _Mapping]]] = ...) -> None: ...
+
+class Slot(_message.Message):
+    __slots__ = ("slot_id", "quantity", "expires_at")
+    SLOT_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    slot_id: str
+    quantity: int
+    expires_at: _timestamp_pb2.Timestamp
+    def __init__(self, slot_id: _Optional[str] = ..., quantity: _Optional[int] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -90,6 +90,26 @@ class QuotaServiceStub:
                 request_serializer=quotad_dot_v1_dot_quota__pb2.ReleaseLeaseRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_quota__pb2.ReleaseLeaseResponse.FromString,
                 _registered_method=True)
+        self.AcquireSlot = channel.unary_unary(
+                '/quotad.v1.QuotaService/AcquireSlot',
+                request_serializer=quotad_dot_v1_dot_quota__pb2.AcquireSlotRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_quota__pb2.AcquireSlotResponse.FromString,
+                _registered_method=True)
+        self.Heartbeat = channel.unary_unary(
+                '/quotad.v1.QuotaService/Heartbeat',
+                request_serializer=quotad_dot_v1_dot_quota__pb2.HeartbeatRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_quota__pb2.HeartbeatResponse.FromString,
+                _registered_method=True)
+        self.ReleaseSlot = channel.unary_unary(
+                '/quotad.v1.QuotaService/ReleaseSlot',
+                request_serializer=quotad_dot_v1_dot_quota__pb2.ReleaseSlotRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_quota__pb2.ReleaseSlotResponse.FromString,
+                _registered_method=True)
+        self.ListSlots = channel.unary_unary(
+                '/quotad.v1.QuotaService/ListSlots',
+                request_serializer=quotad_dot_v1_dot_quota__pb2.ListSlotsRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_quota__pb2.ListSlotsResponse.FromString,
+                _registered_method=True)
         self.GetEntitlement = channel.unary_unary(
                 '/quotad.v1.QuotaService/GetEntitlement',
                 request_serializer=quotad_dot_v1_dot_quota__pb2.GetEntitlementRequest.SerializeToString,
@@ -189,6 +209,36 @@ class QuotaServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AcquireSlot(self, request, context):
+        """Has a customer hold a slot of a feature that limits what is in flight (kind: concurrency), and counts
+        other features with it: all of it, or nothing. The slot ends by itself unless it is extended in time.
+        The caller makes the id: a repeated call is the same slot.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Heartbeat(self, request, context):
+        """Lets a slot that is held end later.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseSlot(self, request, context):
+        """Frees a slot. What was counted with it stays counted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSlots(self, request, context):
+        """The slots of a feature that a customer holds now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetEntitlement(self, request, context):
         """What one customer may do with one feature now. Consumes nothing.
         """
@@ -260,6 +310,26 @@ def add_QuotaServiceServicer_to_server(servicer, server):
                     servicer.ReleaseLease,
                     request_deserializer=quotad_dot_v1_dot_quota__pb2.ReleaseLeaseRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_quota__pb2.ReleaseLeaseResponse.SerializeToString,
+            ),
+            'AcquireSlot': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcquireSlot,
+                    request_deserializer=quotad_dot_v1_dot_quota__pb2.AcquireSlotRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_quota__pb2.AcquireSlotResponse.SerializeToString,
+            ),
+            'Heartbeat': grpc.unary_unary_rpc_method_handler(
+                    servicer.Heartbeat,
+                    request_deserializer=quotad_dot_v1_dot_quota__pb2.HeartbeatRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_quota__pb2.HeartbeatResponse.SerializeToString,
+            ),
+            'ReleaseSlot': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseSlot,
+                    request_deserializer=quotad_dot_v1_dot_quota__pb2.ReleaseSlotRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_quota__pb2.ReleaseSlotResponse.SerializeToString,
+            ),
+            'ListSlots': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSlots,
+                    request_deserializer=quotad_dot_v1_dot_quota__pb2.ListSlotsRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_quota__pb2.ListSlotsResponse.SerializeToString,
             ),
             'GetEntitlement': grpc.unary_unary_rpc_method_handler(
                     servicer.GetEntitlement,
@@ -570,6 +640,114 @@ class QuotaService:
             '/quotad.v1.QuotaService/ReleaseLease',
             quotad_dot_v1_dot_quota__pb2.ReleaseLeaseRequest.SerializeToString,
             quotad_dot_v1_dot_quota__pb2.ReleaseLeaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcquireSlot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.QuotaService/AcquireSlot',
+            quotad_dot_v1_dot_quota__pb2.AcquireSlotRequest.SerializeToString,
+            quotad_dot_v1_dot_quota__pb2.AcquireSlotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Heartbeat(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.QuotaService/Heartbeat',
+            quotad_dot_v1_dot_quota__pb2.HeartbeatRequest.SerializeToString,
+            quotad_dot_v1_dot_quota__pb2.HeartbeatResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseSlot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.QuotaService/ReleaseSlot',
+            quotad_dot_v1_dot_quota__pb2.ReleaseSlotRequest.SerializeToString,
+            quotad_dot_v1_dot_quota__pb2.ReleaseSlotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSlots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.QuotaService/ListSlots',
+            quotad_dot_v1_dot_quota__pb2.ListSlotsRequest.SerializeToString,
+            quotad_dot_v1_dot_quota__pb2.ListSlotsResponse.FromString,
             options,
             channel_credentials,
             insecure,

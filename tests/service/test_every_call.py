@@ -45,6 +45,7 @@ FIELDS: dict[str, Any] = {
     "entitlement": json_format.Parse('{"limit": 3000000}', struct_pb2.Value()),
     "quantity": 1,
     "reservation_id": "r",
+    "slot_id": "s",
     "lease_id": "l",
     "sequence": 1,
     "version": 1,

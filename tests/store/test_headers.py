@@ -18,6 +18,7 @@ STRIDES = {
     "run": ("RUN_ARGS", "QUANTITY_ARGS"),
     "counter": ("COUNTER_ARGS",),
     "charge": ("CHARGE_ARGS", "ONCE_ARGS"),
+    "feature": ("FEATURE_ARGS",),
 }
 """By a group of arguments that repeats, the constants that count its words."""
 
@@ -30,7 +31,10 @@ class Script(NamedTuple):
 
 
 def read(path: Path) -> Script:
-    lines = scripts.expand(path).splitlines()
+    text = scripts.expand(path)
+    for name in bodies(path):  # which has a header of its own
+        text = text.replace(scripts.body(name), "")
+    lines = text.splitlines()
     end = next(i for i, line in enumerate(lines) if not line.startswith("--"))
     body = "\n".join(line.partition("--")[0] for line in lines[end:])
     constants: dict[str, int] = {}
@@ -61,6 +65,10 @@ def groups(header: str) -> dict[str, list[str]]:
 
 def includes(path: Path) -> set[str]:
     return set(re.findall(r'^-- @include "(\w+)"$', path.read_text(), re.MULTILINE))
+
+
+def bodies(path: Path) -> list[str]:
+    return re.findall(r'^-- @body "(\w+)"$', path.read_text(), re.MULTILINE)
 
 
 each = pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
@@ -141,6 +149,14 @@ def test_an_included_file_holds_one_function_of_its_name_that_knows_no_place_of_
     assert text.startswith("-- ")
     assert not re.search(r"\b(KEYS|ARGV)\[\d", text)
     assert any(path.stem in includes(user) for user in [*SCRIPTS, *INCLUDES])
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_a_script_has_another_one_as_a_function_of_its_keys_and_arguments(path: Path) -> None:
+    functions = r'^local function \w+\(KEYS, ARGV\)\n-- @body "(\w+)"\nend$'
+
+    assert bodies(path) == re.findall(functions, path.read_text(), re.MULTILINE)
+    assert all(scripts.body(name) in scripts.load(path.stem).text for name in bodies(path))
 
 
 def test_what_two_includes_share_stands_in_a_script_once(

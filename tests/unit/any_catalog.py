@@ -43,6 +43,7 @@ VALUES = ("none", "email", "phone")
 KINDS: tuple[dict[str, Any], ...] = (
     {"type": "metered"},
     {"type": "metered", "kind": "gauge"},
+    {"type": "metered", "kind": "concurrency"},
     {"type": "metered", "credit": {"pool": POOL_ID, "cost": 2}},
     {"type": "metered", "credit": {"pool": POOL_ID, "cost": 10**9}},
     {"type": "boolean"},
@@ -135,6 +136,8 @@ class Draw(random.Random):
             return self.choice([10, -2.5, 1e20, "", "red", "1e9999"])
         if kind.get("kind") == "gauge":
             return self._amount()
+        if kind.get("kind") == "concurrency":
+            return self.choice([{"limit": self.choice(AMOUNTS)}, "unlimited"])
         said = self.choice(["unlimited", False, True, "limits", "limits"])
         if said == "limits" or (said is True and "credit" not in kind):
             return {"limits": [self._amount() | per for per in self.some(PERS, 1, 3)]}
@@ -165,8 +168,7 @@ class Draw(random.Random):
             return True if kind["type"] == "boolean" else "phone"
         if self.random() < 0.2:
             return True if "credit" in kind else "unlimited"
-        gauge = kind.get("kind") == "gauge"
-        per = {} if gauge else self.choice([{"per": "lifetime"}, *PERS])
+        per = {} if "kind" in kind else self.choice([{"per": "lifetime"}, *PERS])
         amount = self.choice([1, 10**9, {"per_unit": 2}])
         return {self.choice(["add", "set"]): amount, **per}
 

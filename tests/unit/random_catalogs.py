@@ -30,6 +30,7 @@ VALUES = ["a", "b", "c"]
 KINDS: dict[str, dict[str, Any]] = {
     "counter": {"type": "metered", "usage_history": "13 months"},
     "gauge": {"type": "metered", "kind": "gauge"},
+    "slots": {"type": "metered", "kind": "concurrency"},
     "pool": {"type": "metered", "decimals": 2},
     "paid": {"type": "metered", "credit": {"pool": "pool", "cost": 0.25}},
     "boolean": {"type": "boolean"},
@@ -43,6 +44,7 @@ SHAPES: dict[str, st.SearchStrategy[Any]] = {
         st.just("unlimited"),
         st.builds(dict, limit=st.integers(0, 99) | st.builds(dict, per_unit=st.integers(1, 9))),
     ),
+    "slots": st.one_of(st.just("unlimited"), st.builds(dict, limit=st.integers(0, 99))),
     "pool": COUNTED,
     "paid": st.one_of(st.just(True), COUNTED),
     "boolean": st.booleans(),
@@ -54,6 +56,7 @@ SHAPES: dict[str, st.SearchStrategy[Any]] = {
 ADDED: dict[str, st.SearchStrategy[Any]] = {
     "counter": st.just("unlimited"),
     "gauge": st.builds(dict, add=st.integers(1, 9)),
+    "slots": st.builds(dict, set=st.integers(1, 9)),
     "pool": st.just("unlimited"),
     "paid": st.just(True),
     "boolean": st.just(True),

@@ -113,6 +113,23 @@ REFUSALS: dict[str, list[str]] = {
         "plans.free.entitlements.csv-export: is a boolean feature: write true or false, "
         "not the text 'true'",
     ],
+    "concurrency": [
+        "features.exports.decimals: is only for counters, and this is a concurrency limit",
+        "features.exports.usage_history: is only for counters, and this is a concurrency limit",
+        "features.renders.kind: unknown kind 'concurency', did you mean 'concurrency'?",
+        "features.images.credit.pool: 'exports' is a concurrency limit; a pool is a "
+        "metered counter",
+        "plans.free.entitlements.exports.soft: is not for slots in flight, whose limit is "
+        "hard; leave it out",
+        "plans.free.entitlements.exports.overage_limit: is not for slots in flight, whose limit is "
+        "hard; leave it out",
+        "plans.free.entitlements.exports.per: has no meaning for slots in flight",
+        "plans.pro.entitlements.exports.limits: has several limits; of slots in flight "
+        "there is one",
+        "plans.team.entitlements.exports.enforce: is not for slots in flight, whose limit is "
+        "hard; leave it out",
+        "addons.more.entitlements.exports.per: has no meaning for slots in flight",
+    ],
     "config_boolean": [
         "plans.free.entitlements.upload-mb: must be a number or text, not true; to mean "
         "the word, quote it",

@@ -26,23 +26,30 @@ FEATURES = {
     "paid": "{type: metered, credit: {pool: pool, cost: 2}}",
     "fine": "{type: metered, decimals: 2}",
     "gauge": "{type: metered, kind: gauge}",
+    "concurrency": "{type: metered, kind: concurrency}",
     "boolean": "{type: boolean}",
     "config": "{type: config}",
     "values": "{type: config, values: [email, phone]}",
 }
 PLANS = {"boolean": "true", "config": "10", "values": "email"}
 WITHOUT_WINDOW: dict[str, Any] = {"limit": 5}
+SOFT: dict[str, Any] = {"limit": 5, "soft": True}
+SHADOW: dict[str, Any] = {"limit": 5, "enforce": "shadow"}
 WRITTEN: dict[str, list[Any]] = {
-    "counter": [WITHOUT_WINDOW, {"limit": 5, "per": "day"}, "unlimited"],
+    "counter": [WITHOUT_WINDOW, {"limit": 5, "per": "day"}, "unlimited", SOFT, SHADOW],
     "paid": [WITHOUT_WINDOW, {"limit": 5, "per": "day"}, "unlimited", True],
-    "gauge": [WITHOUT_WINDOW, "unlimited"],
+    "gauge": [WITHOUT_WINDOW, "unlimited", SOFT],
+    "concurrency": [WITHOUT_WINDOW, "unlimited"],
     "boolean": [True],
     "config": ["20", ""],
     "values": ["phone", ["email", "phone"]],
 }
+COUNTED = ("counter", "paid", "gauge", "concurrency")
 GOES_ON = [
-    *[(was, now, WITHOUT_WINDOW) for was, now in product(("counter", "paid", "gauge"), repeat=2)],
-    *[(was, now, "unlimited") for was, now in product(("counter", "paid", "gauge"), repeat=2)],
+    *[(was, now, WITHOUT_WINDOW) for was, now in product(COUNTED, repeat=2)],
+    *[(was, now, "unlimited") for was, now in product(COUNTED, repeat=2)],
+    *[(was, now, SOFT) for was, now in product(COUNTED[:3], repeat=2)],
+    *[(was, now, SHADOW) for was, now in product(COUNTED[:3], repeat=2)],
     ("counter", "paid", {"limit": 5, "per": "day"}),
     ("paid", "counter", {"limit": 5, "per": "day"}),
     ("boolean", "paid", True),
@@ -85,10 +92,12 @@ def fits(entitlement: Entitlement) -> bool:
         return not entitlement.limits and bool(entitlement.value) == (
             feature.type is FeatureType.CONFIG
         )
+    loose = any(limit.soft or limit.shadow for limit in entitlement.limits)
     windows = any(limit.window for limit in entitlement.limits)
     return (
         not entitlement.value
-        and not (windows and feature.kind is MeterKind.GAUGE)
+        and not (windows and feature.kind is not MeterKind.COUNTER)
+        and not (loose and feature.kind is MeterKind.CONCURRENCY)
         and bool(entitlement.limits or feature.credit)
     )
 
@@ -125,7 +134,7 @@ def with_entry(record: CustomerRecord, entry: Entry) -> CustomerRecord:
 
 @pytest.mark.parametrize(("was", "now"), list(product(FEATURES, repeat=2)))
 def test_a_feature_may_become_any_other_but_one_with_other_decimals(was: str, now: str) -> None:
-    metered = {was, now} <= {"counter", "paid", "fine", "gauge"}
+    metered = {was, now} <= {*COUNTED, "fine"}
     if metered and "fine" in (was, now) and was != now:
         with pytest.raises(CatalogError, match=r"features\.x\.decimals: cannot change from"):
             carry(catalog(was), catalog(now))

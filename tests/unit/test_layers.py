@@ -15,7 +15,7 @@ ROOT = Path(quotad.__file__).parent
 # Row by row, top to bottom. Every room may also import the base and what it owns itself.
 BASE = {"errors", "model", "ids", "clock", "files", "nearest", "handover"}
 BASE |= {"backoff", "held", "lending", "marks", "metrics", "plural", "recent", "valkey"}
-BASE |= {"__version__"}
+BASE |= {"slots", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"server", "simulate", "replay", "transfer", "client", "catalog", "config"},
@@ -95,6 +95,7 @@ MAY_IMPORT = {
     "metrics": set(),
     "plural": set(),
     "recent": set(),
+    "slots": set(),
     "handover": set(),
     "valkey": set(),
     "__init__": set(),
