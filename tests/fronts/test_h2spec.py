@@ -32,7 +32,7 @@ def test_no_case_of_h2spec_fails_that_is_not_known(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     with serving("fast") as served:
         port = served.front.address.rpartition(":")[2]
-        words = [H2SPEC, "-h", "127.0.0.1", "-p", port, "-P", METHODS[0], "-j", report]
+        words = [str(H2SPEC), "-h", "127.0.0.1", "-p", port, "-P", METHODS[0], "-j", str(report)]
         served.decide()
         subprocess.run(words, capture_output=True, timeout=TIMEOUT_S, check=False)
         assert b"0:x" == served.call().result()
