@@ -197,6 +197,8 @@ class EntitlementAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     """`BOOLEAN`, `CONFIG`, `METERED`; empty: there is no such feature."""
     gauge: bool
     """Metered, goes down again, never resets."""
+    concurrency: bool
+    """Metered, limits what is in flight: `used` is what slots hold."""
     unit: str
     allowed: bool
     """Whether one more unit would be allowed now."""
@@ -336,6 +338,7 @@ def entitlement_answer(
         name="" if feature is None else feature.name,
         feature_type="" if feature is None else feature.type.name,
         gauge=feature is not None and feature.kind is MeterKind.GAUGE,
+        concurrency=feature is not None and feature.kind is MeterKind.CONCURRENCY,
         unit="" if feature is None else feature.unit,
         allowed=answer.allowed,
         reason=_REASONS[answer.reason],

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
 from quotad.errors import InvalidRequest, QuotadError, internal_error
-from quotad.http import catalogs, consume, customers, holds, reading
+from quotad.http import catalogs, consume, customers, holds, reading, slots
 from quotad.http.bodies import Gone, read, read_body, refused
 from quotad.http.operation import Admit, Caller, Context, Headers, HttpCall, Operation, Role
 from quotad.http.problems import CONTENT_TYPE, HttpRefusal, headers_of, problem, status_of
@@ -19,6 +19,7 @@ from quotad.http.routing import Routes
 OPERATIONS: tuple[Operation, ...] = (
     *consume.OPERATIONS,
     *holds.OPERATIONS,
+    *slots.OPERATIONS,
     *reading.OPERATIONS,
     *customers.OPERATIONS,
     *catalogs.OPERATIONS,

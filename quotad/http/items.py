@@ -24,7 +24,11 @@ ConsumeItems = Annotated[tuple[ConsumeItem, ...], Meta(min_length=1, max_length=
 
 
 def read_items(
-    customer_id: str, wanted: Sequence[ConsumeItem], mode: int, explain: bool = False
+    customer_id: str,
+    wanted: Sequence[ConsumeItem],
+    mode: int,
+    explain: bool = False,
+    field: str = "items",
 ) -> tuple[ConsumeRequest, ...]:
     """Check and translate the features of one request.
 
@@ -33,7 +37,7 @@ def read_items(
     """
     items: list[ConsumeRequest] = []
     for place, item in enumerate(wanted):
-        check_item(item, place)
+        check_item(item, place, field)
         items.append(
             ConsumeRequest(
                 customer_id,
@@ -46,11 +50,12 @@ def read_items(
                 explain=explain,
             )
         )
-    check_unique([(each.feature_id, each.resource_id) for each in items], "add up their quantities")
+    names = [(each.feature_id, each.resource_id) for each in items]
+    check_unique(names, "add up their quantities", field)
     return tuple(items)
 
 
-def check_item(item: RequestFields, place: int) -> None:
+def check_item(item: RequestFields, place: int, field: str = "items") -> None:
     """Check the ids of one item.
 
     Raises:
@@ -60,10 +65,10 @@ def check_item(item: RequestFields, place: int) -> None:
         check_ids(item, ("feature_id",), ("resource_id",))
         check_values(getattr(item, "requested_values", ()))
     except InvalidRequest as error:
-        raise InvalidRequest(f"items[{place}].{error}") from None
+        raise InvalidRequest(f"{field}[{place}].{error}") from None
 
 
-def check_unique(names: Sequence[tuple[str, str]], instead: str) -> None:
+def check_unique(names: Sequence[tuple[str, str]], instead: str, field: str = "items") -> None:
     """Check that no feature is twice among items, for one resource.
 
     Raises:
@@ -74,5 +79,6 @@ def check_unique(names: Sequence[tuple[str, str]], instead: str) -> None:
         first = seen.setdefault(name, place)
         if first != place:
             raise InvalidRequest(
-                f"items[{place}].feature_id: {name[0]!r} is in items[{first}] already; {instead}"
+                f"{field}[{place}].feature_id: {name[0]!r} is in {field}[{first}] already;"
+                f" {instead}"
             )

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from quotad.http import answers, catalogs, customer_answers, holds, items, reading
+from quotad.http import answers, catalogs, customer_answers, holds, items, reading, slots
 from quotad.http.app import OPERATIONS
 from quotad.http.operation import Operation
 from quotad.v1 import admin_pb2, quota_pb2
@@ -42,6 +42,8 @@ NESTED: list[tuple[Any, type[msgspec.Struct]]] = [
     (admin_pb2.CustomerUsage, reading.CustomerUsageAnswer),
     (admin_pb2.FeatureInsights, reading.FeatureInsightsAnswer),
     (quota_pb2.LeaseResponse, holds.LeaseAnswer),
+    (quota_pb2.Slot, slots.SlotListed),
+    (quota_pb2.CheckAndConsumeAllResponse, answers.AllAnswer),
 ]
 
 RPCS = {

@@ -19,6 +19,7 @@ features:
   credits: {type: metered, decimals: 2}
   images:  {type: metered, credit: {pool: credits, cost: "0.50"}}
   seats:   {type: metered, kind: gauge}
+  exports: {type: metered, kind: concurrency}
   sso:     {type: boolean}
   regions: {type: config, values: [eu, us]}
 plans:
@@ -32,6 +33,7 @@ plans:
       credits: {limit: 10}
       images:  true
       seats:   {limit: {per_unit: 1}}
+      exports: {limit: 2}
       regions: [eu]
 addons:
   more-calls:
@@ -212,6 +214,33 @@ def test_a_reservation_is_settled_and_a_lease_returned(life: Life) -> None:
     assert 29 == life("ReleaseLease", {"lease_id": "l", "spent": 6})["returned"]
 
 
+def test_slots_are_held_extended_listed_and_released(life: Life) -> None:
+    fields = {"feature_id": "exports", "slot_id": "s", "ttl_ms": 60_000}
+    held = life("AcquireSlot", {**fields, "also": [{"feature_id": "calls", "quantity": 3}]})
+    assert (True, [1, 3]) == (
+        held["decision"]["allowed"],
+        [each["used"] for each in held["decision"]["items"]],
+    )
+    full = life("AcquireSlot", {**fields, "slot_id": "other", "quantity": 2})
+    assert (False, "LIMIT_EXCEEDED", None) == (
+        full["decision"]["allowed"],
+        full["decision"]["reason"],
+        full["expires_at"],
+    )
+    later = life("Heartbeat", {"slot_id": "s", "ttl_ms": 3_600_000})
+    assert held["expires_at"] < later["expires_at"]
+    assert [{"slot_id": "s", "quantity": 1, **later}] == life("ListSlots", feature_id="exports")[
+        "slots"
+    ]
+    entitlement = life("GetEntitlement", feature_id="exports")["entitlement"]
+    assert (True, 1) == (entitlement["concurrency"], entitlement["used"])
+    assert [True, False] == [life("ReleaseSlot", {"slot_id": "s"})["released"] for _ in range(2)]
+    ended = life.reply("Heartbeat", {"slot_id": "s"})
+    assert "NOT_OPEN" == ended.body["reason"]
+    twice = life.reply("AcquireSlot", {**fields, "also": [{"feature_id": "calls"}] * 2})
+    assert "also[1].feature_id" == twice.body["detail"].split(":")[0]
+
+
 def test_entitlements_are_read_one_by_one_and_all_at_once(life: Life) -> None:
     one = life("GetEntitlement", feature_id="seats")["entitlement"]
     assert (True, 3, "METERED", True) == (
@@ -222,7 +251,7 @@ def test_entitlements_are_read_one_by_one_and_all_at_once(life: Life) -> None:
     )
     all_of_them = life("GetEntitlements")
     assert "pro" == all_of_them["plan_id"]
-    assert ["calls", "credits", "images", "seats", "regions"] == [
+    assert ["calls", "credits", "images", "seats", "exports", "regions"] == [
         each["feature_id"] for each in all_of_them["entitlements"]
     ]
     assert ["eu"] == all_of_them["entitlements"][-1]["values"]
