@@ -137,7 +137,7 @@ class ServerBase:
             raise self._fatal
 
     def interrupt(self) -> None:
-        """Let `wait` return; fit for a signal handler."""
+        """Let `wait` return; a signal handler calls it beside, see `signals`."""
         self._stopped.set()
 
     @property

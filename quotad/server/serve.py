@@ -80,7 +80,7 @@ class Workers:
         return self._instruments.named(reduce(added, (slot.values for slot in self._slots)))
 
     def interrupt(self) -> None:
-        """Let `run` return; fit for a signal handler."""
+        """Let `run` return; a signal handler calls it beside, see `signals`."""
         self._stop.set()
 
     def run(self, look: Callable[[], None] = lambda: None) -> None:

@@ -1,5 +1,6 @@
 """What a process of quotad does about signals and about the death of its parent."""
 
+import _thread
 import ctypes
 import os
 import signal
@@ -15,12 +16,21 @@ def on_stop(stop: Callable[[], None]) -> None:
 
     def handle(number: int, _frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)
-        stop()
+        call_beside(stop)
 
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, handle)
+
+
+def call_beside(stop: Callable[[], None]) -> None:
+    """Call a function from a signal handler that takes locks, such as that of an event.
+
+    The handler runs in the middle of whatever the main thread does. While that holds the lock of
+    the event that it waits for, `Event.set` in the handler would wait for it for ever.
+    """
+    _thread.start_new_thread(stop, ())
 
 
 def end_with_parent(parent: int) -> None:

@@ -19,7 +19,7 @@ from quotad.server.logs import setup_logging
 from quotad.server.memory import bound_growth, memory_max_mb
 from quotad.server.pulse import EXIT_WRONG_SETTING, Pulse
 from quotad.server.server import Server
-from quotad.server.signals import end_with_parent
+from quotad.server.signals import call_beside, end_with_parent
 
 BEAT_S = 0.5
 START_BEAT_S = 0.05
@@ -67,7 +67,7 @@ def _serve(
     def stop(*_: object) -> None:
         # A thread that is stuck must not keep a process alive whose parent is gone.
         signal.alarm(config.drain_timeout_ms // 1000 + STUCK_S)
-        server.interrupt()
+        call_beside(server.interrupt)
 
     signal.signal(signal.SIGTERM, stop)
     server.start()
