@@ -34,6 +34,9 @@ _KUBERNETES = re.compile(
 )
 """NAME=VALUE as in every pod of a namespace that has a Service named `quotad` or `quotad-...`."""
 
+_LISTS = {"source", "cors_origins"}
+"""Settings that are several texts."""
+
 _URLS = {"redis_url", "source"}
 """Settings that may hold a password."""
 
@@ -65,6 +68,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port."""
     http_workers: Annotated[int, Meta(ge=1, le=256)] = 1
     """Processes that serve HTTP; they share its address."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins of pages that browsers let read answers over HTTP, such as `https://app.example`;
+    `*`: any. In the environment: separated by spaces."""
     front: Literal["auto", "fast", "native", "grpcio"] = "auto"
     """How calls arrive: `fast` (needs `quotad-front`), `native` or `grpcio`; `auto`: the first of
     these that is installed."""
@@ -195,7 +201,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> 
             continue
         if name.startswith(ENV_PREFIX):
             field = name.removeprefix(ENV_PREFIX).lower()
-            raw[field] = text.split() if field == "source" else text
+            raw[field] = text.split() if field in _LISTS else text
             origin[field] = name
     for field, value in flags.items():
         if value is not None and value != []:

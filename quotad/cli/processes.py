@@ -22,6 +22,10 @@ _HOST_PORT = "HOST:PORT"
 
 Listen = Annotated[str | None, typer.Option(metavar=_HOST_PORT, help="Address of the gRPC server.")]
 Http = Annotated[str | None, typer.Option(metavar=_HOST_PORT, help="Address of the HTTP server.")]
+CorsOrigins = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ORIGIN", help="Of pages that may read answers; may be repeated."),
+]
 RedisUrl = Annotated[
     str | None, typer.Option(metavar="URL", help="The store: redis://, rediss:// or unix://.")
 ]
@@ -82,6 +86,7 @@ def _dev(
     ] = None,
     listen: Listen = None,
     http: Http = None,
+    cors_origins: CorsOrigins = None,
     data: Annotated[
         str | None, typer.Option(metavar="DIR", help="Where Valkey keeps its data.")
     ] = None,
@@ -102,6 +107,7 @@ def _serve(
     workers: Annotated[int | None, typer.Option(help="Processes that share the address.")] = None,
     http: Http = None,
     http_workers: Annotated[int | None, typer.Option(help="Processes that serve HTTP.")] = None,
+    cors_origins: CorsOrigins = None,
     front: Annotated[str | None, typer.Option(help="auto, fast, native or grpcio.")] = None,
     io_threads: Annotated[int | None, typer.Option(help="Move bytes; per worker.")] = None,
     max_connections: Annotated[

@@ -1,11 +1,13 @@
 """The application: operations under their paths, further routers beside them, readiness."""
 
+import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
@@ -13,6 +15,7 @@ from quotad.errors import InvalidRequest, QuotadError, internal_error
 from quotad.http import catalogs, consume, customers, holds, reading, slots
 from quotad.http.bodies import Gone, read, read_body, refused
 from quotad.http.operation import Admit, Caller, Context, Headers, HttpCall, Operation, Role
+from quotad.http.pages import DOCS, OPENAPI, PAGE_HEADERS, docs_page, openapi_json
 from quotad.http.problems import CONTENT_TYPE, HttpRefusal, headers_of, problem, status_of
 from quotad.http.routing import Routes
 
@@ -28,6 +31,7 @@ OPERATIONS: tuple[Operation, ...] = (
 
 _JSON = (b"content-type", b"application/json")
 _NO_STORE = (b"cache-control", b"no-store")
+_READING = {"GET", "HEAD", "OPTIONS"}
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 
 _log = logging.getLogger("quotad.http")
@@ -45,6 +49,8 @@ class AppSettings(msgspec.Struct, frozen=True):
     admit: Admit = anyone
     routes: Sequence[BaseRoute] = ()
     """Further routers, which see what is no operation: mounted pages, GraphQL, events."""
+    origins: tuple[str, ...] = ()
+    """Of pages that browsers let read answers: `https://app.example`; `*`: any."""
 
 
 class App:
@@ -63,6 +69,13 @@ class App:
         self._routes: Routes[_End] = Routes()
         for operation in OPERATIONS:
             self._routes.add(operation.method, operation.path, _End(operation))
+        self._cross_origin = CORSMiddleware(
+            self._plain,
+            allow_origins=settings.origins,
+            allow_methods=("DELETE", "GET", "PATCH", "POST", "PUT"),
+            allow_headers=("*",),
+            expose_headers=("RateLimit", "RateLimit-Policy", "Retry-After"),
+        )
         self._others = Router(routes=list(settings.routes), default=_no_such_path)
 
     def set_ready(self, ready: bool) -> None:
@@ -70,7 +83,19 @@ class App:
         self.ready = ready
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """HttpAnswer a request."""
+        """Answer a request."""
+        origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
+        if origin is None or scope["type"] != "http":
+            await self._plain(scope, receive, send)
+        elif self._is_allowed(origin.decode("latin-1")):
+            await self._cross_origin(scope, receive, send)
+        elif scope["method"] in _READING or _is_same(origin, scope):
+            await self._plain(scope, receive, send)
+        else:  # what a foreign page sends without asking first is to change nothing
+            error = HttpRefusal(403, "ORIGIN_NOT_ALLOWED", f"origin: {origin!r} is not allowed")
+            await respond(send, *_refusal(error))
+
+    async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._others(scope, receive, send)
             return
@@ -86,6 +111,9 @@ class App:
         if status:
             await respond(send, status, headers, body)
 
+    def _is_allowed(self, origin: str) -> bool:
+        return origin in self._settings.origins or "*" in self._settings.origins
+
     async def _answer(
         self, scope: Scope, receive: Receive, send: Send
     ) -> tuple[int, Headers, bytes]:
@@ -95,6 +123,8 @@ class App:
         if found is None:
             if path in (b"/livez", b"/readyz"):
                 return self._health(path)
+            if path in (OPENAPI, DOCS):
+                return await self._page(path)
             await self._others(scope, receive, send)
             return 0, [], b""
         end, segments = found
@@ -108,6 +138,12 @@ class App:
         if isinstance(answer, QuotadError):
             return _refusal(answer)
         return 200, answer.headers, _encode(answer.body)
+
+    async def _page(self, path: bytes) -> tuple[int, Headers, bytes]:
+        loop, threads = asyncio.get_running_loop(), self._context.threads
+        if path == OPENAPI:
+            return 200, [], await loop.run_in_executor(threads, openapi_json, OPERATIONS)
+        return 200, PAGE_HEADERS, await loop.run_in_executor(threads, docs_page, OPERATIONS)
 
     def _health(self, path: bytes) -> tuple[int, Headers, bytes]:
         reason = "" if path == b"/livez" else self._context.parts.worker.status().not_ready_reason
@@ -157,6 +193,12 @@ class _End:
 
 
 _ANY: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder()
+
+
+def _is_same(origin: bytes, scope: Scope) -> bool:
+    """Whether a page is of this server itself; a proxy before it may speak TLS."""
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    return origin.partition(b"://")[2] == host != b""
 
 
 async def respond(send: Send, status: int, headers: Headers, body: bytes) -> None:

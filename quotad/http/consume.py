@@ -50,8 +50,6 @@ from quotad.model import (
 )
 from quotad.operations.decisions import DecisionOperations
 
-_SCHEMAS = "#/components/schemas/"
-
 
 class Check(RequestFields, frozen=True, kw_only=True):
     """A question whether so much of a feature could be taken now."""
@@ -115,10 +113,7 @@ class Refund(RequestFields, frozen=True, kw_only=True):
 class Batch(RequestFields, frozen=True, kw_only=True):
     """Independent requests, answered in order."""
 
-    requests: Annotated[
-        tuple[msgspec.Raw, ...],
-        Meta(max_length=BATCH_MAX, extra_json_schema={"items": {"$ref": _SCHEMAS + "Consume"}}),
-    ]
+    requests: Annotated[tuple[msgspec.Raw, ...], Meta(max_length=BATCH_MAX)]
     """Each as of `/v1/consume`."""
 
 

@@ -1,6 +1,7 @@
 """Customers as JSON: the structs, and how they are made of what operations show."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -40,7 +41,7 @@ class GrantedAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     feature_id: str
     resource_id: str
-    entitlement: object
+    entitlement: Any
     """As a catalog spells it; false: revoked."""
     end: datetime | None
     """Of a promotion; null: no end."""

@@ -55,7 +55,7 @@ class Deciding:
         return self._ask(requests)
 
     def run(self, act: Callable[[DecisionOperations], T]) -> "asyncio.Future[T | QuotadError]":
-        """HttpCall a function on a decision thread, after the batch that it waits with."""
+        """Call a function on a decision thread, after the batch that it waits with."""
         return self._ask(act)
 
     def _ask(self, asked: Any) -> "asyncio.Future[Any]":

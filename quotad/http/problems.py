@@ -23,8 +23,17 @@ _HTTP_STATUS = {
     Status.UNAVAILABLE: 503,
 }
 
+OWN_REASONS: dict[str, tuple[int, str]] = {
+    "NO_SUCH_PATH": (404, "There is nothing at the path."),
+    "METHOD_NOT_ALLOWED": (405, "The path has other methods; Allow names them."),
+    "TOO_LARGE": (413, "The body is larger than the operation takes."),
+    "ORIGIN_NOT_ALLOWED": (403, "A page of an origin that is not in cors_origins wants to write."),
+}
+"""Reason words that only HTTP has, with their status and when they are."""
+
 _TITLES = {
     400: "The request can never work",
+    403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
     408: "The request did not arrive in time",
@@ -79,6 +88,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def status_of(error: QuotadError) -> int:
     """Return the HTTP status of an error."""
     return error.http_status if isinstance(error, HttpRefusal) else _HTTP_STATUS[error.status]
+
+
+def status_of_class(error: type[QuotadError]) -> int:
+    """Return the HTTP status of a kind of error."""
+    return _HTTP_STATUS[error.status]
 
 
 def problem(error: QuotadError) -> Problem:

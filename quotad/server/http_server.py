@@ -41,7 +41,7 @@ class HttpServer(ServerBase):
         beside = [self._parts.decisions() for _ in range(CALLS_BESIDE)]
         context = Context(deciding, parts, Lent(iter(beside).__next__, CALLS_BESIDE), threads)
         calls = StiggRoutes(context, anyone, CALLS_BESIDE)
-        app = App(context, AppSettings(routes=[calls]))
+        app = App(context, AppSettings(routes=[calls], origins=config.cors_origins))
         host, port = split_listen(config.http, "http")
         settings = ListenerSettings(
             host,
