@@ -9,6 +9,7 @@ from quotad.client.blocking import Client
 from quotad.client.calls import Consumption, Item
 from quotad.client.errors import (
     QuotaDeadline,
+    QuotaDenied,
     QuotaError,
     QuotaInvalid,
     QuotaServerError,
@@ -30,6 +31,8 @@ from quotad.client.results import (
     LimitStatus,
     LocalDecision,
 )
+from quotad.client.slot import LiveSlot
+from quotad.client.slot_aio import AsyncLiveSlot
 from quotad.client.slots import AcquiredSlot, HeldSlot
 from quotad.client.tls import tls_credentials
 from quotad.model import FeatureType, Reason, SourceKind
@@ -38,6 +41,7 @@ __all__ = [
     "AcquiredSlot",
     "AsyncClient",
     "AsyncLeasedClient",
+    "AsyncLiveSlot",
     "Client",
     "ConsumeAllDecision",
     "Consumption",
@@ -55,8 +59,10 @@ __all__ = [
     "LeaseTerm",
     "LeasedClient",
     "LimitStatus",
+    "LiveSlot",
     "LocalDecision",
     "QuotaDeadline",
+    "QuotaDenied",
     "QuotaError",
     "QuotaInvalid",
     "QuotaServerError",

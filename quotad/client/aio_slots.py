@@ -6,6 +6,8 @@ from typing import TypeVar
 
 from quotad.client import slots
 from quotad.client.calls import Consumption, Items, Policy, Steps
+from quotad.client.slot import WantedSlot
+from quotad.client.slot_aio import AsyncLiveSlot
 from quotad.client.slots import AcquiredSlot, HeldSlot
 
 _Result = TypeVar("_Result")
@@ -18,6 +20,36 @@ class AsyncSlotCalls:
 
     async def _run(self, steps: Steps[_Result]) -> _Result:
         raise NotImplementedError
+
+    def slot(
+        self,
+        customer_id: str,
+        feature_id: str,
+        quantity: int = 1,
+        *,
+        slot_id: str | None = None,
+        ttl: float = 60.0,
+        resource_id: str = "",
+        also: Items = (),
+    ) -> AsyncLiveSlot:
+        """A slot to be held while a block runs: `async with client.slot("acme", "exports"):`.
+
+        It is extended in the background and released at the end of the block, which is not entered
+        where there is no slot: `QuotaDenied`. `lost` of the slot is true when it has ended
+        meanwhile, as when no server could be reached for `ttl`.
+
+        Args:
+            customer_id: the customer that has something in flight.
+            feature_id: a feature of `kind: concurrency`.
+            quantity: how much of its limit the slot holds.
+            slot_id: the caller's own, which makes a repeat of this call safe; None: one is made.
+            ttl: seconds until it ends when its holder dies, 1 to 86,400.
+            resource_id: what of the customer's it is for; empty: the customer itself.
+            also: what is counted with it, as of `consume_all`; at most 15.
+        """
+        consumption = Consumption(customer_id, feature_id, quantity, resource_id=resource_id)
+        wanted = WantedSlot(consumption, slot_id, ttl, also)
+        return AsyncLiveSlot(self._policy, wanted, self._run)
 
     async def acquire_slot(
         self,

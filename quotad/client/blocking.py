@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -23,6 +23,7 @@ from quotad.client.results import (
     Entitlements,
     ItemsDecision,
 )
+from quotad.client.slot import Heartbeats
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 
 _Result = TypeVar("_Result")
@@ -50,6 +51,8 @@ class Connection:
         self._coalescer = Coalescer(self._stub) if coalesce else None
         self._used = False
         self._closed = False
+        self.closing: list[Callable[[], None]] = []
+        """What to do before it is closed."""
 
     def run(self, steps: Steps[_Result]) -> _Result:
         """Carry out the steps of one call in this thread.
@@ -82,6 +85,23 @@ class Connection:
         except grpc.RpcError as error:
             return errors.from_rpc(error)
 
+    def start(self, attempt: Attempt, done: Callable[[Any], None]) -> None:
+        """Begin one call; `done` gets its answer or QuotaError, in a thread of grpc.
+
+        Raises:
+            RuntimeError: the client is closed.
+        """
+        if self._closed:
+            raise RuntimeError("the client is closed")
+
+        def finished(call: Any) -> None:
+            if not call.cancelled():  # which it is when the channel is closed
+                error = call.exception()
+                done(call.result() if error is None else errors.from_rpc(error))
+
+        future = getattr(self._stub, attempt.method).future
+        future(attempt.request, timeout=attempt.timeout_s).add_done_callback(finished)
+
     @property
     def is_open(self) -> bool:
         """Whether it can carry calls."""
@@ -91,6 +111,8 @@ class Connection:
         """Close the channel; calls in flight fail."""
         if not self._closed:
             self._closed = True
+            for close in self.closing:
+                close()
             self._channel.close()
 
     def __del__(self) -> None:
@@ -149,6 +171,8 @@ class Client(Connected, Reserving, Leasing, SlotCalls):
         self._connection = Connection(
             address, QuotaServiceStub, credentials, channel_options, coalesce
         )
+        self._beats = Heartbeats(self._connection)
+        self._connection.closing.append(self._beats.close)
 
     def consume(
         self,

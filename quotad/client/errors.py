@@ -6,10 +6,15 @@
     ├── QuotaDeadline       the timeout ran out; the quantity may have been taken all the same
     └── QuotaServerError    everything else, a bug of the server among it
 
-No exception of grpc leaves this package.
+`QuotaDenied` is none of them. No exception of grpc leaves this package.
 """
 
+from typing import TYPE_CHECKING
+
 import grpc
+
+if TYPE_CHECKING:
+    from quotad.client.slots import AcquiredSlot
 
 
 class QuotaError(Exception):
@@ -44,6 +49,16 @@ class QuotaUnavailable(QuotaError):
 
 class QuotaDeadline(QuotaError):
     """The timeout ran out. Whether the quantity was taken is unknown: repeat with the same key."""
+
+
+class QuotaDenied(Exception):
+    """A block that holds a slot was not entered, as there was none. No failure of a call, so that
+    `except QuotaError` does not catch it."""
+
+    def __init__(self, message: str, answer: "AcquiredSlot") -> None:
+        super().__init__(message)
+        self.answer = answer
+        """With the decision: its `reason`, and `retry_after` when waiting helps."""
 
 
 class QuotaServerError(QuotaError):

@@ -72,16 +72,21 @@ def acquire(
 
 def heartbeat(policy: Policy, customer_id: str, slot_id: str, ttl_s: float) -> Steps[datetime]:
     """Let it end later."""
-    request = checked(
+    request = heartbeat_request(customer_id, slot_id, ttl_s)
+    answer: Any = yield from retried(policy, "Heartbeat", request)
+    ends: datetime | None = messages.time(answer, "expires_at")
+    assert ends is not None, "a slot that is held ends"
+    return ends
+
+
+def heartbeat_request(customer_id: str, slot_id: str, ttl_s: float) -> pb.HeartbeatRequest:
+    """A heartbeat of a slot."""
+    return checked(
         pb.HeartbeatRequest,
         customer_id=customer_id,
         slot_id=slot_id,
         ttl=timedelta(seconds=ttl_s),
     )
-    answer: Any = yield from retried(policy, "Heartbeat", request)
-    ends: datetime | None = messages.time(answer, "expires_at")
-    assert ends is not None, "a slot that is held ends"
-    return ends
 
 
 def release(policy: Policy, customer_id: str, slot_id: str) -> Steps[bool]:

@@ -28,7 +28,7 @@ from quotad.errors import (
 from quotad.model import ConsumeAllDecision, Decision, Reason
 from quotad.slots import SLOT, Acquired, AcquireRequest, OpenSlot
 from quotad.store import Charge, ChargeStatus, CounterSet, CustomerKeys, Link, Settlement
-from quotad.store.slots import SlotOutcome, SlotScripts, WantedSlot
+from quotad.store.slots import SlotOutcome, SlotScripts, SlotToHold
 
 ROUNDS_MAX = 5
 """As of the engine."""
@@ -254,7 +254,7 @@ class _Acquiring:
         closes = (*(frees_ms for _ in own), *settled.closes)
         return [Settlement(status, (*own, *settled.used), closes=closes)], None
 
-    def _apart(self, charge: Planned) -> tuple[Charge, WantedSlot]:
+    def _apart(self, charge: Planned) -> tuple[Charge, SlotToHold]:
         """The charge without its slot, and the slot."""
         request, parts = self._request, charge.given
         counters, quantity, cap = charge.counters, charge.quantity, 0
@@ -262,7 +262,7 @@ class _Acquiring:
         if isinstance(parts, tuple) and parts and parts[0].terms:
             cap = parts[0].terms[0].cap
             counters = _but_first(counters)
-        wanted = WantedSlot(
+        wanted = SlotToHold(
             self._keys,
             request.items[0].feature_id,
             request.slot_id,

@@ -40,7 +40,7 @@ class SlotOutcome(IntEnum):
     TOO_MANY = -9
 
 
-class WantedSlot(msgspec.Struct, frozen=True, gc=False):
+class SlotToHold(msgspec.Struct, frozen=True, gc=False):
     """The slot that a charge is to be settled with."""
 
     keys: CustomerKeys
@@ -68,7 +68,7 @@ class SlotScripts:
         self,
         catalog: str,
         charge: Charge,
-        wanted: WantedSlot,
+        wanted: SlotToHold,
         deadline: float,
         not_after_ms: int,
     ) -> tuple[int, Settlement, int, int]:
