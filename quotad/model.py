@@ -177,6 +177,21 @@ class Rollout(msgspec.Struct, frozen=True, gc=False):
     """What answers call those inside; those outside are in `control`."""
 
 
+class Span(msgspec.Struct, frozen=True, gc=False):
+    """From when on, and until when, something is in force; Unix time."""
+
+    from_ms: int | None = None
+    """None: since ever."""
+    until_ms: int | None = None
+    """None: it has no end."""
+
+    def holds(self, now_ms: int) -> bool:
+        """Whether it is in force at a moment."""
+        if self.from_ms is not None and now_ms < self.from_ms:
+            return False
+        return self.until_ms is None or now_ms < self.until_ms
+
+
 class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The entry of a plan, an override or a promotion for one feature."""
 
@@ -194,6 +209,13 @@ class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Only of plans: the rest keeps what the plan would have without this entry."""
     inherit: bool | None = None
     """Of a rollout: whether plans that extend this one have it too. None: not written."""
+    span: Span | None = None
+    """Only of plans: before and after it, the plan has what it would have without this entry."""
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it is for a share of customers, or for a time."""
+        return self.rollout is not None or self.span is not None
 
 
 class Entitlement(msgspec.Struct, frozen=True, gc=False):
@@ -215,7 +237,15 @@ class Entitlement(msgspec.Struct, frozen=True, gc=False):
     rollout: Rollout | None = None
     """Only when compiled: which customers it is for; resolving a customer decides."""
     otherwise: "Entitlement | None" = None
-    """Only with a rollout: what the others have. None: nothing."""
+    """Only with a rollout or a span: what the others have, or all outside of the span. None:
+    nothing."""
+    span: Span | None = None
+    """Only when compiled: when it is in force."""
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it is for a share of customers, or for a time."""
+        return self.rollout is not None or self.span is not None
 
     @property
     def unlimited(self) -> bool:
@@ -234,8 +264,10 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     """Grows when a change is only for new subscriptions (`apply_to: new`)."""
     bases: tuple[str, ...] = ()
     """What it extends, the nearest first."""
-    rollouts: tuple[str, ...] = ()
-    """Features that only a share of its customers has, or has otherwise."""
+    conditional: tuple[str, ...] = ()
+    """Features that only a share of its customers has, or has otherwise, or only for a time."""
+    moments: tuple[int, ...] = ()
+    """When something of it starts or ends by itself, in Unix time."""
     per_unit: tuple[str, ...] = ()
     """Features with a limit per unit."""
     billing: Window = Window(Unit.MONTH, 1, Anchor.SUBSCRIPTION)
@@ -335,6 +367,8 @@ class Override(msgspec.Struct, frozen=True, omit_defaults=True):
     entry: Entry
     resource_id: str = ""
     """Only for this resource; empty: for the customer and all its resources without their own."""
+    start_ms: int | None = None
+    """In Unix time; before, it counts as not written. None: it has started."""
 
 
 class Promotion(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -346,6 +380,8 @@ class Promotion(msgspec.Struct, frozen=True, omit_defaults=True):
     """None: no end."""
     resource_id: str = ""
     """Only for this resource; empty: for the customer and all its resources."""
+    start_ms: int | None = None
+    """In Unix time; None: it has started."""
 
 
 class CustomerRecord(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -38,7 +38,7 @@ def check_sizes(merged: Merged, definitions: Definitions) -> bool:
 
 
 def check_rollouts(merged: Merged, definitions: Definitions) -> bool:
-    """Whether no feature has too many rollouts above one another."""
+    """Whether no feature has too many rollouts and spans above one another."""
     fits = True
     inherited: dict[str, dict[str, int]] = {}
     for plan in bases_first(definitions):
@@ -46,19 +46,19 @@ def check_rollouts(merged: Merged, definitions: Definitions) -> bool:
         depth = dict(handed_down)
         layers = [*(definitions.groups[name].entries for name in plan.groups), plan.entries]
         for feature_id, entry in chain.from_iterable(layer.items() for layer in layers):
-            if entry.rollout is None:
+            if not entry.conditional:
                 depth.pop(feature_id, None)
                 handed_down.pop(feature_id, None)
                 continue
-            if entry.inherit:
+            if entry.inherit or entry.rollout is None:
                 handed_down[feature_id] = handed_down.get(feature_id, 0) + 1
             depth[feature_id] = depth.get(feature_id, 0) + 1
             if depth[feature_id] == ROLLOUTS_MAX + 1:
                 fits = False
                 place = merged.plans[plan.plan_id][0].key("entitlements").key(feature_id)
                 place.refuse(
-                    f"has more than {ROLLOUTS_MAX} rollouts above one another, those of its"
-                    " groups and bases included"
+                    f"has more than {ROLLOUTS_MAX} rollouts or spans of time above one another,"
+                    " those of its groups and bases included"
                 )
         inherited[plan.plan_id] = handed_down
     return fits
@@ -100,17 +100,21 @@ def _misfit(plan: Plan, feature_id: str, entry: AddOnEntry) -> str:
             " 'plans' that may take the add-on, or say 'per' for a limit of its own"
         )
     layers = [right.limits]  # with rollouts, not all customers of a plan have the same
+    rolled = right.rollout is not None
     while right.otherwise is not None:
         right = right.otherwise
+        rolled = rolled or right.rollout is not None
         layers.append(right.limits)
     found = [why for limits in layers if (why := _misfit_of(limits, entry))]
     if not found:
         return ""
-    return found[0] if len(layers) == 1 else _misfit_of_layers(layers)
+    if len(layers) == 1:
+        return found[0]
+    return _misfit_of_layers(layers, "rollout" if rolled else "span of time")
 
 
-def _misfit_of_layers(layers: list[tuple[Limit, ...]]) -> str:
-    """Return why an amount fits some customers of a plan with rollouts, and not others."""
+def _misfit_of_layers(layers: list[tuple[Limit, ...]], what_for: str) -> str:
+    """Return why an amount fits some customers of a plan with rollouts or spans, not others."""
     limited = [limits for limits in layers if any(limit.limit is not None for limit in limits)]
     windows = [[_spelled(limit.window) for limit in limits] for limits in limited]
     told = list(dict.fromkeys("; ".join(names) for names in windows))
@@ -122,8 +126,8 @@ def _misfit_of_layers(layers: list[tuple[Limit, ...]]) -> str:
     else:
         what = "give them a window in common, or name the 'plans' that may take the add-on"
     if len(told) == 1:
-        return f"has limits of it ({told[0]}) inside and outside of its rollout; {what}"
-    return f"has limits of it that its rollout sets apart ({' or '.join(told)}); {what}"
+        return f"has limits of it ({told[0]}) inside and outside of its {what_for}; {what}"
+    return f"has limits of it that its {what_for} sets apart ({' or '.join(told)}); {what}"
 
 
 def _misfit_of(limits: tuple[Limit, ...], entry: AddOnEntry) -> str:

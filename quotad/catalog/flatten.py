@@ -1,6 +1,7 @@
 """Plans as written -> plans as they are in force: bases and groups merged in."""
 
 from collections.abc import Iterable, Mapping
+from typing import TypedDict
 
 import msgspec
 
@@ -22,7 +23,7 @@ BASES_MAX = 100
 """Most bases that a plan remembers, the nearest: chains may be ten thousand plans long."""
 
 ROLLOUTS_MAX = 8
-"""Most rollouts of one feature above one another: of a plan, its groups and its bases."""
+"""Most rollouts and spans of one feature above one another: of a plan, its groups, its bases."""
 
 _LIFETIME_UNLIMITED = (Limit(limit=None),)
 
@@ -46,8 +47,7 @@ def flatten(definitions: Definitions) -> dict[str, Plan]:
             ordered,
             revision=plan.revision,
             bases=() if base is None else (base.plan_id, *base.bases)[:BASES_MAX],
-            rollouts=rolled_out(ordered),
-            per_unit=with_units(ordered),
+            **marks_of(ordered),
             billing=plan.billing or MONTHLY,
             archived=plan.archived,
             resets_usage=plan.resets_usage,
@@ -59,22 +59,35 @@ def flatten(definitions: Definitions) -> dict[str, Plan]:
     return {name: compiled[name] for name in definitions.plans}
 
 
-def rolled_out(entitlements: Mapping[str, Entitlement]) -> tuple[str, ...]:
-    """List the features that only a share of a plan's customers has, or has otherwise."""
-    return tuple(name for name, right in entitlements.items() if right.rollout is not None)
+class Marks(TypedDict):
+    """Fields of a plan that say what of its entitlements is not the same for all, at all times."""
+
+    conditional: tuple[str, ...]
+    per_unit: tuple[str, ...]
+    moments: tuple[int, ...]
 
 
-def with_units(entitlements: Mapping[str, Entitlement]) -> tuple[str, ...]:
-    """List the features with a limit that is multiplied by the units of a subscription."""
-    return tuple(name for name, right in entitlements.items() if _has_units(right))
-
-
-def _has_units(right: Entitlement | None) -> bool:
-    while right is not None:
-        if any(limit.per_unit for limit in right.limits):
-            return True
-        right = right.otherwise
-    return False
+def marks_of(entitlements: Mapping[str, Entitlement]) -> Marks:
+    """Return the features of a plan that resolving a customer has to look at, and when."""
+    conditional, per_unit = [], []
+    moments: set[int] = set()
+    for name, right in entitlements.items():
+        if right.conditional:
+            conditional.append(name)
+        layer: Entitlement | None = right
+        has_units = False
+        while layer is not None:
+            has_units = has_units or any(limit.per_unit for limit in layer.limits)
+            if layer.span is not None:
+                moments |= {layer.span.from_ms or 0, layer.span.until_ms or 0}
+            layer = layer.otherwise
+        if has_units:
+            per_unit.append(name)
+    return Marks(
+        conditional=tuple(conditional),
+        per_unit=tuple(per_unit),
+        moments=tuple(sorted(moments - {0})),
+    )
 
 
 def extended_names(definitions: Definitions) -> tuple[set[str], set[str]]:
@@ -132,10 +145,10 @@ class _Layers:
                 windows_of = (self._passed_over.get(name), replaced)
                 right = _entitlement(self._features[name], entry, replaced, windows_of)
                 self.merged[name] = right
-            if entry.rollout is None:
+            if not entry.conditional:
                 self.handed_down.pop(name, None)
                 self._passed_over.pop(name, None)
-            elif not entry.inherit:
+            elif entry.rollout is not None and not entry.inherit:
                 self.handed_down.setdefault(name, replaced)
             elif name in self.handed_down:
                 below = self.handed_down[name]
@@ -148,16 +161,20 @@ def _entitlement(
     replaced: Entitlement | None,
     windows_of: tuple[Entitlement | None, ...],
 ) -> Entitlement:
-    rollout = entry.rollout
-    otherwise = None if rollout is None else replaced
-    if feature.type is not FeatureType.METERED:
-        return Entitlement(
-            feature, entry.value, values=entry.values, rollout=rollout, otherwise=otherwise
-        )
     limits = entry.limits
-    if limits is None:
+    if feature.type is not FeatureType.METERED:
+        limits = ()
+    elif limits is None:
         limits = _unlimited(feature, windows_of)
-    return Entitlement(feature, limits=limits, rollout=rollout, otherwise=otherwise)
+    return Entitlement(
+        feature,
+        entry.value,
+        limits,
+        entry.values,
+        rollout=entry.rollout,
+        otherwise=replaced if entry.conditional else None,
+        span=entry.span,
+    )
 
 
 def _unlimited(feature: Feature, windows_of: tuple[Entitlement | None, ...]) -> tuple[Limit, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from quotad.catalog.known import Known
 from quotad.catalog.numbers import parse_amount, parse_per_unit
-from quotad.catalog.parse_entitlement import ON, UNLIMITED, parse_right
+from quotad.catalog.parse_entitlement import CONDITIONS, ON, UNLIMITED, parse_right
 from quotad.catalog.parse_feature import TEXT_KEYS, texts_of
 from quotad.catalog.parse_limit import refuse_window
 from quotad.catalog.problems import Place, check_keys, described, mapping_of
@@ -31,7 +31,7 @@ _ENTRY_ELSEWHERE = {
         ("soft", "overage_limit", "enforce"),
         "is only for plans; an add-on leaves it as in the plan, so leave it out",
     ),
-    "rollout": "is only for plans and groups; leave it out",
+    **dict.fromkeys(CONDITIONS, "is only for plans and groups; leave it out"),
     "unlimited": "stands alone; write 'unlimited' or an amount",
 }
 _SHAPES = "{add: 1000}, {set: 1000} or unlimited"

@@ -9,6 +9,7 @@ import msgspec
 from quotad.catalog.numbers import WrittenFloat
 from quotad.catalog.parse_limit import ELSEWHERE, LIMIT_KEYS, parse_limit, parse_limits
 from quotad.catalog.parse_rollout import parse_inherit, parse_rollout
+from quotad.catalog.parse_span import SPAN_KEYS, parse_span
 from quotad.catalog.problems import Place, Problems, check_keys, described, shown, text_of
 from quotad.catalog.windows import FOR_LIFE
 from quotad.errors import CatalogError, InvalidRequest
@@ -27,7 +28,10 @@ EXACT_MAX = 2.0**53 - 1
 _DEPTH_MAX = 8
 """Deeper than any entry is nested: {limits: [{limit: 5}]} is three levels."""
 
-_ENTRY_KEYS = ("limits", *LIMIT_KEYS, "rollout")
+CONDITIONS = ("rollout", *SPAN_KEYS)
+"""Keys of an entry that is for a share of customers, or for a time."""
+
+_ENTRY_KEYS = ("limits", *LIMIT_KEYS, *CONDITIONS)
 
 _METERED_SHAPES = "{limit: 1000, per: month}, unlimited or false"
 _PAID_SHAPES = "true, {limit: 1000, per: month}, unlimited or false"
@@ -35,29 +39,40 @@ _PAID_SHAPES = "true, {limit: 1000, per: month}, unlimited or false"
 
 def parse_entry(place: Place, feature: Feature, value: object) -> Entry | None:
     """Return a plan's entry for `feature`, or None after noting what is wrong with it."""
-    if not isinstance(value, dict) or "rollout" not in value:
+    if not isinstance(value, dict) or not any(key in value for key in CONDITIONS):
         return parse_right(place, feature, value)
-    spot = place.key("rollout")
-    rollout = parse_rollout(spot, feature.feature_id, value["rollout"])
-    inherit = parse_inherit(spot, value["rollout"])
-    rest: Any = {key: item for key, item in value.items() if key != "rollout"}
+    rollout = inherit = None
+    problems = place.problems.count
+    if "rollout" in value:
+        spot = place.key("rollout")
+        rollout = parse_rollout(spot, feature.feature_id, value["rollout"])
+        inherit = parse_inherit(spot, value["rollout"])
+    span = parse_span(place, value)
+    fits = place.problems.count == problems
+    rest: Any = {key: item for key, item in value.items() if key not in CONDITIONS}
     if feature.type is FeatureType.BOOLEAN:
-        check_keys(place, value, ("rollout",))
+        check_keys(place, value, CONDITIONS)
         rest = True
     elif feature.credit is not None and not rest:
         rest = True
     entry = parse_right(place, feature, rest)
-    if entry is None or rollout is None:
+    if entry is None or not fits:
         return None
-    return msgspec.structs.replace(entry, rollout=rollout, inherit=inherit)
+    return msgspec.structs.replace(entry, rollout=rollout, inherit=inherit, span=span)
 
 
 def parse_right(place: Place, feature: Feature, value: object) -> Entry | None:
-    """Return the entry of `feature` where it is for every customer: without a rollout."""
+    """Return the entry of `feature` where it is for every customer, and for all time."""
     if value is False:
         return OFF
     if isinstance(value, dict) and "rollout" in value:
         place.key("rollout").refuse("is only for plans and groups")
+        return None
+    if isinstance(value, dict) and any(key in value for key in SPAN_KEYS):
+        key = next(key for key in SPAN_KEYS if key in value)
+        place.key(key).refuse(
+            "is only for plans and groups; an override or a promotion has a start of its own"
+        )
         return None
     if feature.type is FeatureType.BOOLEAN:
         if value is True:
@@ -132,7 +147,7 @@ def _config(place: Place, feature: Feature, value: object) -> Entry | None:
             values = ", ".join(feature.values) or "10 or text"
             place.refuse(f"is a config feature, without limits: write its value ({values})")
             return None
-        if not check_keys(place, value, ("value", "rollout")):
+        if not check_keys(place, value, ("value", *CONDITIONS)):
             return None
         if "value" not in value:
             place.refuse("has no value; write {value: 10, rollout: {percent: 10}}")

@@ -2,8 +2,9 @@
 
 import re
 
-from quotad.catalog.flatten import ROLLOUTS_MAX, rolled_out, with_units
+from quotad.catalog.flatten import ROLLOUTS_MAX, marks_of
 from quotad.catalog.known import Known
+from quotad.catalog.parse_entitlement import CONDITIONS
 from quotad.catalog.parse_plan import MONTHLY, parse_usage_on_change
 from quotad.catalog.problems import Place, check_keys, described, mapping_of
 from quotad.catalog.windows import parse_billing
@@ -61,10 +62,9 @@ class RevisionReader:
             plan_id,
             entitlements,
             revision,
-            rollouts=rolled_out(entitlements),
-            per_unit=with_units(entitlements),
             billing=billing or MONTHLY,
             resets_usage=parse_usage_on_change(place, raw),
+            **marks_of(entitlements),
         )
 
     def _entitlement(self, place: Place, feature: Feature, value: object) -> Entitlement | None:
@@ -77,7 +77,8 @@ class RevisionReader:
         otherwise: Entitlement | None = None
         if isinstance(value, dict) and "otherwise" in value:
             spot = place.key("otherwise")
-            if "rollout" not in value or rollouts + 1 >= ROLLOUTS_MAX:
+            conditional = any(key in value for key in CONDITIONS)
+            if not conditional or rollouts + 1 >= ROLLOUTS_MAX:
                 spot.refuse(f"stands below 1 to {ROLLOUTS_MAX - 1} rollouts")
                 return None
             otherwise = self._below(spot, feature, value["otherwise"], rollouts + 1)
@@ -95,4 +96,5 @@ class RevisionReader:
             entry.values,
             rollout=entry.rollout,
             otherwise=otherwise,
+            span=entry.span,
         )

@@ -14,7 +14,7 @@ import msgspec
 
 from quotad.catalog.catalog import Catalog
 from quotad.catalog.definitions import PlanDefinition
-from quotad.catalog.flatten import rolled_out, with_units
+from quotad.catalog.flatten import marks_of
 from quotad.catalog.problems import path_with
 from quotad.catalog.snapshot import compile_snapshot
 from quotad.errors import CatalogError
@@ -149,10 +149,9 @@ class _Features:
             plan.plan_id,
             entitlements,
             plan.revision,
-            rollouts=rolled_out(entitlements),
-            per_unit=with_units(entitlements),
             billing=plan.billing,
             resets_usage=plan.resets_usage,
+            **marks_of(entitlements),
         )
 
 

@@ -6,7 +6,8 @@ from quotad.catalog.numbers import unscaled
 from quotad.catalog.parse_addon import LIFETIME
 from quotad.catalog.parse_rollout import VARIANT
 from quotad.catalog.windows import write_window
-from quotad.model import AddOnEntry, Entitlement, Entry, Feature, FeatureType, Limit, Rollout
+from quotad.model import AddOnEntry, Entitlement, Entry, Feature, FeatureType, Limit, Rollout, Span
+from quotad.moments import written_time
 
 
 def entry_value(entry: Entry, feature: Feature | None) -> object:
@@ -44,7 +45,7 @@ def write_entry(entry: Entry, feature: Feature, extended: bool = False) -> objec
     """
     if not entry.granted:
         return False
-    if entry.rollout is None:
+    if not entry.conditional:
         return _right(entry, feature)
     written = _right(entry, feature)
     if written is True:
@@ -55,6 +56,10 @@ def write_entry(entry: Entry, feature: Feature, extended: bool = False) -> objec
         fields = written
     else:
         fields = {"unlimited": True}
+    if entry.span is not None:
+        fields = fields | _span(entry.span)
+    if entry.rollout is None:
+        return fields
     rollout = _rollout(entry.rollout, feature.feature_id)
     if extended and not entry.inherit:
         rollout["inherit"] = False
@@ -62,9 +67,13 @@ def write_entry(entry: Entry, feature: Feature, extended: bool = False) -> objec
 
 
 def write_entitlement(right: Entitlement) -> object:
-    """Return a compiled entitlement; with a rollout, `otherwise` is what the others have."""
+    """Return a compiled entitlement; `otherwise` is what there is outside of rollout and span."""
     entry = Entry(
-        value=right.value, values=right.values, limits=right.limits, rollout=right.rollout
+        value=right.value,
+        values=right.values,
+        limits=right.limits,
+        rollout=right.rollout,
+        span=right.span,
     )
     written = write_entry(entry, right.feature)
     if right.otherwise is not None and isinstance(written, dict):
@@ -94,6 +103,11 @@ def _right(entry: Entry, feature: Feature) -> Any:
     if not entry.limits:
         return True  # only its pool counts
     return {"limits": [_limit(limit, feature.decimals) for limit in entry.limits]}
+
+
+def _span(span: Span) -> dict[str, Any]:
+    moments = {"from": written_time(span.from_ms), "until": written_time(span.until_ms)}
+    return {key: text for key, text in moments.items() if text is not None}
 
 
 def _rollout(rollout: Rollout, feature_id: str) -> dict[str, Any]:

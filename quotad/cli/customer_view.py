@@ -138,16 +138,30 @@ def _phase(
 
 
 def _print_overrides(overrides: "Sequence[Override]") -> None:
-    rows = [[each.feature_id, each.resource_id, _grants(each.entitlement)] for each in overrides]
-    _print_table(["overrides", "resource", "grants"], rows)
+    rows = [
+        [
+            each.feature_id,
+            each.resource_id,
+            output.moment(each.start, ""),
+            _grants(each.entitlement),
+        ]
+        for each in overrides
+    ]
+    _print_table(["overrides", "resource", "starts", "grants"], rows)
 
 
 def _print_promotions(promotions: "Sequence[Promotion]") -> None:
     rows = [
-        [each.feature_id, each.resource_id, _grants(each.entitlement), output.moment(each.end)]
+        [
+            each.feature_id,
+            each.resource_id,
+            output.moment(each.start, ""),
+            _grants(each.entitlement),
+            output.moment(each.end),
+        ]
         for each in promotions
     ]
-    _print_table(["promotions", "resource", "grants", "ends"], rows)
+    _print_table(["promotions", "resource", "starts", "grants", "ends"], rows)
 
 
 def _grants(entitlement: object) -> str:
@@ -158,7 +172,8 @@ def _print_table(columns: list[str], rows: list[list[str]]) -> None:
     """Print a table with an empty line above it, unless it is empty."""
     if not rows:
         return
-    if not any(row[1] for row in rows):  # of no resource
-        columns, *rows = [[row[0], *row[2:]] for row in (columns, *rows)]
+    for place in (2, 1):  # all have started, or are of no resource
+        if not any(row[place] for row in rows):
+            columns, *rows = [[*row[:place], *row[place + 1 :]] for row in (columns, *rows)]
     output.print_line("")
     output.print_table(columns, rows, indent=2)

@@ -25,6 +25,15 @@ Value = Annotated[
     ),
 ]
 
+Start = Annotated[
+    str | None,
+    typer.Option(
+        "--start",
+        metavar="ISO8601",
+        help="From when on; UTC unless a zone is written. Without it, now.",
+    ),
+]
+
 
 def register(group: typer.Typer) -> None:
     """Add the commands of this module to those of customers."""
@@ -38,6 +47,7 @@ def override(
     customer: CustomerId,
     feature: FeatureId,
     value: Value,
+    start: Start = None,
     resource: Resource = "",
     if_epoch: IfEpoch = None,
     server: ServerOption = SERVER_DEFAULT,
@@ -48,9 +58,15 @@ def override(
     A limit without "per" keeps the window of the entitlement that it replaces.
     """
     entitlement = entitlement_of(value, as_json)
+    starts = time_of("--start", start, as_json)
     with failures.admin(server, as_json) as admin:
         done = admin.set_override(
-            customer, feature, entitlement, resource_id=resource, if_epoch=if_epoch
+            customer,
+            feature,
+            entitlement,
+            start=starts,
+            resource_id=resource,
+            if_epoch=if_epoch,
         )
     customer_view.show(done, as_json)
 
@@ -73,6 +89,7 @@ def promote(
     customer: CustomerId,
     feature: FeatureId,
     value: Value,
+    start: Start = None,
     end: Annotated[
         str | None,
         typer.Option(
@@ -89,10 +106,16 @@ def promote(
     Promoting again replaces.
     """
     entitlement = entitlement_of(value, as_json)
-    ends = time_of("--end", end, as_json)
+    starts, ends = time_of("--start", start, as_json), time_of("--end", end, as_json)
     with failures.admin(server, as_json) as admin:
         done = admin.grant_promotion(
-            customer, feature, entitlement, end=ends, resource_id=resource, if_epoch=if_epoch
+            customer,
+            feature,
+            entitlement,
+            start=starts,
+            end=ends,
+            resource_id=resource,
+            if_epoch=if_epoch,
         )
     customer_view.show(done, as_json)
 

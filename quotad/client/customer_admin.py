@@ -191,6 +191,7 @@ class CustomerAdmin(CustomerFinding):
         feature_id: str,
         entitlement: object,
         *,
+        start: datetime | None = None,
         resource_id: str = "",
         if_epoch: int | None = None,
     ) -> Customer:
@@ -202,6 +203,7 @@ class CustomerAdmin(CustomerFinding):
             entitlement: as a catalog spells it: True, "email", "unlimited", {"limit": 5000,
                 "per": "month"}. False revokes. A limit without "per" keeps the window of the
                 entitlement that it replaces.
+            start: from when on; without it, now. One that it replaces ends at once.
             resource_id: only for this resource; empty: for the customer and its resources
                 without one of their own.
             if_epoch: as of `provision`.
@@ -213,6 +215,7 @@ class CustomerAdmin(CustomerFinding):
             resource_id=resource_id,
             entitlement=value("entitlement", entitlement),
             if_epoch=if_epoch,
+            start=start,
         )
         return self._write_customer("SetOverride", request)
 
@@ -240,6 +243,7 @@ class CustomerAdmin(CustomerFinding):
         feature_id: str,
         entitlement: object,
         *,
+        start: datetime | None = None,
         end: datetime | None = None,
         resource_id: str = "",
         if_epoch: int | None = None,
@@ -251,6 +255,7 @@ class CustomerAdmin(CustomerFinding):
             feature_id: of which feature.
             entitlement: as of `set_override`, but not False. It counts where it is more than the
                 rest.
+            start: from when on; without it, now.
             end: until when; without it, until it is revoked.
             resource_id: only for this resource; empty: for the customer and all its resources.
             if_epoch: as of `provision`.
@@ -263,6 +268,7 @@ class CustomerAdmin(CustomerFinding):
             entitlement=value("entitlement", entitlement),
             end=end,
             if_epoch=if_epoch,
+            start=start,
         )
         return self._write_customer("GrantPromotion", request)
 

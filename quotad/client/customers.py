@@ -63,6 +63,8 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     """Empty: for the customer and its resources without one of their own."""
     entitlement: Any
     """As a catalog spells it: True, "email", {"limit": 5000, "per": "month"}; False: revoked."""
+    start: datetime | None = None
+    """UTC; to come. None: it has started."""
 
 
 class Promotion(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +77,8 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True):
     """As a catalog spells it."""
     end: datetime | None = None
     """UTC; None: no end."""
+    start: datetime | None = None
+    """UTC; to come. None: it has started."""
 
 
 class Customer(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from quotad.catalog import Snapshot, parse_entry_value
 from quotad.customers.checks import OVERRIDES_MAX, PROMOTIONS_MAX, feature_named, listed
-from quotad.customers.settle import settled
+from quotad.customers.settle import settled, with_default_plan
 from quotad.entitlements.phases import no_earlier_than_written
 from quotad.entitlements.resolve import resolve
 from quotad.errors import InvalidRequest, NotFound
@@ -35,6 +35,8 @@ class NewEntitlement(msgspec.Struct, frozen=True):
     resource_id: str = ""
     end_ms: int | None = None
     """Unix time; only of promotions. None: no end."""
+    start_ms: int | None = None
+    """Unix time; None: at once."""
 
 
 def set_override(
@@ -42,11 +44,13 @@ def set_override(
 ) -> CustomerRecord:
     """Give a customer this much of a feature instead of everything else; `false` revokes it.
 
+    A customer without a record gets one, with the default plan as its subscription.
+
     Raises:
         InvalidRequest: no such feature, a value that does not fit it, or too many overrides.
     """
     now_ms = no_earlier_than_written(record, now_ms)
-    record = settled(record, now_ms)
+    record = settled(with_default_plan(record, snapshot, now_ms), now_ms)
     entry = _entry(record, wanted, snapshot, now_ms)
     others = _but(record.overrides, wanted.feature_id, wanted.resource_id)
     if len(others) >= OVERRIDES_MAX:
@@ -54,7 +58,8 @@ def set_override(
             f"feature_id: {record.customer_id!r} has {OVERRIDES_MAX} overrides, the most a"
             " customer may have; remove one first"
         )
-    override = Override(wanted.feature_id, entry, wanted.resource_id)
+    start_ms = _to_come(wanted, now_ms)
+    override = Override(wanted.feature_id, entry, wanted.resource_id, start_ms)
     return replace(record, overrides=(*others, override), updated_ms=now_ms)
 
 
@@ -79,16 +84,20 @@ def grant_promotion(
 ) -> CustomerRecord:
     """Give a customer this much of a feature for a time, where it is more than the rest.
 
-    Granting again replaces.
+    Granting again replaces. A customer without a record gets one, with the default plan as its
+    subscription.
 
     Raises:
         InvalidRequest: no such feature, a value that does not fit it, an end that has passed, or
             too many promotions.
     """
     now_ms = no_earlier_than_written(record, now_ms)
-    record = settled(record, now_ms)
+    record = settled(with_default_plan(record, snapshot, now_ms), now_ms)
     if wanted.end_ms is not None and wanted.end_ms <= now_ms:
         raise InvalidRequest("end: the promotion would be over; give a later end")
+    start_ms = _to_come(wanted, now_ms)
+    if start_ms is not None and wanted.end_ms is not None and wanted.end_ms <= start_ms:
+        raise InvalidRequest("end: must be later than the start")
     # Laid over what there is without overrides, and so in its window.
     laid_over = _without_overrides(record, wanted.feature_id)
     entry = _entry(laid_over, wanted, snapshot, now_ms)
@@ -102,7 +111,7 @@ def grant_promotion(
             f"feature_id: {record.customer_id!r} has {PROMOTIONS_MAX} promotions, the most a"
             " customer may have; revoke one first"
         )
-    promotion = Promotion(wanted.feature_id, entry, wanted.end_ms, wanted.resource_id)
+    promotion = Promotion(wanted.feature_id, entry, wanted.end_ms, wanted.resource_id, start_ms)
     return replace(record, promotions=(*others, promotion), updated_ms=now_ms)
 
 
@@ -120,6 +129,12 @@ def revoke_promotion(
     if len(others) == len(record.promotions):
         raise _nothing(record, "promotion", feature_id, resource_id)
     return replace(record, promotions=others, updated_ms=now_ms)
+
+
+def _to_come(wanted: NewEntitlement, now_ms: int) -> int | None:
+    """The start, where it has not passed."""
+    start_ms = wanted.start_ms
+    return start_ms if start_ms is not None and start_ms > now_ms else None
 
 
 def _entry(

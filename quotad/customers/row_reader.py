@@ -27,11 +27,11 @@ from quotad.customers.rows import (
     RowOverride,
     RowPromotion,
     RowSubscription,
-    parsed_time,
 )
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
 from quotad.model import CALENDAR, Entry, Feature, Override, Plan, Promotion
+from quotad.moments import parsed_time
 from quotad.nearest import nearest
 
 MESSAGE_CHARS_MAX = 1000
@@ -273,8 +273,9 @@ class RowReader:
             path = f"overrides[{i}]."
             entry = self._entry(draft, row, path)
             resource_id = self._id(row.resource, path + "resource")
+            start_ms = self._time(row.start, path + "start")
             if entry is not None:
-                made.append(Override(row.feature, entry, resource_id))
+                made.append(Override(row.feature, entry, resource_id, start_ms))
         self._check_once("overrides", rows)
         self._check_count("overrides", len(rows), OVERRIDES_MAX)
         return tuple(made)
@@ -286,10 +287,13 @@ class RowReader:
             entry = self._entry(draft, row, path)
             resource_id = self._id(row.resource, path + "resource")
             end_ms = self._time(row.end, path + "end")
+            start_ms = self._time(row.start, path + "start")
+            if start_ms is not None and end_ms is not None and end_ms <= start_ms:
+                self._refuse(f"{path}end: is not after the start")
             if entry is not None and not entry.granted:
                 self._refuse(f"{path}entitlement: a promotion grants; to revoke use an override")
             elif entry is not None:
-                made.append(Promotion(row.feature, entry, end_ms, resource_id))
+                made.append(Promotion(row.feature, entry, end_ms, resource_id, start_ms))
         self._check_once("promotions", rows)
         self._check_count("promotions", len(rows), PROMOTIONS_MAX)
         return tuple(made)

@@ -4,8 +4,6 @@ Knows the form, and writes it; `row_reader` reads it and checks it against the c
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,13 +12,9 @@ from quotad.catalog import Snapshot, entry_value
 from quotad.customers.drafts import current
 from quotad.entitlements.entries import fitting
 from quotad.model import CALENDAR, CustomerRecord, Override, Promotion, Subscription
+from quotad.moments import written_time
 
 E = TypeVar("E", Override, Promotion)
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
-_LAST_MS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MS
-"""People write 9999-12-31T23:59:59.999Z for what has no end."""
 
 
 class RowSubscription(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -45,6 +39,7 @@ class RowOverride(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
     feature: str
     entitlement: Any
     resource: str | None = None
+    start: str | None = None
 
 
 class RowPromotion(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -54,6 +49,7 @@ class RowPromotion(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=Tru
     entitlement: Any
     resource: str | None = None
     end: str | None = None
+    start: str | None = None
 
 
 class Row(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -100,13 +96,19 @@ def write_row(record: CustomerRecord, snapshot: Snapshot, now_ms: int) -> bytes:
         metadata=record.metadata or None,
         external_ids=record.external_ids or None,
         overrides=[
-            RowOverride(each.feature_id, value, each.resource_id or None)
+            RowOverride(
+                each.feature_id, value, each.resource_id or None, written_time(each.start_ms)
+            )
             for each, value in _values(record.overrides, snapshot)
         ]
         or None,
         promotions=[
             RowPromotion(
-                each.feature_id, value, each.resource_id or None, written_time(each.end_ms)
+                each.feature_id,
+                value,
+                each.resource_id or None,
+                written_time(each.end_ms),
+                written_time(each.start_ms),
             )
             for each, value in _values(record.promotions, snapshot)
         ]
@@ -153,26 +155,3 @@ def _is_special(row: RowSubscription) -> bool:
     return any(
         getattr(row, key) is not None for key in row.__struct_fields__ if key not in SHORTHAND
     )
-
-
-@lru_cache(maxsize=4096)
-def parsed_time(text: str) -> int | None:
-    """Unix time in milliseconds; None: not a time. Without a zone it is UTC."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    ms = (at - _EPOCH) // _MS
-    return ms if 0 <= ms <= _LAST_MS else None
-
-
-@lru_cache(maxsize=4096)
-def written_time(ms: int | None) -> str | None:
-    """Unix time in milliseconds as ISO 8601 in UTC."""
-    if ms is None:
-        return None
-    at = _EPOCH + timedelta(milliseconds=ms)
-    digits = "milliseconds" if ms % 1000 else "seconds"
-    return at.isoformat(timespec=digits).replace("+00:00", "Z")

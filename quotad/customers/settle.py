@@ -32,7 +32,7 @@ def default_subscription(snapshot: Snapshot, now_ms: int) -> Subscription | None
 
 def with_default_plan(record: CustomerRecord, snapshot: Snapshot, now_ms: int) -> CustomerRecord:
     """Return a new record with the default plan, if there is one; any other as it is."""
-    if record.created_ms:
+    if record.created_ms or record.subscriptions:
         return record
     default = default_subscription(snapshot, now_ms)
     phases = () if default is None else (default,)

@@ -13,12 +13,13 @@ from quotad.entitlements.origin import Origin, Owners, Part, parts
 from quotad.entitlements.phases import (
     PhaseStatus,
     ends_ms,
+    has_started,
     is_over,
     no_earlier_than_written,
     statuses,
 )
 from quotad.entitlements.resolve import resolve
-from quotad.entitlements.rollout import is_inside, table_of
+from quotad.entitlements.rollout import applies, is_inside, table_of
 from quotad.entitlements.trace import Applied, Standing, Trace
 from quotad.entitlements.units import addon_of_units
 from quotad.entitlements.words import SourceDraft
@@ -60,10 +61,11 @@ def explain(
     found: list[EntitlementSource] = []
     for trace in traces:
         resolve(record, snapshot, now_ms, customer_id, resource_id, trace)
-        sources = _Sources(trace, snapshot, customer_id)
+        at_ms = now_ms if record is None else no_earlier_than_written(record, now_ms)
+        sources = _Sources(trace, snapshot, customer_id, at_ms)
         sources.applied(record)
         if record is not None:
-            sources.idle(record, no_earlier_than_written(record, now_ms), resource_id)
+            sources.idle(record, resource_id)
         found += sources.told("" if trace is traces[0] else trace.feature_id)
     return tuple(found)
 
@@ -71,11 +73,12 @@ def explain(
 class _Sources:
     """All sources of one feature of one customer."""
 
-    def __init__(self, trace: Trace, snapshot: Snapshot, customer_id: str) -> None:
+    def __init__(self, trace: Trace, snapshot: Snapshot, customer_id: str, now_ms: int) -> None:
         self._feature = snapshot.features[trace.feature_id]
         self._steps = trace.steps
         self._snapshot = snapshot
         self._customer_id = customer_id
+        self._now_ms = now_ms
         self._drafts: list[SourceDraft] = []
         self._origin = Origin()
 
@@ -104,12 +107,14 @@ class _Sources:
                 if step.gave is not None:
                     self._origin = Origin.of(step.gave, number)
 
-    def idle(self, record: CustomerRecord, now_ms: int, resource_id: str) -> None:
+    def idle(self, record: CustomerRecord, resource_id: str) -> None:
         """Add the other sources of the record: replaced, over or still to come."""
-        here = ("", resource_id)
+        here, now_ms = ("", resource_id), self._now_ms
         decide = [step.source for step in self._steps if isinstance(step.source, Override)]
         for override in record.overrides if self._steps else ():
-            if self._is_about(override, here) and override not in decide:
+            if self._is_about(override, here) and not has_started(override, now_ms):
+                self._to_come(override)
+            elif self._is_about(override, here) and override not in decide:
                 draft = self._written(override, words.OVERRIDE)
                 draft.subscription = 1
                 replaced = "replaced by the override of the resource"
@@ -117,13 +122,20 @@ class _Sources:
                 self._add(draft)
         for phase, status in zip(record.subscriptions, statuses(record, now_ms), strict=True):
             if phase.resource_id == resource_id:
-                self._phase(phase, status, now_ms)
+                self._phase(phase, status)
         for promotion in record.promotions:
-            if self._is_about(promotion, here) and is_over(promotion, now_ms):
+            if self._is_about(promotion, here) and not has_started(promotion, now_ms):
+                self._to_come(promotion)
+            elif self._is_about(promotion, here) and is_over(promotion, now_ms):
                 draft = self._written(promotion, words.NOT_IN_FORCE)
                 draft.ends_at_ms = promotion.end_ms
                 draft.lost(words.ended(promotion))
                 self._add(draft)
+
+    def _to_come(self, written: Promotion | Override) -> None:
+        draft = self._written(written, words.NOT_IN_FORCE)
+        draft.lost(f"starts {words.moment(written.start_ms or 0)}")
+        self._add(draft)
 
     def _is_about(self, written: Promotion | Override, resource_ids: tuple[str, str]) -> bool:
         mine = written.feature_id == self._feature.feature_id
@@ -171,11 +183,21 @@ class _Sources:
             for note in words.per_unit(passed[-1].limits, self._feature.decimals, units):
                 draft.note(note)
         for each in passed:
-            if each.rollout is not None:
-                draft.note(words.rollout(each.rollout, self._is_outside(each)))
+            self._note_conditions(draft, each)
 
-    def _phase(self, phase: Subscription, status: PhaseStatus, now_ms: int) -> None:
+    def _note_conditions(self, draft: SourceDraft, right: Entitlement) -> None:
+        """Note for which customers, and when, an entry of a plan is in force."""
+        if right.span is not None:
+            draft.note(words.span(right.span, self._now_ms))
+            if not right.span.holds(self._now_ms):
+                return
+        if right.rollout is not None:
+            inside = is_inside(right.rollout, self._customer_id)
+            draft.note(words.rollout(right.rollout, not inside))
+
+    def _phase(self, phase: Subscription, status: PhaseStatus) -> None:
         """Add a phase that is not in force, or whose plan is gone."""
+        now_ms = self._now_ms
         plan = self._snapshot.plan(phase.plan_id, phase.revision)
         if status is PhaseStatus.SCHEDULED:
             why = f"starts {words.moment(phase.start_ms)}"
@@ -191,7 +213,7 @@ class _Sources:
         draft.lost(why)
         if plan is not None:
             units = phase.unit_quantity
-            table = table_of(plan, self._snapshot, self._customer_id, units).entitlements
+            table = table_of(plan, self._snapshot, self._customer_id, now_ms, units).entitlements
             self._plan(plan, table.get(self._feature.feature_id), draft, units)
         self._add(draft)
 
@@ -217,8 +239,7 @@ class _Sources:
             if its in self._passed(above):
                 passed = self._passed(its)
                 if self._is_outside(passed[-1]) or any(each in farther for each in passed):
-                    assert its.rollout is not None, "only a rollout passes a customer on"
-                    found.note(words.rollout(its.rollout, True))
+                    self._note_conditions(found, its)
                 else:
                     draft.note(f"inherited from {base.plan_id}")
                     origin.share(number)
@@ -229,8 +250,8 @@ class _Sources:
             above, by = its, base.plan_id
 
     def _passed(self, right: Entitlement | None) -> list[Entitlement]:
-        """A plan's entry, and those for customers outside of its rollouts, down to what this
-        customer has."""
+        """A plan's entry, and those for customers outside of its rollouts and spans, down to what
+        this customer has."""
         passed: list[Entitlement] = []
         while right is not None:
             passed.append(right)
@@ -240,7 +261,7 @@ class _Sources:
         return passed
 
     def _is_outside(self, right: Entitlement) -> bool:
-        return right.rollout is not None and not is_inside(right.rollout, self._customer_id)
+        return not applies(right, self._customer_id, self._now_ms)
 
     def _addons(
         self, phase: Subscription, plan: SourceDraft, before: Origin, right: Entitlement | None

@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from quotad.catalog import Snapshot
 from quotad.entitlements.periods import Period, period_at
-from quotad.model import Anchor, CustomerRecord, Promotion, Subscription, Unit, Window
+from quotad.model import Anchor, CustomerRecord, Override, Promotion, Subscription, Unit, Window
 
 _BILLING = Window(Unit.MONTH, 1, Anchor.SUBSCRIPTION)
 """Of a plan that is no longer in the catalog."""
@@ -118,8 +118,13 @@ def is_over(limited: Promotion | Subscription, now_ms: int) -> bool:
     return limited.end_ms is not None and limited.end_ms <= now_ms
 
 
+def has_started(written: Promotion | Override, now_ms: int) -> bool:
+    """Whether a promotion or an override has reached its start."""
+    return written.start_ms is None or written.start_ms <= now_ms
+
+
 def moments(record: CustomerRecord, resource_id: str | None = None) -> list[int]:
-    """When subscriptions and promotions start or end; those of one resource, or None: of all."""
+    """When subscriptions, promotions and overrides start or end, of one resource; None: of all."""
     # A list, as a generator costs more than it holds: nearly always one moment.
     found: list[int] = []
     for phase in record.subscriptions:
@@ -128,10 +133,16 @@ def moments(record: CustomerRecord, resource_id: str | None = None) -> list[int]
             if phase.end_ms is not None:
                 found.append(phase.end_ms)
     for promotion in record.promotions:
-        if promotion.end_ms is not None and (
-            resource_id is None or promotion.resource_id in ("", resource_id)
+        if resource_id is None or promotion.resource_id in ("", resource_id):
+            if promotion.end_ms is not None:
+                found.append(promotion.end_ms)
+            if promotion.start_ms is not None:
+                found.append(promotion.start_ms)
+    for override in record.overrides:
+        if override.start_ms is not None and (
+            resource_id is None or override.resource_id in ("", resource_id)
         ):
-            found.append(promotion.end_ms)
+            found.append(override.start_ms)
     return found
 
 

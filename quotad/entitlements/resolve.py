@@ -8,7 +8,7 @@ What none of them names is the plan's own, in the plan's own table: only what is
 is worked out for the customer.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 
 import msgspec
 
@@ -18,6 +18,7 @@ from quotad.entitlements.entries import entitled
 from quotad.entitlements.merge import anchored, merge
 from quotad.entitlements.phases import (
     generation,
+    has_started,
     is_over,
     moments,
     no_earlier_than_written,
@@ -73,11 +74,16 @@ class _Own:
     __slots__ = ("base", "base_rank", "entitlements", "key", "ranks", "units", "variants")
 
     def __init__(
-        self, standing: Standing, snapshot: Snapshot, customer_id: str, trace: Trace | None
+        self,
+        standing: Standing,
+        snapshot: Snapshot,
+        customer_id: str,
+        now_ms: int,
+        trace: Trace | None,
     ) -> None:
         phase = standing.phase
         self.units = phase.unit_quantity
-        table = table_of(standing.plan, snapshot, customer_id, self.units)
+        table = table_of(standing.plan, snapshot, customer_id, now_ms, self.units)
         granted = table.entitlements if trace is None else trace.only(table.entitlements)
         self.base = self.entitlements = granted
         self.variants = table.variants
@@ -167,28 +173,28 @@ def resolve(
             other features is left out then.
     """
     if record is None:
-        return _on_default_plan(snapshot, customer_id, resource_id, trace)
+        return _on_default_plan(snapshot, now_ms, customer_id, resource_id, trace)
     if record.archived:
         return Effective(denied=Reason.CUSTOMER_ARCHIVED)
     now_ms = no_earlier_than_written(record, now_ms)
-    until_ms = FOREVER_MS
-    for moment in moments(record, resource_id):
-        if now_ms < moment < until_ms:
-            until_ms = moment
+    until_ms = _next(now_ms, moments(record, resource_id))
     resets = generation(record, now_ms, resource_id)
     standings = _in_force(record, snapshot, now_ms, resource_id)
     if not standings:
         reason = Reason.NO_ACTIVE_SUBSCRIPTION
         return Effective(denied=reason, until_ms=until_ms, generation=resets)
     frame = standings[0]
-    own = _merged(standings, snapshot, customer_id, trace)
+    for standing in standings:
+        if standing.plan.moments:
+            until_ms = min(until_ms, _next(now_ms, standing.plan.moments))
+    own = _merged(standings, snapshot, customer_id, now_ms, trace)
     if record.promotions:
         for promotion in _promotions_of(record, now_ms, resource_id):
             _apply(promotion, own, snapshot, trace)
     if own.variants:
         own.keep_variants()
     if record.overrides:
-        for override in _overrides_of(record, snapshot, resource_id).values():
+        for override in _overrides_of(record, snapshot, now_ms, resource_id).values():
             _apply(override, own, snapshot, trace)
     return Effective(
         frame.plan.plan_id,
@@ -202,15 +208,28 @@ def resolve(
     )
 
 
+def _next(now_ms: int, moments: Iterable[int]) -> int:
+    """The first moment that is still to come."""
+    until_ms = FOREVER_MS
+    for moment in moments:
+        if now_ms < moment < until_ms:
+            until_ms = moment
+    return until_ms
+
+
 def _merged(
-    standings: list[Standing], snapshot: Snapshot, customer_id: str, trace: Trace | None
+    standings: list[Standing],
+    snapshot: Snapshot,
+    customer_id: str,
+    now_ms: int,
+    trace: Trace | None,
 ) -> _Own:
     """What all subscriptions in force give together."""
-    own = _Own(standings[0], snapshot, customer_id, trace)
+    own = _Own(standings[0], snapshot, customer_id, now_ms, trace)
     if trace is not None:
         trace.subscribed(standings[0], own.base, own.entitlements, own.entitlements)
     for standing in standings[1:]:
-        other = _Own(standing, snapshot, customer_id, trace)
+        other = _Own(standing, snapshot, customer_id, now_ms, trace)
         own.merge(other, standing.phase)
         if trace is not None:
             trace.subscribed(standing, other.base, other.entitlements, own.entitlements)
@@ -234,13 +253,15 @@ def _promotions_of(record: CustomerRecord, now_ms: int, resource_id: str) -> lis
     found = [
         promotion
         for promotion in record.promotions
-        if promotion.resource_id in ("", resource_id) and not is_over(promotion, now_ms)
+        if promotion.resource_id in ("", resource_id)
+        and not is_over(promotion, now_ms)
+        and has_started(promotion, now_ms)
     ]
     return sorted(found, key=lambda promotion: promotion.resource_id)
 
 
 def _overrides_of(
-    record: CustomerRecord, snapshot: Snapshot, resource_id: str
+    record: CustomerRecord, snapshot: Snapshot, now_ms: int, resource_id: str
 ) -> dict[str, Override]:
     """By feature id the override that decides: the resource's own before the customer's.
 
@@ -249,6 +270,8 @@ def _overrides_of(
     found: dict[str, Override] = {}
     for override in record.overrides:
         feature_id = override.feature_id
+        if not has_started(override, now_ms):
+            continue
         if override.resource_id:
             if override.resource_id == resource_id and _fits(override, snapshot):
                 found[feature_id] = override
@@ -265,7 +288,7 @@ def _fits(override: Override, snapshot: Snapshot) -> bool:
 
 
 def _on_default_plan(
-    snapshot: Snapshot, customer_id: str, resource_id: str, trace: Trace | None
+    snapshot: Snapshot, now_ms: int, customer_id: str, resource_id: str, trace: Trace | None
 ) -> Effective:
     if snapshot.default_plan is None:
         return Effective(denied=Reason.CUSTOMER_NOT_FOUND)
@@ -273,7 +296,7 @@ def _on_default_plan(
         # Or every made-up resource would have its own counters, and so a quota.
         return Effective(denied=Reason.NO_ACTIVE_SUBSCRIPTION)
     plan = snapshot.plans[snapshot.default_plan]
-    table = table_of(plan, snapshot, customer_id)
+    table = table_of(plan, snapshot, customer_id, now_ms)
     if trace is not None:
         standing = Standing(Subscription(plan.plan_id, 0), plan)
         trace.subscribed(standing, table.entitlements, table.entitlements, table.entitlements)
@@ -281,6 +304,7 @@ def _on_default_plan(
         plan.plan_id,
         None,
         table.entitlements,
+        until_ms=_next(now_ms, plan.moments),
         table=table.key,
         variants=table.variants,
         provisioned=False,

@@ -24,6 +24,11 @@ ENTRIES_MAX = 200_000
 1,024 tables."""
 
 
+Choice = tuple[int, str]
+"""Of an entitlement with rollouts and spans: how many of them a customer is outside of before one
+that applies, and the variant that it has by that; empty: no rollout is under way."""
+
+
 class Table(msgspec.Struct, frozen=True, gc=False):
     """What a plan grants to customers on the same side of all its rollouts."""
 
@@ -59,12 +64,30 @@ def is_inside(rollout: Rollout, customer_id: str) -> bool:
     return int.from_bytes(digest) % MYRIAD < rollout.per_myriad
 
 
-def table_of(plan: Plan, snapshot: Snapshot, customer_id: str, units: int = 1) -> Table:
-    """What a plan grants to this customer, whose subscription has so many units."""
-    if not plan.rollouts and not plan.per_unit:
+def applies(right: Entitlement, customer_id: str, now_ms: int) -> bool:
+    """Whether an entitlement is in force for a customer: inside its rollout, and its span."""
+    if right.span is not None and not right.span.holds(now_ms):
+        return False
+    return right.rollout is None or is_inside(right.rollout, customer_id)
+
+
+def table_of(
+    plan: Plan, snapshot: Snapshot, customer_id: str, now_ms: int, units: int = 1
+) -> Table:
+    """What a plan grants to this customer at a moment.
+
+    Args:
+        plan: which.
+        snapshot: the catalog that it is of.
+        customer_id: rollouts choose by it.
+        now_ms: Unix time.
+        units: of the customer's subscription.
+    """
+    if not plan.conditional and not plan.per_unit:
         return Table(plan.entitlements, _NO_VARIANTS, (plan.plan_id, plan.revision))
     choices = tuple(
-        _choice(plan.entitlements[feature_id], customer_id) for feature_id in plan.rollouts
+        _choice(plan.entitlements[feature_id], customer_id, now_ms)
+        for feature_id in plan.conditional
     )
     key: Hashable = (plan.plan_id, plan.revision, choices)
     if plan.per_unit:
@@ -80,35 +103,34 @@ def table_of(plan: Plan, snapshot: Snapshot, customer_id: str, units: int = 1) -
     return table
 
 
-def _choice(entitlement: Entitlement, customer_id: str) -> int:
-    """How many rollouts of an entitlement a customer is outside of, before it is inside one.
-
-    Inside none of them: as many as there are.
-    """
-    outside = 0
+def _choice(entitlement: Entitlement, customer_id: str, now_ms: int) -> Choice:
+    """What of an entitlement and what it stands on is the first that applies to a customer."""
+    outside, variant = 0, ""
     current: Entitlement | None = entitlement
-    while current is not None and current.rollout is not None:
-        if is_inside(current.rollout, customer_id):
-            break
+    while current is not None and not applies(current, customer_id, now_ms):
+        if current.rollout is not None and (current.span is None or current.span.holds(now_ms)):
+            variant = CONTROL
         outside += 1
         current = current.otherwise
-    return outside
+    if current is not None and current.rollout is not None:
+        variant = current.rollout.variant
+    return outside, variant
 
 
-def _table(plan: Plan, choices: tuple[int, ...], units: int, key: Hashable) -> Table:
+def _table(plan: Plan, choices: tuple[Choice, ...], units: int, key: Hashable) -> Table:
     entitlements = dict(plan.entitlements)
     variants: dict[str, str] = {}
-    for feature_id, outside in zip(plan.rollouts, choices, strict=True):
+    for feature_id, (outside, variant) in zip(plan.conditional, choices, strict=True):
         found: Entitlement | None = entitlements[feature_id]
         for _ in range(outside):
             found = None if found is None else found.otherwise
-        inside = None if found is None else found.rollout
-        variants[feature_id] = variant = CONTROL if inside is None else inside.variant
+        if variant:
+            variants[feature_id] = variant
         if found is None:
             del entitlements[feature_id]
         else:
             entitlements[feature_id] = msgspec.structs.replace(
-                found, rollout=None, otherwise=None, variant=variant
+                found, rollout=None, otherwise=None, span=None, variant=variant
             )
     for feature_id in plan.per_unit:
         found = entitlements.get(feature_id)

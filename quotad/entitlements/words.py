@@ -19,6 +19,7 @@ from quotad.model import (
     Promotion,
     Rollout,
     SourceKind,
+    Span,
     Subscription,
     Window,
 )
@@ -162,6 +163,17 @@ def rollout(rolled: Rollout, outside: bool) -> str:
     """`outside the rollout (10 % of customers)`."""
     percent = _number(rolled.per_myriad, 2)
     return f"{'outside' if outside else 'inside'} the rollout ({percent} % of customers)"
+
+
+def span(span: Span, now_ms: int) -> str:
+    """`from 2026-12-01 until 2027-01-01`, `starts 2026-12-01` or `has ended 2027-01-01`."""
+    if span.from_ms is not None and now_ms < span.from_ms:
+        return f"starts {moment(span.from_ms)}"
+    if span.until_ms is not None and now_ms >= span.until_ms:
+        return f"has ended {moment(span.until_ms)}"
+    said = [] if span.from_ms is None else [f"from {moment(span.from_ms)}"]
+    said += [] if span.until_ms is None else [f"until {moment(span.until_ms)}"]
+    return " ".join(said)
 
 
 def per_unit(limits: Sequence[Limit], decimals: int, units: int) -> list[str]:

@@ -105,7 +105,7 @@ class CustomerOperations:
     ) -> StoredCustomer:
         """Give the customer this of a feature instead of everything else."""
         _check_feature(wanted.feature_id, wanted.resource_id)
-        return self._change(customer_id, overrides.set_override, wanted, if_epoch)
+        return self._change(customer_id, overrides.set_override, wanted, if_epoch, new=True)
 
     def remove_override(
         self, customer_id: str, feature_id: str, resource_id: str, if_epoch: int | None = None
@@ -123,7 +123,7 @@ class CustomerOperations:
     ) -> StoredCustomer:
         """Give the customer this of a feature for a time, where it is more than the rest."""
         _check_feature(wanted.feature_id, wanted.resource_id)
-        return self._change(customer_id, overrides.grant_promotion, wanted, if_epoch)
+        return self._change(customer_id, overrides.grant_promotion, wanted, if_epoch, new=True)
 
     def revoke_promotion(
         self, customer_id: str, feature_id: str, resource_id: str, if_epoch: int | None = None
@@ -161,15 +161,31 @@ class CustomerOperations:
         return shown(stored, self._snapshots.peek, self._clock.now_ms())
 
     def _change(
-        self, customer_id: str, made: Make[W], wanted: W, if_epoch: int | None
+        self,
+        customer_id: str,
+        made: Make[W],
+        wanted: W,
+        if_epoch: int | None,
+        *,
+        new: bool = False,
     ) -> StoredCustomer:
-        """Write what is made of a provisioned customer with the catalog in force."""
+        """Write what is made of a customer with the catalog in force.
+
+        Args:
+            customer_id: of the customer.
+            made: makes it.
+            wanted: what is asked for.
+            if_epoch: as of every write.
+            new: whether a customer without a record may be one on the default plan.
+        """
         check_id(customer_id, "customer_id")
         snapshot, now_ms = self._snapshots.newest(), self._clock.now_ms()
 
         def change(before: CustomerRecord | None) -> CustomerRecord:
             if before is None:
-                raise _never_provisioned(customer_id, "; provision it first")
+                if not new or snapshot.default_plan is None:
+                    raise _never_provisioned(customer_id, "; provision it first")
+                before = CustomerRecord(customer_id)
             return made(before, wanted, snapshot, now_ms)
 
         return self._write(customer_id, change, if_epoch)

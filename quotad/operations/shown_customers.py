@@ -3,7 +3,13 @@
 import msgspec
 
 from quotad.catalog import Snapshot, entry_value
-from quotad.entitlements.phases import PhaseStatus, is_over, no_earlier_than_written, statuses
+from quotad.entitlements.phases import (
+    PhaseStatus,
+    has_started,
+    is_over,
+    no_earlier_than_written,
+    statuses,
+)
 from quotad.model import CustomerRecord, Override, Promotion, StoredCustomer
 
 
@@ -16,6 +22,8 @@ class ShownEntitlement(msgspec.Struct, frozen=True):
     """As a catalog spells it."""
     end_ms: int | None = None
     """Unix time; None: it has no end."""
+    start_ms: int | None = None
+    """Unix time; None: it has started."""
 
 
 class ShownCustomer(msgspec.Struct, frozen=True):
@@ -45,7 +53,8 @@ def shown(stored: StoredCustomer, snapshot: Snapshot | None, now_ms: int) -> Sho
 
     def entitlement(each: Override | Promotion, end_ms: int | None = None) -> ShownEntitlement:
         value = entry_value(each.entry, features.get(each.feature_id))
-        return ShownEntitlement(each.feature_id, each.resource_id, value, end_ms)
+        start_ms = None if has_started(each, now_ms) else each.start_ms
+        return ShownEntitlement(each.feature_id, each.resource_id, value, end_ms, start_ms)
 
     return ShownCustomer(
         record,

@@ -29,6 +29,7 @@ def customer_message(customer: ShownCustomer) -> pb.Customer:
                 feature_id=each.feature_id,
                 resource_id=each.resource_id,
                 entitlement=value_message(each.value),
+                start=timestamp(each.start_ms),
             )
             for each in customer.overrides
         ],
@@ -38,6 +39,7 @@ def customer_message(customer: ShownCustomer) -> pb.Customer:
                 resource_id=each.resource_id,
                 entitlement=value_message(each.value),
                 end=timestamp(each.end_ms),
+                start=timestamp(each.start_ms),
             )
             for each in customer.promotions
         ],

@@ -185,7 +185,11 @@ def _new_entitlement(
             'entitlement: missing; write it as a catalog does, such as {"limit": 5, "per": "day"}'
         )
     return NewEntitlement(
-        request.feature_id, plain_value(request.entitlement), request.resource_id, end_ms
+        request.feature_id,
+        plain_value(request.entitlement),
+        request.resource_id,
+        end_ms,
+        moment(request, "start"),
     )
 
 

@@ -212,26 +212,30 @@ class Subscription(_message.Message):
     def __init__(self, plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., revision: _Optional[int] = ..., addons: _Optional[_Mapping[str, int]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status: _Optional[_Union[SubscriptionStatus, str]] = ..., unit_quantity: _Optional[int] = ..., external_ids: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Override(_message.Message):
-    __slots__ = ("feature_id", "resource_id", "entitlement")
+    __slots__ = ("feature_id", "resource_id", "entitlement", "start")
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     ENTITLEMENT_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
     feature_id: str
     resource_id: str
     entitlement: _struct_pb2.Value
-    def __init__(self, feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ...) -> None: ...
+    start: _timestamp_pb2.Timestamp
+    def __init__(self, feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Promotion(_message.Message):
-    __slots__ = ("feature_id", "resource_id", "entitlement", "end")
+    __slots__ = ("feature_id", "resource_id", "entitlement", "end", "start")
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     ENTITLEMENT_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
     feature_id: str
     resource_id: str
     entitlement: _struct_pb2.Value
     end: _timestamp_pb2.Timestamp
-    def __init__(self, feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    start: _timestamp_pb2.Timestamp
+    def __init__(self, feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Customer(_message.Message):
     __slots__ = ("customer_id", "status", "subscriptions", "epoch", "created_at", "updated_at", "overrides", "promotions", "name", "email", "timezone", "metadata", "external_ids")
@@ -443,18 +447,20 @@ class CancelSubscriptionRequest(_message.Message):
     def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., when: _Optional[_Union[When, str]] = ..., if_epoch: _Optional[int] = ...) -> None: ...
 
 class SetOverrideRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "resource_id", "entitlement", "if_epoch")
+    __slots__ = ("customer_id", "feature_id", "resource_id", "entitlement", "if_epoch", "start")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     ENTITLEMENT_FIELD_NUMBER: _ClassVar[int]
     IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     resource_id: str
     entitlement: _struct_pb2.Value
     if_epoch: int
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., if_epoch: _Optional[int] = ...) -> None: ...
+    start: _timestamp_pb2.Timestamp
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., if_epoch: _Optional[int] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RemoveOverrideRequest(_message.Message):
     __slots__ = ("customer_id", "feature_id", "resource_id", "if_epoch")
@@ -469,20 +475,22 @@ class RemoveOverrideRequest(_message.Message):
     def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., if_epoch: _Optional[int] = ...) -> None: ...
 
 class GrantPromotionRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "resource_id", "entitlement", "end", "if_epoch")
+    __slots__ = ("customer_id", "feature_id", "resource_id", "entitlement", "end", "if_epoch", "start")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     ENTITLEMENT_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
     IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     resource_id: str
     entitlement: _struct_pb2.Value
     end: _timestamp_pb2.Timestamp
     if_epoch: int
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., if_epoch: _Optional[int] = ...) -> None: ...
+    start: _timestamp_pb2.Timestamp
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., if_epoch: _Optional[int] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RevokePromotionRequest(_message.Message):
     __slots__ = ("customer_id", "feature_id", "resource_id", "if_epoch")

@@ -252,7 +252,8 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetOverride(self, request, context):
-        """What the customer has of a feature instead of everything else.
+        """What the customer has of a feature instead of everything else. A customer without a record gets
+        one where there is a default plan, which is its subscription then; so with a promotion.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -11,12 +11,13 @@ from quotad.model import (
     CustomerRecord,
     Decision,
     Entry,
+    Limit,
     Mode,
     Override,
     Reason,
     Subscription,
 )
-from tests.deciding import Bench, bench
+from tests.deciding import Bench, at, bench
 
 CATALOG = """
 version: 1
@@ -323,3 +324,25 @@ def test_a_feature_and_its_decision_are_of_one_catalog(
 
     assert feature is not None
     assert ("c", 2) == (feature.unit, decision.catalog_version)
+
+
+def test_what_starts_and_ends_by_itself_is_in_force_at_the_next_call(engine: Bench) -> None:
+    text = CATALOG.replace("export: true", "export: {from: 2031-01-16, until: 2031-01-17}")
+    engine.publish(text)
+    store(engine, CustomerRecord("acme", (Subscription("free", engine.clock.now),)))
+    start = at("2031-01-16 06:00")
+    override = Override("calls", Entry(limits=(Limit(1),)), start_ms=start)
+    store(engine, CustomerRecord("own", (Subscription("free", 0),), overrides=(override,)))
+    moments = ("2031-01-15 23:59", "2031-01-16 00:00", "2031-01-16 06:00", "2031-01-17 00:00")
+
+    answers = []
+    for moment in moments:
+        engine.clock.now = at(moment)
+        names = ("acme", "never-seen", "own")
+        answers.append(engine.decide(*(ConsumeRequest(name, "export") for name in names)))
+        (own,) = engine.decide(ConsumeRequest("own", "calls", mode=Mode.CHECK_ONLY))
+        assert (1 if engine.clock.now >= start else 3) == own.limit
+
+    assert [[False] * 3, [True] * 3, [True] * 3, [False] * 3] == [
+        [answer.allowed for answer in told] for told in answers
+    ]

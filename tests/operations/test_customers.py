@@ -19,6 +19,7 @@ plans:
   free: {entitlements: {calls: {limit: 5, per: month}}}
   pro: {usage_on_change: reset, entitlements: {calls: {limits: [{limit: 50}]}}}
 """
+DAY_MS = 86_400_000
 NINE = NewEntitlement("calls", {"limit": 9, "per": "month"})
 
 Write = Callable[[CustomerOperations, str, int | None], StoredCustomer]
@@ -123,3 +124,23 @@ def test_without_a_catalog_a_customer_can_only_be_archived(made: Bench) -> None:
         customers.provision("acme", Provision("free"))
     with pytest.raises(NotFound):
         customers.archive("acme")
+
+
+def test_a_customer_never_seen_may_have_a_promotion_or_an_override(
+    made: Bench, customers: CustomerOperations
+) -> None:
+    made.publish("default_plan: free" + PLANS)
+    start = made.clock.now + DAY_MS
+    later = NewEntitlement("calls", {"limit": 9, "per": "month"}, start_ms=start)
+
+    promoted = customers.grant_promotion("acme", later)
+    overridden = customers.set_override("other", NINE, 0)
+
+    for stored in (promoted, overridden):
+        assert stored.record is not None
+        assert ["free"] == [phase.plan_id for phase in stored.record.subscriptions]
+    assert [start] == [each.start_ms for each in customers.show(promoted).promotions]
+    made.clock.now = start
+    assert [None] == [each.start_ms for each in customers.show(promoted).promotions]
+    with pytest.raises(NotFound, match="was never provisioned; provision it first"):
+        customers.remove_override("third", "calls", "")

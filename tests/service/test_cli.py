@@ -14,7 +14,7 @@ import pytest
 
 from quotad.cli import output
 from quotad.cli.arguments import time_of
-from quotad.customers.rows import parsed_time
+from quotad.moments import parsed_time
 from quotad.v1 import admin_pb2 as pb
 from quotad.v1 import quota_pb2
 from tests.service.command_line import Run, words

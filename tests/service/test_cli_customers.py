@@ -259,7 +259,13 @@ def test_json_of_a_customer_has_the_names_of_the_api(quotad: Run) -> None:
     assert set(shown) == set(pb.Customer.DESCRIPTOR.fields_by_name)
     assert set(shown["subscriptions"][0]) == set(pb.Subscription.DESCRIPTOR.fields_by_name)
     assert [
-        {"feature_id": "f", "resource_id": "", "entitlement": {"limit": 1}, "end": END}
+        {
+            "feature_id": "f",
+            "resource_id": "",
+            "entitlement": {"limit": 1},
+            "end": END,
+            "start": None,
+        }
     ] == shown["promotions"]
 
 

@@ -85,13 +85,19 @@ granted = st.sampled_from(sorted(values)).flatmap(
 )
 revoked = st.sampled_from(sorted(values)).map(lambda name: (name, Entry(granted=False))) | granted
 overrides = st.builds(
-    lambda said, resource: Override(said[0], said[1], resource), revoked, optional_ids
+    lambda said, resource, start: Override(said[0], said[1], resource, start),
+    revoked,
+    optional_ids,
+    st.none() | times,
 )
 promotions = st.builds(
-    lambda said, end, resource: Promotion(said[0], said[1], end, resource),
+    lambda said, end, resource, early: Promotion(
+        said[0], said[1], end, resource, None if early is None or end is None else end // early
+    ),
     granted,
-    st.none() | times,
+    (st.none() | times).filter(lambda end: end is None or end > 0),
     optional_ids,
+    st.none() | st.integers(2, 9),
 )
 
 

@@ -117,8 +117,16 @@ class Draw(random.Random):
     def _entry(self, kind: dict[str, Any]) -> Any:
         """What a plan says of a feature, for all of its customers or for a share of them."""
         said = self._right(kind)
-        if said is False or self.random() < 0.7:
+        if said is False or self.random() < 0.6:
             return said
+        if self.random() < 0.3:
+            times = {"from": self.choice(["2026-01-01", "2027-01-15"]), "until": "2027-06-01"}
+            span = {key: times[key] for key in self.some(list(times), 1)}
+            if isinstance(said, dict):
+                return said | span
+            if kind["type"] == "config":
+                return {"value": said} | span
+            return span if said is True else {"unlimited": True} | span
         rollout = {"rollout": {"percent": self.choice([0, 0.01, 50, 100])}}
         rollout["rollout"] |= self.choice([{}, {"inherit": True}, {"inherit": False}])
         if isinstance(said, dict):
@@ -177,7 +185,7 @@ class Draw(random.Random):
         phases = [self._phase() for _ in range(self.randint(0, 4))]
         names = [*FEATURE_IDS, POOL_ID, "gone"]
         overrides = [
-            Override(name, self._said(name), self.choice(RESOURCE_IDS))
+            Override(name, self._said(name), self.choice(RESOURCE_IDS), self.choice([None, *TIMES]))
             for name in self.choices(names, k=self.randint(0, 2))
         ]
         promotions = [

@@ -257,7 +257,7 @@ def rolled_out(spec: Spec, percents: Sequence[float], otherwise: Spec | None = N
         made.plans["pro"] = msgspec.structs.replace(
             plan,
             entitlements={**plan.entitlements, made.feature_id: current},
-            rollouts=(made.feature_id,),
+            conditional=(made.feature_id,),
         )
 
     return rolled

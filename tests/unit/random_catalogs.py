@@ -73,6 +73,23 @@ PLAN_KEYS: dict[str, st.SearchStrategy[Any]] = {
 CHOICE: st.SearchStrategy[Any] = st.booleans()
 
 
+SPANS: st.SearchStrategy[Any] = st.fixed_dictionaries(
+    {"until": st.sampled_from(["2027-01-01", "2031-02-01T09:00+01:00"])},
+    optional={"from": st.sampled_from(["2026-01-01", "2026-12-31T23:59:59.999Z"])},
+)
+
+
+def with_span(kind: str, value: Any, span: Any) -> Any:
+    """The entry for a time, where its shape has room for that."""
+    if isinstance(value, dict):
+        return value | span
+    if kind in ("config", "values") and value is not False:
+        return {"value": value} | span
+    if value is True:
+        return span
+    return {"unlimited": True} | span if value == "unlimited" else value
+
+
 def with_rollout(kind: str, value: Any, rollout: Any) -> Any:
     """The entry for a share of customers, where its shape has room for that."""
     if isinstance(value, dict):
@@ -87,7 +104,9 @@ def with_rollout(kind: str, value: Any, rollout: Any) -> Any:
 def rights(features: dict[str, str]) -> st.SearchStrategy[dict[str, Any]]:
     shapes = {
         name: st.one_of(
-            SHAPES[kind], st.builds(with_rollout, st.just(kind), SHAPES[kind], ROLLOUTS)
+            SHAPES[kind],
+            st.builds(with_rollout, st.just(kind), SHAPES[kind], ROLLOUTS),
+            st.builds(with_span, st.just(kind), SHAPES[kind], SPANS),
         )
         for name, kind in features.items()
     }

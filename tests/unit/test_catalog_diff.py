@@ -189,7 +189,7 @@ def test_an_earlier_plan_keeps_its_rollouts_and_what_the_others_have() -> None:
 
     plan = compile_snapshot(catalog, 1).earlier["p", 1]
     assert ["a", "b"] == list(plan.entitlements)
-    assert ("a", "b") == plan.rollouts
+    assert ("a", "b") == plan.conditional
     shares, right = [], plan.entitlements["a"]
     while right.rollout is not None and right.otherwise is not None:
         shares.append(right.rollout.per_myriad)

@@ -235,8 +235,8 @@ def test_a_rollout_is_compiled_with_what_the_others_have() -> None:
     ).plans
 
     pro = plans["pro"].entitlements
-    assert ("calls", "image", "video", "export", "size") == plans["pro"].rollouts
-    assert () == plans["free"].rollouts
+    assert ("calls", "image", "video", "export", "size") == plans["pro"].conditional
+    assert () == plans["free"].conditional
     assert Rollout(1000, "export", "rollout") == pro["export"].rollout
     assert pro["export"].otherwise is None
     assert Rollout(1250, "x", "large") == pro["calls"].rollout
@@ -279,4 +279,4 @@ def test_unlimited_over_a_rollout_counts_in_the_windows_of_both_sides() -> None:
     ).plans
 
     assert (Limit(None, MINUTE), Limit(None, DAY)) == plans["max"].entitlements["calls"].limits
-    assert () == plans["max"].rollouts
+    assert () == plans["max"].conditional

@@ -427,7 +427,7 @@ REFUSALS: dict[str, list[str]] = {
         "plans.free.entitlements.upload-mb.rollout: unknown key 'percnt', did you mean 'percent'?",
         "plans.free.entitlements.seats.rollout: must be a mapping such as {percent: 10}, not 10",
         "plans.pro.entitlements.csv-export.rollout.percent: 0.125 has more than 2 decimal places",
-        "plans.pro.entitlements.csv-export: unknown key 'granted' (known: rollout)",
+        "plans.pro.entitlements.csv-export: unknown key 'granted' (known: rollout, from, until)",
         "plans.pro.entitlements.api-calls.limits[0]: unknown key 'rollout' "
         "(known: limit, unlimited, soft, overage_limit, enforce, per, anchor, "
         "timezone, week_starts)",
@@ -440,8 +440,8 @@ REFUSALS: dict[str, list[str]] = {
         "plans.team.entitlements.upload-mb.rollout.salt: must be text, not 5",
     ],
     "rollout_depth": [
-        "plans.p8.entitlements.upload-mb: has more than 8 rollouts above one "
-        "another, those of its groups and bases included",
+        "plans.p8.entitlements.upload-mb: has more than 8 rollouts or spans of "
+        "time above one another, those of its groups and bases included",
     ],
     "section_list": [
         "features: must be a mapping such as {api-calls: {type: metered}}, not a list",

@@ -167,7 +167,7 @@ def test_a_promotion_leaves_the_variant() -> None:
         free.entitlements["calls"], rollout=Rollout(10_000, "calls", "ten")
     )
     catalog.plans["free"] = msgspec.structs.replace(
-        free, entitlements={**free.entitlements, "calls": rolled}, rollouts=("calls",)
+        free, entitlements={**free.entitlements, "calls": rolled}, conditional=("calls",)
     )
 
     effective = resolve(record, catalog, NOW, "acme")
