@@ -497,6 +497,9 @@ class ConsumeAllRequest(ConsumeRequest, frozen=True, gc=False):
 
     items: tuple[ConsumeRequest, ...] = ()
     """What is asked of each feature, of the same customer and mode; none twice."""
+    amounts: tuple[int, ...] = ()
+    """The quantities, where all items are of the customer itself, ask for no values and give
+    nothing back; empty: of other requests, and where they were not looked at."""
 
 
 class LimitStatus(msgspec.Struct, frozen=True, gc=False):

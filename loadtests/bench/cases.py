@@ -108,6 +108,29 @@ def verdicts() -> Group:
     )
 
 
+def together() -> Group:
+    """Several features in one atomic act."""
+    others = ("feature-tokens", "feature-images")
+    return Group(
+        "together",
+        "8 connections x 32 streams: features of one CheckAndConsumeAll",
+        [
+            Line(name, server, msgspec.structs.replace(MANY, **changes), counters=counters)
+            for server in ["native", *_fast()]
+            for name, counters, changes in (
+                (f"{server}, CheckAndConsume", 1, {}),
+                (f"{server}, 3 features", 3, {"together": others}),
+            )
+        ],
+        seconds=1.5,
+        rounds=3,
+        pairs=[
+            (f"{server}, 3 features", f"{server}, CheckAndConsume")
+            for server in ["native", *_fast()]
+        ],
+    )
+
+
 def batches() -> Group:
     """Many requests in one call, beside one in each."""
     sizes = ((1, 32), (10, 16), (100, 4), (1000, 2))
@@ -286,7 +309,8 @@ def groups(also: Collection[str] = ()) -> list[Group]:
     Args:
         also: servers from elsewhere beside the fronts: `EARLIER`, `PROTOTYPE`.
     """
-    made = [fronts(also), windows(), verdicts(), batches(), connections(), workers()]
+    made = [fronts(also), windows(), verdicts(), together()]
+    made += [batches(), connections(), workers()]
     made.append(busy(also))
     # Customers come last: a crowd of them leaves a store that is slower for everybody.
     made += [settings(), latency(), offered(), streams()]

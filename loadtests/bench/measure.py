@@ -12,7 +12,13 @@ import msgspec
 from loadtests.bench import busy, h2load, proc
 from loadtests.bench.h2gen import DRAIN_S, Result, Spec, percentiles
 from loadtests.bench.launcher import Traced
-from loadtests.bench.processes import BATCH_CHECK_AND_CONSUME, HOST, Machinery, Running
+from loadtests.bench.processes import (
+    BATCH_CHECK_AND_CONSUME,
+    CHECK_AND_CONSUME_ALL,
+    HOST,
+    Machinery,
+    Running,
+)
 from loadtests.bench.traffic import Traffic
 
 WARM_S = 0.5
@@ -137,8 +143,9 @@ def warm_up(machinery: Machinery, line: Line) -> None:
     asked = (line.server, line.traffic.feature_id, line.traffic.customers)
     if server.kind.is_quotad and line.traffic.pick != "zipf" and asked not in machinery.met:
         machinery.met.add(asked)
-        changes = {"path": BATCH_CHECK_AND_CONSUME, "batch": 100, "idempotent": False}
-        everybody = msgspec.structs.replace(line.traffic, pick="uniform", **changes)
+        everybody = msgspec.structs.replace(
+            line.traffic, pick="uniform", batch=100, idempotent=False, together=()
+        )
         batched = msgspec.structs.replace(line, traffic=everybody, connections=8, streams=2, rate=0)
         seen = 0
         for seed in range(WARM_TRIES):
@@ -198,7 +205,11 @@ def generate(spec: Spec, in_terminal: bool = False) -> Result:
 
 def spec_of(server: Running, line: Line, seconds: float, seed: int) -> Spec:
     """What the generator is told."""
-    path = BATCH_CHECK_AND_CONSUME if line.traffic.batch else server.kind.path
+    path = server.kind.path
+    if line.traffic.batch:
+        path = BATCH_CHECK_AND_CONSUME
+    elif line.traffic.together:
+        path = CHECK_AND_CONSUME_ALL
     return Spec(
         host=HOST,
         port=server.port,

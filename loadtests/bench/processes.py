@@ -43,6 +43,7 @@ HOST = "127.0.0.1"
 START_S = 15.0
 STOP_S = 10.0
 BATCH_CHECK_AND_CONSUME = "/quotad.v1.QuotaService/BatchCheckAndConsume"
+CHECK_AND_CONSUME_ALL = "/quotad.v1.QuotaService/CheckAndConsumeAll"
 TRACE_S = 10.0
 """How long a server may take to tell what it has seen of itself."""
 

@@ -34,6 +34,8 @@ class Traffic(msgspec.Struct, frozen=True):
     """Requests per BatchCheckAndConsume; 0: CheckAndConsume."""
     idempotent: bool = False
     """Every call carries a key of its own."""
+    together: tuple[str, ...] = ()
+    """Features that CheckAndConsumeAll asks for with `feature_id`; empty: CheckAndConsume."""
 
 
 def customer_id(number: int) -> str:
@@ -63,10 +65,22 @@ def request(traffic: Traffic, customer: int) -> pb.CheckAndConsumeRequest:
     )
 
 
+def _body(traffic: Traffic, customer: int) -> bytes:
+    if not traffic.together:
+        return request(traffic, customer).SerializeToString()
+    items = [
+        pb.ConsumeItem(feature_id=name, quantity=traffic.quantity)
+        for name in (traffic.feature_id, *traffic.together)
+    ]
+    return pb.CheckAndConsumeAllRequest(
+        customer_id=customer_id(customer), items=items
+    ).SerializeToString()
+
+
 def _bodies(traffic: Traffic, seed: int) -> list[bytes]:
     order = picks(traffic, seed)
     if not traffic.batch:
-        bodies = {i: request(traffic, i).SerializeToString() for i in set(order)}
+        bodies = {i: _body(traffic, i) for i in set(order)}
         return [bodies[i] for i in order]
     turns = itertools.cycle(order)
     count = max(1, len(order) // traffic.batch)

@@ -133,14 +133,14 @@ class Planner:
         Returns:
             False: it is not planned, as resources that it is about are not in memory.
         """
-        meter = view.meters.get(request.feature_id) or view.meter(
-            request.feature_id, self._settings.retention
-        )
-        given: Decision | QuotadError | None = None
-        bound = ALWAYS
+        meter = view.meters.get(request.feature_id)
         if meter is None:
             if isinstance(request, ConsumeAllRequest):
                 return self._plan_joint(round_, place, request, view, now_ms)
+            meter = view.meter(request.feature_id, self._settings.retention)
+        given: Decision | QuotadError | None = None
+        bound = ALWAYS
+        if meter is None:
             given = denied(request.feature_id, view.effective, view.snapshot)
         elif meter.given is not None:
             given = meter.given
@@ -287,7 +287,7 @@ class Planner:
     ) -> bool:
         """Plan a request about several features, as `plan`."""
         views = [view] * len(request.items)
-        for i, item in enumerate(request.items):
+        for i, item in enumerate(() if request.amounts else request.items):
             if item.resource_id:
                 name = view_name(item.customer_id, item.resource_id)
                 found = self._views.get(name, view.snapshot, now_ms)
@@ -303,7 +303,11 @@ class Planner:
         refused: InvalidRequest | None = None
         if layout is None:
             layout, refused = self._new_layout(request, views, now_ms)
-        amounts = () if refused else layout.amounts(request.items)
+        amounts = request.amounts
+        if refused is not None:
+            amounts = ()
+        elif not amounts or not layout.apart:
+            amounts = layout.amounts(request.items)
         verb, once = CONSUME, None
         if request.mode == CHECK_ONLY:
             verb = CHECK
@@ -346,27 +350,27 @@ class Planner:
         self, request: ConsumeAllRequest, views: list[View], now_ms: int
     ) -> JointLayout | None:
         """The layout of a request that only counters decide on; None: it is another one."""
+        items = request.items
+        if not request.amounts and any(
+            item.quantity < 0 or item.requested_values for item in items
+        ):
+            return None
         bounds: list[Bound] = []
-        key: list[object] = []
-        for item, view in zip(request.items, views, strict=True):
+        for item, view in zip(items, views, strict=True):
             meter = view.meters.get(item.feature_id)
-            if (
-                meter is None
-                or meter.given is not None
-                or item.quantity < 0
-                or item.requested_values
-            ):
+            if meter is None or meter.given is not None:
                 return None
             bound = meter.bound
             if not bound.from_ms <= now_ms < bound.until_ms:
                 bound = meter.bind(now_ms)
             bounds.append(bound)
-            # A layout holds its bounds, so that no other object gets the same id.
-            key += (id(bound), item.resource_id)
-        named = tuple(key)
+        # A layout holds its bounds, so that no other object gets the same id.
+        named: tuple[object, ...] = tuple(map(id, bounds))
+        if not request.amounts:
+            named = (*named, *[item.resource_id for item in items])
         layout = self._layouts.get(named)
         if layout is None:
-            layout = lay_out_together(request.items, bounds, [None] * len(bounds))
+            layout = lay_out_together(items, bounds, [None] * len(bounds))
             self._layouts.put(named, layout)
         return layout
 

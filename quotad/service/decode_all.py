@@ -16,6 +16,9 @@ KNOWN_BYTES_MAX = 256
 
 _known: Recent[bytes, ConsumeAllRequest] = Recent(KNOWN_MAX)
 
+_of_others: Recent[bytes, ConsumeAllRequest] = Recent(KNOWN_MAX)
+"""A request by its bytes after the customer: the same features are asked of most customers."""
+
 
 def read_all(payload: bytes) -> ConsumeAllRequest:
     """Read, check and translate a CheckAndConsumeAllRequest.
@@ -25,10 +28,48 @@ def read_all(payload: bytes) -> ConsumeAllRequest:
     """
     request = _known.get(payload)
     if request is None:
-        request = _read(payload)
+        request = _as_another(payload)
+        if request is None:
+            request = _read(payload)
+            _remember(payload, request)
         if len(payload) <= KNOWN_BYTES_MAX and not request.idempotency_key:
             _known.put(payload, request)
     return request
+
+
+def _as_another(payload: bytes) -> ConsumeAllRequest | None:
+    """What differs from a known request by its customer alone; None: nothing is known."""
+    end = _customer_end(payload)
+    known = _of_others.get(payload[end:]) if end else None
+    if known is None:
+        return None
+    try:
+        customer_id = payload[2:end].decode()
+    except UnicodeDecodeError:
+        return None
+    check_id(customer_id, "customer_id")
+    mode = known.mode
+    items = [ConsumeRequest(customer_id, one.feature_id, one.quantity, mode) for one in known.items]
+    return ConsumeAllRequest(customer_id, "", 0, mode, items=tuple(items), amounts=known.amounts)
+
+
+def _remember(payload: bytes, request: ConsumeAllRequest) -> None:
+    """Keep what the same question about another customer is known by."""
+    end = _customer_end(payload)
+    plain = request.amounts and not request.explain and not request.idempotency_key
+    if not plain or not end or len(payload) - end > KNOWN_BYTES_MAX:
+        return
+    rest = payload[end:]
+    # A field may be written twice, and the last one counts.
+    if not parse(pb.CheckAndConsumeAllRequest, rest).customer_id:
+        _of_others.put(rest, request)
+
+
+def _customer_end(payload: bytes) -> int:
+    """Where the customer's id ends that a message starts with; 0: it starts otherwise."""
+    if len(payload) < 2 or payload[0] != 0x0A or payload[1] > 127:
+        return 0
+    return 2 + payload[1]
 
 
 def _read(payload: bytes) -> ConsumeAllRequest:
@@ -50,7 +91,15 @@ def _read(payload: bytes) -> ConsumeAllRequest:
         ttl_ms(message) if key and message.HasField("idempotency_ttl") else 0,
         explain=message.explain,
         items=items,
+        amounts=_amounts(items),
     )
+
+
+def _amounts(items: Sequence[ConsumeRequest]) -> tuple[int, ...]:
+    """The quantities of items about which there is no more to know; empty: there is."""
+    if any(item.quantity < 0 or item.resource_id or item.requested_values for item in items):
+        return ()
+    return tuple([item.quantity for item in items]) if any(i.quantity for i in items) else ()
 
 
 def read_items(

@@ -47,13 +47,13 @@ _MORE = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(_TABLE_SIZE)]
 
 def _varint(number: int) -> bytes:
     """A number as protobuf writes it, 14 bits at a time."""
-    if 0 <= number < 1 << 14:
+    if not 0 <= number < 1 << 42:
+        return _groups(number)
+    if number < 1 << 14:
         return _LAST[number]
-    if 0 < number < 1 << 28:
+    if number < 1 << 28:
         return _MORE[number & 16383] + _LAST[number >> 14]
-    if 0 < number < 1 << 42:
-        return _MORE[number & 16383] + _MORE[number >> 14 & 16383] + _LAST[number >> 28]
-    return _groups(number)
+    return _MORE[number & 16383] + _MORE[number >> 14 & 16383] + _LAST[number >> 28]
 
 
 def _table(tag: bytes) -> list[bytes]:
@@ -140,7 +140,8 @@ def _all(head: bytes, retry_after_ms: int | None, items: Sequence[Decision]) -> 
         parts.append(_time(b"\x2a", retry_after_ms))  # retry_after = 5
     for item in items:
         inner = decision_bytes(item)
-        parts += (b"\x22", _varint(len(inner)), inner)  # items = 4
+        size = len(inner)
+        parts += (b"\x22", _LAST[size] if size < _TABLE_SIZE else _varint(size), inner)  # items = 4
     return b"".join(parts)
 
 
