@@ -34,7 +34,7 @@ _KUBERNETES = re.compile(
 )
 """NAME=VALUE as in every pod of a namespace that has a Service named `quotad` or `quotad-...`."""
 
-_LISTS = {"source", "cors_origins"}
+_LISTS = {"source", "cors_origins", "authorize_headers"}
 """Settings that are several texts."""
 
 _URLS = {"redis_url", "source"}
@@ -71,6 +71,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cors_origins: tuple[str, ...] = ()
     """Origins of pages that browsers let read answers over HTTP, such as `https://app.example`;
     `*`: any. In the environment: separated by spaces."""
+    authorize_headers: tuple[str, ...] = (
+        "customer_id=X-Customer-Id",
+        "feature_id=X-Feature-Id",
+        "quantity=X-Quantity",
+    )
+    """Headers in which gateways name customer, feature and quantity to `/authorize`, and if wanted
+    `resource_id` and `idempotency_key`. In the environment: separated by spaces."""
     front: Literal["auto", "fast", "native", "grpcio"] = "auto"
     """How calls arrive: `fast` (needs `quotad-front`), `native` or `grpcio`; `auto`: the first of
     these that is installed."""

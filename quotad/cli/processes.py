@@ -26,6 +26,10 @@ CorsOrigins = Annotated[
     list[str] | None,
     typer.Option(metavar="ORIGIN", help="Of pages that may read answers; may be repeated."),
 ]
+AuthorizeHeaders = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FIELD=HEADER", help="What gateways ask by; may be repeated."),
+]
 RedisUrl = Annotated[
     str | None, typer.Option(metavar="URL", help="The store: redis://, rediss:// or unix://.")
 ]
@@ -55,7 +59,9 @@ def _showing_defaults(command: "Callable[..., None]") -> "Callable[..., None]":
         default = getattr(defaults, name, None)
         for each in getattr(annotation, "__metadata__", ()):
             if isinstance(each, OptionInfo) and default not in (None, (), ""):
-                each.show_default = str(default)
+                each.show_default = (
+                    " ".join(default) if isinstance(default, tuple) else str(default)
+                )
             if isinstance(each, OptionInfo) and get_origin(types.get(name)) is Literal:
                 each.autocompletion = _words(get_args(types[name]))
     return command
@@ -87,6 +93,7 @@ def _dev(
     listen: Listen = None,
     http: Http = None,
     cors_origins: CorsOrigins = None,
+    authorize_headers: AuthorizeHeaders = None,
     data: Annotated[
         str | None, typer.Option(metavar="DIR", help="Where Valkey keeps its data.")
     ] = None,
@@ -108,6 +115,7 @@ def _serve(
     http: Http = None,
     http_workers: Annotated[int | None, typer.Option(help="Processes that serve HTTP.")] = None,
     cors_origins: CorsOrigins = None,
+    authorize_headers: AuthorizeHeaders = None,
     front: Annotated[str | None, typer.Option(help="auto, fast, native or grpcio.")] = None,
     io_threads: Annotated[int | None, typer.Option(help="Move bytes; per worker.")] = None,
     max_connections: Annotated[

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.middleware.cors import CORSMiddleware
@@ -13,7 +12,8 @@ from starlette.types import Receive, Scope, Send
 
 from quotad.errors import InvalidRequest, QuotadError, internal_error
 from quotad.http import catalogs, consume, customers, holds, reading, slots
-from quotad.http.bodies import Gone, read, read_body, refused
+from quotad.http.authorize import AUTHORIZE, DEFAULT_HEADERS, Authorize, header_names
+from quotad.http.bodies import Gone, query_fields, read, read_body, refused
 from quotad.http.operation import Admit, Caller, Context, Headers, HttpCall, Operation, Role
 from quotad.http.pages import DOCS, OPENAPI, PAGE_HEADERS, docs_page, openapi_json
 from quotad.http.problems import CONTENT_TYPE, HttpRefusal, headers_of, problem, status_of
@@ -49,6 +49,10 @@ class AppSettings(msgspec.Struct, frozen=True):
     admit: Admit = anyone
     routes: Sequence[BaseRoute] = ()
     """Further routers, which see what is no operation: mounted pages, GraphQL, events."""
+    authorize: Mapping[str, bytes] = msgspec.field(
+        default_factory=lambda: header_names(DEFAULT_HEADERS)
+    )
+    """By field of `/authorize`, the name of its header in lower case."""
     origins: tuple[str, ...] = ()
     """Of pages that browsers let read answers: `https://app.example`; `*`: any."""
 
@@ -69,6 +73,7 @@ class App:
         self._routes: Routes[_End] = Routes()
         for operation in OPERATIONS:
             self._routes.add(operation.method, operation.path, _End(operation))
+        self._authorize = Authorize(context, settings.authorize)
         self._cross_origin = CORSMiddleware(
             self._plain,
             allow_origins=settings.origins,
@@ -85,7 +90,8 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
-        if origin is None or scope["type"] != "http":
+        if origin is None or scope["type"] != "http" or scope["raw_path"] == AUTHORIZE:
+            # Of a gateway: the origin is that of a page whose request it asks for.
             await self._plain(scope, receive, send)
         elif self._is_allowed(origin.decode("latin-1")):
             await self._cross_origin(scope, receive, send)
@@ -123,6 +129,10 @@ class App:
         if found is None:
             if path in (b"/livez", b"/readyz"):
                 return self._health(path)
+            if path == AUTHORIZE:
+                self._settings.admit(scope, Role.CONSUME)
+                status, headers, told = await self._authorize(scope)
+                return status, headers, _encode(told)
             if path in (OPENAPI, DOCS):
                 return await self._page(path)
             await self._others(scope, receive, send)
@@ -175,21 +185,13 @@ class _End:
             if not isinstance(given, dict):
                 raise InvalidRequest("body: expected object")
         else:
-            given = self._fields(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+            given = query_fields(query)
         for name in segments.keys() & given.keys():
             raise InvalidRequest(f"{name}: is in the path; leave it out")
         try:
             return msgspec.convert(given | segments, self.operation.wanted, strict=self._in_body)
         except msgspec.ValidationError as error:
             raise refused(error, self.operation.wanted) from None
-
-    def _fields(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-        given: dict[str, Any] = {}
-        for name, text in pairs:
-            if name in given:
-                raise InvalidRequest(f"{name}: is there twice")
-            given[name] = text
-        return given
 
 
 _ANY: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder()

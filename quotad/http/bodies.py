@@ -2,6 +2,7 @@
 
 import re
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.types import Receive
@@ -18,6 +19,9 @@ _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 
 BODY_BYTES_MAX = 4 * 1024 * 1024
 """As of gRPC."""
+
+FIELDS_MAX = 100
+"""Most fields of a query."""
 
 DROPPED_MAX = 16 * 1024 * 1024
 
@@ -99,3 +103,22 @@ def _joined(place: str, name: str) -> str:
 
 def _lower(text: str) -> str:
     return text if text.startswith("JSON") else text[:1].lower() + text[1:]
+
+
+def query_fields(query: bytes) -> dict[str, str]:
+    """Return the fields of a query.
+
+    Raises:
+        InvalidRequest: one is there twice, there are too many, or it is not UTF-8.
+    """
+    fields: dict[str, str] = {}
+    try:
+        for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=FIELDS_MAX):
+            if name.decode() in fields:
+                raise InvalidRequest(f"{name.decode()}: is there twice")
+            fields[name.decode()] = value.decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest("query: is not UTF-8") from None
+    except ValueError:
+        raise InvalidRequest(f"query: more than {FIELDS_MAX} fields") from None
+    return fields

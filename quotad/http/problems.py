@@ -27,12 +27,14 @@ OWN_REASONS: dict[str, tuple[int, str]] = {
     "NO_SUCH_PATH": (404, "There is nothing at the path."),
     "METHOD_NOT_ALLOWED": (405, "The path has other methods; Allow names them."),
     "TOO_LARGE": (413, "The body is larger than the operation takes."),
+    "NO_CUSTOMER": (401, "A gateway asks /authorize without a customer."),
     "ORIGIN_NOT_ALLOWED": (403, "A page of an origin that is not in cors_origins wants to write."),
 }
 """Reason words that only HTTP has, with their status and when they are."""
 
 _TITLES = {
     400: "The request can never work",
+    401: "Not known who asks",
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",

@@ -6,6 +6,7 @@ from quotad.config import Config, split_listen
 from quotad.engine.lending import Lent
 from quotad.errors import ConfigError
 from quotad.http.app import App, AppSettings, anyone
+from quotad.http.authorize import header_names
 from quotad.http.deciding import Deciding, HttpDecider
 from quotad.http.listener import HttpListener, ListenerSettings
 from quotad.http.operation import Context
@@ -41,7 +42,12 @@ class HttpServer(ServerBase):
         beside = [self._parts.decisions() for _ in range(CALLS_BESIDE)]
         context = Context(deciding, parts, Lent(iter(beside).__next__, CALLS_BESIDE), threads)
         calls = StiggRoutes(context, anyone, CALLS_BESIDE)
-        app = App(context, AppSettings(routes=[calls], origins=config.cors_origins))
+        app_settings = AppSettings(
+            routes=[calls],
+            authorize=header_names(config.authorize_headers),
+            origins=config.cors_origins,
+        )
+        app = App(context, app_settings)
         host, port = split_listen(config.http, "http")
         settings = ListenerSettings(
             host,
