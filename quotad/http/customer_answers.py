@@ -43,6 +43,8 @@ class GrantedAnswer(msgspec.Struct, frozen=True, kw_only=True):
     resource_id: str
     entitlement: Any
     """As a catalog spells it; false: revoked."""
+    start: datetime | None
+    """To come; null: it has started."""
     end: datetime | None
     """Of a promotion; null: no end."""
 
@@ -159,6 +161,7 @@ def customer_answer(customer: ShownCustomer) -> CustomerAnswer:
                 feature_id=each.feature_id,
                 resource_id=each.resource_id,
                 entitlement=each.value,
+                start=moment(each.start_ms),
                 end=None,
             )
             for each in customer.overrides
@@ -168,6 +171,7 @@ def customer_answer(customer: ShownCustomer) -> CustomerAnswer:
                 feature_id=each.feature_id,
                 resource_id=each.resource_id,
                 entitlement=each.value,
+                start=moment(each.start_ms),
                 end=moment(each.end_ms),
             )
             for each in customer.promotions

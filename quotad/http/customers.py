@@ -125,6 +125,8 @@ class SetOverride(RequestFields, frozen=True, kw_only=True):
     entitlement: Any
     """As a catalog spells it: true, "email", "unlimited", {"limit": 5, "per": "day"}; false
     revokes."""
+    start: datetime | None = None
+    """Until then it is as if it were not there, nor the one that it replaces; absent: now."""
     resource_id: str = ""
     if_epoch: Epoch | None = None
 
@@ -136,6 +138,8 @@ class GrantPromotion(RequestFields, frozen=True, kw_only=True):
     feature_id: str
     entitlement: Any
     """As of an override, but not false."""
+    start: datetime | None = None
+    """Absent: now."""
     end: datetime | None = None
     """Absent: no end."""
     resource_id: str = ""
@@ -274,7 +278,12 @@ def cancel(call: HttpCall, wanted: CancelRequest) -> HttpAnswer:
 @in_thread
 def set_override(call: HttpCall, wanted: SetOverride) -> HttpAnswer:
     """Give the customer this of a feature instead of everything else."""
-    new = NewEntitlement(wanted.feature_id, wanted.entitlement, wanted.resource_id)
+    new = NewEntitlement(
+        wanted.feature_id,
+        wanted.entitlement,
+        wanted.resource_id,
+        start_ms=moment_ms(wanted.start, "start"),
+    )
     customers = call.context.parts.customers
     return _shown(call, customers.set_override(wanted.customer_id, new, wanted.if_epoch))
 
@@ -292,7 +301,11 @@ def remove_override(call: HttpCall, wanted: OfFeature) -> HttpAnswer:
 def grant_promotion(call: HttpCall, wanted: GrantPromotion) -> HttpAnswer:
     """Give the customer this of a feature for a time, where it is more than the rest."""
     new = NewEntitlement(
-        wanted.feature_id, wanted.entitlement, wanted.resource_id, moment_ms(wanted.end, "end")
+        wanted.feature_id,
+        wanted.entitlement,
+        wanted.resource_id,
+        moment_ms(wanted.end, "end"),
+        moment_ms(wanted.start, "start"),
     )
     customers = call.context.parts.customers
     return _shown(call, customers.grant_promotion(wanted.customer_id, new, wanted.if_epoch))

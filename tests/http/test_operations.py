@@ -112,6 +112,9 @@ def test_a_customer_is_written_read_found_and_erased(life: Life) -> None:
     assert [(True, "2100-01-01T00:00:00Z")] == [
         (each["entitlement"], each["end"]) for each in found["promotions"]
     ]
+    later = {"entitlement": {"limit": 7}, "start": "2099-01-01T00:00:00Z"}
+    set_later = life("SetOverride", later, feature_id="calls")["overrides"]
+    assert "2099-01-01T00:00:00Z" in [each["start"] for each in set_later]
     life("RemoveOverride", feature_id="calls")
     gone = life(
         "RevokePromotion", None, f"?if_epoch={life('GetCustomer')['epoch']}", feature_id="sso"
