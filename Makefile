@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help front front-clients front-wheels run test unit explore bench bench-check memory soak locust lint types format protos clean
+.PHONY: help front front-clients front-fuzz front-wheels run test unit explore bench bench-check memory soak locust lint types format protos clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -47,6 +47,10 @@ front-wheels: $(VENV)/.python ## build wheels of the fast front for x86_64 and a
 		PATH="$(CURDIR)/$(BIN):$$PATH" CARGO_TARGET_DIR=$(CURDIR)/$(VENV)/front $(BIN)/maturin build --release --locked \
 			--zig --compatibility manylinux2014 --target $$target -m front/Cargo.toml --out dist || exit 1; \
 	done
+
+FUZZ_SECONDS ?= 60
+front-fuzz: ## try random bytes on what reads messages in the fast front; needs cargo-fuzz and a nightly Rust
+	cd front && CARGO_TARGET_DIR=$(CURDIR)/$(VENV)/fuzz cargo +nightly fuzz run message -- -max_total_time=$(FUZZ_SECONDS)
 
 front-clients: ## build clients in Go and JavaScript, and h2spec, for the tests of the fast front; needs go and npm
 	mkdir -p $(VENV)/clients/js

@@ -12,6 +12,7 @@ mod held;
 mod inbox;
 mod link;
 mod listen;
+mod message;
 mod proxy;
 mod python;
 mod reply;

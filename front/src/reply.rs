@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::held::Part;
+use crate::message::{PREFIX_BYTES, percent_encoded};
 
 /// Status codes of gRPC that the front itself sends.
 pub mod status {
@@ -23,9 +24,6 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
-
-/// Bytes before each message: whether it is compressed, and its length.
-pub const PREFIX_BYTES: usize = 5;
 
 /// How a call fails.
 #[derive(Clone)]
@@ -86,7 +84,8 @@ pub fn fail(respond: &mut SendResponse<Part>, failure: &Failure) {
     let mut response = head();
     let headers = response.headers_mut();
     headers.insert(GRPC_STATUS, failure.code.into());
-    headers.insert(GRPC_MESSAGE, percent_encoded(&failure.message));
+    let message = HeaderValue::from_maybe_shared(percent_encoded(&failure.message));
+    headers.insert(GRPC_MESSAGE, message.expect("only printable ASCII is left"));
     if failure.code == status::UNIMPLEMENTED {
         headers.insert(GRPC_ACCEPT_ENCODING, IDENTITY);
     }
@@ -112,22 +111,4 @@ fn head() -> Response<()> {
     let mut response = Response::new(());
     response.headers_mut().insert(CONTENT_TYPE, GRPC);
     response
-}
-
-/// `grpc-message` holds printable ASCII; everything else is written as `%XX`.
-fn percent_encoded(message: &str) -> HeaderValue {
-    let mut encoded = BytesMut::with_capacity(message.len());
-    for &byte in message.as_bytes() {
-        if matches!(byte, b' '..=b'~') && byte != b'%' {
-            encoded.put_u8(byte);
-        } else {
-            const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-            encoded.put_slice(&[
-                b'%',
-                DIGITS[usize::from(byte >> 4)],
-                DIGITS[usize::from(byte & 15)],
-            ]);
-        }
-    }
-    HeaderValue::from_maybe_shared(encoded.freeze()).expect("only printable ASCII is left")
 }

@@ -1,14 +1,15 @@
 //! Reading the one message of a unary request.
 
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use h2::RecvStream;
 use http::request::Parts;
 
 use crate::held::Share;
-use crate::reply::{Failure, PREFIX_BYTES, status};
+use crate::message::{Body, Wrong, parse_timeout};
+use crate::reply::{Failure, status};
 
 /// What is checked before any of the body is looked at; returns the deadline.
 pub fn check_head(head: &Parts) -> Result<Option<Instant>, Failure> {
@@ -32,26 +33,6 @@ pub fn check_head(head: &Parts) -> Result<Option<Instant>, Failure> {
     }
 }
 
-/// At most eight digits and one of H, M, S, m, u, n.
-fn parse_timeout(text: &[u8]) -> Option<Duration> {
-    let (unit, digits) = text.split_last()?;
-    if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let count = digits
-        .iter()
-        .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
-    Some(match unit {
-        b'H' => Duration::from_secs(count * 3600),
-        b'M' => Duration::from_secs(count * 60),
-        b'S' => Duration::from_secs(count),
-        b'm' => Duration::from_millis(count),
-        b'u' => Duration::from_micros(count),
-        b'n' => Duration::from_nanos(count),
-        _ => return None,
-    })
-}
-
 /// Why there is no message.
 pub enum Broken {
     /// The client has given the call up, or its connection is gone.
@@ -61,69 +42,39 @@ pub enum Broken {
 
 /// A message that is still arriving.
 pub struct Reading {
-    body: RecvStream,
+    stream: RecvStream,
+    body: Body,
     bytes_max: usize,
     share: Share,
-    /// What has come when it came in one piece, which is nearly always so.
-    first: Bytes,
-    /// What has come when it came in several.
-    gathered: BytesMut,
 }
 
 impl Reading {
-    pub fn new(body: RecvStream, bytes_max: usize, share: Share) -> Reading {
+    pub fn new(stream: RecvStream, bytes_max: usize, share: Share) -> Reading {
         Reading {
-            body,
+            stream,
+            body: Body::new(bytes_max),
             bytes_max,
             share,
-            first: Bytes::new(),
-            gathered: BytesMut::new(),
         }
     }
 
     /// The message, once the client has sent all of it.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Broken>> {
-        while let Some(part) = ready!(self.body.poll_data(cx)) {
+        while let Some(part) = ready!(self.stream.poll_data(cx)) {
             let Ok(part) = part else {
                 return Poll::Ready(Err(Broken::Gone));
             };
             // Fails only when the stream is gone, which the next look shows.
-            let _ = self.body.flow_control().release_capacity(part.len());
-            if let Err(failure) = self.take(part) {
-                return Poll::Ready(Err(Broken::Refused(failure)));
+            let _ = self.stream.flow_control().release_capacity(part.len());
+            let has_room = self.share.grow(part.len());
+            if let Err(wrong) = self.body.add(part) {
+                return Poll::Ready(Err(self.refused(wrong)));
+            }
+            if !has_room {
+                return Poll::Ready(Err(Broken::Refused(no_room())));
             }
         }
-        Poll::Ready(self.message().map_err(Broken::Refused))
-    }
-
-    fn take(&mut self, part: Bytes) -> Result<(), Failure> {
-        let has_room = self.share.grow(part.len());
-        if self.first.is_empty() && self.gathered.is_empty() {
-            self.first = part;
-        } else {
-            if self.gathered.is_empty() {
-                self.gathered.extend_from_slice(&self.first);
-            }
-            self.gathered.extend_from_slice(&part);
-        }
-        let got = self.got();
-        if got.len() < PREFIX_BYTES {
-            return Ok(());
-        }
-        let size = message_size(got);
-        if size > self.bytes_max {
-            return Err(Failure::new(
-                status::RESOURCE_EXHAUSTED,
-                format!("request of {size} bytes is larger than {}", self.bytes_max),
-            ));
-        }
-        if got.len() > PREFIX_BYTES + size {
-            return Err(not_one_message());
-        }
-        if !has_room {
-            return Err(no_room());
-        }
-        Ok(())
+        Poll::Ready(self.body.finish().map_err(|wrong| self.refused(wrong)))
     }
 
     /// What the message holds, for as long as its call is open.
@@ -131,35 +82,21 @@ impl Reading {
         self.share
     }
 
-    fn got(&self) -> &[u8] {
-        if self.gathered.is_empty() {
-            &self.first
-        } else {
-            &self.gathered
-        }
-    }
-
-    fn message(&mut self) -> Result<Bytes, Failure> {
-        let got = self.got();
-        if got.len() < PREFIX_BYTES || got.len() != PREFIX_BYTES + message_size(got) {
-            return Err(not_one_message());
-        }
-        match got[0] {
-            0 => {}
-            1 => {
-                return Err(Failure::new(
-                    status::INTERNAL,
-                    "the request is marked as compressed, and its headers name no encoding",
-                ));
-            }
-            _ => return Err(not_one_message()),
-        }
-        let whole = if self.gathered.is_empty() {
-            std::mem::take(&mut self.first)
-        } else {
-            std::mem::take(&mut self.gathered).freeze()
-        };
-        Ok(whole.slice(PREFIX_BYTES..))
+    fn refused(&self, wrong: Wrong) -> Broken {
+        Broken::Refused(match wrong {
+            Wrong::TooLarge(size) => Failure::new(
+                status::RESOURCE_EXHAUSTED,
+                format!("request of {size} bytes is larger than {}", self.bytes_max),
+            ),
+            Wrong::NotOneMessage => Failure::new(
+                status::INTERNAL,
+                "the request is not exactly one message of gRPC",
+            ),
+            Wrong::Compressed => Failure::new(
+                status::INTERNAL,
+                "the request is marked as compressed, and its headers name no encoding",
+            ),
+        })
     }
 }
 
@@ -177,21 +114,10 @@ pub async fn discard(body: &mut RecvStream, bytes_max: usize) -> Result<(), h2::
     body.trailers().await.map(drop)
 }
 
-fn message_size(got: &[u8]) -> usize {
-    u32::from_be_bytes([got[1], got[2], got[3], got[4]]) as usize
-}
-
 /// Why a call is refused whose connection holds too much.
 pub fn no_room() -> Failure {
     Failure::new(
         status::RESOURCE_EXHAUSTED,
         "too many bytes of requests and of answers that were not read are held",
-    )
-}
-
-fn not_one_message() -> Failure {
-    Failure::new(
-        status::INTERNAL,
-        "the request is not exactly one message of gRPC",
     )
 }

@@ -93,6 +93,34 @@ def test_a_call_is_ended_at_its_deadline_also_for_a_client_that_does_not_end_it(
     assert 1 == counted(served, "calls_refused")
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"\xff" * 64,
+        Connection.frame(0, END_STREAM, 0, b"data of no stream"),
+        Connection.frame(HEADERS, END_HEADERS, 3, b"\xff\xff\xff\xff no header block"),
+        Connection.frame(8, 0, 0, b"\0" * 4),
+        b"\xff\xff\xff" + bytes([0, 0]) + struct.pack(">I", 3),
+    ],
+    ids=["noise", "no stream", "headers", "window of nothing", "too long"],
+)
+def test_a_damaged_frame_ends_its_connection_and_nothing_else(
+    served: Serving, damaged: bytes
+) -> None:
+    beside = served.call(b"beside")
+    with Connection(served.front.address) as raw:
+        raw.send_message(headers(METHODS[0]), message(b"of the same connection"))
+        calls = served.take(2)
+        raw.send_frames(damaged)
+        raw.wait_for_close()
+        served.front.answer([(call.call_id, call.request) for call in calls])
+
+        assert b"beside" == beside.result()
+    served.decide()
+    assert b"0:x" == served.call().result()
+    eventually(lambda: counted(served, "connections_open"), lambda count: count == 1)
+
+
 def test_a_message_that_is_too_large_is_refused_by_its_length(served: Serving) -> None:
     served.decide()
     frame = Connection.frame
