@@ -15,6 +15,7 @@ local NOT_HELD, TOO_LATE = 0, -5
 
 local now, not_after = now_ms(), tonumber(ARGV[1])
 if not_after > 0 and now > not_after then return TOO_LATE end
+if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then return NOT_HELD end
 local before = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[2]) or 0)
 if before <= now then return NOT_HELD end
 local ends = math.max(now + tonumber(ARGV[3]), before)

@@ -94,10 +94,10 @@ def not_this_way(request: ConsumeRequest) -> InvalidRequest:
     )
 
 
-def not_by_use(request: ConsumeRequest) -> InvalidRequest:
-    """What is held in slots was to be counted."""
+def not_by_use(feature_id: str) -> InvalidRequest:
+    """What is held in slots was to be counted, held otherwise or lent."""
     return InvalidRequest(
-        f"feature_id: {request.feature_id!r} limits what is in flight; hold a slot of it by"
+        f"feature_id: {feature_id!r} limits what is in flight; hold a slot of it by"
         " AcquireSlot, which counts other features with it (`also`) where they are used together"
     )
 
@@ -107,6 +107,14 @@ def not_by_slot(request: ConsumeRequest) -> InvalidRequest:
     return InvalidRequest(
         f"feature_id: {request.feature_id!r} is not of `kind: concurrency`; use CheckAndConsume, or"
         " Reserve what comes back"
+    )
+
+
+def no_negative_slots(request: ConsumeRequest) -> InvalidRequest:
+    """It was asked whether slots could be given back."""
+    return InvalidRequest(
+        f"quantity: {request.quantity} is negative, and {request.feature_id!r} limits what is in"
+        " flight; a slot is given back by ReleaseSlot"
     )
 
 

@@ -1,5 +1,6 @@
 """What can be lent to a caller that decides by itself: units of hard limits."""
 
+from quotad.engine.given import not_by_use
 from quotad.engine.meters import Bound, Meter
 from quotad.errors import InvalidRequest
 from quotad.model import FeatureType, MeterKind
@@ -15,6 +16,8 @@ def not_lendable(feature_id: str, meter: Meter, bound: Bound) -> InvalidRequest 
     """
     if meter.entitlement.feature.type is not FeatureType.METERED:
         what = "is not metered"
+    elif meter.slots:
+        return not_by_use(feature_id)
     elif meter.entitlement.feature.kind is not MeterKind.COUNTER:
         what = f"is a {meter.entitlement.feature.kind.value}"
     elif meter.pool is not None:

@@ -1,6 +1,6 @@
 """Plan what is held in slots: the slot that is to be acquired, and checks of those in flight."""
 
-from quotad.engine.given import denied, not_by_slot, not_by_use
+from quotad.engine.given import denied, no_negative_slots, not_by_slot, not_by_use
 from quotad.engine.meters import ALWAYS, Bound, Meter
 from quotad.engine.rounds import Look, Planned, Round
 from quotad.engine.views import View
@@ -62,7 +62,9 @@ def look_at_slots(
         now_ms: Unix time.
     """
     if request.mode != Mode.CHECK_ONLY:
-        return not_by_use(request)
+        return not_by_use(request.feature_id)
+    if request.quantity < 0:
+        return no_negative_slots(request)
     if round_.looks is None:
         round_.looks = {}
     round_.looks[place] = Look(view.keys, _bound(meter, now_ms).terms)

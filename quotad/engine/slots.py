@@ -147,7 +147,7 @@ class Slots:
         found = self._scripts.read(wanted, self._deadline())
         now_ms = self._shared.clock.now_ms()
         for request, (place, look), (used, frees_ms) in zip(requests, looks, found, strict=True):
-            fits = used + request.quantity <= look.terms[0].cap or request.quantity <= 0
+            fits = used + request.quantity <= look.terms[0].cap
             status = ChargeStatus.ALLOWED if fits else ChargeStatus.DENIED
             settled = Settlement(status, (used,), closes=(frees_ms,))
             planned = round_.answers[place]

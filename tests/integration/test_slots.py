@@ -312,6 +312,16 @@ def test_what_is_in_flight_is_not_counted_by_other_verbs(bench: Slotted, mode: M
     assert {} == bench.held()
 
 
+def test_what_is_in_flight_is_not_lent_nor_checked_for_less_than_nothing(bench: Slotted) -> None:
+    with pytest.raises(InvalidRequest, match="AcquireSlot"):
+        bench.engine.leases.acquire(ConsumeRequest("acme", "exports"), "l1", TTL_MS)
+    (answer,) = bench.engine.decide([ConsumeRequest("acme", "exports", -1, Mode.CHECK_ONLY)])
+    assert isinstance(answer, InvalidRequest)
+    assert str(answer).startswith(
+        "quantity: -1 is negative, and 'exports' limits what is in flight"
+    )
+
+
 def test_what_is_in_flight_is_not_reserved_nor_consumed_with_others(bench: Slotted) -> None:
     with pytest.raises(InvalidRequest, match="AcquireSlot"):
         bench.engine.reservations.reserve(ConsumeRequest("acme", "exports"), "r1", TTL_MS)

@@ -16,7 +16,10 @@ from quotad.engine.reservations import GRACE_MS
 from quotad.errors import NotFound, NotOpen, StoreUnavailable
 from quotad.model import ConsumeRequest, Decision, Mode
 from quotad.store import Link
+from quotad.store.keys import slot_names
 from tests.deciding import Bench, at
+from tests.integration.slotted import slot
+from tests.raw import raw
 
 CATALOG = """
 version: 1
@@ -26,6 +29,7 @@ features:
   several: {type: metered}
   images: {type: metered, credit: {pool: budget, cost: 3}}
   budget: {type: metered}
+  jobs: {type: metered, kind: concurrency}
 plans:
   free:
     entitlements:
@@ -33,7 +37,9 @@ plans:
       several: {limits: [{limit: 300, per: month}, {limit: 500, per: year}]}
       images: unlimited
       budget: {limit: 900, per: month}
+      jobs: {limit: 6}
 """
+SLOTS = 6
 COUNTERS = {
     "tokens": {"tokens month": (500, 1)},
     "several": {"several month": (300, 1), "several year": (500, 1)},
@@ -81,6 +87,8 @@ class Model:
         self.spent: Counter[tuple[str, str]] = Counter()
         """By customer and feature, without what is held: the most that is right to take back."""
         self.held: dict[str, Held] = {}
+        self.slots: dict[str, tuple[str, int]] = {}
+        """By slot: whose it is, and what it holds."""
 
     def add(self, customer: str, feature: str, quantity: int) -> None:
         """Count in all counters of a feature."""
@@ -98,6 +106,10 @@ class Model:
             self.used[customer, name] + quantity * weight <= cap
             for name, (cap, weight) in COUNTERS[feature].items()
         )
+
+    def in_flight(self, customer: str) -> int:
+        """What slots of a customer hold."""
+        return sum(quantity for whose, quantity in self.slots.values() if whose == customer)
 
     def reserved(self, customer: str) -> Counter[str]:
         """What is held of each counter."""
@@ -169,6 +181,7 @@ class Run:
             *(self.consume, self.consume, self.reserve, self.reserve, self.reserve),
             *(self.commit, self.commit, self.release, self.extend, self.record, self.refund),
             *(self.take_what_is_left, self.undo, self.check, self.consume_one_of_another_time),
+            *(self.acquire, self.acquire, self.leave, self.beat, self.let_slots_end),
         )
         self.rng.choice(verbs)(customer, feature)
 
@@ -291,10 +304,53 @@ class Run:
             )
             assert ends_ms == held.ends_ms
 
+    def acquire(self, customer: str, feature: str) -> None:
+        """A slot, and what is counted with it: all of it, or nothing."""
+        quantity, more, slot_id = self.rng.randint(1, 3), self.rng.randint(0, 60), self.new_id()
+        free = self.model.in_flight(customer) + quantity <= SLOTS
+        fits = self.model.fits(customer, feature, more)
+        fields = {"customer_id": customer, "also": {feature: more}, "ttl_ms": 3_600_000}
+        request = slot(slot_id, quantity, "jobs", **fields)  # type: ignore[arg-type]
+
+        acquired = self.answered(lambda engine: engine.slots.acquire(request))
+
+        assert (free and fits) == acquired.decision.allowed
+        if free and fits:
+            self.model.slots[slot_id] = (customer, quantity)
+            self.model.spend(customer, feature, more)
+            again = self.answered(lambda engine: engine.slots.acquire(request))
+            assert again.decision.replayed
+
+    def some_slot(self) -> str | None:
+        return self.rng.choice(list(self.model.slots)) if self.model.slots else None
+
+    def leave(self, customer: str, feature: str) -> None:
+        slot_id = self.some_slot()
+        if slot_id is not None:
+            whose, _ = self.model.slots.pop(slot_id)
+            self.answered(lambda engine: engine.slots.release(whose, slot_id))
+            with pytest.raises(NotOpen):
+                self.answered(lambda engine: engine.slots.extend(whose, slot_id, 60_000))
+
+    def beat(self, customer: str, feature: str) -> None:
+        slot_id = self.some_slot()
+        if slot_id is not None:
+            whose, _ = self.model.slots[slot_id]
+            self.answered(lambda engine: engine.slots.extend(whose, slot_id, 60_000))
+
+    def let_slots_end(self, customer: str, feature: str) -> None:
+        """Holders of some slots are gone, and by the store's clock their time is over."""
+        ends, _ = slot_names(self.bench.keys.customer(customer), "jobs")
+        for slot_id, (whose, _) in list(self.model.slots.items()):
+            if whose == customer and self.rng.random() < 0.5:
+                raw(self.bench.store).zadd(ends, {slot_id: 1})
+                del self.model.slots[slot_id]
+
     def look(self) -> None:
         """Compare what customers are told of their usage."""
         for customer in ("a", "b"):
             granted = self.answered(lambda engine, who=customer: engine.entitlements(who))
+            assert self.model.in_flight(customer) == granted.decisions["jobs"].used
             for feature, counters in COUNTERS.items():
                 limits = granted.decisions[feature].limits
                 told = [(limit.used + limit.reserved, limit.reserved) for limit in limits]
