@@ -74,13 +74,12 @@ class LeasedClient(Client):
             QuotaError: the call was wrong, or no server could decide it.
         """
         if idempotency_key is None and not (explain or best_effort or requested_values):
-            name = (customer_id, feature_id, resource_id)
-            tranche = self._by_name.get(name)
+            tranche = self._by_name.get((customer_id, feature_id, resource_id))
             if tranche is not None and quantity > 0:
                 decision = tranche.take(quantity)
                 if decision is not None:
                     return decision
-            self._missed(name, quantity)
+            self._missed((customer_id, feature_id, resource_id), quantity)
         return super().consume(
             customer_id,
             feature_id,

@@ -94,7 +94,7 @@ class Holder:
             self.tranche.miss(quantity)
         return taken
 
-    def tend(self, meanwhile: Callable[[], None] | None = None) -> None:
+    def tend(self, meanwhile: Callable[[], object] | None = None) -> None:
         """Carry out what is due now; answers of the server arrive after what happens meanwhile."""
         waiting = list(self.due)
         self.due.clear()
@@ -103,7 +103,7 @@ class Holder:
         for tranche in waiting:
             self.run(tranche.tend(POLICY), meanwhile)
 
-    def run(self, steps: Steps[None], meanwhile: Callable[[], None] | None = None) -> None:
+    def run(self, steps: Steps[None], meanwhile: Callable[[], object] | None = None) -> None:
         answer: Any = None
         failed: QuotaError | None = None
         while True:
@@ -403,7 +403,7 @@ def test_a_quantity_beyond_what_is_held_is_fetched(holder: Holder) -> None:
 
 
 def test_threads_spend_what_was_lent_and_no_more(holder: Holder) -> None:
-    holder.tranche._wanted = 1_000  # so that the first tranche is the largest
+    holder.tranche._wanted = 100  # so that the first tranche is the largest
     for _ in range(CALLS_MIN):
         holder.take(30)
     holder.tend()
@@ -427,3 +427,28 @@ def test_the_clock_goes_on_and_never_back() -> None:
     first = boottime()
 
     assert first <= boottime()
+
+
+def test_what_is_missed_while_a_tranche_is_fetched_does_not_fetch_it_again(holder: Holder) -> None:
+    holder.lease()
+    holder.spend()
+    holder.now += 0.01
+
+    holder.tend(lambda: [holder.take() for _ in range(20)])
+    for _ in range(5):
+        holder.tend()
+
+    assert ["Acquire", "Renew"] == holder.methods
+    assert 50 == holder.tranche.held
+
+
+def test_a_tranche_that_is_spent_at_once_grows_to_the_most(holder: Holder) -> None:
+    holder = Holder(most=1_000, limit=10**9)
+    holder.lease()
+    for _ in range(10):
+        holder.tend(holder.spend)
+        holder.spend()
+        holder.now += 0.001
+    holder.tend()
+
+    assert 1_000 == holder.tranche.held
