@@ -1,4 +1,4 @@
-"""The nouns of holds, which are reservations and leases: what is held, and what was used of it."""
+"""The nouns of holds and corrections: what is held and used of it, and what usage is set to."""
 
 from collections.abc import Sequence
 from enum import IntEnum
@@ -6,6 +6,9 @@ from enum import IntEnum
 import msgspec
 
 from quotad.model import ConsumeAllDecision
+
+REASON_BYTES_MAX = 256
+"""Longest reason or actor of a correction, in bytes of UTF-8."""
 
 
 class HoldKind(IntEnum):
@@ -43,3 +46,47 @@ class SettledDecision(ConsumeAllDecision, frozen=True, gc=False):
 
     held: tuple[HeldItem, ...] = ()
     """What the items are of."""
+
+
+class Setting(msgspec.Struct, frozen=True, gc=False):
+    """What was really used of one limit in its current period."""
+
+    customer_id: str
+    feature_id: str
+    used: int
+    resource_id: str = ""
+    per: str = ""
+    """Its window, as a catalog spells it; `lifetime`: none. Empty: the only limit there is."""
+    idempotency_key: str = ""
+    idempotency_ttl_ms: int = 0
+    """As of a `ConsumeRequest`."""
+
+
+class Because(msgspec.Struct, frozen=True, gc=False):
+    """Why usage is corrected, and whose doing it is."""
+
+    reason: str = ""
+    actor: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.reason or self.actor)
+
+
+class Correction(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A correction of what a customer has used; stored."""
+
+    verb: str
+    """`set` or `refund`."""
+    feature_id: str
+    """Empty: all features that were taken together."""
+    change: int
+    """What it changed; negative: so much came back."""
+    resource_id: str = ""
+    reason: str = ""
+    actor: str = ""
+    key: str = ""
+    """The idempotency key; of a refund by key, that of what was undone."""
+    id: str = ""
+    """Sets those without a key apart."""
+    corrected_ms: int = 0
+    """Unix time; not stored, as a list is sorted by it."""

@@ -7,6 +7,7 @@ from quotad.engine.leases import Leases
 from quotad.engine.reservations import Reservations
 from quotad.engine.slots import Slots
 from quotad.errors import QuotadError
+from quotad.held import Correction, Setting
 from quotad.model import ConsumeRequest, Decision, Feature
 from quotad.store.nearby import Nearby
 
@@ -31,6 +32,12 @@ class Given:
     @property
     def slots(self) -> Slots:
         raise AssertionError("no test of these asks for slots")
+
+    def set_usage(self, setting: Setting) -> Decision:
+        raise AssertionError("no test of these sets usage")
+
+    def note_correction(self, customer_id: str, correction: Correction) -> None:
+        raise AssertionError("no test of these corrects usage")
 
     def undo(self, request: ConsumeRequest, key: str) -> Decision | QuotadError:
         return self._decisions.pop(0)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quotad.cli import amounts, arguments, completion, explanation, failures, output
+from quotad.cli import amounts, arguments, completion, explanation, failures, options, output
 from quotad.cli.options import (
     SERVER_DEFAULT,
     CustomerId,
@@ -155,6 +155,8 @@ def refund(
         str | None, typer.Option(metavar="TIME", help="From the periods of then; absent: of now.")
     ] = None,
     idempotency_key: IdempotencyKey = None,
+    reason: options.ReasonOption = "",
+    actor: options.ActorOption = "",
     resource: Resource = "",
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
@@ -163,7 +165,7 @@ def refund(
     occurred_at = arguments.time_of("--at", at, as_json)
     if taken_under and not feature:
         with failures.client(server, as_json) as client:
-            all_ = client.refund_all(customer, taken_under)
+            all_ = client.refund_all(customer, taken_under, reason=reason, actor=actor)
         show_items(all_, as_json)
         return
     with failures.client(server, as_json) as client:
@@ -175,6 +177,8 @@ def refund(
             resource_id=resource,
             occurred_at=occurred_at,
             idempotency_key=idempotency_key,
+            reason=reason,
+            actor=actor,
         )
     show(decision, as_json, took=feature, hint=near(feature, decision.reason, server))
 

@@ -112,3 +112,7 @@ class NegativeNumbers(typer.core.TyperCommand):
 
 
 _NEGATIVE = re.compile(r"-\d+(\.\d+)?")
+
+ReasonOption = Annotated[str, typer.Option(metavar="TEXT", help="Why, kept among the corrections.")]
+
+ActorOption = Annotated[str, typer.Option(metavar="NAME", help="Whose doing it is, kept there.")]

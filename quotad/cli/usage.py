@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
-from quotad.cli import completion, failures, output
-from quotad.cli.options import SERVER_DEFAULT, CustomerId, Json, ServerOption
+from quotad.cli import completion, decisions, failures, output
+from quotad.cli.options import (
+    SERVER_DEFAULT,
+    ActorOption,
+    CustomerId,
+    FeatureId,
+    Json,
+    ReasonOption,
+    Resource,
+    ServerOption,
+)
 
 if TYPE_CHECKING:
     from quotad.client.admin import Usage
@@ -59,6 +68,8 @@ def register(app: typer.Typer) -> None:
     )
     group.command()(show)
     group.command()(export)
+    group.command(name="set")(set_)
+    group.command()(corrections)
     app.add_typer(group, name="usage")
 
 
@@ -91,6 +102,66 @@ def show(
         output.print_table(["feature", ">used", ">denied", "unit", "", "from", "until"], rows)
     else:
         output.print_line(f"{customer} has used nothing" + (f" in {month}" if month else ""))
+
+
+def set_(
+    customer: CustomerId,
+    feature: FeatureId,
+    used: Annotated[int, typer.Argument(metavar="USED", help="What was really used.")],
+    per: Annotated[
+        str, typer.Option(metavar="WINDOW", help="Of several limits: month, '5 hours', lifetime.")
+    ] = "",
+    reason: ReasonOption = "",
+    actor: ActorOption = "",
+    idempotency_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Under the same key it is set once.")
+    ] = None,
+    resource: Resource = "",
+    server: ServerOption = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Set what was used of a limit in its current period, without what is reserved."""
+    with failures.client(server, as_json) as client:
+        decision = client.set_usage(
+            customer,
+            feature,
+            used,
+            per=per,
+            resource_id=resource,
+            reason=reason,
+            actor=actor,
+            idempotency_key=idempotency_key,
+        )
+    decisions.show(decision, as_json, took=feature)
+
+
+def corrections(
+    customer: CustomerId,
+    limit: Annotated[int, typer.Option(metavar="N", help="Show so many; 100 are kept.")] = 50,
+    server: ServerOption = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """List the latest corrections of what a customer has used: what, why, and whose doing."""
+    with failures.admin(server, as_json) as admin:
+        found = admin.corrections(customer, limit)
+    if as_json:
+        output.print_json({"corrections": found})
+        return
+    rows: list[list[output.Cell]] = [
+        [
+            output.moment(each.corrected_at, ""),
+            each.verb,
+            (each.feature_id or "all") + (f" ({each.resource_id})" if each.resource_id else ""),
+            f"{each.change:+,}",
+            each.actor,
+            each.reason,
+        ]
+        for each in found
+    ]
+    if rows:
+        output.print_table(["at", "verb", "feature", ">change", "actor", "reason"], rows)
+    else:
+        output.print_line(f"nothing of {customer} was corrected")
 
 
 def export(

@@ -23,6 +23,7 @@ from quotad.client.catalogs import (
 from quotad.client.customer_admin import CustomerAdmin
 from quotad.client.customer_finding import PAGE_MAX
 from quotad.client.customers import (
+    Correction,
     Customer,
     CustomerPage,
     CustomerUsage,
@@ -47,6 +48,7 @@ __all__ = [
     "CatalogDocument",
     "CatalogFile",
     "CatalogVersion",
+    "Correction",
     "Customer",
     "CustomerPage",
     "CustomerUsage",
@@ -203,6 +205,17 @@ class AdminClient(CustomerAdmin, Connected):
             token = answer.next_page_token
             if not token:
                 return
+
+    def corrections(self, customer_id: str, limit: int = 50) -> tuple[Correction, ...]:
+        """The latest corrections of what a customer has used, the newest first.
+
+        Args:
+            customer_id: whose.
+            limit: most of them; 100 are kept.
+        """
+        request = checked(pb.ListCorrectionsRequest, customer_id=customer_id, page_size=limit)
+        answer = self._call(self._read, "ListCorrections", request)
+        return tuple(customers.correction(each) for each in answer.corrections)
 
     def status(self) -> ServerStatus:
         """How the worker is that answers."""

@@ -25,7 +25,6 @@ from quotad.client.results import (
     Decision,
     Entitlement,
     Entitlements,
-    ItemsDecision,
 )
 from quotad.model import ADDON_QUANTITY_MAX, BATCH_MAX, QUANTITY_MAX
 from quotad.v1 import quota_pb2 as pb
@@ -185,29 +184,6 @@ def item_messages(
     return [_item(f"{field}[{place}]", item, message) for place, item in enumerate(items)]
 
 
-def refund(policy: Policy, consumption: Consumption, **fields: Any) -> Steps[Decision]:
-    """Take back what was counted; under a key, so that it is safe to send again."""
-    key, taken_under = consumption.idempotency_key, fields.get("taken_under", "")
-    if key is None and policy.retries and not taken_under:
-        key, fields["idempotency_ttl"] = os.urandom(16).hex(), policy.key_ttl
-    request = checked(
-        pb.RefundRequest,
-        customer_id=consumption.customer_id,
-        feature_id=consumption.feature_id,
-        quantity=consumption.quantity,
-        resource_id=consumption.resource_id,
-        idempotency_key=key or "",
-        **fields,
-    )
-    return results.decision((yield from retried(policy, "Refund", request)))
-
-
-def refund_all(policy: Policy, customer_id: str, taken_under: str) -> Steps[ItemsDecision]:
-    """Take back all that was taken together under a key."""
-    request = checked(pb.RefundRequest, customer_id=customer_id, taken_under=taken_under)
-    return results.decision_on_items((yield from retried(policy, "Refund", request)))
-
-
 def check(policy: Policy, consumption: Consumption) -> Steps[Decision]:
     """Decide one request and count nothing."""
     request = _request(consumption, mode=pb.MODE_CHECK_ONLY)
@@ -262,7 +238,12 @@ def retried(policy: Policy, method: str, request: Any) -> Steps[Any]:
     raise AssertionError("unreachable")
 
 
-_MOST = {"quantity": QUANTITY_MAX, "addons": ADDON_QUANTITY_MAX, "quantities": ADDON_QUANTITY_MAX}
+_MOST = {
+    "quantity": QUANTITY_MAX,
+    "used": QUANTITY_MAX,
+    "addons": ADDON_QUANTITY_MAX,
+    "quantities": ADDON_QUANTITY_MAX,
+}
 """What a server lets a field hold."""
 
 

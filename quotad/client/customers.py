@@ -185,6 +185,24 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """What there was no room for, as `used`."""
 
 
+class Correction(msgspec.Struct, frozen=True, kw_only=True):
+    """A correction of what a customer has used."""
+
+    corrected_at: datetime | None
+    """UTC."""
+    verb: str
+    """`set` or `refund`."""
+    feature_id: str
+    """Empty: all features that were taken together."""
+    resource_id: str
+    change: int
+    """What it changed; negative: so much came back. Of a pool whole numbers of 10^-decimals."""
+    reason: str
+    actor: str
+    key: str
+    """The idempotency key; of a refund by key, that of what was undone."""
+
+
 class FeatureInsights(msgspec.Struct, frozen=True, kw_only=True):
     """The customers that need more of a feature, or soon will."""
 
@@ -270,6 +288,11 @@ def when(word: str) -> int:
 def usage(message: pb.Usage) -> Usage:
     """Read what was used in one period."""
     return read(Usage, message)
+
+
+def correction(message: pb.Correction) -> Correction:
+    """Read a correction."""
+    return read(Correction, message)
 
 
 def insights(message: pb.FeatureInsights) -> FeatureInsights:

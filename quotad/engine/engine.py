@@ -18,6 +18,7 @@ from quotad.engine.leases import Leases
 from quotad.engine.planning import CHECK_ONLY, Planner
 from quotad.engine.reservations import Reservations
 from quotad.engine.rounds import Round
+from quotad.engine.setting import UsageSetter
 from quotad.engine.settlements import named
 from quotad.engine.settling import Settler
 from quotad.engine.shared import Granted, Shared
@@ -25,8 +26,10 @@ from quotad.engine.slots import Slots
 from quotad.engine.undoing import NO_ITEM, refuse_gauges, summed_up, undoing
 from quotad.engine.views import view_name
 from quotad.errors import NotReady, QuotadError, StoreError, StoreUnavailable
+from quotad.held import Correction, Setting
 from quotad.model import ConsumeRequest, Decision, Feature
 from quotad.store import ChargeStatus, Link
+from quotad.store.corrections import CorrectionNotes
 
 ROUNDS_MAX = 5
 """How often a charge may turn out stale before the call is given up as UNAVAILABLE."""
@@ -50,6 +53,8 @@ class Engine:
         self._held = HeldReader(shared, self._planner, self.reservations)
         self.leases = Leases(shared, link, self.decide, self._settler.note)
         self.slots = Slots(shared, link, self._run, self._take_back)
+        self._setter = UsageSetter(shared, self._held, self.decide)
+        self._corrections = CorrectionNotes(link)
         self._as_held = False
         """Whether to decide on what counters hold, reservations that have ended among it."""
 
@@ -108,6 +113,20 @@ class Engine:
         except QuotadError as error:
             return error
         return answers[0] if request.feature_id else summed_up(undone, answers)
+
+    def set_usage(self, setting: Setting) -> Decision:
+        """Set what was used of one limit in its current period; as `UsageSetter.set`."""
+        return self._setter.set(setting)
+
+    def note_correction(self, customer_id: str, correction: Correction) -> None:
+        """Note what was corrected, for people.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out; what was corrected, is.
+        """
+        key = self._views.corrections_of(customer_id)
+        deadline = Budget(self._settings.store_timeout_ms).ask()
+        self._corrections.note(key, correction, deadline)
 
     def entitlement(
         self, customer_id: str, feature_id: str, resource_id: str = ""

@@ -11,7 +11,7 @@ import msgspec
 
 from quotad.engine.planning import CHECK_ONLY, Planner
 from quotad.engine.reservations import Reservations
-from quotad.engine.rounds import Round
+from quotad.engine.rounds import Planned, Round
 from quotad.engine.settlements import read_taken
 from quotad.engine.shared import Shared
 from quotad.engine.views import view_name
@@ -61,6 +61,24 @@ class HeldAmounts(msgspec.Struct, frozen=True):
                     detailed=True,
                 )
         return msgspec.structs.replace(answer, limits=limits, detailed=True)
+
+    def of(self, counter: str) -> int:
+        """What is held in a counter."""
+        return self.reserved.get(counter, 0) + self.leased.get(counter, 0)
+
+    def apart_one(self, answer: Decision, counter: str) -> Decision:
+        """The same of a decision about one limit alone."""
+        on_top = self.of(counter)
+        if not on_top:
+            return answer
+        return msgspec.structs.replace(
+            answer,
+            used=max(answer.used - on_top, 0),
+            reserved=self.reserved.get(counter, 0),
+            leased=self.leased.get(counter, 0),
+            limits=tuple([self._of_limit(limit, counter) for limit in answer.limits]),
+            detailed=True,
+        )
 
     def _of_limit(self, status: LimitStatus, counter: str) -> LimitStatus:
         reserved, leased = self.reserved.get(counter, 0), self.leased.get(counter, 0)
@@ -116,15 +134,21 @@ class HeldReader:
 
     def counters(self, request: ConsumeRequest) -> list[str]:
         """Usage keys of the limits of a feature, as just decided; empty: not known any more."""
+        planned = self.planned(request)
+        if planned is None:
+            return []
+        return [planned.keys.usage + suffix for suffix in planned.counters.suffixes]
+
+    def planned(self, request: ConsumeRequest) -> Planned | None:
+        """What a request just decided is charged to; None: not known any more."""
         now_ms = self._shared.clock.now_ms()
         snapshot = self._shared.snapshots.to_plan_on()
         name = view_name(request.customer_id, request.resource_id)
         view = self._shared.views.get(name, snapshot, now_ms)
         round_ = Round([request])
         if view is None or not self._planner.plan(round_, 0, request, view, now_ms):
-            return []
-        (planned,) = round_.planned
-        return [planned.keys.usage + suffix for suffix in planned.counters.suffixes]
+            return None
+        return round_.planned[0]
 
     def show(
         self,

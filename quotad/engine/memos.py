@@ -271,6 +271,10 @@ def _replay_all(
     request: ConsumeAllRequest, settled: Settlement, memo: bytes, now_ms: int
 ) -> ConsumeAllDecision:
     first = read_parts(memo)
+    if request.mode >= Mode.SETTLE:  # the differences of then, whatever they would be now
+        pairs = zip(request.items, first.items, strict=True)
+        items = [msgspec.structs.replace(item, quantity=was.quantity) for item, was in pairs]
+        request = msgspec.structs.replace(request, items=tuple(items))
     decision = fold_all(first.parts, request, settled, now_ms, first.version)
     return msgspec.structs.replace(decision, replayed=True)
 

@@ -341,7 +341,8 @@ class Planner:
         if amounts is None:
             return Planned(*charged, 0, CHECK, layout.counters, None, place, (), layout.parts)
         memo = encode_settled_memo(view.snapshot.version, layout, request)
-        once = self._once(request, joint_fingerprint(request), memo)
+        print_ = request.fingerprint or joint_fingerprint(request)
+        once = self._once(request, print_, memo)
         return Planned(
             *charged, amounts, SETTLE_ONCE, layout.counters, once, place, (), layout.parts
         )

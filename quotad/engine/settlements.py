@@ -79,6 +79,8 @@ class SettleRequest(ConsumeAllRequest, frozen=True, gc=False):
     """
 
     taken: TakenHold | None = None
+    fingerprint: str = ""
+    """In place of that of the items, where the differences are not what the caller asked for."""
 
 
 def settle_request(

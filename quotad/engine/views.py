@@ -58,6 +58,7 @@ class ViewCache:
         self, keys: KeySpace, size_max: int, on_unknown: Callable[[str, int], None] | None = None
     ) -> None:
         self.keys_of = keys.customer
+        self.corrections_of = keys.corrections
         self._generation_max = max(size_max // 2, 1)
         self._on_unknown = on_unknown
         self._putting = Lock()

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
 from quotad.errors import InvalidRequest, QuotadError, internal_error
-from quotad.http import catalogs, consume, customers, holds, reading, slots
+from quotad.http import catalogs, consume, corrections, customers, holds, reading, slots
 from quotad.http.authorize import AUTHORIZE, DEFAULT_HEADERS, Authorize, header_names
 from quotad.http.bodies import Gone, query_fields, read, read_body, refused
 from quotad.http.operation import Admit, Caller, Context, Headers, HttpCall, Operation, Role
@@ -23,6 +23,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *consume.OPERATIONS,
     *holds.OPERATIONS,
     *slots.OPERATIONS,
+    *corrections.OPERATIONS,
     *reading.OPERATIONS,
     *customers.OPERATIONS,
     *catalogs.OPERATIONS,

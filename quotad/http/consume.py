@@ -23,6 +23,7 @@ from quotad.http.fields import (
     RequestedValues,
     SignedQuantity,
     SomeQuantity,
+    because,
     check_ids,
     check_values,
     idempotency_key,
@@ -108,6 +109,10 @@ class Refund(RequestFields, frozen=True, kw_only=True):
     """Take it back from the periods of that moment; absent: from the current ones."""
     taken_under: str = ""
     """The idempotency key of the call that is undone."""
+    reason: str = ""
+    """Why; with it or an actor, the refund is kept among the customer's corrections."""
+    actor: str = ""
+    """Whose doing it is."""
 
 
 class Batch(RequestFields, frozen=True, kw_only=True):
@@ -211,7 +216,8 @@ def refund(decisions: DecisionOperations, scope: Scope, wanted: Refund) -> HttpA
         resource_id=wanted.resource_id,
         occurred_ms=occurred_ms or 0,
     )
-    return HttpAnswer(settled_answer(decisions.refund(request, wanted.taken_under)))
+    answer = decisions.refund(request, wanted.taken_under, because(wanted))
+    return HttpAnswer(settled_answer(answer))
 
 
 async def _decide(call: HttpCall, request: ConsumeRequest) -> ActOutcome:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from msgspec import Meta
 from starlette.types import Scope
 
 from quotad.errors import InvalidRequest
-from quotad.ids import check_id
+from quotad.held import REASON_BYTES_MAX, Because
+from quotad.ids import check_id, check_text
 from quotad.model import ID_BYTES_MAX, QUANTITY_MAX
 
 SignedQuantity = Annotated[int, Meta(ge=-QUANTITY_MAX, le=QUANTITY_MAX)]
@@ -26,6 +27,21 @@ Epoch = Annotated[
     ),
 ]
 
+
+class HasReason(Protocol):
+    """A request that says why."""
+
+    @property
+    def reason(self) -> str:
+        """Why usage is corrected."""
+        ...
+
+    @property
+    def actor(self) -> str:
+        """Whose doing it is."""
+        ...
+
+
 YEAR_9999_MS = 253_402_300_799_999
 
 
@@ -40,6 +56,17 @@ def check_ids(wanted: object, required: Sequence[str], optional: Sequence[str] =
     for field in optional:
         if text := getattr(wanted, field):
             check_id(text, field)
+
+
+def because(wanted: HasReason) -> Because:
+    """Why usage is corrected.
+
+    Raises:
+        InvalidRequest: names the field.
+    """
+    check_text(wanted.reason, "reason", REASON_BYTES_MAX)
+    check_text(wanted.actor, "actor", REASON_BYTES_MAX)
+    return Because(wanted.reason, wanted.actor)
 
 
 def check_values(values: Sequence[str], field: str = "requested_values") -> None:

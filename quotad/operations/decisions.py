@@ -4,8 +4,11 @@ On the way of every decision: what is done here for each is counted by `make ben
 """
 
 import logging
+import os
 from collections.abc import Sequence
 from typing import Protocol
+
+import msgspec
 
 from quotad.engine import Granted
 from quotad.engine.insights import Notes
@@ -13,7 +16,8 @@ from quotad.engine.leases import Leases
 from quotad.engine.reservations import Reservations, Reserved
 from quotad.engine.slots import Slots
 from quotad.engine.views import view_name
-from quotad.errors import QuotadError
+from quotad.errors import QuotadError, StoreError
+from quotad.held import Because, Correction, Setting
 from quotad.ids import check_id
 from quotad.lending import Leased
 from quotad.marks import FULL
@@ -27,6 +31,8 @@ from quotad.model import (
 )
 from quotad.slots import Acquired, AcquireRequest
 
+NO_REASON = Because()
+
 _log = logging.getLogger("quotad.operations")
 
 
@@ -39,6 +45,14 @@ class Decides(Protocol):
 
     def undo(self, request: ConsumeRequest, key: str) -> Decision | QuotadError:
         """Take back what was taken under an idempotency key, once."""
+        ...
+
+    def set_usage(self, setting: Setting) -> Decision:
+        """Set what was used of one limit in its current period."""
+        ...
+
+    def note_correction(self, customer_id: str, correction: Correction) -> None:
+        """Note what was corrected, for people."""
         ...
 
     @property
@@ -157,12 +171,15 @@ class DecisionOperations:
             self._note(item, decision)
         return acquired
 
-    def refund(self, request: ConsumeRequest, taken_under: str) -> Decision:
+    def refund(
+        self, request: ConsumeRequest, taken_under: str, because: Because = NO_REASON
+    ) -> Decision:
         """Take back what was counted.
 
         Args:
             request: a REFUND.
             taken_under: the idempotency key of what is undone; empty: the request's quantity.
+            because: why; if that is given, it is noted among the customer's corrections.
 
         Raises:
             InvalidRequest: it can never work.
@@ -175,7 +192,49 @@ class DecisionOperations:
             (answer,) = self._engine.decide([request])
         if isinstance(answer, QuotadError):
             raise answer
+        if because and answer.allowed:
+            items = answer.items if isinstance(answer, ConsumeAllDecision) else (answer,)
+            correction = Correction(
+                "refund",
+                request.feature_id,
+                sum(item.granted for item in items),
+                request.resource_id,
+                because.reason,
+                because.actor,
+                taken_under or request.idempotency_key,
+            )
+            self._note_correction(request.customer_id, correction)
         return answer
+
+    def set_usage(self, setting: Setting, because: Because = NO_REASON) -> Decision:
+        """Set what was used of one limit, and note it among the customer's corrections.
+
+        Raises:
+            InvalidRequest: nothing can be set there.
+            IdempotencyMismatch: the key was used for something else.
+            StoreUnavailable: it may be set all the same; repeat it under the same key.
+        """
+        answer = self._engine.set_usage(setting)
+        if answer.allowed:
+            correction = Correction(
+                "set",
+                setting.feature_id,
+                answer.granted,
+                setting.resource_id,
+                because.reason,
+                because.actor,
+                setting.idempotency_key,
+            )
+            self._note_correction(setting.customer_id, correction)
+        return answer
+
+    def _note_correction(self, customer_id: str, correction: Correction) -> None:
+        if not correction.key:
+            correction = msgspec.structs.replace(correction, id=os.urandom(8).hex())
+        try:
+            self._engine.note_correction(customer_id, correction)
+        except StoreError:  # what was corrected, is: the caller must not do it again
+            _log.exception("a correction of %r was not noted", customer_id)
 
     def entitlement(
         self, customer_id: str, feature_id: str, resource_id: str = ""

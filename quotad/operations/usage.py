@@ -10,6 +10,7 @@ from quotad.engine import Snapshots
 from quotad.engine.demand import Demand
 from quotad.entitlements.counted import CountedPeriod, CountedPeriods
 from quotad.errors import InvalidRequest
+from quotad.held import Correction
 from quotad.ids import check_id
 from quotad.model import Anchor, Feature, MeterKind
 from quotad.operations.insights import metered_named
@@ -112,6 +113,16 @@ class UsageOperations(msgspec.Struct, frozen=True):
                 break
             wanted.append((customer_id, its))
         return UsagePage(self._read(wanted), next_token)
+
+    def corrections_of(self, customer_id: str, size: int = 0) -> list[Correction]:
+        """The latest corrections of what a customer has used, the newest first.
+
+        Raises:
+            InvalidRequest: of the wrong shape.
+            StoreUnavailable: the store refused or timed out.
+        """
+        check_id(customer_id, "customer_id")
+        return self.counters.corrections.latest(customer_id, page_size(size))
 
     def _periods(self, feature_id: str, month: str) -> CountedPeriods:
         snapshot = self.snapshots.newest()

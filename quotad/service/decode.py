@@ -12,7 +12,8 @@ import msgspec
 from google.protobuf.message import DecodeError, Message
 
 from quotad.errors import InvalidRequest
-from quotad.ids import check_id
+from quotad.held import REASON_BYTES_MAX, Because, Setting
+from quotad.ids import check_id, check_text
 from quotad.model import BATCH_MAX, ID_BYTES_MAX, QUANTITY_MAX, ConsumeRequest, Mode
 from quotad.recent import Recent
 from quotad.v1 import quota_pb2 as pb
@@ -203,6 +204,40 @@ def refund_request(message: pb.RefundRequest) -> ConsumeRequest:
     )
 
 
+def set_usage_request(message: pb.SetUsageRequest) -> Setting:
+    """Check and translate a SetUsageRequest.
+
+    Raises:
+        InvalidRequest: names the field.
+    """
+    check_id(message.customer_id, "customer_id")
+    check_id(message.feature_id, "feature_id")
+    key, used = message.idempotency_key, message.used
+    if not message.HasField("used"):
+        raise InvalidRequest("used: missing; what was really used in the current period")
+    if not 0 <= used <= QUANTITY_MAX:
+        raise InvalidRequest(f"used: {used} is not between 0 and {QUANTITY_MAX}")
+    for text, field in ((message.resource_id, "resource_id"), (message.per, "per")):
+        if text:
+            check_id(text, field)
+    if key:
+        check_id(key, "idempotency_key")
+    kept_ms = ttl_ms(message) if key and message.HasField("idempotency_ttl") else 0
+    names = message.customer_id, message.feature_id
+    return Setting(*names, used, message.resource_id, message.per, key, kept_ms)
+
+
+def because(message: pb.SetUsageRequest | pb.RefundRequest) -> Because:
+    """Why usage is corrected.
+
+    Raises:
+        InvalidRequest: names the field.
+    """
+    for field, text in (("reason", message.reason), ("actor", message.actor)):
+        check_text(text, field, REASON_BYTES_MAX)
+    return Because(message.reason, message.actor)
+
+
 class RequestDecoder:
     """Reads requests; one for all threads of a worker.
 
@@ -306,7 +341,8 @@ def ttl_ms(
     message: pb.CheckAndConsumeRequest
     | pb.CheckAndConsumeAllRequest
     | pb.RefundRequest
-    | pb.AcquireSlotRequest,
+    | pb.AcquireSlotRequest
+    | pb.SetUsageRequest,
 ) -> int:
     """How long its idempotency key is to be remembered.
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from quotad.engine.insights import Nearness
+from quotad.held import Correction
 from quotad.operations.parts import AdminParts
 from quotad.operations.usage import PeriodUsage
 from quotad.service.admin_parts import mapped
@@ -38,6 +39,25 @@ class InsightCalls:
         else:
             page = usage.page(*asked, request.page_token, request.page_size)
         return pb.GetUsageResponse(usage=map(_used, page.usage), next_page_token=page.next_token)
+
+    @mapped
+    def ListCorrections(self, request: pb.ListCorrectionsRequest) -> pb.ListCorrectionsResponse:
+        """The latest corrections of a customer's usage."""
+        found = self._parts.usage.corrections_of(request.customer_id, request.page_size)
+        return pb.ListCorrectionsResponse(corrections=map(_correction, found))
+
+
+def _correction(correction: Correction) -> pb.Correction:
+    return pb.Correction(
+        corrected_at=timestamp(correction.corrected_ms),
+        verb=correction.verb,
+        feature_id=correction.feature_id,
+        resource_id=correction.resource_id,
+        change=correction.change,
+        reason=correction.reason,
+        actor=correction.actor,
+        key=correction.key,
+    )
 
 
 def _used(usage: PeriodUsage) -> pb.Usage:

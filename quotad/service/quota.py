@@ -36,11 +36,13 @@ METHODS = tuple(
         "Heartbeat",
         "ReleaseSlot",
         "ListSlots",
+        "SetUsage",
     )
 )
 """Paths of the hot methods, in the order that `Call` counts them."""
 
 _CONSUME, _BATCH, _ENTITLEMENT, _ENTITLEMENTS, _REFUND = range(5)
+_SET_USAGE = METHODS.index(f"/{SERVICE}/SetUsage")
 _ALL = METHODS.index(f"/{SERVICE}/CheckAndConsumeAll")
 
 _HOLDS = {
@@ -180,6 +182,7 @@ class QuotaService:
                 _ENTITLEMENT: self._entitlement,
                 _ENTITLEMENTS: self._entitlements,
                 _REFUND: self._refund,
+                _SET_USAGE: self._set_usage,
             }[call.method]
             return act(call.request)
         except QuotadError as error:
@@ -190,7 +193,13 @@ class QuotaService:
     def _refund(self, payload: bytes) -> bytes:
         message = decode.parse(pb.RefundRequest, payload)
         request = decode.refund_request(message)
-        return settled_bytes(self.decisions.refund(request, message.taken_under))
+        why = decode.because(message)
+        return settled_bytes(self.decisions.refund(request, message.taken_under, why))
+
+    def _set_usage(self, payload: bytes) -> bytes:
+        message = decode.parse(pb.SetUsageRequest, payload)
+        setting, why = decode.set_usage_request(message), decode.because(message)
+        return decision_bytes(self.decisions.set_usage(setting, why))
 
     def _entitlements(self, payload: bytes) -> bytes:
         request = decode.parse(pb.GetEntitlementsRequest, payload)

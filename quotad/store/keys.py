@@ -125,6 +125,10 @@ class KeySpace:
         """The customers near a limit of a feature."""
         return f"{self.prefix}:{{nearby}}:{escape(feature_id)}"
 
+    def corrections(self, customer_id: str) -> str:
+        """The latest corrections of what a customer has used."""
+        return f"{self.of_shard(self.shard(customer_id))}uc:{escape(customer_id)}"
+
     def shard(self, customer_id: str) -> int:
         """The shard a customer lives in."""
         return crc32(customer_id.encode()) % self.shards

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from quotad.store.connection import Store
+from quotad.store.corrections import CorrectionLists
 from quotad.store.damage import report_damage
 from quotad.store.demand import amount_of
 from quotad.store.keys import KeySpace, denied_key, usage_suffix
@@ -38,9 +39,10 @@ class CounterValue(msgspec.Struct, frozen=True, gc=False):
 
 
 class UsageStore:
-    """The counters of one store, to be read."""
+    """The counters of one store, to be read, and the corrections of what they have."""
 
     def __init__(self, store: Store, keys: KeySpace) -> None:
+        self.corrections = CorrectionLists(store, keys)
         self._store = store
         self._keys = keys
 

@@ -795,3 +795,37 @@ class GetStatusResponse(_message.Message):
     cached_customers: int
     store_warnings: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, server_version: _Optional[str] = ..., ready: _Optional[bool] = ..., not_ready_reason: _Optional[str] = ..., catalog: _Optional[_Union[CatalogVersion, _Mapping]] = ..., store: _Optional[str] = ..., store_up: _Optional[bool] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pid: _Optional[int] = ..., front: _Optional[str] = ..., decisions: _Optional[_Mapping[str, int]] = ..., cached_customers: _Optional[int] = ..., store_warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListCorrectionsRequest(_message.Message):
+    __slots__ = ("customer_id", "page_size")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    page_size: int
+    def __init__(self, customer_id: _Optional[str] = ..., page_size: _Optional[int] = ...) -> None: ...
+
+class ListCorrectionsResponse(_message.Message):
+    __slots__ = ("corrections",)
+    CORRECTIONS_FIELD_NUMBER: _ClassVar[int]
+    corrections: _containers.RepeatedCompositeFieldContainer[Correction]
+    def __init__(self, corrections: _Optional[_Iterable[_Union[Correction, _Mapping]]] = ...) -> None: ...
+
+class Correction(_message.Message):
+    __slots__ = ("corrected_at", "verb", "feature_id", "resource_id", "change", "reason", "actor", "key")
+    CORRECTED_AT_FIELD_NUMBER: _ClassVar[int]
+    VERB_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    corrected_at: _timestamp_pb2.Timestamp
+    verb: str
+    feature_id: str
+    resource_id: str
+    change: int
+    reason: str
+    actor: str
+    key: str
+    def __init__(self, corrected_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., verb: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., change: _Optional[int] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., key: _Optional[str] = ...) -> None: ...

@@ -130,6 +130,11 @@ class AdminServiceStub:
                 request_serializer=quotad_dot_v1_dot_admin__pb2.GetUsageRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_admin__pb2.GetUsageResponse.FromString,
                 _registered_method=True)
+        self.ListCorrections = channel.unary_unary(
+                '/quotad.v1.AdminService/ListCorrections',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.ListCorrectionsRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.ListCorrectionsResponse.FromString,
+                _registered_method=True)
         self.GetCustomer = channel.unary_unary(
                 '/quotad.v1.AdminService/GetCustomer',
                 request_serializer=quotad_dot_v1_dot_admin__pb2.GetCustomerRequest.SerializeToString,
@@ -307,6 +312,13 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListCorrections(self, request, context):
+        """The latest corrections of one customer's usage: SetUsage, and Refund with a reason or an actor.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCustomer(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -451,6 +463,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.GetUsage,
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.GetUsageRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_admin__pb2.GetUsageResponse.SerializeToString,
+            ),
+            'ListCorrections': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCorrections,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.ListCorrectionsRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.ListCorrectionsResponse.SerializeToString,
             ),
             'GetCustomer': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCustomer,
@@ -1002,6 +1019,33 @@ class AdminService:
             '/quotad.v1.AdminService/GetUsage',
             quotad_dot_v1_dot_admin__pb2.GetUsageRequest.SerializeToString,
             quotad_dot_v1_dot_admin__pb2.GetUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCorrections(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/ListCorrections',
+            quotad_dot_v1_dot_admin__pb2.ListCorrectionsRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.ListCorrectionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

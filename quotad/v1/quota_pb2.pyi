@@ -158,7 +158,7 @@ class CheckAndConsumeAllResponse(_message.Message):
     def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., stopped_by: _Optional[int] = ..., items: _Optional[_Iterable[_Union[CheckAndConsumeResponse, _Mapping]]] = ..., retry_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., replayed: _Optional[bool] = ..., catalog_version: _Optional[int] = ...) -> None: ...
 
 class RefundRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "quantity", "idempotency_key", "resource_id", "occurred_at", "taken_under", "idempotency_ttl")
+    __slots__ = ("customer_id", "feature_id", "quantity", "idempotency_key", "resource_id", "occurred_at", "taken_under", "idempotency_ttl", "reason", "actor")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
@@ -167,6 +167,8 @@ class RefundRequest(_message.Message):
     OCCURRED_AT_FIELD_NUMBER: _ClassVar[int]
     TAKEN_UNDER_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_TTL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     quantity: int
@@ -175,7 +177,31 @@ class RefundRequest(_message.Message):
     occurred_at: _timestamp_pb2.Timestamp
     taken_under: str
     idempotency_ttl: _duration_pb2.Duration
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., idempotency_key: _Optional[str] = ..., resource_id: _Optional[str] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., taken_under: _Optional[str] = ..., idempotency_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    reason: str
+    actor: str
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., idempotency_key: _Optional[str] = ..., resource_id: _Optional[str] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., taken_under: _Optional[str] = ..., idempotency_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class SetUsageRequest(_message.Message):
+    __slots__ = ("customer_id", "feature_id", "used", "resource_id", "per", "idempotency_key", "idempotency_ttl", "reason", "actor")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    USED_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    PER_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_TTL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    feature_id: str
+    used: int
+    resource_id: str
+    per: str
+    idempotency_key: str
+    idempotency_ttl: _duration_pb2.Duration
+    reason: str
+    actor: str
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., used: _Optional[int] = ..., resource_id: _Optional[str] = ..., per: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., idempotency_ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
 
 class ReserveRequest(_message.Message):
     __slots__ = ("customer_id", "feature_id", "quantity", "resource_id", "reservation_id", "ttl", "items")

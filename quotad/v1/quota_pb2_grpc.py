@@ -55,6 +55,11 @@ class QuotaServiceStub:
                 request_serializer=quotad_dot_v1_dot_quota__pb2.RefundRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.FromString,
                 _registered_method=True)
+        self.SetUsage = channel.unary_unary(
+                '/quotad.v1.QuotaService/SetUsage',
+                request_serializer=quotad_dot_v1_dot_quota__pb2.SetUsageRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.FromString,
+                _registered_method=True)
         self.Reserve = channel.unary_unary(
                 '/quotad.v1.QuotaService/Reserve',
                 request_serializer=quotad_dot_v1_dot_quota__pb2.ReserveRequest.SerializeToString,
@@ -151,6 +156,14 @@ class QuotaServiceServicer:
     def Refund(self, request, context):
         """Takes back what was counted: a quantity, or what was taken under an idempotency key, once. Never
         below zero. granted is what came back, as a negative number.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetUsage(self, request, context):
+        """Sets what was used of one limit in its current period, past the limit, too. What is held comes on top.
+        granted is the difference to before.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -274,6 +287,11 @@ def add_QuotaServiceServicer_to_server(servicer, server):
             'Refund': grpc.unary_unary_rpc_method_handler(
                     servicer.Refund,
                     request_deserializer=quotad_dot_v1_dot_quota__pb2.RefundRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.SerializeToString,
+            ),
+            'SetUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetUsage,
+                    request_deserializer=quotad_dot_v1_dot_quota__pb2.SetUsageRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.SerializeToString,
             ),
             'Reserve': grpc.unary_unary_rpc_method_handler(
@@ -450,6 +468,33 @@ class QuotaService:
             target,
             '/quotad.v1.QuotaService/Refund',
             quotad_dot_v1_dot_quota__pb2.RefundRequest.SerializeToString,
+            quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.QuotaService/SetUsage',
+            quotad_dot_v1_dot_quota__pb2.SetUsageRequest.SerializeToString,
             quotad_dot_v1_dot_quota__pb2.CheckAndConsumeResponse.FromString,
             options,
             channel_credentials,

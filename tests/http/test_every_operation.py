@@ -6,7 +6,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from quotad.http import answers, catalogs, customer_answers, holds, items, reading, slots
+from quotad.http import (
+    answers,
+    catalogs,
+    corrections,
+    customer_answers,
+    holds,
+    items,
+    reading,
+    slots,
+)
 from quotad.http.app import OPERATIONS
 from quotad.http.operation import Operation
 from quotad.v1 import admin_pb2, quota_pb2
@@ -39,6 +48,7 @@ NESTED: list[tuple[Any, type[msgspec.Struct]]] = [
     (admin_pb2.CatalogChange, catalogs.ChangeAnswer),
     (admin_pb2.CatalogFile, catalogs.FileOfCatalog),
     (admin_pb2.Usage, reading.UsageAnswer),
+    (admin_pb2.Correction, corrections.CorrectionAnswer),
     (admin_pb2.CustomerUsage, reading.CustomerUsageAnswer),
     (admin_pb2.FeatureInsights, reading.FeatureInsightsAnswer),
     (quota_pb2.LeaseResponse, holds.LeaseAnswer),

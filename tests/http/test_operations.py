@@ -157,6 +157,17 @@ def test_what_is_taken_is_looked_at_recorded_and_refunded(life: Life) -> None:
     assert (3, "", "call") == (usage["used"], usage["per"], usage["unit"])
 
 
+def test_usage_is_set_and_the_correction_is_kept(life: Life) -> None:
+    life("CheckAndConsume", {"feature_id": "calls", "quantity": 3})
+    why = {"reason": "counted twice", "actor": "ann"}
+    was = life("SetUsage", {"feature_id": "calls", "used": 10, "idempotency_key": "s", **why})
+    assert (7, 10, 990) == (was["granted"], was["used"], was["remaining"])
+
+    found = life("ListCorrections")["corrections"]
+    shown = [(each["verb"], each["change"], each["actor"], each["key"]) for each in found]
+    assert [("set", 7, "ann", "s")] == shown
+
+
 def test_several_requests_are_one_batch_and_several_features_one_decision(life: Life) -> None:
     answers = life(
         "BatchCheckAndConsume",

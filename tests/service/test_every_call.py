@@ -48,6 +48,7 @@ FIELDS: dict[str, Any] = {
     "slot_id": "s",
     "lease_id": "l",
     "sequence": 1,
+    "used": 1,
     "version": 1,
     "end": timestamp_pb2.Timestamp(seconds=4_000_000_000),
 }

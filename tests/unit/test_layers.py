@@ -211,6 +211,7 @@ CLIENT_RESULTS = {
     "ApplyTo",
     "CatalogChange",
     "ConsumeAllDecision",
+    "Correction",
     "CustomerPage",
     "Decision",
     "Entitlement",

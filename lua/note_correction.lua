@@ -1,0 +1,16 @@
+-- Notes a correction of what a customer has used.
+--
+-- KEYS[1] corrections: sorted set of the customer's corrections, by time (Unix ms)
+-- ARGV[1] correction: what was done
+-- ARGV[2] most: corrections that are kept, the latest
+-- ARGV[3] kept (ms): how long, after the latest
+-- Returns 1, or 0: it is noted already
+-- Guarantee: a correction that is noted already keeps its time. A list of another type is as good as lost, and
+-- makes way.
+-- @include "now_ms"
+-- @include "clear_unless"
+clear_unless('zset', KEYS[1])
+local added = redis.call('ZADD', KEYS[1], 'NX', now_ms(), ARGV[1])
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -ARGV[2] - 1)
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return added
