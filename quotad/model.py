@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from quotad.prices import OveragePrice, Price
+
 QUANTITY_MAX = 10**15
 """Largest quantity of one call and largest limit of a catalog.
 
@@ -211,6 +213,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Of a rollout: whether plans that extend this one have it too. None: not written."""
     span: Span | None = None
     """Only of plans: before and after it, the plan has what it would have without this entry."""
+    overage_price: OveragePrice | None = None
+    """Of a metered feature with a soft limit."""
 
     @property
     def conditional(self) -> bool:
@@ -241,6 +245,8 @@ class Entitlement(msgspec.Struct, frozen=True, gc=False):
     nothing."""
     span: Span | None = None
     """Only when compiled: when it is in force."""
+    overage_price: OveragePrice | None = None
+    """Of a metered feature with a soft limit."""
 
     @property
     def conditional(self) -> bool:
@@ -284,6 +290,7 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     description: str = ""
     metadata: dict[str, str] = {}
     """For callers."""
+    prices: tuple[Price, ...] = ()
 
 
 class AddOnEntry(msgspec.Struct, frozen=True, gc=False):
@@ -318,6 +325,7 @@ class AddOn(msgspec.Struct, frozen=True, gc=False):
     description: str = ""
     metadata: dict[str, str] = {}
     """For callers."""
+    prices: tuple[Price, ...] = ()
 
 
 class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -3,6 +3,7 @@
 import msgspec
 
 from quotad.model import AddOn, Entry, Feature, Plan, Window
+from quotad.prices import Price
 
 
 class PlanDefinition(msgspec.Struct, frozen=True):
@@ -23,6 +24,7 @@ class PlanDefinition(msgspec.Struct, frozen=True):
     billing: Window | None = None
     """None: a month."""
     resets_usage: bool = False
+    prices: tuple[Price, ...] = ()
     revision: int = 1
     earlier: dict[int, Plan] = {}
     """By revision: what earlier subscribers still have, inheritance flattened. Not written by

@@ -19,6 +19,7 @@ from quotad.catalog.numbers import unscaled
 from quotad.catalog.parse_plan import MONTHLY
 from quotad.catalog.write_entry import write_addon_entry, write_entitlement, write_entry
 from quotad.model import AddOn, Entry, Feature, MeterKind, Plan
+from quotad.prices import Price
 
 FORMAT_VERSION = 1
 """Of the catalog format, not of the catalog."""
@@ -108,6 +109,8 @@ def _plan(plan: PlanDefinition, features: _Features, extended: bool) -> dict[str
         written["usage_on_change"] = "reset"
     if plan.revision != 1:
         written["revision"] = plan.revision
+    if plan.prices:
+        written["prices"] = list(map(_price, plan.prices))
     written["entitlements"] = _entries(plan.entries, features, extended)
     if plan.earlier:
         written["earlier"] = {
@@ -122,6 +125,8 @@ def _earlier(plan: Plan) -> dict[str, Any]:
         written["billing"] = plan.billing.per
     if plan.resets_usage:
         written["usage_on_change"] = "reset"
+    if plan.prices:
+        written["prices"] = list(map(_price, plan.prices))
     written["entitlements"] = {
         feature_id: write_entitlement(right)
         for feature_id, right in sorted(plan.entitlements.items())
@@ -135,10 +140,21 @@ def _addon(addon: AddOn, features: _Features) -> dict[str, Any]:
         written["max_quantity"] = addon.max_quantity
     if addon.plans is not None:
         written["plans"] = addon.plans
+    if addon.prices:
+        written["prices"] = list(map(_price, addon.prices))
     written["entitlements"] = {
         feature_id: write_addon_entry(entry, features[feature_id])
         for feature_id, entry in sorted(addon.entries.items())
     }
+    return written
+
+
+def _price(price: Price) -> dict[str, str]:
+    written = {"amount": price.amount, "currency": price.currency, "billing": price.billing}
+    if price.feature_id:
+        written["feature"] = price.feature_id
+    if price.stripe_price:
+        written["stripe_price"] = price.stripe_price
     return written
 
 

@@ -55,6 +55,7 @@ def flatten(definitions: Definitions) -> dict[str, Plan]:
             name=plan.name,
             description=plan.description,
             metadata=plan.metadata,
+            prices=plan.prices,
         )
     return {name: compiled[name] for name in definitions.plans}
 
@@ -174,6 +175,7 @@ def _entitlement(
         rollout=entry.rollout,
         otherwise=replaced if entry.conditional else None,
         span=entry.span,
+        overage_price=entry.overage_price,
     )
 
 

@@ -7,6 +7,7 @@ from quotad.catalog.numbers import parse_amount, parse_per_unit
 from quotad.catalog.parse_entitlement import CONDITIONS, ON, UNLIMITED, parse_right
 from quotad.catalog.parse_feature import TEXT_KEYS, texts_of
 from quotad.catalog.parse_limit import refuse_window
+from quotad.catalog.parse_price import parse_prices
 from quotad.catalog.problems import Place, check_keys, described, mapping_of
 from quotad.catalog.windows import WINDOW_KEYS, parse_window
 from quotad.model import (
@@ -22,7 +23,7 @@ from quotad.model import (
 LIFETIME = "lifetime"
 """`per` of an add-on that means the limit without a window."""
 
-_KEYS = ("entitlements", "max_quantity", "plans", *TEXT_KEYS)
+_KEYS = ("entitlements", "max_quantity", "plans", "prices", *TEXT_KEYS)
 _ENTRY_KEYS = ("add", "set", *WINDOW_KEYS)
 _PLANS_ONLY = "is only for plans; write 'add' for more than the plan's limit, 'set' for another"
 _ENTRY_ELSEWHERE = {
@@ -31,7 +32,7 @@ _ENTRY_ELSEWHERE = {
         ("soft", "overage_limit", "enforce"),
         "is only for plans; an add-on leaves it as in the plan, so leave it out",
     ),
-    **dict.fromkeys(CONDITIONS, "is only for plans and groups; leave it out"),
+    **dict.fromkeys((*CONDITIONS, "overage_price"), "is only for plans and groups; leave it out"),
     "unlimited": "stands alone; write 'unlimited' or an amount",
 }
 _SHAPES = "{add: 1000}, {set: 1000} or unlimited"
@@ -48,7 +49,9 @@ def parse_addon(known: Known, place: Place, addon_id: str, value: object) -> Add
     if "plans" in raw:
         # Sorted: the order has no meaning, and the same content has one document.
         plans = tuple(sorted(known.merged.names(place.key("plans"), raw["plans"], "plan")))
-    return AddOn(addon_id, entries, _max_quantity(place, raw), plans, *texts_of(place, raw))
+    prices = parse_prices(known, place, raw)
+    texts = texts_of(place, raw)
+    return AddOn(addon_id, entries, _max_quantity(place, raw), plans, *texts, prices)
 
 
 def _max_quantity(place: Place, raw: Mapping[str, object]) -> int | None:

@@ -8,6 +8,7 @@ import msgspec
 
 from quotad.catalog.numbers import WrittenFloat
 from quotad.catalog.parse_limit import ELSEWHERE, LIMIT_KEYS, parse_limit, parse_limits
+from quotad.catalog.parse_overage import parse_overage_price
 from quotad.catalog.parse_rollout import parse_inherit, parse_rollout
 from quotad.catalog.parse_span import SPAN_KEYS, parse_span
 from quotad.catalog.problems import Place, Problems, check_keys, described, shown, text_of
@@ -31,7 +32,7 @@ _DEPTH_MAX = 8
 CONDITIONS = ("rollout", *SPAN_KEYS)
 """Keys of an entry that is for a share of customers, or for a time."""
 
-_ENTRY_KEYS = ("limits", *LIMIT_KEYS, *CONDITIONS)
+_ENTRY_KEYS = ("limits", *LIMIT_KEYS, "overage_price", *CONDITIONS)
 
 _METERED_SHAPES = "{limit: 1000, per: month}, unlimited or false"
 _PAID_SHAPES = "true, {limit: 1000, per: month}, unlimited or false"
@@ -231,6 +232,21 @@ def _metered(place: Place, feature: Feature, value: object) -> Entry | None:
 
 
 def _limits(place: Place, feature: Feature, raw: Mapping[str, object]) -> Entry | None:
+    if "overage_price" not in raw:
+        return _without_price(place, feature, raw)
+    spot = place.key("overage_price")
+    price = parse_overage_price(spot, raw["overage_price"])
+    rest = {key: value for key, value in raw.items() if key != "overage_price"}
+    entry = _without_price(place, feature, rest)
+    if entry is None or price is None:
+        return None
+    if not any(limit.soft for limit in entry.limits or ()):
+        spot.refuse("is of what is past a soft limit; write 'soft: true' as well")
+        return None
+    return msgspec.structs.replace(entry, overage_price=price)
+
+
+def _without_price(place: Place, feature: Feature, raw: Mapping[str, object]) -> Entry | None:
     if "limits" not in raw:
         if len(raw) == 1 and raw.get("unlimited") is True:
             return UNLIMITED

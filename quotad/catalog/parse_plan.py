@@ -3,6 +3,7 @@
 from quotad.catalog.definitions import GroupDefinition, PlanDefinition
 from quotad.catalog.known import Known
 from quotad.catalog.parse_feature import TEXT_KEYS, texts_of
+from quotad.catalog.parse_price import parse_prices
 from quotad.catalog.problems import Place, check_keys, described, mapping_of, word_of
 from quotad.catalog.windows import parse_billing
 from quotad.model import Anchor, Unit, Window
@@ -18,6 +19,7 @@ _PLAN_KEYS = (
     "apply_to",
     "billing",
     "usage_on_change",
+    "prices",
     *TEXT_KEYS,
 )
 CARRIED_KEYS = ("revision", "earlier")
@@ -70,6 +72,7 @@ def parse_plan(
         apply_to_new=_switch(place, raw, "apply_to", _APPLY_TO),
         billing=None if billing == MONTHLY else billing,
         resets_usage=parse_usage_on_change(place, raw),
+        prices=parse_prices(known, place, raw),
     )
 
 

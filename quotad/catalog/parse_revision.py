@@ -6,13 +6,14 @@ from quotad.catalog.flatten import ROLLOUTS_MAX, marks_of
 from quotad.catalog.known import Known
 from quotad.catalog.parse_entitlement import CONDITIONS
 from quotad.catalog.parse_plan import MONTHLY, parse_usage_on_change
+from quotad.catalog.parse_price import parse_prices
 from quotad.catalog.problems import Place, check_keys, described, mapping_of
 from quotad.catalog.windows import parse_billing
 from quotad.model import Entitlement, Feature, Plan
 
 REVISION_MAX = 10**9
 
-_KEYS = ("entitlements", "billing", "usage_on_change")
+_KEYS = ("entitlements", "billing", "usage_on_change", "prices")
 _NUMBER = re.compile("[1-9][0-9]{0,8}")
 
 
@@ -64,6 +65,7 @@ class RevisionReader:
             revision,
             billing=billing or MONTHLY,
             resets_usage=parse_usage_on_change(place, raw),
+            prices=parse_prices(self._known, place, raw),
             **marks_of(entitlements),
         )
 
@@ -97,4 +99,5 @@ class RevisionReader:
             rollout=entry.rollout,
             otherwise=otherwise,
             span=entry.span,
+            overage_price=entry.overage_price,
         )

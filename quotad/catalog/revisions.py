@@ -41,7 +41,7 @@ def carry(before: Catalog | None, after: Catalog, apply_to: ApplyTo | None = Non
 
     A plan whose content is the same keeps its revision and its earlier ones. A changed one gets a
     new revision if it applies to new subscriptions, and otherwise drops the earlier ones. Content
-    is what a subscriber has: entitlements and the billing period.
+    is what a subscriber has: entitlements, the billing period and prices.
 
     Args:
         before: the catalog in force; None: there is none.
@@ -151,6 +151,7 @@ class _Features:
             plan.revision,
             billing=plan.billing,
             resets_usage=plan.resets_usage,
+            prices=plan.prices,
             **marks_of(entitlements),
         )
 
@@ -206,7 +207,11 @@ def _same(one: Plan, other: Plan) -> bool:
     Names, whether it can still be subscribed to, and what a change to it does to usage are not
     what a subscriber has.
     """
-    return one.entitlements == other.entitlements and one.billing == other.billing
+    return (one.entitlements, one.billing, one.prices) == (
+        other.entitlements,
+        other.billing,
+        other.prices,
+    )
 
 
 def _adapted(held: Entitlement, feature: Feature) -> Entitlement | None:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from quotad.catalog.numbers import unscaled
 from quotad.catalog.parse_addon import LIFETIME
 from quotad.catalog.parse_rollout import VARIANT
@@ -74,6 +76,7 @@ def write_entitlement(right: Entitlement) -> object:
         limits=right.limits,
         rollout=right.rollout,
         span=right.span,
+        overage_price=right.overage_price,
     )
     written = write_entry(entry, right.feature)
     if right.otherwise is not None and isinstance(written, dict):
@@ -102,7 +105,10 @@ def _right(entry: Entry, feature: Feature) -> Any:
         return "unlimited"
     if not entry.limits:
         return True  # only its pool counts
-    return {"limits": [_limit(limit, feature.decimals) for limit in entry.limits]}
+    written: dict[str, Any] = {"limits": [_limit(x, feature.decimals) for x in entry.limits]}
+    if entry.overage_price is not None:
+        written["overage_price"] = msgspec.to_builtins(entry.overage_price)
+    return written
 
 
 def _span(span: Span) -> dict[str, Any]:

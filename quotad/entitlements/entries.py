@@ -32,7 +32,8 @@ def entitled(
         limits = _limits(feature, entry, replaced)
         if limits is None:
             return None
-        found = Entitlement(feature, limits=of_units(limits, units))
+        price = entry.overage_price
+        found = Entitlement(feature, limits=of_units(limits, units), overage_price=price)
         # Also aligned as what it replaces, or the same windows would be other counters.
         return found if replaced is None else anchored(found, replaced.anchor_ms)
     if entry.limits != ():

@@ -54,14 +54,21 @@ def merge(
         return mine
     if not theirs:
         return with_limits(mine, limits)
-    merged = Entitlement(mine.feature, limits=limits, variant=mine.variant)
+    price = other.overage_price or mine.overage_price
+    merged = Entitlement(mine.feature, limits=limits, variant=mine.variant, overage_price=price)
     return anchored(merged, other.anchor_ms or anchor_ms)
 
 
 def with_limits(mine: Entitlement, limits: Limits) -> Entitlement:
     """Return the metered entitlement with other limits."""
     # Written out: structs.replace takes three times as long.
-    return Entitlement(mine.feature, limits=limits, anchor_ms=mine.anchor_ms, variant=mine.variant)
+    return Entitlement(
+        mine.feature,
+        limits=limits,
+        anchor_ms=mine.anchor_ms,
+        variant=mine.variant,
+        overage_price=mine.overage_price,
+    )
 
 
 def anchored(entitlement: Entitlement, anchor_ms: int | None) -> Entitlement:

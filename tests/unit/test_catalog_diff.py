@@ -162,7 +162,8 @@ def test_a_diff_shows_which_earlier_revisions_are_kept() -> None:
             ".earlier.1: must be a mapping such as {entitlements: {}}, not 5",
         )),
         ('{"revision": 2, "earlier": {"1": {"extends": "q", "entitlements": {"a": false}}}}', (
-            ".earlier.1: unknown key 'extends' (known: entitlements, billing, usage_on_change)",
+            ".earlier.1: unknown key 'extends' (known: entitlements, billing, usage_on_change, "
+                "prices)",
             ".earlier.1.entitlements.a: must be written out: nothing is inherited here",
         )),
         ('{"revision": 2, "earlier": {"1": {"entitlements": '

@@ -180,7 +180,7 @@ def test_a_file_that_cannot_be_read_does_not_make_its_names_unknown() -> None:
         "features.yaml: line 2, column 1: YAML syntax: while parsing a flow mapping,"
         " did not find expected ',' or '}'",
         "plans.yaml: plans.pro: unknown key 'x' (known: extends, groups, entitlements, archived,"
-        " apply_to, billing, usage_on_change, name, description, metadata)",
+        " apply_to, billing, usage_on_change, prices, name, description, metadata)",
     ) == problems_of(Source("features.yaml", "{version: 1"), Source("plans.yaml", plans))
 
 

@@ -14,8 +14,8 @@ ROOT = Path(quotad.__file__).parent
 
 # Row by row, top to bottom. Every room may also import the base and what it owns itself.
 BASE = {"errors", "model", "ids", "clock", "files", "nearest", "handover"}
-BASE |= {"backoff", "held", "lending", "marks", "metrics", "moments", "plural", "recent"}
-BASE |= {"slots", "valkey", "__version__"}
+BASE |= {"backoff", "held", "lending", "marks", "metrics", "moments", "plural", "prices"}
+BASE |= {"recent", "slots", "valkey", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"server", "simulate", "replay", "transfer", "client", "catalog", "config"},
@@ -95,6 +95,7 @@ MAY_IMPORT = {
     "metrics": set(),
     "moments": set(),
     "plural": set(),
+    "prices": set(),
     "recent": set(),
     "slots": set(),
     "handover": set(),
