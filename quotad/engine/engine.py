@@ -51,7 +51,7 @@ class Engine:
         self._demand = shared.demand
         self.reservations = Reservations(shared, link, self.decide, self._decide_as_held)
         self._held = HeldReader(shared, self._planner, self.reservations)
-        self.leases = Leases(shared, link, self.decide, self._settler.note)
+        self.leases = Leases(shared, link, self.decide, self.reservations, self._settler.note)
         self.slots = Slots(shared, link, self._run, self._take_back)
         self._setter = UsageSetter(shared, self._held, self.decide)
         self._corrections = CorrectionNotes(link)

@@ -11,20 +11,27 @@ import msgspec
 
 from quotad.engine.budget import Budget
 from quotad.engine.fold import fold
+from quotad.engine.lease_rules import (
+    again,
+    as_answer,
+    check_repeated,
+    check_spent,
+    has_ended,
+    keeps_changing,
+    opened,
+    was_released,
+)
 from quotad.engine.lendable import not_lendable
 from quotad.engine.meters import Bound
-from quotad.engine.reservations import GRACE_MS, Decide
+from quotad.engine.reservations import GRACE_MS, Decide, Reservations
 from quotad.engine.shared import Shared
 from quotad.engine.views import View, view_name
 from quotad.errors import (
     Damaged,
     IdempotencyMismatch,
-    InvalidRequest,
-    NotFound,
     NotOpen,
     QuotadError,
     StoreError,
-    StoreUnavailable,
     TooManyOpen,
 )
 from quotad.lending import Leased, Renewal
@@ -75,15 +82,22 @@ class Leases:
         shared: what engines share.
         link: the thread's connection.
         decide: decides a batch.
+        reservations: give back what has ended of them.
         note: is given each failure of the store.
     """
 
     def __init__(
-        self, shared: Shared, link: Link, decide: Decide, note: Callable[[StoreError], None]
+        self,
+        shared: Shared,
+        link: Link,
+        decide: Decide,
+        reservations: Reservations,
+        note: Callable[[StoreError], None],
     ) -> None:
         self._shared = shared
         self._store = LeaseScripts(link)
         self._decide = decide
+        self._reservations = reservations
         self._note = note
 
     def acquire(self, request: ConsumeRequest, lease_id: str, ttl_ms: int) -> Leased:
@@ -129,7 +143,7 @@ class Leases:
             done, found = self._step(request, lease_id, found, lease, plan, ttl_ms)
             if done is not None:
                 return done
-        raise _busy()
+        raise keeps_changing()
 
     def renew(self, customer_id: str, lease_id: str, asked: Renewal, ttl_ms: int) -> Leased:
         """Count what was spent, and keep, take back or refill what is lent, for a new term.
@@ -153,18 +167,18 @@ class Leases:
         """
         found = self._find(self._keys(customer_id), lease_id)
         for _ in range(TRIES_MAX):
-            lease = _open(found, lease_id)
+            lease = opened(found, lease_id)
             request = ConsumeRequest(
                 customer_id, lease.feature_id, asked.wanted, resource_id=lease.resource_id
             )
             now_ms = self._shared.clock.now_ms()
             if found.ends_ms <= now_ms:
-                raise _ended(lease_id)
+                raise has_ended(lease_id)
             if asked.sequence <= lease.sequence:
-                _check_repeated(lease, lease_id, asked)
+                check_repeated(lease, lease_id, asked)
                 decision, _ = self._look(request, lease)
-                return _again(decision, lease, found.ends_ms, now_ms)
-            _check_spent(lease, asked.spent)
+                return again(decision, lease, found.ends_ms, now_ms)
+            check_spent(lease, asked.spent)
             decision, plan = self._look(request, lease)
             if plan is None or plan.room < 0 or plan.bound.counters.suffixes != lease.counters:
                 return Leased(decision, lease.granted)
@@ -186,7 +200,7 @@ class Leases:
             done, found = self._step(request, lease_id, found, renewed, plan, ttl_ms)
             if done is not None:
                 return done
-        raise _busy()
+        raise keeps_changing()
 
     def release(self, customer_id: str, lease_id: str, spent: int) -> int:
         """Return what was not spent; returns how much that was.
@@ -206,12 +220,12 @@ class Leases:
         for _ in range(TRIES_MAX):
             if found.lease is None and found.released is not None:
                 if found.released.spent != spent:
-                    raise _released(lease_id)
+                    raise was_released(lease_id)
                 return found.released.granted - spent
-            lease = _open(found, lease_id)
+            lease = opened(found, lease_id)
             if found.ends_ms + GRACE_MS <= self._shared.clock.now_ms():
-                raise _ended(lease_id)
-            _check_spent(lease, spent)
+                raise has_ended(lease_id)
+            check_spent(lease, spent)
             caps = (USED_MAX, 0) * len(lease.counters)
             counters = CounterSet(lease.counters, (len(lease.counters), PLAIN_ARGS, *caps))
             back = lease.granted - spent
@@ -222,7 +236,7 @@ class Leases:
                 return back
             if status == LeaseStatus.CHANGED:
                 found = changed
-        raise _busy()
+        raise keeps_changing()
 
     def _step(
         self,
@@ -288,6 +302,16 @@ class Leases:
     def _look(
         self, request: ConsumeRequest, lease: Lease | None = None
     ) -> tuple[Decision, _Plan | None]:
+        """As `_look_once`; where little remains, without what has ended of reservations."""
+        decision, plan = self._look_once(request, lease)
+        little = plan is not None and plan.room // SHARE < request.quantity
+        if little and self._reservations.take_back([request.customer_id]):
+            return self._look_once(request, lease)
+        return decision, plan
+
+    def _look_once(
+        self, request: ConsumeRequest, lease: Lease | None
+    ) -> tuple[Decision, _Plan | None]:
         """What asking for a unit would be answered now, and what a lease can be taken from.
 
         Args:
@@ -316,7 +340,7 @@ class Leases:
                 continue
             meter = view.meter(request.feature_id, self._shared.settings.retention)
             if meter is None or (meter.given is not None and not meter.given.allowed):
-                return _as_answer(answer), None
+                return as_answer(answer), None
             bound = meter.bound
             if not bound.from_ms <= now_ms < bound.until_ms:
                 bound = meter.bind(now_ms)
@@ -324,11 +348,11 @@ class Leases:
             if refused is not None:
                 if lease is None:
                     raise refused
-                return _as_answer(answer), None
+                return as_answer(answer), None
             used = [limit.used for limit in answer.limits]
             if len(used) == len(bound.terms):
-                return _as_answer(answer), _Plan(view, bound, used, now_ms)
-        raise _busy()
+                return as_answer(answer), _Plan(view, bound, used, now_ms)
+        raise keeps_changing()
 
     def _find(self, keys: CustomerKeys, lease_id: str) -> FoundLease:
         self._shared.health.raise_if_down()
@@ -348,7 +372,7 @@ class Leases:
         """The answer to an acquire once more."""
         lease = found.lease
         if lease is None:
-            raise _released(lease_id)
+            raise was_released(lease_id)
         asked = (request.feature_id, request.resource_id)
         if asked != (lease.feature_id, lease.resource_id) or (
             not lease.sequence and request.quantity != lease.wanted
@@ -361,61 +385,5 @@ class Leases:
             raise NotOpen(f"lease_id: {lease_id!r} was renewed since; renew it again")
         now_ms = self._shared.clock.now_ms()
         if found.ends_ms <= now_ms:
-            raise _ended(lease_id)
-        return _again(decision, lease, found.ends_ms, now_ms)
-
-
-def _open(found: FoundLease, lease_id: str) -> Lease:
-    """The lease, if it is on the list."""
-    if found.lease is not None:
-        return found.lease
-    if found.released is not None:
-        raise _released(lease_id)
-    raise NotFound(
-        f"lease_id: {lease_id!r} is not known; it never was, or has ended and counts as used"
-    )
-
-
-def _check_spent(lease: Lease, spent: int) -> None:
-    if not lease.spent <= spent <= lease.granted:
-        raise InvalidRequest(
-            f"spent: {spent} is not between {lease.spent}, reported before, and {lease.granted},"
-            " lent so far; it counts from AcquireLease on"
-        )
-
-
-def _check_repeated(lease: Lease, lease_id: str, asked: Renewal) -> None:
-    """Whether a renewal is the last one once more."""
-    if asked.sequence < lease.sequence:
-        raise InvalidRequest(
-            f"sequence: {asked.sequence} was overtaken by {lease.sequence} of {lease_id!r}"
-        )
-    if (asked.spent, asked.wanted) != (lease.spent, lease.wanted):
-        raise IdempotencyMismatch(
-            f"sequence: {asked.sequence} of {lease_id!r} was used before with another spent or"
-            " quantity; use the next one"
-        )
-
-
-def _again(decision: Decision, lease: Lease, ends_ms: int, now_ms: int) -> Leased:
-    again = msgspec.structs.replace(decision, replayed=True)
-    return Leased(again, lease.granted, ends_ms, ends_ms - now_ms, lease.last)
-
-
-def _as_answer(looked: Decision) -> Decision:
-    """A decision that was asked for every limit, without the list where there is only one."""
-    return msgspec.structs.replace(looked, limits=()) if len(looked.limits) == 1 else looked
-
-
-def _released(lease_id: str) -> NotOpen:
-    return NotOpen(f"lease_id: {lease_id!r} is not open any more; it was released before")
-
-
-def _ended(lease_id: str) -> NotOpen:
-    return NotOpen(
-        f"lease_id: {lease_id!r} has ended; what it held and was not returned counts as used"
-    )
-
-
-def _busy() -> StoreUnavailable:
-    return StoreUnavailable("catalog, customer or usage keeps changing; try again")
+            raise has_ended(lease_id)
+        return again(decision, lease, found.ends_ms, now_ms)

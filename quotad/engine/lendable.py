@@ -19,7 +19,7 @@ def not_lendable(feature_id: str, meter: Meter, bound: Bound) -> InvalidRequest 
     elif meter.slots:
         return not_by_use(feature_id)
     elif meter.entitlement.feature.kind is not MeterKind.COUNTER:
-        what = f"is a {meter.entitlement.feature.kind.value}"
+        what = f"is a {meter.entitlement.feature.kind.in_words}"
     elif meter.pool is not None:
         what = "is paid for by a credit pool"
     else:

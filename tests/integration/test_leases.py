@@ -402,6 +402,15 @@ def test_what_is_leased_is_shown_apart_from_what_is_used(bench: Lending) -> None
     assert (35, 0, 965) == (answer.used, answer.leased, answer.remaining)
 
 
+def test_what_has_ended_of_reservations_can_be_lent(bench: Lending) -> None:
+    held = ConsumeRequest("acme", "tokens", 900)
+    assert bench.engine.reservations.reserve(held, "r1", 1_000).decision.allowed
+    bench.clock.now += 1_000 + GRACE_MS
+
+    assert 100 == bench.acquire(wanted=100).granted
+    assert [100] == bench.used()
+
+
 def test_a_lease_that_ended_is_shown_as_used(bench: Lending) -> None:
     bench.acquire(wanted=50)
     bench.clock.now += TTL_MS + GRACE_MS

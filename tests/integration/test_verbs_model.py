@@ -18,6 +18,7 @@ from quotad.model import ConsumeRequest, Decision, Mode
 from quotad.store import Link
 from quotad.store.keys import slot_names
 from tests.deciding import Bench, at
+from tests.integration.lease_model import LeaseSteps, LentOut, end_leases, leased
 from tests.integration.slotted import slot
 from tests.raw import raw
 
@@ -89,6 +90,7 @@ class Model:
         self.held: dict[str, Held] = {}
         self.slots: dict[str, tuple[str, int]] = {}
         """By slot: whose it is, and what it holds."""
+        self.leases: dict[str, LentOut] = {}
 
     def add(self, customer: str, feature: str, quantity: int) -> None:
         """Count in all counters of a feature."""
@@ -107,6 +109,13 @@ class Model:
             for name, (cap, weight) in COUNTERS[feature].items()
         )
 
+    def room(self, customer: str, feature: str) -> int:
+        """What remains in units of a feature; negative: it is overdrawn."""
+        return min(
+            (cap - self.used[customer, name]) // weight
+            for name, (cap, weight) in COUNTERS[feature].items()
+        )
+
     def in_flight(self, customer: str) -> int:
         """What slots of a customer hold."""
         return sum(quantity for whose, quantity in self.slots.values() if whose == customer)
@@ -122,13 +131,14 @@ class Model:
 
     def end(self, now_ms: int) -> None:
         """Take back what has ended."""
+        end_leases(self, now_ms)
         for hold_id, held in list(self.held.items()):
             if held.ends_ms + GRACE_MS <= now_ms:
                 self.add(held.customer, held.feature, -held.quantity)
                 del self.held[hold_id]
 
 
-class Run:
+class Run(LeaseSteps):
     """One run: two engines, a model, and what was done so far."""
 
     def __init__(self, bench: Bench, seed: int) -> None:
@@ -182,6 +192,7 @@ class Run:
             *(self.commit, self.commit, self.release, self.extend, self.record, self.refund),
             *(self.take_what_is_left, self.undo, self.check, self.consume_one_of_another_time),
             *(self.acquire, self.acquire, self.leave, self.beat, self.let_slots_end),
+            *(self.lend, self.lend, self.spend_locally, self.renew_lease, self.release_lease),
         )
         self.rng.choice(verbs)(customer, feature)
 
@@ -353,9 +364,13 @@ class Run:
             assert self.model.in_flight(customer) == granted.decisions["jobs"].used
             for feature, counters in COUNTERS.items():
                 limits = granted.decisions[feature].limits
-                told = [(limit.used + limit.reserved, limit.reserved) for limit in limits]
-                held = self.model.reserved(customer)
-                assert [(self.model.used[customer, n], held[n]) for n in counters] == told
+                told = [(each.used, each.reserved, each.leased) for each in limits]
+                reserved = self.model.reserved(customer)
+                lent = leased(self.model, customer, COUNTERS)
+                assert told == [
+                    (self.model.used[customer, n] - reserved[n] - lent[n], reserved[n], lent[n])
+                    for n in counters
+                ]
 
 
 @pytest.fixture
@@ -378,6 +393,7 @@ def test_every_verb_does_once_what_it_is_to_do(bench: Bench, seed: int) -> None:
         bench.clock.now = at("2031-01-15 16:00")
         run.model.end(bench.clock.now)
         assert not run.model.held
+        assert not run.model.leases
         run.look()
     finally:
         run.close()
