@@ -22,6 +22,7 @@ ENV_PREFIX = "QUOTAD_"
 
 _CLIENT_VARIABLES = {
     "QUOTAD_SERVER",
+    "QUOTAD_TOKEN",
     "QUOTAD_TLS_CA",
     "QUOTAD_TLS_CLIENT_CERT",
     "QUOTAD_TLS_CLIENT_KEY",
@@ -78,6 +79,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     """Headers in which gateways name customer, feature and quantity to `/authorize`, and if wanted
     `resource_id` and `idempotency_key`. In the environment: separated by spaces."""
+    insecure: bool = False
+    """Let other machines call without a token while there is none; without it such a server does
+    not start."""
     front: Literal["auto", "fast", "native", "grpcio"] = "auto"
     """How calls arrive: `fast` (needs `quotad-front`), `native` or `grpcio`; `auto`: the first of
     these that is installed."""
@@ -259,6 +263,11 @@ def split_listen(listen: str, setting: str = "listen") -> tuple[str, int]:
     if int(port) > 65535:
         raise ConfigError(f"{setting}: port {port} is not between 0 and 65535")
     return host.strip("[]"), int(port)
+
+
+def client_token() -> str:
+    """The token that the commands that call a server show, from `QUOTAD_TOKEN`; empty: none."""
+    return os.environ.get("QUOTAD_TOKEN", "").strip()
 
 
 def quiet_grpc() -> None:

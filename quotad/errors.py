@@ -6,6 +6,9 @@
     ├── InvalidRequest          the caller sent something that can never work
     │   └── IdempotencyMismatch     a known idempotency key came with other parameters
     ├── AnswerTooLarge          an answer that does not fit into a message beside the others
+    ├── Unauthenticated         a call without a token that may be used
+    │   └── TooManyWrong            further ones of an address that sent many wrong ones
+    ├── PermissionDenied        a token that does not give this right, or does not cover this
     ├── NotFound                the admin service was asked for something that is not there
     ├── StaleEpoch              a write expected another epoch than the customer is at
     ├── Conflict                a compare-and-set lost: another writer was first
@@ -32,11 +35,13 @@ class Status(IntEnum):
 
     INVALID_ARGUMENT = 3
     NOT_FOUND = 5
+    PERMISSION_DENIED = 7
     RESOURCE_EXHAUSTED = 8
     FAILED_PRECONDITION = 9
     ABORTED = 10
     INTERNAL = 13
     UNAVAILABLE = 14
+    UNAUTHENTICATED = 16
 
 
 class QuotadError(Exception):
@@ -96,6 +101,27 @@ class AnswerTooLarge(QuotadError):
 
     status = Status.RESOURCE_EXHAUSTED
     reason = "ANSWER_TOO_LARGE"
+
+
+class Unauthenticated(QuotadError):
+    """A call that must show a token came without one that may be used."""
+
+    status = Status.UNAUTHENTICATED
+    reason = "UNAUTHENTICATED"
+
+
+class TooManyWrong(Unauthenticated):
+    """So many wrong tokens came from an address that the next ones are not looked at."""
+
+    status = Status.RESOURCE_EXHAUSTED
+    reason = "TOO_MANY_WRONG_TOKENS"
+
+
+class PermissionDenied(QuotadError):
+    """The caller's token does not give the right to this, or does not cover whom it is about."""
+
+    status = Status.PERMISSION_DENIED
+    reason = "PERMISSION_DENIED"
 
 
 class NotFound(QuotadError):

@@ -17,6 +17,7 @@ from quotad.cli import (
     slots,
     status,
     tls,
+    tokens,
     transfer,
     usage,
 )
@@ -64,3 +65,4 @@ catalog.register(app)
 status.register(app)
 replay.register(app)
 transfer.register(app)
+tokens.register(app)

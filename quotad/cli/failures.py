@@ -24,7 +24,9 @@ def client(server: str, as_json: bool) -> "Iterator[Client]":
     """A client of that server whose errors end the command."""
     from quotad.client import Client, QuotaError
 
-    with Client(server, timeout=TIMEOUT_S, credentials=tls.credentials()) as connected:
+    with Client(
+        server, timeout=TIMEOUT_S, credentials=tls.credentials(), token=tls.token()
+    ) as connected:
         try:
             yield connected
         except QuotaError as error:
@@ -37,7 +39,9 @@ def admin(server: str, as_json: bool) -> "Iterator[AdminClient]":
     from quotad.client import QuotaError
     from quotad.client.admin import AdminClient
 
-    with AdminClient(server, timeout=TIMEOUT_S, credentials=tls.credentials()) as connected:
+    with AdminClient(
+        server, timeout=TIMEOUT_S, credentials=tls.credentials(), token=tls.token()
+    ) as connected:
         try:
             yield connected
         except QuotaError as error:

@@ -116,6 +116,10 @@ def _serve(
     http_workers: Annotated[int | None, typer.Option(help="Processes that serve HTTP.")] = None,
     cors_origins: CorsOrigins = None,
     authorize_headers: AuthorizeHeaders = None,
+    insecure: Annotated[
+        bool | None,
+        typer.Option("--insecure", help="Let other machines call without a token."),
+    ] = None,
     front: Annotated[str | None, typer.Option(help="auto, fast, native or grpcio.")] = None,
     io_threads: Annotated[int | None, typer.Option(help="Move bytes; per worker.")] = None,
     max_connections: Annotated[

@@ -1,11 +1,12 @@
-"""TLS of the commands that call a server: flags before or behind the command, or variables."""
+"""TLS and token of the commands that call a server: flags before or behind the command, or
+variables."""
 
 from typing import Annotated, Any
 
 import typer
 
 from quotad.cli.root import TLS_FLAGS, CommandError
-from quotad.config import quiet_grpc
+from quotad.config import client_token, quiet_grpc
 
 _CA, _CERT, _KEY = TLS_FLAGS
 
@@ -55,6 +56,11 @@ def choose_of(context: typer.Context) -> None:
 def is_chosen() -> bool:
     """Whether calls have TLS."""
     return bool(_chosen[0])
+
+
+def token() -> str:
+    """The token that calls show: from the environment, as arguments are seen by other users."""
+    return client_token()
 
 
 def credentials() -> Any:

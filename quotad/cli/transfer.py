@@ -294,7 +294,7 @@ def _transfer(server: str, as_json: bool) -> "Iterator[Transfer]":
         problem = f"the server at {server} is not ready: {status.not_ready_reason}"
         failures.fail(problem, as_json, code="UNAVAILABLE")
     with AdminClient(
-        server, timeout=TIMEOUT_S, retries=RETRIES, credentials=tls.credentials()
+        server, timeout=TIMEOUT_S, retries=RETRIES, credentials=tls.credentials(), token=tls.token()
     ) as patient:
         yield patient.transfer
 

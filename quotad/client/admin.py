@@ -83,6 +83,7 @@ class AdminClient(CustomerAdmin, Connected):
         retries: further tries of a read after UNAVAILABLE.
         credentials: for TLS; without them the connection is in the clear.
         channel_options: gRPC channel arguments, on top of the client's own.
+        token: as `quotad tokens create` has printed it, where the server asks for one.
 
     Every method raises a QuotaError when its call fails; NOT_FOUND, ABORTED (a lost
     compare-and-set) and FAILED_PRECONDITION (another epoch than `if_epoch`) arrive as a
@@ -97,11 +98,14 @@ class AdminClient(CustomerAdmin, Connected):
         retries: int = 2,
         credentials: Any = None,
         channel_options: Sequence[tuple[str, Any]] = (),
+        token: str = "",
     ) -> None:
         self._read = Policy(timeout_s=timeout, retries=retries)
         self._write = Policy(timeout_s=timeout, retries=0)
         self._publish = Policy(timeout_s=max(timeout, CATALOG_TIMEOUT_S), retries=0)
-        self._connection = Connection(address, AdminServiceStub, credentials, channel_options)
+        self._connection = Connection(
+            address, AdminServiceStub, credentials, channel_options, token=token
+        )
         self.transfer = Transfer(self._connection, self._read)
         """Customers in bulk: import and export."""
 

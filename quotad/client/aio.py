@@ -24,6 +24,7 @@ from quotad.client.results import (
     Entitlements,
     ItemsDecision,
 )
+from quotad.client.token import with_token
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 
 _Result = TypeVar("_Result")
@@ -40,6 +41,7 @@ class AsyncClient(AsyncReserving, AsyncLeasing, AsyncSlotCalls):
             connection is in the clear.
         channel_options: gRPC channel arguments, on top of the client's own.
         coalesce: send calls of several tasks that wait at the same time as one message.
+        token: as `quotad tokens create` has printed it, where the server asks for one.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class AsyncClient(AsyncReserving, AsyncLeasing, AsyncSlotCalls):
         credentials: grpc.ChannelCredentials | None = None,
         channel_options: Sequence[tuple[str, Any]] = (),
         coalesce: bool = False,
+        token: str = "",
     ) -> None:
         self._policy = Policy(timeout_s=timeout, retries=retries)
         self._address = address
@@ -63,6 +66,7 @@ class AsyncClient(AsyncReserving, AsyncLeasing, AsyncSlotCalls):
         self._channel: grpc.aio.Channel | None = None
         self._stub: Any = None
         self._coalesce = coalesce
+        self._token = token
         self._coalescer: AsyncCoalescer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -371,7 +375,8 @@ class AsyncClient(AsyncReserving, AsyncLeasing, AsyncSlotCalls):
                 if self._credentials is None
                 else grpc.aio.secure_channel(self._address, self._credentials, self._options)
             )
-            self._stub = QuotaServiceStub(self._channel)  # type: ignore[no-untyped-call]
+            stub = QuotaServiceStub(self._channel)  # type: ignore[no-untyped-call]
+            self._stub = with_token(stub, self._token)
             self._coalescer = AsyncCoalescer(self._stub) if self._coalesce else None
         return self._stub
 

@@ -24,6 +24,7 @@ from quotad.client.results import (
     ItemsDecision,
 )
 from quotad.client.slot import Heartbeats
+from quotad.client.token import with_token
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 
 _Result = TypeVar("_Result")
@@ -39,6 +40,7 @@ class Connection:
         credentials: grpc.ChannelCredentials | None = None,
         channel_options: Sequence[tuple[str, Any]] = (),
         coalesce: bool = False,
+        token: str = "",
     ) -> None:
         self.address = address
         options = target.channel_options(address, channel_options, secure=credentials is not None)
@@ -47,7 +49,7 @@ class Connection:
             if credentials is None
             else grpc.secure_channel(address, credentials, options)
         )
-        self._stub = stub(self._channel)
+        self._stub = with_token(stub(self._channel), token)
         self._coalescer = Coalescer(self._stub) if coalesce else None
         self._used = False
         self._closed = False
@@ -155,6 +157,7 @@ class Client(Connected, Reserving, Leasing, SlotCalls):
             connection is in the clear.
         channel_options: gRPC channel arguments, on top of the client's own.
         coalesce: send calls of several threads that wait at the same time as one message.
+        token: as `quotad tokens create` has printed it, where the server asks for one.
     """
 
     def __init__(
@@ -166,10 +169,11 @@ class Client(Connected, Reserving, Leasing, SlotCalls):
         credentials: grpc.ChannelCredentials | None = None,
         channel_options: Sequence[tuple[str, Any]] = (),
         coalesce: bool = False,
+        token: str = "",
     ) -> None:
         self._policy = Policy(timeout_s=timeout, retries=retries)
         self._connection = Connection(
-            address, QuotaServiceStub, credentials, channel_options, coalesce
+            address, QuotaServiceStub, credentials, channel_options, coalesce, token
         )
         self._beats = Heartbeats(self._connection)
         self._connection.closing.append(self._beats.close)

@@ -18,6 +18,7 @@ from quotad.http.operation import Admit, Caller, Context, Headers, HttpCall, Ope
 from quotad.http.pages import DOCS, OPENAPI, PAGE_HEADERS, docs_page, openapi_json
 from quotad.http.problems import CONTENT_TYPE, HttpRefusal, headers_of, problem, status_of
 from quotad.http.routing import Routes
+from quotad.tokens.access import Access
 
 OPERATIONS: tuple[Operation, ...] = (
     *consume.OPERATIONS,
@@ -145,6 +146,8 @@ class App:
         if method in _WITH_BODY:
             body = await read_body(receive, operation.bytes_max)
         wanted = end.read(body, segments, scope["query_string"])
+        if caller.access.scoped:
+            check_covers(caller.access, wanted)
         answer = await operation.act(HttpCall(self._context, scope, caller), wanted)
         if isinstance(answer, QuotadError):
             return _refusal(answer)
@@ -161,6 +164,24 @@ class App:
         if not reason and (self.ready or path == b"/livez"):
             return 200, [], b'{"status":"ok"}'
         raise HttpRefusal(503, "NOT_READY", reason or "the server is starting or stopping")
+
+
+def check_covers(access: Access, wanted: Any) -> None:
+    """Refuse a request about customers or features that its token does not cover.
+
+    Raises:
+        PermissionDenied: it does not cover them.
+    """
+    for each in getattr(wanted, "requests", None) or (wanted,):
+        customer_id = getattr(each, "customer_id", "") or None
+        items = getattr(each, "items", None)
+        if items:
+            for item in items:
+                access.check_covers(customer_id, item.feature_id)
+        elif hasattr(each, "feature_id"):
+            access.check_covers(customer_id, each.feature_id)
+        else:
+            access.check_customer(customer_id)
 
 
 class _End:

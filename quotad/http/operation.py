@@ -16,6 +16,7 @@ from quotad.http.bodies import BODY_BYTES_MAX
 from quotad.http.deciding import Deciding
 from quotad.operations.decisions import DecisionOperations
 from quotad.operations.parts import AdminParts
+from quotad.tokens.access import EVERYTHING, Access
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -23,6 +24,8 @@ Headers = list[tuple[bytes, bytes]]
 class Role(StrEnum):
     """What a caller must be allowed to."""
 
+    CHECK = "check"
+    """Ask what one customer may use."""
     CONSUME = "consume"
     READ = "read"
     MANAGE = "manage"
@@ -41,6 +44,8 @@ class Caller(msgspec.Struct, frozen=True):
 
     name: str = ""
     """For the history of writes; empty: not known."""
+    access: Access = EVERYTHING
+    """What it may do."""
 
 
 Admit = Callable[[Scope, Role], Caller]

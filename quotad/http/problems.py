@@ -16,11 +16,13 @@ RETRY_AFTER_S = 1
 _HTTP_STATUS = {
     Status.INVALID_ARGUMENT: 400,
     Status.NOT_FOUND: 404,
+    Status.PERMISSION_DENIED: 403,
     Status.RESOURCE_EXHAUSTED: 413,
     Status.FAILED_PRECONDITION: 412,
     Status.ABORTED: 409,
     Status.INTERNAL: 500,
     Status.UNAVAILABLE: 503,
+    Status.UNAUTHENTICATED: 401,
 }
 
 OWN_REASONS: dict[str, tuple[int, str]] = {

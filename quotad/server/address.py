@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 
 from quotad.config import split_listen, unix_path
@@ -42,6 +43,19 @@ def check_free(listen: str, setting: str = "listen") -> None:
             probe.bind(address)
     except OSError as error:
         raise _refused(listen, error, setting) from error
+
+
+def is_loopback(listen: str) -> bool:
+    """Whether only this machine can call an address."""
+    if unix_path(listen) is not None:
+        return True
+    host = split_listen(listen, "listen")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from quotad.config import Config
 from quotad.errors import ConfigError
 from quotad.model import Reason
 from quotad.operations.decisions import DecisionOperations
+from quotad.server.address import is_loopback
 from quotad.server.indexing import Indexing
 from quotad.server.instruments import (
     CUSTOMERS_CACHED,
@@ -20,6 +21,8 @@ from quotad.server.instruments import (
 )
 from quotad.server.monitor import Monitor
 from quotad.server.parts import Parts
+from quotad.server.token_watch import TokenWatch
+from quotad.tokens.access import TokenTable
 
 _log = logging.getLogger("quotad.server")
 
@@ -86,6 +89,8 @@ class ServerBase:
 
     _name = ""
     """Of what serves, for the log."""
+    _listens = ""
+    """The address that it was told."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -93,6 +98,10 @@ class ServerBase:
         self._fatal: ConfigError | None = None
         self._stopped = threading.Event()
         self._parts = parts = Parts(config)
+        self.tokens = TokenTable(parts.clock)
+        self._token_watch = TokenWatch(
+            parts.tokens(), self.tokens, parts.clock, self._check_reachable, self._on_required
+        )
         self._made: Sequence[DecisionOperations] = ()
         self._indexing = Indexing(parts.index, parts.clock, lambda: self.ready)
         self.metrics = instruments()
@@ -123,6 +132,7 @@ class ServerBase:
         for decider in self._deciders:
             decider.start()
         self._monitor.start()
+        self._token_watch.start()
         self._indexing.start()
         _log.info("listening on %s (%s)", self.address, self._name)
 
@@ -155,6 +165,19 @@ class ServerBase:
             self._monitor.silent_s < self._monitor_stuck_s
         )
 
+    def _check_reachable(self, required: bool) -> None:
+        """End where other machines can call, and need no token for it."""
+        if not required and not self._config.insecure and not is_loopback(self._listens):
+            self.fail(
+                ConfigError(
+                    f"{self._listens}: other machines can call it, and there is no token yet; make"
+                    " one by `quotad tokens create --role admin`, or start with --insecure"
+                )
+            )
+
+    def _on_required(self) -> None:
+        """End, to be started again, where calls do not carry their tokens to be looked at."""
+
     def fail(self, error: ConfigError) -> None:
         """Let `wait` raise an error."""
         self._fatal = error
@@ -163,6 +186,7 @@ class ServerBase:
     def stop(self) -> None:
         """Answer the calls under way, for at most `drain_timeout_ms`, then close everything."""
         self._monitor.stop()
+        self._token_watch.stop()
         self._indexing.stop()
         self._edge.drain()
         deadline = time.monotonic() + self._config.drain_timeout_ms / 1000
@@ -170,6 +194,7 @@ class ServerBase:
             decider.join(max(0.0, deadline - time.monotonic()))
         self._edge.stop()
         self._monitor.join()
+        self._token_watch.join()
         self._parts.write_notes()
         self._parts.store.close()
 

@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from quotad.config import Config, split_listen
 from quotad.engine.lending import Lent
 from quotad.errors import ConfigError
-from quotad.http.app import App, AppSettings, anyone
+from quotad.http.app import App, AppSettings
 from quotad.http.authorize import header_names
 from quotad.http.deciding import Deciding, HttpDecider
+from quotad.http.identity import token_admit
 from quotad.http.listener import HttpListener, ListenerSettings
 from quotad.http.operation import Context
 from quotad.http.stigg.mount import StiggRoutes
@@ -41,8 +42,12 @@ class HttpServer(ServerBase):
         made = [self._parts.decisions() for _ in range(config.decision_threads)]
         beside = [self._parts.decisions() for _ in range(CALLS_BESIDE)]
         context = Context(deciding, parts, Lent(iter(beside).__next__, CALLS_BESIDE), threads)
-        calls = StiggRoutes(context, anyone, CALLS_BESIDE)
+        self._listens = config.http
+        self._token_watch.look()
+        admit = token_admit(self.tokens)
+        calls = StiggRoutes(context, admit, CALLS_BESIDE)
         app_settings = AppSettings(
+            admit=admit,
             routes=[calls],
             authorize=header_names(config.authorize_headers),
             origins=config.cors_origins,

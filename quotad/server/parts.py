@@ -23,7 +23,7 @@ from quotad.operations.transfer import TransferOperations
 from quotad.operations.usage import UsageOperations
 from quotad.server.monitor import MonitorParts
 from quotad.service.decode import RequestDecoder
-from quotad.service.quota import QuotaService
+from quotad.service.quota import CheckCall, QuotaService
 from quotad.store import (
     Catalogs,
     CustomerIndex,
@@ -41,6 +41,7 @@ from quotad.store.holds import HoldsSeen
 from quotad.store.nearby import NearbyStore
 from quotad.store.safety import Safety
 from quotad.store.seen import SeenStore
+from quotad.store.tokens import TokenStore
 from quotad.store.usage import UsageStore
 
 SPARE_SOCKETS = 16
@@ -81,9 +82,17 @@ class Parts:
         )
         self._read = RequestDecoder()
 
-    def quota(self) -> QuotaService:
-        """Make what one decision thread answers with; it has its own connection."""
-        return QuotaService(self.decisions(), self._read)
+    def quota(self, check: CheckCall | None = None) -> QuotaService:
+        """Make what one decision thread answers with; it has its own connection.
+
+        Args:
+            check: looks at every call.
+        """
+        return QuotaService(self.decisions(), self._read, check)
+
+    def tokens(self) -> TokenStore:
+        """Where tokens are kept."""
+        return TokenStore(self.store, self._keys)
 
     def decisions(self) -> DecisionOperations:
         """Make what one decision thread decides with; it has its own connection."""

@@ -1,11 +1,12 @@
 """One worker: threads and a front for its parts; started, drained, stopped."""
 
+import logging
 from functools import partial
 from typing import Any
 
 from quotad.config import Config, unix_path
 from quotad.errors import ConfigError
-from quotad.fronts.interface import Bounds, Front, FrontSettings, TlsFiles
+from quotad.fronts.interface import Bounds, Details, Front, FrontSettings, TlsFiles
 from quotad.fronts.kinds import choose, make
 from quotad.metrics import Instrument
 from quotad.server.address import check_free
@@ -14,7 +15,10 @@ from quotad.server.decider import Decider
 from quotad.server.instruments import FRONT, FRONT_OPEN
 from quotad.service import admin, quota
 from quotad.service.admin import AdminServicer
+from quotad.service.guard import DETAILS, Guard
 from quotad.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server as add_servicer
+
+_log = logging.getLogger("quotad.server")
 
 
 class Server(ServerBase):
@@ -32,10 +36,20 @@ class Server(ServerBase):
         self._front_name = choose(config.front)
         self._name = f"{self._front_name} front"
         super().__init__(config)
+        self._listens = config.listen
         parts = self._parts
-        servicer = AdminServicer(parts.admin(self._front_name, self._decisions_by_reason))
+        self._token_watch.look()
+        # Calls do not carry what costs time and is not looked at. Not known: the store is away.
+        guard = None if self.tokens.required is False else Guard(self.tokens)
+        self._guarded = guard is not None
+        servicer = AdminServicer(
+            parts.admin(self._front_name, self._decisions_by_reason), Guard(self.tokens)
+        )
         self._front = self._make_front(servicer, reuse_port)
-        services = [parts.quota() for _ in range(config.decision_threads)]
+        services = [
+            parts.quota(None if guard is None else guard.check)
+            for _ in range(config.decision_threads)
+        ]
         self._serve(
             self._front,
             [Decider(i, each, self._front, config.batch_max) for i, each in enumerate(services)],
@@ -65,8 +79,14 @@ class Server(ServerBase):
                 config.max_connections,
                 Bounds(**{name: getattr(config, name) for name in Bounds.__struct_fields__}),
                 _tls_files(config),
+                DETAILS if self._guarded else Details(),
             ),
         )
+
+    def _on_required(self) -> None:
+        if not self._guarded:
+            _log.warning("tokens were made; starting again, to ask for them")
+            self.interrupt()
 
     def _counted_by_front(self, instrument: Instrument) -> list[int]:
         counters = self._front.counters()

@@ -6,6 +6,7 @@ from quotad.service.catalogs import CatalogCalls, version_message
 from quotad.service.customers import CustomerCalls
 from quotad.service.encode import timestamp
 from quotad.service.erasing import ErasingCalls
+from quotad.service.guard import Guard
 from quotad.service.insights import InsightCalls
 from quotad.service.transfer import TransferCalls
 from quotad.v1 import admin_pb2 as pb
@@ -22,10 +23,16 @@ class AdminServicer(
     TransferCalls,
     admin_pb2_grpc.AdminServiceServicer,
 ):
-    """The servicer; one for all threads."""
+    """The servicer; one for all threads.
 
-    def __init__(self, parts: AdminParts) -> None:
+    Args:
+        parts: what it is answered from.
+        guard: looks at every call; None: all are answered.
+    """
+
+    def __init__(self, parts: AdminParts, guard: Guard | None = None) -> None:
         self._parts = parts
+        self._guard = guard
 
     @mapped
     def GetStatus(self, request: pb.GetStatusRequest) -> pb.GetStatusResponse:

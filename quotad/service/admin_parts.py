@@ -33,6 +33,9 @@ def mapped(method: Callable[[Any, Q], R]) -> Callable[[Any, Q, Any], R]:
     @functools.wraps(method)
     def call(self: Any, request: Q, context: Any) -> R:
         try:
+            guard = self._guard
+            if guard is not None:
+                guard.check_admin(method.__name__, request, context)
             return method(self, request)
         except QuotadError as error:
             if isinstance(error, StoreError) and not isinstance(error, Damaged | StoreUnavailable):

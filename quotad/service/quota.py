@@ -1,7 +1,7 @@
 """QuotaService: a batch of calls in, decided together, answered one by one."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -86,12 +86,28 @@ class _BatchCall(msgspec.Struct, frozen=True, gc=False):
         return batch_bytes(decided)
 
 
-class QuotaService:
-    """Answers calls; of one thread."""
+CheckCall = Callable[[Call], None]
+"""Raises QuotadError for a call whose token does not give it."""
 
-    def __init__(self, decisions: DecisionOperations, read: decode.RequestDecoder) -> None:
+
+class QuotaService:
+    """Answers calls; of one thread.
+
+    Args:
+        decisions: what decides.
+        read: reads requests.
+        check: looks at every call; None: all are answered.
+    """
+
+    def __init__(
+        self,
+        decisions: DecisionOperations,
+        read: decode.RequestDecoder,
+        check: CheckCall | None = None,
+    ) -> None:
         self.decisions = decisions
         self._read = read
+        self._check = check
 
     def close(self) -> None:
         """Close the connection to the store."""
@@ -109,9 +125,11 @@ class QuotaService:
         batches: list[_BatchCall] = []
         batched = 0
         others: list[Call] = []
-        read = self._read
+        read, check = self._read, self._check
         for call in calls:
             try:
+                if check is not None:
+                    check(call)
                 if call.method == _CONSUME:
                     requests.append(read.one(call.request))
                     ids.append(call.call_id)

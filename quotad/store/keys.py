@@ -29,6 +29,9 @@ usage.
     quotad:{catalogs}:acks                   hash: what servers have answered to it; expires
     quotad:{catalogs}:servers                sorted set: servers by their last sign of life
     quotad:{nearby}:<feature>                sorted set: customers near a limit, by time
+    quotad:{tokens}:all                      hash: tokens (msgpack) by id
+    quotad:{tokens}:used                     hash: when each was last shown (Unix ms)
+    quotad:{tokens}:writes                   how often they were written
 """
 
 from urllib.parse import unquote
@@ -94,6 +97,8 @@ class KeySpace:
         self.servers = f"{prefix}:{{catalogs}}:servers"
         self.holds = f"{prefix}:holds"
         """Whether there has ever been a reservation."""
+        self.tokens = tuple(f"{prefix}:{{tokens}}:{name}" for name in ("all", "used", "writes"))
+        """Records of tokens, when they were last shown, and how often they were written."""
         self.notices = f"{prefix}:notices"
         """Pub/sub channel on which catalog versions are announced, prepared and in force."""
         self.shard_catalogs = tuple(f"{prefix}:{{{i}}}:catalog" for i in range(shards))

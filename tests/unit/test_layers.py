@@ -18,8 +18,9 @@ BASE |= {"backoff", "held", "lending", "marks", "metrics", "moments", "plural", 
 BASE |= {"recent", "slots", "valkey", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
-    "cli": {"server", "simulate", "replay", "transfer", "client", "catalog", "config"},
+    "cli": {"tokens", "server", "simulate", "replay", "transfer", "client", "catalog", "config"},
     "server": {
+        "tokens",
         "service",
         "http",
         "fronts",
@@ -39,6 +40,8 @@ MAY_IMPORT = {
         "store",
     },
     "service": {
+        "tokens",
+        "fronts.origin",
         "fronts.interface",
         "fronts.status",
         "operations",
@@ -55,6 +58,7 @@ MAY_IMPORT = {
         "store.publishing",
     },
     "http": {
+        "tokens",
         "operations",
         "entitlements.periods",
         "entitlements.resolve",
@@ -75,12 +79,13 @@ MAY_IMPORT = {
     "replay": {"client"},
     "transfer": {"client"},
     "client": {"v1"},
-    "operations": {"engine", "customers", "catalog", "entitlements", "store"},
+    "operations": {"tokens", "engine", "customers", "catalog", "entitlements", "store"},
     "engine": {"catalog", "entitlements", "store"},
     "customers": {"catalog", "entitlements"},
     "entitlements": {"catalog"},
     "catalog": set(),
-    "store": set(),
+    "store": {"tokens"},
+    "tokens": set(),
     "config": set(),
     "clock": set(),
     "model": set(),

@@ -21,7 +21,6 @@ from graphql import (
 
 from quotad.errors import QuotadError, Status, internal_error
 from quotad.http.operation import Role
-from quotad.http.problems import HttpRefusal
 from quotad.http.stigg.api import StiggApi
 from quotad.http.stigg.documents import read_document
 from quotad.http.stigg.inputs import only
@@ -43,7 +42,7 @@ _CODES = {
 }
 """`code` of what is not there, by the field that names it."""
 
-_REFUSALS = {401: "Unauthenticated", 403: "Forbidden"}
+_REFUSALS = {Status.UNAUTHENTICATED: "Unauthenticated", Status.PERMISSION_DENIED: "Forbidden"}
 
 
 class GraphqlRequest(msgspec.Struct, frozen=True, rename="camel"):
@@ -107,10 +106,19 @@ class StiggGraphql:
         except GraphQLError:
             return set()
         if its.typename == "Query":
-            return {Role.READ}
+            return {Role.CHECK}
         counts = ("reportUsage", "reportUsageBulk", "reportEvent")
         names = {root.selected.name for root in its.roots}
         return {Role.CONSUME if name in counts else Role.MANAGE for name in names}
+
+    def given(self, request: GraphqlRequest) -> list[object]:
+        """The input of each root field; of what cannot be answered, nothing."""
+        try:
+            its = self._plan(*self._document(request.query), request)
+        except GraphQLError:
+            return []
+        variables = request.variables or {}
+        return [only(root.given(variables)) for root in its.roots if root.arguments]
 
     def _document(self, text: str) -> tuple[DocumentNode, tuple[str, ...]]:
         """A document, with the variables that decide what it selects."""
@@ -173,8 +181,8 @@ def _failed(error: Exception, key: str) -> dict[str, object]:
 
 def code_of(error: QuotadError) -> str:
     """The `code` of an error."""
-    if isinstance(error, HttpRefusal) and error.http_status in _REFUSALS:
-        return _REFUSALS[error.http_status]
+    if error.status in _REFUSALS:
+        return _REFUSALS[error.status]
     field = str(error).partition(":")[0]
     if error.status is Status.NOT_FOUND:
         return _CODES.get(field, "NotFound")

@@ -20,7 +20,9 @@ from quotad.http.routing import Routes
 from quotad.http.stigg import rest
 from quotad.http.stigg.api import StiggApi
 from quotad.http.stigg.graphql import GraphqlRequest, StiggGraphql, code_of
+from quotad.http.stigg.names import read_name
 from quotad.http.stigg.roots import MUTATIONS, QUERIES
+from quotad.tokens.access import Access
 
 WAITING_MAX = 256
 """Most calls that wait for a thread; further ones are refused."""
@@ -87,7 +89,7 @@ class StiggRoutes(BaseRoute):
         try:
             if scope["method"] != "POST":
                 raise InvalidRequest(f"method: POST a query to {GRAPHQL}; {scope['method']} is not")
-            self._admit(scope, Role.READ)
+            caller = self._admit(scope, Role.CHECK)
             wanted = read(_requests, await read_body(receive))
             several = isinstance(wanted, list)
             requests = wanted if isinstance(wanted, list) else [wanted]
@@ -95,6 +97,10 @@ class StiggRoutes(BaseRoute):
                 raise InvalidRequest(f"body: {len(requests)} requests; at most {BATCH_MAX}")
             for role in {role for each in requests for role in self._graphql.roles(each)}:
                 self._admit(scope, role)
+            if caller.access.scoped:
+                for each in requests:
+                    for given in self._graphql.given(each):
+                        check_given(caller.access, given)
             answers = await self._carried_out(
                 lambda: [self._graphql.answer(each) for each in requests]
             )
@@ -111,12 +117,14 @@ class StiggRoutes(BaseRoute):
             found = self._routes.find(scope["method"], scope["raw_path"])
             assert found is not None
             route, path = found
-            self._admit(scope, route.role)
+            caller = self._admit(scope, route.role)
             body = await read_body(receive)
             query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
             given: Any = read(_json, body) if body else {}
             if not isinstance(given, dict):
                 raise InvalidRequest("body: expected object")
+            if caller.access.scoped:
+                check_given(caller.access, {**query, **given, **path})
             answer = await self._carried_out(lambda: route.call(self._api, path, query, given))
         except QuotadError as error:
             told = {"message": error.for_caller, "code": code_of(error)}
@@ -147,3 +155,31 @@ class StiggRoutes(BaseRoute):
             raise internal_error() from None
         finally:
             self._waiting -= 1
+
+
+def check_given(access: Access, given: object) -> None:
+    """Refuse a call about customers or features that its token does not cover.
+
+    Raises:
+        PermissionDenied: it does not cover them, or names no customer.
+    """
+    wanted = given if isinstance(given, dict) else {}
+    for each in wanted.get("usages") or wanted.get("usageEvents") or (wanted,):
+        names = each if isinstance(each, dict) else {}
+        access.check_covers(_customer(names), _feature(names))
+
+
+def _customer(names: dict[str, Any]) -> str | None:
+    """The customer that a call names, in any of the ways there are."""
+    subscription = names.get("subscriptionId") or names.get("subscriptionRefId")
+    found = names.get("customerId") or names.get("customer")
+    if not found and (subscription or names.get("subscription")):
+        found = read_name(str(subscription or names["subscription"])).customer_id
+    if not found and names.get("refId"):
+        found = read_name(str(names["refId"])).customer_id
+    return found if isinstance(found, str) and found else None
+
+
+def _feature(names: dict[str, Any]) -> str | None:
+    found = names.get("featureId") or names.get("feature")
+    return found if isinstance(found, str) else None

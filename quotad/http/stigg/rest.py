@@ -388,8 +388,10 @@ ROUTES = (
     StiggRoute("PATCH", "/api/v1/customers/{customer}", update_customer, Role.MANAGE),
     StiggRoute("POST", "/api/v1/customers/{customer}/archive", archive_customer, Role.MANAGE),
     StiggRoute("POST", "/api/v1/customers/{customer}/unarchive", unarchive_customer, Role.MANAGE),
-    StiggRoute("GET", "/api/v1/customers/{customer}/entitlements", list_entitlements),
-    StiggRoute("GET", "/api/v1/customers/{customer}/entitlements/check", check_entitlement),
+    StiggRoute("GET", "/api/v1/customers/{customer}/entitlements", list_entitlements, Role.CHECK),
+    StiggRoute(
+        "GET", "/api/v1/customers/{customer}/entitlements/check", check_entitlement, Role.CHECK
+    ),
     StiggRoute("GET", "/api/v1/customers/{customer}/promotional-entitlements", list_promotional),
     StiggRoute(
         "POST",
@@ -417,9 +419,9 @@ ROUTES = (
     StiggRoute("GET", "/api/v1/plans/{plan}", get_plan),
     StiggRoute("GET", "/api/v1/features", list_features),
     StiggRoute("GET", "/api/v1/features/{feature}", get_feature),
-    StiggRoute("GET", "/v1/c/{customer}/entitlements-state.json", edge_state),
-    StiggRoute("GET", "/v1/c/{customer}/entitlements.json", edge_entitlements),
-    StiggRoute("GET", "/v1/c/{customer}/subscriptions.json", edge_subscriptions),
-    StiggRoute("GET", "/v1/config/server-sdk-configuration.json", edge_configuration),
-    StiggRoute("GET", "/v1/config/client-sdk-configuration.json", edge_configuration),
+    StiggRoute("GET", "/v1/c/{customer}/entitlements-state.json", edge_state, Role.CHECK),
+    StiggRoute("GET", "/v1/c/{customer}/entitlements.json", edge_entitlements, Role.CHECK),
+    StiggRoute("GET", "/v1/c/{customer}/subscriptions.json", edge_subscriptions, Role.CHECK),
+    StiggRoute("GET", "/v1/config/server-sdk-configuration.json", edge_configuration, Role.CHECK),
+    StiggRoute("GET", "/v1/config/client-sdk-configuration.json", edge_configuration, Role.CHECK),
 )

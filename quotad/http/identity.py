@@ -1,0 +1,31 @@
+"""Who a request comes from: its token, in either of the headers that callers have for it."""
+
+from starlette.types import Scope
+
+from quotad.http.operation import Admit, Caller, Role
+from quotad.tokens.access import TokenTable
+from quotad.tokens.roles import Right
+
+AUTHORIZATION = b"authorization"
+API_KEY = b"x-api-key"
+CUSTOMER_KEY = b"x-customer-key"
+"""Proves the customer of a client token."""
+
+
+def token_admit(table: TokenTable) -> Admit:
+    """What checks requests against a table of tokens."""
+
+    def admit(scope: Scope, role: Role) -> Caller:
+        shown = proof = ""
+        for name, value in scope["headers"]:
+            if name == AUTHORIZATION or (name == API_KEY and not shown):
+                shown = value.decode("latin-1")
+            elif name == CUSTOMER_KEY:
+                proof = value.decode("latin-1")
+        client = scope.get("client")
+        peer = None if client is None else f"{client[0]}:{client[1]}"
+        access = table.access(shown, peer, proof)
+        access.check(Right(role.value))
+        return Caller(access.name, access)
+
+    return admit

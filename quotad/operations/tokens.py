@@ -1,0 +1,106 @@
+"""Tokens: made, listed, rotated, revoked."""
+
+import msgspec
+
+from quotad.clock import Clock
+from quotad.errors import InvalidRequest, NotFound
+from quotad.store.tokens import TokenStore
+from quotad.tokens.record import NewToken, TokenRecord, WantedToken, made
+from quotad.tokens.roles import TokenRole
+
+TOKENS_MAX = 10_000
+"""Most tokens of a store, revoked ones included: every server keeps them in memory."""
+
+
+class ShownToken(msgspec.Struct, frozen=True):
+    """A token as it is listed, without its secret."""
+
+    record: TokenRecord
+    used_ms: int | None
+    """When it was last shown, to some seconds; None: never."""
+    live: bool
+
+
+class TokenOperations(msgspec.Struct, frozen=True):
+    """Makes and ends tokens; for all threads. All methods raise StoreUnavailable."""
+
+    store: TokenStore
+    clock: Clock
+
+    def create(self, wanted: WantedToken) -> NewToken:
+        """Make a token. The first one closes the store's servers to calls without one.
+
+        Raises:
+            InvalidRequest: it cannot be made so, or the first would not be an admin's.
+        """
+        records = self.store.read()
+        now_ms = self.clock.now_ms()
+        admin = any(each.role is TokenRole.ADMIN and each.is_live(now_ms) for each in records)
+        if not admin and wanted.role is not TokenRole.ADMIN:
+            raise InvalidRequest(
+                "role: the first token must have the role admin, or no one could make another"
+            )
+        if len(records) >= TOKENS_MAX:
+            raise InvalidRequest(f"tokens: there are {TOKENS_MAX:,}, the most a store has")
+        new = made(wanted, now_ms)
+        self.store.put([new.record])
+        return new
+
+    def list(self) -> "list[ShownToken]":
+        """Every token, the oldest first, also those that were revoked or have expired."""
+        used, now_ms = self.store.used(), self.clock.now_ms()
+        return [
+            ShownToken(each, used.get(each.token_id), each.is_live(now_ms))
+            for each in self.store.read()
+        ]
+
+    def rotate(self, token_id: str, keep_ms: int) -> NewToken:
+        """Make a token like another, which ends after a while.
+
+        Args:
+            token_id: of the one that is to be replaced.
+            keep_ms: how long both can be used.
+
+        Raises:
+            NotFound: there is no such token.
+            InvalidRequest: it has ended already.
+        """
+        if keep_ms < 0:
+            raise InvalidRequest("keep: must be 0 or more")
+        old, now_ms = self._found(token_id), self.clock.now_ms()
+        if not old.is_live(now_ms):
+            raise InvalidRequest(f"token_id: {token_id!r} has ended; create another")
+        wanted = WantedToken(old.name, old.role, old.customers, old.features, old.expires_ms)
+        new = made(wanted, now_ms)
+        until = now_ms + keep_ms
+        ends = until if old.expires_ms is None else min(until, old.expires_ms)
+        ended = msgspec.structs.replace(old, expires_ms=ends)
+        self.store.put([ended, new.record])
+        return new
+
+    def revoke(self, token_id: str) -> TokenRecord:
+        """End a token; servers refuse it within 2 seconds.
+
+        Raises:
+            NotFound: there is no such token.
+            InvalidRequest: it is the last that could make another.
+        """
+        record, now_ms = self._found(token_id), self.clock.now_ms()
+        if record.revoked_ms is not None:
+            return record
+        others = (each for each in self.store.read() if each.token_id != token_id)
+        if record.role is TokenRole.ADMIN and not any(
+            each.role is TokenRole.ADMIN and each.is_live(now_ms) for each in others
+        ):
+            raise InvalidRequest(
+                f"token_id: {token_id!r} is the last with the role admin; create another first"
+            )
+        revoked = msgspec.structs.replace(record, revoked_ms=now_ms)
+        self.store.put([revoked])
+        return revoked
+
+    def _found(self, token_id: str) -> TokenRecord:
+        for each in self.store.read():
+            if each.token_id == token_id:
+                return each
+        raise NotFound(f"token_id: there is no token {token_id!r}; `quotad tokens list` has them")

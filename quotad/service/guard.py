@@ -1,0 +1,117 @@
+"""Which calls of gRPC need which right, and whether their token gives it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from quotad.fronts.interface import Call, Details
+from quotad.fronts.origin import origin
+from quotad.service.quota import METHODS
+from quotad.tokens.access import Access, TokenTable
+from quotad.tokens.roles import Right
+from quotad.v1 import quota_pb2 as pb
+
+AUTHORIZATION = "authorization"
+"""The metadata that a token comes in, as `Bearer qd_...`."""
+
+DETAILS = Details((AUTHORIZATION,), origin=True)
+"""What calls must carry for it."""
+
+_CHECKS = ("GetEntitlement", "GetEntitlements")
+_NAMES = tuple(path.rpartition("/")[2] for path in METHODS)
+_RIGHTS = tuple(Right.CHECK if name in _CHECKS else Right.CONSUME for name in _NAMES)
+_MESSAGES: tuple[Any, ...] = tuple(getattr(pb, f"{name}Request") for name in _NAMES)
+
+ADMIN_RIGHTS: Mapping[str, Right] = {
+    "PublishCatalog": Right.PUBLISH,
+    "PublishCatalogParts": Right.PUBLISH,
+    "RollbackCatalog": Right.PUBLISH,
+    "EraseCustomer": Right.ADMIN,
+    "ImportCustomers": Right.MANAGE,
+    "ProvisionCustomer": Right.MANAGE,
+    "UpdateCustomer": Right.MANAGE,
+    "ChangeSubscription": Right.MANAGE,
+    "CancelSubscription": Right.MANAGE,
+    "SetOverride": Right.MANAGE,
+    "RemoveOverride": Right.MANAGE,
+    "GrantPromotion": Right.MANAGE,
+    "RevokePromotion": Right.MANAGE,
+    "ArchiveCustomer": Right.MANAGE,
+    "DiffCatalog": Right.READ,
+    "DiffCatalogParts": Right.READ,
+    "GetCatalog": Right.READ,
+    "ListCatalogVersions": Right.READ,
+    "ExportCustomers": Right.READ,
+    "GetInsights": Right.READ,
+    "GetUsage": Right.READ,
+    "GetCustomer": Right.READ,
+    "ListCustomers": Right.READ,
+    "ListSeenCustomers": Right.READ,
+    "ListErasures": Right.READ,
+    "GetStatus": Right.READ,
+}
+"""By method of the admin service; one that is not here needs every right."""
+
+_OF_NO_CUSTOMER = (
+    "DiffCatalog",
+    "DiffCatalogParts",
+    "GetCatalog",
+    "ListCatalogVersions",
+    "GetStatus",
+)
+
+
+class Guard:
+    """Checks calls against a table of tokens; for all threads."""
+
+    def __init__(self, table: TokenTable) -> None:
+        self._access: Callable[[str, str | None], Access] = table.access
+
+    def check(self, call: Call) -> None:
+        """Refuse a hot call whose token does not give it; on the way of every decision.
+
+        Raises:
+            Unauthenticated, PermissionDenied, NotReady: as the table does.
+        """
+        metadata = call.metadata
+        access = self._access(metadata[0][1] if metadata else "", call.peer)
+        right = _RIGHTS[call.method]
+        if right not in access.rights:
+            access.check(right)
+        if access.scoped:
+            _check_scope(_MESSAGES[call.method], call.request, access)
+
+    def check_admin(self, name: str, request: Any, context: Any) -> Access:
+        """Return what the caller of an admin method may do, if it may call it.
+
+        Raises:
+            Unauthenticated, PermissionDenied, NotReady: as the table does.
+        """
+        shown = dict(context.invocation_metadata()).get(AUTHORIZATION, "")
+        access = self._access(shown, origin(context).peer)
+        access.check(ADMIN_RIGHTS.get(name, Right.ADMIN))
+        if access.scoped and name not in _OF_NO_CUSTOMER:
+            access.check_covers(
+                getattr(request, "customer_id", "") or None, getattr(request, "feature_id", "")
+            )
+        return access
+
+
+def _check_scope(kind: Any, request: bytes, access: Access) -> None:
+    """Refuse what a call is about that its token does not cover."""
+    try:
+        message = kind.FromString(request)
+    except DecodeError:
+        return  # refused as what it is
+    for each in getattr(message, "requests", None) or (message,):
+        items = getattr(each, "items", None)
+        if items:
+            for item in items:
+                access.check_covers(each.customer_id, item.feature_id)
+        elif hasattr(each, "feature_id"):
+            access.check_covers(each.customer_id, each.feature_id)
+        elif kind is pb.GetEntitlementsRequest:
+            access.check_covers(each.customer_id)
+        else:  # what is settled is of features that were asked for before
+            access.check_customer(each.customer_id)

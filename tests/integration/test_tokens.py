@@ -1,0 +1,241 @@
+"""Tokens, on every edge of a real server."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from quotad.client import Client, QuotaError
+from quotad.client.admin import AdminClient, CatalogFile
+from quotad.config import Config
+from quotad.errors import ConfigError
+from quotad.fronts.kinds import is_installed
+from quotad.operations.tokens import TokenOperations
+from quotad.server.http_server import HttpServer
+from quotad.server.server import Server
+from quotad.server.tokens import token_operations
+from quotad.tokens.record import WantedToken, customer_key
+from quotad.tokens.roles import TokenRole
+from tests.http.serving import HttpCaller, Reply
+from tests.running import eventually
+
+PLANS = """
+version: 1
+default_plan: free
+features: {calls: {type: metered}, mails: {type: metered}}
+plans: {free: {entitlements: {calls: {limit: 100}, mails: {limit: 100}}}}
+"""
+
+FRONTS = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(not is_installed(name), reason=f"{name} is not installed"),
+    )
+    for name in ("fast", "native", "grpcio")
+]
+
+
+class Made:
+    """A store with tokens, and the servers that are started on it."""
+
+    def __init__(self, store_url: str, prefix: str, operations: TokenOperations) -> None:
+        self.config = Config(
+            redis_url=store_url,
+            prefix=prefix,
+            listen="127.0.0.1:0",
+            http="127.0.0.1:0",
+            store_timeout_ms=5000,
+            shards=4,
+        )
+        self.operations = operations
+        self.admin = self.token(TokenRole.ADMIN)
+        self._servers: list[Server | HttpServer] = []
+
+    def token(self, role: TokenRole, **scopes: Any) -> str:
+        return self.operations.create(WantedToken(role.value, role, **scopes)).token
+
+    def serve(self, front: str) -> str:
+        """Start a server of gRPC with a catalog; returns its address."""
+        config = msgspec.structs.replace(self.config, front=front)
+        server = Server(config)
+        server.start()
+        self._servers.append(server)
+        with AdminClient(server.address, timeout=20, token=self.admin) as admin:
+            admin.publish([CatalogFile("plans.yaml", PLANS)])
+        eventually(lambda: server.ready, bool)
+        return server.address
+
+    def serve_http(self) -> HttpCaller:
+        server = HttpServer(self.config)
+        server.start()
+        self._servers.append(server)
+        caller = HttpCaller(server.address)
+        caller.wait_ready()
+        return caller
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.stop()
+
+
+@pytest.fixture
+def made(store_url: str, prefix: str) -> Iterator[Made]:
+    config = Config(redis_url=store_url, prefix=prefix, shards=4)
+    with token_operations(config) as operations:
+        one = Made(store_url, prefix, operations)
+        try:
+            yield one
+        finally:
+            one.close()
+
+
+def code(call: Callable[[], object]) -> str:
+    """The status that a call ends with."""
+    try:
+        call()
+    except QuotaError as error:
+        return error.code
+    return "OK"
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_a_token_gives_what_its_role_and_scopes_say(made: Made, front: str) -> None:
+    consume = made.token(TokenRole.CONSUME)
+    scoped = made.token(TokenRole.CONSUME, customers=("acme", "team-*"), features=("calls",))
+    reader = made.token(TokenRole.READ)
+    address = made.serve(front)
+
+    def asked(token: str, customer_id: str = "acme", feature_id: str = "calls") -> str:
+        with Client(address, timeout=20, retries=0, token=token) as client:
+            return code(lambda: client.consume(customer_id, feature_id))
+
+    def batched(token: str, customer_id: str) -> str:
+        with Client(address, timeout=20, retries=0, token=token) as client:
+            return code(lambda: client.consume_all(customer_id, {"calls": 1, "mails": 1}))
+
+    def administered(token: str, act: Callable[[AdminClient], object]) -> str:
+        with AdminClient(address, timeout=20, retries=0, token=token) as admin:
+            return code(lambda: act(admin))
+
+    assert "UNAUTHENTICATED" == asked("")
+    assert "UNAUTHENTICATED" == asked(consume[:-1] + "-")
+    assert ["OK", "OK"] == [asked(consume), asked(consume, "other", "mails")]
+    assert "PERMISSION_DENIED" == asked(reader)
+    assert ["OK", "OK"] == [asked(scoped), asked(scoped, "team-1")]
+    assert "PERMISSION_DENIED" == asked(scoped, "other")
+    assert "PERMISSION_DENIED" == asked(scoped, "acme", "mails")
+    assert "PERMISSION_DENIED" == batched(scoped, "acme")
+    assert "OK" == administered(reader, lambda admin: admin.status())
+    assert "UNAUTHENTICATED" == administered("", lambda admin: admin.status())
+    assert "PERMISSION_DENIED" == administered(reader, lambda a: a.provision("acme", "free"))
+    assert "PERMISSION_DENIED" == administered(consume, lambda admin: admin.status())
+    assert "OK" == administered(made.admin, lambda admin: admin.provision("acme", "free"))
+
+
+def test_a_revoked_token_is_refused_and_a_rotated_one_goes_on(made: Made) -> None:
+    address = made.serve("native")
+    token = made.token(TokenRole.CONSUME)
+    rotated = made.operations.rotate(token.split("_")[1], keep_ms=3_600_000).token
+    with (
+        Client(address, timeout=20, retries=0, token=token) as old,
+        Client(address, timeout=20, retries=0, token=rotated) as new,
+    ):
+        eventually(lambda: code(lambda: new.consume("acme", "calls")), "OK".__eq__)
+        assert "OK" == code(lambda: old.consume("acme", "calls"))
+
+        made.operations.revoke(token.split("_")[1])
+
+        eventually(lambda: code(lambda: old.consume("acme", "calls")), "UNAUTHENTICATED".__eq__)
+        assert "OK" == code(lambda: new.consume("acme", "calls"))
+
+
+def test_http_asks_for_tokens_on_every_path(made: Made) -> None:
+    made.serve("native")
+    http = made.serve_http()
+    consume, reader = made.token(TokenRole.CONSUME), made.token(TokenRole.READ)
+    scoped = made.token(TokenRole.CONSUME, customers=("acme",))
+    body = {"customer_id": "acme", "feature_id": "calls"}
+    query = {"query": '{ entitlements(query: {customerId: "acme"}) { isGranted } }'}
+
+    def asked(token: str, wanted: object = body) -> int:
+        return http.post("/v1/consume", wanted, authorization=f"Bearer {token}").status
+
+    def edge(token: str, customer_id: str = "acme") -> int:
+        return http.get(f"/v1/c/{customer_id}/entitlements.json", **{"x-api-key": token}).status
+
+    def graph(token: str, wanted: object = query) -> Reply:
+        return http.post("/graphql", wanted, x_api_key=token)
+
+    eventually(lambda: asked(scoped), lambda status: status == 200)
+    assert 401 == http.post("/v1/consume", body).status
+    assert [401, 200, 403] == [asked("qd_x"), asked(consume), asked(reader)]
+    assert 403 == asked(scoped, body | {"customer_id": "other"})
+    assert [401, 200, 200] == [edge("qd_x"), edge(reader), edge(scoped)]
+    assert 403 == edge(scoped, "other")
+    refused = graph("qd_x")
+    assert (401, "Unauthenticated") == (
+        refused.status,
+        refused.body["errors"][0]["extensions"]["code"],
+    )
+    assert "errors" not in graph(reader).body
+    other = json.loads(json.dumps(query).replace("acme", "other"))
+    assert "Forbidden" == graph(scoped, other).body["errors"][0]["extensions"]["code"]
+    mutation = {"query": 'mutation { archiveCustomer(input: {customerId: "acme"}) { refId } }'}
+    assert "Forbidden" == graph(consume, mutation).body["errors"][0]["extensions"]["code"]
+    assert 200 == http.get("/livez").status
+    http.close()
+
+
+def test_a_client_token_reads_the_customer_that_its_backend_proves(made: Made) -> None:
+    made.serve("native")
+    new = made.operations.create(WantedToken("browser", TokenRole.CLIENT))
+    http = made.serve_http()
+    proof = customer_key(new.signing_key.encode(), "acme")
+
+    def read(customer_id: str, key: str) -> int:
+        headers = {"x-api-key": new.token, "x-customer-key": key}
+        return http.send("GET", f"/v1/c/{customer_id}/entitlements.json", None, headers).status
+
+    assert [200, 403, 403] == [read("acme", proof), read("other", proof), read("acme", "")]
+    consume = {"customer_id": "acme", "feature_id": "calls"}
+    assert 403 == http.post("/v1/consume", consume, authorization=f"Bearer {new.token}").status
+    http.close()
+
+
+def test_the_first_token_is_an_admins_and_the_last_admin_stays(made: Made) -> None:
+    with pytest.raises(Exception, match="is the last with the role admin"):
+        made.operations.revoke(made.admin.split("_")[1])
+
+
+def test_a_server_that_others_can_call_does_not_start_without_a_token(
+    store_url: str, prefix: str
+) -> None:
+    config = Config(redis_url=store_url, prefix=prefix, listen="0.0.0.0:0", shards=4)
+    server = Server(config)
+    with server, pytest.raises(ConfigError, match="there is no token yet; make one by"):
+        server.wait()
+
+
+def test_wrong_tokens_of_an_address_are_soon_not_looked_at(made: Made) -> None:
+    address = made.serve("native")
+    right = made.token(TokenRole.CONSUME)
+    with Client(address, timeout=20, retries=0, token=right) as client:
+        eventually(lambda: code(lambda: client.consume("acme", "calls")), "OK".__eq__)
+        with Client(address, timeout=20, retries=0, token="qd_wrong") as wrong:
+            codes = [code(lambda: wrong.consume("acme", "calls")) for _ in range(25)]
+
+        assert {"UNAUTHENTICATED", "RESOURCE_EXHAUSTED"} == set(codes)
+        assert "RESOURCE_EXHAUSTED" == codes[-1]
+        assert "OK" == code(lambda: client.consume("acme", "calls"))
+
+
+def test_when_a_token_was_last_shown_is_listed_and_secrets_are_not(made: Made) -> None:
+    shown = made.operations.list()
+    assert [None] == [each.used_ms for each in shown]
+    secret = made.admin.rpartition("_")[2]
+    assert secret not in repr(shown)
+    assert secret.encode() not in b"".join(each.record.secret_hash for each in shown)
+    assert time.time() * 1000 + 60_000 > shown[0].record.created_ms
