@@ -7,13 +7,15 @@ import random
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Any
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from quotad.v1 import quota_pb2 as pb
 from tests.integration.conftest import Pair
-from tests.running import CALL_S
+from tests.running import CALL_S, eventually
 
 CATALOG = """
 version: 1
@@ -22,6 +24,7 @@ features:
   calls:  {type: metered}
   builds: {type: metered}
   seats:  {type: metered, kind: gauge}
+  jobs:   {type: metered, kind: concurrency}
 plans:
   free:
     entitlements:
@@ -33,6 +36,7 @@ plans:
           - {limit: 600}
           - {limit: 100, per: 20 years, soft: true}
       seats: {limit: 7}
+      jobs: {limit: 5}
 """
 
 
@@ -189,3 +193,44 @@ def test_seats_given_back_too_often_do_not_go_below_zero(servers: Pair, customer
     assert all(0 <= answer.used <= 7 for answer in answers)
     left = sum(answer.granted for answer in answers)
     assert left == sum(servers.counters(customer).values())
+
+
+def slot(customer: str, slot_id: str, **fields: Any) -> Any:
+    also = [pb.ConsumeItem(feature_id="calls")]
+    return pb.AcquireSlotRequest(
+        customer_id=customer, feature_id="jobs", slot_id=slot_id, also=also, **fields
+    )
+
+
+def test_slots_acquired_at_once_are_exactly_the_limit(servers: Pair, customer: str) -> None:
+    stubs = (servers.first.quota, servers.second.quota)
+    calls = [
+        stubs[i % 2].AcquireSlot.future(slot(customer, f"s{i}"), timeout=CALL_S) for i in range(300)
+    ]
+    answers = [call.result() for call in calls]
+
+    assert 5 == sum(answer.decision.allowed for answer in answers)
+    assert 5 == sum(answer.HasField("expires_at") for answer in answers)
+    assert [5] == list(servers.counters(customer).values())
+
+
+def test_the_slot_of_a_holder_that_died_is_free_at_its_end_and_not_before(
+    servers: Pair, customer: str
+) -> None:
+    held = [
+        servers.first.quota.AcquireSlot(
+            slot(customer, f"s{i}", ttl=Duration(seconds=1 if i == 0 else 60)), timeout=CALL_S
+        )
+        for i in range(5)
+    ]
+    tries = count()
+
+    def again() -> Any:
+        request = slot(customer, f"again{next(tries)}", ttl=Duration(seconds=60))
+        return servers.second.quota.AcquireSlot(request, timeout=CALL_S)
+
+    got = eventually(again, lambda answer: answer.decision.allowed)
+
+    acquired_ns = got.expires_at.ToNanoseconds() - 60 * 10**9
+    assert held[0].expires_at.ToNanoseconds() <= acquired_ns
+    assert [6] == list(servers.counters(customer).values())

@@ -294,6 +294,20 @@ def test_a_call_that_can_never_work_is_a_skipped_line() -> None:
     assert "is not a gauge" in report.skipped_lines[0].why
 
 
+def test_lines_of_what_is_in_flight_are_skipped_as_no_log_has_how_long_it_was() -> None:
+    text = CATALOG.replace("calls: {type: metered}", "calls: {type: metered, kind: concurrency}")
+    text = text.replace(
+        "limits: [{limit: 5, per: minute}, {limit: 40, per: day, timezone: Europe/Berlin}]",
+        "limit: 5",
+    ).replace("calls: {limit: 300, per: month, anchor: subscription}", "calls: {limit: 30}")
+    calls = [{"t": 1_800_000_000, "c": "a", "f": name, "n": 1} for name in ("tokens", "calls")]
+
+    report = simulated(lines_of(calls), text=text, against=CATALOG)
+
+    assert (1, [2]) == (report.decided, [each.line for each in report.skipped_lines])
+    assert "'calls' limits what is in flight" in report.skipped_lines[0].why
+
+
 def test_counters_of_ended_periods_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     purges: list[tuple[int, int]] = []
     monkeypatch.setattr(run, "PURGE_EVERY", 1)
