@@ -18,7 +18,7 @@ AUTHORIZATION = "authorization"
 DETAILS = Details((AUTHORIZATION,), origin=True)
 """What calls must carry for it."""
 
-_CHECKS = ("GetEntitlement", "GetEntitlements")
+_CHECKS = ("GetEntitlement", "GetEntitlements", "ListSlots")
 _NAMES = tuple(path.rpartition("/")[2] for path in METHODS)
 _RIGHTS = tuple(Right.CHECK if name in _CHECKS else Right.CONSUME for name in _NAMES)
 _MESSAGES: tuple[Any, ...] = tuple(getattr(pb, f"{name}Request") for name in _NAMES)
@@ -49,6 +49,7 @@ ADMIN_RIGHTS: Mapping[str, Right] = {
     "ListCustomers": Right.READ,
     "ListSeenCustomers": Right.READ,
     "ListErasures": Right.READ,
+    "ListCorrections": Right.READ,
     "GetStatus": Right.READ,
 }
 """By method of the admin service; one that is not here needs every right."""

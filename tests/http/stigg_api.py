@@ -25,7 +25,7 @@ default_plan: basic
 features:
   rides: {type: metered, unit: ride, usage_history: 13 months}
   desks: {type: metered, kind: gauge, unit: desk}
-  paper: {type: metered}
+  paper: {type: metered, name: Sheets of paper}
   audit: {type: boolean}
   rows: {type: config}
   tone: {type: config, values: [plain, rich]}

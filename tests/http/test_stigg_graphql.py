@@ -27,7 +27,7 @@ query State($query: FetchEntitlementsQuery!) { entitlementsState(query: $query) 
     resetPeriodConfiguration { ... on MonthlyResetPeriodConfig { monthlyAccordingTo }
       ... on WeeklyResetPeriodConfig { weeklyAccordingTo } }
     usagePeriodStart usagePeriodEnd validUntil entitlementUpdatedAt enumValues
-    feature { refId featureType meterType featureUnits } } } } }
+    feature { refId displayName featureType meterType featureUnits } } } } }
 """
 
 
@@ -90,6 +90,19 @@ def test_a_report_is_counted_once_for_its_key(send: Stigg) -> None:
     first, again = send(REPORT, input=report), send(REPORT, input=report)
 
     assert (2, 2, first["id"]) == (first["currentUsage"], again["currentUsage"], again["id"])
+
+
+def test_a_report_can_set_what_was_used(send: Stigg) -> None:
+    send(PROVISION.replace("basic", "business"))
+    for feature_id, shown in (("desks", 9), ("rides", 90), ("paper", 2)):
+        report = {"customerId": "hotel", "featureId": feature_id, "value": 4}
+        send(REPORT, input=report)
+
+        whole = report | {"value": shown, "updateBehavior": "SET"}
+        assert [shown, shown] == [send(REPORT, input=whole)["currentUsage"] for _ in range(2)]
+
+    negative = {"customerId": "hotel", "featureId": "desks", "value": -1, "updateBehavior": "SET"}
+    assert "cannot be set" in send.refused(REPORT, input=negative)[1]
 
 
 def test_a_negative_report_gives_back(send: Stigg) -> None:
@@ -163,6 +176,7 @@ def test_every_field_of_an_entitlement_is_what_the_engine_answers(send: Stigg) -
         "enumValues": None,
         "feature": {
             "refId": "paper",
+            "displayName": "Sheets of paper",
             "featureType": "NUMBER",
             "meterType": "Incremental",
             "featureUnits": None,

@@ -17,8 +17,11 @@ from quotad.operations.tokens import TokenOperations
 from quotad.server.http_server import HttpServer
 from quotad.server.server import Server
 from quotad.server.tokens import token_operations
+from quotad.service.guard import ADMIN_RIGHTS
+from quotad.service.quota import METHODS
 from quotad.tokens.record import WantedToken, customer_key
 from quotad.tokens.roles import TokenRole
+from quotad.v1 import admin_pb2, quota_pb2
 from tests.http.serving import HttpCaller, Reply
 from tests.running import eventually
 
@@ -239,3 +242,11 @@ def test_when_a_token_was_last_shown_is_listed_and_secrets_are_not(made: Made) -
     assert secret not in repr(shown)
     assert secret.encode() not in b"".join(each.record.secret_hash for each in shown)
     assert time.time() * 1000 + 60_000 > shown[0].record.created_ms
+
+
+def test_every_call_of_grpc_has_a_right() -> None:
+    admin = admin_pb2.DESCRIPTOR.services_by_name["AdminService"].methods_by_name
+    quota = quota_pb2.DESCRIPTOR.services_by_name["QuotaService"].methods_by_name
+
+    assert set(admin) == set(ADMIN_RIGHTS)
+    assert set(quota) == {path.rpartition("/")[2] for path in METHODS}

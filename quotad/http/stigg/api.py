@@ -10,6 +10,7 @@ from quotad.catalog import Snapshot
 from quotad.clock import Clock
 from quotad.engine.shared import Granted
 from quotad.errors import NotFound, QuotadError
+from quotad.held import Setting
 from quotad.http.stigg.entitlements import StiggEntitlements
 from quotad.model import ConsumeRequest, Decision, Feature, StoredCustomer
 from quotad.operations.customers import CustomerOperations
@@ -22,6 +23,10 @@ class StiggDecides(Protocol):
 
     def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
         """Decide a batch; one entry per request."""
+        ...
+
+    def set_usage(self, setting: Setting) -> Decision:
+        """Set what was used of one limit."""
         ...
 
     def entitlement(

@@ -13,7 +13,7 @@ from quotad.http.stigg.words import RESETS, STATUSES, Shape, feature_shape, iso,
 from quotad.model import CustomerRecord, Promotion, StoredCustomer, Subscription
 
 PRODUCT = "product"
-"""The one product, of which all plans are."""
+"""The one product, of which all plans are, by its id."""
 
 BILLING = "stripe"
 """Whose id of a customer is its `billingId`."""
@@ -100,7 +100,7 @@ def subscription_shape(
         "currentBillingPeriodStart": iso(period.start_ms) if period else None,
         "currentBillingPeriodEnd": iso(period.end_ms) if period else None,
         "unitQuantity": phase.unit_quantity,
-        "plan": plan_shape(phase.plan_id, phase.revision),
+        "plan": plan_shape(snapshot, phase.plan_id, phase.revision),
         "customer": reference(record),
         "addons": [
             {
@@ -109,7 +109,7 @@ def subscription_shape(
                 "addon": {
                     "id": uuid_of("addon", addon_id),
                     "refId": addon_id,
-                    "displayName": addon_id,
+                    "displayName": _addon_name(snapshot, addon_id),
                 },
             }
             for addon_id, quantity in phase.addons.items()
@@ -122,18 +122,27 @@ def subscription_shape(
     }
 
 
-def plan_shape(plan_id: str, revision: int) -> Shape:
-    """A `Plan`."""
+def _addon_name(snapshot: Snapshot, addon_id: str) -> str:
+    addon = snapshot.addons.get(addon_id)
+    return addon_id if addon is None else addon.name or addon_id
+
+
+def plan_shape(snapshot: Snapshot, plan_id: str, revision: int) -> Shape:
+    """A `Plan`, also one that is no longer in the catalog."""
+    plan = snapshot.plan(plan_id, revision)
+    product = snapshot.product or PRODUCT
     return {
         "id": uuid_of("plan", plan_id),
         "refId": plan_id,
-        "displayName": plan_id,
+        "displayName": plan_id if plan is None else plan.name or plan_id,
+        "description": None if plan is None else plan.description or None,
+        "additionalMetaData": {} if plan is None else plan.metadata,
         "pricingType": "CUSTOM",
         "versionNumber": revision,
         "product": {
             "id": uuid_of("product", PRODUCT),
             "refId": PRODUCT,
-            "displayName": PRODUCT,
+            "displayName": product,
             "productSettings": {"downgradePlan": None},
         },
     }

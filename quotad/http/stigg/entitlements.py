@@ -72,6 +72,13 @@ class StiggEntitlements:
             return None
         return self._of(self._granted.snapshot.features[feature_id], answer)
 
+    def window_of(self, feature_id: str) -> str:
+        """The window whose usage is shown of a feature with several, as a catalog spells it."""
+        answer = self._granted.decisions.get(feature_id)
+        if answer is None or len(answer.limits) < 2:
+            return ""
+        return _tightest(answer).per or "lifetime"
+
     def one(self, feature: Feature | None, answer: Decision) -> Shape:
         """The answer for one feature; None: there is no such feature."""
         if feature is None:

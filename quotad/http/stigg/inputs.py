@@ -103,6 +103,11 @@ class UsageReport(Input, frozen=True):
     created_at: datetime | None = None
     idempotency_key: str | None = None
 
+    @property
+    def is_set(self) -> bool:
+        """Whether the value is all that was used, and not more of it."""
+        return self.update_behavior == "SET"
+
 
 class UsageReports(Input, frozen=True):
     """Several of them."""

@@ -315,7 +315,7 @@ def get_feature(api: StiggApi, path: Params, _query: Params, _body: Any) -> obje
 
 
 def _plan(plan: Plan, snapshot: Snapshot) -> Shape:
-    shape = plan_shape(plan.plan_id, plan.revision)
+    shape = plan_shape(snapshot, plan.plan_id, plan.revision)
     return {
         "id": plan.plan_id,
         "displayName": shape["displayName"],
@@ -324,7 +324,7 @@ def _plan(plan: Plan, snapshot: Snapshot) -> Shape:
         "versionNumber": plan.revision,
         "isLatest": True,
         "pricingType": shape["pricingType"],
-        "metadata": {},
+        "metadata": plan.metadata,
         "entitlements": [
             {"id": feature_id, "type": "FEATURE"}
             for feature_id in plan.entitlements

@@ -4,8 +4,9 @@ import uuid
 from collections.abc import Sequence
 
 from quotad.errors import InvalidRequest, NotFound, QuotadError
+from quotad.held import Setting
 from quotad.http.stigg import inputs
-from quotad.http.stigg.api import StiggApi
+from quotad.http.stigg.api import StiggApi, StiggDecides
 from quotad.http.stigg.entitlements import StiggEntitlements
 from quotad.http.stigg.words import Shape, iso, uuid_of
 from quotad.model import (
@@ -40,7 +41,8 @@ def report_usage(api: StiggApi, given: object) -> Shape:
 
 
 def report_usage_bulk(api: StiggApi, given: object) -> list[Shape]:
-    """Count several; the first that is refused ends the call, those before it are counted."""
+    """Count several, in order; the first that is refused ends the call, and those before it are
+    counted."""
     return report(api, inputs.read(given, inputs.UsageReports).usages)
 
 
@@ -56,20 +58,34 @@ def report(api: StiggApi, reports: Sequence[inputs.UsageReport]) -> list[Shape]:
     features = api.newest().features
     requests = [_request(each, features.get(each.feature_id)) for each in reports]
     with api.lend() as decides:
-        decided = decides.decide(requests)
-    return _measured(
-        api, reports, [_counted(*each) for each in zip(requests, decided, strict=True)]
+        for each, request in zip(reports, requests, strict=True):
+            answer = _set(api, decides, request) if each.is_set else decides.decide([request])[0]
+            _check_counted(request, answer)
+    return _measured(api, reports)
+
+
+def _set(api: StiggApi, decides: StiggDecides, request: ConsumeRequest) -> Decision:
+    """Set the usage that is shown; of several limits, that of the tightest."""
+    reader = api.entitlements(request.customer_id, request.resource_id)
+    setting = Setting(
+        request.customer_id,
+        request.feature_id,
+        request.quantity,
+        request.resource_id,
+        reader.window_of(request.feature_id),
+        request.idempotency_key,
+        request.idempotency_ttl_ms,
     )
+    return decides.set_usage(setting)
 
 
-def _counted(request: ConsumeRequest, answer: Decision | QuotadError) -> Decision:
-    """The decision, if it counted."""
+def _check_counted(request: ConsumeRequest, answer: Decision | QuotadError) -> None:
+    """Refuse what was not counted, by name."""
     if isinstance(answer, QuotadError):
         raise answer
     if not answer.allowed:
         why = _NOT_COUNTED.get(Reason(answer.reason), "value: not counted")
         raise NotFound(why.format(customer=request.customer_id, feature=request.feature_id))
-    return answer
 
 
 def _request(wanted: inputs.UsageReport, feature: Feature | None) -> ConsumeRequest:
@@ -79,6 +95,8 @@ def _request(wanted: inputs.UsageReport, feature: Feature | None) -> ConsumeRequ
     if feature.type is not FeatureType.METERED:
         raise InvalidRequest(f"feature_id: {wanted.feature_id!r} is not metered; nothing to count")
     value = inputs.whole(wanted.value, "value")
+    if wanted.is_set and value < 0:
+        raise InvalidRequest(f"value: {value} cannot be set; 0 or more can")
     back = value < 0 and feature.kind is MeterKind.COUNTER
     occurred_ms = inputs.moment(wanted.created_at, "createdAt") or 0
     key = wanted.idempotency_key or ""
@@ -94,14 +112,12 @@ def _request(wanted: inputs.UsageReport, feature: Feature | None) -> ConsumeRequ
     )
 
 
-def _measured(
-    api: StiggApi, reports: Sequence[inputs.UsageReport], answers: Sequence[Decision]
-) -> list[Shape]:
+def _measured(api: StiggApi, reports: Sequence[inputs.UsageReport]) -> list[Shape]:
     """A `UsageMeasurement` each, with the usage that the lists show after all of them."""
     readers: dict[tuple[str, str | None], StiggEntitlements] = {}
     now = iso(api.clock.now_ms())
     found: list[Shape] = []
-    for wanted, answer in zip(reports, answers, strict=True):
+    for wanted in reports:
         whose = wanted.customer_id, wanted.resource_id
         if whose not in readers:
             readers[whose] = api.entitlements(*whose)
@@ -115,7 +131,7 @@ def _measured(
                 "resourceId": wanted.resource_id,
                 "featureId": wanted.feature_id,
                 "value": wanted.value,
-                "currentUsage": shape.get("currentUsage", answer.used),
+                "currentUsage": shape.get("currentUsage"),
                 "usagePeriodStart": shape.get("usagePeriodStart"),
                 "usagePeriodEnd": shape.get("usagePeriodEnd"),
                 "nextResetDate": shape.get("nextResetDate"),

@@ -76,7 +76,9 @@ def feature_shape(feature: Feature) -> Shape:
     return {
         "id": feature.feature_id,
         "refId": feature.feature_id,
-        "displayName": feature.feature_id,
+        "displayName": feature.name or feature.feature_id,
+        "description": feature.description or None,
+        "additionalMetaData": feature.metadata,
         "featureType": feature_type(feature),
         "meterType": meter_type(feature),
         "featureUnits": unit or None,
