@@ -2,6 +2,7 @@
 
 import msgspec
 
+from quotad.event_meters import EventMeter
 from quotad.model import AddOn, Entry, Feature, Plan, Window
 from quotad.prices import Price
 
@@ -51,6 +52,8 @@ class Definitions(msgspec.Struct, frozen=True):
     """What customers never seen before are on; None: they are denied."""
     addons: dict[str, AddOn] = {}
     groups: dict[str, GroupDefinition] = {}
+    meters: dict[str, EventMeter] = {}
+    """By the name of the events."""
     product: str = ""
     """What the plans are of, for people."""
     gone: dict[str, int] = {}

@@ -16,6 +16,7 @@ from quotad.catalog.definitions import (
 from quotad.catalog.flatten import extended_names
 from quotad.catalog.merge import GONE_KEY
 from quotad.catalog.numbers import unscaled
+from quotad.catalog.parse_meter import write_meter
 from quotad.catalog.parse_plan import MONTHLY
 from quotad.catalog.write_entry import write_addon_entry, write_entitlement, write_entry
 from quotad.model import AddOn, Entry, Feature, MeterKind, Plan
@@ -67,6 +68,10 @@ def plain(definitions: Definitions) -> dict[str, Any]:
         written["addons"] = {
             addon_id: _addon(addon, features)
             for addon_id, addon in sorted(definitions.addons.items())
+        }
+    if definitions.meters:
+        written["meters"] = {
+            name: write_meter(meter) for name, meter in sorted(definitions.meters.items())
         }
     if definitions.gone:
         written[GONE_KEY] = dict(definitions.gone)

@@ -8,7 +8,7 @@ from quotad.catalog.problems import Place, Problems, check_keys, described, mapp
 from quotad.catalog.sources import Source
 
 NAMES_MAX = 10_000
-"""Most features, and most plans, add-ons and groups, of one catalog."""
+"""Most features, and most plans, add-ons, groups and meters, of one catalog."""
 
 GONE_KEY = "gone"
 """Of documents that were published; no file has it."""
@@ -20,6 +20,7 @@ _SECTIONS = {
     "plans": "{free: {entitlements: {}}}",
     "addons": "{more-calls: {entitlements: {api-calls: {add: 1000}}}}",
     "groups": "{basics: {entitlements: {}}}",
+    "meters": "{api-call: {feature: api-calls}}",
 }
 
 Section = dict[str, tuple[Place, object]]
@@ -46,6 +47,7 @@ class Merged:
         self.plans = self._sections["plans"]
         self.addons = self._sections["addons"]
         self.groups = self._sections["groups"]
+        self.meters = self._sections["meters"]
         self.complete = True
         """Whether all files could be read; if not, what seems missing may be in the others."""
         names = ", ".join(source.name for source in sources[:3]) or "catalog"

@@ -15,6 +15,7 @@ from quotad.catalog.merge import GONE_KEY, Merged
 from quotad.catalog.parse_addon import parse_addon
 from quotad.catalog.parse_credit import with_credits
 from quotad.catalog.parse_feature import NAME_BYTES_MAX, parse_feature
+from quotad.catalog.parse_meter import parse_meter
 from quotad.catalog.parse_plan import parse_group, parse_plan
 from quotad.catalog.parse_revision import REVISION_MAX, RevisionReader
 from quotad.catalog.problems import Problems, described, mapping_of, shown, text_of
@@ -49,10 +50,16 @@ def parse_definitions(sources: Sequence[Source], published: bool = False) -> Def
         for name, (place, value) in merged.addons.items()
         if (addon := parse_addon(known, place, name, value)) is not None
     }
+    meters = {
+        name: meter
+        for name, (place, value) in merged.meters.items()
+        if (meter := parse_meter(known, place, name, value)) is not None
+    }
     definitions = Definitions(
         features={name: feature for name, feature in features.items() if feature is not None},
         plans=plans,
         default_plan=_default_plan(merged, plans),
+        meters=meters,
         product=_product(merged),
         addons=addons,
         groups=groups,

@@ -8,6 +8,7 @@ import msgspec
 from quotad.catalog.catalog import Catalog
 from quotad.catalog.flatten import flatten
 from quotad.catalog.windows import length_ms
+from quotad.event_meters import EventMeter
 from quotad.model import AddOn, AddOnEntry, Feature, MeterKind, Plan, Window
 
 
@@ -30,6 +31,8 @@ class Snapshot(msgspec.Struct, frozen=True, weakref=True):
     """By plan, where there are any: the revisions in `earlier`, growing."""
     product: str = ""
     """What the plans are of, for people; empty: not written."""
+    meters: dict[str, EventMeter] = {}
+    """By the name of the events that they count."""
 
     def plan(self, plan_id: str, revision: int) -> Plan | None:
         """Return the plan as a subscription of that revision has it.
@@ -61,6 +64,7 @@ def compile_snapshot(catalog: Catalog, version: int) -> Snapshot:
         plans=plans,
         default_plan=definitions.default_plan,
         product=definitions.product,
+        meters=definitions.meters,
         addons={
             name: _with_windows(addon, plans, features)
             for name, addon in definitions.addons.items()

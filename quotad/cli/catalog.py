@@ -61,6 +61,7 @@ def check(paths: Paths, as_json: Json = False) -> None:
                 "groups": list(definitions.groups),
                 "plans": list(definitions.plans),
                 "addons": list(definitions.addons),
+                "meters": list(definitions.meters),
                 "digest": catalog.digest,
             }
         )
@@ -70,6 +71,8 @@ def check(paths: Paths, as_json: Json = False) -> None:
         counts.append(plural(len(definitions.groups), "group"))
     if definitions.addons:
         counts.append(plural(len(definitions.addons), "add-on"))
+    if definitions.meters:
+        counts.append(plural(len(definitions.meters), "meter"))
     output.print_headline("ok", "green", f"{', '.join(counts)} (digest {catalog.digest[:12]})")
     for note in notes:
         output.print_line(f"  note: {note}", "yellow")
