@@ -149,16 +149,17 @@ def batches() -> Group:
 
 def connections() -> Group:
     """The same on a few connections and on many."""
+    wide = [
+        Line(f"{name}: 1,000 connections x 1", name, MANY, connections=1000, streams=1)
+        for name in ("native", *_fast())
+    ]
     return Group(
         "connections",
-        "native front: connections x streams of each",
-        [
-            _line("8 connections x 32"),
-            Line("1,000 connections x 1", "native", MANY, connections=1000, streams=1),
-        ],
+        "connections x streams of each",
+        [_line("native: 8 connections x 32"), *wide],
         seconds=1.5,
         rounds=3,
-        pairs=[("1,000 connections x 1", "8 connections x 32")],
+        pairs=[(line.name, wide[0].name) for line in wide[1:]],
     )
 
 
