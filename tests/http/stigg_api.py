@@ -46,6 +46,8 @@ plans:
       audit: true
       rows: 5000
       tone: [plain, rich]
+meters:
+  ride.ended: {feature: rides, quantity: legs, where: {kind: [taxi, bus]}}
 addons:
   extra-rides:
     entitlements:

@@ -105,6 +105,48 @@ def test_a_report_can_set_what_was_used(send: Stigg) -> None:
     assert "cannot be set" in send.refused(REPORT, input=negative)[1]
 
 
+EVENT = """
+mutation E($input: ReportEventInput!) { reportEvent(input: $input) }
+"""
+
+
+def test_events_are_counted_by_the_meters_of_the_catalog_once(send: Stigg) -> None:
+    send(PROVISION)
+    event = {"customerId": "hotel", "eventName": "ride.ended", "idempotencyKey": "e-1"}
+    taxi = event | {"dimensions": {"kind": "taxi", "legs": 3}}
+    train = event | {"idempotencyKey": "e-2", "dimensions": {"kind": "train", "legs": 9}}
+
+    for _ in range(2):
+        assert "1 of 2 counted" == send(EVENT, input={"usageEvents": [taxi, train]})
+
+    assert 3 == send.bench.check("hotel", "rides").used
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ({"eventName": "ride.endet"}, "no meter for 'ride.endet', did you mean 'ride.ended'?"),
+        ({"dimensions": {"kind": "taxi"}}, "legs: is missing"),
+        ({"idempotencyKey": None}, "input.usageEvents[0].idempotencyKey: expected `str`"),
+    ],
+)
+def test_an_event_that_cannot_be_counted_is_refused_by_name(
+    send: Stigg, event: dict[str, object], message: str
+) -> None:
+    send(PROVISION)
+    whole = {
+        "customerId": "hotel",
+        "eventName": "ride.ended",
+        "idempotencyKey": "e-1",
+        "dimensions": {"kind": "taxi", "legs": 3},
+    } | event
+
+    code, told = send.refused(EVENT, input={"usageEvents": [whole]})
+
+    assert "BadUserInput" == code
+    assert message in told
+
+
 def test_a_negative_report_gives_back(send: Stigg) -> None:
     send(PROVISION)
     for feature_id in ("rides", "desks"):

@@ -115,6 +115,24 @@ class UsageReports(Input, frozen=True):
     usages: list[UsageReport]
 
 
+class UsageEvent(Input, frozen=True):
+    """Something that happened; the catalog's meters decide what it counts."""
+
+    customer_id: str
+    event_name: str
+    idempotency_key: str
+    dimensions: dict[str, Any] | None = None
+    resource_id: str | None = None
+    timestamp: datetime | None = None
+
+
+class UsageEvents(Input, frozen=True):
+    """Several of them, under either of the names that clients have."""
+
+    usage_events: list[UsageEvent] | None = None
+    events: list[UsageEvent] | None = None
+
+
 class CancelSubscription(Input, frozen=True):
     """The end of a subscription."""
 

@@ -164,9 +164,14 @@ def check_given(access: Access, given: object) -> None:
         PermissionDenied: it does not cover them, or names no customer.
     """
     wanted = given if isinstance(given, dict) else {}
-    for each in wanted.get("usages") or wanted.get("usageEvents") or (wanted,):
+    for each in _several(wanted) or (wanted,):
         names = each if isinstance(each, dict) else {}
         access.check_covers(_customer(names), _feature(names))
+
+
+def _several(wanted: dict[str, Any]) -> list[Any]:
+    found = (wanted.get(name) for name in ("usages", "usageEvents", "events"))
+    return next((each for each in found if isinstance(each, list) and each), [])
 
 
 def _customer(names: dict[str, Any]) -> str | None:

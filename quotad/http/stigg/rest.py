@@ -235,6 +235,11 @@ def report_usage(api: StiggApi, _path: Params, _query: Params, body: Any) -> obj
     return usage.report_usage_bulk(api, body)
 
 
+def report_events(api: StiggApi, _path: Params, _query: Params, body: Any) -> object:
+    """Count events by the meters of the catalog."""
+    return {"message": usage.report_event(api, body)}
+
+
 def usage_history(api: StiggApi, path: Params, query: Params, _body: Any) -> object:
     """Usage of a feature, period by period."""
     names = {"customerId": path["customer"], "featureId": path["feature"]}
@@ -414,6 +419,7 @@ ROUTES = (
     ),
     StiggRoute("POST", "/api/v1/usage", report_usage, Role.CONSUME),
     StiggRoute("POST", "/api/v2/usage", report_usage, Role.CONSUME),
+    StiggRoute("POST", "/api/v1/events", report_events, Role.CONSUME),
     StiggRoute("GET", "/api/v1/usage/{customer}/history/{feature}", usage_history),
     StiggRoute("GET", "/api/v1/plans", list_plans),
     StiggRoute("GET", "/api/v1/plans/{plan}", get_plan),

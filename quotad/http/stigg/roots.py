@@ -23,6 +23,7 @@ MUTATIONS: Mapping[str, RootCall] = {
     "provisionSubscription": mutations.provision_subscription,
     "reportUsage": usage.report_usage,
     "reportUsageBulk": usage.report_usage_bulk,
+    "reportEvent": usage.report_event,
     "updateCustomer": mutations.update_customer,
     "updateOneCustomer": mutations.update_customer,
     "archiveCustomer": mutations.archive_customer,

@@ -1,7 +1,7 @@
 """What has been used, as Stigg's clients report it: counted, and never refused for a limit."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from quotad.errors import InvalidRequest, NotFound, QuotadError
 from quotad.held import Setting
@@ -18,6 +18,7 @@ from quotad.model import (
     Mode,
     Reason,
 )
+from quotad.nearest import nearest
 
 KEY_KEPT_MS = 7 * 86_400_000
 """How long the key of a report is remembered."""
@@ -62,6 +63,47 @@ def report(api: StiggApi, reports: Sequence[inputs.UsageReport]) -> list[Shape]:
             answer = _set(api, decides, request) if each.is_set else decides.decide([request])[0]
             _check_counted(request, answer)
     return _measured(api, reports)
+
+
+def report_event(api: StiggApi, given: object) -> str:
+    """Count events by the meters of the catalog; returns how many counted, in words.
+
+    Raises:
+        InvalidRequest: there is no meter for one of them, or it lacks what its meter needs; none
+            was counted.
+        NotFound: a customer or a feature is not known; those before it are counted.
+    """
+    wanted = inputs.read(given, inputs.UsageEvents)
+    events = wanted.usage_events or wanted.events or []
+    meters = api.newest().meters
+    reports = []
+    for event in events:
+        meter = meters.get(event.event_name)
+        if meter is None:
+            raise InvalidRequest(
+                f"eventName: the catalog has no meter for {event.event_name!r}"
+                f"{did_you_mean(event.event_name, meters)}"
+            )
+        quantity = meter.quantity_of(event.dimensions or {})
+        if quantity:
+            reports.append(
+                inputs.UsageReport(
+                    event.customer_id,
+                    meter.feature_id,
+                    quantity,
+                    event.resource_id,
+                    created_at=event.timestamp,
+                    idempotency_key=event.idempotency_key,
+                )
+            )
+    report(api, reports)
+    return f"{len(reports)} of {len(events)} counted"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint at the name that may be meant."""
+    near = nearest(name, known)
+    return "" if near is None else f", did you mean {near!r}?"
 
 
 def _set(api: StiggApi, decides: StiggDecides, request: ConsumeRequest) -> Decision:
