@@ -127,23 +127,26 @@ def fold_all(
             place, weight = part.takes[0]
             have = used[place]
             after = have + quantity * weight
-            fits = quantity < 0 or after <= part.caps[0]
+            # What was taken had room as a whole, in whatever order items take and give back.
+            fits = not denied or quantity < 0 or after <= part.caps[0]
             if fits:
                 used[place] = after if after > 0 else 0
             settled = Settlement(ALLOWED if fits else DENIED, (have,), b"", (closes[place],))
         else:
-            before, fits = _take(part, quantity, used)
+            before, fits = _take(part, quantity, used, not denied)
             ends = [closes[place] for place in part.places]
             settled = Settlement(ALLOWED if fits else DENIED, before, closes=ends)
         decisions.append(fold(part.terms, item, settled, now_ms, catalog_version))
     return _sum_up(decisions, catalog_version)
 
 
-def _take(part: JointPart, quantity: int, used: list[int]) -> tuple[tuple[int, ...], bool]:
+def _take(
+    part: JointPart, quantity: int, used: list[int], taken: bool
+) -> tuple[tuple[int, ...], bool]:
     """Usage before an item, and whether it has room; if it has, `used` is that after it."""
     before = tuple([used[place] for place in part.places])
     after = [used[place] + quantity * weight for place, weight in part.takes]
-    fits = quantity < 0 or all(map(int.__le__, after, part.caps))
+    fits = taken or quantity < 0 or all(map(int.__le__, after, part.caps))
     if fits:
         for place, have in zip(part.places, after, strict=True):
             used[place] = max(have, 0)

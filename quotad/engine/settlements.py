@@ -13,6 +13,7 @@ from quotad.engine.memos import FINGERPRINT_LENGTH, KeptCounter, read_parts, rea
 from quotad.engine.meters import NO_DETAILS, LimitTerms, room_for
 from quotad.held import HeldItem, SettledDecision
 from quotad.model import (
+    USED_MAX,
     ConsumeAllDecision,
     ConsumeAllRequest,
     ConsumeRequest,
@@ -155,16 +156,17 @@ def lay_out_settlement(
         if is_left(counter, taken.closes[place], retention, now_ms):
             kept[place] = len(kept)
     parts: list[JointPart] = []
-    caps = [0] * len(kept)
+    caps = [USED_MAX] * len(kept)
     for part, item, why in zip(taken.parts, request.items, denied, strict=True):
-        if within and item.quantity > 0 and why is not None:
+        more = within and item.quantity > 0
+        if more and why is not None:
             parts.append(new_part((), (), why))
             continue
         terms: list[LimitTerms] = []
         for term, place in zip(part.terms, part.places, strict=True):
             if place in kept:
-                term = _as_settled(term, today.get(taken.counters[place].suffix), within)
-                caps[kept[place]] = term.cap
+                term = _as_settled(term, today.get(taken.counters[place].suffix), more)
+                caps[kept[place]] = min(caps[kept[place]], term.cap)
                 terms.append(term)
         if any(term.details for term in terms) and terms[0].details is None:
             terms[0] = msgspec.structs.replace(terms[0], details=NO_DETAILS)
@@ -202,8 +204,13 @@ def _as_settled(then: LimitTerms, now: LimitTerms | None, within: bool) -> Limit
     """Terms that a difference is counted with: the limit as it is now, priced as it was."""
     details = then.details or NO_DETAILS
     if now is not None and not details.opens:
-        weight = details.weight
-        details = msgspec.structs.replace(now.details or NO_DETAILS, weight=weight)
+        # The limit of a pool is that of several features: which one draws on it is known of then.
+        details = msgspec.structs.replace(
+            now.details or NO_DETAILS,
+            weight=details.weight,
+            pool_id=details.pool_id,
+            decimals=details.decimals,
+        )
         then = now
     details = msgspec.structs.replace(details, recorded=not within)
     return msgspec.structs.replace(then, details=None if details == NO_DETAILS else details)

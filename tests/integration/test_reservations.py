@@ -594,6 +594,33 @@ def test_more_of_one_feature_and_less_of_another_is_settled_or_denied_as_one(ben
     assert ([500], [1]) == (bench.used(), bench.used("seats"))
 
 
+def test_more_of_one_feature_needs_no_room_of_another(bench: Held) -> None:
+    """Where a limit is passed by what was recorded, and nothing more is asked of it."""
+    bench.reserve_all("r1", {"tokens": 100, "seats": 1})
+    bench.engine.decide([ConsumeRequest("acme", "seats", 5, Mode.ADJUST_ONLY)])
+
+    settled = bench.commit_all("r1", {"tokens": 150})
+
+    assert (True, [50, 0]) == (settled.allowed, [item.granted for item in settled.items])
+    assert ([150], [6]) == (bench.used(), bench.used("seats"))
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["more first", "less first"])
+def test_what_one_feature_gives_back_to_a_pool_another_one_may_take(
+    bench: Held, first: int
+) -> None:
+    items = {"images": 4, "budget": 18}  # 12 and 18 of 30
+    bench.reserve_all("r1", dict(sorted(items.items(), reverse=not first)))
+
+    settled = bench.commit_all("r1", {"images": 9, "budget": 3})
+
+    assert settled.allowed
+    assert {5, -15} == {item.granted for item in settled.items}
+    assert [[9, 30], [30]] == [bench.used("images"), bench.used("budget")]
+    assert not bench.take(1, "budget").allowed
+    assert bench.commit_all("r1", {"images": 9, "budget": 3}).replayed
+
+
 def test_an_overrun_of_one_of_several_features_is_forced(bench: Held) -> None:
     bench.reserve_all("r1", {"tokens": 400, "images": 2})
 
