@@ -14,7 +14,8 @@ import pytest
 from quotad.engine import Engine
 from quotad.engine.reservations import GRACE_MS
 from quotad.errors import NotFound, NotOpen, StoreUnavailable
-from quotad.model import ConsumeRequest, Decision, Mode
+from quotad.held import Setting, UsedItem
+from quotad.model import ConsumeAllRequest, ConsumeRequest, Decision, Mode
 from quotad.store import Link
 from quotad.store.keys import slot_names
 from tests.deciding import Bench, at
@@ -68,16 +69,17 @@ class Losing:
         return getattr(self._link, name)
 
 
+def together(customer: str, items: dict[str, int], key: str = "") -> ConsumeAllRequest:
+    """A request for several features."""
+    asked = tuple([ConsumeRequest(customer, *each) for each in items.items()])
+    return ConsumeAllRequest(customer, "", 0, idempotency_key=key, items=asked)
+
+
 class Held:
     """A reservation of the model."""
 
-    def __init__(self, customer: str, feature: str, quantity: int, ends_ms: int) -> None:
-        self.customer, self.feature, self.quantity, self.ends_ms = (
-            customer,
-            feature,
-            quantity,
-            ends_ms,
-        )
+    def __init__(self, customer: str, items: dict[str, int], ends_ms: int) -> None:
+        self.customer, self.items, self.ends_ms = customer, items, ends_ms
 
 
 class Model:
@@ -104,8 +106,13 @@ class Model:
         self.spent[customer, feature] += quantity
 
     def fits(self, customer: str, feature: str, quantity: int) -> bool:
+        return self.all_fit(customer, {feature: quantity})
+
+    def all_fit(self, customer: str, items: dict[str, int]) -> bool:
+        """Whether there is room for all of it."""
         return all(
             self.used[customer, name] + quantity * weight <= cap
+            for feature, quantity in items.items()
             for name, (cap, weight) in COUNTERS[feature].items()
         )
 
@@ -125,8 +132,9 @@ class Model:
         held: Counter[str] = Counter()
         for each in self.held.values():
             if each.customer == customer:
-                for name, (_, weight) in COUNTERS[each.feature].items():
-                    held[name] += each.quantity * weight
+                for feature, quantity in each.items.items():
+                    for name, (_, weight) in COUNTERS[feature].items():
+                        held[name] += quantity * weight
         return held
 
     def end(self, now_ms: int) -> None:
@@ -134,8 +142,12 @@ class Model:
         end_leases(self, now_ms)
         for hold_id, held in list(self.held.items()):
             if held.ends_ms + GRACE_MS <= now_ms:
-                self.add(held.customer, held.feature, -held.quantity)
-                del self.held[hold_id]
+                self.give_back(hold_id)
+
+    def give_back(self, hold_id: str) -> None:
+        held = self.held.pop(hold_id)
+        for feature, quantity in held.items.items():
+            self.add(held.customer, feature, -quantity)
 
 
 class Run(LeaseSteps):
@@ -149,6 +161,8 @@ class Run(LeaseSteps):
         self.model = Model()
         self.taken: dict[str, tuple[str, str, int]] = {}
         """By key: customer, feature and quantity of what was taken under it and not undone."""
+        self.together: dict[str, tuple[str, dict[str, int]]] = {}
+        """The same of what was taken of several features."""
         self.ids = 0
 
     def close(self) -> None:
@@ -193,6 +207,7 @@ class Run(LeaseSteps):
             *(self.take_what_is_left, self.undo, self.check, self.consume_one_of_another_time),
             *(self.acquire, self.acquire, self.leave, self.beat, self.let_slots_end),
             *(self.lend, self.lend, self.spend_locally, self.renew_lease, self.release_lease),
+            *(self.consume_all, self.undo_together, self.reserve_all, self.set_usage),
         )
         self.rng.choice(verbs)(customer, feature)
 
@@ -267,16 +282,87 @@ class Run(LeaseSteps):
         assert fits == reserved.decision.allowed
         if fits:
             self.model.add(customer, feature, quantity)
-            self.model.held[hold_id] = Held(customer, feature, quantity, reserved.ends_ms)
+            self.model.held[hold_id] = Held(customer, {feature: quantity}, reserved.ends_ms)
 
-    def settle(self, hold_id: str, held: Held, quantity: int | None, overrun: bool) -> None:
-        used = held.quantity if quantity is None else quantity
-        more = used - held.quantity
-        fits = overrun or more <= 0 or self.model.fits(held.customer, held.feature, more)
+    def some_items(self, most: int) -> dict[str, int]:
+        """Quantities of two or three features, in any order."""
+        features = self.rng.sample(list(COUNTERS), self.rng.randint(2, len(COUNTERS)))
+        return {feature: self.rng.randint(1, most) for feature in features}
+
+    def consume_all(self, customer: str, feature: str) -> None:
+        items, key = self.some_items(40), self.new_id()
+        fits = self.model.all_fit(customer, items)
+
+        answer = self.decide(together(customer, items, key))
+
+        assert fits == answer.allowed
+        if fits:
+            for name, quantity in items.items():
+                self.model.spend(customer, name, quantity)
+            self.together[key] = (customer, items)
+
+    def undo_together(self, customer: str, feature: str) -> None:
+        """One of several features that were taken together, or all that is left of them."""
+        if not self.together:
+            return
+        key = self.rng.choice(list(self.together))
+        customer, items = self.together[key]
+        name = self.rng.choice(["", *items])
+        back = dict(items) if not name else {name: items[name]}
+        if any(quantity > self.model.spent[customer, each] for each, quantity in back.items()):
+            return
+        request = ConsumeRequest(customer, name, 0, Mode.REFUND)
+        self.answered(lambda engine: engine.undo(request, key))
+        for each, quantity in back.items():
+            self.model.spend(customer, each, -quantity)
+            del items[each]
+        if name or not items:
+            self.together.pop(key)  # what was taken back once, is not again: see below
+            again = self.answered(lambda engine: engine.undo(request, key))
+            assert again.replayed
+
+    def reserve_all(self, customer: str, feature: str) -> None:
+        items, hold_id = self.some_items(60), self.new_id()
+        ttl_ms = self.rng.choice([1_000, 5_000, 60_000])
+        fits = self.model.all_fit(customer, items)
+
+        reserved = self.answered(
+            lambda engine: engine.reservations.reserve(together(customer, items), hold_id, ttl_ms)
+        )
+
+        assert fits == reserved.decision.allowed
+        if fits:
+            for name, quantity in items.items():
+                self.model.add(customer, name, quantity)
+            self.model.held[hold_id] = Held(customer, items, reserved.ends_ms)
+
+    def set_usage(self, customer: str, feature: str) -> None:
+        """Of a limit without another one, so that it is known what may be taken back."""
+        lent = [each for each in self.model.leases.values() if each.customer == customer]
+        reported = sum(each.reported for each in lent if each.feature == "tokens")
+        used, key = reported + self.rng.randint(0, 300), self.new_id()
+        setting = Setting(customer, "tokens", used, idempotency_key=key)
+        held = self.model.reserved(customer)["tokens month"]
+        held += leased(self.model, customer, COUNTERS)["tokens month"]
+
+        answer = self.answered(lambda engine: engine.set_usage(setting))
+
+        change = used + held - self.model.used[customer, "tokens month"]
+        assert change == answer.granted
+        self.model.add(customer, "tokens", change)
+        self.model.spent[customer, "tokens"] = used - reported
+
+    def settle(self, hold_id: str, held: Held, used: dict[str, int], overrun: bool) -> None:
+        """Settle by what was used; of features that are not named, by all that is held."""
+        used_of_all = held.items | used
+        changes = {name: used_of_all[name] - held.items[name] for name in held.items}
+        more = {name: change for name, change in changes.items() if change > 0}
+        fits = overrun or self.model.all_fit(held.customer, more)
         ended = held.ends_ms <= self.bench.clock.now
+        actual = [UsedItem(name, quantity=quantity) for name, quantity in used.items()]
         try:
             answer = self.answered(
-                lambda engine: engine.reservations.commit(held.customer, hold_id, quantity, overrun)
+                lambda engine: engine.reservations.commit(held.customer, hold_id, actual, overrun)
             )
         except NotOpen:
             assert ended
@@ -284,9 +370,9 @@ class Run(LeaseSteps):
         assert not ended
         assert fits == answer.allowed
         if fits:
-            self.model.add(held.customer, held.feature, -held.quantity)
-            self.model.spend(held.customer, held.feature, used)
-            del self.model.held[hold_id]
+            self.model.give_back(hold_id)
+            for name, quantity in used_of_all.items():
+                self.model.spend(held.customer, name, quantity)
 
     def some_held(self) -> tuple[str, Held] | None:
         held = list(self.model.held.items())
@@ -295,13 +381,14 @@ class Run(LeaseSteps):
     def commit(self, customer: str, feature: str) -> None:
         found = self.some_held()
         if found:
-            quantity = self.rng.choice([None, 0, found[1].quantity, self.rng.randint(0, 140)])
-            self.settle(*found, quantity, self.rng.random() < 0.3)
+            names = [name for name in found[1].items if self.rng.random() < 0.7]
+            used = {name: self.rng.choice([0, self.rng.randint(0, 140)]) for name in names}
+            self.settle(*found, used, self.rng.random() < 0.3)
 
     def release(self, customer: str, feature: str) -> None:
         found = self.some_held()
         if found:
-            self.settle(*found, 0, False)
+            self.settle(*found, dict.fromkeys(found[1].items, 0), False)
         with pytest.raises(NotFound):
             self.answered(lambda engine: engine.reservations.commit(customer, f"not {self.ids}", 1))
 
