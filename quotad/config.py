@@ -103,6 +103,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Fast front: file in PEM of whose certificates clients must show; empty: they need none."""
     max_connections_per_peer: Annotated[int, Meta(ge=1, le=1_000_000)] = 5_000
     """Fast front: most connections of one address; further ones are refused."""
+    max_message_bytes: Annotated[int, Meta(ge=65_536, le=4_194_304)] = 4_194_304
+    """Largest request of `QuotaService`, in bytes; other calls may have 4 MiB."""
     max_header_bytes: Annotated[int, Meta(ge=1024, le=1_000_000)] = 16_384
     """Fast front: largest list of headers of a call."""
     max_held_mb: Annotated[int, Meta(ge=32, le=1_000_000)] = 256

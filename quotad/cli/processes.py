@@ -138,6 +138,9 @@ def _serve(
     max_connections_per_peer: Annotated[
         int | None, typer.Option(help="Most connections of one address; per worker.")
     ] = None,
+    max_message_bytes: Annotated[
+        int | None, typer.Option(help="Largest request of the quota service.")
+    ] = None,
     max_header_bytes: Annotated[
         int | None, typer.Option(help="Largest list of headers of a call.")
     ] = None,

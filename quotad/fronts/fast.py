@@ -13,7 +13,7 @@ import quotad_front
 
 from quotad.errors import ConfigError, QuotadError
 from quotad.fronts.grpcio_server import CALLS_MAX, GrpcioServer, with_port
-from quotad.fronts.interface import MESSAGE_BYTES_MAX, STOPPING, Answer, Call, FrontSettings
+from quotad.fronts.interface import STOPPING, Answer, Call, FrontSettings
 from quotad.fronts.origin import ORIGIN_KEY, ORIGIN_SECRET
 from quotad.fronts.status import REASON_KEY
 from quotad.fronts.tls import Certificates
@@ -44,7 +44,7 @@ class FastFront:
             "behind": behind,
             "reuse_port": settings.reuse_port,
             "stopping": (str(STOPPING), STOPPING.reason),
-            "message_bytes_max": MESSAGE_BYTES_MAX,
+            "message_bytes_max": bounds.max_message_bytes,
             "connections_max": settings.connections_max,
             "streams_max": settings.streams_max,
             "calls_max": CALLS_MAX,

@@ -37,6 +37,7 @@ class GrpcioFront(GrpcioServer):
         )
         self._methods = settings.methods
         self._details = settings.details
+        self._message_bytes_max = settings.bounds.max_message_bytes
         self._queue: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self._answers: deque[Answer] = deque()
@@ -126,6 +127,11 @@ class GrpcioFront(GrpcioServer):
         async def handle(payload: bytes, context: Any) -> bytes:
             if self._draining:
                 await abort(context, STOPPING)
+            if len(payload) > self._message_bytes_max:
+                problem = (
+                    f"request of {len(payload)} bytes is larger than {self._message_bytes_max}"
+                )
+                await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, problem)
             call_id = next(self._call_ids)
             future: asyncio.Future[bytes] = self._loop.create_future()
             self._waiting[call_id] = future

@@ -8,7 +8,7 @@ import msgspec
 from quotad.errors import NotReady, QuotadError
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
-"""Largest request; gRPC's own default."""
+"""Largest request, unless a setting says less; gRPC's own default."""
 
 STOPPING = NotReady("the server is stopping; try again on another one")
 """What calls are refused with that come after the drain has begun."""
@@ -59,9 +59,13 @@ class Details(msgspec.Struct, frozen=True):
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """What clients may take of a front that has these bounds; times of 0 stand for never."""
+    """What clients may take of a front; times of 0 stand for never.
+
+    The size of messages holds for hot methods of every front, the rest for the fast front.
+    """
 
     max_connections_per_peer: int = 5_000
+    max_message_bytes: int = MESSAGE_BYTES_MAX
     max_header_bytes: int = 16_384
     max_held_mb: int = 256
     max_resets_per_second: int = 1_000

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from pygrpc_native import EVENT_CALL, NativeGrpcFront
 from quotad.errors import ConfigError, Status
 from quotad.fronts.grpcio_server import GrpcioServer, with_port
 from quotad.fronts.interface import (
-    MESSAGE_BYTES_MAX,
     STOPPING,
     Answer,
     Call,
@@ -57,10 +56,8 @@ class NativeFront:
             )
         except OSError as error:
             raise ConfigError(f"listen: cannot listen on {target}: {error.strerror}") from error
+        self._message_bytes_max = settings.bounds.max_message_bytes
         self._details = settings.details
-        self._recv: Callable[[int, int], list[Any] | None] = (
-            self._front.recv_batch_details if settings.details else self._front.recv_batch
-        )
         self._target = target
         self._folder = Path(tempfile.mkdtemp(prefix="quotad-"))
         self._behind = GrpcioServer(
@@ -144,6 +141,12 @@ class NativeFront:
             self._refuser.join()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _recv(self, calls_max: int, timeout_ms: int) -> list[Any] | None:
+        front = self._front
+        take = front.recv_batch_details if self._details else front.recv_batch
+        events: list[Any] | None = take(calls_max, timeout_ms)
+        return events
+
     def _refuse(self) -> None:
         # With a time-out: of several threads that wait, closing wakes only one.
         while (events := self._recv(_CALLS_MAX, _POLL_MS)) is not None:
@@ -153,7 +156,9 @@ class NativeFront:
         calls = [
             Call(call_id, method, payload, *(_described(self._details, *more) if more else ()))
             for kind, call_id, method, payload, _, *more in events
-            if kind == EVENT_CALL and payload is not None and len(payload) <= MESSAGE_BYTES_MAX
+            if kind == EVENT_CALL
+            and payload is not None
+            and len(payload) <= self._message_bytes_max
         ]
         if len(calls) == len(events):  # nearly always
             return calls
@@ -161,11 +166,11 @@ class NativeFront:
         for kind, call_id, _, payload, *_ in events:
             if kind != EVENT_CALL or payload is None:
                 gone.add(call_id)
-            elif len(payload) > MESSAGE_BYTES_MAX:
+            elif len(payload) > self._message_bytes_max:
                 self._front.fail(
                     call_id,
                     int(Status.RESOURCE_EXHAUSTED),
-                    f"request of {len(payload)} bytes is larger than {MESSAGE_BYTES_MAX}",
+                    f"request of {len(payload)} bytes is larger than {self._message_bytes_max}",
                 )
         return [call for call in calls if call.call_id not in gone]
 

@@ -16,7 +16,7 @@ from quotad.errors import (
     StoreUnavailable,
     internal_error,
 )
-from quotad.fronts.interface import MESSAGE_BYTES_MAX, Details
+from quotad.fronts.interface import MESSAGE_BYTES_MAX, Bounds, Details
 from tests.fronts.serving import BESIDE, METHODS, SERVICE, Serving, same, serving
 from tests.running import CALL_S, FRONTS, Refusal, eventually, refusal
 
@@ -138,6 +138,18 @@ def test_a_request_that_is_too_large_is_refused_and_none_beside_it(served: Servi
 
     assert grpc.StatusCode.RESOURCE_EXHAUSTED == large.code()
     assert b"0:x" == small.result()
+
+
+def test_the_largest_request_is_a_setting_of_hot_methods(kind: str) -> None:
+    size = 70_000
+    with serving(kind, bounds=Bounds(max_message_bytes=size)) as served:
+        served.decide()
+        whole, larger = served.call(bytes(size)), served.call(bytes(size + 1))
+
+        assert 2 + size == len(whole.result())
+        assert grpc.StatusCode.RESOURCE_EXHAUSTED == larger.code()
+        assert f"request of {size + 1} bytes is larger than {size}" == larger.details()
+        assert 7 + size + 1 == len(served.call(bytes(size + 1), BESIDE).result())
 
 
 # Calls that end early
