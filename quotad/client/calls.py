@@ -322,15 +322,19 @@ def _item(place: str, item: Item, message: type[Any]) -> Any:
 
 
 def _request(consumption: Consumption, **fields: Any) -> pb.CheckAndConsumeRequest:
-    _check_values(consumption.requested_values)
+    # What few calls have is not set by the others: to set a field costs more than to look at it.
+    if consumption.requested_values != ():
+        _check_values(consumption.requested_values)
+        fields["requested_values"] = consumption.requested_values
+    if consumption.resource_id != "":
+        fields["resource_id"] = consumption.resource_id
+    if consumption.explain is not False:
+        fields["explain"] = consumption.explain
     return checked(
         pb.CheckAndConsumeRequest,
         customer_id=consumption.customer_id,
         feature_id=consumption.feature_id,
         quantity=consumption.quantity,
-        resource_id=consumption.resource_id,
-        requested_values=consumption.requested_values,
-        explain=consumption.explain,
         **fields,
     )
 

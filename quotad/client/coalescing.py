@@ -86,11 +86,13 @@ class Coalescer:
                 return errors.from_rpc(error)
             finally:
                 self._send()
+        answered = False
         try:
-            caller.answered.acquire(timeout=max(0.0, timeout_s))
+            answered = caller.answered.acquire(timeout=max(0.0, timeout_s))
         finally:  # also when the thread is interrupted
-            with self._lock:
-                caller.given_up = True
+            if not answered:
+                with self._lock:
+                    caller.given_up = True
             if caller.sends_next:
                 self._send()
         return _out_of_time(caller.sent) if caller.outcome is None else caller.outcome
@@ -160,10 +162,6 @@ class _Awaiter:
         if not self.answer.done():
             self.answer.set_result(outcome)
 
-    def expire(self) -> None:
-        """Give up for the task."""
-        self.set(_out_of_time(self.sent))
-
 
 class AsyncCoalescer:
     """Sends what the tasks of one event loop ask."""
@@ -171,7 +169,11 @@ class AsyncCoalescer:
     def __init__(self, stub: Any) -> None:
         self._stub = stub
         self._waiting: deque[_Awaiter] = deque()
+        self._under_way: list[_Awaiter] = []
         self._sender: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        """One for all calls, at or before the first of their deadlines: nearly every call is
+        answered in time, and to set a timer for it would cost more than to send it."""
 
     @property
     def waiting(self) -> int:
@@ -181,36 +183,63 @@ class AsyncCoalescer:
     async def call(self, request: pb.CheckAndConsumeRequest, timeout_s: float) -> Any:
         """Return the response, or the QuotaError of this call alone."""
         loop = asyncio.get_running_loop()
-        awaiter = _Awaiter(request, time.monotonic() + timeout_s, loop.create_future())
+        ends = loop.time() + timeout_s
+        awaiter = _Awaiter(request, ends, loop.create_future())
         self._waiting.append(awaiter)
         if self._sender is None:
             # It starts in the loop's next turn, when all that this turn asks is waiting.
             self._sender = loop.create_task(self._send())
-        timer = loop.call_later(timeout_s, awaiter.expire)
-        try:
-            return await awaiter.answer
-        finally:
-            timer.cancel()
+        timer = self._timer
+        if timer is None or ends < timer.when():
+            self._wake_at(ends)
+        return await awaiter.answer
 
     def close(self) -> None:
         """End the calls that wait."""
         if self._sender is not None:
             self._sender.cancel()
+        self._wake_at(None)
+
+    def _wake_at(self, when: float | None) -> None:
+        """Set the timer; None: to no time."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if when is not None:
+            self._timer = asyncio.get_running_loop().call_at(when, self._expire)
+
+    def _expire(self) -> None:
+        """Give up for the tasks whose time has run out, and wait for the next one."""
+        now = asyncio.get_running_loop().time()
+        first: float | None = None
+        for awaiter in (*self._under_way, *self._waiting):
+            if awaiter.answer.done():
+                continue
+            if awaiter.ends <= now:
+                awaiter.set(_out_of_time(awaiter.sent))
+            elif first is None or awaiter.ends < first:
+                first = awaiter.ends
+        self._wake_at(first)
 
     async def _send(self) -> None:
         """Send what waits until nothing does."""
-        batch: list[_Awaiter] = []
+        now = asyncio.get_running_loop().time
         try:
             while batch := self._take():
+                self._under_way = batch
                 ends = max(awaiter.ends for awaiter in batch)
                 requests = [awaiter.request for awaiter in batch]
-                outcomes = await self._ask(requests, max(0.0, ends - time.monotonic()))
+                outcomes = await self._ask(requests, max(0.0, ends - now()))
                 for awaiter, outcome in zip(batch, outcomes, strict=True):
                     awaiter.set(outcome)
+                # What was answered may ask again: a turn of the loop, so that it travels with
+                # those that wait. Else few and many would take turns for ever.
+                await asyncio.sleep(0)
         finally:
             self._sender = None
-            for awaiter in (*batch, *self._waiting):  # of a client that is closed under way
+            for awaiter in (*self._under_way, *self._waiting):  # of a client that is closed
                 awaiter.set(_closed())
+            self._under_way = []
             self._waiting.clear()
 
     async def _ask(

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
+from functools import lru_cache
 from math import isfinite
 from typing import Any, TypeVar
 
 import msgspec
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from quotad.client.errors import QuotaInvalid
 
@@ -44,7 +46,16 @@ def _field(message: Any, name: str) -> Any:
 
 def time(message: Any, field: str) -> datetime | None:
     """A Timestamp in UTC; None when it is absent."""
-    return getattr(message, field).ToDatetime(tzinfo=UTC) if message.HasField(field) else None
+    if not message.HasField(field):
+        return None
+    moment = getattr(message, field)
+    return _moment(moment.seconds, moment.nanos)
+
+
+@lru_cache(maxsize=1024)
+def _moment(seconds: int, nanos: int) -> datetime:
+    """A moment in UTC; kept, because calendar periods end for all customers at once."""
+    return Timestamp(seconds=seconds, nanos=nanos).ToDatetime(tzinfo=UTC)
 
 
 def optional(message: Any, field: str) -> int | None:
@@ -74,6 +85,7 @@ def duration(field: str, seconds: float) -> timedelta:
         ) from None
 
 
+@lru_cache(maxsize=256)
 def member(enum: type[_Member], number: int, prefix: str) -> _Member:
     """The enum's member with this number, also one that this client does not know.
 

@@ -266,7 +266,7 @@ def decision(message: pb.CheckAndConsumeResponse) -> Decision:
         overage=message.overage,
         resets_at=time(message, "resets_at"),
         retry_after=message.retry_after.ToTimedelta() if message.HasField("retry_after") else None,
-        limits=tuple(_limit_status(limit) for limit in message.limits),
+        limits=tuple(map(_limit_status, message.limits)),
         replayed=message.replayed,
         is_fallback=message.is_fallback,
         catalog_version=message.catalog_version,
@@ -396,4 +396,5 @@ def _credits(amounts: Decision | LimitStatus | Entitlement) -> Credits:
 
 
 def _reason(number: int) -> Reason:
-    return member(Reason, number, "REASON_")
+    reason: Reason = member(Reason, number, "REASON_")
+    return reason

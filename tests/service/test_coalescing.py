@@ -229,6 +229,48 @@ async def test_a_task_that_runs_out_of_time_while_it_waits_sends_nothing(
         assert (await coalescer.call(request("first"), 20.0)).used == 2
 
 
+async def test_tasks_run_out_of_time_each_at_its_own_deadline(server: FakeServer) -> None:
+    ended: list[str] = []
+
+    async def ask(coalescer: AsyncCoalescer, name: str, timeout_s: float) -> None:
+        ended.append(f"{name} {type(await coalescer.call(request(name), timeout_s)).__name__}")
+
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        coalescer = AsyncCoalescer(QuotaServiceStub(channel))  # type: ignore[no-untyped-call]
+        server.quota.hold.clear()
+        asked = [asyncio.create_task(ask(coalescer, "first", 20.0))]
+        await until(lambda: server.quota.begun == 1)
+        for name, timeout_s in (("third", 0.3), ("second", 0.05), ("last", 20.0)):
+            asked.append(asyncio.create_task(ask(coalescer, name, timeout_s)))
+        await until(lambda: len(ended) == 2)
+        server.quota.hold.set()
+        await asyncio.gather(*asked)
+        coalescer.close()
+
+    assert ["second QuotaDeadline", "third QuotaDeadline"] == ended[:2]
+    assert ["first CheckAndConsumeResponse", "last CheckAndConsumeResponse"] == sorted(ended[2:])
+
+
+async def test_tasks_that_are_answered_ask_again_together_with_those_that_wait(
+    server: FakeServer,
+) -> None:
+    async def ask(client: AsyncClient, times: int) -> None:
+        for _ in range(times):
+            await client.consume("acme", "seats")
+
+    async with AsyncClient(server.address, timeout=20.0, coalesce=True) as client:
+        server.quota.hold.clear()
+        first = asyncio.create_task(ask(client, 3))
+        await until(lambda: server.quota.begun == 1)
+        others = [asyncio.create_task(ask(client, 2)) for _ in range(3)]
+        coalescer = client._coalescer
+        await until(lambda: coalescer is not None and coalescer.waiting == 3)
+        server.quota.hold.set()
+        await asyncio.gather(first, *others)
+
+    assert [0, 4, 4] == sizes(server)
+
+
 async def test_calls_under_way_end_at_their_deadline(crowd: Crowd, server: FakeServer) -> None:
     crowd.new(timeout=1.0, retries=0)
     first = await crowd.held_up()
