@@ -122,9 +122,9 @@ class Reservations:
             if isinstance(answer, QuotadError):
                 raise answer
             return Reserved(answer, 0)
-        if answer.replayed and (settled := self._find(keys, hold_id).settled):
+        if answer.replayed and (found := self._find(keys, hold_id)).settled:
             self._close([opened])
-            raise _not_open(hold_id, settled)
+            raise _not_open(hold_id, found)
         return Reserved(answer, opened.ends_ms)
 
     def commit(
@@ -169,7 +169,7 @@ class Reservations:
         request = settle_request(opened, taken, used_of(taken.items), overrun, kept_ms)
         (answer,) = self._decide_fairly([request])
         if isinstance(answer, IdempotencyMismatch):
-            raise _not_open(hold_id, self._find(keys, hold_id).settled)
+            raise _not_open(hold_id, self._find(keys, hold_id))
         if isinstance(answer, QuotadError):
             raise answer
         if answer.allowed:
@@ -200,7 +200,7 @@ class Reservations:
             return ends_ms
         found = self._find(keys, hold_id)
         if found.settled:
-            raise _not_open(hold_id, found.settled)
+            raise _not_open(hold_id, found)
         self._open(found, hold_id)
         raise _ended(hold_id)
 
@@ -309,7 +309,7 @@ class Reservations:
         changes = [item.quantity for item in settled.items]
         before = [item.quantity + n for item, n in zip(taken.items, changes, strict=True)]
         if before != used_of(taken.items):
-            raise _not_open(hold_id, found.settled)
+            raise _not_open(hold_id, found)
         items = tuple([ConsumeRequest("", "", change, Mode.SETTLE) for change in changes])
         request = ConsumeAllRequest("", "", 0, Mode.SETTLE, items=items)
         now_ms = self._shared.clock.now_ms()
@@ -397,12 +397,15 @@ def _used_otherwise(hold_id: str) -> IdempotencyMismatch:
     )
 
 
-def _not_open(hold_id: str, settled: bytes) -> NotOpen:
-    what = "settled, or has ended"
-    with suppress(msgspec.DecodeError):
-        kept = read_parts(settled[FINGERPRINT_LENGTH:].partition(b"|")[2])
-        if any(item.quantity >= 0 for item in kept.items):
-            what = "settled"
+def _not_open(hold_id: str, found: FoundHold) -> NotOpen:
+    """It is settled: by a commit, or by nothing, which a release and its end do alike."""
+    what, taken = "settled", read_taken(found.taken)
+    with suppress(msgspec.DecodeError, ValueError):
+        settled = read_parts(found.settled[FINGERPRINT_LENGTH:].partition(b"|")[2])
+        if taken is not None:
+            pairs = zip(taken.items, settled.items, strict=True)
+            used = any(item.quantity + change.quantity for item, change in pairs)
+            what = "committed" if used else "released, or it has ended,"
     return NotOpen(f"reservation_id: {hold_id!r} is not open any more; it was {what} before")
 
 

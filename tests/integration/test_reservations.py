@@ -425,6 +425,26 @@ def test_a_settlement_is_remembered_as_long_as_what_it_settles(bench: Held) -> N
     assert 0 < taken <= settled
 
 
+def test_what_is_not_open_any_more_says_what_became_of_it(bench: Held) -> None:
+    for hold_id in ("committed", "released", "ended"):
+        bench.reserve(hold_id, 10)
+    bench.commit("committed", 5)
+    bench.commit("released", 0)
+    with pytest.raises(NotOpen, match="'committed' is not open any more; it was committed before"):
+        bench.commit("committed", 7)
+    with pytest.raises(NotOpen, match="it was released, or it has ended, before"):
+        bench.commit("released", 7)
+    bench.clock.now += TTL_MS
+    with pytest.raises(NotOpen, match="'ended' has ended, and what it held comes back"):
+        bench.commit("ended", 7)
+    bench.clock.now += GRACE_MS
+    bench.engine.reservations.take_back(["acme"])
+    with pytest.raises(NotOpen, match="it was released, or it has ended, before"):
+        bench.commit("ended", 7)
+    with pytest.raises(NotOpen, match="it was committed before"):
+        bench.engine.reservations.extend("acme", "committed", TTL_MS)
+
+
 def test_an_unknown_reservation_and_one_of_another_customer_are_refused(bench: Held) -> None:
     bench.reserve("r1", 75)
 
