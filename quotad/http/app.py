@@ -14,11 +14,12 @@ from quotad.errors import InvalidRequest, QuotadError, internal_error
 from quotad.http import catalogs, consume, corrections, customers, holds, reading, slots
 from quotad.http.authorize import AUTHORIZE, DEFAULT_HEADERS, Authorize, header_names
 from quotad.http.bodies import Gone, query_fields, read, read_body, refused
+from quotad.http.identity import check_covers
 from quotad.http.operation import Admit, Caller, Context, Headers, HttpCall, Operation, Role
 from quotad.http.pages import DOCS, OPENAPI, PAGE_HEADERS, docs_page, openapi_json
-from quotad.http.problems import CONTENT_TYPE, HttpRefusal, headers_of, problem, status_of
+from quotad.http.problems import HttpRefusal
+from quotad.http.responses import encode, refusal, respond
 from quotad.http.routing import Routes
-from quotad.tokens.access import Access
 
 OPERATIONS: tuple[Operation, ...] = (
     *consume.OPERATIONS,
@@ -31,13 +32,10 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 """All operations of `/v1`."""
 
-_JSON = (b"content-type", b"application/json")
-_NO_STORE = (b"cache-control", b"no-store")
 _READING = {"GET", "HEAD", "OPTIONS"}
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 
 _log = logging.getLogger("quotad.http")
-_encode = msgspec.json.Encoder().encode
 
 
 def anyone(scope: Scope, role: Role) -> Caller:
@@ -101,7 +99,7 @@ class App:
             await self._plain(scope, receive, send)
         else:  # what a foreign page sends without asking first is to change nothing
             error = HttpRefusal(403, "ORIGIN_NOT_ALLOWED", f"origin: {origin!r} is not allowed")
-            await respond(send, *_refusal(error))
+            await respond(send, *refusal(error))
 
     async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -110,12 +108,12 @@ class App:
         try:
             status, headers, body = await self._answer(scope, receive, send)
         except QuotadError as error:
-            status, headers, body = _refusal(error)
+            status, headers, body = refusal(error)
         except Gone:
             return
         except Exception:  # noqa: BLE001 (nothing of an unforeseen error may leave)
             _log.exception("a request failed")
-            status, headers, body = _refusal(internal_error())
+            status, headers, body = refusal(internal_error())
         if status:
             await respond(send, status, headers, body)
 
@@ -132,9 +130,9 @@ class App:
             if path in (b"/livez", b"/readyz"):
                 return self._health(path)
             if path == AUTHORIZE:
-                self._settings.admit(scope, Role.CONSUME)
-                status, headers, told = await self._authorize(scope)
-                return status, headers, _encode(told)
+                caller = self._settings.admit(scope, Role.CONSUME)
+                status, headers, told = await self._authorize(scope, caller)
+                return status, headers, encode(told)
             if path in (OPENAPI, DOCS):
                 return await self._page(path)
             await self._others(scope, receive, send)
@@ -150,8 +148,8 @@ class App:
             check_covers(caller.access, wanted)
         answer = await operation.act(HttpCall(self._context, scope, caller), wanted)
         if isinstance(answer, QuotadError):
-            return _refusal(answer)
-        return 200, answer.headers, _encode(answer.body)
+            return refusal(answer)
+        return 200, answer.headers, encode(answer.body)
 
     async def _page(self, path: bytes) -> tuple[int, Headers, bytes]:
         loop, threads = asyncio.get_running_loop(), self._context.threads
@@ -164,24 +162,6 @@ class App:
         if not reason and (self.ready or path == b"/livez"):
             return 200, [], b'{"status":"ok"}'
         raise HttpRefusal(503, "NOT_READY", reason or "the server is starting or stopping")
-
-
-def check_covers(access: Access, wanted: Any) -> None:
-    """Refuse a request about customers or features that its token does not cover.
-
-    Raises:
-        PermissionDenied: it does not cover them.
-    """
-    for each in getattr(wanted, "requests", None) or (wanted,):
-        customer_id = getattr(each, "customer_id", "") or None
-        items = getattr(each, "items", None)
-        if items:
-            for item in items:
-                access.check_covers(customer_id, item.feature_id)
-        elif hasattr(each, "feature_id"):
-            access.check_covers(customer_id, each.feature_id)
-        else:
-            access.check_customer(customer_id)
 
 
 class _End:
@@ -225,22 +205,8 @@ def _is_same(origin: bytes, scope: Scope) -> bool:
     return origin.partition(b"://")[2] == host != b""
 
 
-async def respond(send: Send, status: int, headers: Headers, body: bytes) -> None:
-    """Send an answer as JSON, or with a content type among its headers."""
-    start = [(b"content-length", b"%d" % len(body)), _NO_STORE]
-    if all(name != b"content-type" for name, _ in headers):
-        start.append(_JSON)
-    await send({"type": "http.response.start", "status": status, "headers": start + headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-def _refusal(error: QuotadError) -> tuple[int, Headers, bytes]:
-    headers = [(b"content-type", CONTENT_TYPE), *headers_of(error)]
-    return status_of(error), headers, _encode(problem(error))
-
-
 async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
         path = scope["path"][:200]
         error = HttpRefusal(404, "NO_SUCH_PATH", f"there is nothing at {path!r}; see /docs")
-        await respond(send, *_refusal(error))
+        await respond(send, *refusal(error))

@@ -14,7 +14,8 @@ from quotad.errors import ConfigError, InvalidRequest, QuotadError
 from quotad.http.bodies import query_fields, refused
 from quotad.http.consume import Consume, consume_request
 from quotad.http.fields import header_text
-from quotad.http.operation import Context, Headers
+from quotad.http.identity import check_covers
+from quotad.http.operation import Caller, Context, Headers
 from quotad.http.problems import HttpRefusal, Problem
 from quotad.http.ratelimit import ratelimit_headers
 from quotad.model import Decision, Reason
@@ -51,7 +52,7 @@ class Authorize:
         self._context = context
         self._fields = {name: field for field, name in headers.items()}
 
-    async def __call__(self, scope: Scope) -> tuple[int, Headers, object]:
+    async def __call__(self, scope: Scope, caller: Caller) -> tuple[int, Headers, object]:
         """Decide, and count what is allowed.
 
         Returns:
@@ -61,6 +62,8 @@ class Authorize:
             QuotadError: why there is no decision.
         """
         wanted = self._read(scope)
+        if caller.access.scoped:
+            check_covers(caller.access, wanted)
         request = consume_request(
             Consume(
                 customer_id=wanted.customer_id,

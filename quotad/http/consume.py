@@ -29,6 +29,7 @@ from quotad.http.fields import (
     idempotency_key,
     moment_ms,
 )
+from quotad.http.identity import check_covers
 from quotad.http.items import ConsumeItems, read_items
 from quotad.http.operation import (
     ActOutcome,
@@ -165,9 +166,12 @@ async def batch(call: HttpCall, wanted: Batch) -> ActOutcome:
     requests: list[ConsumeRequest] = []
     places: list[QuotadError | None] = []
     check_no_key(call.scope)
+    access = call.caller.access
     for raw in wanted.requests:
         try:
             each = read(_READ_CONSUME, raw)
+            if access.scoped:
+                check_covers(access, each)
             requests.append(consume_request(each, each.idempotency_key))
             places.append(None)
         except InvalidRequest as error:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -22,9 +23,12 @@ DecisionOrError = Decision | QuotadError
 OnThread = Callable[[DecisionOperations], Any]
 """What is decided by itself and not in a batch; runs on a decision thread."""
 
-Asked = tuple["asyncio.Future[Any]", "ConsumeRequest | Sequence[ConsumeRequest] | OnThread"]
+Settle = Callable[[Any], None]
+"""Takes an answer, on the event loop."""
 
-Answered = tuple["asyncio.Future[Any]", object]
+Asked = tuple[Settle, "ConsumeRequest | Sequence[ConsumeRequest] | OnThread"]
+
+Answered = tuple[Settle, object]
 
 T = TypeVar("T")
 
@@ -58,12 +62,20 @@ class Deciding:
         """Call a function on a decision thread, after the batch that it waits with."""
         return self._ask(act)
 
+    def decide_then(
+        self, request: ConsumeRequest, settle: Callable[[DecisionOrError], None]
+    ) -> None:
+        """Decide a request as `decide` does; for callers without a task that could wait."""
+        if not self._tick:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        self._tick.append((settle, request))
+
     def _ask(self, asked: Any) -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         if not self._tick:
             loop.call_soon(self._hand_over)
-        self._tick.append((future, asked))
+        self._tick.append((partial(_fulfil, future), asked))
         return future
 
     def _hand_over(self) -> None:
@@ -126,14 +138,14 @@ class HttpDecider(threading.Thread):
 def decided(decisions: DecisionOperations, asked: Sequence[Asked]) -> list[Answered]:
     """Decide all requests together, then what is decided by itself; answer every one of them."""
     requests: list[ConsumeRequest] = []
-    acts: list[tuple[asyncio.Future[Any], OnThread]] = []
-    for future, wanted in asked:
+    acts: list[tuple[Settle, OnThread]] = []
+    for settle, wanted in asked:
         if isinstance(wanted, ConsumeRequest):
             requests.append(wanted)
         elif isinstance(wanted, Sequence):
             requests += wanted
         else:
-            acts.append((future, wanted))
+            acts.append((settle, wanted))
     answers: list[Answered] = []
     if requests:
         try:
@@ -141,27 +153,34 @@ def decided(decisions: DecisionOperations, asked: Sequence[Asked]) -> list[Answe
         except Exception as error:  # noqa: BLE001 (no request may be left without an answer)
             outcomes = [_unforeseen(error)] * len(requests)
         at = 0
-        for future, wanted in asked:
+        for settle, wanted in asked:
             if isinstance(wanted, ConsumeRequest):
-                answers.append((future, outcomes[at]))
+                answers.append((settle, outcomes[at]))
                 at += 1
             elif isinstance(wanted, Sequence):
-                answers.append((future, outcomes[at : at + len(wanted)]))
+                answers.append((settle, outcomes[at : at + len(wanted)]))
                 at += len(wanted)
-    for future, act in acts:
+    for settle, act in acts:
         try:
-            answers.append((future, act(decisions)))
+            answers.append((settle, act(decisions)))
         except QuotadError as error:
-            answers.append((future, error))
+            answers.append((settle, error))
         except Exception as error:  # noqa: BLE001
-            answers.append((future, _unforeseen(error)))
+            answers.append((settle, _unforeseen(error)))
     return answers
 
 
 def _resolve(answers: Sequence[Answered]) -> None:
-    for future, answer in answers:
-        if not future.done():  # its client may be gone
-            future.set_result(answer)
+    for settle, answer in answers:
+        try:
+            settle(answer)
+        except Exception:  # noqa: BLE001 (others wait for theirs)
+            _log.exception("an answer could not be given")
+
+
+def _fulfil(future: "asyncio.Future[Any]", answer: object) -> None:
+    if not future.done():  # its client may be gone
+        future.set_result(answer)
 
 
 def _unforeseen(error: Exception) -> QuotadError:

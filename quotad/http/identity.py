@@ -1,9 +1,11 @@
 """Who a request comes from: its token, in either of the headers that callers have for it."""
 
+from typing import Any
+
 from starlette.types import Scope
 
 from quotad.http.operation import Admit, Caller, Role
-from quotad.tokens.access import TokenTable
+from quotad.tokens.access import Access, TokenTable
 from quotad.tokens.roles import Right
 
 AUTHORIZATION = b"authorization"
@@ -29,3 +31,22 @@ def token_admit(table: TokenTable) -> Admit:
         return Caller(access.name, access)
 
     return admit
+
+
+def check_covers(access: Access, wanted: Any) -> None:
+    """Refuse a request about customers or features that its token does not cover.
+
+    Raises:
+        PermissionDenied: it does not cover them.
+    """
+    if hasattr(wanted, "requests"):
+        return  # each by itself, once it is read
+    customer_id = getattr(wanted, "customer_id", "") or None
+    items = getattr(wanted, "items", None)
+    if items:
+        for item in items:
+            access.check_covers(customer_id, item.feature_id)
+    elif hasattr(wanted, "feature_id"):
+        access.check_covers(customer_id, wanted.feature_id)
+    else:
+        access.check_customer(customer_id)

@@ -6,12 +6,21 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import msgspec
 import uvicorn
-from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import ASGIApp, Scope
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from quotad.http.direct import DirectConsume
+from quotad.http.operation import Headers
 
 _log = logging.getLogger("quotad.http")
 
@@ -51,6 +60,7 @@ class HttpListener:
         settings: where it listens, and the bounds.
         on_ready: called with whether requests are answered with decisions.
         on_drained: called when no request is left that waits for an answer.
+        direct: answers some requests in place of the application.
 
     Raises:
         OSError: it cannot bind.
@@ -62,6 +72,7 @@ class HttpListener:
         settings: ListenerSettings,
         on_ready: Callable[[bool], None],
         on_drained: Callable[[], None],
+        direct: DirectConsume | None = None,
     ) -> None:
         self._settings = settings
         self.set_ready = on_ready
@@ -74,7 +85,7 @@ class HttpListener:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http=_protocol(settings),
+                http=_protocol(settings, direct),
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -169,10 +180,10 @@ def _bound(settings: ListenerSettings) -> socket.socket:
     return made
 
 
-def _protocol(settings: ListenerSettings) -> type[asyncio.Protocol]:
-    """Return the protocol of a connection, which keeps the bounds.
+def _protocol(settings: ListenerSettings, direct: DirectConsume | None) -> type[asyncio.Protocol]:
+    """Return the protocol of a connection: it keeps the bounds, and answers some requests itself.
 
-    uvicorn has none of its own for the size of headers and the time that a request may take to
+    uvicorn has no bounds of its own for the size of headers and the time that a request may take to
     arrive. They cost a request two readings of the clock here, and no timer.
     """
 
@@ -181,6 +192,8 @@ def _protocol(settings: ListenerSettings) -> type[asyncio.Protocol]:
         """Bytes since the last that were part of a body."""
         _since = 0.0
         """When the request began that has not arrived whole; 0: none is under way."""
+        _direct: RequestResponseCycle | None = None
+        """The request that has not arrived whole, where it is not for the application."""
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -205,15 +218,51 @@ def _protocol(settings: ListenerSettings) -> type[asyncio.Protocol]:
         def on_body(self, body: bytes) -> None:
             self._unread = 0
             super().on_body(body)
+            if self._direct is not None and len(self._direct.body) > HIGH_WATER_LIMIT:
+                cycle, self._direct = self._direct, None
+                super()._start_asgi_task(cycle, self.app)  # which reads on
 
         def on_message_complete(self) -> None:
             self._since = 0.0
             self._unread = 0
             super().on_message_complete()
+            if self._direct is not None:
+                cycle, self._direct = self._direct, None
+                assert direct is not None
+                send = partial(self._send, cycle)
+                direct.answer(cast(Scope, cycle.scope), bytes(cycle.body), send)
 
         def end_if_older(self, oldest: float) -> None:
             """End the connection where its request has been on its way for too long."""
             if 0.0 < self._since < oldest and not self.transport.is_closing():
                 self.transport.abort()
+
+        def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+            # Where the body is there already, the request has waited behind another one; and who
+            # does not read answers is to wait in a task.
+            usual = cycle.more_body and not cycle.waiting_for_100_continue
+            usual = usual and not self.flow.write_paused
+            if direct is not None and usual and direct.takes(cast(Scope, cycle.scope)):
+                self._direct = cycle
+            else:
+                super()._start_asgi_task(cycle, app)
+
+        def _send(
+            self, cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes
+        ) -> None:
+            if cycle.disconnected or self.transport.is_closing():
+                return
+            parts = [STATUS_LINE[status]]
+            for name, value in (*self.server_state.default_headers, *headers):
+                parts += (name, b": ", value, b"\r\n")
+            if not cycle.keep_alive:
+                parts.append(b"connection: close\r\n")
+            parts.append(b"content-length: %d\r\n\r\n" % len(body))
+            parts.append(body)
+            self.transport.write(b"".join(parts))
+            cycle.response_started = cycle.response_complete = True
+            if not cycle.keep_alive:
+                self.transport.close()
+            self.on_response_complete()
 
     return Bounded

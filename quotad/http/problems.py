@@ -119,6 +119,8 @@ def headers_of(error: QuotadError) -> tuple[tuple[bytes, bytes], ...]:
     """Return the headers that an error leaves with, beside its content type."""
     if isinstance(error, HttpRefusal):
         return error.headers
+    if error.status is Status.UNAUTHENTICATED:
+        return ((b"www-authenticate", b"Bearer"),)
     if error.status is Status.UNAVAILABLE or isinstance(error, StoreUnavailable):
         return ((b"retry-after", b"%d" % RETRY_AFTER_S),)
     return ()

@@ -8,6 +8,7 @@ from quotad.errors import ConfigError
 from quotad.http.app import App, AppSettings
 from quotad.http.authorize import header_names
 from quotad.http.deciding import Deciding, HttpDecider
+from quotad.http.direct import DirectConsume
 from quotad.http.identity import token_admit
 from quotad.http.listener import HttpListener, ListenerSettings
 from quotad.http.operation import Context
@@ -70,7 +71,9 @@ class HttpServer(ServerBase):
                 deciding.waiting.put(None)
 
         try:
-            self._listener = HttpListener(app, settings, app.set_ready, end_threads)
+            self._listener = HttpListener(
+                app, settings, app.set_ready, end_threads, DirectConsume(deciding, admit)
+            )
         except OSError as error:
             raise ConfigError(f"http: cannot listen on {config.http}: {error.strerror}") from error
         deciders = [

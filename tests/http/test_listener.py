@@ -1,5 +1,6 @@
 """Connections of the HTTP server: slow ones end, and requests under way at a stop are answered."""
 
+import re
 import socket
 import threading
 import uuid
@@ -72,3 +73,87 @@ def refuses(address: str) -> bool:
     except ConnectionRefusedError:
         return True
     return False
+
+
+BODY = b'{"customer_id": "%s", "feature_id": "calls"}'
+
+
+def request(customer: str, *headers: bytes, body: bytes | None = None) -> bytes:
+    """A consume as bytes; the last one of a connection has a header that ends it."""
+    data = BODY % customer.encode() if body is None else body
+    lines = [b"POST /v1/consume HTTP/1.1", b"Host: a", *headers]
+    if body is None:
+        lines.append(b"Content-Length: %d" % len(data))
+    return b"\r\n".join(lines) + b"\r\n\r\n" + data
+
+
+CLOSE = b"Connection: close"
+
+
+def used(answer: bytes) -> list[int]:
+    """What each answer of a connection tells as used."""
+    return [int(text) for text in re.findall(rb'"granted":\d+.*?"used":(\d+)', answer)]
+
+
+def test_requests_that_are_sent_at_once_are_answered_in_order(
+    served: HttpRunning, customer: str
+) -> None:
+    malformed = request(customer).replace(b"feature_id", b"feature_ie")
+    whole = request(customer) + malformed + request(customer) * 2 + request(customer, CLOSE)
+    answer = served.raw(whole)
+
+    assert [1, 2, 3, 4] == used(answer)
+    assert [b"200", b"400", b"200", b"200", b"200"] == re.findall(rb"HTTP/1.1 (\d+)", answer)
+    assert 1 == answer.count(b"connection: close")
+
+
+def test_a_request_may_come_in_pieces_and_in_chunks(served: HttpRunning, customer: str) -> None:
+    body = BODY % customer.encode()
+    chunked = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+    answer = served.raw(request(customer, b"Transfer-Encoding: chunked", CLOSE, body=chunked))
+    assert [1] == used(answer)
+
+    host, _, port = served.address.rpartition(":")
+    with socket.create_connection((host, int(port)), CALL_S) as link:
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in request(customer, CLOSE):
+            link.sendall(bytes([byte]))
+        assert [2] == used(b"".join(iter(lambda: link.recv(4096), b"")))
+
+
+def test_a_client_may_ask_before_it_sends_its_body(served: HttpRunning, customer: str) -> None:
+    host, _, port = served.address.rpartition(":")
+    head, _, body = request(customer, b"Expect: 100-continue", CLOSE).partition(b"\r\n\r\n")
+    with socket.create_connection((host, int(port)), CALL_S) as link:
+        link.sendall(head + b"\r\n\r\n")
+        assert link.recv(1000).startswith(b"HTTP/1.1 100 ")
+        link.sendall(body)
+        assert [1] == used(b"".join(iter(lambda: link.recv(4096), b"")))
+
+
+def test_a_large_body_and_an_old_client_are_answered_as_well(
+    served: HttpRunning, customer: str
+) -> None:
+    body = BODY % customer.encode() + b" " * 200_000
+    length = b"Content-Length: %d" % len(body)
+    assert [1] == used(served.raw(request(customer, length, CLOSE, body=body)))
+
+    old = request(customer).replace(b"HTTP/1.1", b"HTTP/1.0")
+    answer = served.raw(old)
+    assert [2] == used(answer)
+    assert b"connection: close" in answer
+
+
+def test_a_client_that_does_not_read_takes_no_memory_without_end(
+    served: HttpRunning, customer: str
+) -> None:
+    host, _, port = served.address.rpartition(":")
+    with socket.create_connection((host, int(port)), CALL_S) as link:
+        link.setblocking(False)
+        sent, data = 0, request(customer) * 100
+        with suppress(BlockingIOError):
+            while sent < 64 * 1024 * 1024:
+                sent += link.send(data)
+
+    assert sent < 64 * 1024 * 1024
+    assert 200 == served.post("/v1/check", {"customer_id": customer, "feature_id": "calls"}).status

@@ -250,3 +250,36 @@ def test_every_call_of_grpc_has_a_right() -> None:
 
     assert set(admin) == set(ADMIN_RIGHTS)
     assert set(quota) == {path.rpartition("/")[2] for path in METHODS}
+
+
+def test_a_scoped_token_covers_its_customers_on_every_way_to_consume(made: Made) -> None:
+    made.serve("native")
+    http = made.serve_http()
+    scoped = made.token(TokenRole.CONSUME, customers=("acme",), features=("calls",))
+    bearer = {"authorization": f"Bearer {scoped}"}
+
+    def one(customer_id: str, feature_id: str = "calls") -> dict[str, str]:
+        return {"customer_id": customer_id, "feature_id": feature_id}
+
+    def status(path: str, wanted: object) -> int:
+        return http.post(path, wanted, **bearer).status
+
+    def gateway(customer_id: str, feature_id: str = "calls") -> int:
+        query = f"?customer_id={customer_id}&feature_id={feature_id}"
+        return http.get(f"/authorize{query}", **bearer).status
+
+    eventually(lambda: status("/v1/consume", one("acme")), (200).__eq__)
+    for customer_id, feature_id, wanted in (
+        ("acme", "calls", 200),
+        ("other", "calls", 403),
+        ("acme", "mails", 403),
+    ):
+        asked = one(customer_id, feature_id)
+        assert wanted == status("/v1/consume", asked)
+        assert wanted == status("/v1/consume/batch", {"requests": [one("acme"), asked]})
+        items = {"customer_id": customer_id, "items": [{"feature_id": feature_id}]}
+        assert wanted == status("/v1/consume/all", items)
+        assert wanted == gateway(customer_id, feature_id)
+    refused = http.post("/v1/consume", one("acme"))
+    assert (401, "Bearer") == (refused.status, refused.headers["www-authenticate"])
+    http.close()

@@ -12,10 +12,10 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from quotad.errors import Busy, InvalidRequest, QuotadError, internal_error
-from quotad.http.app import respond
 from quotad.http.bodies import read, read_body
 from quotad.http.operation import Admit, Context, Role
 from quotad.http.problems import headers_of, status_of
+from quotad.http.responses import respond
 from quotad.http.routing import Routes
 from quotad.http.stigg import rest
 from quotad.http.stigg.api import StiggApi

@@ -1,0 +1,28 @@
+"""How answers leave: as JSON, errors as problems."""
+
+import msgspec
+from starlette.types import Send
+
+from quotad.errors import QuotadError
+from quotad.http.operation import Headers
+from quotad.http.problems import CONTENT_TYPE, headers_of, problem, status_of
+
+JSON = (b"content-type", b"application/json")
+NO_STORE = (b"cache-control", b"no-store")
+
+encode = msgspec.json.Encoder().encode
+
+
+async def respond(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    """Send an answer as JSON, or with a content type among its headers."""
+    start = [(b"content-length", b"%d" % len(body)), NO_STORE]
+    if all(name != b"content-type" for name, _ in headers):
+        start.append(JSON)
+    await send({"type": "http.response.start", "status": status, "headers": start + headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def refusal(error: QuotadError) -> tuple[int, Headers, bytes]:
+    """Return status, headers and body of an error."""
+    headers = [(b"content-type", CONTENT_TYPE), *headers_of(error)]
+    return status_of(error), headers, encode(problem(error))
