@@ -1,22 +1,28 @@
-"""The fast front and clients that are not grpcio: each reads HTTP/2 in its own way.
+"""The fast front and clients of five kinds: each reads HTTP/2 in its own way.
 
 Those in Go and JavaScript are built by `make front-clients`.
 """
 
+import asyncio
 import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import grpc
+import grpc.aio
 import pytest
 
 from quotad.fronts import kinds
+from quotad.fronts.interface import TlsFiles
 from tests.fronts.serving import METHODS, Serving, serving
 from tests.processes import ROOT
 
 CLIENTS = ROOT / ".venv" / "clients"
 GO, JS = CLIENTS / "go", CLIENTS / "js" / "main.js"
+CERT = ROOT / "tests" / "fixtures" / "tls" / "localhost.pem"
 TIMEOUT_S = 300.0
 SHAPES = [
     pytest.param(100_000, 100, 0, id="many small calls"),
@@ -52,6 +58,38 @@ def grpc_request(folder: Path, body: bytes) -> Path:
     file = folder / "request"
     file.write_bytes(struct.pack(">BI", 0, len(body)) + body)
     return file
+
+
+async def call_by_grpcio(address: str, calls: int, size: int, window: int) -> int:
+    """Make calls, a hundred at a time; gives how many were answered."""
+    options = [
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", window or 65_535),
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
+    left = iter(range(calls))
+    answered = 0
+
+    async def call(method: Any) -> None:
+        nonlocal answered
+        for number in left:
+            body = b"%d" % number + bytes(size)
+            assert b"0:" + body == await method(body, timeout=TIMEOUT_S)
+            answered += 1
+
+    async with grpc.aio.insecure_channel(address, options) as channel:
+        method = channel.unary_unary(METHODS[0])
+        await asyncio.gather(*(call(method) for _ in range(100)))
+    return answered
+
+
+@pytest.mark.parametrize(
+    ("calls", "size", "window"), [pytest.param(20_000, 100, 0, id="many small calls"), *SHAPES[1:]]
+)
+async def test_grpcio_gets_every_answer(
+    served: Serving, calls: int, size: int, window: int
+) -> None:
+    assert calls == await call_by_grpcio(served.front.address, calls, size, window)
 
 
 @pytest.mark.skipif(not GO.exists(), reason="the client in Go is not built (make front-clients)")
@@ -97,3 +135,20 @@ def test_curl_gets_the_message_and_the_words_of_http_for_what_is_no_call(
 
     assert ("\0\0\0\0\x050:abc|200", "|405") == (whole, looked_up)
     assert ["|415", "|415"] == forms
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_curl_gets_every_answer_over_one_connection_with_tls(tmp_path: Path) -> None:
+    """With TLS: without it, curl 7.88 cannot use a connection of HTTP/2 again."""
+    calls = 10_000
+    with serving("fast", tls=TlsFiles(str(CERT), str(CERT))) as served:
+        served.decide()
+        words = ["-sS", "--cacert", CERT, "-w", "|%{http_code}\n"]
+        words += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+        words += ["--data-binary", f"@{grpc_request(tmp_path, b'abc')}"]
+
+        said = run("curl", *words, f"https://{served.front.address}{METHODS[0]}?[1-{calls}]")
+
+        assert {"\0\0\0\0\x050:abc|200"} == set(said.splitlines())
+        assert calls == len(said.splitlines()) == served.front.counters()["calls"]
+        assert 1 == served.front.counters()["connections"]
