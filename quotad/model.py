@@ -416,6 +416,8 @@ class CustomerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """For callers; nothing depends on it."""
     external_ids: dict[str, str] = {}
     """Ids of the customer in other systems, by system (`stripe`)."""
+    experiments: tuple[str, ...] = ()
+    """Those for new customers that were running when the record was made."""
 
 
 class StoredCustomer(msgspec.Struct, frozen=True):

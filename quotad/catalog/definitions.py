@@ -3,6 +3,7 @@
 import msgspec
 
 from quotad.event_meters import EventMeter
+from quotad.experiments import Experiment
 from quotad.model import AddOn, Entry, Feature, Plan, Window
 from quotad.prices import Price
 
@@ -54,6 +55,8 @@ class Definitions(msgspec.Struct, frozen=True):
     groups: dict[str, GroupDefinition] = {}
     meters: dict[str, EventMeter] = {}
     """By the name of the events."""
+    experiments: dict[str, Experiment] = {}
+    """By name."""
     product: str = ""
     """What the plans are of, for people."""
     gone: dict[str, int] = {}

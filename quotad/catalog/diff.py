@@ -1,9 +1,10 @@
 """What changes from one catalog to the next, as a person would list it.
 
-Order: product and default plan, features in display order, groups, plans, add-ons and meters by id,
-entitlements in the order of the features; what is gone stands after what is there. A feature or an
-entitlement that is new or gone is one change; one that differs is listed down to the value that
-differs. Of what plans were earlier, the revisions that are kept are one value.
+Order: product and default plan, features in display order, groups, plans, add-ons, meters and
+experiments by id, entitlements in the order of the features; what is gone stands after what is
+there. A feature or an entitlement that is new or gone is one change; one that differs is listed
+down to the value that differs. Of what plans were earlier, the revisions that are kept are one
+value.
 """
 
 from collections.abc import Iterable, Mapping
@@ -51,10 +52,11 @@ def diff(old: Catalog | None, new: Catalog) -> list[CatalogChange]:
         was, now = before.get(section, {}), after.get(section, {})
         for name in sorted(set(was) | set(now)):
             _bundle(changes, path_with(section, name), was.get(name), now.get(name), rank)
-    was, now = before.get("meters", {}), after.get("meters", {})
-    for name in sorted(set(was) | set(now)):
-        path = path_with("meters", name)
-        _differ(changes, path, was.get(name, _ABSENT), now.get(name, _ABSENT))
+    for section in ("meters", "experiments"):
+        was, now = before.get(section, {}), after.get(section, {})
+        for name in sorted(set(was) | set(now)):
+            path = path_with(section, name)
+            _differ(changes, path, was.get(name, _ABSENT), now.get(name, _ABSENT))
     return changes
 
 

@@ -16,6 +16,7 @@ from quotad.catalog.definitions import (
 from quotad.catalog.flatten import extended_names
 from quotad.catalog.merge import GONE_KEY
 from quotad.catalog.numbers import unscaled
+from quotad.catalog.parse_experiment import write_experiment
 from quotad.catalog.parse_meter import write_meter
 from quotad.catalog.parse_plan import MONTHLY
 from quotad.catalog.write_entry import write_addon_entry, write_entitlement, write_entry
@@ -72,6 +73,10 @@ def plain(definitions: Definitions) -> dict[str, Any]:
     if definitions.meters:
         written["meters"] = {
             name: write_meter(meter) for name, meter in sorted(definitions.meters.items())
+        }
+    if definitions.experiments:
+        written["experiments"] = {
+            name: write_experiment(each) for name, each in sorted(definitions.experiments.items())
         }
     if definitions.gone:
         written[GONE_KEY] = dict(definitions.gone)

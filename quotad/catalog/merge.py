@@ -21,6 +21,7 @@ _SECTIONS = {
     "addons": "{more-calls: {entitlements: {api-calls: {add: 1000}}}}",
     "groups": "{basics: {entitlements: {}}}",
     "meters": "{api-call: {feature: api-calls}}",
+    "experiments": "{pricing: {of: pro, share: 10 %, to: pro-b}}",
 }
 
 Section = dict[str, tuple[Place, object]]
@@ -48,6 +49,7 @@ class Merged:
         self.addons = self._sections["addons"]
         self.groups = self._sections["groups"]
         self.meters = self._sections["meters"]
+        self.experiments = self._sections["experiments"]
         self.complete = True
         """Whether all files could be read; if not, what seems missing may be in the others."""
         names = ", ".join(source.name for source in sources[:3]) or "catalog"

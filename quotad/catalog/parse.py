@@ -14,6 +14,7 @@ from quotad.catalog.known import Known
 from quotad.catalog.merge import GONE_KEY, Merged
 from quotad.catalog.parse_addon import parse_addon
 from quotad.catalog.parse_credit import with_credits
+from quotad.catalog.parse_experiment import parse_experiments
 from quotad.catalog.parse_feature import NAME_BYTES_MAX, parse_feature
 from quotad.catalog.parse_meter import parse_meter
 from quotad.catalog.parse_plan import parse_group, parse_plan
@@ -60,6 +61,7 @@ def parse_definitions(sources: Sequence[Source], published: bool = False) -> Def
         plans=plans,
         default_plan=_default_plan(merged, plans),
         meters=meters,
+        experiments=parse_experiments(merged),
         product=_product(merged),
         addons=addons,
         groups=groups,

@@ -2,13 +2,11 @@
 
 from quotad.catalog.numbers import parse_decimal
 from quotad.catalog.problems import Place, check_keys, described, mapping_of, text_of
+from quotad.experiments import CONTROL
 from quotad.model import ID_BYTES_MAX, Rollout
 
 VARIANT = "rollout"
 """The variant of customers inside where the catalog names none."""
-
-CONTROL = "control"
-"""What those outside are called."""
 
 _KEYS = ("percent", "salt", "variant", "inherit")
 

@@ -9,6 +9,7 @@ from quotad.catalog.catalog import Catalog
 from quotad.catalog.flatten import flatten
 from quotad.catalog.windows import length_ms
 from quotad.event_meters import EventMeter
+from quotad.experiments import Experiment
 from quotad.model import AddOn, AddOnEntry, Feature, MeterKind, Plan, Window
 
 
@@ -33,6 +34,8 @@ class Snapshot(msgspec.Struct, frozen=True, weakref=True):
     """What the plans are of, for people; empty: not written."""
     meters: dict[str, EventMeter] = {}
     """By the name of the events that they count."""
+    experiments: dict[str, Experiment] = {}
+    """By the plan whose subscribers take part."""
 
     def plan(self, plan_id: str, revision: int) -> Plan | None:
         """Return the plan as a subscription of that revision has it.
@@ -65,6 +68,7 @@ def compile_snapshot(catalog: Catalog, version: int) -> Snapshot:
         default_plan=definitions.default_plan,
         product=definitions.product,
         meters=definitions.meters,
+        experiments={each.of: each for each in definitions.experiments.values()},
         addons={
             name: _with_windows(addon, plans, features)
             for name, addon in definitions.addons.items()

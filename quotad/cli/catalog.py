@@ -62,6 +62,7 @@ def check(paths: Paths, as_json: Json = False) -> None:
                 "plans": list(definitions.plans),
                 "addons": list(definitions.addons),
                 "meters": list(definitions.meters),
+                "experiments": list(definitions.experiments),
                 "digest": catalog.digest,
             }
         )
@@ -73,6 +74,8 @@ def check(paths: Paths, as_json: Json = False) -> None:
         counts.append(plural(len(definitions.addons), "add-on"))
     if definitions.meters:
         counts.append(plural(len(definitions.meters), "meter"))
+    if definitions.experiments:
+        counts.append(plural(len(definitions.experiments), "experiment"))
     output.print_headline("ok", "green", f"{', '.join(counts)} (digest {catalog.digest[:12]})")
     for note in notes:
         output.print_line(f"  note: {note}", "yellow")

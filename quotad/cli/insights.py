@@ -1,5 +1,6 @@
 """`quotad insights`: customers near a limit, or above one."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,7 +9,7 @@ from quotad.cli import completion, failures, output
 from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
 
 if TYPE_CHECKING:
-    from quotad.client.admin import CustomerUsage
+    from quotad.client.admin import CustomerUsage, FeatureInsights
 
 
 ABOVE = "more than the limit, used or asked for"
@@ -52,6 +53,7 @@ def insights(
         style = "red" if above else "yellow"
         output.print_headline(feature_id, style, ABOVE if above else "near the limit")
         _print(usages, style)
+    _print_groups(found)
     if not lists:
         output.print_line(
             f"no customer is near a limit of {feature}"
@@ -76,6 +78,17 @@ def _print(usages: "tuple[CustomerUsage, ...]", style: str) -> None:
     output.print_table(
         ["customer", "plan", ">used", ">denied", "limit", ">", "resets"], rows, indent=2
     )
+
+
+def _print_groups(found: "Sequence[FeatureInsights]") -> None:
+    rows: list[list[output.Cell]] = [
+        [group.experiment, group.variant, one.feature_id, f"{group.above:,}", f"{group.near:,}"]
+        for one in found
+        for group in one.groups
+    ]
+    if rows:
+        output.print_line("")
+        output.print_table(["experiment", "variant", "feature", ">above", ">near"], rows)
 
 
 def _limit(usage: "CustomerUsage") -> str:

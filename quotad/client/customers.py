@@ -104,6 +104,8 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     """For callers; nothing depends on it."""
     external_ids: dict[str, str] = {}
     """Ids in other systems, by system (`stripe`)."""
+    experiments: tuple[str, ...] = ()
+    """Those for new customers that were running when it was created."""
 
 
 class SeenCustomer(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,6 +205,16 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
     """The idempotency key; of a refund by key, that of what was undone."""
 
 
+class ExperimentGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """How many customers of one group of an experiment are above a limit, or near it."""
+
+    experiment: str
+    variant: str
+    """The plan that the group has instead, or `control`."""
+    above: int
+    near: int
+
+
 class FeatureInsights(msgspec.Struct, frozen=True, kw_only=True):
     """The customers that need more of a feature, or soon will."""
 
@@ -211,6 +223,8 @@ class FeatureInsights(msgspec.Struct, frozen=True, kw_only=True):
     """Those that have used or asked for more than a limit, the most of it first."""
     near: tuple[CustomerUsage, ...]
     """Nearest to their limits first."""
+    groups: tuple[ExperimentGroup, ...] = ()
+    """Of experiments, by name and variant; counts all, also where the lists are cut off."""
 
 
 def customer(message: pb.Customer) -> Customer:
@@ -227,6 +241,7 @@ def customer(message: pb.Customer) -> Customer:
             read(Promotion, each, entitlement=plain(each.entitlement))
             for each in message.promotions
         ),
+        experiments=tuple(message.experiments),
         metadata=texts(message.metadata),
         external_ids=texts(message.external_ids),
     )
@@ -301,6 +316,7 @@ def insights(message: pb.FeatureInsights) -> FeatureInsights:
         feature_id=message.feature_id,
         above=tuple(read(CustomerUsage, each) for each in message.above),
         near=tuple(read(CustomerUsage, each) for each in message.near),
+        groups=tuple(read(ExperimentGroup, each) for each in message.groups),
     )
 
 

@@ -56,6 +56,7 @@ class Draft(msgspec.Struct, frozen=True):
     timezone: str | None = None
     metadata: dict[str, str] | None = None
     external_ids: dict[str, str] | None = None
+    experiments: tuple[str, ...] | None = None
 
 
 def carried_out(
@@ -83,6 +84,7 @@ def carried_out(
         known.timezone if draft.timezone is None else draft.timezone,
         known.metadata if draft.metadata is None else draft.metadata,
         known.external_ids if draft.external_ids is None else draft.external_ids,
+        known.experiments if draft.experiments is None else draft.experiments,
     )
     # What is over goes first: to have been on a plan is no change of plan.
     record = settled(record, now_ms)
@@ -105,6 +107,7 @@ def _content(record: CustomerRecord) -> object:
     return (
         record.archived,
         (record.name, record.email, record.timezone, record.metadata, record.external_ids),
+        record.experiments,
         sorted(map(_spelled, record.subscriptions), key=order),
         sorted(record.overrides, key=_of_feature),
         sorted(record.promotions, key=_of_feature),

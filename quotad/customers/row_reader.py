@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from quotad.catalog import Snapshot, WrittenFloat, parse_entry_value
+from quotad.catalog.parse_experiment import EXPERIMENTS_MAX
 from quotad.customers.checks import (
     OVERRIDES_MAX,
     PROMOTIONS_MAX,
@@ -106,6 +107,7 @@ class RowReader:
             timezone=row.timezone,
             metadata=row.metadata,
             external_ids=row.external_ids,
+            experiments=self._experiments(row),
         )
         self._check_profile(row)
         if row.overrides or row.promotions:
@@ -115,6 +117,13 @@ class RowReader:
         if self._problems:
             raise _refusal("; ".join(self._problems))
         return draft
+
+    def _experiments(self, row: Row) -> tuple[str, ...] | None:
+        if row.experiments is None:
+            return None
+        self._check_count("experiments", len(row.experiments), EXPERIMENTS_MAX)
+        names = [self._id(name, f"experiments[{i}]") for i, name in enumerate(row.experiments)]
+        return tuple(sorted(set(names) - {""}))
 
     def _check_profile(self, row: Row) -> None:
         metadata, external_ids = row.metadata or {}, row.external_ids or {}

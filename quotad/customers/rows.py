@@ -71,6 +71,7 @@ class Row(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     timezone: str | None = None
     metadata: dict[str, str] | None = None
     external_ids: dict[str, str] | None = None
+    experiments: list[str] | None = None
 
 
 SHORTHAND = ("plan", "start", "end", "addons", "resource", "unit_quantity")
@@ -95,6 +96,7 @@ def write_row(record: CustomerRecord, snapshot: Snapshot, now_ms: int) -> bytes:
         timezone=record.timezone or None,
         metadata=record.metadata or None,
         external_ids=record.external_ids or None,
+        experiments=list(record.experiments) or None,
         overrides=[
             RowOverride(
                 each.feature_id, value, each.resource_id or None, written_time(each.start_ms)

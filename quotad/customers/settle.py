@@ -36,4 +36,11 @@ def with_default_plan(record: CustomerRecord, snapshot: Snapshot, now_ms: int) -
         return record
     default = default_subscription(snapshot, now_ms)
     phases = () if default is None else (default,)
-    return msgspec.structs.replace(record, subscriptions=phases, created_ms=now_ms)
+    record = msgspec.structs.replace(record, subscriptions=phases, created_ms=now_ms)
+    return msgspec.structs.replace(record, experiments=running(snapshot))
+
+
+def running(snapshot: Snapshot) -> tuple[str, ...]:
+    """The experiments that a customer takes part in whose record is made now."""
+    every = snapshot.experiments.values()
+    return tuple(sorted(each.name for each in every if each.new_customers))

@@ -22,7 +22,7 @@ from quotad.customers.checks import (
 from quotad.customers.course import Course, own_anchor, start_and_anchor
 from quotad.customers.profile import UNCHANGED, Profile, check_counts, merged, with_profile
 from quotad.customers.resets import counted, resetting
-from quotad.customers.settle import default_subscription, settled
+from quotad.customers.settle import default_subscription, running, settled
 from quotad.entitlements.phases import (
     billing_period_end,
     no_earlier_than_written,
@@ -124,6 +124,7 @@ def provision(
         record,
         archived=False,
         created_ms=record.created_ms or now_ms,
+        experiments=record.experiments if record.created_ms else running(snapshot),
     )
     record = with_profile(record, wanted.profile)
     made = _with_phases(record, wanted, resetting(phases, replaced, snapshot, now_ms), now_ms)

@@ -207,6 +207,13 @@ class Engine:
         view = self._views.get(name, self._snapshots.to_plan_on(), self._clock.now_ms())
         return "" if view is None else view.effective.plan_id
 
+    def experiment(self, customer_id: str, resource_id: str = "") -> tuple[str, str] | None:
+        """Experiment and variant of a customer just decided about; None: none, or not known."""
+        name = view_name(customer_id, resource_id)
+        view = self._views.get(name, self._snapshots.to_plan_on(), self._clock.now_ms())
+        group = None if view is None else view.effective.group
+        return None if group is None else (group.experiment.name, group.variant)
+
     def counters(self, customer_id: str, feature_id: str, resource_id: str = "") -> list[str]:
         """Keys of the counters of a customer just decided about, by limit; empty: not known."""
         name, now_ms = view_name(customer_id, resource_id), self._clock.now_ms()

@@ -50,6 +50,15 @@ class Nearness(msgspec.Struct, frozen=True, gc=False):
         return self.status.used * 100 // (self.status.limit or 1)
 
 
+class GroupCount(msgspec.Struct, frozen=True, gc=False):
+    """How many customers of one group of an experiment are worth a look."""
+
+    experiment: str
+    variant: str
+    above: int
+    near: int
+
+
 class Insights(msgspec.Struct, frozen=True):
     """The customers of one feature that are worth a look."""
 
@@ -57,6 +66,8 @@ class Insights(msgspec.Struct, frozen=True):
     """Those that have used or asked for more than a limit, the most of it first."""
     near: list[Nearness]
     """From 80 % on and not past it, the nearest first."""
+    groups: list[GroupCount] = []
+    """Of experiments, by name and variant: all of both kinds, also where the lists are cut off."""
 
 
 class NearbyLists(Protocol):
@@ -145,7 +156,21 @@ def look_up(
                 near.append(nearness)
     if far:
         nearby.forget(far)
-    return Insights(_first(engine, above, size), _first(engine, near, size))
+    groups = _groups(engine, above, near)
+    return Insights(_first(engine, above, size), _first(engine, near, size), groups)
+
+
+def _groups(
+    engine: Engine, above: Sequence[Nearness], near: Sequence[Nearness]
+) -> list[GroupCount]:
+    """Count both kinds by the groups of experiments that their customers are in."""
+    counts: dict[tuple[str, str], list[int]] = {}
+    for kind, found in enumerate((above, near)):
+        for one in found:
+            group = engine.experiment(one.customer.customer_id, one.customer.resource_id)
+            if group is not None:
+                counts.setdefault(group, [0, 0])[kind] += 1
+    return [GroupCount(*group, *numbers) for group, numbers in sorted(counts.items())]
 
 
 def _statuses(engine: Engine, customers: Sequence[Nearby]) -> list[tuple[LimitStatus, ...] | None]:

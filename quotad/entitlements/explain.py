@@ -163,6 +163,8 @@ class _Sources:
             draft.kind = SourceKind.TRIAL if phase.trial else SourceKind.PLAN
             draft.rank = words.TRIAL if phase.trial else words.SUBSCRIPTION
             draft.ends_at_ms = ends_ms(record, phase)
+        if source.group is not None:
+            draft.note(words.experiment(source.group))
         self._plan(plan, step.plan_gave, draft, phase.unit_quantity)
         origin = Origin.of(step.plan_gave, self._add(draft))
         # An earlier revision is kept as it was, whatever its bases are now.

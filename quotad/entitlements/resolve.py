@@ -15,6 +15,7 @@ import msgspec
 from quotad.catalog import Snapshot
 from quotad.entitlements.addons import bought, gives_text, with_addons
 from quotad.entitlements.entries import entitled
+from quotad.entitlements.experiment import Group, group_of, plan_of, with_variant
 from quotad.entitlements.merge import anchored, merge
 from quotad.entitlements.phases import (
     generation,
@@ -66,6 +67,8 @@ class Effective(msgspec.Struct, frozen=True, gc=False):
     """Of rollouts, by feature id; also of features that are not granted."""
     provisioned: bool = True
     """Whether there is a record; without one the customer may be a made-up id."""
+    group: Group | None = None
+    """Of the main subscription, in an experiment."""
 
 
 class _Own:
@@ -84,6 +87,8 @@ class _Own:
         phase = standing.phase
         self.units = phase.unit_quantity
         table = table_of(standing.plan, snapshot, customer_id, now_ms, self.units)
+        if standing.group is not None:
+            table = with_variant(table, standing.group, snapshot)
         granted = table.entitlements if trace is None else trace.only(table.entitlements)
         self.base = self.entitlements = granted
         self.variants = table.variants
@@ -179,7 +184,7 @@ def resolve(
     now_ms = no_earlier_than_written(record, now_ms)
     until_ms = _next(now_ms, moments(record, resource_id))
     resets = generation(record, now_ms, resource_id)
-    standings = _in_force(record, snapshot, now_ms, resource_id)
+    standings = _in_force(record, snapshot, now_ms, customer_id, resource_id)
     if not standings:
         reason = Reason.NO_ACTIVE_SUBSCRIPTION
         return Effective(denied=reason, until_ms=until_ms, generation=resets)
@@ -205,6 +210,7 @@ def resolve(
         resets,
         own.key,
         own.variants,
+        group=frame.group,
     )
 
 
@@ -237,14 +243,19 @@ def _merged(
 
 
 def _in_force(
-    record: CustomerRecord, snapshot: Snapshot, now_ms: int, resource_id: str
+    record: CustomerRecord, snapshot: Snapshot, now_ms: int, customer_id: str, resource_id: str
 ) -> list[Standing]:
     """The subscriptions in force whose plan the catalog still has, the frame first."""
     found = []
     for phase in phases_in_force(record, now_ms, resource_id):
         plan = snapshot.plan(phase.plan_id, phase.revision)
-        if plan is not None:
-            found.append(Standing(phase, plan))
+        if plan is None:
+            continue
+        group = None
+        if snapshot.experiments:
+            group = group_of(record, phase.plan_id, snapshot, customer_id)
+            plan = plan_of(group, plan, snapshot)
+        found.append(Standing(phase, plan, group))
     return found
 
 
@@ -295,19 +306,26 @@ def _on_default_plan(
     if resource_id:
         # Or every made-up resource would have its own counters, and so a quota.
         return Effective(denied=Reason.NO_ACTIVE_SUBSCRIPTION)
-    plan = snapshot.plans[snapshot.default_plan]
+    plan = default = snapshot.plans[snapshot.default_plan]
+    group = None
+    if snapshot.experiments:
+        group = group_of(None, default.plan_id, snapshot, customer_id)
+        plan = plan_of(group, default, snapshot)
     table = table_of(plan, snapshot, customer_id, now_ms)
+    if group is not None:
+        table = with_variant(table, group, snapshot)
     if trace is not None:
-        standing = Standing(Subscription(plan.plan_id, 0), plan)
+        standing = Standing(Subscription(default.plan_id, 0), plan, group)
         trace.subscribed(standing, table.entitlements, table.entitlements, table.entitlements)
     return Effective(
         plan.plan_id,
         None,
         table.entitlements,
-        until_ms=_next(now_ms, plan.moments),
+        until_ms=_next(now_ms, plan.moments) if plan.moments else FOREVER_MS,
         table=table.key,
         variants=table.variants,
         provisioned=False,
+        group=group,
     )
 
 

@@ -4,17 +4,14 @@ Tables are of as many customers as are on the same side of all rollouts, with as
 """
 
 import weakref
-from collections.abc import Hashable
-from hashlib import blake2b
+from collections.abc import Callable, Hashable
 
 import msgspec
 
 from quotad.catalog import Snapshot
-from quotad.catalog.parse_rollout import CONTROL
 from quotad.entitlements.units import of_units
+from quotad.experiments import CONTROL, place_of
 from quotad.model import Entitlement, Plan, Rollout
-
-MYRIAD = 10_000
 
 SNAPSHOTS_MAX = 2
 """Most catalogs whose tables are kept: the one in force and one that it is compared with."""
@@ -60,8 +57,7 @@ _NO_VARIANTS: dict[str, str] = {}
 
 def is_inside(rollout: Rollout, customer_id: str) -> bool:
     """Whether a customer belongs to the share; inside it stays inside when the share grows."""
-    digest = blake2b(f"{rollout.salt}:{customer_id}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest) % MYRIAD < rollout.per_myriad
+    return place_of(rollout.salt, customer_id) < rollout.per_myriad
 
 
 def applies(right: Entitlement, customer_id: str, now_ms: int) -> bool:
@@ -92,10 +88,15 @@ def table_of(
     key: Hashable = (plan.plan_id, plan.revision, choices)
     if plan.per_unit:
         key = (key, units)
+    return remembered(snapshot, key, lambda: _table(plan, choices, units, key))
+
+
+def remembered(snapshot: Snapshot, key: Hashable, make: Callable[[], Table]) -> Table:
+    """Return the table of a catalog with this key, made at its first use."""
     known = _tables_of(snapshot)
     table = known.tables.get(key)
     if table is None:
-        table = _table(plan, choices, units, key)
+        table = make()
         if known.entries > ENTRIES_MAX:
             known.tables, known.entries = {}, 0
         known.tables[key] = table

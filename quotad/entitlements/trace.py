@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from quotad.entitlements.experiment import Group
 from quotad.model import Entitlement, Override, Plan, Promotion, Subscription
 
 Rights = Mapping[str, Entitlement]
@@ -14,6 +15,8 @@ class Standing(msgspec.Struct, frozen=True):
 
     phase: Subscription
     plan: Plan
+    group: Group | None = None
+    """In the experiment of its plan, which may have exchanged it."""
 
 
 class Applied(msgspec.Struct, frozen=True):

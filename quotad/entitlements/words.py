@@ -7,8 +7,10 @@ import msgspec
 
 from quotad.catalog.numbers import unscaled
 from quotad.entitlements.addons import Bought, target_of
+from quotad.entitlements.experiment import Group
 from quotad.entitlements.merge import merge
 from quotad.entitlements.origin import SHADOW, Origin, Part, parts
+from quotad.experiments import CONTROL
 from quotad.model import (
     AddOnEntry,
     Entitlement,
@@ -163,6 +165,15 @@ def rollout(rolled: Rollout, outside: bool) -> str:
     """`outside the rollout (10 % of customers)`."""
     percent = _number(rolled.per_myriad, 2)
     return f"{'outside' if outside else 'inside'} the rollout ({percent} % of customers)"
+
+
+def experiment(group: Group) -> str:
+    """`instead of pro, inside the experiment pricing (10 % of new customers)`."""
+    tried = group.experiment
+    share = f"{_number(tried.per_myriad, 2)} % of {'new ' if tried.new_customers else ''}customers"
+    if group.variant == CONTROL:
+        return f"outside the experiment {tried.name} ({share})"
+    return f"instead of {tried.of}, inside the experiment {tried.name} ({share})"
 
 
 def span(span: Span, now_ms: int) -> str:

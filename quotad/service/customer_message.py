@@ -24,6 +24,7 @@ def customer_message(customer: ShownCustomer) -> pb.Customer:
         timezone=record.timezone,
         metadata=record.metadata,
         external_ids=record.external_ids,
+        experiments=record.experiments,
         overrides=[
             pb.Override(
                 feature_id=each.feature_id,

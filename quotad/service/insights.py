@@ -26,7 +26,18 @@ class InsightCalls:
         answer = pb.GetInsightsResponse()
         for feature_id, each in found.items():
             answer.features.add(
-                feature_id=feature_id, above=_usages(each.above), near=_usages(each.near)
+                feature_id=feature_id,
+                above=_usages(each.above),
+                near=_usages(each.near),
+                groups=[
+                    pb.ExperimentGroup(
+                        experiment=group.experiment,
+                        variant=group.variant,
+                        above=group.above,
+                        near=group.near,
+                    )
+                    for group in each.groups
+                ],
             )
         return answer
 

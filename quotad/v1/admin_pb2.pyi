@@ -238,7 +238,7 @@ class Promotion(_message.Message):
     def __init__(self, feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Customer(_message.Message):
-    __slots__ = ("customer_id", "status", "subscriptions", "epoch", "created_at", "updated_at", "overrides", "promotions", "name", "email", "timezone", "metadata", "external_ids")
+    __slots__ = ("customer_id", "status", "subscriptions", "epoch", "created_at", "updated_at", "overrides", "promotions", "name", "email", "timezone", "metadata", "external_ids", "experiments")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -266,6 +266,7 @@ class Customer(_message.Message):
     TIMEZONE_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     EXTERNAL_IDS_FIELD_NUMBER: _ClassVar[int]
+    EXPERIMENTS_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     status: CustomerStatus
     subscriptions: _containers.RepeatedCompositeFieldContainer[Subscription]
@@ -279,7 +280,8 @@ class Customer(_message.Message):
     timezone: str
     metadata: _containers.ScalarMap[str, str]
     external_ids: _containers.ScalarMap[str, str]
-    def __init__(self, customer_id: _Optional[str] = ..., status: _Optional[_Union[CustomerStatus, str]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., epoch: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overrides: _Optional[_Iterable[_Union[Override, _Mapping]]] = ..., promotions: _Optional[_Iterable[_Union[Promotion, _Mapping]]] = ..., name: _Optional[str] = ..., email: _Optional[str] = ..., timezone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., external_ids: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    experiments: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, customer_id: _Optional[str] = ..., status: _Optional[_Union[CustomerStatus, str]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., epoch: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overrides: _Optional[_Iterable[_Union[Override, _Mapping]]] = ..., promotions: _Optional[_Iterable[_Union[Promotion, _Mapping]]] = ..., name: _Optional[str] = ..., email: _Optional[str] = ..., timezone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., external_ids: _Optional[_Mapping[str, str]] = ..., experiments: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ProvisionCustomerRequest(_message.Message):
     __slots__ = ("customer_id", "plan_id", "start", "subscription_id", "resource_id", "addons", "end", "anchor", "trial", "if_epoch", "name", "unit_quantity", "email", "timezone", "metadata", "external_ids", "subscription_external_ids")
@@ -560,14 +562,28 @@ class GetInsightsResponse(_message.Message):
     def __init__(self, features: _Optional[_Iterable[_Union[FeatureInsights, _Mapping]]] = ...) -> None: ...
 
 class FeatureInsights(_message.Message):
-    __slots__ = ("feature_id", "above", "near")
+    __slots__ = ("feature_id", "above", "near", "groups")
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     ABOVE_FIELD_NUMBER: _ClassVar[int]
     NEAR_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
     feature_id: str
     above: _containers.RepeatedCompositeFieldContainer[CustomerUsage]
     near: _containers.RepeatedCompositeFieldContainer[CustomerUsage]
-    def __init__(self, feature_id: _Optional[str] = ..., above: _Optional[_Iterable[_Union[CustomerUsage, _Mapping]]] = ..., near: _Optional[_Iterable[_Union[CustomerUsage, _Mapping]]] = ...) -> None: ...
+    groups: _containers.RepeatedCompositeFieldContainer[ExperimentGroup]
+    def __init__(self, feature_id: _Optional[str] = ..., above: _Optional[_Iterable[_Union[CustomerUsage, _Mapping]]] = ..., near: _Optional[_Iterable[_Union[CustomerUsage, _Mapping]]] = ..., groups: _Optional[_Iterable[_Union[ExperimentGroup, _Mapping]]] = ...) -> None: ...
+
+class ExperimentGroup(_message.Message):
+    __slots__ = ("experiment", "variant", "above", "near")
+    EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
+    ABOVE_FIELD_NUMBER: _ClassVar[int]
+    NEAR_FIELD_NUMBER: _ClassVar[int]
+    experiment: str
+    variant: str
+    above: int
+    near: int
+    def __init__(self, experiment: _Optional[str] = ..., variant: _Optional[str] = ..., above: _Optional[int] = ..., near: _Optional[int] = ...) -> None: ...
 
 class CustomerUsage(_message.Message):
     __slots__ = ("customer_id", "resource_id", "plan_id", "limit", "used", "per", "percent", "resets_at", "pool_id", "decimals", "denied", "demand_percent")

@@ -6,6 +6,7 @@ import pytest
 
 from quotad.customers.subscriptions import Provision, provision
 from quotad.engine.insights import Insights, Notes, look_up
+from quotad.experiments import place_of
 from quotad.model import ConsumeRequest, CustomerRecord
 from quotad.store import nearby
 from quotad.store.nearby import Nearby, NearbyStore
@@ -203,3 +204,20 @@ def test_customers_are_compared_exactly_not_in_whole_percent(watched: Watched) -
 
     assert ["near", "far"] == names(watched.look("calls"))
     assert ["over"] == [one.customer.customer_id for one in watched.look("tokens").above]
+
+
+def test_the_groups_of_an_experiment_are_counted_apart(watched: Watched) -> None:
+    text = CATALOG + "experiments: {size: {of: free, share: 50, to: pro, new_customers: false}}\n"
+    watched.bench.publish(text)
+    for number in range(40):
+        watched.use(f"c{number}", "calls", 95)
+    inside = [n for n in range(40) if place_of("size", f"c{n}") < 5000]
+    for number in inside:
+        watched.use(f"c{number}", "calls", 5000)
+
+    found = watched.look("calls", size=1)
+
+    assert [("size", "control", 0, 40 - len(inside)), ("size", "pro", len(inside), 0)] == [
+        (each.experiment, each.variant, each.above, each.near) for each in found.groups
+    ]
+    assert [] == watched.look("tokens").groups

@@ -15,7 +15,7 @@ ROOT = Path(quotad.__file__).parent
 # Row by row, top to bottom. Every room may also import the base and what it owns itself.
 BASE = {"errors", "model", "ids", "clock", "files", "nearest", "handover"}
 BASE |= {"backoff", "held", "lending", "marks", "metrics", "moments", "plural", "prices"}
-BASE |= {"event_meters", "recent", "slots", "valkey", "__version__"}
+BASE |= {"event_meters", "experiments", "recent", "slots", "valkey", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"tokens", "server", "simulate", "replay", "transfer", "client", "catalog", "config"},
@@ -102,6 +102,7 @@ MAY_IMPORT = {
     "plural": set(),
     "prices": set(),
     "event_meters": set(),
+    "experiments": set(),
     "recent": set(),
     "slots": set(),
     "handover": set(),
