@@ -11,6 +11,7 @@ from quotad.cli import (
     decisions,
     entitlements,
     insights,
+    leases,
     processes,
     replay,
     reservations,
@@ -56,6 +57,7 @@ def _root(
 processes.register(app)
 decisions.register(app)
 reservations.register(app)
+leases.register(app)
 slots.register(app)
 entitlements.register(app)
 customers.register(app)

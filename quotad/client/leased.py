@@ -73,9 +73,11 @@ class LeasedClient(Client):
         Raises:
             QuotaError: the call was wrong, or no server could decide it.
         """
-        if idempotency_key is None and not (explain or best_effort or requested_values):
+        plain = idempotency_key is None and not (explain or best_effort or requested_values)
+        # What is no whole number is the server's to refuse, 2.0 and True among it.
+        if plain and type(quantity) is int and quantity > 0:
             tranche = self._by_name.get((customer_id, feature_id, resource_id))
-            if tranche is not None and quantity > 0:
+            if tranche is not None:
                 decision = tranche.take(quantity)
                 if decision is not None:
                     return decision
@@ -137,7 +139,7 @@ class LeasedClient(Client):
         tranches, wake = self._tranches, self._wake
         looked = tranches.clock()
         while not self._stopping:
-            wake.wait(LOOK_S)
+            wake.wait(tranches.wait_s)
             wake.clear()
             self._tend_each(tranches.urgent())
             if tranches.clock() - looked >= LOOK_S:

@@ -75,9 +75,11 @@ class AsyncLeasedClient(AsyncClient):
         Raises:
             QuotaError: the call was wrong, or no server could decide it.
         """
-        if idempotency_key is None and not (explain or best_effort or requested_values):
+        plain = idempotency_key is None and not (explain or best_effort or requested_values)
+        # What is no whole number is the server's to refuse, 2.0 and True among it.
+        if plain and type(quantity) is int and quantity > 0:
             tranche = self._by_name.get((customer_id, feature_id, resource_id))
-            if tranche is not None and quantity > 0:
+            if tranche is not None:
                 decision = tranche.take(quantity)
                 if decision is not None:
                     return decision
@@ -142,12 +144,16 @@ class AsyncLeasedClient(AsyncClient):
 
     async def _tend(self) -> None:
         """Tend what is due, until the client stops."""
-        tranches, wake = self._tranches, self._wake
+        tranches, wake, loop = self._tranches, self._wake, asyncio.get_running_loop()
         looked = tranches.clock()
         while not self._stopping:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), LOOK_S)
+            # Not `wait_for`: before Python 3.12 it may swallow that the task is cancelled.
+            wait_s = tranches.wait_s
+            timer = None if wait_s is None else loop.call_later(wait_s, wake.set)
+            await wake.wait()
             wake.clear()
+            if timer is not None:
+                timer.cancel()
             await self._tend_each(tranches.urgent())
             if tranches.clock() - looked >= LOOK_S:
                 await self._tend_each(tranches.due())

@@ -172,11 +172,14 @@ class Tranche:
             self._busy = True
             return True
 
-    def forgettable(self, now: float) -> bool:
-        """Whether it holds nothing, and has not been asked for of late."""
+    def forget_if_idle(self, now: float) -> bool:
+        """Whether it holds nothing and was not asked for of late; then it never leases again."""
         with self._lock:
             late = now - self._since > AHEAD_S and now >= self._blocked_until
-            return late and not self._busy and not self.lease_id
+            if not late or self._busy or self.lease_id:
+                return False
+            self._blocked_until = inf
+            return True
 
     def tend(self, policy: Policy) -> Steps[None]:
         """Acquire, renew or release, as is due.

@@ -20,6 +20,9 @@ TRANCHES_MAX = 10_000
 LOOK_S = 0.1
 """How often it is looked for what is due."""
 
+FORGET_S = 5.0
+"""How often it is looked for what is not asked for any more."""
+
 Name = tuple[str, str, str]
 """Of customer, feature and resource."""
 
@@ -41,10 +44,11 @@ class Tranches:
         self.clock = clock
         self.by_name: dict[Name, Tranche] = {}
         self._urgent: deque[Tranche] = deque()
+        self._forgot = clock()
 
     def miss(self, name: Name, quantity: int) -> None:
         """Note a call that the server has to decide."""
-        if not 0 < quantity <= self.most:
+        if quantity > self.most:
             return
         tranche = self.by_name.get(name)
         if tranche is None:
@@ -55,6 +59,11 @@ class Tranches:
             tranche = Tranche(consumption, self.most, self._put, self.clock)
             tranche = self.by_name.setdefault(name, tranche)
         tranche.miss(quantity)
+
+    @property
+    def wait_s(self) -> float | None:
+        """How long it may be waited for something urgent; None: until there is something."""
+        return LOOK_S if self.by_name else None
 
     def urgent(self) -> list[Tranche]:
         """Those that are to be tended now, before others."""
@@ -67,13 +76,13 @@ class Tranches:
     def due(self) -> list[Tranche]:
         """Those whose time has come; forgets what is not asked for any more."""
         now = self.clock()
-        found: list[Tranche] = []
-        for name, tranche in list(self.by_name.items()):
-            if tranche.claim(now):
-                found.append(tranche)
-            elif tranche.forgettable(now):
-                del self.by_name[name]
-        return found
+        found = [each for each in list(self.by_name.values()) if each.due <= now]
+        if now - self._forgot >= FORGET_S:
+            self._forgot = now
+            for name, tranche in list(self.by_name.items()):
+                if tranche.forget_if_idle(now):
+                    del self.by_name[name]
+        return [each for each in found if each.claim(now)]
 
     def _put(self, tranche: Tranche) -> None:
         self._urgent.append(tranche)

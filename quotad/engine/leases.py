@@ -99,6 +99,8 @@ class Leases:
         self._decide = decide
         self._reservations = reservations
         self._note = note
+        self.acquired = self.renewed = self.released = 0
+        """Calls so far that have."""
 
     def acquire(self, request: ConsumeRequest, lease_id: str, ttl_ms: int) -> Leased:
         """Lend up to the quantity of a request, less when little remains.
@@ -142,6 +144,7 @@ class Leases:
             )
             done, found = self._step(request, lease_id, found, lease, plan, ttl_ms)
             if done is not None:
+                self.acquired += 1
                 return done
         raise keeps_changing()
 
@@ -199,6 +202,7 @@ class Leases:
             )
             done, found = self._step(request, lease_id, found, renewed, plan, ttl_ms)
             if done is not None:
+                self.renewed += 1
                 return done
         raise keeps_changing()
 
@@ -233,6 +237,7 @@ class Leases:
             step = LeaseStep(lease_id, found, None, 0, -back, counters, released)
             status, _, changed = self._settle(self._keys(customer_id, lease.resource_id), step)
             if status == LeaseStatus.DONE:
+                self.released += 1
                 return back
             if status == LeaseStatus.CHANGED:
                 found = changed

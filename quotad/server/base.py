@@ -15,6 +15,7 @@ from quotad.server.indexing import Indexing
 from quotad.server.instruments import (
     CUSTOMERS_CACHED,
     DECISIONS,
+    LEASES,
     PROBE_MS,
     WOULD_DENY,
     instruments,
@@ -107,6 +108,7 @@ class ServerBase:
         self.metrics = instruments()
         self.metrics.read_by(DECISIONS, self._decisions)
         self.metrics.read_by(WOULD_DENY, lambda: [self._would_deny()])
+        self.metrics.read_by(LEASES, self._leases)
         self.metrics.read_by(CUSTOMERS_CACHED, lambda: [parts.cached_customers])
 
     def _serve(
@@ -207,6 +209,14 @@ class ServerBase:
 
     def _decisions(self) -> list[int]:
         return [sum(each.counts[reason] for each in self._made) for reason in Reason]
+
+    def _leases(self) -> list[int]:
+        made = [each.leases for each in self._made]
+        return [
+            sum(each.acquired for each in made),
+            sum(each.renewed for each in made),
+            sum(each.released for each in made),
+        ]
 
     def _would_deny(self) -> int:
         return sum(each.would_deny for each in self._made)

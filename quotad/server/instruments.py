@@ -12,6 +12,12 @@ DECISIONS = Instrument(
 WOULD_DENY = Instrument(
     Kind.COUNTER, "quotad_would_deny_total", "Decisions that a limit in shadow would have denied."
 )
+LEASES = Instrument(
+    Kind.COUNTER,
+    "quotad_leases_total",
+    "Calls that have acquired, renewed and released a lease.",
+    ("acquired", "renewed", "released"),
+)
 CUSTOMERS_CACHED = Instrument(
     Kind.GAUGE, "quotad_customers_cached", "Views of customers in memory."
 )
@@ -45,4 +51,6 @@ FRONT_OPEN = Instrument(
 
 def instruments() -> Instruments:
     """Return the instruments of a process of the server."""
-    return Instruments((DECISIONS, WOULD_DENY, CUSTOMERS_CACHED, PROBE_MS, FRONT, FRONT_OPEN))
+    return Instruments(
+        (DECISIONS, WOULD_DENY, LEASES, CUSTOMERS_CACHED, PROBE_MS, FRONT, FRONT_OPEN)
+    )

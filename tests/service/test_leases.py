@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from typer.testing import CliRunner
 
 from quotad.client import AsyncClient, Client, QuotaInvalid, QuotaServerError
 from quotad.v1 import quota_pb2 as pb
@@ -83,6 +84,8 @@ def test_a_lease_is_acquired_renewed_and_released(served: Running, customer: str
     assert (60, 100, 4840) == (seen.used, seen.leased, seen.remaining)
     assert 85 == returned.returned
     assert 75 == served.consume(customer, "tokens", quantity=0).used
+    metrics = served.server.metrics
+    assert all(metrics.named(metrics.values())["quotad_leases_total"].values())
 
 
 def test_a_denied_lease_is_an_answer_without_a_term(served: Running, customer: str) -> None:
@@ -143,3 +146,25 @@ def test_a_bad_field_is_refused_by_name(
 
     assert ("INVALID_ARGUMENT", "INVALID_REQUEST") == (refused.code.name, refused.reason)
     assert refused.message.startswith(f"{field}: ")
+
+
+def test_the_command_line_lends_and_takes_back(served: Running, customer: str) -> None:
+    from quotad.cli.app import app
+
+    served.publish_and_wait(CATALOG)
+
+    def run(*words: str) -> tuple[int, str]:
+        environment = {"QUOTAD_SERVER": served.server.address, "COLUMNS": "200"}
+        result = CliRunner().invoke(app, ["lease", *words], env=environment)
+        return result.exit_code, " ".join(result.output.split())
+
+    code, printed = run("acquire", customer, "tokens", "100", "--id", "job")
+    assert (0, True, True) == (code, "lease job" in printed, "lent 100 in all" in printed)
+    code, printed = run("renew", customer, "job", "1", "100", "--spent", "60")
+    assert (0, True) == (code, "lent 160 in all" in printed)
+    assert (0, "returned 90") == run("release", customer, "job", "--spent", "70")
+    assert 2 == run("renew", customer, "job", "2", "100", "--spent", "70")[0]
+    code, printed = run("acquire", customer, "nope", "100")
+    assert (1, True) == (code, printed.startswith("nothing is lent; asked for one unit"))
+    code, printed = run("acquire", customer, "tokens", "10", "--json")
+    assert (0, True) == (code, '"granted": 10' in printed)

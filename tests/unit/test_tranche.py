@@ -1,5 +1,6 @@
 """What a process may spend of a lease: never more than was lent, never after its term."""
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +9,10 @@ import pytest
 
 from quotad.client.calls import Attempt, Consumption, Policy, Steps
 from quotad.client.errors import QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable
+from quotad.client.leased import LeasedClient
+from quotad.client.leased_aio import AsyncLeasedClient
 from quotad.client.tranche import AHEAD_S, CALLS_MIN, FIRST, PAUSE_S, Tranche, boottime
+from quotad.client.tranches import Tranches
 from quotad.v1 import quota_pb2 as pb
 
 TERM_S = 5.0
@@ -452,3 +456,57 @@ def test_a_tranche_that_is_spent_at_once_grows_to_the_most(holder: Holder) -> No
     holder.tend()
 
     assert 1_000 == holder.tranche.held
+
+
+def test_a_tranche_is_forgotten_when_nothing_asks_for_it() -> None:
+    clock = Holder()
+    tranches = Tranches(100, lambda: None, clock.clock)
+    tranches.miss(("acme", "calls", ""), 1)
+    clock.now += AHEAD_S
+    assert [] == tranches.due()
+    assert 1 == len(tranches.by_name)
+    clock.now += AHEAD_S + 0.1
+
+    assert [] == tranches.due()
+    assert {} == tranches.by_name
+
+
+def test_no_more_are_looked_at_than_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quotad.client.tranches.TRANCHES_MAX", 2)
+    tranches = Tranches(100, lambda: None)
+    for number in range(4):
+        tranches.miss((f"c{number}", "calls", ""), 1)
+
+    assert 2 == len(tranches.by_name)
+
+
+@pytest.mark.parametrize("quantity", [1.0, True, "1", 0, -1])
+def test_what_is_no_quantity_is_never_spent_here(quantity: Any, holder: Holder) -> None:
+    holder.lease()
+    with LeasedClient("127.0.0.1:1", timeout=0.05, retries=0) as client:
+        client._by_name["acme", "calls", ""] = holder.tranche
+        with pytest.raises(QuotaError):
+            client.consume("acme", "calls", quantity)
+
+        assert 0 == holder.tranche.spent
+        client._by_name.clear()
+
+
+def test_a_tranche_of_less_than_one_unit_is_refused() -> None:
+    with pytest.raises(ValueError, match="tranche: must be 1 or more, not 0"):
+        LeasedClient(tranche=0)
+
+
+async def test_a_loop_that_ends_just_as_something_is_due_ends_the_work_on_leases() -> None:
+    client = AsyncLeasedClient("127.0.0.1:1", timeout=0.05, retries=0)
+    client._missed(("acme", "calls", ""), 1)
+    task = client._task
+    assert task is not None
+    await asyncio.sleep(0)
+
+    client._wake.set()
+    await asyncio.sleep(0)
+    task.cancel()
+
+    await asyncio.wait([task], timeout=5)
+    assert task.cancelled()
