@@ -19,7 +19,8 @@ unit: $(VENV)/.test ## run the quick tests of pure code, in half a minute
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --quiet tests/unit $(PYTEST_ARGS)
 
 explore: $(VENV)/.test ## run the property tests on examples that no run has had yet
-	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest --numprocesses 2 tests/thorough tests/unit $(PYTEST_ARGS)
+	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest --numprocesses 2 tests/thorough tests/unit \
+		tests/integration/test_verbs_model.py $(PYTEST_ARGS)
 
 bench: $(VENV)/.load ## measure throughput and latency beside reference points; see loadtests/README.md
 	$(BIN)/python -m loadtests.bench $(BENCH_ARGS)

@@ -1,0 +1,1 @@
+"""A state machine of all verbs against a model in plain Python."""
