@@ -125,6 +125,8 @@ class App:
     ) -> tuple[int, Headers, bytes]:
         """Return the answer; status 0: it was sent already."""
         method, path = scope["method"], scope["raw_path"]
+        if method == "HEAD":  # the answer to a GET; uvicorn leaves its body out
+            method = "GET"
         found = self._routes.find(method, path)
         if found is None:
             if path in (b"/livez", b"/readyz"):

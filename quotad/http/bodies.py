@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.types import Receive
 
-from quotad.errors import InvalidRequest
+from quotad.errors import Busy, InvalidRequest
 from quotad.http.problems import HttpRefusal
 from quotad.nearest import nearest
 
@@ -23,11 +23,20 @@ BODY_BYTES_MAX = 4 * 1024 * 1024
 FIELDS_MAX = 100
 """Most fields of a query."""
 
+ARRIVING_MAX = 256 * 1024 * 1024
+"""Most bytes of all bodies together that have not arrived whole."""
+
 DROPPED_MAX = 16 * 1024 * 1024
 
 
 class Gone(Exception):
     """A client that did not wait for its answer."""
+
+
+class _Arriving:
+    """How many bytes of bodies have been received that are not whole yet; of a process."""
+
+    size = 0
 
 
 async def read_body(receive: Receive, bytes_max: int = BODY_BYTES_MAX) -> bytes:
@@ -38,21 +47,30 @@ async def read_body(receive: Receive, bytes_max: int = BODY_BYTES_MAX) -> bytes:
 
     Raises:
         HttpRefusal: it is too large; the connection is then closed.
+        Busy: many are on their way, and there is no memory for one more.
         Gone: the client is.
     """
-    message = await receive()
+    message = await _next(receive)
     body: bytes = message.get("body", b"")
-    parts, size = [body], len(body)
-    while message.get("more_body") and size <= bytes_max + DROPPED_MAX:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Gone
-        part: bytes = message.get("body", b"")
-        size += len(part)
-        if size > bytes_max:
-            parts.clear()
-        else:
+    if not message.get("more_body") and len(body) <= bytes_max:
+        return body
+    parts, size, kept = [body], len(body), len(body)
+    _Arriving.size += kept
+    try:
+        while message.get("more_body") and size <= bytes_max + DROPPED_MAX:
+            message = await _next(receive)
+            part: bytes = message.get("body", b"")
+            size += len(part)
+            if size > bytes_max:
+                parts.clear()
+                continue
+            if _Arriving.size + len(part) > ARRIVING_MAX:
+                raise Busy("too much is being sent already; try again in a moment")
+            kept += len(part)
+            _Arriving.size += len(part)
             parts.append(part)
+    finally:
+        _Arriving.size -= kept
     if size > bytes_max:
         raise HttpRefusal(
             413,
@@ -60,7 +78,14 @@ async def read_body(receive: Receive, bytes_max: int = BODY_BYTES_MAX) -> bytes:
             f"body: larger than {bytes_max} bytes",
             ((b"connection", b"close"),),
         )
-    return body if len(parts) == 1 else b"".join(parts)
+    return b"".join(parts)
+
+
+async def _next(receive: Receive) -> Any:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Gone
+    return message
 
 
 def read(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:

@@ -160,6 +160,13 @@ def test_headers_that_are_too_large_end_the_connection(served: HttpRunning, cust
     assert 1 == consume(served, customer)["used"]
 
 
+def test_a_head_is_answered_as_a_get_without_its_body(served: HttpRunning) -> None:
+    status, head = served.get("/v1/status"), served.send("HEAD", "/docs")
+
+    assert (200, 200, "") == (status.status, head.status, head.body)
+    assert int(head.headers["content-length"]) > 1000
+
+
 def test_a_path_that_is_not_there_and_a_method_that_is_not_one_of_its(served: HttpRunning) -> None:
     missing, other = served.get("/v1/consumed"), served.get("/v1/consume")
 
