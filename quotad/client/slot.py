@@ -10,6 +10,7 @@ from datetime import timedelta
 from itertools import count
 from types import TracebackType
 from typing import Any, Protocol, Self
+from weakref import ref
 
 import msgspec
 
@@ -162,7 +163,8 @@ class Heartbeats:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._changed = threading.Condition()
-        self._due: list[tuple[float, int, SlotState]] = []
+        # Weakly, so that a slot which its holder has dropped ends by itself.
+        self._due: list[tuple[float, int, ref[SlotState]]] = []
         self._numbers = count()
         self._most = ENDED_MAX
         self._thread: threading.Thread | None = None
@@ -175,15 +177,15 @@ class Heartbeats:
         with self._changed:
             if self._closed:
                 return
-            heapq.heappush(self._due, (due, next(self._numbers), slot))
+            heapq.heappush(self._due, (due, next(self._numbers), ref(slot)))
             if len(self._due) > self._most:
-                self._due = [each for each in self._due if each[2].held]
+                self._due = [each for each in self._due if _is_held(each[2])]
                 heapq.heapify(self._due)
                 self._most = max(ENDED_MAX, 2 * len(self._due))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="quotad-slots", daemon=True)
                 self._thread.start()
-            elif self._due and self._due[0][2] is slot:
+            elif self._due and self._due[0][2]() is slot:
                 self._changed.notify()
 
     def close(self) -> None:
@@ -197,11 +199,13 @@ class Heartbeats:
             thread.join()
 
     def _run(self) -> None:
-        while (slot := self._next()) is not None:
-            if slot.held:
+        while (due := self._next()) is not None:
+            slot = due()
+            if slot is not None and slot.held:
                 self._send(slot)
+            del slot  # or this thread would hold it until the next one is due
 
-    def _next(self) -> SlotState | None:
+    def _next(self) -> "ref[SlotState] | None":
         """The slot that is due, once one is; None: there is nothing more to do."""
         with self._changed:
             while not self._closed:
@@ -228,9 +232,15 @@ class Heartbeats:
                 _log.exception("a slot was not extended")
 
 
+def _is_held(slot: "ref[SlotState]") -> bool:
+    found = slot()
+    return found is not None and found.held
+
+
 class LiveSlot(SlotState):
     """A slot that is held while a `with` block runs, extended in the background.
 
+    One that its holder drops without releasing it is not extended any more, and ends by itself.
     Entering the block raises `QuotaDenied` where there is none. A slot is for one block.
     """
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
+from weakref import ref
 
 from quotad.client import slots
 from quotad.client.calls import Attempt, Policy, Steps
@@ -17,6 +18,7 @@ from quotad.client.tranche import boottime
 class AsyncLiveSlot(SlotState):
     """A slot that is held while an `async with` block runs, extended by a task.
 
+    One that its holder drops without releasing it is not extended any more, and ends by itself.
     Entering the block raises `QuotaDenied` where there is none. A slot is for one block.
     """
 
@@ -41,7 +43,7 @@ class AsyncLiveSlot(SlotState):
         answer: AcquiredSlot = await self._run(self.asking())
         due = self.taken(answer, asked)
         if answer.allowed:
-            self._task = asyncio.create_task(self._extend(due), name="quotad-slot")
+            self._task = asyncio.create_task(_extend(ref(self), self._run, due))
         return answer
 
     async def release(self) -> bool:
@@ -78,18 +80,27 @@ class AsyncLiveSlot(SlotState):
         with suppress(QuotaError):  # it ends by itself
             await self.release()
 
-    async def _extend(self, first: float) -> None:
-        due: float | None = first
-        while due is not None:
-            await asyncio.sleep(due - boottime())
-            sent = boottime()
-            try:
-                outcome: Any = await self._run(_once(self.beat()))
-            except QuotaError as error:
-                outcome = error
-            except RuntimeError:  # the client is closed
-                return
-            due = self.extended(outcome, sent)
+
+async def _extend(
+    held: "ref[AsyncLiveSlot]", run: Callable[[Steps[Any]], Awaitable[Any]], first: float
+) -> None:
+    """Extend a slot from a time on, as long as its holder has it."""
+    due: float | None = first
+    while due is not None:
+        await asyncio.sleep(due - boottime())
+        slot = held()
+        if slot is None:
+            return
+        attempt, slot = slot.beat(), None
+        sent = boottime()
+        try:
+            outcome: Any = await run(_once(attempt))
+        except QuotaError as error:
+            outcome = error
+        except RuntimeError:  # the client is closed
+            return
+        slot = held()
+        due, slot = None if slot is None else slot.extended(outcome, sent), None
 
 
 def _once(attempt: Attempt) -> Steps[Any]:

@@ -183,3 +183,22 @@ def test_a_client_that_is_closed_in_a_block_leaves_the_slot_to_its_end(
     assert eventually(lambda: slot.lost, bool)
     with new_client(published) as another:
         assert eventually(lambda: another.acquire_slot(customer, "exports").allowed, bool)
+
+
+def test_a_slot_that_is_dropped_ends_by_itself(published: Running, customer: str) -> None:
+    with new_client(published) as client:
+        client.slot(customer, "exports", ttl=1.0).acquire()
+
+        assert eventually(lambda: client.acquire_slot(customer, "exports").allowed, bool)
+
+
+async def test_an_async_slot_that_is_dropped_ends_by_itself(
+    published: Running, customer: str
+) -> None:
+    async with new_async(published) as client:
+        await client.slot(customer, "exports", ttl=1.0).acquire()
+
+        async def allowed() -> bool:
+            return (await client.acquire_slot(customer, "exports")).allowed
+
+        assert await eventually_async(allowed, bool)

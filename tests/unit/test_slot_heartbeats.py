@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -197,6 +198,20 @@ def test_a_slot_that_cannot_be_extended_keeps_no_other_waiting(
     beats.close()
 
 
+def test_a_slot_that_its_holder_has_dropped_is_not_extended() -> None:
+    connection = Connection()
+    beats = Heartbeats(connection)
+    dropped, kept = slots_of(60, 60)
+    beats.add(dropped, boottime() + 0.02)
+    beats.add(kept, boottime() + 0.04)
+
+    del dropped
+
+    eventually(lambda: len(connection.started), lambda count: count == 1)
+    assert ["s1"] == [name for name, _ in connection.started]
+    beats.close()
+
+
 def test_slots_that_were_left_are_not_kept_until_their_next_heartbeat() -> None:
     beats = Heartbeats(Connection())
     later = boottime() + 3600
@@ -208,7 +223,7 @@ def test_slots_that_were_left_are_not_kept_until_their_next_heartbeat() -> None:
         beats.add(slot, later)
 
     assert len(beats._due) <= ENDED_MAX + 1
-    assert kept in [each[2] for each in beats._due]
+    assert kept in [each[2]() for each in beats._due]
     beats.close()
 
 
@@ -216,7 +231,7 @@ def test_a_forked_child_extends_only_what_it_has_acquired(monkeypatch: pytest.Mo
     connection = Connection()
     beats = Heartbeats(connection)
     (of_parent,) = slots_of(60)
-    beats._due.append((boottime() + 3600, 0, of_parent))
+    beats._due.append((boottime() + 3600, 0, ref(of_parent)))
     parents = beats._due
     monkeypatch.setattr(os, "getpid", lambda: -1)
     (of_child,) = slots_of(60)
