@@ -3,13 +3,14 @@
 import socket
 import struct
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
 from quotad.fronts import kinds
-from quotad.fronts.interface import Bounds
+from quotad.fronts.interface import Bounds, TlsFiles
 from tests.fronts.serving import METHODS, Serving, serving
 from tests.rawhttp2 import (
     END_HEADERS,
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.skipif(
     not kinds.is_installed("fast"), reason="the fast front is not installed (make front)"
 )
 
+CERT = str(Path(__file__).parents[1] / "fixtures" / "tls" / "localhost.pem")
 CANCEL = struct.pack(">I", 8)
 PING = 6
 
@@ -149,8 +151,10 @@ def test_resets_of_a_connection_are_bounded_by_the_second() -> None:
         assert b"0:x" == served.call().result(), "another connection is none of its business"
 
 
-def test_a_client_that_does_not_greet_is_let_go() -> None:
-    with bounded(client_timeout_ms=200) as served, closing(connect(served)) as silent:
+@pytest.mark.parametrize("tls", [None, TlsFiles(CERT, CERT)], ids=["in the clear", "TLS"])
+def test_a_client_that_does_not_greet_is_let_go(tls: TlsFiles | None) -> None:
+    bounds = Bounds(client_timeout_ms=200)
+    with serving("fast", bounds=bounds, tls=tls) as served, closing(connect(served)) as silent:
         while silent.recv(1000):
             pass
 
