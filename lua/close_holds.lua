@@ -5,14 +5,15 @@
 -- KEYS   then per id:
 --   taken        what was taken for it, under its key
 --   settled      what it was settled by, under its key
+-- ARGV[1] lost: 1: also those that cannot be settled any more; 0
 -- ARGV   ids
 -- Returns how many of them were on the list and are not any more
 -- Guarantee: a hold that has taken something and is not settled stays on the lists. A try to make it that was
 -- denied does not take it from under another try that was not.
 local closed = 0
-for i, id in ipairs(ARGV) do
-  local taken, settled = KEYS[1 + 2 * i], KEYS[2 + 2 * i]
-  if redis.call('EXISTS', taken) == 0 or redis.call('EXISTS', settled) == 1 then
+for i = 2, #ARGV do
+  local id, taken, settled = ARGV[i], KEYS[2 * i - 1], KEYS[2 * i]
+  if ARGV[1] == '1' or redis.call('EXISTS', taken) == 0 or redis.call('EXISTS', settled) == 1 then
     redis.call('ZREM', KEYS[2], id)
     closed = closed + redis.call('HDEL', KEYS[1], id)
   end

@@ -145,7 +145,8 @@ class Engine:
             snapshot = self._snapshots.to_plan_on()
             if snapshot.version != answer.catalog_version:
                 continue  # another one came in between
-            if self._holds.any and tries < ROUNDS_MAX - 1 and self._held.read(customer_id) != held:
+            last = tries == ROUNDS_MAX - 1 or not self._holds.any
+            if not last and self._held.read(customer_id, held) is not held:
                 continue
             if held:
                 answer = held.apart(answer, self._held.counters(request))
@@ -167,7 +168,7 @@ class Engine:
                     continue
                 if not self._holds.any or tries == ROUNDS_MAX - 1:
                     return granted
-                if self._held.read(customer_id) == held:
+                if self._held.read(customer_id, held) is held:
                     return granted
         except StoreError as error:
             self._settler.note(error)

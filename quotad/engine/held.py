@@ -24,6 +24,7 @@ from quotad.model import (
     Decision,
     LimitStatus,
 )
+from quotad.store.holds import OpenHold
 
 READS_MAX = 5
 """How often counters are read again because holds have changed meanwhile."""
@@ -34,6 +35,8 @@ class HeldAmounts(msgspec.Struct, frozen=True):
 
     reserved: Mapping[str, int]
     leased: Mapping[str, int]
+    holds: Sequence[tuple[OpenHold, bytes]] = ()
+    """Of which it was worked out."""
 
     def __bool__(self) -> bool:
         return bool(self.reserved or self.leased)
@@ -98,7 +101,7 @@ def _decides(limit: LimitStatus, answer: Decision) -> bool:
     )
 
 
-NOTHING_HELD = HeldAmounts({}, {})
+NOTHING_HELD = HeldAmounts({}, {}, [])
 
 
 class HeldReader:
@@ -109,8 +112,12 @@ class HeldReader:
         self._planner = planner
         self._reservations = reservations
 
-    def read(self, customer_id: str) -> HeldAmounts:
+    def read(self, customer_id: str, before: HeldAmounts = NOTHING_HELD) -> HeldAmounts:
         """What open holds of a customer take of its counters; what has ended is settled first.
+
+        Args:
+            customer_id: whose.
+            before: as read before; itself, if nothing has changed.
 
         Raises:
             StoreUnavailable: the store refused or timed out.
@@ -120,7 +127,10 @@ class HeldReader:
         usage = self._shared.views.keys_of(customer_id, "").usage
         reserved: Counter[str] = Counter()
         leased: Counter[str] = Counter()
-        for opened, stored in self._reservations.read_open(customer_id):
+        holds = self._reservations.read_open(customer_id)
+        if holds == before.holds:
+            return before
+        for opened, stored in holds:
             hold = opened.hold
             if hold.kind == HoldKind.LEASE:
                 (item,) = hold.items
@@ -130,7 +140,7 @@ class HeldReader:
             elif (taken := read_taken(stored)) is not None:
                 for suffix, amount in taken.by_counter().items():
                     reserved[usage + suffix] += amount
-        return HeldAmounts(reserved, leased)
+        return HeldAmounts(reserved, leased, holds)
 
     def counters(self, request: ConsumeRequest) -> list[str]:
         """Usage keys of the limits of a feature, as just decided; empty: not known any more."""
@@ -181,8 +191,8 @@ class HeldReader:
             if not held or not isinstance(answer, Decision):
                 return answer
             answer = decide(request)
-            before, held = held, self.read(request.customer_id)
-            if before == held:
+            before, held = held, self.read(request.customer_id, held)
+            if before is held:
                 break
         if isinstance(request, ConsumeAllRequest) and isinstance(answer, ConsumeAllDecision):
             pairs = zip(request.items, answer.items, strict=True)

@@ -6,6 +6,7 @@ Counters hold what is reserved as used, so no decision looks at more than before
 comes back when it is missed: before a customer is denied, and before usage is read.
 """
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
@@ -22,6 +23,7 @@ from quotad.engine.settlements import (
 )
 from quotad.engine.shared import Shared
 from quotad.errors import (
+    BudgetSpent,
     Damaged,
     IdempotencyMismatch,
     InvalidRequest,
@@ -41,6 +43,7 @@ from quotad.model import (
 )
 from quotad.store import CustomerKeys, Link
 from quotad.store.holds import (
+    READ_MAX,
     TAKEN,
     FoundHold,
     Hold,
@@ -210,27 +213,46 @@ class Reservations:
         Leases only leave the list: what they held and did not return counts as used.
 
         Raises:
-            StoreUnavailable: the store refused or timed out; the rest comes back the next time.
+            StoreUnavailable: the store refused or timed out, or there is more of it than one call
+                has time for; the rest comes back the next time.
         """
         keys = [self._keys(customer_id) for customer_id in customer_ids]
         until_ms = self._shared.clock.now_ms() - GRACE_MS
-        ended = self._holds.read(keys, self._deadline(), until_ms)
-        if not ended:
-            return False
+        ends = self._deadline()
+        came_back = False
+        while ended := self._holds.read(keys, self._deadline(), until_ms):
+            came_back |= self._settle_ended(ended)
+            if len(ended) < READ_MAX:
+                break
+            if time.monotonic() > ends:
+                raise BudgetSpent("many reservations have ended and are taken back; try again")
+        return came_back
+
+    def _settle_ended(self, ended: Sequence[OpenHold]) -> bool:
+        """Settle some that have ended; returns whether anything came back."""
         places = [(self._keys(each.customer_id), each.hold_id) for each in ended]
         taken = self._holds.taken(places, self._deadline())
-        endings = [
-            settle_request(
-                each, what, [0] * len(what.items), True, self._kept_ms(each.ends_ms + GRACE_MS)
-            )
-            for each, stored in zip(ended, taken, strict=True)
-            if stored and (what := read_taken(stored))
-        ]
+        lost: list[OpenHold] = []
+        settling: list[OpenHold] = []
+        endings: list[ConsumeRequest] = []
+        for each, stored in zip(ended, taken, strict=True):
+            what = read_taken(stored) if stored else None
+            if what is not None:
+                settling.append(each)
+                kept_ms = self._kept_ms(each.ends_ms + GRACE_MS)
+                endings.append(settle_request(each, what, [0] * len(what.items), True, kept_ms))
+            elif stored:
+                lost.append(each)  # what is kept of it is damaged
         answers = self._decide(endings) if endings else []
-        for answer in answers:
+        for each, answer in zip(settling, answers, strict=True):
+            if isinstance(answer, IdempotencyMismatch):
+                continue  # it was settled otherwise
             if isinstance(answer, StoreError):
                 raise answer
+            if isinstance(answer, QuotadError):
+                lost.append(each)  # its counters are gone
         self._close(ended)
+        self._close(lost, lost=True)
         return bool(endings)
 
     def read_open(self, customer_id: str) -> list[tuple[OpenHold, bytes]]:
@@ -318,14 +340,14 @@ class Reservations:
             raise _damaged(hold_id)
         return named(answer, taken.items)
 
-    def _close(self, opened: Sequence[OpenHold]) -> None:
+    def _close(self, opened: Sequence[OpenHold], lost: bool = False) -> None:
         """Take settled ones off the lists; those that stay are found settled later."""
         by_customer: dict[str, list[str]] = {}
         for each in opened:
             by_customer.setdefault(each.customer_id, []).append(each.hold_id)
         with suppress(StoreError):
             for customer_id, hold_ids in by_customer.items():
-                self._holds.close(self._keys(customer_id), hold_ids, self._deadline())
+                self._holds.close(self._keys(customer_id), hold_ids, self._deadline(), lost)
 
     def _find(self, keys: CustomerKeys, hold_id: str) -> FoundHold:
         self._shared.health.raise_if_down()

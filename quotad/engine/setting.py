@@ -73,7 +73,7 @@ class UsageSetter:
             if (
                 planned is None
                 or len(planned.terms) != len(looked.limits)
-                or held != self._reader.read(setting.customer_id)
+                or held is not self._reader.read(setting.customer_id, held)
             ):
                 continue
             place = _place(setting, planned.terms)

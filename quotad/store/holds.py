@@ -22,8 +22,8 @@ from quotad.store.router import Link
 HOLDS_MAX = 10_000
 """Reservations that one customer may have open."""
 
-_READ_MAX = 100
-"""Ended reservations of one customer that are looked at in one go."""
+READ_MAX = 500
+"""Ended holds of one customer that are looked at in one go."""
 
 _FULL, _TOO_LATE, _ENDED, _NOT_OPEN = -1, -5, -1, 0
 
@@ -223,7 +223,7 @@ class Holds:
             StoreUnavailable: the store refused or timed out.
         """
         names = [name for keys in customers for name in (keys.holds, keys.hold_ends)]
-        bounds = ("+inf", HOLDS_MAX) if until_ms == inf else (until_ms, _READ_MAX)
+        bounds = ("+inf", HOLDS_MAX) if until_ms == inf else (until_ms, READ_MAX)
         answers = self._link.run(self._read, (len(names), *names, *bounds), deadline)
         found: list[OpenHold] = []
         for keys, words in zip(customers, answers, strict=True):
@@ -234,8 +234,16 @@ class Holds:
                     found.append(opened)
         return found
 
-    def close(self, keys: CustomerKeys, hold_ids: Sequence[str], deadline: float) -> None:
+    def close(
+        self, keys: CustomerKeys, hold_ids: Sequence[str], deadline: float, lost: bool = False
+    ) -> None:
         """Take holds off the list that are settled, or have taken nothing.
+
+        Args:
+            keys: of the customer.
+            hold_ids: which.
+            deadline: monotonic time in seconds by which the answer must be there.
+            lost: also those that cannot be settled any more.
 
         Raises:
             StoreUnavailable: the store refused or timed out; they are found settled later.
@@ -243,7 +251,8 @@ class Holds:
         names = [keys.holds, keys.hold_ends]
         for hold_id in hold_ids:
             names += (taken_key(keys, hold_id), settled_key(keys, hold_id))
-        self._link.run(self._close, (len(names), *names, *hold_ids), deadline)
+        words = (len(names), *names, int(lost), *hold_ids)
+        self._link.run(self._close, words, deadline)
 
     def taken(
         self, holds: Iterable[tuple[CustomerKeys, str]], deadline: float
@@ -264,8 +273,8 @@ class Holds:
             StoreUnavailable: the store refused or timed out.
         """
         found: list[bytes | None] = []
-        for at in range(0, len(opened), _READ_MAX):
-            some = opened[at : at + _READ_MAX]
+        for at in range(0, len(opened), READ_MAX):
+            some = opened[at : at + READ_MAX]
             names = [taken_key(keys, each.hold_id) for each in some]
             names += [settled_key(keys, each.hold_id) for each in some]
             values = self._link.read(names, deadline)

@@ -228,6 +228,39 @@ def test_what_has_ended_comes_back_before_a_denial(bench: Held) -> None:
         bench.commit("r1", 10)
 
 
+@pytest.fixture
+def three_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("quotad.store.holds", "quotad.engine.reservations"):
+        monkeypatch.setattr(f"{module}.READ_MAX", 3)
+
+
+@pytest.mark.usefixtures("three_at_once")
+def test_all_that_has_ended_comes_back_however_many_there_are(bench: Held) -> None:
+    for number in range(20):
+        bench.reserve(f"r{number}", 25)
+    bench.clock.now += TTL_MS + GRACE_MS
+
+    assert bench.take(500).allowed
+    for number in range(20):
+        assert not bench.reserve(f"s{number}", 1).decision.allowed
+    _, answer = bench.engine.entitlement("acme", "tokens")
+    assert (500, 0) == (answer.used, answer.reserved)
+
+
+@pytest.mark.usefixtures("three_at_once")
+def test_what_is_damaged_leaves_the_list_and_keeps_nothing_back(bench: Held) -> None:
+    for number in range(6):
+        bench.reserve(f"r{number}", 25)
+    keys = bench.keys.customer("acme")
+    for number in range(4):
+        bench.store.execute("SET", taken_key(keys, f"r{number}"), "damaged")
+    bench.clock.now += TTL_MS + GRACE_MS
+
+    assert bench.engine.reservations.take_back(["acme"])
+    assert not bench.engine.reservations.take_back(["acme"])
+    assert [100] == bench.used()  # how much of it was held, nothing tells any more
+
+
 def test_what_has_ended_comes_back_before_several_features_are_denied(bench: Held) -> None:
     bench.reserve("r1", 400)
     items = tuple(ConsumeRequest("acme", name, 1 + 199 * (name == "tokens")) for name in PAIR)
