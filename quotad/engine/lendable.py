@@ -4,6 +4,7 @@ from quotad.engine.given import not_by_use
 from quotad.engine.meters import Bound, Meter
 from quotad.errors import InvalidRequest
 from quotad.model import FeatureType, MeterKind
+from quotad.store.charges import PLAIN_ARGS
 
 
 def not_lendable(feature_id: str, meter: Meter, bound: Bound) -> InvalidRequest | None:
@@ -42,4 +43,4 @@ def _of_limits(bound: Bound) -> str:
             return "has a limit in shadow"
         if details is not None and details.opens:
             return "has a limit whose period begins at first use"
-    return ""
+    return "has a limit of its own kind" if bound.counters.words[1] != PLAIN_ARGS else ""

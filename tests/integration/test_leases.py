@@ -151,6 +151,20 @@ def test_holders_never_strand_the_rest_of_a_limit(bench: Lending) -> None:
     assert 1000 == bench.used()[0]
 
 
+@pytest.mark.parametrize(("holders", "tranche"), [(1, 1000), (2, 1000), (10, 1000), (10, 20)])
+def test_holders_strand_no_more_than_is_stated(bench: Lending, holders: int, tranche: int) -> None:
+    for place in range(holders):
+        bench.acquire(f"l{place}", tranche)
+
+    _, answer = bench.engine.entitlement("acme", "tokens")
+    assert answer.leased <= holders * tranche
+    assert answer.leased <= round(1000 * (1 - 0.9**holders), 6)
+    assert bench.take(answer.remaining).allowed
+    bench.clock.now += TTL_MS + GRACE_MS  # all of them were killed
+    _, answer = bench.engine.entitlement("acme", "tokens")
+    assert (1000, 0) == (answer.used, answer.remaining)
+
+
 @pytest.mark.parametrize(
     ("feature_id", "why"),
     [
