@@ -65,6 +65,8 @@ class CustomerAnswer(msgspec.Struct, frozen=True, kw_only=True):
     overrides: tuple[GrantedAnswer, ...]
     promotions: tuple[GrantedAnswer, ...]
     """Those that have ended are left out."""
+    experiments: tuple[str, ...]
+    """For new customers, that were running when it was created."""
     epoch: int
     """Grows with every write."""
     created_at: datetime | None
@@ -176,6 +178,7 @@ def customer_answer(customer: ShownCustomer) -> CustomerAnswer:
             )
             for each in customer.promotions
         ),
+        experiments=tuple(record.experiments),
         epoch=customer.epoch,
         created_at=moment(record.created_ms),
         updated_at=moment(record.updated_ms),

@@ -124,6 +124,16 @@ class CustomerUsageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     decimals: int
 
 
+class ExperimentGroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How many customers of one group of an experiment are above a limit, or near it."""
+
+    experiment: str
+    variant: str
+    """The plan that the group has instead, or `control`."""
+    above: int
+    near: int
+
+
 class FeatureInsightsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Customers of a feature."""
 
@@ -132,6 +142,8 @@ class FeatureInsightsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Used or asked for more than a limit, the most of it first."""
     near: tuple[CustomerUsageAnswer, ...]
     """Nearest to their limits first."""
+    groups: tuple[ExperimentGroupAnswer, ...]
+    """Of experiments; counts all customers, also where the lists are cut off."""
 
 
 class InsightsFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,6 +217,15 @@ def insights(call: HttpCall, wanted: GetInsights) -> HttpAnswer:
                     feature_id=feature_id,
                     above=tuple(map(_near, each.above)),
                     near=tuple(map(_near, each.near)),
+                    groups=tuple(
+                        ExperimentGroupAnswer(
+                            experiment=group.experiment,
+                            variant=group.variant,
+                            above=group.above,
+                            near=group.near,
+                        )
+                        for group in each.groups
+                    ),
                 )
                 for feature_id, each in found.items()
             )

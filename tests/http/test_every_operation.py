@@ -50,6 +50,7 @@ NESTED: list[tuple[Any, type[msgspec.Struct]]] = [
     (admin_pb2.Usage, reading.UsageAnswer),
     (admin_pb2.Correction, corrections.CorrectionAnswer),
     (admin_pb2.CustomerUsage, reading.CustomerUsageAnswer),
+    (admin_pb2.ExperimentGroup, reading.ExperimentGroupAnswer),
     (admin_pb2.FeatureInsights, reading.FeatureInsightsAnswer),
     (quota_pb2.LeaseResponse, holds.LeaseAnswer),
     (quota_pb2.Slot, slots.SlotListed),
