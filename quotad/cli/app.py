@@ -17,6 +17,7 @@ from quotad.cli import (
     reservations,
     slots,
     status,
+    stigg,
     tls,
     tokens,
     transfer,
@@ -68,3 +69,4 @@ status.register(app)
 replay.register(app)
 transfer.register(app)
 tokens.register(app)
+stigg.register(app)
