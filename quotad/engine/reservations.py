@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
+from quotad.engine import holding
 from quotad.engine.budget import Budget
 from quotad.engine.memos import FINGERPRINT_LENGTH, read_parts, replay
 from quotad.engine.settlements import (
-    TakenHold,
     named,
     read_taken,
     settle_request,
@@ -24,17 +24,13 @@ from quotad.engine.settlements import (
 from quotad.engine.shared import Shared
 from quotad.errors import (
     BudgetSpent,
-    Damaged,
     IdempotencyMismatch,
-    InvalidRequest,
     NotFound,
-    NotOpen,
     QuotadError,
     StoreError,
 )
 from quotad.held import HeldItem, HoldKind, Used
 from quotad.model import (
-    ConsumeAllDecision,
     ConsumeAllRequest,
     ConsumeRequest,
     Decision,
@@ -102,14 +98,14 @@ class Reservations:
         keys = self._keys(request.customer_id)
         now_ms = self._shared.clock.now_ms()
         items = request.items if isinstance(request, ConsumeAllRequest) else (request,)
-        hold = Hold(tuple(map(_held_item, items)), now_ms)
+        hold = Hold(tuple(map(holding.held_item, items)), now_ms)
         wanted = OpenHold(request.customer_id, hold_id, hold, now_ms + ttl_ms)
         deadline = self._deadline()
         opened = self._holds.open(
             keys, wanted, deadline, self._shared.health.not_after_ms(deadline)
         )
         if opened.hold != msgspec.structs.replace(hold, made_ms=opened.hold.made_ms):
-            raise _used_otherwise(hold_id)
+            raise holding.used_otherwise(hold_id)
         kept_ms = self._kept_ms(now_ms + ttl_ms)
         taking = msgspec.structs.replace(
             request, idempotency_key=TAKEN + hold_id, idempotency_ttl_ms=kept_ms
@@ -117,17 +113,17 @@ class Reservations:
         (answer,) = self._decide_fairly([taking])
         if isinstance(answer, IdempotencyMismatch):
             self._close([opened])
-            raise _used_otherwise(hold_id)
+            raise holding.used_otherwise(hold_id)
         if isinstance(answer, StoreError):
             raise answer  # held or not: its end settles it
-        if isinstance(answer, QuotadError) or not _takes(answer):
+        if isinstance(answer, QuotadError) or not holding.takes(answer):
             self._close([opened])
             if isinstance(answer, QuotadError):
                 raise answer
             return Reserved(answer, 0)
         if answer.replayed and (found := self._find(keys, hold_id)).settled:
             self._close([opened])
-            raise _not_open(hold_id, found)
+            raise holding.not_open(hold_id, found)
         return Reserved(answer, opened.ends_ms)
 
     def commit(
@@ -152,7 +148,9 @@ class Reservations:
             NotOpen: it was settled otherwise, or has ended.
             StoreUnavailable: it may be settled all the same; repeat the call.
         """
-        return self._settle(customer_id, hold_id, lambda items: _used_of(items, used), overrun)
+        return self._settle(
+            customer_id, hold_id, lambda items: holding.used_of(items, used), overrun
+        )
 
     def _settle(
         self,
@@ -167,12 +165,12 @@ class Reservations:
         if found.settled:
             return self._again(found, hold_id, used_of)
         opened = self._open(found, hold_id)
-        taken = _read_taken(found, hold_id)
+        taken = holding.taken_of(found, hold_id)
         kept_ms = self._kept_ms(opened.ends_ms + GRACE_MS)
         request = settle_request(opened, taken, used_of(taken.items), overrun, kept_ms)
         (answer,) = self._decide_fairly([request])
         if isinstance(answer, IdempotencyMismatch):
-            raise _not_open(hold_id, self._find(keys, hold_id))
+            raise holding.not_open(hold_id, self._find(keys, hold_id))
         if isinstance(answer, QuotadError):
             raise answer
         if answer.allowed:
@@ -203,9 +201,9 @@ class Reservations:
             return ends_ms
         found = self._find(keys, hold_id)
         if found.settled:
-            raise _not_open(hold_id, found)
+            raise holding.not_open(hold_id, found)
         self._open(found, hold_id)
-        raise _ended(hold_id)
+        raise holding.ended(hold_id)
 
     def take_back(self, customer_ids: Collection[str]) -> bool:
         """Settle what has ended of customers; returns whether anything came back.
@@ -315,29 +313,29 @@ class Reservations:
                 " settled long ago"
             )
         if opened.ends_ms <= self._shared.clock.now_ms():
-            raise _ended(hold_id)
+            raise holding.ended(hold_id)
         return opened
 
     def _again(
         self, found: FoundHold, hold_id: str, used_of: Callable[[Sequence[HeldItem]], list[int]]
     ) -> Decision:
         """The answer to a commit once more; of another one than before there is none."""
-        taken = _read_taken(found, hold_id)
+        taken = holding.taken_of(found, hold_id)
         memo = found.settled[FINGERPRINT_LENGTH:].partition(b"|")[2]
         try:
             settled = read_parts(memo)
         except msgspec.DecodeError:
-            raise _damaged(hold_id) from None
+            raise holding.damaged(hold_id) from None
         changes = [item.quantity for item in settled.items]
         before = [item.quantity + n for item, n in zip(taken.items, changes, strict=True)]
         if before != used_of(taken.items):
-            raise _not_open(hold_id, found)
+            raise holding.not_open(hold_id, found)
         items = tuple([ConsumeRequest("", "", change, Mode.SETTLE) for change in changes])
         request = ConsumeAllRequest("", "", 0, Mode.SETTLE, items=items)
         now_ms = self._shared.clock.now_ms()
         answer = replay(request, found.settled[FINGERPRINT_LENGTH:], now_ms)
         if answer is None:
-            raise _damaged(hold_id)
+            raise holding.damaged(hold_id)
         return named(answer, taken.items)
 
     def _close(self, opened: Sequence[OpenHold], lost: bool = False) -> None:
@@ -364,75 +362,3 @@ class Reservations:
 
     def _deadline(self) -> float:
         return Budget(self._shared.settings.store_timeout_ms).ask()
-
-
-def _held_item(request: ConsumeRequest) -> HeldItem:
-    return HeldItem(request.feature_id, request.quantity, request.resource_id)
-
-
-def _takes(answer: Decision) -> bool:
-    """Whether a charge has taken something."""
-    items = answer.items if isinstance(answer, ConsumeAllDecision) else (answer,)
-    return any(item.granted for item in items)
-
-
-def _used_of(items: Sequence[HeldItem], used: Used) -> list[int]:
-    """What was used of each item of a hold.
-
-    Raises:
-        InvalidRequest: it does not hold such a feature, or holds several.
-    """
-    if isinstance(used, int):
-        if len(items) != 1:
-            raise InvalidRequest(
-                "quantity: the reservation holds several features; give what was used in items"
-            )
-        return [used]
-    held = {(item.feature_id, item.resource_id): item.quantity for item in items}
-    for place, one in enumerate(used or ()):
-        name = (one.feature_id, one.resource_id)
-        if name not in held:
-            whose = f" of {one.resource_id!r}" if one.resource_id else ""
-            raise InvalidRequest(
-                f"items[{place}].feature_id: the reservation holds no {one.feature_id!r}{whose}"
-            )
-        if one.quantity is not None:
-            held[name] = one.quantity
-    return list(held.values())
-
-
-def _read_taken(found: FoundHold, hold_id: str) -> TakenHold:
-    taken = read_taken(found.taken)
-    if taken is None:
-        raise _damaged(hold_id)
-    return taken
-
-
-def _damaged(hold_id: str) -> Damaged:
-    return Damaged(f"what is kept of the reservation {hold_id!r} is damaged in the store")
-
-
-def _used_otherwise(hold_id: str) -> IdempotencyMismatch:
-    return IdempotencyMismatch(
-        f"reservation_id: {hold_id!r} was used before with another feature_id, quantity or"
-        " resource_id; use a new id for a new reservation"
-    )
-
-
-def _not_open(hold_id: str, found: FoundHold) -> NotOpen:
-    """It is settled: by a commit, or by nothing, which a release and its end do alike."""
-    what, taken = "settled", read_taken(found.taken)
-    with suppress(msgspec.DecodeError, ValueError):
-        settled = read_parts(found.settled[FINGERPRINT_LENGTH:].partition(b"|")[2])
-        if taken is not None:
-            pairs = zip(taken.items, settled.items, strict=True)
-            used = any(item.quantity + change.quantity for item, change in pairs)
-            what = "committed" if used else "released, or it has ended,"
-    return NotOpen(f"reservation_id: {hold_id!r} is not open any more; it was {what} before")
-
-
-def _ended(hold_id: str) -> NotOpen:
-    return NotOpen(
-        f"reservation_id: {hold_id!r} has ended, and what it held comes back; record what was used"
-        " with MODE_ADJUST_ONLY"
-    )
