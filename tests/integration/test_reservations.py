@@ -6,18 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from quotad.engine import Engine
-from quotad.engine.reservations import GRACE_MS, Reserved
+from quotad.engine.reservations import GRACE_MS
 from quotad.errors import (
     IdempotencyMismatch,
-    InvalidRequest,
     NotFound,
     NotOpen,
     QuotadError,
     StoreUnavailable,
 )
-from quotad.held import SettledDecision, UsedItem
 from quotad.model import (
-    ConsumeAllDecision,
     ConsumeAllRequest,
     ConsumeRequest,
     Decision,
@@ -27,79 +24,15 @@ from quotad.model import (
 from quotad.store.erasures import Erasures
 from quotad.store.holds import settled_key, taken_key
 from quotad.store.nearby import NearbyStore
-from tests.deciding import Bench, at
+from tests.deciding import at
+from tests.integration.reserving import TTL_MS, Held, holding
 
-CATALOG = """
-version: 1
-default_plan: free
-features:
-  tokens: {type: metered}
-  several: {type: metered}
-  seats: {type: metered, kind: gauge}
-  soft: {type: metered}
-  images: {type: metered, credit: {pool: budget, cost: 3}}
-  budget: {type: metered}
-  sso: {type: boolean}
-plans:
-  free:
-    entitlements:
-      tokens: {limit: 500, per: day}
-      several: {limits: [{limit: 400, per: day}, {limit: 500, per: month}]}
-      seats: {limit: 3}
-      soft: {limit: 10, per: month, soft: true}
-      images: unlimited
-      budget: {limit: 30, per: month}
-      sso: true
-"""
-FIRST_USE = "tokens: {limit: 500, per: hour, anchor: first_use}"
-TTL_MS = 60_000
 PAIR = ("seats", "tokens")
-
-
-class Held(Bench):
-    """An engine whose store's clock is that of the engine, so that what ends, ends in both."""
-
-    def reserve(
-        self, hold_id: str, quantity: int = 75, feature_id: str = "tokens", **fields: str
-    ) -> Reserved:
-        request = ConsumeRequest("acme", feature_id, quantity, **fields)  # type: ignore[arg-type]
-        return self.engine.reservations.reserve(request, hold_id, TTL_MS)
-
-    def commit(self, hold_id: str, quantity: int | None = None, overrun: bool = False) -> Decision:
-        return self.engine.reservations.commit("acme", hold_id, quantity, overrun)
-
-    def reserve_all(self, hold_id: str, items: dict[str, int]) -> Reserved:
-        asked = tuple(ConsumeRequest("acme", *each) for each in items.items())
-        request = ConsumeAllRequest("acme", "", 0, items=asked)
-        return self.engine.reservations.reserve(request, hold_id, TTL_MS)
-
-    def commit_all(
-        self, hold_id: str, used: dict[str, int], overrun: bool = False
-    ) -> SettledDecision:
-        items = [UsedItem(name, quantity=quantity) for name, quantity in used.items()]
-        answer = self.engine.reservations.commit("acme", hold_id, items, overrun)
-        assert isinstance(answer, SettledDecision)
-        return answer
-
-    def used(self, feature_id: str = "tokens") -> list[int]:
-        """What counters hold now; nothing is taken back for it."""
-        request = ConsumeRequest("acme", feature_id, mode=Mode.CHECK_ONLY, every_limit=True)
-        (answer,) = self.engine._decide_as_held([request])
-        assert isinstance(answer, Decision)
-        return [limit.used for limit in answer.limits]
-
-    def take(self, quantity: int, feature_id: str = "tokens") -> Decision:
-        (answer,) = self.engine.decide([ConsumeRequest("acme", feature_id, quantity)])
-        assert isinstance(answer, Decision)
-        return answer
 
 
 @pytest.fixture
 def bench(store_url: str, prefix: str) -> Iterator[Held]:
-    made = Held(store_url, prefix)
-    made.publish(CATALOG)
-    yield made
-    made.close()
+    yield from holding(store_url, prefix)
 
 
 def test_what_is_held_is_used_until_it_is_settled(bench: Held) -> None:
@@ -285,61 +218,6 @@ def test_what_has_ended_comes_back_before_usage_is_read(bench: Held) -> None:
     assert 0 == granted.decisions["tokens"].used
 
 
-@pytest.mark.parametrize(
-    ("feature_id", "quantity", "told"),
-    [
-        ("tokens", 75, [(20, 75, 405)]),
-        ("several", 75, [(20, 75, 305), (20, 75, 405)]),
-        ("seats", 2, [(1, 2, 0)]),
-        ("soft", 5, [(2, 5, 3)]),
-        ("images", 4, [(1, 4, 0), (3, 12, 15)]),
-        ("budget", 9, [(3, 9, 18)]),
-    ],
-)
-def test_what_is_held_is_told_apart_from_what_is_used(
-    bench: Held, feature_id: str, quantity: int, told: list[tuple[int, int, int]]
-) -> None:
-    bench.take({"tokens": 20, "several": 20, "soft": 2, "budget": 3}.get(feature_id, 1), feature_id)
-    bench.reserve("r1", quantity, feature_id)
-
-    _, one = bench.engine.entitlement("acme", feature_id)
-    of_all = bench.engine.entitlements("acme").decisions[feature_id]
-    (explained,) = bench.engine.decide(
-        [ConsumeRequest("acme", feature_id, 0, Mode.CHECK_ONLY, every_limit=True, explain=True)]
-    )
-
-    assert isinstance(explained, Decision)
-    for answer in (one, of_all, explained):
-        shown = [(limit.used, limit.reserved, limit.remaining) for limit in answer.limits]
-        assert told == shown
-        assert (answer.used, answer.reserved, answer.remaining) in shown
-    bench.commit("r1", 0)
-    _, after = bench.engine.entitlement("acme", feature_id)
-    assert [(used, 0) for used, _, _ in told] == [(x.used, x.reserved) for x in after.limits]
-
-
-def test_what_is_held_of_a_resource_is_told_of_that_resource(bench: Held) -> None:
-    bench.provision("acme", "free")
-    bench.provision("acme", "free", resource_id="w")
-    bench.reserve("r1", 75)
-    bench.reserve("r2", 10, resource_id="w")
-
-    _, own = bench.engine.entitlement("acme", "tokens")
-    _, of_resource = bench.engine.entitlement("acme", "tokens", "w")
-
-    assert [(0, 75), (0, 10)] == [(each.used, each.reserved) for each in (own, of_resource)]
-
-
-def test_what_was_held_in_a_period_before_is_not_told_of_this_one(bench: Held) -> None:
-    bench.clock.now = at("2031-01-14 23:59:30")
-    bench.reserve("r1", 75)
-    bench.clock.now = at("2031-01-15 00:00:10")
-
-    _, answer = bench.engine.entitlement("acme", "tokens")
-
-    assert (0, 0) == (answer.used, answer.reserved)
-
-
 def test_what_is_held_comes_back_to_its_own_period(bench: Held) -> None:
     bench.clock.now = at("2031-01-14 23:59:30")
     bench.reserve("r1", 400)
@@ -488,252 +366,6 @@ def test_an_unknown_reservation_and_one_of_another_customer_are_refused(bench: H
     with pytest.raises(NotFound):
         bench.engine.reservations.extend("globex", "r1", TTL_MS)
     assert [75] == bench.used()
-
-
-@pytest.mark.parametrize(
-    ("feature_id", "was", "became"),
-    [
-        ("images", "cost: 3", "cost: 5"),
-        ("tokens", "tokens: {limit: 500, per: day}", "tokens: {limit: 500, per: month}"),
-        ("several", "{limit: 400, per: day}, ", ""),
-        ("tokens", "      tokens: {limit: 500, per: day}\n", ""),
-        ("images", "      budget: {limit: 30, per: month}\n", ""),
-    ],
-    ids=["another price", "another window", "fewer windows", "no feature", "no pool"],
-)
-@pytest.mark.parametrize("ends", [False, True], ids=["released", "ended"])
-def test_what_was_held_comes_back_whatever_the_catalog_has_become(
-    bench: Held, feature_id: str, was: str, became: str, ends: bool
-) -> None:
-    bench.take(2, feature_id)
-    before = bench.used(feature_id)
-    bench.reserve("r1", 5, feature_id)
-    assert was in CATALOG
-    bench.publish(CATALOG.replace(was, became))
-
-    if ends:
-        bench.clock.now += TTL_MS + GRACE_MS
-        assert bench.engine.reservations.take_back(["acme"])
-    else:
-        assert -5 == bench.commit("r1", 0).granted
-
-    bench.publish(CATALOG)
-    assert before == bench.used(feature_id)
-
-
-def test_more_than_was_held_is_checked_against_todays_limit(bench: Held) -> None:
-    bench.reserve("r1", 400)
-    bench.publish(CATALOG.replace("tokens: {limit: 500", "tokens: {limit: 450"))
-
-    denied = bench.commit("r1", 460)
-
-    assert (False, Reason.LIMIT_EXCEEDED, 450, 400) == (
-        denied.allowed,
-        denied.reason,
-        denied.limit,
-        denied.used,
-    )
-    bench.publish(CATALOG.replace("      tokens: {limit: 500, per: day}\n", ""))
-    assert Reason.NOT_ENTITLED == bench.commit("r1", 410).reason
-    assert -10 == bench.commit("r1", 390).granted
-
-
-def test_what_was_held_comes_back_to_the_window_that_was_open(bench: Held) -> None:
-    bench.publish(CATALOG.replace("tokens: {limit: 500, per: day}", FIRST_USE))
-    bench.take(10)
-    bench.reserve("r1", 75)
-    bench.reserve("r2", 75)
-    assert 65 == bench.commit("r1", 140).granted
-    assert [225] == bench.used()
-    bench.clock.now += 2 * 3_600_000
-    bench.take(30)
-
-    assert bench.engine.reservations.take_back(["acme"])
-
-    assert [30] == bench.used()
-
-
-def test_a_hold_of_a_closed_window_leaves_the_next_one_alone(bench: Held) -> None:
-    """Also where the server believes the window to be open still, as its clock is behind."""
-    bench.publish(CATALOG.replace("tokens: {limit: 500, per: day}", FIRST_USE))
-    bench.reserve("r1", 75)
-    then = bench.clock.now
-    bench.clock.now += 3_600_000
-    bench.take(30)
-    bench.clock.now = then
-
-    bench.commit("r1", 20)
-
-    bench.clock.now += 3_600_000
-    assert [30] == bench.used()
-
-
-def test_a_plan_change_that_resets_usage_leaves_the_new_counter_alone(bench: Held) -> None:
-    catalog = CATALOG + "  fresh: {extends: free, usage_on_change: reset}\n"
-    bench.publish(catalog)
-    bench.provision("acme", "free")
-    bench.reserve("r1", 75)
-    bench.provision("acme", "fresh")
-    bench.take(30)
-
-    assert -75 == bench.commit("r1", 0).granted
-    assert [30] == bench.used()
-
-
-def test_a_settlement_without_any_counter_left_is_remembered(bench: Held) -> None:
-    bench.clock.now = at("2031-01-14 23:59:30")
-    bench.reserve("r1", 75)
-    bench.clock.now = at("2031-01-16 23:59:30")
-    later = bench.keys.customer("acme")
-    bench.store.execute("ZADD", later.hold_ends, bench.clock.now + TTL_MS, "r1")
-
-    assert (True, 0, False) == (
-        (first := bench.commit("r1", 20)).allowed,
-        first.granted,
-        first.replayed,
-    )
-    assert bench.commit("r1", 20).replayed
-    with pytest.raises(NotOpen):
-        bench.commit("r1", 0)
-
-
-SEVERAL = {"tokens": 200, "several": 75, "seats": 2, "images": 4, "budget": 6, "sso": 1}
-
-
-def test_several_features_are_held_together_on_every_kind_of_limit(bench: Held) -> None:
-    reserved = bench.reserve_all("r1", SEVERAL)
-
-    assert reserved.decision.allowed
-    assert [[200], [75, 75], [2], [4, 18], [18]] == [bench.used(name) for name in list(SEVERAL)[:5]]
-    settled = bench.engine.reservations.commit(
-        "acme", "r1", [UsedItem("tokens", quantity=150), UsedItem("images", quantity=1)]
-    )
-    assert isinstance(settled, SettledDecision)
-    assert [-50, 0, 0, -3, 0, 0] == [item.granted for item in settled.items]
-    assert tuple(SEVERAL) == tuple(item.feature_id for item in settled.held)
-    assert [[150], [75, 75], [2], [1, 9], [9]] == [bench.used(name) for name in list(SEVERAL)[:5]]
-    again = bench.engine.reservations.commit(
-        "acme", "r1", [UsedItem("tokens", quantity=150), UsedItem("images", quantity=1)]
-    )
-    assert isinstance(again, SettledDecision)
-    assert (True, settled.items) == (again.replayed, again.items)
-    with pytest.raises(NotOpen):
-        bench.commit_all("r1", {"tokens": 151, "images": 1})
-
-
-def test_a_reservation_of_several_features_is_all_or_nothing(bench: Held) -> None:
-    reserved = bench.reserve_all("r1", {"tokens": 200, "seats": 4})
-
-    assert isinstance(reserved.decision, ConsumeAllDecision)
-    assert (False, 1, 0) == (
-        reserved.decision.allowed,
-        reserved.decision.stopped_by,
-        reserved.ends_ms,
-    )
-    assert ([0], [0]) == (bench.used(), bench.used("seats"))
-    with pytest.raises(NotFound):
-        bench.commit("r1")
-
-
-def test_more_of_one_feature_and_less_of_another_is_settled_or_denied_as_one(bench: Held) -> None:
-    bench.reserve_all("r1", {"tokens": 400, "seats": 2})
-    bench.take(50)
-
-    denied = bench.commit_all("r1", {"tokens": 460, "seats": 1})
-    assert (False, 0) == (denied.allowed, denied.stopped_by)
-    assert ([450], [2]) == (bench.used(), bench.used("seats"))
-    settled = bench.commit_all("r1", {"tokens": 450, "seats": 1})
-    assert [50, -1] == [item.granted for item in settled.items]
-    assert ([500], [1]) == (bench.used(), bench.used("seats"))
-
-
-def test_more_of_one_feature_needs_no_room_of_another(bench: Held) -> None:
-    """Where a limit is passed by what was recorded, and nothing more is asked of it."""
-    bench.reserve_all("r1", {"tokens": 100, "seats": 1})
-    bench.engine.decide([ConsumeRequest("acme", "seats", 5, Mode.ADJUST_ONLY)])
-
-    settled = bench.commit_all("r1", {"tokens": 150})
-
-    assert (True, [50, 0]) == (settled.allowed, [item.granted for item in settled.items])
-    assert ([150], [6]) == (bench.used(), bench.used("seats"))
-
-
-@pytest.mark.parametrize("first", [0, 1], ids=["more first", "less first"])
-def test_what_one_feature_gives_back_to_a_pool_another_one_may_take(
-    bench: Held, first: int
-) -> None:
-    items = {"images": 4, "budget": 18}  # 12 and 18 of 30
-    bench.reserve_all("r1", dict(sorted(items.items(), reverse=not first)))
-
-    settled = bench.commit_all("r1", {"images": 9, "budget": 3})
-
-    assert settled.allowed
-    assert {5, -15} == {item.granted for item in settled.items}
-    assert [[9, 30], [30]] == [bench.used("images"), bench.used("budget")]
-    assert not bench.take(1, "budget").allowed
-    assert bench.commit_all("r1", {"images": 9, "budget": 3}).replayed
-
-
-def test_an_overrun_of_one_of_several_features_is_forced(bench: Held) -> None:
-    bench.reserve_all("r1", {"tokens": 400, "images": 2})
-
-    settled = bench.commit_all("r1", {"tokens": 510, "images": 11}, overrun=True)
-
-    assert [Reason.OVER_LIMIT, Reason.OVER_LIMIT] == [item.reason for item in settled.items]
-    assert ([510], [11, 33]) == (bench.used(), bench.used("images"))
-
-
-def test_several_features_that_have_ended_come_back_before_a_denial(bench: Held) -> None:
-    bench.reserve_all("r1", SEVERAL)
-    bench.clock.now += TTL_MS + GRACE_MS
-
-    assert bench.take(500).allowed
-    assert [[0, 0], [0], [0, 0], [0]] == [bench.used(name) for name in list(SEVERAL)[1:5]]
-
-
-def test_several_features_of_resources_come_back_whatever_the_catalog_has_become(
-    bench: Held,
-) -> None:
-    bench.provision("acme", "free")
-    bench.provision("acme", "free", resource_id="w")
-    own, of_resource = bench.used("images"), ConsumeRequest("acme", "images", 3, resource_id="w")
-    items = (ConsumeRequest("acme", "images", 2), of_resource)
-    request = ConsumeAllRequest("acme", "", 0, items=items)
-    assert bench.engine.reservations.reserve(request, "r1", TTL_MS).decision.allowed
-    told = [bench.engine.entitlement("acme", "images", name)[1] for name in ("", "w")]
-    assert [(0, 6), (0, 9)] == [(each.limits[1].used, each.limits[1].reserved) for each in told]
-    bench.publish(CATALOG.replace("cost: 3", "cost: 2"))
-
-    bench.engine.reservations.release("acme", "r1")
-
-    assert own == bench.used("images")
-    told = [bench.engine.entitlement("acme", "images", name)[1] for name in ("", "w")]
-    assert [0, 0] == [each.limits[1].used for each in told]
-
-
-def test_a_repeated_reserve_of_several_features_is_the_same_reservation(bench: Held) -> None:
-    first, again = bench.reserve_all("r1", SEVERAL), bench.reserve_all("r1", SEVERAL)
-
-    assert (first.ends_ms, True) == (again.ends_ms, again.decision.replayed)
-    with pytest.raises(IdempotencyMismatch):
-        bench.reserve_all("r1", SEVERAL | {"tokens": 201})
-    with pytest.raises(IdempotencyMismatch):
-        bench.reserve("r1", 200)
-    bench.engine.reservations.release("acme", "r1")
-    with pytest.raises(NotOpen):
-        bench.reserve_all("r1", SEVERAL)
-
-
-def test_a_commit_of_several_features_is_about_what_is_held(bench: Held) -> None:
-    bench.reserve_all("r1", {"tokens": 1, "seats": 1})
-
-    with pytest.raises(InvalidRequest, match="quantity: the reservation holds several features"):
-        bench.commit("r1", 1)
-    with pytest.raises(InvalidRequest, match=r"items\[1\].feature_id: the .* holds no 'soft'"):
-        bench.commit_all("r1", {"tokens": 1, "soft": 1})
-    with pytest.raises(InvalidRequest, match="holds no 'tokens' of 'w'"):
-        bench.engine.reservations.commit("acme", "r1", [UsedItem("tokens", "w", 1)])
-    assert bench.commit("r1").allowed
 
 
 def test_erasing_a_customer_drops_its_reservations(bench: Held) -> None:
