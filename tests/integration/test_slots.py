@@ -18,6 +18,7 @@ from quotad.errors import (
     StoreUnavailable,
     TooManyOpen,
 )
+from quotad.held import Setting
 from quotad.model import ConsumeAllRequest, ConsumeRequest, CustomerRecord, Decision, Mode, Reason
 from quotad.operations.decisions import DecisionOperations
 from quotad.operations.usage import UsageOperations
@@ -310,6 +311,14 @@ def test_what_is_in_flight_is_not_counted_by_other_verbs(bench: Slotted, mode: M
     assert str(answer).startswith("feature_id: 'exports' limits what is in flight; hold a slot")
     assert "AcquireSlot" in str(answer)
     assert {} == bench.held()
+
+
+def test_usage_of_what_is_in_flight_is_not_set(bench: Slotted) -> None:
+    bench.acquire("s1")
+
+    with pytest.raises(InvalidRequest, match="'exports' is counted by its slots; release them"):
+        bench.engine.set_usage(Setting("acme", "exports", 0))
+    assert {"s1": 1} == bench.held()
 
 
 def test_what_is_in_flight_is_not_lent_nor_checked_for_less_than_nothing(bench: Slotted) -> None:
