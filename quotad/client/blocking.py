@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from weakref import WeakMethod
 
 import grpc
 
@@ -53,7 +54,8 @@ class Connection:
         self._coalescer = Coalescer(self._stub) if coalesce else None
         self._used = False
         self._closed = False
-        self.closing: list[Callable[[], None]] = []
+        # Weakly, so that a client which is dropped is gone at once, and warned of.
+        self.closing: list[WeakMethod[Callable[[], None]]] = []
         """What to do before it is closed."""
 
     def run(self, steps: Steps[_Result]) -> _Result:
@@ -114,7 +116,8 @@ class Connection:
         if not self._closed:
             self._closed = True
             for close in self.closing:
-                close()
+                if (closes := close()) is not None:
+                    closes()
             self._channel.close()
 
     def __del__(self) -> None:
@@ -176,7 +179,7 @@ class Client(Connected, Correcting, Reserving, Leasing, SlotCalls):
             address, QuotaServiceStub, credentials, channel_options, coalesce, token
         )
         self._beats = Heartbeats(self._connection)
-        self._connection.closing.append(self._beats.close)
+        self._connection.closing.append(WeakMethod(self._beats.close))
 
     def consume(
         self,
