@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from quotad.client import catalogs, customers, status
+from quotad.client import catalogs, customers, status, usage
 from quotad.client.blocking import Connected, Connection
 from quotad.client.calls import Policy, checked, retried
 from quotad.client.catalogs import (
@@ -35,14 +35,17 @@ from quotad.client.customers import (
     Subscription,
     Trial,
     Usage,
+    UsagePage,
 )
 from quotad.client.status import ServerStatus
 from quotad.client.transfer import Transfer
+from quotad.client.usage_aio import AsyncUsageClient
 from quotad.v1 import admin_pb2 as pb
 from quotad.v1.admin_pb2_grpc import AdminServiceStub
 
 __all__ = [
     "AdminClient",
+    "AsyncUsageClient",
     "CatalogChange",
     "CatalogDiff",
     "CatalogDocument",
@@ -62,6 +65,7 @@ __all__ = [
     "Subscription",
     "Trial",
     "Usage",
+    "UsagePage",
 ]
 
 
@@ -179,9 +183,7 @@ class AdminClient(CustomerAdmin, Connected):
             feature_id: of one feature; empty: of every metered one, in the catalog's order.
             size: most customers per list, at most 100.
         """
-        request = checked(pb.GetInsightsRequest, feature_id=feature_id, size=size)
-        answer = self._call(self._read, "GetInsights", request)
-        return tuple(customers.insights(feature) for feature in answer.features)
+        return self._connection.run(usage.insights(self._read, feature_id, size))
 
     def usage(
         self, customer_id: str = "", *, feature_id: str = "", month: str = ""
@@ -196,19 +198,35 @@ class AdminClient(CustomerAdmin, Connected):
         """
         token = ""
         while True:
-            request = checked(
-                pb.GetUsageRequest,
-                customer_id=customer_id,
-                feature_id=feature_id,
-                month=month,
-                page_size=PAGE_MAX,
-                page_token=token,
+            page = self.usage_page(
+                customer_id, feature_id=feature_id, month=month, token=token, size=PAGE_MAX
             )
-            answer = self._call(self._read, "GetUsage", request)
-            yield from map(customers.usage, answer.usage)
-            token = answer.next_page_token
+            yield from page.usage
+            token = page.next_token
             if not token:
                 return
+
+    def usage_page(
+        self,
+        customer_id: str = "",
+        *,
+        feature_id: str = "",
+        month: str = "",
+        token: str = "",
+        size: int = 50,
+    ) -> UsagePage:
+        """What the customers of one page have used, to go on from it later.
+
+        Args:
+            customer_id: as of `usage`, and so are the next two.
+            feature_id: see there.
+            month: see there.
+            token: of the page before; empty: the first one.
+            size: most customers, at most 1,000; fewer where they have many counters.
+        """
+        return self._connection.run(
+            usage.page(self._read, customer_id, feature_id, month, token, size)
+        )
 
     def corrections(self, customer_id: str, limit: int = 50) -> tuple[Correction, ...]:
         """The latest corrections of what a customer has used, the newest first.

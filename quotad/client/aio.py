@@ -1,18 +1,15 @@
-"""The client for asyncio: carries out the steps of `calls` with grpc.aio and `asyncio.sleep`."""
+"""The client for asyncio: carries out the steps of `calls` on its event loop."""
 
-import asyncio
-import warnings
 from collections.abc import Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import grpc
-import grpc.aio
 
-from quotad.client import calls, errors, target
+from quotad.client import calls
+from quotad.client.aio_connection import AsyncConnected
 from quotad.client.aio_slots import AsyncSlotCalls
-from quotad.client.calls import Attempt, Consumption, Items, Policy, Step, Steps
+from quotad.client.calls import Attempt, Consumption, Items, Policy, Step
 from quotad.client.coalescing import AsyncCoalescer, may_share
 from quotad.client.correcting import AsyncCorrecting
 from quotad.client.errors import QuotaError
@@ -24,13 +21,12 @@ from quotad.client.results import (
     Entitlement,
     Entitlements,
 )
-from quotad.client.token import with_token
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 
 _Result = TypeVar("_Result")
 
 
-class AsyncClient(AsyncCorrecting, AsyncReserving, AsyncLeasing, AsyncSlotCalls):
+class AsyncClient(AsyncConnected, AsyncCorrecting, AsyncReserving, AsyncLeasing, AsyncSlotCalls):
     """Asks a quotad server from one event loop.
 
     Args:
@@ -55,21 +51,10 @@ class AsyncClient(AsyncCorrecting, AsyncReserving, AsyncLeasing, AsyncSlotCalls)
         coalesce: bool = False,
         token: str = "",
     ) -> None:
+        super().__init__(QuotaServiceStub, address, credentials, channel_options, token)
         self._policy = Policy(timeout_s=timeout, retries=retries)
-        self._address = address
-        self._credentials = credentials
-        self._options = target.channel_options(
-            address, channel_options, secure=credentials is not None
-        )
-        # A channel of grpc.aio belongs to the loop that is running when it is made, so it waits
-        # for the first call: the client itself may be made anywhere.
-        self._channel: grpc.aio.Channel | None = None
-        self._stub: Any = None
         self._coalesce = coalesce
-        self._token = token
         self._coalescer: AsyncCoalescer | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
 
     async def consume(
         self,
@@ -232,73 +217,14 @@ class AsyncClient(AsyncCorrecting, AsyncReserving, AsyncLeasing, AsyncSlotCalls)
 
     async def close(self) -> None:
         """Close the connection; calls in flight fail."""
-        self._closed = True
-        if self._channel is not None:
-            if self._coalescer is not None and self._is_of_this_loop():
-                self._coalescer.close()
-            channel, self._channel, self._stub = self._channel, None, None
-            if self._is_of_this_loop():
-                await channel.close()
-            # Of a loop that has ended nothing is left to wait for.
-
-    async def _run(self, steps: Steps[_Result]) -> _Result:
-        try:
-            step = next(steps)
-            while True:
-                answer = await self._perform(step)
-                failed = isinstance(answer, QuotaError)
-                step = steps.throw(answer) if failed else steps.send(answer)
-        except StopIteration as done:
-            result: _Result = done.value
-            return result
+        if self._channel is not None and self._coalescer is not None and self._is_of_this_loop():
+            self._coalescer.close()
+        await super().close()
 
     async def _perform(self, step: Step) -> Any:
-        if not isinstance(step, Attempt):
-            return await asyncio.sleep(step.seconds)
-        stub = self._connected()
-        if self._coalescer is not None and may_share(step):
+        if self._coalesce and isinstance(step, Attempt) and may_share(step):
+            stub = self._connected()
+            if self._coalescer is None:
+                self._coalescer = AsyncCoalescer(stub)
             return await self._coalescer.call(step.request, step.timeout_s)
-        try:
-            return await getattr(stub, step.method)(step.request, timeout=step.timeout_s)
-        except grpc.RpcError as error:
-            return errors.from_rpc(error)
-
-    def _connected(self) -> Any:
-        if self._closed:
-            raise RuntimeError("the client is closed")
-        if self._channel is not None and not self._is_of_this_loop():
-            raise RuntimeError(
-                "this AsyncClient belongs to the event loop of its first call; make one per loop"
-            )
-        if self._channel is None:
-            self._loop = asyncio.get_running_loop()
-            self._channel = (
-                grpc.aio.insecure_channel(self._address, self._options)
-                if self._credentials is None
-                else grpc.aio.secure_channel(self._address, self._credentials, self._options)
-            )
-            stub = QuotaServiceStub(self._channel)  # type: ignore[no-untyped-call]
-            self._stub = with_token(stub, self._token)
-            self._coalescer = AsyncCoalescer(self._stub) if self._coalesce else None
-        return self._stub
-
-    def _is_of_this_loop(self) -> bool:
-        return self._loop is asyncio.get_running_loop()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_channel", None) is not None:
-            warnings.warn(f"client of {self._address} was never closed", ResourceWarning, 2)
-
-    def __repr__(self) -> str:
-        return f"AsyncClient({self._address!r})"
+        return await super()._perform(step)

@@ -215,6 +215,15 @@ class ExperimentGroup(msgspec.Struct, frozen=True, kw_only=True):
     near: int
 
 
+class UsagePage(msgspec.Struct, frozen=True, kw_only=True):
+    """What the customers of one page have used."""
+
+    usage: tuple[Usage, ...]
+    """Of fewer customers than were asked for, or of none, also where there are more."""
+    next_token: str
+    """Of the next page; empty: no more."""
+
+
 class FeatureInsights(msgspec.Struct, frozen=True, kw_only=True):
     """The customers that need more of a feature, or soon will."""
 

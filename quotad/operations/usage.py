@@ -42,7 +42,7 @@ class PeriodUsage(msgspec.Struct, frozen=True):
     """What there was no room for, in the same units."""
 
 
-class UsagePage(msgspec.Struct, frozen=True):
+class FoundUsage(msgspec.Struct, frozen=True):
     """Usage of some customers."""
 
     usage: list[PeriodUsage]
@@ -60,7 +60,7 @@ class UsageOperations(msgspec.Struct, frozen=True):
     demand: Demand
     """Of this worker."""
 
-    def of_customer(self, customer_id: str, feature_id: str = "", month: str = "") -> UsagePage:
+    def of_customer(self, customer_id: str, feature_id: str = "", month: str = "") -> FoundUsage:
         """Return the usage of one customer, also of one without a record.
 
         Args:
@@ -78,11 +78,13 @@ class UsageOperations(msgspec.Struct, frozen=True):
         check_id(customer_id, "customer_id")
         periods = self._periods(feature_id, month)
         record = self.customers.get(customer_id).record
-        return UsagePage(self._read([(customer_id, _bounded(customer_id, periods.of(record)))]), "")
+        return FoundUsage(
+            self._read([(customer_id, _bounded(customer_id, periods.of(record)))]), ""
+        )
 
     def page(
         self, feature_id: str = "", month: str = "", token: str = "", size: int = 0
-    ) -> UsagePage:
+    ) -> FoundUsage:
         """Return the usage of a page of the customers with a record, by shard, then by id.
 
         Args:
@@ -112,7 +114,7 @@ class UsageOperations(msgspec.Struct, frozen=True):
                 next_token = self.customers.token_after(wanted[-1][0])
                 break
             wanted.append((customer_id, its))
-        return UsagePage(self._read(wanted), next_token)
+        return FoundUsage(self._read(wanted), next_token)
 
     def corrections_of(self, customer_id: str, size: int = 0) -> list[Correction]:
         """The latest corrections of what a customer has used, the newest first.

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from quotad.cli.app import app
-from quotad.client import Client
-from quotad.client.admin import AdminClient
+from quotad.client import Client, QuotaInvalid
+from quotad.client.admin import AdminClient, AsyncUsageClient
 from quotad.v1 import admin_pb2 as pb
 from tests.running import CALL_S, Running, refusal
 
@@ -80,6 +81,40 @@ def test_the_client_goes_through_all_pages(
     assert names == sorted(each.customer_id for each in mine)
     assert {7} == {each.used for each in mine}
     assert {datetime(YEAR, 1, 1, tzinfo=UTC)} == {each.start for each in mine}
+
+
+async def test_usage_is_read_in_pages_by_threads_and_by_tasks(
+    quotad: Running, admin: AdminClient, customer: str
+) -> None:
+    names = sorted(f"{customer}-{number}" for number in range(3))
+    for name in names:
+        admin.provision(name, "free")
+        use(quotad, name)
+    address = quotad.server.address
+    asked: dict[str, Any] = {"feature_id": "calls", "month": f"{YEAR}-01", "size": 1}
+
+    async with AsyncUsageClient(address) as client:
+        assert f"AsyncUsageClient({address!r})" == repr(client)
+        pages, token = [], ""
+        while True:
+            page = await client.usage_page(**asked, token=token)
+            assert page == admin.usage_page(**asked, token=token)
+            pages.append(page)
+            if not (token := page.next_token):
+                break
+        every = [each async for each in client.usage(feature_id="calls", month=f"{YEAR}-01")]
+        one = [each async for each in client.usage(names[0], feature_id="calls")]
+        with pytest.raises(QuotaInvalid, match="month: 'May'"):
+            await client.usage_page(month="May")
+        assert admin.insights("calls", 3) == await client.insights("calls", 3)
+
+    assert 3 <= len(pages)
+    assert {1} >= {len({each.customer_id for each in page.usage}) for page in pages} - {0}
+    assert every == [each for page in pages for each in page.usage]
+    assert set(names) <= {each.customer_id for each in every}
+    assert [(names[0], 7)] == [(each.customer_id, each.used) for each in one]
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        await client.usage_page()
 
 
 def test_what_is_no_month_is_refused(quotad: Running) -> None:
