@@ -5,7 +5,7 @@ from enum import IntEnum
 
 import msgspec
 
-from quotad.model import ConsumeAllDecision
+from quotad.decision import ConsumeAllDecision
 
 REASON_BYTES_MAX = 256
 """Longest reason or actor of a correction, in bytes of UTF-8."""

@@ -1,7 +1,7 @@
 """What ids and names may look like, in calls, rows of an import and searches alike."""
 
+from quotad.decision import ID_BYTES_MAX
 from quotad.errors import InvalidRequest
-from quotad.model import ID_BYTES_MAX
 
 NAME_BYTES_MAX = 256
 """Longest display name of a customer, in bytes of UTF-8."""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from quotad.model import Decision
+from quotad.decision import Decision
 
 
 class Leased(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from quotad.model import ConsumeAllDecision, ConsumeAllRequest
+from quotad.decision import ConsumeAllDecision, ConsumeAllRequest
 
 SLOTS_MAX = 10_000
 """Slots of one feature that a customer, or one of its resources, may hold at once, unlimited ones

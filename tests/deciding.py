@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 from quotad.catalog import Source, parse
 from quotad.clock import SyncedClock
 from quotad.customers.subscriptions import Provision, archive, provision
+from quotad.decision import ConsumeRequest, Decision, Mode
 from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
 from quotad.engine.demand import Demand
-from quotad.model import ConsumeRequest, CustomerRecord, Decision, Mode
+from quotad.records import CustomerRecord
 from quotad.store import Catalogs, Customers, KeySpace, Store, check_layout
 from quotad.store.demand import DemandStore
 from quotad.store.health import Health

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
+from quotad.decision import ConsumeRequest, Decision
 from quotad.engine import Granted
 from quotad.engine.leases import Leases
 from quotad.engine.reservations import Reservations
 from quotad.engine.slots import Slots
 from quotad.errors import QuotadError
 from quotad.held import Correction, Setting
-from quotad.model import ConsumeRequest, Decision, Feature
+from quotad.model import Feature
 from quotad.store.nearby import Nearby
 
 

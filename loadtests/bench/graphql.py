@@ -18,10 +18,10 @@ from loadtests.bench.report import as_text
 from quotad.catalog import parse, read_sources
 from quotad.config import Config
 from quotad.customers.subscriptions import Provision
+from quotad.decision import ConsumeRequest, Mode
 from quotad.http.stigg.api import StiggApi, StiggDecides
 from quotad.http.stigg.graphql import GraphqlRequest, StiggGraphql
 from quotad.http.stigg.roots import MUTATIONS, QUERIES
-from quotad.model import ConsumeRequest, Mode
 from quotad.server.parts import Parts
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "catalog"

@@ -26,8 +26,8 @@ from loadtests.bench.kinds import PREFIX
 from loadtests.bench.processes import HOST, SUM, Machinery
 from loadtests.bench.report import as_text
 from quotad.config import Config
+from quotad.decision import ConsumeRequest, Decision, LimitStatus, Reason
 from quotad.http.deciding import Deciding, DecisionOrError
-from quotad.model import ConsumeRequest, Decision, LimitStatus, Reason
 from quotad.server import http_server
 
 CLIENTS = 64

@@ -16,7 +16,7 @@ from loadtests.bench.measure import Line, generate, spec_of
 from loadtests.bench.processes import HOST, Machinery, Running
 from loadtests.bench.report import as_text
 from loadtests.bench.traffic import Traffic, customer_id, request
-from quotad.model import CustomerRecord, Subscription
+from quotad.records import CustomerRecord, Subscription
 from quotad.store import Customers, KeySpace, Store
 from quotad.v1 import quota_pb2 as pb
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub

@@ -17,17 +17,8 @@ import msgspec
 from loadtests.bench.report import as_text
 from quotad.catalog import Catalog, Snapshot, Source, compile_snapshot, parse
 from quotad.engine import ViewCache
-from quotad.model import (
-    CustomerRecord,
-    Entry,
-    Limit,
-    Override,
-    Promotion,
-    StoredCustomer,
-    Subscription,
-    Unit,
-    Window,
-)
+from quotad.model import Entry, Limit, Unit, Window
+from quotad.records import CustomerRecord, Override, Promotion, StoredCustomer, Subscription
 from quotad.store import KeySpace
 
 PLANS, FEATURES, ADDONS = 50, 200, 3

@@ -43,8 +43,8 @@ _WRAPPED: tuple[tuple[Any, str, str], ...] = (
     (QuotaService, "_decide", WRITE),
     (Engine, "decide", PLAN),
     (Settler, "settle", FOLD),
-    (counters, "_spell", SPELL),
-    (counters, "_read", SETTLE),
+    (counters, "spell", SPELL),
+    (counters, "read_reply", SETTLE),
     (link.NodeLink, "exchange", TRAVEL),
     (link, "pack_command", PACK),
 )

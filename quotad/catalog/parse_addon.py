@@ -10,15 +10,8 @@ from quotad.catalog.parse_limit import refuse_window
 from quotad.catalog.parse_price import parse_prices
 from quotad.catalog.problems import Place, check_keys, described, mapping_of
 from quotad.catalog.windows import WINDOW_KEYS, parse_window
-from quotad.model import (
-    ADDON_QUANTITY_MAX,
-    AddOn,
-    AddOnEntry,
-    Feature,
-    FeatureType,
-    MeterKind,
-    Window,
-)
+from quotad.model import AddOn, AddOnEntry, Feature, FeatureType, MeterKind, Window
+from quotad.records import ADDON_QUANTITY_MAX
 
 LIFETIME = "lifetime"
 """`per` of an add-on that means the limit without a window."""

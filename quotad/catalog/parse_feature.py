@@ -13,7 +13,8 @@ from quotad.catalog.problems import (
     word_of,
 )
 from quotad.catalog.windows import parse_history
-from quotad.model import ID_BYTES_MAX, Feature, FeatureType, MeterKind
+from quotad.decision import ID_BYTES_MAX
+from quotad.model import Feature, FeatureType, MeterKind
 
 NAME_BYTES_MAX = 256
 DESCRIPTION_BYTES_MAX = 4096

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from quotad.catalog.known import Known
 from quotad.catalog.problems import Place, check_keys, described, mapping_of, shown, text_of
+from quotad.decision import ID_BYTES_MAX
 from quotad.event_meters import Dimension, EventMeter
-from quotad.model import ID_BYTES_MAX, QUANTITY_MAX, Feature, FeatureType, MeterKind
+from quotad.model import QUANTITY_MAX, Feature, FeatureType, MeterKind
 
 WHERE_MAX = 20
 """Most fields that one meter looks at, and most values of one."""

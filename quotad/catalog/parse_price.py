@@ -4,7 +4,7 @@ from quotad.catalog.known import Known
 from quotad.catalog.parse_overage import amount_and_currency
 from quotad.catalog.problems import Place, described, mapping_of, shown, text_of
 from quotad.catalog.windows import parse_billing
-from quotad.model import ID_BYTES_MAX
+from quotad.decision import ID_BYTES_MAX
 from quotad.prices import ONCE, Price
 
 PRICES_MAX = 100

@@ -2,8 +2,9 @@
 
 from quotad.catalog.numbers import parse_decimal
 from quotad.catalog.problems import Place, check_keys, described, mapping_of, text_of
+from quotad.decision import ID_BYTES_MAX
 from quotad.experiments import CONTROL
-from quotad.model import ID_BYTES_MAX, Rollout
+from quotad.model import Rollout
 
 VARIANT = "rollout"
 """The variant of customers inside where the catalog names none."""

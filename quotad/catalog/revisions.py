@@ -18,7 +18,8 @@ from quotad.catalog.flatten import marks_of
 from quotad.catalog.problems import path_with
 from quotad.catalog.snapshot import compile_snapshot
 from quotad.errors import CatalogError
-from quotad.model import CatalogRecord, Entitlement, Feature, FeatureType, Plan
+from quotad.model import Entitlement, Feature, FeatureType, Plan
+from quotad.records import CatalogRecord
 
 EARLIER_MAX = 100
 """Most earlier revisions that are kept of one plan."""

@@ -7,7 +7,7 @@ import typer
 
 from quotad.cli import completion, customer_view, failures, output
 from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
-from quotad.model import BATCH_MAX
+from quotad.decision import BATCH_MAX
 from quotad.nearest import did_you_mean
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from quotad.cli.options import (
     ServerOption,
     Values,
 )
-from quotad.model import QUANTITY_MAX, USED_MAX, Reason
+from quotad.decision import Reason
+from quotad.model import QUANTITY_MAX, USED_MAX
 from quotad.nearest import did_you_mean
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import typer
 from quotad.cli import amounts, failures, output
 from quotad.cli.decisions import in_words
 from quotad.cli.options import SERVER_DEFAULT, CustomerId, Json, Resource, ServerOption
-from quotad.model import Reason
+from quotad.decision import Reason
 
 if TYPE_CHECKING:
     from quotad.client import Entitlement, Entitlements

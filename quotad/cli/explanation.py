@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from quotad.cli import output
-from quotad.model import SourceKind
+from quotad.decision import SourceKind
 
 if TYPE_CHECKING:
     from quotad.client import Decision, EntitlementSource, Explanation

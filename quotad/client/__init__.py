@@ -35,7 +35,8 @@ from quotad.client.slot import LiveSlot
 from quotad.client.slot_aio import AsyncLiveSlot
 from quotad.client.slots import AcquiredSlot, HeldSlot
 from quotad.client.tls import tls_credentials
-from quotad.model import FeatureType, Reason, SourceKind
+from quotad.decision import Reason, SourceKind
+from quotad.model import FeatureType
 
 __all__ = [
     "AcquiredSlot",

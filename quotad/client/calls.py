@@ -26,7 +26,9 @@ from quotad.client.results import (
     Entitlement,
     Entitlements,
 )
-from quotad.model import ADDON_QUANTITY_MAX, BATCH_MAX, QUANTITY_MAX
+from quotad.decision import BATCH_MAX
+from quotad.model import QUANTITY_MAX
+from quotad.records import ADDON_QUANTITY_MAX
 from quotad.v1 import quota_pb2 as pb
 
 PAUSE_MIN_S = 0.02

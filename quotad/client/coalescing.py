@@ -17,7 +17,7 @@ import grpc
 from quotad.client import errors
 from quotad.client.calls import Attempt
 from quotad.client.errors import QuotaError, QuotaServerError
-from quotad.model import BATCH_MAX
+from quotad.decision import BATCH_MAX
 from quotad.v1 import quota_pb2 as pb
 
 REQUEST_BYTES_MAX = 2048

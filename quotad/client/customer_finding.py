@@ -7,7 +7,7 @@ from typing import Any
 from quotad.client import customers
 from quotad.client.calls import Policy, checked
 from quotad.client.customers import Customer, CustomerPage, SeenCustomer
-from quotad.model import BATCH_MAX
+from quotad.decision import BATCH_MAX
 from quotad.v1 import admin_pb2 as pb
 
 PAGE_MAX = BATCH_MAX

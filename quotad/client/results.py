@@ -10,7 +10,8 @@ import msgspec
 
 from quotad.client.errors import QuotaError, from_number
 from quotad.client.messages import member, optional, read, time
-from quotad.model import FeatureType, Reason, SourceKind
+from quotad.decision import Reason, SourceKind
+from quotad.model import FeatureType
 from quotad.v1 import quota_pb2 as pb
 
 

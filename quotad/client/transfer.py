@@ -11,7 +11,7 @@ import msgspec
 
 from quotad.client.blocking import Connection
 from quotad.client.calls import Policy, checked, retried
-from quotad.model import BATCH_MAX
+from quotad.decision import BATCH_MAX
 from quotad.v1 import admin_pb2 as pb
 
 PAGE = 500

@@ -9,16 +9,9 @@ from itertools import islice
 from quotad.catalog import Snapshot
 from quotad.entitlements.phases import subscription_of
 from quotad.errors import InvalidRequest, NotFound
-from quotad.model import (
-    ADDON_QUANTITY_MAX,
-    QUANTITY_MAX,
-    UNIT_QUANTITY_MAX,
-    CustomerRecord,
-    Feature,
-    Plan,
-    Subscription,
-)
+from quotad.model import QUANTITY_MAX, Feature, Plan
 from quotad.nearest import nearest
+from quotad.records import ADDON_QUANTITY_MAX, UNIT_QUANTITY_MAX, CustomerRecord, Subscription
 
 SUBSCRIPTIONS_MAX = 100
 """Most subscriptions of one customer, those of its resources included."""

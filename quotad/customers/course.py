@@ -3,7 +3,7 @@
 import msgspec
 
 from quotad.entitlements.phases import active_subscription, phases_of
-from quotad.model import CustomerRecord, Subscription
+from quotad.records import CustomerRecord, Subscription
 
 
 def start_and_anchor(

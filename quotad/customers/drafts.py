@@ -20,7 +20,7 @@ from quotad.entitlements.phases import (
     order,
     subscription_of,
 )
-from quotad.model import CustomerRecord, Override, Promotion, Subscription
+from quotad.records import CustomerRecord, Override, Promotion, Subscription
 
 
 class Phase(msgspec.Struct, frozen=True):

@@ -12,16 +12,8 @@ from quotad.customers.settle import settled, with_default_plan
 from quotad.entitlements.phases import no_earlier_than_written
 from quotad.entitlements.resolve import resolve
 from quotad.errors import InvalidRequest, NotFound
-from quotad.model import (
-    CustomerRecord,
-    Entitlement,
-    Entry,
-    Feature,
-    MeterKind,
-    Override,
-    Promotion,
-    Window,
-)
+from quotad.model import Entitlement, Entry, Feature, MeterKind, Window
+from quotad.records import CustomerRecord, Override, Promotion
 
 E = TypeVar("E", Override, Promotion)
 

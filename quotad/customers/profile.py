@@ -17,8 +17,8 @@ from quotad.customers.settle import settled, with_default_plan
 from quotad.entitlements.phases import no_earlier_than_written
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id, check_name, check_text
-from quotad.model import CustomerRecord
 from quotad.nearest import nearest
+from quotad.records import CustomerRecord
 
 EMAIL_BYTES_MAX = 320
 EXTERNAL_IDS_MAX = 20

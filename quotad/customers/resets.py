@@ -6,7 +6,7 @@ import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.entitlements.phases import billing_period_end
-from quotad.model import CustomerRecord, Subscription
+from quotad.records import CustomerRecord, Subscription
 
 RESETS_MAX = 100
 """Most resources without a subscription whose resets are remembered, so that no record grows

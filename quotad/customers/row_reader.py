@@ -31,9 +31,10 @@ from quotad.customers.rows import (
 )
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
-from quotad.model import CALENDAR, Entry, Feature, Override, Plan, Promotion
+from quotad.model import Entry, Feature, Plan
 from quotad.moments import parsed_time
 from quotad.nearest import nearest
+from quotad.records import CALENDAR, Override, Promotion
 
 MESSAGE_CHARS_MAX = 1000
 """Longest account of what is wrong with one row."""

@@ -11,8 +11,8 @@ import msgspec
 from quotad.catalog import Snapshot, entry_value
 from quotad.customers.drafts import current
 from quotad.entitlements.entries import fitting
-from quotad.model import CALENDAR, CustomerRecord, Override, Promotion, Subscription
 from quotad.moments import written_time
+from quotad.records import CALENDAR, CustomerRecord, Override, Promotion, Subscription
 
 E = TypeVar("E", Override, Promotion)
 

@@ -8,7 +8,7 @@ import msgspec
 from quotad.catalog import Snapshot
 from quotad.customers.resets import counted
 from quotad.entitlements.phases import PhaseStatus, is_over, statuses
-from quotad.model import CALENDAR, CustomerRecord, Subscription
+from quotad.records import CALENDAR, CustomerRecord, Subscription
 
 
 def settled(record: CustomerRecord, now_ms: int) -> CustomerRecord:

@@ -30,7 +30,7 @@ from quotad.entitlements.phases import (
     subscription_of,
 )
 from quotad.errors import InvalidRequest
-from quotad.model import CustomerRecord, Subscription
+from quotad.records import CustomerRecord, Subscription
 
 
 class Trial(msgspec.Struct, frozen=True):

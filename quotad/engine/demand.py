@@ -6,8 +6,8 @@ Noted on the branch of denials alone, so that an allowed call pays nothing for i
 import threading
 from collections.abc import Sequence
 
+from quotad.decision import Decision, Mode
 from quotad.engine.rounds import Planned, Round
-from quotad.model import Decision, Mode
 from quotad.recent import Recent
 from quotad.store import Settlement
 from quotad.store.charges import PLAIN_ARGS

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import msgspec
 
+from quotad.decision import Decision, EntitlementSource, Explanation
 from quotad.engine.meters import LimitTerms
-from quotad.model import Decision, EntitlementSource, Explanation
 
 MISSING_MAX = 2**63 - 1
 """Largest number that an answer can hold. What a pool would have to pay can be more: 10^15 units of

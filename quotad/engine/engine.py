@@ -11,6 +11,7 @@ script as well: only it knows that nothing has changed.
 
 from collections.abc import Sequence
 
+from quotad.decision import ConsumeRequest, Decision
 from quotad.engine.budget import Budget
 from quotad.engine.explaining import explain_round
 from quotad.engine.held import HeldAmounts, HeldReader
@@ -27,7 +28,7 @@ from quotad.engine.undoing import NO_ITEM, refuse_gauges, summed_up, undoing
 from quotad.engine.views import view_name
 from quotad.errors import NotReady, QuotadError, StoreError, StoreUnavailable
 from quotad.held import Correction, Setting
-from quotad.model import ConsumeRequest, Decision, Feature
+from quotad.model import Feature
 from quotad.store import ChargeStatus, Link
 from quotad.store.corrections import CorrectionNotes
 

@@ -3,17 +3,17 @@
 import msgspec
 
 from quotad.catalog import Snapshot
-from quotad.engine.denials import with_sources
-from quotad.engine.rounds import Round
-from quotad.entitlements.explain import explain
-from quotad.model import (
+from quotad.decision import (
     ConsumeAllDecision,
     ConsumeAllRequest,
     ConsumeRequest,
-    CustomerRecord,
     Decision,
     EntitlementSource,
 )
+from quotad.engine.denials import with_sources
+from quotad.engine.rounds import Round
+from quotad.entitlements.explain import explain
+from quotad.records import CustomerRecord
 
 
 def explain_round(

@@ -5,10 +5,11 @@ Here for the limits of nearly every entitlement; `fold_detailed` is for all othe
 
 from collections.abc import Sequence
 
+from quotad.decision import ConsumeRequest, Decision, LimitStatus, Mode, Reason
 from quotad.engine.denials import explain_denial, frees_order
 from quotad.engine.fold_detailed import as_taken, fold_detailed
 from quotad.engine.meters import LimitTerms
-from quotad.model import USED_MAX, ConsumeRequest, Decision, LimitStatus, Mode, Reason
+from quotad.model import USED_MAX
 from quotad.store import ChargeStatus, Settlement
 
 # As plain integers: comparing with an enum's member costs more than the rest of the line.

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from quotad.decision import ConsumeRequest, Decision, LimitStatus, Mode, Reason
 from quotad.engine.denials import explain_denial, frees_order
 from quotad.engine.meters import LimitDetails, LimitTerms, room_for
-from quotad.model import ConsumeRequest, Decision, LimitStatus, Mode, Reason
 from quotad.store import ChargeStatus, Settlement
 
 

@@ -3,17 +3,10 @@
 import msgspec
 
 from quotad.catalog import Snapshot
+from quotad.decision import ConsumeAllRequest, ConsumeRequest, Decision, Mode, Reason
 from quotad.entitlements.resolve import Effective
 from quotad.errors import Damaged, IdempotencyMismatch, InvalidRequest
-from quotad.model import (
-    ConsumeAllRequest,
-    ConsumeRequest,
-    Decision,
-    Entitlement,
-    FeatureType,
-    Mode,
-    Reason,
-)
+from quotad.model import Entitlement, FeatureType
 from quotad.slots import AcquireRequest
 from quotad.store import Charge
 from quotad.store.damage import report_damage

@@ -9,6 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from quotad.decision import (
+    ConsumeAllDecision,
+    ConsumeAllRequest,
+    ConsumeRequest,
+    Decision,
+    LimitStatus,
+)
 from quotad.engine.planning import CHECK_ONLY, Planner
 from quotad.engine.reservations import Reservations
 from quotad.engine.rounds import Planned, Round
@@ -17,13 +24,6 @@ from quotad.engine.shared import Shared
 from quotad.engine.views import view_name
 from quotad.errors import QuotadError, StoreError
 from quotad.held import HoldKind
-from quotad.model import (
-    ConsumeAllDecision,
-    ConsumeAllRequest,
-    ConsumeRequest,
-    Decision,
-    LimitStatus,
-)
 from quotad.store.holds import OpenHold
 
 READS_MAX = 5

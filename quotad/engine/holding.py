@@ -5,11 +5,11 @@ from contextlib import suppress
 
 import msgspec
 
+from quotad.decision import ConsumeAllDecision, ConsumeRequest, Decision
 from quotad.engine.memos import FINGERPRINT_LENGTH, read_parts
 from quotad.engine.settlements import TakenHold, read_taken
 from quotad.errors import Damaged, IdempotencyMismatch, InvalidRequest, NotOpen
 from quotad.held import HeldItem, Used
-from quotad.model import ConsumeAllDecision, ConsumeRequest, Decision
 from quotad.store.holds import FoundHold
 
 

@@ -10,11 +10,11 @@ from typing import Protocol
 
 import msgspec
 
+from quotad.decision import ConsumeRequest, Decision, LimitStatus, Mode
 from quotad.engine.engine import Engine
 from quotad.engine.views import view_name
 from quotad.errors import Damaged, StoreError
 from quotad.marks import NEAR_PERCENT, is_near
-from quotad.model import ConsumeRequest, Decision, LimitStatus, Mode
 from quotad.store.demand import DemandStore
 from quotad.store.nearby import Nearby, NearbyStore
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from quotad.decision import ConsumeAllDecision, ConsumeAllRequest, ConsumeRequest, Decision, Mode
 from quotad.engine.fold import fold
 from quotad.engine.meters import Bound, LimitTerms
-from quotad.model import ConsumeAllDecision, ConsumeAllRequest, ConsumeRequest, Decision, Mode
 from quotad.store import ChargeStatus, CounterSet, Settlement, join
 
 ALLOWED, DENIED = int(ChargeStatus.ALLOWED), int(ChargeStatus.DENIED)

@@ -2,9 +2,9 @@
 
 import msgspec
 
+from quotad.decision import Decision
 from quotad.errors import IdempotencyMismatch, InvalidRequest, NotFound, NotOpen, StoreUnavailable
 from quotad.lending import Leased, Renewal
-from quotad.model import Decision
 from quotad.store.lease_record import Lease
 from quotad.store.leases import FoundLease
 

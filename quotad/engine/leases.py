@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from quotad.decision import ConsumeRequest, Decision, Mode
 from quotad.engine.budget import Budget
 from quotad.engine.fold import fold
 from quotad.engine.lease_rules import (
@@ -35,7 +36,7 @@ from quotad.errors import (
     TooManyOpen,
 )
 from quotad.lending import Leased, Renewal
-from quotad.model import USED_MAX, ConsumeRequest, Decision, Mode
+from quotad.model import USED_MAX
 from quotad.store import ChargeStatus, CounterSet, CustomerKeys, Link, Settlement, catalog_tag
 from quotad.store.charges import PLAIN_ARGS
 from quotad.store.holds import HOLDS_MAX

@@ -18,11 +18,7 @@ from typing import Any
 
 import msgspec
 
-from quotad.engine.fold import fold
-from quotad.engine.joint import JointLayout, JointPart, fold_all, new_part
-from quotad.engine.meters import Bound, LimitTerms
-from quotad.held import HeldItem
-from quotad.model import (
+from quotad.decision import (
     ConsumeAllDecision,
     ConsumeAllRequest,
     ConsumeRequest,
@@ -30,6 +26,10 @@ from quotad.model import (
     Mode,
     Reason,
 )
+from quotad.engine.fold import fold
+from quotad.engine.joint import JointLayout, JointPart, fold_all, new_part
+from quotad.engine.meters import Bound, LimitTerms
+from quotad.held import HeldItem
 from quotad.slots import AcquireRequest
 from quotad.store import ChargeStatus, CounterSet, Settlement, join
 

@@ -10,17 +10,11 @@ import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.catalog.windows import kept_ms
+from quotad.decision import Decision
 from quotad.engine.given import given_by
 from quotad.entitlements.periods import period_at
 from quotad.entitlements.resolve import FOREVER_MS, Effective
-from quotad.model import (
-    USED_MAX,
-    Anchor,
-    Decision,
-    Entitlement,
-    Limit,
-    MeterKind,
-)
+from quotad.model import USED_MAX, Anchor, Entitlement, Limit, MeterKind
 from quotad.store import CounterSet, PeriodLimit, Retention, lay_out
 from quotad.store.charges import NO_COUNTERS, is_kept
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from quotad.decision import Decision
 from quotad.engine.given import denied, not_kept
 from quotad.engine.joint import JointLayout, new_part
 from quotad.engine.memos import KeptCounter, kept_counters
@@ -15,7 +16,6 @@ from quotad.engine.meters import LimitTerms
 from quotad.engine.settlements import SettleRequest, TakenHold, is_left, lay_out_settlement
 from quotad.engine.views import View
 from quotad.errors import InvalidRequest
-from quotad.model import Decision
 from quotad.store import Retention, join
 
 Refusal = Decision | InvalidRequest

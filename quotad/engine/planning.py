@@ -4,6 +4,7 @@ Pure but for customers that are not in memory, which are read from the store.
 """
 
 from quotad.catalog import Snapshot
+from quotad.decision import ConsumeAllRequest, ConsumeRequest, Decision, Mode
 from quotad.engine.budget import Budget
 from quotad.engine.given import (
     denied,
@@ -31,15 +32,8 @@ from quotad.engine.shared import Shared
 from quotad.engine.slot_plans import look_at_slots, plan_slot
 from quotad.engine.views import View, view_name
 from quotad.errors import InvalidRequest, NotReady, QuotadError, StoreError
-from quotad.model import (
-    ConsumeAllRequest,
-    ConsumeRequest,
-    CustomerRecord,
-    Decision,
-    Mode,
-    StoredCustomer,
-)
 from quotad.recent import Recent
+from quotad.records import CustomerRecord, StoredCustomer
 from quotad.slots import SLOT, AcquireRequest
 from quotad.store import Link, Once
 from quotad.store.charges import (

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from quotad.decision import ConsumeAllRequest, ConsumeRequest, Decision, Mode, Reason
 from quotad.engine import holding
 from quotad.engine.budget import Budget
 from quotad.engine.memos import FINGERPRINT_LENGTH, read_parts, replay
@@ -30,13 +31,6 @@ from quotad.errors import (
     StoreError,
 )
 from quotad.held import HeldItem, HoldKind, Used
-from quotad.model import (
-    ConsumeAllRequest,
-    ConsumeRequest,
-    Decision,
-    Mode,
-    Reason,
-)
 from quotad.store import CustomerKeys, Link
 from quotad.store.holds import (
     READ_MAX,

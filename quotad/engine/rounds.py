@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from quotad.decision import ConsumeRequest, Decision
 from quotad.engine.joint import JointPart
 from quotad.engine.meters import LimitTerms
 from quotad.errors import QuotadError, StoreError, internal_error
-from quotad.model import ConsumeRequest, Decision
 from quotad.store import Charge, CustomerKeys, Settlement
 
 _log = logging.getLogger("quotad.engine")

@@ -6,6 +6,7 @@ So what others count meanwhile stays counted, as if it had been set before them.
 import os
 from collections.abc import Sequence
 
+from quotad.decision import ConsumeRequest, Decision, Mode
 from quotad.engine.held import READS_MAX, HeldReader
 from quotad.engine.joint import new_part
 from quotad.engine.memos import fingerprint, kept_counters
@@ -16,7 +17,7 @@ from quotad.engine.settlements import SettleRequest, TakenHold, named
 from quotad.engine.shared import Shared
 from quotad.errors import InvalidRequest, QuotadError, StoreUnavailable
 from quotad.held import HeldItem, Setting
-from quotad.model import ConsumeRequest, Decision, MeterKind, Mode
+from quotad.model import MeterKind
 from quotad.store import join
 
 OWN_KEY_MS = 60_000

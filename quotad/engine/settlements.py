@@ -8,12 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from quotad.engine.joint import JointLayout, JointPart, new_part
-from quotad.engine.memos import FINGERPRINT_LENGTH, KeptCounter, read_parts, read_usage
-from quotad.engine.meters import NO_DETAILS, LimitTerms, room_for
-from quotad.held import HeldItem, SettledDecision
-from quotad.model import (
-    USED_MAX,
+from quotad.decision import (
     ConsumeAllDecision,
     ConsumeAllRequest,
     ConsumeRequest,
@@ -21,6 +16,11 @@ from quotad.model import (
     Mode,
     Reason,
 )
+from quotad.engine.joint import JointLayout, JointPart, new_part
+from quotad.engine.memos import FINGERPRINT_LENGTH, KeptCounter, read_parts, read_usage
+from quotad.engine.meters import NO_DETAILS, LimitTerms, room_for
+from quotad.held import HeldItem, SettledDecision
+from quotad.model import USED_MAX
 from quotad.store import CounterSet, Retention
 from quotad.store.charges import DETAILED_ARGS, PLAIN_ARGS
 from quotad.store.holds import SETTLED, OpenHold

@@ -7,12 +7,13 @@ import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
+from quotad.decision import Decision
 from quotad.engine.demand import Demand
 from quotad.engine.snapshots import Snapshots
 from quotad.engine.views import ViewCache
 from quotad.entitlements.resolve import Effective
 from quotad.errors import StoreError
-from quotad.model import Decision, StoredCustomer
+from quotad.records import StoredCustomer
 from quotad.store import CustomerKeys, Link, Retention
 from quotad.store.health import Health
 from quotad.store.holds import HoldsSeen

@@ -1,11 +1,12 @@
 """Plan what is held in slots: the slot that is to be acquired, and checks of those in flight."""
 
+from quotad.decision import ConsumeRequest, Decision, Mode
 from quotad.engine.given import denied, no_negative_slots, not_by_slot, not_by_use
 from quotad.engine.meters import ALWAYS, Bound, Meter
 from quotad.engine.rounds import Look, Planned, Round
 from quotad.engine.views import View
 from quotad.errors import InvalidRequest, QuotadError
-from quotad.model import ConsumeRequest, Decision, MeterKind, Mode
+from quotad.model import MeterKind
 from quotad.store import Retention
 from quotad.store.charges import CONSUME
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from quotad.decision import ConsumeAllDecision, Decision, Reason
 from quotad.engine.budget import Budget
 from quotad.engine.denials import with_sources
 from quotad.engine.fold import fold
@@ -25,7 +26,6 @@ from quotad.errors import (
     StoreError,
     StoreUnavailable,
 )
-from quotad.model import ConsumeAllDecision, Decision, Reason
 from quotad.slots import SLOT, Acquired, AcquireRequest, OpenSlot
 from quotad.store import Charge, ChargeStatus, CounterSet, CustomerKeys, Link, Settlement
 from quotad.store.slots import SlotOutcome, SlotScripts, SlotToHold

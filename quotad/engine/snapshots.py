@@ -14,7 +14,7 @@ from quotad import handover
 from quotad.catalog import Catalog, Snapshot, compile_snapshot
 from quotad.engine.budget import Budget
 from quotad.errors import CatalogError, NotReady
-from quotad.model import CatalogRecord
+from quotad.records import CatalogRecord
 from quotad.store import Candidate, Catalogs, catalog_tag
 
 _log = logging.getLogger("quotad.engine")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from quotad.decision import ConsumeRequest, Decision, Mode
 from quotad.engine.given import not_this_way
 from quotad.engine.joint import new_part
 from quotad.engine.memos import (
@@ -18,7 +19,7 @@ from quotad.engine.meters import room_for
 from quotad.engine.settlements import SettleRequest, TakenHold
 from quotad.errors import InvalidRequest, NotFound
 from quotad.held import HeldItem, SettledDecision
-from quotad.model import ConsumeRequest, Decision, Feature, MeterKind, Mode
+from quotad.model import Feature, MeterKind
 from quotad.store.holds import UNDONE
 
 NO_ITEM = HeldItem("", 0)

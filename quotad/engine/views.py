@@ -10,8 +10,8 @@ import msgspec
 from quotad.catalog import Snapshot
 from quotad.engine.meters import Meter, is_anchored, new_meter
 from quotad.entitlements.resolve import Effective, resolve
-from quotad.model import CustomerRecord, StoredCustomer
 from quotad.recent import Recent
+from quotad.records import CustomerRecord, StoredCustomer
 from quotad.store import CustomerKeys, KeySpace, Retention
 
 

@@ -12,15 +12,7 @@ from quotad.catalog import Snapshot
 from quotad.entitlements.entries import entitled
 from quotad.entitlements.merge import decisive, merge, merge_limits, target, unlimited, with_limits
 from quotad.entitlements.units import addon_of_units
-from quotad.model import (
-    QUANTITY_MAX,
-    AddOnEntry,
-    Entitlement,
-    Feature,
-    FeatureType,
-    Limit,
-    Window,
-)
+from quotad.model import QUANTITY_MAX, AddOnEntry, Entitlement, Feature, FeatureType, Limit, Window
 
 # Looking a member up in its enum takes as long as the rest of a line.
 METERED = FeatureType.METERED

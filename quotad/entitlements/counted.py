@@ -14,18 +14,8 @@ from quotad.catalog import Snapshot
 from quotad.entitlements.periods import Period, period_at
 from quotad.entitlements.phases import generation
 from quotad.errors import InvalidRequest
-from quotad.model import (
-    CustomerRecord,
-    Entitlement,
-    Feature,
-    FeatureType,
-    Limit,
-    MeterKind,
-    Override,
-    Plan,
-    Promotion,
-    Window,
-)
+from quotad.model import Entitlement, Feature, FeatureType, Limit, MeterKind, Plan, Window
+from quotad.records import CustomerRecord, Override, Promotion
 
 Counted = tuple[str, Window | None]
 """A feature id, and the window that it is counted in; None: a lifetime."""

@@ -5,7 +5,8 @@ import msgspec
 from quotad.catalog import Snapshot
 from quotad.entitlements.rollout import Table, remembered
 from quotad.experiments import CONTROL, Experiment
-from quotad.model import CustomerRecord, Plan
+from quotad.model import Plan
+from quotad.records import CustomerRecord
 
 
 class Group(msgspec.Struct, frozen=True, gc=False):

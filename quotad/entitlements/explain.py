@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from quotad.catalog import Snapshot
 from quotad.catalog.write_entry import entry_value, write_addon_entry, write_entitlement
+from quotad.decision import EntitlementSource, SourceKind
 from quotad.entitlements import words
 from quotad.entitlements.addons import Bought, with_addons
 from quotad.entitlements.origin import Origin, Owners, Part, parts
@@ -23,16 +24,8 @@ from quotad.entitlements.rollout import applies, is_inside, table_of
 from quotad.entitlements.trace import Applied, Standing, Trace
 from quotad.entitlements.units import addon_of_units
 from quotad.entitlements.words import SourceDraft
-from quotad.model import (
-    CustomerRecord,
-    Entitlement,
-    EntitlementSource,
-    Override,
-    Plan,
-    Promotion,
-    SourceKind,
-    Subscription,
-)
+from quotad.model import Entitlement, Plan
+from quotad.records import CustomerRecord, Override, Promotion, Subscription
 
 
 def explain(

@@ -42,7 +42,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from quotad.model import CALENDAR, Anchor, Unit, Window
+from quotad.model import Anchor, Unit, Window
+from quotad.records import CALENDAR
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS

@@ -8,7 +8,8 @@ from enum import IntEnum
 
 from quotad.catalog import Snapshot
 from quotad.entitlements.periods import Period, period_at
-from quotad.model import Anchor, CustomerRecord, Override, Promotion, Subscription, Unit, Window
+from quotad.model import Anchor, Unit, Window
+from quotad.records import CustomerRecord, Override, Promotion, Subscription
 
 _BILLING = Window(Unit.MONTH, 1, Anchor.SUBSCRIPTION)
 """Of a plan that is no longer in the catalog."""

@@ -13,6 +13,7 @@ from collections.abc import Hashable, Iterable
 import msgspec
 
 from quotad.catalog import Snapshot
+from quotad.decision import Reason
 from quotad.entitlements.addons import bought, gives_text, with_addons
 from quotad.entitlements.entries import entitled
 from quotad.entitlements.experiment import Group, group_of, plan_of, with_variant
@@ -27,14 +28,8 @@ from quotad.entitlements.phases import (
 )
 from quotad.entitlements.rollout import table_of
 from quotad.entitlements.trace import Standing, Trace
-from quotad.model import (
-    CustomerRecord,
-    Entitlement,
-    Override,
-    Promotion,
-    Reason,
-    Subscription,
-)
+from quotad.model import Entitlement
+from quotad.records import CustomerRecord, Override, Promotion, Subscription
 
 FOREVER_MS = 1 << 62
 """A moment that never comes."""

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from quotad.entitlements.experiment import Group
-from quotad.model import Entitlement, Override, Plan, Promotion, Subscription
+from quotad.model import Entitlement, Plan
+from quotad.records import Override, Promotion, Subscription
 
 Rights = Mapping[str, Entitlement]
 

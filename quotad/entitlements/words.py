@@ -6,25 +6,14 @@ from datetime import UTC, datetime
 import msgspec
 
 from quotad.catalog.numbers import unscaled
+from quotad.decision import EntitlementSource, SourceKind
 from quotad.entitlements.addons import Bought, target_of
 from quotad.entitlements.experiment import Group
 from quotad.entitlements.merge import merge
 from quotad.entitlements.origin import SHADOW, Origin, Part, parts
 from quotad.experiments import CONTROL
-from quotad.model import (
-    AddOnEntry,
-    Entitlement,
-    EntitlementSource,
-    Feature,
-    FeatureType,
-    Limit,
-    Promotion,
-    Rollout,
-    SourceKind,
-    Span,
-    Subscription,
-    Window,
-)
+from quotad.model import AddOnEntry, Entitlement, Feature, FeatureType, Limit, Rollout, Span, Window
+from quotad.records import Promotion, Subscription
 
 # Precedence, the strongest first; what is not in force stands behind what is.
 OVERRIDE, PROMOTION, TRIAL, SUBSCRIPTION, NOT_IN_FORCE = range(5)

@@ -41,10 +41,19 @@ _Event = tuple[Any, ...]
 
 
 class NativeFront:
-    """The default front."""
+    """The default front.
+
+    Where one key of metadata is all that is asked for, calls without it have the client's address
+    as its value.
+    """
 
     def __init__(self, settings: FrontSettings) -> None:
         target = settings.target
+        details = settings.details
+        # One key alone comes in the place of the client: a fraction of what details cost.
+        self._key = (
+            details.metadata[0] if details == Details(details.metadata[:1]) and details else None
+        )
         try:
             self._front = NativeGrpcFront(
                 target,
@@ -52,12 +61,13 @@ class NativeFront:
                 io_threads=settings.io_threads,
                 reuse_port=settings.reuse_port,
                 max_concurrent_streams=settings.streams_max,
-                call_details=bool(settings.details),
+                client_key_metadata=self._key,
+                call_details=bool(details) and self._key is None,
             )
         except OSError as error:
             raise ConfigError(f"listen: cannot listen on {target}: {error.strerror}") from error
         self._message_bytes_max = settings.bounds.max_message_bytes
-        self._details = settings.details
+        self._details = details
         self._target = target
         self._folder = Path(tempfile.mkdtemp(prefix="quotad-"))
         self._behind = GrpcioServer(
@@ -143,7 +153,8 @@ class NativeFront:
 
     def _recv(self, calls_max: int, timeout_ms: int) -> list[Any] | None:
         front = self._front
-        take = front.recv_batch_details if self._details else front.recv_batch
+        detailed = self._details and self._key is None
+        take = front.recv_batch_details if detailed else front.recv_batch
         events: list[Any] | None = take(calls_max, timeout_ms)
         return events
 
@@ -153,9 +164,12 @@ class NativeFront:
             self.answer([(call.call_id, STOPPING) for call in self._calls(events)])
 
     def _calls(self, events: Sequence[_Event]) -> list[Call]:
+        key = self._key
         calls = [
             Call(call_id, method, payload, *(_described(self._details, *more) if more else ()))
-            for kind, call_id, method, payload, _, *more in events
+            if key is None
+            else Call(call_id, method, payload, metadata=((key, _text(client)),))
+            for kind, call_id, method, payload, client, *more in events
             if kind == EVENT_CALL
             and payload is not None
             and len(payload) <= self._message_bytes_max
@@ -185,3 +199,8 @@ def _described(asked: Details, details: Any) -> tuple[Any, ...]:
             (key, value) for wanted in asked.metadata for key, value in metadata if key == wanted
         ),
     )
+
+
+def _text(client: bytes | str | None) -> str:
+    """The value of the one key that is asked for."""
+    return client.decode("latin-1") if isinstance(client, bytes) else client or ""

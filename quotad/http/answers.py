@@ -6,21 +6,20 @@ from functools import lru_cache
 
 import msgspec
 
-from quotad.engine.shared import Granted
-from quotad.held import HeldItem, SettledDecision
-from quotad.http.problems import Problem
-from quotad.marks import mark
-from quotad.model import (
+from quotad.decision import (
     ConsumeAllDecision,
     ConsumeRequest,
     Decision,
     Explanation,
-    Feature,
     LimitStatus,
-    MeterKind,
     Reason,
     SourceKind,
 )
+from quotad.engine.shared import Granted
+from quotad.held import HeldItem, SettledDecision
+from quotad.http.problems import Problem
+from quotad.marks import mark
+from quotad.model import Feature, MeterKind
 
 _REASONS = {int(reason): reason.name for reason in Reason}
 

@@ -15,11 +15,12 @@ from quotad.http import catalogs, consume, corrections, customers, holds, readin
 from quotad.http.authorize import AUTHORIZE, DEFAULT_HEADERS, Authorize, header_names
 from quotad.http.bodies import Gone, query_fields, read, read_body, refused
 from quotad.http.identity import check_covers
-from quotad.http.operation import Admit, Caller, Context, Headers, HttpCall, Operation, Role
+from quotad.http.operation import Admit, Caller, Context, Headers, HttpCall, Operation
 from quotad.http.pages import DOCS, OPENAPI, PAGE_HEADERS, docs_page, openapi_json
 from quotad.http.problems import HttpRefusal
 from quotad.http.responses import encode, refusal, respond
 from quotad.http.routing import Routes
+from quotad.tokens.roles import Right
 
 OPERATIONS: tuple[Operation, ...] = (
     *consume.OPERATIONS,
@@ -38,7 +39,7 @@ _WITH_BODY = {"POST", "PUT", "PATCH"}
 _log = logging.getLogger("quotad.http")
 
 
-def anyone(scope: Scope, role: Role) -> Caller:
+def anyone(scope: Scope, right: Right) -> Caller:
     """Admit every caller."""
     return Caller()
 
@@ -132,7 +133,7 @@ class App:
             if path in (b"/livez", b"/readyz"):
                 return self._health(path)
             if path == AUTHORIZE:
-                caller = self._settings.admit(scope, Role.CONSUME)
+                caller = self._settings.admit(scope, Right.CONSUME)
                 status, headers, told = await self._authorize(scope, caller)
                 return status, headers, encode(told)
             if path in (OPENAPI, DOCS):
@@ -141,7 +142,7 @@ class App:
             return 0, [], b""
         end, segments = found
         operation = end.operation
-        caller = self._settings.admit(scope, operation.role)
+        caller = self._settings.admit(scope, operation.right)
         body = b""
         if method in _WITH_BODY:
             body = await read_body(receive, operation.bytes_max)

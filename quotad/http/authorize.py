@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 from starlette.types import Scope
 
+from quotad.decision import Decision, Reason
 from quotad.errors import ConfigError, InvalidRequest, QuotadError
 from quotad.http.bodies import query_fields, refused
 from quotad.http.consume import Consume, consume_request
@@ -18,7 +19,6 @@ from quotad.http.identity import check_covers
 from quotad.http.operation import Caller, Context, Headers
 from quotad.http.problems import HttpRefusal, Problem
 from quotad.http.ratelimit import ratelimit_headers
-from quotad.model import Decision, Reason
 
 AUTHORIZE = b"/authorize"
 

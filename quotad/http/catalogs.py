@@ -11,17 +11,11 @@ from quotad.catalog.bounds import BYTES_MAX
 from quotad.catalog.prepare import Prepared, Request
 from quotad.http.answers import moment
 from quotad.http.fields import PageSize
-from quotad.http.operation import (
-    HttpAnswer,
-    HttpCall,
-    Operation,
-    RequestFields,
-    Role,
-    in_thread,
-)
+from quotad.http.operation import HttpAnswer, HttpCall, Operation, RequestFields, in_thread
 from quotad.operations.catalogs import Publication, Version
 from quotad.operations.publish import Terms
 from quotad.store.publishing import Outcome
+from quotad.tokens.roles import Right
 
 CATALOG_BODY_BYTES_MAX = 2 * BYTES_MAX
 """A catalog as a text in JSON is longer than it is."""
@@ -227,7 +221,7 @@ OPERATIONS = (
         name="PublishCatalog",
         method="POST",
         path="/v1/catalog",
-        role=Role.PUBLISH,
+        right=Right.PUBLISH,
         wanted=PublishCatalog,
         given=PublicationAnswer,
         act=publish,
@@ -238,7 +232,7 @@ OPERATIONS = (
         name="GetCatalog",
         method="GET",
         path="/v1/catalog",
-        role=Role.READ,
+        right=Right.READ,
         wanted=GetCatalog,
         given=CatalogAnswer,
         act=get,
@@ -248,7 +242,7 @@ OPERATIONS = (
         name="DiffCatalog",
         method="POST",
         path="/v1/catalog/diff",
-        role=Role.READ,
+        right=Right.READ,
         wanted=CompareCatalog,
         given=ComparisonAnswer,
         act=compare,
@@ -259,7 +253,7 @@ OPERATIONS = (
         name="ListCatalogVersions",
         method="GET",
         path="/v1/catalog/versions",
-        role=Role.READ,
+        right=Right.READ,
         wanted=ListVersions,
         given=VersionsFound,
         act=versions,
@@ -269,7 +263,7 @@ OPERATIONS = (
         name="RollbackCatalog",
         method="POST",
         path="/v1/catalog/rollback",
-        role=Role.PUBLISH,
+        right=Right.PUBLISH,
         wanted=RollbackCatalog,
         given=PublicationAnswer,
         act=roll_back,

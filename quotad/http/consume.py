@@ -7,6 +7,14 @@ import msgspec
 from msgspec import Meta
 from starlette.types import Scope
 
+from quotad.decision import (
+    BATCH_MAX,
+    ConsumeAllDecision,
+    ConsumeAllRequest,
+    ConsumeRequest,
+    Decision,
+    Mode,
+)
 from quotad.errors import InvalidRequest, QuotadError
 from quotad.http.answers import (
     AllAnswer,
@@ -37,20 +45,12 @@ from quotad.http.operation import (
     HttpCall,
     Operation,
     RequestFields,
-    Role,
     on_decider,
 )
 from quotad.http.problems import problem
 from quotad.http.ratelimit import ratelimit_headers, retry_after
-from quotad.model import (
-    BATCH_MAX,
-    ConsumeAllDecision,
-    ConsumeAllRequest,
-    ConsumeRequest,
-    Decision,
-    Mode,
-)
 from quotad.operations.decisions import DecisionOperations
+from quotad.tokens.roles import Right
 
 
 class Check(RequestFields, frozen=True, kw_only=True):
@@ -310,7 +310,7 @@ OPERATIONS = (
         name="CheckAndConsume",
         method="POST",
         path="/v1/consume",
-        role=Role.CONSUME,
+        right=Right.CONSUME,
         wanted=Consume,
         given=DecisionAnswer,
         act=consume,
@@ -320,7 +320,7 @@ OPERATIONS = (
         name="BatchCheckAndConsume",
         method="POST",
         path="/v1/consume/batch",
-        role=Role.CONSUME,
+        right=Right.CONSUME,
         wanted=Batch,
         given=BatchAnswer,
         act=batch,
@@ -330,7 +330,7 @@ OPERATIONS = (
         name="CheckAndConsumeAll",
         method="POST",
         path="/v1/consume/all",
-        role=Role.CONSUME,
+        right=Right.CONSUME,
         wanted=ConsumeAll,
         given=AllAnswer,
         act=consume_all,
@@ -340,7 +340,7 @@ OPERATIONS = (
         name="Check",
         method="POST",
         path="/v1/check",
-        role=Role.CHECK,
+        right=Right.CHECK,
         wanted=Check,
         given=DecisionAnswer,
         act=check,
@@ -350,7 +350,7 @@ OPERATIONS = (
         name="Explain",
         method="POST",
         path="/v1/explain",
-        role=Role.CHECK,
+        right=Right.CHECK,
         wanted=Check,
         given=DecisionAnswer,
         act=explain,
@@ -360,7 +360,7 @@ OPERATIONS = (
         name="Record",
         method="POST",
         path="/v1/record",
-        role=Role.CONSUME,
+        right=Right.CONSUME,
         wanted=RecordUsage,
         given=DecisionAnswer,
         act=record,
@@ -370,7 +370,7 @@ OPERATIONS = (
         name="Refund",
         method="POST",
         path="/v1/refund",
-        role=Role.CONSUME,
+        right=Right.CONSUME,
         wanted=Refund,
         given=DecisionAnswer,
         act=refund,

@@ -20,11 +20,11 @@ from quotad.http.operation import (
     HttpCall,
     Operation,
     RequestFields,
-    Role,
     in_thread,
     on_decider,
 )
 from quotad.operations.decisions import DecisionOperations
+from quotad.tokens.roles import Right
 
 
 class SetUsage(RequestFields, frozen=True, kw_only=True):
@@ -118,7 +118,7 @@ OPERATIONS = (
         name="SetUsage",
         method="POST",
         path="/v1/usage/set",
-        role=Role.MANAGE,
+        right=Right.MANAGE,
         wanted=SetUsage,
         given=DecisionAnswer,
         act=set_usage,
@@ -128,7 +128,7 @@ OPERATIONS = (
         name="ListCorrections",
         method="GET",
         path="/v1/customers/{customer_id}/corrections",
-        role=Role.READ,
+        right=Right.READ,
         wanted=ListCorrections,
         given=CorrectionsFound,
         act=corrections,

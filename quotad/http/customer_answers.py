@@ -7,8 +7,8 @@ import msgspec
 
 from quotad.entitlements.phases import PhaseStatus
 from quotad.http.answers import moment
-from quotad.model import CALENDAR, Subscription
 from quotad.operations.shown_customers import ShownCustomer
+from quotad.records import CALENDAR, Subscription
 from quotad.store.erasures import Erasure
 
 

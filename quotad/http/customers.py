@@ -25,16 +25,10 @@ from quotad.http.customer_answers import (
     erasure_answer,
 )
 from quotad.http.fields import Epoch, PageSize, moment_ms
-from quotad.http.operation import (
-    HttpAnswer,
-    HttpCall,
-    Operation,
-    RequestFields,
-    Role,
-    in_thread,
-)
-from quotad.model import StoredCustomer
+from quotad.http.operation import HttpAnswer, HttpCall, Operation, RequestFields, in_thread
+from quotad.records import StoredCustomer
 from quotad.store.facets import Wanted
+from quotad.tokens.roles import Right
 
 Addons = dict[str, Annotated[int, Meta(ge=0, le=2**31 - 1)]]
 UnitCount = Annotated[int, Meta(ge=1, le=2**62)]
@@ -440,7 +434,7 @@ def _write(
         name=name,
         method=method,
         path=path,
-        role=Role.MANAGE,
+        right=Right.MANAGE,
         wanted=wanted,
         given=CustomerAnswer,
         act=act,
@@ -525,7 +519,7 @@ OPERATIONS = (
         name="EraseCustomer",
         method="POST",
         path=f"{_CUSTOMER}/erase",
-        role=Role.ADMIN,
+        right=Right.ADMIN,
         wanted=EraseCustomer,
         given=ErasedAnswer,
         act=erase,
@@ -535,7 +529,7 @@ OPERATIONS = (
         name="GetCustomer",
         method="GET",
         path=_CUSTOMER,
-        role=Role.READ,
+        right=Right.READ,
         wanted=GetCustomer,
         given=CustomerAnswer,
         act=get,
@@ -545,7 +539,7 @@ OPERATIONS = (
         name="ListCustomers",
         method="GET",
         path="/v1/customers",
-        role=Role.READ,
+        right=Right.READ,
         wanted=ListCustomers,
         given=CustomersFound,
         act=find,
@@ -555,7 +549,7 @@ OPERATIONS = (
         name="ListSeenCustomers",
         method="GET",
         path="/v1/seen-customers",
-        role=Role.READ,
+        right=Right.READ,
         wanted=ListSeen,
         given=SeenFound,
         act=list_seen,
@@ -565,7 +559,7 @@ OPERATIONS = (
         name="ListErasures",
         method="GET",
         path="/v1/erasures",
-        role=Role.READ,
+        right=Right.READ,
         wanted=ListErasures,
         given=ErasuresFound,
         act=erasures,
@@ -575,7 +569,7 @@ OPERATIONS = (
         name="ImportCustomers",
         method="POST",
         path="/v1/import",
-        role=Role.MANAGE,
+        right=Right.MANAGE,
         wanted=ImportCustomers,
         given=ImportedAnswer,
         act=import_rows,
@@ -585,7 +579,7 @@ OPERATIONS = (
         name="ExportCustomers",
         method="GET",
         path="/v1/export",
-        role=Role.READ,
+        right=Right.READ,
         wanted=ExportCustomers,
         given=ExportedAnswer,
         act=export_rows,

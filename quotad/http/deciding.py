@@ -13,8 +13,8 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from quotad.decision import ConsumeRequest, Decision
 from quotad.errors import QuotadError, internal_error
-from quotad.model import ConsumeRequest, Decision
 from quotad.operations.decisions import DecisionOperations
 
 DecisionOrError = Decision | QuotadError

@@ -19,9 +19,10 @@ from quotad.http.consume import Consume, consume_request
 from quotad.http.deciding import Deciding, DecisionOrError
 from quotad.http.fields import idempotency_key
 from quotad.http.identity import check_covers
-from quotad.http.operation import Admit, Headers, Role
+from quotad.http.operation import Admit, Headers
 from quotad.http.ratelimit import ratelimit_headers
 from quotad.http.responses import JSON, encode, refusal
+from quotad.tokens.roles import Right
 
 PATH = b"/v1/consume"
 
@@ -56,7 +57,7 @@ class DirectConsume:
     def answer(self, scope: Scope, body: bytes, send: SendAnswer) -> None:
         """Answer a request, now or when it is decided."""
         try:
-            caller = self._admit(scope, Role.CONSUME)
+            caller = self._admit(scope, Right.CONSUME)
             wanted = read(self._decoder, body)
             if caller.access.scoped:
                 check_covers(caller.access, wanted)

@@ -7,10 +7,11 @@ from typing import Annotated, Protocol
 from msgspec import Meta
 from starlette.types import Scope
 
+from quotad.decision import ID_BYTES_MAX
 from quotad.errors import InvalidRequest
 from quotad.held import REASON_BYTES_MAX, Because
 from quotad.ids import check_id, check_text
-from quotad.model import ID_BYTES_MAX, QUANTITY_MAX
+from quotad.model import QUANTITY_MAX
 
 SignedQuantity = Annotated[int, Meta(ge=-QUANTITY_MAX, le=QUANTITY_MAX)]
 SomeQuantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 from starlette.types import Scope
 
+from quotad.decision import ITEMS_MAX, ConsumeAllRequest, ConsumeRequest, Mode
 from quotad.errors import InvalidRequest
 from quotad.held import Used, UsedItem
 from quotad.http.answers import (
@@ -25,10 +26,10 @@ from quotad.http.items import (
     check_unique,
     read_items,
 )
-from quotad.http.operation import HttpAnswer, Operation, RequestFields, Role, on_decider
+from quotad.http.operation import HttpAnswer, Operation, RequestFields, on_decider
 from quotad.lending import Leased, Renewal
-from quotad.model import ITEMS_MAX, ConsumeAllRequest, ConsumeRequest, Mode
 from quotad.operations.decisions import DecisionOperations
+from quotad.tokens.roles import Right
 
 ReservationMilliseconds = Annotated[int, Meta(ge=1_000, le=86_400_000)]
 LeaseMilliseconds = Annotated[int, Meta(ge=100, le=366 * 86_400_000)]
@@ -284,7 +285,7 @@ OPERATIONS = (
         name="Reserve",
         method="POST",
         path="/v1/reservations",
-        role=Role.CONSUME,
+        right=Right.CONSUME,
         wanted=Reserve,
         given=ReservationAnswer,
         act=reserve,
@@ -294,7 +295,7 @@ OPERATIONS = (
         name="Commit",
         method="POST",
         path="/v1/reservations/commit",
-        role=Role.CONSUME,
+        right=Right.CONSUME,
         wanted=Commit,
         given=DecisionAnswer,
         act=commit,
@@ -304,7 +305,7 @@ OPERATIONS = (
         name="Release",
         method="POST",
         path="/v1/reservations/release",
-        role=Role.CONSUME,
+        right=Right.CONSUME,
         wanted=Release,
         given=DecisionAnswer,
         act=release,
@@ -314,7 +315,7 @@ OPERATIONS = (
         name="Extend",
         method="POST",
         path="/v1/reservations/extend",
-        role=Role.CONSUME,
+        right=Right.CONSUME,
         wanted=Extend,
         given=ExtensionAnswer,
         act=extend,
@@ -324,7 +325,7 @@ OPERATIONS = (
         name="AcquireLease",
         method="POST",
         path="/v1/leases",
-        role=Role.CONSUME,
+        right=Right.CONSUME,
         wanted=AcquireLease,
         given=LeaseAnswer,
         act=acquire,
@@ -334,7 +335,7 @@ OPERATIONS = (
         name="RenewLease",
         method="POST",
         path="/v1/leases/renew",
-        role=Role.CONSUME,
+        right=Right.CONSUME,
         wanted=RenewLease,
         given=LeaseAnswer,
         act=renew,
@@ -344,7 +345,7 @@ OPERATIONS = (
         name="ReleaseLease",
         method="POST",
         path="/v1/leases/release",
-        role=Role.CONSUME,
+        right=Right.CONSUME,
         wanted=ReleaseLease,
         given=LeaseReleaseAnswer,
         act=release_lease,

@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.types import Scope
 
-from quotad.http.operation import Admit, Caller, Role
+from quotad.http.operation import Admit, Caller
 from quotad.tokens.access import Access, TokenTable
 from quotad.tokens.roles import Right
 
@@ -17,7 +17,7 @@ CUSTOMER_KEY = b"x-customer-key"
 def token_admit(table: TokenTable) -> Admit:
     """What checks requests against a table of tokens."""
 
-    def admit(scope: Scope, role: Role) -> Caller:
+    def admit(scope: Scope, right: Right) -> Caller:
         shown = proof = ""
         for name, value in scope["headers"]:
             if name == AUTHORIZATION or (name == API_KEY and not shown):
@@ -27,7 +27,7 @@ def token_admit(table: TokenTable) -> Admit:
         client = scope.get("client")
         peer = None if client is None else f"{client[0]}:{client[1]}"
         access = table.access(shown, peer, proof)
-        access.check(Right(role.value))
+        access.check(right)
         return Caller(access.name, access)
 
     return admit

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from quotad.decision import ITEMS_MAX, ConsumeRequest
 from quotad.errors import InvalidRequest
 from quotad.http.fields import RequestedValues, SignedQuantity, check_ids, check_values
 from quotad.http.operation import RequestFields
-from quotad.model import ITEMS_MAX, ConsumeRequest
 
 
 class ConsumeItem(RequestFields, frozen=True, kw_only=True):

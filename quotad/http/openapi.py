@@ -55,7 +55,7 @@ def _operation(operation: Operation, schemas: dict[str, Schema]) -> Schema:
     described: Schema = {
         "operationId": operation.name,
         "summary": operation.about,
-        "tags": [operation.role.value],
+        "tags": [operation.right.value],
         "parameters": [_parameter(name, "path", properties[name], True) for name in in_path],
     }
     others = [name for name in properties if name not in in_path]

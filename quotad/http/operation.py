@@ -1,10 +1,9 @@
-"""What the API is made of: operations, each with a path, a role, a request type and an act."""
+"""What the API is made of: operations, each with a path, a right, a request type and an act."""
 
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from enum import StrEnum
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,22 +16,9 @@ from quotad.http.deciding import Deciding
 from quotad.operations.decisions import DecisionOperations
 from quotad.operations.parts import AdminParts
 from quotad.tokens.access import EVERYTHING, Access
+from quotad.tokens.roles import Right
 
 Headers = list[tuple[bytes, bytes]]
-
-
-class Role(StrEnum):
-    """What a caller must be allowed to."""
-
-    CHECK = "check"
-    """Ask what one customer may use."""
-    CONSUME = "consume"
-    READ = "read"
-    MANAGE = "manage"
-    """Customers."""
-    PUBLISH = "publish"
-    """Catalogs."""
-    ADMIN = "admin"
 
 
 class RequestFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,8 +34,8 @@ class Caller(msgspec.Struct, frozen=True):
     """What it may do."""
 
 
-Admit = Callable[[Scope, Role], Caller]
-"""Checks, before its body is read, who a request comes from and whether they may have the role.
+Admit = Callable[[Scope, Right], Caller]
+"""Checks, before its body is read, who a request comes from and whether they have the right.
 
 Raises QuotadError otherwise. The scope has the peer in `client` and the headers."""
 
@@ -99,7 +85,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     path: str
     """`/v1/customers/{customer_id}`: fields of the request in braces."""
-    role: Role
+    right: Right
     wanted: type[RequestFields]
     given: type[msgspec.Struct]
     """What the body of an answer is."""

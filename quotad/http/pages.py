@@ -85,7 +85,7 @@ def _operation(operation: Operation, schemas: dict[str, Schema]) -> list[str]:
         f'<h3 id="op-{operation.name}">{operation.name}</h3><p><code>{operation.method}'
         f" {escape(operation.path)}</code></p><p>{escape(operation.about)}</p>",
         f"<details><summary>request</summary>{fields}</details>",
-        f'<p>Answer: <a href="#{given}">{given}</a>. Role: {operation.role.value}.</p>',
+        f'<p>Answer: <a href="#{given}">{given}</a>. Right: {operation.right.value}.</p>',
     ]
 
 

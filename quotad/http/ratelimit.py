@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import quote
 
+from quotad.decision import Decision
 from quotad.http.operation import Headers
-from quotad.model import Decision
 
 INTEGER_MAX = 999_999_999_999_999
 """Largest Integer of RFC 9651."""

@@ -22,12 +22,12 @@ from quotad.http.operation import (
     HttpCall,
     Operation,
     RequestFields,
-    Role,
     in_thread,
     on_decider,
 )
 from quotad.operations.decisions import DecisionOperations
 from quotad.operations.usage import PeriodUsage
+from quotad.tokens.roles import Right
 
 
 class GetEntitlement(RequestFields, frozen=True, kw_only=True):
@@ -291,7 +291,7 @@ OPERATIONS = (
         name="GetEntitlement",
         method="GET",
         path="/v1/customers/{customer_id}/entitlements/{feature_id}",
-        role=Role.CHECK,
+        right=Right.CHECK,
         wanted=GetEntitlement,
         given=EntitlementFound,
         act=entitlement,
@@ -301,7 +301,7 @@ OPERATIONS = (
         name="GetEntitlements",
         method="GET",
         path="/v1/customers/{customer_id}/entitlements",
-        role=Role.CHECK,
+        right=Right.CHECK,
         wanted=GetEntitlements,
         given=EntitlementsAnswer,
         act=entitlements,
@@ -311,7 +311,7 @@ OPERATIONS = (
         name="GetUsage",
         method="GET",
         path="/v1/usage",
-        role=Role.READ,
+        right=Right.READ,
         wanted=GetUsage,
         given=UsageFound,
         act=usage,
@@ -321,7 +321,7 @@ OPERATIONS = (
         name="GetInsights",
         method="GET",
         path="/v1/insights",
-        role=Role.READ,
+        right=Right.READ,
         wanted=GetInsights,
         given=InsightsFound,
         act=insights,
@@ -331,7 +331,7 @@ OPERATIONS = (
         name="GetStatus",
         method="GET",
         path="/v1/status",
-        role=Role.READ,
+        right=Right.READ,
         wanted=GetStatus,
         given=StatusAnswer,
         act=status,

@@ -7,13 +7,14 @@ import msgspec
 from msgspec import Meta
 from starlette.types import Scope
 
+from quotad.decision import ITEMS_MAX, ConsumeRequest, Mode
 from quotad.http.answers import AllAnswer, all_answer, moment
 from quotad.http.fields import KeyMilliseconds, SomeQuantity, check_ids
 from quotad.http.items import ConsumeItem, read_items
-from quotad.http.operation import HttpAnswer, Operation, RequestFields, Role, on_decider
-from quotad.model import ITEMS_MAX, ConsumeRequest, Mode
+from quotad.http.operation import HttpAnswer, Operation, RequestFields, on_decider
 from quotad.operations.decisions import DecisionOperations
 from quotad.slots import SLOT, AcquireRequest
+from quotad.tokens.roles import Right
 
 SlotMilliseconds = Annotated[int, Meta(ge=1_000, le=86_400_000)]
 
@@ -155,7 +156,7 @@ OPERATIONS = (
         name="AcquireSlot",
         method="POST",
         path="/v1/slots",
-        role=Role.CONSUME,
+        right=Right.CONSUME,
         wanted=AcquireSlot,
         given=SlotAnswer,
         act=acquire,
@@ -165,7 +166,7 @@ OPERATIONS = (
         name="Heartbeat",
         method="POST",
         path="/v1/slots/heartbeat",
-        role=Role.CONSUME,
+        right=Right.CONSUME,
         wanted=Heartbeat,
         given=HeartbeatAnswer,
         act=heartbeat,
@@ -175,7 +176,7 @@ OPERATIONS = (
         name="ReleaseSlot",
         method="POST",
         path="/v1/slots/release",
-        role=Role.CONSUME,
+        right=Right.CONSUME,
         wanted=ReleaseSlot,
         given=SlotReleased,
         act=release,
@@ -185,7 +186,7 @@ OPERATIONS = (
         name="ListSlots",
         method="GET",
         path="/v1/customers/{customer_id}/slots/{feature_id}",
-        role=Role.READ,
+        right=Right.READ,
         wanted=ListSlots,
         given=SlotsFound,
         act=list_slots,

@@ -7,10 +7,10 @@ import msgspec
 from quotad.catalog.prepare import Prepared, Request
 from quotad.errors import NotFound
 from quotad.ids import check_id
-from quotad.model import CatalogRecord
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.pages import page_size
 from quotad.operations.publish import Terms, publish
+from quotad.records import CatalogRecord
 from quotad.store import Catalogs, Outcome
 
 _log = logging.getLogger("quotad.operations")

@@ -12,9 +12,9 @@ from quotad.customers.subscriptions import Cancellation, Change, Provision
 from quotad.engine import Snapshots, ViewCache
 from quotad.errors import InvalidRequest, NotFound
 from quotad.ids import check_id
-from quotad.model import CustomerRecord, StoredCustomer
 from quotad.operations.leftovers import forget_outlived, lasting
 from quotad.operations.shown_customers import ShownCustomer, shown
+from quotad.records import CustomerRecord, StoredCustomer
 from quotad.store import Customers
 
 W = TypeVar("W")

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from quotad.decision import ConsumeAllDecision, ConsumeAllRequest, ConsumeRequest, Decision, Reason
 from quotad.engine import Granted
 from quotad.engine.insights import Notes
 from quotad.engine.leases import Leases
@@ -21,14 +22,7 @@ from quotad.held import Because, Correction, Setting
 from quotad.ids import check_id
 from quotad.lending import Leased
 from quotad.marks import FULL
-from quotad.model import (
-    ConsumeAllDecision,
-    ConsumeAllRequest,
-    ConsumeRequest,
-    Decision,
-    Feature,
-    Reason,
-)
+from quotad.model import Feature
 from quotad.slots import Acquired, AcquireRequest
 
 NO_REASON = Because()

@@ -8,8 +8,8 @@ from quotad.engine.seen import Seen
 from quotad.entitlements.phases import phases_in_force
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id, check_name
-from quotad.model import CustomerRecord
 from quotad.operations.pages import page_size
+from quotad.records import CustomerRecord
 from quotad.store import CustomerIndex, CustomerPage, Customers, Wanted
 from quotad.store.facets import external_ids, folded, found_by
 from quotad.store.seen import SeenPage, SeenStore

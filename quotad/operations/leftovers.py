@@ -11,7 +11,8 @@ from quotad.catalog import Snapshot
 from quotad.customers.resets import outlived
 from quotad.entitlements.periods import LIFETIME
 from quotad.errors import StoreError
-from quotad.model import CustomerRecord, Entitlement, FeatureType, MeterKind
+from quotad.model import Entitlement, FeatureType, MeterKind
+from quotad.records import CustomerRecord
 from quotad.store import Customers, usage_suffix
 
 _log = logging.getLogger("quotad.operations")

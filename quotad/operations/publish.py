@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from quotad.errors import Conflict, RecordLost
-from quotad.model import CatalogRecord
+from quotad.records import CatalogRecord
 from quotad.store.catalogs import Published
 
 TRIES_MAX = 10

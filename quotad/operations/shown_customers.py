@@ -10,7 +10,7 @@ from quotad.entitlements.phases import (
     no_earlier_than_written,
     statuses,
 )
-from quotad.model import CustomerRecord, Override, Promotion, StoredCustomer
+from quotad.records import CustomerRecord, Override, Promotion, StoredCustomer
 
 
 class ShownEntitlement(msgspec.Struct, frozen=True):

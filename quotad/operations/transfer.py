@@ -9,11 +9,12 @@ from quotad.clock import Clock
 from quotad.customers.drafts import Draft, carried_out
 from quotad.customers.row_reader import RowReader
 from quotad.customers.rows import write_row
+from quotad.decision import BATCH_MAX
 from quotad.engine import Snapshots, ViewCache
 from quotad.errors import InvalidRequest
-from quotad.model import BATCH_MAX, CustomerRecord
 from quotad.operations.leftovers import forget_outlived, lasting
 from quotad.operations.pages import page_size
+from quotad.records import CustomerRecord
 from quotad.store import Customers, Written
 
 _CONFLICT = "is being written by others; import it again"

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
 from quotad.client.calls import Consumption
-from quotad.model import ID_BYTES_MAX, QUANTITY_MAX
+from quotad.decision import ID_BYTES_MAX
+from quotad.model import QUANTITY_MAX
 from quotad.replay.access_log import LineError, Record
 from quotad.replay.formats import Format
 from quotad.replay.template import Template

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Protocol, Self
 
 from quotad.config import Config
+from quotad.decision import Reason
 from quotad.errors import ConfigError
-from quotad.model import Reason
 from quotad.operations.decisions import DecisionOperations
 from quotad.server.address import is_loopback
 from quotad.server.indexing import Indexing

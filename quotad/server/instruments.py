@@ -1,7 +1,7 @@
 """What a server counts: the same list in every worker and in their parent."""
 
+from quotad.decision import Reason
 from quotad.metrics import Instrument, Instruments, Kind, histogram
-from quotad.model import Reason
 
 DECISIONS = Instrument(
     Kind.COUNTER,

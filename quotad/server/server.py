@@ -9,13 +9,13 @@ from quotad.errors import ConfigError
 from quotad.fronts.interface import Bounds, Details, Front, FrontSettings, TlsFiles
 from quotad.fronts.kinds import choose, make
 from quotad.metrics import Instrument
-from quotad.server.address import check_free
+from quotad.server.address import check_free, is_loopback
 from quotad.server.base import ServerBase
 from quotad.server.decider import Decider
 from quotad.server.instruments import FRONT, FRONT_OPEN
 from quotad.service import admin, quota
 from quotad.service.admin import AdminServicer
-from quotad.service.guard import DETAILS, Guard
+from quotad.service.guard import Guard, details
 from quotad.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server as add_servicer
 
 _log = logging.getLogger("quotad.server")
@@ -43,7 +43,8 @@ class Server(ServerBase):
         guard = None if self.tokens.required is False else Guard(self.tokens)
         self._guarded = guard is not None
         servicer = AdminServicer(
-            parts.admin(self._front_name, self._decisions_by_reason), Guard(self.tokens)
+            parts.admin(self._front_name, self._decisions_by_reason),
+            Guard(self.tokens, is_loopback(config.listen)),
         )
         self._front = self._make_front(servicer, reuse_port)
         services = [
@@ -79,7 +80,7 @@ class Server(ServerBase):
                 config.max_connections,
                 Bounds(**{name: getattr(config, name) for name in Bounds.__struct_fields__}),
                 _tls_files(config),
-                DETAILS if self._guarded else Details(),
+                details(self._front_name) if self._guarded else Details(),
             ),
         )
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from quotad.clock import Clock
-from quotad.errors import ConfigError, StoreError
+from quotad.errors import ConfigError, StoreError, StoreUnavailable
 from quotad.store.damage import report_once
 from quotad.store.tokens import TokenStore
 from quotad.tokens.access import TokenTable
@@ -73,7 +73,9 @@ class TokenWatch:
             if time.monotonic() - self._noted > USED_S:
                 self._noted = time.monotonic()
                 self._store.note_used(self._table.used(), self._clock.now_ms())
-        except StoreError as error:  # what is known stays; without its store no call is decided
+        except StoreUnavailable:  # what is known stays; the monitor reports it
+            return False
+        except StoreError as error:
             report_once(str(error))
             return False
         return True

@@ -3,8 +3,8 @@
 from google.protobuf.struct_pb2 import Value
 
 from quotad.entitlements.phases import PhaseStatus
-from quotad.model import CALENDAR, Subscription
 from quotad.operations.shown_customers import ShownCustomer
+from quotad.records import CALENDAR, Subscription
 from quotad.service.encode import timestamp
 from quotad.v1 import admin_pb2 as pb
 

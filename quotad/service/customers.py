@@ -6,8 +6,8 @@ from quotad.customers.overrides import NewEntitlement
 from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Cancellation, Change, Provision, Trial
 from quotad.errors import InvalidRequest
-from quotad.model import StoredCustomer
 from quotad.operations.parts import AdminParts
+from quotad.records import StoredCustomer
 from quotad.service.admin_parts import mapped
 from quotad.service.customer_message import customer_message, plain_value
 from quotad.service.decode import moment

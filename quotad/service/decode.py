@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 import msgspec
 from google.protobuf.message import DecodeError, Message
 
+from quotad.decision import BATCH_MAX, ID_BYTES_MAX, ConsumeRequest, Mode
 from quotad.errors import InvalidRequest
 from quotad.held import REASON_BYTES_MAX, Because, Setting
 from quotad.ids import check_id, check_text
-from quotad.model import BATCH_MAX, ID_BYTES_MAX, QUANTITY_MAX, ConsumeRequest, Mode
+from quotad.model import QUANTITY_MAX
 from quotad.recent import Recent
 from quotad.v1 import quota_pb2 as pb
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from quotad.decision import ITEMS_MAX, ConsumeAllRequest, ConsumeRequest, Mode
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
-from quotad.model import ITEMS_MAX, QUANTITY_MAX, ConsumeAllRequest, ConsumeRequest, Mode
+from quotad.model import QUANTITY_MAX
 from quotad.recent import Recent
 from quotad.service.decode import MODES, VALUES_MAX, parse, ttl_ms
 from quotad.v1 import quota_pb2 as pb

@@ -4,10 +4,11 @@ from functools import lru_cache
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from quotad.decision import Decision, Explanation, LimitStatus
 from quotad.engine.shared import Granted
 from quotad.errors import QuotadError
 from quotad.marks import mark
-from quotad.model import Decision, Explanation, Feature, FeatureType, LimitStatus, MeterKind
+from quotad.model import Feature, FeatureType, MeterKind
 from quotad.v1 import quota_pb2 as pb
 
 _FEATURE_TYPES: dict[FeatureType, pb.FeatureType] = {

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from quotad.decision import ConsumeAllDecision, ConsumeRequest, Decision
 from quotad.held import HeldItem, SettledDecision
-from quotad.model import ConsumeAllDecision, ConsumeRequest, Decision
 from quotad.service.wire import decision_bytes
 from quotad.v1 import quota_pb2 as pb
 

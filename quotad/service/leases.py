@@ -2,10 +2,11 @@
 
 from google.protobuf.duration_pb2 import Duration
 
+from quotad.decision import ConsumeRequest
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
 from quotad.lending import Leased, Renewal
-from quotad.model import QUANTITY_MAX, ConsumeRequest
+from quotad.model import QUANTITY_MAX
 from quotad.operations.decisions import DecisionOperations
 from quotad.service import decode
 from quotad.service.wire import decision_bytes

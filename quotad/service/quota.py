@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from quotad.decision import ConsumeAllDecision, ConsumeRequest, Decision
 from quotad.errors import QuotadError, StoreUnavailable, internal_error
 from quotad.fronts.interface import Answer, Call
-from quotad.model import ConsumeAllDecision, ConsumeRequest, Decision
 from quotad.operations.decisions import DecisionOperations
 from quotad.service import decode, encode, leases, reservations, slots
 from quotad.service.decode_all import read_all

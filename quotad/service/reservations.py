@@ -2,16 +2,11 @@
 
 from google.protobuf.duration_pb2 import Duration
 
+from quotad.decision import ITEMS_MAX, ConsumeAllRequest, ConsumeRequest, Mode
 from quotad.errors import InvalidRequest
 from quotad.held import Used, UsedItem
 from quotad.ids import check_id
-from quotad.model import (
-    ITEMS_MAX,
-    QUANTITY_MAX,
-    ConsumeAllRequest,
-    ConsumeRequest,
-    Mode,
-)
+from quotad.model import QUANTITY_MAX
 from quotad.operations.decisions import DecisionOperations
 from quotad.service import decode
 from quotad.service.decode_all import check_unique, read_items

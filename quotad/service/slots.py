@@ -1,8 +1,9 @@
 """AcquireSlot, Heartbeat, ReleaseSlot, ListSlots: from protobuf to operations and back."""
 
+from quotad.decision import ITEMS_MAX, ConsumeRequest, Mode
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
-from quotad.model import ITEMS_MAX, QUANTITY_MAX, ConsumeRequest, Mode
+from quotad.model import QUANTITY_MAX
 from quotad.operations.decisions import DecisionOperations
 from quotad.service import decode
 from quotad.service.decode_all import read_items

@@ -13,9 +13,9 @@ from functools import lru_cache
 
 import msgspec
 
+from quotad.decision import ConsumeAllDecision, Decision, LimitStatus
 from quotad.errors import AnswerTooLarge, QuotadError
 from quotad.fronts.interface import MESSAGE_BYTES_MAX
-from quotad.model import ConsumeAllDecision, Decision, LimitStatus
 from quotad.service import encode
 from quotad.v1 import quota_pb2 as pb
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from quotad.catalog import Catalog, CatalogChange, diff, read_record
-from quotad.model import CatalogRecord
 from quotad.plural import plural
+from quotad.records import CatalogRecord
 from quotad.sidecar.removals import Waiting
 from quotad.store.catalogs import Outcome, Published
 

@@ -16,8 +16,8 @@ import msgspec
 from quotad.backoff import pause_s
 from quotad.catalog import Catalog, Source, carry, parse, read_record, told_apart
 from quotad.errors import CatalogError, Conflict, QuotadError, StoreError
-from quotad.model import CatalogRecord
 from quotad.operations.publish import CatalogStore, Terms, publish
+from quotad.records import CatalogRecord
 from quotad.sidecar.interface import PlanSource, SourceUnavailable
 from quotad.sidecar.removals import DELAY_S, Removals, Waiting
 from quotad.sidecar.report import OpenProblems, log_outcome, log_waiting

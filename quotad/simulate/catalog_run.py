@@ -2,10 +2,11 @@
 
 from quotad.catalog import Catalog, Snapshot
 from quotad.clock import SyncedClock
+from quotad.decision import Decision
 from quotad.engine import Engine, EngineSettings, Shared, Snapshots, ViewCache
 from quotad.entitlements.periods import period_at
 from quotad.errors import QuotadError, StoreError
-from quotad.model import CALENDAR, Decision
+from quotad.records import CALENDAR
 from quotad.simulate.lines import LoggedCall
 from quotad.simulate.roster import Roster, RosterCustomers
 from quotad.store import Catalogs, KeySpace, Retention, Store, check_layout

@@ -13,8 +13,8 @@ from quotad.catalog import Snapshot
 from quotad.customers.drafts import carried_out
 from quotad.customers.row_reader import RowReader
 from quotad.errors import InvalidRequest, QuotadError
-from quotad.model import CALENDAR, CustomerRecord
 from quotad.plural import plural
+from quotad.records import CALENDAR, CustomerRecord
 from quotad.replay.files import open_log
 
 PROBLEMS_SHOWN = 10

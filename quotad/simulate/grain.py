@@ -11,7 +11,8 @@ from math import gcd
 from quotad.catalog import Snapshot
 from quotad.entitlements.counted import limits_of, limits_of_record
 from quotad.entitlements.phases import moments
-from quotad.model import CALENDAR, Anchor, CustomerRecord, Unit, Window
+from quotad.model import Anchor, Unit, Window
+from quotad.records import CALENDAR, CustomerRecord
 
 _SECOND_MS, _MINUTE_MS, _HOUR_MS = 1_000, 60_000, 3_600_000
 

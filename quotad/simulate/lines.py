@@ -5,7 +5,7 @@ from operator import attrgetter
 
 import msgspec
 
-from quotad.model import ConsumeRequest
+from quotad.decision import ConsumeRequest
 from quotad.replay.access_log import LineError, NoRecordError
 from quotad.replay.line_templates import LineTemplates
 from quotad.replay.report import SKIPPED_SHOWN, SkippedLine

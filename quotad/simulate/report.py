@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from quotad.model import Reason
+from quotad.decision import Reason
 from quotad.replay.report import OTHERS, DeniedCustomers, SkippedLine
 from quotad.simulate.tally import Counts, Pair, Tally, Timeline
 

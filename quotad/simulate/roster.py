@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from quotad.customers.resets import counted
 from quotad.entitlements.phases import phases_in_force
 from quotad.errors import StoreError
-from quotad.model import CALENDAR, CustomerRecord, StoredCustomer, Subscription
 from quotad.recent import Recent
+from quotad.records import CALENDAR, CustomerRecord, StoredCustomer, Subscription
 from quotad.simulate.lines import LoggedCall
 from quotad.store import CustomerKeys, Link
 from quotad.store.records import NOBODY

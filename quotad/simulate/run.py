@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import msgspec
 
+from quotad.decision import Decision
 from quotad.errors import InvalidRequest, QuotadError
-from quotad.model import Decision
 from quotad.plural import plural
 from quotad.replay.access_log import LineError
 from quotad.replay.sender import Progress

@@ -6,8 +6,8 @@ import msgspec
 
 from quotad.catalog import Catalog
 from quotad.errors import InvalidRequest
-from quotad.model import CustomerRecord
 from quotad.nearest import did_you_mean
+from quotad.records import CustomerRecord
 
 
 class TriedCatalog(msgspec.Struct, frozen=True):

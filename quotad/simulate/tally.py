@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from quotad.model import ConsumeRequest, Decision, Reason
+from quotad.decision import ConsumeRequest, Decision, Reason
 from quotad.replay.report import OTHERS, DeniedCustomers
 
 CELLS_MAX = 10_000

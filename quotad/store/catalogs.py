@@ -6,7 +6,7 @@ import msgspec
 
 from quotad.clock import Clock
 from quotad.errors import Conflict, NotFound, RecordLost
-from quotad.model import CatalogRecord
+from quotad.records import CatalogRecord
 from quotad.store.connection import Store
 from quotad.store.fleet import Candidate
 from quotad.store.keys import KeySpace, catalog_tag

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from quotad.errors import Conflict, InvalidRequest, StaleEpoch, StoreError
-from quotad.model import CustomerRecord, StoredCustomer
+from quotad.records import CustomerRecord, StoredCustomer
 from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.facets import facets

@@ -14,7 +14,7 @@ import unicodedata
 
 import msgspec
 
-from quotad.model import CustomerRecord
+from quotad.records import CustomerRecord
 
 WORDS_MAX = 8
 """Words of a name that it is found by."""

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from quotad.errors import InvalidRequest, StoreError
-from quotad.model import CustomerRecord, StoredCustomer
+from quotad.records import CustomerRecord, StoredCustomer
 from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.customers import CustomerPage, Customers

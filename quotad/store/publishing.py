@@ -14,7 +14,7 @@ import msgspec
 
 from quotad.clock import Clock
 from quotad.errors import Conflict
-from quotad.model import CatalogRecord
+from quotad.records import CatalogRecord
 from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.fleet import ALIVE_MS

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from quotad.errors import Damaged, RecordLost, StoreError
-from quotad.model import CatalogRecord, CustomerRecord, StoredCustomer
+from quotad.records import CatalogRecord, CustomerRecord, StoredCustomer
 from quotad.store.damage import report_damage
 from quotad.store.keys import CustomerKeys
 

@@ -12,9 +12,9 @@ from quotad import config
 from quotad.client import AsyncClient, Client
 from quotad.client.admin import AdminClient
 from quotad.config import Config
+from quotad.decision import Reason
 from quotad.errors import Status
 from quotad.http.app import OPERATIONS
-from quotad.model import Reason
 from quotad.v1 import admin_pb2, quota_pb2
 from tests.docs.commands import find, options
 from tests.docs.pages import prose, table

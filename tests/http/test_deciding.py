@@ -6,9 +6,9 @@ from typing import cast
 
 import pytest
 
+from quotad.decision import ConsumeRequest, Decision, Reason
 from quotad.errors import InvalidRequest, QuotadError
 from quotad.http.deciding import Deciding, HttpDecider
-from quotad.model import ConsumeRequest, Decision, Reason
 from quotad.operations.decisions import DecisionOperations
 
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from quotad.decision import Decision, LimitStatus, Reason
 from quotad.http.ratelimit import ratelimit_headers
-from quotad.model import Decision, LimitStatus, Reason
 from tests.http.serving import HttpRunning
 
 NOW = 1_000_000

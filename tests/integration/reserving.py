@@ -2,14 +2,9 @@
 
 from collections.abc import Iterator
 
+from quotad.decision import ConsumeAllRequest, ConsumeRequest, Decision, Mode
 from quotad.engine.reservations import Reserved
 from quotad.held import SettledDecision, UsedItem
-from quotad.model import (
-    ConsumeAllRequest,
-    ConsumeRequest,
-    Decision,
-    Mode,
-)
 from tests.deciding import Bench
 
 CATALOG = """

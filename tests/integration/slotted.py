@@ -1,6 +1,6 @@
 """An engine on a real Valkey, and short words for slots."""
 
-from quotad.model import ConsumeRequest
+from quotad.decision import ConsumeRequest
 from quotad.slots import SLOT, Acquired, AcquireRequest
 from quotad.store.keys import slot_names
 from tests.deciding import Bench

@@ -5,18 +5,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import pytest
 
+from quotad.decision import ConsumeRequest, Decision, Mode, Reason
 from quotad.errors import IdempotencyMismatch, InvalidRequest, QuotadError
-from quotad.model import (
-    ConsumeRequest,
-    CustomerRecord,
-    Decision,
-    Entry,
-    Limit,
-    Mode,
-    Override,
-    Reason,
-    Subscription,
-)
+from quotad.model import Entry, Limit
+from quotad.records import CustomerRecord, Override, Subscription
 from tests.deciding import Bench, at, bench
 
 CATALOG = """

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from quotad.decision import ConsumeRequest, Decision, Mode, Reason
 from quotad.engine import Engine
-from quotad.model import ConsumeRequest, Decision, Mode, Reason
 from tests.deciding import Bench
 
 CATALOG = """

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from quotad.catalog import Source, parse
+from quotad.decision import ConsumeRequest, Decision
 from quotad.errors import BudgetSpent
-from quotad.model import ConsumeRequest, Decision
 from tests.deciding import Bench, bench
 
 CATALOG = """

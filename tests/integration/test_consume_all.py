@@ -8,15 +8,9 @@ import msgspec
 import pytest
 
 from quotad.customers.subscriptions import Provision, provision
+from quotad.decision import ConsumeAllDecision, ConsumeAllRequest, ConsumeRequest, Mode, Reason
 from quotad.errors import Damaged, IdempotencyMismatch, InvalidRequest
-from quotad.model import (
-    ConsumeAllDecision,
-    ConsumeAllRequest,
-    ConsumeRequest,
-    CustomerRecord,
-    Mode,
-    Reason,
-)
+from quotad.records import CustomerRecord
 from quotad.v1 import quota_pb2 as pb
 from tests.deciding import Bench, bench
 from tests.integration.conftest import Pair

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from quotad.decision import ConsumeAllRequest, ConsumeRequest, Mode
 from quotad.engine import demand
 from quotad.engine.insights import Insights, look_up
 from quotad.engine.reservations import GRACE_MS
-from quotad.model import ConsumeAllRequest, ConsumeRequest, Mode
 from quotad.operations.usage import UsageOperations
 from quotad.store import usage_suffix
 from quotad.store.erasures import Erasures

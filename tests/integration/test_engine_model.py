@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from quotad.decision import ConsumeRequest, Decision, Mode, Reason
 from quotad.errors import IdempotencyMismatch, InvalidRequest, QuotadError
-from quotad.model import ConsumeRequest, Decision, Mode, Reason
 from tests.deciding import Bench, at, bench
 from tests.raw import raw
 

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from quotad.decision import ConsumeRequest, Decision, Mode, Reason
 from quotad.errors import IdempotencyMismatch, QuotadError
-from quotad.model import ConsumeRequest, CustomerRecord, Decision, Mode, Reason, Subscription
+from quotad.records import CustomerRecord, Subscription
 from tests.deciding import Bench, bench
 
 HOUR = 3_600_000

@@ -5,21 +5,9 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from quotad.model import (
-    ConsumeRequest,
-    CustomerRecord,
-    Decision,
-    Entry,
-    Explanation,
-    Limit,
-    Mode,
-    Override,
-    Reason,
-    SourceKind,
-    Subscription,
-    Unit,
-    Window,
-)
+from quotad.decision import ConsumeRequest, Decision, Explanation, Mode, Reason, SourceKind
+from quotad.model import Entry, Limit, Unit, Window
+from quotad.records import CustomerRecord, Override, Subscription
 from tests.deciding import Bench, at, bench
 
 CATALOG = """

@@ -9,8 +9,8 @@ from threading import Event
 import pytest
 
 from quotad.errors import ConfigError, InvalidRequest
-from quotad.model import CustomerRecord, Subscription
 from quotad.operations.finding import is_wanted
+from quotad.records import CustomerRecord, Subscription
 from quotad.store import CustomerIndex, Customers, KeySpace, Store, Wanted, check_layout
 from quotad.store.facets import facets
 from quotad.store.records import encode_customer

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from quotad.model import ConsumeRequest, Reason
+from quotad.decision import ConsumeRequest, Reason
 from tests.deciding import Bench, at, bench
 from tests.raw import raw
 

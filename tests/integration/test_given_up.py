@@ -10,8 +10,8 @@ from typing import Any
 import grpc
 import pytest
 
+from quotad.decision import ConsumeRequest
 from quotad.errors import AnswerLost, QuotadError, StoreUnavailable
-from quotad.model import ConsumeRequest
 from quotad.store import Store
 from tests.deciding import bench
 from tests.integration.own_store import OwnStore, own_store

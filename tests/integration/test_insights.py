@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from quotad.customers.subscriptions import Provision, provision
+from quotad.decision import ConsumeRequest
 from quotad.engine.insights import Insights, Notes, look_up
 from quotad.experiments import place_of
-from quotad.model import ConsumeRequest, CustomerRecord
+from quotad.records import CustomerRecord
 from quotad.store import nearby
 from quotad.store.nearby import Nearby, NearbyStore
 from tests.deciding import Bench, bench

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from quotad.decision import ConsumeRequest, Decision, Reason
 from quotad.errors import InvalidRequest, QuotadError
-from quotad.model import ConsumeRequest, Decision, Reason
 from tests.deciding import Bench, bench
 
 CATALOG = """

@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from quotad.customers.subscriptions import Provision, provision
+from quotad.decision import ConsumeRequest, Decision, Reason
 from quotad.engine import Engine
 from quotad.engine.leases import SHARE
 from quotad.engine.reservations import GRACE_MS
 from quotad.errors import IdempotencyMismatch, InvalidRequest, NotFound, NotOpen
 from quotad.lending import Leased, Renewal
-from quotad.model import ConsumeRequest, CustomerRecord, Decision, Reason
+from quotad.records import CustomerRecord
 from tests.deciding import Bench, at
 
 CATALOG = """

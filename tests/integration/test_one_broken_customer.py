@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from quotad.decision import ConsumeRequest, Decision
 from quotad.engine import explaining, meters, settling, views
 from quotad.errors import Damaged, StoreUnavailable
-from quotad.model import ConsumeRequest, Decision
 from quotad.store import ChargeStatus, Settlement
 from tests.deciding import Bench, at, bench
 from tests.raw import raw

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from quotad.customers.subscriptions import Provision, provision
-from quotad.model import ConsumeRequest, CustomerRecord, Decision, StoredCustomer
+from quotad.decision import ConsumeRequest, Decision
+from quotad.records import CustomerRecord, StoredCustomer
 from tests.deciding import Bench, bench
 
 CATALOG = """

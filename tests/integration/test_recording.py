@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from quotad.decision import ConsumeRequest, Decision, Mode, Reason
 from quotad.errors import IdempotencyMismatch, InvalidRequest, QuotadError
-from quotad.model import ConsumeRequest, Decision, Mode, Reason
 from tests.deciding import Bench, at
 
 CATALOG = """

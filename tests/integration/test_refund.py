@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from quotad.decision import ConsumeAllRequest, ConsumeRequest, Decision, Mode, Reason
 from quotad.errors import IdempotencyMismatch, InvalidRequest, NotFound, QuotadError
 from quotad.held import SettledDecision
-from quotad.model import ConsumeAllRequest, ConsumeRequest, Decision, Mode, Reason
 from quotad.service.decode import refund_request
 from quotad.v1 import quota_pb2 as pb
 from tests.deciding import Bench, at

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from quotad.decision import ConsumeAllRequest, ConsumeRequest, Decision, Mode, Reason
 from quotad.engine import Engine
 from quotad.engine.reservations import GRACE_MS
 from quotad.errors import (
@@ -13,13 +14,6 @@ from quotad.errors import (
     NotOpen,
     QuotadError,
     StoreUnavailable,
-)
-from quotad.model import (
-    ConsumeAllRequest,
-    ConsumeRequest,
-    Decision,
-    Mode,
-    Reason,
 )
 from quotad.store.erasures import Erasures
 from quotad.store.holds import settled_key, taken_key

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from quotad.decision import ConsumeAllDecision, ConsumeAllRequest, ConsumeRequest, Mode, Reason
 from quotad.engine.reservations import GRACE_MS
 from quotad.errors import (
     IdempotencyMismatch,
@@ -12,13 +13,6 @@ from quotad.errors import (
     NotOpen,
 )
 from quotad.held import SettledDecision, UsedItem
-from quotad.model import (
-    ConsumeAllDecision,
-    ConsumeAllRequest,
-    ConsumeRequest,
-    Mode,
-    Reason,
-)
 from tests.integration.reserving import CATALOG, TTL_MS, Held, holding
 
 SEVERAL = {"tokens": 200, "several": 75, "seats": 2, "images": 4, "budget": 6, "sso": 1}

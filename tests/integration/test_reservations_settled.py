@@ -4,15 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from quotad.decision import ConsumeRequest, Decision, Mode, Reason
 from quotad.engine.reservations import GRACE_MS
 from quotad.errors import (
     NotOpen,
-)
-from quotad.model import (
-    ConsumeRequest,
-    Decision,
-    Mode,
-    Reason,
 )
 from tests.deciding import at
 from tests.integration.reserving import CATALOG, TTL_MS, Held, holding

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from quotad.decision import ConsumeRequest, Decision, Mode, Reason
 from quotad.engine.reservations import GRACE_MS
 from quotad.errors import IdempotencyMismatch, InvalidRequest
 from quotad.held import Setting
-from quotad.model import ConsumeRequest, Decision, Mode, Reason
 from tests.deciding import Bench, at
 
 CATALOG = """

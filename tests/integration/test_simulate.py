@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from quotad.catalog import Catalog, Source, parse
-from quotad.model import CustomerRecord, Subscription
+from quotad.records import CustomerRecord, Subscription
 from quotad.replay.formats import format_of
 from quotad.replay.line_templates import LineTemplates
 from quotad.replay.template import Template

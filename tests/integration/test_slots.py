@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from quotad.customers.overrides import NewEntitlement, set_override
+from quotad.decision import ConsumeAllRequest, ConsumeRequest, Decision, Mode, Reason
 from quotad.engine import Engine
 from quotad.engine.insights import Notes, look_up
 from quotad.engine.reservations import GRACE_MS
@@ -19,9 +20,9 @@ from quotad.errors import (
     TooManyOpen,
 )
 from quotad.held import Setting
-from quotad.model import ConsumeAllRequest, ConsumeRequest, CustomerRecord, Decision, Mode, Reason
 from quotad.operations.decisions import DecisionOperations
 from quotad.operations.usage import UsageOperations
+from quotad.records import CustomerRecord
 from quotad.store import slots as slot_scripts
 from quotad.store.erasures import Erasures
 from quotad.store.nearby import NearbyStore

@@ -8,10 +8,10 @@ import pytest
 
 from quotad.catalog import Source, parse
 from quotad.clock import SyncedClock
+from quotad.decision import ConsumeRequest
 from quotad.engine import EngineSettings
 from quotad.engine.watch import CatalogWatch
 from quotad.errors import NotReady, StoreUnavailable
-from quotad.model import ConsumeRequest
 from quotad.store import Catalogs, Fleet, Published, publishing
 from tests.deciding import Bench, bench
 from tests.raw import raw

@@ -3,8 +3,8 @@
 import pytest
 
 from quotad.clock import SyncedClock
+from quotad.decision import ConsumeRequest, Decision
 from quotad.engine import Engine, EngineSettings, Shared
-from quotad.model import ConsumeRequest, Decision
 from quotad.store import Store
 from quotad.store.health import Health
 from quotad.store.holds import HoldsSeen

@@ -15,7 +15,8 @@ from quotad.customers.subscriptions import (
     change_subscription,
     provision,
 )
-from quotad.model import CustomerRecord, Reason
+from quotad.decision import Reason
+from quotad.records import CustomerRecord
 from tests.deciding import Bench, at, bench
 
 START, PERIOD_END = "2031-01-15 12:00", "2031-02-15 12:00"

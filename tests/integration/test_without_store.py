@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from quotad.decision import ConsumeRequest, Decision
 from quotad.errors import AnswerLost, InvalidRequest, NotReady, QuotadError, StoreUnavailable
-from quotad.model import ConsumeRequest, Decision
 from tests.deciding import Bench, bench
 
 CATALOG = """

@@ -8,8 +8,8 @@ from quotad.customers.overrides import NewEntitlement
 from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Cancellation, Change, Provision, Trial
 from quotad.errors import InvalidRequest, NotFound, NotReady, StaleEpoch
-from quotad.model import StoredCustomer
 from quotad.operations.customers import CustomerOperations
+from quotad.records import StoredCustomer
 from tests.deciding import Bench, bench
 
 PLANS = """

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
+from quotad.decision import ConsumeRequest, Decision, LimitStatus, Reason
 from quotad.engine.insights import Notes
 from quotad.errors import InvalidRequest, StoreUnavailable
-from quotad.model import ConsumeRequest, Decision, LimitStatus, Reason
 from quotad.operations.decisions import DecisionOperations
 from quotad.store.nearby import Nearby
 from tests.deciding import bench

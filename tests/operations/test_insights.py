@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from quotad.decision import ConsumeRequest
 from quotad.engine import Lent
 from quotad.engine.insights import Notes
 from quotad.errors import InvalidRequest, NotFound, NotReady
-from quotad.model import ConsumeRequest
 from quotad.operations.insights import InsightOperations
 from quotad.store.nearby import NearbyStore
 from tests.deciding import Bench, bench

@@ -4,8 +4,8 @@ import pytest
 
 from quotad.catalog import Catalog, Source, parse
 from quotad.errors import Conflict, RecordLost
-from quotad.model import CatalogRecord
 from quotad.operations.publish import TRIES_MAX, Done, Terms, publish
+from quotad.records import CatalogRecord
 from quotad.store import Outcome
 from tests.unit.sidecar_fakes import FakeCatalogs, digest_of, plan
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from quotad.decision import BATCH_MAX
 from quotad.errors import InvalidRequest, NotReady
-from quotad.model import BATCH_MAX
 from quotad.operations.transfer import TransferOperations
 from tests.deciding import Bench, bench
 

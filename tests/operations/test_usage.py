@@ -6,8 +6,8 @@ import pytest
 
 from quotad.customers.overrides import NewEntitlement
 from quotad.customers.subscriptions import Change, Provision
+from quotad.decision import ConsumeRequest
 from quotad.errors import InvalidRequest, NotFound
-from quotad.model import ConsumeRequest
 from quotad.operations import usage as operation
 from quotad.operations.customers import CustomerOperations
 from quotad.operations.usage import PeriodUsage, UsageOperations

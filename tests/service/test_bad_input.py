@@ -5,7 +5,8 @@ from typing import Any
 import grpc
 import pytest
 
-from quotad.model import ID_BYTES_MAX, QUANTITY_MAX
+from quotad.decision import ID_BYTES_MAX
+from quotad.model import QUANTITY_MAX
 from quotad.service.quota import METHODS
 from quotad.v1 import admin_pb2 as admin
 from quotad.v1 import quota_pb2 as pb

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from quotad.model import BATCH_MAX
+from quotad.decision import BATCH_MAX
 from quotad.v1 import quota_pb2 as pb
 from tests.running import Running, refusal
 

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from quotad.cli.decisions import REASONS
-from quotad.model import Reason
+from quotad.decision import Reason
 from quotad.v1 import quota_pb2 as pb
 from tests.service.command_line import Run, words
 from tests.service.fake_quotad import FakeServer

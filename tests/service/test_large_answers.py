@@ -2,8 +2,8 @@
 
 import pytest
 
+from quotad.decision import Decision, EntitlementSource, Explanation, Reason
 from quotad.fronts.interface import MESSAGE_BYTES_MAX
-from quotad.model import Decision, EntitlementSource, Explanation, Reason
 from quotad.service.wire import batch_bytes, decision_bytes
 from quotad.v1 import quota_pb2 as pb
 from tests.running import Running

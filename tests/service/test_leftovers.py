@@ -8,7 +8,7 @@ import pytest
 
 from quotad.customers.resets import outlived
 from quotad.errors import StoreUnavailable
-from quotad.model import CustomerRecord
+from quotad.records import CustomerRecord
 from quotad.store import Customers
 from quotad.v1 import admin_pb2 as pb
 from tests.raw import raw

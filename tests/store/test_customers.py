@@ -1,7 +1,7 @@
 import pytest
 
 from quotad.errors import Conflict, InvalidRequest
-from quotad.model import CustomerRecord, StoredCustomer
+from quotad.records import CustomerRecord, StoredCustomer
 from quotad.store import Customers, KeySpace, Store
 from quotad.store.records import NOBODY
 from tests.raw import raw

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from quotad.errors import StoreError
-from quotad.model import CustomerRecord, Subscription
+from quotad.records import CustomerRecord, Subscription
 from quotad.store import Customers, KeySpace, Store, Written
 from quotad.store import customers as module
 from quotad.store.scripts import Script

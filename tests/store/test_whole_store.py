@@ -7,7 +7,7 @@ import pytest
 
 from quotad.clock import SyncedClock
 from quotad.errors import ConfigError, InvalidRequest, StaleEpoch, StoreError
-from quotad.model import CustomerRecord, Subscription
+from quotad.records import CustomerRecord, Subscription
 from quotad.store import (
     CustomerIndex,
     Customers,

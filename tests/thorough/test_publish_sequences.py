@@ -21,7 +21,8 @@ from quotad.catalog import (
 from quotad.entitlements.explain import explain
 from quotad.entitlements.resolve import resolve
 from quotad.errors import CatalogError
-from quotad.model import CustomerRecord, Entitlement, FeatureType, MeterKind, Subscription
+from quotad.model import Entitlement, FeatureType, MeterKind
+from quotad.records import CustomerRecord, Subscription
 from tests.unit.random_catalogs import LIMITS, raw_catalogs
 
 NOW = 1_800_000_000_000

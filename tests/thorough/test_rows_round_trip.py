@@ -13,17 +13,8 @@ from quotad.customers.checks import ANCHOR_MAX_MS
 from quotad.customers.drafts import carried_out, current
 from quotad.customers.row_reader import RowReader
 from quotad.customers.rows import write_row
-from quotad.model import (
-    CALENDAR,
-    CustomerRecord,
-    Entry,
-    Limit,
-    Override,
-    Promotion,
-    Subscription,
-    Unit,
-    Window,
-)
+from quotad.model import Entry, Limit, Unit, Window
+from quotad.records import CALENDAR, CustomerRecord, Override, Promotion, Subscription
 from quotad.transfer.lines import CellError, Form, csv_header, csv_line, numbered_rows
 from tests.unit.rows_catalog import snapshot
 

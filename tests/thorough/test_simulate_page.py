@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from quotad.model import ConsumeRequest, Decision, Reason
+from quotad.decision import ConsumeRequest, Decision, Reason
 from quotad.replay.report import SkippedLine
 from quotad.simulate import plots, report
 from quotad.simulate.page import page, write_page

@@ -18,7 +18,7 @@ from quotad.entitlements.phases import (
     status,
 )
 from quotad.errors import InvalidRequest, NotFound
-from quotad.model import CustomerRecord, Subscription
+from quotad.records import CustomerRecord, Subscription
 from tests.unit.subscribing import CATALOG, DAY, NEW, NOW, cancel, change, provision_as
 
 Step = tuple[int, Callable[[CustomerRecord, int], CustomerRecord]]

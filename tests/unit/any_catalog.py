@@ -14,18 +14,8 @@ from zoneinfo import ZoneInfo
 from quotad.catalog import Catalog, Snapshot, Source, carry, compile_snapshot, parse
 from quotad.customers.checks import ANCHOR_MAX_MS
 from quotad.errors import CatalogError
-from quotad.model import (
-    QUANTITY_MAX,
-    Anchor,
-    CustomerRecord,
-    Entry,
-    Limit,
-    Override,
-    Promotion,
-    Subscription,
-    Unit,
-    Window,
-)
+from quotad.model import QUANTITY_MAX, Anchor, Entry, Limit, Unit, Window
+from quotad.records import CustomerRecord, Override, Promotion, Subscription
 
 T = TypeVar("T")
 

@@ -17,21 +17,18 @@ from quotad.model import (
     AddOnEntry,
     Anchor,
     Credit,
-    CustomerRecord,
     Entitlement,
     Entry,
     Feature,
     FeatureType,
     Limit,
     MeterKind,
-    Override,
     Plan,
-    Promotion,
     Rollout,
-    Subscription,
     Unit,
     Window,
 )
+from quotad.records import CustomerRecord, Override, Promotion, Subscription
 
 NOW = 1_800_000_000_000
 DAY = 86_400_000

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from quotad.catalog import Source, parse
 from quotad.errors import Conflict
-from quotad.model import CatalogRecord
+from quotad.records import CatalogRecord
 from quotad.sidecar import Sidecar
 from quotad.store.catalogs import Outcome, Published
 

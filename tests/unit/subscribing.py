@@ -10,17 +10,8 @@ from quotad.customers.subscriptions import (
 )
 from quotad.customers.subscriptions import provision as provision_record
 from quotad.entitlements.phases import phases_in_force
-from quotad.model import (
-    QUANTITY_MAX,
-    AddOn,
-    AddOnEntry,
-    Anchor,
-    CustomerRecord,
-    Plan,
-    Subscription,
-    Unit,
-    Window,
-)
+from quotad.model import QUANTITY_MAX, AddOn, AddOnEntry, Anchor, Plan, Unit, Window
+from quotad.records import CustomerRecord, Subscription
 
 NOW = 1_800_000_000_000  # 2027-01-15 08:00 UTC
 DAY = 86_400_000

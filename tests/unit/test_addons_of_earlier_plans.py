@@ -5,7 +5,7 @@ import pytest
 from quotad.catalog import ApplyTo, Catalog, Source, carry, compile_snapshot, parse
 from quotad.entitlements.explain import explain
 from quotad.entitlements.resolve import resolve
-from quotad.model import CustomerRecord, Subscription
+from quotad.records import CustomerRecord, Subscription
 from tests.unit.effective import told
 
 NOW = 1_800_000_000_000

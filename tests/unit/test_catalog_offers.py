@@ -3,16 +3,7 @@
 import pytest
 
 from quotad.errors import CatalogError
-from quotad.model import (
-    AddOn,
-    AddOnEntry,
-    Anchor,
-    Entry,
-    Limit,
-    Rollout,
-    Unit,
-    Window,
-)
+from quotad.model import AddOn, AddOnEntry, Anchor, Entry, Limit, Rollout, Unit, Window
 from tests.unit.catalogs import catalog, compiled, written
 
 DAY, MINUTE = Window(Unit.DAY), Window(Unit.MINUTE)

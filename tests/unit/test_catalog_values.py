@@ -7,16 +7,7 @@ import pytest
 
 from quotad.catalog import Catalog, Source, entry_value, parse, parse_entry_value
 from quotad.errors import CatalogError, InvalidRequest
-from quotad.model import (
-    QUANTITY_MAX,
-    Anchor,
-    Credit,
-    Entry,
-    Feature,
-    Limit,
-    Unit,
-    Window,
-)
+from quotad.model import QUANTITY_MAX, Anchor, Credit, Entry, Feature, Limit, Unit, Window
 from tests.unit.catalogs import compiled, entitlements, written
 
 DAY = Window(Unit.DAY)

@@ -8,8 +8,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quotad.decision import ConsumeRequest, Mode
 from quotad.errors import InvalidRequest
-from quotad.model import ConsumeRequest, Mode
 from quotad.service import decode
 from quotad.v1 import quota_pb2 as pb
 

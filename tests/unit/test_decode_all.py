@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from quotad.decision import ConsumeAllRequest
 from quotad.errors import InvalidRequest
-from quotad.model import ConsumeAllRequest
 from quotad.service import decode_all
 from quotad.v1 import quota_pb2 as pb
 

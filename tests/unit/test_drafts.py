@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from quotad.customers.drafts import Draft, Phase, carried_out
-from quotad.model import CustomerRecord, Entry, Override, Plan, Promotion, Subscription
+from quotad.model import Entry, Plan
+from quotad.records import CustomerRecord, Override, Promotion, Subscription
 from tests.unit.rows_catalog import snapshot
 
 CATALOG = snapshot()

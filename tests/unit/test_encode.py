@@ -8,11 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quotad.catalog import Source, compile_snapshot, parse
-from quotad.engine.shared import Granted
-from quotad.entitlements.resolve import resolve
-from quotad.errors import IdempotencyMismatch, InvalidRequest, QuotadError, StoreUnavailable
-from quotad.model import (
-    USED_MAX,
+from quotad.decision import (
     Decision,
     EntitlementSource,
     Explanation,
@@ -20,6 +16,10 @@ from quotad.model import (
     Reason,
     SourceKind,
 )
+from quotad.engine.shared import Granted
+from quotad.entitlements.resolve import resolve
+from quotad.errors import IdempotencyMismatch, InvalidRequest, QuotadError, StoreUnavailable
+from quotad.model import USED_MAX
 from quotad.service import encode
 from quotad.service.wire import batch_bytes, decision_bytes
 from quotad.v1 import quota_pb2 as pb

@@ -14,7 +14,7 @@ from quotad.customers.subscriptions import Provision, provision
 from quotad.entitlements.explain import explain
 from quotad.entitlements.resolve import Effective, resolve
 from quotad.errors import CatalogError
-from quotad.model import CustomerRecord
+from quotad.records import CustomerRecord
 
 NOW = 1_800_000_000_000
 PLANS = """

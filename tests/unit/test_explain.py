@@ -8,18 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quotad.catalog import Snapshot, Source, compile_snapshot, parse
+from quotad.decision import EntitlementSource, SourceKind
 from quotad.entitlements.explain import explain
-from quotad.model import (
-    CustomerRecord,
-    EntitlementSource,
-    Entry,
-    Limit,
-    Override,
-    Plan,
-    Promotion,
-    SourceKind,
-    Subscription,
-)
+from quotad.model import Entry, Limit, Plan
+from quotad.records import CustomerRecord, Override, Promotion, Subscription
 from tests.unit.drawn_customers import customers, specs
 from tests.unit.effective import (
     DAY,

@@ -8,16 +8,8 @@ import pytest
 from quotad.catalog import Catalog, Source, carry, compile_snapshot, parse, parse_entry_value
 from quotad.entitlements.resolve import resolve
 from quotad.errors import CatalogError
-from quotad.model import (
-    CustomerRecord,
-    Entitlement,
-    Entry,
-    FeatureType,
-    MeterKind,
-    Override,
-    Promotion,
-    Subscription,
-)
+from quotad.model import Entitlement, Entry, FeatureType, MeterKind
+from quotad.records import CustomerRecord, Override, Promotion, Subscription
 
 NOW = 1_800_000_000_000
 

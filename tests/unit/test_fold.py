@@ -1,10 +1,11 @@
 import msgspec
 import pytest
 
+from quotad.decision import ConsumeRequest, Decision, LimitStatus, Mode, Reason
 from quotad.engine.fold import fold
 from quotad.engine.memos import encode_memo, fingerprint, replay
 from quotad.engine.meters import LimitTerms
-from quotad.model import QUANTITY_MAX, USED_MAX, ConsumeRequest, Decision, LimitStatus, Mode, Reason
+from quotad.model import QUANTITY_MAX, USED_MAX
 from quotad.store import ChargeStatus, Settlement
 
 NOW = 1_800_000_000_000

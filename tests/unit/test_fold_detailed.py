@@ -3,10 +3,11 @@
 import msgspec
 import pytest
 
+from quotad.decision import ConsumeRequest, Decision, Mode, Reason
 from quotad.engine.fold import fold
 from quotad.engine.memos import encode_memo, fingerprint, replay
 from quotad.engine.meters import LimitDetails, LimitTerms
-from quotad.model import USED_MAX, ConsumeRequest, Decision, Mode, Reason
+from quotad.model import USED_MAX
 from quotad.store import ChargeStatus, Settlement
 
 NOW = 1_800_000_000_000

@@ -13,7 +13,7 @@ import quotad
 ROOT = Path(quotad.__file__).parent
 
 # Row by row, top to bottom. Every room may also import the base and what it owns itself.
-BASE = {"errors", "model", "ids", "clock", "files", "nearest", "handover"}
+BASE = {"errors", "model", "records", "decision", "ids", "clock", "files", "nearest", "handover"}
 BASE |= {"backoff", "held", "lending", "marks", "metrics", "moments", "plural", "prices"}
 BASE |= {"event_meters", "experiments", "recent", "slots", "valkey", "__version__"}
 MAY_IMPORT = {
@@ -89,6 +89,8 @@ MAY_IMPORT = {
     "config": set(),
     "clock": set(),
     "model": set(),
+    "records": set(),
+    "decision": set(),
     "ids": set(),
     "errors": set(),
     "files": set(),

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from quotad.catalog import Snapshot, Source, compile_snapshot, parse
+from quotad.decision import Reason
 from quotad.engine import ViewCache
 from quotad.engine.meters import (
     LimitDetails,
@@ -15,14 +16,8 @@ from quotad.engine.meters import (
 )
 from quotad.engine.views import view_name
 from quotad.entitlements.resolve import Effective, resolve
-from quotad.model import (
-    USED_MAX,
-    CustomerRecord,
-    Entitlement,
-    Reason,
-    StoredCustomer,
-    Subscription,
-)
+from quotad.model import USED_MAX, Entitlement
+from quotad.records import CustomerRecord, StoredCustomer, Subscription
 from quotad.store import KeySpace, Retention
 from quotad.store.charges import CLOCK_CHANGES_MS
 

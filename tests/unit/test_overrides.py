@@ -15,7 +15,8 @@ from quotad.customers.overrides import (
 )
 from quotad.customers.subscriptions import Provision, archive, provision
 from quotad.errors import InvalidRequest, NotFound
-from quotad.model import CustomerRecord, Entry, Limit, Override, Promotion, Unit, Window
+from quotad.model import Entry, Limit, Unit, Window
+from quotad.records import CustomerRecord, Override, Promotion
 
 NOW = 1_800_000_000_000
 DAY = 86_400_000

@@ -17,8 +17,8 @@ from quotad.catalog import (
 from quotad.entitlements.explain import explain
 from quotad.entitlements.resolve import resolve
 from quotad.errors import CatalogError
-from quotad.model import CustomerRecord, Override, Subscription
 from quotad.prices import OveragePrice, Price
+from quotad.records import CustomerRecord, Override, Subscription
 from quotad.store.records import decode_customer, encode_customer
 
 PLANS = """

@@ -11,7 +11,7 @@ from quotad.customers.row_reader import RowReader
 from quotad.customers.rows import write_row
 from quotad.customers.subscriptions import Change, Provision, change_subscription, provision
 from quotad.errors import InvalidRequest
-from quotad.model import CALENDAR, CustomerRecord, Subscription
+from quotad.records import CALENDAR, CustomerRecord, Subscription
 from tests.unit.rows_catalog import snapshot
 
 NOW = 1_800_000_000_000

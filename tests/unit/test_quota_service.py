@@ -2,10 +2,10 @@
 
 import pytest
 
+from quotad.decision import Decision, Reason
 from quotad.engine.insights import Notes
 from quotad.errors import QuotadError
 from quotad.fronts.interface import Call
-from quotad.model import Decision, Reason
 from quotad.operations.decisions import DecisionOperations
 from quotad.service.decode import RequestDecoder
 from quotad.service.quota import METHODS, TOGETHER_MAX, QuotaService

@@ -5,17 +5,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from quotad.model import (
-    Anchor,
-    CustomerRecord,
-    Entry,
-    Limit,
-    Override,
-    Promotion,
-    Subscription,
-    Unit,
-    Window,
-)
+from quotad.model import Anchor, Entry, Limit, Unit, Window
+from quotad.records import CustomerRecord, Override, Promotion, Subscription
 from quotad.store.records import decode_customer, encode_customer
 
 FULL = CustomerRecord(

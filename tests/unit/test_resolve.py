@@ -2,8 +2,9 @@ import msgspec
 import pytest
 
 from quotad.catalog import Snapshot, Source, compile_snapshot, parse
+from quotad.decision import Reason
 from quotad.entitlements.resolve import FOREVER_MS, Effective, resolve
-from quotad.model import CustomerRecord, Reason, Subscription
+from quotad.records import CustomerRecord, Subscription
 
 NOW = 1_800_000_000_000
 DAY = 86_400_000

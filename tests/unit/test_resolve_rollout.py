@@ -9,7 +9,8 @@ from quotad.catalog import Snapshot, Source, compile_snapshot, parse
 from quotad.entitlements import rollout
 from quotad.entitlements.resolve import Effective, resolve
 from quotad.entitlements.rollout import is_inside
-from quotad.model import CustomerRecord, Entry, Limit, Override, Promotion, Rollout, Subscription
+from quotad.model import Entry, Limit, Rollout
+from quotad.records import CustomerRecord, Override, Promotion, Subscription
 
 NOW = 1_800_000_000_000
 

@@ -3,8 +3,10 @@
 import msgspec
 import pytest
 
+from quotad.decision import Reason
 from quotad.entitlements.resolve import FOREVER_MS, resolve
-from quotad.model import QUANTITY_MAX, Entry, Override, Plan, Promotion, Reason, Subscription
+from quotad.model import QUANTITY_MAX, Entry, Plan
+from quotad.records import Override, Promotion, Subscription
 from tests.unit.effective import (
     DAY,
     NOW,

@@ -22,6 +22,7 @@ from quotad.customers.subscriptions import (
     change_subscription,
     provision,
 )
+from quotad.decision import ConsumeRequest, Mode
 from quotad.engine.denials import with_sources
 from quotad.engine.fold import fold
 from quotad.engine.memos import encode_memo
@@ -29,18 +30,9 @@ from quotad.engine.meters import LimitTerms, new_meter
 from quotad.entitlements.explain import explain
 from quotad.entitlements.resolve import Effective, resolve
 from quotad.errors import QuotadError
-from quotad.model import (
-    QUANTITY_MAX,
-    USED_MAX,
-    ConsumeRequest,
-    CustomerRecord,
-    Entitlement,
-    FeatureType,
-    MeterKind,
-    Mode,
-    StoredCustomer,
-)
+from quotad.model import QUANTITY_MAX, USED_MAX, Entitlement, FeatureType, MeterKind
 from quotad.operations.shown_customers import shown
+from quotad.records import CustomerRecord, StoredCustomer
 from quotad.service import encode
 from quotad.service.customer_message import customer_message
 from quotad.service.wire import decision_bytes

@@ -10,16 +10,7 @@ import pytest
 from quotad.catalog import ApplyTo, Catalog, Source, carry, compile_snapshot, fit, parse, restore
 from quotad.catalog import revisions as module
 from quotad.errors import CatalogError
-from quotad.model import (
-    Credit,
-    Entitlement,
-    Feature,
-    FeatureType,
-    Limit,
-    MeterKind,
-    Plan,
-    Rollout,
-)
+from quotad.model import Credit, Entitlement, Feature, FeatureType, Limit, MeterKind, Plan, Rollout
 
 FEATURES = """
 version: 1

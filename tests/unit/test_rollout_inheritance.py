@@ -6,7 +6,8 @@ import pytest
 from quotad.catalog import Catalog, Source, advice, carry, compile_snapshot, diff, parse
 from quotad.entitlements.resolve import resolve
 from quotad.errors import CatalogError
-from quotad.model import CustomerRecord, Limit, Subscription
+from quotad.model import Limit
+from quotad.records import CustomerRecord, Subscription
 
 NOW = 1_800_000_000_000
 

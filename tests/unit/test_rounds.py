@@ -1,7 +1,7 @@
 """The state of a batch: what is planned, held back, failed."""
 
+from quotad.decision import ConsumeRequest
 from quotad.engine.rounds import Planned, Round
-from quotad.model import ConsumeRequest
 from quotad.store import KeySpace
 from quotad.store.charges import CONSUME
 

@@ -9,7 +9,8 @@ import pytest
 from quotad.customers.drafts import Phase
 from quotad.customers.row_reader import MESSAGE_CHARS_MAX, RowReader
 from quotad.errors import InvalidRequest
-from quotad.model import CALENDAR, Anchor, Entry, Limit, Override, Promotion, Unit, Window
+from quotad.model import Anchor, Entry, Limit, Unit, Window
+from quotad.records import CALENDAR, Override, Promotion
 from tests.unit.rows_catalog import snapshot
 
 CATALOG = snapshot()

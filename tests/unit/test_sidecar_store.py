@@ -8,7 +8,7 @@ import pytest
 import quotad.catalog.revisions
 from quotad.catalog import Catalog
 from quotad.errors import Conflict, InvalidRequest, RecordLost, StoreUnavailable
-from quotad.model import CatalogRecord
+from quotad.records import CatalogRecord
 from quotad.store.catalogs import Published
 from tests.unit.sidecar_fakes import (
     BROKEN,

@@ -6,7 +6,7 @@ import pytest
 
 from quotad.catalog import Source, compile_snapshot, parse
 from quotad.entitlements.resolve import resolve
-from quotad.model import CALENDAR
+from quotad.records import CALENDAR
 from quotad.simulate.customers import (
     PROBLEMS_SHOWN,
     CustomersError,

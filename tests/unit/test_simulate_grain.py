@@ -6,7 +6,8 @@ import pytest
 
 from quotad.catalog import Snapshot, Source, compile_snapshot, parse
 from quotad.entitlements.periods import period_at
-from quotad.model import Anchor, CustomerRecord, Subscription, Unit, Window
+from quotad.model import Anchor, Unit, Window
+from quotad.records import CustomerRecord, Subscription
 from quotad.simulate.grain import grain_ms
 from tests.deciding import at
 

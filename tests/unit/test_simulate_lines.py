@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from quotad.model import ConsumeRequest
+from quotad.decision import ConsumeRequest
 from quotad.replay.formats import format_of
 from quotad.replay.line_templates import LineTemplates
 from quotad.replay.template import Template

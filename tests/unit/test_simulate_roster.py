@@ -2,16 +2,10 @@
 
 import pytest
 
+from quotad.decision import ConsumeRequest
 from quotad.entitlements.periods import period_at
-from quotad.model import (
-    CALENDAR,
-    Anchor,
-    ConsumeRequest,
-    CustomerRecord,
-    Subscription,
-    Unit,
-    Window,
-)
+from quotad.model import Anchor, Unit, Window
+from quotad.records import CALENDAR, CustomerRecord, Subscription
 from quotad.simulate import roster
 from quotad.simulate.lines import LoggedCall
 from quotad.simulate.roster import Roster

@@ -3,7 +3,7 @@
 import itertools
 import random
 
-from quotad.model import ConsumeRequest, Decision, Reason
+from quotad.decision import ConsumeRequest, Decision, Reason
 from quotad.replay.report import OTHERS
 from quotad.simulate import report, tally
 from quotad.simulate.tally import BUCKETS_MAX, STEPS_S, Counts, Pair, Tally, Timeline

@@ -15,7 +15,7 @@ from quotad.client.results import ConsumeAllDecision
 from quotad.client.slot import BEATS, ENDED_MAX, Heartbeats, SlotState, WantedSlot
 from quotad.client.slots import AcquiredSlot
 from quotad.client.tranche import boottime
-from quotad.model import Reason
+from quotad.decision import Reason
 from tests.running import eventually
 
 TTL_S = 30.0

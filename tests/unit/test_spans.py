@@ -9,8 +9,8 @@ from quotad.customers.overrides import NewEntitlement, grant_promotion, set_over
 from quotad.entitlements.explain import explain
 from quotad.entitlements.resolve import FOREVER_MS, Effective, resolve
 from quotad.errors import CatalogError, InvalidRequest
-from quotad.model import CustomerRecord, Override, Promotion, Subscription
 from quotad.moments import parsed_time
+from quotad.records import CustomerRecord, Override, Promotion, Subscription
 from quotad.store.records import decode_customer, encode_customer
 
 PLANS = """

@@ -14,7 +14,7 @@ from quotad.entitlements.phases import (
     status,
 )
 from quotad.errors import InvalidRequest, NotFound
-from quotad.model import CustomerRecord, Subscription
+from quotad.records import CustomerRecord, Subscription
 from tests.unit.subscribing import (
     CATALOG,
     DAY,

@@ -21,7 +21,7 @@ from quotad.entitlements.phases import (
     status,
 )
 from quotad.errors import InvalidRequest
-from quotad.model import CALENDAR, CustomerRecord, Subscription
+from quotad.records import CALENDAR, CustomerRecord, Subscription
 from tests.unit.subscribing import (
     DAY,
     KNOWN,

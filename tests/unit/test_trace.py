@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from quotad.entitlements.resolve import resolve
 from quotad.entitlements.trace import Applied, Trace
-from quotad.model import CustomerRecord, Override, Promotion
+from quotad.records import CustomerRecord, Override, Promotion
 from tests.unit.drawn_customers import customers, specs
 from tests.unit.effective import (
     NOW,

@@ -19,14 +19,8 @@ from quotad.customers.subscriptions import (
 from quotad.entitlements.explain import explain
 from quotad.entitlements.resolve import Effective, resolve
 from quotad.errors import CatalogError, InvalidRequest
-from quotad.model import (
-    QUANTITY_MAX,
-    CustomerRecord,
-    Entry,
-    Override,
-    Promotion,
-    Subscription,
-)
+from quotad.model import QUANTITY_MAX, Entry
+from quotad.records import CustomerRecord, Override, Promotion, Subscription
 from quotad.store.records import decode_customer, encode_customer
 
 NOW = 1_800_000_000_000

@@ -5,9 +5,10 @@ import msgspec
 import pytest
 
 from quotad.catalog import Snapshot, Source, compile_snapshot, parse
+from quotad.decision import Reason
 from quotad.engine import ViewCache
 from quotad.entitlements import rollout
-from quotad.model import CustomerRecord, Reason, StoredCustomer, Subscription
+from quotad.records import CustomerRecord, StoredCustomer, Subscription
 from quotad.store import KeySpace, Retention
 from quotad.store.charges import MONTH_ENDS_MS
 

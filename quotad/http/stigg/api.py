@@ -8,14 +8,16 @@ import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
+from quotad.decision import ConsumeRequest, Decision
 from quotad.engine.shared import Granted
 from quotad.errors import NotFound, QuotadError
 from quotad.held import Setting
 from quotad.http.stigg.entitlements import StiggEntitlements
-from quotad.model import ConsumeRequest, Decision, Feature, StoredCustomer
+from quotad.model import Feature
 from quotad.operations.customers import CustomerOperations
 from quotad.operations.finding import FindingOperations
 from quotad.operations.usage import UsageOperations
+from quotad.records import StoredCustomer
 
 
 class StiggDecides(Protocol):

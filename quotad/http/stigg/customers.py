@@ -10,7 +10,7 @@ from quotad.entitlements.phases import (
 from quotad.http.stigg.api import StiggApi
 from quotad.http.stigg.names import name_of
 from quotad.http.stigg.words import RESETS, STATUSES, Shape, feature_shape, iso, uuid_of
-from quotad.model import CustomerRecord, Promotion, StoredCustomer, Subscription
+from quotad.records import CustomerRecord, Promotion, StoredCustomer, Subscription
 
 PRODUCT = "product"
 """The one product, of which all plans are, by its id."""

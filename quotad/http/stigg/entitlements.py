@@ -2,21 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
+from quotad.decision import Decision, LimitStatus, Reason
 from quotad.engine.shared import Granted
 from quotad.entitlements.periods import Period, period_at
 from quotad.entitlements.resolve import Effective
 from quotad.http.stigg.words import DENIED, RESETS, Shape, feature_shape, iso
-from quotad.model import (
-    Anchor,
-    Decision,
-    Entitlement,
-    Feature,
-    FeatureType,
-    Limit,
-    LimitStatus,
-    Reason,
-    Window,
-)
+from quotad.model import Anchor, Entitlement, Feature, FeatureType, Limit, Window
 
 KEPT_MS = 30_000
 """How long a client may decide from a copy (`validUntil`): usage goes on elsewhere meanwhile."""

@@ -20,12 +20,12 @@ from graphql import (
 )
 
 from quotad.errors import QuotadError, Status, internal_error
-from quotad.http.operation import Role
 from quotad.http.stigg.api import StiggApi
 from quotad.http.stigg.documents import read_document
 from quotad.http.stigg.inputs import only
 from quotad.http.stigg.plan import DocumentPlan, RootField, plan, project, switches
 from quotad.recent import Recent
+from quotad.tokens.roles import Right
 
 RootCall = Callable[[StiggApi, object], object]
 """Answers one root field from its input."""
@@ -99,17 +99,17 @@ class StiggGraphql:
             return {"data": data}
         return {"errors": errors, "data": data if any(data.values()) else None}
 
-    def roles(self, request: GraphqlRequest) -> set[Role]:
+    def rights(self, request: GraphqlRequest) -> set[Right]:
         """What a caller must be allowed to; of what cannot be answered, nothing more."""
         try:
             its = self._plan(*self._document(request.query), request)
         except GraphQLError:
             return set()
         if its.typename == "Query":
-            return {Role.CHECK}
+            return {Right.CHECK}
         counts = ("reportUsage", "reportUsageBulk", "reportEvent")
         names = {root.selected.name for root in its.roots}
-        return {Role.CONSUME if name in counts else Role.MANAGE for name in names}
+        return {Right.CONSUME if name in counts else Right.MANAGE for name in names}
 
     def given(self, request: GraphqlRequest) -> list[object]:
         """The input of each root field; of what cannot be answered, nothing."""

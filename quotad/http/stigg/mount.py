@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from quotad.errors import Busy, InvalidRequest, QuotadError, internal_error
 from quotad.http.bodies import read, read_body
-from quotad.http.operation import Admit, Context, Role
+from quotad.http.operation import Admit, Context
 from quotad.http.problems import headers_of, status_of
 from quotad.http.responses import respond
 from quotad.http.routing import Routes
@@ -23,6 +23,7 @@ from quotad.http.stigg.graphql import GraphqlRequest, StiggGraphql, code_of
 from quotad.http.stigg.names import read_name
 from quotad.http.stigg.roots import MUTATIONS, QUERIES
 from quotad.tokens.access import Access
+from quotad.tokens.roles import Right
 
 WAITING_MAX = 256
 """Most calls that wait for a thread; further ones are refused."""
@@ -89,14 +90,14 @@ class StiggRoutes(BaseRoute):
         try:
             if scope["method"] != "POST":
                 raise InvalidRequest(f"method: POST a query to {GRAPHQL}; {scope['method']} is not")
-            caller = self._admit(scope, Role.CHECK)
+            caller = self._admit(scope, Right.CHECK)
             wanted = read(_requests, await read_body(receive))
             several = isinstance(wanted, list)
             requests = wanted if isinstance(wanted, list) else [wanted]
             if len(requests) > BATCH_MAX:
                 raise InvalidRequest(f"body: {len(requests)} requests; at most {BATCH_MAX}")
-            for role in {role for each in requests for role in self._graphql.roles(each)}:
-                self._admit(scope, role)
+            for right in {right for each in requests for right in self._graphql.rights(each)}:
+                self._admit(scope, right)
             if caller.access.scoped:
                 for each in requests:
                     for given in self._graphql.given(each):
@@ -117,7 +118,7 @@ class StiggRoutes(BaseRoute):
             found = self._routes.find(scope["method"], scope["raw_path"])
             assert found is not None
             route, path = found
-            caller = self._admit(scope, route.role)
+            caller = self._admit(scope, route.right)
             body = await read_body(receive)
             query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
             given: Any = read(_json, body) if body else {}

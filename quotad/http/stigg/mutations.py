@@ -17,7 +17,8 @@ from quotad.http.stigg.inputs import moment, whole
 from quotad.http.stigg.names import SubscriptionName, read_name
 from quotad.http.stigg.queries import find_subscription
 from quotad.http.stigg.words import Shape, uuid_of
-from quotad.model import Anchor, FeatureType, StoredCustomer, Unit, Window
+from quotad.model import Anchor, FeatureType, Unit, Window
+from quotad.records import StoredCustomer
 
 _DAY_MS = 86_400_000
 _PROMOTED_MONTHS = {"ONE_MONTH": 1, "SIX_MONTH": 6, "ONE_YEAR": 12}

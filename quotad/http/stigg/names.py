@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from quotad.model import Subscription
+from quotad.records import Subscription
 
 
 class SubscriptionName(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
 """Stigg's queries, each from its input."""
 
+from quotad.decision import ConsumeRequest, Mode
 from quotad.entitlements.phases import PhaseStatus
 from quotad.errors import NotFound
 from quotad.http.stigg import inputs
@@ -8,7 +9,6 @@ from quotad.http.stigg.customers import customer_shape, subscription_shapes
 from quotad.http.stigg.entitlements import StiggEntitlements
 from quotad.http.stigg.names import read_name
 from quotad.http.stigg.words import STATUSES, Shape, iso
-from quotad.model import ConsumeRequest, Mode
 
 _ENDED = STATUSES[PhaseStatus.ENDED]
 

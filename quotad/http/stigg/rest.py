@@ -10,13 +10,14 @@ import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.errors import InvalidRequest, NotFound
-from quotad.http.operation import Role
 from quotad.http.stigg import mutations, queries, usage
 from quotad.http.stigg.api import StiggApi
 from quotad.http.stigg.customers import PRODUCT, plan_shape, promotion_shapes
 from quotad.http.stigg.words import Shape, feature_shape, feature_type, iso, meter_type
-from quotad.model import Feature, Plan, StoredCustomer
+from quotad.model import Feature, Plan
+from quotad.records import StoredCustomer
 from quotad.store.facets import Wanted
+from quotad.tokens.roles import Right
 
 Params = Mapping[str, str]
 
@@ -30,7 +31,7 @@ class StiggRoute(msgspec.Struct, frozen=True):
     method: str
     path: str
     call: PathCall
-    role: Role = Role.READ
+    right: Right = Right.READ
 
 
 class StiggPage(msgspec.Struct, frozen=True):
@@ -388,46 +389,46 @@ def _number(text: str, field: str) -> float:
 
 ROUTES = (
     StiggRoute("GET", "/api/v1/customers", list_customers),
-    StiggRoute("POST", "/api/v1/customers", create_customer, Role.MANAGE),
+    StiggRoute("POST", "/api/v1/customers", create_customer, Right.MANAGE),
     StiggRoute("GET", "/api/v1/customers/{customer}", get_customer),
-    StiggRoute("PATCH", "/api/v1/customers/{customer}", update_customer, Role.MANAGE),
-    StiggRoute("POST", "/api/v1/customers/{customer}/archive", archive_customer, Role.MANAGE),
-    StiggRoute("POST", "/api/v1/customers/{customer}/unarchive", unarchive_customer, Role.MANAGE),
-    StiggRoute("GET", "/api/v1/customers/{customer}/entitlements", list_entitlements, Role.CHECK),
+    StiggRoute("PATCH", "/api/v1/customers/{customer}", update_customer, Right.MANAGE),
+    StiggRoute("POST", "/api/v1/customers/{customer}/archive", archive_customer, Right.MANAGE),
+    StiggRoute("POST", "/api/v1/customers/{customer}/unarchive", unarchive_customer, Right.MANAGE),
+    StiggRoute("GET", "/api/v1/customers/{customer}/entitlements", list_entitlements, Right.CHECK),
     StiggRoute(
-        "GET", "/api/v1/customers/{customer}/entitlements/check", check_entitlement, Role.CHECK
+        "GET", "/api/v1/customers/{customer}/entitlements/check", check_entitlement, Right.CHECK
     ),
     StiggRoute("GET", "/api/v1/customers/{customer}/promotional-entitlements", list_promotional),
     StiggRoute(
         "POST",
         "/api/v1/customers/{customer}/promotional-entitlements",
         grant_promotional,
-        Role.MANAGE,
+        Right.MANAGE,
     ),
     StiggRoute(
         "DELETE",
         "/api/v1/customers/{customer}/promotional-entitlements/{feature}",
         revoke_promotional,
-        Role.MANAGE,
+        Right.MANAGE,
     ),
     StiggRoute("GET", "/api/v1/subscriptions", list_subscriptions),
-    StiggRoute("POST", "/api/v1/subscriptions", create_subscription, Role.MANAGE),
+    StiggRoute("POST", "/api/v1/subscriptions", create_subscription, Right.MANAGE),
     StiggRoute("GET", "/api/v1/subscriptions/{subscription}", get_subscription),
-    StiggRoute("PATCH", "/api/v1/subscriptions/{subscription}", update_subscription, Role.MANAGE),
+    StiggRoute("PATCH", "/api/v1/subscriptions/{subscription}", update_subscription, Right.MANAGE),
     StiggRoute(
-        "POST", "/api/v1/subscriptions/{subscription}/cancel", cancel_subscription, Role.MANAGE
+        "POST", "/api/v1/subscriptions/{subscription}/cancel", cancel_subscription, Right.MANAGE
     ),
-    StiggRoute("POST", "/api/v1/usage", report_usage, Role.CONSUME),
-    StiggRoute("POST", "/api/v2/usage", report_usage, Role.CONSUME),
-    StiggRoute("POST", "/api/v1/events", report_events, Role.CONSUME),
+    StiggRoute("POST", "/api/v1/usage", report_usage, Right.CONSUME),
+    StiggRoute("POST", "/api/v2/usage", report_usage, Right.CONSUME),
+    StiggRoute("POST", "/api/v1/events", report_events, Right.CONSUME),
     StiggRoute("GET", "/api/v1/usage/{customer}/history/{feature}", usage_history),
     StiggRoute("GET", "/api/v1/plans", list_plans),
     StiggRoute("GET", "/api/v1/plans/{plan}", get_plan),
     StiggRoute("GET", "/api/v1/features", list_features),
     StiggRoute("GET", "/api/v1/features/{feature}", get_feature),
-    StiggRoute("GET", "/v1/c/{customer}/entitlements-state.json", edge_state, Role.CHECK),
-    StiggRoute("GET", "/v1/c/{customer}/entitlements.json", edge_entitlements, Role.CHECK),
-    StiggRoute("GET", "/v1/c/{customer}/subscriptions.json", edge_subscriptions, Role.CHECK),
-    StiggRoute("GET", "/v1/config/server-sdk-configuration.json", edge_configuration, Role.CHECK),
-    StiggRoute("GET", "/v1/config/client-sdk-configuration.json", edge_configuration, Role.CHECK),
+    StiggRoute("GET", "/v1/c/{customer}/entitlements-state.json", edge_state, Right.CHECK),
+    StiggRoute("GET", "/v1/c/{customer}/entitlements.json", edge_entitlements, Right.CHECK),
+    StiggRoute("GET", "/v1/c/{customer}/subscriptions.json", edge_subscriptions, Right.CHECK),
+    StiggRoute("GET", "/v1/config/server-sdk-configuration.json", edge_configuration, Right.CHECK),
+    StiggRoute("GET", "/v1/config/client-sdk-configuration.json", edge_configuration, Right.CHECK),
 )

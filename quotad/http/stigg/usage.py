@@ -3,21 +3,14 @@
 import uuid
 from collections.abc import Iterable, Sequence
 
+from quotad.decision import ConsumeRequest, Decision, Mode, Reason
 from quotad.errors import InvalidRequest, NotFound, QuotadError
 from quotad.held import Setting
 from quotad.http.stigg import inputs
 from quotad.http.stigg.api import StiggApi, StiggDecides
 from quotad.http.stigg.entitlements import StiggEntitlements
 from quotad.http.stigg.words import Shape, iso, uuid_of
-from quotad.model import (
-    ConsumeRequest,
-    Decision,
-    Feature,
-    FeatureType,
-    MeterKind,
-    Mode,
-    Reason,
-)
+from quotad.model import Feature, FeatureType, MeterKind
 from quotad.nearest import nearest
 
 KEY_KEPT_MS = 7 * 86_400_000

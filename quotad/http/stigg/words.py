@@ -8,8 +8,9 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from quotad.decision import Reason
 from quotad.entitlements.phases import PhaseStatus
-from quotad.model import Feature, FeatureType, MeterKind, Reason
+from quotad.model import Feature, FeatureType, MeterKind
 
 Shape = dict[str, object]
 """An answer's fields by name; a function stands for a field that is worked out when asked for."""

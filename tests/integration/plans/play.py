@@ -25,8 +25,9 @@ from quotad.customers.subscriptions import (
     change_subscription,
     provision,
 )
+from quotad.decision import ConsumeRequest, Decision, Mode, Reason
 from quotad.errors import NotFound, QuotadError
-from quotad.model import ConsumeRequest, CustomerRecord, Decision, Mode, Reason
+from quotad.records import CustomerRecord
 from tests.deciding import Bench
 from tests.integration.plans.catalogs import Catalog, published, rolled_back
 from tests.integration.plans.customers import Refused

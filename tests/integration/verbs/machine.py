@@ -8,11 +8,11 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from quotad.decision import ConsumeAllRequest, ConsumeRequest, Decision, Mode
 from quotad.engine import Engine
 from quotad.errors import NotFound, NotOpen, QuotadError
 from quotad.held import Setting, UsedItem
 from quotad.lending import Renewal
-from quotad.model import ConsumeAllRequest, ConsumeRequest, Decision, Mode
 from quotad.operations.usage import UsageOperations
 from quotad.slots import SLOT, AcquireRequest
 from quotad.store.keys import slot_names
