@@ -25,6 +25,7 @@ KINDS = {
     "yaml wrong": "a catalog that is refused, with the `text` below it",
     "yaml kubernetes": "manifests",
     "json service config": "used by tests/integration/test_many_calls.py",
+    "nginx": "run by tests/http/test_nginx.py",
     "python": "run by test_examples.py",
     "console": "run by test_examples.py",
     "sh": "command lines that do not end, or not here; only their words are checked",
