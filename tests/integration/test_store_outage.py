@@ -88,7 +88,7 @@ def test_a_server_waits_for_its_store_and_is_ready_when_it_appears(
     with running(store.url, "q", front, **SETTINGS) as server:
         server.wait_ready(False)
         assert_unavailable(server)
-        assert "unix://" in not_ready_reason(server)
+        eventually(lambda: not_ready_reason(server), lambda why: "unix://" in why)
 
         store.start()
         server.wait_for_store()

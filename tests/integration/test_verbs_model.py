@@ -13,7 +13,7 @@ STEPS = 10_000
 AT_ONCE = 100
 """Most steps on one store, before the next starts with an empty one."""
 
-ROUNDS = 132
+ROUNDS = 150
 """Stores; some rounds are shorter, so that they come to the steps."""
 
 
