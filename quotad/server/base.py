@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Protocol, Self
 
+import msgspec
+
 from quotad.config import Config
 from quotad.decision import Reason
 from quotad.errors import ConfigError
@@ -119,7 +121,10 @@ class ServerBase:
         self._deciders = deciders
         self._made = made
         on_probe = self.metrics.observer(PROBE_MS)
-        self._monitor = Monitor(self._parts.monitored(), edge.set_ready, self.fail, on_probe)
+        parts = msgspec.structs.replace(
+            self._parts.monitored(), look_at_tokens=self._token_watch.look
+        )
+        self._monitor = Monitor(parts, edge.set_ready, self.fail, on_probe)
 
     @property
     def address(self) -> str:

@@ -53,6 +53,8 @@ class MonitorParts(msgspec.Struct, frozen=True):
     demand: Demand
     holds: HoldsSeen
     clock: Clock
+    look_at_tokens: Callable[[], object] = lambda: None
+    """Reads tokens that were written since it was last called."""
 
 
 class Monitor:
@@ -168,6 +170,7 @@ class Monitor:
             self._stop.set()
             self._on_fatal(error)
             raise StoreError(str(error)) from error
+        self._parts.look_at_tokens()  # before calls are answered, each of which may need one
         self._parts.safety.check()
         # Before the catalog is read: a publish that comes in between waits for this server.
         self._parts.fleet.beat()

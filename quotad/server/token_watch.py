@@ -45,6 +45,7 @@ class TokenWatch:
         self._on_first_read = on_first_read
         self._on_required = on_required
         self._stop = threading.Event()
+        self._looking = threading.Lock()
         self._writes = -1
         self._noted = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="quotad-tokens", daemon=True)
@@ -63,6 +64,10 @@ class TokenWatch:
 
     def look(self) -> bool:
         """Read the tokens if they were written; returns whether the store answered."""
+        with self._looking:
+            return self._look()
+
+    def _look(self) -> bool:
         try:
             writes = self._store.writes()
             if writes != self._writes:
