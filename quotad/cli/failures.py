@@ -89,6 +89,10 @@ def in_words(error: "QuotaError", server: str) -> str:
         return f"the server at {server} does not know this call; is it an older quotad?"
     if error.code in ("INVALID_ARGUMENT", "NOT_FOUND", "ABORTED", "FAILED_PRECONDITION"):
         return error.message
+    if error.code == "UNAUTHENTICATED":
+        return f"the server at {server} asks for a token, in QUOTAD_TOKEN: {error.message}"
+    if error.code == "PERMISSION_DENIED":
+        return error.message
     return f"the server at {server} failed: {error.message} ({error.code})"
 
 

@@ -2,24 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
 
 from quotad.client import slots
-from quotad.client.calls import Consumption, Items, Policy, Steps
+from quotad.client.calls import Consumption, Items
+from quotad.client.running import AsyncRuns
 from quotad.client.slot import WantedSlot
 from quotad.client.slot_aio import AsyncLiveSlot
 from quotad.client.slots import AcquiredSlot, HeldSlot
 
-_Result = TypeVar("_Result")
 
-
-class AsyncSlotCalls:
+class AsyncSlotCalls(AsyncRuns):
     """The calls of `AsyncClient` about slots."""
-
-    _policy: Policy
-
-    async def _run(self, steps: Steps[_Result]) -> _Result:
-        raise NotImplementedError
 
     def slot(
         self,

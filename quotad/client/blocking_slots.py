@@ -2,24 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
 
 from quotad.client import slots
-from quotad.client.calls import Consumption, Items, Policy, Steps
+from quotad.client.calls import Consumption, Items
+from quotad.client.running import Runs
 from quotad.client.slot import Heartbeats, LiveSlot, WantedSlot
 from quotad.client.slots import AcquiredSlot, HeldSlot
 
-_Result = TypeVar("_Result")
 
-
-class SlotCalls:
+class SlotCalls(Runs):
     """The calls of `Client` about slots."""
 
-    _policy: Policy
     _beats: Heartbeats
-
-    def _run(self, steps: Steps[_Result]) -> _Result:
-        raise NotImplementedError
 
     def slot(
         self,

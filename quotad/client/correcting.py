@@ -1,22 +1,15 @@
 """The calls that correct usage, of both clients."""
 
 from datetime import datetime
-from typing import TypeVar
 
 from quotad.client import corrections
-from quotad.client.calls import Consumption, Policy, Steps
+from quotad.client.calls import Consumption
 from quotad.client.results import Decision, ItemsDecision
+from quotad.client.running import AsyncRuns, Runs
 
-_Result = TypeVar("_Result")
 
-
-class Correcting:
+class Correcting(Runs):
     """Takes back and sets usage, for threads."""
-
-    _policy: Policy
-
-    def _run(self, steps: Steps[_Result]) -> _Result:
-        raise NotImplementedError
 
     def refund(
         self,
@@ -115,13 +108,8 @@ class Correcting:
         return self._run(steps)
 
 
-class AsyncCorrecting:
+class AsyncCorrecting(AsyncRuns):
     """The same for asyncio."""
-
-    _policy: Policy
-
-    async def _run(self, steps: Steps[_Result]) -> _Result:
-        raise NotImplementedError
 
     async def refund(
         self,

@@ -1,21 +1,13 @@
 """The calls about leases of both clients."""
 
-from typing import TypeVar
-
 from quotad.client import leases
-from quotad.client.calls import Consumption, Policy, Steps
+from quotad.client.calls import Consumption
 from quotad.client.leases import LeaseTerm
+from quotad.client.running import AsyncRuns, Runs
 
-_Result = TypeVar("_Result")
 
-
-class Leasing:
+class Leasing(Runs):
     """Acquires, renews and releases, for threads; `LeasedClient` does it by itself."""
-
-    _policy: Policy
-
-    def _run(self, steps: Steps[_Result]) -> _Result:
-        raise NotImplementedError
 
     def acquire_lease(
         self,
@@ -79,13 +71,8 @@ class Leasing:
         return self._run(leases.release(self._policy, customer_id, lease_id, spent))
 
 
-class AsyncLeasing:
+class AsyncLeasing(AsyncRuns):
     """The same for asyncio."""
-
-    _policy: Policy
-
-    async def _run(self, steps: Steps[_Result]) -> _Result:
-        raise NotImplementedError
 
     async def acquire_lease(
         self,

@@ -1,23 +1,16 @@
 """The calls about reservations of both clients."""
 
 from datetime import datetime
-from typing import TypeVar
 
 from quotad.client import reservations
-from quotad.client.calls import Consumption, Items, Policy, Steps
+from quotad.client.calls import Consumption, Items
 from quotad.client.reservations import JointReservation, Reservation
 from quotad.client.results import Decision, ItemsDecision
+from quotad.client.running import AsyncRuns, Runs
 
-_Result = TypeVar("_Result")
 
-
-class Reserving:
+class Reserving(Runs):
     """Reserves and settles, for threads."""
-
-    _policy: Policy
-
-    def _run(self, steps: Steps[_Result]) -> _Result:
-        raise NotImplementedError
 
     def reserve(
         self,
@@ -142,13 +135,8 @@ class Reserving:
         return self._run(reservations.extend(self._policy, customer_id, reservation_id, ttl))
 
 
-class AsyncReserving:
+class AsyncReserving(AsyncRuns):
     """The same for asyncio."""
-
-    _policy: Policy
-
-    async def _run(self, steps: Steps[_Result]) -> _Result:
-        raise NotImplementedError
 
     async def reserve(
         self,

@@ -127,7 +127,7 @@ def test_events_are_counted_by_the_meters_of_the_catalog_once(send: Stigg) -> No
     [
         ({"eventName": "ride.endet"}, "no meter for 'ride.endet', did you mean 'ride.ended'?"),
         ({"dimensions": {"kind": "taxi"}}, "legs: is missing"),
-        ({"idempotencyKey": None}, "input.usageEvents[0].idempotencyKey: expected `str`"),
+        ({"idempotencyKey": None}, "usageEvents[0].idempotencyKey: expected str"),
     ],
 )
 def test_an_event_that_cannot_be_counted_is_refused_by_name(
@@ -163,8 +163,8 @@ def test_a_negative_report_gives_back(send: Stigg) -> None:
         ({"featureId": "audit"}, "BadUserInput", "feature_id: 'audit' is not metered"),
         ({"featureId": "paper"}, "FeatureNotFound", "has no 'paper' in its plan"),
         ({"value": 1.5}, "BadUserInput", "value: 1.5 has a fraction"),
-        ({"value": "three"}, "BadUserInput", "input.value: expected `float`, got `str`"),
-        ({"customerId": 5}, "BadUserInput", "input.customerId: expected `str`, got `int`"),
+        ({"value": "three"}, "BadUserInput", "value: expected float, got str"),
+        ({"customerId": 5}, "BadUserInput", "customerId: expected str, got int"),
         ({"createdAt": "2031-01-01T00:00:00"}, "BadUserInput", "createdAt: "),
     ],
 )
@@ -437,7 +437,7 @@ def test_an_answer_with_one_root_field_that_failed_has_the_other(send: Stigg) ->
       b: usageHistoryV2(input: {customerId: "hotel"}) { series { tags { key } } } }""")
 
     assert {"a": {"refId": "hotel"}, "b": None} == answer["data"]
-    assert ["input.featureId: missing"] == [each["message"] for each in answer["errors"]]
+    assert ["featureId: missing"] == [each["message"] for each in answer["errors"]]
 
 
 @pytest.mark.parametrize("wanted", [True, False])

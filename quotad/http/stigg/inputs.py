@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from quotad.errors import InvalidRequest
+from quotad.http.bodies import refused
 from quotad.model import QUANTITY_MAX
 
 MONTHS_MAX = 24
@@ -212,7 +213,7 @@ def read(given: object, shape: type[S]) -> S:
     try:
         return msgspec.convert(given, shape)
     except msgspec.ValidationError as error:
-        raise InvalidRequest(_in_our_words(str(error))) from None
+        raise refused(error, shape) from None
 
 
 def only(arguments: Mapping[str, Any]) -> object:
@@ -256,12 +257,3 @@ def months(start_ms: int, end_ms: int) -> list[str]:
     first = max(start.year * 12 + start.month - 1, end.year * 12 + end.month - 1 - MONTHS_MAX)
     last = end.year * 12 + end.month - 1
     return [f"{month // 12}-{month % 12 + 1:02}" for month in range(first, last + 1)]
-
-
-def _in_our_words(message: str) -> str:
-    """`input.customerId: ...`, of what the decoder says with the path behind it."""
-    text, _, path = message.partition(" - at `$")
-    name = "input" + path.rstrip("`")
-    if text.startswith("Object missing required field `"):
-        return f"{name}.{text.split('`')[1]}: missing"
-    return f"{name}: {text[0].lower()}{text[1:]}"

@@ -1,7 +1,7 @@
 """What has been used, as Stigg's clients report it: counted, and never refused for a limit."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from quotad.decision import ConsumeRequest, Decision, Mode, Reason
 from quotad.errors import InvalidRequest, NotFound, QuotadError
@@ -11,7 +11,7 @@ from quotad.http.stigg.api import StiggApi, StiggDecides
 from quotad.http.stigg.entitlements import StiggEntitlements
 from quotad.http.stigg.words import Shape, iso, uuid_of
 from quotad.model import Feature, FeatureType, MeterKind
-from quotad.nearest import nearest
+from quotad.nearest import did_you_mean
 
 KEY_KEPT_MS = 7 * 86_400_000
 """How long the key of a report is remembered."""
@@ -73,9 +73,9 @@ def report_event(api: StiggApi, given: object) -> str:
     for event in events:
         meter = meters.get(event.event_name)
         if meter is None:
+            hint = did_you_mean(event.event_name, meters, "add one below `meters:`")
             raise InvalidRequest(
-                f"eventName: the catalog has no meter for {event.event_name!r}"
-                f"{did_you_mean(event.event_name, meters)}"
+                f"eventName: the catalog has no meter for {event.event_name!r}, {hint}"
             )
         quantity = meter.quantity_of(event.dimensions or {})
         if quantity:
@@ -91,12 +91,6 @@ def report_event(api: StiggApi, given: object) -> str:
             )
     report(api, reports)
     return f"{len(reports)} of {len(events)} counted"
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint at the name that may be meant."""
-    near = nearest(name, known)
-    return "" if near is None else f", did you mean {near!r}?"
 
 
 def _set(api: StiggApi, decides: StiggDecides, request: ConsumeRequest) -> Decision:
