@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -190,6 +191,34 @@ def test_http_asks_for_tokens_on_every_path(made: Made) -> None:
     assert "Forbidden" == graph(consume, mutation).body["errors"][0]["extensions"]["code"]
     assert 200 == http.get("/livez").status
     http.close()
+
+
+def test_a_covered_customer_does_not_cover_another_that_is_named_beside_it(made: Made) -> None:
+    made.serve("native")
+    scoped = made.token(TokenRole.MANAGE, customers=("acme",))
+    with closing(made.serve_http()) as http:
+
+        def graph(field: str, **given: object) -> str:
+            name, _, selected = field.partition(" ")
+            query = f"mutation M($input: I!) {{ {name}(input: $input) {selected} }}"
+            body = {"query": query, "variables": {"input": given}}
+            error = http.post("/graphql", body, x_api_key=scoped).body["errors"][0]
+            return str(error["extensions"]["code"])
+
+        def rest(path: str, body: object) -> int:
+            return http.post(path, body, x_api_key=scoped).status
+
+        report = {"featureId": "calls", "value": 1}
+        mine, other = report | {"customerId": "acme"}, report | {"customerId": "other"}
+        event = {"customerId": "other", "eventName": "e", "idempotencyKey": "k"}
+        assert "Forbidden" == graph(
+            "cancelSubscription { refId }", customerId="acme", subscriptionRefId="other"
+        )
+        assert "Forbidden" == graph("archiveCustomer { refId }", customerId="acme", refId="other")
+        assert "Forbidden" == graph("reportEvent", usages=[mine], usageEvents=[event])
+        assert 403 == rest("/api/v1/customers/other/archive", {"customerId": "acme"})
+        assert 403 == rest("/api/v1/usage", {"usages": [mine, other]})
+        assert 200 == rest("/api/v1/usage", {"usages": [mine]})
 
 
 def test_a_client_token_reads_the_customer_that_its_backend_proves(made: Made) -> None:

@@ -161,31 +161,32 @@ class StiggRoutes(BaseRoute):
 def check_given(access: Access, given: object) -> None:
     """Refuse a call about customers or features that its token does not cover.
 
+    Whatever the call itself looks at, all that is named must be covered.
+
     Raises:
-        PermissionDenied: it does not cover them, or names no customer.
+        PermissionDenied: it does not cover them, or no customer is named.
     """
     wanted = given if isinstance(given, dict) else {}
-    for each in _several(wanted) or (wanted,):
-        names = each if isinstance(each, dict) else {}
-        access.check_covers(_customer(names), _feature(names))
+    lists = [wanted[name] for name in _LISTS if isinstance(wanted.get(name), list)]
+    listed = [each for found in lists for each in found]
+    for each in listed:
+        _check_names(access, each if isinstance(each, dict) else {})
+    if not listed or any(wanted.get(name) for name in (*_CUSTOMERS, *_SUBSCRIPTIONS)):
+        _check_names(access, wanted)
 
 
-def _several(wanted: dict[str, Any]) -> list[Any]:
-    found = (wanted.get(name) for name in ("usages", "usageEvents", "events"))
-    return next((each for each in found if isinstance(each, list) and each), [])
+_LISTS = ("usages", "usageEvents", "events")
+_CUSTOMERS = ("customerId", "customer")
+_SUBSCRIPTIONS = ("refId", "subscriptionId", "subscriptionRefId", "subscription")
+"""What names a subscription, and with it its customer; `refId` is that of a customer as well."""
 
 
-def _customer(names: dict[str, Any]) -> str | None:
-    """The customer that a call names, in any of the ways there are."""
-    subscription = names.get("subscriptionId") or names.get("subscriptionRefId")
-    found = names.get("customerId") or names.get("customer")
-    if not found and (subscription or names.get("subscription")):
-        found = read_name(str(subscription or names["subscription"])).customer_id
-    if not found and names.get("refId"):
-        found = read_name(str(names["refId"])).customer_id
-    return found if isinstance(found, str) and found else None
-
-
-def _feature(names: dict[str, Any]) -> str | None:
-    found = names.get("featureId") or names.get("feature")
-    return found if isinstance(found, str) else None
+def _check_names(access: Access, names: dict[str, Any]) -> None:
+    """Check every customer that is named, in any of the ways there are, and the feature."""
+    customers = {names[name] for name in _CUSTOMERS if isinstance(names.get(name), str)}
+    for name in _SUBSCRIPTIONS:
+        if isinstance(names.get(name), str):
+            customers.add(read_name(names[name]).customer_id)
+    feature = names.get("featureId") or names.get("feature")
+    for customer_id in customers or {None}:
+        access.check_covers(customer_id or None, feature if isinstance(feature, str) else None)
