@@ -41,12 +41,4 @@ def check_covers(access: Access, wanted: Any) -> None:
     """
     if hasattr(wanted, "requests"):
         return  # each by itself, once it is read
-    customer_id = getattr(wanted, "customer_id", "") or None
-    items = getattr(wanted, "items", None)
-    if items:
-        for item in items:
-            access.check_covers(customer_id, item.feature_id)
-    elif hasattr(wanted, "feature_id"):
-        access.check_covers(customer_id, wanted.feature_id)
-    else:
-        access.check_customer(customer_id)
+    access.check_request(wanted)

@@ -123,13 +123,6 @@ def _check_scope(kind: Any, request: bytes, access: Access) -> None:
     except DecodeError:
         return  # refused as what it is
     for each in getattr(message, "requests", None) or (message,):
-        items = getattr(each, "items", None)
-        if items:
-            for item in items:
-                access.check_covers(each.customer_id, item.feature_id)
-        elif hasattr(each, "feature_id"):
-            access.check_covers(each.customer_id, each.feature_id)
-        elif kind is pb.GetEntitlementsRequest:
+        access.check_request(each)
+        if kind is pb.GetEntitlementsRequest:  # of all features
             access.check_covers(each.customer_id)
-        else:  # what is settled is of features that were asked for before
-            access.check_customer(each.customer_id)

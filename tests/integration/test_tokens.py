@@ -132,6 +132,9 @@ def test_a_token_gives_what_its_role_and_scopes_say(made: Made, front: str) -> N
     assert "PERMISSION_DENIED" == asked(scoped, "other")
     assert "PERMISSION_DENIED" == asked(scoped, "acme", "mails")
     assert "PERMISSION_DENIED" == batched(scoped, "acme")
+    with Client(address, timeout=20, retries=0, token=scoped) as client:
+        slot = code(lambda: client.acquire_slot("acme", "calls", also={"mails": 1}))
+    assert "PERMISSION_DENIED" == slot
     assert "OK" == administered(reader, lambda admin: admin.status())
     assert "UNAUTHENTICATED" == administered("", lambda admin: admin.status())
     assert "PERMISSION_DENIED" == administered(reader, lambda a: a.provision("acme", "free"))
