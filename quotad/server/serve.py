@@ -193,6 +193,9 @@ class Slot:
         self._early_deaths = self._early_deaths + 1 if worker.age_s < SETTLED_S else 0
         wait_s = backoff_s(self._early_deaths)
         self._start_at = time.monotonic() + wait_s
+        if worker.stopped:
+            _log.info("worker %d has stopped; starting another", worker.process.pid)
+            return
         if self._early_deaths < DEATHS_MAX:
             _log.error("worker %d ended with %d; starting another", worker.process.pid, code)
             return

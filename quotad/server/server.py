@@ -86,7 +86,7 @@ class Server(ServerBase):
 
     def _on_required(self) -> None:
         if not self._guarded:
-            _log.warning("tokens were made; starting again, to ask for them")
+            _log.info("tokens were made; starting again, to ask for them")
             self.interrupt()
 
     def _counted_by_front(self, instrument: Instrument) -> list[int]:

@@ -76,6 +76,11 @@ class Watched:
         return self._listener.refusal
 
     @property
+    def stopped(self) -> bool:
+        """Whether it has ended in good order, as one that has to start again does."""
+        return self.process.returncode == 0 and self._listener.stopping
+
+    @property
     def age_s(self) -> float:
         """Seconds since it was started."""
         return time.monotonic() - self._started_at

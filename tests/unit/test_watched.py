@@ -28,6 +28,7 @@ ONCE = LINE + "line.send(b'r'); time.sleep(600)"
 BEATS = LINE + "while True: line.send(b'r'); time.sleep(0.02)"
 STOPS = LINE + "line.send(b'rs'); time.sleep(600)"
 REFUSES = LINE + "line.send(b'a!shards: no'); sys.exit(2)"
+ENDS = LINE + "line.send(b'rs')"
 DIES = LINE + "sys.exit(7)"
 GROWS = LINE + "line.send(b'r'); kept = bytearray(200_000_000); time.sleep(600)"
 
@@ -170,6 +171,23 @@ def test_a_worker_that_dies_at_every_start_is_started_ever_more_slowly(
     assert [0, 0.5, 1, 2, 4, 8, 16, 30, 30] == [backoff_s(number) for number in range(1, 10)]
     if slot.worker is not None:
         slot.worker.close(10)
+
+
+def test_a_worker_that_starts_again_on_purpose_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for script in (ENDS, LINE):  # the other ends as well, but has not said that it would
+        runs(monkeypatch, script)
+        slot = Slot(SETTINGS)
+        slot.start()
+        slot.go()
+        eventually(lambda slot=slot: buried(slot), bool)
+
+    assert [
+        ("INFO", "has stopped; starting another"),
+        ("ERROR", "ended with 0; starting another"),
+    ] == [(each.levelname, each.getMessage().split(" ", 2)[2]) for each in caplog.records]
 
 
 def buried(slot: Slot) -> bool:
