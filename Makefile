@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help front front-clients front-fuzz front-wheels run test unit explore bench bench-check memory soak locust lint types format protos clean
+.PHONY: help front front-clients front-calls front-fuzz front-wheels run test unit explore bench bench-check memory soak locust lint types format protos clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -59,6 +59,9 @@ front-clients: ## build clients in Go and JavaScript, and h2spec, for the tests 
 	cd tests/clients/go && go build -o $(CURDIR)/$(VENV)/clients/h2spec github.com/summerwind/h2spec/cmd/h2spec
 	cp tests/clients/js/* $(VENV)/clients/js/
 	cd $(VENV)/clients/js && npm ci --silent
+
+front-calls: $(VENV)/.test ## make 100,000 calls with each of five kinds of clients; after front and front-clients
+	FRONT_CALLS=100000 $(BIN)/python -m pytest tests/fronts/test_other_clients.py --durations=0 $(PYTEST_ARGS)
 
 format: $(VENV)/.lint ## rewrite the code in the project's format
 	$(BIN)/ruff format .

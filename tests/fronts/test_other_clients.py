@@ -1,9 +1,11 @@
 """The fast front and clients of five kinds: each reads HTTP/2 in its own way.
 
-Those in Go and JavaScript are built by `make front-clients`.
+Those in Go and JavaScript are built by `make front-clients`. Clients that spend much on each call
+make fewer here, and all of them 100,000 in `make front-calls`.
 """
 
 import asyncio
+import os
 import shutil
 import struct
 import subprocess
@@ -24,11 +26,29 @@ CLIENTS = ROOT / ".venv" / "clients"
 GO, JS = CLIENTS / "go", CLIENTS / "js" / "main.js"
 CERT = ROOT / "tests" / "fixtures" / "tls" / "localhost.pem"
 TIMEOUT_S = 300.0
-SHAPES = [
-    pytest.param(100_000, 100, 0, id="many small calls"),
-    pytest.param(500, 100_000, 65_535, id="large messages through small windows"),
-    pytest.param(100, 500_000, 1 << 24, id="large messages through large windows"),
-]
+ALL = int(os.environ.get("FRONT_CALLS", "0"))
+"""Small calls of every client; 0: as many as are cheap."""
+
+
+def shapes(cheap: int) -> pytest.MarkDecorator:
+    """Calls, their size and the windows that they go through; a window of 0 is the client's own.
+
+    Args:
+        cheap: how many small calls take the client a second or two.
+    """
+    small = {"many small calls": (cheap, 100, 0)}
+    if ALL:
+        small = {
+            "small calls through small windows": (ALL, 100, 65_535),
+            "small calls through large windows": (ALL, 100, 1 << 24),
+        }
+    cases = {
+        **small,
+        "large messages through small windows": (500, 100_000, 65_535),
+        "large messages through large windows": (100, 500_000, 1 << 24),
+    }
+    return pytest.mark.parametrize(("calls", "size", "window"), cases.values(), ids=cases)
+
 
 pytestmark = pytest.mark.skipif(
     not kinds.is_installed("fast"), reason="the fast front is not installed (make front)"
@@ -83,9 +103,7 @@ async def call_by_grpcio(address: str, calls: int, size: int, window: int) -> in
     return answered
 
 
-@pytest.mark.parametrize(
-    ("calls", "size", "window"), [pytest.param(20_000, 100, 0, id="many small calls"), *SHAPES[1:]]
-)
+@shapes(10_000)
 async def test_grpcio_gets_every_answer(
     served: Serving, calls: int, size: int, window: int
 ) -> None:
@@ -93,7 +111,7 @@ async def test_grpcio_gets_every_answer(
 
 
 @pytest.mark.skipif(not GO.exists(), reason="the client in Go is not built (make front-clients)")
-@pytest.mark.parametrize(("calls", "size", "window"), SHAPES)
+@shapes(100_000)
 def test_grpc_go_gets_every_answer(served: Serving, calls: int, size: int, window: int) -> None:
     words = ["-address", served.front.address, "-method", METHODS[0]]
     words += ["-calls", str(calls), "-size", str(size), "-window", str(window)]
@@ -102,7 +120,7 @@ def test_grpc_go_gets_every_answer(served: Serving, calls: int, size: int, windo
 
 
 @pytest.mark.skipif(not JS.exists(), reason="the client in JS is not built (make front-clients)")
-@pytest.mark.parametrize(("calls", "size", "window"), SHAPES)
+@shapes(3_000)
 def test_grpc_js_gets_every_answer(served: Serving, calls: int, size: int, window: int) -> None:
     words = (served.front.address, METHODS[0], calls, size, window)
 
@@ -112,13 +130,25 @@ def test_grpc_js_gets_every_answer(served: Serving, calls: int, size: int, windo
 @pytest.mark.skipif(shutil.which("h2load") is None, reason="h2load is not installed")
 @pytest.mark.parametrize("window_bits", [16, 24])
 def test_h2load_gets_every_answer(served: Serving, tmp_path: Path, window_bits: int) -> None:
-    words = ["-n", "100000", "-c", "8", "-m", "32", "-w", str(window_bits), "-W", str(window_bits)]
+    calls = ALL or 100_000
+    words = [
+        "-n",
+        str(calls),
+        "-c",
+        "8",
+        "-m",
+        "32",
+        "-w",
+        str(window_bits),
+        "-W",
+        str(window_bits),
+    ]
     words += ["-d", str(grpc_request(tmp_path, b"x" * 100))]
     words += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
 
     said = run("h2load", *words, f"http://{served.front.address}{METHODS[0]}")
 
-    assert "100000 succeeded, 0 failed" in said
+    assert f"{calls} succeeded, 0 failed" in said
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -140,7 +170,7 @@ def test_curl_gets_the_message_and_the_words_of_http_for_what_is_no_call(
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_curl_gets_every_answer_over_one_connection_with_tls(tmp_path: Path) -> None:
     """With TLS: without it, curl 7.88 cannot use a connection of HTTP/2 again."""
-    calls = 10_000
+    calls = ALL or 3_000
     with serving("fast", tls=TlsFiles(str(CERT), str(CERT))) as served:
         served.decide()
         words = ["-sS", "--cacert", CERT, "-w", "|%{http_code}\n"]

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -182,7 +183,7 @@ def test_a_worker_that_starts_again_on_purpose_is_no_error(
         slot = Slot(SETTINGS)
         slot.start()
         slot.go()
-        eventually(lambda slot=slot: buried(slot), bool)
+        eventually(partial(buried, slot), bool)
 
     assert [
         ("INFO", "has stopped; starting another"),
