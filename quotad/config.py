@@ -59,7 +59,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings, each with its default."""
 
     redis_url: str = "redis://127.0.0.1:6379/0"
-    """Where the store is: `redis://`, `rediss://` or `unix://`."""
+    """Where the store is: `redis://`, `rediss://` or `unix://`; of a cluster
+    `redis+cluster://HOST,HOST` or `rediss+cluster://HOST,HOST`."""
+    cluster: Annotated[int, Meta(ge=0, le=16)] = 0
+    """`quotad dev`: nodes of a private cluster in place of one private Valkey; 0: one Valkey."""
     listen: ListenAddress = "127.0.0.1:50051"
     """Address of the gRPC server: `HOST:PORT`, `[IPV6]:PORT`, or `unix:PATH` for one worker."""
     workers: Annotated[int, Meta(ge=1, le=256)] = 1

@@ -204,6 +204,9 @@ class StoreUnavailable(StoreError):
     status = Status.UNAVAILABLE
     reason = "STORE_UNAVAILABLE"
 
+    partial = False
+    """Whether it is about one server of a store that has several."""
+
 
 class AnswerLost(StoreUnavailable):
     """The connection broke after the command was sent: it may have run, or may run later."""

@@ -13,7 +13,9 @@ BEHIND: dict[str, str] = {}
 
 def raw(store: Store) -> Any:
     """A client of the server that a store has, for what quotad itself never does."""
-    address = store._router.nodes[0]._address
+    address = store._router.nodes[0].address
+    if not store.whole:
+        return _cluster(address.host, address.port, address.credentials()[1])
     behind = BEHIND.get(str(address))
     return _client(behind) if behind else _client(str(address), *address.credentials())
 
@@ -23,3 +25,21 @@ def _client(url: str, user: str = "", password: str = "") -> Any:
     return redis.Redis.from_url(
         url, username=user or None, password=password or None, protocol=2, socket_timeout=10.0
     )
+
+
+class _Cluster(redis.RedisCluster):
+    """One that reads, writes and deletes keys of several slots, one after the other."""
+
+    def mget(self, names: Any, *more: Any) -> Any:
+        return self.mget_nonatomic(names, *more)
+
+    def mset(self, values: Any) -> Any:
+        return self.mset_nonatomic(values)
+
+    def keys(self, pattern: Any = "*", **_: Any) -> Any:
+        return super().keys(pattern, target_nodes=redis.RedisCluster.PRIMARIES)
+
+
+@lru_cache(maxsize=4)
+def _cluster(host: str, port: int, password: str) -> Any:
+    return _Cluster(host, port, password=password, protocol=2, socket_timeout=10.0)

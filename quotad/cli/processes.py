@@ -97,6 +97,9 @@ def _dev(
     data: Annotated[
         str | None, typer.Option(metavar="DIR", help="Where Valkey keeps its data.")
     ] = None,
+    cluster: Annotated[
+        int | None, typer.Option(metavar="NODES", help="Nodes of a cluster, not one Valkey.")
+    ] = None,
     front: Annotated[str | None, typer.Option(help="auto, fast, native or grpcio.")] = None,
     log_level: LogLevel = None,
 ) -> None:

@@ -104,7 +104,7 @@ class Settler:
         if not isinstance(error, StoreUnavailable):
             if not isinstance(error, Damaged):  # which is in the log by its key
                 report_once(str(error))
-        elif not isinstance(error, NotReady):
+        elif not (error.partial or isinstance(error, NotReady)):
             self._health.mark_down(error)
 
     def _renew(

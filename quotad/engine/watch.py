@@ -7,7 +7,7 @@ publish has prepared, and writes head, tags and record again where the store has
 import time
 
 from quotad.engine.snapshots import Snapshots
-from quotad.errors import CatalogError, RecordLost
+from quotad.errors import CatalogError, RecordLost, StoreUnavailable
 from quotad.store import Candidate, Catalogs, Fleet
 
 MEND_S = 5.0
@@ -37,7 +37,11 @@ class CatalogWatch:
         """
         snapshots = self._snapshots
         if stale or time.monotonic() - self._mended_s > MEND_S:
-            self._catalogs.mend()
+            try:
+                self._catalogs.mend()
+            except StoreUnavailable as error:
+                if not error.partial:  # else the shards of the others have been mended
+                    raise
             held = snapshots.held
             if held is not None:
                 self._catalogs.keep(held.record, held.document)

@@ -8,8 +8,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote
 
 import msgspec
@@ -24,7 +25,8 @@ from quotad.server.serve import Workers
 from quotad.server.signals import on_stop
 from quotad.sidecar import Sidecar, parse_source
 from quotad.store import Catalogs, KeySpace, Store, check_layout
-from quotad.valkey import PrivateValkey, private_valkey
+from quotad.valkey import private_valkey
+from quotad.valkey_cluster import PrivateCluster
 
 _log = logging.getLogger("quotad.server")
 
@@ -34,6 +36,23 @@ SOCKET_PATH_MAX = 100
 STOP_TIMEOUT_MS = 10_000
 
 
+_KEEPS = {"appendonly": "yes"}
+
+
+class _OwnStore(Protocol):
+    """What was started, one Valkey or several."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended, or one of them."""
+        ...
+
+    @property
+    def log(self) -> Path:
+        """What it has written."""
+        ...
+
+
 def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
     """Run all of quotad on a directory of plan files until Ctrl-C.
 
@@ -41,7 +60,8 @@ def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
     this process and Valkey write is for their owner alone.
 
     Args:
-        config: the settings; `redis_url` is not used.
+        config: the settings; `redis_url` is not used. With `cluster` nodes of a cluster are started
+            in place of one Valkey.
         on_ready: called with the settings in force, addresses and path of the plan files among
             them, when the first call can be made.
 
@@ -61,9 +81,19 @@ def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
     ):
         if built_in:
             config = msgspec.structs.replace(config, catalog=_example(Path(config.data)))
+        store: AbstractContextManager[_OwnStore]
+        if config.cluster:
+            sockets = socket_path.with_suffix("")
+            store = made = PrivateCluster(data / "cluster", sockets, config.cluster, **_KEEPS)
+            url = made.url
+        else:
+            store, url = (
+                private_valkey(data, socket_path, **_KEEPS),
+                f"unix://{quote(str(socket_path))}",
+            )
         config = msgspec.structs.replace(
             config,
-            redis_url=f"unix://{quote(str(socket_path))}",
+            redis_url=url,
             listen=listen,
             http=http,
             workers=1,
@@ -71,12 +101,13 @@ def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
         )
         workers = Workers(config)
         on_stop(workers.interrupt)
-        _end_leftover(socket_path, config.redis_url)
+        if not config.cluster:
+            _end_leftover(socket_path, url)
         # The worker reads its code meanwhile. It serves after the sidecar's first look, finds a
         # catalog then and has nothing to warn of; it is stopped first.
         with (
             workers,
-            private_valkey(data, socket_path, appendonly="yes") as valkey,
+            store as valkey,
             _sidecar(config),
             closing(workers),
         ):
@@ -176,9 +207,7 @@ def _sidecar(config: Config) -> Iterator[None]:
 class _Watch:
     """Prints when the first call can be made; ends everything when Valkey ends."""
 
-    def __init__(
-        self, workers: Workers, valkey: PrivateValkey, on_ready: Callable[[], None]
-    ) -> None:
+    def __init__(self, workers: Workers, valkey: _OwnStore, on_ready: Callable[[], None]) -> None:
         self._workers = workers
         self._valkey = valkey
         self._on_ready = on_ready

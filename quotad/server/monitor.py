@@ -140,7 +140,11 @@ class Monitor:
             self._turned["store"] = time.monotonic()
             # Every time, not only the first: a store may come back empty, or as another one.
             started = time.monotonic()
-            up = self._parts.health.probe(self._agree)
+            try:
+                up = self._parts.health.probe(self._agree)
+            except ConfigError as error:  # a store of another kind than the URL says
+                self._refuse(error)
+                return
             self._report()
             if up:
                 self._on_probe(round((time.monotonic() - started) * 1000))
@@ -167,8 +171,7 @@ class Monitor:
             check_layout(self._parts.store, self._parts.keys, self._agreed)
             self._agreed = True
         except ConfigError as error:
-            self._stop.set()
-            self._on_fatal(error)
+            self._refuse(error)
             raise StoreError(str(error)) from error
         self._parts.look_at_tokens()  # before calls are answered, each of which may need one
         self._parts.safety.check()
@@ -176,6 +179,11 @@ class Monitor:
         self._parts.fleet.beat()
         self._parts.holds.look()
         self._refresh()
+
+    def _refuse(self, error: ConfigError) -> None:
+        """End the server, as the store can never be used with its settings."""
+        self._stop.set()
+        self._on_fatal(error)
 
     def _refresh(self) -> None:
         snapshots = self._parts.snapshots

@@ -5,6 +5,7 @@ Nothing of a URL that cannot be read is repeated in the message: any part of it 
 
 import re
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -14,9 +15,13 @@ PORT_DEFAULT = 6379
 
 EXPECTED = (
     "redis_url: cannot be read; expected redis://[USER:PASSWORD@]HOST[:PORT][/DB], the same with"
-    " rediss://, or unix://[USER:PASSWORD@]/PATH[?db=DB], with every character of user and"
-    " password but letters, digits and -._~ percent-encoded (@ is %40, / is %2F)"
+    " rediss://, unix://[USER:PASSWORD@]/PATH[?db=DB], or"
+    " redis+cluster://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...], with every character of user"
+    " and password but letters, digits and -._~ percent-encoded (@ is %40, / is %2F)"
 )
+
+_CLUSTER = ("redis+cluster", "rediss+cluster")
+_SCHEMES = ("redis", "rediss", "unix", *_CLUSTER)
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?\]")
 
@@ -44,13 +49,23 @@ class StoreAddress:
     """A parsed URL; as text it is the address alone.
 
     Args:
-        url: `redis://`, `rediss://` (TLS) or `unix://`.
+        url: `redis://`, `rediss://` (TLS), `unix://`, `redis+cluster://` or `rediss+cluster://`.
 
     Raises:
         ConfigError: it is not such a URL.
     """
 
-    __slots__ = ("_credentials", "_text", "client_name", "database", "host", "path", "port", "tls")
+    __slots__ = (
+        "_credentials",
+        "_text",
+        "client_name",
+        "database",
+        "host",
+        "path",
+        "port",
+        "seeds",
+        "tls",
+    )
 
     def __init__(self, url: str) -> None:
         parts, options = _split(url)
@@ -61,6 +76,8 @@ class StoreAddress:
         """Of a unix socket."""
         self.tls: Mapping[str, str] | None = None
         """Options that start with `ssl_`; None: no TLS."""
+        self.seeds: tuple[tuple[str, int], ...] = ()
+        """Hosts and ports of nodes of a cluster; empty: it is one server."""
         self.client_name = options.get("client_name")
         user, password = _credentials(parts)
         self._credentials = (options.get("username", user), options.get("password", password))
@@ -70,17 +87,24 @@ class StoreAddress:
                 raise ConfigError(EXPECTED)
             self.path = unquote(parts.path)
             self._text = f"unix://{self.path}"
+        elif parts.scheme in _CLUSTER:
+            hosts = parts.netloc.rpartition("@")[2].split(",")
+            if parts.path.strip("/") or not all(hosts):
+                raise ConfigError(EXPECTED)  # a cluster has no numbers of databases
+            self.seeds = tuple(map(_host_and_port, hosts))
+            self._text = f"{parts.scheme}://{','.join(map(_shown, self.seeds))}"
         else:
-            self.host, self.port = _host_and_port(parts)
+            host = parts.netloc.rpartition("@")[2]
+            alone = not parts.netloc and not parts.path.strip("/")
+            self.host, self.port = _host_and_port("localhost" if alone else host)
             database = database or parts.path.strip("/")
-            shown = f"[{self.host}]" if ":" in self.host else self.host
-            self._text = f"{parts.scheme}://{shown}:{self.port}"
+            self._text = f"{parts.scheme}://{_shown((self.host, self.port))}"
         if database and not re.fullmatch(r"[0-9]{1,9}", database):
             raise ConfigError(EXPECTED)
         self.database = int(database or 0)
         if self.database:
             self._text += f"?db={database}" if self.path else f"/{self.database}"
-        if parts.scheme == "rediss":
+        if parts.scheme.startswith("rediss"):
             self.tls = {name: text for name, text in options.items() if name in _TLS}
 
     def __str__(self) -> str:
@@ -92,6 +116,13 @@ class StoreAddress:
     def credentials(self) -> tuple[str, str]:
         """User and password for signing in; empty: none."""
         return self._credentials
+
+    def at(self, host: str, port: int) -> "StoreAddress":
+        """One node of the cluster, with all that is the same for each."""
+        node = copy(self)
+        node.host, node.port, node.seeds = host, port, ()
+        node._text = f"{'redis' if self.tls is None else 'rediss'}://{_shown((host, port))}"
+        return node
 
     def commands(self) -> list[tuple[str | int, ...]]:
         """What a new connection starts with."""
@@ -106,18 +137,35 @@ class StoreAddress:
         return commands
 
 
+def _shown(where: tuple[str, int]) -> str:
+    host, port = where
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _parts(url: str) -> SplitResult:
+    """As urlsplit, which reads no list of addresses in brackets."""
+    scheme, found, rest = url.partition("://")
+    if not found or scheme not in _CLUSTER:
+        return urlsplit(url)
+    rest, _, query = rest.partition("?")
+    netloc, slash, path = rest.partition("/")
+    return SplitResult(scheme, netloc, slash + path, query, "")
+
+
 def _split(url: str) -> tuple[SplitResult, dict[str, str]]:
     """The parts of a URL and its options, checked for what a mistyped one would look like."""
     try:
-        parts = urlsplit(url)
+        parts = _parts(url)
         pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:
         raise ConfigError(EXPECTED) from None
     # A password with a character that ends a part of the URL leaves an @ or a # behind it.
     odd = "@" in parts.path or "#" in url
-    if odd or not url.startswith(("redis://", "rediss://", "unix://")):
+    if odd or not url.startswith(tuple(f"{scheme}://" for scheme in _SCHEMES)):
         raise ConfigError(EXPECTED)
-    known = _ANYWHERE + (_TLS if parts.scheme == "rediss" else ())
+    known = _ANYWHERE + (_TLS if parts.scheme.startswith("rediss") else ())
+    if parts.scheme in _CLUSTER:
+        known = tuple(name for name in known if name != "db")
     options = dict(pairs)
     if options.keys() - set(known) or len(options) != len(pairs):
         raise ConfigError(f"redis_url: an option behind the ? is not one of {', '.join(known)}")
@@ -142,13 +190,10 @@ def _credentials(parts: SplitResult) -> tuple[str, str]:
     return unquote(user), unquote(password)
 
 
-def _host_and_port(parts: SplitResult) -> tuple[str, int]:
-    text = parts.netloc.rpartition("@")[2]
+def _host_and_port(text: str) -> tuple[str, int]:
     host, colon, port = text, "", ""
     if not text.endswith("]") and ":" in text:
         host, colon, port = text.rpartition(":")
-    if not text and parts.netloc == "" and not parts.path.strip("/"):
-        return "localhost", PORT_DEFAULT
     if not _HOST.fullmatch(host) or (colon and not re.fullmatch(r"[0-9]{1,5}", port)):
         raise ConfigError(EXPECTED)
     number = int(port or PORT_DEFAULT)

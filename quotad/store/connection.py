@@ -4,13 +4,16 @@ A time-out is never retried here: the command may have run.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from contextlib import nullcontext, suppress
 from typing import Any
 
+from quotad.errors import StoreUnavailable
 from quotad.store.address import StoreAddress
+from quotad.store.cluster import ClusterRouter
 from quotad.store.link import Command, read_time
 from quotad.store.node import Node
-from quotad.store.router import Key, Link, Places, Router
+from quotad.store.refusals import ErrorReply, WrongType, refused
+from quotad.store.router import Key, Link, Router, SingleRouter, scatter
 from quotad.store.scripts import Script
 
 SCAN_COUNT = 1_000
@@ -21,7 +24,7 @@ class Store:
     """A Redis or Valkey, as an address with time-outs; may be used by several threads.
 
     Args:
-        url: `redis://`, `rediss://` or `unix://`.
+        url: `redis://`, `rediss://`, `unix://`, `redis+cluster://` or `rediss+cluster://`.
         timeout_ms: longest time to open a connection, and longest time of a command.
         spares: sockets kept for when clients have used up the descriptors of the process.
 
@@ -34,7 +37,25 @@ class Store:
         self.address = str(address)
         """Fit for a message: without credentials."""
         self.timeout_s = timeout_ms / 1000
-        self._router = Router(Node(address, self.timeout_s, spares))
+        self._router: Router = (
+            ClusterRouter(address, self.timeout_s, spares)
+            if address.seeds
+            else SingleRouter(Node(address, self.timeout_s, spares))
+        )
+
+    @property
+    def whole(self) -> bool:
+        """Whether one script may touch keys of all shards."""
+        return self._router.whole
+
+    def check_kind(self) -> None:
+        """Compare the kind of the store, one server or a cluster, with the one that the URL says.
+
+        Raises:
+            ConfigError: it is another.
+            StoreUnavailable: the store refused or timed out.
+        """
+        self._router.check()
 
     def connect(self) -> Link:
         """A link of one thread's own, outside the pool, opened at its first use."""
@@ -46,17 +67,16 @@ class Store:
         Opened at a start, they are there when descriptors are not any more. A store that is not
         there yet is left alone: they open at their first use then.
         """
-        for node in self._router.nodes:
-            node.open_links()
+        self._router.open_links()
 
     def look_up(self) -> None:
         """Look the store's name up again; connections opened from here on go there.
 
         Raises:
             StoreUnavailable: it leads nowhere.
+            ConfigError: it leads to a store of another kind.
         """
-        for node in self._router.nodes:
-            node.look_up()
+        self._router.look_up()
 
     def execute(self, *command: Any) -> Any:
         """Run a command whose second word is its key, and return its answer as it came.
@@ -66,27 +86,33 @@ class Store:
             WrongType: the key holds something of another type.
             StoreError: it answered with another error.
         """
-        return self._router.node(command[1]).execute(command)
+        (answer,) = self._router.ask([command])
+        if isinstance(answer, ErrorReply):
+            raise refused(answer, self.address)
+        return answer
 
     def execute_many(
         self, commands: Sequence[Command], atomic: bool = False, or_none: bool = False
     ) -> list[Any]:
-        """Run commands whose second word is their key in one round trip.
+        """Run commands whose second word is their key in one round trip, to each server.
 
         Args:
             commands: answered in order.
-            atomic: all of them or none, and nothing of others in between.
+            atomic: all of them or none, and nothing of others in between; on keys of one shard.
             or_none: a key of another type is answered by None instead of WrongType.
 
         Raises:
             StoreUnavailable: the store refused or timed out; any of them may have run.
             StoreError: it answered one with an error; the others have run.
         """
-        places = self._router.by_node([command[1] for command in commands])
-        return _in_order(
-            places,
-            [node.execute_many([commands[i] for i in at], atomic, or_none) for node, at in places],
-        )
+        answers = self._router.transact(commands) if atomic else self._router.ask(commands)
+        for i, answer in enumerate(answers):
+            if isinstance(answer, ErrorReply):
+                error = refused(answer, self.address)
+                if not (or_none and isinstance(error, WrongType)):
+                    raise error
+                answers[i] = None
+        return answers
 
     def read(self, names: Sequence[Key]) -> list[bytes | None]:
         """The values of keys, of any shards; None: there is none, or one of another type.
@@ -97,9 +123,8 @@ class Store:
             StoreUnavailable: the store refused or timed out.
         """
         places = self._router.by_slot(names)
-        return _in_order(
-            places, [node.execute(("MGET", *(names[i] for i in at))) for node, at in places]
-        )
+        commands = [("MGET", *(names[i] for i in at)) for at in places]
+        return scatter(places, self.execute_many(commands))
 
     def unlink(self, names: Sequence[Key]) -> int:
         """Delete keys, of any shards; returns how many there were.
@@ -108,7 +133,7 @@ class Store:
             StoreUnavailable: the store refused or timed out; some may have been deleted.
         """
         places = self._router.by_slot(names)
-        return sum(node.execute(("UNLINK", *(names[i] for i in at))) for node, at in places)
+        return sum(self.execute_many([("UNLINK", *(names[i] for i in at)) for at in places]))
 
     def scan(self, start: str) -> Iterator[list[bytes]]:
         """All keys that start so, some or none at a time; one may come twice.
@@ -117,7 +142,8 @@ class Store:
             StoreUnavailable: the store refused or timed out.
         """
         match = start.translate(_SPECIAL) + "*"
-        for node in self._router.nodes:
+        one_shard = "{" in start
+        for node in [self._router.node(start)] if one_shard else self._router.nodes:
             cursor = b"0"
             while True:
                 cursor, names = node.execute(("SCAN", cursor, "MATCH", match, "COUNT", SCAN_COUNT))
@@ -154,7 +180,7 @@ class Store:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        return read_time(self._router.nodes[0].execute(("TIME",)), self.address) // 1000
+        return read_time(self._router.any_node().execute(("TIME",)), self.address) // 1000
 
     def info(self) -> dict[str, str]:
         """The fields of INFO; a managed server may leave out some, or refuse: then there are none.
@@ -162,15 +188,27 @@ class Store:
         Raises:
             StoreUnavailable: the store timed out.
         """
-        return self._router.nodes[0].info()
+        return self._router.any_node().info()
+
+    def infos(self) -> dict[str, dict[str, str]]:
+        """As `info`, of each server by its address; without those of a cluster that do not answer.
+
+        Raises:
+            StoreUnavailable: the store timed out.
+        """
+        found: dict[str, dict[str, str]] = {}
+        for node in self._router.nodes:
+            with nullcontext() if self.whole else suppress(StoreUnavailable):
+                found[str(node.address)] = node.info()
+        return found
 
     def shut_down(self) -> None:
-        """End the server; only of a store of one's own.
+        """End the server; only of a store of one's own that has one.
 
         Raises:
             StoreUnavailable: it has ended, or was not there.
         """
-        self._router.nodes[0].execute(("SHUTDOWN",))
+        self._router.any_node().execute(("SHUTDOWN",))
 
     def announce(self, channel: str, message: str) -> None:
         """Send a message to the listeners of this moment.
@@ -178,7 +216,7 @@ class Store:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        self._router.node(channel).execute(("PUBLISH", channel, message))
+        self._router.any_node().execute(("PUBLISH", channel, message))
 
     def listen(self, channel: str, poll_s: float) -> Iterator[bool]:
         """Whether something was announced; False every `poll_s` without an announcement.
@@ -186,7 +224,7 @@ class Store:
         Raises:
             StoreUnavailable: the connection was lost; messages may have been missed.
         """
-        return self._router.node(channel).listen(channel, poll_s)
+        return self._router.any_node().listen(channel, poll_s)
 
     def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run a script that is not hot.
@@ -208,20 +246,12 @@ class Store:
         Raises:
             StoreUnavailable: the store refused or timed out; any of them may have run.
         """
-        places = self._router.by_node([keys[0] for keys, _ in calls])
-        return _in_order(
-            places, [node.run_many(script, [calls[i] for i in at]) for node, at in places]
-        )
+        answers = self._router.run([(len(keys), *keys, *args) for keys, args in calls], script)
+        for answer in answers:
+            if isinstance(answer, ErrorReply):
+                raise refused(answer, self.address)
+        return answers
 
     def close(self) -> None:
         """Close every connection, also those that were given out."""
-        for node in self._router.nodes:
-            node.close()
-
-
-def _in_order(places: Places, answers: Sequence[Sequence[Any]]) -> list[Any]:
-    """Answers of several servers, in the order of what they were asked."""
-    if len(places) == 1:
-        return list(answers[0])
-    found = dict(zip(chain.from_iterable(at for _, at in places), chain(*answers), strict=True))
-    return [found[i] for i in range(len(found))]
+        self._router.close()

@@ -47,6 +47,8 @@ class ChargeScript:
             The settlements, in the order of the charges, and the error that has left some of them
             UNSETTLED.
         """
+        if not self._link.whole:
+            return self._settle_by_shard((catalog, not_after_ms), charges, deadline)
         settled: list[Settlement] = []
         start = 0
         while start < len(charges):
@@ -58,6 +60,40 @@ class ChargeScript:
                 return settled + [UNSETTLED] * (len(charges) - len(settled)), error
             start = end
         return settled, None
+
+    def _settle_by_shard(
+        self, head: tuple[str, int], charges: Sequence[Charge], deadline: float
+    ) -> tuple[list[Settlement], StoreError | None]:
+        """As `settle`, with a script call per shard, all servers at once."""
+        places: dict[str, list[int]] = {}
+        for place, charge in enumerate(charges):
+            places.setdefault(charge.keys.catalog, []).append(place)
+        calls: list[tuple[Any, ...]] = []
+        parts: list[tuple[list[int], bool]] = []
+        for at in places.values():
+            some, start = [charges[place] for place in at], 0
+            while start < len(some):
+                words, end, detailed = spell(head, some, start)
+                calls.append(words)
+                parts.append((at[start:end], detailed))
+                start = end
+        settled = [UNSETTLED] * len(charges)
+        failed: StoreError | None = None
+        try:
+            replies = self._link.run_many(self._script, calls, deadline)
+        except StoreError as error:
+            return settled, error
+        for reply, (at, detailed) in zip(replies, parts, strict=True):
+            found: list[Settlement] = []
+            try:
+                if isinstance(reply, StoreError):
+                    raise reply
+                read_reply(reply, [charges[place] for place in at], found, detailed)
+            except StoreError as error:
+                failed = failed or error
+            for place, settlement in zip(at, found, strict=False):
+                settled[place] = settlement
+        return settled, failed
 
     def recall(self, keys: CustomerKeys, key: str, deadline: float) -> bytes | None:
         """What is kept under an idempotency key: fingerprint, usage and memo; None: nothing.

@@ -105,13 +105,18 @@ class Health:
             agree: what else must hold before the store is up; raises StoreError if it does not.
 
         Returns:
-            Whether the store is up.
+            Whether the store is up; a cluster of which a part is not stays up.
+
+        Raises:
+            ConfigError: it is a store of another kind than the URL says.
         """
         try:
             self._ask_time(anew=self._error is not None)
             if agree is not None:
                 agree()
         except StoreError as error:  # also an answer that makes no sense: it is no store of ours
+            if self._error is None and isinstance(error, StoreUnavailable) and error.partial:
+                return True  # the customers of the other servers go on
             self._error = StoreUnavailable(str(error), error.for_caller)
             self.refused = isinstance(error, StoreRefused)
             return False

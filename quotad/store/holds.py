@@ -8,10 +8,11 @@ between.
 
 from collections.abc import Iterable, Sequence
 from math import inf
+from typing import Any
 
 import msgspec
 
-from quotad.errors import StoreUnavailable, TooManyOpen
+from quotad.errors import StoreError, StoreUnavailable, TooManyOpen
 from quotad.held import HeldItem, HoldKind
 from quotad.store import scripts
 from quotad.store.connection import Store
@@ -222,16 +223,20 @@ class Holds:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        names = [name for keys in customers for name in (keys.holds, keys.hold_ends)]
         bounds = ("+inf", HOLDS_MAX) if until_ms == inf else (until_ms, READ_MAX)
-        answers = self._link.run(self._read, (len(names), *names, *bounds), deadline)
+        places = self._link.by_slot([keys.holds for keys in customers])
+        calls: list[tuple[Any, ...]] = []
+        for at in places:
+            names = [n for i in at for n in (customers[i].holds, customers[i].hold_ends)]
+            calls.append((len(names), *names, *bounds))
         found: list[OpenHold] = []
-        for keys, words in zip(customers, answers, strict=True):
-            for at in range(0, len(words), 3):
-                hold_id = words[at].decode()
-                opened = _read_open(keys.customer_id, hold_id, words[at + 1], words[at + 2])
-                if opened is not None:
-                    found.append(opened)
+        for some, answer in zip(
+            places, self._link.run_many(self._read, calls, deadline), strict=True
+        ):
+            if isinstance(answer, StoreError):
+                raise answer
+            for i, words in zip(some, answer, strict=True):
+                found += _listed(customers[i], words)
         return found
 
     def close(
@@ -300,3 +305,11 @@ def _read_open(customer_id: str, hold_id: str, record: bytes, ends: bytes) -> Op
         return OpenHold(customer_id, hold_id, hold, int(float(ends)))
     except (msgspec.DecodeError, ValueError):
         return None
+
+
+def _listed(keys: CustomerKeys, words: Sequence[bytes]) -> Iterable[OpenHold]:
+    """The holds of a customer, as read_holds returns them."""
+    for at in range(0, len(words), 3):
+        opened = _read_open(keys.customer_id, words[at].decode(), words[at + 1], words[at + 2])
+        if opened is not None:
+            yield opened

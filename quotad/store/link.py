@@ -18,6 +18,8 @@ Command = tuple[Any, ...]
 NO_STORE = "what answers is no Redis or Valkey"
 
 _READ_BYTES = 65536
+_GRACE_S = 0.002
+"""For reading what has arrived, when the deadline passed while another server was waited for."""
 _MORE = object()
 """What the reader returns while the answer is not complete."""
 
@@ -42,6 +44,9 @@ class NodeLink:
     not answered in time may have run.
     """
 
+    whole = True
+    """Whether one script may touch keys of all shards."""
+
     idle_s = 0.5
     """Without a command for this time, a connection is looked at before it is used: a store that
     closed it would cost the calls that find out. Not each time, as it is a system call."""
@@ -54,6 +59,11 @@ class NodeLink:
         self._buffer = bytearray(_READ_BYTES)
         self._used_s = 0.0
         """Monotonic time of the last command that was answered."""
+
+    @property
+    def opened(self) -> bool:
+        """Whether it is connected, as far as is known."""
+        return self._socket is not None
 
     def open(self, deadline: float) -> None:
         """Connect and sign in, unless it is connected.
@@ -126,6 +136,51 @@ class NodeLink:
                 raise refused(answer, self._address)
             return self.execute(("EVAL", script.text, *words), deadline)  # nothing ran
         return answer
+
+    def run_many(
+        self, script: Script, calls: Sequence[Sequence[Any]], deadline: float
+    ) -> list[Any]:
+        """Run a script for each of some `words`; an answer may be an error.
+
+        Raises:
+            StoreUnavailable: as `execute`.
+        """
+        return [self.run(script, words, deadline) for words in calls]
+
+    def by_slot(self, names: Sequence[Any]) -> Sequence[Sequence[int]]:
+        """Positions of keys that one command may name together."""
+        return (range(len(names)),) if names else ()
+
+    def send(self, commands: Sequence[Command], deadline: float) -> None:
+        """Send commands, whose answers `receive` returns.
+
+        Raises:
+            StoreUnavailable: as `execute`.
+        """
+        now = time.monotonic()
+        if deadline <= now:
+            raise BudgetSpent("no time was left to ask the store; nothing was sent, try again")
+        if self._socket is None or (now - self._used_s > self.idle_s and not self._socket.quiet()):
+            self.close()
+            self.open(deadline)
+        assert self._socket is not None
+        try:
+            self._socket.begin(deadline)
+            self._socket.sendall(b"".join(map(pack_command, commands)))
+        except OSError as error:
+            raise self._failed(error) from None
+        self._used_s = now
+
+    def receive(self, count: int) -> list[Any]:
+        """The answers to what was sent, also those that are errors.
+
+        Raises:
+            StoreUnavailable: as `execute`.
+        """
+        assert self._socket is not None
+        late = time.monotonic() + _GRACE_S
+        self._socket.deadline = max(self._socket.deadline, late)
+        return [self._next() for _ in range(count)]
 
     def exchange(
         self, command: Command, deadline: float, more: Sequence[Command] = (), extra_s: float = 0.0

@@ -6,12 +6,15 @@ force, and that is what comes back; never an older one.
 
 import logging
 import re
+from collections.abc import Sequence
+from typing import Any
 
 from quotad.errors import RecordLost
 from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.keys import DIGEST_IN_TAG, KeySpace, catalog_tag
 from quotad.store.records import decode_catalog
+from quotad.store.shard_tags import ShardTags
 
 _log = logging.getLogger("quotad.store")
 
@@ -50,6 +53,7 @@ class Mender:
         self._store = store
         self._keys = keys
         self._script = scripts.load("restore_catalog")
+        self._tags = ShardTags(store, keys)
 
     def mend(self) -> bool:
         """Compare the tags of all shards with the head, and correct what differs.
@@ -60,12 +64,10 @@ class Mender:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
+        if not self._store.whole:
+            return self._mend_shards()
         keys = self._keys
-        commands = [
-            ("HMGET", keys.head, "version", "digest"),
-            ("ZREVRANGE", keys.versions, 0, 0, "WITHSCORES"),
-            ("MGET", *keys.shard_catalogs),
-        ]
+        commands = [*self._of_head(), ("MGET", *keys.shard_catalogs)]
         raw, newest, tags = self._store.execute_many(commands, atomic=True, or_none=True)
         head = read_head(raw)
         version, digest = self._newest(head, newest, tags)
@@ -74,26 +76,66 @@ class Mender:
         tag = catalog_tag(version, digest)
         if head == (version, digest) and all(each == tag.encode() for each in tags):
             return False
-        seen = [(word or b"").decode(errors="replace") for word in raw or (b"", b"")]
-        written = self._store.run(
-            self._script, [keys.head, *keys.shard_catalogs], [*seen, version, digest, tag]
-        )
-        if written < 0:
+        if not self._restore(raw, (version, digest), keys.shard_catalogs):
             return False  # another server was faster
         wrong = [] if head == (version, digest) else [keys.head]
         shards = zip(keys.shard_catalogs, tags, strict=True)
         report_mended(version, [*wrong, *(name for name, found in shards if found != tag.encode())])
         return True
 
-    def _newest(self, head: Head, newest: list[bytes] | None, tags: list[bytes | None]) -> Head:
+    def _mend_shards(self, tags: Sequence[bytes | None] = ()) -> bool:
+        """As `mend`, on a cluster: the head, then shard by shard.
+
+        Args:
+            tags: of all shards, as they were read before the head; empty: they were not. A publish
+                puts a version on the head before it is in force in any shard, so one that is newer
+                than the head is what a failover has left of it.
+        """
+        keys = self._keys
+        raw, newest = self._store.execute_many(self._of_head(), atomic=True, or_none=True)
+        head = read_head(raw)
+        version, digest = self._newest(head, newest, tags)
+        if version == 0 and not tags:
+            return self._mend_shards(self._store.read(keys.shard_catalogs))
+        if version == 0 and raw is not None:
+            return False
+        wrong = [] if head == (version, digest) else [keys.head]
+        if wrong and not self._restore(raw, (version, digest), ()):
+            return False  # another server was faster
+        if version:
+            written, newer = self._tags.advance(version, digest)
+            if newer and not tags:
+                return self._mend_shards(self._store.read(keys.shard_catalogs))
+            wrong += written
+        if wrong:
+            report_mended(version, wrong)
+        return bool(wrong)
+
+    def _of_head(self) -> list[tuple[Any, ...]]:
+        """The commands that read the head, and the newest of the history."""
+        return [
+            ("HMGET", self._keys.head, "version", "digest"),
+            ("ZREVRANGE", self._keys.versions, 0, 0, "WITHSCORES"),
+        ]
+
+    def _restore(self, raw: list[bytes | None] | None, head: Head, shards: Sequence[str]) -> bool:
+        """Write the head, and tags with it, unless it has changed since it was read as `raw`."""
+        seen = [(word or b"").decode(errors="replace") for word in raw or (b"", b"")]
+        words = [*seen, *head, catalog_tag(*head)]
+        return bool(self._store.run(self._script, [self._keys.head, *shards], words) >= 0)
+
+    def _newest(self, head: Head, newest: list[bytes] | None, tags: Sequence[bytes | None]) -> Head:
         """The newest of head and history; where both are lost, the newest that a tag names."""
         version = int(newest[1]) if newest else 0
-        if head[0] >= version > 0 or (head[0] and not self._digest_of(version)):
-            return head
         named = {
             int(m[1]): m[2].decode() for each in set(tags) if (m := _TAG.fullmatch(each or b""))
         }
-        version = version or max(named, default=0)
+        latest = max(named, default=0)
+        if not self._store.whole and latest > max(head[0], version):
+            return latest, self._digest_of(latest) or named[latest]
+        if head[0] >= version > 0 or (head[0] and not self._digest_of(version)):
+            return head
+        version = version or latest
         # A tag has only the start of the digest, which names the version just as well.
         return version, self._digest_of(version) or named.get(version, "")
 

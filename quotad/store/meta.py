@@ -21,9 +21,12 @@ def check_layout(store: Store, keys: KeySpace, agreed: bool = False) -> None:
 
     Raises:
         StoreError: the key that holds them is none of quotad's.
-        ConfigError: the store holds another layout, or customers spread over other shards.
+        ConfigError: the store holds another layout, or customers spread over other shards, or it
+            is of another kind than its URL says.
         StoreUnavailable: the store refused or timed out.
     """
+    if not agreed:
+        store.check_kind()
     try:
         layout, shards = _fixed(store, keys)
     except WrongType:

@@ -8,8 +8,7 @@ from typing import Any
 from quotad.errors import StoreUnavailable
 from quotad.store.address import StoreAddress
 from quotad.store.link import Command, NodeLink
-from quotad.store.refusals import ErrorReply, WrongType, refused, unavailable
-from quotad.store.scripts import Script
+from quotad.store.refusals import ErrorReply, refused, unavailable
 from quotad.store.sockets import Endpoint
 
 POOLED_MAX = 20
@@ -35,9 +34,11 @@ class Node:
     """
 
     def __init__(self, address: StoreAddress, timeout_s: float, spares: int) -> None:
-        self._address = address
+        self.address = address
+        """Fit for a message."""
         self._timeout_s = timeout_s
-        self._endpoint = Endpoint(address, spares)
+        self.endpoint = Endpoint(address, spares)
+        """Where connections are opened to."""
         self._links: list[NodeLink] = []
         """Those given out: as many as there are threads for what is hot."""
         self._pool: list[NodeLink] = []
@@ -46,7 +47,7 @@ class Node:
 
     def link(self) -> NodeLink:
         """A connection of one thread's own, outside the pool, opened at its first use."""
-        link = NodeLink(self._endpoint)
+        link = NodeLink(self.endpoint)
         self._links.append(link)
         return link
 
@@ -65,67 +66,41 @@ class Node:
             StoreUnavailable: it leads nowhere.
         """
         try:
-            if self._endpoint.look_up():
-                self._close_pool()
+            if self.endpoint.look_up():
+                self.close_pool()
         except OSError as error:
-            raise unavailable(error.strerror or str(error), self._address) from error
-
-    def execute(self, command: Command) -> Any:
-        """Run one command, and return its answer as it came; see `Store.execute`."""
-        (answer,) = self._ask([command])
-        if isinstance(answer, ErrorReply):
-            raise refused(answer, self._address)
-        return answer
+            raise unavailable(error.strerror or str(error), self.address) from error
 
     def info(self) -> dict[str, str]:
         """The fields of INFO; none where the server refuses it, or does not know it."""
-        (answer,) = self._ask([("INFO",)])
+        (answer,) = self.ask([("INFO",)])
         text = answer.decode(errors="replace") if isinstance(answer, bytes) else ""
         return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
-    def execute_many(self, commands: Sequence[Command], atomic: bool, or_none: bool) -> list[Any]:
-        """Run commands in one round trip; see `Store.execute_many`."""
-        if atomic:
-            *queued, answers = self._ask([("MULTI",), *commands, ("EXEC",)])
-            if isinstance(answers, ErrorReply):  # one was refused, and none has run
-                answers = [each for each in queued if isinstance(each, ErrorReply)] or [answers]
-        else:
-            answers = self._ask(commands)
-        for i, answer in enumerate(answers):
-            if isinstance(answer, ErrorReply):
-                error = refused(answer, self._address)
-                if not (or_none and isinstance(error, WrongType)):
-                    raise error
-                answers[i] = None
-        return answers  # type: ignore[no-any-return]
+    def execute(self, command: Command) -> Any:
+        """Run one command, and return its answer as it came.
 
-    def run_many(
-        self, script: Script, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]
-    ) -> list[Any]:
-        """Run a script many times in one round trip; see `Store.run_many`."""
-        commands = [("EVALSHA", script.sha, len(keys), *keys, *args) for keys, args in calls]
-        answers = self._ask(commands)
-        unknown = [
-            i for i, each in enumerate(answers) if isinstance(each, ErrorReply) and each.no_script
-        ]
-        if unknown:  # a new or flushed server: nothing ran
-            again = self._ask([("EVAL", script.text, *commands[i][2:]) for i in unknown])
-            for i, answer in zip(unknown, again, strict=True):
-                answers[i] = answer
-        for answer in answers:
-            if isinstance(answer, ErrorReply):
-                raise refused(answer, self._address)
-        return answers
+        Raises:
+            StoreError: it refused or timed out.
+        """
+        (answer,) = self.ask([command])
+        if isinstance(answer, ErrorReply):
+            raise refused(answer, self.address)
+        return answer
 
-    def _ask(self, commands: Sequence[Command]) -> list[Any]:
-        """Send commands over a connection of the pool; an answer may be an error."""
+    def ask(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands over a connection of the pool; an answer may be an error.
+
+        Raises:
+            StoreUnavailable: it was not there, or timed out.
+        """
         if not self._unused.acquire(timeout=self._timeout_s):
-            raise unavailable(f"all {POOLED_MAX} connections are in use", self._address)
+            raise unavailable(f"all {POOLED_MAX} connections are in use", self.address)
         try:
             try:
                 link = self._pool.pop()
             except IndexError:
-                link = NodeLink(self._endpoint)
+                link = NodeLink(self.endpoint)
                 link.idle_s = 0.0
             link.open(self._deadline())
             answers = link.exchange_many(commands, self._deadline(), _EXTRA_S)
@@ -136,7 +111,7 @@ class Node:
 
     def listen(self, channel: str, poll_s: float) -> Iterator[bool]:
         """Whether something was announced on a channel; see `Store.listen`."""
-        link = NodeLink(self._endpoint)
+        link = NodeLink(self.endpoint)
         try:
             link.open(self._deadline())
             link.execute(("SUBSCRIBE", channel), self._deadline())
@@ -149,7 +124,8 @@ class Node:
     def _deadline(self) -> float:
         return time.monotonic() + self._timeout_s
 
-    def _close_pool(self) -> None:
+    def close_pool(self) -> None:
+        """Close the connections that are not in use."""
         while self._pool:
             self._pool.pop().close()
 
@@ -157,5 +133,5 @@ class Node:
         """Close every connection, also the links that were given out."""
         for link in self._links:
             link.close()
-        self._close_pool()
-        self._endpoint.close()
+        self.close_pool()
+        self.endpoint.close()

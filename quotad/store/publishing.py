@@ -20,6 +20,7 @@ from quotad.store.connection import Store
 from quotad.store.fleet import ALIVE_MS
 from quotad.store.keys import KeySpace
 from quotad.store.records import encode_catalog
+from quotad.store.shard_tags import ShardTags
 
 _log = logging.getLogger("quotad.store")
 
@@ -79,6 +80,9 @@ class Publisher:
         self._wait_ms = wait_ms
         self._prepare = scripts.load("prepare_catalog")
         self._activate = scripts.load("activate_catalog")
+        self._tags = ShardTags(store, keys)
+        self._shards = keys.shard_catalogs if store.whole else ()
+        """What the scripts put in force themselves, together with the head."""
 
     def publish(self, content: PublishRequest, in_force: int) -> Published | int:
         """Publish as the version after the one in force.
@@ -102,7 +106,7 @@ class Publisher:
             self._clock.now_ms(),
             content.published_by,
         )
-        words = [keys.head, keys.versions, keys.prepared, keys.candidate, keys.acks]
+        words = [keys.head, keys.versions, keys.prepared, keys.candidate, keys.acks, *self._shards]
         args = [
             in_force,
             content.digest,
@@ -116,9 +120,7 @@ class Publisher:
         ends = time.monotonic() + 2 * (self._wait_ms + _SPARE_MS) / 1000
         pause_s = _POLL_MIN_S
         while True:
-            code, version, known, token = self._store.run(
-                self._prepare, [*words, *keys.shard_catalogs], args
-            )
+            code, version, known, token = self._store.run(self._prepare, words, args)
             if code == _PREPARED:
                 self._announce("prepared")
                 done = self._wait(record, token)
@@ -128,6 +130,8 @@ class Publisher:
             elif code == _CONFLICT:
                 return int(version)
             elif code != _BUSY:
+                if code == Outcome.UNCHANGED.value:
+                    self._tags.advance(version, content.digest)
                 return Published(Outcome(code), version, known)
             if time.monotonic() > ends:
                 raise Conflict("another catalog is being published; try again")
@@ -147,7 +151,7 @@ class Publisher:
             keys.candidate,
             keys.acks,
             keys.servers,
-            *keys.shard_catalogs,
+            *self._shards,
         ]
         ends = time.monotonic() + self._wait_ms / 1000
         pause_s = _POLL_MIN_S
@@ -161,6 +165,7 @@ class Publisher:
             time.sleep(pause_s)
             pause_s = min(pause_s * 1.5, _POLL_MAX_S)
         if code != _LAPSED:
+            self._tags.advance(version, record.digest)
             self._announce(str(version))
             self._report(version, missing, answers)
         return int(code)

@@ -43,6 +43,11 @@ class ErrorReply(Exception):
         """Whether it is a replica now, and the primary is elsewhere."""
         return str(self).startswith("READONLY")
 
+    @property
+    def word(self) -> str:
+        """What it begins with."""
+        return str(self).partition(" ")[0]
+
 
 def timed_out(address: object) -> StoreUnavailable:
     """What a command that was not answered by its deadline ends with."""

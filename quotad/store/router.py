@@ -3,20 +3,26 @@
 Callers hand over keys and never choose a server, so that a store of several needs no other callers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
+from quotad.errors import ConfigError
+from quotad.store.link import Command
 from quotad.store.node import Node
+from quotad.store.refusals import ErrorReply
 from quotad.store.scripts import Script
 
 Key = str | bytes
 
-Places = Sequence[tuple[Node, Sequence[int]]]
-"""Servers, and the positions of what goes there."""
-
 
 class Link(Protocol):
     """One thread's way to all servers of a store, for what is hot."""
+
+    whole: bool
+    """Whether one script may touch keys of all shards."""
+
+    def by_slot(self, names: Sequence[Key]) -> Sequence[Sequence[int]]:
+        """Positions of keys that one command may name together."""
 
     def read(self, names: Sequence[str], deadline: float) -> list[bytes | None]:
         """The values of keys, of any shards; None: there is none, or one of another type.
@@ -43,28 +49,178 @@ class Link(Protocol):
             StoreUnavailable: the store refused or did not answer by then; it may have run.
         """
 
+    def run_many(
+        self, script: Script, calls: Sequence[Sequence[Any]], deadline: float
+    ) -> list[Any]:
+        """Run a script for each of some `words`, on all servers at once.
+
+        Returns:
+            The answers in order; of a server that refused or did not answer a `StoreError`.
+
+        Raises:
+            StoreUnavailable: as `run`, where there is one server.
+        """
+
     def close(self) -> None:
         """Close it; the next command would open it again."""
 
 
-class Router:
-    """All keys are on one server, and one command may name any of them."""
+class Router(Protocol):
+    """All servers of a store."""
 
-    def __init__(self, node: Node) -> None:
-        self.nodes: Sequence[Node] = (node,)
+    whole: bool
+    """Whether one script may touch keys of all shards."""
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """The servers that have keys.
+
+        Raises:
+            StoreUnavailable: they are not known.
+        """
+        ...
 
     def node(self, key: Key) -> Node:
-        """The server that has a key."""
-        return self.nodes[0]
+        """The server that has a key.
 
-    def by_node(self, keys: Sequence[Key]) -> Places:
-        """The servers that have the keys."""
-        return ((self.nodes[0], range(len(keys))),) if keys else ()
+        Raises:
+            StoreUnavailable: it is not known.
+        """
 
-    def by_slot(self, keys: Sequence[Key]) -> Places:
-        """As `by_node`, with only such keys at one place as one command may name."""
-        return self.by_node(keys)
+    def any_node(self) -> Node:
+        """A server that answers, as far as is known.
+
+        Raises:
+            StoreUnavailable: they are not known.
+        """
+
+    def by_slot(self, keys: Sequence[Key]) -> Sequence[Sequence[int]]:
+        """Positions of keys that one command may name together."""
+
+    def ask(self, commands: Sequence[Command]) -> list[Any]:
+        """Run commands, each on the server of its key; an answer may be an error.
+
+        Raises:
+            StoreUnavailable: a server was not there or timed out; any of them may have run.
+        """
+
+    def run(self, calls: Sequence[Sequence[Any]], script: Script) -> list[Any]:
+        """Run a script for each of some `words`; answers as of `ask`.
+
+        Raises:
+            StoreUnavailable: a server was not there or timed out; any of them may have run.
+        """
+
+    def transact(self, commands: Sequence[Command]) -> list[Any]:
+        """Run commands on keys of one slot, all of them or none; answers as of `ask`.
+
+        Raises:
+            StoreUnavailable: the server was not there or timed out; they may have run.
+        """
 
     def link(self) -> Link:
         """For one thread; see `Link`."""
-        return self.nodes[0].link()
+
+    def open_links(self) -> None:
+        """Open the links given out so far; one that is not there yet is left alone."""
+
+    def look_up(self) -> None:
+        """Look up again where the servers are.
+
+        Raises:
+            StoreUnavailable: nowhere.
+            ConfigError: it is a store of another kind than the URL says.
+        """
+
+    def check(self) -> None:
+        """Compare the kind of the store with the one that the URL says.
+
+        Raises:
+            ConfigError: it is another.
+            StoreUnavailable: it refused or timed out.
+        """
+
+    def close(self) -> None:
+        """Close every connection."""
+
+
+class SingleRouter:
+    """All keys are on one server, and one command may name any of them."""
+
+    whole = True
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.nodes: Sequence[Node] = (node,)
+
+    def node(self, key: Key) -> Node:
+        """The server."""
+        return self._node
+
+    def any_node(self) -> Node:
+        """The server."""
+        return self._node
+
+    def by_slot(self, keys: Sequence[Key]) -> Sequence[Sequence[int]]:
+        """All of them."""
+        return (range(len(keys)),) if keys else ()
+
+    def ask(self, commands: Sequence[Command]) -> list[Any]:
+        """See `Router.ask`."""
+        return self._node.ask(commands) if commands else []
+
+    def run(self, calls: Sequence[Sequence[Any]], script: Script) -> list[Any]:
+        """See `Router.run`."""
+        answers = self.ask([("EVALSHA", script.sha, *words) for words in calls])
+        unknown = [
+            i for i, each in enumerate(answers) if isinstance(each, ErrorReply) and each.no_script
+        ]
+        if unknown:  # a new or flushed server: nothing ran
+            again = self.ask([("EVAL", script.text, *calls[i]) for i in unknown])
+            for i, answer in zip(unknown, again, strict=True):
+                answers[i] = answer
+        return answers
+
+    def transact(self, commands: Sequence[Command]) -> list[Any]:
+        """See `Router.transact`."""
+        return executed(self._node.ask([("MULTI",), *commands, ("EXEC",)]))
+
+    def link(self) -> Link:
+        """For one thread; see `Link`."""
+        return self._node.link()
+
+    def open_links(self) -> None:
+        """See `Router.open_links`."""
+        self._node.open_links()
+
+    def look_up(self) -> None:
+        """See `Router.look_up`."""
+        self._node.look_up()
+
+    def check(self) -> None:
+        """Refuse the node of a cluster, which has some of the keys only."""
+        if self._node.info().get("cluster_enabled") == "1":
+            raise ConfigError(
+                f"redis_url: the server at {self._node.address} belongs to a cluster; write"
+                " redis+cluster:// (with TLS rediss+cluster://)"
+            )
+
+    def close(self) -> None:
+        """See `Router.close`."""
+        self._node.close()
+
+
+def scatter(places: Sequence[Sequence[int]], answers: Iterable[Sequence[Any]]) -> list[Any]:
+    """Answers to several commands in the order of what they were asked, by its positions."""
+    found: dict[int, Any] = {}
+    for at, values in zip(places, answers, strict=True):
+        found.update(zip(at, values, strict=True))
+    return [found[i] for i in range(len(found))]
+
+
+def executed(answers: Sequence[Any]) -> list[Any]:
+    """The answers to commands between MULTI and EXEC; where one was refused, why."""
+    *queued, done = answers
+    if isinstance(done, list):
+        return done
+    return [each for each in queued if isinstance(each, ErrorReply)] or [done]

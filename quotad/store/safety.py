@@ -54,7 +54,7 @@ class Safety:
             StoreRefused: it evicts keys, and that is not allowed.
             StoreUnavailable: it was not there.
         """
-        found = judge(self._store.info())
+        found = self._look()
         if found.evicts and not (self._allow_evicting or self._accepted):
             self._note(found, but=(eviction(found.evicts),))  # the error has it
             raise StoreRefused(
@@ -71,7 +71,13 @@ class Safety:
         Raises:
             StoreUnavailable: it was not there.
         """
-        self._note(judge(self._store.info()))
+        self._note(self._look())
+
+    def _look(self) -> Finding:
+        """What is wrong with any of the store's servers."""
+        found = [judge(info) for info in self._store.infos().values()]
+        warnings = dict.fromkeys(warning for each in found for warning in each.warnings)
+        return Finding(tuple(warnings), next((each.evicts for each in found if each.evicts), ""))
 
     def _note(self, found: Finding, but: Collection[str] = ()) -> None:
         with self._lock:

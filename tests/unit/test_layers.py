@@ -15,7 +15,8 @@ ROOT = Path(quotad.__file__).parent
 # Row by row, top to bottom. Every room may also import the base and what it owns itself.
 BASE = {"errors", "model", "records", "decision", "ids", "clock", "files", "nearest", "handover"}
 BASE |= {"backoff", "held", "lending", "marks", "metrics", "moments", "plural", "prices"}
-BASE |= {"event_meters", "experiments", "recent", "slots", "valkey", "__version__"}
+BASE |= {"event_meters", "experiments", "recent", "slots", "valkey", "valkey_cluster"}
+BASE |= {"__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"tokens", "server", "simulate", "replay", "transfer", "client", "catalog", "config"},
@@ -108,6 +109,7 @@ MAY_IMPORT = {
     "recent": set(),
     "slots": set(),
     "handover": set(),
+    "valkey_cluster": {"valkey"},
     "valkey": set(),
     "__init__": set(),
 }

@@ -1,0 +1,45 @@
+"""The tags by which each shard of a cluster knows the catalog in force.
+
+On one server a script moves all of them together with the head. On a cluster they are moved one by
+one once the head has been, only forward, by the publisher and by whoever finds one left behind.
+"""
+
+from quotad.errors import StoreUnavailable
+from quotad.store import scripts
+from quotad.store.connection import Store
+from quotad.store.keys import KeySpace, catalog_tag
+
+
+class ShardTags:
+    """The tags of one store; does nothing where scripts write them together with the head."""
+
+    def __init__(self, store: Store, keys: KeySpace) -> None:
+        self._store = store
+        self._keys = keys
+        self._script = scripts.load("advance_catalog")
+
+    def advance(self, version: int, digest: str) -> tuple[list[str], bool]:
+        """Put the version on the head in force in all shards that have an older one.
+
+        Returns:
+            The keys that were written, and whether a shard has a newer version.
+
+        Raises:
+            StoreUnavailable: a server refused or timed out; the shards of the others have it.
+        """
+        if self._store.whole:
+            return [], False
+        words = (catalog_tag(version, digest), version)
+        calls = [([name], words) for name in self._keys.shard_catalogs]
+        try:
+            codes = self._store.run_many(self._script, calls)
+        except StoreUnavailable as error:
+            text = (
+                f"incomplete: catalog version {version} is published, and not in force for all"
+                " customers yet, which servers bring about by themselves"
+            )
+            incomplete = StoreUnavailable(f"{text}: {error}", f"{text}: {error.for_caller}")
+            incomplete.partial = error.partial
+            raise incomplete from error
+        names = zip(self._keys.shard_catalogs, codes, strict=True)
+        return [name for name, code in names if code == 1], -1 in codes
