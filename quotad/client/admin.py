@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from quotad.client import catalogs, customers, status, usage
+from quotad.client.admin_aio import AsyncAdminClient
 from quotad.client.blocking import Connected, Connection
 from quotad.client.calls import Policy, checked, retried
 from quotad.client.catalogs import (
@@ -38,6 +39,8 @@ from quotad.client.customers import (
     UsagePage,
 )
 from quotad.client.status import ServerStatus
+from quotad.client.token_admin import TokenAdmin
+from quotad.client.tokens import MadeToken, Token
 from quotad.client.transfer import Transfer
 from quotad.client.usage_aio import AsyncUsageClient
 from quotad.v1 import admin_pb2 as pb
@@ -45,6 +48,7 @@ from quotad.v1.admin_pb2_grpc import AdminServiceStub
 
 __all__ = [
     "AdminClient",
+    "AsyncAdminClient",
     "AsyncUsageClient",
     "CatalogChange",
     "CatalogDiff",
@@ -57,12 +61,14 @@ __all__ = [
     "CustomerUsage",
     "Erasure",
     "FeatureInsights",
+    "MadeToken",
     "Override",
     "Promotion",
     "Publication",
     "SeenCustomer",
     "ServerStatus",
     "Subscription",
+    "Token",
     "Trial",
     "Usage",
     "UsagePage",
@@ -77,7 +83,7 @@ CATALOG_TIMEOUT_S = 120.0
 publishers. A server gives up before."""
 
 
-class AdminClient(CustomerAdmin, Connected):
+class AdminClient(CustomerAdmin, TokenAdmin, Connected):
     """Administers a quotad server.
 
     Args:

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
 from quotad.errors import InvalidRequest, QuotadError, internal_error
-from quotad.http import catalogs, consume, corrections, customers, holds, reading, slots
+from quotad.http import catalogs, consume, corrections, customers, holds, reading, slots, tokens
 from quotad.http.authorize import AUTHORIZE, DEFAULT_HEADERS, Authorize, header_names
 from quotad.http.bodies import Gone, query_fields, read, read_body, refused
 from quotad.http.identity import check_covers
@@ -30,6 +30,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *reading.OPERATIONS,
     *customers.OPERATIONS,
     *catalogs.OPERATIONS,
+    *tokens.OPERATIONS,
 )
 """All operations of `/v1`."""
 

@@ -8,6 +8,7 @@ from quotad.operations.erasing import ErasingOperations
 from quotad.operations.finding import FindingOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.status import Worker
+from quotad.operations.tokens import TokenOperations
 from quotad.operations.transfer import TransferOperations
 from quotad.operations.usage import UsageOperations
 
@@ -22,4 +23,5 @@ class AdminParts(msgspec.Struct, frozen=True):
     transfer: TransferOperations
     insights: InsightOperations
     usage: UsageOperations
+    tokens: TokenOperations
     worker: Worker

@@ -3,13 +3,18 @@
 import msgspec
 
 from quotad.clock import Clock
-from quotad.errors import InvalidRequest, NotFound
+from quotad.errors import InvalidRequest, NotFound, PermissionDenied
 from quotad.store.tokens import TokenStore
 from quotad.tokens.record import NewToken, TokenRecord, WantedToken, made
 from quotad.tokens.roles import TokenRole
 
 TOKENS_MAX = 10_000
 """Most tokens of a store, revoked ones included: every server keeps them in memory."""
+
+KEPT_MS = 86_400_000
+"""How long a rotated token can still be used, where nothing else is asked for: a day."""
+
+KEPT_MAX_MS = 366 * 86_400_000
 
 
 class ShownToken(msgspec.Struct, frozen=True):
@@ -26,16 +31,24 @@ class TokenOperations(msgspec.Struct, frozen=True):
 
     store: TokenStore
     clock: Clock
+    on_store: bool = False
+    """The caller has the store itself, and so may make the first token."""
 
     def create(self, wanted: WantedToken) -> NewToken:
         """Make a token. The first one closes the store's servers to calls without one.
 
         Raises:
             InvalidRequest: it cannot be made so, or the first would not be an admin's.
+            PermissionDenied: the first is made on the store itself: a caller without a token could
+                lock out all others.
         """
         records = self.store.read()
         now_ms = self.clock.now_ms()
         admin = any(each.role is TokenRole.ADMIN and each.is_live(now_ms) for each in records)
+        if not admin and not self.on_store:
+            raise PermissionDenied(
+                "the first token is made on the store itself: `quotad tokens create --role admin`"
+            )
         if not admin and wanted.role is not TokenRole.ADMIN:
             raise InvalidRequest(
                 "role: the first token must have the role admin, or no one could make another"
@@ -48,13 +61,14 @@ class TokenOperations(msgspec.Struct, frozen=True):
 
     def list(self) -> "list[ShownToken]":
         """Every token, the oldest first, also those that were revoked or have expired."""
-        used, now_ms = self.store.used(), self.clock.now_ms()
-        return [
-            ShownToken(each, used.get(each.token_id), each.is_live(now_ms))
-            for each in self.store.read()
-        ]
+        used = self.store.used()
+        return [self.shown(each, used.get(each.token_id)) for each in self.store.read()]
 
-    def rotate(self, token_id: str, keep_ms: int) -> NewToken:
+    def shown(self, record: TokenRecord, used_ms: int | None = None) -> ShownToken:
+        """A token as it is listed now."""
+        return ShownToken(record, used_ms, record.is_live(self.clock.now_ms()))
+
+    def rotate(self, token_id: str, keep_ms: int = KEPT_MS) -> NewToken:
         """Make a token like another, which ends after a while.
 
         Args:
@@ -65,8 +79,8 @@ class TokenOperations(msgspec.Struct, frozen=True):
             NotFound: there is no such token.
             InvalidRequest: it has ended already.
         """
-        if keep_ms < 0:
-            raise InvalidRequest("keep: must be 0 or more")
+        if not 0 <= keep_ms <= KEPT_MAX_MS:
+            raise InvalidRequest("keep: must be 0 to 366 days")
         old, now_ms = self._found(token_id), self.clock.now_ms()
         if not old.is_live(now_ms):
             raise InvalidRequest(f"token_id: {token_id!r} has ended; create another")

@@ -19,6 +19,7 @@ from quotad.operations.finding import FindingOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.parts import AdminParts
 from quotad.operations.status import Worker
+from quotad.operations.tokens import TokenOperations
 from quotad.operations.transfer import TransferOperations
 from quotad.operations.usage import UsageOperations
 from quotad.server.monitor import MonitorParts
@@ -127,6 +128,7 @@ class Parts:
             usage=UsageOperations(
                 customers, UsageStore(self.store, self._keys), snapshots, clock, self._demand
             ),
+            tokens=TokenOperations(self.tokens(), clock),
             worker=Worker(
                 snapshots,
                 views,

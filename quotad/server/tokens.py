@@ -24,6 +24,6 @@ def token_operations(config: Config) -> Iterator[TokenOperations]:
     try:
         keys = KeySpace(config.prefix, config.shards)
         check_layout(store, keys)
-        yield TokenOperations(TokenStore(store, keys), SyncedClock())
+        yield TokenOperations(TokenStore(store, keys), SyncedClock(), on_store=True)
     finally:
         store.close()

@@ -13,6 +13,7 @@ from collections.abc import Collection
 import msgspec
 
 from quotad.errors import InvalidRequest
+from quotad.ids import check_id, check_text
 from quotad.tokens.roles import TokenRole
 
 NAME_BYTES_MAX = 200
@@ -79,13 +80,17 @@ def made(wanted: WantedToken, now_ms: int) -> NewToken:
     Raises:
         InvalidRequest: names the field.
     """
-    if not wanted.name.strip() or len(wanted.name.encode()) > NAME_BYTES_MAX:
+    if not wanted.name.strip():
         raise InvalidRequest(f"name: must have 1 to {NAME_BYTES_MAX} bytes; it is shown in lists")
+    check_text(wanted.name, "name", NAME_BYTES_MAX)
     if wanted.expires_ms is not None and wanted.expires_ms <= now_ms:
         raise InvalidRequest("expires: is over; give a later time")
     for field, scopes in (("customers", wanted.customers), ("features", wanted.features)):
         if len(scopes) > SCOPES_MAX:
             raise InvalidRequest(f"{field}: {len(scopes)} of them; at most {SCOPES_MAX}")
+        for scope in scopes:
+            if scope != "*":
+                check_id(scope.removesuffix("*"), field)
     if wanted.role in (TokenRole.PUBLISH, TokenRole.ADMIN) and (
         wanted.customers or wanted.features
     ):

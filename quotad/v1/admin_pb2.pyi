@@ -36,6 +36,16 @@ class When(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WHEN_UNSPECIFIED: _ClassVar[When]
     WHEN_NOW: _ClassVar[When]
     WHEN_PERIOD_END: _ClassVar[When]
+
+class TokenRole(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TOKEN_ROLE_UNSPECIFIED: _ClassVar[TokenRole]
+    TOKEN_ROLE_CLIENT: _ClassVar[TokenRole]
+    TOKEN_ROLE_CONSUME: _ClassVar[TokenRole]
+    TOKEN_ROLE_READ: _ClassVar[TokenRole]
+    TOKEN_ROLE_MANAGE: _ClassVar[TokenRole]
+    TOKEN_ROLE_PUBLISH: _ClassVar[TokenRole]
+    TOKEN_ROLE_ADMIN: _ClassVar[TokenRole]
 APPLY_TO_UNSPECIFIED: ApplyTo
 APPLY_TO_ALL: ApplyTo
 APPLY_TO_NEW: ApplyTo
@@ -50,6 +60,13 @@ SUBSCRIPTION_STATUS_ENDED: SubscriptionStatus
 WHEN_UNSPECIFIED: When
 WHEN_NOW: When
 WHEN_PERIOD_END: When
+TOKEN_ROLE_UNSPECIFIED: TokenRole
+TOKEN_ROLE_CLIENT: TokenRole
+TOKEN_ROLE_CONSUME: TokenRole
+TOKEN_ROLE_READ: TokenRole
+TOKEN_ROLE_MANAGE: TokenRole
+TOKEN_ROLE_PUBLISH: TokenRole
+TOKEN_ROLE_ADMIN: TokenRole
 
 class CatalogFile(_message.Message):
     __slots__ = ("name", "content", "continued")
@@ -845,3 +862,75 @@ class Correction(_message.Message):
     actor: str
     key: str
     def __init__(self, corrected_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., verb: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., change: _Optional[int] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., key: _Optional[str] = ...) -> None: ...
+
+class CreateTokenRequest(_message.Message):
+    __slots__ = ("name", "role", "customers", "features", "expires_at")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMERS_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    role: TokenRole
+    customers: _containers.RepeatedScalarFieldContainer[str]
+    features: _containers.RepeatedScalarFieldContainer[str]
+    expires_at: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., role: _Optional[_Union[TokenRole, str]] = ..., customers: _Optional[_Iterable[str]] = ..., features: _Optional[_Iterable[str]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Token(_message.Message):
+    __slots__ = ("token_id", "name", "role", "customers", "features", "created_at", "expires_at", "revoked_at", "used_at", "live")
+    TOKEN_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMERS_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    REVOKED_AT_FIELD_NUMBER: _ClassVar[int]
+    USED_AT_FIELD_NUMBER: _ClassVar[int]
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    token_id: str
+    name: str
+    role: TokenRole
+    customers: _containers.RepeatedScalarFieldContainer[str]
+    features: _containers.RepeatedScalarFieldContainer[str]
+    created_at: _timestamp_pb2.Timestamp
+    expires_at: _timestamp_pb2.Timestamp
+    revoked_at: _timestamp_pb2.Timestamp
+    used_at: _timestamp_pb2.Timestamp
+    live: bool
+    def __init__(self, token_id: _Optional[str] = ..., name: _Optional[str] = ..., role: _Optional[_Union[TokenRole, str]] = ..., customers: _Optional[_Iterable[str]] = ..., features: _Optional[_Iterable[str]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revoked_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., used_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., live: _Optional[bool] = ...) -> None: ...
+
+class NewToken(_message.Message):
+    __slots__ = ("token", "secret", "signing_key")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SECRET_FIELD_NUMBER: _ClassVar[int]
+    SIGNING_KEY_FIELD_NUMBER: _ClassVar[int]
+    token: Token
+    secret: str
+    signing_key: str
+    def __init__(self, token: _Optional[_Union[Token, _Mapping]] = ..., secret: _Optional[str] = ..., signing_key: _Optional[str] = ...) -> None: ...
+
+class ListTokensRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListTokensResponse(_message.Message):
+    __slots__ = ("tokens",)
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    tokens: _containers.RepeatedCompositeFieldContainer[Token]
+    def __init__(self, tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ...) -> None: ...
+
+class RotateTokenRequest(_message.Message):
+    __slots__ = ("token_id", "keep_ms")
+    TOKEN_ID_FIELD_NUMBER: _ClassVar[int]
+    KEEP_MS_FIELD_NUMBER: _ClassVar[int]
+    token_id: str
+    keep_ms: int
+    def __init__(self, token_id: _Optional[str] = ..., keep_ms: _Optional[int] = ...) -> None: ...
+
+class RevokeTokenRequest(_message.Message):
+    __slots__ = ("token_id",)
+    TOKEN_ID_FIELD_NUMBER: _ClassVar[int]
+    token_id: str
+    def __init__(self, token_id: _Optional[str] = ...) -> None: ...

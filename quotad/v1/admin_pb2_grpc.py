@@ -170,6 +170,26 @@ class AdminServiceStub:
                 request_serializer=quotad_dot_v1_dot_admin__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_admin__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.CreateToken = channel.unary_unary(
+                '/quotad.v1.AdminService/CreateToken',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.CreateTokenRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.NewToken.FromString,
+                _registered_method=True)
+        self.ListTokens = channel.unary_unary(
+                '/quotad.v1.AdminService/ListTokens',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.ListTokensRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.ListTokensResponse.FromString,
+                _registered_method=True)
+        self.RotateToken = channel.unary_unary(
+                '/quotad.v1.AdminService/RotateToken',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.RotateTokenRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.NewToken.FromString,
+                _registered_method=True)
+        self.RevokeToken = channel.unary_unary(
+                '/quotad.v1.AdminService/RevokeToken',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.RevokeTokenRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.Token.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -366,6 +386,34 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateToken(self, request, context):
+        """Makes a token. The first one, an admin's, is made on the store itself, by `quotad tokens create`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTokens(self, request, context):
+        """Every token, the oldest first, also those that have ended; without what is secret.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateToken(self, request, context):
+        """Makes a token with the name, role and scopes of another, which ends after a while.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeToken(self, request, context):
+        """Ends a token; every server refuses it within 2 seconds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -503,6 +551,26 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.GetStatus,
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.GetStatusRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_admin__pb2.GetStatusResponse.SerializeToString,
+            ),
+            'CreateToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateToken,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.CreateTokenRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.NewToken.SerializeToString,
+            ),
+            'ListTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTokens,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.ListTokensRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.ListTokensResponse.SerializeToString,
+            ),
+            'RotateToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateToken,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.RotateTokenRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.NewToken.SerializeToString,
+            ),
+            'RevokeToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeToken,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.RevokeTokenRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.Token.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1235,6 +1303,114 @@ class AdminService:
             '/quotad.v1.AdminService/GetStatus',
             quotad_dot_v1_dot_admin__pb2.GetStatusRequest.SerializeToString,
             quotad_dot_v1_dot_admin__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/CreateToken',
+            quotad_dot_v1_dot_admin__pb2.CreateTokenRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.NewToken.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/ListTokens',
+            quotad_dot_v1_dot_admin__pb2.ListTokensRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.ListTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/RotateToken',
+            quotad_dot_v1_dot_admin__pb2.RotateTokenRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.NewToken.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/RevokeToken',
+            quotad_dot_v1_dot_admin__pb2.RevokeTokenRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.Token.FromString,
             options,
             channel_credentials,
             insecure,

@@ -316,6 +316,15 @@ def test_insights_and_status_are_answered(life: Life) -> None:
     assert (True, "http") == (status["ready"], status["front"])
 
 
+def test_the_first_token_is_not_made_by_a_caller_without_one(life: Life) -> None:
+    made = life.reply("CreateToken", {"name": "ops", "role": "ADMIN"})
+    assert (403, "PERMISSION_DENIED") == (made.status, made.body["reason"])
+    assert "quotad tokens create --role admin" in made.body["detail"]
+    assert [] == life("ListTokens")["tokens"]
+    assert 404 == life.reply("RotateToken", token_id="none").status
+    assert 404 == life.reply("RevokeToken", token_id="none").status
+
+
 def test_no_operation_is_left_out_here() -> None:
     called = set(re.findall(r'\blife(?:\.reply)?\(\s*"(\w+)"', Path(__file__).read_text()))
 

@@ -1,16 +1,19 @@
 """Tokens, on every edge of a real server."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
 
 from quotad.client import Client, QuotaError
-from quotad.client.admin import AdminClient, CatalogFile
+from quotad.client.admin import AdminClient, AsyncAdminClient, CatalogFile
 from quotad.config import Config
 from quotad.errors import ConfigError
 from quotad.fronts.kinds import is_installed
@@ -238,6 +241,84 @@ def test_a_client_token_reads_the_customer_that_its_backend_proves(made: Made) -
     consume = {"customer_id": "acme", "feature_id": "calls"}
     assert 403 == http.post("/v1/consume", consume, authorization=f"Bearer {new.token}").status
     http.close()
+
+
+def test_tokens_are_made_listed_rotated_and_ended_over_grpc(made: Made) -> None:
+    address = made.serve("native")
+
+    async def from_an_event_loop() -> None:
+        async with AsyncAdminClient(address, timeout=20, token=made.admin) as admin:
+            new = await admin.create_token("shop", "consume", customers=["acme"])
+            again = await admin.rotate_token(new.token.token_id, keep=timedelta(0))
+            live = {each.token_id: each.live for each in await admin.tokens()}
+            assert [False, True] == [live[each.token.token_id] for each in (new, again)]
+            await admin.revoke_token(again.token.token_id)
+
+    with AdminClient(address, timeout=20, retries=0, token=made.admin) as admin:
+        until = datetime(2100, 1, 1, tzinfo=UTC)
+        new = admin.create_token(
+            "api", "consume", customers=["acme", "team-*"], features=["calls"], expires_at=until
+        )
+        assert ("CONSUME", ("acme", "team-*"), ("calls",), until, None, True) == (
+            new.token.role,
+            new.token.customers,
+            new.token.features,
+            new.token.expires_at,
+            new.token.used_at,
+            new.token.live,
+        )
+        with Client(address, timeout=20, retries=0, token=new.secret) as client:
+            eventually(lambda: code(lambda: client.consume("acme", "calls")), "OK".__eq__)
+            assert "PERMISSION_DENIED" == code(lambda: client.consume("other", "calls"))
+            again = admin.rotate_token(new.token.token_id)
+            assert new.token.customers == again.token.customers
+            ended = admin.revoke_token(new.token.token_id)
+            assert (False, True) == (ended.live, ended.revoked_at is not None)
+            eventually(
+                lambda: code(lambda: client.consume("acme", "calls")), "UNAUTHENTICATED".__eq__
+            )
+        browser = admin.create_token("browser", "client")
+        assert browser.signing_key
+        with pytest.raises(QuotaError, match="a token with the role admin is for all"):
+            admin.create_token("x", "admin", customers=["acme"])
+        asyncio.run(from_an_event_loop())
+        shown = repr([new, again, browser, admin.tokens()])
+        for each in (new.secret, again.secret, browser.secret, browser.signing_key):
+            assert each[16:] not in shown
+
+    for role in TokenRole:
+        with AdminClient(address, timeout=20, retries=0, token=made.token(role)) as admin:
+            wanted = "OK" if role is TokenRole.ADMIN else "PERMISSION_DENIED"
+            eventually(partial(code, admin.tokens), wanted.__eq__)
+
+
+def test_tokens_are_made_and_ended_over_http(made: Made, caplog: pytest.LogCaptureFixture) -> None:
+    made.serve("native")
+    with closing(made.serve_http()) as http, caplog.at_level(0):
+        bearer = {"authorization": f"Bearer {made.admin}"}
+        new = http.post("/v1/tokens", {"name": "shop", "role": "CONSUME"}, **bearer)
+        secret, token_id = new.body["secret"], new.body["token"]["token_id"]
+        assert (200, "no-store") == (new.status, new.headers["cache-control"])
+        consume = {"customer_id": "acme", "feature_id": "calls"}
+
+        def status(shown: str) -> int:
+            return http.post("/v1/consume", consume, x_api_key=shown).status
+
+        eventually(lambda: status(secret), (200).__eq__)
+        again = http.post(f"/v1/tokens/{token_id}/rotate", {"keep_ms": 0}, **bearer).body["secret"]
+        eventually(lambda: (status(secret), status(again)), (401, 200).__eq__)
+        assert 403 == http.get("/v1/tokens", **{"x-api-key": again}).status
+        listed = http.get("/v1/tokens", **bearer).body["tokens"]
+        assert ["admin", "shop", "shop"] == [each["name"] for each in listed]
+        for each in listed[1:]:
+            revoked = http.post(f"/v1/tokens/{each['token_id']}/revoke", {}, **bearer).body
+            assert (False, None) == (revoked["live"], revoked.get("secret"))
+        eventually(lambda: status(again), (401).__eq__)
+        last = http.post(f"/v1/tokens/{listed[0]['token_id']}/revoke", {}, **bearer)
+        assert (400, "INVALID_REQUEST") == (last.status, last.body["reason"])
+    said = caplog.text + json.dumps(listed)
+    for each in (secret, again, made.admin):
+        assert each[16:] not in said
 
 
 def test_the_first_token_is_an_admins_and_the_last_admin_stays(made: Made) -> None:

@@ -1,0 +1,50 @@
+"""The admin service from an event loop, as far as web backends need it: tokens, usage, insights."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from quotad.client import tokens
+from quotad.client.calls import Policy
+from quotad.client.tokens import MadeToken, Token
+from quotad.client.usage_aio import AsyncUsageClient
+
+
+class AsyncAdminClient(AsyncUsageClient):
+    """`AdminClient` for asyncio, as far as it goes; made as `AsyncUsageClient`.
+
+    Every method raises a QuotaError when its call fails; reads are retried, writes are not.
+    """
+
+    @property
+    def _write(self) -> Policy:
+        return msgspec.structs.replace(self._policy, retries=0)
+
+    async def create_token(
+        self,
+        name: str,
+        role: str,
+        *,
+        customers: Sequence[str] = (),
+        features: Sequence[str] = (),
+        expires_at: datetime | None = None,
+    ) -> MadeToken:
+        """Make a token; as of `AdminClient`."""
+        return await self._run(
+            tokens.create(self._write, name, role, customers, features, expires_at)
+        )
+
+    async def tokens(self) -> tuple[Token, ...]:
+        """Every token, the oldest first, also those that have ended."""
+        return await self._run(tokens.find(self._policy))
+
+    async def rotate_token(
+        self, token_id: str, *, keep: timedelta = timedelta(days=1)
+    ) -> MadeToken:
+        """Make a token with name, role and scopes of another; as of `AdminClient`."""
+        return await self._run(tokens.rotate(self._write, token_id, tokens.kept_ms(keep)))
+
+    async def revoke_token(self, token_id: str) -> Token:
+        """End a token; every server refuses it within 2 seconds."""
+        return await self._run(tokens.revoke(self._write, token_id))
