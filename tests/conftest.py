@@ -20,7 +20,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quotad"))
 
 
 @pytest.fixture(scope="session")
-def store_url() -> Iterator[str]:
+def store_url(single_url: str) -> str:
+    """URL of the store of a test."""
+    return single_url
+
+
+@pytest.fixture(scope="session")
+def single_url() -> Iterator[str]:
     """URL of a real Valkey server that lives as long as the test run."""
     with tempfile.TemporaryDirectory(prefix="quotad-test-") as directory:
         # A socket instead of a port: two test runs at once cannot take each other's.

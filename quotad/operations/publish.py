@@ -38,6 +38,10 @@ class CatalogStore(Protocol):
         """Put a catalog in force."""
         ...
 
+    def mend(self) -> bool:
+        """Put the version on the head in force where it is not; returns whether it was not."""
+        ...
+
 
 class Content(Protocol):
     """What can be published."""

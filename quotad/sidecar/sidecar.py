@@ -283,3 +283,4 @@ class Sidecar:
             self._version = version
             self._publish()
         self._version = max(version, self._version)
+        self._catalogs.mend()  # what a publisher that died has left half done, on a cluster

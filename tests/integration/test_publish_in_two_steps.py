@@ -77,7 +77,8 @@ class Shop:
         words = [keys.head, keys.versions, keys.prepared, keys.candidate, keys.acks]
         in_force = self.catalogs().version()
         args = [in_force, catalog.digest, catalog.digest, record, 0, 0, "token", lapse_ms]
-        self.store.run(script, [*words, *keys.shard_catalogs], args)
+        shards = keys.shard_catalogs if self.store.whole else ()
+        self.store.run(script, [*words, *shards], args)
 
 
 @pytest.fixture

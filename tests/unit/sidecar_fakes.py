@@ -66,6 +66,9 @@ class FakeCatalogs:
             raise self.error
         return len(self.records)
 
+    def mend(self) -> bool:
+        return False
+
     def current(self) -> CatalogRecord | None:
         return self.records[-1] if self.version() else None
 
