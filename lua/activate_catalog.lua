@@ -8,18 +8,22 @@
 -- KEYS[6] candidate: its record
 -- KEYS[7] acks: hash of the servers that have compiled it: empty, or why one could not
 -- KEYS[8] servers: sorted set of servers, by when they last gave a sign of life (Unix ms)
--- KEYS[9..] catalog: tag of the version in force, per shard
+-- KEYS[9] events: stream of catalog versions that came into force
+-- KEYS[10..] catalog: tag of the version in force, per shard
 -- ARGV[1] token: of the candidate
 -- ARGV[2] history_max (versions): how many records are kept
 -- ARGV[3] alive (ms): a server is live for so long after a sign of life
 -- ARGV[4] now: 1 does not wait for servers
+-- ARGV[5] kept_max (events): how many the stream keeps, about
+-- ARGV[6] kept (ms): how long the stream keeps them
 -- Returns {outcome, version in force, servers without an answer, answers}; answers are server and problem in turns
 --   1 PUBLISHED; 5 WAITING: nothing was done, a live server has not answered yet; -3 LAPSED: there is no such candidate
 -- Guarantee: when it returns PUBLISHED, no shard has the old version in force any more.
 local PUBLISHED, WAITING, LAPSED = 1, 5, -3
-local FIRST_SHARD_KEY = 9
+local FIRST_SHARD_KEY = 10
 -- @include "now_ms"
 -- @include "write_tags"
+-- @include "append_event"
 
 local version = tonumber(redis.call('HGET', KEYS[1], 'version') or '') or 0
 local prepared = redis.call('HMGET', KEYS[5], 'version', 'digest', 'source_digest', 'token')
@@ -45,4 +49,5 @@ redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', version - tonumber(ARGV[2]))
 redis.call('DEL', KEYS[4], KEYS[5], KEYS[7])
 write_tags(FIRST_SHARD_KEY, version, prepared[2])
 redis.call('HSET', KEYS[1], 'version', version, 'digest', prepared[2])
+append_event(KEYS[9], ARGV[5], ARGV[6], 'catalog', version)
 return { PUBLISHED, version, missing, answers }

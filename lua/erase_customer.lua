@@ -5,20 +5,24 @@
 -- KEYS[3] customers: sorted set of the ids in this shard
 -- KEYS[4] index: sorted set of what customers of this shard are found by
 -- KEYS[5] seen: sorted set of customers of this shard without a record
+-- KEYS[6] events: stream of the shard's changes
 -- ARGV[1] expected_epoch: of the record that is erased
 -- ARGV[2] customer_id
 -- ARGV[3] kept (ms): how long the epoch stays behind
+-- ARGV[4] kept_max (events): how many the stream keeps, about
+-- ARGV[5] events_kept (ms): how long the stream keeps them
 -- ARGV   members of the index that the record has
 -- Returns the new epoch, the time of the erasure (Unix ms) or one more than before if that is later;
 -- or -1 CONFLICT when the customer was written in between.
 -- Guarantee: a decision planned with the record is refused from here on. The epoch is kept until no
 -- write can repeat an older one, since epochs are times. Lists of another type are as good as lost, and make way.
 local CONFLICT = -1
-local ARGV_HEAD = 3
+local ARGV_HEAD = 5
 -- @include "read_epoch"
 -- @include "next_epoch"
 -- @include "clear_unless"
 -- @include "write_index"
+-- @include "append_event"
 
 local before = read_epoch(KEYS[2])
 if before ~= tonumber(ARGV[1]) then return CONFLICT end
@@ -29,4 +33,5 @@ redis.call('SET', KEYS[2], string.format('%.0f', epoch), 'PX', ARGV[3])
 redis.call('ZREM', KEYS[3], ARGV[2])
 redis.call('ZREM', KEYS[5], ARGV[2])
 write_index(KEYS[4], ARGV_HEAD + 1, #ARGV - ARGV_HEAD)
+append_event(KEYS[6], ARGV[4], ARGV[5], 'erased', ARGV[2], 'epoch', string.format('%.0f', epoch))
 return epoch

@@ -1,16 +1,20 @@
 -- Writes head and tags again from a version that the history has; compare-and-set.
 --
 -- KEYS[1] head: hash of the version in force: version, digest; lost, damaged or older than another trace
--- KEYS[2..] catalog: tag of the version in force, per shard
+-- KEYS[2] events: stream of catalog versions that came into force
+-- KEYS[3..] catalog: tag of the version in force, per shard
 -- ARGV[1] seen_version: what the head holds; empty: nothing that can be read
 -- ARGV[2] seen_digest: as seen_version
 -- ARGV[3] version: the newest that was ever in force, as far as can be seen; 0: none, only what is damaged goes
 -- ARGV[4] digest: of its document
 -- ARGV[5] tag: of the version, what decisions name it by
+-- ARGV[6] kept_max (events): how many the stream keeps, about
+-- ARGV[7] kept (ms): how long the stream keeps them
 -- Returns how many tags were written again, or -1 CONFLICT: the head has changed since it was seen
 -- Guarantee: the version on the head never goes back.
 local CONFLICT = -1
-local FIRST_SHARD_KEY = 2
+local FIRST_SHARD_KEY = 3
+-- @include "append_event"
 
 local version, digest = '', ''
 if redis.call('TYPE', KEYS[1]).ok == 'hash' then
@@ -32,4 +36,5 @@ for i = FIRST_SHARD_KEY, #KEYS do
     written = written + 1
   end
 end
+append_event(KEYS[2], ARGV[6], ARGV[7], 'catalog', ARGV[3])
 return written

@@ -4,12 +4,15 @@
 -- KEYS[2] epoch: of the customer; absent or damaged: 0
 -- KEYS[3] customers: sorted set of the ids in this shard, all with score 0, for listing
 -- KEYS[4] index: sorted set of what customers of this shard are found by, all with score 0
+-- KEYS[5] events: stream of the shard's changes
 -- KEYS   lasting: usage keys that a customer without a record may have, and that are to be kept for ever
 --                 from its first record on
 -- ARGV[1] expected_epoch: the epoch the new record was made from
 -- ARGV[2] record
 -- ARGV[3] customer_id
--- ARGV[4] stale: number of members of the index that the record before had, and the new one has not
+-- ARGV[4] kept_max (events): how many the stream keeps, about
+-- ARGV[5] kept (ms): how long the stream keeps them
+-- ARGV[6] stale: number of members of the index that the record before had, and the new one has not
 -- ARGV   those members, then all members of the new record
 -- Returns the new epoch, the time of the write (Unix ms) or one more than before if that is later;
 -- or -1 CONFLICT when the customer was written in between.
@@ -17,12 +20,13 @@
 -- that lost writes: the next write repeats no epoch that a lost one had. Lists of another type are as good
 -- as lost, and make way.
 local CONFLICT = -1
-local HEAD = 4
-local ARGV_HEAD = 4
+local HEAD = 5
+local ARGV_HEAD = 6
 -- @include "read_epoch"
 -- @include "next_epoch"
 -- @include "clear_unless"
 -- @include "write_index"
+-- @include "append_event"
 
 local before = read_epoch(KEYS[2])
 if before ~= tonumber(ARGV[1]) then return CONFLICT end
@@ -31,6 +35,7 @@ local epoch = next_epoch(before)
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('SET', KEYS[2], string.format('%.0f', epoch))
 redis.call('ZADD', KEYS[3], 0, ARGV[3])
-write_index(KEYS[4], ARGV_HEAD + 1, tonumber(ARGV[4]))
+write_index(KEYS[4], ARGV_HEAD + 1, tonumber(ARGV[6]))
 for i = HEAD + 1, #KEYS do redis.call('PERSIST', KEYS[i]) end
+append_event(KEYS[5], ARGV[4], ARGV[5], 'customer', ARGV[3], 'epoch', string.format('%.0f', epoch))
 return epoch

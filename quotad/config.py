@@ -97,6 +97,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_concurrent_streams: Annotated[int, Meta(ge=1, le=20_000)] = 256
     """Most calls that one connection may have open; clients hold further ones back, and others are
     refused."""
+    max_listeners: Annotated[int, Meta(ge=0, le=1_000_000)] = 2_000
+    """Most streams of changes per worker; further ones are refused."""
+    max_listeners_per_caller: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
+    """Most streams of changes per worker of one token, of a client token and one of its customers,
+    and without tokens of one address."""
     tls_cert: str = ""
     """Fast front: file in PEM with the certificate and those between it and its root; empty: no
     TLS. Read again when it changes."""

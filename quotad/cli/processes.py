@@ -131,6 +131,12 @@ def _serve(
     max_concurrent_streams: Annotated[
         int | None, typer.Option(help="Most calls that one connection has open.")
     ] = None,
+    max_listeners: Annotated[
+        int | None, typer.Option(help="Most streams of changes; per worker.")
+    ] = None,
+    max_listeners_per_caller: Annotated[
+        int | None, typer.Option(help="Most streams of changes of one caller; per worker.")
+    ] = None,
     tls_cert: Annotated[
         str | None, typer.Option(metavar="PATH", help="Certificate, in PEM; serves TLS.")
     ] = None,

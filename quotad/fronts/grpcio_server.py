@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -130,6 +130,15 @@ class GrpcioServer:
         # be about to read from it ("Exception in callback ... Bad file descriptor").
         self._server = None
         self._loop.close()
+
+
+def add_stream(
+    server: Any, path: str, handler: Callable[[bytes, Any], AsyncIterator[bytes]]
+) -> None:
+    """Let a server answer a method by a stream, beside other methods of its service."""
+    _, service, method = path.split("/")
+    handlers = {method: grpc.unary_stream_rpc_method_handler(handler)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
 
 
 def with_port(target: str, port: int) -> str:

@@ -11,14 +11,32 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
 from quotad.errors import InvalidRequest, QuotadError, internal_error
-from quotad.http import catalogs, consume, corrections, customers, holds, reading, slots, tokens
+from quotad.http import (
+    catalogs,
+    consume,
+    corrections,
+    customers,
+    events,
+    holds,
+    reading,
+    slots,
+    tokens,
+)
 from quotad.http.authorize import AUTHORIZE, DEFAULT_HEADERS, Authorize, header_names
 from quotad.http.bodies import Gone, query_fields, read, read_body, refused
-from quotad.http.identity import check_covers
-from quotad.http.operation import Admit, Caller, Context, Headers, HttpCall, Operation
+from quotad.http.identity import check_covers, with_token_of_query
+from quotad.http.operation import (
+    Admit,
+    Caller,
+    Context,
+    Headers,
+    HttpCall,
+    HttpStream,
+    Operation,
+)
 from quotad.http.pages import DOCS, OPENAPI, PAGE_HEADERS, docs_page, openapi_json
 from quotad.http.problems import HttpRefusal
-from quotad.http.responses import encode, refusal, respond
+from quotad.http.responses import encode, refusal, respond, respond_on_and_on
 from quotad.http.routing import Routes
 from quotad.tokens.roles import Right
 
@@ -31,6 +49,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *customers.OPERATIONS,
     *catalogs.OPERATIONS,
     *tokens.OPERATIONS,
+    *events.OPERATIONS,
 )
 """All operations of `/v1`."""
 
@@ -143,6 +162,8 @@ class App:
             return 0, [], b""
         end, segments = found
         operation = end.operation
+        if operation.streams:
+            scope = with_token_of_query(scope)
         caller = self._settings.admit(scope, operation.right)
         body = b""
         if method in _WITH_BODY:
@@ -153,6 +174,9 @@ class App:
         answer = await operation.act(HttpCall(self._context, scope, caller), wanted)
         if isinstance(answer, QuotadError):
             return refusal(answer)
+        if isinstance(answer, HttpStream):
+            await respond_on_and_on(scope, receive, send, answer.parts)
+            return 0, [], b""
         return 200, answer.headers, encode(answer.body)
 
     async def _page(self, path: bytes) -> tuple[int, Headers, bytes]:

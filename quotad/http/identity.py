@@ -4,6 +4,7 @@ from typing import Any
 
 from starlette.types import Scope
 
+from quotad.http.bodies import query_fields
 from quotad.http.operation import Admit, Caller
 from quotad.tokens.access import Access, TokenTable
 from quotad.tokens.roles import Right
@@ -28,7 +29,7 @@ def token_admit(table: TokenTable) -> Admit:
         peer = None if client is None else f"{client[0]}:{client[1]}"
         access = table.access(shown, peer, proof)
         access.check(right)
-        return Caller(access.name, access)
+        return Caller(access.name, access, table.refusal)
 
     return admit
 
@@ -42,3 +43,17 @@ def check_covers(access: Access, wanted: Any) -> None:
     if hasattr(wanted, "requests"):
         return  # each by itself, once it is read
     access.check_request(wanted)
+
+
+def with_token_of_query(scope: Scope) -> Scope:
+    """Take token and customer key of a query for headers, where there is no token among these."""
+    named = dict(scope["headers"])
+    if b"token=" not in scope["query_string"] or AUTHORIZATION in named or API_KEY in named:
+        return scope
+    fields = query_fields(scope["query_string"])
+    headers = [
+        (header, fields[field].encode())
+        for field, header in (("token", API_KEY), ("customer_key", CUSTOMER_KEY))
+        if field in fields
+    ]
+    return {**scope, "headers": [*scope["headers"], *headers]}

@@ -76,13 +76,17 @@ def _operation(operation: Operation, schemas: dict[str, Schema]) -> Schema:
     answer = {"$ref": REFS.format(name=operation.given.__name__)}
     refusal = {"$ref": REFS.format(name=Problem.__name__)}
     described["responses"] = {
-        "200": {"description": "The answer.", "content": {"application/json": {"schema": answer}}},
+        "200": {"description": "The answer.", "content": {_content(operation): {"schema": answer}}},
         "default": {
             "description": "An error (RFC 9457).",
             "content": {"application/problem+json": {"schema": refusal}},
         },
     }
     return described
+
+
+def _content(operation: Operation) -> str:
+    return "text/event-stream" if operation.streams else "application/json"
 
 
 def _body(operation: Operation, wanted: Schema, names: list[str], required: list[str]) -> Schema:

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
@@ -32,6 +32,8 @@ class Caller(msgspec.Struct, frozen=True):
     """For the history of writes; empty: not known."""
     access: Access = EVERYTHING
     """What it may do."""
+    refusal: Callable[[Access], QuotadError | None] = lambda _: None
+    """Why it may not any more; None: it may."""
 
 
 Admit = Callable[[Scope, Right], Caller]
@@ -67,9 +69,15 @@ class HttpAnswer(msgspec.Struct, frozen=True):
     headers: Headers = []
 
 
+class HttpStream(msgspec.Struct, frozen=True):
+    """An answer without an end, as server-sent events."""
+
+    parts: AsyncIterator[bytes]
+
+
 W = TypeVar("W", bound=RequestFields)
 
-ActOutcome = HttpAnswer | QuotadError
+ActOutcome = HttpAnswer | HttpStream | QuotadError
 """An error may be returned as well as raised: many requests of a batch may share one, and each time
 that it is raised its traceback grows."""
 
@@ -94,6 +102,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One sentence for the documentation."""
     bytes_max: int = BODY_BYTES_MAX
     """Largest body."""
+    streams: bool = False
+    """Whether it is answered by a stream, whose events have what is given as their data. Browsers
+    send no headers of their own with such a request, so that a client token may be in the query."""
 
 
 def on_decider(

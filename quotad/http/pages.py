@@ -69,6 +69,8 @@ def docs_page(operations: Sequence[Operation]) -> bytes:
             about = escape(schema.get("description", ""))
             parts.append(f'<h3 id="{name}">{name}</h3><p>{about}</p>')
             parts.append(_fields(schema, schema.get("required", ())))
+        elif "enum" in schema:
+            parts.append(f'<h3 id="{name}">{name}</h3><p>{_type(schema)}</p>')
     parts.append("<h2>Errors</h2><table><tr><th>reason<th>status<th>when")
     parts += [
         f'<tr id="{reason}"><td><code>{reason}</code><td>{status}<td>{escape(when)}'

@@ -1,7 +1,10 @@
 """How answers leave: as JSON, errors as problems."""
 
+from collections.abc import AsyncIterator
+
 import msgspec
-from starlette.types import Send
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from quotad.errors import QuotadError
 from quotad.http.operation import Headers
@@ -20,6 +23,15 @@ async def respond(send: Send, status: int, headers: Headers, body: bytes) -> Non
         start.append(JSON)
     await send({"type": "http.response.start", "status": status, "headers": start + headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def respond_on_and_on(
+    scope: Scope, receive: Receive, send: Send, parts: AsyncIterator[bytes]
+) -> None:
+    """Send server-sent events until they end or the client goes."""
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}  # nginx would hold them back
+    response = StreamingResponse(parts, headers=headers, media_type="text/event-stream")
+    await response(scope, receive, send)
 
 
 def refusal(error: QuotadError) -> tuple[int, Headers, bytes]:

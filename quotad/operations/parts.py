@@ -2,6 +2,7 @@
 
 import msgspec
 
+from quotad.feed.hub import Hub
 from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
 from quotad.operations.erasing import ErasingOperations
@@ -25,3 +26,4 @@ class AdminParts(msgspec.Struct, frozen=True):
     usage: UsageOperations
     tokens: TokenOperations
     worker: Worker
+    feed: Hub

@@ -195,6 +195,7 @@ class ServerBase:
         self._monitor.stop()
         self._token_watch.stop()
         self._indexing.stop()
+        self._parts.feed.stop()
         self._edge.drain()
         deadline = time.monotonic() + self._config.drain_timeout_ms / 1000
         for decider in self._deciders:
@@ -202,6 +203,7 @@ class ServerBase:
         self._edge.stop()
         self._monitor.join()
         self._token_watch.join()
+        self._parts.feed.join()
         self._parts.write_notes()
         self._parts.store.close()
 

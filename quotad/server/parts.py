@@ -10,6 +10,7 @@ from quotad.engine.demand import Demand
 from quotad.engine.insights import Notes
 from quotad.engine.seen import Seen
 from quotad.errors import StoreError
+from quotad.feed.hub import Hub, HubBounds
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
@@ -82,6 +83,8 @@ class Parts:
             self._demand,
         )
         self._read = RequestDecoder()
+        bounds = HubBounds(config.max_listeners, config.max_listeners_per_caller)
+        self.feed = Hub(store, keys, clock, bounds)
 
     def quota(self, check: CheckCall | None = None) -> QuotaService:
         """Make what one decision thread answers with; it has its own connection.
@@ -139,6 +142,7 @@ class Parts:
                 started_ms=clock.now_ms(),
                 decisions=decisions,
             ),
+            feed=self.feed,
         )
 
     def write_notes(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from quotad.config import Config, unix_path
 from quotad.errors import ConfigError
+from quotad.fronts.grpcio_server import add_stream
 from quotad.fronts.interface import Bounds, Details, Front, FrontSettings, TlsFiles
 from quotad.fronts.kinds import choose, make
 from quotad.metrics import Instrument
@@ -16,6 +17,7 @@ from quotad.server.instruments import FRONT, FRONT_OPEN
 from quotad.service import admin, quota
 from quotad.service.admin import AdminServicer
 from quotad.service.guard import Guard, details
+from quotad.service.watching import WATCH, WatchCalls
 from quotad.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server as add_servicer
 
 _log = logging.getLogger("quotad.server")
@@ -42,11 +44,10 @@ class Server(ServerBase):
         # Calls do not carry what costs time and is not looked at. Not known: the store is away.
         guard = None if self.tokens.required is False else Guard(self.tokens)
         self._guarded = guard is not None
-        servicer = AdminServicer(
-            parts.admin(self._front_name, self._decisions_by_reason),
-            Guard(self.tokens, is_loopback(config.listen)),
-        )
-        self._front = self._make_front(servicer, reuse_port)
+        beside = Guard(self.tokens, is_loopback(config.listen))
+        servicer = AdminServicer(parts.admin(self._front_name, self._decisions_by_reason), beside)
+        watching = WatchCalls(parts.feed, beside)
+        self._front = self._make_front(servicer, watching, reuse_port)
         services = [
             parts.quota(None if guard is None else guard.check)
             for _ in range(config.decision_threads)
@@ -59,12 +60,13 @@ class Server(ServerBase):
         for instrument in (FRONT, FRONT_OPEN):
             self.metrics.read_by(instrument, partial(self._counted_by_front, instrument))
 
-    def _make_front(self, servicer: AdminServicer, reuse_port: bool) -> Front:
+    def _make_front(self, servicer: AdminServicer, watching: WatchCalls, reuse_port: bool) -> Front:
         if not reuse_port or unix_path(self._config.listen):  # which cannot be shared
             check_free(self._config.listen)
 
         def add_services(server: Any) -> None:
             add_servicer(servicer, server)  # type: ignore[no-untyped-call]
+            add_stream(server, WATCH, watching.watch)
 
         config = self._config
         return make(

@@ -5,10 +5,12 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from quotad.feed.access import check_may_watch, watcher_name
+from quotad.feed.listener import Watcher
 from quotad.fronts.interface import Call, Details
 from quotad.fronts.origin import origin
 from quotad.service.quota import METHODS
-from quotad.tokens.access import EVERYTHING, Access, TokenTable
+from quotad.tokens.access import EVERYTHING, Access, TokenTable, host_of
 from quotad.tokens.roles import Right
 from quotad.v1 import quota_pb2 as pb
 
@@ -118,6 +120,19 @@ class Guard:
                 getattr(request, "customer_id", "") or None, getattr(request, "feature_id", "")
             )
         return access
+
+    def check_watch(self, customer_id: str, context: Any) -> Watcher:
+        """Return who watches a customer, empty: everybody, if they may.
+
+        Raises:
+            Unauthenticated, PermissionDenied, NotReady: as the table does.
+        """
+        shown = dict(context.invocation_metadata()).get(AUTHORIZATION, "")
+        peer = origin(context).peer
+        access = self._access(shown, peer)
+        check_may_watch(access, customer_id)
+        name = watcher_name(access, customer_id, host_of(peer))
+        return Watcher(name, lambda: self._table.refusal(access))
 
 
 def _check_scope(kind: Any, request: bytes, access: Access) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from quotad.errors import StoreUnavailable
 from quotad.store.address import StoreAddress
 from quotad.store.cluster import ClusterRouter
-from quotad.store.link import Command, read_time
+from quotad.store.link import Command, NodeLink, read_time
 from quotad.store.node import Node
 from quotad.store.refusals import ErrorReply, WrongType, refused
 from quotad.store.router import Key, Link, Router, SingleRouter, scatter
@@ -225,6 +225,11 @@ class Store:
             StoreUnavailable: the connection was lost; messages may have been missed.
         """
         return self._router.any_node().listen(channel, poll_s)
+
+    def own_link(self) -> NodeLink:
+        """A connection that the caller closes, of a store that is one server: for commands that
+        wait."""
+        return self._router.any_node().own_link()
 
     def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run a script that is not hot.

@@ -11,6 +11,7 @@ from quotad.errors import Conflict, InvalidRequest, StaleEpoch, StoreError
 from quotad.records import CustomerRecord, StoredCustomer
 from quotad.store import scripts
 from quotad.store.connection import Store
+from quotad.store.events import kept
 from quotad.store.facets import facets
 from quotad.store.keys import CustomerKeys, KeySpace
 from quotad.store.records import encode_customer, names_of, parse_customers, parse_epoch
@@ -54,6 +55,7 @@ class Customers:
         self._store = store
         self._keys = keys
         self._script = scripts.load("write_customer")
+        self._kept = kept(keys.shards)
 
     def get_many(self, customer_ids: Sequence[str]) -> list[StoredCustomer]:
         """Read customers in one round trip, in the order asked.
@@ -139,7 +141,7 @@ class Customers:
             epoch = self._store.run(
                 self._script,
                 _written(keys, before, lasting),
-                _words(before, record),
+                self._words(before, record),
             )
             if epoch != _CONFLICT:
                 return StoredCustomer(epoch, record)
@@ -186,7 +188,7 @@ class Customers:
                 keys = self._keys.customer(customer_id)
                 calls[i] = (
                     _written(keys, before, lasting),
-                    _words(before, record),
+                    self._words(before, record),
                 )
         if calls:
             epochs = self._store.run_many(self._script, list(calls.values()))
@@ -201,6 +203,13 @@ class Customers:
             Written.UNCHANGED if change(before.record) is before.record else Written.WRITTEN
             for (_, change), before in zip(changes, stored, strict=True)
         ]
+
+    def _words(self, before: StoredCustomer, record: CustomerRecord) -> list[Any]:
+        """The arguments of a write."""
+        found_by = facets(record)
+        stale = facets(before.record) - found_by
+        head = [before.epoch, encode_customer(record), record.customer_id, *self._kept, len(stale)]
+        return [*head, *stale, *found_by]
 
     def forget_usage(self, customer_id: str, resource_id: str, endings: Sequence[str]) -> None:
         """Delete counters that no decision looks at any more.
@@ -277,15 +286,7 @@ def check_epoch(customer_id: str, stored: StoredCustomer, wanted: int) -> None:
 
 def _written(keys: CustomerKeys, before: StoredCustomer, lasting: Sequence[str]) -> list[str]:
     """The keys of a write."""
-    names = [keys.record, keys.epoch, keys.customers, keys.index]
+    names = [keys.record, keys.epoch, keys.customers, keys.index, keys.events]
     if before.record is None:
         names += [keys.usage + ending for ending in lasting]
     return names
-
-
-def _words(before: StoredCustomer, record: CustomerRecord) -> list[Any]:
-    """The arguments of a write."""
-    found_by = facets(record)
-    stale = facets(before.record) - found_by
-    head = [before.epoch, encode_customer(record), record.customer_id, len(stale)]
-    return [*head, *stale, *found_by]

@@ -16,6 +16,7 @@ from quotad.errors import Conflict
 from quotad.store import lists, scripts
 from quotad.store.connection import Store
 from quotad.store.customers import Customers, check_epoch
+from quotad.store.events import kept
 from quotad.store.facets import facets
 from quotad.store.keys import CustomerKeys, KeySpace, denied_key, slot_starts
 from quotad.store.nearby import NearbyStore
@@ -125,12 +126,13 @@ class Erasures:
     def _erase_record(self, customer_id: str, keys: CustomerKeys, if_epoch: int | None) -> bool:
         """Remove the record and move the epoch; returns whether there was a record."""
         names = [keys.record, keys.epoch, keys.customers, keys.index]
-        names.append(self._keys.seen(self._keys.shard(customer_id)))
+        names += [self._keys.seen(self._keys.shard(customer_id)), keys.events]
+        bounds = (EPOCH_KEPT_MS, *kept(self._keys.shards))
         for _ in range(_TRIES_MAX):
             before, readable = self._customers.get_if_readable(customer_id)
             if if_epoch is not None:
                 check_epoch(customer_id, before, if_epoch)
-            words = [before.epoch, customer_id, EPOCH_KEPT_MS, *facets(before.record)]
+            words = [before.epoch, customer_id, *bounds, *facets(before.record)]
             if self._store.run(self._script, names, words) != _CONFLICT:
                 return before.record is not None or not readable
         raise Conflict(f"customer_id: {customer_id!r} is being written by others; try again")

@@ -12,6 +12,7 @@ usage.
     quotad:{17}:indexing                     a server is at it; expires
     quotad:{17}:seen                         sorted set of customers without a record, by time
     quotad:{17}:erased                       sorted set of proofs of erasures, by time
+    quotad:{17}:events                       stream of writes of the shard's customers; expires
     quotad:{17}:c:<customer>                 customer record (msgpack)
     quotad:{17}:e:<customer>                 its epoch: `max(epoch + 1, now)` of writes; absent: 0
     quotad:{17}:u:<customer>:<resource>:<feature>:<period>    usage of one period; of a window that
@@ -28,6 +29,10 @@ usage.
     quotad:{catalogs}:candidate              its record (msgpack); expires
     quotad:{catalogs}:acks                   hash: what servers have answered to it; expires
     quotad:{catalogs}:servers                sorted set: servers by their last sign of life
+    quotad:{catalogs}:events                 stream of versions that came into force; expires
+    quotad:{events}:usage                    stream of usage of watched customers; expires
+    quotad:{events}:watched                  sorted set: customers whose usage is watched, by when
+                                             that ends
     quotad:{nearby}:<feature>                sorted set: customers near a limit, by time
     quotad:{tokens}:all                      hash: tokens (msgpack) by id
     quotad:{tokens}:used                     hash: when each was last shown (Unix ms)
@@ -67,6 +72,7 @@ class CustomerKeys(msgspec.Struct, frozen=True, gc=False):
     record: str
     customers: str
     index: str
+    events: str
     usage: str
     """Prefix of the usage keys of the customer or of one of its resources; see `usage_suffix`."""
     decision: str
@@ -103,6 +109,10 @@ class KeySpace:
         """Pub/sub channel on which catalog versions are announced, prepared and in force."""
         self.shard_catalogs = tuple(f"{prefix}:{{{i}}}:catalog" for i in range(shards))
         self.shard_customers = tuple(f"{prefix}:{{{i}}}:customers" for i in range(shards))
+        self.shard_events = tuple(f"{prefix}:{{{i}}}:events" for i in range(shards))
+        self.catalog_events = f"{prefix}:{{catalogs}}:events"
+        self.usage_events = f"{prefix}:{{events}}:usage"
+        self.watched = f"{prefix}:{{events}}:watched"
         self.shard_indexes = tuple(f"{prefix}:{{{i}}}:index" for i in range(shards))
         self.shard_indexed = tuple(f"{prefix}:{{{i}}}:indexed" for i in range(shards))
 
@@ -151,6 +161,7 @@ class KeySpace:
             record=f"{tag}:c:{name}",
             customers=self.shard_customers[shard],
             index=self.shard_indexes[shard],
+            events=self.shard_events[shard],
             usage=f"{tag}:u:{name}:{resource}",
             decision=f"{tag}:i:{name}:",
             holds=f"{tag}:h:{name}",

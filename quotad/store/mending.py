@@ -12,6 +12,7 @@ from typing import Any
 from quotad.errors import RecordLost
 from quotad.store import scripts
 from quotad.store.connection import Store
+from quotad.store.events import kept
 from quotad.store.keys import DIGEST_IN_TAG, KeySpace, catalog_tag
 from quotad.store.records import decode_catalog
 from quotad.store.shard_tags import ShardTags
@@ -121,8 +122,9 @@ class Mender:
     def _restore(self, raw: list[bytes | None] | None, head: Head, shards: Sequence[str]) -> bool:
         """Write the head, and tags with it, unless it has changed since it was read as `raw`."""
         seen = [(word or b"").decode(errors="replace") for word in raw or (b"", b"")]
-        words = [*seen, *head, catalog_tag(*head)]
-        return bool(self._store.run(self._script, [self._keys.head, *shards], words) >= 0)
+        names = [self._keys.head, self._keys.catalog_events, *shards]
+        words = [*seen, *head, catalog_tag(*head), *kept()]
+        return bool(self._store.run(self._script, names, words) >= 0)
 
     def _newest(self, head: Head, newest: list[bytes] | None, tags: Sequence[bytes | None]) -> Head:
         """The newest of head and history; where both are lost, the newest that a tag names."""

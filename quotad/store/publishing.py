@@ -17,6 +17,7 @@ from quotad.errors import Conflict
 from quotad.records import CatalogRecord
 from quotad.store import scripts
 from quotad.store.connection import Store
+from quotad.store.events import kept
 from quotad.store.fleet import ALIVE_MS
 from quotad.store.keys import KeySpace
 from quotad.store.records import encode_catalog
@@ -80,6 +81,7 @@ class Publisher:
         self._wait_ms = wait_ms
         self._prepare = scripts.load("prepare_catalog")
         self._activate = scripts.load("activate_catalog")
+        self._note = scripts.load("note_change")
         self._tags = ShardTags(store, keys)
         self._shards = keys.shard_catalogs if store.whole else ()
         """What the scripts put in force themselves, together with the head."""
@@ -151,6 +153,7 @@ class Publisher:
             keys.candidate,
             keys.acks,
             keys.servers,
+            keys.catalog_events,
             *self._shards,
         ]
         ends = time.monotonic() + self._wait_ms / 1000
@@ -158,7 +161,7 @@ class Publisher:
         while True:
             now = int(time.monotonic() >= ends)
             code, _, missing, answers = self._store.run(
-                self._activate, names, [token, HISTORY_MAX, ALIVE_MS, now]
+                self._activate, names, [token, HISTORY_MAX, ALIVE_MS, now, *kept()]
             )
             if code != _WAITING:
                 break
@@ -166,6 +169,9 @@ class Publisher:
             pause_s = min(pause_s * 1.5, _POLL_MAX_S)
         if code != _LAPSED:
             self._tags.advance(version, record.digest)
+            if not self._store.whole:  # told when it came on the head, and again: now it holds
+                words = (*kept(), "catalog", version)
+                self._store.run(self._note, [keys.catalog_events], words)
             self._announce(str(version))
             self._report(version, missing, answers)
         return int(code)

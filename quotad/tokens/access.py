@@ -6,7 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from quotad.clock import Clock
-from quotad.errors import NotReady, PermissionDenied, TooManyWrong, Unauthenticated
+from quotad.errors import (
+    NotReady,
+    PermissionDenied,
+    QuotadError,
+    TooManyWrong,
+    Unauthenticated,
+)
 from quotad.recent import Recent
 from quotad.tokens.record import TokenRecord, covers, customer_key, digest, split
 from quotad.tokens.roles import RIGHTS, Right, TokenRole
@@ -170,6 +176,16 @@ class TokenTable:
         access.used = True
         return access
 
+    def refusal(self, access: Access) -> QuotadError | None:
+        """Return why what was given is not given any more; None: it is."""
+        records, given = self._records or {}, access.record
+        if given is None:
+            return Unauthenticated("tokens were made; show one") if records else None
+        record = records.get(given.token_id)
+        if record is not None and record.is_live(self._clock.now_ms()):
+            return None
+        return Unauthenticated(f"the token {given.token_id} {_why_not(record)}")
+
     def _looked_up(self, shown: str, peer: str | None, proof: str) -> Access:
         records = self._records
         if records is None:
@@ -186,8 +202,7 @@ class TokenTable:
         if record is None or not hmac.compare_digest(record.secret_hash, secret):
             raise self._is_wrong(peer, "the token is not known")
         if not record.is_live(self._clock.now_ms()):
-            why = "has expired" if record.revoked_ms is None else "was revoked"
-            raise self._is_wrong(peer, f"the token {record.token_id} {why}")
+            raise self._is_wrong(peer, f"the token {record.token_id} {_why_not(record)}")
         access = Access(record, proof)
         access.used = True
         self._known.put((shown, proof) if proof else shown, access)
@@ -195,18 +210,23 @@ class TokenTable:
 
     def _is_wrong(self, peer: str | None, why: str) -> Unauthenticated:
         self.refused += 1
-        host, now = _host(peer), time.monotonic()
+        host, now = host_of(peer), time.monotonic()
         since, count = self._wrong.get(host) or (now, 0)
         self._wrong.put(host, (now, 1) if now - since > WRONG_S else (since, count + 1))
         return Unauthenticated(why)
 
     def _check_address(self, peer: str | None) -> None:
-        since, count = self._wrong.get(_host(peer)) or (0.0, 0)
+        since, count = self._wrong.get(host_of(peer)) or (0.0, 0)
         if count >= WRONG_MAX and time.monotonic() - since <= WRONG_S:
             self.refused += 1
             raise TooManyWrong("too many wrong tokens from this address; wait a few seconds")
 
 
-def _host(peer: str | None) -> str:
+def _why_not(record: TokenRecord | None) -> str:
+    """What has become of a token that is not live."""
+    return "has expired" if record is not None and record.revoked_ms is None else "was revoked"
+
+
+def host_of(peer: str | None) -> str:
     """An address without its port."""
     return "" if peer is None else peer.rpartition(":")[0]

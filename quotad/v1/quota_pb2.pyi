@@ -54,6 +54,16 @@ class FeatureType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FEATURE_TYPE_BOOLEAN: _ClassVar[FeatureType]
     FEATURE_TYPE_CONFIG: _ClassVar[FeatureType]
     FEATURE_TYPE_METERED: _ClassVar[FeatureType]
+
+class ChangeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CHANGE_KIND_UNSPECIFIED: _ClassVar[ChangeKind]
+    CHANGE_KIND_CUSTOMER_CHANGED: _ClassVar[ChangeKind]
+    CHANGE_KIND_CUSTOMER_ERASED: _ClassVar[ChangeKind]
+    CHANGE_KIND_CATALOG_CHANGED: _ClassVar[ChangeKind]
+    CHANGE_KIND_USAGE_CHANGED: _ClassVar[ChangeKind]
+    CHANGE_KIND_REFETCH: _ClassVar[ChangeKind]
+    CHANGE_KIND_POSITION: _ClassVar[ChangeKind]
 MODE_UNSPECIFIED: Mode
 MODE_NORMAL: Mode
 MODE_CHECK_ONLY: Mode
@@ -86,6 +96,13 @@ FEATURE_TYPE_UNSPECIFIED: FeatureType
 FEATURE_TYPE_BOOLEAN: FeatureType
 FEATURE_TYPE_CONFIG: FeatureType
 FEATURE_TYPE_METERED: FeatureType
+CHANGE_KIND_UNSPECIFIED: ChangeKind
+CHANGE_KIND_CUSTOMER_CHANGED: ChangeKind
+CHANGE_KIND_CUSTOMER_ERASED: ChangeKind
+CHANGE_KIND_CATALOG_CHANGED: ChangeKind
+CHANGE_KIND_USAGE_CHANGED: ChangeKind
+CHANGE_KIND_REFETCH: ChangeKind
+CHANGE_KIND_POSITION: ChangeKind
 
 class CheckAndConsumeRequest(_message.Message):
     __slots__ = ("customer_id", "feature_id", "quantity", "idempotency_key", "mode", "resource_id", "requested_values", "explain", "idempotency_ttl", "occurred_at")
@@ -684,3 +701,33 @@ class Slot(_message.Message):
     quantity: int
     expires_at: _timestamp_pb2.Timestamp
     def __init__(self, slot_id: _Optional[str] = ..., quantity: _Optional[int] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class WatchEntitlementsRequest(_message.Message):
+    __slots__ = ("customer_id", "usage", "position")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    usage: bool
+    position: str
+    def __init__(self, customer_id: _Optional[str] = ..., usage: _Optional[bool] = ..., position: _Optional[str] = ...) -> None: ...
+
+class EntitlementChange(_message.Message):
+    __slots__ = ("kind", "at", "customer_id", "epoch", "catalog_version", "feature_id", "resource_id", "position")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    kind: ChangeKind
+    at: _timestamp_pb2.Timestamp
+    customer_id: str
+    epoch: int
+    catalog_version: int
+    feature_id: str
+    resource_id: str
+    position: str
+    def __init__(self, kind: _Optional[_Union[ChangeKind, str]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., customer_id: _Optional[str] = ..., epoch: _Optional[int] = ..., catalog_version: _Optional[int] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., position: _Optional[str] = ...) -> None: ...

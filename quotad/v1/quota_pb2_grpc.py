@@ -125,6 +125,11 @@ class QuotaServiceStub:
                 request_serializer=quotad_dot_v1_dot_quota__pb2.GetEntitlementsRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_quota__pb2.GetEntitlementsResponse.FromString,
                 _registered_method=True)
+        self.WatchEntitlements = channel.unary_stream(
+                '/quotad.v1.QuotaService/WatchEntitlements',
+                request_serializer=quotad_dot_v1_dot_quota__pb2.WatchEntitlementsRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_quota__pb2.EntitlementChange.FromString,
+                _registered_method=True)
 
 
 class QuotaServiceServicer:
@@ -266,6 +271,14 @@ class QuotaServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchEntitlements(self, request, context):
+        """What changes from now on, or from a position, for caches of what was read. Written customers and published
+        catalogs are never left out; what follows a lost connection is asked for by position, and may come twice.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_QuotaServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -358,6 +371,11 @@ def add_QuotaServiceServicer_to_server(servicer, server):
                     servicer.GetEntitlements,
                     request_deserializer=quotad_dot_v1_dot_quota__pb2.GetEntitlementsRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_quota__pb2.GetEntitlementsResponse.SerializeToString,
+            ),
+            'WatchEntitlements': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchEntitlements,
+                    request_deserializer=quotad_dot_v1_dot_quota__pb2.WatchEntitlementsRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_quota__pb2.EntitlementChange.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -847,6 +865,33 @@ class QuotaService:
             '/quotad.v1.QuotaService/GetEntitlements',
             quotad_dot_v1_dot_quota__pb2.GetEntitlementsRequest.SerializeToString,
             quotad_dot_v1_dot_quota__pb2.GetEntitlementsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchEntitlements(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/quotad.v1.QuotaService/WatchEntitlements',
+            quotad_dot_v1_dot_quota__pb2.WatchEntitlementsRequest.SerializeToString,
+            quotad_dot_v1_dot_quota__pb2.EntitlementChange.FromString,
             options,
             channel_credentials,
             insecure,

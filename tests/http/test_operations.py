@@ -331,4 +331,5 @@ def test_no_operation_is_left_out_here() -> None:
     assert {operation.name for operation in OPERATIONS} == called | {
         "ListSeenCustomers",
         "ProvisionCustomer",
+        "WatchEntitlements",  # test_events.py
     }

@@ -23,6 +23,7 @@ from quotad.server.server import Server
 from quotad.server.tokens import token_operations
 from quotad.service.guard import ADMIN_RIGHTS
 from quotad.service.quota import METHODS
+from quotad.service.watching import WATCH
 from quotad.tokens.record import WantedToken, customer_key
 from quotad.tokens.roles import TokenRole
 from quotad.v1 import admin_pb2, quota_pb2
@@ -362,7 +363,7 @@ def test_every_call_of_grpc_has_a_right() -> None:
     quota = quota_pb2.DESCRIPTOR.services_by_name["QuotaService"].methods_by_name
 
     assert set(admin) == set(ADMIN_RIGHTS)
-    assert set(quota) == {path.rpartition("/")[2] for path in METHODS}
+    assert set(quota) == {path.rpartition("/")[2] for path in (*METHODS, WATCH)}
 
 
 def test_a_scoped_token_covers_its_customers_on_every_way_to_consume(made: Made) -> None:

@@ -94,6 +94,14 @@ def call_of(quotad: Running, service: str, name: str) -> Callable[[], Any]:
     request = message(**filled)
     stub: Any = quotad.quota if service == "QuotaService" else quotad.admin
     start = getattr(stub, name)
+    if method.server_streaming:
+
+        def begin() -> None:
+            stream = start(request, timeout=4 * CALL_S)
+            next(stream)
+            stream.cancel()
+
+        return begin
     if method.client_streaming:
         return lambda: start(iter([request]), timeout=4 * CALL_S)
     return lambda: start(request, timeout=4 * CALL_S)

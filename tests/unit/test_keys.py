@@ -21,6 +21,7 @@ def test_the_keys_of_a_customer_byte_by_byte() -> None:
             record="quotad:{62}:c:acme",
             customers="quotad:{62}:customers",
             index="quotad:{62}:index",
+            events="quotad:{62}:events",
             usage="quotad:{62}:u:acme:",
             decision="quotad:{62}:i:acme:",
             holds="quotad:{62}:h:acme",

@@ -16,7 +16,7 @@ ROOT = Path(quotad.__file__).parent
 BASE = {"errors", "model", "records", "decision", "ids", "clock", "files", "nearest", "handover"}
 BASE |= {"backoff", "held", "lending", "marks", "metrics", "moments", "plural", "prices"}
 BASE |= {"event_meters", "experiments", "recent", "slots", "valkey", "valkey_cluster"}
-BASE |= {"__version__"}
+BASE |= {"changes", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"tokens", "server", "simulate", "replay", "transfer", "client", "catalog", "config"},
@@ -28,6 +28,7 @@ MAY_IMPORT = {
         "sidecar",
         "operations",
         "engine",
+        "feed",
         "store",
         "config",
         "v1",
@@ -42,6 +43,7 @@ MAY_IMPORT = {
     },
     "service": {
         "tokens",
+        "feed",
         "fronts.origin",
         "fronts.interface",
         "fronts.status",
@@ -60,6 +62,7 @@ MAY_IMPORT = {
     },
     "http": {
         "tokens",
+        "feed",
         "operations",
         "entitlements.periods",
         "entitlements.resolve",
@@ -80,8 +83,9 @@ MAY_IMPORT = {
     "replay": {"client"},
     "transfer": {"client"},
     "client": {"v1"},
-    "operations": {"tokens", "engine", "customers", "catalog", "entitlements", "store"},
+    "operations": {"tokens", "feed", "engine", "customers", "catalog", "entitlements", "store"},
     "engine": {"catalog", "entitlements", "store"},
+    "feed": {"tokens", "store"},
     "customers": {"catalog", "entitlements"},
     "entitlements": {"catalog"},
     "catalog": set(),
@@ -104,6 +108,7 @@ MAY_IMPORT = {
     "moments": set(),
     "plural": set(),
     "prices": set(),
+    "changes": set(),
     "event_meters": set(),
     "experiments": set(),
     "recent": set(),

@@ -1,0 +1,19 @@
+"""Changes as server-sent events."""
+
+from quotad.client.admin import AdminClient
+from tests.http.events import EventStream
+from tests.http.serving import HttpRunning
+
+
+def test_a_listener_is_told_of_writes_on_another_server(served: HttpRunning, customer: str) -> None:
+    with (
+        AdminClient(served.grpc.server.address, timeout=20) as admin,
+        EventStream(served.address, customer_id=customer) as events,
+    ):
+        first = events.next()
+        written = admin.provision(customer, "free")
+        told = events.next()
+
+    assert "REFETCH" == first.type
+    assert "CUSTOMER_CHANGED" == told.type
+    assert (customer, written.epoch) == (told.data["customer_id"], told.data["epoch"])
