@@ -35,6 +35,8 @@ def mapped_parts(
     @functools.wraps(method)
     async def call(self: Any, parts: AsyncIterator[Q], context: Any) -> R:
         try:
+            if self._guard is not None:  # before anything is read
+                self._guard.check_admin(method.__name__, None, context)
             request = await _joined(parts)
             return await asyncio.get_running_loop().run_in_executor(None, method, self, request)
         except QuotadError as error:

@@ -9,8 +9,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import grpc
 import msgspec
 import pytest
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message_factory import GetMessageClass
 
 from quotad.client import Client, QuotaError
 from quotad.client.admin import AdminClient, AsyncAdminClient, CatalogFile
@@ -27,6 +30,8 @@ from quotad.service.watching import WATCH
 from quotad.tokens.record import WantedToken, customer_key
 from quotad.tokens.roles import TokenRole
 from quotad.v1 import admin_pb2, quota_pb2
+from quotad.v1.admin_pb2_grpc import AdminServiceStub
+from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 from tests.http.serving import HttpCaller, Reply
 from tests.running import eventually
 
@@ -356,6 +361,33 @@ def test_when_a_token_was_last_shown_is_listed_and_secrets_are_not(made: Made) -
     assert secret not in repr(shown)
     assert secret.encode() not in b"".join(each.record.secret_hash for each in shown)
     assert time.time() * 1000 + 60_000 > shown[0].record.created_ms
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_no_call_of_grpc_is_answered_without_a_token_that_gives_it(made: Made, front: str) -> None:
+    address, consume = made.serve(front), made.token(TokenRole.CONSUME)
+
+    def status(stub: Any, method: MethodDescriptor, token: str) -> str:
+        request = GetMessageClass(method.input_type)()
+        metadata = [("authorization", f"Bearer {token}")] if token else []
+        asked = iter([request]) if method.client_streaming else request
+        with pytest.raises(grpc.RpcError) as failed:
+            getattr(stub, method.name)(asked, timeout=20, metadata=metadata)
+        return failed.value.code().name  # type: ignore[no-any-return]
+
+    with grpc.insecure_channel(address) as channel:
+        admin = AdminServiceStub(channel)  # type: ignore[no-untyped-call]
+        method = admin_pb2.DESCRIPTOR.services_by_name["AdminService"].methods_by_name["GetStatus"]
+        eventually(partial(status, admin, method, consume), "PERMISSION_DENIED".__eq__)
+        for method in admin_pb2.DESCRIPTOR.services_by_name["AdminService"].methods:
+            refused = [status(admin, method, token) for token in ("", consume)]
+            assert (method.name, ["UNAUTHENTICATED", "PERMISSION_DENIED"]) == (
+                method.name,
+                refused,
+            )
+        quota: Any = QuotaServiceStub(channel)  # type: ignore[no-untyped-call]
+        for method in quota_pb2.DESCRIPTOR.services_by_name["QuotaService"].methods:
+            assert (method.name, "UNAUTHENTICATED") == (method.name, status(quota, method, ""))
 
 
 def test_every_call_of_grpc_has_a_right() -> None:
