@@ -36,7 +36,7 @@ class Take(msgspec.Struct, frozen=True, tag=True):
     path: Path
 
 
-Step = Put | Take
+EditStep = Put | Take
 
 
 class _Cut(msgspec.Struct, frozen=True):
@@ -67,7 +67,7 @@ def read_values(source: Source) -> dict[str, Any]:
     return raw or {}
 
 
-def edit(source: Source, steps: tuple[Step, ...]) -> Source:
+def edit(source: Source, steps: tuple[EditStep, ...]) -> Source:
     """Return a file with edits made, in their order.
 
     Raises:
@@ -90,7 +90,7 @@ def edit(source: Source, steps: tuple[Step, ...]) -> Source:
     return edited
 
 
-def _check(edited: Source, intended: dict[str, Any], steps: tuple[Step, ...]) -> None:
+def _check(edited: Source, intended: dict[str, Any], steps: tuple[EditStep, ...]) -> None:
     """Raise unless a file says what was meant."""
     problems = Problems()
     found = load(Place(problems, edited.name), edited.text)
@@ -119,7 +119,7 @@ def _unshared(value: Any) -> Any:
     return [_unshared(item) for item in value] if isinstance(value, list) else value
 
 
-def _apply(values: Any, step: Step, name: str) -> None:
+def _apply(values: Any, step: EditStep, name: str) -> None:
     """Make an edit in values."""
     *way, last = step.path
     for part in way:

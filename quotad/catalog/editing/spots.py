@@ -11,7 +11,6 @@ import msgspec
 import yaml
 from yaml.events import (
     AliasEvent,
-    Event,
     MappingEndEvent,
     MappingStartEvent,
     ScalarEvent,
@@ -87,7 +86,7 @@ def deepest(root: Spot | None, path: Path) -> tuple[Spot | None, int]:
     return spot, len(path)
 
 
-def _read(text: str, event: Event, events: Iterator[Any], depth: int) -> Spot:
+def _read(text: str, event: Any, events: Iterator[Any], depth: int) -> Spot:
     if depth > DEPTH_MAX:
         raise RecursionError
     start, end = event.start_mark.index, event.end_mark.index
@@ -102,7 +101,7 @@ def _read(text: str, event: Event, events: Iterator[Any], depth: int) -> Spot:
     flow = bool(event.flow_style)
     if isinstance(event, MappingStartEvent):
         spot = Spot(start, start, "mapping", flow, anchored=anchored, entries=[])
-        last: Event = event
+        last: Any = event
         for last in events:
             if isinstance(last, MappingEndEvent):
                 break
