@@ -215,7 +215,7 @@ def commit(decisions: DecisionOperations, scope: Scope, wanted: Commit) -> HttpA
             check_item(item, place)
         used = [UsedItem(each.feature_id, each.resource_id, each.quantity) for each in wanted.items]
         check_unique([(each.feature_id, each.resource_id) for each in used], "give it once")
-    answer = decisions.reservations.commit(
+    answer = decisions.commit(
         wanted.customer_id, wanted.reservation_id, used, overrun=wanted.allow_overrun
     )
     return HttpAnswer(settled_answer(answer))
@@ -225,7 +225,7 @@ def commit(decisions: DecisionOperations, scope: Scope, wanted: Commit) -> HttpA
 def release(decisions: DecisionOperations, scope: Scope, wanted: Release) -> HttpAnswer:
     """Settle a reservation by nothing."""
     check_ids(wanted, _IDS)
-    answer = decisions.reservations.release(wanted.customer_id, wanted.reservation_id)
+    answer = decisions.release(wanted.customer_id, wanted.reservation_id)
     return HttpAnswer(settled_answer(answer))
 
 
@@ -258,7 +258,7 @@ def renew(decisions: DecisionOperations, scope: Scope, wanted: RenewLease) -> Ht
     check_ids(wanted, _LEASE_IDS)
     renewal = Renewal(wanted.sequence, wanted.spent, wanted.quantity)
     return HttpAnswer(
-        _leased(decisions.leases.renew(wanted.customer_id, wanted.lease_id, renewal, wanted.ttl_ms))
+        _leased(decisions.renew_lease(wanted.customer_id, wanted.lease_id, renewal, wanted.ttl_ms))
     )
 
 
@@ -266,7 +266,7 @@ def renew(decisions: DecisionOperations, scope: Scope, wanted: RenewLease) -> Ht
 def release_lease(decisions: DecisionOperations, scope: Scope, wanted: ReleaseLease) -> HttpAnswer:
     """Take back what was not spent."""
     check_ids(wanted, _LEASE_IDS)
-    returned = decisions.leases.release(wanted.customer_id, wanted.lease_id, wanted.spent)
+    returned = decisions.release_lease(wanted.customer_id, wanted.lease_id, wanted.spent)
     return HttpAnswer(LeaseReleaseAnswer(returned=returned))
 
 

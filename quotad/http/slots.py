@@ -135,7 +135,7 @@ def heartbeat(decisions: DecisionOperations, scope: Scope, wanted: Heartbeat) ->
 def release(decisions: DecisionOperations, scope: Scope, wanted: ReleaseSlot) -> HttpAnswer:
     """Free a slot."""
     check_ids(wanted, _IDS)
-    released = decisions.slots.release(wanted.customer_id, wanted.slot_id)
+    released = decisions.release_slot(wanted.customer_id, wanted.slot_id)
     return HttpAnswer(SlotReleased(released=released))
 
 

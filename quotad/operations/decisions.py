@@ -18,9 +18,10 @@ from quotad.engine.reservations import Reservations, Reserved
 from quotad.engine.slots import Slots
 from quotad.engine.views import view_name
 from quotad.errors import QuotadError, StoreError
-from quotad.held import Because, Correction, Setting
+from quotad.feed.usage import UsageNotes
+from quotad.held import Because, Correction, Setting, Used
 from quotad.ids import check_id
-from quotad.lending import Leased
+from quotad.lending import Leased, Renewal
 from quotad.marks import FULL
 from quotad.model import Feature
 from quotad.slots import Acquired, AcquireRequest
@@ -82,9 +83,10 @@ class Decides(Protocol):
 class DecisionOperations:
     """Decides; of one thread."""
 
-    def __init__(self, engine: Decides, notes: Notes) -> None:
+    def __init__(self, engine: Decides, notes: Notes, usage: UsageNotes | None = None) -> None:
         self._engine = engine
         self._notes = notes
+        self._usage = usage or UsageNotes()
         self.counts = [0] * (max(Reason) + 1)
         """Decisions so far, by the number of their reason."""
         self.would_deny = 0
@@ -120,14 +122,28 @@ class DecisionOperations:
                             of_item.limit and of_item.remaining * FULL <= of_item.limit
                         ):
                             self._note(item, of_item)
+            if self._usage.watched:
+                self._usage.note_decided(requests, answers)
         except Exception:  # noqa: BLE001 (what was taken is to be answered)
             _log.exception("decisions were not noted")
         return answers
 
     @property
     def reservations(self) -> Reservations:
-        """Settled on the same connection; made by `reserve`."""
+        """Extended on the same connection; made by `reserve`, settled by `commit` and `release`."""
         return self._engine.reservations
+
+    def commit(self, customer_id: str, hold_id: str, used: Used, *, overrun: bool) -> Decision:
+        """Settle a reservation by what was used; as `Reservations.commit`."""
+        settled = self._engine.reservations.commit(customer_id, hold_id, used, overrun=overrun)
+        self._usage.note(customer_id)
+        return settled
+
+    def release(self, customer_id: str, hold_id: str) -> Decision:
+        """Settle a reservation by nothing; as `Reservations.release`."""
+        settled = self._engine.reservations.release(customer_id, hold_id)
+        self._usage.note(customer_id)
+        return settled
 
     def reserve(self, request: ConsumeRequest, hold_id: str, ttl_ms: int) -> Reserved:
         """Take a quantity until it is settled; as `Reservations.reserve`, and a decision."""
@@ -139,23 +155,43 @@ class DecisionOperations:
                 self._note(item, of_item)
         else:
             self._note(request, answer)
+        self._usage.note_decided([request], [answer])
         return reserved
 
     @property
     def leases(self) -> Leases:
-        """Renewed and released on the same connection; made by `acquire_lease`."""
+        """Counted; made by `acquire_lease`, settled by `renew_lease` and `release_lease`."""
         return self._engine.leases
+
+    def renew_lease(self, customer_id: str, lease_id: str, renewal: Renewal, ttl_ms: int) -> Leased:
+        """Report what was spent of a lease, and have it go on; as `Leases.renew`."""
+        leased = self._engine.leases.renew(customer_id, lease_id, renewal, ttl_ms)
+        self._usage.note(customer_id)
+        return leased
+
+    def release_lease(self, customer_id: str, lease_id: str, spent: int) -> int:
+        """Return what was not spent of a lease; as `Leases.release`."""
+        returned = self._engine.leases.release(customer_id, lease_id, spent)
+        self._usage.note(customer_id)
+        return returned
 
     def acquire_lease(self, request: ConsumeRequest, lease_id: str, ttl_ms: int) -> Leased:
         """Lend up to a quantity; as `Leases.acquire`, and customers near the limit are noted."""
         leased = self._engine.leases.acquire(request, lease_id, ttl_ms)
         self._note(request, leased.decision)
+        self._usage.note_decided([request], [leased.decision])
         return leased
 
     @property
     def slots(self) -> Slots:
-        """Extended and released on the same connection; acquired by `acquire_slot`."""
+        """Extended and listed on the same connection; held by `acquire_slot` to `release_slot`."""
         return self._engine.slots
+
+    def release_slot(self, customer_id: str, slot_id: str) -> bool:
+        """Free a slot; as `Slots.release`."""
+        released = self._engine.slots.release(customer_id, slot_id)
+        self._usage.note(customer_id)
+        return released
 
     def acquire_slot(self, request: AcquireRequest) -> Acquired:
         """Acquire a slot, and count what comes with it; as `Slots.acquire`, and a decision."""
@@ -163,6 +199,7 @@ class DecisionOperations:
         self.counts[acquired.decision.reason] += 1
         for item, decision in zip(request.items, acquired.decision.items, strict=True):
             self._note(item, decision)
+        self._usage.note_decided([request], [acquired.decision])
         return acquired
 
     def refund(
@@ -186,6 +223,7 @@ class DecisionOperations:
             (answer,) = self._engine.decide([request])
         if isinstance(answer, QuotadError):
             raise answer
+        self._usage.note_decided([request], [answer])
         if because and answer.allowed:
             items = answer.items if isinstance(answer, ConsumeAllDecision) else (answer,)
             correction = Correction(
@@ -210,6 +248,7 @@ class DecisionOperations:
         """
         answer = self._engine.set_usage(setting)
         if answer.allowed:
+            self._usage.note(setting.customer_id, setting.feature_id, setting.resource_id)
             correction = Correction(
                 "set",
                 setting.feature_id,

@@ -16,6 +16,7 @@ from quotad.engine.insights import Notes
 from quotad.engine.seen import Seen
 from quotad.engine.watch import CatalogWatch
 from quotad.errors import ConfigError, NotReady, StoreError, StoreUnavailable
+from quotad.feed.usage import UsageFeed
 from quotad.store import Catalogs, Fleet, KeySpace, Store, check_layout
 from quotad.store.damage import report_once
 from quotad.store.fleet import HEARTBEAT_S
@@ -52,6 +53,7 @@ class MonitorParts(msgspec.Struct, frozen=True):
     seen: Seen
     demand: Demand
     holds: HoldsSeen
+    usage: UsageFeed
     clock: Clock
     look_at_tokens: Callable[[], object] = lambda: None
     """Reads tokens that were written since it was last called."""
@@ -241,11 +243,14 @@ class Monitor:
                     self._deaf = False
                     if heard:
                         self._due.set()
+                        self._parts.usage.look(self._parts.clock.now_ms())
                     if time.monotonic() - beaten > HEARTBEAT_S:
                         beaten = time.monotonic()
                         self._parts.fleet.beat()
                         self._parts.safety.watch()
                         self._parts.holds.look()
+                        self._parts.usage.look(self._parts.clock.now_ms())
+                    self._parts.usage.flush()
                     if time.monotonic() - noted > NOTES_S:
                         noted = time.monotonic()
                         self._flush()

@@ -11,6 +11,7 @@ from quotad.engine.insights import Notes
 from quotad.engine.seen import Seen
 from quotad.errors import StoreError
 from quotad.feed.hub import Hub, HubBounds
+from quotad.feed.usage import UsageFeed, UsageNotes
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
@@ -45,6 +46,7 @@ from quotad.store.safety import Safety
 from quotad.store.seen import SeenStore
 from quotad.store.tokens import TokenStore
 from quotad.store.usage import UsageStore
+from quotad.store.watched import WatchedStore
 
 SPARE_SOCKETS = 16
 """Kept for connections to the store, which has about as many open; see `Store`."""
@@ -83,6 +85,7 @@ class Parts:
             self._demand,
         )
         self._read = RequestDecoder()
+        self._usage = UsageNotes()
         bounds = HubBounds(config.max_listeners, config.max_listeners_per_caller)
         self.feed = Hub(store, keys, clock, bounds)
 
@@ -100,7 +103,7 @@ class Parts:
 
     def decisions(self) -> DecisionOperations:
         """Make what one decision thread decides with; it has its own connection."""
-        return DecisionOperations(self._engine(), self._notes)
+        return DecisionOperations(self._engine(), self._notes, self._usage)
 
     @property
     def cached_customers(self) -> int:
@@ -168,6 +171,7 @@ class Parts:
             self._seen,
             self._demand,
             self._shared.holds,
+            UsageFeed(WatchedStore(self.store, self._keys), self._usage),
             self.clock,
         )
 

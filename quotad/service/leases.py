@@ -48,7 +48,7 @@ def renew(decisions: DecisionOperations, payload: bytes) -> bytes:
     if not 0 <= message.quantity <= QUANTITY_MAX:
         raise InvalidRequest(f"quantity: {message.quantity} is not between 0 and {QUANTITY_MAX}")
     renewal = Renewal(message.sequence, message.spent, message.quantity)
-    return _encode(decisions.leases.renew(customer_id, lease_id, renewal, _ttl_ms(message)))
+    return _encode(decisions.renew_lease(customer_id, lease_id, renewal, _ttl_ms(message)))
 
 
 def release(decisions: DecisionOperations, payload: bytes) -> bytes:
@@ -58,7 +58,7 @@ def release(decisions: DecisionOperations, payload: bytes) -> bytes:
         QuotadError: why nothing is returned, or may not be.
     """
     message = decode.parse(pb.ReleaseLeaseRequest, payload)
-    returned = decisions.leases.release(*_ids(message), message.spent)
+    returned = decisions.release_lease(*_ids(message), message.spent)
     return pb.ReleaseLeaseResponse(returned=returned).SerializeToString()
 
 

@@ -84,7 +84,7 @@ def commit(decisions: DecisionOperations, payload: bytes) -> bytes:
         used = message.quantity
         _check_quantity(used, "quantity", 0)
     ids = _ids(message)
-    return settled_bytes(decisions.reservations.commit(*ids, used, overrun=message.allow_overrun))
+    return settled_bytes(decisions.commit(*ids, used, overrun=message.allow_overrun))
 
 
 def _used(message: pb.CommitRequest) -> list[UsedItem]:
@@ -112,7 +112,7 @@ def release(decisions: DecisionOperations, payload: bytes) -> bytes:
         QuotadError: why it is not settled, or may not be.
     """
     message = decode.parse(pb.ReleaseRequest, payload)
-    return settled_bytes(decisions.reservations.release(*_ids(message)))
+    return settled_bytes(decisions.release(*_ids(message)))
 
 
 def extend(decisions: DecisionOperations, payload: bytes) -> bytes:

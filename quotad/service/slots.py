@@ -44,7 +44,7 @@ def release(decisions: DecisionOperations, payload: bytes) -> bytes:
         QuotadError: why it is not released, or may not be.
     """
     message = decode.parse(pb.ReleaseSlotRequest, payload)
-    released = decisions.slots.release(*_ids(message))
+    released = decisions.release_slot(*_ids(message))
     return pb.ReleaseSlotResponse(released=released).SerializeToString()
 
 

@@ -69,6 +69,9 @@ _ID = re.compile(rb"(\d{1,15})-(\d{1,15})")
 CountedRow = tuple[str, str, str]
 """Customer, resource and feature."""
 
+ANYONE: CountedRow = ("", "", "")
+"""So much was counted that it is not told whose."""
+
 _read_counted = msgspec.json.Decoder(list[CountedRow]).decode
 encode_counted = msgspec.json.Encoder().encode
 
@@ -91,16 +94,7 @@ def _changes(at_ms: int, fields: Sequence[bytes]) -> tuple[ChangeEvent, ...]:
     named = dict(zip(fields[::2], fields[1::2], strict=False))
     try:
         if b"usage" in named:
-            return tuple(
-                ChangeEvent(
-                    ChangeKind.USAGE_CHANGED,
-                    at_ms,
-                    customer_id=customer_id,
-                    resource_id=resource_id,
-                    feature_id=feature_id,
-                )
-                for customer_id, resource_id, feature_id in _read_counted(named[b"usage"])
-            )
+            return tuple(_counted(at_ms, row) for row in _read_counted(named[b"usage"]))
         if b"catalog" in named:
             version = int(named[b"catalog"])
             return (ChangeEvent(ChangeKind.CATALOG_CHANGED, at_ms, catalog_version=version),)
@@ -114,3 +108,16 @@ def _changes(at_ms: int, fields: Sequence[bytes]) -> tuple[ChangeEvent, ...]:
     except ValueError:  # of a newer server, or of none of ours
         pass
     return ()
+
+
+def _counted(at_ms: int, row: CountedRow) -> ChangeEvent:
+    if row == ANYONE:
+        return ChangeEvent(ChangeKind.REFETCH, at_ms)
+    customer_id, resource_id, feature_id = row
+    return ChangeEvent(
+        ChangeKind.USAGE_CHANGED,
+        at_ms,
+        customer_id=customer_id,
+        resource_id=resource_id,
+        feature_id=feature_id,
+    )

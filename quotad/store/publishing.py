@@ -81,7 +81,6 @@ class Publisher:
         self._wait_ms = wait_ms
         self._prepare = scripts.load("prepare_catalog")
         self._activate = scripts.load("activate_catalog")
-        self._note = scripts.load("note_change")
         self._tags = ShardTags(store, keys)
         self._shards = keys.shard_catalogs if store.whole else ()
         """What the scripts put in force themselves, together with the head."""
@@ -169,9 +168,6 @@ class Publisher:
             pause_s = min(pause_s * 1.5, _POLL_MAX_S)
         if code != _LAPSED:
             self._tags.advance(version, record.digest)
-            if not self._store.whole:  # told when it came on the head, and again: now it holds
-                words = (*kept(), "catalog", version)
-                self._store.run(self._note, [keys.catalog_events], words)
             self._announce(str(version))
             self._report(version, missing, answers)
         return int(code)

@@ -7,6 +7,7 @@ one once the head has been, only forward, by the publisher and by whoever finds 
 from quotad.errors import StoreUnavailable
 from quotad.store import scripts
 from quotad.store.connection import Store
+from quotad.store.events import kept
 from quotad.store.keys import KeySpace, catalog_tag
 
 
@@ -17,6 +18,7 @@ class ShardTags:
         self._store = store
         self._keys = keys
         self._script = scripts.load("advance_catalog")
+        self._note = scripts.load("note_change")
 
     def advance(self, version: int, digest: str) -> tuple[list[str], bool]:
         """Put the version on the head in force in all shards that have an older one.
@@ -41,5 +43,8 @@ class ShardTags:
             incomplete = StoreUnavailable(f"{text}: {error}", f"{text}: {error.for_caller}")
             incomplete.partial = error.partial
             raise incomplete from error
+        if 1 in codes:  # it was told when it came on the head, and is again now that it holds
+            note = (*kept(), "catalog", version)
+            self._store.run(self._note, [self._keys.catalog_events], note)
         names = zip(self._keys.shard_catalogs, codes, strict=True)
         return [name for name, code in names if code == 1], -1 in codes

@@ -1,8 +1,10 @@
 """Whose usage is watched: a sorted set that servers with listeners renew and all servers read."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
+from quotad.store import scripts
 from quotad.store.connection import Store
+from quotad.store.events import CountedRow, encode_counted, usage_kept
 from quotad.store.keys import KeySpace
 
 WATCHED_MS = 10_000
@@ -14,7 +16,11 @@ WATCHED_MAX = 10_000
 EVERYONE = ""
 """Stands for all customers."""
 
+ROWS_MAX = 200
+"""Most customers and features in one event."""
+
 NOTICE = "watched"
+"""Announced when there is one more."""
 
 
 class WatchedStore:
@@ -23,6 +29,8 @@ class WatchedStore:
     def __init__(self, store: Store, keys: KeySpace) -> None:
         self._store = store
         self._key = keys.watched
+        self._events = keys.usage_events
+        self._note = scripts.load("note_change")
         self._notices = keys.notices
 
     def watch(self, customers: Collection[str], announce: bool = False) -> None:
@@ -52,3 +60,11 @@ class WatchedStore:
         if len(found) > WATCHED_MAX:
             return frozenset((EVERYONE,))
         return frozenset(each.decode() for each in found)
+
+    def bring(self, rows: Sequence[CountedRow]) -> None:
+        """Append what was counted to the stream of usage."""
+        calls = [
+            ([self._events], [*usage_kept(), "usage", encode_counted(rows[at : at + ROWS_MAX])])
+            for at in range(0, len(rows), ROWS_MAX)
+        ]
+        self._store.run_many(self._note, calls)

@@ -17,3 +17,19 @@ def test_a_listener_is_told_of_writes_on_another_server(served: HttpRunning, cus
     assert "REFETCH" == first.type
     assert "CUSTOMER_CHANGED" == told.type
     assert (customer, written.epoch) == (told.data["customer_id"], told.data["epoch"])
+
+
+def test_usage_counted_on_another_server_is_told_to_who_watches_it(
+    served: HttpRunning, customer: str
+) -> None:
+    with EventStream(served.address, customer_id=customer, usage="true") as events:
+        first = events.next()
+        served.grpc.consume(customer, "calls")
+        told = events.next()
+
+    assert "REFETCH" == first.type
+    assert ("USAGE_CHANGED", customer, "calls") == (
+        told.type,
+        told.data["customer_id"],
+        told.data["feature_id"],
+    )
