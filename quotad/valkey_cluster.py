@@ -41,7 +41,7 @@ class ClusterNode(PrivateValkey):
     ) -> None:
         directory.mkdir(exist_ok=True)
         self.port, self._bus = ports
-        self._password = password
+        self.password = password
         given = {
             "port": str(self.port),
             "cluster-port": str(self._bus),
@@ -60,7 +60,7 @@ class ClusterNode(PrivateValkey):
         Raises:
             OSError: it does not answer.
         """
-        return self.ask(f"AUTH {self._password}", words).decode(errors="replace")
+        return self.ask(f"AUTH {self.password}", words).decode(errors="replace")
 
     def meet(self, other: "ClusterNode") -> None:
         """Let it know another node, or where that is now."""

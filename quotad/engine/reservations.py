@@ -29,6 +29,7 @@ from quotad.errors import (
     NotFound,
     QuotadError,
     StoreError,
+    StoreUnavailable,
 )
 from quotad.held import HeldItem, HoldKind, Used
 from quotad.store import CustomerKeys, Link
@@ -275,8 +276,16 @@ class Reservations:
             StoreUnavailable: the store refused or timed out.
         """
         partial = {each.customer_id for each in requests if each.mode == Mode.BEST_EFFORT}
-        if partial:
+        if not partial:
+            return
+        try:
             self.take_back(partial)
+        except StoreUnavailable as error:
+            if not error.partial:
+                raise
+            for customer_id in partial:  # those of the server that is gone fail by themselves
+                with suppress(StoreUnavailable):
+                    self.take_back([customer_id])
 
     def decide_again(self, requests: Sequence[ConsumeRequest], answers: list[Any]) -> bool:
         """Decide again what was denied, if something had ended; returns whether it had."""

@@ -26,6 +26,10 @@ from quotad.store.scripts import Script
 LATER = ("TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN")
 """Answers of a server that has run nothing, and may do so in a moment."""
 
+WAITING_SHARE = 0.7
+"""How much of a call's time goes to trying again what a server could not run yet. The rest is for
+what else was asked for with it, and may need to be planned again."""
+
 STUCK_S = 1.0
 """How long a slot is tried once and not again and again, after all of a call's time was no help."""
 
@@ -79,6 +83,8 @@ class Exchange:
             StoreUnavailable: the servers are not known.
         """
         answers: list[Any] = [None] * len(commands)
+        now = time.monotonic()
+        until = now + (deadline - now) * WAITING_SHARE
         at = 1 if script is None else 3
         pending: dict[Node | None, list[_Try]] = {}
         slots = self._map.slots()
@@ -87,9 +93,9 @@ class Exchange:
             pending.setdefault(slots[slot], []).append(_Try(place, slot, command))
         rounds = 0
         while pending:
-            again, later = self._round(pending, send, deadline, answers, script)
+            again, later = self._round(pending, send, (deadline, until), answers, script)
             if later:
-                pause = min(pause_s(rounds, PAUSE_MIN_S, PAUSE_MAX_S), deadline - time.monotonic())
+                pause = min(pause_s(rounds, PAUSE_MIN_S, PAUSE_MAX_S), until - time.monotonic())
                 time.sleep(max(pause, 0.0))
             slots = self._map.slots()
             for one in later:
@@ -102,11 +108,20 @@ class Exchange:
         self,
         pending: Mapping[Node | None, list[_Try]],
         send: _Send,
-        deadline: float,
+        times: tuple[float, float],
         answers: list[Any],
         script: Script | None,
     ) -> tuple[dict[Node | None, list[_Try]], list[_Try]]:
-        """Send once; returns what is to be sent again, by server, and what later."""
+        """Send once; returns what is to be sent again, by server, and what later.
+
+        Args:
+            pending: what to send, by server.
+            send: how.
+            times: by when answers must be there, and until when to try again later.
+            answers: gets what came of each.
+            script: that commands run.
+        """
+        deadline, until = times
         again: dict[Node | None, list[_Try]] = {}
         later: list[_Try] = []
         groups: dict[Node, list[Command]] = {}
@@ -134,7 +149,7 @@ class Exchange:
                 target = self._follow(node, one, answer, script)
                 if target is not None:
                     again.setdefault(target, []).append(one)
-                elif answer.word in LATER and self._may_wait(one.slot, deadline):
+                elif answer.word in LATER and self._may_wait(one.slot, until):
                     later.append(one)
                 else:
                     answers[one.place] = answer
@@ -159,12 +174,12 @@ class Exchange:
         one.asking = word == "ASK"
         return self._map.server(where)
 
-    def _may_wait(self, slot: int, deadline: float) -> bool:
+    def _may_wait(self, slot: int, until: float) -> bool:
         self._map.look_soon()
         now = time.monotonic()
         if now < (self._stuck.get(slot) or 0.0):
             return False
-        if now < deadline:
+        if now < until:
             return True
         self._stuck.put(slot, now + STUCK_S)
         return False
@@ -338,10 +353,19 @@ class ClusterLink:
 
     def read(self, names: Sequence[str], deadline: float) -> list[bytes | None]:
         """See `Link.read`."""
+        return [self._checked(value) for value in self.read_each(names, deadline)]
+
+    def read_each(self, names: Sequence[str], deadline: float) -> list[Any]:
+        """See `Link.read_each`."""
         places = by_slot(names)
         commands = [("MGET", *(names[i] for i in at)) for at in places]
         answers = self._exchange.run(commands, self._at_once, deadline)
-        return scatter(places, map(self._checked, answers))
+        for i, answer in enumerate(answers):
+            if isinstance(answer, ErrorReply):
+                answers[i] = self._refused(answer)
+            if isinstance(answers[i], StoreError):
+                answers[i] = [answers[i]] * len(places[i])
+        return scatter(places, answers)
 
     def time_us(self, deadline: float) -> int:
         """See `Link.time_us`."""

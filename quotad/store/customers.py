@@ -94,7 +94,7 @@ class Customers:
     ) -> list[StoredCustomer | StoreError]:
         """As `get_many`, over a connection of the caller's own and by a monotonic deadline; a
         record that cannot be read is an error in its place."""
-        return parse_customers(customers, link.read(names_of(customers), deadline))
+        return parse_customers(customers, link.read_each(names_of(customers), deadline))
 
     def get(self, customer_id: str) -> StoredCustomer:
         """Read one customer."""

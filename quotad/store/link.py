@@ -116,6 +116,10 @@ class NodeLink:
         """
         return self.execute(("MGET", *names), deadline)  # type: ignore[no-any-return]
 
+    def read_each(self, names: Sequence[str], deadline: float) -> list[Any]:
+        """As `read`."""
+        return self.read(names, deadline)
+
     def time_us(self, deadline: float) -> int:
         """Unix time of the store's clock.
 

@@ -63,11 +63,15 @@ def names_of(customers: Sequence[CustomerKeys]) -> list[str]:
 
 
 def parse_customers(
-    customers: Sequence[CustomerKeys], values: Sequence[bytes | None]
+    customers: Sequence[CustomerKeys], values: Sequence[Any]
 ) -> list[StoredCustomer | StoreError]:
-    """What is at `names_of`; a record that cannot be read is an error in its place."""
+    """What is at `names_of`; a record that cannot be read is an error in its place, and so is why
+    its server did not answer."""
     found: list[StoredCustomer | StoreError] = []
     for keys, epoch, raw in zip(customers, values[::2], values[1::2], strict=True):
+        if isinstance(raw, StoreError):
+            found.append(raw)
+            continue
         number = parse_epoch(keys, epoch)
         if raw is None:
             # A record that is gone leaves its epoch, which writers and decisions compare.

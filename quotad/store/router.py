@@ -35,6 +35,13 @@ class Link(Protocol):
             StoreUnavailable: the store refused or did not answer by then.
         """
 
+    def read_each(self, names: Sequence[str], deadline: float) -> list[Any]:
+        """As `read`; those of one server of several that has failed are a StoreError.
+
+        Raises:
+            StoreUnavailable: as `read`, where there is one server.
+        """
+
     def time_us(self, deadline: float) -> int:
         """Unix time of the store's clock.
 
