@@ -22,6 +22,7 @@ from quotad.cli import (
     tokens,
     transfer,
     usage,
+    watch,
 )
 from quotad.cli.root import Root, check_local_time
 
@@ -64,6 +65,7 @@ entitlements.register(app)
 customers.register(app)
 insights.register(app)
 usage.register(app)
+watch.register(app)
 catalog.register(app)
 status.register(app)
 replay.register(app)

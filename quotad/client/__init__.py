@@ -4,6 +4,7 @@ Owns requests, retries and typed results. Does not decide or cache anything: eve
 server's. Imports nothing of the server, so it is cheap to import into any service.
 """
 
+from quotad.changes import ChangeKind
 from quotad.client.aio import AsyncClient
 from quotad.client.blocking import Client
 from quotad.client.calls import Consumption, Item
@@ -35,6 +36,9 @@ from quotad.client.slot import LiveSlot
 from quotad.client.slot_aio import AsyncLiveSlot
 from quotad.client.slots import AcquiredSlot, HeldSlot
 from quotad.client.tls import tls_credentials
+from quotad.client.watch import Watch
+from quotad.client.watch_aio import AsyncWatch
+from quotad.client.watching import WatchedChange
 from quotad.decision import Reason, SourceKind
 from quotad.model import FeatureType
 
@@ -43,6 +47,8 @@ __all__ = [
     "AsyncClient",
     "AsyncLeasedClient",
     "AsyncLiveSlot",
+    "AsyncWatch",
+    "ChangeKind",
     "Client",
     "ConsumeAllDecision",
     "Consumption",
@@ -71,5 +77,7 @@ __all__ = [
     "Reason",
     "Reservation",
     "SourceKind",
+    "Watch",
+    "WatchedChange",
     "tls_credentials",
 ]

@@ -21,6 +21,8 @@ from quotad.client.results import (
     Entitlement,
     Entitlements,
 )
+from quotad.client.watch_aio import AsyncWatch
+from quotad.client.watching import OnLost, WatchState
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 
 _Result = TypeVar("_Result")
@@ -214,6 +216,30 @@ class AsyncClient(AsyncConnected, AsyncCorrecting, AsyncReserving, AsyncLeasing,
             QuotaError: the call was wrong, or no server could answer it.
         """
         return await self._run(calls.entitlements(self._policy, customer_id, resource_id))
+
+    def watch(
+        self,
+        customer_id: str = "",
+        *,
+        usage: bool = False,
+        position: str = "",
+        on_lost: OnLost | None = None,
+    ) -> AsyncWatch:
+        """Watch what changes, to read again what is kept of it: an iterator without an end.
+
+        The first change is a REFETCH, unless there is a position. A connection that is lost is
+        opened again by itself, and nothing is missed: what came meanwhile follows, or a REFETCH.
+
+        Args:
+            customer_id: whose changes; empty: every customer's.
+            usage: changes of usage as well.
+            position: of a change, to go on after it; empty: from now on.
+            on_lost: called with why, each time before it is opened again.
+        """
+        return AsyncWatch(self._open_watch, WatchState(customer_id, usage, position, on_lost))
+
+    def _open_watch(self, request: Any) -> Any:
+        return None if self._closed else self._connected().WatchEntitlements(request)
 
     async def close(self) -> None:
         """Close the connection; calls in flight fail."""

@@ -26,6 +26,8 @@ from quotad.client.results import (
 )
 from quotad.client.slot import Heartbeats
 from quotad.client.token import with_token
+from quotad.client.watch import Watch
+from quotad.client.watching import OnLost, WatchState
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 
 _Result = TypeVar("_Result")
@@ -105,6 +107,13 @@ class Connection:
 
         future = getattr(self._stub, attempt.method).future
         future(attempt.request, timeout=attempt.timeout_s).add_done_callback(finished)
+
+    def stream(self, method: str, request: Any) -> Any:
+        """Begin a call that is answered by a stream; None: the client is closed."""
+        if self._closed:
+            return None
+        self._used = True
+        return getattr(self._stub, method)(request)
 
     @property
     def is_open(self) -> bool:
@@ -337,6 +346,30 @@ class Client(Connected, Correcting, Reserving, Leasing, SlotCalls):
             QuotaError: the call was wrong, or no server could answer it.
         """
         return self._connection.run(calls.entitlements(self._policy, customer_id, resource_id))
+
+    def watch(
+        self,
+        customer_id: str = "",
+        *,
+        usage: bool = False,
+        position: str = "",
+        on_lost: OnLost | None = None,
+    ) -> Watch:
+        """Watch what changes, to read again what is kept of it: an iterator without an end.
+
+        The first change is a REFETCH, unless there is a position. A connection that is lost is
+        opened again by itself, and nothing is missed: what came meanwhile follows, or a REFETCH.
+
+        Args:
+            customer_id: whose changes; empty: every customer's.
+            usage: changes of usage as well.
+            position: of a change, to go on after it; empty: from now on.
+            on_lost: called with why, each time before it is opened again.
+        """
+        return Watch(self._open_watch, WatchState(customer_id, usage, position, on_lost))
+
+    def _open_watch(self, request: Any) -> Any:
+        return self._connection.stream("WatchEntitlements", request)
 
     def _run(self, steps: Steps[_Result]) -> _Result:
         return self._connection.run(steps)

@@ -21,8 +21,10 @@ READ_MAX = 500
 BACKLOG_MAX = 1_000
 """Most entries that are read again for one listener."""
 
-MARGIN_MS = 2_000
-"""How far before a position reading starts again: clocks of servers of a store may differ."""
+MARGIN_MS = 100
+MARGIN_OF_SEVERAL_MS = 2_000
+"""How far before a position reading starts again, on one server and on several: the clock may have
+been set back a little, and those of several differ."""
 
 POLL_MIN_S, POLL_MAX_S = 0.1, 0.5
 POLLED_PER_S = 2_500
@@ -186,7 +188,7 @@ def entries_since(store: Store, streams: Sequence[str], since_ms: int) -> list[S
     Raises:
         StoreError: the store refused or timed out.
     """
-    start = since_ms - MARGIN_MS
+    start = since_ms - (MARGIN_MS if store.whole else MARGIN_OF_SEVERAL_MS)
     commands = [
         command
         for name in streams

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from quotad.catalog.editing.spell import same
-from quotad.catalog.editing.splice import Put, EditStep, Take, edit, read_values, spelled_path
+from quotad.catalog.editing.splice import EditStep, Put, Take, edit, read_values, spelled_path
 from quotad.catalog.editing.spots import Path
 from quotad.catalog.sources import Source
 from quotad.errors import InvalidRequest
