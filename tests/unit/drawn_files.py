@@ -106,11 +106,12 @@ class Writer:
 
     def _scalar(self, value: Any) -> str:
         if isinstance(value, bool):
-            return self._random.choice(["true", "yes"] if value else ["false", "off"])
+            words = ["true", "yes"] if value else ["false", "off"]
+            return self._random.choice(words)
         if isinstance(value, int):
             return f"{value:_}" if self._chance() else str(value)
         if value in PLAIN and self._chance():
             return str(value)
         if self._chance():
-            return "'" + value.replace("'", "''") + "'"
+            return "'" + str(value).replace("'", "''") + "'"
         return json.dumps(value, ensure_ascii=False)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quotad.catalog import Source
-from quotad.catalog.editing.splice import Path, Put, Take, edit, read_values
+from quotad.catalog.editing.splice import Put, Take, edit, read_values
+from quotad.catalog.editing.spots import Path
 from quotad.errors import InvalidRequest
 from tests.unit import drawn_files
 
