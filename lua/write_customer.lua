@@ -5,6 +5,7 @@
 -- KEYS[3] customers: sorted set of the ids in this shard, all with score 0, for listing
 -- KEYS[4] index: sorted set of what customers of this shard are found by, all with score 0
 -- KEYS[5] events: stream of the shard's changes
+-- KEYS[6] changes: list of the customer's latest writes, the newest first
 -- KEYS   lasting: usage keys that a customer without a record may have, and that are to be kept for ever
 --                 from its first record on
 -- ARGV[1] expected_epoch: the epoch the new record was made from
@@ -12,7 +13,10 @@
 -- ARGV[3] customer_id
 -- ARGV[4] kept_max (events): how many the stream keeps, about
 -- ARGV[5] kept (ms): how long the stream keeps them
--- ARGV[6] stale: number of members of the index that the record before had, and the new one has not
+-- ARGV[6] change: what is written, in the form of its list; empty: is not listed
+-- ARGV[7] listed_max (changes): how many the list keeps
+-- ARGV[8] listed (ms): how long it is kept after the latest
+-- ARGV[9] stale: number of members of the index that the record before had, and the new one has not
 -- ARGV   those members, then all members of the new record
 -- Returns the new epoch, the time of the write (Unix ms) or one more than before if that is later;
 -- or -1 CONFLICT when the customer was written in between.
@@ -20,13 +24,14 @@
 -- that lost writes: the next write repeats no epoch that a lost one had. Lists of another type are as good
 -- as lost, and make way.
 local CONFLICT = -1
-local HEAD = 5
-local ARGV_HEAD = 6
+local HEAD = 6
+local ARGV_HEAD = 9
 -- @include "read_epoch"
 -- @include "next_epoch"
 -- @include "clear_unless"
 -- @include "write_index"
 -- @include "append_event"
+-- @include "list_change"
 
 local before = read_epoch(KEYS[2])
 if before ~= tonumber(ARGV[1]) then return CONFLICT end
@@ -35,7 +40,8 @@ local epoch = next_epoch(before)
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('SET', KEYS[2], string.format('%.0f', epoch))
 redis.call('ZADD', KEYS[3], 0, ARGV[3])
-write_index(KEYS[4], ARGV_HEAD + 1, tonumber(ARGV[6]))
+write_index(KEYS[4], ARGV_HEAD + 1, tonumber(ARGV[9]))
 for i = HEAD + 1, #KEYS do redis.call('PERSIST', KEYS[i]) end
+if ARGV[6] ~= '' then list_change(KEYS[6], epoch, ARGV[6], ARGV[7], ARGV[8]) end
 append_event(KEYS[5], ARGV[4], ARGV[5], 'customer', ARGV[3], 'epoch', string.format('%.0f', epoch))
 return epoch

@@ -105,6 +105,8 @@ class CustomerRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """Ids of the customer in other systems, by system (`stripe`)."""
     experiments: tuple[str, ...] = ()
     """Those for new customers that were running when the record was made."""
+    updated_by: str = ""
+    """Whose doing the last write was; empty: of a server that kept no such thing."""
 
 
 class StoredCustomer(msgspec.Struct, frozen=True):
@@ -124,3 +126,6 @@ class CatalogRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """Canonical JSON."""
     published_ms: int
     published_by: str = ""
+    """As the publisher calls itself."""
+    actor: str = ""
+    """Whose doing it was: name of the token; empty: of a server that kept no such thing."""

@@ -11,6 +11,7 @@ import typer
 
 from quotad.cli import failures, output
 from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
+from quotad.history import LOCAL
 from quotad.plural import plural
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def history(
             output.number(each.version),
             "in force" if each.in_force else "",
             output.moment(each.published_at, ""),
-            each.published_by,
+            _by(each),
             each.digest[:12],
         ]
         for each in versions
@@ -246,9 +247,19 @@ def _show_publication(done: "Publication", as_json: bool) -> None:
     _print_changes(done.changes, done.changes_count)
 
 
+def _by(version: "CatalogVersion") -> str:
+    """Who published a version: the name that it gives itself, and that of its token."""
+    token = "" if version.actor in (LOCAL, version.published_by) else version.actor
+    return (
+        f"{version.published_by} ({token})"
+        if token and version.published_by
+        else (version.published_by or token)
+    )
+
+
 def _describe(version: "CatalogVersion") -> str:
     when = output.moment(version.published_at, "")
-    by = f"by {version.published_by}" if version.published_by else ""
+    by = f"by {_by(version)}" if _by(version) else ""
     published = " ".join(["published", when, by]).strip()
     return f"version {version.version}, digest {version.digest[:12]}, {published}"
 

@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from quotad.cli import output
+from quotad.history import LOCAL
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,7 +33,7 @@ def show(customer: "Customer", as_json: bool) -> None:
             *own[1],
             *_known_by(customer),
             ("created", output.moment(customer.created_at, "")),
-            ("updated", output.moment(customer.updated_at, "")),
+            ("updated", _updated(customer)),
             ("epoch", str(customer.epoch)),
         ]
     )
@@ -41,6 +42,11 @@ def show(customer: "Customer", as_json: bool) -> None:
         output.print_fields(fields)
     _print_overrides(customer.overrides)
     _print_promotions(customer.promotions)
+
+
+def _updated(customer: "Customer") -> str:
+    by = f" by {customer.updated_by}" if customer.updated_by not in ("", LOCAL) else ""
+    return output.moment(customer.updated_at, "") + by
 
 
 def _known_by(customer: "Customer") -> Fields:

@@ -10,6 +10,7 @@ from quotad.cli import (
     customer_view,
     erasing,
     failures,
+    history,
     overrides,
 )
 from quotad.cli.arguments import addons_of, texts_of, time_of
@@ -61,6 +62,7 @@ def register(app: typer.Typer) -> None:
     erasing.register(group)
     group.command()(get)
     customer_list.register(group)
+    history.register(group)
     group.command()(archive)
     app.add_typer(group, name="customers")
 

@@ -26,6 +26,7 @@ from quotad.client.customer_finding import PAGE_MAX
 from quotad.client.customers import (
     Correction,
     Customer,
+    CustomerEdit,
     CustomerPage,
     CustomerUsage,
     Erasure,
@@ -57,6 +58,7 @@ __all__ = [
     "CatalogVersion",
     "Correction",
     "Customer",
+    "CustomerEdit",
     "CustomerPage",
     "CustomerUsage",
     "Erasure",

@@ -1,12 +1,13 @@
-"""The admin service from an event loop, as far as web backends need it: tokens, usage, insights."""
+"""The admin service from an event loop, as far as web backends need it: tokens, history, usage."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
-from quotad.client import tokens
+from quotad.client import customers, tokens
 from quotad.client.calls import Policy
+from quotad.client.customers import CustomerEdit
 from quotad.client.tokens import MadeToken, Token
 from quotad.client.usage_aio import AsyncUsageClient
 
@@ -20,6 +21,10 @@ class AsyncAdminClient(AsyncUsageClient):
     @property
     def _write(self) -> Policy:
         return msgspec.structs.replace(self._policy, retries=0)
+
+    async def changes(self, customer_id: str, limit: int = 50) -> tuple[CustomerEdit, ...]:
+        """The latest writes of a customer, the newest first; as of `AdminClient`."""
+        return await self._run(customers.changes(self._policy, customer_id, limit))
 
     async def create_token(
         self,

@@ -33,7 +33,10 @@ class CatalogVersion(msgspec.Struct, frozen=True, kw_only=True):
     published_at: datetime | None
     """UTC."""
     published_by: str
+    """As the publisher calls itself."""
     in_force: bool
+    actor: str = ""
+    """Whose doing it was: a token's name; without tokens `local`, or an address."""
 
 
 class CatalogChange(msgspec.Struct, frozen=True):

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from quotad.client import customers
+from quotad.client.blocking import Connection
 from quotad.client.calls import Policy, checked
-from quotad.client.customers import Customer, CustomerPage, SeenCustomer
+from quotad.client.customers import Customer, CustomerEdit, CustomerPage, SeenCustomer
 from quotad.decision import BATCH_MAX
 from quotad.v1 import admin_pb2 as pb
 
@@ -17,6 +18,7 @@ PAGE_MAX = BATCH_MAX
 class CustomerFinding(ABC):
     """Mixed into the admin client, which makes the calls."""
 
+    _connection: Connection
     _read: Policy
 
     @abstractmethod
@@ -111,6 +113,15 @@ class CustomerFinding(ABC):
             customers=tuple(map(customers.customer, answer.customers)),
             next_token=answer.next_page_token,
         )
+
+    def changes(self, customer_id: str, limit: int = 50) -> tuple[CustomerEdit, ...]:
+        """The latest writes of a customer, the newest first: whose, and what they changed.
+
+        Args:
+            customer_id: whose.
+            limit: most of them; 100 are kept.
+        """
+        return self._connection.run(customers.changes(self._read, customer_id, limit))
 
     def seen(self, id_prefix: str = "") -> Iterator[SeenCustomer]:
         """Customers that calls were about and that were never provisioned, by shard, then by id.

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from quotad.client.calls import checked
+from quotad.client.calls import Policy, Steps, checked, retried
 from quotad.client.messages import number, plain, read, word
 from quotad.v1 import admin_pb2 as pb
 
@@ -106,6 +106,23 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     """Ids in other systems, by system (`stripe`)."""
     experiments: tuple[str, ...] = ()
     """Those for new customers that were running when it was created."""
+    updated_by: str = ""
+    """Whose doing the last write was: a token's name; without tokens `local`, or an address."""
+
+
+class CustomerEdit(msgspec.Struct, frozen=True, kw_only=True):
+    """A write of a customer."""
+
+    changed_at: datetime | None
+    """UTC."""
+    actor: str
+    """A token's name; without tokens `local`, or an address."""
+    call: str
+    """The operation: `ProvisionCustomer`, ..."""
+    changes: tuple[str, ...]
+    """In words."""
+    epoch: int
+    """That it made."""
 
 
 class SeenCustomer(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,6 +281,13 @@ def texts(message: Mapping[str, str]) -> dict[str, str]:
 def seen(message: pb.SeenCustomer) -> SeenCustomer:
     """Read a customer without a record."""
     return read(SeenCustomer, message)
+
+
+def changes(policy: Policy, customer_id: str, limit: int) -> Steps[tuple[CustomerEdit, ...]]:
+    """Read the latest writes of a customer."""
+    request = checked(pb.ListCustomerChangesRequest, customer_id=customer_id, page_size=limit)
+    answer = yield from retried(policy, "ListCustomerChanges", request)
+    return tuple(read(CustomerEdit, each) for each in answer.changes)
 
 
 def erasure(message: pb.Erasure, answer: pb.EraseCustomerResponse | None = None) -> Erasure:

@@ -83,6 +83,9 @@ class VersionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 of the content, hexadecimal."""
     published_at: datetime | None
     published_by: str
+    """As the publisher calls itself."""
+    actor: str
+    """Whose doing it was: a token's name; without tokens `local`, or an address."""
     in_force: bool
 
 
@@ -136,7 +139,7 @@ class VersionsFound(msgspec.Struct, frozen=True, kw_only=True):
 def publish(call: HttpCall, wanted: PublishCatalog) -> HttpAnswer:
     """Validate everything, then publish."""
     new = Request(files=_files(wanted.files), apply_to=_apply_to(wanted.apply_to))
-    terms = Terms(wanted.published_by or call.caller.name, wanted.expected_version)
+    terms = Terms(wanted.published_by, wanted.expected_version, actor=call.actor)
     return HttpAnswer(_publication(call.context.parts.catalogs.publish(new, terms)))
 
 
@@ -172,8 +175,8 @@ def versions(call: HttpCall, wanted: ListVersions) -> HttpAnswer:
 @in_thread
 def roll_back(call: HttpCall, wanted: RollbackCatalog) -> HttpAnswer:
     """Publish an earlier content again."""
-    by = wanted.published_by or call.caller.name
-    return HttpAnswer(_publication(call.context.parts.catalogs.roll_back(wanted.version, by)))
+    again = call.context.parts.catalogs.roll_back
+    return HttpAnswer(_publication(again(wanted.version, wanted.published_by, call.actor)))
 
 
 def version_answer(version: Version) -> VersionAnswer:
@@ -184,6 +187,7 @@ def version_answer(version: Version) -> VersionAnswer:
         digest=record.digest,
         published_at=moment(record.published_ms),
         published_by=record.published_by,
+        actor=record.actor,
         in_force=version.in_force,
     )
 

@@ -71,6 +71,8 @@ class CustomerAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Grows with every write."""
     created_at: datetime | None
     updated_at: datetime | None
+    updated_by: str
+    """Whose doing the last write was: a token's name; without tokens `local`, or an address."""
 
 
 class CustomersFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,6 +184,7 @@ def customer_answer(customer: ShownCustomer) -> CustomerAnswer:
         epoch=customer.epoch,
         created_at=moment(record.created_ms),
         updated_at=moment(record.updated_ms),
+        updated_by=record.updated_by,
     )
 
 

@@ -234,14 +234,14 @@ def provision(call: HttpCall, wanted: ProvisionRequest) -> HttpAnswer:
         wanted.unit_quantity,
         wanted.subscription_external_ids,
     )
-    customers = call.context.parts.customers
+    customers = call.customers
     return _shown(call, customers.provision(wanted.customer_id, new, wanted.if_epoch))
 
 
 @in_thread
 def update(call: HttpCall, wanted: UpdateCustomer) -> HttpAnswer:
     """Change what the customer is known by."""
-    customers = call.context.parts.customers
+    customers = call.customers
     return _shown(call, customers.update(wanted.customer_id, _profile(wanted), wanted.if_epoch))
 
 
@@ -257,7 +257,7 @@ def change(call: HttpCall, wanted: ChangeSubscription) -> HttpAnswer:
         wanted.when == "PERIOD_END",
         wanted.unit_quantity,
     )
-    customers = call.context.parts.customers
+    customers = call.customers
     return _shown(call, customers.change_subscription(wanted.customer_id, new, wanted.if_epoch))
 
 
@@ -265,7 +265,7 @@ def change(call: HttpCall, wanted: ChangeSubscription) -> HttpAnswer:
 def cancel(call: HttpCall, wanted: CancelRequest) -> HttpAnswer:
     """End a subscription, now or later."""
     end = Cancellation(wanted.subscription_id, wanted.resource_id, wanted.when == "PERIOD_END")
-    customers = call.context.parts.customers
+    customers = call.customers
     return _shown(call, customers.cancel_subscription(wanted.customer_id, end, wanted.if_epoch))
 
 
@@ -278,14 +278,14 @@ def set_override(call: HttpCall, wanted: SetOverride) -> HttpAnswer:
         wanted.resource_id,
         start_ms=moment_ms(wanted.start, "start"),
     )
-    customers = call.context.parts.customers
+    customers = call.customers
     return _shown(call, customers.set_override(wanted.customer_id, new, wanted.if_epoch))
 
 
 @in_thread
 def remove_override(call: HttpCall, wanted: OfFeature) -> HttpAnswer:
     """Let the customer have again what it has without the override."""
-    stored = call.context.parts.customers.remove_override(
+    stored = call.customers.remove_override(
         wanted.customer_id, wanted.feature_id, wanted.resource_id, wanted.if_epoch
     )
     return _shown(call, stored)
@@ -301,14 +301,14 @@ def grant_promotion(call: HttpCall, wanted: GrantPromotion) -> HttpAnswer:
         moment_ms(wanted.end, "end"),
         moment_ms(wanted.start, "start"),
     )
-    customers = call.context.parts.customers
+    customers = call.customers
     return _shown(call, customers.grant_promotion(wanted.customer_id, new, wanted.if_epoch))
 
 
 @in_thread
 def revoke_promotion(call: HttpCall, wanted: OfFeature) -> HttpAnswer:
     """End a promotion now."""
-    stored = call.context.parts.customers.revoke_promotion(
+    stored = call.customers.revoke_promotion(
         wanted.customer_id, wanted.feature_id, wanted.resource_id, wanted.if_epoch
     )
     return _shown(call, stored)
@@ -317,14 +317,14 @@ def revoke_promotion(call: HttpCall, wanted: OfFeature) -> HttpAnswer:
 @in_thread
 def archive(call: HttpCall, wanted: ArchiveCustomer) -> HttpAnswer:
     """Deny everything from here on."""
-    customers = call.context.parts.customers
+    customers = call.customers
     return _shown(call, customers.archive(wanted.customer_id, wanted.if_epoch))
 
 
 @in_thread
 def erase(call: HttpCall, wanted: EraseCustomer) -> HttpAnswer:
     """Erase a customer for good."""
-    erased_by = wanted.erased_by or call.caller.name
+    erased_by = wanted.erased_by or call.actor
     erasure = call.context.parts.erasing.erase(wanted.customer_id, erased_by, wanted.if_epoch)
     return HttpAnswer(
         ErasedAnswer(
@@ -388,7 +388,7 @@ def erasures(call: HttpCall, wanted: ListErasures) -> HttpAnswer:
 def import_rows(call: HttpCall, wanted: ImportCustomers) -> HttpAnswer:
     """Write many customers, each as in its row."""
     rows = [bytes(row) for row in wanted.rows]
-    done = call.context.parts.transfer.import_rows(rows, wanted.dry_run)
+    done = call.context.parts.transfer.import_rows(rows, wanted.dry_run, call.actor)
     return HttpAnswer(
         ImportedAnswer(
             problems=tuple(

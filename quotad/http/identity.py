@@ -5,7 +5,7 @@ from typing import Any
 from starlette.types import Scope
 
 from quotad.http.bodies import query_fields
-from quotad.http.operation import Admit, Caller
+from quotad.http.operation import Admit, Caller, peer_of
 from quotad.tokens.access import Access, TokenTable
 from quotad.tokens.roles import Right
 
@@ -25,11 +25,9 @@ def token_admit(table: TokenTable) -> Admit:
                 shown = value.decode("latin-1")
             elif name == CUSTOMER_KEY:
                 proof = value.decode("latin-1")
-        client = scope.get("client")
-        peer = None if client is None else f"{client[0]}:{client[1]}"
-        access = table.access(shown, peer, proof)
+        access = table.access(shown, peer_of(scope), proof)
         access.check(right)
-        return Caller(access.name, access, table.refusal)
+        return Caller(access, table.refusal)
 
     return admit
 

@@ -13,9 +13,11 @@ from quotad.engine.lending import Lent
 from quotad.errors import QuotadError
 from quotad.http.bodies import BODY_BYTES_MAX
 from quotad.http.deciding import Deciding
+from quotad.operations.customers import CustomerOperations
 from quotad.operations.decisions import DecisionOperations
 from quotad.operations.parts import AdminParts
 from quotad.tokens.access import EVERYTHING, Access
+from quotad.tokens.actor import actor_of
 from quotad.tokens.roles import Right
 
 Headers = list[tuple[bytes, bytes]]
@@ -28,8 +30,6 @@ class RequestFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class Caller(msgspec.Struct, frozen=True):
     """Who a request comes from."""
 
-    name: str = ""
-    """For the history of writes; empty: not known."""
     access: Access = EVERYTHING
     """What it may do."""
     refusal: Callable[[Access], QuotadError | None] = lambda _: None
@@ -59,6 +59,22 @@ class HttpCall(msgspec.Struct, frozen=True):
     context: Context
     scope: Scope
     caller: Caller
+
+    @property
+    def actor(self) -> str:
+        """Whose doing its writes are."""
+        return actor_of(self.caller.access, peer_of(self.scope))
+
+    @property
+    def customers(self) -> CustomerOperations:
+        """Customers, whose writes are the caller's doing."""
+        return self.context.parts.customers.by(self.actor)
+
+
+def peer_of(scope: Scope) -> str | None:
+    """The address that a request comes from; None: a Unix socket."""
+    client = scope.get("client")
+    return None if client is None else f"{client[0]}:{client[1]}"
 
 
 class HttpAnswer(msgspec.Struct, frozen=True):

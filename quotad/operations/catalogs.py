@@ -6,6 +6,7 @@ import msgspec
 
 from quotad.catalog.prepare import Prepared, Request
 from quotad.errors import NotFound
+from quotad.history import LOCAL
 from quotad.ids import check_id
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.pages import page_size
@@ -80,19 +81,20 @@ class CatalogOperations:
         version = self._version(self._store.get(published.version))
         return Publication(published.outcome, version, prepared)
 
-    def roll_back(self, version: int, published_by: str) -> Publication:
+    def roll_back(self, version: int, published_by: str = "", actor: str = LOCAL) -> Publication:
         """Publish an earlier content again, with the revisions that it had.
 
         Args:
             version: whose content.
             published_by: for the history; empty: the rollback itself is named there.
+            actor: whose doing it is.
 
         Raises:
             NotFound: there is no such version in the history.
         """
         record = self._store.get(version)
         by = published_by or f"rollback to version {version}"
-        return self.publish(Request(restored=record.document), Terms(by))
+        return self.publish(Request(restored=record.document), Terms(by, actor=actor))
 
     def compare(self, new: Request, version: int | None) -> Comparison:
         """Work out what publishing would change of a version; None: of the one in force.

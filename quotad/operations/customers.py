@@ -3,19 +3,24 @@
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
 from quotad.customers import overrides, profile, subscriptions
+from quotad.customers.described import described
 from quotad.customers.overrides import NewEntitlement
 from quotad.customers.profile import Profile, check_external_ids, check_profile
 from quotad.customers.subscriptions import Cancellation, Change, Provision
 from quotad.engine import Snapshots, ViewCache
 from quotad.errors import InvalidRequest, NotFound
+from quotad.history import LOCAL, CustomerChange
 from quotad.ids import check_id
 from quotad.operations.leftovers import forget_outlived, lasting
 from quotad.operations.shown_customers import ShownCustomer, shown
 from quotad.records import CustomerRecord, StoredCustomer
 from quotad.store import Customers
+from quotad.store.customers import Note
 
 W = TypeVar("W")
 
@@ -41,15 +46,26 @@ class CustomerOperations:
         snapshots: of the catalog.
         views: of this worker.
         clock: for the times in records.
+        actor: whose doing writes are; see `by`.
     """
 
     def __init__(
-        self, store: Customers, snapshots: Snapshots, views: ViewCache, clock: Clock
+        self,
+        store: Customers,
+        snapshots: Snapshots,
+        views: ViewCache,
+        clock: Clock,
+        actor: str = LOCAL,
     ) -> None:
         self._store = store
         self._snapshots = snapshots
         self._views = views
         self._clock = clock
+        self._actor = actor
+
+    def by(self, actor: str) -> "CustomerOperations":
+        """Return the operations as those of a caller, whose doing its writes are."""
+        return CustomerOperations(self._store, self._snapshots, self._views, self._clock, actor)
 
     def provision(
         self, customer_id: str, wanted: Provision, if_epoch: int | None = None
@@ -68,7 +84,7 @@ class CustomerOperations:
             record = before or CustomerRecord(customer_id)
             return subscriptions.provision(record, wanted, snapshot, now_ms)
 
-        return self._write(customer_id, change, if_epoch)
+        return self._write("ProvisionCustomer", customer_id, change, if_epoch)
 
     def update(
         self, customer_id: str, wanted: Profile, if_epoch: int | None = None
@@ -82,7 +98,7 @@ class CustomerOperations:
             record = before or CustomerRecord(customer_id)
             return profile.update(record, wanted, snapshot, now_ms)
 
-        return self._write(customer_id, change, if_epoch)
+        return self._write("UpdateCustomer", customer_id, change, if_epoch)
 
     def change_subscription(
         self, customer_id: str, wanted: Change, if_epoch: int | None = None
@@ -91,21 +107,27 @@ class CustomerOperations:
         _check_names(wanted.subscription_id, wanted.resource_id, wanted.addons or ())
         if wanted.plan_id:
             check_id(wanted.plan_id, "plan_id")
-        return self._change(customer_id, subscriptions.change_subscription, wanted, if_epoch)
+        return self._change(
+            "ChangeSubscription", customer_id, subscriptions.change_subscription, wanted, if_epoch
+        )
 
     def cancel_subscription(
         self, customer_id: str, wanted: Cancellation, if_epoch: int | None = None
     ) -> StoredCustomer:
         """End a subscription, now or later."""
         _check_names(wanted.subscription_id, wanted.resource_id)
-        return self._change(customer_id, subscriptions.cancel_subscription, wanted, if_epoch)
+        return self._change(
+            "CancelSubscription", customer_id, subscriptions.cancel_subscription, wanted, if_epoch
+        )
 
     def set_override(
         self, customer_id: str, wanted: NewEntitlement, if_epoch: int | None = None
     ) -> StoredCustomer:
         """Give the customer this of a feature instead of everything else."""
         _check_feature(wanted.feature_id, wanted.resource_id)
-        return self._change(customer_id, overrides.set_override, wanted, if_epoch, new=True)
+        return self._change(
+            "SetOverride", customer_id, overrides.set_override, wanted, if_epoch, new=True
+        )
 
     def remove_override(
         self, customer_id: str, feature_id: str, resource_id: str, if_epoch: int | None = None
@@ -116,14 +138,16 @@ class CustomerOperations:
         def made(record: CustomerRecord, _: None, __: Snapshot, now_ms: int) -> CustomerRecord:
             return overrides.remove_override(record, feature_id, resource_id, now_ms)
 
-        return self._change(customer_id, made, None, if_epoch)
+        return self._change("RemoveOverride", customer_id, made, None, if_epoch)
 
     def grant_promotion(
         self, customer_id: str, wanted: NewEntitlement, if_epoch: int | None = None
     ) -> StoredCustomer:
         """Give the customer this of a feature for a time, where it is more than the rest."""
         _check_feature(wanted.feature_id, wanted.resource_id)
-        return self._change(customer_id, overrides.grant_promotion, wanted, if_epoch, new=True)
+        return self._change(
+            "GrantPromotion", customer_id, overrides.grant_promotion, wanted, if_epoch, new=True
+        )
 
     def revoke_promotion(
         self, customer_id: str, feature_id: str, resource_id: str, if_epoch: int | None = None
@@ -134,7 +158,7 @@ class CustomerOperations:
         def made(record: CustomerRecord, _: None, __: Snapshot, now_ms: int) -> CustomerRecord:
             return overrides.revoke_promotion(record, feature_id, resource_id, now_ms)
 
-        return self._change(customer_id, made, None, if_epoch)
+        return self._change("RevokePromotion", customer_id, made, None, if_epoch)
 
     def archive(self, customer_id: str, if_epoch: int | None = None) -> StoredCustomer:
         """Deny everything from here on; works without a catalog."""
@@ -146,7 +170,7 @@ class CustomerOperations:
                 raise _never_provisioned(customer_id)
             return subscriptions.archive(before, now_ms)
 
-        return self._write(customer_id, change, if_epoch)
+        return self._write("ArchiveCustomer", customer_id, change, if_epoch)
 
     def get(self, customer_id: str) -> StoredCustomer:
         """Return a provisioned customer."""
@@ -162,6 +186,7 @@ class CustomerOperations:
 
     def _change(
         self,
+        call: str,
         customer_id: str,
         made: Make[W],
         wanted: W,
@@ -172,6 +197,7 @@ class CustomerOperations:
         """Write what is made of a customer with the catalog in force.
 
         Args:
+            call: the operation, for the history.
             customer_id: of the customer.
             made: makes it.
             wanted: what is asked for.
@@ -188,10 +214,11 @@ class CustomerOperations:
                 before = CustomerRecord(customer_id)
             return made(before, wanted, snapshot, now_ms)
 
-        return self._write(customer_id, change, if_epoch)
+        return self._write(call, customer_id, change, if_epoch)
 
     def _write(
         self,
+        call: str,
         customer_id: str,
         change: Callable[[CustomerRecord | None], CustomerRecord],
         if_epoch: int | None,
@@ -202,14 +229,30 @@ class CustomerOperations:
         def watched(before: CustomerRecord | None) -> CustomerRecord:
             nonlocal overwritten
             overwritten = before
-            return change(before)
+            return replace(change(before), updated_by=self._actor)
 
         check_if_epoch(if_epoch)
         snapshots = self._snapshots
-        stored = self._store.update(customer_id, watched, lasting(snapshots.peek), if_epoch)
+        note = noted(self._actor, call, snapshots.peek)
+        stored = self._store.update(customer_id, watched, lasting(snapshots.peek), if_epoch, note)
         self._views.drop(customer_id)
         forget_outlived(self._store, overwritten, stored.record, snapshots.peek)
         return stored
+
+
+def noted(actor: str, call: str, snapshot: Snapshot | None) -> Note:
+    """What the history has of writes.
+
+    Args:
+        actor: whose doing they are.
+        call: the operation.
+        snapshot: the catalog in force.
+    """
+
+    def note(before: CustomerRecord | None, after: CustomerRecord) -> CustomerChange:
+        return CustomerChange(actor, call, described(before, after, snapshot))
+
+    return note
 
 
 def check_if_epoch(if_epoch: int | None) -> None:

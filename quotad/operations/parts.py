@@ -7,6 +7,7 @@ from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
 from quotad.operations.erasing import ErasingOperations
 from quotad.operations.finding import FindingOperations
+from quotad.operations.history import HistoryOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.status import Worker
 from quotad.operations.tokens import TokenOperations
@@ -27,3 +28,4 @@ class AdminParts(msgspec.Struct, frozen=True):
     tokens: TokenOperations
     worker: Worker
     feed: Hub
+    history: HistoryOperations

@@ -6,6 +6,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from quotad.errors import Conflict, RecordLost
+from quotad.history import LOCAL
 from quotad.records import CatalogRecord
 from quotad.store.catalogs import Published
 
@@ -31,6 +32,7 @@ class CatalogStore(Protocol):
         *,
         source_digest: str = "",
         published_by: str = "",
+        actor: str = "",
         expected_version: int | None = None,
         only_new: bool = False,
         anew: bool = False,
@@ -69,11 +71,13 @@ class Terms(msgspec.Struct, frozen=True):
     """How something is published."""
 
     published_by: str = ""
-    """For the history."""
+    """For the history: as the publisher calls itself."""
     expected_version: int | None = None
     """The version that must be in force, unless it has the content already; None: any."""
     only_new: bool = False
     """Leave alone what was published from the same files before."""
+    actor: str = LOCAL
+    """Whose doing it is."""
 
 
 class Done(msgspec.Struct, Generic[C], frozen=True):
@@ -123,6 +127,7 @@ def publish(
                 content.digest,
                 source_digest=content.source_digest,
                 published_by=terms.published_by,
+                actor=terms.actor,
                 expected_version=expected if in_force is None else in_force,
                 only_new=terms.only_new,
                 anew=in_force is None,

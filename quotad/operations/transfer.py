@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
@@ -12,6 +13,8 @@ from quotad.customers.rows import write_row
 from quotad.decision import BATCH_MAX
 from quotad.engine import Snapshots, ViewCache
 from quotad.errors import InvalidRequest
+from quotad.history import LOCAL
+from quotad.operations.customers import noted
 from quotad.operations.leftovers import forget_outlived, lasting
 from quotad.operations.pages import page_size
 from quotad.records import CustomerRecord
@@ -45,12 +48,15 @@ class TransferOperations(msgspec.Struct, frozen=True):
     views: ViewCache
     clock: Clock
 
-    def import_rows(self, rows: Sequence[bytes], dry_run: bool = False) -> Imported:
+    def import_rows(
+        self, rows: Sequence[bytes], dry_run: bool = False, actor: str = LOCAL
+    ) -> Imported:
         """Write many customers, each as in its row; bad rows are reported and left out.
 
         Args:
             rows: JSON, one customer each.
             dry_run: only check them, and compare them with what is stored.
+            actor: whose doing it is.
 
         Raises:
             InvalidRequest: too many rows.
@@ -61,12 +67,13 @@ class TransferOperations(msgspec.Struct, frozen=True):
             raise InvalidRequest(f"rows: {len(rows)} of them; at most {BATCH_MAX}")
         snapshot, now_ms = self.snapshots.newest(), self.clock.now_ms()
         drafts, problems = _read(rows, snapshot, now_ms)
-        made = [_Made(draft, snapshot, now_ms) for draft in drafts.values()]
+        made = [_Made(draft, snapshot, now_ms, actor) for draft in drafts.values()]
         changes = [(each.draft.customer_id, each.change) for each in made]
         if dry_run:
             outcomes = self.store.compare_many(changes)
         else:
-            outcomes = self.store.write_many(changes, lasting(snapshot))
+            note = noted(actor, "ImportCustomers", snapshot)
+            outcomes = self.store.write_many(changes, lasting(snapshot), note)
         for row, each, outcome in zip(drafts, made, outcomes, strict=True):
             if outcome is Written.CONFLICT:
                 problems[row] = f"customer_id: {each.draft.customer_id!r} {_CONFLICT}"
@@ -126,9 +133,10 @@ def _read(
 class _Made:
     """What became of one customer's record."""
 
-    __slots__ = ("_now_ms", "_snapshot", "after", "before", "draft")
+    __slots__ = ("_actor", "_now_ms", "_snapshot", "after", "before", "draft")
 
-    def __init__(self, draft: Draft, snapshot: Snapshot, now_ms: int) -> None:
+    def __init__(self, draft: Draft, snapshot: Snapshot, now_ms: int, actor: str) -> None:
+        self._actor = actor
         self.draft = draft
         self._snapshot = snapshot
         self._now_ms = now_ms
@@ -138,5 +146,6 @@ class _Made:
     def change(self, before: CustomerRecord | None) -> CustomerRecord:
         """The record after; called again where others have written in between."""
         self.before = before
-        self.after = carried_out(self.draft, before, self._snapshot, self._now_ms)
+        after = carried_out(self.draft, before, self._snapshot, self._now_ms)
+        self.after = after if after is before else replace(after, updated_by=self._actor)
         return self.after

@@ -18,6 +18,7 @@ from quotad.operations.customers import CustomerOperations
 from quotad.operations.decisions import DecisionOperations
 from quotad.operations.erasing import ErasingOperations
 from quotad.operations.finding import FindingOperations
+from quotad.operations.history import HistoryOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.parts import AdminParts
 from quotad.operations.status import Worker
@@ -37,6 +38,7 @@ from quotad.store import (
     Store,
     server_id,
 )
+from quotad.store.changes import ChangeLists
 from quotad.store.demand import DemandStore
 from quotad.store.erasures import Erasures
 from quotad.store.health import Health
@@ -135,6 +137,7 @@ class Parts:
                 customers, UsageStore(self.store, self._keys), snapshots, clock, self._demand
             ),
             tokens=TokenOperations(self.tokens(), clock),
+            history=HistoryOperations(ChangeLists(self.store, self._keys)),
             worker=Worker(
                 snapshots,
                 views,

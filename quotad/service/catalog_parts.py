@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from quotad.catalog.bounds import BYTES_MAX, TOO_LARGE, bytes_of
 from quotad.errors import Busy, CatalogError, InvalidRequest, QuotadError, internal_error
 from quotad.fronts.status import abort
-from quotad.service.admin_parts import shortened
+from quotad.service.admin_parts import admitted, shortened
 
 UPLOADS_MAX = 4
 """Most requests whose parts are held at a time, each of at most `BYTES_MAX`."""
@@ -25,9 +25,9 @@ R = TypeVar("R")
 
 
 def mapped_parts(
-    method: Callable[[Any, Q], R],
+    method: Callable[[Any, Q, str], R],
 ) -> Callable[[Any, AsyncIterator[Q], Any], Awaitable[R]]:
-    """Let a method take its request in parts; errors leave as those of `mapped` methods do.
+    """Let a method take its request in parts; its errors leave as those of `mapped_write` do.
 
     All but `files` is the first part's; the files are those of all parts.
     """
@@ -35,10 +35,10 @@ def mapped_parts(
     @functools.wraps(method)
     async def call(self: Any, parts: AsyncIterator[Q], context: Any) -> R:
         try:
-            if self._guard is not None:  # before anything is read
-                self._guard.check_admin(method.__name__, None, context)
+            actor = admitted(self, method.__name__, None, context)  # before anything is read
             request = await _joined(parts)
-            return await asyncio.get_running_loop().run_in_executor(None, method, self, request)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(None, method, self, request, actor)
         except QuotadError as error:
             failed = shortened(error)
         except Exception:  # noqa: BLE001 (nothing of an unforeseen error may leave)

@@ -6,7 +6,7 @@ from quotad.errors import InvalidRequest
 from quotad.operations.catalogs import Publication, Version
 from quotad.operations.parts import AdminParts
 from quotad.operations.publish import Terms
-from quotad.service.admin_parts import mapped
+from quotad.service.admin_parts import mapped, mapped_write
 from quotad.service.catalog_parts import mapped_parts
 from quotad.service.encode import timestamp
 from quotad.store.publishing import Outcome
@@ -24,22 +24,27 @@ class CatalogCalls:
 
     _parts: AdminParts
 
-    @mapped
-    def PublishCatalog(self, request: pb.PublishCatalogRequest) -> pb.PublishCatalogResponse:
+    @mapped_write
+    def PublishCatalog(
+        self, request: pb.PublishCatalogRequest, actor: str
+    ) -> pb.PublishCatalogResponse:
         """Validate everything, then publish."""
-        return self._publish_files(request)
+        return self._publish_files(request, actor)
 
     @mapped_parts
-    def PublishCatalogParts(self, request: pb.PublishCatalogRequest) -> pb.PublishCatalogResponse:
+    def PublishCatalogParts(
+        self, request: pb.PublishCatalogRequest, actor: str
+    ) -> pb.PublishCatalogResponse:
         """The same, once all parts have arrived."""
-        return self._publish_files(request)
+        return self._publish_files(request, actor)
 
-    def _publish_files(self, request: pb.PublishCatalogRequest) -> pb.PublishCatalogResponse:
+    def _publish_files(
+        self, request: pb.PublishCatalogRequest, actor: str
+    ) -> pb.PublishCatalogResponse:
         new = Request(files=_files(request), apply_to=_apply_to(request))
         expected = request.expected_version if request.HasField("expected_version") else None
-        return _publication(
-            self._parts.catalogs.publish(new, Terms(request.published_by, expected))
-        )
+        terms = Terms(request.published_by, expected, actor=actor)
+        return _publication(self._parts.catalogs.publish(new, terms))
 
     @mapped
     def GetCatalog(self, request: pb.GetCatalogRequest) -> pb.GetCatalogResponse:
@@ -57,10 +62,13 @@ class CatalogCalls:
         newest = self._parts.catalogs.newest(request.page_size)
         return pb.ListCatalogVersionsResponse(versions=map(version_message, newest))
 
-    @mapped
-    def RollbackCatalog(self, request: pb.RollbackCatalogRequest) -> pb.PublishCatalogResponse:
+    @mapped_write
+    def RollbackCatalog(
+        self, request: pb.RollbackCatalogRequest, actor: str
+    ) -> pb.PublishCatalogResponse:
         """Publish an earlier content again, with the revisions that it had."""
-        return _publication(self._parts.catalogs.roll_back(request.version, request.published_by))
+        roll_back = self._parts.catalogs.roll_back
+        return _publication(roll_back(request.version, request.published_by, actor))
 
     @mapped
     def DiffCatalog(self, request: pb.DiffCatalogRequest) -> pb.DiffCatalogResponse:
@@ -68,7 +76,7 @@ class CatalogCalls:
         return self._diff_files(request)
 
     @mapped_parts
-    def DiffCatalogParts(self, request: pb.DiffCatalogRequest) -> pb.DiffCatalogResponse:
+    def DiffCatalogParts(self, request: pb.DiffCatalogRequest, _: str) -> pb.DiffCatalogResponse:
         """The same, once all parts have arrived."""
         return self._diff_files(request)
 
@@ -92,6 +100,7 @@ def version_message(version: Version) -> pb.CatalogVersion:
         published_at=timestamp(record.published_ms),
         published_by=record.published_by,
         in_force=version.in_force,
+        actor=record.actor,
     )
 
 

@@ -25,6 +25,7 @@ def customer_message(customer: ShownCustomer) -> pb.Customer:
         metadata=record.metadata,
         external_ids=record.external_ids,
         experiments=record.experiments,
+        updated_by=record.updated_by,
         overrides=[
             pb.Override(
                 feature_id=each.feature_id,

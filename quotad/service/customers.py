@@ -6,9 +6,10 @@ from quotad.customers.overrides import NewEntitlement
 from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Cancellation, Change, Provision, Trial
 from quotad.errors import InvalidRequest
+from quotad.history import CustomerChange
 from quotad.operations.parts import AdminParts
 from quotad.records import StoredCustomer
-from quotad.service.admin_parts import mapped
+from quotad.service.admin_parts import mapped, mapped_write
 from quotad.service.customer_message import customer_message, plain_value
 from quotad.service.decode import moment
 from quotad.service.encode import timestamp
@@ -21,8 +22,8 @@ class CustomerCalls:
 
     _parts: AdminParts
 
-    @mapped
-    def ProvisionCustomer(self, request: pb.ProvisionCustomerRequest) -> pb.Customer:
+    @mapped_write
+    def ProvisionCustomer(self, request: pb.ProvisionCustomerRequest, actor: str) -> pb.Customer:
         """Create the customer or change its plan."""
         wanted = Provision(
             request.plan_id,
@@ -37,18 +38,18 @@ class CustomerCalls:
             _unit_quantity(request),
             dict(request.subscription_external_ids),
         )
-        customers = self._parts.customers
+        customers = self._parts.customers.by(actor)
         return self._message(customers.provision(request.customer_id, wanted, if_epoch(request)))
 
-    @mapped
-    def UpdateCustomer(self, request: pb.UpdateCustomerRequest) -> pb.Customer:
+    @mapped_write
+    def UpdateCustomer(self, request: pb.UpdateCustomerRequest, actor: str) -> pb.Customer:
         """Change what the customer is known by."""
-        customers = self._parts.customers
+        customers = self._parts.customers.by(actor)
         wanted = _profile(request)
         return self._message(customers.update(request.customer_id, wanted, if_epoch(request)))
 
-    @mapped
-    def ChangeSubscription(self, request: pb.ChangeSubscriptionRequest) -> pb.Customer:
+    @mapped_write
+    def ChangeSubscription(self, request: pb.ChangeSubscriptionRequest, actor: str) -> pb.Customer:
         """Change plan, add-ons, units or revision, now or later."""
         wanted = Change(
             request.subscription_id,
@@ -59,52 +60,54 @@ class CustomerCalls:
             _at_period_end(request.when),
             _unit_quantity(request),
         )
-        change = self._parts.customers.change_subscription
+        change = self._parts.customers.by(actor).change_subscription
         return self._message(change(request.customer_id, wanted, if_epoch(request)))
 
-    @mapped
-    def CancelSubscription(self, request: pb.CancelSubscriptionRequest) -> pb.Customer:
+    @mapped_write
+    def CancelSubscription(self, request: pb.CancelSubscriptionRequest, actor: str) -> pb.Customer:
         """End a subscription, now or later."""
         wanted = Cancellation(
             request.subscription_id, request.resource_id, _at_period_end(request.when)
         )
-        cancel = self._parts.customers.cancel_subscription
+        cancel = self._parts.customers.by(actor).cancel_subscription
         return self._message(cancel(request.customer_id, wanted, if_epoch(request)))
 
-    @mapped
-    def SetOverride(self, request: pb.SetOverrideRequest) -> pb.Customer:
+    @mapped_write
+    def SetOverride(self, request: pb.SetOverrideRequest, actor: str) -> pb.Customer:
         """Give the customer this of a feature instead of everything else."""
         wanted = _new_entitlement(request, None)
-        customers = self._parts.customers
+        customers = self._parts.customers.by(actor)
         return self._message(customers.set_override(request.customer_id, wanted, if_epoch(request)))
 
-    @mapped
-    def RemoveOverride(self, request: pb.RemoveOverrideRequest) -> pb.Customer:
+    @mapped_write
+    def RemoveOverride(self, request: pb.RemoveOverrideRequest, actor: str) -> pb.Customer:
         """Let the customer have again what it has without the override."""
-        stored = self._parts.customers.remove_override(
+        stored = self._parts.customers.by(actor).remove_override(
             request.customer_id, request.feature_id, request.resource_id, if_epoch(request)
         )
         return self._message(stored)
 
-    @mapped
-    def GrantPromotion(self, request: pb.GrantPromotionRequest) -> pb.Customer:
+    @mapped_write
+    def GrantPromotion(self, request: pb.GrantPromotionRequest, actor: str) -> pb.Customer:
         """Give the customer this of a feature for a time, where it is more than the rest."""
         wanted = _new_entitlement(request, moment(request, "end"))
-        grant = self._parts.customers.grant_promotion
+        grant = self._parts.customers.by(actor).grant_promotion
         return self._message(grant(request.customer_id, wanted, if_epoch(request)))
 
-    @mapped
-    def RevokePromotion(self, request: pb.RevokePromotionRequest) -> pb.Customer:
+    @mapped_write
+    def RevokePromotion(self, request: pb.RevokePromotionRequest, actor: str) -> pb.Customer:
         """End a promotion now."""
-        stored = self._parts.customers.revoke_promotion(
+        stored = self._parts.customers.by(actor).revoke_promotion(
             request.customer_id, request.feature_id, request.resource_id, if_epoch(request)
         )
         return self._message(stored)
 
-    @mapped
-    def ArchiveCustomer(self, request: pb.ArchiveCustomerRequest) -> pb.Customer:
+    @mapped_write
+    def ArchiveCustomer(self, request: pb.ArchiveCustomerRequest, actor: str) -> pb.Customer:
         """Deny everything from here on."""
-        return self._message(self._parts.customers.archive(request.customer_id, if_epoch(request)))
+        return self._message(
+            self._parts.customers.by(actor).archive(request.customer_id, if_epoch(request))
+        )
 
     @mapped
     def GetCustomer(self, request: pb.GetCustomerRequest) -> pb.Customer:
@@ -136,8 +139,26 @@ class CustomerCalls:
             next_page_token=page.next_token,
         )
 
+    @mapped
+    def ListCustomerChanges(
+        self, request: pb.ListCustomerChangesRequest
+    ) -> pb.ListCustomerChangesResponse:
+        """The latest writes of a customer."""
+        found = self._parts.history.of_customer(request.customer_id, request.page_size)
+        return pb.ListCustomerChangesResponse(changes=map(_change, found))
+
     def _message(self, stored: StoredCustomer) -> pb.Customer:
         return customer_message(self._parts.customers.show(stored))
+
+
+def _change(change: CustomerChange) -> pb.CustomerChange:
+    return pb.CustomerChange(
+        changed_at=timestamp(change.epoch),
+        actor=change.actor,
+        call=change.call,
+        changes=change.changes,
+        epoch=change.epoch,
+    )
 
 
 def if_epoch(request: Any) -> int | None:

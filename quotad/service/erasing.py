@@ -1,7 +1,7 @@
 """The calls of the admin service that are about erasing customers."""
 
 from quotad.operations.parts import AdminParts
-from quotad.service.admin_parts import mapped
+from quotad.service.admin_parts import mapped, mapped_write
 from quotad.service.customers import if_epoch
 from quotad.service.encode import timestamp
 from quotad.store.erasures import Erasure
@@ -13,11 +13,13 @@ class ErasingCalls:
 
     _parts: AdminParts
 
-    @mapped
-    def EraseCustomer(self, request: pb.EraseCustomerRequest) -> pb.EraseCustomerResponse:
+    @mapped_write
+    def EraseCustomer(
+        self, request: pb.EraseCustomerRequest, actor: str
+    ) -> pb.EraseCustomerResponse:
         """Erase a customer for good."""
         erasure = self._parts.erasing.erase(
-            request.customer_id, request.erased_by, if_epoch(request)
+            request.customer_id, request.erased_by or actor, if_epoch(request)
         )
         return pb.EraseCustomerResponse(
             erasure=_message(erasure),

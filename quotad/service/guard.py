@@ -9,8 +9,10 @@ from quotad.feed.access import check_may_watch, watcher_name
 from quotad.feed.listener import Watcher
 from quotad.fronts.interface import Call, Details
 from quotad.fronts.origin import origin
+from quotad.history import LOCAL
 from quotad.service.quota import METHODS
-from quotad.tokens.access import EVERYTHING, Access, TokenTable, host_of
+from quotad.tokens.access import Access, TokenTable, host_of
+from quotad.tokens.actor import actor_of
 from quotad.tokens.roles import Right
 from quotad.v1 import quota_pb2 as pb
 
@@ -63,6 +65,7 @@ ADMIN_RIGHTS: Mapping[str, Right] = {
     "ListSeenCustomers": Right.READ,
     "ListErasures": Right.READ,
     "ListCorrections": Right.READ,
+    "ListCustomerChanges": Right.READ,
     "GetStatus": Right.READ,
 }
 """By method of the admin service; one that is not here needs every right."""
@@ -104,22 +107,23 @@ class Guard:
         if access.scoped:
             _check_scope(_MESSAGES[call.method], call.request, access)
 
-    def check_admin(self, name: str, request: Any, context: Any) -> Access:
-        """Return what the caller of an admin method may do, if it may call it.
+    def check_admin(self, name: str, request: Any, context: Any) -> str:
+        """Return the actor of an admin method, if it may call it.
 
         Raises:
             Unauthenticated, PermissionDenied, NotReady: as the table does.
         """
         if name == "GetStatus" and self._among_ourselves and self._table.required is None:
-            return EVERYTHING
+            return LOCAL
         shown = dict(context.invocation_metadata()).get(AUTHORIZATION, "")
-        access = self._access(shown, origin(context).peer)
+        peer = origin(context).peer
+        access = self._access(shown, peer)
         access.check(ADMIN_RIGHTS.get(name, Right.ADMIN))
         if access.scoped and name not in _OF_NO_CUSTOMER:
             access.check_covers(
                 getattr(request, "customer_id", "") or None, getattr(request, "feature_id", "")
             )
-        return access
+        return actor_of(access, peer, self._among_ourselves)
 
     def check_watch(self, customer_id: str, context: Any) -> Watcher:
         """Return who watches a customer, empty: everybody, if they may.

@@ -1,7 +1,7 @@
 """The calls of the admin service that are about customers in bulk."""
 
 from quotad.operations.parts import AdminParts
-from quotad.service.admin_parts import mapped
+from quotad.service.admin_parts import mapped, mapped_write
 from quotad.v1 import admin_pb2 as pb
 
 
@@ -10,10 +10,12 @@ class TransferCalls:
 
     _parts: AdminParts
 
-    @mapped
-    def ImportCustomers(self, request: pb.ImportCustomersRequest) -> pb.ImportCustomersResponse:
+    @mapped_write
+    def ImportCustomers(
+        self, request: pb.ImportCustomersRequest, actor: str
+    ) -> pb.ImportCustomersResponse:
         """Write many customers, each as in its row; bad rows are reported and left out."""
-        done = self._parts.transfer.import_rows(request.rows, request.dry_run)
+        done = self._parts.transfer.import_rows(request.rows, request.dry_run, actor)
         return pb.ImportCustomersResponse(
             problems=[
                 pb.ImportCustomersResponse.Problem(row=row, message=message)

@@ -238,7 +238,7 @@ class Sidecar:
     def _settle(self) -> None:
         """Publish against the version that was looked at, so that the logged changes are true."""
         assert self._loaded is not None
-        terms = Terms(self._published_by, only_new=self._pending_only_new)
+        terms = Terms(self._published_by, only_new=self._pending_only_new, actor=self._published_by)
         done = publish(self._catalogs, self._carried, terms)
         if done is not None:
             self._problems.solve("store", "the store is back")

@@ -47,6 +47,7 @@ class Catalogs:
         *,
         source_digest: str = "",
         published_by: str = "",
+        actor: str = "",
         expected_version: int | None = None,
         only_new: bool = False,
         anew: bool = False,
@@ -59,6 +60,7 @@ class Catalogs:
             source_digest: of the files that the document comes from, whatever was carried into
                 it; empty: the digest.
             published_by: for the history.
+            actor: whose doing it is.
             expected_version: the version that must be in force; None: whichever is.
             only_new: leave alone what was published from the same files before.
             anew: also when it is in force or was published before: the record in force is lost.
@@ -68,7 +70,7 @@ class Catalogs:
             StoreUnavailable: the store refused or timed out; publishing again is safe.
         """
         content = PublishRequest(
-            document, digest, source_digest or digest, published_by, only_new, anew
+            document, digest, source_digest or digest, published_by, actor, only_new, anew
         )
         for _ in range(_TRIES_MAX):
             found = self.version()

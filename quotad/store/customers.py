@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 
 from quotad.errors import Conflict, InvalidRequest, StaleEpoch, StoreError
+from quotad.history import CustomerChange
 from quotad.records import CustomerRecord, StoredCustomer
 from quotad.store import scripts
+from quotad.store.changes import listed
 from quotad.store.connection import Store
 from quotad.store.events import kept
 from quotad.store.facets import facets
@@ -29,6 +31,9 @@ _UNLINKED_AT_ONCE = 1000
 
 Rewrite = Callable[[CustomerRecord | None], CustomerRecord]
 """From a customer's record, None where there is none, to what is to be stored."""
+
+Note = Callable[[CustomerRecord | None, CustomerRecord], CustomerChange]
+"""From a record, None where there was none, and what is written over it to what the history has."""
 
 
 class Written(Enum):
@@ -115,6 +120,7 @@ class Customers:
         change: Rewrite,
         lasting: Sequence[str] = (),
         if_epoch: int | None = None,
+        note: Note | None = None,
     ) -> StoredCustomer:
         """Replace a record by what `change` makes of it, and move the epoch.
 
@@ -126,6 +132,7 @@ class Customers:
             lasting: endings of usage keys that expire without a record, and not with one; see
                 `usage_suffix`.
             if_epoch: write only while the customer is at this epoch; 0: while it has no record.
+            note: what the customer's history has of it; None: nothing.
 
         Raises:
             StaleEpoch: the customer is at another epoch.
@@ -140,15 +147,18 @@ class Customers:
             record = change(before.record)
             epoch = self._store.run(
                 self._script,
-                _written(keys, before, lasting),
-                self._words(before, record),
+                self._written(keys, before, lasting),
+                self._words(before, record, note),
             )
             if epoch != _CONFLICT:
                 return StoredCustomer(epoch, record)
         raise Conflict(f"customer_id: {customer_id!r} is being written by others; try again")
 
     def write_many(
-        self, changes: Sequence[tuple[str, Rewrite]], lasting: Sequence[str] = ()
+        self,
+        changes: Sequence[tuple[str, Rewrite]],
+        lasting: Sequence[str] = (),
+        note: Note | None = None,
     ) -> list[Written]:
         """Replace records by what each change makes of them; many in one round trip.
 
@@ -158,6 +168,7 @@ class Customers:
             changes: customer id and change; one that returns the very record it was given has
                 nothing to write, and the epoch stays. No customer may be in it twice.
             lasting: as of `update`.
+            note: see there.
 
         Raises:
             StoreUnavailable: the store refused or timed out; any of them may have been written.
@@ -165,19 +176,19 @@ class Customers:
         outcomes: list[Written] = []
         for start in range(0, len(changes), _CHUNK):
             chunk = changes[start : start + _CHUNK]
-            tried = self._try_many(chunk, lasting)
+            tried = self._try_many(chunk, lasting, note)
             for _ in range(_TRIES_MAX - 1):
                 lost = [i for i, outcome in enumerate(tried) if outcome is Written.CONFLICT]
                 if not lost:
                     break
-                again = self._try_many([chunk[i] for i in lost], lasting)
+                again = self._try_many([chunk[i] for i in lost], lasting, note)
                 for i, outcome in zip(lost, again, strict=True):
                     tried[i] = outcome
             outcomes += tried
         return outcomes
 
     def _try_many(
-        self, changes: Sequence[tuple[str, Rewrite]], lasting: Sequence[str]
+        self, changes: Sequence[tuple[str, Rewrite]], lasting: Sequence[str], note: Note | None
     ) -> list[Written]:
         outcomes = [Written.UNCHANGED] * len(changes)
         calls: dict[int, tuple[list[str], list[Any]]] = {}
@@ -187,8 +198,8 @@ class Customers:
             if record is not before.record:
                 keys = self._keys.customer(customer_id)
                 calls[i] = (
-                    _written(keys, before, lasting),
-                    self._words(before, record),
+                    self._written(keys, before, lasting),
+                    self._words(before, record, note),
                 )
         if calls:
             epochs = self._store.run_many(self._script, list(calls.values()))
@@ -204,12 +215,25 @@ class Customers:
             for (_, change), before in zip(changes, stored, strict=True)
         ]
 
-    def _words(self, before: StoredCustomer, record: CustomerRecord) -> list[Any]:
+    def _written(
+        self, keys: CustomerKeys, before: StoredCustomer, lasting: Sequence[str]
+    ) -> list[str]:
+        """The keys of a write."""
+        changes = self._keys.changes(keys.customer_id)
+        names = [keys.record, keys.epoch, keys.customers, keys.index, keys.events, changes]
+        if before.record is None:
+            names += [keys.usage + ending for ending in lasting]
+        return names
+
+    def _words(
+        self, before: StoredCustomer, record: CustomerRecord, note: Note | None
+    ) -> list[Any]:
         """The arguments of a write."""
         found_by = facets(record)
         stale = facets(before.record) - found_by
-        head = [before.epoch, encode_customer(record), record.customer_id, *self._kept, len(stale)]
-        return [*head, *stale, *found_by]
+        head = [before.epoch, encode_customer(record), record.customer_id, *self._kept]
+        change = None if note is None else note(before.record, record)
+        return [*head, *listed(change), len(stale), *stale, *found_by]
 
     def forget_usage(self, customer_id: str, resource_id: str, endings: Sequence[str]) -> None:
         """Delete counters that no decision looks at any more.
@@ -282,11 +306,3 @@ def check_epoch(customer_id: str, stored: StoredCustomer, wanted: int) -> None:
         raise StaleEpoch(
             f"if_epoch: {customer_id!r} {found}, not {wanted}; read it and decide again", epoch
         )
-
-
-def _written(keys: CustomerKeys, before: StoredCustomer, lasting: Sequence[str]) -> list[str]:
-    """The keys of a write."""
-    names = [keys.record, keys.epoch, keys.customers, keys.index, keys.events]
-    if before.record is None:
-        names += [keys.usage + ending for ending in lasting]
-    return names

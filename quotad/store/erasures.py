@@ -103,8 +103,8 @@ class Erasures:
         shard = self._keys.shard(customer_id)
         others = (denied_key(keys.usage), *slot_starts(keys))
         counters, remembered, *_ = self._unlink(shard, keys.usage, keys.decision, *others)
-        corrections = self._keys.corrections(customer_id)
-        self._store.unlink([keys.holds, keys.hold_ends, corrections])
+        kept = [self._keys.corrections(customer_id), self._keys.changes(customer_id)]
+        self._store.unlink([keys.holds, keys.hold_ends, *kept])
         self._nearby.forget_customer(customer_id, feature_ids)
         erased_ms, nonce = self._store.time_ms(), secrets.token_hex(16)
         proof = proof_of(customer_id, erased_ms, erased_by, nonce)

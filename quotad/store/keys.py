@@ -144,6 +144,10 @@ class KeySpace:
         """The latest corrections of what a customer has used."""
         return f"{self.of_shard(self.shard(customer_id))}uc:{escape(customer_id)}"
 
+    def changes(self, customer_id: str) -> str:
+        """The latest writes of a customer."""
+        return f"{self.of_shard(self.shard(customer_id))}cc:{escape(customer_id)}"
+
     def shard(self, customer_id: str) -> int:
         """The shard a customer lives in."""
         return crc32(customer_id.encode()) % self.shards

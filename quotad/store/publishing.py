@@ -67,6 +67,7 @@ class PublishRequest(msgspec.Struct, frozen=True):
     digest: str
     source_digest: str
     published_by: str
+    actor: str
     only_new: bool
     anew: bool
 
@@ -106,6 +107,7 @@ class Publisher:
             content.document,
             self._clock.now_ms(),
             content.published_by,
+            content.actor,
         )
         words = [keys.head, keys.versions, keys.prepared, keys.candidate, keys.acks, *self._shards]
         args = [

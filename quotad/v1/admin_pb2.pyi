@@ -111,18 +111,20 @@ class PublishCatalogResponse(_message.Message):
     def __init__(self, outcome: _Optional[_Union[PublishCatalogResponse.Outcome, str]] = ..., version: _Optional[_Union[CatalogVersion, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ..., changes_count: _Optional[int] = ...) -> None: ...
 
 class CatalogVersion(_message.Message):
-    __slots__ = ("version", "digest", "published_at", "published_by", "in_force")
+    __slots__ = ("version", "digest", "published_at", "published_by", "in_force", "actor")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     PUBLISHED_AT_FIELD_NUMBER: _ClassVar[int]
     PUBLISHED_BY_FIELD_NUMBER: _ClassVar[int]
     IN_FORCE_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
     version: int
     digest: str
     published_at: _timestamp_pb2.Timestamp
     published_by: str
     in_force: bool
-    def __init__(self, version: _Optional[int] = ..., digest: _Optional[str] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., published_by: _Optional[str] = ..., in_force: _Optional[bool] = ...) -> None: ...
+    actor: str
+    def __init__(self, version: _Optional[int] = ..., digest: _Optional[str] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., published_by: _Optional[str] = ..., in_force: _Optional[bool] = ..., actor: _Optional[str] = ...) -> None: ...
 
 class CatalogChange(_message.Message):
     __slots__ = ("path", "before", "after")
@@ -255,7 +257,7 @@ class Promotion(_message.Message):
     def __init__(self, feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Customer(_message.Message):
-    __slots__ = ("customer_id", "status", "subscriptions", "epoch", "created_at", "updated_at", "overrides", "promotions", "name", "email", "timezone", "metadata", "external_ids", "experiments")
+    __slots__ = ("customer_id", "status", "subscriptions", "epoch", "created_at", "updated_at", "overrides", "promotions", "name", "email", "timezone", "metadata", "external_ids", "experiments", "updated_by")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -284,6 +286,7 @@ class Customer(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     EXTERNAL_IDS_FIELD_NUMBER: _ClassVar[int]
     EXPERIMENTS_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_BY_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     status: CustomerStatus
     subscriptions: _containers.RepeatedCompositeFieldContainer[Subscription]
@@ -298,7 +301,8 @@ class Customer(_message.Message):
     metadata: _containers.ScalarMap[str, str]
     external_ids: _containers.ScalarMap[str, str]
     experiments: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, customer_id: _Optional[str] = ..., status: _Optional[_Union[CustomerStatus, str]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., epoch: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overrides: _Optional[_Iterable[_Union[Override, _Mapping]]] = ..., promotions: _Optional[_Iterable[_Union[Promotion, _Mapping]]] = ..., name: _Optional[str] = ..., email: _Optional[str] = ..., timezone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., external_ids: _Optional[_Mapping[str, str]] = ..., experiments: _Optional[_Iterable[str]] = ...) -> None: ...
+    updated_by: str
+    def __init__(self, customer_id: _Optional[str] = ..., status: _Optional[_Union[CustomerStatus, str]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., epoch: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overrides: _Optional[_Iterable[_Union[Override, _Mapping]]] = ..., promotions: _Optional[_Iterable[_Union[Promotion, _Mapping]]] = ..., name: _Optional[str] = ..., email: _Optional[str] = ..., timezone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., external_ids: _Optional[_Mapping[str, str]] = ..., experiments: _Optional[_Iterable[str]] = ..., updated_by: _Optional[str] = ...) -> None: ...
 
 class ProvisionCustomerRequest(_message.Message):
     __slots__ = ("customer_id", "plan_id", "start", "subscription_id", "resource_id", "addons", "end", "anchor", "trial", "if_epoch", "name", "unit_quantity", "email", "timezone", "metadata", "external_ids", "subscription_external_ids")
@@ -934,3 +938,31 @@ class RevokeTokenRequest(_message.Message):
     TOKEN_ID_FIELD_NUMBER: _ClassVar[int]
     token_id: str
     def __init__(self, token_id: _Optional[str] = ...) -> None: ...
+
+class ListCustomerChangesRequest(_message.Message):
+    __slots__ = ("customer_id", "page_size")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    page_size: int
+    def __init__(self, customer_id: _Optional[str] = ..., page_size: _Optional[int] = ...) -> None: ...
+
+class ListCustomerChangesResponse(_message.Message):
+    __slots__ = ("changes",)
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    changes: _containers.RepeatedCompositeFieldContainer[CustomerChange]
+    def __init__(self, changes: _Optional[_Iterable[_Union[CustomerChange, _Mapping]]] = ...) -> None: ...
+
+class CustomerChange(_message.Message):
+    __slots__ = ("changed_at", "actor", "call", "changes", "epoch")
+    CHANGED_AT_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    changed_at: _timestamp_pb2.Timestamp
+    actor: str
+    call: str
+    changes: _containers.RepeatedScalarFieldContainer[str]
+    epoch: int
+    def __init__(self, changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., call: _Optional[str] = ..., changes: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ...) -> None: ...

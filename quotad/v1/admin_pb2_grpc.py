@@ -190,6 +190,11 @@ class AdminServiceStub:
                 request_serializer=quotad_dot_v1_dot_admin__pb2.RevokeTokenRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_admin__pb2.Token.FromString,
                 _registered_method=True)
+        self.ListCustomerChanges = channel.unary_unary(
+                '/quotad.v1.AdminService/ListCustomerChanges',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.ListCustomerChangesRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.ListCustomerChangesResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -414,6 +419,13 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListCustomerChanges(self, request, context):
+        """The latest writes of one customer: whose doing each was, and what it changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -571,6 +583,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.RevokeToken,
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.RevokeTokenRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_admin__pb2.Token.SerializeToString,
+            ),
+            'ListCustomerChanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCustomerChanges,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.ListCustomerChangesRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.ListCustomerChangesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1411,6 +1428,33 @@ class AdminService:
             '/quotad.v1.AdminService/RevokeToken',
             quotad_dot_v1_dot_admin__pb2.RevokeTokenRequest.SerializeToString,
             quotad_dot_v1_dot_admin__pb2.Token.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCustomerChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/ListCustomerChanges',
+            quotad_dot_v1_dot_admin__pb2.ListCustomerChangesRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.ListCustomerChangesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -126,7 +126,15 @@ def test_a_customer_is_written_read_found_and_erased(life: Life) -> None:
         for each in life("ListCustomers", None, f"?id_prefix={life.id}")["customers"]
     ]
     life("CancelSubscription")
-    assert "ARCHIVED" == life("ArchiveCustomer")["status"]
+    archived = life("ArchiveCustomer")
+    assert ("ARCHIVED", "local") == (archived["status"], archived["updated_by"])
+    latest = life("ListCustomerChanges")["changes"]
+    assert ("ArchiveCustomer", ["archived"], archived["epoch"]) == (
+        latest[0]["call"],
+        latest[0]["changes"],
+        latest[0]["epoch"],
+    )
+    assert {"local"} == {each["actor"] for each in latest}
     erased = life("EraseCustomer", {"erased_by": "test"})
     assert erased["had_record"]
     assert erased["erasure"]["proof"] in [

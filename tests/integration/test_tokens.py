@@ -327,6 +327,64 @@ def test_tokens_are_made_and_ended_over_http(made: Made, caplog: pytest.LogCaptu
         assert each[16:] not in said
 
 
+def test_what_is_written_has_the_name_of_its_token_on_every_edge(made: Made) -> None:
+    address = made.serve("native")
+    grpc_token, web_token = (
+        made.operations.create(WantedToken(name, TokenRole.ADMIN)).token for name in ("ci", "web")
+    )
+    with (
+        closing(made.serve_http()) as http,
+        AdminClient(address, timeout=20, retries=0, token=grpc_token) as admin,
+    ):
+        eventually(partial(code, admin.status), "OK".__eq__)
+        eventually(lambda: http.get("/v1/status", **{"x-api-key": web_token}).status, (200).__eq__)
+
+        def graph(field: str, given: str) -> None:
+            body = {"query": f"mutation {{ {field}(input: {{{given}}}) {{ __typename }} }}"}
+            assert "errors" not in http.post("/graphql", body, x_api_key=web_token).body
+
+        def send(method: str, path: str, body: object) -> Any:
+            reply = http.send(method, path, body, {"x-api-key": web_token})
+            assert 200 == reply.status, reply.body
+            return reply.body
+
+        assert "ci" == admin.provision("acme", "free").updated_by
+        admin.update_customer("acme", name="Acme")
+        admin.set_override("acme", "calls", {"limit": 7})
+        admin.remove_override("acme", "calls")
+        admin.grant_promotion("acme", "calls", {"limit": 200})
+        admin.revoke_promotion("acme", "calls")
+        admin.change_subscription("acme", unit_quantity=3)
+        admin.transfer.import_rows([b'{"customer_id": "acme", "plan": "free"}'])
+        admin.cancel_subscription("acme")
+        admin.archive("acme")
+        mine, acme = len(admin.changes("acme")), "/v1/customers/acme"
+        assert (10, {"ci"}) == (mine, {each.actor for each in admin.changes("acme")})
+        graph("provisionCustomer", 'customerId: "acme", subscriptionParams: {planId: "free"}')
+        graph("updateCustomer", 'customerId: "acme", email: "a@acme.test"')
+        send("PATCH", "/api/v1/customers/acme", {"name": "A"})
+        send("PATCH", acme, {"name": "B"})
+        send("PUT", acme, {"plan_id": "free"})
+        send("PUT", f"{acme}/overrides/calls", {"entitlement": {"limit": 9}})
+        send("DELETE", f"{acme}/overrides/calls", None)
+        send("PUT", f"{acme}/promotions/calls", {"entitlement": {"limit": 900}})
+        send("DELETE", f"{acme}/promotions/calls", None)
+        send("POST", f"{acme}/change-subscription", {"unit_quantity": 4})
+        send("POST", f"{acme}/cancel-subscription", {})
+        send("POST", "/v1/import", {"rows": [{"customer_id": "acme", "plan": "free"}]})
+        assert "web" == send("POST", f"{acme}/archive", {})["updated_by"]
+        later = admin.changes("acme")
+        assert ["web"] * 13 + ["ci"] * mine == [each.actor for each in later]
+
+        other = PLANS.replace("100", "101")
+        published = admin.publish([CatalogFile("p.yaml", other)], published_by="build 7").version
+        assert ("build 7", "ci") == (published.published_by, published.actor)
+        again = send("POST", "/v1/catalog/rollback", {"version": 1})["version"]
+        assert "web" == again["actor"]
+        assert ["web", "ci", "admin"] == [each.actor for each in admin.history()]
+        assert "ci" == admin.erase("acme").erased_by
+
+
 def test_the_first_token_is_an_admins_and_the_last_admin_stays(made: Made) -> None:
     with pytest.raises(Exception, match="is the last with the role admin"):
         made.operations.revoke(made.admin.split("_")[1])

@@ -79,6 +79,7 @@ class FakeCatalogs:
         *,
         source_digest: str = "",
         published_by: str = "",
+        actor: str = "",
         expected_version: int | None = None,
         only_new: bool = False,
         anew: bool = False,

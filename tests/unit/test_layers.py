@@ -16,7 +16,7 @@ ROOT = Path(quotad.__file__).parent
 BASE = {"errors", "model", "records", "decision", "ids", "clock", "files", "nearest", "handover"}
 BASE |= {"backoff", "held", "lending", "marks", "metrics", "moments", "plural", "prices"}
 BASE |= {"event_meters", "experiments", "recent", "slots", "valkey", "valkey_cluster"}
-BASE |= {"changes", "__version__"}
+BASE |= {"changes", "history", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"tokens", "server", "simulate", "replay", "transfer", "client", "catalog", "config"},
@@ -109,6 +109,7 @@ MAY_IMPORT = {
     "plural": set(),
     "prices": set(),
     "changes": set(),
+    "history": set(),
     "event_meters": set(),
     "experiments": set(),
     "recent": set(),

@@ -54,6 +54,10 @@ class StiggApi(msgspec.Struct, frozen=True):
     """The catalog in force."""
     clock: Clock
 
+    def by(self, actor: str) -> "StiggApi":
+        """Return the operations as those of a caller, whose doing its writes are."""
+        return msgspec.structs.replace(self, customers=self.customers.by(actor))
+
     def entitlements(self, customer_id: str, resource_id: str | None = None) -> StiggEntitlements:
         """Read what a customer, or a resource of it, may use."""
         resource_id = resource_id or ""

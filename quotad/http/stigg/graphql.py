@@ -20,6 +20,7 @@ from graphql import (
 )
 
 from quotad.errors import QuotadError, Status, internal_error
+from quotad.history import LOCAL
 from quotad.http.stigg.api import StiggApi
 from quotad.http.stigg.documents import read_document
 from quotad.http.stigg.inputs import only
@@ -77,8 +78,13 @@ class StiggGraphql:
         self._documents: Recent[str, tuple[DocumentNode, tuple[str, ...]]] = Recent(_DOCUMENTS_MAX)
         self._plans: Recent[tuple[object, ...], DocumentPlan] = Recent(_DOCUMENTS_MAX)
 
-    def answer(self, request: GraphqlRequest) -> dict[str, object]:
-        """Answer one request; what goes wrong is in the answer's `errors`."""
+    def answer(self, request: GraphqlRequest, actor: str = LOCAL) -> dict[str, object]:
+        """Answer one request; what goes wrong is in the answer's `errors`.
+
+        Args:
+            request: as it came.
+            actor: whose doing its writes are.
+        """
         try:
             document, names = self._document(request.query)
             if "__schema" in request.query or "__type(" in request.query:
@@ -87,11 +93,12 @@ class StiggGraphql:
         except GraphQLError as error:
             return {"errors": [_error(error.message, "BadUserInput")], "data": None}
         variables = request.variables or {}
+        api = self._api.by(actor) if its.typename == "Mutation" else self._api
         data: dict[str, object] = {}
         errors: list[dict[str, object]] = []
         for root in its.roots:
             try:
-                data[root.key] = self._field(root, its.typename, variables)
+                data[root.key] = self._field(api, root, its.typename, variables)
             except Exception as error:  # noqa: BLE001 (each root field has an answer of its own)
                 data[root.key] = None
                 errors.append(_failed(error, root.key))
@@ -141,11 +148,13 @@ class StiggGraphql:
             self._plans.put(key, its)
         return its
 
-    def _field(self, root: RootField, typename: str, variables: Mapping[str, Any]) -> object:
+    def _field(
+        self, api: StiggApi, root: RootField, typename: str, variables: Mapping[str, Any]
+    ) -> object:
         name = root.selected.name
         if name == "__typename":
             return typename
-        return project(self._calls[name](self._api, only(root.given(variables))), root.selected)
+        return project(self._calls[name](api, only(root.given(variables))), root.selected)
 
 
 def _check_calls(root: GraphQLObjectType | None, calls: Mapping[str, RootCall]) -> None:

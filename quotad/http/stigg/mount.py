@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from quotad.errors import Busy, InvalidRequest, QuotadError, internal_error
 from quotad.http.bodies import read, read_body
-from quotad.http.operation import Admit, Context
+from quotad.http.operation import Admit, Context, peer_of
 from quotad.http.problems import headers_of, status_of
 from quotad.http.responses import respond
 from quotad.http.routing import Routes
@@ -23,6 +23,7 @@ from quotad.http.stigg.graphql import GraphqlRequest, StiggGraphql, code_of
 from quotad.http.stigg.names import read_name
 from quotad.http.stigg.roots import MUTATIONS, QUERIES
 from quotad.tokens.access import Access
+from quotad.tokens.actor import actor_of
 from quotad.tokens.roles import Right
 
 WAITING_MAX = 256
@@ -91,6 +92,7 @@ class StiggRoutes(BaseRoute):
             if scope["method"] != "POST":
                 raise InvalidRequest(f"method: POST a query to {GRAPHQL}; {scope['method']} is not")
             caller = self._admit(scope, Right.CHECK)
+            actor = actor_of(caller.access, peer_of(scope))
             wanted = read(_requests, await read_body(receive))
             several = isinstance(wanted, list)
             requests = wanted if isinstance(wanted, list) else [wanted]
@@ -103,7 +105,7 @@ class StiggRoutes(BaseRoute):
                     for given in self._graphql.given(each):
                         check_given(caller.access, given)
             answers = await self._carried_out(
-                lambda: [self._graphql.answer(each) for each in requests]
+                lambda: [self._graphql.answer(each, actor) for each in requests]
             )
         except QuotadError as error:
             status = 401 if status_of(error) == 401 else 200
@@ -126,7 +128,8 @@ class StiggRoutes(BaseRoute):
                 raise InvalidRequest("body: expected object")
             if caller.access.scoped:
                 check_given(caller.access, {**query, **given, **path})
-            answer = await self._carried_out(lambda: route.call(self._api, path, query, given))
+            api = self._api.by(actor_of(caller.access, peer_of(scope)))
+            answer = await self._carried_out(lambda: route.call(api, path, query, given))
         except QuotadError as error:
             told = {"message": error.for_caller, "code": code_of(error)}
             await respond(send, status_of(error), list(headers_of(error)), _encode(told))

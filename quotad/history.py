@@ -1,0 +1,36 @@
+"""What is kept of writes: whose doing each was, and what it changed."""
+
+import msgspec
+
+ACTOR_BYTES_MAX = 256
+
+LOCAL = "local"
+"""The actor of what was written from the machine itself, without a token."""
+
+LINES_MAX = 20
+"""Most lines in which one change is described."""
+
+LINE_MAX = 200
+"""Longest line, in characters."""
+
+
+class CustomerChange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A write of a customer."""
+
+    actor: str
+    """Name of the token; without tokens `local`, or the address."""
+    call: str
+    """The operation: ProvisionCustomer, ..."""
+    changes: tuple[str, ...] = ()
+    """What it changed, in words."""
+    epoch: int = 0
+    """That it made: the time of the write (Unix ms) or more."""
+
+
+def bounded(lines: list[str]) -> tuple[str, ...]:
+    """Return lines as they are kept: not too many, none too long."""
+    kept = [line if len(line) <= LINE_MAX else f"{line[: LINE_MAX - 1]}…" for line in lines]
+    if len(kept) > LINES_MAX:
+        more = len(kept) - LINES_MAX + 1
+        kept[LINES_MAX - 1 :] = [f"and {more} more"]
+    return tuple(kept)
