@@ -59,8 +59,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings, each with its default."""
 
     redis_url: str = "redis://127.0.0.1:6379/0"
-    """Where the store is: `redis://`, `rediss://` or `unix://`; of a cluster
-    `redis+cluster://HOST,HOST` or `rediss+cluster://HOST,HOST`."""
+    """Where the store is: `redis://`, `rediss://` or `unix://`; a cluster:
+    `redis+cluster://HOST,HOST`; behind Sentinels: `redis+sentinel://HOST,HOST/SERVICE`."""
     cluster: Annotated[int, Meta(ge=0, le=16)] = 0
     """`quotad dev`: nodes of a private cluster in place of one private Valkey; 0: one Valkey."""
     listen: ListenAddress = "127.0.0.1:50051"

@@ -13,7 +13,7 @@ BEHIND: dict[str, str] = {}
 
 def raw(store: Store) -> Any:
     """A client of the server that a store has, for what quotad itself never does."""
-    address = store._router.nodes[0].address
+    address = store._router.nodes[0].endpoint.address
     if not store.whole:
         return _cluster(address.host, address.port, address.credentials()[1])
     behind = BEHIND.get(str(address))

@@ -12,20 +12,25 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from quotad.errors import ConfigError
 
 PORT_DEFAULT = 6379
+SENTINEL_PORT_DEFAULT = 26379
 
 EXPECTED = (
     "redis_url: cannot be read; expected redis://[USER:PASSWORD@]HOST[:PORT][/DB], the same with"
-    " rediss://, unix://[USER:PASSWORD@]/PATH[?db=DB], or"
-    " redis+cluster://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...], with every character of user"
-    " and password but letters, digits and -._~ percent-encoded (@ is %40, / is %2F)"
+    " rediss://, unix://[USER:PASSWORD@]/PATH[?db=DB],"
+    " redis+cluster://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...], or"
+    " redis+sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...]/SERVICE[/DB], with every"
+    " character of user and password but letters, digits and -._~ percent-encoded (@ is %40, / is"
+    " %2F)"
 )
 
 _CLUSTER = ("redis+cluster", "rediss+cluster")
-_SCHEMES = ("redis", "rediss", "unix", *_CLUSTER)
+_SENTINEL = ("redis+sentinel", "rediss+sentinel")
+_SCHEMES = ("redis", "rediss", "unix", *_CLUSTER, *_SENTINEL)
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?\]")
 
 _ANYWHERE = ("db", "username", "password", "client_name")
+_OF_SENTINELS = ("sentinel_username", "sentinel_password")
 _TLS = (
     "ssl_ca_certs",
     "ssl_ca_path",
@@ -49,7 +54,7 @@ class StoreAddress:
     """A parsed URL; as text it is the address alone.
 
     Args:
-        url: `redis://`, `rediss://` (TLS), `unix://`, `redis+cluster://` or `rediss+cluster://`.
+        url: `redis://`, `unix://`, `redis+cluster://` or `redis+sentinel://`; with TLS `rediss`.
 
     Raises:
         ConfigError: it is not such a URL.
@@ -64,6 +69,8 @@ class StoreAddress:
         "path",
         "port",
         "seeds",
+        "sentinel_credentials",
+        "service",
         "tls",
     )
 
@@ -77,7 +84,14 @@ class StoreAddress:
         self.tls: Mapping[str, str] | None = None
         """Options that start with `ssl_`; None: no TLS."""
         self.seeds: tuple[tuple[str, int], ...] = ()
-        """Hosts and ports of nodes of a cluster; empty: it is one server."""
+        """Hosts and ports of nodes of a cluster, or of Sentinels; empty: it is one server."""
+        self.service = ""
+        """What Sentinels call the primary; empty: they are not asked."""
+        self.sentinel_credentials = (
+            options.get("sentinel_username", ""),
+            options.get("sentinel_password", ""),
+        )
+        """User and password for signing in to Sentinels; empty: none."""
         self.client_name = options.get("client_name")
         user, password = _credentials(parts)
         self._credentials = (options.get("username", user), options.get("password", password))
@@ -93,6 +107,15 @@ class StoreAddress:
                 raise ConfigError(EXPECTED)  # a cluster has no numbers of databases
             self.seeds = tuple(map(_host_and_port, hosts))
             self._text = f"{parts.scheme}://{','.join(map(_shown, self.seeds))}"
+        elif parts.scheme in _SENTINEL:
+            hosts = parts.netloc.rpartition("@")[2].split(",")
+            service, _, number = parts.path.strip("/").partition("/")
+            if not all(hosts) or not service:
+                raise ConfigError(EXPECTED)
+            database = database or number
+            self.service = unquote(service)
+            self.seeds = tuple(_host_and_port(host, SENTINEL_PORT_DEFAULT) for host in hosts)
+            self._text = f"{parts.scheme}://{','.join(map(_shown, self.seeds))}/{service}"
         else:
             host = parts.netloc.rpartition("@")[2]
             alone = not parts.netloc and not parts.path.strip("/")
@@ -117,10 +140,19 @@ class StoreAddress:
         """User and password for signing in; empty: none."""
         return self._credentials
 
+    def sentinels(self) -> "list[StoreAddress]":
+        """Each Sentinel."""
+        found = []
+        for host, port in self.seeds:
+            sentinel = self.at(host, port)
+            sentinel._credentials, sentinel.database = self.sentinel_credentials, 0
+            found.append(sentinel)
+        return found
+
     def at(self, host: str, port: int) -> "StoreAddress":
-        """One node of the cluster, with all that is the same for each."""
+        """One server, with all that is the same for each."""
         node = copy(self)
-        node.host, node.port, node.seeds = host, port, ()
+        node.host, node.port, node.seeds, node.service = host, port, (), ""
         node._text = f"{'redis' if self.tls is None else 'rediss'}://{_shown((host, port))}"
         return node
 
@@ -145,7 +177,7 @@ def _shown(where: tuple[str, int]) -> str:
 def _parts(url: str) -> SplitResult:
     """As urlsplit, which reads no list of addresses in brackets."""
     scheme, found, rest = url.partition("://")
-    if not found or scheme not in _CLUSTER:
+    if not found or scheme not in _CLUSTER + _SENTINEL:
         return urlsplit(url)
     rest, _, query = rest.partition("?")
     netloc, slash, path = rest.partition("/")
@@ -164,6 +196,8 @@ def _split(url: str) -> tuple[SplitResult, dict[str, str]]:
     if odd or not url.startswith(tuple(f"{scheme}://" for scheme in _SCHEMES)):
         raise ConfigError(EXPECTED)
     known = _ANYWHERE + (_TLS if parts.scheme.startswith("rediss") else ())
+    if parts.scheme in _SENTINEL:
+        known += _OF_SENTINELS
     if parts.scheme in _CLUSTER:
         known = tuple(name for name in known if name != "db")
     options = dict(pairs)
@@ -190,13 +224,13 @@ def _credentials(parts: SplitResult) -> tuple[str, str]:
     return unquote(user), unquote(password)
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
+def _host_and_port(text: str, default: int = PORT_DEFAULT) -> tuple[str, int]:
     host, colon, port = text, "", ""
     if not text.endswith("]") and ":" in text:
         host, colon, port = text.rpartition(":")
     if not _HOST.fullmatch(host) or (colon and not re.fullmatch(r"[0-9]{1,5}", port)):
         raise ConfigError(EXPECTED)
-    number = int(port or PORT_DEFAULT)
+    number = int(port or default)
     if not 0 < number < 65536:
         raise ConfigError(EXPECTED)
     return host.strip("[]"), number

@@ -15,6 +15,7 @@ from quotad.store.node import Node
 from quotad.store.refusals import ErrorReply, WrongType, refused
 from quotad.store.router import Key, Link, Router, SingleRouter, scatter
 from quotad.store.scripts import Script
+from quotad.store.sentinel import SentinelRouter
 
 SCAN_COUNT = 1_000
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "*?[]\\"})
@@ -24,7 +25,7 @@ class Store:
     """A Redis or Valkey, as an address with time-outs; may be used by several threads.
 
     Args:
-        url: `redis://`, `rediss://`, `unix://`, `redis+cluster://` or `rediss+cluster://`.
+        url: see `StoreAddress`.
         timeout_ms: longest time to open a connection, and longest time of a command.
         spares: sockets kept for when clients have used up the descriptors of the process.
 
@@ -37,16 +38,23 @@ class Store:
         self.address = str(address)
         """Fit for a message: without credentials."""
         self.timeout_s = timeout_ms / 1000
-        self._router: Router = (
-            ClusterRouter(address, self.timeout_s, spares)
-            if address.seeds
-            else SingleRouter(Node(address, self.timeout_s, spares))
-        )
+        self._router: Router
+        if address.service:
+            self._router = SentinelRouter(address, self.timeout_s, spares)
+        elif address.seeds:
+            self._router = ClusterRouter(address, self.timeout_s, spares)
+        else:
+            self._router = SingleRouter(Node(address, self.timeout_s, spares))
 
     @property
     def whole(self) -> bool:
         """Whether one script may touch keys of all shards."""
         return self._router.whole
+
+    @property
+    def fails_over(self) -> bool:
+        """Whether Sentinels may put another server in the place of the one in use."""
+        return isinstance(self._router, SentinelRouter)
 
     def check_kind(self) -> None:
         """Compare the kind of the store, one server or a cluster, with the one that the URL says.

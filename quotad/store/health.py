@@ -38,6 +38,7 @@ class Health:
         self._error: StoreUnavailable | None = StoreUnavailable(
             f"the store at {store.address} was not reached yet", "the store was not reached yet"
         )
+        self._kind_unknown = True
         self.refused = False
         """Whether the store answers, and is not used as it is set up."""
         self._logged: set[str] = set()
@@ -111,6 +112,9 @@ class Health:
             ConfigError: it is a store of another kind than the URL says.
         """
         try:
+            if self._kind_unknown:
+                self._store.check_kind()
+                self._kind_unknown = False
             self._ask_time(anew=self._error is not None)
             if agree is not None:
                 agree()

@@ -82,6 +82,8 @@ class NodeLink:
         self._reader = Reader(replyError=ErrorReply, notEnoughData=_MORE)
         self._used_s = inf
         commands = self._address.commands()
+        if self._endpoint.leads:
+            commands.append(("ROLE",))
         try:
             answers = self.exchange_many(commands, deadline) if commands else []
         except AnswerLost as error:  # nothing that counts was sent
@@ -90,6 +92,9 @@ class NodeLink:
             if isinstance(answer, ErrorReply):
                 self.close()
                 raise not_signed_in(answer, self._address)
+        if self._endpoint.leads and answers[-1][:1] != [b"master"]:
+            self.close()
+            raise unavailable("it is no primary any more", self._endpoint.address)
 
     def execute(self, command: tuple[Any, ...], deadline: float) -> Any:
         """Send one command and read its answer.
@@ -224,7 +229,7 @@ class NodeLink:
             self.close()  # the rest of an answer would be taken for that of the next command
             raise
         self._used_s = now
-        if isinstance(answer, ErrorReply) and answer.read_only and not more:
+        if isinstance(answer, ErrorReply) and answer.no_primary and not more:
             self.close()  # a replica now; the next command goes where the name then leads
         return answer
 
@@ -236,7 +241,7 @@ class NodeLink:
         answers = [self.exchange(first, deadline, more, extra_s)]
         while len(answers) < len(commands):
             answers.append(self._next())
-        if any(isinstance(answer, ErrorReply) and answer.read_only for answer in answers):
+        if any(isinstance(answer, ErrorReply) and answer.no_primary for answer in answers):
             self.close()
         return answers
 
@@ -274,6 +279,13 @@ class NodeLink:
             return unavailable(NO_STORE, self._address)
         timed = isinstance(error, TimeoutError)
         return timed_out(self._address) if timed else lost(error, self._address)
+
+    def drop(self) -> None:
+        """Let the next command open it again; any thread may. One under way fails."""
+        opened = self._socket
+        if opened is not None:
+            opened.end()
+            self._used_s = -inf  # it is looked at before it is used
 
     def close(self) -> None:
         """Close the connection; the next command would open it again."""

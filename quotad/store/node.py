@@ -28,17 +28,22 @@ class Node:
         address: of the server.
         timeout_s: longest time to open a connection, and longest time of a command.
         spares: sockets kept for when clients have used up the descriptors of the process.
+        endpoint: where connections are opened to; None: the address.
 
     Raises:
         ConfigError: a file that the address names cannot be used.
     """
 
-    def __init__(self, address: StoreAddress, timeout_s: float, spares: int) -> None:
+    def __init__(
+        self, address: StoreAddress, timeout_s: float, spares: int, endpoint: Endpoint | None = None
+    ) -> None:
         self.address = address
         """Fit for a message."""
         self._timeout_s = timeout_s
-        self.endpoint = Endpoint(address, spares)
+        self.endpoint = endpoint or Endpoint(address, spares)
         """Where connections are opened to."""
+        self._moves = 0
+        """How often all connections were dropped."""
         self._links: list[NodeLink] = []
         """Those given out: as many as there are threads for what is hot."""
         self._pool: list[NodeLink] = []
@@ -96,6 +101,7 @@ class Node:
         """
         if not self._unused.acquire(timeout=self._timeout_s):
             raise unavailable(f"all {POOLED_MAX} connections are in use", self.address)
+        moves = self._moves
         try:
             try:
                 link = self._pool.pop()
@@ -104,7 +110,10 @@ class Node:
                 link.idle_s = 0.0
             link.open(self._deadline())
             answers = link.exchange_many(commands, self._deadline(), _EXTRA_S)
-            self._pool.append(link)
+            if moves == self._moves:
+                self._pool.append(link)
+            else:
+                link.close()
         finally:
             self._unused.release()
         return answers
@@ -127,6 +136,13 @@ class Node:
 
     def _deadline(self) -> float:
         return time.monotonic() + self._timeout_s
+
+    def drop(self) -> None:
+        """Let every connection be opened again before it is used; commands under way fail."""
+        self._moves += 1
+        for link in self._links:
+            link.drop()
+        self.close_pool()
 
     def close_pool(self) -> None:
         """Close the connections that are not in use."""

@@ -39,9 +39,9 @@ class ErrorReply(Exception):
         return str(self).startswith("NOSCRIPT")
 
     @property
-    def read_only(self) -> bool:
-        """Whether it is a replica now, and the primary is elsewhere."""
-        return str(self).startswith("READONLY")
+    def no_primary(self) -> bool:
+        """Whether it is a replica, or has lost those that it must have: no primary any more."""
+        return str(self).startswith(("READONLY", "NOREPLICAS"))
 
     @property
     def word(self) -> str:

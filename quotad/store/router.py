@@ -206,7 +206,13 @@ class SingleRouter:
 
     def check(self) -> None:
         """Refuse the node of a cluster, which has some of the keys only."""
-        if self._node.info().get("cluster_enabled") == "1":
+        info = self._node.info()
+        if "sentinel" in (info.get("redis_mode"), info.get("server_mode")):
+            raise ConfigError(
+                f"redis_url: the server at {self._node.address} is a Sentinel; write"
+                " redis+sentinel://HOST/SERVICE (with TLS rediss+sentinel://)"
+            )
+        if info.get("cluster_enabled") == "1":
             raise ConfigError(
                 f"redis_url: the server at {self._node.address} belongs to a cluster; write"
                 " redis+cluster:// (with TLS rediss+cluster://)"

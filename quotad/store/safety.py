@@ -17,6 +17,9 @@ _log = logging.getLogger("quotad.store")
 
 KEEPS = "noeviction"
 
+_NEEDS_REPLICAS = {"min_slaves_good_slaves", "min_replicas_good_replicas"}
+"""Fields of a server that refuses writes while it has too few replicas."""
+
 UNCHECKED = "whether the store evicts keys could not be checked: it does not say in INFO"
 
 
@@ -75,7 +78,8 @@ class Safety:
 
     def _look(self) -> Finding:
         """What is wrong with any of the store's servers."""
-        found = [judge(info) for info in self._store.infos().values()]
+        watched = self._store.fails_over
+        found = [judge(info, watched) for info in self._store.infos().values()]
         warnings = dict.fromkeys(warning for each in found for warning in each.warnings)
         return Finding(tuple(warnings), next((each.evicts for each in found if each.evicts), ""))
 
@@ -96,8 +100,13 @@ def eviction(policy: str, at: str = "") -> str:
     )
 
 
-def judge(info: Mapping[str, str]) -> Finding:
-    """What the fields of INFO mean; a managed store may not have all of them."""
+def judge(info: Mapping[str, str], fails_over: bool = False) -> Finding:
+    """What the fields of INFO mean; a managed store may not have all of them.
+
+    Args:
+        info: of one server.
+        fails_over: whether another server may take its place while it goes on.
+    """
     warnings: list[str] = []
     evicts = ""
     policy = info.get("maxmemory_policy")
@@ -115,6 +124,12 @@ def judge(info: Mapping[str, str]) -> Finding:
         warnings.append(
             "the store has no append-only file (appendonly no): what is counted is lost when it"
             " ends without saving"
+        )
+    if fails_over and "role" in info and not {*info} & _NEEDS_REPLICAS:
+        warnings.append(
+            "the store's primary takes writes without a replica: until it knows that another has"
+            " taken its place, all of them are lost; set min-replicas-to-write 1 and"
+            " min-replicas-max-lag 1"
         )
     if info.get("role") == "slave":
         warnings.append("the store is a replica: what is counted there is lost")

@@ -101,6 +101,11 @@ class DeadlineSocket:
         """Bytes that were decrypted and not read yet."""
         return self._socket.pending() if isinstance(self._socket, ssl.SSLSocket) else 0
 
+    def end(self) -> None:
+        """End the connection, and keep the descriptor; any thread may."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Give the descriptor back."""
         self._socket.close()
@@ -120,6 +125,9 @@ class Endpoint:
     Raises:
         ConfigError: a file that TLS needs cannot be used.
     """
+
+    leads = False
+    """Whether a server that is no primary is refused."""
 
     def __init__(self, address: StoreAddress, spares: int = 0) -> None:
         self.address = address
@@ -143,7 +151,8 @@ class Endpoint:
         Raises:
             OSError: the name is not known.
         """
-        address, before = self.address, self._resolved
+        address = self.address = self._locate()
+        before = self._resolved
         if address.path:
             self._resolved = [(socket.AF_UNIX, address.path)]
             return False
@@ -155,6 +164,10 @@ class Endpoint:
             raise OSError("the name is not one of a host") from None
         self._resolved = [(family, where) for family, _, _, _, where in found]
         return bool(before) and not set(before) & set(self._resolved)
+
+    def _locate(self) -> StoreAddress:
+        """Where the server is, by name; another, where it moves."""
+        return self.address
 
     def _read_tls_files(self) -> None:
         if self.address.tls is not None:

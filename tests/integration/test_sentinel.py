@@ -1,0 +1,136 @@
+"""Behind Sentinels: the primary is found, left when it is replaced, and no answer goes with it."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+
+import grpc
+import pytest
+
+from quotad.errors import ConfigError
+from quotad.store import KeySpace, Store, check_layout
+from quotad.v1 import admin_pb2
+from tests.integration.sentinels import KEEPS, SERVICE, Watched, watched
+from tests.running import CALL_S, Running, eventually, running
+
+CATALOG = """
+version: 1
+default_plan: free
+features: {calls: {type: metered}}
+plans: {free: {entitlements: {calls: {limit: 1000000}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def group() -> Iterator[Watched]:
+    with watched(**KEEPS) as made:
+        yield made
+
+
+class Ledger:
+    """One unit after the other, and what came of each."""
+
+    def __init__(self, server: Running) -> None:
+        self.server = server
+        self.counts: Counter[str] = Counter()
+
+    def ask(self) -> bool:
+        """Ask for one unit; returns whether there was an answer."""
+        try:
+            assert self.server.consume("acme", "calls").allowed
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            self.counts["unknown"] += 1
+            return False
+        self.counts["allowed"] += 1
+        return True
+
+    def check(self) -> None:
+        """Hold the answers against the counter."""
+        (used,) = self.server.counters("acme").values()
+        allowed, unknown = self.counts["allowed"], self.counts["unknown"]
+        assert allowed <= used <= allowed + unknown
+
+
+def test_a_killed_primary_is_left_for_the_new_one(prefix: str) -> None:
+    with watched() as group, running(group.url, prefix, store_timeout_ms=1000) as server:
+        server.publish_and_wait(CATALOG)
+        request = admin_pb2.GetStatusRequest()
+        told = server.admin.GetStatus(request, timeout=CALL_S)
+        assert 1 == sum("min-replicas-to-write" in each for each in told.store_warnings)
+        ledger = Ledger(server)
+        assert ledger.ask()
+        assert b":1" in group.servers[0].ask("WAIT 1 5000")
+
+        group.servers[0].process.kill()
+        eventually(ledger.ask, lambda answered: not answered)
+        eventually(ledger.ask, bool)
+
+        server.store.look_up()
+        ledger.check()
+
+
+def test_a_store_with_those_settings_is_not_warned_of(group: Watched, prefix: str) -> None:
+    with running(group.url, prefix) as server:
+        server.wait_for_store()
+        told = server.admin.GetStatus(admin_pb2.GetStatusRequest(), timeout=CALL_S)
+
+        assert not [each for each in told.store_warnings if "replica" in each]
+
+
+def test_what_is_no_sentinel_or_knows_no_such_service_is_refused(
+    group: Watched, prefix: str
+) -> None:
+    (primary,) = group.primary()
+    sentinel = group.sentinels[0].connection_pool.connection_kwargs["port"]
+    for url, why in (
+        (f"redis+sentinel://127.0.0.1:{sentinel}/other", "knows no 'other'"),
+        (f"redis+sentinel://127.0.0.1:{primary}/{SERVICE}", "is no Sentinel; write redis://"),
+        (f"redis://127.0.0.1:{sentinel}", "is a Sentinel; write redis"),
+    ):
+        store = Store(url, timeout_ms=5000)
+        with pytest.raises(ConfigError, match=why):
+            check_layout(store, KeySpace(prefix, shards=4))
+        store.close()
+
+
+def test_a_replica_is_not_used_although_a_sentinel_names_it(
+    group: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(group.url, timeout_ms=5000)
+    (replica,) = set(group.ports) - group.primary()
+    address = store._router.nodes[0].address.at("127.0.0.1", replica)
+    endpoint = store._router.nodes[0].endpoint
+    monkeypatch.setattr(endpoint, "_locate", lambda: address)
+
+    with pytest.raises(Exception, match="it is no primary any more"):
+        store.execute("GET", "x")
+    store.close()
+
+
+def test_a_switch_under_load_loses_no_answer(group: Watched, prefix: str) -> None:
+    # The last one: it takes Sentinels seconds to have a replica there again.
+    before = group.primary()
+    with running(group.url, prefix, store_timeout_ms=1000) as server:
+        server.publish_and_wait(CATALOG)
+        ledger, switched = Ledger(server), threading.Event()
+
+        def load() -> None:
+            while not switched.is_set():
+                ledger.ask()
+
+        thread = threading.Thread(target=load)
+        thread.start()
+        try:
+            eventually(lambda: ledger.counts["allowed"], lambda count: count > 20)
+            group.sentinels[0].execute_command("SENTINEL", "FAILOVER", SERVICE, "COORDINATED")
+            after = eventually(group.primary, lambda found: len(found) == 1 and found != before)
+        finally:
+            switched.set()
+            thread.join()
+
+        eventually(ledger.ask, bool)
+        assert after == {server.server._parts.store._router.nodes[0].endpoint.address.port}
+        server.store.look_up()
+        ledger.check()
