@@ -25,7 +25,7 @@ from quotad.http import (
 )
 from quotad.http.authorize import AUTHORIZE, DEFAULT_HEADERS, Authorize, header_names
 from quotad.http.bodies import Gone, query_fields, read, read_body, refused
-from quotad.http.identity import check_covers, with_token_of_query
+from quotad.http.identity import with_token_of_query
 from quotad.http.operation import (
     Admit,
     Caller,
@@ -40,6 +40,7 @@ from quotad.http.problems import HttpRefusal
 from quotad.http.responses import encode, refusal, respond, respond_on_and_on
 from quotad.http.routing import Routes
 from quotad.tokens.roles import Right
+from quotad.tokens.scopes import check_scope
 
 OPERATIONS: tuple[Operation, ...] = (
     *consume.OPERATIONS,
@@ -171,8 +172,8 @@ class App:
         if method in _WITH_BODY:
             body = await read_body(receive, operation.bytes_max)
         wanted = end.read(body, segments, scope["query_string"])
-        if caller.access.scoped:
-            check_covers(caller.access, wanted)
+        if caller.access.scoped and not hasattr(wanted, "requests"):  # each of them once it is read
+            check_scope(caller.access, operation.name, wanted)
         answer = await operation.act(HttpCall(self._context, scope, caller), wanted)
         if isinstance(answer, QuotadError):
             return refusal(answer)

@@ -15,10 +15,10 @@ from quotad.errors import ConfigError, InvalidRequest, QuotadError
 from quotad.http.bodies import query_fields, refused
 from quotad.http.consume import Consume, consume_request
 from quotad.http.fields import header_text
-from quotad.http.identity import check_covers
 from quotad.http.operation import Caller, Context, Headers
 from quotad.http.problems import HttpRefusal, Problem
 from quotad.http.ratelimit import ratelimit_headers
+from quotad.tokens.scopes import check_scope
 
 AUTHORIZE = b"/authorize"
 
@@ -63,7 +63,7 @@ class Authorize:
         """
         wanted = self._read(scope)
         if caller.access.scoped:
-            check_covers(caller.access, wanted)
+            check_scope(caller.access, "CheckAndConsume", wanted)
         request = consume_request(
             Consume(
                 customer_id=wanted.customer_id,

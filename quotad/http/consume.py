@@ -37,7 +37,6 @@ from quotad.http.fields import (
     idempotency_key,
     moment_ms,
 )
-from quotad.http.identity import check_covers
 from quotad.http.items import ConsumeItems, read_items
 from quotad.http.operation import (
     ActOutcome,
@@ -51,6 +50,7 @@ from quotad.http.problems import problem
 from quotad.http.ratelimit import ratelimit_headers, retry_after
 from quotad.operations.decisions import DecisionOperations
 from quotad.tokens.roles import Right
+from quotad.tokens.scopes import check_scope
 
 
 class Check(RequestFields, frozen=True, kw_only=True):
@@ -171,7 +171,7 @@ async def batch(call: HttpCall, wanted: Batch) -> ActOutcome:
         try:
             each = read(_READ_CONSUME, raw)
             if access.scoped:
-                check_covers(access, each)
+                check_scope(access, "CheckAndConsume", each)
             requests.append(consume_request(each, each.idempotency_key))
             places.append(None)
         except InvalidRequest as error:

@@ -18,11 +18,11 @@ from quotad.http.bodies import read
 from quotad.http.consume import Consume, consume_request
 from quotad.http.deciding import Deciding, DecisionOrError
 from quotad.http.fields import idempotency_key
-from quotad.http.identity import check_covers
 from quotad.http.operation import Admit, Headers
 from quotad.http.ratelimit import ratelimit_headers
 from quotad.http.responses import JSON, encode, refusal
 from quotad.tokens.roles import Right
+from quotad.tokens.scopes import check_scope
 
 PATH = b"/v1/consume"
 
@@ -60,7 +60,7 @@ class DirectConsume:
             caller = self._admit(scope, Right.CONSUME)
             wanted = read(self._decoder, body)
             if caller.access.scoped:
-                check_covers(caller.access, wanted)
+                check_scope(caller.access, "CheckAndConsume", wanted)
             request = consume_request(wanted, idempotency_key(scope, wanted.idempotency_key))
             self._deciding.decide_then(request, partial(_settle, send, request.feature_id))
         except QuotadError as error:

@@ -1,12 +1,10 @@
 """Who a request comes from: its token, in either of the headers that callers have for it."""
 
-from typing import Any
-
 from starlette.types import Scope
 
 from quotad.http.bodies import query_fields
 from quotad.http.operation import Admit, Caller, peer_of
-from quotad.tokens.access import Access, TokenTable
+from quotad.tokens.access import TokenTable
 from quotad.tokens.roles import Right
 
 AUTHORIZATION = b"authorization"
@@ -30,17 +28,6 @@ def token_admit(table: TokenTable) -> Admit:
         return Caller(access, table.refusal)
 
     return admit
-
-
-def check_covers(access: Access, wanted: Any) -> None:
-    """Refuse a request about customers or features that its token does not cover.
-
-    Raises:
-        PermissionDenied: it does not cover them.
-    """
-    if hasattr(wanted, "requests"):
-        return  # each by itself, once it is read
-    access.check_request(wanted)
 
 
 def with_token_of_query(scope: Scope) -> Scope:

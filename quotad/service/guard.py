@@ -14,6 +14,7 @@ from quotad.service.quota import METHODS
 from quotad.tokens.access import Access, TokenTable, host_of
 from quotad.tokens.actor import actor_of
 from quotad.tokens.roles import Right
+from quotad.tokens.scopes import check_scope
 from quotad.v1 import quota_pb2 as pb
 
 AUTHORIZATION = "authorization"
@@ -70,14 +71,6 @@ ADMIN_RIGHTS: Mapping[str, Right] = {
 }
 """By method of the admin service; one that is not here needs every right."""
 
-_OF_NO_CUSTOMER = (
-    "DiffCatalog",
-    "DiffCatalogParts",
-    "GetCatalog",
-    "ListCatalogVersions",
-    "GetStatus",
-)
-
 
 class Guard:
     """Checks calls against a table of tokens; for all threads.
@@ -105,7 +98,7 @@ class Guard:
         if right not in access.rights:
             access.check(right)
         if access.scoped:
-            _check_scope(_MESSAGES[call.method], call.request, access)
+            _check_scope(_NAMES[call.method], _MESSAGES[call.method], call.request, access)
 
     def check_admin(self, name: str, request: Any, context: Any) -> str:
         """Return the actor of an admin method, if it may call it.
@@ -119,10 +112,8 @@ class Guard:
         peer = origin(context).peer
         access = self._access(shown, peer)
         access.check(ADMIN_RIGHTS.get(name, Right.ADMIN))
-        if access.scoped and name not in _OF_NO_CUSTOMER:
-            access.check_covers(
-                getattr(request, "customer_id", "") or None, getattr(request, "feature_id", "")
-            )
+        if access.scoped:
+            check_scope(access, name, request)
         return actor_of(access, peer, self._among_ourselves)
 
     def check_watch(self, customer_id: str, context: Any) -> Watcher:
@@ -139,13 +130,11 @@ class Guard:
         return Watcher(name, lambda: self._table.refusal(access))
 
 
-def _check_scope(kind: Any, request: bytes, access: Access) -> None:
+def _check_scope(name: str, kind: Any, request: bytes, access: Access) -> None:
     """Refuse what a call is about that its token does not cover."""
     try:
         message = kind.FromString(request)
     except DecodeError:
         return  # refused as what it is
     for each in getattr(message, "requests", None) or (message,):
-        access.check_request(each)
-        if kind is pb.GetEntitlementsRequest:  # of all features
-            access.check_covers(each.customer_id)
+        check_scope(access, name, each)

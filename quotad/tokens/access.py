@@ -3,7 +3,6 @@
 import hmac
 import time
 from collections.abc import Iterable
-from typing import Any
 
 from quotad.clock import Clock
 from quotad.errors import (
@@ -77,26 +76,6 @@ class Access:
         if not (feature_id and covers(record.features, feature_id)):
             what = repr(feature_id) if feature_id else "all features"
             raise PermissionDenied(f"the token {self.name!r} does not cover {what}")
-
-    def check_request(self, about: Any) -> None:
-        """Refuse a request about a customer or a feature that the token does not cover.
-
-        Args:
-            about: what has a `customer_id`, and features as `feature_id` or in `items` and `also`;
-                what has none is of features that were asked for before.
-
-        Raises:
-            PermissionDenied: it does not cover them.
-        """
-        customer_id = getattr(about, "customer_id", "") or None
-        several = [*(getattr(about, "items", None) or ()), *(getattr(about, "also", None) or ())]
-        features = {each.feature_id for each in (about, *several) if hasattr(each, "feature_id")}
-        if several:
-            features.discard("")  # of the whole, where only its parts name features
-        for feature_id in features:
-            self.check_covers(customer_id, feature_id)
-        if not features:
-            self.check_customer(customer_id)
 
     def check_customer(self, customer_id: str | None) -> None:
         """Refuse a customer that the token does not cover; None: what is about many.

@@ -485,6 +485,9 @@ def test_a_scoped_token_covers_its_customers_on_every_way_to_consume(made: Made)
         items = {"customer_id": customer_id, "items": [{"feature_id": feature_id}]}
         assert wanted == status("/v1/consume/all", items)
         assert wanted == gateway(customer_id, feature_id)
+    assert [200, 403] == [
+        http.get(f"/v1/customers/acme/entitlements{of}", **bearer).status for of in ("/calls", "")
+    ]
     refused = http.post("/v1/consume", one("acme"))
     assert (401, "Bearer") == (refused.status, refused.headers["www-authenticate"])
     http.close()
