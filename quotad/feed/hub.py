@@ -22,7 +22,7 @@ from quotad.feed.listener import FeedListener, Watcher
 from quotad.feed.wanted import WantedChanges, write_position
 from quotad.store import KeySpace, Store
 from quotad.store.events import KEPT_MS, EventId
-from quotad.store.follow import Follower, Growth, entries_since
+from quotad.store.follow import MARGIN_OF_SEVERAL_MS, Follower, Growth, entries_since
 from quotad.store.watched import WatchedStore
 
 HEARTBEAT_S = 15.0
@@ -111,12 +111,12 @@ class Hub:
             for change in changes:
                 yield change
             while True:
-                read_ms = self._read_ms
                 changes = await listener.take(HEARTBEAT_S)
+                if not changes:
+                    read_ms = self._read_ms  # everything before is in the queue by now
+                    changes = await listener.take(0) or [_change(ChangeKind.POSITION, read_ms)]
                 for change in changes:
                     yield change
-                if not changes:
-                    yield _change(ChangeKind.POSITION, read_ms)
         finally:
             self._remove(listener)
 
@@ -165,21 +165,22 @@ class Hub:
         wanted = listener.wanted
         with self._lock:
             wait_s = self._store.timeout_s + BACKOFF_MAX_S
-            self._lock.wait_for(lambda: self._read_ms or self._stopped, wait_s)
-            read_ms = self._read_ms
-        if not read_ms:
-            raise StoreUnavailable("the store is not available; try again")
+            if not self._lock.wait_for(lambda: self._read_ms or self._stopped, wait_s):
+                raise StoreUnavailable("the store is not available; try again")
         if wanted.usage:
             self._watched.watch([wanted.customer_id], announce=True)
-        refetch = [_change(ChangeKind.REFETCH, read_ms)]
+        # What came until now is read by the listener after REFETCH, or follows the position; what
+        # comes from now on is queued. That this clock is not quite the store's, the margin covers.
+        now_ms = self._clock.now_ms()
+        refetch = [_change(ChangeKind.REFETCH, now_ms)]
         since_ms = wanted.since_ms
-        if since_ms is None or not 0 <= read_ms - since_ms < KEPT_MS:
+        if since_ms is None or not -MARGIN_OF_SEVERAL_MS < now_ms - since_ms < KEPT_MS:
             return refetch, {}
         entries = entries_since(self._store, self._streams(wanted.customer_id), since_ms)
         if entries is None:
             return refetch, {}
         changes = [
-            msgspec.structs.replace(change, position=write_position(min(entry.id.ms, read_ms)))
+            msgspec.structs.replace(change, position=write_position(min(entry.id.ms, now_ms)))
             for entry in entries
             for change in entry.changes
             if wanted.customer_id in ("", change.customer_id) or not change.customer_id
@@ -188,7 +189,7 @@ class Hub:
         if wanted.usage:  # of which nothing is kept for those who were away
             changes.append(refetch[0])
         elif not changes:
-            changes.append(_change(ChangeKind.POSITION, min(since_ms, read_ms)))
+            changes.append(_change(ChangeKind.POSITION, since_ms))
         return changes, told
 
     def _streams(self, customer_id: str) -> list[str]:
@@ -260,7 +261,7 @@ class Hub:
         """Queue what came, and wake whom it is for."""
         woken: set[FeedListener] = set()
         for entry in growth.entries:
-            position = write_position(min(entry.id.ms, growth.read_ms))
+            position = write_position(growth.position_ms(entry))
             for change in entry.changes:
                 told = msgspec.structs.replace(change, position=position)
                 for listener in self._of(change):

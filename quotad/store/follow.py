@@ -43,6 +43,12 @@ class Growth(msgspec.Struct, frozen=True):
     """Streams that have lost some before they were read."""
     read_ms: int
     """Everything that came before (Unix ms, by the store's clock) was read."""
+    whole_ms: int
+    """Of what came before, all is among the entries or was read; of later streams some may lack."""
+
+    def position_ms(self, entry: StreamEntry) -> int:
+        """Where to read on after an entry, and those before it."""
+        return min(entry.id.ms, self.whole_ms)
 
 
 class Follower:
@@ -94,7 +100,10 @@ class Follower:
     def _read(self, wait_s: float) -> Growth:
         lost = self._compare() if self._interrupted else set()
         self._interrupted = False
+        asked_s = time.monotonic()
         read_ms, answers = self._ask(wait_s)
+        # Where the clock was set back, entries may be later than now.
+        whole_ms = read_ms + round((time.monotonic() - asked_s) * 1000)
         entries: list[StreamEntry] = []
         for stream, answer in answers:
             last = self._last[stream]
@@ -105,9 +114,9 @@ class Follower:
                 last = entry.id
             self._last[stream] = last
             if last is not None and len(found) == READ_MAX:  # there may be more
-                read_ms = min(read_ms, last.ms)
+                read_ms, whole_ms = min(read_ms, last.ms), min(whole_ms, last.ms)
             entries += found
-        return Growth(sorted(entries), frozenset(lost), read_ms)
+        return Growth(sorted(entries), frozenset(lost), read_ms, whole_ms)
 
     def _ask(self, wait_s: float) -> tuple[int, list[tuple[str, Any]]]:
         """The time before it was read (Unix ms), and what is new by stream."""

@@ -56,6 +56,10 @@ class EventStream:
         """The next event, without those that only move the position."""
         return next(each for each in self._events if each.type)
 
+    def any(self) -> Told:
+        """What comes next."""
+        return next(self._events)
+
     def rest(self) -> list[Told]:
         """What comes until the server ends the stream."""
         return list(self._events)

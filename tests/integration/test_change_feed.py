@@ -1,0 +1,204 @@
+"""Every write is told to those who listen, on whichever server, and what is counted as well."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from quotad.client import Client
+from quotad.client.admin import AdminClient, CatalogFile
+from quotad.service.guard import ADMIN_RIGHTS
+from quotad.tokens.roles import Right
+from quotad.v1 import quota_pb2 as pb
+from tests.http.events import EventStream
+from tests.http.serving import HttpRunning, http_running
+from tests.running import CALL_S
+
+CATALOG = """
+version: 1
+default_plan: free
+features:
+  calls: {type: metered}
+  seats: {type: metered, kind: gauge}
+  jobs: {type: metered, kind: concurrency}
+plans:
+  free: {entitlements: {calls: {limit: 1000}, seats: {limit: 10}, jobs: {limit: 5}}}
+  pro: {extends: free, entitlements: {calls: {limit: 2000}}}
+"""
+
+NEVER = datetime(2999, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def served(store_url: str) -> Iterator[HttpRunning]:
+    with http_running(store_url, f"t-{uuid.uuid4().hex[:12]}") as made:
+        made.publish_and_wait(CATALOG)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def admin(served: HttpRunning) -> Iterator[AdminClient]:
+    with AdminClient(served.grpc.server.address, timeout=20) as made:
+        yield made
+
+
+@pytest.fixture
+def customer() -> str:
+    return f"c-{uuid.uuid4().hex[:12]}"
+
+
+def files(limit: int) -> list[CatalogFile]:
+    return [CatalogFile("plans.yaml", CATALOG.replace("limit: 1000", f"limit: {limit}"))]
+
+
+Write = Callable[[AdminClient, str], object]
+
+WRITES: dict[str, Write] = {
+    "ProvisionCustomer": lambda admin, who: admin.provision(who, "pro"),
+    "UpdateCustomer": lambda admin, who: admin.update_customer(who, name="Acme"),
+    "ChangeSubscription": lambda admin, who: admin.change_subscription(who, plan_id="free"),
+    "CancelSubscription": lambda admin, who: admin.cancel_subscription(who),
+    "SetOverride": lambda admin, who: admin.set_override(who, "seats", {"limit": 7}),
+    "RemoveOverride": lambda admin, who: admin.remove_override(who, "seats"),
+    "GrantPromotion": lambda admin, who: admin.grant_promotion(
+        who, "seats", {"limit": 50}, end=NEVER
+    ),
+    "RevokePromotion": lambda admin, who: admin.revoke_promotion(who, "seats"),
+    "ImportCustomers": lambda admin, who: admin.transfer.import_rows(
+        [b'{"customer_id": "%s", "plan": "pro", "name": "Imported"}' % who.encode()]
+    ),
+    "ArchiveCustomer": lambda admin, who: admin.archive(who),
+    "EraseCustomer": lambda admin, who: admin.erase(who),
+    "PublishCatalog": lambda admin, _: admin.publish(files(1001)),
+    "PublishCatalogParts": lambda admin, _: admin.publish(
+        [CatalogFile("plans.yaml", files(1002)[0].content + f"# {'x' * 5_000_000}")]
+    ),
+    "RollbackCatalog": lambda admin, _: admin.rollback(1),
+}
+"""By name of the call, in an order in which each has something to write."""
+
+_NO_CUSTOMER = {"CreateToken", "RotateToken", "RevokeToken"}
+"""Calls that change neither a customer nor the catalog."""
+
+
+def test_every_write_is_told_to_a_listener_on_another_server(
+    served: HttpRunning, admin: AdminClient, customer: str
+) -> None:
+    writing = {name for name, right in ADMIN_RIGHTS.items() if right is not Right.READ}
+    missing = "a call that writes must append an event in its script, and stand in WRITES"
+    assert writing - _NO_CUSTOMER - {"ListTokens"} == WRITES.keys(), missing
+
+    told: dict[str, str] = {}
+    with EventStream(served.address, customer_id=customer) as events:
+        assert "REFETCH" == events.next().type
+        for name, act in WRITES.items():
+            act(admin, customer)
+            event = events.next()
+            told[name] = event.type
+            if event.type != "CATALOG_CHANGED":
+                assert (customer, True) == (event.data["customer_id"], event.data["epoch"] > 0)
+
+    catalog = dict.fromkeys(
+        ("PublishCatalog", "PublishCatalogParts", "RollbackCatalog"), "CATALOG_CHANGED"
+    )
+    expected = dict.fromkeys(WRITES, "CUSTOMER_CHANGED") | {"EraseCustomer": "CUSTOMER_ERASED"}
+    assert expected | catalog == told
+
+
+COUNTS: dict[str, Callable[[Client, str], object]] = {
+    "consume": lambda client, who: client.consume(who, "calls"),
+    "consume_many": lambda client, who: client.consume_all(who, {"calls": 1, "seats": 1}),
+    "record": lambda client, who: client.record(who, "calls", 3),
+    "refund": lambda client, who: client.refund(who, "calls", 1),
+    "set_usage": lambda client, who: client.set_usage(who, "calls", 9),
+    "reserve": lambda client, who: client.reserve(who, "calls", 2, reservation_id="r"),
+    "commit": lambda client, who: client.commit(who, "r", 1),
+    "reserve again": lambda client, who: client.reserve(who, "calls", 2, reservation_id="r2"),
+    "release": lambda client, who: client.release(who, "r2"),
+    "acquire a slot": lambda client, who: client.acquire_slot(who, "jobs", slot_id="s"),
+    "release a slot": lambda client, who: client.release_slot(who, "s"),
+}
+
+
+def test_whatever_counts_or_gives_back_is_told_to_who_watches_usage(
+    served: HttpRunning, customer: str
+) -> None:
+    with (
+        Client(served.grpc.server.address, timeout=20) as client,
+        EventStream(served.address, customer_id=customer, usage="true") as events,
+    ):
+        events.next()
+        for name, act in COUNTS.items():
+            act(client, customer)
+            event = events.next()
+            assert ("USAGE_CHANGED", customer) == (event.type, event.data["customer_id"]), name
+        client.check(customer, "calls")  # takes nothing
+        client.consume(customer, "seats")
+        assert "seats" == events.next().data["feature_id"]
+
+
+def test_leases_are_told_to_who_watches_usage(served: HttpRunning, customer: str) -> None:
+    ids: dict[str, Any] = {"customer_id": customer, "lease_id": "l"}
+    calls: list[tuple[str, Any]] = [
+        ("AcquireLease", pb.AcquireLeaseRequest(**ids, feature_id="calls", quantity=10)),
+        ("RenewLease", pb.RenewLeaseRequest(**ids, sequence=1, spent=2, quantity=10)),
+        ("ReleaseLease", pb.ReleaseLeaseRequest(**ids, spent=3)),
+    ]
+    request = pb.WatchEntitlementsRequest(customer_id=customer, usage=True)
+    stream = served.grpc.quota.WatchEntitlements(request, timeout=CALL_S)
+    next(stream)
+    for name, message in calls:
+        getattr(served.grpc.quota, name)(message, timeout=CALL_S)
+        assert pb.CHANGE_KIND_USAGE_CHANGED == next(stream).kind, name
+    stream.cancel()
+
+
+def test_a_listener_is_told_of_no_other_customer_nor_of_usage_that_it_did_not_ask_for(
+    served: HttpRunning, admin: AdminClient, customer: str
+) -> None:
+    other = f"{customer}-2"
+    with (
+        EventStream(served.address, customer_id=customer) as events,
+        EventStream(served.address, usage="true") as all_events,
+    ):
+        events.next()
+        all_events.next()
+        admin.provision(other, "pro")
+        served.grpc.consume(customer, "calls")
+        seen = [all_events.next(), all_events.next()]
+        admin.provision(customer, "pro")
+
+        assert {("CUSTOMER_CHANGED", other), ("USAGE_CHANGED", customer)} == {
+            (each.type, each.data["customer_id"]) for each in seen
+        }
+        told = events.next()
+        assert ("CUSTOMER_CHANGED", customer) == (told.type, told.data["customer_id"])
+
+
+def test_a_stream_goes_on_from_a_position_on_another_server(
+    served: HttpRunning, admin: AdminClient, customer: str
+) -> None:
+    with EventStream(served.address, customer_id=customer) as events:
+        position = events.next().position
+    epochs = [admin.provision(customer, plan).epoch for plan in ("pro", "free", "pro")]
+
+    headers = {"Last-Event-ID": position}  # which comes before the position of the address
+    with EventStream(served.address, headers, customer_id=customer, position="0") as events:
+        assert epochs == [events.next().data["epoch"] for _ in epochs]
+    request = pb.WatchEntitlementsRequest(customer_id=customer, position=position)
+    stream = served.grpc.quota.WatchEntitlements(request, timeout=CALL_S)
+    assert epochs == [next(stream).epoch for _ in epochs]
+    stream.cancel()
+
+
+def test_what_lies_too_far_back_is_to_be_read_again(served: HttpRunning, customer: str) -> None:
+    with EventStream(served.address, customer_id=customer, position="1") as events:
+        assert "REFETCH" == events.next().type
+    for usage, kind in (("true", "REFETCH"), ("false", "")):
+        with EventStream(served.address, customer_id=customer) as events:
+            position = events.next().position
+        with EventStream(served.address, customer_id=customer, usage=usage, position=position) as s:
+            first = s.any()
+        assert (kind, True) == (first.type, int(first.position, 16) >= int(position, 16))
