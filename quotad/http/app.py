@@ -37,7 +37,7 @@ from quotad.http.operation import (
 )
 from quotad.http.pages import DOCS, OPENAPI, PAGE_HEADERS, docs_page, openapi_json
 from quotad.http.problems import HttpRefusal
-from quotad.http.responses import encode, refusal, respond, respond_on_and_on
+from quotad.http.responses import EVENT_STREAM, encode, refusal, respond, respond_on_and_on
 from quotad.http.routing import Routes
 from quotad.tokens.roles import Right
 from quotad.tokens.scopes import check_scope
@@ -168,6 +168,8 @@ class App:
         if operation.streams:
             scope = with_token_of_query(scope)
         caller = self._settings.admit(scope, operation.right)
+        if operation.streams and scope["method"] == "HEAD":  # which would have no end
+            return 200, [EVENT_STREAM], b""
         body = b""
         if method in _WITH_BODY:
             body = await read_body(receive, operation.bytes_max)

@@ -12,6 +12,7 @@ from quotad.http.problems import CONTENT_TYPE, headers_of, problem, status_of
 
 JSON = (b"content-type", b"application/json")
 NO_STORE = (b"cache-control", b"no-store")
+EVENT_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
 
 encode = msgspec.json.Encoder().encode
 

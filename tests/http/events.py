@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import socket
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -69,9 +68,8 @@ class EventStream:
         return json.loads(self.answer.read())
 
     def close(self) -> None:
-        if self._link.sock is not None:
-            self._link.sock.shutdown(socket.SHUT_RDWR)
         self._link.close()
+        self.answer.close()
 
     def __enter__(self) -> "EventStream":
         return self
