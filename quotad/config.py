@@ -72,6 +72,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port."""
     http_workers: Annotated[int, Meta(ge=1, le=256)] = 1
     """Processes that serve HTTP; they share its address."""
+    http_tls_cert: str = ""
+    """File in PEM with the certificate of the HTTP server and those between it and its root; empty:
+    no TLS. Read again when it changes."""
+    http_tls_key: str = ""
+    """File in PEM with that certificate's key."""
+    http_tls_client_ca: str = ""
+    """File in PEM of whose certificates clients over HTTP must show; empty: they need none."""
     cors_origins: tuple[str, ...] = ()
     """Origins of pages that browsers let read answers over HTTP, such as `https://app.example`;
     `*`: any. In the environment: separated by spaces."""

@@ -117,6 +117,15 @@ def _serve(
     workers: Annotated[int | None, typer.Option(help="Processes that share the address.")] = None,
     http: Http = None,
     http_workers: Annotated[int | None, typer.Option(help="Processes that serve HTTP.")] = None,
+    http_tls_cert: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Certificate of HTTP, in PEM.")
+    ] = None,
+    http_tls_key: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Its key, in PEM.")
+    ] = None,
+    http_tls_client_ca: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Whose certificates HTTP clients show.")
+    ] = None,
     cors_origins: CorsOrigins = None,
     authorize_headers: AuthorizeHeaders = None,
     insecure: Annotated[
@@ -267,11 +276,12 @@ def _greet(config: "Config") -> None:
     python = _short(Path(sys.executable))
     server = "" if address == "127.0.0.1:50051" else f" --server {address}"
     client = "" if address == "127.0.0.1:50051" else f'"{address}"'
+    http = f"{'https' if config.http_tls_cert else 'http'}://{config.http}"
     with suppress(BrokenPipeError):  # a closed output ends no server
         typer.echo(
             f"""
 quotad is ready on {address}; it watches {catalog} and keeps its data in {config.data}.
-HTTP is served on http://{config.http}, the API documented on http://{config.http}/docs.
+HTTP is served on {http}, the API documented on {http}/docs.
 Edit a plan file and the next call obeys it. Try, from another terminal:
 
   {quotad} consume acme {feature}{server}
@@ -280,7 +290,7 @@ Edit a plan file and the next call obeys it. Try, from another terminal:
 with Client({client}) as quotad:
     print(quotad.consume("acme", "{feature}"))'
 
-  curl http://{config.http}/v1/consume -d \\
+  curl {http}/v1/consume -d \\
     '{{"customer_id": "acme", "feature_id": "{feature}"}}'
 
   grpcurl -plaintext -d '{{"customer_id": "acme", "feature_id": "{feature}"}}' \\

@@ -23,13 +23,20 @@ class Certificates:
     Args:
         files: where they are.
         use: takes them into use for new connections; raises ValueError when they are wrong.
+        settings: what the names of the settings start with.
 
     Raises:
         ConfigError: a file cannot be read, or is wrong.
     """
 
-    def __init__(self, files: TlsFiles, use: Callable[[bytes, bytes, bytes | None], None]) -> None:
+    def __init__(
+        self,
+        files: TlsFiles,
+        use: Callable[[bytes, bytes, bytes | None], None],
+        settings: str = "tls_",
+    ) -> None:
         self._files = files
+        self._settings = settings
         self._use = use
         self._seen = self._read()
         try:
@@ -68,12 +75,13 @@ class Certificates:
             _log.info("new connections get the certificates of %s", self._files.cert)
 
     def _read(self) -> Pems:
-        def text(setting: str, path: str) -> bytes:
+        def text(name: str, path: str) -> bytes:
             try:
                 return Path(path).read_bytes()
             except OSError as error:
+                setting = f"{self._settings}{name}"
                 raise ConfigError(f"{setting}: cannot read {path}: {error.strerror}") from error
 
         files = self._files
-        ca = text("tls_client_ca", files.client_ca) if files.client_ca else None
-        return text("tls_cert", files.cert), text("tls_key", files.key), ca
+        ca = text("client_ca", files.client_ca) if files.client_ca else None
+        return text("cert", files.cert), text("key", files.key), ca

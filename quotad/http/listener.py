@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -50,6 +51,8 @@ class ListenerSettings(msgspec.Struct, frozen=True):
     idle_timeout_s: float = 60.0
     """How long a connection is kept without requests."""
     drain_timeout_s: float = 5.0
+    tls: ssl.SSLContext | None = None
+    """What connections are greeted with; None: in the clear."""
 
 
 class HttpListener:
@@ -82,6 +85,7 @@ class HttpListener:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started = threading.Event()
         self._beat = self._seen = 0
+        tls = settings.tls
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -96,6 +100,7 @@ class HttpListener:
                 timeout_keep_alive=max(1, round(settings.idle_timeout_s)),
                 timeout_graceful_shutdown=max(1, int(settings.drain_timeout_s)),
                 backlog=BACKLOG,
+                ssl_context_factory=None if tls is None else lambda *_: tls,
             )
         )
         self._thread = threading.Thread(target=self._run, name="quotad-http", daemon=True)

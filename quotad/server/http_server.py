@@ -14,6 +14,7 @@ from quotad.http.listener import HttpListener, ListenerSettings
 from quotad.http.operation import Context
 from quotad.http.stigg.mount import StiggRoutes
 from quotad.server.base import ServerBase
+from quotad.server.http_tls import http_tls
 
 CALLS_BESIDE = 4
 """Calls of Stigg's clients that are carried out at once, beside the batches."""
@@ -54,6 +55,7 @@ class HttpServer(ServerBase):
             origins=config.cors_origins,
         )
         app = App(context, app_settings)
+        self._tls = http_tls(config)
         host, port = split_listen(config.http, "http")
         settings = ListenerSettings(
             host,
@@ -63,6 +65,7 @@ class HttpServer(ServerBase):
             head_bytes_max=config.max_header_bytes,
             request_timeout_s=config.client_timeout_ms / 1000,
             drain_timeout_s=config.drain_timeout_ms / 1000,
+            tls=None if self._tls is None else self._tls.context,
         )
 
         def end_threads() -> None:
@@ -81,6 +84,18 @@ class HttpServer(ServerBase):
             for i, each in enumerate(made)
         ]
         self._serve(self._listener, deciders, [*made, *beside])
+
+    def start(self) -> None:
+        """As every server; certificates are looked at from here on."""
+        super().start()
+        if self._tls is not None:
+            self._tls.start()
+
+    def stop(self) -> None:
+        """As every server."""
+        super().stop()
+        if self._tls is not None:
+            self._tls.stop()
 
     def has_progressed(self) -> bool:
         """Whether neither a thread nor the event loop is where it was at the last look."""
