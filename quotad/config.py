@@ -79,6 +79,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """File in PEM with that certificate's key."""
     http_tls_client_ca: str = ""
     """File in PEM of whose certificates clients over HTTP must show; empty: they need none."""
+    ops: OptionalPort = ""
+    """Address of `/livez`, `/readyz` and `/metrics`, a port of their own; empty: none, and for
+    `quotad dev` 127.0.0.1:9464 or the next free port."""
     cors_origins: tuple[str, ...] = ()
     """Origins of pages that browsers let read answers over HTTP, such as `https://app.example`;
     `*`: any. In the environment: separated by spaces."""

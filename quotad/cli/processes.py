@@ -22,6 +22,9 @@ _HOST_PORT = "HOST:PORT"
 
 Listen = Annotated[str | None, typer.Option(metavar=_HOST_PORT, help="Address of the gRPC server.")]
 Http = Annotated[str | None, typer.Option(metavar=_HOST_PORT, help="Address of the HTTP server.")]
+Ops = Annotated[
+    str | None, typer.Option(metavar=_HOST_PORT, help="Address of health and metrics pages.")
+]
 CorsOrigins = Annotated[
     list[str] | None,
     typer.Option(metavar="ORIGIN", help="Of pages that may read answers; may be repeated."),
@@ -92,6 +95,7 @@ def _dev(
     ] = None,
     listen: Listen = None,
     http: Http = None,
+    ops: Ops = None,
     cors_origins: CorsOrigins = None,
     authorize_headers: AuthorizeHeaders = None,
     data: Annotated[
@@ -126,6 +130,7 @@ def _serve(
     http_tls_client_ca: Annotated[
         str | None, typer.Option(metavar="PATH", help="Whose certificates HTTP clients show.")
     ] = None,
+    ops: Ops = None,
     cors_origins: CorsOrigins = None,
     authorize_headers: AuthorizeHeaders = None,
     insecure: Annotated[
@@ -282,6 +287,7 @@ def _greet(config: "Config") -> None:
             f"""
 quotad is ready on {address}; it watches {catalog} and keeps its data in {config.data}.
 HTTP is served on {http}, the API documented on {http}/docs.
+Metrics are on http://{config.ops}/metrics, and whether it is ready on /readyz there.
 Edit a plan file and the next call obeys it. Try, from another terminal:
 
   {quotad} consume acme {feature}{server}

@@ -23,10 +23,20 @@ from quotad.held import Because, Correction, Setting, Used
 from quotad.ids import check_id
 from quotad.lending import Leased, Renewal
 from quotad.marks import FULL
+from quotad.metrics import FeatureNames, FeatureRows
 from quotad.model import Feature
 from quotad.slots import Acquired, AcquireRequest
 
 NO_REASON = Because()
+
+WOULD_DENY = 0
+"""Place among the counts of a feature; the reasons are at their numbers."""
+
+COUNTS = max(Reason) + 1
+"""How many there are."""
+
+ANY_FEATURE = FeatureNames()
+"""For where features are not told apart from made-up ones."""
 
 _log = logging.getLogger("quotad.operations")
 
@@ -81,16 +91,28 @@ class Decides(Protocol):
 
 
 class DecisionOperations:
-    """Decides; of one thread."""
+    """Decides; of one thread.
 
-    def __init__(self, engine: Decides, notes: Notes, usage: UsageNotes | None = None) -> None:
+    Args:
+        engine: of this thread.
+        notes: of customers near a limit.
+        usage: takes what was decided, for listeners.
+        features: those that are counted apart.
+    """
+
+    def __init__(
+        self,
+        engine: Decides,
+        notes: Notes,
+        usage: UsageNotes | None = None,
+        features: FeatureNames = ANY_FEATURE,
+    ) -> None:
         self._engine = engine
         self._notes = notes
         self._usage = usage or UsageNotes()
-        self.counts = [0] * (max(Reason) + 1)
-        """Decisions so far, by the number of their reason."""
-        self.would_deny = 0
-        """Of these, what a limit in shadow would have denied."""
+        self.counts = FeatureRows(COUNTS, features)
+        """Decisions so far, by feature and the number of their reason; at `WOULD_DENY` those of
+        them that a limit in shadow would have denied."""
 
     def close(self) -> None:
         """Close the connection to the store."""
@@ -103,7 +125,7 @@ class DecisionOperations:
         try:
             for request, answer in zip(requests, answers):  # noqa: B905 (it costs; they are as many)
                 if type(answer) is Decision:
-                    counts[answer.reason] += 1
+                    counts[request.feature_id][answer.reason] += 1
                     # As `near_features`, without the call, for the case of one limit.
                     if answer.limits or (answer.limit and answer.remaining * FULL <= answer.limit):
                         name = request.customer_id
@@ -116,7 +138,7 @@ class DecisionOperations:
                 elif isinstance(answer, ConsumeAllDecision) and isinstance(
                     request, ConsumeAllRequest
                 ):
-                    counts[answer.reason] += 1
+                    counts[decisive(request, answer)][answer.reason] += 1
                     for item, of_item in zip(request.items, answer.items, strict=True):
                         if of_item.limits or (
                             of_item.limit and of_item.remaining * FULL <= of_item.limit
@@ -149,12 +171,14 @@ class DecisionOperations:
         """Take a quantity until it is settled; as `Reservations.reserve`, and a decision."""
         reserved = self._engine.reservations.reserve(request, hold_id, ttl_ms)
         answer = reserved.decision
-        self.counts[answer.reason] += 1
+        feature_id = request.feature_id
         if isinstance(request, ConsumeAllRequest) and isinstance(answer, ConsumeAllDecision):
+            feature_id = decisive(request, answer)
             for item, of_item in zip(request.items, answer.items, strict=True):
                 self._note(item, of_item)
         else:
             self._note(request, answer)
+        self.counts[feature_id][answer.reason] += 1
         self._usage.note_decided([request], [answer])
         return reserved
 
@@ -196,7 +220,7 @@ class DecisionOperations:
     def acquire_slot(self, request: AcquireRequest) -> Acquired:
         """Acquire a slot, and count what comes with it; as `Slots.acquire`, and a decision."""
         acquired = self._engine.slots.acquire(request)
-        self.counts[acquired.decision.reason] += 1
+        self.counts[decisive(request, acquired.decision)][acquired.decision.reason] += 1
         for item, decision in zip(request.items, acquired.decision.items, strict=True):
             self._note(item, decision)
         self._usage.note_decided([request], [acquired.decision])
@@ -293,7 +317,7 @@ class DecisionOperations:
     def _note(self, request: ConsumeRequest, answer: Decision) -> None:
         """Look closer at a decision that may be about a limit of which most is used."""
         if answer.would_deny:
-            self.would_deny += 1
+            self.counts[request.feature_id][WOULD_DENY] += 1
         for told in answer.limits or (answer,):
             if told.limit and told.remaining * FULL <= told.limit:  # `is_near`, without the call
                 break
@@ -304,6 +328,12 @@ class DecisionOperations:
             name = view_name(name, request.resource_id)
         if name not in self._notes.known[request.feature_id]:
             self._notes.note(request, answer)
+
+
+def decisive(request: ConsumeAllRequest, decision: ConsumeAllDecision) -> str:
+    """Return the feature that a decision on several is counted under: of a denial the one that
+    decided it, else the first."""
+    return request.items[decision.stopped_by or 0].feature_id
 
 
 def _check_resource(resource_id: str) -> None:

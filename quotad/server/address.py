@@ -15,7 +15,10 @@ from quotad.errors import ConfigError
 HTTP_DEV = "127.0.0.1:8080"
 """Where `quotad dev` serves HTTP unless it is set; the next free port where that is taken."""
 
-HTTP_DEV_TRIES = 100
+OPS_DEV = "127.0.0.1:9464"
+"""The same of what is for operators."""
+
+DEV_TRIES = 100
 
 
 def check_free(listen: str, setting: str = "listen") -> None:
@@ -121,14 +124,14 @@ def reserved_http_of_dev(listen: str) -> Iterator[str]:
     Raises:
         ConfigError: the one that is set is taken, or not one of this machine.
     """
-    with reserved_http(listen or _first_free(HTTP_DEV)) as kept:
+    with reserved_http(listen or first_free(HTTP_DEV)) as kept:
         yield kept
 
 
-def _first_free(listen: str) -> str:
+def first_free(listen: str) -> str:
     """Return an address with the same or the next free port."""
     host, first = split_listen(listen)
-    for port in range(first, first + HTTP_DEV_TRIES):
+    for port in range(first, first + DEV_TRIES):
         with suppress(ConfigError):
             check_free(f"{host}:{port}")
             return f"{host}:{port}"

@@ -9,16 +9,19 @@ from typing import Protocol, Self
 import msgspec
 
 from quotad.config import Config
-from quotad.decision import Reason
 from quotad.errors import ConfigError
+from quotad.metrics import Readings, WorkerReport, summed_rows
 from quotad.operations.decisions import DecisionOperations
 from quotad.server.address import is_loopback
 from quotad.server.indexing import Indexing
 from quotad.server.instruments import (
+    BREAKER_OPEN,
+    CATALOG_PUBLISHED,
+    CATALOG_VERSION,
     CUSTOMERS_CACHED,
     DECISIONS,
     LEASES,
-    PROBE_MS,
+    PROBE,
     WOULD_DENY,
     instruments,
 )
@@ -108,8 +111,9 @@ class ServerBase:
         self._made: Sequence[DecisionOperations] = ()
         self._indexing = Indexing(parts.index, parts.clock, lambda: self.ready)
         self.metrics = instruments()
-        self.metrics.read_by(DECISIONS, self._decisions)
-        self.metrics.read_by(WOULD_DENY, lambda: [self._would_deny()])
+        self.metrics.read_by(BREAKER_OPEN, lambda: [int(not parts.health.up)])
+        self.metrics.read_by(CATALOG_VERSION, lambda: [self._catalog()[0]])
+        self.metrics.read_by(CATALOG_PUBLISHED, lambda: [self._catalog()[1]])
         self.metrics.read_by(LEASES, self._leases)
         self.metrics.read_by(CUSTOMERS_CACHED, lambda: [parts.cached_customers])
 
@@ -120,7 +124,7 @@ class ServerBase:
         self._edge = edge
         self._deciders = deciders
         self._made = made
-        on_probe = self.metrics.observer(PROBE_MS)
+        on_probe = self.metrics.observer(PROBE)
         parts = msgspec.structs.replace(
             self._parts.monitored(), look_at_tokens=self._token_watch.look
         )
@@ -214,8 +218,23 @@ class ServerBase:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _decisions(self) -> list[int]:
-        return [sum(each.counts[reason] for each in self._made) for reason in Reason]
+    def report(self) -> WorkerReport:
+        """Return what the parent of the workers is told."""
+        return WorkerReport(
+            self.metrics.values(),
+            self._counts(),
+            self._parts.problems(),
+            self._parts.warnings(),
+        )
+
+    def _counts(self) -> dict[str, Readings]:
+        # Copies, as threads may add a feature meanwhile.
+        return summed_rows([dict(each.counts) for each in self._made])
+
+    def _catalog(self) -> tuple[int, int]:
+        """Version, and when it was published (Unix ms)."""
+        record = self._parts.published
+        return (0, 0) if record is None else (record.version, record.published_ms)
 
     def _leases(self) -> list[int]:
         made = [each.leases for each in self._made]
@@ -225,10 +244,7 @@ class ServerBase:
             sum(each.released for each in made),
         ]
 
-    def _would_deny(self) -> int:
-        return sum(each.would_deny for each in self._made)
-
     def _decisions_by_reason(self) -> dict[str, int]:
-        total = dict(zip(DECISIONS.labels, self._decisions(), strict=True))
-        total["WOULD_DENY"] = self._would_deny()
-        return {name: count for name, count in total.items() if count}
+        total = self.metrics.named_rows(self._counts().values())
+        found = total[DECISIONS.name] | {"WOULD_DENY": total[WOULD_DENY.name][""]}
+        return {name: count for name, count in found.items() if count}

@@ -18,11 +18,12 @@ import msgspec
 from quotad.clock import SyncedClock
 from quotad.config import Config
 from quotad.errors import ConfigError, StoreUnavailable
-from quotad.server.address import reserved, reserved_http_of_dev
+from quotad.server.address import OPS_DEV, first_free, reserved, reserved_http_of_dev
 from quotad.server.descriptors import set_limit
 from quotad.server.example import write_example
-from quotad.server.serve import Workers
+from quotad.server.ops import ops_port
 from quotad.server.signals import on_stop
+from quotad.server.workers import Workers
 from quotad.sidecar import Sidecar, parse_source
 from quotad.store import Catalogs, KeySpace, Store, check_layout
 from quotad.valkey import private_valkey
@@ -96,6 +97,7 @@ def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
             redis_url=url,
             listen=listen,
             http=http,
+            ops=config.ops or first_free(OPS_DEV),
             workers=1,
             http_workers=1,
         )
@@ -106,12 +108,14 @@ def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
         # The worker reads its code meanwhile. It serves after the sidecar's first look, finds a
         # catalog then and has nothing to warn of; it is stopped first.
         with (
+            ops_port(config.ops, workers) as ops,
             workers,
             store as valkey,
             _sidecar(config),
             closing(workers),
         ):
-            watch = _Watch(workers, valkey, lambda: on_ready(config))
+            told = msgspec.structs.replace(config, ops=ops)
+            watch = _Watch(workers, valkey, lambda: on_ready(told))
             workers.run(watch.look)
 
 

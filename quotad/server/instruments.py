@@ -8,23 +8,44 @@ DECISIONS = Instrument(
     "quotad_decisions_total",
     "Decisions by their reason.",
     tuple(reason.name for reason in Reason),
+    "reason",
 )
 WOULD_DENY = Instrument(
-    Kind.COUNTER, "quotad_would_deny_total", "Decisions that a limit in shadow would have denied."
+    Kind.COUNTER,
+    "quotad_would_deny_total",
+    "Decisions that a limit in shadow would have denied; counted among the decisions, too.",
 )
 LEASES = Instrument(
     Kind.COUNTER,
     "quotad_leases_total",
     "Calls that have acquired, renewed and released a lease.",
     ("acquired", "renewed", "released"),
+    "what",
 )
 CUSTOMERS_CACHED = Instrument(
     Kind.GAUGE, "quotad_customers_cached", "Views of customers in memory."
 )
-PROBE_MS = histogram(
-    "quotad_store_probe_milliseconds",
+PROBE = histogram(
+    "quotad_store_probe_seconds",
     "How long the store took to answer a probe.",
     (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
+    per_unit=1000,
+)
+BREAKER_OPEN = Instrument(
+    Kind.GAUGE,
+    "quotad_store_breaker_open_workers",
+    "Workers that ask the store for nothing, as it did not answer, or is not set up to be used.",
+)
+CATALOG_VERSION = Instrument(
+    Kind.LOWEST,
+    "quotad_catalog_version",
+    "Version of the catalog in force; of the worker that is behind, 0 where one has none.",
+)
+CATALOG_PUBLISHED = Instrument(
+    Kind.LOWEST,
+    "quotad_catalog_published_timestamp_seconds",
+    "Unix time at which the catalog in force was published.",
+    per_unit=1000,
 )
 FRONT = Instrument(
     Kind.COUNTER,
@@ -40,17 +61,29 @@ FRONT = Instrument(
         "bytes_in",
         "bytes_out",
     ),
+    "what",
 )
 FRONT_OPEN = Instrument(
     Kind.GAUGE,
     "quotad_front_open",
     "Connections and calls that the fast front has open.",
     ("connections_open", "calls_open"),
+    "what",
 )
 
 
 def instruments() -> Instruments:
     """Return the instruments of a process of the server."""
     return Instruments(
-        (DECISIONS, WOULD_DENY, LEASES, CUSTOMERS_CACHED, PROBE_MS, FRONT, FRONT_OPEN)
+        (
+            LEASES,
+            CUSTOMERS_CACHED,
+            PROBE,
+            BREAKER_OPEN,
+            CATALOG_VERSION,
+            CATALOG_PUBLISHED,
+            FRONT,
+            FRONT_OPEN,
+        ),
+        (WOULD_DENY, DECISIONS),  # in the order of `DecisionOperations.counts`
     )

@@ -12,6 +12,7 @@ from quotad.engine.seen import Seen
 from quotad.errors import StoreError
 from quotad.feed.hub import Hub, HubBounds
 from quotad.feed.usage import UsageFeed, UsageNotes
+from quotad.metrics import FeatureNames
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
@@ -25,6 +26,7 @@ from quotad.operations.status import Worker
 from quotad.operations.tokens import TokenOperations
 from quotad.operations.transfer import TransferOperations
 from quotad.operations.usage import UsageOperations
+from quotad.records import CatalogRecord
 from quotad.server.monitor import MonitorParts
 from quotad.service.decode import RequestDecoder
 from quotad.service.quota import CheckCall, QuotaService
@@ -90,6 +92,7 @@ class Parts:
         self._usage = UsageNotes()
         bounds = HubBounds(config.max_listeners, config.max_listeners_per_caller)
         self.feed = Hub(store, keys, clock, bounds)
+        self._features = FeatureNames(self._has_feature)
 
     def quota(self, check: CheckCall | None = None) -> QuotaService:
         """Make what one decision thread answers with; it has its own connection.
@@ -105,7 +108,30 @@ class Parts:
 
     def decisions(self) -> DecisionOperations:
         """Make what one decision thread decides with; it has its own connection."""
-        return DecisionOperations(self._engine(), self._notes, self._usage)
+        return DecisionOperations(self._engine(), self._notes, self._usage, self._features)
+
+    def _has_feature(self, feature_id: str) -> bool:
+        snapshot = self._snapshots.peek
+        return snapshot is not None and feature_id in snapshot.features
+
+    @property
+    def health(self) -> Health:
+        """Of the store."""
+        return self._health
+
+    @property
+    def published(self) -> CatalogRecord | None:
+        """The record of the catalog in force, without its document; None: none yet."""
+        return self._snapshots.published
+
+    def problems(self) -> dict[str, str]:
+        """Why decisions cannot be made, by what is missing; empty: they can."""
+        found = {"store": self._health.problem, "catalog": self._snapshots.problem}
+        return {name: problem for name, problem in found.items() if problem}
+
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator should know of the store."""
+        return (*self._safety.warnings, *filter(None, [self._health.clock_warning]))
 
     @property
     def cached_customers(self) -> int:

@@ -9,8 +9,7 @@ import time
 import msgspec
 
 from quotad.config import Config, child_environ
-from quotad.metrics import Readings, SharedValues, shared_memory
-from quotad.server.instruments import instruments
+from quotad.metrics import SharedReport, WorkerReport, shared_memory
 from quotad.server.memory import memory_max_mb, rss_mb
 from quotad.server.pulse import PulseListener
 
@@ -47,8 +46,7 @@ class Watched:
 
     def __init__(self, config: Config, http: bool = False) -> None:
         self._listener = PulseListener()
-        size = instruments().size
-        values = shared_memory(size)
+        values = shared_memory()
         with self._listener.child_end as line:
             descriptors = [line.fileno(), values]
             self.process = subprocess.Popen(
@@ -57,7 +55,7 @@ class Watched:
                 pass_fds=descriptors,
                 start_new_session=True,
             )
-        self._shared = SharedValues(size, values)
+        self._shared = SharedReport(values)
         self._memory_max_mb = memory_max_mb(config)
         self._hang_s = (config.worker_hang_ms + STORE_WAITS * config.store_timeout_ms) / 1000
         self._allowed_s = max(START_S, self._hang_s)
@@ -86,8 +84,8 @@ class Watched:
         return time.monotonic() - self._started_at
 
     @property
-    def values(self) -> Readings:
-        """What it has counted; its last when it has ended."""
+    def report(self) -> WorkerReport | None:
+        """What it has reported last, also when it has ended; None: nothing yet."""
         return self._shared.read()
 
     def go(self) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from quotad.config import Config, load
 from quotad.errors import ConfigError
-from quotad.metrics import SharedValues
+from quotad.metrics import SharedReport
 from quotad.server.base import ServerBase
 from quotad.server.descriptors import room_for_clients, set_limit
 from quotad.server.logs import setup_logging
@@ -37,7 +37,7 @@ def main(
         make: of the settings the server, which shares its address with others.
         parent: the parent's process id.
         descriptor: of the pulse.
-        values: descriptor of the memory for what is counted.
+        values: descriptor of the memory for what it reports.
 
     Returns:
         The exit code.
@@ -62,7 +62,7 @@ def _serve(
 ) -> None:
     pulse.wait_for_go()
     server = make(config, True)
-    shared = SharedValues(server.metrics.size, values)
+    shared = SharedReport(values)
 
     def stop(*_: object) -> None:
         # A thread that is stuck must not keep a process alive whose parent is gone.
@@ -77,11 +77,11 @@ def _serve(
         while not server.interrupted(BEAT_S if server.ready else START_BEAT_S):
             if server.has_progressed():
                 pulse.beat(server.ready)
-            shared.write(server.metrics.values())
+            shared.write(server.report())
         pulse.stopping()
     finally:
         server.stop()
-        shared.write(server.metrics.values())
+        shared.write(server.report())
     server.wait()
 
 

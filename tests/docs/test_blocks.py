@@ -24,6 +24,7 @@ KINDS = {
     "yaml fragment": "the inside of an entitlement",
     "yaml wrong": "a catalog that is refused, with the `text` below it",
     "yaml kubernetes": "manifests",
+    "yaml prometheus": "settings of Prometheus",
     "json service config": "used by tests/integration/test_many_calls.py",
     "nginx": "run by tests/http/test_nginx.py",
     "python": "run by test_examples.py",

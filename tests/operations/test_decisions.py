@@ -6,7 +6,7 @@ import pytest
 from quotad.decision import ConsumeRequest, Decision, LimitStatus, Reason
 from quotad.engine.insights import Notes
 from quotad.errors import InvalidRequest, StoreUnavailable
-from quotad.operations.decisions import DecisionOperations
+from quotad.operations.decisions import WOULD_DENY, DecisionOperations
 from quotad.store.nearby import Nearby
 from tests.deciding import bench
 from tests.given import Given, NoLists
@@ -33,7 +33,8 @@ IN_SHADOW = msgspec.structs.replace(
 
 
 def counted(operations: DecisionOperations) -> dict[str, int]:
-    return {r.name: operations.counts[r] for r in Reason if operations.counts[r]}
+    row = operations.counts["calls"]
+    return {reason.name: row[reason] for reason in Reason if row[reason]}
 
 
 def test_every_decision_is_counted_by_its_reason_and_no_failure_is() -> None:
@@ -44,7 +45,7 @@ def test_every_decision_is_counted_by_its_reason_and_no_failure_is() -> None:
 
     assert [FAR, failed, DENIED, IN_SHADOW] == answers
     assert {"WITHIN_LIMIT": 2, "LIMIT_EXCEEDED": 1} == counted(operations)
-    assert 1 == operations.would_deny
+    assert 1 == operations.counts["calls"][WOULD_DENY]
 
 
 def test_who_has_used_most_of_a_limit_is_noted_once() -> None:

@@ -4,66 +4,143 @@ import os
 
 import pytest
 
+from quotad.decision import Reason
 from quotad.metrics import (
+    FEATURES_MAX,
+    OTHER,
+    FeatureNames,
+    FeatureRows,
     Instrument,
     Instruments,
     Kind,
-    SharedValues,
+    SharedReport,
+    WorkerReport,
     added,
     histogram,
     shared_memory,
 )
+from quotad.operations.decisions import WOULD_DENY
+from quotad.server import instruments as known
 from quotad.server.instruments import instruments
 
-CALLS = Instrument(Kind.COUNTER, "calls", "Calls by answer.", ("yes", "no"))
+CALLS = Instrument(Kind.COUNTER, "calls", "Calls by answer.", ("yes", "no"), "answer")
 OPEN = Instrument(Kind.GAUGE, "open", "Open connections.")
+VERSION = Instrument(Kind.LOWEST, "version", "Of the worker that is behind.")
 WAITED = histogram("waited_ms", "How long calls waited.", (1, 10))
-ALL = (CALLS, OPEN, WAITED)
+ALL = (CALLS, OPEN, VERSION, WAITED)
 
 
-def worker(yes: int, connections: int, *waits: int) -> list[int]:
+def worker(yes: int, connections: int, version: int, *waits: int) -> WorkerReport:
     made = Instruments(ALL)
     made.read_by(CALLS, lambda: [yes, 1])
     made.read_by(OPEN, lambda: [connections])
+    made.read_by(VERSION, lambda: [version])
     observe = made.observer(WAITED)
     for wait in waits:
         observe(wait)
-    return made.values()
+    return WorkerReport(made.values(), {"api": [yes]})
 
 
 def test_values_of_workers_add_up_by_instrument_and_label() -> None:
-    total = added(worker(5, 2, 1), worker(7, 3, 4, 10, 11))
+    made = Instruments(ALL)
+    ended = made.kept(worker(1, 9, 1))
+
+    total = made.summed([(ended, worker(5, 2, 7, 1)), (made.nothing(), worker(7, 3, 6, 4, 10, 11))])
 
     assert {
-        "calls": {"yes": 12, "no": 2},
+        "calls": {"yes": 13, "no": 3},
         "open": {"": 5},
+        "version": {"": 6},
         "waited_ms": {"1": 1, "10": 2, "inf": 1, "sum": 26},
-    } == Instruments(ALL).named(total)
+    } == made.named(total.values)
+    assert {"api": [13]} == total.rows
 
 
-def test_of_a_worker_that_has_ended_all_but_gauges_stays() -> None:
-    assert [5, 1, 0, 0, 1, 0, 2] == Instruments(ALL).kept(worker(5, 9, 2))
+def test_of_a_worker_that_has_ended_what_only_grows_stays() -> None:
+    kept = Instruments(ALL).kept(worker(5, 9, 7, 2))
+
+    assert [5, 1, 0, 0, 0, 1, 0, 2] == kept.values
+    assert {"api": [5]} == kept.rows
 
 
 def test_what_nothing_counts_is_zero() -> None:
-    assert [0] * 7 == Instruments(ALL).values()
+    assert [0] * 8 == Instruments(ALL).values()
 
 
-@pytest.mark.parametrize("values", [[0, 0], [1, 2**62]])
-def test_what_a_worker_writes_its_parent_reads(values: list[int]) -> None:
-    descriptor = shared_memory(2)
-    parent, child = SharedValues(2, os.dup(descriptor)), SharedValues(2, descriptor)
+def test_sums_leave_what_they_are_made_of_alone() -> None:
+    one = worker(5, 9, 7)
 
-    assert [0, 0] == parent.read()
-    child.write(values)
+    assert {"api": [10]} == added([one, one]).rows
+    assert {"api": [5]} == one.rows
 
-    assert values == parent.read()
+
+def test_features_are_counted_apart_up_to_a_number_and_those_that_there_are_not_never() -> None:
+    names = FeatureNames(lambda name: name.startswith("f"))
+    rows, others = FeatureRows(2, names), FeatureRows(2, names)
+    for i in range(FEATURES_MAX + 10):
+        rows[f"f-{i}"][1] += 1
+        rows["made-up"][0] += 1
+    others[f"f-{FEATURES_MAX + 1}"][1] += 1
+    others["f-0"][1] += 1
+
+    assert FEATURES_MAX + 1 == len(rows)
+    assert [FEATURES_MAX + 10, 10] == rows[OTHER]
+    assert {OTHER: [0, 1], "f-0": [0, 1]} == others
+
+
+def test_rows_of_many_workers_are_bounded_once_more_and_never_shrink() -> None:
+    names = FeatureNames()
+    first = names.bounded({f"f-{i}": [1] for i in range(FEATURES_MAX)})
+    later = names.bounded({f"f-{i}": [1] for i in range(5, FEATURES_MAX + 5)})
+
+    assert FEATURES_MAX == len(first)
+    assert [5] == later[OTHER]
+    assert [1] == later["f-5"]
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        WorkerReport([1, 2**62]),
+        WorkerReport([], {"ü" * 128: [1] * 15}, {"store": "away"}, ("evicts",)),
+    ],
+)
+def test_what_a_worker_writes_its_parent_reads(report: WorkerReport) -> None:
+    descriptor = shared_memory()
+    parent, child = SharedReport(os.dup(descriptor)), SharedReport(descriptor)
+
+    assert parent.read() is None
+    child.write(WorkerReport([7]))
+    child.write(report)
+
+    assert report == parent.read()
+
+
+def test_the_largest_report_there_can_be_is_written_whole() -> None:
+    made = instruments()
+    row = [2**62] * sum(len(each.labels) for each in made.by_feature)
+    rows = {f"{i:0256}": row for i in range(FEATURES_MAX + 1)}
+    report = WorkerReport([2**62] * made.size, rows, {"store": "x" * 1000}, ("y" * 1000,) * 9)
+    shared = SharedReport(shared_memory())
+
+    shared.write(report)
+
+    assert report == shared.read()
 
 
 def test_names_are_those_of_a_server_and_differ() -> None:
-    names = [each.name for each in instruments().every]
+    every = (*instruments().every, *instruments().by_feature)
+    names = [each.name for each in every]
 
     assert len(names) == len(set(names))
     assert all(name.startswith("quotad_") for name in names)
-    counters = [each.name for each in instruments().every if each.kind is Kind.COUNTER]
+    counters = [each.name for each in every if each.kind is Kind.COUNTER]
     assert all(name.endswith("_total") for name in counters)
+
+
+def test_counts_of_a_feature_are_where_decisions_are_counted() -> None:
+    labels = [(each.name, label) for each in instruments().by_feature for label in each.labels]
+
+    assert (known.WOULD_DENY.name, "") == labels[WOULD_DENY]
+    for reason in Reason:
+        assert (known.DECISIONS.name, reason.name) == labels[reason]

@@ -11,9 +11,9 @@ import pytest
 from quotad.config import Config
 from quotad.errors import ConfigError
 from quotad.fronts.interface import Answer, Call
-from quotad.server import serve, watched
+from quotad.server import slot, watched
 from quotad.server.decider import Decider
-from quotad.server.serve import Slot, backoff_s
+from quotad.server.slot import Slot, backoff_s
 from quotad.server.watched import Watched
 from tests.running import eventually
 
@@ -46,7 +46,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(watched, "time", made)
-    monkeypatch.setattr(serve, "time", made)
+    monkeypatch.setattr(slot, "time", made)
     return made
 
 
