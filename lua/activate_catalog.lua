@@ -16,6 +16,7 @@
 -- ARGV[4] now: 1 does not wait for servers
 -- ARGV[5] kept_max (events): how many the stream keeps, about
 -- ARGV[6] kept (ms): how long the stream keeps them
+-- ARGV[7] actor: whose doing it is
 -- Returns {outcome, version in force, servers without an answer, answers}; answers are server and problem in turns
 --   1 PUBLISHED; 5 WAITING: nothing was done, a live server has not answered yet; -3 LAPSED: there is no such candidate
 -- Guarantee: when it returns PUBLISHED, no shard has the old version in force any more.
@@ -49,5 +50,5 @@ redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', version - tonumber(ARGV[2]))
 redis.call('DEL', KEYS[4], KEYS[5], KEYS[7])
 write_tags(FIRST_SHARD_KEY, version, prepared[2])
 redis.call('HSET', KEYS[1], 'version', version, 'digest', prepared[2])
-append_event(KEYS[9], ARGV[5], ARGV[6], 'catalog', version)
+append_event(KEYS[9], ARGV[5], ARGV[6], 'catalog', version, 'actor', ARGV[7])
 return { PUBLISHED, version, missing, answers }

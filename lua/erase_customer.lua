@@ -11,13 +11,14 @@
 -- ARGV[3] kept (ms): how long the epoch stays behind
 -- ARGV[4] kept_max (events): how many the stream keeps, about
 -- ARGV[5] events_kept (ms): how long the stream keeps them
+-- ARGV[6] actor: whose doing it is
 -- ARGV   members of the index that the record has
 -- Returns the new epoch, the time of the erasure (Unix ms) or one more than before if that is later;
 -- or -1 CONFLICT when the customer was written in between.
 -- Guarantee: a decision planned with the record is refused from here on. The epoch is kept until no
 -- write can repeat an older one, since epochs are times. Lists of another type are as good as lost, and make way.
 local CONFLICT = -1
-local ARGV_HEAD = 5
+local ARGV_HEAD = 6
 -- @include "read_epoch"
 -- @include "next_epoch"
 -- @include "clear_unless"
@@ -33,5 +34,6 @@ redis.call('SET', KEYS[2], string.format('%.0f', epoch), 'PX', ARGV[3])
 redis.call('ZREM', KEYS[3], ARGV[2])
 redis.call('ZREM', KEYS[5], ARGV[2])
 write_index(KEYS[4], ARGV_HEAD + 1, #ARGV - ARGV_HEAD)
-append_event(KEYS[6], ARGV[4], ARGV[5], 'erased', ARGV[2], 'epoch', string.format('%.0f', epoch))
+local moved = string.format('%.0f', epoch)
+append_event(KEYS[6], ARGV[4], ARGV[5], 'erased', ARGV[2], 'epoch', moved, 'actor', ARGV[6])
 return epoch

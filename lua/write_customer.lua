@@ -13,10 +13,11 @@
 -- ARGV[3] customer_id
 -- ARGV[4] kept_max (events): how many the stream keeps, about
 -- ARGV[5] kept (ms): how long the stream keeps them
--- ARGV[6] change: what is written, in the form of its list; empty: is not listed
--- ARGV[7] listed_max (changes): how many the list keeps
--- ARGV[8] listed (ms): how long it is kept after the latest
--- ARGV[9] stale: number of members of the index that the record before had, and the new one has not
+-- ARGV[6] actor: whose doing it is
+-- ARGV[7] change: what is written, in the form of its list; empty: is not listed
+-- ARGV[8] listed_max (changes): how many the list keeps
+-- ARGV[9] listed (ms): how long it is kept after the latest
+-- ARGV[10] stale: number of members of the index that the record before had, and the new one has not
 -- ARGV   those members, then all members of the new record
 -- Returns the new epoch, the time of the write (Unix ms) or one more than before if that is later;
 -- or -1 CONFLICT when the customer was written in between.
@@ -25,7 +26,7 @@
 -- as lost, and make way.
 local CONFLICT = -1
 local HEAD = 6
-local ARGV_HEAD = 9
+local ARGV_HEAD = 10
 -- @include "read_epoch"
 -- @include "next_epoch"
 -- @include "clear_unless"
@@ -40,8 +41,9 @@ local epoch = next_epoch(before)
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('SET', KEYS[2], string.format('%.0f', epoch))
 redis.call('ZADD', KEYS[3], 0, ARGV[3])
-write_index(KEYS[4], ARGV_HEAD + 1, tonumber(ARGV[9]))
+write_index(KEYS[4], ARGV_HEAD + 1, tonumber(ARGV[10]))
 for i = HEAD + 1, #KEYS do redis.call('PERSIST', KEYS[i]) end
-if ARGV[6] ~= '' then list_change(KEYS[6], epoch, ARGV[6], ARGV[7], ARGV[8]) end
-append_event(KEYS[5], ARGV[4], ARGV[5], 'customer', ARGV[3], 'epoch', string.format('%.0f', epoch))
+if ARGV[7] ~= '' then list_change(KEYS[6], epoch, ARGV[7], ARGV[8], ARGV[9]) end
+local moved = string.format('%.0f', epoch)
+append_event(KEYS[5], ARGV[4], ARGV[5], 'customer', ARGV[3], 'epoch', moved, 'actor', ARGV[6])
 return epoch

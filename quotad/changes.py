@@ -35,5 +35,7 @@ class ChangeEvent(msgspec.Struct, frozen=True):
     """Whose usage has changed."""
     resource_id: str = ""
     """Of the customer's, whose usage has changed; empty: its own."""
+    actor: str = ""
+    """Whose doing it was; empty: of usage, or not known."""
     position: str = ""
     """Where listening may go on after it."""

@@ -68,9 +68,11 @@ def watch(
 
 
 def _in_words(change: "WatchedChange") -> str:
+    by = f" (by {change.actor})" if change.actor else ""
     feature = change.feature_id or "something"
     if change.resource_id:
         feature += f" ({change.resource_id})"
-    return _WORDS[change.kind].format(
+    words = _WORDS[change.kind].format(
         customer=change.customer_id, version=change.catalog_version, feature=feature
     )
+    return words + by

@@ -42,6 +42,8 @@ class WatchedChange(msgspec.Struct, frozen=True, kw_only=True):
     """Whose usage has changed; empty: of more than one, or of one that is not known."""
     resource_id: str = ""
     """Of the customer's, whose usage has changed; empty: its own."""
+    actor: str = ""
+    """Whose doing it was, for callers with the right to read."""
     position: str
     """To go on from after this change, also with another client."""
 

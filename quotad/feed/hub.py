@@ -109,14 +109,14 @@ class Hub:
             changes, told = await begun
             listener.skip(told)
             for change in changes:
-                yield change
+                yield _seen(change, caller)
             while True:
                 changes = await listener.take(HEARTBEAT_S)
                 if not changes:
                     read_ms = self._read_ms  # everything before is in the queue by now
                     changes = await listener.take(0) or [_change(ChangeKind.POSITION, read_ms)]
                 for change in changes:
-                    yield change
+                    yield _seen(change, caller)
         finally:
             self._remove(listener)
 
@@ -306,6 +306,13 @@ def _wake(listeners: Iterable[FeedListener]) -> None:
     for listener in listeners:
         with suppress(RuntimeError):  # its loop has ended, and it with that
             listener.loop.call_soon_threadsafe(listener.wake)
+
+
+def _seen(change: ChangeEvent, caller: Watcher) -> ChangeEvent:
+    """A change as one caller may see it."""
+    if caller.sees_actors or not change.actor:
+        return change
+    return msgspec.structs.replace(change, actor="")
 
 
 def _change(kind: ChangeKind, ms: int) -> ChangeEvent:

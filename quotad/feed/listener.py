@@ -25,6 +25,8 @@ class Watcher(msgspec.Struct, frozen=True):
     name: str
     """By which listeners of one caller are counted."""
     check: RefusalOf
+    sees_actors: bool = True
+    """Whether it is told whose doing changes are."""
 
 
 class FeedListener:

@@ -59,6 +59,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whose usage has changed."""
     resource_id: str = ""
     """Of the customer's, whose usage has changed; absent: its own."""
+    actor: str = ""
+    """Whose doing it was, for callers with the right to read."""
     position: str
     """To go on from after this event; as its id."""
 
@@ -76,6 +78,7 @@ async def watch(call: HttpCall, fields: WatchEntitlements) -> HttpStream | Quota
     caller = Watcher(
         watcher_name(access, fields.customer_id, client[0] if client else ""),
         lambda: call.caller.refusal(access),
+        Right.READ in access.rights,
     )
     hub: Hub = call.context.parts.feed
     changes = hub.watch(wanted_changes(fields.customer_id, fields.usage, position), caller)
@@ -109,6 +112,7 @@ def event_bytes(change: ChangeEvent) -> bytes:
         catalog_version=change.catalog_version,
         feature_id=change.feature_id,
         resource_id=change.resource_id,
+        actor=change.actor,
         position=change.position,
     )
     kind = change.kind.value.encode()

@@ -127,7 +127,7 @@ class Guard:
         access = self._access(shown, peer)
         check_may_watch(access, customer_id)
         name = watcher_name(access, customer_id, host_of(peer))
-        return Watcher(name, lambda: self._table.refusal(access))
+        return Watcher(name, lambda: self._table.refusal(access), Right.READ in access.rights)
 
 
 def _check_scope(name: str, kind: Any, request: bytes, access: Access) -> None:

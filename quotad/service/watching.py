@@ -61,5 +61,6 @@ def change_bytes(change: ChangeEvent) -> bytes:
         catalog_version=change.catalog_version,
         feature_id=change.feature_id,
         resource_id=change.resource_id,
+        actor=change.actor,
         position=change.position,
     ).SerializeToString()

@@ -231,7 +231,13 @@ class Customers:
         """The arguments of a write."""
         found_by = facets(record)
         stale = facets(before.record) - found_by
-        head = [before.epoch, encode_customer(record), record.customer_id, *self._kept]
+        head = [
+            before.epoch,
+            encode_customer(record),
+            record.customer_id,
+            *self._kept,
+            record.updated_by,
+        ]
         change = None if note is None else note(before.record, record)
         return [*head, *listed(change), len(stale), *stale, *found_by]
 

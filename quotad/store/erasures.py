@@ -99,7 +99,7 @@ class Erasures:
             StoreUnavailable: the store refused or timed out; some of it may be erased.
         """
         keys = self._keys.customer(customer_id)
-        had_record = self._erase_record(customer_id, keys, if_epoch)
+        had_record = self._erase_record(keys, erased_by, if_epoch)
         shard = self._keys.shard(customer_id)
         others = (denied_key(keys.usage), *slot_starts(keys))
         counters, remembered, *_ = self._unlink(shard, keys.usage, keys.decision, *others)
@@ -123,11 +123,12 @@ class Erasures:
         found = [_decode(each) for members in listed for each in members]
         return sorted(found, key=lambda each: (-each.erased_ms, each.proof))[:size]
 
-    def _erase_record(self, customer_id: str, keys: CustomerKeys, if_epoch: int | None) -> bool:
+    def _erase_record(self, keys: CustomerKeys, erased_by: str, if_epoch: int | None) -> bool:
         """Remove the record and move the epoch; returns whether there was a record."""
+        customer_id = keys.customer_id
         names = [keys.record, keys.epoch, keys.customers, keys.index]
         names += [self._keys.seen(self._keys.shard(customer_id)), keys.events]
-        bounds = (EPOCH_KEPT_MS, *kept(self._keys.shards))
+        bounds = (EPOCH_KEPT_MS, *kept(self._keys.shards), erased_by)
         for _ in range(_TRIES_MAX):
             before, readable = self._customers.get_if_readable(customer_id)
             if if_epoch is not None:

@@ -93,18 +93,21 @@ def read_entries(stream: str, answer: Iterable[Any] | None) -> list[StreamEntry]
 def _changes(at_ms: int, fields: Sequence[bytes]) -> tuple[ChangeEvent, ...]:
     named = dict(zip(fields[::2], fields[1::2], strict=False))
     try:
+        actor = named.get(b"actor", b"").decode()
         if b"usage" in named:
             return tuple(_counted(at_ms, row) for row in _read_counted(named[b"usage"]))
         if b"catalog" in named:
             version = int(named[b"catalog"])
-            return (ChangeEvent(ChangeKind.CATALOG_CHANGED, at_ms, catalog_version=version),)
+            kind = ChangeKind.CATALOG_CHANGED
+            return (ChangeEvent(kind, at_ms, catalog_version=version, actor=actor),)
         for field, kind in (
             (b"customer", ChangeKind.CUSTOMER_CHANGED),
             (b"erased", ChangeKind.CUSTOMER_ERASED),
         ):
             if field in named:
                 epoch = int(named.get(b"epoch", 0))
-                return (ChangeEvent(kind, at_ms, customer_id=named[field].decode(), epoch=epoch),)
+                customer_id = named[field].decode()
+                return (ChangeEvent(kind, at_ms, customer_id, epoch, actor=actor),)
     except ValueError:  # of a newer server, or of none of ours
         pass
     return ()

@@ -162,7 +162,7 @@ class Publisher:
         while True:
             now = int(time.monotonic() >= ends)
             code, _, missing, answers = self._store.run(
-                self._activate, names, [token, HISTORY_MAX, ALIVE_MS, now, *kept()]
+                self._activate, names, [token, HISTORY_MAX, ALIVE_MS, now, *kept(), record.actor]
             )
             if code != _WAITING:
                 break

@@ -713,7 +713,7 @@ class WatchEntitlementsRequest(_message.Message):
     def __init__(self, customer_id: _Optional[str] = ..., usage: _Optional[bool] = ..., position: _Optional[str] = ...) -> None: ...
 
 class EntitlementChange(_message.Message):
-    __slots__ = ("kind", "at", "customer_id", "epoch", "catalog_version", "feature_id", "resource_id", "position")
+    __slots__ = ("kind", "at", "customer_id", "epoch", "catalog_version", "feature_id", "resource_id", "position", "actor")
     KIND_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -722,6 +722,7 @@ class EntitlementChange(_message.Message):
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
     kind: ChangeKind
     at: _timestamp_pb2.Timestamp
     customer_id: str
@@ -730,4 +731,5 @@ class EntitlementChange(_message.Message):
     feature_id: str
     resource_id: str
     position: str
-    def __init__(self, kind: _Optional[_Union[ChangeKind, str]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., customer_id: _Optional[str] = ..., epoch: _Optional[int] = ..., catalog_version: _Optional[int] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., position: _Optional[str] = ...) -> None: ...
+    actor: str
+    def __init__(self, kind: _Optional[_Union[ChangeKind, str]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., customer_id: _Optional[str] = ..., epoch: _Optional[int] = ..., catalog_version: _Optional[int] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., position: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...

@@ -99,6 +99,7 @@ def test_every_write_is_told_to_a_listener_on_another_server(
             told[name] = event.type
             if event.type != "CATALOG_CHANGED":
                 assert (customer, True) == (event.data["customer_id"], event.data["epoch"] > 0)
+            assert event.data["actor"], name
 
     catalog = dict.fromkeys(
         ("PublishCatalog", "PublishCatalogParts", "RollbackCatalog"), "CATALOG_CHANGED"

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import grpc
 import pytest
@@ -85,6 +85,22 @@ def test_a_client_token_watches_the_customer_that_it_proves(tokens: Made) -> Non
         with EventStream(http.address, token=tokens.admin, customer_id="acme") as events:
             assert 400 == events.status
             assert "only client tokens are public" in events.body()["detail"]
+
+
+def test_whose_doing_a_change_was_is_told_to_readers_alone(tokens: Made) -> None:
+    seen = [tokens.token(role) for role in (TokenRole.READ, TokenRole.CONSUME)]
+    address = tokens.serve("native")
+    with closing(tokens.serve_http()) as http, ExitStack() as stack:
+        streams = [
+            stack.enter_context(EventStream(http.address, bearer(each), customer_id="acme"))
+            for each in seen
+        ]
+        for stream in streams:
+            stream.next()
+        with AdminClient(address, timeout=20, token=tokens.admin) as admin:
+            admin.provision("acme", "free")
+
+        assert ["admin", None] == [each.next().data.get("actor") for each in streams]
 
 
 def test_a_token_in_the_query_is_looked_at_for_streams_alone(tokens: Made) -> None:

@@ -120,4 +120,4 @@ def test_the_command_line_shows_changes(served: Running, customer: str) -> None:
     served.provision(customer, "free")
     shown = watch(customer, "--first", "1", "--position", position)
 
-    assert shown.endswith(f"  {customer} has changed\n")
+    assert shown.endswith(f"  {customer} has changed (by local)\n")
