@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import pytest
 from tests.docs.curl import curl
 from tests.docs.grpcurl import grpcurl
 from tests.docs.pages import PATHS, Block, blocks
+from tests.preloaded import preloaded
 from tests.processes import (
     DEADLINE_S,
     EXAMPLES,
@@ -180,12 +180,12 @@ def saved_as(block: Block) -> str | None:
 
 
 @contextmanager
-def reader(page: Path, cwd: Path) -> Iterator[Reader]:
+def reader(page: Path, cwd: Path, command_text: str) -> Iterator[Reader]:
     """A `quotad dev` in a clone, stopped by Ctrl-C, and somebody to type there."""
     shutil.copytree(EXAMPLES.parent, cwd / "examples")
     venv.create(cwd / ".venv")
     command = cwd / ".venv" / "bin" / "quotad"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m quotad "$@"\n')
+    command.write_text(command_text)
     command.chmod(0o755)
     with starting(cwd) as start:
         dev = start("dev", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
@@ -197,6 +197,13 @@ def reader(page: Path, cwd: Path) -> Iterator[Reader]:
         assert " ERROR " not in dev.log
 
 
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The text of a `quotad` that starts quickly."""
+    with preloaded(tmp_path_factory.mktemp("preloaded")) as text:
+        yield text
+
+
 @pytest.mark.parametrize(
     "page",
     [
@@ -206,10 +213,10 @@ def reader(page: Path, cwd: Path) -> Iterator[Reader]:
     ],
 )
 def test_the_examples_of_a_page_do_what_it_shows(
-    page: Path, tmp_path_factory: pytest.TempPathFactory
+    page: Path, tmp_path_factory: pytest.TempPathFactory, command: str
 ) -> None:
     def type_them() -> None:
-        with reader(page, tmp_path_factory.mktemp("page")) as typing:
+        with reader(page, tmp_path_factory.mktemp("page"), command) as typing:
             for block in blocks(page):
                 if block.info == "console":
                     typing.console(block)
