@@ -29,7 +29,7 @@ head_struct = struct.Struct(">IBI")
 
 # Static header table of RFC 7541, appendix A.
 _METHOD_POST, _SCHEME_HTTP = 3, 6
-_AUTHORITY, _PATH, _CONTENT_TYPE = 1, 4, 31
+_AUTHORITY, _PATH, _AUTHORIZATION, _CONTENT_TYPE = 1, 4, 23, 31
 _STATIC_ENTRIES = 61
 
 
@@ -77,16 +77,21 @@ def _text(text: str) -> bytes:
     return integer(len(raw), 7, 0) + raw
 
 
-def header_blocks(path: str, authority: str, table: bool = True) -> tuple[bytes, bytes]:
+def header_blocks(
+    path: str, authority: str, table: bool = True, token: str = ""
+) -> tuple[bytes, bytes]:
     """The header block of a connection's first gRPC request, and of all later ones.
 
     Args:
         path: `/package.Service/Method`.
         authority: `HOST:PORT`.
         table: let the peer remember the first one's fields, as every gRPC client does; then the
-            later block is six bytes. False: both spell everything out.
+            later block is a byte for each field. False: both spell everything out.
+        token: sent with each call; empty: none.
     """
     named = [(_PATH, path), (_AUTHORITY, authority), (_CONTENT_TYPE, "application/grpc")]
+    if token:
+        named.append((_AUTHORIZATION, f"Bearer {token}"))
     bits, pattern = (6, 0x40) if table else (4, 0x00)
     start = integer(_METHOD_POST, 7, 0x80) + integer(_SCHEME_HTTP, 7, 0x80)
     spelled = b"".join(integer(name, bits, pattern) + _text(value) for name, value in named)

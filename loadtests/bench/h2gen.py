@@ -36,6 +36,8 @@ class Spec(msgspec.Struct, frozen=True):
     seed: int = 1
     tls: bool = False
     """Only for h2load."""
+    token: str = ""
+    """Sent with each call; empty: none."""
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -81,7 +83,9 @@ class Generator:
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
         self.tally = Tally()
-        blocks = frames.header_blocks(spec.traffic.path, f"{spec.host}:{spec.port}")
+        blocks = frames.header_blocks(
+            spec.traffic.path, f"{spec.host}:{spec.port}", token=spec.token
+        )
         source = Source(spec.traffic, blocks, spec.seed)
         # select, not epoll, at a fixed rate: epoll sleeps whole milliseconds only.
         exact = spec.rate > 0 and spec.connections < 500

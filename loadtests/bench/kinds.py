@@ -10,6 +10,8 @@ from loadtests.bench import noop_server, reference_server
 from loadtests.bench.launcher import NOTHING
 
 PREFIX = "bench"
+GUARDED = "guarded"
+"""Prefix of servers that ask for a token."""
 CHECK_AND_CONSUME = "/quotad.v1.QuotaService/CheckAndConsume"
 
 SMALL_CACHE, SMALL_CACHE_MAX = "native-small-cache", 20_000
@@ -41,6 +43,8 @@ class Kind(msgspec.Struct, frozen=True):
     """Whether it can tell what it has seen of itself."""
     tls: bool = False
     """Whether it shows `CERTIFICATE`."""
+    tokens: bool = False
+    """Whether its calls must show a token."""
     cores: float = 0
     """What each of its processes is held at; 0: whatever there is."""
     in_terminal: bool = False
@@ -99,6 +103,12 @@ def _held(kind: Kind) -> Kind:
     return msgspec.structs.replace(kind, cores=SHARE)
 
 
+def with_tokens(front: str, tls: bool = False) -> Kind:
+    """`quotad serve` on keys of its own, with a token that its calls must show."""
+    files = {"tls_cert": str(CERTIFICATE), "tls_key": str(CERTIFICATE)} if tls else {}
+    return msgspec.structs.replace(quotad(front, None, prefix=GUARDED, **files), tokens=True)
+
+
 def in_terminal(kind: Kind) -> Kind:
     """The same, started in the session of the benchmark."""
     return msgspec.structs.replace(kind, in_terminal=True)
@@ -122,6 +132,11 @@ KINDS = {
     "fast-in-terminal": in_terminal(quotad("fast")),
     "native-in-terminal": in_terminal(quotad("native")),
     "grpcio-in-terminal": in_terminal(quotad("grpcio")),
+    "native-tokens": with_tokens("native"),
+    "fast-tokens": with_tokens("fast"),
+    "fast-tokens-tls": with_tokens("fast", tls=True),
+    "native-tokens-in-terminal": in_terminal(with_tokens("native")),
+    "fast-tokens-in-terminal": in_terminal(with_tokens("fast")),
     "reference": Kind(
         reference_server.METHOD,
         f"{reference_server.PREFIX}:*",

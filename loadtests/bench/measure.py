@@ -220,4 +220,5 @@ def spec_of(server: Running, line: Line, seconds: float, seed: int) -> Spec:
         rate=line.rate,
         seed=seed,
         tls=server.kind.tls,
+        token=server.token,
     )

@@ -21,6 +21,7 @@ from loadtests.bench.kinds import (
     CERTIFICATE,
     EARLIER,
     EARLIER_IN_TERMINAL,
+    GUARDED,
     KINDS,
     PREFIX,
     PROTOTYPE,
@@ -36,7 +37,11 @@ from quotad.client import QuotaError
 from quotad.client.admin import AdminClient
 from quotad.client.catalogs import CatalogFile
 from quotad.clock import SyncedClock
+from quotad.config import Config
+from quotad.server.tokens import token_operations
 from quotad.store import Catalogs, KeySpace, Store
+from quotad.tokens.record import WantedToken
+from quotad.tokens.roles import TokenRole
 from quotad.valkey import private_valkey
 
 HOST = "127.0.0.1"
@@ -109,6 +114,8 @@ class Running(msgspec.Struct, frozen=True):
     port: int
     process: "subprocess.Popen[bytes]"
     trace: Path
+    token: str = ""
+    """For its calls; empty: they need none."""
 
     def cpu(self) -> proc.Cpu:
         """CPU time of the process and its children so far."""
@@ -149,6 +156,7 @@ class Machinery:
         self._stack = ExitStack()
         self._servers: dict[str, Running] = {}
         self._elsewhere = elsewhere or {}
+        self._token = ""
         self.met: set[tuple[str, str, int]] = set()
         """Server, feature and number of customers: whom a warm-up has shown around."""
         self.warm: set[tuple[str, Traffic]] = set()
@@ -203,6 +211,15 @@ class Machinery:
         self.met = {asked for asked in self.met if asked[1] not in feature_ids}
         self.warm = {asked for asked in self.warm if asked[1].feature_id not in feature_ids}
 
+    def _guard(self) -> str:
+        """The token of servers that ask for one."""
+        if not self._token:
+            publish(self.url, GUARDED)
+            wanted = WantedToken("bench", TokenRole.ADMIN)
+            with token_operations(Config(redis_url=self.url, prefix=GUARDED)) as tokens:
+                self._token = tokens.create(wanted).token
+        return self._token
+
     @contextmanager
     def _run(self, name: str) -> Iterator[Running]:
         environ = {key: value for key, value in os.environ.items() if key[:7] != "QUOTAD_"}
@@ -222,6 +239,7 @@ class Machinery:
         words = [
             str(trace) if w == TRACE_FILE else w for w in kind.command(f"{HOST}:{port}", self.url)
         ]
+        token = self._guard() if kind.tokens else ""
         with ExitStack() as after:  # a group of processes can be removed when they have ended
             process = subprocess.Popen(
                 words, env=environ, cwd=folder, start_new_session=not kind.in_terminal
@@ -232,17 +250,17 @@ class Machinery:
                 wait_until_ready(process, port, kind)
                 if kind.cores:
                     after.enter_context(shares.held(proc.tree(process.pid), kind.cores))
-                yield Running(kind, port, process, trace)
+                yield Running(kind, port, process, trace, token)
             finally:
                 stop(process)
 
 
-def publish(url: str) -> None:
+def publish(url: str, prefix: str = PREFIX) -> None:
     """Put the benchmark's catalog in force."""
     catalog = parse([Source(name="bench.yaml", text=CATALOG)])
     store = Store(url, timeout_ms=5000)
     try:
-        Catalogs(store, KeySpace(PREFIX), SyncedClock()).publish(catalog.document, catalog.digest)
+        Catalogs(store, KeySpace(prefix), SyncedClock()).publish(catalog.document, catalog.digest)
     finally:
         store.close()
 

@@ -75,6 +75,5 @@ def test_each_front_and_an_earlier_checkout_are_measured_with_and_without_busy_p
         ("earlier", 0),
         ("earlier busy", busy.COUNT),
     ] == [(line.name, line.busy) for line in group.lines]
-    assert {msgspec.structs.replace(line, name="", server="", busy=0) for line in group.lines} == {
-        Line("", "", group.lines[0].traffic, connections=1, streams=1)
-    }
+    alike = {msgspec.structs.replace(line, name="", server="", busy=0) for line in group.lines}
+    assert [(1, 1)] == [(line.connections, line.streams) for line in alike]
