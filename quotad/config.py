@@ -185,6 +185,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Longest time that checking and comparing one catalog may take before it is refused."""
     catalog_memory_mb: Annotated[int, Meta(ge=256, le=1_000_000)] = 2_048
     """Most memory that checking and comparing one catalog may take, in a separate process."""
+    catalog_owner: Literal["auto", "files", "dashboard", "both"] = "auto"
+    """Where the catalog is published from: `files` (the dashboard offers edits as files),
+    `dashboard` or `both`; `auto`: `files` while a sidecar publishes it, else `both`."""
     source: tuple[str, ...] = ()
     """Plan files, directories or URLs that the sidecar watches. In the environment: separated by
     spaces."""

@@ -129,3 +129,5 @@ class CatalogRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """As the publisher calls itself."""
     actor: str = ""
     """Whose doing it was: name of the token; empty: of a server that kept no such thing."""
+    comment: str = ""
+    """Why it was published, as the publisher wrote it."""

@@ -225,6 +225,9 @@ def _serve(
     catalog_memory_mb: Annotated[
         int | None, typer.Option(help="Most memory for checking one catalog.")
     ] = None,
+    catalog_owner: Annotated[
+        str | None, typer.Option(help="auto, files, dashboard or both: who publishes the catalog.")
+    ] = None,
     log_level: LogLevel = None,
 ) -> None:
     """Run the server on a store of your own."""

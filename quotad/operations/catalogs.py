@@ -4,12 +4,14 @@ import logging
 
 import msgspec
 
+from quotad.catalog import Source, read_record
 from quotad.catalog.prepare import Prepared, Request
 from quotad.errors import NotFound
 from quotad.history import LOCAL
 from quotad.ids import check_id
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.pages import page_size
+from quotad.operations.plan_files import unpack
 from quotad.operations.publish import Terms, publish
 from quotad.records import CatalogRecord
 from quotad.store import Catalogs, Outcome
@@ -65,6 +67,7 @@ class CatalogOperations:
         """
         if terms.published_by:
             check_id(terms.published_by, "published_by")
+        terms = msgspec.structs.replace(terms, files=new.files)
         done = publish(self._store, lambda before: self._reader.prepare(_over(new, before)), terms)
         assert done is not None  # there is always something to publish
         published, before, prepared = done.published, done.before, done.content
@@ -81,20 +84,29 @@ class CatalogOperations:
         version = self._version(self._store.get(published.version))
         return Publication(published.outcome, version, prepared)
 
-    def roll_back(self, version: int, published_by: str = "", actor: str = LOCAL) -> Publication:
+    def files(self, record: CatalogRecord) -> tuple[Source, ...]:
+        """The files that a version was published from; none, where they are not kept."""
+        catalog = read_record(record)
+        return () if catalog is None else unpack(self._store.files(catalog.source_digest))
+
+    def roll_back(
+        self, version: int, published_by: str = "", actor: str = LOCAL, comment: str = ""
+    ) -> Publication:
         """Publish an earlier content again, with the revisions that it had.
 
         Args:
             version: whose content.
             published_by: for the history; empty: the rollback itself is named there.
             actor: whose doing it is.
+            comment: why, for the history.
 
         Raises:
             NotFound: there is no such version in the history.
         """
         record = self._store.get(version)
         by = published_by or f"rollback to version {version}"
-        return self.publish(Request(restored=record.document), Terms(by, actor=actor))
+        terms = Terms(by, actor=actor, comment=comment)
+        return self.publish(Request(restored=record.document), terms)
 
     def compare(self, new: Request, version: int | None) -> Comparison:
         """Work out what publishing would change of a version; None: of the one in force.

@@ -5,6 +5,7 @@ import msgspec
 from quotad.feed.hub import Hub
 from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
+from quotad.operations.drafts import DraftOperations
 from quotad.operations.erasing import ErasingOperations
 from quotad.operations.finding import FindingOperations
 from quotad.operations.history import HistoryOperations
@@ -19,6 +20,7 @@ class AdminParts(msgspec.Struct, frozen=True):
     """What an edge does beside decisions."""
 
     catalogs: CatalogOperations
+    drafts: DraftOperations
     customers: CustomerOperations
     finding: FindingOperations
     erasing: ErasingOperations

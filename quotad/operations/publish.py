@@ -5,8 +5,10 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from quotad.catalog import Source
 from quotad.errors import Conflict, RecordLost
 from quotad.history import LOCAL
+from quotad.operations.plan_files import keep
 from quotad.records import CatalogRecord
 from quotad.store.catalogs import Published
 
@@ -33,6 +35,7 @@ class CatalogStore(Protocol):
         source_digest: str = "",
         published_by: str = "",
         actor: str = "",
+        comment: str = "",
         expected_version: int | None = None,
         only_new: bool = False,
         anew: bool = False,
@@ -42,6 +45,10 @@ class CatalogStore(Protocol):
 
     def mend(self) -> bool:
         """Put the version on the head in force where it is not; returns whether it was not."""
+        ...
+
+    def keep_files(self, source_digest: str, data: bytes) -> None:
+        """Keep the files that a catalog was published from."""
         ...
 
 
@@ -78,6 +85,10 @@ class Terms(msgspec.Struct, frozen=True):
     """Leave alone what was published from the same files before."""
     actor: str = LOCAL
     """Whose doing it is."""
+    comment: str = ""
+    """Why, for the history."""
+    files: tuple[Source, ...] = ()
+    """What the content was read from; kept for editing."""
 
 
 class Done(msgspec.Struct, Generic[C], frozen=True):
@@ -128,6 +139,7 @@ def publish(
                 source_digest=content.source_digest,
                 published_by=terms.published_by,
                 actor=terms.actor,
+                comment=terms.comment,
                 expected_version=expected if in_force is None else in_force,
                 only_new=terms.only_new,
                 anew=in_force is None,
@@ -137,6 +149,7 @@ def publish(
             if tries == TRIES_MAX:
                 raise
         else:
+            keep(catalogs, content.source_digest, terms.files)
             return Done(published, before, content)
 
 

@@ -17,6 +17,7 @@ from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
 from quotad.operations.decisions import DecisionOperations
+from quotad.operations.drafts import DraftOperations
 from quotad.operations.erasing import ErasingOperations
 from quotad.operations.finding import FindingOperations
 from quotad.operations.history import HistoryOperations
@@ -42,6 +43,7 @@ from quotad.store import (
 )
 from quotad.store.changes import ChangeLists
 from quotad.store.demand import DemandStore
+from quotad.store.drafts import DraftStore
 from quotad.store.erasures import Erasures
 from quotad.store.health import Health
 from quotad.store.holds import HoldsSeen
@@ -150,8 +152,11 @@ class Parts:
         reader = CatalogProcess(config.catalog_timeout_ms, config.catalog_memory_mb)
         erasures = Erasures(self.store, self._keys, customers, nearby)
         engines = Lent(self._engine)
+        catalogs = CatalogOperations(self._catalogs, reader)
+        drafts = DraftStore(self.store, self._keys)
         return AdminParts(
-            catalogs=CatalogOperations(self._catalogs, reader),
+            catalogs=catalogs,
+            drafts=DraftOperations(drafts, catalogs, clock, config.catalog_owner),
             customers=CustomerOperations(customers, snapshots, views, clock),
             finding=FindingOperations(customers, self.index, self._seen_store, self._seen, clock),
             erasing=ErasingOperations(erasures, snapshots, views),

@@ -103,6 +103,8 @@ class Sidecar:
         """True until the first good content: what a sidecar finds at start is no edit."""
         self._loaded: Catalog | None = None
         """The last good catalog."""
+        self._files: tuple[Source, ...] = ()
+        """What it was read from."""
         self._pending = False
         """Whether the last good catalog is still to be brought to the store."""
         self._pending_only_new = False
@@ -179,7 +181,8 @@ class Sidecar:
             parts.append((slot.source.name, slot.files))
         self._dirty = False
         try:
-            catalog = parse(told_apart(parts))
+            files = told_apart(parts)
+            catalog = parse(files)
         except CatalogError as error:
             self._problems.report("catalog", "the catalog is not valid", error.problems, self._kept)
             return
@@ -187,6 +190,7 @@ class Sidecar:
         if self._loaded is not None and catalog.digest == self._loaded.digest:
             return  # a comment, or a mistake taken back: nothing new
         self._loaded = catalog
+        self._files = tuple(files)
         self._pending = True
         self._pending_only_new = self._only_new
         self._only_new = False
@@ -238,7 +242,12 @@ class Sidecar:
     def _settle(self) -> None:
         """Publish against the version that was looked at, so that the logged changes are true."""
         assert self._loaded is not None
-        terms = Terms(self._published_by, only_new=self._pending_only_new, actor=self._published_by)
+        terms = Terms(
+            self._published_by,
+            only_new=self._pending_only_new,
+            actor=self._published_by,
+            files=self._files,
+        )
         done = publish(self._catalogs, self._carried, terms)
         if done is not None:
             self._problems.solve("store", "the store is back")

@@ -7,6 +7,7 @@ import msgspec
 from quotad.clock import Clock
 from quotad.errors import Conflict, NotFound, RecordLost
 from quotad.records import CatalogRecord
+from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.fleet import Candidate
 from quotad.store.keys import KeySpace, catalog_tag
@@ -18,6 +19,9 @@ __all__ = ["Catalogs", "Outcome", "Published"]
 
 HISTORY_READ = 20
 """Versions read at once: a document may have megabytes."""
+
+FILES_MAX = 50
+"""Versions whose files are kept, so that they can be edited as they were written."""
 
 _TRIES_MAX = 10
 
@@ -39,6 +43,7 @@ class Catalogs:
         self._keys = keys
         self._publisher = Publisher(store, keys, clock, publish_wait_ms)
         self._mender = Mender(store, keys)
+        self._keep_files = scripts.load("keep_files")
 
     def publish(
         self,
@@ -48,6 +53,7 @@ class Catalogs:
         source_digest: str = "",
         published_by: str = "",
         actor: str = "",
+        comment: str = "",
         expected_version: int | None = None,
         only_new: bool = False,
         anew: bool = False,
@@ -61,6 +67,7 @@ class Catalogs:
                 it; empty: the digest.
             published_by: for the history.
             actor: whose doing it is.
+            comment: why, for the history.
             expected_version: the version that must be in force; None: whichever is.
             only_new: leave alone what was published from the same files before.
             anew: also when it is in force or was published before: the record in force is lost.
@@ -70,7 +77,14 @@ class Catalogs:
             StoreUnavailable: the store refused or timed out; publishing again is safe.
         """
         content = PublishRequest(
-            document, digest, source_digest or digest, published_by, actor, only_new, anew
+            document,
+            digest,
+            source_digest or digest,
+            published_by,
+            actor,
+            comment,
+            only_new,
+            anew,
         )
         for _ in range(_TRIES_MAX):
             found = self.version()
@@ -184,6 +198,25 @@ class Catalogs:
                 if raw is not None:
                     records.append(msgspec.structs.replace(decode_catalog(raw), document=b""))
         return records
+
+    def keep_files(self, source_digest: str, data: bytes) -> None:
+        """Keep the files that a catalog was published from, by the digest of what they mean.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        names = list(self._keys.catalog_files)
+        self._store.run(self._keep_files, names, [source_digest, data, FILES_MAX])
+
+    def files(self, source_digest: str) -> bytes | None:
+        """The files that a catalog was published from; None: they are not kept.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        command = ("HGET", self._keys.catalog_files[0], source_digest)
+        found = self._store.execute_many([command], or_none=True)[0]
+        return found if isinstance(found, bytes) else None
 
     def notices(self, poll_s: float = 1.0) -> Iterator[bool]:
         """Whether something was announced, by any server: a catalog, prepared or in force; False

@@ -29,6 +29,10 @@ usage.
     quotad:{catalogs}:candidate              its record (msgpack); expires
     quotad:{catalogs}:acks                   hash: what servers have answered to it; expires
     quotad:{catalogs}:servers                sorted set: servers by their last sign of life
+    quotad:{catalogs}:files, :kept           hash: files that catalogs were published from, and a
+                                             sorted set of them, by time
+    quotad:{catalogs}:d:<person>             hash: a draft: revision, data; expires
+    quotad:{catalogs}:drafts                 sorted set: people who have one, by time
     quotad:{catalogs}:events                 stream of versions that came into force; expires
     quotad:{events}:usage                    stream of usage of watched customers; expires
     quotad:{events}:watched                  sorted set: customers whose usage is watched, by when
@@ -101,6 +105,9 @@ class KeySpace:
         self.candidate = f"{prefix}:{{catalogs}}:candidate"
         self.acks = f"{prefix}:{{catalogs}}:acks"
         self.servers = f"{prefix}:{{catalogs}}:servers"
+        self.drafts = f"{prefix}:{{catalogs}}:drafts"
+        self.catalog_files = tuple(f"{prefix}:{{catalogs}}:{name}" for name in ("files", "kept"))
+        """Files that catalogs were published from, by digest, and when each was kept."""
         self.holds = f"{prefix}:holds"
         """Whether there has ever been a reservation."""
         self.tokens = tuple(f"{prefix}:{{tokens}}:{name}" for name in ("all", "used", "writes"))
@@ -119,6 +126,10 @@ class KeySpace:
     def catalog_record(self, version: int) -> str:
         """Where one published version is kept."""
         return f"{self.prefix}:{{catalogs}}:v:{version}"
+
+    def draft(self, owner: str) -> str:
+        """Where a person's draft of the catalog is kept."""
+        return f"{self.prefix}:{{catalogs}}:d:{escape(owner)}"
 
     def of_shard(self, shard: int) -> str:
         """What all keys of a shard start with."""

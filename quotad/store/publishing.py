@@ -68,6 +68,7 @@ class PublishRequest(msgspec.Struct, frozen=True):
     source_digest: str
     published_by: str
     actor: str
+    comment: str
     only_new: bool
     anew: bool
 
@@ -108,6 +109,7 @@ class Publisher:
             self._clock.now_ms(),
             content.published_by,
             content.actor,
+            content.comment,
         )
         words = [keys.head, keys.versions, keys.prepared, keys.candidate, keys.acks, *self._shards]
         args = [

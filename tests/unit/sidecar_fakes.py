@@ -56,6 +56,7 @@ class FakeCatalogs:
         self._sources: dict[str, str] = {}
         """Source digests by digest."""
         self.error: Exception | None = None
+        self.files = "", b""
         self.calls = 0
         self.in_between: Callable[[], object] | None = None
         """Done once, after the next look and before the publish that follows it."""
@@ -80,6 +81,7 @@ class FakeCatalogs:
         source_digest: str = "",
         published_by: str = "",
         actor: str = "",
+        comment: str = "",
         expected_version: int | None = None,
         only_new: bool = False,
         anew: bool = False,
@@ -101,6 +103,9 @@ class FakeCatalogs:
         self.records.append(CatalogRecord(version + 1, digest, document, 0, published_by))
         self._sources[digest] = source
         return Published(Outcome.PUBLISHED, version + 1, version + 1)
+
+    def keep_files(self, source_digest: str, data: bytes) -> None:
+        self.files = source_digest, data
 
     def put(self, text: str) -> None:
         """Publish as somebody else."""

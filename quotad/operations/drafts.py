@@ -1,0 +1,223 @@
+"""Drafts: what a person makes of the catalog before it is published, kept on the server."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from quotad.catalog import ApplyTo, Catalog, Source
+from quotad.catalog.editing.merging import Clash, merge
+from quotad.catalog.editing.placed import Placed, placed
+from quotad.catalog.prepare import Prepared, Request
+from quotad.catalog.rendering import render_files
+from quotad.catalog.snapshot import Snapshot, compile_snapshot
+from quotad.clock import Clock
+from quotad.errors import CatalogError, Conflict, InvalidRequest, NotFound
+from quotad.operations.catalogs import CatalogOperations, Publication, Version
+from quotad.operations.plan_files import FILES_BYTES_MAX, fits
+from quotad.operations.publish import Terms
+from quotad.records import CatalogRecord
+from quotad.store.drafts import DraftStore
+
+COMMENT_BYTES_MAX = 1024
+
+CatalogOwner = Literal["auto", "files", "dashboard", "both"]
+
+_NO_FILES = (Source("catalog.yaml", "version: 1\nfeatures: {}\nplans: {}\n"),)
+
+
+class CatalogDraft(msgspec.Struct, frozen=True):
+    """What one person makes of the catalog."""
+
+    owner: str
+    base_version: int
+    """What it was begun from; 0: no catalog was published."""
+    base: tuple[Source, ...]
+    """The files of then."""
+    files: tuple[Source, ...]
+    """As they are in the draft."""
+    saved_ms: int = 0
+    revision: int = 0
+    """Of the save; 0: it was not saved yet."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether it differs from what it was begun from."""
+        return self.files != self.base
+
+
+class DraftState(msgspec.Struct, frozen=True):
+    """A draft, and what it stands beside."""
+
+    draft: CatalogDraft
+    in_force: Version | None
+    problems: tuple[Placed, ...] = ()
+    """What keeps it from being published."""
+    prepared: Prepared | None = None
+    """What publishing it would do; None: it has problems."""
+
+    @property
+    def outdated(self) -> bool:
+        """Whether something was published since it was begun."""
+        version = 0 if self.in_force is None else self.in_force.record.version
+        return version != self.draft.base_version
+
+
+class DraftOperations:
+    """Opens, saves and publishes drafts; for all threads.
+
+    Args:
+        store: where they are kept.
+        catalogs: what they are made from, and become.
+        clock: the time that they are saved at.
+        catalog_owner: who publishes: the setting.
+    """
+
+    def __init__(
+        self,
+        store: DraftStore,
+        catalogs: CatalogOperations,
+        clock: Clock,
+        catalog_owner: CatalogOwner,
+    ) -> None:
+        self._store = store
+        self._catalogs = catalogs
+        self._clock = clock
+        self._owner = catalog_owner
+
+    def open(self, owner: str) -> CatalogDraft:
+        """Return the draft of a person, or one that has changed nothing yet.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        stored = self._store.get(owner)
+        if stored is not None:
+            try:
+                draft = msgspec.msgpack.decode(stored.data, type=CatalogDraft)
+                return msgspec.structs.replace(draft, revision=stored.revision)
+            except msgspec.MsgspecError:
+                self._store.remove(owner)
+        record = self._in_force()
+        files = self.files_of(record)
+        return CatalogDraft(owner, 0 if record is None else record.version, files, files)
+
+    def owners(self) -> dict[str, int]:
+        """Who has a draft, and when it was saved last (Unix ms)."""
+        return self._store.owners()
+
+    def save(self, draft: CatalogDraft, files: Sequence[Source]) -> CatalogDraft:
+        """Save new files over the revision of a draft; returns it as it is now.
+
+        Raises:
+            Conflict: it was saved or discarded elsewhere meanwhile.
+            Busy: too many people have a draft.
+            InvalidRequest: it is too large.
+        """
+        if not fits(files):
+            raise InvalidRequest(f"draft: is larger than {FILES_BYTES_MAX:,} bytes")
+        kept = msgspec.structs.replace(
+            draft, files=tuple(files), saved_ms=self._clock.now_ms(), revision=0
+        )
+        data = msgspec.msgpack.encode(kept)
+        revision = self._store.save(draft.owner, draft.revision, data)
+        return msgspec.structs.replace(kept, revision=revision)
+
+    def discard(self, owner: str) -> None:
+        """Remove a draft."""
+        self._store.remove(owner)
+
+    def state(self, draft: CatalogDraft, apply_to: ApplyTo | None = None) -> DraftState:
+        """Check a draft, and compare it with the catalog in force.
+
+        Raises:
+            Busy: other catalogs are being read.
+        """
+        try:
+            found = self._catalogs.compare(Request(files=draft.files, apply_to=apply_to), None)
+        except CatalogError as error:
+            problems = tuple(placed(error.problems, draft.files))
+            return DraftState(draft, self._version(), problems)
+        return DraftState(draft, found.version, prepared=found.prepared)
+
+    def brought_up(
+        self, draft: CatalogDraft, keep_mine: bool
+    ) -> tuple[CatalogDraft, tuple[Clash, ...]]:
+        """Bring a draft and a newer publish together, without saving it.
+
+        Args:
+            draft: that was begun from an earlier version.
+            keep_mine: whether the draft's value stands where both changed one.
+
+        Raises:
+            CatalogError: the draft cannot be read.
+            InvalidRequest: its changes cannot be put into the newer files.
+        """
+        record = self._in_force()
+        theirs = self.files_of(record)
+        merged = merge(draft.base, draft.files, theirs, keep_mine)
+        version = 0 if record is None else record.version
+        new = msgspec.structs.replace(draft, base_version=version, base=theirs, files=merged.files)
+        return new, merged.clashes
+
+    def publish(self, draft: CatalogDraft, apply_to: ApplyTo | None, comment: str) -> Publication:
+        """Publish a saved draft over the version that it was begun from, and remove it.
+
+        Raises:
+            CatalogError: it is not valid.
+            Conflict: another version is in force, or the draft was changed elsewhere.
+            InvalidRequest: the comment is too long, or the files own the catalog.
+        """
+        check_comment(comment)
+        if not self.may_publish():
+            raise InvalidRequest("catalog_owner: the catalog is published from files; download it")
+        stored = self._store.get(draft.owner)
+        if stored is None or stored.revision != draft.revision:
+            raise Conflict("the draft was changed in another window; load the page again")
+        by = draft.owner
+        terms = Terms(by, draft.base_version, actor=by, comment=comment)
+        done = self._catalogs.publish(Request(files=draft.files, apply_to=apply_to), terms)
+        self._store.remove(draft.owner)
+        return done
+
+    def may_publish(self) -> bool:
+        """Whether the catalog may be published from here: `catalog_owner`."""
+        if self._owner == "auto":
+            return not self.from_files()
+        return self._owner != "files"
+
+    def from_files(self) -> bool:
+        """Whether a sidecar has published the catalog lately."""
+        return any(
+            each.record.published_by.startswith("sidecar") for each in self._catalogs.newest(20)
+        )
+
+    def files_of(self, record: CatalogRecord | None) -> tuple[Source, ...]:
+        """The files of a version: as they were published, else written from its content."""
+        if record is None:
+            return _NO_FILES
+        return self._catalogs.files(record) or render_files(record)
+
+    def compiled(self, draft: CatalogDraft) -> Snapshot | None:
+        """What a draft comes to; None: it is not valid."""
+        try:
+            state = self._catalogs.compare(Request(files=draft.files), None)
+            return compile_snapshot(Catalog.from_document(state.prepared.document), 0)
+        except CatalogError:
+            return None
+
+    def _in_force(self) -> CatalogRecord | None:
+        version = self._version()
+        return None if version is None else version.record
+
+    def _version(self) -> Version | None:
+        try:
+            return self._catalogs.get(None)
+        except NotFound:
+            return None
+
+
+def check_comment(comment: str) -> None:
+    """Raise InvalidRequest unless a comment fits the history."""
+    if len(comment.encode(errors="replace")) > COMMENT_BYTES_MAX:
+        raise InvalidRequest(f"comment: is longer than {COMMENT_BYTES_MAX} bytes")
