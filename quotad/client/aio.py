@@ -10,7 +10,8 @@ from quotad.client import calls
 from quotad.client.aio_connection import AsyncConnected
 from quotad.client.aio_slots import AsyncSlotCalls
 from quotad.client.calls import Attempt, Consumption, Items, Policy, Step
-from quotad.client.coalescing import AsyncCoalescer, may_share
+from quotad.client.coalescing import may_share
+from quotad.client.coalescing_aio import AsyncCoalescer
 from quotad.client.correcting import AsyncCorrecting
 from quotad.client.errors import QuotaError
 from quotad.client.leasing import AsyncLeasing

@@ -13,7 +13,8 @@ import grpc
 from quotad.client import calls, errors, target
 from quotad.client.blocking_slots import SlotCalls
 from quotad.client.calls import Attempt, Consumption, Items, Policy, Step, Steps
-from quotad.client.coalescing import Coalescer, may_share
+from quotad.client.coalescing import may_share
+from quotad.client.coalescing_threads import Coalescer
 from quotad.client.correcting import Correcting
 from quotad.client.errors import QuotaError
 from quotad.client.leasing import Leasing

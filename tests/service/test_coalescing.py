@@ -19,7 +19,9 @@ from quotad.client import (
     QuotaServerError,
     QuotaUnavailable,
 )
-from quotad.client.coalescing import REQUEST_BYTES_MAX, AsyncCoalescer, Coalescer
+from quotad.client.coalescing import REQUEST_BYTES_MAX, lane_of
+from quotad.client.coalescing_aio import AsyncCoalescer
+from quotad.client.coalescing_threads import Coalescer
 from quotad.v1 import quota_pb2 as pb
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 from tests.running import Running
@@ -34,6 +36,9 @@ plans: {free: {entitlements: {calls: {limit: 500, per: year}}}}
 
 Kind = type[Client] | type[AsyncClient]
 KINDS: list[Kind] = [Client, AsyncClient]
+
+OTHER_LANE = "brief"
+"""A customer whose calls do not wait for those of the others here, which share a lane."""
 
 
 class Crowd:
@@ -72,7 +77,7 @@ class Crowd:
         """Start a call that is under way until the server goes on."""
         self._server.quota.hold.clear()
         before = self._server.quota.begun
-        first = self.call("consume", "first", "bandwidth")
+        first = self.call("consume", "ahead", "bandwidth")
         await until(lambda: self._server.quota.begun > before)
         return first
 
@@ -120,8 +125,8 @@ async def test_calls_that_come_while_one_is_under_way_travel_together(
     crowd: Crowd, server: FakeServer
 ) -> None:
     first = await crowd.held_up()
-    later = [crowd.call("consume", f"c-{i}", "api-calls", i) for i in range(5)]
-    later.append(crowd.call("check", "c-5", "api-calls", 5))
+    later = [crowd.call("consume", f"c-{8 + i}", "api-calls", i) for i in range(5)]
+    later.append(crowd.call("check", "c-13", "api-calls", 5))
     await crowd.wait_together(6)
 
     decisions = await crowd.outcomes(first, *later)
@@ -152,13 +157,46 @@ async def test_calls_are_decided_in_the_order_in_which_they_are_made(
     assert [1, 3, 6, 10, 15, 21, 28, 36] == [decision.used for decision in decisions[1:]]
 
 
+async def test_a_customer_in_the_other_lane_does_not_wait(crowd: Crowd, server: FakeServer) -> None:
+    assert lane_of(request("ahead")) != lane_of(request(OTHER_LANE))
+    first = await crowd.held_up()
+    behind = crowd.call("consume", "acme", "api-calls")
+    await crowd.wait_together(1)
+    beside = crowd.call("consume", OTHER_LANE, "api-calls")
+    await until(lambda: server.quota.begun == 2)  # both are under way
+
+    decisions = await crowd.outcomes(first, behind, beside)
+
+    assert [True] * 3 == [decision.allowed for decision in decisions]
+
+
+async def test_every_customer_is_decided_in_the_order_of_its_calls(
+    crowd: Crowd, server: FakeServer
+) -> None:
+    customers = ("acme", OTHER_LANE, "globex", "wayne")
+    server.quota.hold.clear()
+    ahead = [crowd.call("check", each, "bandwidth") for each in ("ahead", OTHER_LANE)]
+    await until(lambda: server.quota.begun == 2)
+    later = []
+    for place, quantity in enumerate(range(1, 6)):
+        for number, each in enumerate(customers):
+            later.append(crowd.call("consume", each, "api-calls", quantity))
+            await crowd.wait_together(place * len(customers) + number + 1)
+
+    decisions = (await crowd.outcomes(*ahead, *later))[2:]
+
+    for number in range(len(customers)):
+        mine = decisions[number :: len(customers)]
+        assert [1, 3, 6, 10, 15] == [decision.used for decision in mine]
+
+
 async def test_an_error_belongs_to_the_call_that_it_is_about(
     crowd: Crowd, server: FakeServer
 ) -> None:
     crowd.new(retries=0)
-    server.quota.item_failures["away"] = deque([UNAVAILABLE])
+    server.quota.item_failures["lost"] = deque([UNAVAILABLE])
     first = await crowd.held_up()
-    later = [crowd.call("consume", each, "api-calls") for each in ("acme", "away", "globex")]
+    later = [crowd.call("consume", each, "api-calls") for each in ("acme", "lost", "globex")]
     wrong = crowd.call("consume", "acme", "api-calls", "3")
     await crowd.wait_together(3)
 
@@ -184,7 +222,7 @@ async def test_calls_of_a_batch_that_fails_are_tried_again_under_their_keys(
 
     assert all(isinstance(decision, Decision) for decision in decisions)
     assert 8 == server.quota.used["acme", "api-calls"]
-    assert 1 == server.quota.used["first", "bandwidth"]
+    assert 1 == server.quota.used["ahead", "bandwidth"]
 
 
 def request(customer_id: str) -> pb.CheckAndConsumeRequest:
@@ -197,17 +235,40 @@ async def test_a_thread_that_runs_out_of_time_while_it_waits_sends_nothing(
     with grpc.insecure_channel(server.address) as channel:
         coalescer = Coalescer(QuotaServiceStub(channel))  # type: ignore[no-untyped-call]
         server.quota.hold.clear()
-        first = asyncio.create_task(asyncio.to_thread(coalescer.call, request("first"), 20.0))
+        first = asyncio.create_task(asyncio.to_thread(coalescer.call, request("ahead"), 20.0))
         await until(lambda: server.quota.begun == 1)
 
-        late = await asyncio.to_thread(coalescer.call, request("late"), 0.05)
+        late = await asyncio.to_thread(coalescer.call, request("overdue"), 0.05)
         server.quota.hold.set()
         await first
 
         assert isinstance(late, QuotaDeadline)
         assert "the timeout ran out before the call was sent; nothing is taken" == str(late)
         assert [0] == sizes(server)
-        assert coalescer.call(request("first"), 20.0).used == 2
+        assert coalescer.call(request("ahead"), 20.0).used == 2
+
+
+async def test_threads_that_give_up_leave_the_others_their_answers(server: FakeServer) -> None:
+    server.quota.limits["seats"] = 10**6
+
+    def ask(coalescer: Coalescer, number: int) -> list[Any]:
+        short = number % 2
+        timeouts_s = [0.0005 * (turn % 7) if short else 20.0 for turn in range(30)]
+        return [coalescer.call(request(f"c-{number}"), each) for each in timeouts_s]
+
+    with grpc.insecure_channel(server.address) as channel, ThreadPoolExecutor(32) as pool:
+        coalescer = Coalescer(QuotaServiceStub(channel))  # type: ignore[no-untyped-call]
+        outcomes = list(pool.map(lambda number: ask(coalescer, number), range(32)))
+
+        patient = [answer for each in outcomes[::2] for answer in each]
+        assert [True] * 16 * 30 == [answer.allowed for answer in patient]
+        assert {QuotaDeadline} >= {
+            type(answer)
+            for each in outcomes
+            for answer in each
+            if not isinstance(answer, pb.CheckAndConsumeResponse)
+        }
+        assert 0 == coalescer.waiting
 
 
 async def test_a_task_that_runs_out_of_time_while_it_waits_sends_nothing(
@@ -216,17 +277,17 @@ async def test_a_task_that_runs_out_of_time_while_it_waits_sends_nothing(
     async with grpc.aio.insecure_channel(server.address) as channel:
         coalescer = AsyncCoalescer(QuotaServiceStub(channel))  # type: ignore[no-untyped-call]
         server.quota.hold.clear()
-        first = asyncio.create_task(coalescer.call(request("first"), 20.0))
+        first = asyncio.create_task(coalescer.call(request("ahead"), 20.0))
         await until(lambda: server.quota.begun == 1)
 
-        late = await coalescer.call(request("late"), 0.05)
+        late = await coalescer.call(request("overdue"), 0.05)
         server.quota.hold.set()
         await first
 
         assert isinstance(late, QuotaDeadline)
         assert "the timeout ran out before the call was sent; nothing is taken" == str(late)
         assert [0] == sizes(server)
-        assert (await coalescer.call(request("first"), 20.0)).used == 2
+        assert (await coalescer.call(request("ahead"), 20.0)).used == 2
 
 
 async def test_tasks_run_out_of_time_each_at_its_own_deadline(server: FakeServer) -> None:
@@ -238,17 +299,17 @@ async def test_tasks_run_out_of_time_each_at_its_own_deadline(server: FakeServer
     async with grpc.aio.insecure_channel(server.address) as channel:
         coalescer = AsyncCoalescer(QuotaServiceStub(channel))  # type: ignore[no-untyped-call]
         server.quota.hold.clear()
-        asked = [asyncio.create_task(ask(coalescer, "first", 20.0))]
+        asked = [asyncio.create_task(ask(coalescer, "ahead", 20.0))]
         await until(lambda: server.quota.begun == 1)
-        for name, timeout_s in (("third", 0.3), ("second", 0.05), ("last", 20.0)):
+        for name, timeout_s in (("third", 0.3), ("next", 0.05), ("last", 20.0)):
             asked.append(asyncio.create_task(ask(coalescer, name, timeout_s)))
         await until(lambda: len(ended) == 2)
         server.quota.hold.set()
         await asyncio.gather(*asked)
         coalescer.close()
 
-    assert ["second QuotaDeadline", "third QuotaDeadline"] == ended[:2]
-    assert ["first CheckAndConsumeResponse", "last CheckAndConsumeResponse"] == sorted(ended[2:])
+    assert ["next QuotaDeadline", "third QuotaDeadline"] == ended[:2]
+    assert ["ahead CheckAndConsumeResponse", "last CheckAndConsumeResponse"] == sorted(ended[2:])
 
 
 async def test_tasks_that_are_answered_ask_again_together_with_those_that_wait(
@@ -274,7 +335,7 @@ async def test_tasks_that_are_answered_ask_again_together_with_those_that_wait(
 async def test_calls_under_way_end_at_their_deadline(crowd: Crowd, server: FakeServer) -> None:
     crowd.new(timeout=1.0, retries=0)
     first = await crowd.held_up()
-    later = [crowd.call("consume", "late", "seats") for _ in range(3)]
+    later = [crowd.call("consume", "overdue", "seats") for _ in range(3)]
 
     outcomes = await asyncio.gather(first, *later, return_exceptions=True)
 

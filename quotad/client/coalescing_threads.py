@@ -1,0 +1,160 @@
+"""Coalescing for threads: one of those that a message answers sends the next one."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+
+from quotad.client import errors
+from quotad.client.coalescing import LANES, closed, lane_of, message_of, out_of_time, outcomes_of
+from quotad.decision import BATCH_MAX
+from quotad.v1 import quota_pb2 as pb
+
+
+class _Caller:
+    """A call that waits in a thread for its answer."""
+
+    __slots__ = ("answered", "ends", "given_up", "has_turn", "outcome", "request", "sends", "sent")
+
+    def __init__(self, request: pb.CheckAndConsumeRequest, ends: float) -> None:
+        self.request = request
+        self.ends = ends
+        self.sent = False
+        self.given_up = False
+        self.outcome: Any = None
+        self.has_turn = False
+        """Whether it is the one that wakes the next."""
+        self.sends: _Lane | None = None
+        """What it sends of when it wakes up."""
+        self.answered = threading.Lock()
+        """Held until its turn; an Event would cost more than the call's other parts."""
+        self.answered.acquire()
+
+
+class _Lane:
+    """Calls in order, of which one message at a time is under way."""
+
+    __slots__ = ("busy", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[_Caller] = deque()
+        self.busy = False
+        """Whether a message is under way; one of those that it answers sends the next one."""
+
+
+class Coalescer:
+    """Sends what several threads ask; safe to share between them."""
+
+    def __init__(self, stub: Any) -> None:
+        self._stub = stub
+        self._lock = threading.Lock()
+        self._lanes = [_Lane() for _ in range(LANES)]
+        self._answered: deque[_Caller] = deque()
+        """Calls whose threads are to wake up, each woken by the one before: all at once would
+        queue for the interpreter, which costs each of them another sleep."""
+        self._waking = False
+        """Whether a thread has its turn."""
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait to be sent."""
+        return sum(len(lane.waiting) for lane in self._lanes)
+
+    def call(self, request: pb.CheckAndConsumeRequest, timeout_s: float) -> Any:
+        """Return the response, or the QuotaError of this call alone."""
+        lane = self._lanes[lane_of(request)]
+        caller = None
+        with self._lock:
+            if lane.busy:
+                caller = _Caller(request, time.monotonic() + timeout_s)
+                lane.waiting.append(caller)
+            lane.busy = True
+        if caller is None:
+            try:
+                return self._stub.CheckAndConsume(request, timeout=timeout_s)
+            except grpc.RpcError as error:
+                return errors.from_rpc(error)
+            finally:
+                self._send(lane)
+        try:
+            caller.answered.acquire(timeout=max(0.0, timeout_s))
+        finally:  # also when the thread is interrupted
+            with self._lock:
+                caller.given_up = True
+                if caller.has_turn:
+                    self._wake_next()
+            if caller.sends is not None:
+                self._send(caller.sends)
+        return out_of_time(caller.sent) if caller.outcome is None else caller.outcome
+
+    def _wake_next(self) -> None:
+        """Wake the next thread that is answered; with the lock held."""
+        while self._answered:
+            caller = self._answered.popleft()
+            if not caller.given_up:
+                caller.has_turn = True
+                caller.answered.release()
+                return
+        self._waking = False
+
+    def _send(self, lane: _Lane) -> None:
+        """Send what waits; when nothing does, the next call leaves at once."""
+        while callers := self._take(lane):
+            method, message = message_of([caller.request for caller in callers])
+            ends = max(caller.ends for caller in callers)
+            try:
+                future = getattr(self._stub, method).future(
+                    message, timeout=max(0.0, ends - time.monotonic())
+                )
+            except ValueError:  # grpc's, of a channel that is closed
+                self._answer(callers, [closed()] * len(callers))
+                continue
+            future.add_done_callback(lambda done, sent=callers: self._receive(lane, sent, done))
+            return
+
+    def _take(self, lane: _Lane) -> list[_Caller]:
+        """The next batch: those of the calls that wait which have not given up."""
+        taken: list[_Caller] = []
+        with self._lock:
+            while lane.waiting and len(taken) < BATCH_MAX:
+                caller = lane.waiting.popleft()
+                if not caller.given_up:
+                    caller.sent = True
+                    taken.append(caller)
+            lane.busy = bool(taken)
+        return taken
+
+    def _receive(self, lane: _Lane, callers: Sequence[_Caller], future: Any) -> None:
+        try:
+            outcomes = outcomes_of(future.result(), len(callers))
+        except grpc.FutureCancelledError:
+            outcomes = [closed()] * len(callers)
+        except grpc.RpcError as error:
+            outcomes = [errors.from_rpc(error)] * len(callers)
+        if not self._answer(callers, outcomes, lane):
+            self._send(lane)
+
+    def _answer(
+        self, callers: Sequence[_Caller], outcomes: Sequence[Any], lane: _Lane | None = None
+    ) -> bool:
+        """Hand the outcomes over; returns whether a caller is there to send of the lane.
+
+        It is the last that wakes up: by then the others are waiting again and travel with it. Sent
+        from here, the next batch would hold the first few of them, over and over.
+        """
+        last = None
+        with self._lock:
+            for caller, outcome in zip(callers, outcomes, strict=True):
+                caller.outcome = outcome
+                if not caller.given_up:
+                    last = caller
+                    self._answered.append(caller)
+            if last is not None:
+                last.sends = lane
+            if not self._waking:
+                self._waking = True
+                self._wake_next()
+        return last is not None
