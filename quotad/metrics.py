@@ -53,14 +53,61 @@ class Instrument(msgspec.Struct, frozen=True):
     """Name of what the labels are values of."""
     bounds: tuple[int, ...] = ()
     """Of a histogram: the upper bounds of its buckets, growing."""
+    series: tuple[str, ...] = ("",)
+    """Of a histogram: values of `label`, for each of which there are buckets."""
     per_unit: int = 1
     """How many of what is counted are one of the name's unit: 1000 where milliseconds are."""
 
 
-def histogram(name: str, meaning: str, bounds: tuple[int, ...], per_unit: int = 1) -> Instrument:
-    """Return a histogram with fixed buckets."""
-    labels = (*map(str, bounds), "inf", "sum")
-    return Instrument(Kind.HISTOGRAM, name, meaning, labels, "le", bounds, per_unit)
+def histogram(
+    name: str,
+    meaning: str,
+    bounds: tuple[int, ...],
+    per_unit: int = 1,
+    by: tuple[str, tuple[str, ...]] = ("", ("",)),
+) -> Instrument:
+    """Return a histogram with fixed buckets, or one for each value of a label.
+
+    Args:
+        name: of all of them.
+        meaning: in a sentence.
+        bounds: of the buckets.
+        per_unit: how many of what is observed are one of the name's unit.
+        by: the label and its values.
+    """
+    label, series = by
+    ends = (*map(str, bounds), "inf", "sum")
+    labels = tuple(f"{one} {end}".strip() for one in series for end in ends)
+    return Instrument(
+        Kind.HISTOGRAM,
+        name,
+        meaning,
+        labels,
+        label,
+        bounds=bounds,
+        series=series,
+        per_unit=per_unit,
+    )
+
+
+class Histogram:
+    """What one thread observes.
+
+    Args:
+        bounds: upper bounds of the buckets, growing.
+    """
+
+    __slots__ = ("_bounds", "row")
+
+    def __init__(self, bounds: tuple[int, ...]) -> None:
+        self._bounds = bounds
+        self.row = [0] * (len(bounds) + 2)
+
+    def observe(self, value: int) -> None:
+        """Count a value."""
+        row = self.row
+        row[bisect_left(self._bounds, value)] += 1
+        row[-1] += value
 
 
 class WorkerReport(msgspec.Struct, array_like=True, frozen=True):
@@ -144,14 +191,9 @@ class Instruments:
 
     def observer(self, instrument: Instrument) -> Callable[[int], None]:
         """Return the function that counts an observation of a histogram; for one thread."""
-        row = [0] * len(instrument.labels)
-
-        def observe(value: int) -> None:
-            row[bisect_left(instrument.bounds, value)] += 1
-            row[-1] += value
-
-        self.read_by(instrument, lambda: row)
-        return observe
+        made = Histogram(instrument.bounds)
+        self.read_by(instrument, lambda: made.row)
+        return made.observe
 
     def values(self) -> Readings:
         """Return the values as they are now; 0 of an instrument that nothing reads."""

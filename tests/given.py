@@ -7,6 +7,7 @@ from quotad.engine import Granted
 from quotad.engine.leases import Leases
 from quotad.engine.reservations import Reservations
 from quotad.engine.slots import Slots
+from quotad.engine.times import BatchTimes
 from quotad.errors import QuotadError
 from quotad.held import Correction, Setting
 from quotad.model import Feature
@@ -18,6 +19,7 @@ class Given:
 
     def __init__(self, *decisions: Decision | QuotadError) -> None:
         self._decisions = list(decisions)
+        self.times = BatchTimes()
 
     def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
         return [self._decisions.pop(0) for _ in requests]

@@ -24,6 +24,7 @@ from quotad.engine.settlements import named
 from quotad.engine.settling import Settler
 from quotad.engine.shared import Granted, Shared
 from quotad.engine.slots import Slots
+from quotad.engine.times import BatchTimes
 from quotad.engine.undoing import NO_ITEM, refuse_gauges, summed_up, undoing
 from quotad.engine.views import view_name
 from quotad.errors import NotReady, QuotadError, StoreError, StoreUnavailable
@@ -46,8 +47,9 @@ class Engine:
         self._clock = shared.clock
         self._settings = shared.settings
         self._link = link
-        self._planner = Planner(shared, link)
-        self._settler = Settler(shared, link)
+        self.times = BatchTimes()
+        self._planner = Planner(shared, link, self.times)
+        self._settler = Settler(shared, link, times=self.times)
         self._holds = shared.holds
         self._demand = shared.demand
         self.reservations = Reservations(shared, link, self.decide, self._decide_as_held)
@@ -86,6 +88,7 @@ class Engine:
                     if explained and self._holds.any and not self._as_held:
                         self._held.show(requests, round_.answers, self._decide_one_as_held)
                     return round_.answers  # type: ignore[return-value]
+                self.times.stale_rounds += 1
             error: QuotadError = StoreUnavailable("catalog or customer keeps changing; try again")
         except StoreError as failed:
             self._settler.note(failed)

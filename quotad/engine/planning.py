@@ -30,6 +30,7 @@ from quotad.engine.rounds import Planned, Round
 from quotad.engine.settlements import SettleRequest
 from quotad.engine.shared import Shared
 from quotad.engine.slot_plans import look_at_slots, plan_slot
+from quotad.engine.times import BatchTimes
 from quotad.engine.views import View, view_name
 from quotad.errors import InvalidRequest, NotReady, QuotadError, StoreError
 from quotad.recent import Recent
@@ -67,7 +68,8 @@ AHEAD_MAX_MS = 60_000
 class Planner:
     """Plans rounds; of one thread, over its own connection."""
 
-    def __init__(self, shared: Shared, link: Link) -> None:
+    def __init__(self, shared: Shared, link: Link, times: BatchTimes) -> None:
+        self._times = times
         self._views = shared.views
         self._customers = shared.customers
         self._health = shared.health
@@ -241,6 +243,7 @@ class Planner:
         records: dict[int, CustomerRecord | None] = {}
         first = [round_.requests[waiting[0]] for waiting in unknown.values()]
         keys = [self._views.keys_of(each.customer_id, each.resource_id) for each in first]
+        self._times.customers_read += len(keys)
         stored = self._customers.get_many_over(self._link, keys, budget.ask())
         budget.answered()
         planned = round_.epochs()

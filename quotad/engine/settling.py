@@ -11,6 +11,7 @@ from quotad.engine.joint import fold_all
 from quotad.engine.memos import replay
 from quotad.engine.rounds import Planned, Round
 from quotad.engine.shared import Shared
+from quotad.engine.times import BatchTimes
 from quotad.engine.views import view_name
 from quotad.errors import AnswerLost, Damaged, NotReady, StoreError, StoreUnavailable
 from quotad.store import (
@@ -44,7 +45,13 @@ class Settles(Protocol):
 class Settler:
     """Settles rounds; of one thread, over its own connection."""
 
-    def __init__(self, shared: Shared, link: Link, settles: Settles | None = None) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        link: Link,
+        settles: Settles | None = None,
+        times: BatchTimes | None = None,
+    ) -> None:
         self._snapshots = shared.snapshots
         self._views = shared.views
         self._health = shared.health
@@ -53,6 +60,7 @@ class Settler:
         self._tag = ""
         """Of the catalog that the latest round was planned on."""
         self._settles = settles or self._counters
+        self._times = times or BatchTimes()
 
     def settle(self, round_: Round, snapshot: Snapshot, now_ms: int, budget: Budget) -> None:
         """Settle and fold what is planned; what was stale is pending again.
@@ -66,9 +74,14 @@ class Settler:
         if self._tagged is not snapshot:
             self._tagged, self._tag = snapshot, catalog_tag(snapshot.version, snapshot.digest)
         deadline = budget.ask()
+        timed = self._times.timed
+        if timed:
+            self._times.ask()
         settled, error = self._settles.settle(
             self._tag, round_.planned, deadline, self._health.not_after_ms(deadline)
         )
+        if timed:
+            self._times.answered()
         if error is not None:
             self.note(error)
             if isinstance(error, AnswerLost):
@@ -100,7 +113,8 @@ class Settler:
             raise
 
     def note(self, error: StoreError) -> None:
-        """Open the breaker, if it is the store that failed and not the batch."""
+        """Count a failure, and open the breaker, if it is the store's and not the batch's."""
+        self._times.fail(error)
         if not isinstance(error, StoreUnavailable):
             if not isinstance(error, Damaged):  # which is in the log by its key
                 report_once(str(error))

@@ -16,6 +16,7 @@ from quotad.engine.insights import Notes
 from quotad.engine.leases import Leases
 from quotad.engine.reservations import Reservations, Reserved
 from quotad.engine.slots import Slots
+from quotad.engine.times import BatchTimes
 from quotad.engine.views import view_name
 from quotad.errors import QuotadError, StoreError
 from quotad.feed.usage import UsageNotes
@@ -43,6 +44,11 @@ _log = logging.getLogger("quotad.operations")
 
 class Decides(Protocol):
     """What deciding needs of `quotad.engine.Engine`."""
+
+    @property
+    def times(self) -> BatchTimes:
+        """What it counts of batches."""
+        ...
 
     def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
         """Decide a batch; one entry per request."""
@@ -108,6 +114,8 @@ class DecisionOperations:
         features: FeatureNames = ANY_FEATURE,
     ) -> None:
         self._engine = engine
+        self.times = engine.times
+        """How long batches take."""
         self._notes = notes
         self._usage = usage or UsageNotes()
         self.counts = FeatureRows(COUNTS, features)
@@ -120,6 +128,7 @@ class DecisionOperations:
 
     def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
         """Decide a batch; as `Engine.decide`."""
+        self.times.begin(len(requests))
         answers = self._engine.decide(requests)
         counts, known = self.counts, self._notes.known
         try:
@@ -148,6 +157,8 @@ class DecisionOperations:
                 self._usage.note_decided(requests, answers)
         except Exception:  # noqa: BLE001 (what was taken is to be answered)
             _log.exception("decisions were not noted")
+        if self.times.timed:
+            self.times.decided()
         return answers
 
     @property

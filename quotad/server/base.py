@@ -3,25 +3,34 @@
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol, Self
 
 import msgspec
 
 from quotad.config import Config
+from quotad.engine.times import BatchTimes
 from quotad.errors import ConfigError
-from quotad.metrics import Readings, WorkerReport, summed_rows
+from quotad.metrics import Instrument, Readings, WorkerReport, summed_rows
 from quotad.operations.decisions import DecisionOperations
 from quotad.server.address import is_loopback
 from quotad.server.indexing import Indexing
 from quotad.server.instruments import (
+    BATCH_SIZE,
     BREAKER_OPEN,
     CATALOG_PUBLISHED,
     CATALOG_VERSION,
     CUSTOMERS_CACHED,
+    CUSTOMERS_READ,
     DECISIONS,
+    EVENT_STREAMS,
     LEASES,
+    PHASES_NS,
     PROBE,
+    STALE_ROUNDS,
+    STORE_ERRORS,
+    TOKENS_REFUSED,
     WOULD_DENY,
     instruments,
 )
@@ -81,6 +90,16 @@ class DecisionThread(Protocol):
         ...
 
 
+_BATCHES: Mapping[Instrument, Callable[[BatchTimes], Readings]] = {
+    PHASES_NS: lambda times: [value for phase in times.phases for value in phase.row],
+    BATCH_SIZE: lambda times: times.batches.row,
+    STALE_ROUNDS: lambda times: [times.stale_rounds],
+    CUSTOMERS_READ: lambda times: [times.customers_read],
+    STORE_ERRORS: lambda times: times.errors,
+}
+"""What each decision thread counts of its batches."""
+
+
 class ServerBase:
     """A worker process's insides without an edge; a context manager.
 
@@ -114,6 +133,10 @@ class ServerBase:
         self.metrics.read_by(BREAKER_OPEN, lambda: [int(not parts.health.up)])
         self.metrics.read_by(CATALOG_VERSION, lambda: [self._catalog()[0]])
         self.metrics.read_by(CATALOG_PUBLISHED, lambda: [self._catalog()[1]])
+        self.metrics.read_by(TOKENS_REFUSED, lambda: [self.tokens.refused])
+        self.metrics.read_by(EVENT_STREAMS, lambda: [parts.feed.listeners])
+        for instrument, read in _BATCHES.items():
+            self.metrics.read_by(instrument, partial(self._of_batches, read))
         self.metrics.read_by(LEASES, self._leases)
         self.metrics.read_by(CUSTOMERS_CACHED, lambda: [parts.cached_customers])
 
@@ -230,6 +253,9 @@ class ServerBase:
     def _counts(self) -> dict[str, Readings]:
         # Copies, as threads may add a feature meanwhile.
         return summed_rows([dict(each.counts) for each in self._made])
+
+    def _of_batches(self, read: Callable[[BatchTimes], Readings]) -> list[int]:
+        return [sum(each) for each in zip(*(read(one.times) for one in self._made), strict=True)]
 
     def _catalog(self) -> tuple[int, int]:
         """Version, and when it was published (Unix ms)."""

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from quotad import __version__
 from quotad.metrics import FeatureNames, Instrument, Kind, Readings
@@ -105,9 +106,14 @@ def _family(instrument: Instrument, samples: list[Sample]) -> Family:
 def _samples(instrument: Instrument, labels: Labels, values: Mapping[str, int]) -> list[Sample]:
     per_unit = instrument.per_unit
     if instrument.kind is Kind.HISTOGRAM:
-        *counts, total = values.values()
         bounds = [bound / per_unit for bound in instrument.bounds]
-        return buckets(labels, bounds, counts, total / per_unit)
+        every = iter(values.values())
+        samples: list[Sample] = []
+        for one in instrument.series:
+            *counts, total = islice(every, len(bounds) + 2)
+            own = {**labels, instrument.label: one} if instrument.label else labels
+            samples += buckets(own, bounds, counts, total / per_unit)
+        return samples
     suffix = SUFFIX if instrument.kind is Kind.COUNTER else ""
     return [
         Sample(

@@ -1,6 +1,7 @@
 """What a server counts: the same list in every worker and in their parent."""
 
 from quotad.decision import Reason
+from quotad.engine.times import BATCH_BOUNDS, KINDS, PHASE_BOUNDS_NS, PHASES
 from quotad.metrics import Instrument, Instruments, Kind, histogram
 
 DECISIONS = Instrument(
@@ -14,6 +15,37 @@ WOULD_DENY = Instrument(
     Kind.COUNTER,
     "quotad_would_deny_total",
     "Decisions that a limit in shadow would have denied; counted among the decisions, too.",
+)
+PHASES_NS = histogram(
+    "quotad_batch_seconds",
+    "How long batches of decisions took, by phase; one batch of eight is timed.",
+    PHASE_BOUNDS_NS,
+    1_000_000_000,
+    ("phase", PHASES),
+)
+BATCH_SIZE = histogram("quotad_batch_size", "Requests decided together.", BATCH_BOUNDS)
+STALE_ROUNDS = Instrument(
+    Kind.COUNTER,
+    "quotad_stale_rounds_total",
+    "Times that a batch was planned again, as a catalog or a customer had changed.",
+)
+CUSTOMERS_READ = Instrument(
+    Kind.COUNTER,
+    "quotad_customers_read_total",
+    "Customers that were read for decisions, as they were not in memory; all others were.",
+)
+STORE_ERRORS = Instrument(
+    Kind.COUNTER,
+    "quotad_store_errors_total",
+    "Failures of the store that decisions have met, by kind.",
+    tuple(kind for kind, _ in KINDS),
+    "kind",
+)
+TOKENS_REFUSED = Instrument(
+    Kind.COUNTER, "quotad_tokens_refused_total", "Calls without a token that may be used."
+)
+EVENT_STREAMS = Instrument(
+    Kind.GAUGE, "quotad_event_streams", "Streams of changes that clients have open."
 )
 LEASES = Instrument(
     Kind.COUNTER,
@@ -76,6 +108,13 @@ def instruments() -> Instruments:
     """Return the instruments of a process of the server."""
     return Instruments(
         (
+            PHASES_NS,
+            BATCH_SIZE,
+            STALE_ROUNDS,
+            CUSTOMERS_READ,
+            STORE_ERRORS,
+            TOKENS_REFUSED,
+            EVENT_STREAMS,
             LEASES,
             CUSTOMERS_CACHED,
             PROBE,

@@ -189,6 +189,8 @@ class QuotaService:
                 answers.append((batch.call_id, batch.answer(decided[at:end])))
             except Exception as error:  # noqa: BLE001
                 answers.append((batch.call_id, _unforeseen(error)))
+        if self.decisions.times.decided_ns:
+            self.decisions.times.encoded()
         return answers
 
     def _answer_one(self, call: Call) -> bytes | QuotadError:

@@ -4,15 +4,19 @@ import os
 import re
 import signal
 import socket
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http import HTTPStatus
 from select import select
 
+import grpc
 import pytest
 
+from quotad.config import Config
 from quotad.ops.listener import CONNECTIONS_MAX, HEAD_BYTES_MAX
+from quotad.server.ops import readyz
+from quotad.server.workers import Workers
 from quotad.v1 import admin_pb2
 from tests.exposed import samples
 from tests.integration.own_store import OwnStore, own_store
@@ -104,6 +108,22 @@ def test_decisions_are_counted_by_feature_reason_and_edge(ops: Ops) -> None:
     assert not any("made-up" in "".join(name) for name in ops.metrics())
 
 
+def test_batches_are_timed_by_phase_and_what_they_missed_is_counted(ops: Ops) -> None:
+    for i in range(16):
+        ops.server.consume(f"new-{i}", "calls")
+
+    def timed(phase: str) -> float:
+        return ops.metric("quotad_batch_seconds_count", "edge=grpc", f"phase={phase}")
+
+    eventually(lambda: timed("encode"), lambda count: count >= 1)
+    found = ops.metrics()
+    assert timed("plan") >= timed("store") >= 1 <= timed("fold")
+    assert 0 < found["quotad_batch_seconds_sum", "edge=grpc", "phase=store"] < CALL_S
+    assert 8 <= found["quotad_batch_size_count", "edge=grpc"]
+    assert 8 <= found["quotad_customers_read_total", "edge=grpc"]
+    assert 0 == found["quotad_tokens_refused_total", "edge=grpc"]
+
+
 def test_no_metric_names_a_customer(ops: Ops) -> None:
     ops.server.provision("somebody", "free")
     ops.server.consume("somebody", "calls")
@@ -151,6 +171,10 @@ def test_a_store_that_is_gone_is_named_and_the_port_answers(store: OwnStore, ops
         assert 200 == ops.get("/livez")[0]
         name = ("quotad_store_breaker_open_workers", "edge=grpc")
         eventually(lambda: ops.metric(*name), lambda workers: workers == 1)
+        with pytest.raises(grpc.RpcError):
+            ops.server.consume("acme", "calls")
+        refused = ("quotad_store_errors_total", "edge=grpc", "kind=not_ready")
+        eventually(lambda: ops.metric(*refused), bool)
     finally:
         store.start(appendonly="yes")
     eventually(lambda: ops.get("/readyz"), lambda answer: answer[0] == 200)
@@ -190,28 +214,14 @@ def test_connections_beyond_the_bound_are_closed_and_the_others_answered(ops: Op
     eventually(lambda: _alive(ops), bool)
 
 
-def test_a_server_that_stops_is_not_ready_while_its_calls_are_answered(store: OwnStore) -> None:
-    with serve(store.url, "stop", "auto", ops="127.0.0.1:0") as server:
-        ops = Ops(server)
-        seen: list[str] = []
-        asking = threading.Event()
+def test_a_server_that_stops_is_not_ready_and_says_why() -> None:
+    workers = Workers(Config())
+    assert readyz(workers).text.startswith("not ready\nstore: not looked at yet\n")
 
-        def ask() -> None:
-            while True:
-                try:
-                    seen.append(ops.get("/readyz")[1].partition("\n")[0])
-                except (OSError, urllib.error.URLError):
-                    return
-                asking.set()
+    workers.interrupt()
 
-        thread = threading.Thread(target=ask)
-        thread.start()
-        asking.wait(CALL_S)
-        server.process.terminate()
-        thread.join(CALL_S)
-        server.process.wait(CALL_S)
-
-        assert "stopping" == seen[-1]
+    assert HTTPStatus.SERVICE_UNAVAILABLE == readyz(workers).status
+    assert readyz(workers).text.startswith("stopping\n")
 
 
 def test_an_address_that_is_taken_is_one_line_and_the_end(store: OwnStore, ops: Ops) -> None:
