@@ -20,7 +20,7 @@ from quotad.config import Config
 from quotad.errors import ConfigError, StoreUnavailable
 from quotad.server.address import OPS_DEV, first_free, reserved, reserved_http_of_dev
 from quotad.server.descriptors import set_limit
-from quotad.server.example import write_example
+from quotad.server.example import EXAMPLE, write_example, write_example_customers
 from quotad.server.ops import ops_port
 from quotad.server.signals import on_stop
 from quotad.server.workers import Workers
@@ -198,6 +198,8 @@ def _sidecar(config: Config) -> Iterator[None]:
     )
     stop = threading.Event()
     sidecar.step()
+    if Path(config.catalog) in (Path(EXAMPLE), Path(config.data) / "catalog"):
+        write_example_customers(store, keys)
     thread = threading.Thread(target=sidecar.run, args=(stop,), name="quotad-sidecar", daemon=True)
     thread.start()
     try:
