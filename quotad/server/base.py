@@ -30,6 +30,7 @@ from quotad.server.instruments import (
     PROBE,
     STALE_ROUNDS,
     STORE_ERRORS,
+    STORE_UNSAFE,
     TOKENS_REFUSED,
     WOULD_DENY,
     instruments,
@@ -131,6 +132,9 @@ class ServerBase:
         self._indexing = Indexing(parts.index, parts.clock, lambda: self.ready)
         self.metrics = instruments()
         self.metrics.read_by(BREAKER_OPEN, lambda: [int(not parts.health.up)])
+        self.metrics.read_by(
+            STORE_UNSAFE, lambda: [int(each in parts.unsafe) for each in STORE_UNSAFE.labels]
+        )
         self.metrics.read_by(CATALOG_VERSION, lambda: [self._catalog()[0]])
         self.metrics.read_by(CATALOG_PUBLISHED, lambda: [self._catalog()[1]])
         self.metrics.read_by(TOKENS_REFUSED, lambda: [self.tokens.refused])

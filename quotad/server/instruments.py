@@ -3,6 +3,7 @@
 from quotad.decision import Reason
 from quotad.engine.times import BATCH_BOUNDS, KINDS, PHASE_BOUNDS_NS, PHASES
 from quotad.metrics import Instrument, Instruments, Kind, histogram
+from quotad.store.safety import PROBLEMS
 
 DECISIONS = Instrument(
     Kind.COUNTER,
@@ -68,6 +69,13 @@ BREAKER_OPEN = Instrument(
     "quotad_store_breaker_open_workers",
     "Workers that ask the store for nothing, as it did not answer, or is not set up to be used.",
 )
+STORE_UNSAFE = Instrument(
+    Kind.GAUGE,
+    "quotad_store_unsafe",
+    "Workers to which the store may lose what is counted, by what is wrong with it.",
+    PROBLEMS,
+    "problem",
+)
 CATALOG_VERSION = Instrument(
     Kind.LOWEST,
     "quotad_catalog_version",
@@ -119,6 +127,7 @@ def instruments() -> Instruments:
             CUSTOMERS_CACHED,
             PROBE,
             BREAKER_OPEN,
+            STORE_UNSAFE,
             CATALOG_VERSION,
             CATALOG_PUBLISHED,
             FRONT,

@@ -122,6 +122,11 @@ class Parts:
         return self._health
 
     @property
+    def unsafe(self) -> frozenset[str]:
+        """What is wrong with the store, in words of `store.safety.PROBLEMS`."""
+        return self._safety.problems
+
+    @property
     def published(self) -> CatalogRecord | None:
         """The record of the catalog in force, without its document; None: none yet."""
         return self._snapshots.published

@@ -16,6 +16,9 @@ POOLED_MAX = 20
 for admin calls, those that watch the store), so that none of them waits; when all
 are in use, the next thread waits for one."""
 
+_SETTINGS = ("appendfsync",)
+"""What INFO does not have and decides what a store keeps."""
+
 _EXTRA_S = 1 / 1_000_000
 """More time for each byte of a command or its answer, so that a catalog of megabytes also travels
 over a slow network: at least 1 MB/s is asked for."""
@@ -48,6 +51,7 @@ class Node:
         """Those given out: as many as there are threads for what is hot."""
         self._pool: list[NodeLink] = []
         """Those that are not in use."""
+        self._shows_settings = True
         self._unused = threading.Semaphore(POOLED_MAX)
 
     def link(self) -> NodeLink:
@@ -70,6 +74,7 @@ class Node:
         Raises:
             StoreUnavailable: it leads nowhere.
         """
+        self._shows_settings = True  # it may be another server, or have been allowed since
         try:
             if self.endpoint.look_up():
                 self.close_pool()
@@ -77,10 +82,19 @@ class Node:
             raise unavailable(error.strerror or str(error), self.address) from error
 
     def info(self) -> dict[str, str]:
-        """The fields of INFO; none where the server refuses it, or does not know it."""
-        (answer,) = self.ask([("INFO",)])
+        """The fields of INFO, none where the server refuses it, or does not know it; and settings
+        that INFO does not have, where the server shows them."""
+        commands: list[Command] = [("INFO",)]
+        if self._shows_settings:  # a refusal would be noted in its log of refusals every time
+            commands.append(("CONFIG", "GET", *_SETTINGS))
+        answer, *settings = self.ask(commands)
         text = answer.decode(errors="replace") if isinstance(answer, bytes) else ""
-        return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+        found = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+        for each in settings:
+            self._shows_settings = isinstance(each, list)
+            words = [word.decode(errors="replace") for word in each] if self._shows_settings else []
+            found |= dict(zip(words[::2], words[1::2], strict=False))
+        return found
 
     def execute(self, command: Command) -> Any:
         """Run one command, and return its answer as it came.

@@ -1,4 +1,4 @@
-"""Whether a store keeps what it acknowledges: eviction, append-only file, role.
+"""Whether a store keeps what it acknowledges: eviction, append-only file, how it is synced, role.
 
 Counters and customers are keys like any others to the store. One that evicts keys when its memory
 is full gives used quota away without a word.
@@ -20,6 +20,24 @@ KEEPS = "noeviction"
 _NEEDS_REPLICAS = {"min_slaves_good_slaves", "min_replicas_good_replicas"}
 """Fields of a server that refuses writes while it has too few replicas."""
 
+PROBLEMS = (
+    "evicts",
+    "would_evict",
+    "no_aof",
+    "no_fsync",
+    "no_replicas",
+    "replica",
+    "unchecked",
+)
+"""What can be wrong with a store, in a word each."""
+
+FSYNC = "appendfsync"
+
+UNSYNCED = (
+    "when the store's append-only file reaches the disk could not be checked: it does not answer"
+    " CONFIG GET appendfsync, which should be everysec"
+)
+
 UNCHECKED = "whether the store evicts keys could not be checked: it does not say in INFO"
 
 
@@ -29,6 +47,8 @@ class Finding(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
     evicts: str = ""
     """The policy by which it evicts keys; empty: it does not, or that is not known."""
+    problems: frozenset[str] = frozenset()
+    """Which of `PROBLEMS` it has."""
 
 
 class Safety:
@@ -46,6 +66,8 @@ class Safety:
         self._lock = threading.Lock()
         self.warnings: tuple[str, ...] = ()
         """What can lose what is counted; as of the last check."""
+        self.problems: frozenset[str] = frozenset()
+        """The same in words of `PROBLEMS`."""
 
     def check(self) -> None:
         """Look, before the store is used.
@@ -81,12 +103,16 @@ class Safety:
         watched = self._store.fails_over
         found = [judge(info, watched) for info in self._store.infos().values()]
         warnings = dict.fromkeys(warning for each in found for warning in each.warnings)
-        return Finding(tuple(warnings), next((each.evicts for each in found if each.evicts), ""))
+        return Finding(
+            tuple(warnings),
+            next((each.evicts for each in found if each.evicts), ""),
+            frozenset().union(*(each.problems for each in found)),
+        )
 
     def _note(self, found: Finding, but: Collection[str] = ()) -> None:
         with self._lock:
             new = [warning for warning in found.warnings if warning not in self.warnings]
-            self.warnings = found.warnings
+            self.warnings, self.problems = found.warnings, found.problems
         for warning in new:
             if warning not in but:
                 _log.warning("%s", warning)
@@ -107,30 +133,38 @@ def judge(info: Mapping[str, str], fails_over: bool = False) -> Finding:
         info: of one server.
         fails_over: whether another server may take its place while it goes on.
     """
-    warnings: list[str] = []
+    found: dict[str, str] = {}
     evicts = ""
     policy = info.get("maxmemory_policy")
     if policy is None:
-        warnings.append(UNCHECKED)
+        found["unchecked"] = UNCHECKED
     elif policy != KEEPS and info.get("maxmemory") == "0":
-        warnings.append(
+        found["would_evict"] = (
             f"the store would evict keys if it had a maxmemory (maxmemory-policy {policy});"
             f" set it to {KEEPS}"
         )
     elif policy != KEEPS:
         evicts = policy
-        warnings.append(eviction(policy))
+        found["evicts"] = eviction(policy)
     if info.get("aof_enabled") == "0":
-        warnings.append(
+        found["no_aof"] = (
             "the store has no append-only file (appendonly no): what is counted is lost when it"
             " ends without saving"
         )
+    elif info.get("aof_enabled") == "1" and FSYNC not in info:
+        found["unchecked"] = f"{found['unchecked']}; {UNSYNCED}" if found else UNSYNCED
+    elif info.get(FSYNC) == "no":
+        found["no_fsync"] = (
+            "the store leaves it to the kernel when its append-only file reaches the disk"
+            " (appendfsync no): a power cut may lose half a minute of what is counted; set it to"
+            " everysec"
+        )
     if fails_over and "role" in info and not {*info} & _NEEDS_REPLICAS:
-        warnings.append(
+        found["no_replicas"] = (
             "the store's primary takes writes without a replica: until it knows that another has"
             " taken its place, all of them are lost; set min-replicas-to-write 1 and"
             " min-replicas-max-lag 1"
         )
     if info.get("role") == "slave":
-        warnings.append("the store is a replica: what is counted there is lost")
-    return Finding(tuple(warnings), evicts)
+        found["replica"] = "the store is a replica: what is counted there is lost"
+    return Finding(tuple(found.values()), evicts, frozenset(found))

@@ -160,6 +160,23 @@ def test_what_a_killed_worker_has_counted_stays_and_its_end_is_counted(ops: Ops)
     assert 0 == ops.metric("quotad_worker_restarts_total", "edge=grpc", "why=planned")
 
 
+def test_a_store_that_may_lose_what_is_counted_is_told_by_page_and_metric(
+    store: OwnStore, ops: Ops
+) -> None:
+    unsafe = ("quotad_store_unsafe", "edge=grpc", "problem=no_fsync")
+    assert 0 == ops.metric(*unsafe)
+    assert 0 == ops.metric("quotad_store_unsafe", "edge=grpc", "problem=no_aof")
+
+    store.client.config_set("appendfsync", "no")
+    try:
+        eventually(lambda: ops.metric(*unsafe), lambda workers: workers == 1)
+        eventually(lambda: ops.get("/readyz")[1], lambda text: "warning: the store leaves" in text)
+        assert 200 == ops.get("/readyz")[0]
+    finally:
+        store.client.config_set("appendfsync", "everysec")
+    eventually(lambda: ops.get("/readyz")[1], lambda text: "warning" not in text)
+
+
 def test_a_store_that_is_gone_is_named_and_the_port_answers(store: OwnStore, ops: Ops) -> None:
     store.stop()
     try:

@@ -8,7 +8,7 @@ import pytest
 
 from quotad.errors import StoreUnavailable
 from quotad.store import Store
-from quotad.store.safety import UNCHECKED, Safety, judge
+from quotad.store.safety import PROBLEMS, UNCHECKED, UNSYNCED, Safety, judge
 from quotad.v1 import admin_pb2
 from tests.integration.own_store import OwnStore, own_store
 from tests.running import CALL_S, Running, eventually, running
@@ -23,6 +23,7 @@ SAFE = {
     "maxmemory": "0",
     "maxmemory_policy": "noeviction",
     "aof_enabled": "1",
+    "appendfsync": "everysec",
     "role": "master",
 }
 
@@ -49,6 +50,11 @@ def status(server: Running) -> Any:
         ({"aof_enabled": "0"}, "", ["appendonly no"]),
         ({"aof_enabled": None}, "", []),
         ({"role": "slave"}, "", ["replica"]),
+        ({"appendfsync": "no"}, "", ["appendfsync no"]),
+        ({"appendfsync": "always"}, "", []),
+        ({"appendfsync": None}, "", [UNSYNCED]),
+        ({"appendfsync": None, "aof_enabled": "0"}, "", ["appendonly no"]),
+        ({"appendfsync": None, "maxmemory_policy": None}, "", [f"{UNCHECKED}; {UNSYNCED}"]),
     ],
 )
 def test_what_info_returns_is_judged(
@@ -59,7 +65,8 @@ def test_what_info_returns_is_judged(
     found = judge(info)
 
     assert evicts == found.evicts
-    assert len(words) == len(found.warnings)
+    assert len(words) == len(found.warnings) == len(found.problems)
+    assert set(PROBLEMS) >= found.problems
     assert all(word in told for word, told in zip(words, found.warnings, strict=True))
 
 
@@ -117,6 +124,36 @@ def test_a_store_that_begins_to_evict_is_warned_of_and_goes_on_being_used(store:
 
         assert server.consume("acme", "calls").allowed
         assert status(server).ready
+
+
+def test_how_often_a_store_syncs_is_looked_up_and_not_known_where_that_is_refused(
+    store: OwnStore,
+) -> None:
+    store.start(appendonly="yes", appendfsync="no")
+    store.client.acl_setuser(
+        "app", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-config"]
+    )
+    made = Store(store.url, timeout_ms=5000)
+    other = Store(store.url.replace("unix://", "unix://app:x@"), timeout_ms=5000)
+    try:
+        safety = Safety(made, allow_evicting=False)
+        safety.check()
+        assert {"no_fsync"} == safety.problems
+
+        store.client.config_set("appendfsync", "everysec")
+        safety.watch()
+        assert () == safety.warnings
+
+        refused = Safety(other, allow_evicting=False)
+        for _ in range(3):
+            refused.watch()
+        assert (UNSYNCED,) == refused.warnings
+        assert {"unchecked"} == refused.problems
+        # Not asked again: every refusal would be noted in the store's own log.
+        assert 1 == sum(int(each["count"]) for each in store.client.acl_log())
+    finally:
+        made.close()
+        other.close()
 
 
 def test_a_store_that_does_not_let_itself_be_checked_is_used(store: OwnStore) -> None:
