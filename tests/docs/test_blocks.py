@@ -27,6 +27,7 @@ KINDS = {
     "yaml prometheus": "settings of Prometheus",
     "json service config": "used by tests/integration/test_many_calls.py",
     "nginx": "run by tests/http/test_nginx.py",
+    "caddyfile": "run by tests/http/test_caddy.py",
     "python": "run by test_examples.py",
     "console": "run by test_examples.py",
     "sh": "command lines that do not end, or not here; only their words are checked",

@@ -2,17 +2,14 @@
 
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
+from tests.http.gateways import free_port, started
 from tests.http.serving import HttpCaller, HttpRunning
 from tests.processes import ROOT
-from tests.running import eventually
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 if NGINX is None:
@@ -38,15 +35,6 @@ http {{
 """
 
 
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def shown(quotad: str, listen: int, app: int) -> str:
     """The block of the page, with our addresses."""
     page = (ROOT / "docs" / "http.md").read_text()
@@ -62,28 +50,9 @@ def gateway(served: HttpRunning, tmp_path_factory: pytest.TempPathFactory) -> It
     config = here / "nginx.conf"
     config.write_text(WHOLE.format(here=here, app=app, shown=shown(served.address, listen, app)))
     assert NGINX is not None
-    with (here / "stderr").open("wb") as stderr:
-        process = subprocess.Popen(
-            [NGINX, "-p", str(here), "-c", str(config), "-e", str(here / "error.log")],
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-        )
-    caller = HttpCaller(f"127.0.0.1:{listen}")
-    try:
-        eventually(lambda: answers(caller, process, here), bool)
+    words = [NGINX, "-p", str(here), "-c", str(config), "-e", str(here / "error.log")]
+    with started(words, listen, here) as caller:
         yield caller
-    finally:
-        caller.close()
-        process.terminate()
-        process.wait()
-
-
-def answers(caller: HttpCaller, process: "subprocess.Popen[bytes]", here: Path) -> bool:
-    assert process.poll() is None, (here / "stderr").read_text()
-    with suppress(OSError):
-        caller.get("/")
-        return True
-    return False
 
 
 def test_nginx_passes_on_what_has_room_and_answers_429_to_the_rest(
