@@ -126,6 +126,7 @@ class Hub:
             self._stopped = True
             self._end(self._listeners, _STOPPING)
             self._lock.notify_all()
+        self._follower.wake()
         self._threads.shutdown(wait=False)
 
     def join(self) -> None:
@@ -205,7 +206,7 @@ class Hub:
                 self._read()
                 failures = 0
             except StoreError as error:
-                if not failures:
+                if not failures and not self._stopped:
                     _log.warning("changes are not read: %s", error)
                 self._pause(pause_s(failures, BACKOFF_MIN_S, BACKOFF_MAX_S))
                 failures += 1

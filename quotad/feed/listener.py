@@ -46,7 +46,8 @@ class FeedListener:
         """Queue a change; of one thread, which calls `wake` in the loop afterwards."""
         if len(self._queue) >= QUEUED_MAX:
             self._queue.clear()
-            change = msgspec.structs.replace(change, kind=ChangeKind.REFETCH, customer_id="")
+            stream = ""  # it was told of what is lost in no stream
+            change = ChangeEvent(ChangeKind.REFETCH, change.at_ms, position=change.position)
         self._queue.append((stream, event, change))
 
     def end(self, error: QuotadError) -> None:

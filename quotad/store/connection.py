@@ -234,10 +234,10 @@ class Store:
         """
         return self._router.any_node().listen(channel, poll_s)
 
-    def own_link(self) -> NodeLink:
-        """A connection that the caller closes, of a store that is one server: for commands that
-        wait."""
-        return self._router.any_node().own_link()
+    def waiting_link(self) -> NodeLink:
+        """A connection of one thread's own, of a store that is one server, for commands that wait;
+        opened at its first use."""
+        return self._router.any_node().link()
 
     def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run a script that is not hot.

@@ -92,6 +92,11 @@ class Follower:
                 self._mend()
             raise
 
+    def wake(self) -> None:
+        """Let a read that waits fail; any thread may."""
+        if self._link is not None:
+            self._link.drop()
+
     def close(self) -> None:
         """Close the connection; the next read opens it again."""
         if self._link is not None:
@@ -124,7 +129,7 @@ class Follower:
 
     def _wait(self, wait_s: float) -> tuple[int, list[tuple[str, Any]]]:
         if self._link is None:
-            self._link = self._store.own_link()
+            self._link = self._store.waiting_link()
         after = [_word(last) for last in self._last.values()]
         block = max(1, round(wait_s * 1000))
         read = ("XREAD", "COUNT", READ_MAX, "BLOCK", block, "STREAMS", *self._last, *after)

@@ -132,10 +132,6 @@ class Node:
             self._unused.release()
         return answers
 
-    def own_link(self) -> NodeLink:
-        """A connection that its caller closes, opened at its first use."""
-        return NodeLink(self.endpoint)
-
     def listen(self, channel: str, poll_s: float) -> Iterator[bool]:
         """Whether something was announced on a channel; see `Store.listen`."""
         link = NodeLink(self.endpoint)

@@ -7,9 +7,13 @@ from contextlib import ExitStack
 
 import pytest
 
+from quotad.config import Config
 from quotad.feed import hub
+from quotad.server.tokens import token_operations
 from quotad.store import KeySpace, Store, scripts
 from quotad.store.events import kept
+from quotad.tokens.record import WantedToken
+from quotad.tokens.roles import TokenRole
 from tests.http.conftest import CATALOG
 from tests.http.events import EventStream
 from tests.http.serving import HttpRunning, http_running
@@ -173,3 +177,21 @@ def test_a_stream_outlives_the_store_and_is_to_read_again_what_that_has_lost(
                 assert "REFETCH" == events.next().type
                 made.publish_and_wait(CATALOG)
                 assert "CATALOG_CHANGED" == events.next().type
+
+
+def test_streams_that_began_without_a_token_end_when_there_is_one(
+    store_url: str, customer: str
+) -> None:
+    prefix = f"t-{uuid.uuid4().hex[:12]}"
+    with http_running(store_url, prefix) as made:
+        made.publish_and_wait(CATALOG)
+        config = Config(redis_url=store_url, prefix=prefix, shards=8)
+        with (
+            EventStream(made.address, customer_id=customer) as events,
+            token_operations(config) as operations,
+        ):
+            events.next()
+            operations.create(WantedToken("first", TokenRole.ADMIN))
+
+            last = events.rest()[-1]
+    assert ("end", "UNAUTHENTICATED") == (last.type, last.data["reason"])
