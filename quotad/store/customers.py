@@ -60,7 +60,6 @@ class Customers:
         self._store = store
         self._keys = keys
         self._script = scripts.load("write_customer")
-        self._kept = kept(keys.shards)
 
     def get_many(self, customer_ids: Sequence[str]) -> list[StoredCustomer]:
         """Read customers in one round trip, in the order asked.
@@ -235,7 +234,7 @@ class Customers:
             before.epoch,
             encode_customer(record),
             record.customer_id,
-            *self._kept,
+            *kept(self._keys.shards),
             record.updated_by,
         ]
         change = None if note is None else note(before.record, record)

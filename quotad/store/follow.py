@@ -61,8 +61,9 @@ class Follower:
 
     def __init__(self, store: Store, keys: KeySpace) -> None:
         self._store = store
-        self._kept_ms = dict.fromkeys((*keys.shard_events, keys.catalog_events), KEPT_MS)
-        self._kept_ms[keys.usage_events] = USAGE_KEPT_MS
+        self._keys = keys
+        self._kept_ms: dict[str, int] = {}
+        """By stream, how long entries stay."""
         self._link: NodeLink | None = None
         self._last: dict[str, EventId | None] = {}
         self._interrupted = False
@@ -74,6 +75,9 @@ class Follower:
         Raises:
             StoreError: the store refused or timed out.
         """
+        keys = self._keys
+        self._kept_ms = dict.fromkeys((*keys.shard_events, keys.catalog_events), KEPT_MS)
+        self._kept_ms[keys.usage_events] = USAGE_KEPT_MS
         self._last = self._heads()
         self._interrupted = False
 

@@ -2,7 +2,7 @@
 
 All keys of a customer carry the hash tag of its shard, so that they live in one slot of a cluster
 and one script can touch them together. The limit is never part of a key: changing a plan keeps
-usage.
+usage. `17` stands for the name of a shard, see `shard_names`.
 
     quotad:meta                              hash: layout, shards
     quotad:{17}:catalog                      tag of the catalog version in force in this shard
@@ -48,8 +48,14 @@ from zlib import crc32
 
 import msgspec
 
-SHARDS_DEFAULT = 256
-"""How many hash tags the customers are spread over; fixed when a store is first used."""
+from quotad.store.shard_names import even, numbers
+
+SHARDS_DEFAULT = 32
+"""How many shards the customers of a new store are spread over; fixed when it is first used. More
+make smaller batches on a cluster, and fewer cannot be spread evenly over as many nodes."""
+
+NUMBERED, EVEN = 1, 2
+"""How shards are named: see `shard_names`. Numbered are those of stores of earlier releases."""
 
 _RESERVED = str.maketrans({"%": "%25", ":": "%3A", "{": "%7B", "}": "%7D"})
 
@@ -92,12 +98,14 @@ class KeySpace:
 
     Args:
         prefix: sets environments that share a server apart.
-        shards: number of hash tags; must be what the store was first used with.
+        shards: number of hash tags, as the store was first used with; 0: whatever that was, and
+            for a new store `SHARDS_DEFAULT`.
     """
 
-    def __init__(self, prefix: str = "quotad", shards: int = SHARDS_DEFAULT) -> None:
+    def __init__(self, prefix: str = "quotad", shards: int = 0) -> None:
         self.prefix = prefix
-        self.shards = shards
+        self.chosen = bool(shards)
+        """Whether the store must have this number of shards."""
         self.meta = f"{prefix}:meta"
         self.head = f"{prefix}:{{catalogs}}:head"
         self.versions = f"{prefix}:{{catalogs}}:versions"
@@ -114,14 +122,27 @@ class KeySpace:
         """Records of tokens, when they were last shown, and how often they were written."""
         self.notices = f"{prefix}:notices"
         """Pub/sub channel on which catalog versions are announced, prepared and in force."""
-        self.shard_catalogs = tuple(f"{prefix}:{{{i}}}:catalog" for i in range(shards))
-        self.shard_customers = tuple(f"{prefix}:{{{i}}}:customers" for i in range(shards))
-        self.shard_events = tuple(f"{prefix}:{{{i}}}:events" for i in range(shards))
         self.catalog_events = f"{prefix}:{{catalogs}}:events"
         self.usage_events = f"{prefix}:{{events}}:usage"
         self.watched = f"{prefix}:{{events}}:watched"
-        self.shard_indexes = tuple(f"{prefix}:{{{i}}}:index" for i in range(shards))
-        self.shard_indexed = tuple(f"{prefix}:{{{i}}}:indexed" for i in range(shards))
+        self.lay_out(shards or SHARDS_DEFAULT, EVEN)
+
+    def lay_out(self, shards: int, layout: int) -> None:
+        """Take over how the customers of the store are spread, before any key of one is spelled.
+
+        Args:
+            shards: number of hash tags.
+            layout: `NUMBERED` or `EVEN`.
+        """
+        self.shards = shards
+        self.layout = layout
+        names = even(shards) if layout == EVEN else numbers(shards)
+        starts = self._starts = tuple(f"{self.prefix}:{{{name}}}" for name in names)
+        self.shard_catalogs = tuple(f"{start}:catalog" for start in starts)
+        self.shard_customers = tuple(f"{start}:customers" for start in starts)
+        self.shard_events = tuple(f"{start}:events" for start in starts)
+        self.shard_indexes = tuple(f"{start}:index" for start in starts)
+        self.shard_indexed = tuple(f"{start}:indexed" for start in starts)
 
     def catalog_record(self, version: int) -> str:
         """Where one published version is kept."""
@@ -133,19 +154,19 @@ class KeySpace:
 
     def of_shard(self, shard: int) -> str:
         """What all keys of a shard start with."""
-        return f"{self.prefix}:{{{shard}}}:"
+        return f"{self._starts[shard]}:"
 
     def indexing(self, shard: int) -> str:
         """Held by the server that indexes a shard."""
-        return f"{self.prefix}:{{{shard}}}:indexing"
+        return f"{self._starts[shard]}:indexing"
 
     def seen(self, shard: int) -> str:
         """Customers of a shard that calls were about and that have no record."""
-        return f"{self.prefix}:{{{shard}}}:seen"
+        return f"{self._starts[shard]}:seen"
 
     def erased(self, shard: int) -> str:
         """History of the erasures of a shard."""
-        return f"{self.prefix}:{{{shard}}}:erased"
+        return f"{self._starts[shard]}:erased"
 
     def nearby(self, feature_id: str) -> str:
         """The customers near a limit of a feature."""
@@ -166,7 +187,7 @@ class KeySpace:
     def customer(self, customer_id: str, resource_id: str = "") -> CustomerKeys:
         """All keys of one customer; usage is that of one resource, empty: of the customer."""
         shard = self.shard(customer_id)
-        tag = f"{self.prefix}:{{{shard}}}"
+        tag = self._starts[shard]
         name = escape(customer_id)
         resource = escape(resource_id) if resource_id else ""
         return CustomerKeys(

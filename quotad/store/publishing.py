@@ -7,6 +7,7 @@ candidate at a time; that of a publisher that died lapses.
 import logging
 import secrets
 import time
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
@@ -84,8 +85,6 @@ class Publisher:
         self._prepare = scripts.load("prepare_catalog")
         self._activate = scripts.load("activate_catalog")
         self._tags = ShardTags(store, keys)
-        self._shards = keys.shard_catalogs if store.whole else ()
-        """What the scripts put in force themselves, together with the head."""
 
     def publish(self, content: PublishRequest, in_force: int) -> Published | int:
         """Publish as the version after the one in force.
@@ -175,6 +174,11 @@ class Publisher:
             self._announce(str(version))
             self._report(version, missing, answers)
         return int(code)
+
+    @property
+    def _shards(self) -> Sequence[str]:
+        """What the scripts put in force themselves, together with the head."""
+        return self._keys.shard_catalogs if self._store.whole else ()
 
     def _announce(self, message: str) -> None:
         # Only spares a look: servers look by themselves every second, and the script of a decision

@@ -47,7 +47,6 @@ class SeenStore:
         self._store = store
         self._keys = keys
         self._customers = customers
-        self._shard_max = max(SEEN_MAX // keys.shards, _SHARD_MIN)
 
     def note(self, seen: Mapping[str, int], now_ms: int) -> None:
         """Put customers at the front of their shards' lists; the oldest leave full ones.
@@ -64,7 +63,8 @@ class SeenStore:
         for customer_id in seen:
             key = self._keys.seen(self._keys.shard(customer_id))
             notes.setdefault(key, []).extend((now_ms, customer_id))
-        lists.put(self._store, notes, self._shard_max, _KEPT_MS)
+        most = max(SEEN_MAX // self._keys.shards, _SHARD_MIN)
+        lists.put(self._store, notes, most, _KEPT_MS)
         # Only now: a later erasure finds it in the list.
         keys = [self._keys.customer(customer_id) for customer_id in seen]
         epochs = self._store.read([each.epoch for each in keys])

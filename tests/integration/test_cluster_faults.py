@@ -195,7 +195,7 @@ def test_a_slot_that_moves_key_by_key_is_followed(plain: Stage) -> None:
     assert set() == on.batch([moved, waits])
     source, target = on.cluster.nodes[0], on.cluster.nodes[2]
     slot = on.slot(shard)
-    keys = raw(on.server.store).keys(f"q:{{{shard}}}:*")
+    keys = raw(on.server.store).keys(f"{on.server.keys.of_shard(shard)}*")
 
     setslot(on, slot, source, target)
     assert set() == on.batch([moved, waits])  # all of their keys are where they were

@@ -51,7 +51,7 @@ def test_a_damaged_layout_is_written_again_by_the_server_that_has_known_it(
         check_layout(store, keys)  # as far as a process that starts knows, it is another program's
     check_layout(store, keys, agreed=True)
 
-    assert {b"layout": b"1", b"shards": b"4"} == raw(store).hgetall(keys.meta)
+    assert {b"layout": b"2", b"shards": b"4"} == raw(store).hgetall(keys.meta)
 
 
 def test_customers_near_a_limit_are_noted_again_where_their_list_is_damaged(

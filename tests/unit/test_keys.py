@@ -1,9 +1,13 @@
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quotad.store import CustomerKeys, KeySpace, catalog_tag, usage_suffix
+from quotad.store.hash_slots import SLOTS, slot_of
 from quotad.store.keys import escape
+from quotad.store.shard_names import even, numbers
 
 IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12) | st.text(
     "a:%{}3AB25", min_size=1, max_size=8
@@ -16,20 +20,20 @@ def test_the_keys_of_a_customer_byte_by_byte() -> None:
     assert (
         CustomerKeys(
             customer_id="acme",
-            catalog="quotad:{62}:catalog",
-            epoch="quotad:{62}:e:acme",
-            record="quotad:{62}:c:acme",
-            customers="quotad:{62}:customers",
-            index="quotad:{62}:index",
-            events="quotad:{62}:events",
-            usage="quotad:{62}:u:acme:",
-            decision="quotad:{62}:i:acme:",
-            holds="quotad:{62}:h:acme",
-            hold_ends="quotad:{62}:he:acme",
+            catalog="quotad:{fu}:catalog",
+            epoch="quotad:{fu}:e:acme",
+            record="quotad:{fu}:c:acme",
+            customers="quotad:{fu}:customers",
+            index="quotad:{fu}:index",
+            events="quotad:{fu}:events",
+            usage="quotad:{fu}:u:acme:",
+            decision="quotad:{fu}:i:acme:",
+            holds="quotad:{fu}:h:acme",
+            hold_ends="quotad:{fu}:he:acme",
         )
         == keys
     )
-    assert "quotad:{62}:u:acme::api-calls:month.c.1761955200" == keys.usage + usage_suffix(
+    assert "quotad:{fu}:u:acme::api-calls:month.c.1761955200" == keys.usage + usage_suffix(
         "api-calls", "month.c.1761955200"
     )
 
@@ -37,7 +41,7 @@ def test_the_keys_of_a_customer_byte_by_byte() -> None:
 def test_usage_of_a_resource_and_after_a_reset_has_keys_of_its_own() -> None:
     keys = KeySpace("quotad", 256).customer("acme", "team:1")
 
-    assert "quotad:{62}:u:acme:team%3A1:calls:life.r2" == keys.usage + usage_suffix(
+    assert "quotad:{fu}:u:acme:team%3A1:calls:life.r2" == keys.usage + usage_suffix(
         "calls", "life", 2
     )
     # Everything else is the customer's.
@@ -58,8 +62,8 @@ def test_the_keys_of_a_store_byte_by_byte() -> None:
         space.versions,
         space.notices,
     )
-    assert ("t:{0}:catalog", "t:{1}:catalog") == space.shard_catalogs
-    assert ("t:{0}:customers", "t:{1}:customers") == space.shard_customers
+    assert ("t:{b}:catalog", "t:{a}:catalog") == space.shard_catalogs
+    assert ("t:{b}:customers", "t:{a}:customers") == space.shard_customers
     assert "t:{catalogs}:v:17" == space.catalog_record(17)
 
 
@@ -127,8 +131,24 @@ def test_all_keys_of_a_customer_are_in_one_slot_of_a_cluster(
 
     tags = {key[key.index("{") + 1 : key.index("}")] for key in keys}
 
-    assert {str(space.shard(customer))} == tags
+    assert {space.of_shard(space.shard(customer))[3:-2]} == tags
     assert {1} == {key.count("{") for key in keys}
+
+
+def test_names_of_shards_never_change() -> None:
+    """They are in the keys of every store."""
+    assert ("b", "c", "d", "a") == even(4)
+    known = {32: "5bbe73e7f851a810", 256: "82add47d391b3470", 16_384: "d0c80af07f0f0b69"}
+    for shards, digest in known.items():
+        assert digest == hashlib.sha256(" ".join(even(shards)).encode()).hexdigest()[:16]
+
+
+@given(st.integers(1, 600))
+def test_shards_are_spread_evenly_and_named_by_no_number(shards: int) -> None:
+    parts = [slot_of(name) * shards // SLOTS for name in even(shards)]
+
+    assert list(range(shards)) == parts
+    assert not set(even(shards)) & set(numbers(shards))
 
 
 def test_a_catalog_tag_distinguishes_versions_and_contents() -> None:
