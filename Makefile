@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help front front-clients front-calls front-fuzz front-wheels run test unit explore bench bench-check memory soak locust lint types format protos clean
+.PHONY: help front front-clients front-calls front-fuzz front-wheels run test unit explore bench bench-check bench-cluster memory soak locust lint types format protos clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -25,6 +25,9 @@ explore: $(VENV)/.test ## run the property tests on examples that no run has had
 
 bench: $(VENV)/.load ## measure throughput and latency beside reference points; see loadtests/README.md
 	$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
+
+bench-cluster: $(VENV)/.load ## measure one server beside clusters of it, and numbers of shards
+	$(BIN)/python -m loadtests.bench.clusters $(CLUSTER_ARGS)
 
 bench-check: $(VENV)/.test ## compare what a decision costs, counted, with the stored figures
 	$(BIN)/python -m loadtests.bench.check $(CHECK_ARGS)

@@ -1,0 +1,196 @@
+"""One server and clusters under the same calls: decisions per second, and CPU per decision.
+
+    make bench-cluster
+    make bench-cluster CLUSTER_ARGS='--seconds 2 --rounds 1'
+
+8 connections with 32 calls each, of 10,000 customers. A row counts only when the counters in the
+store moved by what the answers say. Rows in which every node is held at a twentieth of a core show
+what a cluster adds where its nodes and not the server are the limit: one machine has no room to
+show it otherwise. They are left out without the rights to make control groups.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from loadtests.bench import proc, shares
+from loadtests.bench.h2gen import Spec
+from loadtests.bench.kinds import PREFIX, quotad
+from loadtests.bench.measure import generate
+from loadtests.bench.processes import CATALOG, HOST, free_port, stop, wait_until_ready
+from loadtests.bench.traffic import Traffic
+from quotad.catalog import Source, parse
+from quotad.clock import SyncedClock
+from quotad.store import Catalogs, KeySpace, Store
+from quotad.valkey import private_valkey
+from quotad.valkey_cluster import PrivateCluster
+
+HELD = 0.05
+"""Of a core, for each node."""
+
+CONNECTIONS, STREAMS = 8, 32
+WARM_S = 1.0
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A store, and the server on it."""
+
+    nodes: int
+    """Of a cluster; 0: one server."""
+    shards: int = 32
+    workers: int = 1
+    held: bool = False
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        store = f"cluster of {self.nodes}" if self.nodes else "one server"
+        return f"{store}, each held at {HELD} of a core" if self.held else store
+
+
+ROWS = (
+    *(Row(0, shards) for shards in (32, 256)),
+    *(Row(1, shards) for shards in (16, 32, 64, 256)),
+    *(Row(3, shards) for shards in (16, 32, 64, 256)),
+    *(Row(nodes, workers=2) for nodes in (0, 1, 3)),
+    *(Row(nodes, held=True) for nodes in (1, 3)),
+)
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What one run of a row has shown."""
+
+    per_second: float
+    server_us: float
+    """CPU per decision."""
+    store_us: float
+    """Of all nodes together."""
+    p99_ms: float
+
+
+@contextmanager
+def store_of(row: Row, folder: Path) -> Iterator[tuple[str, list[int]]]:
+    """Start the store of a row; gives its URL and the processes."""
+    # A group of processes can be removed when they have ended.
+    with ExitStack() as held, ExitStack() as stack:
+        if row.nodes:
+            cluster = stack.enter_context(PrivateCluster(folder, folder / "node", row.nodes))
+            pids, url = [node.process.pid for node in cluster.nodes], cluster.url
+        else:
+            port = free_port()
+            settings = {"port": str(port), "bind": HOST}
+            valkey = stack.enter_context(private_valkey(folder, folder / "socket", **settings))
+            pids, url = [valkey.process.pid], f"redis://{HOST}:{port}"
+        if row.held:
+            held.enter_context(shares.held(pids, HELD))
+        yield url, pids
+
+
+def used(store: Store) -> int:
+    """The sum of all usage in the store."""
+    names = [name for some in store.scan(f"{PREFIX}:") for name in some if b"}:u:" in name]
+    return sum(int(value or 0) for value in store.read(list(dict.fromkeys(names))))
+
+
+def measure(row: Row, seconds: float, seed: int) -> Measured:
+    """Start what a row is about, and run it once.
+
+    Raises:
+        RuntimeError: an answer was missing, or counters and answers differ.
+    """
+    with tempfile.TemporaryDirectory(prefix="quotad-bench-") as name, ExitStack() as stack:
+        url, pids = stack.enter_context(store_of(row, Path(name)))
+        store = Store(url, timeout_ms=20_000)
+        stack.callback(store.close)
+        catalog = parse([Source(name="bench.yaml", text=CATALOG)])
+        keys = KeySpace(PREFIX, row.shards)
+        Catalogs(store, keys, SyncedClock()).publish(catalog.document, catalog.digest)
+        kind = quotad("native", shards=str(row.shards), workers=str(row.workers))
+        port = free_port()
+        process = stack.enter_context(_server(kind.command(f"{HOST}:{port}", url)))
+        wait_until_ready(process, port, kind)
+        traffic = Traffic(path=kind.path, feature_id="feature-api-calls")
+        spec = Spec(
+            host=HOST,
+            port=port,
+            traffic=traffic,
+            connections=CONNECTIONS,
+            streams=STREAMS,
+            seconds=WARM_S,
+            rate=0,
+            seed=seed,
+        )
+        generate(spec)
+        before, server, nodes = used(store), proc.cpu(process.pid).whole, cpu_of(pids)
+        result = generate(msgspec.structs.replace(spec, seconds=seconds))
+        server, nodes = proc.cpu(process.pid).whole - server, cpu_of(pids) - nodes
+        decisions = result.allowed + result.denied
+        if result.errors or result.lost or used(store) - before != result.allowed:
+            raise RuntimeError(
+                f"{row}: {result.errors} errors, {result.lost} lost, counters differ"
+            )
+        return Measured(
+            result.per_second,
+            server / decisions * 1e6,
+            nodes / decisions * 1e6,
+            result.latency_ms["p99"],
+        )
+
+
+@contextmanager
+def _server(words: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
+    process = subprocess.Popen(words, start_new_session=True)
+    try:
+        yield process
+    finally:
+        stop(process)
+
+
+def cpu_of(pids: Iterable[int]) -> float:
+    """CPU time of processes so far, in seconds."""
+    return sum(proc.cpu(pid).whole for pid in pids)
+
+
+def table(found: dict[Row, list[Measured]]) -> str:
+    """The medians, as Markdown."""
+    lines = [
+        "| store | shards | workers | decisions/s | server us | store us | p99 ms |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row, runs in found.items():
+        middle = [
+            statistics.median(getattr(run, name) for run in runs)
+            for name in Measured.__struct_fields__
+        ]
+        shown = f"{middle[0]:,.0f} | {middle[1]:.1f} | {middle[2]:.1f} | {middle[3]:.1f}"
+        lines.append(f"| {row.name} | {row.shards} | {row.workers} | {shown} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run all rows in turn, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each run")
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    rows = [row for row in ROWS if shares.is_possible() or not row.held]
+    if len(rows) < len(ROWS):
+        print(shares.MISSING, file=sys.stderr)
+    found: dict[Row, list[Measured]] = {row: [] for row in rows}
+    for number in range(given.rounds):
+        for row in rows:
+            found[row].append(measure(row, given.seconds, number))
+            print(f"round {number + 1}: {row}: {found[row][-1]}", file=sys.stderr)
+    print(table(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
