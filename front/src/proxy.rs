@@ -3,7 +3,7 @@
 //! Both sides keep their flow control: a part is taken from one side's window when the other side
 //! has room for it, so that a slow reader holds up nothing but its own call.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
@@ -36,6 +36,16 @@ pub struct Behind {
     path: String,
     sender: RefCell<Option<SendRequest<Bytes>>>,
     connecting: Mutex<()>,
+    calls: Cell<usize>,
+}
+
+/// A call under way at the server behind.
+struct Passing<'a>(&'a Behind);
+
+impl Drop for Passing<'_> {
+    fn drop(&mut self) {
+        self.0.calls.set(self.0.calls.get() - 1);
+    }
 }
 
 impl Behind {
@@ -44,7 +54,17 @@ impl Behind {
             path,
             sender: RefCell::default(),
             connecting: Mutex::default(),
+            calls: Cell::default(),
         }
+    }
+
+    /// Counts a call in; None: there are too many, and HTTP/2 would let it wait for one to end.
+    fn admit(&self, calls_max: usize) -> Option<Passing<'_>> {
+        if self.calls.get() >= calls_max {
+            return None;
+        }
+        self.calls.set(self.calls.get() + 1);
+        Some(Passing(self))
     }
 
     /// A place for one call; connects first where that is needed.
@@ -86,6 +106,11 @@ pub async fn pass_on(
     mut respond: SendResponse<Part>,
 ) {
     let _share = link.call(); // for as long as the call is open
+    let calls_max = front.shared.settings.calls_max;
+    let Some(_passing) = front.behind.admit(calls_max) else {
+        front.shared.counters.calls_refused.add(1);
+        return reply::fail(&mut respond, &reply::too_many_calls(calls_max));
+    };
     let Ok(mut sender) = front.behind.sender().await else {
         return unavailable(&mut respond);
     };

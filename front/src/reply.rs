@@ -44,6 +44,12 @@ impl Failure {
     }
 }
 
+/// Of a call for which there is no place.
+pub fn too_many_calls(calls_max: usize) -> Failure {
+    let message = format!("more than {calls_max} calls are under way");
+    Failure::new(status::RESOURCE_EXHAUSTED, message)
+}
+
 /// The parts of an answer that are the same for every call.
 pub struct Replies {
     head: Response<()>,

@@ -87,11 +87,7 @@ impl Front {
         let calls_max = self.shared.settings.calls_max;
         if calls.len() >= calls_max {
             counters.calls_refused.add(1);
-            let message = format!("more than {calls_max} calls are under way");
-            return reply::fail(
-                &mut respond,
-                &Failure::new(status::RESOURCE_EXHAUSTED, message),
-            );
+            return reply::fail(&mut respond, &reply::too_many_calls(calls_max));
         }
         let ticket = Arc::new(Ticket::new(link.resets.clone()));
         let waker = Waker::from(ticket.clone());

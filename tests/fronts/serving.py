@@ -1,7 +1,8 @@
 """A front by itself: no store behind it, and what is decided is in the test's hands."""
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from quotad.errors import QuotadError
+from quotad.fronts.grpcio_server import add_stream
 from quotad.fronts.interface import Answer, Call, Front, FrontSettings
 from quotad.fronts.kinds import make
 from quotad.fronts.origin import origin
@@ -23,6 +25,27 @@ BESIDE_ORIGIN = "/quotad.test.Beside/Origin"
 """Answers where the call came from, and its authorization."""
 BESIDE_STREAM = "/quotad.test.Beside/Stream"
 """The same as a stream of two answers."""
+
+ENDLESS = "/quotad.test.Beside/Endless"
+"""A stream of messages of the wanted size without end."""
+
+
+class Endless:
+    """Streams that the server behind has open, and messages that it has given."""
+
+    def __init__(self) -> None:
+        self.open = self.given = 0
+
+    async def give(self, body: bytes, _: Any) -> AsyncIterator[bytes]:
+        """Give messages for as long as they are wanted."""
+        self.open += 1
+        try:
+            while True:
+                yield bytes(int(body))
+                self.given += 1
+                await asyncio.sleep(0.001)
+        finally:
+            self.open -= 1
 
 
 def echo(call: Call) -> bytes | QuotadError:
@@ -58,7 +81,14 @@ class Serving:
     """A front and a channel to it."""
 
     def __init__(self, kind: str, **settings: Any) -> None:
-        self.front: Front = make(kind, msgspec.structs.replace(SETTINGS, **settings))
+        self.endless = Endless()
+
+        def add_services(server: Any) -> None:
+            _add_services(server)
+            add_stream(server, ENDLESS, self.endless.give)
+
+        given = {"add_services": add_services, **settings}
+        self.front: Front = make(kind, msgspec.structs.replace(SETTINGS, **given))
         self._drained = self._stopped = False
         self.front.start()
         options = [
@@ -74,6 +104,10 @@ class Serving:
     def call(self, body: bytes = b"x", path: str = METHODS[0], timeout_s: float = CALL_S) -> Any:
         """Begin a call."""
         return self.channel.unary_unary(path).future(body, timeout=timeout_s, wait_for_ready=True)
+
+    def stream(self, size: int = 1) -> Any:
+        """Begin a stream without end of messages of a size."""
+        return self.channel.unary_stream(ENDLESS)(b"%d" % size, wait_for_ready=True)
 
     def take(self, count: int) -> list[Call]:
         """Wait for so many calls and take them."""
