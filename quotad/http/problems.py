@@ -6,7 +6,8 @@ but `reason` and the HTTP status is to be decided by.
 
 import msgspec
 
-from quotad.errors import CatalogError, QuotadError, Status, StoreUnavailable
+from quotad.errors import CatalogError, QuotadError, Status, StoreUnavailable, TooManyWrong
+from quotad.tokens.access import WRONG_S
 
 CONTENT_TYPE = b"application/problem+json"
 
@@ -44,6 +45,7 @@ _TITLES = {
     409: "Another writer was first",
     412: "The state is another one than the request expects",
     413: "Too large",
+    429: "Too many; try again later",
     415: "Unsupported media type",
     500: "Internal error",
     503: "Unavailable; try again",
@@ -91,12 +93,12 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def status_of(error: QuotadError) -> int:
     """Return the HTTP status of an error."""
-    return error.http_status if isinstance(error, HttpRefusal) else _HTTP_STATUS[error.status]
+    return error.http_status if isinstance(error, HttpRefusal) else status_of_class(type(error))
 
 
 def status_of_class(error: type[QuotadError]) -> int:
     """Return the HTTP status of a kind of error."""
-    return _HTTP_STATUS[error.status]
+    return 429 if issubclass(error, TooManyWrong) else _HTTP_STATUS[error.status]
 
 
 def problem(error: QuotadError) -> Problem:
@@ -121,6 +123,8 @@ def headers_of(error: QuotadError) -> tuple[tuple[bytes, bytes], ...]:
         return error.headers
     if error.status is Status.UNAUTHENTICATED:
         return ((b"www-authenticate", b"Bearer"),)
+    if isinstance(error, TooManyWrong):
+        return ((b"retry-after", b"%d" % WRONG_S),)
     if error.status is Status.UNAVAILABLE or isinstance(error, StoreUnavailable):
         return ((b"retry-after", b"%d" % RETRY_AFTER_S),)
     return ()

@@ -147,6 +147,14 @@ def test_an_event_that_cannot_be_counted_is_refused_by_name(
     assert message in told
 
 
+def test_events_that_are_in_no_list_are_refused_and_not_passed_over(send: Stigg) -> None:
+    event = {"customerId": "hotel", "eventName": "ride.ended", "idempotencyKey": "e-1"}
+
+    assert ("BadUserInput", "usageEvents: missing; give a list of events") == send.refused(
+        EVENT, input=event
+    )
+
+
 def test_a_negative_report_gives_back(send: Stigg) -> None:
     send(PROVISION)
     for feature_id in ("rides", "desks"):

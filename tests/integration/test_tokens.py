@@ -412,6 +412,26 @@ def test_wrong_tokens_of_an_address_are_soon_not_looked_at(made: Made) -> None:
         assert "OK" == code(lambda: client.consume("acme", "calls"))
 
 
+def test_wrong_tokens_are_slowed_on_every_path_of_http(made: Made) -> None:
+    made.serve("native")
+    consume = made.token(TokenRole.CONSUME)
+    with closing(made.serve_http()) as http:
+        body = {"customer_id": "acme", "feature_id": "calls"}
+
+        def asked(path: str, token: str, wanted: object = body) -> Reply:
+            return http.post(path, wanted, x_api_key=token)
+
+        eventually(lambda: asked("/v1/consume", consume).status, (200).__eq__)
+        statuses = [asked("/v1/consume", f"qd_{i}").status for i in range(25)]
+        assert [401] * 20 + [429] * 5 == statuses
+        for path in ("/v1/import", "/api/v1/usage", "/authorize"):
+            slowed = asked(path, "qd_x")
+            assert (429, "10") == (slowed.status, slowed.headers.get("retry-after")), path
+        told = asked("/graphql", "qd_x", {"query": "{ __typename }"}).body["errors"][0]
+        assert "RateLimitExceeded" == told["extensions"]["code"]
+        assert 200 == asked("/v1/consume", consume).status, "known tokens go on"
+
+
 def test_when_a_token_was_last_shown_is_listed_and_secrets_are_not(made: Made) -> None:
     shown = made.operations.list()
     assert [None] == [each.used_ms for each in shown]

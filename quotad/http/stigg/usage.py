@@ -67,6 +67,8 @@ def report_event(api: StiggApi, given: object) -> str:
         NotFound: a customer or a feature is not known; those before it are counted.
     """
     wanted = inputs.read(given, inputs.UsageEvents)
+    if wanted.usage_events is None and wanted.events is None:
+        raise InvalidRequest("usageEvents: missing; give a list of events")
     events = wanted.usage_events or wanted.events or []
     meters = api.newest().meters
     reports = []
