@@ -20,11 +20,14 @@ from quotad.http.problems import OWN_REASONS, status_of_class
 OPENAPI, DOCS = b"/openapi.json", b"/docs"
 
 _STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
+body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;
+overflow-wrap:anywhere}
 h2{margin-top:2.5rem;border-bottom:1px solid #ccc}h3{margin:2rem 0 .3rem}
 code{font-family:ui-monospace,monospace;font-size:.92em;background:#f3f3f3;padding:.1em .3em}
 table{border-collapse:collapse;margin:.5rem 0}td,th{text-align:left;vertical-align:top;
-padding:.25rem .8rem .25rem 0;border-bottom:1px solid #eee}summary{cursor:pointer}
+padding:.25rem .8rem .25rem 0;border-bottom:1px solid #eee;overflow-wrap:normal}summary{cursor:pointer}
+@media(max-width:44rem){tr,td,th{display:block}tr{padding:.5rem 0;border-bottom:1px solid #eee}
+td,th{padding:0;border:0;overflow-wrap:anywhere}}
 @media(prefers-color-scheme:dark){body{background:#161616;color:#ddd}code{background:#2a2a2a}
 td,th{border-color:#333}a{color:#8ab4f8}}
 """
