@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help front front-clients front-calls front-fuzz front-wheels run test unit explore bench bench-check bench-cluster memory soak locust lint types format protos clean
+.PHONY: help front front-clients front-calls front-fuzz front-wheels run test unit explore bench bench-check bench-cluster memory soak locust lint types format protos vendor clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -80,6 +80,9 @@ types: $(VENV)/.lint $(VENV)/.test ## check types
 
 protos: $(VENV)/.test ## regenerate quotad/v1 from protos/
 	$(BIN)/python scripts/gen_protos.py
+
+vendor: ## fetch what the dashboard's pages load, by the versions in its manifest; needs npm
+	$(PYTHON) scripts/vendor.py
 
 # Not quiet: this takes a minute or two, the first time, and people want to see that it goes on.
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -e

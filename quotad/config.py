@@ -82,6 +82,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ops: OptionalPort = ""
     """Address of `/livez`, `/readyz` and `/metrics`, a port of their own; empty: none, and for
     `quotad dev` 127.0.0.1:9464 or the next free port."""
+    dashboard: OptionalPort = ""
+    """Address of the dashboard; empty: none, and for `quotad dev` 127.0.0.1:8081 or the next free
+    port."""
     cors_origins: tuple[str, ...] = ()
     """Origins of pages that browsers let read answers over HTTP, such as `https://app.example`;
     `*`: any. In the environment: separated by spaces."""

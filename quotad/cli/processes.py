@@ -25,6 +25,9 @@ Http = Annotated[str | None, typer.Option(metavar=_HOST_PORT, help="Address of t
 Ops = Annotated[
     str | None, typer.Option(metavar=_HOST_PORT, help="Address of health and metrics pages.")
 ]
+DashboardOption = Annotated[
+    str | None, typer.Option(metavar=_HOST_PORT, help="Address of the dashboard.")
+]
 CorsOrigins = Annotated[
     list[str] | None,
     typer.Option(metavar="ORIGIN", help="Of pages that may read answers; may be repeated."),
@@ -96,6 +99,7 @@ def _dev(
     listen: Listen = None,
     http: Http = None,
     ops: Ops = None,
+    dashboard: DashboardOption = None,
     cors_origins: CorsOrigins = None,
     authorize_headers: AuthorizeHeaders = None,
     data: Annotated[
@@ -131,6 +135,7 @@ def _serve(
         str | None, typer.Option(metavar="PATH", help="Whose certificates HTTP clients show.")
     ] = None,
     ops: Ops = None,
+    dashboard: DashboardOption = None,
     cors_origins: CorsOrigins = None,
     authorize_headers: AuthorizeHeaders = None,
     insecure: Annotated[
@@ -290,6 +295,7 @@ def _greet(config: "Config") -> None:
             f"""
 quotad is ready on {address}; it watches {catalog} and keeps its data in {config.data}.
 HTTP is served on {http}, the API documented on {http}/docs.
+The dashboard is on http://{config.dashboard}, for a browser.
 Metrics are on http://{config.ops}/metrics, and whether it is ready on /readyz there.
 Edit a plan file and the next call obeys it. Try, from another terminal:
 

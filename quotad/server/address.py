@@ -3,7 +3,7 @@
 import errno
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from ipaddress import ip_address
@@ -17,6 +17,9 @@ HTTP_DEV = "127.0.0.1:8080"
 
 OPS_DEV = "127.0.0.1:9464"
 """The same of what is for operators."""
+
+DASHBOARD_DEV = "127.0.0.1:8081"
+"""The same of the dashboard."""
 
 DEV_TRIES = 100
 
@@ -108,12 +111,34 @@ def _check_path_free(path: Path) -> None:
 @contextmanager
 def reserved_http(listen: str) -> Iterator[str]:
     """Keep the address of the HTTP workers as `reserved` does; empty where there are none."""
+    with _reserved_if_set(listen, "http", ("starlette", "uvicorn")) as kept:
+        yield kept
+
+
+@contextmanager
+def reserved_dashboard(listen: str) -> Iterator[str]:
+    """Keep the address of the dashboard in the same way."""
+    with _reserved_if_set(listen, "dashboard", ("starlette", "uvicorn", "jinja2")) as kept:
+        yield kept
+
+
+@contextmanager
+def reserved_dashboard_of_dev(listen: str) -> Iterator[str]:
+    """Keep the address at which `quotad dev` serves the dashboard; as `reserved_http_of_dev`."""
+    with reserved_dashboard(listen or first_free(DASHBOARD_DEV)) as kept:
+        yield kept
+
+
+@contextmanager
+def _reserved_if_set(listen: str, setting: str, packages: Sequence[str]) -> Iterator[str]:
+    """Keep an address, empty where there is none, for what needs packages of the same extra."""
     if not listen:
         yield ""
         return
-    if missing := [name for name in ("starlette", "uvicorn") if find_spec(name) is None]:
-        raise ConfigError(f"http: needs {' and '.join(missing)}; pip install 'quotad[http]'")
-    with reserved(listen, "http") as kept:
+    if missing := [name for name in packages if find_spec(name) is None]:
+        needed = " and ".join(missing)
+        raise ConfigError(f"{setting}: needs {needed}; pip install 'quotad[{setting}]'")
+    with reserved(listen, setting) as kept:
         yield kept
 
 

@@ -18,7 +18,13 @@ import msgspec
 from quotad.clock import SyncedClock
 from quotad.config import Config
 from quotad.errors import ConfigError, StoreUnavailable
-from quotad.server.address import OPS_DEV, first_free, reserved, reserved_http_of_dev
+from quotad.server.address import (
+    OPS_DEV,
+    first_free,
+    reserved,
+    reserved_dashboard_of_dev,
+    reserved_http_of_dev,
+)
 from quotad.server.descriptors import set_limit
 from quotad.server.example import EXAMPLE, write_example, write_example_customers
 from quotad.server.ops import ops_port
@@ -79,6 +85,7 @@ def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
         _data_directory(Path(config.data)) as (data, socket_path),
         reserved(config.listen) as listen,  # before Valkey is started for nothing
         reserved_http_of_dev(config.http) as http,
+        reserved_dashboard_of_dev(config.dashboard) as dashboard,
     ):
         if built_in:
             config = msgspec.structs.replace(config, catalog=_example(Path(config.data)))
@@ -98,6 +105,7 @@ def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
             listen=listen,
             http=http,
             ops=config.ops or first_free(OPS_DEV),
+            dashboard=dashboard,
             workers=1,
             http_workers=1,
         )

@@ -50,6 +50,7 @@ from quotad.store.holds import HoldsSeen
 from quotad.store.nearby import NearbyStore
 from quotad.store.safety import Safety
 from quotad.store.seen import SeenStore
+from quotad.store.sessions import SessionStore
 from quotad.store.tokens import TokenStore
 from quotad.store.usage import UsageStore
 from quotad.store.watched import WatchedStore
@@ -107,6 +108,10 @@ class Parts:
     def tokens(self) -> TokenStore:
         """Where tokens are kept."""
         return TokenStore(self.store, self._keys)
+
+    def sessions(self) -> SessionStore:
+        """Where sessions of the dashboard are kept."""
+        return SessionStore(self.store, self._keys)
 
     def decisions(self) -> DecisionOperations:
         """Make what one decision thread decides with; it has its own connection."""

@@ -30,9 +30,10 @@ RESTARTS = (PLANNED, FAILED) = ("planned", "failed")
 class Slot:
     """The place of one worker, whichever process fills it."""
 
-    def __init__(self, config: Config, http: bool = False) -> None:
+    def __init__(self, config: Config, edge: str = "grpc") -> None:
         self._config = config
-        self.http = http
+        self.edge = edge
+        """What its workers serve, in a word."""
         self._early_deaths = 0
         self._start_at = 0.0
         self._instruments = instruments()
@@ -44,11 +45,6 @@ class Slot:
         self.restarts = dict.fromkeys(RESTARTS, 0)
         """How often a worker was replaced, by why."""
         self.worker: Watched | None = None
-
-    @property
-    def edge(self) -> str:
-        """What its workers serve, in a word."""
-        return "http" if self.http else "grpc"
 
     @property
     def ready(self) -> bool:
@@ -79,7 +75,7 @@ class Slot:
 
     def start(self) -> None:
         """Start a worker, which waits for `go`."""
-        self.worker = Watched(self._config, self.http)
+        self.worker = Watched(self._config, self.edge)
 
     def go(self) -> None:
         """Let its worker serve."""

@@ -22,6 +22,12 @@ WORKER = [*_PYTHON, "quotad.server.worker"]
 HTTP_WORKER = [*_PYTHON, "quotad.server.http_worker"]
 """The same of one that serves HTTP."""
 
+DASHBOARD_WORKER = [*_PYTHON, "quotad.server.dashboard_worker"]
+"""The same of one that serves the dashboard."""
+
+COMMANDS = {"grpc": WORKER, "http": HTTP_WORKER, "dashboard": DASHBOARD_WORKER}
+"""By what they serve."""
+
 START_S = 60.0
 """How long a worker may take until its first sign of life; a busy machine needs its time."""
 
@@ -41,16 +47,16 @@ class Watched:
 
     Args:
         config: the settings; the port in `listen` is not 0.
-        http: whether it serves HTTP instead of gRPC.
+        edge: what it serves, one of `COMMANDS`.
     """
 
-    def __init__(self, config: Config, http: bool = False) -> None:
+    def __init__(self, config: Config, edge: str = "grpc") -> None:
         self._listener = PulseListener()
         values = shared_memory()
         with self._listener.child_end as line:
             descriptors = [line.fileno(), values]
             self.process = subprocess.Popen(
-                [*(HTTP_WORKER if http else WORKER), str(os.getpid()), *map(str, descriptors)],
+                [*COMMANDS[edge], str(os.getpid()), *map(str, descriptors)],
                 env=child_environ(msgspec.structs.replace(config, workers=1)),
                 pass_fds=descriptors,
                 start_new_session=True,

@@ -25,7 +25,7 @@ class Workers:
     Inside it the processes exist and read their code; `run` lets them serve.
 
     Args:
-        config: the settings; the ports in `listen` and `http` are not 0.
+        config: the settings; the ports in `listen`, `http` and `dashboard` are not 0.
     """
 
     def __init__(self, config: Config) -> None:
@@ -33,17 +33,16 @@ class Workers:
         self._stop = threading.Event()
         self._slots = [Slot(config) for _ in range(config.workers)]
         if config.http:
-            self._slots += [Slot(config, http=True) for _ in range(config.http_workers)]
+            self._slots += [Slot(config, "http") for _ in range(config.http_workers)]
+        if config.dashboard:
+            self._slots.append(Slot(config, "dashboard"))
         self._instruments = instruments()
         self._turned = time.monotonic()
 
     @property
     def ready(self) -> bool:
         """Whether a worker of each kind answers calls with decisions."""
-        return all(
-            any(slot.ready for slot in self._slots if slot.http is http)
-            for http in {slot.http for slot in self._slots}
-        )
+        return all(any(slot.ready for slot in slots) for slots in self.slots.values())
 
     @property
     def silent_s(self) -> float:

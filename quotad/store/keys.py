@@ -41,6 +41,8 @@ usage. `17` stands for the name of a shard, see `shard_names`.
     quotad:{tokens}:all                      hash: tokens (msgpack) by id
     quotad:{tokens}:used                     hash: when each was last shown (Unix ms)
     quotad:{tokens}:writes                   how often they were written
+    quotad:{tokens}:sessions                 hash: sessions of the dashboard (msgpack)
+    quotad:{tokens}:sessions-by-end          sorted set: the same by their end (Unix ms)
 """
 
 from urllib.parse import unquote
@@ -120,6 +122,10 @@ class KeySpace:
         """Whether there has ever been a reservation."""
         self.tokens = tuple(f"{prefix}:{{tokens}}:{name}" for name in ("all", "used", "writes"))
         """Records of tokens, when they were last shown, and how often they were written."""
+        self.sessions = tuple(
+            f"{prefix}:{{tokens}}:{name}" for name in ("sessions", "sessions-by-end")
+        )
+        """Records of sessions, and the same by their end."""
         self.notices = f"{prefix}:notices"
         """Pub/sub channel on which catalog versions are announced, prepared and in force."""
         self.catalog_events = f"{prefix}:{{catalogs}}:events"

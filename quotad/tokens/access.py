@@ -110,6 +110,8 @@ class TokenTable:
         self._clock = clock
         self._records: dict[str, TokenRecord] | None = None
         self._known: Recent[str | tuple[str, str], Access] = Recent(_KNOWN_MAX)
+        self._by_id: dict[str, Access] = {}
+        """Of sessions, which show no token."""
         self._wrong: Recent[str, tuple[float, int]] = Recent(_ADDRESSES_MAX)
         self.refused = 0
         """Calls so far that had no token, or a wrong one."""
@@ -123,11 +125,13 @@ class TokenTable:
         """Take what was read from the store."""
         self._records = {each.token_id: each for each in records}
         self._known = Recent(_KNOWN_MAX)
+        self._by_id = {}
 
     def used(self) -> list[str]:
         """Ids of the tokens shown since the last look."""
         found = []
-        for access in [*self._known.young.values(), *self._known.old.values()]:
+        known = self._known
+        for access in [*known.young.values(), *known.old.values(), *self._by_id.values()]:
             if access.used and access.record is not None:
                 access.used = False
                 found.append(access.record.token_id)
@@ -164,6 +168,27 @@ class TokenTable:
         if record is not None and record.is_live(self._clock.now_ms()):
             return None
         return Unauthenticated(f"the token {given.token_id} {_why_not(record)}")
+
+    def knows(self, token_id: str) -> bool:
+        """Whether a token was read."""
+        return self._records is not None and token_id in self._records
+
+    def access_of(self, token_id: str) -> Access:
+        """Return what a token gives that was shown when a session began.
+
+        Raises:
+            Unauthenticated: it may not be used any more.
+            NotReady: the tokens were not read yet.
+        """
+        records, known = self._records, self._by_id
+        if records is None:
+            raise NotReady("the store was not reached yet")
+        record = records.get(token_id)
+        if record is None or not record.is_live(self._clock.now_ms()):
+            raise Unauthenticated(f"the token {token_id} {_why_not(record)}")
+        access = known.setdefault(token_id, Access(record))
+        access.used = True
+        return access
 
     def _looked_up(self, shown: str, peer: str | None, proof: str) -> Access:
         records = self._records

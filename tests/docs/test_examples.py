@@ -191,7 +191,7 @@ def reader(page: Path, cwd: Path, command_text: str) -> Iterator[Reader]:
         dev = start("dev", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
         yield Reader(page, cwd, address_of_dev(dev), http_of_dev(dev))
 
-        assert 3 == len(dev.children())  # Valkey, a worker, and one that serves HTTP
+        assert 4 == len(dev.children())  # Valkey, and workers of gRPC, HTTP and the dashboard
         assert 0 == dev.stop()
         assert "Traceback" not in dev.log
         assert " ERROR " not in dev.log

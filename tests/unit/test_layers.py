@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "server": {
         "tokens",
         "service",
+        "dashboard",
         "http",
         "fronts",
         "sidecar",
@@ -60,6 +61,19 @@ MAY_IMPORT = {
         "store.erasures",
         "store.facets",
         "store.publishing",
+    },
+    "dashboard": {
+        "tokens",
+        "operations",
+        # How HTTP arrives and leaves.
+        "http.bodies",
+        "http.listener",
+        "http.problems",
+        "http.routing",
+        # Values that it shows.
+        "engine.lending",
+        "customers",
+        "catalog",
     },
     "http": {
         "tokens",
@@ -133,8 +147,10 @@ ONLY_HERE = {
     "grpc_reflection": {"fronts"},
     "pygrpc_native": {"fronts"},
     "google": {"fronts", "service", "client"},
-    "starlette": {"http"},
+    "starlette": {"http", "dashboard"},
     "uvicorn": {"http"},
+    "jinja2": {"dashboard"},
+    "markupsafe": {"dashboard"},
     "graphql": {"http"},
     "typer": {"cli"},
     "rich": {"cli"},

@@ -51,7 +51,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def runs(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    monkeypatch.setattr(watched, "WORKER", [sys.executable, "-c", script])
+    monkeypatch.setitem(watched.COMMANDS, "grpc", [sys.executable, "-c", script])
 
 
 @contextmanager

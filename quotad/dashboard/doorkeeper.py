@@ -1,0 +1,115 @@
+"""What keeps foreign pages, and people without a session, away."""
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from quotad.dashboard.ask import LOCAL, FormFields, Visitor
+from quotad.errors import Unauthenticated
+from quotad.http.problems import HttpRefusal
+from quotad.operations.sessions import SessionOperations
+from quotad.tokens.access import EVERYTHING, Access
+from quotad.tokens.record import TokenRecord
+from quotad.tokens.roles import TokenRole
+
+POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+    b" img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+
+SECURITY_HEADERS = [
+    (b"content-security-policy", POLICY),
+    (b"x-content-type-options", b"nosniff"),
+    # Not no-referrer: browsers then hide the origin of forms.
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+
+NOBODY = Visitor("", Access(TokenRecord("", "", TokenRole.CLIENT, b"", 0)), "", False)
+"""Who has not signed in: may see nothing."""
+
+
+class Doorkeeper:
+    """Finds out who a request comes from.
+
+    Args:
+        sessions: of people who have signed in.
+        cookie: name of the one that has a session's secret.
+        any_host: whether whoever comes by any name is let in while there are no tokens.
+    """
+
+    def __init__(self, sessions: SessionOperations, cookie: str, any_host: bool) -> None:
+        self._sessions = sessions
+        self.cookie = cookie
+        self._any_host = any_host
+        self._local_key = secrets.token_hex(32)
+
+    def visitor(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Visitor | None:
+        """Return who a request comes from; None: they must sign in.
+
+        Raises:
+            HttpRefusal: there are no tokens, and the request is for another name.
+            StoreUnavailable: the store refused or timed out, or was not reached yet.
+        """
+        if self._sessions.table.required is False:
+            if not self._any_host:
+                check_host(headers.get("host", ""))
+            return Visitor(LOCAL, EVERYTHING, self._local_key, False)
+        secret = cookies.get(self.cookie, "")
+        if not secret and self._sessions.table.required:
+            return None
+        try:
+            session = self._sessions.find(secret)
+        except Unauthenticated:
+            return None
+        return Visitor(session.access.name, session.access, session.form_key, True)
+
+
+def check_host(host: str) -> None:
+    """Refuse a name that a foreign page may have given this machine's address.
+
+    Where everyone is let in, a page of evil.example could make that name mean 127.0.0.1, and would
+    then be one of ours to the browser. It cannot do so with an address or with localhost.
+
+    Raises:
+        HttpRefusal: it is such a name.
+    """
+    name = host.rpartition(":")[0] if host.count(":") == 1 or "]" in host else host
+    name = name.strip("[]") or host.strip("[]")
+    if name == "localhost" or name.endswith(".localhost"):
+        return
+    try:
+        ip_address(name)
+    except ValueError:
+        raise HttpRefusal(
+            403,
+            "HOST_NOT_ALLOWED",
+            f"without tokens the dashboard answers only to addresses, not to {host[:100]!r};"
+            " make a token by `quotad tokens create`",
+        ) from None
+
+
+def check_origin(headers: Mapping[str, str]) -> None:
+    """Refuse what a page of another origin sends.
+
+    A browser with a secure connection states it itself; else the origin is compared with the host.
+
+    Raises:
+        HttpRefusal: it is of another origin, or of none.
+    """
+    site = headers.get("sec-fetch-site")
+    if site == "same-origin":
+        return
+    origin, host = headers.get("origin", ""), headers.get("host", "")
+    if site is None and host and origin.partition("://")[2] == host:
+        return
+    raise HttpRefusal(
+        403, "ORIGIN_NOT_ALLOWED", f"this was sent by a page of {origin[:100] or 'no origin'!r}"
+    )
+
+
+def has_key(visitor: Visitor, form: FormFields, headers: Mapping[str, str]) -> bool:
+    """Whether a form was made for this visitor."""
+    shown = form.get("form_key") or headers.get("x-form-key", "")
+    return hmac.compare_digest(shown.encode(), visitor.form_key.encode())

@@ -1,0 +1,107 @@
+"""Signing in by a token, signing out, and what becomes of a form whose session has ended."""
+
+from urllib.parse import urlencode
+
+import msgspec
+
+from quotad.dashboard.ask import (
+    Ask,
+    PageAnswer,
+    SitePage,
+    Visitor,
+    is_own_path,
+    read_form,
+    see_other,
+)
+from quotad.dashboard.render import render
+from quotad.errors import PermissionDenied, Unauthenticated
+from quotad.http.problems import status_of
+from quotad.operations.sessions import SESSION_MS
+
+_YEAR_S = 365 * 86_400
+
+
+def _sign_in(ask: Ask) -> PageAnswer:
+    if ask.visitor.name:
+        return see_other(_next(ask.query.get("next")))
+    return _sign_in_page(ask, ask.query.get("next"))
+
+
+def _sign_in_page(
+    ask: Ask, next_path: str, status: int = 200, message: str = "", kept: str = ""
+) -> PageAnswer:
+    return render(
+        ask, "sign_in.html", status, next_path=_next(next_path), message=message, kept=kept
+    )
+
+
+def _begin(ask: Ask) -> PageAnswer:
+    next_path, kept = ask.form.get("next"), ask.form.raw("kept")
+    try:
+        secret = ask.context.sessions.begin(ask.form.get("token"), ask.peer)
+    except (Unauthenticated, PermissionDenied) as error:
+        return _sign_in_page(ask, next_path, status_of(error), error.for_caller, kept)
+    cookie = (
+        f"{ask.context.cookie}={secret}; Path=/; Max-Age={SESSION_MS // 1000};"
+        f" HttpOnly; SameSite=Lax{'; Secure' if ask.is_secure else ''}"
+    )
+    if kept:
+        session = ask.context.sessions.find(secret)
+        visitor = Visitor(session.access.name, session.access, session.form_key, True)
+        ask = msgspec.structs.replace(ask, visitor=visitor)
+        answer = _again(ask, _next(next_path), kept, 200)
+    else:
+        answer = see_other(_next(next_path))
+    return _with_cookie(answer, cookie)
+
+
+def _end(ask: Ask) -> PageAnswer:
+    ask.context.sessions.end(ask.cookies.get(ask.context.cookie, ""))
+    cookie = f"{ask.context.cookie}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+    return _with_cookie(see_other("/sign-in"), cookie)
+
+
+def _theme(ask: Ask) -> PageAnswer:
+    theme = ask.form.get("theme")
+    age_s = _YEAR_S if theme in ("light", "dark") else 0
+    cookie = f"quotad_theme={theme if age_s else ''}; Path=/; Max-Age={age_s}; SameSite=Lax"
+    return _with_cookie(see_other(_next(ask.form.get("back"))), cookie)
+
+
+def _with_cookie(answer: PageAnswer, cookie: str) -> PageAnswer:
+    headers = [*answer.headers, (b"set-cookie", cookie.encode())]
+    return PageAnswer(answer.body, answer.status, headers)
+
+
+def ended_page(ask: Ask) -> PageAnswer:
+    """Ask for a token where a form came without a session; what was typed is kept."""
+    message = "Your session has ended. Sign in to send what you have typed."
+    return _sign_in_page(ask, ask.path, 401, message, _kept(ask))
+
+
+def again_page(ask: Ask) -> PageAnswer:
+    """Show a form that was made in another session, to be sent once more."""
+    return _again(ask, ask.path, _kept(ask), 403)
+
+
+def _again(ask: Ask, path: str, kept: str, status: int) -> PageAnswer:
+    fields = [
+        (name, value) for name, value in read_form(kept.encode()).fields if name != "form_key"
+    ]
+    return render(ask, "again.html", status, path=path, fields=fields)
+
+
+def _kept(ask: Ask) -> str:
+    return urlencode([(name, value) for name, value in ask.form.fields if name != "form_key"])
+
+
+def _next(path: str) -> str:
+    return path if is_own_path(path) else "/"
+
+
+PAGES = (
+    SitePage(method="GET", path="/sign-in", act=_sign_in, right=None),
+    SitePage(method="POST", path="/sign-in", act=_begin, right=None, keyless=True),
+    SitePage(method="POST", path="/sign-out", act=_end, right=None),
+    SitePage(method="POST", path="/theme", act=_theme, right=None, keyless=True),
+)

@@ -1,0 +1,102 @@
+"""A dashboard for the tests of a module to share, and a browser for those that need one."""
+
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.dashboard.serving import DashboardRunning, dashboard_running
+from tests.running import eventually
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+if CHROMIUM is None:
+    sys.stderr.write(
+        "\n### NO CHROMIUM IS HERE (package chromium): PAGES ARE NOT TESTED IN IT ###\n"
+    )
+
+_FLAGS = [
+    "--no-sandbox",  # tests may run as root
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+CATALOG = """
+version: 1
+default_plan: free
+features:
+  calls:  {type: metered, unit: call, name: API calls}
+  tokens: {type: metered, name: AI tokens}
+  seats:  {type: metered, kind: gauge, unit: seat, name: Seats}
+  export: {type: boolean, name: CSV export}
+  upload: {type: config, name: Upload size}
+plans:
+  free:
+    name: Free
+    entitlements:
+      calls:  {limit: 10, per: month}
+      seats:  {limit: 3}
+      upload: 25
+  pro:
+    name: Pro
+    extends: free
+    entitlements:
+      calls:  {limit: 1000, per: month}
+      tokens: {limit: 50, per: day}
+      export: true
+addons:
+  more-calls:
+    name: More calls
+    entitlements:
+      calls: {add: 500}
+"""
+
+
+@pytest.fixture(scope="module")
+def served(store_url: str) -> Iterator[DashboardRunning]:
+    """A dashboard with the catalog above, without tokens until a test makes one."""
+    with dashboard_running(store_url, f"t-{uuid.uuid4().hex[:12]}") as made:
+        made.grpc.publish_and_wait(CATALOG)
+        eventually(lambda: made.server.ready, bool)
+        yield made
+
+
+@pytest.fixture
+def customer() -> str:
+    """A customer that no other test uses."""
+    return f"c-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real one. Not of the session: its event loop would stay on the thread of other tests."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed (chromium)")
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def page(browser: Browser, served: DashboardRunning) -> Iterator[Page]:
+    """A tab on the dashboard in which nothing may go wrong unseen, such as by the policy."""
+    context = browser.new_context(base_url=f"http://{served.address}")
+    context.set_default_timeout(20_000)
+    wrong: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            wrong.append(message.text)
+
+    tab = context.new_page()
+    tab.on("console", listen)
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    yield tab
+    context.close()
+    assert [] == wrong
