@@ -11,6 +11,7 @@ from quotad.engine.times import BatchTimes
 from quotad.errors import QuotadError
 from quotad.held import Correction, Setting
 from quotad.model import Feature
+from quotad.prices import OveragePrice
 from quotad.store.nearby import Nearby
 
 
@@ -53,6 +54,9 @@ class Given:
 
     def entitlements(self, *_: str) -> Granted:
         raise AssertionError("an id of the wrong shape has come through")
+
+    def overage_price(self, *_: str) -> OveragePrice | None:
+        return None
 
     def close(self) -> None:
         pass

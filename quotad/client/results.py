@@ -182,6 +182,17 @@ class ItemsDecision(ConsumeAllDecision, frozen=True, kw_only=True):
     """The same of resources; empty texts: the customer itself."""
 
 
+class OverageTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """The price of usage past a soft limit, as the catalog writes it."""
+
+    amount: str
+    """A decimal number."""
+    currency: str
+    """Three letters of ISO 4217."""
+    each: int
+    """Units that it is for."""
+
+
 class Entitlement(msgspec.Struct, frozen=True, kw_only=True):
     """What one customer may do with one feature now."""
 
@@ -225,6 +236,8 @@ class Entitlement(msgspec.Struct, frozen=True, kw_only=True):
 
     concurrency: bool = False
     """Metered, limits what is in flight: `used` is what slots hold."""
+    overage_price: OverageTerms | None = None
+    """Of usage past a soft limit, as the plan has it."""
 
     @property
     def credits(self) -> Credits:
@@ -337,6 +350,9 @@ def entitlement(message: pb.Entitlement) -> Entitlement:
         feature_type=_FEATURE_TYPES.get(message.feature_type),
         reason=_reason(message.reason),
         limits=tuple(_limit_status(limit) for limit in message.limits),
+        overage_price=read(OverageTerms, message.overage_price)
+        if message.HasField("overage_price")
+        else None,
     )
 
 

@@ -30,6 +30,7 @@ from quotad.engine.views import view_name
 from quotad.errors import NotReady, QuotadError, StoreError, StoreUnavailable
 from quotad.held import Correction, Setting
 from quotad.model import Feature
+from quotad.prices import OveragePrice
 from quotad.store import ChargeStatus, Link
 from quotad.store.corrections import CorrectionNotes
 
@@ -211,6 +212,16 @@ class Engine:
         name = view_name(customer_id, resource_id)
         view = self._views.get(name, self._snapshots.to_plan_on(), self._clock.now_ms())
         return "" if view is None else view.effective.plan_id
+
+    def overage_price(
+        self, customer_id: str, feature_id: str, resource_id: str = ""
+    ) -> OveragePrice | None:
+        """What a customer just decided about pays past a soft limit; None: nothing, or not known
+        any more."""
+        name = view_name(customer_id, resource_id)
+        view = self._views.get(name, self._snapshots.to_plan_on(), self._clock.now_ms())
+        found = None if view is None else view.effective.entitlements.get(feature_id)
+        return None if found is None else found.overage_price
 
     def experiment(self, customer_id: str, resource_id: str = "") -> tuple[str, str] | None:
         """Experiment and variant of a customer just decided about; None: none, or not known."""

@@ -15,13 +15,12 @@ from quotad.decision import (
     Reason,
     SourceKind,
 )
-from quotad.engine.shared import Granted
 from quotad.held import HeldItem, SettledDecision
 from quotad.http.problems import Problem
 from quotad.marks import mark
-from quotad.model import Feature, MeterKind
 
-_REASONS = {int(reason): reason.name for reason in Reason}
+REASONS = {int(reason): reason.name for reason in Reason}
+"""Names of reasons, by their numbers."""
 
 
 @lru_cache(maxsize=4096)
@@ -186,68 +185,11 @@ class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """In the order of the requests."""
 
 
-class EntitlementAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a customer may do with a feature."""
-
-    feature_id: str
-    name: str
-    """Of the feature, for display; empty: the catalog gives none."""
-    feature_type: str
-    """`BOOLEAN`, `CONFIG`, `METERED`; empty: there is no such feature."""
-    gauge: bool
-    """Metered, goes down again, never resets."""
-    concurrency: bool
-    """Metered, limits what is in flight: `used` is what slots hold."""
-    unit: str
-    allowed: bool
-    """Whether one more unit would be allowed now."""
-    reason: str
-    limit: int | None
-    """Of the limit with least remaining."""
-    unlimited: bool
-    soft_limit: bool
-    used: int
-    remaining: int
-    overage: int
-    resets_at: datetime | None
-    limits: tuple[LimitState, ...]
-    mark: int
-    """The highest of its limits' marks."""
-    reserved: int
-    """What open reservations hold of the limit; `used` is without it."""
-    leased: int
-    """The same of leases."""
-    value: str = ""
-    """Of a config feature."""
-    values: tuple[str, ...] = ()
-    """Granted, of a config feature that lists its values."""
-    variant: str = ""
-    pool_id: str = ""
-    """The credit pool whose limit is the one above."""
-    decimals: int = 0
-
-
-class EntitlementsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a customer, or a resource of it, is entitled to."""
-
-    customer_id: str
-    resource_id: str
-    plan_id: str
-    """Empty without an active subscription."""
-    plan_name: str
-    """For display; empty: the catalog gives none."""
-    denied_reason: str
-    """Why there is no entitlement at all; empty when there is a plan."""
-    entitlements: tuple[EntitlementAnswer, ...]
-    """Granted or revoked ones, in the catalog's order."""
-    catalog_version: int
-
-
 def decision_answer(answer: Decision) -> DecisionAnswer:
     """Return a decision as it leaves."""
     plain = DecisionAnswer(
         allowed=answer.allowed,
-        reason=_REASONS[answer.reason],
+        reason=REASONS[answer.reason],
         granted=answer.granted,
         limit=answer.limit,
         unlimited=answer.unlimited,
@@ -318,63 +260,12 @@ def all_answer(answer: ConsumeAllDecision) -> AllAnswer:
     """Return a decision on several features as it leaves."""
     return AllAnswer(
         allowed=answer.allowed,
-        reason=_REASONS[answer.reason],
+        reason=REASONS[answer.reason],
         stopped_by=answer.stopped_by,
         items=tuple(map(decision_answer, answer.items)),
         retry_after_ms=answer.retry_after_ms,
         replayed=answer.replayed,
         catalog_version=answer.catalog_version,
-    )
-
-
-def entitlement_answer(
-    feature_id: str, feature: Feature | None, answer: Decision
-) -> EntitlementAnswer:
-    """Return what a customer may do with a feature; the feature is None where there is none."""
-    limits = tuple(limit_state(status, marked=True) for status in answer.limits)
-    return EntitlementAnswer(
-        feature_id=feature_id,
-        name="" if feature is None else feature.name,
-        feature_type="" if feature is None else feature.type.name,
-        gauge=feature is not None and feature.kind is MeterKind.GAUGE,
-        concurrency=feature is not None and feature.kind is MeterKind.CONCURRENCY,
-        unit="" if feature is None else feature.unit,
-        allowed=answer.allowed,
-        reason=_REASONS[answer.reason],
-        limit=answer.limit,
-        unlimited=answer.unlimited,
-        soft_limit=answer.soft_limit,
-        used=answer.used,
-        remaining=answer.remaining,
-        overage=answer.overage,
-        resets_at=moment(answer.resets_at_ms),
-        limits=limits,
-        mark=max((each.mark for each in limits), default=0),
-        reserved=answer.reserved,
-        leased=answer.leased,
-        value=answer.value,
-        values=answer.values,
-        variant=answer.variant,
-        pool_id=answer.pool_id,
-        decimals=answer.decimals,
-    )
-
-
-def entitlements_answer(customer_id: str, resource_id: str, granted: Granted) -> EntitlementsAnswer:
-    """Return everything a customer, or one of its resources, is entitled to."""
-    effective, features = granted.effective, granted.snapshot.features
-    plan = granted.snapshot.plans.get(effective.plan_id)
-    return EntitlementsAnswer(
-        customer_id=customer_id,
-        resource_id=resource_id,
-        plan_id=effective.plan_id,
-        plan_name="" if plan is None else plan.name,
-        denied_reason=_REASONS[effective.denied] if effective.denied else "",
-        entitlements=tuple(
-            entitlement_answer(feature_id, features[feature_id], answer)
-            for feature_id, answer in granted.decisions.items()
-        ),
-        catalog_version=granted.snapshot.version,
     )
 
 

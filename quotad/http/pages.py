@@ -25,11 +25,12 @@ overflow-wrap:anywhere}
 h2{margin-top:2.5rem;border-bottom:1px solid #ccc}h3{margin:2rem 0 .3rem}
 code{font-family:ui-monospace,monospace;font-size:.92em;background:#f3f3f3;padding:.1em .3em}
 table{border-collapse:collapse;margin:.5rem 0}td,th{text-align:left;vertical-align:top;
-padding:.25rem .8rem .25rem 0;border-bottom:1px solid #eee;overflow-wrap:normal}summary{cursor:pointer}
+padding:.25rem .8rem .25rem 0;border-bottom:1px solid #eee;overflow-wrap:normal}
+summary{cursor:pointer}
 @media(max-width:44rem){tr,td,th{display:block}tr{padding:.5rem 0;border-bottom:1px solid #eee}
 td,th{padding:0;border:0;overflow-wrap:anywhere}}
 @media(prefers-color-scheme:dark){body{background:#161616;color:#ddd}code{background:#2a2a2a}
-td,th{border-color:#333}a{color:#8ab4f8}}
+tr,td,th{border-color:#333}a{color:#8ab4f8}}
 """
 
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()

@@ -8,14 +8,14 @@ from msgspec import Meta
 from starlette.types import Scope
 
 from quotad.engine.insights import Nearness
-from quotad.http.answers import (
+from quotad.http.answers import moment
+from quotad.http.catalogs import VersionAnswer, version_answer
+from quotad.http.entitlement_answers import (
     EntitlementAnswer,
     EntitlementsAnswer,
     entitlement_answer,
     entitlements_answer,
-    moment,
 )
-from quotad.http.catalogs import VersionAnswer, version_answer
 from quotad.http.fields import PageSize
 from quotad.http.operation import (
     HttpAnswer,
@@ -173,12 +173,12 @@ class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
 @on_decider
 def entitlement(decisions: DecisionOperations, scope: Scope, wanted: GetEntitlement) -> HttpAnswer:
     """Return what a customer may do with one feature."""
-    feature, answer = decisions.entitlement(
-        wanted.customer_id, wanted.feature_id, wanted.resource_id
-    )
+    asked = wanted.customer_id, wanted.feature_id, wanted.resource_id
+    feature, answer = decisions.entitlement(*asked)
+    price = decisions.overage_price(*asked)
     return HttpAnswer(
         EntitlementFound(
-            entitlement=entitlement_answer(wanted.feature_id, feature, answer),
+            entitlement=entitlement_answer(wanted.feature_id, feature, answer, price),
             catalog_version=answer.catalog_version,
         )
     )

@@ -26,6 +26,7 @@ from quotad.lending import Leased, Renewal
 from quotad.marks import FULL
 from quotad.metrics import FeatureNames, FeatureRows
 from quotad.model import Feature
+from quotad.prices import OveragePrice
 from quotad.slots import Acquired, AcquireRequest
 
 NO_REASON = Because()
@@ -89,6 +90,12 @@ class Decides(Protocol):
 
     def entitlements(self, customer_id: str, resource_id: str) -> Granted:
         """Everything a customer is entitled to."""
+        ...
+
+    def overage_price(
+        self, customer_id: str, feature_id: str, resource_id: str
+    ) -> OveragePrice | None:
+        """What a customer just decided about pays past a soft limit; None: nothing."""
         ...
 
     def close(self) -> None:
@@ -318,6 +325,12 @@ class DecisionOperations:
         check_id(feature_id, "feature_id")
         _check_resource(resource_id)
         return self._engine.entitlement(customer_id, feature_id, resource_id)
+
+    def overage_price(
+        self, customer_id: str, feature_id: str, resource_id: str = ""
+    ) -> OveragePrice | None:
+        """What the customer of the entitlement just read pays past a soft limit; None: nothing."""
+        return self._engine.overage_price(customer_id, feature_id, resource_id)
 
     def entitlements(self, customer_id: str, resource_id: str = "") -> Granted:
         """Everything a customer, or one of its resources, is entitled to; raises the same."""

@@ -9,6 +9,7 @@ from quotad.engine.shared import Granted
 from quotad.errors import QuotadError
 from quotad.marks import mark
 from quotad.model import Feature, FeatureType, MeterKind
+from quotad.prices import OveragePrice
 from quotad.v1 import quota_pb2 as pb
 
 _FEATURE_TYPES: dict[FeatureType, pb.FeatureType] = {
@@ -57,13 +58,19 @@ def error(failed: QuotadError) -> pb.Error:
     return pb.Error(code=int(failed.status), reason=failed.reason, message=failed.for_caller)
 
 
-def entitlement(feature_id: str, feature: Feature | None, answer: Decision) -> pb.Entitlement:
+def entitlement(
+    feature_id: str,
+    feature: Feature | None,
+    answer: Decision,
+    overage_price: OveragePrice | None = None,
+) -> pb.Entitlement:
     """What a customer may do with a feature.
 
     Args:
         feature_id: as asked for.
         feature: as the catalog defines it; None: it does not.
         answer: to a check for one unit.
+        overage_price: of usage past a soft limit; None: none.
     """
     message = pb.Entitlement(
         feature_id=feature_id,
@@ -86,6 +93,10 @@ def entitlement(feature_id: str, feature: Feature | None, answer: Decision) -> p
         reserved=answer.reserved,
         leased=answer.leased,
     )
+    if overage_price is not None:
+        message.overage_price.amount = overage_price.amount
+        message.overage_price.currency = overage_price.currency
+        message.overage_price.each = overage_price.each
     if feature is not None:
         message.feature_type = _FEATURE_TYPES[feature.type]
         message.gauge = feature.kind is MeterKind.GAUGE
@@ -107,7 +118,12 @@ def entitlements(
         plan_id=effective.plan_id,
         denied_reason=effective.denied or 0,  # type: ignore[arg-type]
         entitlements=[
-            entitlement(feature_id, features[feature_id], answer)
+            entitlement(
+                feature_id,
+                features[feature_id],
+                answer,
+                effective.entitlements[feature_id].overage_price,
+            )
             for feature_id, answer in granted.decisions.items()
         ],
         catalog_version=granted.snapshot.version,

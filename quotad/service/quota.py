@@ -229,11 +229,11 @@ class QuotaService:
 
     def _entitlement(self, payload: bytes) -> bytes:
         request = decode.parse(pb.GetEntitlementRequest, payload)
-        feature, answer = self.decisions.entitlement(
-            request.customer_id, request.feature_id, request.resource_id
-        )
+        asked = request.customer_id, request.feature_id, request.resource_id
+        feature, answer = self.decisions.entitlement(*asked)
+        price = self.decisions.overage_price(*asked)
         return pb.GetEntitlementResponse(
-            entitlement=encode.entitlement(request.feature_id, feature, answer),
+            entitlement=encode.entitlement(request.feature_id, feature, answer, price),
             catalog_version=answer.catalog_version,
         ).SerializeToString()
 

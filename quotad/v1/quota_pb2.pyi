@@ -523,7 +523,7 @@ class Error(_message.Message):
     def __init__(self, code: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Entitlement(_message.Message):
-    __slots__ = ("feature_id", "feature_type", "gauge", "unit", "allowed", "reason", "value", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "limits", "values", "variant", "pool_id", "decimals", "mark", "reserved", "leased", "name", "concurrency")
+    __slots__ = ("feature_id", "feature_type", "gauge", "unit", "allowed", "reason", "value", "limit", "unlimited", "soft_limit", "used", "remaining", "overage", "resets_at", "limits", "values", "variant", "pool_id", "decimals", "mark", "reserved", "leased", "name", "concurrency", "overage_price")
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_TYPE_FIELD_NUMBER: _ClassVar[int]
     GAUGE_FIELD_NUMBER: _ClassVar[int]
@@ -548,6 +548,7 @@ class Entitlement(_message.Message):
     LEASED_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_PRICE_FIELD_NUMBER: _ClassVar[int]
     feature_id: str
     feature_type: FeatureType
     gauge: bool
@@ -572,7 +573,18 @@ class Entitlement(_message.Message):
     leased: int
     name: str
     concurrency: bool
-    def __init__(self, feature_id: _Optional[str] = ..., feature_type: _Optional[_Union[FeatureType, str]] = ..., gauge: _Optional[bool] = ..., unit: _Optional[str] = ..., allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., value: _Optional[str] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ..., values: _Optional[_Iterable[str]] = ..., variant: _Optional[str] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ..., mark: _Optional[int] = ..., reserved: _Optional[int] = ..., leased: _Optional[int] = ..., name: _Optional[str] = ..., concurrency: _Optional[bool] = ...) -> None: ...
+    overage_price: OveragePrice
+    def __init__(self, feature_id: _Optional[str] = ..., feature_type: _Optional[_Union[FeatureType, str]] = ..., gauge: _Optional[bool] = ..., unit: _Optional[str] = ..., allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., value: _Optional[str] = ..., limit: _Optional[int] = ..., unlimited: _Optional[bool] = ..., soft_limit: _Optional[bool] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., overage: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., limits: _Optional[_Iterable[_Union[LimitStatus, _Mapping]]] = ..., values: _Optional[_Iterable[str]] = ..., variant: _Optional[str] = ..., pool_id: _Optional[str] = ..., decimals: _Optional[int] = ..., mark: _Optional[int] = ..., reserved: _Optional[int] = ..., leased: _Optional[int] = ..., name: _Optional[str] = ..., concurrency: _Optional[bool] = ..., overage_price: _Optional[_Union[OveragePrice, _Mapping]] = ...) -> None: ...
+
+class OveragePrice(_message.Message):
+    __slots__ = ("amount", "currency", "each")
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    EACH_FIELD_NUMBER: _ClassVar[int]
+    amount: str
+    currency: str
+    each: int
+    def __init__(self, amount: _Optional[str] = ..., currency: _Optional[str] = ..., each: _Optional[int] = ...) -> None: ...
 
 class GetEntitlementRequest(_message.Message):
     __slots__ = ("customer_id", "feature_id", "resource_id")

@@ -11,6 +11,7 @@ from quotad.http import (
     catalogs,
     corrections,
     customer_answers,
+    entitlement_answers,
     holds,
     items,
     reading,
@@ -37,7 +38,8 @@ IN_QUERY = {"token", "customer_key"}
 
 NESTED: list[tuple[Any, type[msgspec.Struct]]] = [
     (quota_pb2.LimitStatus, answers.LimitState),
-    (quota_pb2.Entitlement, answers.EntitlementAnswer),
+    (quota_pb2.Entitlement, entitlement_answers.EntitlementAnswer),
+    (quota_pb2.OveragePrice, entitlement_answers.OveragePriceAnswer),
     (quota_pb2.Explanation, answers.ExplanationAnswer),
     (quota_pb2.EntitlementSource, answers.EntitlementSourceAnswer),
     (quota_pb2.BatchResult, answers.BatchPlace),

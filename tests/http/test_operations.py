@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from quotad.client.results import entitlement as read_entitlement
 from quotad.http.app import OPERATIONS
+from quotad.v1 import quota_pb2
 from tests.http.serving import HttpCaller, HttpRunning, Reply, http_running
 
 CATALOG = """
@@ -21,6 +23,7 @@ features:
   seats:   {type: metered, kind: gauge}
   exports: {type: metered, kind: concurrency}
   sso:     {type: boolean}
+  mails:   {type: metered}
   regions: {type: config, values: [eu, us]}
 plans:
   free:
@@ -34,6 +37,10 @@ plans:
       images:  true
       seats:   {limit: {per_unit: 1}}
       exports: {limit: 2}
+      mails:
+        limit: 10
+        soft: true
+        overage_price: {amount: "0.40", currency: EUR, each: 100}
       regions: [eu]
 addons:
   more-calls:
@@ -273,7 +280,7 @@ def test_entitlements_are_read_one_by_one_and_all_at_once(life: Life) -> None:
     )
     all_of_them = life("GetEntitlements")
     assert "pro" == all_of_them["plan_id"]
-    assert ["calls", "credits", "images", "seats", "exports", "regions"] == [
+    assert ["calls", "credits", "images", "seats", "exports", "mails", "regions"] == [
         each["feature_id"] for each in all_of_them["entitlements"]
     ]
     assert ["eu"] == all_of_them["entitlements"][-1]["values"]
@@ -314,6 +321,32 @@ def test_catalogs_have_a_history_and_go_back(served: HttpRunning, customer: str)
     assert {"limits": [{"limit": 5}]} == first["document"]["plans"]["free"]["entitlements"]["calls"]
     assert 3 == life("RollbackCatalog", {"version": 1})["version"]["version"]
     assert [3, 2, 1] == [each["version"] for each in life("ListCatalogVersions")["versions"]]
+
+
+def test_the_price_of_overage_is_in_entitlements_of_both_edges(
+    life: Life, served: HttpRunning
+) -> None:
+    price = {"amount": "0.40", "currency": "EUR", "each": 100}
+    one = life("GetEntitlement", feature_id="mails")["entitlement"]
+    every = {each["feature_id"]: each for each in life("GetEntitlements")["entitlements"]}
+
+    assert (price, one) == (one["overage_price"], every["mails"])
+    assert "overage_price" not in every["calls"]
+    for each in (
+        served.grpc.quota.GetEntitlement(
+            quota_pb2.GetEntitlementRequest(customer_id=life.id, feature_id="mails")
+        ).entitlement,
+        next(
+            each
+            for each in served.grpc.quota.GetEntitlements(
+                quota_pb2.GetEntitlementsRequest(customer_id=life.id)
+            ).entitlements
+            if each.feature_id == "mails"
+        ),
+    ):
+        told = each.overage_price
+        assert ("0.40", "EUR", 100) == (told.amount, told.currency, told.each)
+        assert "0.40" == read_entitlement(each).overage_price.amount  # type: ignore[union-attr]
 
 
 def test_insights_and_status_are_answered(life: Life) -> None:
