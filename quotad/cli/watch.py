@@ -51,9 +51,13 @@ def watch(
 ) -> None:
     """Show changes of customers and catalog as they happen, whichever server they are made on."""
 
+    told = ""
+
     def lost(error: "QuotaError | None") -> None:
-        if not as_json:
-            why = "the server stops" if error is None else error.message
+        nonlocal told
+        why = "the server stops" if error is None else error.message
+        if why != told:  # once, however often it is tried
+            told = why
             typer.echo(f"not connected ({why}); trying again", err=True)
 
     with (
@@ -61,6 +65,7 @@ def watch(
         client.watch(customer, usage=usage, position=position, on_lost=lost) as changes,
     ):
         for change in islice(changes, first or None):
+            told = ""
             if as_json:
                 typer.echo(json.dumps(output.as_json(change), ensure_ascii=False))
             else:

@@ -4,6 +4,7 @@ One thread reads for all of them, while there are any. Edges add a listener, beg
 it; `watch` does so.
 """
 
+import asyncio
 import logging
 import threading
 import time
@@ -105,7 +106,10 @@ class Hub:
         listener = FeedListener(wanted, caller)
         self._add(listener)
         try:
-            begun = listener.loop.run_in_executor(self._threads, self._begin, listener)
+            try:
+                begun = listener.loop.run_in_executor(self._threads, self._begin, listener)
+            except RuntimeError:  # it has been stopped meanwhile
+                raise _STOPPING from None
             changes, told = await begun
             listener.skip(told)
             for change in changes:
@@ -154,8 +158,10 @@ class Hub:
     def _remove(self, listener: FeedListener) -> None:
         with self._lock:
             self._listeners.discard(listener)
-            self._callers[listener.caller.name] -= 1
-            self._callers += Counter()  # without those that have none left
+            name = listener.caller.name
+            self._callers[name] -= 1
+            if not self._callers[name]:
+                del self._callers[name]
             group = self._by_customer[listener.wanted.customer_id]
             group.discard(listener)
             if not group:
@@ -304,9 +310,17 @@ class Hub:
 
 
 def _wake(listeners: Iterable[FeedListener]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[FeedListener]] = {}
     for listener in listeners:
-        with suppress(RuntimeError):  # its loop has ended, and it with that
-            listener.loop.call_soon_threadsafe(listener.wake)
+        by_loop.setdefault(listener.loop, []).append(listener)
+    for loop, woken in by_loop.items():
+        with suppress(RuntimeError):  # the loop has ended, and they with that
+            loop.call_soon_threadsafe(_wake_here, woken)
+
+
+def _wake_here(listeners: list[FeedListener]) -> None:
+    for listener in listeners:
+        listener.wake()
 
 
 def _seen(change: ChangeEvent, caller: Watcher) -> ChangeEvent:

@@ -1,5 +1,6 @@
 """`/v1/events`: changes of customers, catalog and usage as server-sent events."""
 
+import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -8,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from quotad.changes import ChangeEvent, ChangeKind
-from quotad.errors import InvalidRequest, QuotadError
+from quotad.errors import InvalidRequest, QuotadError, internal_error
 from quotad.feed.access import check_may_watch, watcher_name
 from quotad.feed.hub import Hub
 from quotad.feed.listener import Watcher
@@ -26,6 +27,9 @@ RETRY_MIN_MS, RETRY_MAX_MS = 500, 3_000
 
 END = "end"
 """The event before a stream ends that the server ends."""
+
+
+_log = logging.getLogger("quotad.http")
 
 
 class WatchEntitlements(RequestFields, frozen=True, kw_only=True):
@@ -96,7 +100,14 @@ async def _parts(
             async for change in changes:
                 yield event_bytes(change)
     except QuotadError as error:
-        yield b"event: %s\ndata: %s\n\n" % (END.encode(), encode(problem(error)))
+        yield _end(error)
+    except Exception:  # noqa: BLE001 (nothing of an unforeseen error may leave)
+        _log.exception("a stream of changes failed")
+        yield _end(internal_error())
+
+
+def _end(error: QuotadError) -> bytes:
+    return b"event: %s\ndata: %s\n\n" % (END.encode(), encode(problem(error)))
 
 
 def event_bytes(change: ChangeEvent) -> bytes:
