@@ -35,6 +35,8 @@ from quotad.valkey_cluster import PrivateCluster
 HELD = 0.05
 """Of a core, for each node."""
 
+HELD_PERIOD_US = 20_000
+
 CONNECTIONS, STREAMS = 8, 32
 WARM_S = 1.0
 
@@ -89,7 +91,7 @@ def store_of(row: Row, folder: Path) -> Iterator[tuple[str, list[int]]]:
             valkey = stack.enter_context(private_valkey(folder, folder / "socket", **settings))
             pids, url = [valkey.process.pid], f"redis://{HOST}:{port}"
         if row.held:
-            held.enter_context(shares.held(pids, HELD))
+            held.enter_context(shares.held(pids, HELD, HELD_PERIOD_US))
         yield url, pids
 
 

@@ -37,8 +37,13 @@ def _root() -> Path | None:
 
 
 @contextmanager
-def held(pids: Iterable[int], cores: float) -> Iterator[None]:
+def held(pids: Iterable[int], cores: float, period_us: int = PERIOD_US) -> Iterator[None]:
     """Hold each of these processes at so much of a core; they must have ended when this does.
+
+    Args:
+        pids: which.
+        cores: how much of a core.
+        period_us: of the kernel's accounting, in which it gives out no less than a millisecond.
 
     Raises:
         OSError: the kernel refuses.
@@ -46,16 +51,16 @@ def held(pids: Iterable[int], cores: float) -> Iterator[None]:
     root = _root()
     if root is None:
         raise OSError(MISSING)
-    quota_us = int(cores * PERIOD_US)
+    quota_us = int(cores * period_us)
     with ExitStack() as made:
         for pid in pids:
             group = root / f"quotad-bench-{pid}"
             group.mkdir()
             made.callback(group.rmdir)
             if (group / "cpu.max").exists():
-                (group / "cpu.max").write_text(f"{quota_us} {PERIOD_US}")
+                (group / "cpu.max").write_text(f"{quota_us} {period_us}")
             else:
-                (group / "cpu.cfs_period_us").write_text(str(PERIOD_US))
+                (group / "cpu.cfs_period_us").write_text(str(period_us))
                 (group / "cpu.cfs_quota_us").write_text(str(quota_us))
             (group / "cgroup.procs").write_text(str(pid))
         yield

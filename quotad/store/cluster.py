@@ -1,206 +1,32 @@
-"""Commands on a cluster: each goes to the server that has its key, wherever that is by now.
-
-What a server did not run is sent again within the time of the call: to where the slot has moved
-(MOVED, ASK), or later (TRYAGAIN, CLUSTERDOWN). What may have run is never sent twice.
-"""
+"""All servers of a cluster: for what is not hot, and each thread's connections for what is."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from typing import Any
-
-import msgspec
 
 from quotad.backoff import pause_s
 from quotad.errors import StoreError, StoreUnavailable
-from quotad.recent import Recent
 from quotad.store.address import StoreAddress
 from quotad.store.cluster_map import ClusterMap
+from quotad.store.damage import report_once
+from quotad.store.exchange import (
+    LATER,
+    PAUSE_MAX_S,
+    PAUSE_MIN_S,
+    Exchange,
+    Received,
+    Sent,
+    by_slot,
+)
 from quotad.store.hash_slots import read_where, slot_of
-from quotad.store.link import Command, NodeLink
+from quotad.store.link import Command, NodeLink, read_time
 from quotad.store.node import Node
 from quotad.store.refusals import ErrorReply, refused, unavailable
 from quotad.store.router import Key, Link, executed, scatter
 from quotad.store.scripts import Script
 
-LATER = ("TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN")
-"""Answers of a server that has run nothing, and may do so in a moment."""
-
-WAITING_SHARE = 0.7
-"""How much of a call's time goes to trying again what a server could not run yet. The rest is for
-what else was asked for with it, and may need to be planned again."""
-
-STUCK_S = 1.0
-"""How long a slot is tried once and not again and again, after all of a call's time was no help."""
-
-STUCK_MAX = 1_000
-
-PAUSE_MIN_S, PAUSE_MAX_S = 0.002, 0.05
-
-_Groups = Mapping[Node, Sequence[Command]]
-_Answers = Mapping[Node, "list[Any] | StoreUnavailable"]
-_Send = Callable[[_Groups, float], _Answers]
-"""From commands by server and a deadline to the answers of each, or why there are none."""
-
-
-class _Try(msgspec.Struct):
-    """A command on its way."""
-
-    place: int
-    slot: int
-    command: Command
-    asking: bool = False
-    """Whether the server is to answer although the slot is on the way to it."""
-
-
-class Exchange:
-    """Sends commands to the servers of a cluster, and follows what those answer."""
-
-    def __init__(self, cluster: ClusterMap) -> None:
-        self._map = cluster
-        self._stuck: Recent[int, float] = Recent(STUCK_MAX)
-
-    def run(
-        self,
-        commands: Sequence[Command],
-        send: _Send,
-        deadline: float,
-        script: Script | None = None,
-    ) -> list[Any]:
-        """Run commands, all servers at once.
-
-        Args:
-            commands: each with its key as the second word; of a script as the fourth.
-            send: how they travel.
-            deadline: monotonic time in seconds by which the answers must be there.
-            script: what they run, for servers that do not know it.
-
-        Returns:
-            An answer for each, also those that are errors; a StoreUnavailable where its server was
-            not there or timed out.
-
-        Raises:
-            StoreUnavailable: the servers are not known.
-        """
-        answers: list[Any] = [None] * len(commands)
-        now = time.monotonic()
-        until = now + (deadline - now) * WAITING_SHARE
-        at = 1 if script is None else 3
-        pending: dict[Node | None, list[_Try]] = {}
-        slots = self._map.slots()
-        for place, command in enumerate(commands):
-            slot = slot_of(command[at])
-            pending.setdefault(slots[slot], []).append(_Try(place, slot, command))
-        rounds = 0
-        while pending:
-            again, later = self._round(pending, send, (deadline, until), answers, script)
-            if later:
-                pause = min(pause_s(rounds, PAUSE_MIN_S, PAUSE_MAX_S), until - time.monotonic())
-                time.sleep(max(pause, 0.0))
-            slots = self._map.slots()
-            for one in later:
-                again.setdefault(slots[one.slot], []).append(one)
-            pending = again
-            rounds += 1
-        return answers
-
-    def _round(
-        self,
-        pending: Mapping[Node | None, list[_Try]],
-        send: _Send,
-        times: tuple[float, float],
-        answers: list[Any],
-        script: Script | None,
-    ) -> tuple[dict[Node | None, list[_Try]], list[_Try]]:
-        """Send once; returns what is to be sent again, by server, and what later.
-
-        Args:
-            pending: what to send, by server.
-            send: how.
-            times: by when answers must be there, and until when to try again later.
-            answers: gets what came of each.
-            script: that commands run.
-        """
-        deadline, until = times
-        again: dict[Node | None, list[_Try]] = {}
-        later: list[_Try] = []
-        groups: dict[Node, list[Command]] = {}
-        for node, tries in pending.items():
-            problem = self._no_server() if node is None else self._map.problem(node)
-            if problem is not None:
-                for one in tries:
-                    answers[one.place] = problem
-            elif node is not None:
-                groups[node] = [word for one in tries for word in _words(one)]
-        sent = send(groups, deadline) if groups else {}
-        for node, found in sent.items():
-            if isinstance(found, StoreUnavailable):
-                self._map.note_failure(node, found)
-                for one in pending[node]:
-                    answers[one.place] = found
-                continue
-            rest = iter(found)
-            for one in pending[node]:
-                answer = next(islice(rest, 1, None) if one.asking else rest)
-                if not isinstance(answer, ErrorReply):
-                    answers[one.place] = answer
-                    continue
-                one.asking = False
-                target = self._follow(node, one, answer, script)
-                if target is not None:
-                    again.setdefault(target, []).append(one)
-                elif answer.word in LATER and self._may_wait(one.slot, until):
-                    later.append(one)
-                else:
-                    answers[one.place] = answer
-        return again, later
-
-    def _follow(
-        self, node: Node, one: _Try, answer: ErrorReply, script: Script | None
-    ) -> Node | None:
-        """Where a command goes next that was not run; None: nowhere."""
-        word = answer.word
-        if word == "NOSCRIPT" and script is not None:
-            one.command = ("EVAL", script.text, *one.command[2:])
-            return node
-        if word not in ("MOVED", "ASK"):
-            return None
-        try:
-            slot, where = read_where(str(answer), (node.address.host, node.address.port))
-        except ValueError:
-            return None
-        if word == "MOVED":
-            self._map.note_moved(slot, where)
-        one.asking = word == "ASK"
-        return self._map.server(where)
-
-    def _may_wait(self, slot: int, until: float) -> bool:
-        self._map.look_soon()
-        now = time.monotonic()
-        if now < (self._stuck.get(slot) or 0.0):
-            return False
-        if now < until:
-            return True
-        self._stuck.put(slot, now + STUCK_S)
-        return False
-
-    def _no_server(self) -> StoreUnavailable:
-        self._map.look_soon()
-        error = unavailable("no server of the cluster has this customer's slot", "the cluster")
-        error.partial = True
-        return error
-
-
-def _words(one: _Try) -> Iterable[Command]:
-    return (("ASKING",), one.command) if one.asking else (one.command,)
-
-
-def by_slot(keys: Sequence[Key]) -> Sequence[Sequence[int]]:
-    """Positions of keys that one command may name together on a cluster."""
-    places: dict[int, list[int]] = {}
-    for place, key in enumerate(keys):
-        places.setdefault(slot_of(key), []).append(place)
-    return list(places.values())
+APART_MAX_US = 1_000_000
+"""Clocks of servers that are further apart are reported."""
 
 
 class ClusterRouter:
@@ -217,7 +43,7 @@ class ClusterRouter:
     def __init__(self, address: StoreAddress, timeout_s: float, spares: int) -> None:
         self._address = address
         self._timeout_s = timeout_s
-        self._map = ClusterMap(address, lambda each: Node(each, timeout_s, spares))
+        self._map = ClusterMap(address, lambda each, count: Node(each, timeout_s, count), spares)
         self._exchange = Exchange(self._map)
         self._links: list[ClusterLink] = []
 
@@ -316,7 +142,7 @@ def _where(node: Node) -> tuple[str, int]:
     return node.address.host, node.address.port
 
 
-def _in_turn(groups: _Groups, deadline: float) -> _Answers:
+def _in_turn(groups: Sent, deadline: float) -> Received:
     """Ask one server after the other, over connections of their pools."""
     found: dict[Node, list[Any] | StoreUnavailable] = {}
     for node, commands in groups.items():
@@ -368,15 +194,28 @@ class ClusterLink:
         return scatter(places, answers)
 
     def time_us(self, deadline: float) -> int:
-        """See `Link.time_us`."""
+        """See `Link.time_us`; the latest of all servers, so that none takes a call for too late."""
         failed: StoreError = unavailable("no server of the cluster answers", self._address)
-        for node in self._map.live():
+        found: list[int] = []
+        nodes = list(self._map.live())
+        asked = [node for node in nodes if self._map.problem(node) is None] or nodes
+        answers = self._at_once({node: [("TIME",)] for node in asked}, deadline)
+        for node, answer in answers.items():
             try:
-                return self._link(node).time_us(deadline)
-            except StoreUnavailable as error:
+                if isinstance(answer, StoreUnavailable):
+                    self._map.note_failure(node, answer)
+                    raise answer
+                found.append(read_time(answer[0], node.address))
+            except StoreError as error:
                 failed = error
-                self._map.note_failure(node, error)
-        raise StoreUnavailable(str(failed), failed.for_caller)
+        if not found:
+            raise StoreUnavailable(str(failed), failed.for_caller)
+        if max(found) - min(found) > APART_MAX_US:
+            report_once(
+                "the clocks of the cluster's servers are more than"
+                f" {APART_MAX_US / 1e6:.0f} s apart; periods and expiries are as well"
+            )
+        return max(found)
 
     def run(self, script: Script, words: Sequence[Any], deadline: float) -> Any:
         """See `Link.run`."""
@@ -417,7 +256,7 @@ class ClusterLink:
             link = self._links[node] = NodeLink(node.endpoint)
         return link
 
-    def _at_once(self, groups: _Groups, deadline: float) -> _Answers:
+    def _at_once(self, groups: Sent, deadline: float) -> Received:
         """Send to all servers, then read from all."""
         found: dict[Node, list[Any] | StoreUnavailable] = {}
         sent: list[tuple[Node, NodeLink, int]] = []

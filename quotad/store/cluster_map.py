@@ -33,13 +33,17 @@ class ClusterMap:
 
     Args:
         address: with the nodes to begin with.
-        make: makes a node.
+        make: makes a node of an address and a number of spare sockets.
+        spares: of each node.
     """
 
-    def __init__(self, address: StoreAddress, make: Callable[[StoreAddress], Node]) -> None:
+    def __init__(
+        self, address: StoreAddress, make: Callable[[StoreAddress, int], Node], spares: int
+    ) -> None:
         self._address = address
         self._make = make
-        self._seeds = [make(address.at(*where)) for where in address.seeds]
+        self._spares = spares
+        self._seeds = [make(address.at(*where), 0) for where in address.seeds]
         self._servers: dict[Where, Node] = {}
         self._slots: list[Node | None] = []
         self._down: dict[Node, StoreUnavailable] = {}
@@ -113,7 +117,7 @@ class ClusterMap:
     def _server(self, where: Where) -> Node:
         node = self._servers.get(where)
         if node is None:
-            node = self._make(self._address.at(*where))
+            node = self._make(self._address.at(*where), self._spares)
             self._servers = {**self._servers, where: node}
         return node
 

@@ -5,12 +5,14 @@ from quotad.errors import AnswerLost, ScriptContractError, StoreError, StoreUnav
 # Answers of a server that is there but cannot work now: out of memory, disk full, a replica
 # without its primary, a script that runs too long, credentials being rotated.
 _TRANSIENT_WORDS = (
+    "ASK ",
     "BUSY",
     "CLUSTERDOWN",
     "ERR max number of clients reached",
     "LOADING",
     "MASTERDOWN",
     "MISCONF",
+    "MOVED",
     "NOAUTH",
     "NOPERM",
     "NOREPLICAS",

