@@ -17,6 +17,9 @@ class Leased(msgspec.Struct, frozen=True):
     """From now until then."""
     last: bool = False
     """Whether it ends with its period, so that it cannot be renewed beyond."""
+    feature_id: str = ""
+    """What is lent; empty: nothing is."""
+    resource_id: str = ""
 
 
 class Renewal(msgspec.Struct, frozen=True, gc=False):

@@ -55,7 +55,20 @@ def check_repeated(lease: Lease, lease_id: str, asked: Renewal) -> None:
 def again(decision: Decision, lease: Lease, ends_ms: int, now_ms: int) -> Leased:
     """What a call is answered once more, with a decision of now."""
     repeated = msgspec.structs.replace(decision, replayed=True)
-    return Leased(repeated, lease.granted, ends_ms, ends_ms - now_ms, lease.last)
+    return lent(lease, repeated, ends_ms, now_ms)
+
+
+def lent(lease: Lease, decision: Decision, ends_ms: int, now_ms: int) -> Leased:
+    """What a call is answered whose lease goes on."""
+    return Leased(
+        decision,
+        lease.granted,
+        ends_ms,
+        ends_ms - now_ms,
+        lease.last,
+        lease.feature_id,
+        lease.resource_id,
+    )
 
 
 def as_answer(looked: Decision) -> Decision:

@@ -19,6 +19,7 @@ from quotad.engine.lease_rules import (
     check_spent,
     has_ended,
     keeps_changing,
+    lent,
     opened,
     was_released,
 )
@@ -185,7 +186,12 @@ class Leases:
             check_spent(lease, asked.spent)
             decision, plan = self._look(request, lease)
             if plan is None or plan.room < 0 or plan.bound.counters.suffixes != lease.counters:
-                return Leased(decision, lease.granted)
+                return Leased(
+                    decision,
+                    lease.granted,
+                    feature_id=lease.feature_id,
+                    resource_id=lease.resource_id,
+                )
             left = lease.granted - asked.spent
             share = (plan.room + left) // SHARE
             holding = min(asked.wanted, max(left, share))
@@ -280,7 +286,7 @@ class Leases:
         taken = msgspec.structs.replace(request, quantity=quantity, mode=Mode.NORMAL)
         settled = Settlement(ChargeStatus.ALLOWED, used)
         decision = fold(bound.terms, taken, settled, plan.now_ms, view.snapshot.version)
-        return Leased(decision, lease.granted, ends_ms, ends_ms - plan.now_ms, lease.last), found
+        return lent(lease, decision, ends_ms, plan.now_ms), found
 
     def _settle(self, keys: CustomerKeys, step: LeaseStep) -> tuple[int, Sequence[int], FoundLease]:
         budget = Budget(self._shared.settings.store_timeout_ms)

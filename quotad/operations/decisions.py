@@ -206,8 +206,11 @@ class DecisionOperations:
         return self._engine.leases
 
     def renew_lease(self, customer_id: str, lease_id: str, renewal: Renewal, ttl_ms: int) -> Leased:
-        """Report what was spent of a lease, and have it go on; as `Leases.renew`."""
+        """Report what was spent of a lease, and have it go on; as `Leases.renew`, and customers
+        near the limit are noted: one that only renews has had all of its usage lent."""
         leased = self._engine.leases.renew(customer_id, lease_id, renewal, ttl_ms)
+        lent = ConsumeRequest(customer_id, leased.feature_id, 0, resource_id=leased.resource_id)
+        self._note(lent, leased.decision)
         self._usage.note(customer_id)
         return leased
 

@@ -6,6 +6,7 @@ import pytest
 from quotad.decision import ConsumeRequest, Decision, LimitStatus, Reason
 from quotad.engine.insights import Notes
 from quotad.errors import InvalidRequest, StoreUnavailable
+from quotad.lending import Renewal
 from quotad.operations.decisions import WOULD_DENY, DecisionOperations
 from quotad.store.nearby import Nearby
 from tests.deciding import bench
@@ -97,6 +98,25 @@ def test_a_reservation_is_counted_and_noted_as_a_decision(store_url: str, prefix
     notes.flush(1)
 
     assert {"WITHIN_LIMIT": 1, "LIMIT_EXCEEDED": 1} == counted(operations)
+    assert [Nearby("calls", "acme")] == lists.noted
+
+
+def test_who_comes_near_a_limit_by_renewing_a_lease_is_noted(store_url: str, prefix: str) -> None:
+    lists = NoLists()
+    notes = Notes(lists)
+    with bench(store_url, prefix) as made:
+        made.publish(PLANS.replace("limit: 10,", "limit: 100,"))
+        operations = DecisionOperations(made.engine, notes)
+
+        leased = operations.acquire_lease(ConsumeRequest("acme", "calls", 100), "l1", 5000)
+        notes.flush(1)
+        first = list(lists.noted)
+        for sequence in range(1, 20):
+            renewal = Renewal(sequence, leased.granted, 100)
+            leased = operations.renew_lease("acme", "l1", renewal, 5000)
+        notes.flush(2)
+
+    assert [] == first
     assert [Nearby("calls", "acme")] == lists.noted
 
 
