@@ -131,7 +131,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_held_mb: Annotated[int, Meta(ge=32, le=1_000_000)] = 256
     """Fast front: most memory that requests and answers on their way take, in MB, a quarter of it
     for one connection; further calls are refused."""
-    max_resets_per_second: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
+    max_resets_per_second: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
     """Fast front: most calls that one connection may reset in a second; its further calls in that
     second are refused."""
     client_timeout_ms: Annotated[int, Meta(ge=100, le=3_600_000)] = 20_000

@@ -52,12 +52,16 @@ def test_a_burst_of_calls_that_are_given_up_ends_no_other_call_of_its_connection
     with Connection(served.front.address) as raw:
         burst = [
             frame(HEADERS, END_HEADERS, stream, head) + frame(RST_STREAM, 0, stream, CANCEL)
-            for stream in range(3, 2003, 2)
+            for stream in range(3, 10_003, 2)
         ]
         raw.send_frames(frame(HEADERS, END_HEADERS, 1, head), *burst)
         raw.send_frames(frame(0, END_STREAM, 1, message(b"patient")))
-
         assert message(b"0:patient") == raw.wait_for(0)
+
+        raw.send_frames(frame(HEADERS, END_HEADERS, 10_003, head))
+        raw.send_frames(frame(0, END_STREAM, 10_003, message(b"after it")))
+        eventually(raw.read, lambda _: len([1 for kind, _, _ in raw.frames if kind == 0]) == 2)
+        assert message(b"0:after it") == [data for kind, _, data in raw.frames if kind == 0][1]
 
 
 def test_a_call_that_its_client_has_given_up_is_not_handed_out(served: Serving) -> None:
