@@ -16,12 +16,16 @@ from quotad.http import (
     consume,
     corrections,
     customers,
+    erasing,
     events,
+    finding,
     history,
     holds,
+    overrides,
     reading,
     slots,
     tokens,
+    transfer,
 )
 from quotad.http.authorize import AUTHORIZE, DEFAULT_HEADERS, Authorize, header_names
 from quotad.http.bodies import Gone, query_fields, read, read_body, refused
@@ -49,6 +53,10 @@ OPERATIONS: tuple[Operation, ...] = (
     *corrections.OPERATIONS,
     *reading.OPERATIONS,
     *customers.OPERATIONS,
+    *overrides.OPERATIONS,
+    *finding.OPERATIONS,
+    *erasing.OPERATIONS,
+    *transfer.OPERATIONS,
     *history.OPERATIONS,
     *catalogs.OPERATIONS,
     *tokens.OPERATIONS,

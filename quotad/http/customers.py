@@ -1,4 +1,4 @@
-"""Customers: provision, change, override, promote, archive, erase, find, import and export."""
+"""Customers: provision, change, archive, read."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -6,28 +6,16 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from quotad.customers.overrides import NewEntitlement
 from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Cancellation, Change, Provision, Trial
 from quotad.errors import InvalidRequest
-from quotad.http.answers import moment
 from quotad.http.customer_answers import (
     CustomerAnswer,
-    CustomersFound,
-    ErasedAnswer,
-    ErasuresFound,
-    ExportedAnswer,
-    ImportedAnswer,
-    ProblemOfRow,
-    SeenAnswer,
-    SeenFound,
     customer_answer,
-    erasure_answer,
 )
-from quotad.http.fields import Epoch, PageSize, moment_ms
+from quotad.http.fields import Epoch, moment_ms
 from quotad.http.operation import HttpAnswer, HttpCall, Operation, RequestFields, in_thread
 from quotad.records import StoredCustomer
-from quotad.store.facets import Wanted
 from quotad.tokens.roles import Right
 
 Addons = dict[str, Annotated[int, Meta(ge=0, le=2**31 - 1)]]
@@ -111,44 +99,6 @@ class CancelRequest(RequestFields, frozen=True, kw_only=True):
     if_epoch: Epoch | None = None
 
 
-class SetOverride(RequestFields, frozen=True, kw_only=True):
-    """What a customer has of a feature instead of everything else."""
-
-    customer_id: str
-    feature_id: str
-    entitlement: Any
-    """As a catalog spells it: true, "email", "unlimited", {"limit": 5, "per": "day"}; false
-    revokes."""
-    start: datetime | None = None
-    """Until then it is as if it were not there, nor the one that it replaces; absent: now."""
-    resource_id: str = ""
-    if_epoch: Epoch | None = None
-
-
-class GrantPromotion(RequestFields, frozen=True, kw_only=True):
-    """What a customer has of a feature for a time, where it is more than the rest."""
-
-    customer_id: str
-    feature_id: str
-    entitlement: Any
-    """As of an override, but not false."""
-    start: datetime | None = None
-    """Absent: now."""
-    end: datetime | None = None
-    """Absent: no end."""
-    resource_id: str = ""
-    if_epoch: Epoch | None = None
-
-
-class OfFeature(RequestFields, frozen=True, kw_only=True):
-    """Which override or promotion."""
-
-    customer_id: str
-    feature_id: str
-    resource_id: str = ""
-    if_epoch: Epoch | None = None
-
-
 class ArchiveCustomer(RequestFields, frozen=True, kw_only=True):
     """Whom to archive."""
 
@@ -156,66 +106,10 @@ class ArchiveCustomer(RequestFields, frozen=True, kw_only=True):
     if_epoch: Epoch | None = None
 
 
-class EraseCustomer(RequestFields, frozen=True, kw_only=True):
-    """Whom to erase for good."""
-
-    customer_id: str
-    erased_by: str = ""
-    """For the history."""
-    if_epoch: Epoch | None = None
-
-
 class GetCustomer(RequestFields, frozen=True, kw_only=True):
     """Which customer."""
 
     customer_id: str
-
-
-class ListCustomers(RequestFields, frozen=True, kw_only=True):
-    """What is looked for; what is left out is not asked for."""
-
-    id_prefix: str = ""
-    name: str = ""
-    """What the name, or the rest of it from some word on, starts with."""
-    plan_id: str = ""
-    """Of a subscription in force."""
-    status: Literal["ACTIVE", "ARCHIVED"] | None = None
-    email: str = ""
-    """The whole of it, in any case."""
-    external_id: str = ""
-    """In any other system, of the customer or of a subscription."""
-    page_size: PageSize = 0
-    page_token: str = ""
-
-
-class ListSeen(RequestFields, frozen=True, kw_only=True):
-    """What is looked for."""
-
-    id_prefix: str = ""
-    page_size: PageSize = 0
-    page_token: str = ""
-
-
-class ListErasures(RequestFields, frozen=True, kw_only=True):
-    """How many erasures."""
-
-    page_size: PageSize = 0
-
-
-class ImportCustomers(RequestFields, frozen=True, kw_only=True):
-    """Customers to be written, each as in its row."""
-
-    rows: Annotated[tuple[msgspec.Raw, ...], Meta(max_length=1000)]
-    """As the page about importing describes them."""
-    dry_run: bool = False
-    """Check only."""
-
-
-class ExportCustomers(RequestFields, frozen=True, kw_only=True):
-    """Which page."""
-
-    page_size: PageSize = 0
-    page_token: str = ""
 
 
 @in_thread
@@ -235,14 +129,14 @@ def provision(call: HttpCall, wanted: ProvisionRequest) -> HttpAnswer:
         wanted.subscription_external_ids,
     )
     customers = call.customers
-    return _shown(call, customers.provision(wanted.customer_id, new, wanted.if_epoch))
+    return shown(call, customers.provision(wanted.customer_id, new, wanted.if_epoch))
 
 
 @in_thread
 def update(call: HttpCall, wanted: UpdateCustomer) -> HttpAnswer:
     """Change what the customer is known by."""
     customers = call.customers
-    return _shown(call, customers.update(wanted.customer_id, _profile(wanted), wanted.if_epoch))
+    return shown(call, customers.update(wanted.customer_id, _profile(wanted), wanted.if_epoch))
 
 
 @in_thread
@@ -258,7 +152,7 @@ def change(call: HttpCall, wanted: ChangeSubscription) -> HttpAnswer:
         wanted.unit_quantity,
     )
     customers = call.customers
-    return _shown(call, customers.change_subscription(wanted.customer_id, new, wanted.if_epoch))
+    return shown(call, customers.change_subscription(wanted.customer_id, new, wanted.if_epoch))
 
 
 @in_thread
@@ -266,150 +160,24 @@ def cancel(call: HttpCall, wanted: CancelRequest) -> HttpAnswer:
     """End a subscription, now or later."""
     end = Cancellation(wanted.subscription_id, wanted.resource_id, wanted.when == "PERIOD_END")
     customers = call.customers
-    return _shown(call, customers.cancel_subscription(wanted.customer_id, end, wanted.if_epoch))
-
-
-@in_thread
-def set_override(call: HttpCall, wanted: SetOverride) -> HttpAnswer:
-    """Give the customer this of a feature instead of everything else."""
-    new = NewEntitlement(
-        wanted.feature_id,
-        wanted.entitlement,
-        wanted.resource_id,
-        start_ms=moment_ms(wanted.start, "start"),
-    )
-    customers = call.customers
-    return _shown(call, customers.set_override(wanted.customer_id, new, wanted.if_epoch))
-
-
-@in_thread
-def remove_override(call: HttpCall, wanted: OfFeature) -> HttpAnswer:
-    """Let the customer have again what it has without the override."""
-    stored = call.customers.remove_override(
-        wanted.customer_id, wanted.feature_id, wanted.resource_id, wanted.if_epoch
-    )
-    return _shown(call, stored)
-
-
-@in_thread
-def grant_promotion(call: HttpCall, wanted: GrantPromotion) -> HttpAnswer:
-    """Give the customer this of a feature for a time, where it is more than the rest."""
-    new = NewEntitlement(
-        wanted.feature_id,
-        wanted.entitlement,
-        wanted.resource_id,
-        moment_ms(wanted.end, "end"),
-        moment_ms(wanted.start, "start"),
-    )
-    customers = call.customers
-    return _shown(call, customers.grant_promotion(wanted.customer_id, new, wanted.if_epoch))
-
-
-@in_thread
-def revoke_promotion(call: HttpCall, wanted: OfFeature) -> HttpAnswer:
-    """End a promotion now."""
-    stored = call.customers.revoke_promotion(
-        wanted.customer_id, wanted.feature_id, wanted.resource_id, wanted.if_epoch
-    )
-    return _shown(call, stored)
+    return shown(call, customers.cancel_subscription(wanted.customer_id, end, wanted.if_epoch))
 
 
 @in_thread
 def archive(call: HttpCall, wanted: ArchiveCustomer) -> HttpAnswer:
     """Deny everything from here on."""
     customers = call.customers
-    return _shown(call, customers.archive(wanted.customer_id, wanted.if_epoch))
-
-
-@in_thread
-def erase(call: HttpCall, wanted: EraseCustomer) -> HttpAnswer:
-    """Erase a customer for good."""
-    erased_by = wanted.erased_by or call.actor
-    erasure = call.context.parts.erasing.erase(wanted.customer_id, erased_by, wanted.if_epoch)
-    return HttpAnswer(
-        ErasedAnswer(
-            erasure=erasure_answer(erasure),
-            nonce=erasure.nonce,
-            had_record=erasure.had_record,
-            counters=erasure.counters,
-            idempotency_keys=erasure.idempotency_keys,
-        )
-    )
+    return shown(call, customers.archive(wanted.customer_id, wanted.if_epoch))
 
 
 @in_thread
 def get(call: HttpCall, wanted: GetCustomer) -> HttpAnswer:
     """Return a provisioned customer."""
-    return _shown(call, call.context.parts.customers.get(wanted.customer_id))
+    return shown(call, call.context.parts.customers.get(wanted.customer_id))
 
 
-@in_thread
-def find(call: HttpCall, wanted: ListCustomers) -> HttpAnswer:
-    """Return a page of customers, or of those that are looked for."""
-    archived = None if wanted.status is None else wanted.status == "ARCHIVED"
-    search = Wanted(
-        wanted.id_prefix, wanted.name, wanted.plan_id, archived, wanted.email, wanted.external_id
-    )
-    page = call.context.parts.finding.find(search, wanted.page_token, wanted.page_size)
-    show = call.context.parts.customers.show
-    return HttpAnswer(
-        CustomersFound(
-            customers=tuple(customer_answer(show(stored)) for stored in page.customers),
-            next_page_token=page.next_token,
-        )
-    )
-
-
-@in_thread
-def list_seen(call: HttpCall, wanted: ListSeen) -> HttpAnswer:
-    """Return a page of customers on the default plan that were never provisioned."""
-    page = call.context.parts.finding.list_seen(
-        wanted.id_prefix, wanted.page_token, wanted.page_size
-    )
-    return HttpAnswer(
-        SeenFound(
-            customers=tuple(
-                SeenAnswer(customer_id=each.customer_id, seen_at=moment(each.seen_ms))
-                for each in page.customers
-            ),
-            next_page_token=page.next_token,
-        )
-    )
-
-
-@in_thread
-def erasures(call: HttpCall, wanted: ListErasures) -> HttpAnswer:
-    """Return the newest erasures."""
-    newest = call.context.parts.erasing.newest(wanted.page_size)
-    return HttpAnswer(ErasuresFound(erasures=tuple(map(erasure_answer, newest))))
-
-
-@in_thread
-def import_rows(call: HttpCall, wanted: ImportCustomers) -> HttpAnswer:
-    """Write many customers, each as in its row."""
-    rows = [bytes(row) for row in wanted.rows]
-    done = call.context.parts.transfer.import_rows(rows, wanted.dry_run, call.actor)
-    return HttpAnswer(
-        ImportedAnswer(
-            problems=tuple(
-                ProblemOfRow(row=row, message=message) for row, message in done.problems.items()
-            ),
-            written=done.written,
-            unchanged=done.unchanged,
-        )
-    )
-
-
-@in_thread
-def export_rows(call: HttpCall, wanted: ExportCustomers) -> HttpAnswer:
-    """Return a page of customers as rows."""
-    page = call.context.parts.transfer.export_rows(wanted.page_token, wanted.page_size)
-    return HttpAnswer(
-        ExportedAnswer(rows=tuple(map(msgspec.Raw, page.rows)), next_page_token=page.next_token)
-    )
-
-
-def _shown(call: HttpCall, stored: StoredCustomer) -> HttpAnswer:
+def shown(call: HttpCall, stored: StoredCustomer) -> HttpAnswer:
+    """Return a customer as it is now."""
     return HttpAnswer(customer_answer(call.context.parts.customers.show(stored)))
 
 
@@ -424,12 +192,13 @@ def _trial(given: TrialFields) -> Trial:
     return Trial(end_ms, given.then == "END", given.plan_id)
 
 
-_CUSTOMER = "/v1/customers/{customer_id}"
+CUSTOMER = "/v1/customers/{customer_id}"
 
 
-def _write(
+def write_operation(
     name: str, method: str, path: str, wanted: type[RequestFields], act: Any, about: str
 ) -> Operation:
+    """Describe an operation that writes a customer and answers with it."""
     return Operation(
         name=name,
         method=method,
@@ -443,146 +212,54 @@ def _write(
 
 
 OPERATIONS = (
-    _write(
+    write_operation(
         "ProvisionCustomer",
         "PUT",
-        _CUSTOMER,
+        CUSTOMER,
         ProvisionRequest,
         provision,
         "Creates the customer or changes its plan; brings an archived customer back.",
     ),
-    _write(
+    write_operation(
         "UpdateCustomer",
         "PATCH",
-        _CUSTOMER,
+        CUSTOMER,
         UpdateCustomer,
         update,
         "Changes what a customer is known by; one without a record gets it.",
     ),
-    _write(
+    write_operation(
         "ChangeSubscription",
         "POST",
-        f"{_CUSTOMER}/change-subscription",
+        f"{CUSTOMER}/change-subscription",
         ChangeSubscription,
         change,
         "Changes plan, add-ons, units or revision, now or when the billing period ends.",
     ),
-    _write(
+    write_operation(
         "CancelSubscription",
         "POST",
-        f"{_CUSTOMER}/cancel-subscription",
+        f"{CUSTOMER}/cancel-subscription",
         CancelRequest,
         cancel,
         "Ends a subscription, now or when its billing period ends; takes back what still waits.",
     ),
-    _write(
-        "SetOverride",
-        "PUT",
-        f"{_CUSTOMER}/overrides/{{feature_id}}",
-        SetOverride,
-        set_override,
-        "Gives the customer this of a feature instead of everything else.",
-    ),
-    _write(
-        "RemoveOverride",
-        "DELETE",
-        f"{_CUSTOMER}/overrides/{{feature_id}}",
-        OfFeature,
-        remove_override,
-        "Lets the customer have again what it has without the override.",
-    ),
-    _write(
-        "GrantPromotion",
-        "PUT",
-        f"{_CUSTOMER}/promotions/{{feature_id}}",
-        GrantPromotion,
-        grant_promotion,
-        "Gives the customer this of a feature for a time, where it is more than the rest.",
-    ),
-    _write(
-        "RevokePromotion",
-        "DELETE",
-        f"{_CUSTOMER}/promotions/{{feature_id}}",
-        OfFeature,
-        revoke_promotion,
-        "Ends a promotion now.",
-    ),
-    _write(
+    write_operation(
         "ArchiveCustomer",
         "POST",
-        f"{_CUSTOMER}/archive",
+        f"{CUSTOMER}/archive",
         ArchiveCustomer,
         archive,
         "Denies everything until the customer is provisioned again. Usage is kept.",
     ),
     Operation(
-        name="EraseCustomer",
-        method="POST",
-        path=f"{_CUSTOMER}/erase",
-        right=Right.ADMIN,
-        wanted=EraseCustomer,
-        given=ErasedAnswer,
-        act=erase,
-        about="Erases record, usage and idempotency keys of a customer for good.",
-    ),
-    Operation(
         name="GetCustomer",
         method="GET",
-        path=_CUSTOMER,
+        path=CUSTOMER,
         right=Right.READ,
         wanted=GetCustomer,
         given=CustomerAnswer,
         act=get,
         about="Returns a provisioned customer.",
-    ),
-    Operation(
-        name="ListCustomers",
-        method="GET",
-        path="/v1/customers",
-        right=Right.READ,
-        wanted=ListCustomers,
-        given=CustomersFound,
-        act=find,
-        about="Returns a page of customers, or of those that are looked for.",
-    ),
-    Operation(
-        name="ListSeenCustomers",
-        method="GET",
-        path="/v1/seen-customers",
-        right=Right.READ,
-        wanted=ListSeen,
-        given=SeenFound,
-        act=list_seen,
-        about="Returns customers on the default plan that calls were about, without a record.",
-    ),
-    Operation(
-        name="ListErasures",
-        method="GET",
-        path="/v1/erasures",
-        right=Right.READ,
-        wanted=ListErasures,
-        given=ErasuresFound,
-        act=erasures,
-        about="Returns the history of erasures, the latest first.",
-    ),
-    Operation(
-        name="ImportCustomers",
-        method="POST",
-        path="/v1/import",
-        right=Right.MANAGE,
-        wanted=ImportCustomers,
-        given=ImportedAnswer,
-        act=import_rows,
-        about="Writes up to 1,000 customers. Bad rows are reported and left out.",
-    ),
-    Operation(
-        name="ExportCustomers",
-        method="GET",
-        path="/v1/export",
-        right=Right.READ,
-        wanted=ExportCustomers,
-        given=ExportedAnswer,
-        act=export_rows,
-        about="Returns customers in the form that import reads, page by page.",
     ),
 )
