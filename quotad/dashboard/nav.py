@@ -21,7 +21,17 @@ class NavGroup(msgspec.Struct, frozen=True):
     links: tuple[NavLink, ...]
 
 
-NAV: tuple[NavGroup, ...] = (NavGroup("", (NavLink("Home", "/"),)),)
+NAV: tuple[NavGroup, ...] = (
+    NavGroup("", (NavLink("Home", "/"),)),
+    NavGroup(
+        "Catalog",
+        (
+            NavLink("Plans", "/plans"),
+            NavLink("Features", "/features"),
+            NavLink("History", "/history"),
+        ),
+    ),
+)
 
 
 def nav_for(visitor: Visitor) -> list[NavGroup]:

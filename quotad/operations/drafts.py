@@ -5,12 +5,11 @@ from typing import Literal
 
 import msgspec
 
-from quotad.catalog import ApplyTo, Catalog, Source
+from quotad.catalog import ApplyTo, Source
 from quotad.catalog.editing.merging import Clash, merge
 from quotad.catalog.editing.placed import Placed, placed
 from quotad.catalog.prepare import Prepared, Request
 from quotad.catalog.rendering import render_files
-from quotad.catalog.snapshot import Snapshot, compile_snapshot
 from quotad.clock import Clock
 from quotad.errors import CatalogError, Conflict, InvalidRequest, NotFound
 from quotad.operations.catalogs import CatalogOperations, Publication, Version
@@ -85,10 +84,15 @@ class DraftOperations:
         self._clock = clock
         self._owner = catalog_owner
 
-    def open(self, owner: str) -> CatalogDraft:
+    def open(self, owner: str, begun_from: int | None = None) -> CatalogDraft:
         """Return the draft of a person, or one that has changed nothing yet.
 
+        Args:
+            owner: whose.
+            begun_from: the version that a new one is begun from; None: the one in force.
+
         Raises:
+            NotFound: that version is not in the history any more.
             StoreUnavailable: the store refused or timed out.
         """
         stored = self._store.get(owner)
@@ -98,7 +102,7 @@ class DraftOperations:
                 return msgspec.structs.replace(draft, revision=stored.revision)
             except msgspec.MsgspecError:
                 self._store.remove(owner)
-        record = self._in_force()
+        record = self._catalogs.get(begun_from).record if begun_from else self._in_force()
         files = self.files_of(record)
         return CatalogDraft(owner, 0 if record is None else record.version, files, files)
 
@@ -197,14 +201,6 @@ class DraftOperations:
         if record is None:
             return _NO_FILES
         return self._catalogs.files(record) or render_files(record)
-
-    def compiled(self, draft: CatalogDraft) -> Snapshot | None:
-        """What a draft comes to; None: it is not valid."""
-        try:
-            state = self._catalogs.compare(Request(files=draft.files), None)
-            return compile_snapshot(Catalog.from_document(state.prepared.document), 0)
-        except CatalogError:
-            return None
 
     def _in_force(self) -> CatalogRecord | None:
         version = self._version()

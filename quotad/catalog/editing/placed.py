@@ -36,10 +36,10 @@ def _placed(problem: str, files: Sequence[Source]) -> Placed:
         if not problem.startswith(f"{file.name}: "):
             continue
         rest = problem[len(file.name) + 2 :]
-        path, spelled, text = _path(rest)
+        path, written, text = spelled(rest)
         named = _LINE.match(text)
         line = int(named[1]) if named else line_of(file, path)
-        return Placed(file.name, line, spelled, text)
+        return Placed(file.name, line, written, text)
     return Placed("", 0, "", problem)
 
 
@@ -62,7 +62,7 @@ def line_of(file: Source, path: Path) -> int:
     return file.text.count("\n", 0, start) + 1
 
 
-def _path(text: str) -> tuple[Path, str, str]:
+def spelled(text: str) -> tuple[Path, str, str]:
     """The path that a problem starts with, as it is spelled, and what it says."""
     names: list[str | int] = []
     at = 0

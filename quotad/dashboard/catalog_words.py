@@ -1,0 +1,163 @@
+"""A catalog in words: what plans grant, what they cost, what has changed."""
+
+import json
+from functools import lru_cache
+
+import msgspec
+
+from quotad.catalog import Catalog, CatalogChange, Snapshot, compile_snapshot
+from quotad.catalog.editing.placed import spelled
+from quotad.dashboard.shown import amount, day
+from quotad.model import Entitlement, FeatureType, Limit, Plan
+from quotad.prices import Price
+
+NOTHING = "\u2013"
+
+_SIGNS = {"USD": "$", "EUR": "\u20ac", "GBP": "\u00a3"}
+
+
+class Compiled(msgspec.Struct, frozen=True):
+    """A catalog as it is written and as it is flattened."""
+
+    catalog: Catalog
+    snapshot: Snapshot
+
+    def name(self, section: str, id_: str) -> str:
+        """The name of a plan, a feature or an add-on for people."""
+        if section == "features":
+            feature = self.snapshot.features.get(id_)
+            return (feature.name if feature else "") or id_
+        if section == "plans":
+            plan = self.catalog.definitions.plans.get(id_)
+            return (plan.name if plan else "") or id_
+        addon = self.catalog.definitions.addons.get(id_)
+        return (addon.name if addon else "") or id_
+
+
+class ChangeWords(msgspec.Struct, frozen=True):
+    """One change as a person says it."""
+
+    kind: str
+    """`added`, `changed` or `removed`."""
+    where: str
+    what: str
+    before: str
+    after: str
+
+
+@lru_cache(maxsize=8)
+def compiled(document: bytes) -> Compiled:
+    """Return a published or a prepared document, read and flattened."""
+    catalog = Catalog.from_document(document)
+    return Compiled(catalog, compile_snapshot(catalog, 0))
+
+
+def right_words(right: Entitlement | None) -> str:
+    """What a plan grants of a feature, such as `1,000 / month and 10 / second`."""
+    if right is None:
+        return NOTHING
+    feature = right.feature
+    if feature.type is FeatureType.BOOLEAN:
+        return "\u2713"
+    if feature.type is FeatureType.CONFIG:
+        return ", ".join(right.values) or right.value
+    words = [limit_words(limit, feature.decimals) for limit in right.limits]
+    if not words or all(limit.limit is None for limit in right.limits):
+        return "by its pool" if feature.credit is not None and not right.limits else "Unlimited"
+    return " and ".join(words)
+
+
+def right_notes(right: Entitlement | None) -> list[str]:
+    """What is special about it: soft, for a share of customers, for a time."""
+    if right is None:
+        return []
+    notes = []
+    if any(limit.soft for limit in right.limits):
+        price = right.overage_price
+        more = f", +{money(price.amount, price.currency)} per {price.each:,}" if price else ""
+        notes.append(f"soft{more}")
+    if any(limit.shadow for limit in right.limits):
+        notes.append("shadow: counted, never denied")
+    if right.rollout is not None:
+        notes.append(f"{amount(right.rollout.per_myriad, 2).removesuffix('.00')} % of customers")
+    if right.span is not None and right.span.from_ms is not None:
+        notes.append(f"from {day(right.span.from_ms)}")
+    if right.span is not None and right.span.until_ms is not None:
+        notes.append(f"until {day(right.span.until_ms)}")
+    return notes
+
+
+def limit_words(limit: Limit, decimals: int) -> str:
+    """`1,000 / month`."""
+    number = "unlimited" if limit.limit is None else amount(limit.limit, decimals)
+    unit = " per unit" if limit.per_unit else ""
+    per = f" / {limit.window.per}" if limit.window is not None else ""
+    return f"{number}{unit}{per}"
+
+
+def price_words(price: Price) -> str:
+    """`$29.00 / month`."""
+    each = f" per {price.feature_id}" if price.feature_id else ""
+    billing = " once" if price.billing == "once" else f" / {price.billing}"
+    return f"{money(price.amount, price.currency)}{each}{billing}"
+
+
+def money(number: str, currency: str) -> str:
+    """`$29.00`."""
+    sign = _SIGNS.get(currency)
+    return f"{sign}{number}" if sign else f"{number} {currency}"
+
+
+def plans_in_order(found: Compiled) -> list[Plan]:
+    """Plans, each after the one that it extends; archived ones at the end."""
+    definitions = found.catalog.definitions.plans
+
+    def depth(plan_id: str) -> int:
+        base = definitions[plan_id].extends
+        return 0 if base is None else depth(base) + 1
+
+    order = sorted(
+        definitions, key=lambda plan_id: (definitions[plan_id].archived, depth(plan_id), plan_id)
+    )
+    return [found.snapshot.plans[plan_id] for plan_id in order]
+
+
+def change_words(change: CatalogChange, found: Compiled, before: Compiled | None) -> ChangeWords:
+    """Return a change as a person says it, with the names that things have."""
+    kind = "added" if not change.before else "removed" if not change.after else "changed"
+    path, _, _ = spelled(f"{change.path}: ")
+    names = [str(each) for each in path]
+    where, rest = change.path, ""
+    if len(names) > 1 and names[0] in ("plans", "features", "addons"):
+        source = before if kind == "removed" and before is not None else found
+        where = source.name(names[0], names[1])
+        rest_of = names[2:]
+        if len(rest_of) > 1 and rest_of[0] == "entitlements":
+            where = f"{where} \u203a {source.name('features', rest_of[1])}"
+            rest_of = rest_of[2:]
+        rest = " ".join(each for each in rest_of if not each.isdigit() and each != "limits")
+    what = rest.replace("_", " ")
+    return ChangeWords(kind, where, what, _value(change.before), _value(change.after))
+
+
+def _value(text: str) -> str:
+    """JSON as a person writes it."""
+    if not text:
+        return ""
+    value = json.loads(text)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict) and list(value) == ["limits"]:
+        value = value["limits"]
+    rows = value if isinstance(value, list) else [value]
+    return "; ".join(_row(row) for row in rows)
+
+
+def _row(row: object) -> str:
+    if not isinstance(row, dict):
+        return str(row)
+    return ", ".join(f"{name}: {_row(each)}" for name, each in row.items()) or "nothing"

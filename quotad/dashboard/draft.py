@@ -1,0 +1,172 @@
+"""The visitor's draft: its text, its review, and its way into force."""
+
+import io
+import zipfile
+
+from quotad.catalog import Source
+from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
+from quotad.dashboard.catalog_words import change_words
+from quotad.dashboard.drafting import APPLY_TO, desk, save_files, sent_draft
+from quotad.dashboard.render import render
+from quotad.errors import Conflict, InvalidRequest
+from quotad.operations.affected import AffectedOperations
+from quotad.operations.drafts import CatalogDraft
+from quotad.operations.plan_files import FILES_BYTES_MAX
+from quotad.tokens.roles import Right
+
+CHANGES_SHOWN = 500
+
+TEXT_BYTES_MAX = 4 * FILES_BYTES_MAX
+"""Of a form with a text in it, percent-encoded."""
+
+
+def _text(ask: Ask) -> PageAnswer:
+    """The files of the draft as text."""
+    return _text_page(ask, None)
+
+
+def _text_page(ask: Ask, unsaved: tuple[Source, ...] | None) -> PageAnswer:
+    found = desk(ask)
+    files = found.draft.files if unsaved is None else unsaved
+    return render(
+        ask,
+        "draft_text.html",
+        409 if unsaved is not None else 200,
+        desk=found,
+        files=files,
+        unsaved=unsaved is not None,
+        problems=() if found.state is None else found.state.problems,
+    )
+
+
+def _save_text(ask: Ask) -> PageAnswer:
+    names = [value for key, value in ask.form.fields if key == "name"]
+    texts = [value for key, value in ask.form.fields if key == "text"]
+    if len(names) != len(texts) or not names:
+        raise InvalidRequest("text: is missing")
+    # Browsers send the ends of lines as CR LF, whatever they were.
+    sent = tuple(
+        Source(name, text.replace("\r\n", "\n")) for name, text in zip(names, texts, strict=True)
+    )
+    try:
+        draft = sent_draft(ask)
+        save_files(ask, draft, _with_line_ends(sent, draft))
+    except Conflict:
+        return _text_page(ask, sent)
+    return see_other("/draft", "Saved in your draft.")
+
+
+def _with_line_ends(sent: tuple[Source, ...], draft: CatalogDraft) -> tuple[Source, ...]:
+    """The texts with the line ends that the files had."""
+    known = {file.name: file.text for file in draft.files}
+    return tuple(
+        Source(file.name, file.text.replace("\n", "\r\n"))
+        if "\r\n" in known.get(file.name, "")
+        else file
+        for file in sent
+    )
+
+
+def _download(ask: Ask) -> PageAnswer:
+    """The files of the draft, to be committed where the catalog comes from."""
+    files = desk(ask).draft.files
+    if len(files) == 1:
+        name, body = files[0].name.rpartition("/")[2], files[0].text.encode()
+        kind = b"application/yaml"
+    else:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in files:
+                archive.writestr(file.name.rpartition("/")[2], file.text)
+        name, body, kind = "catalog.zip", packed.getvalue(), b"application/zip"
+    safe = "".join(char for char in name if char.isascii() and (char.isalnum() or char in ".-_"))
+    saved_as = f'attachment; filename="{safe or "catalog.yaml"}"'.encode()
+    headers = [(b"content-type", kind), (b"content-disposition", saved_as)]
+    return PageAnswer(body, headers=headers)
+
+
+def _review(ask: Ask) -> PageAnswer:
+    """What publishing the draft would change, for whom, and who would be past a limit."""
+    word = ask.query.get("apply_to")
+    if word not in APPLY_TO:
+        raise InvalidRequest("apply_to: must be all or new")
+    found = desk(ask, APPLY_TO[word])
+    state, after = found.state, found.after
+    assert state is not None
+    changes = affected = None
+    parts = ask.context.parts
+    if state.prepared is not None and after is not None:
+        changes = [
+            change_words(each, after, found.in_force)
+            for each in state.prepared.changes[:CHANGES_SHOWN]
+        ]
+        if found.changed and not state.outdated:
+            looking = AffectedOperations(parts.finding, parts.usage, ask.context.sessions.clock)
+            before = None if found.in_force is None else found.in_force.snapshot
+            affected = looking.of(before, after.snapshot)
+    return render(
+        ask,
+        "review.html",
+        desk=found,
+        changes=changes,
+        apply_to=word,
+        affected=affected,
+        default_plan=None if after is None else after.snapshot.default_plan,
+        may_publish=parts.drafts.may_publish(),
+        from_files=parts.drafts.from_files(),
+    )
+
+
+def _publish(ask: Ask) -> PageAnswer:
+    word = ask.form.get("apply_to")
+    if word not in APPLY_TO:
+        raise InvalidRequest("apply_to: must be all or new")
+    draft = sent_draft(ask)
+    if not draft.changed and not word:
+        raise InvalidRequest("draft: changes nothing")
+    drafts = ask.context.parts.drafts
+    if not draft.revision:  # nothing is changed but whom the plans are for
+        draft = drafts.save(draft, draft.files)
+    done = drafts.publish(draft, APPLY_TO[word], ask.form.get("comment"))
+    version = done.version.record.version
+    return see_other("/history", f"Version {version} is in force.")
+
+
+def _discard(ask: Ask) -> PageAnswer:
+    draft = sent_draft(ask)
+    ask.context.parts.drafts.discard(draft.owner)
+    return see_other("/plans", "Your draft was discarded.")
+
+
+def _merge(ask: Ask) -> PageAnswer:
+    """What was published meanwhile beside what the draft changes."""
+    found = desk(ask)
+    new, clashes = ask.context.parts.drafts.brought_up(found.draft, keep_mine=False)
+    return render(ask, "merge.html", desk=found, new=new, clashes=clashes)
+
+
+def _save_merged(ask: Ask) -> PageAnswer:
+    drafts = ask.context.parts.drafts
+    new, _ = drafts.brought_up(sent_draft(ask), keep_mine=ask.form.get("keep") == "mine")
+    if str(new.base_version) != ask.form.get("theirs"):
+        raise Conflict("another version was published while the page was open")
+    save_files(ask, new, new.files)
+    return see_other("/draft/review", "Your draft is on top of the version in force now.")
+
+
+PAGES = (
+    SitePage(method="GET", path="/draft", act=_text, right=Right.PUBLISH),
+    SitePage(
+        method="POST",
+        path="/draft",
+        act=_save_text,
+        right=Right.PUBLISH,
+        bytes_max=TEXT_BYTES_MAX,
+    ),
+    SitePage(method="GET", path="/draft/files", act=_download, right=Right.PUBLISH),
+    SitePage(method="GET", path="/draft/review", act=_review, right=Right.PUBLISH),
+    SitePage(method="POST", path="/draft/publish", act=_publish, right=Right.PUBLISH),
+    SitePage(method="POST", path="/draft/discard", act=_discard, right=Right.PUBLISH),
+    SitePage(method="GET", path="/draft/merge", act=_merge, right=Right.PUBLISH),
+    SitePage(method="POST", path="/draft/merge", act=_save_merged, right=Right.PUBLISH),
+)

@@ -1,0 +1,83 @@
+"""What pages about the catalog share: the visitor's draft, and what it comes to."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from quotad.catalog import ApplyTo, Source
+from quotad.catalog.editing.changes import Edit, PlanFiles
+from quotad.dashboard.ask import Ask
+from quotad.dashboard.catalog_words import Compiled, compiled
+from quotad.errors import Conflict, InvalidRequest, NotFound
+from quotad.operations.drafts import CatalogDraft, DraftState
+
+APPLY_TO = {"": None, "all": ApplyTo.ALL, "new": ApplyTo.NEW}
+
+
+class Desk(msgspec.Struct, frozen=True):
+    """The catalog in force, and the visitor's draft of it."""
+
+    state: DraftState | None
+    """None: the visitor may not publish, and has no draft."""
+    in_force: Compiled | None
+    after: Compiled | None
+    """With the draft; without one, or while it has problems, what is in force."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is a draft that changes something."""
+        return self.state is not None and self.state.draft.changed
+
+    @property
+    def draft(self) -> CatalogDraft:
+        """The draft of whoever may have one."""
+        assert self.state is not None, "the page asks for the right to publish"
+        return self.state.draft
+
+
+def desk(ask: Ask, apply_to: ApplyTo | None = None) -> Desk:
+    """Return what the visitor's pages about the catalog are made of."""
+    parts = ask.context.parts
+    try:
+        in_force = compiled(parts.catalogs.get(None).record.document)
+    except NotFound:
+        in_force = None
+    if not ask.visitor.may("publish"):
+        return Desk(None, in_force, in_force)
+    draft = parts.drafts.open(ask.visitor.name)
+    state = parts.drafts.state(draft, apply_to)
+    after = in_force
+    if state.prepared is not None and (draft.changed or apply_to is not None):
+        after = compiled(state.prepared.document)
+    return Desk(state, in_force, after)
+
+
+def sent_draft(ask: Ask) -> CatalogDraft:
+    """Return the draft that a form was made from.
+
+    Raises:
+        Conflict: it was changed or discarded in another window.
+    """
+    revision, base = ask.form.get("revision", "0"), ask.form.get("base", "0")
+    if not (revision.isdigit() and base.isdigit()):
+        raise InvalidRequest("revision: is not a number")
+    # What is new is begun from the version that the page showed, whatever is in force by now.
+    draft = ask.context.parts.drafts.open(ask.visitor.name, int(base))
+    if draft.revision != int(revision):
+        raise Conflict("your draft was changed in another window; nothing of this page was saved")
+    return draft
+
+
+def save_edits(ask: Ask, edits: Sequence[Edit]) -> CatalogDraft:
+    """Save small changes into the visitor's draft."""
+    draft = sent_draft(ask)
+    return save_files(ask, draft, PlanFiles(draft.files).changed(edits))
+
+
+def save_files(ask: Ask, draft: CatalogDraft, files: Sequence[Source]) -> CatalogDraft:
+    """Save the files of the visitor's draft; one that changes nothing is removed."""
+    drafts = ask.context.parts.drafts
+    if tuple(files) == draft.base:
+        drafts.discard(draft.owner)
+        return msgspec.structs.replace(draft, files=draft.base, revision=0)
+    return drafts.save(draft, files)

@@ -1,0 +1,288 @@
+"""Plans, drafts, review, publish, features and history, as their pages are used."""
+
+import re
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from quotad.catalog import Source
+from quotad.catalog.prepare import Request
+from quotad.clock import SyncedClock
+from quotad.operations.catalog_process import CatalogProcess
+from quotad.operations.catalogs import CatalogOperations
+from quotad.operations.publish import Terms
+from quotad.store import Catalogs
+from quotad.tokens.roles import TokenRole
+from tests.dashboard.serving import DashboardRunning, Shown, Visit, dashboard_running
+from tests.running import eventually
+
+CATALOG = """version: 1
+default_plan: free
+# What can be limited.
+features:
+  calls: {type: metered, unit: call, name: API calls}
+  export: {type: boolean, name: CSV export}
+  upload: {type: config, name: Upload size}
+plans:
+  free:
+    name: Free
+    entitlements:
+      calls: {limit: 10, per: month}   # generous
+      upload: 25
+  pro:
+    name: Pro
+    extends: free
+    prices:
+      - {amount: "29.00", currency: USD}
+    entitlements:
+      calls: {limit: 1_000, per: month}
+      export: true
+"""
+
+
+HEAVY = "heavy user"
+"""Somebody on pro who has used 900 calls."""
+
+
+@pytest.fixture(scope="module")
+def desk(store_url: str) -> Iterator[DashboardRunning]:
+    with dashboard_running(store_url, f"t-{uuid.uuid4().hex[:12]}") as made:
+        made.grpc.publish_and_wait(CATALOG)
+        made.grpc.provision(HEAVY, "pro")
+        made.grpc.consume(HEAVY, "calls", quantity=900)
+        eventually(lambda: made.server.ready, bool)
+        made.token(TokenRole.ADMIN, "root")
+        yield made
+
+
+def in_force(desk: DashboardRunning, text: str) -> None:
+    """Publish as somebody else."""
+    published = Catalogs(desk.grpc.store, desk.grpc.keys, SyncedClock())
+    catalogs = CatalogOperations(published, CatalogProcess(60_000, 1024))
+    catalogs.publish(Request(files=(Source("catalog.yaml", text),)), Terms("ops"))
+
+
+@pytest.fixture(autouse=True)
+def catalog(desk: DashboardRunning) -> None:
+    """Every test begins with the catalog above in force."""
+    in_force(desk, CATALOG)
+
+
+@pytest.fixture
+def anna(desk: DashboardRunning) -> Iterator[Visit]:
+    """Somebody with a name of their own, and so without a draft, who may publish."""
+    with desk.signed_in(TokenRole.PUBLISH, f"anna-{uuid.uuid4().hex[:8]}") as visit:
+        yield visit
+
+
+def fields_of(page: Shown) -> dict[str, str]:
+    """The hidden fields and the values of a page's forms, as a browser sends them."""
+    fields = {}
+    for tag in re.findall(r"<input[^>]*>", page.html):
+        found = dict(re.findall(r'(\w+)="([^"]*)"', tag))
+        radio = found.get("type") in ("radio", "checkbox")
+        if "name" in found and (not radio or " checked" in tag):
+            fields[found["name"]] = found.get("value", "on")
+    return fields
+
+
+def change(visit: Visit, path: str, **fields: str) -> Shown:
+    """Open a form, change some of it and send it."""
+    reply = visit.post(path, fields_of(visit.get(path)) | fields)
+    assert reply.status == 303, reply.text
+    return visit.get(reply.headers["location"])
+
+
+def publish(visit: Visit, **fields: str) -> Shown:
+    sent = {"apply_to": "", **fields_of(visit.get("/draft/review")), **fields}
+    return visit.post("/draft/publish", sent)
+
+
+def text_of(visit: Visit) -> str:
+    return visit.get("/draft/files").html
+
+
+def test_the_matrix_shows_what_each_plan_grants(anna: Visit) -> None:
+    page = anna.get("/plans")
+
+    for words in ("API calls calls", "10 / month", "1,000 / month", "$29.00 / month", "Free", "25"):
+        assert words in page.text
+    assert page.text.index("Usage") < page.text.index("Access") < page.text.index("Settings")
+
+
+def test_a_change_in_the_form_is_in_the_text_at_once_and_no_other_byte_is(anna: Visit) -> None:
+    change(anna, "/plans/free/features/calls", limit0="20", soft0="on")
+
+    assert text_of(anna) == CATALOG.replace(
+        "{limit: 10, per: month}   #", "{limit: 20, per: month, soft: true}   #"
+    )
+    page = anna.get("/plans")
+    assert "1 unpublished change" in page.text or "2 unpublished changes" in page.text
+    assert "10 / month 20 / month soft" in page.text
+
+
+def test_a_change_in_the_text_is_in_the_form_at_once(anna: Visit) -> None:
+    page = anna.get("/draft")
+    text = CATALOG.replace("upload: 25", "upload: 50  # MB")
+    anna.post("/draft", fields_of(page) | {"text": text.replace("\n", "\r\n")})
+
+    assert text_of(anna) == text
+    assert fields_of(anna.get("/plans/free/features/upload"))["value"] == "50"
+
+
+def test_problems_stand_at_their_lines_and_nothing_is_published(anna: Visit) -> None:
+    page = anna.get("/draft")
+    anna.post("/draft", fields_of(page) | {"text": CATALOG.replace("1_000", "many")})
+    page = anna.get("/draft")
+
+    assert "line 20" in page.text
+    assert re.search(r'(<li></li>){19}<li class="wrong"></li>', page.html)
+    assert "cannot be published" in anna.get("/draft/review").text
+    sent = fields_of(page) | {"apply_to": ""}
+    assert anna.post("/draft/publish", sent).status == 400
+    assert text_of(anna) == CATALOG.replace("1_000", "many")
+
+
+def test_a_draft_is_reviewed_published_with_a_comment_and_undone(
+    anna: Visit, desk: DashboardRunning
+) -> None:
+    change(anna, "/plans/pro/features/calls", limit0="5,000")
+    review = anna.get("/draft/review")
+    assert "Pro \u203a API calls limit: 1,000 → 5,000" in review.text
+
+    assert publish(anna, comment="Twice the calls <b>").status == 303
+    history = anna.get("/history")
+    assert "Twice the calls <b>" in history.text
+    assert "<b>" not in history.html.replace("<b>", "", 0).split("Twice the calls")[1][:6]
+    version = re.findall(r"/history/(\d+)/roll-back", history.html)[0]
+    assert "1,000 → 5,000" in anna.get(f"/history/{int(version) + 1}").text
+
+    reply = anna.post(f"/history/{version}/roll-back", {"form_key": history.form_key})
+    assert reply.status == 303
+    assert "1,000 / month" in anna.get("/plans").text
+    assert "unpublished" not in anna.get("/plans").text
+
+
+def test_a_review_counts_customers_and_names_those_past_a_new_limit(
+    anna: Visit, desk: DashboardRunning
+) -> None:
+    change(anna, "/plans/pro/features/calls", limit0="500")
+    review = anna.get("/draft/review").text
+
+    assert "on pro" in review
+    assert f"{HEAVY} pro · calls 900 of 500" in review
+    assert "keeps it" in anna.get("/draft/review?apply_to=new").text
+
+
+def test_two_windows_do_not_lose_each_others_edits(anna: Visit) -> None:
+    first = fields_of(anna.get("/draft"))
+    change(anna, "/plans/free/features/upload", value="75")
+    mine = CATALOG.replace("name: Pro", "name: Professional")
+    reply = anna.post("/draft", first | {"text": mine})
+
+    assert reply.status == 409
+    assert "Not saved" in reply.text
+    assert "name: Professional" in reply.html
+    assert "upload: 75" in text_of(anna)
+    # What the page offers: my text over it, knowingly.
+    assert anna.post("/draft", fields_of(reply) | {"text": mine}).status == 303
+    assert text_of(anna) == mine
+
+
+def test_a_publish_while_the_page_is_open_is_shown_and_brought_together(
+    anna: Visit, desk: DashboardRunning
+) -> None:
+    page = fields_of(anna.get("/plans/free/features/calls"))
+    in_force(desk, CATALOG.replace("upload: 25", "upload: 99").replace("10,", "11,"))
+    assert anna.post("/plans/free/features/calls", page | {"limit0": "12"}).status == 303
+
+    assert "was published since you began" in anna.get("/plans").text
+    assert publish(anna).status == 409
+    merge = anna.get("/draft/merge")
+    assert "plans.free.entitlements.calls.limit 10 12 11" in merge.text
+    assert anna.post("/draft/merge", fields_of(merge) | {"keep": "mine"}).status == 303
+    assert "upload: 99" in text_of(anna)
+    assert publish(anna).status == 303
+    assert "12 / month" in anna.get("/plans").text
+
+
+def test_a_feature_is_on_for_everyone_until_a_day(anna: Visit) -> None:
+    page = fields_of(anna.get("/features"))
+    wanted = page | {"feature_id": "export", "until": "2027-01-01"}
+    assert anna.post("/features/everyone", wanted).status == 303
+
+    assert text_of(anna) == CATALOG.replace(
+        "      upload: 25\n", "      upload: 25\n      export: {until: 2027-01-01}\n"
+    )
+    assert "✓ until 1 Jan 2027" in anna.get("/plans").text
+
+
+def test_a_plan_and_a_feature_are_made(anna: Visit) -> None:
+    page = {"revision": "0", "base": fields_of(anna.get("/features"))["base"]}
+    sent = page | {"form_key": anna.get("/features").form_key, "unit": "ignored"}
+    sent |= {"feature_id": "sso", "kind": "boolean", "name": "Single sign-on"}
+    assert anna.post("/features", sent).status == 303
+    sent = fields_of(anna.get("/plans"))
+    sent |= {"plan_id": "team", "name": "Team", "extends": "pro"}
+    assert anna.post("/plans", sent).status == 303
+    change(anna, "/plans/team/features/sso", state="on")
+    change(anna, "/plans/team", amount0="99.00", currency0="EUR", billing0="year")
+
+    assert text_of(anna).endswith(
+        "  team:\n    name: Team\n    extends: pro\n    entitlements:\n      sso: true\n"
+        '    prices: [{amount: "99.00", currency: EUR, billing: year}]\n'
+    )
+    assert "€99.00 / year" in anna.get("/plans").text
+    assert publish(anna).status == 303
+    assert "Team" in anna.get("/features").text
+
+
+def test_a_draft_outlives_the_dashboard(
+    anna: Visit, desk: DashboardRunning, store_url: str
+) -> None:
+    change(anna, "/plans/free/features/calls", limit0="21")
+    prefix = desk.grpc.config.prefix
+    with dashboard_running(store_url, prefix) as again:
+        eventually(lambda: again.server.ready, bool)
+        with again.visit() as visit:
+            visit.cookies = dict(anna.cookies)
+            assert "limit: 21" in text_of(visit)
+
+
+def test_who_may_not_publish_sees_plans_and_is_offered_no_edit(desk: DashboardRunning) -> None:
+    with desk.signed_in(TokenRole.READ) as visit:
+        page = visit.get("/plans")
+        assert "1,000 / month" in page.text
+        assert not re.search(r'href="/(draft|plans/)', page.html)
+        assert "Roll back" not in visit.get("/history").text
+        for path in ("/draft", "/draft/review", "/draft/files", "/plans/pro"):
+            assert visit.get(path).status == 403
+        key = {"form_key": page.form_key}
+        for path in ("/draft/publish", "/plans", "/features/everyone", "/history/1/roll-back"):
+            assert visit.post(path, key).status == 403
+
+
+def test_files_that_own_the_catalog_are_downloaded_not_published(
+    desk: DashboardRunning, store_url: str
+) -> None:
+    with dashboard_running(store_url, desk.grpc.config.prefix, catalog_owner="files") as made:
+        eventually(lambda: made.server.ready, bool)
+        with made.signed_in(TokenRole.PUBLISH, f"ben-{uuid.uuid4().hex[:8]}") as visit:
+            change(visit, "/plans/free/features/calls", limit0="22")
+            page = visit.get("/draft/review")
+            assert "Download the edit" in page.text
+            assert "/draft/publish" not in page.html
+            assert publish(visit).status == 400
+            reply = visit.get("/draft/files")
+            assert "attachment" in reply.headers["content-disposition"]
+
+
+def test_names_with_markup_are_shown_as_text(anna: Visit) -> None:
+    evil = CATALOG.replace("name: Pro", 'name: "<script>alert(1)</script>"')
+    anna.post("/draft", fields_of(anna.get("/draft")) | {"text": evil})
+
+    for path in ("/plans", "/draft", "/draft/review", "/features", "/plans/pro"):
+        page = anna.get(path)
+        assert page.status == 200
+        assert "<script>alert" not in page.html
