@@ -5,6 +5,7 @@ import msgspec
 from quotad.feed.hub import Hub
 from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
+from quotad.operations.decided import DecidedOperations
 from quotad.operations.drafts import DraftOperations
 from quotad.operations.erasing import ErasingOperations
 from quotad.operations.finding import FindingOperations
@@ -22,6 +23,7 @@ class AdminParts(msgspec.Struct, frozen=True):
     catalogs: CatalogOperations
     drafts: DraftOperations
     customers: CustomerOperations
+    decided: DecidedOperations
     finding: FindingOperations
     erasing: ErasingOperations
     transfer: TransferOperations

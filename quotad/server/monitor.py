@@ -17,6 +17,7 @@ from quotad.engine.seen import Seen
 from quotad.engine.watch import CatalogWatch
 from quotad.errors import ConfigError, NotReady, StoreError, StoreUnavailable
 from quotad.feed.usage import UsageFeed
+from quotad.operations.decided import DecidedCounts
 from quotad.store import Catalogs, Fleet, KeySpace, Store, check_layout
 from quotad.store.damage import report_once
 from quotad.store.fleet import HEARTBEAT_S
@@ -52,6 +53,7 @@ class MonitorParts(msgspec.Struct, frozen=True):
     notes: Notes
     seen: Seen
     demand: Demand
+    decided: DecidedCounts
     holds: HoldsSeen
     usage: UsageFeed
     clock: Clock
@@ -270,6 +272,7 @@ class Monitor:
             self._parts.notes.flush(now_ms)
             self._parts.seen.flush(now_ms)
             self._parts.demand.flush(now_ms)
+            self._parts.decided.flush(now_ms)
         except StoreUnavailable:
             raise
         except StoreError as error:

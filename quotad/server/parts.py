@@ -16,6 +16,7 @@ from quotad.metrics import FeatureNames
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
+from quotad.operations.decided import DecidedCounts, DecidedOperations
 from quotad.operations.decisions import DecisionOperations
 from quotad.operations.drafts import DraftOperations
 from quotad.operations.erasing import ErasingOperations
@@ -42,6 +43,7 @@ from quotad.store import (
     server_id,
 )
 from quotad.store.changes import ChangeLists
+from quotad.store.decided import DecidedStore
 from quotad.store.demand import DemandStore
 from quotad.store.drafts import DraftStore
 from quotad.store.erasures import Erasures
@@ -96,6 +98,8 @@ class Parts:
         bounds = HubBounds(config.max_listeners, config.max_listeners_per_caller)
         self.feed = Hub(store, keys, clock, bounds)
         self._features = FeatureNames(self._has_feature)
+        self._decided_store = DecidedStore(store, keys)
+        self._decided = DecidedCounts(self._decided_store)
 
     def quota(self, check: CheckCall | None = None) -> QuotaService:
         """Make what one decision thread answers with; it has its own connection.
@@ -115,7 +119,9 @@ class Parts:
 
     def decisions(self) -> DecisionOperations:
         """Make what one decision thread decides with; it has its own connection."""
-        return DecisionOperations(self._engine(), self._notes, self._usage, self._features)
+        made = DecisionOperations(self._engine(), self._notes, self._usage, self._features)
+        self._decided.include(made.counts)
+        return made
 
     def _has_feature(self, feature_id: str) -> bool:
         snapshot = self._snapshots.peek
@@ -165,6 +171,7 @@ class Parts:
         catalogs = CatalogOperations(self._catalogs, reader)
         drafts = DraftStore(self.store, self._keys)
         return AdminParts(
+            decided=DecidedOperations(self._decided_store, self._decided, clock),
             catalogs=catalogs,
             drafts=DraftOperations(drafts, catalogs, clock, config.catalog_owner),
             customers=CustomerOperations(customers, snapshots, views, clock),
@@ -200,6 +207,7 @@ class Parts:
                 self._notes.flush(now_ms)
                 self._seen.flush(now_ms)
                 self._demand.flush(now_ms)
+                self._decided.flush(now_ms)
 
     def monitored(self) -> MonitorParts:
         """Name what the monitor watches."""
@@ -214,6 +222,7 @@ class Parts:
             self._notes,
             self._seen,
             self._demand,
+            self._decided,
             self._shared.holds,
             UsageFeed(WatchedStore(self.store, self._keys), self._usage),
             self.clock,

@@ -37,6 +37,8 @@ usage. `17` stands for the name of a shard, see `shard_names`.
     quotad:{events}:usage                    stream of usage of watched customers; expires
     quotad:{events}:watched                  sorted set: customers whose usage is watched, by when
                                              that ends
+    quotad:{decided}:<day>                   hash: decisions by quarter of an hour, reason and
+                                             feature; expires
     quotad:{nearby}:<feature>                sorted set: customers near a limit, by time
     quotad:{tokens}:all                      hash: tokens (msgpack) by id
     quotad:{tokens}:used                     hash: when each was last shown (Unix ms)
@@ -177,6 +179,10 @@ class KeySpace:
     def nearby(self, feature_id: str) -> str:
         """The customers near a limit of a feature."""
         return f"{self.prefix}:{{nearby}}:{escape(feature_id)}"
+
+    def decided(self, day: str) -> str:
+        """How many decisions there were on a day (UTC)."""
+        return f"{self.prefix}:{{decided}}:{day}"
 
     def corrections(self, customer_id: str) -> str:
         """The latest corrections of what a customer has used."""
