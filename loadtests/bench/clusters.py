@@ -186,12 +186,17 @@ def main() -> int:
     if len(rows) < len(ROWS):
         print(shares.MISSING, file=sys.stderr)
     found: dict[Row, list[Measured]] = {row: [] for row in rows}
+    failed = False
     for number in range(given.rounds):
         for row in rows:
-            found[row].append(measure(row, given.seconds, number))
-            print(f"round {number + 1}: {row}: {found[row][-1]}", file=sys.stderr)
-    print(table(found))
-    return 0
+            try:
+                found[row].append(measure(row, given.seconds, number))
+                print(f"round {number + 1}: {row}: {found[row][-1]}", file=sys.stderr)
+            except RuntimeError as error:
+                failed = True
+                print(f"round {number + 1}: {row}: FAILED: {error}", file=sys.stderr)
+    print(table({row: runs for row, runs in found.items() if runs}))
+    return int(failed)
 
 
 if __name__ == "__main__":
