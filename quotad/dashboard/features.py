@@ -4,9 +4,8 @@ import msgspec
 
 from quotad.catalog.editing.changes import Edit, NoValue, PlanFiles
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
-from quotad.dashboard.catalog_words import plans_in_order
 from quotad.dashboard.drafting import desk, save_edits, sent_draft
-from quotad.dashboard.plans import cell
+from quotad.dashboard.plans import matrix
 from quotad.dashboard.render import render
 from quotad.errors import InvalidRequest, NotFound
 from quotad.ids import check_id
@@ -33,13 +32,7 @@ class ForEveryone(msgspec.Struct, frozen=True):
 
 def _features(ask: Ask) -> PageAnswer:
     found = desk(ask)
-    shown = found.after
-    plans = [] if shown is None else plans_in_order(shown)
-    rows = []
-    if shown is not None:
-        for feature in shown.snapshot.features.values():
-            rows.append((feature, [cell(found, shown, plan, feature) for plan in plans]))
-    return render(ask, "features.html", desk=found, columns=plans, rows=rows)
+    return render(ask, "features.html", desk=found, matrix=matrix(found, ask.query.get("q")))
 
 
 def _new(ask: Ask) -> PageAnswer:

@@ -27,6 +27,9 @@ _GROUPS = (
     ("Settings", FeatureType.CONFIG),
 )
 
+CELLS_MAX = 4_000
+"""Most values that one page shows; a search finds the others."""
+
 PERIODS = ("second", "minute", "hour", "day", "week", "month", "year")
 
 
@@ -48,32 +51,52 @@ class FeatureRow(msgspec.Struct, frozen=True):
     cells: list[PlanCell]
 
 
+class Matrix(msgspec.Struct, frozen=True):
+    """Plans beside features, as far as one page shows them."""
+
+    plans: list[Plan]
+    rows: list[FeatureRow]
+    more: int
+    """Features and plans that are left out."""
+    wanted: str
+    """What was searched for."""
+
+
 def _plans(ask: Ask) -> PageAnswer:
     found = desk(ask)
     shown = found.after
+    seen = matrix(found, ask.query.get("q"))
+    groups = [
+        (name, [row for row in seen.rows if row.feature.type is kind]) for name, kind in _GROUPS
+    ]
     return render(
         ask,
         "plans.html",
         desk=found,
-        columns=[] if shown is None else plans_in_order(shown),
+        matrix=seen,
         definitions={} if shown is None else shown.catalog.definitions.plans,
         prices=price_words,
-        groups=[] if shown is None else _rows(found, shown),
+        groups=[(name, rows) for name, rows in groups if rows],
     )
 
 
-def _rows(found: Desk, shown: Compiled) -> list[tuple[str, list[FeatureRow]]]:
+def matrix(found: Desk, wanted: str) -> Matrix:
+    """Return what plans have of features, of those whose name or id holds a text."""
+    shown = found.after
+    if shown is None:
+        return Matrix([], [], 0, wanted)
     plans = plans_in_order(shown)
-    groups = []
-    for name, kind in _GROUPS:
-        features = [each for each in shown.snapshot.features.values() if each.type is kind]
-        rows = [
-            FeatureRow(each, [cell(found, shown, plan, each) for plan in plans])
-            for each in features
-        ]
-        if rows:
-            groups.append((name, rows))
-    return groups
+    text = wanted.casefold()
+    features = [
+        each
+        for each in shown.snapshot.features.values()
+        if text in each.feature_id.casefold() or text in each.name.casefold()
+    ]
+    columns = plans[: CELLS_MAX // 20]
+    some = features[: max(CELLS_MAX // max(len(columns), 1), 20)]
+    rows = [FeatureRow(each, [cell(found, shown, plan, each) for plan in columns]) for each in some]
+    more = len(features) - len(some) + len(plans) - len(columns)
+    return Matrix(columns, rows, more, wanted)
 
 
 def cell(found: Desk, shown: Compiled, plan: Plan, feature: Feature) -> PlanCell:

@@ -16,7 +16,7 @@ from quotad.store.facets import Wanted
 LOOKED_AT_MAX = 1_000
 """Most customers that are looked at for one answer."""
 
-LOOK_S = 0.25
+LOOK_S = 0.15
 """Longest time for that."""
 
 SHOWN_MAX = 20

@@ -15,12 +15,19 @@ from quotad.errors import CatalogError, Conflict, InvalidRequest, NotFound
 from quotad.operations.catalogs import CatalogOperations, Publication, Version
 from quotad.operations.plan_files import FILES_BYTES_MAX, fits
 from quotad.operations.publish import Terms
+from quotad.recent import Recent
 from quotad.records import CatalogRecord
 from quotad.store.drafts import DraftStore
 
 COMMENT_BYTES_MAX = 1024
 
+CHECKED_MAX = 16
+"""Checked drafts that are kept in memory."""
+
 CatalogOwner = Literal["auto", "files", "dashboard", "both"]
+
+_Checked = tuple[tuple[Placed, ...], Prepared | None]
+"""The problems of a draft, and what publishing it would do."""
 
 _NO_FILES = (Source("catalog.yaml", "version: 1\nfeatures: {}\nplans: {}\n"),)
 
@@ -83,6 +90,8 @@ class DraftOperations:
         self._catalogs = catalogs
         self._clock = clock
         self._owner = catalog_owner
+        self._checked: Recent[tuple[object, ...], _Checked] = Recent(CHECKED_MAX)
+        """What drafts come to, as each page about one asks for it: a large one takes a second."""
 
     def open(self, owner: str, begun_from: int | None = None) -> CatalogDraft:
         """Return the draft of a person, or one that has changed nothing yet.
@@ -137,12 +146,26 @@ class DraftOperations:
         Raises:
             Busy: other catalogs are being read.
         """
+        version = self._version()
+        if version is not None and not draft.changed and apply_to is None:
+            record = version.record
+            if record.version == draft.base_version:
+                nothing = Prepared(record.document, record.digest, "", (), 0, False)
+                return DraftState(draft, version, prepared=nothing)
+        digest = "" if version is None else version.record.digest
+        key = (draft.owner, draft.revision, draft.base_version, digest, apply_to)
+        checked = self._checked.get(key)
+        if checked is None:
+            checked = self._check(draft, apply_to)
+            self._checked.put(key, checked)
+        return DraftState(draft, version, *checked)
+
+    def _check(self, draft: CatalogDraft, apply_to: ApplyTo | None) -> _Checked:
         try:
             found = self._catalogs.compare(Request(files=draft.files, apply_to=apply_to), None)
         except CatalogError as error:
-            problems = tuple(placed(error.problems, draft.files))
-            return DraftState(draft, self._version(), problems)
-        return DraftState(draft, found.version, prepared=found.prepared)
+            return tuple(placed(error.problems, draft.files)), None
+        return (), found.prepared
 
     def brought_up(
         self, draft: CatalogDraft, keep_mine: bool

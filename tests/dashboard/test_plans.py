@@ -286,3 +286,16 @@ def test_names_with_markup_are_shown_as_text(anna: Visit) -> None:
         page = anna.get(path)
         assert page.status == 200
         assert "<script>alert" not in page.html
+
+
+def test_a_large_catalog_is_shown_in_part_and_searched(anna: Visit, desk: DashboardRunning) -> None:
+    plans = [f"  p{i}: {{entitlements: {{f{i}: true}}}}\n" for i in range(300)]
+    features = [f"  f{i}: {{type: boolean, name: Thing {i}}}\n" for i in range(300)]
+    in_force(desk, f"version: 1\nfeatures:\n{''.join(features)}plans:\n{''.join(plans)}")
+    page = anna.get("/plans")
+
+    assert "380 more are not shown" in page.text
+    assert page.html.count("<td") <= 4_000
+    found = anna.get("/features?q=thing+299").text
+    assert "f299" in found
+    assert "f298 " not in found
