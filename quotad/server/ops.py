@@ -21,6 +21,9 @@ STUCK_S = 10.0
 
 COMPONENTS = ("store", "catalog")
 
+BESIDE = ("dashboard",)
+"""Edges without which calls are answered all the same."""
+
 
 @contextmanager
 def ops_port(listen: str, workers: Workers) -> Iterator[str]:
@@ -66,7 +69,11 @@ def livez(workers: Workers) -> Page:
 
 def readyz(workers: Workers) -> Page:
     """Whether calls are answered with decisions, and what is not ready, in words."""
-    ready = workers.ready and not workers.stopping
+    ready = not workers.stopping and all(
+        any(slot.ready for slot in slots)
+        for edge, slots in workers.slots.items()
+        if edge not in BESIDE
+    )
     verdict = "stopping" if workers.stopping else "ready" if ready else "not ready"
     reports = [
         report

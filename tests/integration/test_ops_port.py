@@ -9,6 +9,8 @@ import urllib.request
 from collections.abc import Iterator
 from http import HTTPStatus
 from select import select
+from types import SimpleNamespace
+from typing import Any
 
 import grpc
 import pytest
@@ -239,6 +241,30 @@ def test_a_server_that_stops_is_not_ready_and_says_why() -> None:
 
     assert HTTPStatus.SERVICE_UNAVAILABLE == readyz(workers).status
     assert readyz(workers).text.startswith("stopping\n")
+
+
+@pytest.mark.parametrize(
+    ("ready", "status"),
+    [
+        ({"grpc", "http", "dashboard"}, HTTPStatus.OK),
+        ({"grpc", "http"}, HTTPStatus.OK),  # a broken dashboard takes no calls away
+        ({"grpc", "dashboard"}, HTTPStatus.SERVICE_UNAVAILABLE),
+        ({"http", "dashboard"}, HTTPStatus.SERVICE_UNAVAILABLE),
+    ],
+)
+def test_a_server_is_ready_when_calls_are_answered_on_every_edge(
+    ready: set[str], status: HTTPStatus
+) -> None:
+    workers = Workers(Config(http="127.0.0.1:1", dashboard="127.0.0.1:2"))
+    for edge, slots in workers.slots.items():
+        for slot in slots:
+            worker: Any = SimpleNamespace(ready=edge in ready, report=None)
+            slot.worker = worker
+
+    page = readyz(workers)
+
+    assert status == page.status
+    assert f"dashboard workers: {int('dashboard' in ready)} of 1 ready" in page.text
 
 
 def test_an_address_that_is_taken_is_one_line_and_the_end(store: OwnStore, ops: Ops) -> None:
