@@ -21,6 +21,12 @@ from quotad.store.drafts import DraftStore
 
 COMMENT_BYTES_MAX = 1024
 
+LATELY = 20
+"""Versions in which files that publish the catalog are looked for."""
+
+_SIDECAR, _DEV = "sidecar", "quotad dev"
+"""What those that watch files are called in the history; one tries things out with the second."""
+
 CHECKED_MAX = 16
 """Checked drafts that are kept in memory."""
 
@@ -210,14 +216,16 @@ class DraftOperations:
     def may_publish(self) -> bool:
         """Whether the catalog may be published from here: `catalog_owner`."""
         if self._owner == "auto":
-            return not self.from_files()
+            return not self._lately_by(_SIDECAR)
         return self._owner != "files"
 
     def from_files(self) -> bool:
-        """Whether a sidecar has published the catalog lately."""
-        return any(
-            each.record.published_by.startswith("sidecar") for each in self._catalogs.newest(20)
-        )
+        """Whether the catalog was published from watched files lately."""
+        return self._lately_by(_SIDECAR, _DEV)
+
+    def _lately_by(self, *names: str) -> bool:
+        newest = self._catalogs.newest(LATELY)
+        return any(each.record.published_by.startswith(names) for each in newest)
 
     def files_of(self, record: CatalogRecord | None) -> tuple[Source, ...]:
         """The files of a version: as they were published, else written from its content."""

@@ -16,6 +16,7 @@ import msgspec
 from quotad.backoff import pause_s
 from quotad.catalog import Catalog, Source, carry, parse, read_record, told_apart
 from quotad.errors import CatalogError, Conflict, QuotadError, StoreError
+from quotad.operations.plan_files import keep
 from quotad.operations.publish import CatalogStore, Terms, publish
 from quotad.records import CatalogRecord
 from quotad.sidecar.interface import PlanSource, SourceUnavailable
@@ -188,7 +189,10 @@ class Sidecar:
             return
         self._problems.solve("catalog", "the catalog is valid again")
         if self._loaded is not None and catalog.digest == self._loaded.digest:
-            return  # a comment, or a mistake taken back: nothing new
+            # A comment, or a mistake taken back: nothing new, but for who edits the files.
+            self._files = tuple(files)
+            keep(self._catalogs, catalog.source_digest, self._files)
+            return
         self._loaded = catalog
         self._files = tuple(files)
         self._pending = True

@@ -168,6 +168,9 @@ def test_a_version_without_files_is_written_from_its_content(desk: Desk) -> None
 def test_who_owns_the_catalog_decides_who_publishes(desk: Desk) -> None:
     draft = desk.edited("anna", "limit: 10", "limit: 20")
     assert desk.owned("auto").may_publish()
+    assert not desk.drafts.from_files()
+    desk.publish(TEXT.replace("limit: 10", "limit: 11"), by="quotad dev")
+    assert (True, True) == (desk.owned("auto").may_publish(), desk.drafts.from_files())
     with pytest.raises(InvalidRequest, match="catalog_owner"):
         desk.owned("files").publish(draft, None, "")
 

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from quotad.errors import CatalogError, StoreUnavailable
+from quotad.operations.plan_files import unpack
 from quotad.sidecar import Sidecar, SourceUnavailable
 from tests.unit.sidecar_fakes import (
     BROKEN,
@@ -304,3 +305,20 @@ def test_run_survives_a_bug(
     assert [digest_of(plan(100))] == catalogs.digests
     assert "ZeroDivisionError" in caplog.text
     assert 2.0 == waits[0]
+
+
+def test_files_are_kept_as_they_are_written_for_people_who_edit_them(
+    make: Make, catalogs: FakeCatalogs
+) -> None:
+    source = FakeSource(plan(100))
+    sidecar = make(source)
+    sidecar.step()
+
+    assert [plan(100)] == [file.text for file in unpack(catalogs.files[1])]
+    noted = f"# a note\n{plan(100)}"
+    source.give(noted)
+    sidecar.step()
+
+    digest, data = catalogs.files
+    assert (digest, [noted]) == (digest_of(noted), [file.text for file in unpack(data)])
+    assert 1 == len(catalogs.records)
