@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,11 @@ def valkey_of(process: Process) -> Pid:
     return valkey
 
 
+def running_of(process: Process) -> list[Pid]:
+    """What it has started and that goes on."""
+    return [each for each in process.seen if each.running]
+
+
 def abandon(process: Process) -> None:
     process.send(signal.SIGKILL)
 
@@ -178,13 +184,31 @@ def test_however_it_ends_nothing_goes_on_and_nothing_is_lost(
         assert 2 == calls.consume("acme", "api-calls", quantity=2).used
     end(first)
     first.wait()
-    eventually(lambda: [each for each in first.seen if each.running], lambda left: not left)
+    eventually(partial(running_of, first), lambda left: not left)
 
     second = dev(start)
     with caller(second) as calls:
         assert 3 == calls.consume("acme", "api-calls").used
     assert "WARNING" not in second.log
     assert 0 == second.stop()
+
+
+def test_on_a_cluster_of_its_own_all_is_there_again_at_the_next_start(
+    start: Start, plans: Path
+) -> None:
+    names = ["acme", "globex", "initech", "umbrella"]
+    for used, end in ((1, Process.press_ctrl_c), (2, abandon)):
+        process = dev(start, "--cluster", "2")
+        with caller(process) as calls:
+            assert [used] * 4 == [calls.consume(name, "api-calls").used for name in names]
+        assert 2 == len([each for each in process.children() if "valkey" in each.title])
+        end(process)
+        process.wait()
+        eventually(partial(running_of, process), lambda left: not left)
+        assert end is abandon or " ERROR " not in process.log
+
+    line = one_line(dev(start, "--cluster", "3"))
+    assert line.endswith("has the data of 2 nodes; give the same number, or another directory")
 
 
 def test_a_valkey_that_an_earlier_release_left_over_is_ended(start: Start, plans: Path) -> None:
