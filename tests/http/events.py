@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -53,7 +54,12 @@ class EventStream:
 
     def next(self) -> Told:
         """The next event, without those that only move the position."""
-        return next(each for each in self._events if each.type)
+        ends = time.monotonic() + CALL_S
+        for each in self._events:
+            if each.type:
+                return each
+            assert time.monotonic() < ends, "no event has come, only later positions"
+        raise AssertionError("the stream has ended")
 
     def any(self) -> Told:
         """What comes next."""

@@ -5,16 +5,18 @@ import json
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from quotad.changes import ChangeKind
 from quotad.cli.app import app
-from quotad.client import AsyncClient, Client, QuotaError
+from quotad.client import AsyncClient, Client, QuotaError, Watch
 from quotad.store.follow import MARGIN_MS
 from tests.proxy import Proxy
-from tests.running import Running, eventually, running
+from tests.running import CALL_S, Running, eventually, running
 
 CATALOG = """
 version: 1
@@ -38,19 +40,33 @@ def customer() -> str:
     return f"c-{uuid.uuid4().hex[:12]}"
 
 
+@contextmanager
+def watching(client: Client, customer: str, **more: Any) -> Iterator[Watch]:
+    """A watch that does not wait for ever for what does not come."""
+    with client.watch(customer, **more) as changes:
+        timer = threading.Timer(CALL_S, changes.close)
+        timer.start()
+        try:
+            yield changes
+        finally:
+            timer.cancel()
+
+
 def test_a_blocking_watch_goes_on_where_it_was_when_its_connection_is_lost(
     served: Running, customer: str
 ) -> None:
     lost: list[object] = []
-    with Proxy(served.server.address) as proxy, Client(proxy.address) as client:
-        changes = client.watch(customer, on_lost=lost.append)
+    with (
+        Proxy(served.server.address) as proxy,
+        Client(proxy.address) as client,
+        watching(client, customer, on_lost=lost.append) as changes,
+    ):
         first = next(changes)
         before = served.provision(customer, "free").epoch
         told = next(changes)
         proxy.cut()
         after = served.provision(customer, "free").epoch  # while nobody listens
         more = next(each for each in changes if each.epoch > before)
-        changes.close()
 
     assert (ChangeKind.REFETCH, ChangeKind.CUSTOMER_CHANGED) == (first.kind, told.kind)
     assert [before, after] == [told.epoch, more.epoch]
@@ -62,7 +78,11 @@ async def test_an_asyncio_watch_goes_on_where_it_was_when_its_connection_is_lost
     served: Running, customer: str
 ) -> None:
     with Proxy(served.server.address) as proxy:
-        async with AsyncClient(proxy.address) as client, client.watch(customer) as changes:
+        async with (
+            asyncio.timeout(CALL_S),
+            AsyncClient(proxy.address) as client,
+            client.watch(customer) as changes,
+        ):
             first = await anext(changes)
             before = (await asyncio.to_thread(served.provision, customer, "free")).epoch
             told = await anext(changes)
@@ -77,13 +97,13 @@ async def test_an_asyncio_watch_goes_on_where_it_was_when_its_connection_is_lost
 
 
 def test_a_position_is_good_for_another_client(served: Running, customer: str) -> None:
-    with Client(served.server.address) as client, client.watch(customer) as changes:
+    with Client(served.server.address) as client, watching(client, customer) as changes:
         next(changes)
         position = changes.position
     epoch = served.provision(customer, "free").epoch
     with (
         Client(served.server.address) as client,
-        client.watch(customer, position=position) as changes,
+        watching(client, customer, position=position) as changes,
     ):
         told = next(changes)
 
