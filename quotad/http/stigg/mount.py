@@ -21,6 +21,7 @@ from quotad.http.stigg import rest
 from quotad.http.stigg.api import StiggApi
 from quotad.http.stigg.graphql import GraphqlRequest, StiggGraphql, code_of
 from quotad.http.stigg.names import read_name
+from quotad.http.stigg.paths import StiggPage, StiggRoute
 from quotad.http.stigg.roots import MUTATIONS, QUERIES
 from quotad.tokens.access import Access
 from quotad.tokens.actor import actor_of
@@ -67,7 +68,7 @@ class StiggRoutes(BaseRoute):
         self._admit = admit
         self._threads = ThreadPoolExecutor(threads, "quotad-http-calls")
         self._waiting = 0
-        self._routes: Routes[rest.StiggRoute] = Routes()
+        self._routes: Routes[StiggRoute] = Routes()
         for route in rest.ROUTES:
             self._routes.add(route.method, route.path, route)
 
@@ -134,7 +135,7 @@ class StiggRoutes(BaseRoute):
             told = {"message": error.for_caller, "code": code_of(error)}
             await respond(send, status_of(error), list(headers_of(error)), _encode(told))
             return
-        if isinstance(answer, rest.StiggPage):
+        if isinstance(answer, StiggPage):
             pages = {"next": answer.next, "prev": None}
             await respond(send, 200, [], _encode({"data": answer.items, "pagination": pages}))
         else:

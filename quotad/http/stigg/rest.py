@@ -3,44 +3,18 @@
 Each is a function from the parts of its path, its query and its body to what stands in `data`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
-from quotad.catalog import Snapshot
 from quotad.errors import InvalidRequest, NotFound
-from quotad.http.stigg import mutations, queries, usage
+from quotad.http.stigg import edge, mutations, queries, rest_catalog, usage
 from quotad.http.stigg.api import StiggApi
-from quotad.http.stigg.customers import PRODUCT, plan_shape, promotion_shapes
-from quotad.http.stigg.words import Shape, feature_shape, feature_type, iso, meter_type
-from quotad.model import Feature, Plan
+from quotad.http.stigg.customers import promotion_shapes
+from quotad.http.stigg.paths import Params, StiggPage, StiggRoute
+from quotad.http.stigg.words import Shape, iso
 from quotad.records import StoredCustomer
 from quotad.store.facets import Wanted
 from quotad.tokens.roles import Right
-
-Params = Mapping[str, str]
-
-PathCall = Callable[[StiggApi, Params, Params, Any], object]
-"""From parts of the path, of the query, and the body, if any, to `data`."""
-
-
-class StiggRoute(msgspec.Struct, frozen=True):
-    """One path and what answers it."""
-
-    method: str
-    path: str
-    call: PathCall
-    right: Right = Right.READ
-
-
-class StiggPage(msgspec.Struct, frozen=True):
-    """A page of a list."""
-
-    items: list[Shape]
-    next: str | None = None
-    """Of the page after it."""
-
 
 # Customers
 
@@ -290,92 +264,6 @@ def _promotional(shape: Shape) -> Shape:
     return shape | {"period": period, "environmentId": None}
 
 
-# Catalog
-
-
-def list_plans(api: StiggApi, _path: Params, _query: Params, _body: Any) -> StiggPage:
-    """The plans of the catalog."""
-    return StiggPage([_plan(plan, api.newest()) for plan in api.newest().plans.values()])
-
-
-def get_plan(api: StiggApi, path: Params, _query: Params, _body: Any) -> object:
-    """A plan."""
-    snapshot = api.newest()
-    plan = snapshot.plans.get(path["plan"])
-    if plan is None:
-        raise NotFound(f"plan_id: there is no plan {path['plan']!r}")
-    return _plan(plan, snapshot)
-
-
-def list_features(api: StiggApi, _path: Params, _query: Params, _body: Any) -> StiggPage:
-    """The features of the catalog."""
-    return StiggPage([_feature(feature) for feature in api.newest().features.values()])
-
-
-def get_feature(api: StiggApi, path: Params, _query: Params, _body: Any) -> object:
-    """A feature."""
-    feature = api.newest().features.get(path["feature"])
-    if feature is None:
-        raise NotFound(f"feature_id: there is no feature {path['feature']!r}")
-    return _feature(feature)
-
-
-def _plan(plan: Plan, snapshot: Snapshot) -> Shape:
-    shape = plan_shape(snapshot, plan.plan_id, plan.revision)
-    return {
-        "id": plan.plan_id,
-        "displayName": shape["displayName"],
-        "productId": PRODUCT,
-        "status": "ARCHIVED" if plan.archived else "PUBLISHED",
-        "versionNumber": plan.revision,
-        "isLatest": True,
-        "pricingType": shape["pricingType"],
-        "metadata": plan.metadata,
-        "entitlements": [
-            {"id": feature_id, "type": "FEATURE"}
-            for feature_id in plan.entitlements
-            if feature_id in snapshot.features
-        ],
-    }
-
-
-def _feature(feature: Feature) -> Shape:
-    word = meter_type(feature)
-    return {
-        "id": feature.feature_id,
-        "displayName": feature_shape(feature)["displayName"],
-        "featureType": feature_type(feature),
-        "meterType": word if word == "None" else word.upper(),
-        "featureStatus": "ACTIVE",
-    }
-
-
-# The edge: what clients keep a copy of
-
-
-def edge_state(api: StiggApi, path: Params, query: Params, _body: Any) -> object:
-    """An entitlements state."""
-    reader = api.entitlements(path["customer"], query.get("resourceId"))
-    return {"entitlementsState": queries.state_shape(reader)}
-
-
-def edge_entitlements(api: StiggApi, path: Params, query: Params, _body: Any) -> object:
-    """The list of entitlements."""
-    reader = api.entitlements(path["customer"], query.get("resourceId"))
-    return {"entitlements": reader.every()}
-
-
-def edge_subscriptions(api: StiggApi, path: Params, query: Params, _body: Any) -> object:
-    """The subscriptions in force."""
-    given = {"customerId": path["customer"], "resourceId": query.get("resourceId")}
-    return {"getActiveSubscriptions": queries.active_subscriptions(api, given)}
-
-
-def edge_configuration(api: StiggApi, _path: Params, _query: Params, _body: Any) -> object:
-    """What clients ask for at their start."""
-    return {"sdkConfiguration": queries.sdk_configuration(api, {})}
-
-
 def _limit(query: Params) -> int:
     return int(_number(query["limit"], "limit")) if "limit" in query else 0
 
@@ -422,13 +310,13 @@ ROUTES = (
     StiggRoute("POST", "/api/v2/usage", report_usage, Right.CONSUME),
     StiggRoute("POST", "/api/v1/events", report_events, Right.CONSUME),
     StiggRoute("GET", "/api/v1/usage/{customer}/history/{feature}", usage_history),
-    StiggRoute("GET", "/api/v1/plans", list_plans),
-    StiggRoute("GET", "/api/v1/plans/{plan}", get_plan),
-    StiggRoute("GET", "/api/v1/features", list_features),
-    StiggRoute("GET", "/api/v1/features/{feature}", get_feature),
-    StiggRoute("GET", "/v1/c/{customer}/entitlements-state.json", edge_state, Right.CHECK),
-    StiggRoute("GET", "/v1/c/{customer}/entitlements.json", edge_entitlements, Right.CHECK),
-    StiggRoute("GET", "/v1/c/{customer}/subscriptions.json", edge_subscriptions, Right.CHECK),
-    StiggRoute("GET", "/v1/config/server-sdk-configuration.json", edge_configuration, Right.CHECK),
-    StiggRoute("GET", "/v1/config/client-sdk-configuration.json", edge_configuration, Right.CHECK),
+    StiggRoute("GET", "/api/v1/plans", rest_catalog.list_plans),
+    StiggRoute("GET", "/api/v1/plans/{plan}", rest_catalog.get_plan),
+    StiggRoute("GET", "/api/v1/features", rest_catalog.list_features),
+    StiggRoute("GET", "/api/v1/features/{feature}", rest_catalog.get_feature),
+    StiggRoute("GET", "/v1/c/{customer}/entitlements-state.json", edge.state, Right.CHECK),
+    StiggRoute("GET", "/v1/c/{customer}/entitlements.json", edge.entitlements, Right.CHECK),
+    StiggRoute("GET", "/v1/c/{customer}/subscriptions.json", edge.subscriptions, Right.CHECK),
+    StiggRoute("GET", "/v1/config/server-sdk-configuration.json", edge.configuration, Right.CHECK),
+    StiggRoute("GET", "/v1/config/client-sdk-configuration.json", edge.configuration, Right.CHECK),
 )

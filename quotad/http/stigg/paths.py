@@ -1,0 +1,32 @@
+"""What a path of Stigg's is: which it is, who may call it, and what answers it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from quotad.http.stigg.api import StiggApi
+from quotad.http.stigg.words import Shape
+from quotad.tokens.roles import Right
+
+Params = Mapping[str, str]
+
+PathCall = Callable[[StiggApi, Params, Params, Any], object]
+"""From parts of the path, of the query, and the body, if any, to `data`."""
+
+
+class StiggRoute(msgspec.Struct, frozen=True):
+    """One path and what answers it."""
+
+    method: str
+    path: str
+    call: PathCall
+    right: Right = Right.READ
+
+
+class StiggPage(msgspec.Struct, frozen=True):
+    """A page of a list."""
+
+    items: list[Shape]
+    next: str | None = None
+    """Of the page after it."""
