@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quotad.catalog import Source
+from quotad.catalog.editing.changes import Edit, PlanFiles
 from quotad.catalog.editing.splice import Put, Take, edit, read_values
 from quotad.catalog.editing.spots import Path
 from quotad.errors import InvalidRequest
@@ -170,3 +171,31 @@ def test_a_byte_order_mark_stays() -> None:
 def test_toml_is_changed_as_text_only() -> None:
     with pytest.raises(InvalidRequest, match="as text only"):
         edit(Source("a.toml", "version = 1\n"), (Put(("product",), "x"),))
+
+
+@given(SEEDS)
+@settings(max_examples=200)
+def test_any_value_becomes_any_other_by_small_edits(seed: int) -> None:
+    random = Random(seed)
+    value = drawn_files.a_catalog(random)
+    text = drawn_files.Writer(random).file(value)
+    files = PlanFiles([Source("a.yaml", text)])
+    edits = []
+    for name, old in value["plans"].items():
+        new = mixed(random, old, drawn_files.a_value(random))
+        value = changed(value, ("plans", name), new, False)
+        edits.append(Edit(("plans", name), new))
+    (edited,) = files.changed(edits)
+
+    assert read_values(edited) == value
+
+
+def mixed(random: Random, old: Any, new: Any) -> Any:
+    """A value with parts of two."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        both = list(dict.fromkeys([*old, *new]))
+        names = drawn_files.some(random, both, min(4, len(both)))
+        return {n: mixed(random, old.get(n, new.get(n)), new.get(n, old.get(n))) for n in names}
+    if isinstance(old, list) and isinstance(new, list):
+        return [*old[: random.randrange(len(old) + 1)], *new]
+    return random.choice([old, new])

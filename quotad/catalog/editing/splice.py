@@ -19,8 +19,9 @@ from quotad.errors import InvalidRequest
 
 _BOM = "\ufeff"
 _OWN_LINE = re.compile(r"[ \t]*\Z")
+_DASH = re.compile(r"^ *-", re.MULTILINE)
 _COMMA = re.compile(r"\s*,")
-_REST_OF_LINE = re.compile(r"[ \t]*,?[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
+_REST_OF_LINE = re.compile(r"[ \t]*,?[ \t]*(?:#[^\n]*)?(?:\r?\n|\Z)")
 
 
 class Put(msgspec.Struct, frozen=True, tag=True):
@@ -189,7 +190,7 @@ class _Writer:
             spans = [(key.start, value.end) for key, value, _ in spot.entries]
         else:
             index = last if spot.kind == "list" else -1
-            spans = [(self._dash(spot, item), item.end) for item in spot.items]
+            spans = [(self._dash(spot, at), item.end) for at, item in enumerate(spot.items)]
         if not 0 <= index < len(spans):
             raise _refused(self._name, self._path)
         if len(spans) == 1 and not spot.flow:
@@ -198,14 +199,16 @@ class _Writer:
             return self._out_of_brackets(spans, index)
         return self._out_of_block(spans, index)
 
-    def _dash(self, spot: Spot, item: Spot) -> int:
+    def _dash(self, spot: Spot, index: int) -> int:
         """Where an item starts, its dash included."""
         if spot.flow:
-            return item.start
-        before = self._text[: item.start].rstrip()
-        if not before.endswith("-"):
+            return spot.items[index].start
+        if not index:
+            return spot.start
+        dash = _DASH.search(self._text, spot.items[index - 1].end)
+        if dash is None:
             raise _refused(self._name, self._path)
-        return len(before) - 1
+        return dash.end() - 1
 
     def _first_of_file(self, value: Any) -> _Cut:
         text, end = self._text, len(self._text)
