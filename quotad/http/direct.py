@@ -25,6 +25,8 @@ from quotad.tokens.roles import Right
 from quotad.tokens.scopes import check_scope
 
 PATH = b"/v1/consume"
+ORIGIN = b"origin"
+"""A header of browsers' pages, whose requests take the long way."""
 
 SendAnswer = Callable[[int, Headers, bytes], None]
 """Takes status, headers and body."""
@@ -44,15 +46,6 @@ class DirectConsume:
         self._deciding = deciding
         self._admit = admit
         self._decoder = msgspec.json.Decoder(Consume)
-
-    def takes(self, scope: Scope) -> bool:
-        """Whether a request is answered here."""
-        return (
-            scope["raw_path"] == PATH
-            and scope["method"] == "POST"
-            and not scope["query_string"]
-            and all(name != b"origin" for name, _ in scope["headers"])
-        )
 
     def answer(self, scope: Scope, body: bytes, send: SendAnswer) -> None:
         """Answer a request, now or when it is decided."""

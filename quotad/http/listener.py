@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from quotad.http.direct import DirectConsume
+from quotad.http.direct import ORIGIN, PATH, DirectConsume
 from quotad.http.operation import Headers
 
 _log = logging.getLogger("quotad.http")
@@ -97,7 +97,6 @@ class HttpListener:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                timeout_keep_alive=max(1, round(settings.idle_timeout_s)),
                 timeout_graceful_shutdown=max(1, int(settings.drain_timeout_s)),
                 backlog=BACKLOG,
                 ssl_context_factory=None if tls is None else lambda *_: tls,
@@ -163,9 +162,36 @@ class HttpListener:
             self._beat += 1
             await asyncio.sleep(BEAT_S if self._server.started else START_BEAT_S)
             if self._beat % SWEEP_BEATS == 0:
-                oldest = self.loop.time() - self._settings.request_timeout_s
+                now = self.loop.time()
                 for connection in list(self._server.server_state.connections):
-                    cast(Any, connection).end_if_older(oldest)
+                    cast(Any, connection).end_if_older(now)
+
+
+class _NoEvent:
+    """What a request has that no task waits for."""
+
+    def set(self) -> None:
+        """Do nothing."""
+
+
+_NO_EVENT = _NoEvent()
+
+
+class _DirectRequest:
+    """A request that is answered without the application; of uvicorn's cycle what its protocol
+    looks at, which takes longer to make than all that the protocol does besides."""
+
+    __slots__ = ("body", "disconnected", "keep_alive", "more_body", "response_complete", "scope")
+
+    message_event = _NO_EVENT
+
+    def __init__(self, scope: Scope, keep_alive: bool) -> None:
+        self.scope = scope
+        self.keep_alive = keep_alive
+        self.body = bytearray()
+        self.more_body = True
+        self.disconnected = False
+        self.response_complete = False
 
 
 def _bound(settings: ListenerSettings) -> socket.socket:
@@ -189,7 +215,7 @@ def _protocol(settings: ListenerSettings, direct: DirectConsume | None) -> type[
     """Return the protocol of a connection: it keeps the bounds, and answers some requests itself.
 
     uvicorn has no bounds of its own for the size of headers and the time that a request may take to
-    arrive. They cost a request two readings of the clock here, and no timer.
+    arrive. They cost a request three readings of the clock here, and no timer.
     """
 
     class Bounded(HttpToolsProtocol):
@@ -197,7 +223,9 @@ def _protocol(settings: ListenerSettings, direct: DirectConsume | None) -> type[
         """Bytes since the last that were part of a body."""
         _since = 0.0
         """When the request began that has not arrived whole; 0: none is under way."""
-        _direct: RequestResponseCycle | None = None
+        _idle_since = 0.0
+        """When the last answer has left; 0: a request is under way."""
+        _direct: _DirectRequest | None = None
         """The request that has not arrived whole, where it is not for the application."""
 
         def connection_made(self, transport: Any) -> None:
@@ -214,18 +242,40 @@ def _protocol(settings: ListenerSettings, direct: DirectConsume | None) -> type[
 
         def on_message_begin(self) -> None:
             self._since = self.loop.time()
+            self._idle_since = 0.0
             super().on_message_begin()
 
         def on_headers_complete(self) -> None:
             self._unread = 0
-            super().on_headers_complete()
+            if direct is None or self.url != PATH or not self._is_usual():
+                super().on_headers_complete()
+                return
+            made = _DirectRequest(cast(Scope, self.scope), self.parser.should_keep_alive())
+            self._direct = made
+            self.cycle = cast(RequestResponseCycle, made)
+
+        def _is_usual(self) -> bool:
+            """Whether the request needs nothing of the application. One behind another does, and
+            so does one whose client does not read answers: it is to wait in a task."""
+            parser, cycle = self.parser, self.cycle
+            return (
+                (cycle is None or cycle.response_complete)
+                and not self.expect_100_continue
+                and not self.flow.write_paused
+                and parser.get_method() == b"POST"
+                and parser.get_http_version() == "1.1"
+                and not parser.should_upgrade()
+                and ORIGIN not in dict(self.headers)
+            )
 
         def on_body(self, body: bytes) -> None:
             self._unread = 0
             super().on_body(body)
             if self._direct is not None and len(self._direct.body) > HIGH_WATER_LIMIT:
-                cycle, self._direct = self._direct, None
-                super()._start_asgi_task(cycle, self.app)  # which reads on
+                held, self._direct = self._direct.body, None
+                self.cycle = cast(RequestResponseCycle, None)
+                super().on_headers_complete()  # for the application, which reads on
+                self.cycle.body = held
 
         def on_message_complete(self) -> None:
             self._since = 0.0
@@ -234,27 +284,28 @@ def _protocol(settings: ListenerSettings, direct: DirectConsume | None) -> type[
             if self._direct is not None:
                 cycle, self._direct = self._direct, None
                 assert direct is not None
-                send = partial(self._send, cycle)
-                direct.answer(cast(Scope, cycle.scope), bytes(cycle.body), send)
+                direct.answer(cycle.scope, bytes(cycle.body), partial(self._send, cycle))
 
-        def end_if_older(self, oldest: float) -> None:
-            """End the connection where its request has been on its way for too long."""
-            if 0.0 < self._since < oldest and not self.transport.is_closing():
+        def on_response_complete(self) -> None:
+            if self.pipeline:
+                super().on_response_complete()
+                return
+            # As uvicorn's, without its timer per answer: the sweep ends what is idle.
+            self.server_state.total_requests += 1
+            if not self.transport.is_closing():
+                self.flow.resume_reading()
+                self._idle_since = self.loop.time()
+
+        def end_if_older(self, now: float) -> None:
+            """End the connection where its request has been on its way for too long, or none is."""
+            if self.transport.is_closing():
+                return
+            if 0.0 < self._since < now - settings.request_timeout_s:
                 self.transport.abort()
+            elif 0.0 < self._idle_since < now - settings.idle_timeout_s:
+                self.transport.close()
 
-        def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-            # Where the body is there already, the request has waited behind another one; and who
-            # does not read answers is to wait in a task.
-            usual = cycle.more_body and not cycle.waiting_for_100_continue
-            usual = usual and not self.flow.write_paused
-            if direct is not None and usual and direct.takes(cast(Scope, cycle.scope)):
-                self._direct = cycle
-            else:
-                super()._start_asgi_task(cycle, app)
-
-        def _send(
-            self, cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes
-        ) -> None:
+        def _send(self, cycle: _DirectRequest, status: int, headers: Headers, body: bytes) -> None:
             if cycle.disconnected or self.transport.is_closing():
                 return
             parts = [STATUS_LINE[status]]
@@ -265,7 +316,7 @@ def _protocol(settings: ListenerSettings, direct: DirectConsume | None) -> type[
             parts.append(b"content-length: %d\r\n\r\n" % len(body))
             parts.append(body)
             self.transport.write(b"".join(parts))
-            cycle.response_started = cycle.response_complete = True
+            cycle.response_complete = True
             if not cycle.keep_alive:
                 self.transport.close()
             self.on_response_complete()

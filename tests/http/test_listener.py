@@ -1,5 +1,6 @@
 """Connections of the HTTP server: slow ones end, and requests under way at a stop are answered."""
 
+import asyncio
 import re
 import socket
 import threading
@@ -8,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
+from quotad.http.listener import HttpListener, ListenerSettings
 from tests.http.conftest import CATALOG
 from tests.http.serving import CALL_S, HttpCaller, HttpRunning, http_running
 from tests.integration.own_store import own_store
@@ -37,6 +40,36 @@ def test_a_request_that_does_not_arrive_whole_ends_its_connection(
 def hasty(store_url: str) -> Iterator[HttpRunning]:
     with http_running(store_url, f"t-{uuid.uuid4().hex[:12]}", client_timeout_ms=500) as made:
         yield made
+
+
+def test_a_connection_without_requests_ends_and_one_that_waits_for_its_answer_does_not() -> None:
+    waiting = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/late":
+            await waiting.wait()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    settings = ListenerSettings("127.0.0.1", 0, idle_timeout_s=0.1)
+    listener = HttpListener(app, settings, lambda ready: None, lambda: None)
+    listener.start()
+    host, _, port = listener.address.rpartition(":")
+    try:
+        with (
+            socket.create_connection((host, int(port)), CALL_S) as idle,
+            socket.create_connection((host, int(port)), CALL_S) as busy,
+        ):
+            busy.sendall(b"GET /late HTTP/1.1\r\nHost: a\r\n\r\n")
+            idle.sendall(b"GET /soon HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert idle.recv(1000).startswith(b"HTTP/1.1 204 ")
+
+            assert b"" == idle.recv(1000)
+            listener.loop.call_soon_threadsafe(waiting.set)
+            assert busy.recv(1000).startswith(b"HTTP/1.1 204 ")
+    finally:
+        listener.drain()
+        listener.stop()
 
 
 def test_a_request_under_way_at_a_stop_is_answered() -> None:
