@@ -31,7 +31,7 @@ def test_the_example_is_a_product_to_try() -> None:
     snapshot = compile_snapshot(parse(read_sources(ROOT / "examples" / "catalog")), version=1)
 
     assert "free" == snapshot.default_plan
-    assert ["free", "pro", "enterprise"] == list(snapshot.plans)
+    assert ["free", "pro", "team", "enterprise"] == list(snapshot.plans)
     assert (Limit(100, Window(Unit.DAY)),) == (
         snapshot.plans["free"].entitlements["api-calls"].limits
     )
