@@ -18,7 +18,7 @@ import grpc.aio
 import pytest
 
 from quotad.fronts import kinds
-from quotad.fronts.interface import TlsFiles
+from quotad.fronts.interface import Bounds, TlsFiles
 from tests.fronts.serving import METHODS, Serving, serving
 from tests.processes import ROOT
 
@@ -57,7 +57,8 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def served() -> Iterator[Serving]:
-    with serving("fast") as made:
+    # A hundred large calls at once, and their answers, are more than a connection may hold.
+    with serving("fast", bounds=Bounds(max_held_mb=1000)) as made:
         made.decide()
         yield made
 
