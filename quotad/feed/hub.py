@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from math import inf
 
 import msgspec
 
@@ -28,6 +29,9 @@ from quotad.store.watched import WatchedStore
 
 HEARTBEAT_S = 15.0
 """How often a listener that is told of nothing gets a later position."""
+
+SETTLED_S = 2.0
+"""After which every server knows that usage is watched: they look each second."""
 
 TURN_S = 0.5
 """How often tokens of listeners are looked at, and longest wait for entries."""
@@ -114,9 +118,14 @@ class Hub:
             listener.skip(told)
             for change in changes:
                 yield _seen(change, caller)
+            settles_s = listener.loop.time() + SETTLED_S if wanted.usage else inf
             while True:
-                changes = await listener.take(HEARTBEAT_S)
-                if not changes:
+                left_s = settles_s - listener.loop.time()
+                changes = await listener.take(max(0.0, min(left_s, HEARTBEAT_S)))
+                if left_s <= 0:
+                    settles_s = inf
+                    changes.append(_missed(wanted, self._read_ms))
+                elif not changes and settles_s == inf:
                     read_ms = self._read_ms  # everything before is in the queue by now
                     changes = await listener.take(0) or [_change(ChangeKind.POSITION, read_ms)]
                 for change in changes:
@@ -328,6 +337,12 @@ def _seen(change: ChangeEvent, caller: Watcher) -> ChangeEvent:
     if caller.sees_actors or not change.actor:
         return change
     return msgspec.structs.replace(change, actor="")
+
+
+def _missed(wanted: WantedChanges, read_ms: int) -> ChangeEvent:
+    """What stands for usage that was counted before all servers knew that it is watched."""
+    kind = ChangeKind.USAGE_CHANGED if wanted.customer_id else ChangeKind.REFETCH
+    return msgspec.structs.replace(_change(kind, read_ms), customer_id=wanted.customer_id)
 
 
 def _change(kind: ChangeKind, ms: int) -> ChangeEvent:

@@ -23,11 +23,12 @@ def test_usage_counted_on_another_server_is_told_to_who_watches_it(
     served: HttpRunning, customer: str
 ) -> None:
     with EventStream(served.address, customer_id=customer, usage="true") as events:
-        first = events.next()
+        first, settled = events.next(), events.next()
         served.grpc.consume(customer, "calls")
         told = events.next()
 
-    assert "REFETCH" == first.type
+    assert ["REFETCH", "USAGE_CHANGED"] == [first.type, settled.type]
+    assert "feature_id" not in settled.data
     assert ("USAGE_CHANGED", customer, "calls") == (
         told.type,
         told.data["customer_id"],

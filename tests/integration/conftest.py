@@ -26,6 +26,7 @@ ON_A_CLUSTER = {
     "test_set_usage",
     "test_publish_in_two_steps",
     "test_lost_keys",
+    "test_change_feed",
 }
 """Modules whose tests run on one server and on a cluster of three."""
 

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from quotad.client.admin import AdminClient, CatalogFile
 from quotad.service.guard import ADMIN_RIGHTS
 from quotad.tokens.roles import Right
 from quotad.v1 import quota_pb2 as pb
-from tests.http.events import EventStream
+from tests.http.events import EventStream, Told
 from tests.http.serving import HttpRunning, http_running
 from tests.running import CALL_S
 
@@ -91,11 +92,15 @@ def test_every_write_is_told_to_a_listener_on_another_server(
     assert writing - _NO_CUSTOMER - {"ListTokens"} == WRITES.keys(), missing
 
     told: dict[str, str] = {}
+    version = 1
     with EventStream(served.address, customer_id=customer) as events:
         assert "REFETCH" == events.next().type
         for name, act in WRITES.items():
             act(admin, customer)
             event = events.next()
+            while event.data.get("catalog_version", version + 1) <= version:
+                event = events.next()  # told again when all shards of a cluster had it
+            version = event.data.get("catalog_version", version)
             told[name] = event.type
             if event.type != "CATALOG_CHANGED":
                 assert (customer, True) == (event.data["customer_id"], event.data["epoch"] > 0)
@@ -130,7 +135,8 @@ def test_whatever_counts_or_gives_back_is_told_to_who_watches_usage(
         Client(served.grpc.server.address, timeout=20) as client,
         EventStream(served.address, customer_id=customer, usage="true") as events,
     ):
-        events.next()
+        settled = [events.next().type for _ in range(2)]  # by then every server knows
+        assert ["REFETCH", "USAGE_CHANGED"] == settled
         for name, act in COUNTS.items():
             act(client, customer)
             event = events.next()
@@ -149,7 +155,8 @@ def test_leases_are_told_to_who_watches_usage(served: HttpRunning, customer: str
     ]
     request = pb.WatchEntitlementsRequest(customer_id=customer, usage=True)
     stream = served.grpc.quota.WatchEntitlements(request, timeout=CALL_S)
-    next(stream)
+    assert pb.CHANGE_KIND_REFETCH == next(stream).kind
+    assert pb.CHANGE_KIND_USAGE_CHANGED == next(stream).kind  # by then every server knows
     for name, message in calls:
         getattr(served.grpc.quota, name)(message, timeout=CALL_S)
         assert pb.CHANGE_KIND_USAGE_CHANGED == next(stream).kind, name
@@ -165,7 +172,7 @@ def test_a_listener_is_told_of_no_other_customer_nor_of_usage_that_it_did_not_as
         EventStream(served.address, usage="true") as all_events,
     ):
         events.next()
-        all_events.next()
+        assert ["REFETCH", "REFETCH"] == [all_events.next().type for _ in range(2)]
         admin.provision(other, "pro")
         served.grpc.consume(customer, "calls")
         seen = [all_events.next(), all_events.next()]
@@ -178,6 +185,13 @@ def test_a_listener_is_told_of_no_other_customer_nor_of_usage_that_it_did_not_as
         assert ("CUSTOMER_CHANGED", customer) == (told.type, told.data["customer_id"])
 
 
+def of_a_customer(following: Callable[[], Told]) -> Any:
+    """The next event that is of a customer; one of the catalog may have come shortly before."""
+    while "customer_id" not in (event := following()).data:
+        pass
+    return event.data
+
+
 def test_a_stream_goes_on_from_a_position_on_another_server(
     served: HttpRunning, admin: AdminClient, customer: str
 ) -> None:
@@ -187,19 +201,22 @@ def test_a_stream_goes_on_from_a_position_on_another_server(
 
     headers = {"Last-Event-ID": position}  # which comes before the position of the address
     with EventStream(served.address, headers, customer_id=customer, position="0") as events:
-        assert epochs == [events.next().data["epoch"] for _ in epochs]
+        assert epochs == [of_a_customer(events.next)["epoch"] for _ in epochs]
     request = pb.WatchEntitlementsRequest(customer_id=customer, position=position)
     stream = served.grpc.quota.WatchEntitlements(request, timeout=CALL_S)
-    assert epochs == [next(stream).epoch for _ in epochs]
+    assert epochs == list(islice((each.epoch for each in stream if each.customer_id), len(epochs)))
     stream.cancel()
 
 
 def test_what_lies_too_far_back_is_to_be_read_again(served: HttpRunning, customer: str) -> None:
     with EventStream(served.address, customer_id=customer, position="1") as events:
         assert "REFETCH" == events.next().type
-    for usage, kind in (("true", "REFETCH"), ("false", "")):
-        with EventStream(served.address, customer_id=customer) as events:
-            position = events.next().position
-        with EventStream(served.address, customer_id=customer, usage=usage, position=position) as s:
-            first = s.any()
-        assert (kind, True) == (first.type, int(first.position, 16) >= int(position, 16))
+    with EventStream(served.address, customer_id=customer) as events:
+        position = events.next().position
+    with EventStream(served.address, customer_id=customer, position=position) as events:
+        assert events.any().type in ("", "CATALOG_CHANGED")  # which may have come shortly before
+    with EventStream(
+        served.address, customer_id=customer, usage="true", position=position
+    ) as events:  # nothing of usage is kept
+        while events.next().type != "REFETCH":
+            pass
