@@ -161,6 +161,8 @@ def _fields(record: "TokenRecord") -> dict[str, Any]:
         "created_at": _time(record.created_ms),
         "expires_at": _time(record.expires_ms),
         "revoked_at": _time(record.revoked_ms),
+        "created_by": record.created_by,
+        "ended_by": record.ended_by,
     }
 
 

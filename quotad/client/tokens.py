@@ -32,6 +32,10 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     """When it was last shown, to some seconds; None: never."""
     live: bool
     """Neither revoked nor expired."""
+    created_by: str = ""
+    """Whose doing it was: a token's name; without tokens `local`, or an address."""
+    ended_by: str = ""
+    """Who has revoked or replaced it; empty: it was not."""
 
 
 class MadeToken(msgspec.Struct, frozen=True, kw_only=True):

@@ -68,6 +68,10 @@ class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """When last shown, to some seconds; null: never."""
     live: bool
     """Neither revoked nor expired."""
+    created_by: str
+    """Whose doing it was: a token's name; without tokens `local`, or an address."""
+    ended_by: str
+    """Who has revoked or replaced it; empty: it was not."""
 
 
 class NewTokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +101,7 @@ def create(call: HttpCall, wanted: CreateToken) -> HttpAnswer:
         wanted.features,
         moment_ms(wanted.expires_at, "expires_at"),
     )
-    return _made(call, call.context.parts.tokens.create(new))
+    return _made(call, call.context.parts.tokens.create(new, call.actor))
 
 
 @in_thread
@@ -109,14 +113,16 @@ def list_all(call: HttpCall, wanted: ListTokens) -> HttpAnswer:
 @in_thread
 def rotate(call: HttpCall, wanted: RotateToken) -> HttpAnswer:
     """Make a token like another, which ends after a while."""
-    return _made(call, call.context.parts.tokens.rotate(wanted.token_id, wanted.keep_ms))
+    return _made(
+        call, call.context.parts.tokens.rotate(wanted.token_id, wanted.keep_ms, call.actor)
+    )
 
 
 @in_thread
 def revoke(call: HttpCall, wanted: RevokeToken) -> HttpAnswer:
     """End a token."""
     tokens = call.context.parts.tokens
-    return HttpAnswer(_answer(tokens.shown(tokens.revoke(wanted.token_id))))
+    return HttpAnswer(_answer(tokens.shown(tokens.revoke(wanted.token_id, call.actor))))
 
 
 def _made(call: HttpCall, new: NewToken) -> HttpAnswer:
@@ -138,6 +144,8 @@ def _answer(shown: ShownToken) -> TokenAnswer:
         revoked_at=moment(record.revoked_ms),
         used_at=moment(shown.used_ms),
         live=shown.live,
+        created_by=record.created_by,
+        ended_by=record.ended_by,
     )
 
 

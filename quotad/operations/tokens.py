@@ -4,6 +4,7 @@ import msgspec
 
 from quotad.clock import Clock
 from quotad.errors import InvalidRequest, NotFound, PermissionDenied
+from quotad.history import LOCAL
 from quotad.store.tokens import TokenStore
 from quotad.tokens.record import NewToken, TokenRecord, WantedToken, made
 from quotad.tokens.roles import TokenRole
@@ -34,8 +35,12 @@ class TokenOperations(msgspec.Struct, frozen=True):
     on_store: bool = False
     """The caller has the store itself, and so may make the first token."""
 
-    def create(self, wanted: WantedToken) -> NewToken:
+    def create(self, wanted: WantedToken, actor: str = LOCAL) -> NewToken:
         """Make a token. The first one closes the store's servers to calls without one.
+
+        Args:
+            wanted: which.
+            actor: whose doing it is.
 
         Raises:
             InvalidRequest: it cannot be made so, or the first would not be an admin's.
@@ -55,7 +60,7 @@ class TokenOperations(msgspec.Struct, frozen=True):
             )
         if len(records) >= TOKENS_MAX:
             raise InvalidRequest(f"tokens: there are {TOKENS_MAX:,}, the most a store has")
-        new = made(wanted, now_ms)
+        new = made(wanted, now_ms, actor)
         self.store.put([new.record])
         return new
 
@@ -68,12 +73,13 @@ class TokenOperations(msgspec.Struct, frozen=True):
         """A token as it is listed now."""
         return ShownToken(record, used_ms, record.is_live(self.clock.now_ms()))
 
-    def rotate(self, token_id: str, keep_ms: int = KEPT_MS) -> NewToken:
+    def rotate(self, token_id: str, keep_ms: int = KEPT_MS, actor: str = LOCAL) -> NewToken:
         """Make a token like another, which ends after a while.
 
         Args:
             token_id: of the one that is to be replaced.
             keep_ms: how long both can be used.
+            actor: whose doing it is.
 
         Raises:
             NotFound: there is no such token.
@@ -85,15 +91,19 @@ class TokenOperations(msgspec.Struct, frozen=True):
         if not old.is_live(now_ms):
             raise InvalidRequest(f"token_id: {token_id!r} has ended; create another")
         wanted = WantedToken(old.name, old.role, old.customers, old.features, old.expires_ms)
-        new = made(wanted, now_ms)
+        new = made(wanted, now_ms, actor)
         until = now_ms + keep_ms
         ends = until if old.expires_ms is None else min(until, old.expires_ms)
-        ended = msgspec.structs.replace(old, expires_ms=ends)
+        ended = msgspec.structs.replace(old, expires_ms=ends, ended_by=actor)
         self.store.put([ended, new.record])
         return new
 
-    def revoke(self, token_id: str) -> TokenRecord:
+    def revoke(self, token_id: str, actor: str = LOCAL) -> TokenRecord:
         """End a token; servers refuse it within 2 seconds.
+
+        Args:
+            token_id: of the token.
+            actor: whose doing it is.
 
         Raises:
             NotFound: there is no such token.
@@ -109,7 +119,7 @@ class TokenOperations(msgspec.Struct, frozen=True):
             raise InvalidRequest(
                 f"token_id: {token_id!r} is the last with the role admin; create another first"
             )
-        revoked = msgspec.structs.replace(record, revoked_ms=now_ms)
+        revoked = msgspec.structs.replace(record, revoked_ms=now_ms, ended_by=actor)
         self.store.put([revoked])
         return revoked
 

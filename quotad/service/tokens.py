@@ -3,7 +3,7 @@
 from quotad.errors import InvalidRequest
 from quotad.operations.parts import AdminParts
 from quotad.operations.tokens import KEPT_MS, ShownToken
-from quotad.service.admin_parts import mapped
+from quotad.service.admin_parts import mapped, mapped_write
 from quotad.service.decode import moment
 from quotad.service.encode import timestamp
 from quotad.tokens.record import NewToken, WantedToken
@@ -18,8 +18,8 @@ class TokenCalls:
 
     _parts: AdminParts
 
-    @mapped
-    def CreateToken(self, request: pb.CreateTokenRequest) -> pb.NewToken:
+    @mapped_write
+    def CreateToken(self, request: pb.CreateTokenRequest, actor: str) -> pb.NewToken:
         """Make a token; only this answer has its secret."""
         role = _ROLES.get(request.role)
         if role is None:
@@ -31,24 +31,24 @@ class TokenCalls:
             tuple(request.features),
             moment(request, "expires_at"),
         )
-        return self._new(self._parts.tokens.create(wanted))
+        return self._new(self._parts.tokens.create(wanted, actor))
 
     @mapped
     def ListTokens(self, request: pb.ListTokensRequest) -> pb.ListTokensResponse:
         """Every token, without what is secret."""
         return pb.ListTokensResponse(tokens=map(_message, self._parts.tokens.list()))
 
-    @mapped
-    def RotateToken(self, request: pb.RotateTokenRequest) -> pb.NewToken:
+    @mapped_write
+    def RotateToken(self, request: pb.RotateTokenRequest, actor: str) -> pb.NewToken:
         """Make a token like another, which ends after a while."""
         keep_ms = request.keep_ms if request.HasField("keep_ms") else KEPT_MS
-        return self._new(self._parts.tokens.rotate(request.token_id, keep_ms))
+        return self._new(self._parts.tokens.rotate(request.token_id, keep_ms, actor))
 
-    @mapped
-    def RevokeToken(self, request: pb.RevokeTokenRequest) -> pb.Token:
+    @mapped_write
+    def RevokeToken(self, request: pb.RevokeTokenRequest, actor: str) -> pb.Token:
         """End a token."""
         tokens = self._parts.tokens
-        return _message(tokens.shown(tokens.revoke(request.token_id)))
+        return _message(tokens.shown(tokens.revoke(request.token_id, actor)))
 
     def _new(self, new: NewToken) -> pb.NewToken:
         shown = self._parts.tokens.shown(new.record)
@@ -68,4 +68,6 @@ def _message(shown: ShownToken) -> pb.Token:
         revoked_at=timestamp(record.revoked_ms),
         used_at=timestamp(shown.used_ms),
         live=shown.live,
+        created_by=record.created_by,
+        ended_by=record.ended_by,
     )

@@ -13,6 +13,7 @@ from collections.abc import Collection
 import msgspec
 
 from quotad.errors import InvalidRequest
+from quotad.history import LOCAL
 from quotad.ids import check_id, check_text
 from quotad.tokens.roles import TokenRole
 
@@ -42,6 +43,10 @@ class TokenRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     revoked_ms: int | None = None
     signing_key: bytes = b""
     """Of a client token: what its customers are proven with."""
+    created_by: str = ""
+    """Whose doing it was; empty: of a release that kept no such thing."""
+    ended_by: str = ""
+    """Whose doing it was that it was revoked or replaced."""
 
     def __repr__(self) -> str:
         return f"TokenRecord({self.token_id!r}, {self.name!r}, {self.role.value})"
@@ -74,7 +79,7 @@ class WantedToken(msgspec.Struct, frozen=True):
     expires_ms: int | None = None
 
 
-def made(wanted: WantedToken, now_ms: int) -> NewToken:
+def made(wanted: WantedToken, now_ms: int, actor: str = LOCAL) -> NewToken:
     """Make a token.
 
     Raises:
@@ -110,6 +115,7 @@ def made(wanted: WantedToken, now_ms: int) -> NewToken:
         wanted.features,
         wanted.expires_ms,
         signing_key=signing.encode(),
+        created_by=actor,
     )
     return NewToken(record, f"qd_{token_id}_{secret}", signing)
 

@@ -882,7 +882,7 @@ class CreateTokenRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., role: _Optional[_Union[TokenRole, str]] = ..., customers: _Optional[_Iterable[str]] = ..., features: _Optional[_Iterable[str]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Token(_message.Message):
-    __slots__ = ("token_id", "name", "role", "customers", "features", "created_at", "expires_at", "revoked_at", "used_at", "live")
+    __slots__ = ("token_id", "name", "role", "customers", "features", "created_at", "expires_at", "revoked_at", "used_at", "live", "created_by", "ended_by")
     TOKEN_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
@@ -893,6 +893,8 @@ class Token(_message.Message):
     REVOKED_AT_FIELD_NUMBER: _ClassVar[int]
     USED_AT_FIELD_NUMBER: _ClassVar[int]
     LIVE_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    ENDED_BY_FIELD_NUMBER: _ClassVar[int]
     token_id: str
     name: str
     role: TokenRole
@@ -903,7 +905,9 @@ class Token(_message.Message):
     revoked_at: _timestamp_pb2.Timestamp
     used_at: _timestamp_pb2.Timestamp
     live: bool
-    def __init__(self, token_id: _Optional[str] = ..., name: _Optional[str] = ..., role: _Optional[_Union[TokenRole, str]] = ..., customers: _Optional[_Iterable[str]] = ..., features: _Optional[_Iterable[str]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revoked_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., used_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., live: _Optional[bool] = ...) -> None: ...
+    created_by: str
+    ended_by: str
+    def __init__(self, token_id: _Optional[str] = ..., name: _Optional[str] = ..., role: _Optional[_Union[TokenRole, str]] = ..., customers: _Optional[_Iterable[str]] = ..., features: _Optional[_Iterable[str]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revoked_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., used_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., live: _Optional[bool] = ..., created_by: _Optional[str] = ..., ended_by: _Optional[str] = ...) -> None: ...
 
 class NewToken(_message.Message):
     __slots__ = ("token", "secret", "signing_key")

@@ -280,6 +280,7 @@ def test_tokens_are_made_listed_rotated_and_ended_over_grpc(made: Made) -> None:
             assert new.token.customers == again.token.customers
             ended = admin.revoke_token(new.token.token_id)
             assert (False, True) == (ended.live, ended.revoked_at is not None)
+            assert ("admin", "admin") == (ended.created_by, ended.ended_by)
             eventually(
                 lambda: code(lambda: client.consume("acme", "calls")), "UNAUTHENTICATED".__eq__
             )
@@ -319,6 +320,7 @@ def test_tokens_are_made_and_ended_over_http(made: Made, caplog: pytest.LogCaptu
         for each in listed[1:]:
             revoked = http.post(f"/v1/tokens/{each['token_id']}/revoke", {}, **bearer).body
             assert (False, None) == (revoked["live"], revoked.get("secret"))
+            assert ("admin", "admin") == (revoked["created_by"], revoked["ended_by"])
         eventually(lambda: status(again), (401).__eq__)
         last = http.post(f"/v1/tokens/{listed[0]['token_id']}/revoke", {}, **bearer)
         assert (400, "INVALID_REQUEST") == (last.status, last.body["reason"])
