@@ -239,4 +239,5 @@ class ClusterMap:
         for node in gone:
             if self._down.pop(node, None) is not None:
                 _log.info("the store at %s has left the cluster", node.address)
-            node.close_pool()
+            node.drop()
+            node.close()
