@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import quote, unquote
 
 import msgspec
 
 from quotad.engine.lending import Lent
-from quotad.errors import InvalidRequest
+from quotad.http.bodies import encoded_pairs
 from quotad.operations.decisions import DecisionOperations
 from quotad.operations.parts import AdminParts
 from quotad.operations.sessions import SessionOperations
@@ -92,13 +92,7 @@ def read_form(encoded: bytes) -> FormFields:
     Raises:
         InvalidRequest: there are too many, or they are not UTF-8.
     """
-    try:
-        pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=FIELDS_MAX)
-        return FormFields(tuple((name.decode(), value.decode()) for name, value in pairs))
-    except UnicodeDecodeError:
-        raise InvalidRequest("form: is not UTF-8") from None
-    except ValueError:
-        raise InvalidRequest(f"form: more than {FIELDS_MAX} fields") from None
+    return FormFields(tuple(encoded_pairs(encoded, FIELDS_MAX, "form")))
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):

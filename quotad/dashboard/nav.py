@@ -31,6 +31,8 @@ NAV: tuple[NavGroup, ...] = (
             NavLink("History", "/history"),
         ),
     ),
+    NavGroup("Customers", (NavLink("Customers", "/customers"), NavLink("Insights", "/insights"))),
+    NavGroup("System", (NavLink("Settings", "/settings"),)),
 )
 
 

@@ -1,6 +1,18 @@
 """All pages there are."""
 
-from quotad.dashboard import draft, features, history, home, plans, sign_in
+from quotad.dashboard import (
+    customer,
+    customer_forms,
+    draft,
+    features,
+    history,
+    home,
+    insights,
+    people,
+    plans,
+    settings,
+    sign_in,
+)
 from quotad.dashboard.ask import SitePage
 
 PAGES: tuple[SitePage, ...] = (
@@ -10,4 +22,9 @@ PAGES: tuple[SitePage, ...] = (
     *draft.PAGES,
     *features.PAGES,
     *history.PAGES,
+    *people.PAGES,
+    *customer.PAGES,
+    *customer_forms.PAGES,
+    *insights.PAGES,
+    *settings.PAGES,
 )

@@ -11,6 +11,7 @@ from quotad.dashboard import shown
 from quotad.dashboard.ask import Ask, PageAnswer
 from quotad.dashboard.assets import asset_path
 from quotad.dashboard.nav import nav_for
+from quotad.dashboard.rights import in_words
 from quotad.plural import plural
 
 HTML = (b"content-type", b"text/html; charset=utf-8")
@@ -42,6 +43,7 @@ def environment() -> Environment:
         "number": shown.number,
         "amount": shown.amount,
         "day": shown.day,
+        "in_words": in_words,
         "moment": shown.moment,
         "segment": shown.segment,
     }

@@ -137,13 +137,22 @@ def query_fields(query: bytes) -> dict[str, str]:
         InvalidRequest: one is there twice, there are too many, or it is not UTF-8.
     """
     fields: dict[str, str] = {}
-    try:
-        for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=FIELDS_MAX):
-            if name.decode() in fields:
-                raise InvalidRequest(f"{name.decode()}: is there twice")
-            fields[name.decode()] = value.decode()
-    except UnicodeDecodeError:
-        raise InvalidRequest("query: is not UTF-8") from None
-    except ValueError:
-        raise InvalidRequest(f"query: more than {FIELDS_MAX} fields") from None
+    for name, value in encoded_pairs(query, FIELDS_MAX, "query"):
+        if name in fields:
+            raise InvalidRequest(f"{name}: is there twice")
+        fields[name] = value
     return fields
+
+
+def encoded_pairs(encoded: bytes, fields_max: int, what: str) -> list[tuple[str, str]]:
+    """Return the fields of a query or of a form.
+
+    Raises:
+        InvalidRequest: there are too many, or they are not UTF-8.
+    """
+    if encoded.count(b"&") >= fields_max:
+        raise InvalidRequest(f"{what}: more than {fields_max} fields")
+    try:  # as text: of bytes, parse_qsl takes ASCII alone
+        return parse_qsl(encoded.decode(), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{what}: is not UTF-8") from None

@@ -44,13 +44,14 @@ class DashboardServer(ServerBase):
         host, port = split_listen(config.dashboard, "dashboard")
         # Browsers do not set cookies of one host's ports apart.
         cookie = f"quotad_session_{port}"
+        self.parts = parts.admin("dashboard", self._decisions_by_reason)
         context = PageContext(
-            parts=parts.admin("dashboard", self._decisions_by_reason),
+            parts=self.parts,
             lent=Lent(iter(made).__next__, DECIDING),
             sessions=sessions,
             threads=threads,
             cookie=cookie,
-            environment={},
+            environment={"Prefix": config.prefix, "Listens on": config.dashboard},
         )
         self._token_watch.look()
         app = DashboardApp(context, Doorkeeper(sessions, cookie, config.insecure))

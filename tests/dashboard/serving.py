@@ -17,6 +17,7 @@ from quotad.store import KeySpace
 from quotad.store.tokens import TokenStore
 from quotad.tokens.record import NewToken, WantedToken
 from quotad.tokens.roles import TokenRole
+from quotad.v1 import admin_pb2
 from tests.running import Running, eventually, running
 
 CALL_S = 20.0
@@ -99,8 +100,15 @@ class DashboardRunning:
         self.server = DashboardServer(config)
         self.server.start()
         self.address = self.server.address
+        self.parts = self.server.parts
+        """What the pages work with."""
         store = TokenStore(grpc.store, KeySpace(config.prefix, config.shards))
         self.tokens = TokenOperations(store, SyncedClock(), on_store=True)
+
+    def see(self) -> None:
+        """Have the gRPC server write down what its decisions have noted of customers."""
+        self.grpc.admin.GetInsights(admin_pb2.GetInsightsRequest(), timeout=CALL_S)
+        self.grpc.admin.ListSeenCustomers(admin_pb2.ListSeenCustomersRequest(), timeout=CALL_S)
 
     def visit(self) -> "closing[Visit]":
         """A new browser."""

@@ -1,7 +1,9 @@
 """What a person does, in a real browser."""
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
+from quotad.customers.profile import Profile
+from quotad.customers.subscriptions import Provision
 from tests.dashboard.serving import DashboardRunning
 
 
@@ -36,3 +38,57 @@ def test_a_phone_has_a_menu(page: Page) -> None:
     expect(page.get_by_role("navigation")).to_be_visible()
     page.get_by_role("link", name="Close menu").click()
     expect(page.get_by_role("navigation")).to_be_hidden()
+
+
+def test_sales_makes_a_promotion_sees_why_and_tries_it(
+    page: Page, served: DashboardRunning, customer: str
+) -> None:
+    served.parts.customers.provision(customer, Provision("free", profile=Profile("Initech")))
+    served.grpc.consume(customer, "calls", quantity=8)
+    page.goto("/customers")
+    page.get_by_label("Search").fill("initech")
+    page.get_by_role("combobox", name="In", exact=True).select_option("name")
+    page.get_by_role("button", name="Find").click()
+    page.get_by_role("link", name="Initech").click()
+
+    page.get_by_role("link", name="Promote", exact=True).click()
+    form = page.locator("#promote")
+    form.get_by_role("combobox", name="Feature", exact=True).select_option(label="API calls")
+    form.get_by_role("textbox", name="Limit").fill("20")
+    form.get_by_label("Until").fill("2099-12-31")
+    form.get_by_role("button", name="Promote").click()
+    expect(page.get_by_role("status")).to_have_text("calls was promoted.")
+
+    page.get_by_role("link", name="Why Seats?").click()
+    expect(page.locator("#why")).to_contain_text("Why Seats?")
+    page.get_by_role("link", name="Why API calls?").click()
+    expect(page.locator("#why li.won")).to_contain_text("Promotion: 20 per month")
+
+    tried = page.locator("#try")
+    tried.get_by_role("combobox", name="Feature").select_option(label="API calls")
+    tried.get_by_label("Quantity").fill("13")
+    tried.get_by_role("button", name="Check").click()
+    expect(page.locator("#tried")).to_contain_text("Denied: 13 of API calls")
+
+
+def test_usage_is_drawn_and_a_cancellation_asks_first(
+    page: Page, served: DashboardRunning, customer: str
+) -> None:
+    served.parts.customers.provision(customer, Provision("pro"))
+    served.grpc.consume(customer, "calls", quantity=8)
+    page.goto(f"/customers/{customer}?chart=calls")
+
+    drawn = page.locator(".plot canvas")
+    expect(drawn).to_be_visible()
+    ink = "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size"
+    assert drawn.evaluate(ink) > 4
+    asked: list[str] = []
+
+    def refuse(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.once("dialog", refuse)
+    page.get_by_role("button", name="Cancel").click()
+    assert ["Cancel Pro at the end of the billing period?"] == asked
+    expect(page.get_by_text("active").first).to_be_visible()

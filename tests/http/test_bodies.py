@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from quotad.errors import Busy
+from quotad.errors import Busy, InvalidRequest
 from quotad.http import bodies
-from quotad.http.bodies import Gone, read_body
+from quotad.http.bodies import Gone, query_fields, read_body
 from quotad.http.problems import HttpRefusal
 
 
@@ -52,3 +52,29 @@ async def test_all_bodies_together_are_bounded(monkeypatch: pytest.MonkeyPatch) 
         await read_body(Sending([b"x" * 6, b"y" * 6], "whole"), 100)
     assert b"x" * 10 == await read_body(Sending([b"x" * 5, b"x" * 5], "whole"), 100)
     assert 0 == bodies._Arriving.size
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        (b"name=Zo%C3%AB&a=b+c", {"name": "Zoë", "a": "b c"}),
+        ("name=Zoë".encode(), {"name": "Zoë"}),
+        (b"empty=&%E2%82%AC=1", {"empty": "", "€": "1"}),
+    ],
+)
+def test_a_query_may_have_any_text(query: bytes, wanted: dict[str, str]) -> None:
+    assert wanted == query_fields(query)
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        (b"name=%FF", "query: is not UTF-8"),
+        (b"name=\xff", "query: is not UTF-8"),
+        (b"a=1&a=2", "a: is there twice"),
+        (b"&".join(b"f%d=1" % n for n in range(101)), "query: more than 100 fields"),
+    ],
+)
+def test_a_query_that_cannot_be_read_is_refused_with_why(query: bytes, why: str) -> None:
+    with pytest.raises(InvalidRequest, match=why):
+        query_fields(query)

@@ -71,7 +71,10 @@ MAY_IMPORT = {
         "http.problems",
         "http.routing",
         # Values that it shows.
+        "engine.insights",
         "engine.lending",
+        "engine.shared",
+        "store.facets",
         "customers",
         "catalog",
     },

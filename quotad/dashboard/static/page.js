@@ -20,3 +20,11 @@ document.addEventListener("click", async (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && location.hash === "#menu") location.hash = "#content";
 });
+
+// What cannot be undone by another click is asked about first.
+document.addEventListener("submit", (event) => {
+  const sure = event.submitter?.dataset.sure;
+  if (sure && !confirm(sure)) event.preventDefault();
+});
+
+document.querySelectorAll("button[data-copy]").forEach((button) => (button.hidden = false));

@@ -1,0 +1,160 @@
+"""One customer: what it may do and why, what it used, what became of it."""
+
+import msgspec
+
+from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage
+from quotad.dashboard.charts import chart_of, charted
+from quotad.dashboard.render import render
+from quotad.dashboard.rights import most_used, right_line, right_lines, source_lines
+from quotad.decision import ConsumeRequest, Decision, Mode
+from quotad.errors import InvalidRequest, NotFound, QuotadError
+from quotad.held import Correction
+from quotad.history import CustomerChange
+
+ACTIVITY_MAX = 20
+"""Most entries of the activity."""
+
+
+class Deed(msgspec.Struct, frozen=True):
+    """One entry of the activity."""
+
+    at_ms: int
+    actor: str
+    lines: tuple[str, ...]
+
+
+def _show(ask: Ask) -> PageAnswer:
+    return customer_page(ask)
+
+
+def customer_page(
+    ask: Ask, status: int = 200, message: str = "", typed: FormFields | None = None
+) -> PageAnswer:
+    """Make the page of a customer.
+
+    Args:
+        ask: whose `customer_id` it is about.
+        status: of the answer.
+        message: why the last form did nothing.
+        typed: what it had.
+    """
+    customer_id, parts = ask.segments["customer_id"], ask.context.parts
+    snapshot = parts.worker.snapshots.newest()
+    try:
+        shown = parts.customers.show(parts.customers.get(customer_id))
+    except NotFound:
+        shown = None
+    with ask.context.deciding() as decisions:
+        granted = decisions.entitlements(customer_id)
+        lines = right_lines(granted)
+        why = ask.query.get("why") or next((each.feature_id for each in lines), "")
+        explained = _asked(decisions.decide([_look(customer_id, why, 1)])[0]) if why else None
+    chartable = charted(snapshot, [each.feature_id for each in lines if each.metered])
+    chart = ask.query.get("chart") or next(iter(chartable), "")
+    return render(
+        ask,
+        "customer.html",
+        status,
+        customer_id=customer_id,
+        shown=shown,
+        plan_id=granted.effective.plan_id,
+        plans={key: plan.name or key for key, plan in snapshot.plans.items() if not plan.archived},
+        addons={key: addon.name or key for key, addon in snapshot.addons.items()},
+        features={key: each.name or key for key, each in snapshot.features.items()},
+        lines=lines,
+        nearest=most_used(lines),
+        why=why,
+        explained=explained,
+        sources=source_lines(
+            explained.explanation.sources if explained and explained.explanation else ()
+        ),
+        chartable={key: snapshot.features[key].name or key for key in chartable},
+        chart=chart_of(ask, customer_id, chart) if chart else None,
+        activity=_activity(ask, customer_id),
+        message=message,
+        typed=typed or FormFields(),
+        tried=None,
+    )
+
+
+def _look(customer_id: str, feature_id: str, quantity: int) -> ConsumeRequest:
+    return ConsumeRequest(
+        customer_id,
+        feature_id,
+        quantity,
+        mode=Mode.CHECK_ONLY,
+        every_limit=True,
+        explain=True,
+    )
+
+
+def _asked(answer: Decision | QuotadError) -> Decision:
+    if isinstance(answer, QuotadError):
+        raise answer
+    return answer
+
+
+def _why(ask: Ask) -> PageAnswer:
+    """The chain of one feature, for a page that is open."""
+    feature_id = ask.segments["feature_id"]
+    customer_id = ask.segments["customer_id"]
+    with ask.context.deciding() as decisions:
+        answer = _asked(decisions.decide([_look(customer_id, feature_id, 1)])[0])
+    feature = ask.context.parts.worker.snapshots.newest().features.get(feature_id)
+    told = answer.explanation
+    return render(
+        ask,
+        "_why.html",
+        name=(feature.name if feature else "") or feature_id,
+        explained=answer,
+        sources=source_lines(told.sources if told else ()),
+    )
+
+
+def _try(ask: Ask) -> PageAnswer:
+    """A check that takes nothing, with the full answer."""
+    customer_id, query = ask.segments["customer_id"], ask.query
+    text, feature_id = query.get("quantity", "1"), query.get("feature_id")
+    if not text.lstrip("-").isdecimal() or len(text) > 18:
+        raise InvalidRequest(f"quantity: {text[:40]!r} is not a whole number")
+    with ask.context.deciding() as decisions:
+        answer = _asked(decisions.decide([_look(customer_id, feature_id, int(text))])[0])
+    feature = ask.context.parts.worker.snapshots.newest().features.get(feature_id)
+    told = answer.explanation
+    return render(
+        ask,
+        "_tried.html" if ask.partial else "tried.html",
+        customer_id=customer_id,
+        quantity=int(text),
+        answer=answer,
+        line=right_line(feature_id, feature, answer),
+        sources=source_lines(told.sources if told else ()),
+    )
+
+
+def _activity(ask: Ask, customer_id: str) -> list[Deed]:
+    parts = ask.context.parts
+    changes = map(_changed, parts.history.of_customer(customer_id, ACTIVITY_MAX))
+    corrections = map(_corrected, parts.usage.corrections_of(customer_id, ACTIVITY_MAX))
+    return sorted([*changes, *corrections], key=lambda each: -each.at_ms)[:ACTIVITY_MAX]
+
+
+def _changed(change: CustomerChange) -> Deed:
+    return Deed(change.epoch, change.actor, change.changes or (change.call,))
+
+
+def _corrected(correction: Correction) -> Deed:
+    what = correction.feature_id or "what was taken together"
+    if correction.verb == "refund":
+        line = f"refunded {abs(correction.change):,} of {what}"
+    else:
+        line = f"set usage of {what}, by {correction.change:+,}"
+    lines = (line, f"“{correction.reason}”") if correction.reason else (line,)
+    return Deed(correction.corrected_ms, correction.actor, lines)
+
+
+PAGES = (
+    SitePage(method="GET", path="/customers/{customer_id}", act=_show),
+    SitePage(method="GET", path="/customers/{customer_id}/try", act=_try),
+    SitePage(method="GET", path="/customers/{customer_id}/why/{feature_id}", act=_why),
+)

@@ -1,0 +1,242 @@
+"""What is done to a customer: plan, overrides, promotions, usage, what it is known by."""
+
+import functools
+import json
+from collections.abc import Callable
+
+from quotad.customers.overrides import NewEntitlement
+from quotad.customers.profile import Profile
+from quotad.customers.subscriptions import Cancellation, Change, Provision, Trial
+from quotad.dashboard.ask import Ask, FormFields, PageAct, PageAnswer, SitePage, see_other
+from quotad.dashboard.customer import customer_page
+from quotad.dashboard.shown import segment
+from quotad.decision import ConsumeRequest, Mode
+from quotad.errors import InvalidRequest, NotFound, QuotadError, StoreUnavailable
+from quotad.held import Because, Setting
+from quotad.http.problems import status_of
+from quotad.moments import parsed_time
+from quotad.operations.customers import CustomerOperations
+from quotad.tokens.roles import Right
+
+
+def done(act: Callable[[Ask], str]) -> PageAct:
+    """Show the customer's page afterwards: with what was done, or with why not and the form."""
+
+    @functools.wraps(act)
+    def answer(ask: Ask) -> PageAnswer:
+        try:
+            note = act(ask)
+        except StoreUnavailable:
+            raise
+        except QuotadError as error:
+            return customer_page(ask, status_of(error), error.for_caller, ask.form)
+        return see_other(f"/customers/{segment(ask.segments['customer_id'])}", note)
+
+    return answer
+
+
+@done
+def _plan(ask: Ask) -> str:
+    form, customer_id = ask.form, ask.segments["customer_id"]
+    when, epoch = form.get("when", "now"), epoch_of(form)
+    plan_id = form.get("plan_id")
+    units = whole(form, "units")
+    addons = {
+        name: count for name in form.all("addon") if (count := whole(form, f"addon_{name}") or 0)
+    }
+    customers = _customers(ask)
+    trial_ms = time_of(form, "trial_end")
+    start_ms = time_of(form, "start") if when == "date" else None
+    if when == "date" and start_ms is None:
+        raise InvalidRequest("start: missing; pick the day on which the plan starts")
+    if trial_ms is not None or start_ms is not None or not _is_subscribed(ask, customer_id):
+        trial = None if trial_ms is None else Trial(trial_ms)
+        customers.provision(
+            customer_id,
+            Provision(plan_id, start_ms, addons=addons, trial=trial, unit_quantity=units),
+            epoch,
+        )
+    else:
+        change = Change(
+            plan_id=plan_id,
+            addons=addons,
+            at_period_end=when == "period_end",
+            unit_quantity=units,
+            latest_revision="latest_revision" in form,
+        )
+        customers.change_subscription(customer_id, change, epoch)
+    return "The subscription was changed." if when == "now" else "The change was scheduled."
+
+
+def _is_subscribed(ask: Ask, customer_id: str) -> bool:
+    try:
+        stored = ask.context.parts.customers.get(customer_id)
+    except NotFound:
+        return False
+    shown = ask.context.parts.customers.show(stored)
+    assert stored.record is not None
+    return not stored.record.archived and any(
+        status.name in ("ACTIVE", "IN_TRIAL") and not (phase.subscription_id or phase.resource_id)
+        for phase, status in zip(stored.record.subscriptions, shown.statuses, strict=True)
+    )
+
+
+@done
+def _cancel(ask: Ask) -> str:
+    form = ask.form
+    wanted = Cancellation(
+        form.get("subscription_id"), form.get("resource_id"), form.get("when") == "period_end"
+    )
+    _customers(ask).cancel_subscription(ask.segments["customer_id"], wanted, epoch_of(form))
+    return "The subscription was cancelled."
+
+
+@done
+def _override(ask: Ask) -> str:
+    wanted = _entitlement(ask.form)
+    _customers(ask).set_override(ask.segments["customer_id"], wanted, epoch_of(ask.form))
+    return f"{wanted.feature_id} was overridden."
+
+
+@done
+def _remove_override(ask: Ask) -> str:
+    feature_id, resource_id = ask.form.get("feature_id"), ask.form.get("resource_id")
+    _customers(ask).remove_override(
+        ask.segments["customer_id"], feature_id, resource_id, epoch_of(ask.form)
+    )
+    return f"The override of {feature_id} was removed."
+
+
+@done
+def _promote(ask: Ask) -> str:
+    wanted = _entitlement(ask.form)
+    _customers(ask).grant_promotion(ask.segments["customer_id"], wanted, epoch_of(ask.form))
+    return f"{wanted.feature_id} was promoted."
+
+
+@done
+def _end_promotion(ask: Ask) -> str:
+    feature_id, resource_id = ask.form.get("feature_id"), ask.form.get("resource_id")
+    _customers(ask).revoke_promotion(
+        ask.segments["customer_id"], feature_id, resource_id, epoch_of(ask.form)
+    )
+    return f"The promotion of {feature_id} has ended."
+
+
+@done
+def _correct(ask: Ask) -> str:
+    form, customer_id = ask.form, ask.segments["customer_id"]
+    feature_id, verb = form.get("feature_id"), form.get("verb")
+    quantity = whole(form, "quantity")
+    because = Because(form.get("reason"), ask.visitor.name)
+    with ask.context.deciding() as decisions:
+        if verb == "refund":
+            if not quantity:
+                raise InvalidRequest("quantity: missing; how much is given back?")
+            request = ConsumeRequest(customer_id, feature_id, -quantity, mode=Mode.REFUND)
+            given = decisions.refund(request, "", because)
+            return f"{-given.granted:,} of {feature_id} were refunded."
+        used = 0 if verb == "reset" else quantity
+        if used is None:
+            raise InvalidRequest("quantity: missing; how much was really used?")
+        setting = Setting(customer_id, feature_id, used, per=form.get("per"))
+        decisions.set_usage(setting, because)
+        return f"Usage of {feature_id} is {used:,} now."
+
+
+@done
+def _profile(ask: Ask) -> str:
+    form = ask.form
+    wanted = Profile(form.get("name"), form.get("email"), form.get("timezone"))
+    _customers(ask).update(ask.segments["customer_id"], wanted, epoch_of(form))
+    return "Saved."
+
+
+@done
+def _archive(ask: Ask) -> str:
+    _customers(ask).archive(ask.segments["customer_id"], epoch_of(ask.form))
+    return "Archived: everything is denied from now on."
+
+
+def _customers(ask: Ask) -> CustomerOperations:
+    """The operations as those of the visitor."""
+    return ask.context.parts.customers.by(ask.visitor.name)
+
+
+def _entitlement(form: FormFields) -> NewEntitlement:
+    """What is granted, as a person has put it together."""
+    feature_id, kind = form.get("feature_id"), form.get("kind")
+    value: object
+    if kind == "limit":
+        amount = form.get("amount")
+        if not amount:
+            raise InvalidRequest("amount: missing; how much is the limit?")
+        value = {"limit": number_or_text(amount)}
+        if per := form.get("per"):
+            value["per"] = per
+    elif kind == "value":
+        value = number_or_text(form.get("value"))
+    else:
+        value = {"on": True, "off": False}.get(kind, "unlimited")
+    return NewEntitlement(feature_id, value, "", time_of(form, "until"), time_of(form, "from"))
+
+
+def number_or_text(text: str) -> object:
+    """A number where a text is one, as a catalog has it."""
+    try:
+        read = json.loads(text)
+    except ValueError:
+        return text
+    return read if isinstance(read, int | float) and not isinstance(read, bool) else text
+
+
+def whole(form: FormFields, name: str) -> int | None:
+    """A whole number of a form; None: it was left empty.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    text = form.get(name).replace(",", "")
+    if not text:
+        return None
+    if not text.isdecimal() or len(text) > 18:
+        raise InvalidRequest(f"{name}: {text[:40]!r} is not a whole number")
+    return int(text)
+
+
+def time_of(form: FormFields, name: str) -> int | None:
+    """A day or a moment of a form, in UTC; None: it was left empty.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    text = form.get(name)
+    if not text:
+        return None
+    if (at := parsed_time(text)) is None:
+        raise InvalidRequest(f"{name}: {text[:40]!r} is not a day; write 2026-12-31")
+    return at
+
+
+def epoch_of(form: FormFields) -> int | None:
+    """The epoch that the page has shown; None: it had none."""
+    return whole(form, "epoch")
+
+
+def _form(path: str, act: PageAct) -> SitePage:
+    return SitePage(
+        method="POST", path=f"/customers/{{customer_id}}/{path}", act=act, right=Right.MANAGE
+    )
+
+
+PAGES = (
+    _form("plan", _plan),
+    _form("cancel", _cancel),
+    _form("override", _override),
+    _form("override/remove", _remove_override),
+    _form("promotion", _promote),
+    _form("promotion/end", _end_promotion),
+    _form("usage", _correct),
+    _form("profile", _profile),
+    _form("archive", _archive),
+)

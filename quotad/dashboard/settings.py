@@ -1,0 +1,97 @@
+"""Settings: tokens, and facts about the environment."""
+
+from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage, see_other
+from quotad.dashboard.customer_forms import time_of, whole
+from quotad.dashboard.render import render
+from quotad.errors import InvalidRequest, QuotadError, StoreUnavailable
+from quotad.http.problems import status_of
+from quotad.operations.tokens import ShownToken
+from quotad.tokens.record import NewToken, WantedToken
+from quotad.tokens.roles import Right, TokenRole
+
+_DAY_MS = 86_400_000
+
+ROLES = {
+    TokenRole.READ: "sees everything, changes nothing",
+    TokenRole.MANAGE: "changes customers",
+    TokenRole.PUBLISH: "changes the catalog",
+    TokenRole.ADMIN: "everything, also tokens and erasing",
+    TokenRole.CONSUME: "for services: asks and counts",
+    TokenRole.CLIENT: "for pages in a browser: reads one customer, which a backend proves",
+}
+
+
+def _show(ask: Ask) -> PageAnswer:
+    return _settings(ask)
+
+
+def _settings(
+    ask: Ask,
+    status: int = 200,
+    message: str = "",
+    typed: FormFields | None = None,
+    new: NewToken | None = None,
+) -> PageAnswer:
+    tokens: list[ShownToken] = []
+    if Right.ADMIN in ask.visitor.access.rights:
+        tokens = ask.context.parts.tokens.list()
+    worker = ask.context.parts.worker.status()
+    return render(
+        ask,
+        "settings.html",
+        status,
+        tokens=sorted(tokens, key=lambda each: (not each.live, -each.record.created_ms)),
+        roles=ROLES,
+        worker=worker,
+        message=message,
+        typed=typed or FormFields(),
+        new=new,
+    )
+
+
+def _create(ask: Ask) -> PageAnswer:
+    form = ask.form
+    try:
+        if form.get("role") not in list(TokenRole):
+            raise InvalidRequest("role: pick one of the list")
+        wanted = WantedToken(
+            form.get("name"),
+            TokenRole(form.get("role")),
+            tuple(form.get("customers").split()),
+            tuple(form.get("features").split()),
+            time_of(form, "expires"),
+        )
+        new = ask.context.parts.tokens.create(wanted)
+    except StoreUnavailable:
+        raise
+    except QuotadError as error:
+        return _settings(ask, status_of(error), error.for_caller, form)
+    return _settings(ask, new=new)
+
+
+def _rotate(ask: Ask) -> PageAnswer:
+    keep = whole(ask.form, "keep_days")
+    new = ask.context.parts.tokens.rotate(
+        ask.segments["token_id"], _DAY_MS * (1 if keep is None else keep)
+    )
+    return _settings(ask, new=new)
+
+
+def _revoke(ask: Ask) -> PageAnswer:
+    try:
+        record = ask.context.parts.tokens.revoke(ask.segments["token_id"])
+    except InvalidRequest as error:
+        return _settings(ask, status_of(error), error.for_caller)
+    return see_other("/settings", f"The token {record.name} was revoked.")
+
+
+PAGES = (
+    SitePage(method="GET", path="/settings", act=_show),
+    SitePage(method="POST", path="/settings/tokens", act=_create, right=Right.ADMIN),
+    SitePage(
+        method="POST", path="/settings/tokens/{token_id}/rotate", act=_rotate, right=Right.ADMIN
+    ),
+    SitePage(
+        method="POST", path="/settings/tokens/{token_id}/revoke", act=_revoke, right=Right.ADMIN
+    ),
+)

@@ -1,0 +1,65 @@
+// Draws usage by period; the numbers are in the page already, in an attribute and in a table.
+"use strict";
+
+(() => {
+  const colour = (name) => {
+    const probe = document.createElement("span");
+    probe.className = `ink-${name}`;
+    document.body.append(probe);
+    const found = getComputedStyle(probe).color;
+    probe.remove();
+    return found;
+  };
+
+  const day = (at) => new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+
+  const draw = (place) => {
+    const { times, used, denied, limit } = JSON.parse(place.dataset.chart);
+    if (!times.length) return;
+    const gap = times.length > 1 ? Math.min(...times.slice(1).map((at, i) => at - times[i])) : 86400;
+    const top = used.map((value, i) => value + denied[i]);
+    const axis = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 } };
+    const bars = uPlot.paths.bars({ size: [0.7, 48] });
+    const drawn = [
+      { label: "Period", value: (u, at) => (at == null ? "" : new Date(at * 1000).toISOString().slice(0, 16).replace("T", " ")) },
+      { label: "Denied", paths: bars, fill: colour("denied"), stroke: colour("denied"), width: 0, points: { show: false }, value: (u, v, s, i) => (i == null ? "" : denied[i].toLocaleString("en")) },
+      { label: "Used", paths: bars, fill: colour("accent"), stroke: colour("accent"), width: 0, points: { show: false }, value: (u, v) => (v == null ? "" : v.toLocaleString("en")) },
+    ];
+    const data = [times, top, used];
+    if (limit !== null) {
+      drawn.push({ label: "Limit", stroke: colour("bad"), dash: [5, 4], width: 1.5, points: { show: false }, value: () => limit.toLocaleString("en") });
+      data.push(times.map(() => limit));
+    }
+    const max = Math.max(...top, limit ?? 0, 1);
+    const plot = new uPlot(
+      {
+        width: place.clientWidth, height: 200, series: drawn, axes: [{ ...axis, space: 70, values: (u, all) => all.map(day) }, { ...axis, size: 64, values: (u, all) => all.map((v) => v.toLocaleString("en")) }],
+        scales: { x: { time: true, range: [times[0] - gap, times[times.length - 1] + gap] }, y: { range: [0, max * 1.1] } },
+        tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"), cursor: { drag: { x: false, y: false } },
+      },
+      data,
+      place,
+    );
+    new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: 200 })).observe(place);
+    if (limit !== null && times.length === 1) {
+      plot.hooks.draw = [(u) => line(u, limit)];
+      plot.redraw();
+    }
+  };
+
+  // A limit over a single bar has no second point to draw to.
+  const line = (u, limit) => {
+    const y = Math.round(u.valToPos(limit, "y", true));
+    u.ctx.save();
+    u.ctx.strokeStyle = colour("bad");
+    u.ctx.lineWidth = 1.5 * devicePixelRatio;
+    u.ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
+    u.ctx.beginPath();
+    u.ctx.moveTo(u.bbox.left, y);
+    u.ctx.lineTo(u.bbox.left + u.bbox.width, y);
+    u.ctx.stroke();
+    u.ctx.restore();
+  };
+
+  document.querySelectorAll("[data-chart]").forEach(draw);
+})();

@@ -1,0 +1,197 @@
+"""The page of a customer: what it shows is what was decided, and what it does is done."""
+
+import uuid
+from urllib.parse import quote
+
+import pytest
+
+from quotad.customers.profile import Profile
+from quotad.customers.subscriptions import Provision
+from quotad.tokens.roles import TokenRole
+from tests.dashboard.conftest import CATALOG
+from tests.dashboard.serving import DashboardRunning, Visit, dashboard_running
+from tests.running import eventually
+
+
+def provision(served: DashboardRunning, customer: str, plan: str = "pro") -> None:
+    wanted = Provision(plan, profile=Profile("ACME Inc.", "a@acme.example"))
+    served.parts.customers.provision(customer, wanted)
+
+
+def send(visit: Visit, customer: str, path: str, **fields: str) -> str:
+    """Send a form of the page; returns what the page shows afterwards."""
+    page = f"/customers/{quote(customer)}"
+    reply = visit.submit(page, f"{page}/{path}", fields)
+    return visit.get(page).text if reply.status == 303 else reply.text
+
+
+def test_it_shows_what_is_used_of_each_limit_and_why(
+    served: DashboardRunning, customer: str
+) -> None:
+    provision(served, customer)
+    served.grpc.consume(customer, "calls", quantity=930)
+    with served.visit() as visit:
+        page = visit.get(f"/customers/{customer}?why=calls")
+
+    assert "ACME Inc." in page.text
+    assert "API calls 930 1,000 / month" in page.text
+    assert 'aria-label="93 % of 1,000 used"' in page.html
+    assert "Why API calls? allowed Plan pro : 1,000 per month in force" in page.text
+    assert "Base plan free : 10 per month replaced by plan pro" in page.text
+
+
+def test_a_check_takes_nothing_and_shows_the_whole_answer(
+    served: DashboardRunning, customer: str
+) -> None:
+    provision(served, customer)
+    with served.visit() as visit:
+        path = f"/customers/{customer}/try?feature_id=tokens&quantity="
+        granted, denied = visit.get(path + "50").text, visit.get(path + "51", hx_request="true")
+        wrong = visit.get(path + "many")
+
+    assert "Allowed : 50 of AI tokens, within the limit. Nothing was taken." in granted
+    assert "Denied : 51 of AI tokens, the limit is reached." in denied.text
+    assert "Missing 1 of 50 per day" in denied.text
+    assert "<html" not in denied.html
+    assert (400, True) == (wrong.status, "not a whole number" in wrong.text)
+    assert 0 == served.grpc.consume(customer, "tokens", quantity=0).used
+
+
+@pytest.mark.parametrize(
+    ("fields", "shows"),
+    [
+        ({"feature_id": "calls", "kind": "limit", "amount": "5000", "per": "month"}, "5,000"),
+        ({"feature_id": "seats", "kind": "unlimited"}, "Seats 0 unlimited"),
+        ({"feature_id": "upload", "kind": "value", "value": "99"}, "Upload size granted 99"),
+        ({"feature_id": "export", "kind": "off"}, "CSV export denied an override revokes it"),
+    ],
+    ids=lambda each: each["kind"] if isinstance(each, dict) else "",
+)
+def test_an_override_is_set_and_removed(
+    served: DashboardRunning, customer: str, fields: dict[str, str], shows: str
+) -> None:
+    provision(served, customer)
+    with served.visit() as visit:
+        assert shows in send(visit, customer, "override", **fields)
+        gone = send(visit, customer, "override/remove", feature_id=fields["feature_id"])
+
+    assert shows not in gone
+
+
+def test_a_promotion_is_for_a_time_and_ends(served: DashboardRunning, customer: str) -> None:
+    provision(served, customer, "free")
+    with served.visit() as visit:
+        fields = {"feature_id": "export", "kind": "on", "until": "2099-12-31"}
+        given = send(visit, customer, "promotion", **fields)
+        ended = send(visit, customer, "promotion/end", feature_id="export")
+
+    assert "CSV export granted" in given
+    assert "Promotion, until 31 Dec 2099" in given
+    assert "CSV export granted" not in ended
+
+
+def test_a_plan_is_changed_now_and_at_the_end_of_the_period(
+    served: DashboardRunning, customer: str
+) -> None:
+    provision(served, customer, "free")
+    with served.visit() as visit:
+        addon = {"addon": "more-calls", "addon_more-calls": "2"}
+        now = send(visit, customer, "plan", plan_id="pro", when="now", units="3", **addon)
+        later = send(visit, customer, "plan", plan_id="free", when="period_end")
+        someday = send(visit, customer, "plan", plan_id="pro", when="date")
+
+    assert "The subscription was changed." in now
+    assert "API calls 0 2,000 / month" in now
+    assert "3 units" in now
+    assert "The change was scheduled." in later
+    assert "scheduled" in later
+    assert "Nothing was changed. start: missing; pick the day" in someday
+
+
+def test_a_trial_starts_for_a_customer_that_was_only_seen(
+    served: DashboardRunning, customer: str
+) -> None:
+    with served.visit() as visit:
+        assert "never provisioned" in visit.get(f"/customers/{customer}").text
+        page = send(visit, customer, "plan", plan_id="pro", trial_end="2099-01-31")
+
+    assert "Pro in trial" in page
+
+
+def test_usage_is_given_back_and_reset_with_a_comment_and_a_name(
+    served: DashboardRunning, customer: str
+) -> None:
+    provision(served, customer)
+    served.grpc.consume(customer, "calls", quantity=500)
+    with served.visit() as visit:
+        back = send(
+            visit,
+            customer,
+            "usage",
+            feature_id="calls",
+            verb="refund",
+            quantity="100",
+            reason="bug",
+        )
+        reset = send(visit, customer, "usage", feature_id="calls", verb="reset", reason="sorry")
+
+    assert "API calls 400" in back
+    assert "local refunded 100 of calls" in back
+    assert "“bug”" in back
+    assert "API calls 0" in reset
+    assert "local set usage of calls, by -400" in reset
+
+
+def test_what_another_has_changed_meanwhile_is_not_overwritten(
+    served: DashboardRunning, customer: str
+) -> None:
+    provision(served, customer)
+    with served.visit() as visit:
+        page = f"/customers/{customer}"
+        old = visit.get(page)
+        epoch = old.html.partition('name="epoch" value="')[2].partition('"')[0]
+        served.parts.customers.update(customer, Profile("Renamed"))
+        fields = {"form_key": old.form_key, "epoch": epoch, "form": "profile", "name": "Mine"}
+
+        refused = visit.post(f"{page}/profile", fields)
+
+    assert 412 == refused.status
+    assert "Nothing was changed." in refused.text
+    assert 'value="Mine"' in refused.html
+    record = served.parts.customers.get(customer).record
+    assert record is not None
+    assert "Renamed" == record.name
+
+
+def test_a_subscription_is_cancelled_and_a_customer_archived(
+    served: DashboardRunning, customer: str
+) -> None:
+    provision(served, customer)
+    with served.visit() as visit:
+        cancelled = send(visit, customer, "cancel", when="period_end")
+        archived = send(visit, customer, "archive")
+
+    assert "The subscription was cancelled." in cancelled
+    assert "everything is denied until it is put on a plan again" in archived
+
+
+def test_what_a_role_does_not_give_is_not_offered_and_refused(store_url: str) -> None:
+    with dashboard_running(store_url, f"t-{uuid.uuid4().hex[:12]}") as made:
+        made.grpc.publish_and_wait(CATALOG)
+        eventually(lambda: made.server.ready, bool)
+        provision(made, "acme")
+        made.token(TokenRole.ADMIN, "root")
+        with made.signed_in(TokenRole.READ) as reader:
+            page = reader.get("/customers/acme")
+            assert "Change plan" not in page.text
+            for path in ("plan", "override", "usage", "profile", "archive"):
+                assert 403 == reader.submit("/", f"/customers/acme/{path}").status
+            assert 403 == reader.submit("/", "/settings/tokens", {"name": "x"}).status
+            assert "made and revoked with the role admin" in reader.get("/settings").text
+        with made.signed_in(TokenRole.MANAGE, "sales") as seller:
+            assert "sales" in send(seller, "acme", "profile", name="New name")
+            assert "by sales" in seller.get("/customers/acme").text
+        with made.signed_in(TokenRole.READ, customers=("team-*",)) as narrow:
+            assert 200 == narrow.get("/customers/team-a").status
+            for path in ("/", "/customers", "/customers/acme", "/insights", "/insights.csv"):
+                assert 403 == narrow.get(path).status, path

@@ -1,0 +1,82 @@
+"""Who wants more, as a page and as CSV; tokens, made and ended in the browser."""
+
+import csv
+import io
+import re
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from quotad.tokens.roles import TokenRole
+from tests.dashboard.conftest import CATALOG
+from tests.dashboard.serving import DashboardRunning, dashboard_running
+from tests.running import eventually
+
+
+@pytest.fixture(scope="module")
+def closed(store_url: str) -> Iterator[DashboardRunning]:
+    with dashboard_running(store_url, f"t-{uuid.uuid4().hex[:12]}") as made:
+        made.grpc.publish_and_wait(CATALOG)
+        eventually(lambda: made.server.ready, bool)
+        made.grpc.consume("globex", "calls", quantity=10)
+        made.grpc.consume("globex", "calls", quantity=40)
+        made.grpc.consume("=1+1", "calls", quantity=9)
+        made.see()
+        made.token(TokenRole.ADMIN, "root")
+        yield made
+
+
+def test_who_asks_for_most_comes_first(closed: DashboardRunning) -> None:
+    with closed.signed_in(TokenRole.READ) as visit:
+        page = visit.get("/insights").text
+        one = visit.get("/insights?feature=seats").text
+        home = visit.get("/").text
+
+    assert "globex Free API calls 10 of 10 / month 500 % 40 denied" in page
+    assert page.index("globex") < page.index("=1+1")
+    assert "globex" not in one
+    assert "Far over a limit 1" in home
+    assert "Near a limit 1" in home
+
+
+def test_no_cell_of_the_csv_is_a_formula(closed: DashboardRunning) -> None:
+    with closed.signed_in(TokenRole.READ) as visit:
+        reply = visit.get("/insights.csv")
+
+    rows = list(csv.DictReader(io.StringIO(reply.html)))
+    assert ["globex", "'=1+1"] == [row["customer_id"] for row in rows]
+    assert ("10", "40", "500") == (rows[0]["used"], rows[0]["denied"], rows[0]["demand_percent"])
+    assert "attachment" in reply.headers["content-disposition"]
+
+
+def test_a_token_is_shown_once_rotated_and_revoked(closed: DashboardRunning) -> None:
+    with closed.signed_in(TokenRole.ADMIN) as visit:
+        made = visit.submit(
+            "/settings", "/settings/tokens", {"name": "support", "role": "read", "expires": ""}
+        )
+        [secret] = re.findall(r"qd_[a-z0-9]{12}_[\w-]{43}", made.html)
+        token_id = secret.split("_")[1]
+        assert secret not in visit.get("/settings").html
+        assert "support" in visit.get("/settings").text
+        eventually(lambda: closed.server.tokens.knows(token_id), bool)
+        with closed.visit() as other:
+            assert 303 == other.sign_in(secret).status
+
+        rotated = visit.submit("/settings", f"/settings/tokens/{token_id}/rotate")
+        assert len(re.findall(r"qd_[a-z0-9]{12}_[\w-]{43}", rotated.html)) == 1
+        revoked = visit.submit("/settings", f"/settings/tokens/{token_id}/revoke")
+        assert "The token support was revoked." in visit.get(revoked.headers["location"]).text
+
+
+def test_a_token_that_cannot_be_made_leaves_the_form_as_it_was(closed: DashboardRunning) -> None:
+    with closed.signed_in(TokenRole.ADMIN) as visit:
+        refused = visit.submit(
+            "/settings",
+            "/settings/tokens",
+            {"name": "late", "role": "manage", "expires": "2001-01-01"},
+        )
+
+    assert 400 == refused.status
+    assert "expires: is over" in refused.text
+    assert 'value="late"' in refused.html
