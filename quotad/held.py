@@ -67,6 +67,9 @@ class Because(msgspec.Struct, frozen=True, gc=False):
 
     reason: str = ""
     actor: str = ""
+    """As the caller names it."""
+    made_by: str = ""
+    """Name of the caller's token; without tokens `local`, or its address."""
 
     def __bool__(self) -> bool:
         return bool(self.reason or self.actor)
@@ -84,9 +87,12 @@ class Correction(msgspec.Struct, frozen=True, omit_defaults=True):
     resource_id: str = ""
     reason: str = ""
     actor: str = ""
+    """As the caller named it."""
     key: str = ""
     """The idempotency key; of a refund by key, that of what was undone."""
     id: str = ""
     """Sets those without a key apart."""
+    made_by: str = ""
+    """Name of the token that it was made with; without tokens `local`, or the caller's address."""
     corrected_ms: int = 0
     """Unix time; not stored, as a list is sorted by it."""

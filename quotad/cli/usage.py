@@ -153,7 +153,7 @@ def corrections(
             each.verb,
             (each.feature_id or "all") + (f" ({each.resource_id})" if each.resource_id else ""),
             f"{each.change:+,}",
-            each.actor,
+            each.actor or each.made_by,
             each.reason,
         ]
         for each in found

@@ -220,6 +220,8 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     key: str
     """The idempotency key; of a refund by key, that of what was undone."""
+    made_by: str = ""
+    """Name of the token that it was made with; without tokens `local`, or the caller's address."""
 
 
 class ExperimentGroup(msgspec.Struct, frozen=True, kw_only=True):

@@ -191,14 +191,14 @@ async def consume_all(call: HttpCall, wanted: ConsumeAll) -> ActOutcome:
 
 
 @on_decider
-def refund(decisions: DecisionOperations, scope: Scope, wanted: Refund) -> HttpAnswer:
+def refund(decisions: DecisionOperations, call: HttpCall, wanted: Refund) -> HttpAnswer:
     """Take back what was counted."""
     check_ids(wanted, ("customer_id",), ("feature_id", "resource_id", "taken_under"))
     if wanted.resource_id and not wanted.feature_id:
         raise InvalidRequest("resource_id: of which feature? leave it out for all of them")
     if not wanted.taken_under:
         check_ids(wanted, ("feature_id",))
-    key = idempotency_key(scope, wanted.idempotency_key)
+    key = idempotency_key(call.scope, wanted.idempotency_key)
     occurred_ms = moment_ms(wanted.occurred_at, "occurred_at")
     if wanted.taken_under:
         given = (("quantity", wanted.quantity), ("idempotency_key", key))
@@ -220,7 +220,7 @@ def refund(decisions: DecisionOperations, scope: Scope, wanted: Refund) -> HttpA
         resource_id=wanted.resource_id,
         occurred_ms=occurred_ms or 0,
     )
-    answer = decisions.refund(request, wanted.taken_under, because(wanted))
+    answer = decisions.refund(request, wanted.taken_under, because(wanted, call.actor))
     return HttpAnswer(settled_answer(answer))
 
 

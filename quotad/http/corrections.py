@@ -3,7 +3,6 @@
 from datetime import datetime
 
 import msgspec
-from starlette.types import Scope
 
 from quotad.held import Correction, Setting
 from quotad.http.answers import DecisionAnswer, decision_answer, moment
@@ -68,6 +67,8 @@ class CorrectionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     key: str
     """The idempotency key; of a refund by key, that of what was undone."""
+    made_by: str
+    """Name of the token that it was made with; without tokens `local`, or the caller's address."""
 
 
 class CorrectionsFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,10 +78,10 @@ class CorrectionsFound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @on_decider
-def set_usage(decisions: DecisionOperations, scope: Scope, wanted: SetUsage) -> HttpAnswer:
+def set_usage(decisions: DecisionOperations, call: HttpCall, wanted: SetUsage) -> HttpAnswer:
     """Set what was used."""
     check_ids(wanted, ("customer_id", "feature_id"), ("resource_id", "per"))
-    key = idempotency_key(scope, wanted.idempotency_key)
+    key = idempotency_key(call.scope, wanted.idempotency_key)
     setting = Setting(
         wanted.customer_id,
         wanted.feature_id,
@@ -90,7 +91,7 @@ def set_usage(decisions: DecisionOperations, scope: Scope, wanted: SetUsage) -> 
         key,
         (wanted.idempotency_ttl_ms or 0) if key else 0,
     )
-    return HttpAnswer(decision_answer(decisions.set_usage(setting, because(wanted))))
+    return HttpAnswer(decision_answer(decisions.set_usage(setting, because(wanted, call.actor))))
 
 
 @in_thread
@@ -110,6 +111,7 @@ def _correction(correction: Correction) -> CorrectionAnswer:
         reason=correction.reason,
         actor=correction.actor,
         key=correction.key,
+        made_by=correction.made_by,
     )
 
 

@@ -59,15 +59,19 @@ def check_ids(wanted: object, required: Sequence[str], optional: Sequence[str] =
             check_id(text, field)
 
 
-def because(wanted: HasReason) -> Because:
+def because(wanted: HasReason, made_by: str) -> Because:
     """Why usage is corrected.
+
+    Args:
+        wanted: the request.
+        made_by: the caller.
 
     Raises:
         InvalidRequest: names the field.
     """
     check_text(wanted.reason, "reason", REASON_BYTES_MAX)
     check_text(wanted.actor, "actor", REASON_BYTES_MAX)
-    return Because(wanted.reason, wanted.actor)
+    return Because(wanted.reason, wanted.actor, made_by)
 
 
 def check_values(values: Sequence[str], field: str = "requested_values") -> None:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
-from starlette.types import Scope
 
 from quotad.decision import ITEMS_MAX, ConsumeAllRequest, ConsumeRequest, Mode
 from quotad.errors import InvalidRequest
@@ -26,7 +25,7 @@ from quotad.http.items import (
     check_unique,
     read_items,
 )
-from quotad.http.operation import HttpAnswer, Operation, RequestFields, on_decider
+from quotad.http.operation import HttpAnswer, HttpCall, Operation, RequestFields, on_decider
 from quotad.lending import Leased, Renewal
 from quotad.operations.decisions import DecisionOperations
 from quotad.tokens.roles import Right
@@ -166,7 +165,7 @@ class LeaseReleaseAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @on_decider
-def reserve(decisions: DecisionOperations, scope: Scope, wanted: Reserve) -> HttpAnswer:
+def reserve(decisions: DecisionOperations, call: HttpCall, wanted: Reserve) -> HttpAnswer:
     """Take a quantity until it is settled."""
     check_ids(wanted, _IDS)
     items: tuple[ConsumeRequest, ...] = ()
@@ -204,7 +203,7 @@ def _several(wanted: Reserve, given: Sequence[ConsumeItem]) -> tuple[ConsumeRequ
 
 
 @on_decider
-def commit(decisions: DecisionOperations, scope: Scope, wanted: Commit) -> HttpAnswer:
+def commit(decisions: DecisionOperations, call: HttpCall, wanted: Commit) -> HttpAnswer:
     """Settle a reservation by what was used."""
     check_ids(wanted, _IDS)
     used: Used = wanted.quantity
@@ -222,7 +221,7 @@ def commit(decisions: DecisionOperations, scope: Scope, wanted: Commit) -> HttpA
 
 
 @on_decider
-def release(decisions: DecisionOperations, scope: Scope, wanted: Release) -> HttpAnswer:
+def release(decisions: DecisionOperations, call: HttpCall, wanted: Release) -> HttpAnswer:
     """Settle a reservation by nothing."""
     check_ids(wanted, _IDS)
     answer = decisions.release(wanted.customer_id, wanted.reservation_id)
@@ -230,7 +229,7 @@ def release(decisions: DecisionOperations, scope: Scope, wanted: Release) -> Htt
 
 
 @on_decider
-def extend(decisions: DecisionOperations, scope: Scope, wanted: Extend) -> HttpAnswer:
+def extend(decisions: DecisionOperations, call: HttpCall, wanted: Extend) -> HttpAnswer:
     """Let a reservation end later."""
     check_ids(wanted, _IDS)
     ends_ms = decisions.reservations.extend(
@@ -240,7 +239,7 @@ def extend(decisions: DecisionOperations, scope: Scope, wanted: Extend) -> HttpA
 
 
 @on_decider
-def acquire(decisions: DecisionOperations, scope: Scope, wanted: AcquireLease) -> HttpAnswer:
+def acquire(decisions: DecisionOperations, call: HttpCall, wanted: AcquireLease) -> HttpAnswer:
     """Lend up to a quantity."""
     check_ids(wanted, (*_LEASE_IDS, "feature_id"), ("resource_id",))
     request = ConsumeRequest(
@@ -253,7 +252,7 @@ def acquire(decisions: DecisionOperations, scope: Scope, wanted: AcquireLease) -
 
 
 @on_decider
-def renew(decisions: DecisionOperations, scope: Scope, wanted: RenewLease) -> HttpAnswer:
+def renew(decisions: DecisionOperations, call: HttpCall, wanted: RenewLease) -> HttpAnswer:
     """Take a report of what was spent, and lend for a new term."""
     check_ids(wanted, _LEASE_IDS)
     renewal = Renewal(wanted.sequence, wanted.spent, wanted.quantity)
@@ -263,7 +262,9 @@ def renew(decisions: DecisionOperations, scope: Scope, wanted: RenewLease) -> Ht
 
 
 @on_decider
-def release_lease(decisions: DecisionOperations, scope: Scope, wanted: ReleaseLease) -> HttpAnswer:
+def release_lease(
+    decisions: DecisionOperations, call: HttpCall, wanted: ReleaseLease
+) -> HttpAnswer:
     """Take back what was not spent."""
     check_ids(wanted, _LEASE_IDS)
     returned = decisions.release_lease(wanted.customer_id, wanted.lease_id, wanted.spent)

@@ -124,14 +124,14 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def on_decider(
-    made: Callable[[DecisionOperations, Scope, W], HttpAnswer],
+    made: Callable[[DecisionOperations, HttpCall, W], HttpAnswer],
 ) -> Callable[[HttpCall, W], Awaitable[ActOutcome]]:
     """Carry out on a decision thread what uses its connection and is not decided in a batch."""
 
     @functools.wraps(made)
     async def act(call: HttpCall, wanted: W) -> ActOutcome:
         deciding = call.context.deciding
-        return await deciding.run(lambda decisions: made(decisions, call.scope, wanted))
+        return await deciding.run(lambda decisions: made(decisions, call, wanted))
 
     return act
 

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
-from starlette.types import Scope
 
 from quotad.engine.insights import Nearness
 from quotad.http.answers import moment
@@ -171,7 +170,9 @@ class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @on_decider
-def entitlement(decisions: DecisionOperations, scope: Scope, wanted: GetEntitlement) -> HttpAnswer:
+def entitlement(
+    decisions: DecisionOperations, call: HttpCall, wanted: GetEntitlement
+) -> HttpAnswer:
     """Return what a customer may do with one feature."""
     asked = wanted.customer_id, wanted.feature_id, wanted.resource_id
     feature, answer = decisions.entitlement(*asked)
@@ -186,7 +187,7 @@ def entitlement(decisions: DecisionOperations, scope: Scope, wanted: GetEntitlem
 
 @on_decider
 def entitlements(
-    decisions: DecisionOperations, scope: Scope, wanted: GetEntitlements
+    decisions: DecisionOperations, call: HttpCall, wanted: GetEntitlements
 ) -> HttpAnswer:
     """Return everything that a customer is entitled to."""
     granted = decisions.entitlements(wanted.customer_id, wanted.resource_id)

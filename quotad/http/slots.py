@@ -5,13 +5,12 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
-from starlette.types import Scope
 
 from quotad.decision import ITEMS_MAX, ConsumeRequest, Mode
 from quotad.http.answers import AllAnswer, all_answer, moment
 from quotad.http.fields import KeyMilliseconds, SomeQuantity, check_ids
 from quotad.http.items import ConsumeItem, read_items
-from quotad.http.operation import HttpAnswer, Operation, RequestFields, on_decider
+from quotad.http.operation import HttpAnswer, HttpCall, Operation, RequestFields, on_decider
 from quotad.operations.decisions import DecisionOperations
 from quotad.slots import SLOT, AcquireRequest
 from quotad.tokens.roles import Right
@@ -101,7 +100,7 @@ class SlotsFound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @on_decider
-def acquire(decisions: DecisionOperations, scope: Scope, wanted: AcquireSlot) -> HttpAnswer:
+def acquire(decisions: DecisionOperations, call: HttpCall, wanted: AcquireSlot) -> HttpAnswer:
     """Hold a slot, and count what comes with it."""
     check_ids(wanted, (*_IDS, "feature_id"), ("resource_id",))
     slot = ConsumeRequest(
@@ -124,7 +123,7 @@ def acquire(decisions: DecisionOperations, scope: Scope, wanted: AcquireSlot) ->
 
 
 @on_decider
-def heartbeat(decisions: DecisionOperations, scope: Scope, wanted: Heartbeat) -> HttpAnswer:
+def heartbeat(decisions: DecisionOperations, call: HttpCall, wanted: Heartbeat) -> HttpAnswer:
     """Let a slot end later."""
     check_ids(wanted, _IDS)
     ends_ms = decisions.slots.extend(wanted.customer_id, wanted.slot_id, wanted.ttl_ms)
@@ -132,7 +131,7 @@ def heartbeat(decisions: DecisionOperations, scope: Scope, wanted: Heartbeat) ->
 
 
 @on_decider
-def release(decisions: DecisionOperations, scope: Scope, wanted: ReleaseSlot) -> HttpAnswer:
+def release(decisions: DecisionOperations, call: HttpCall, wanted: ReleaseSlot) -> HttpAnswer:
     """Free a slot."""
     check_ids(wanted, _IDS)
     released = decisions.release_slot(wanted.customer_id, wanted.slot_id)
@@ -140,7 +139,7 @@ def release(decisions: DecisionOperations, scope: Scope, wanted: ReleaseSlot) ->
 
 
 @on_decider
-def list_slots(decisions: DecisionOperations, scope: Scope, wanted: ListSlots) -> HttpAnswer:
+def list_slots(decisions: DecisionOperations, call: HttpCall, wanted: ListSlots) -> HttpAnswer:
     """Read which slots are held."""
     check_ids(wanted, ("customer_id", "feature_id"), ("resource_id",))
     found = decisions.slots.list(wanted.customer_id, wanted.feature_id, wanted.resource_id)

@@ -279,6 +279,7 @@ class DecisionOperations:
                 because.reason,
                 because.actor,
                 taken_under or request.idempotency_key,
+                made_by=because.made_by,
             )
             self._note_correction(request.customer_id, correction)
         return answer
@@ -302,6 +303,7 @@ class DecisionOperations:
                 because.reason,
                 because.actor,
                 setting.idempotency_key,
+                made_by=because.made_by,
             )
             self._note_correction(setting.customer_id, correction)
         return answer

@@ -31,7 +31,7 @@ from quotad.operations.usage import UsageOperations
 from quotad.records import CatalogRecord
 from quotad.server.monitor import MonitorParts
 from quotad.service.decode import RequestDecoder
-from quotad.service.quota import CheckCall, QuotaService
+from quotad.service.quota import CheckCall, NameCaller, QuotaService
 from quotad.store import (
     Catalogs,
     CustomerIndex,
@@ -101,13 +101,14 @@ class Parts:
         self._decided_store = DecidedStore(store, keys)
         self._decided = DecidedCounts(self._decided_store)
 
-    def quota(self, check: CheckCall | None = None) -> QuotaService:
+    def quota(self, check: CheckCall | None, actor: NameCaller) -> QuotaService:
         """Make what one decision thread answers with; it has its own connection.
 
         Args:
-            check: looks at every call.
+            check: looks at every call; None: all are answered.
+            actor: names the caller of a correction.
         """
-        return QuotaService(self.decisions(), self._read, check)
+        return QuotaService(self.decisions(), self._read, check, actor)
 
     def tokens(self) -> TokenStore:
         """Where tokens are kept."""

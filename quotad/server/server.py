@@ -49,7 +49,7 @@ class Server(ServerBase):
         watching = WatchCalls(parts.feed, beside)
         self._front = self._make_front(servicer, watching, reuse_port)
         services = [
-            parts.quota(None if guard is None else guard.check)
+            parts.quota(None if guard is None else guard.check, beside.actor)
             for _ in range(config.decision_threads)
         ]
         self._serve(

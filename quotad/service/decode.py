@@ -228,15 +228,19 @@ def set_usage_request(message: pb.SetUsageRequest) -> Setting:
     return Setting(*names, used, message.resource_id, message.per, key, kept_ms)
 
 
-def because(message: pb.SetUsageRequest | pb.RefundRequest) -> Because:
+def because(message: pb.SetUsageRequest | pb.RefundRequest, made_by: str) -> Because:
     """Why usage is corrected.
+
+    Args:
+        message: the request.
+        made_by: the caller.
 
     Raises:
         InvalidRequest: names the field.
     """
     for field, text in (("reason", message.reason), ("actor", message.actor)):
         check_text(text, field, REASON_BYTES_MAX)
-    return Because(message.reason, message.actor)
+    return Because(message.reason, message.actor, made_by)
 
 
 class RequestDecoder:

@@ -68,6 +68,7 @@ def _correction(correction: Correction) -> pb.Correction:
         reason=correction.reason,
         actor=correction.actor,
         key=correction.key,
+        made_by=correction.made_by,
     )
 
 

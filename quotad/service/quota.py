@@ -8,6 +8,7 @@ import msgspec
 from quotad.decision import ConsumeAllDecision, ConsumeRequest, Decision
 from quotad.errors import QuotadError, StoreUnavailable, internal_error
 from quotad.fronts.interface import Answer, Call
+from quotad.history import LOCAL
 from quotad.operations.decisions import DecisionOperations
 from quotad.service import decode, encode, leases, reservations, slots
 from quotad.service.decode_all import read_all
@@ -89,6 +90,9 @@ class _BatchCall(msgspec.Struct, frozen=True, gc=False):
 CheckCall = Callable[[Call], None]
 """Raises QuotadError for a call whose token does not give it."""
 
+NameCaller = Callable[[Call], str]
+"""Returns the actor of a call."""
+
 
 class QuotaService:
     """Answers calls; of one thread.
@@ -97,6 +101,7 @@ class QuotaService:
         decisions: what decides.
         read: reads requests.
         check: looks at every call; None: all are answered.
+        actor: names the caller of a correction.
     """
 
     def __init__(
@@ -104,10 +109,12 @@ class QuotaService:
         decisions: DecisionOperations,
         read: decode.RequestDecoder,
         check: CheckCall | None = None,
+        actor: NameCaller = lambda _: LOCAL,
     ) -> None:
         self.decisions = decisions
         self._read = read
         self._check = check
+        self._actor = actor
 
     def close(self) -> None:
         """Close the connection to the store."""
@@ -204,31 +211,31 @@ class QuotaService:
                 _REFUND: self._refund,
                 _SET_USAGE: self._set_usage,
             }[call.method]
-            return act(call.request)
+            return act(call)
         except QuotadError as error:
             return error
         except Exception as error:  # noqa: BLE001 (no call may be left without an answer)
             return _unforeseen(error)
 
-    def _refund(self, payload: bytes) -> bytes:
-        message = decode.parse(pb.RefundRequest, payload)
+    def _refund(self, call: Call) -> bytes:
+        message = decode.parse(pb.RefundRequest, call.request)
         request = decode.refund_request(message)
-        why = decode.because(message)
+        why = decode.because(message, self._actor(call))
         return settled_bytes(self.decisions.refund(request, message.taken_under, why))
 
-    def _set_usage(self, payload: bytes) -> bytes:
-        message = decode.parse(pb.SetUsageRequest, payload)
-        setting, why = decode.set_usage_request(message), decode.because(message)
+    def _set_usage(self, call: Call) -> bytes:
+        message = decode.parse(pb.SetUsageRequest, call.request)
+        setting, why = decode.set_usage_request(message), decode.because(message, self._actor(call))
         return decision_bytes(self.decisions.set_usage(setting, why))
 
-    def _entitlements(self, payload: bytes) -> bytes:
-        request = decode.parse(pb.GetEntitlementsRequest, payload)
+    def _entitlements(self, call: Call) -> bytes:
+        request = decode.parse(pb.GetEntitlementsRequest, call.request)
         customer_id, resource_id = request.customer_id, request.resource_id
         granted = self.decisions.entitlements(customer_id, resource_id)
         return encode.entitlements(customer_id, resource_id, granted).SerializeToString()
 
-    def _entitlement(self, payload: bytes) -> bytes:
-        request = decode.parse(pb.GetEntitlementRequest, payload)
+    def _entitlement(self, call: Call) -> bytes:
+        request = decode.parse(pb.GetEntitlementRequest, call.request)
         asked = request.customer_id, request.feature_id, request.resource_id
         feature, answer = self.decisions.entitlement(*asked)
         price = self.decisions.overage_price(*asked)

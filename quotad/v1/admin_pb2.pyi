@@ -848,7 +848,7 @@ class ListCorrectionsResponse(_message.Message):
     def __init__(self, corrections: _Optional[_Iterable[_Union[Correction, _Mapping]]] = ...) -> None: ...
 
 class Correction(_message.Message):
-    __slots__ = ("corrected_at", "verb", "feature_id", "resource_id", "change", "reason", "actor", "key")
+    __slots__ = ("corrected_at", "verb", "feature_id", "resource_id", "change", "reason", "actor", "key", "made_by")
     CORRECTED_AT_FIELD_NUMBER: _ClassVar[int]
     VERB_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -857,6 +857,7 @@ class Correction(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
+    MADE_BY_FIELD_NUMBER: _ClassVar[int]
     corrected_at: _timestamp_pb2.Timestamp
     verb: str
     feature_id: str
@@ -865,7 +866,8 @@ class Correction(_message.Message):
     reason: str
     actor: str
     key: str
-    def __init__(self, corrected_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., verb: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., change: _Optional[int] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., key: _Optional[str] = ...) -> None: ...
+    made_by: str
+    def __init__(self, corrected_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., verb: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., change: _Optional[int] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., key: _Optional[str] = ..., made_by: _Optional[str] = ...) -> None: ...
 
 class CreateTokenRequest(_message.Message):
     __slots__ = ("name", "role", "customers", "features", "expires_at")

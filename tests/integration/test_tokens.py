@@ -378,6 +378,15 @@ def test_what_is_written_has_the_name_of_its_token_on_every_edge(made: Made) -> 
         later = admin.changes("acme")
         assert ["web"] * 13 + ["ci"] * mine == [each.actor for each in later]
 
+        with Client(address, timeout=20, token=grpc_token) as client:
+            client.set_usage("globex", "calls", 5, actor="maria")
+            client.refund("globex", "calls", 1, reason="an outage")
+        send("POST", "/v1/usage/set", {"customer_id": "globex", "feature_id": "calls", "used": 3})
+        report = 'customerId: "globex", featureId: "calls", value: 2, updateBehavior: SET'
+        graph("reportUsage", report)
+        corrections = [(each.actor, each.made_by) for each in admin.corrections("globex")]
+        assert [("", "web"), ("", "web"), ("", "ci"), ("maria", "ci")] == corrections
+
         other = PLANS.replace("100", "101")
         published = admin.publish([CatalogFile("p.yaml", other)], published_by="build 7").version
         assert ("build 7", "ci") == (published.published_by, published.actor)

@@ -136,7 +136,7 @@ def test_the_command_line_sets_usage_and_lists_corrections(served: Running, cust
     code, printed = run("refund", customer, "tokens", "10", "--reason", "sorry")
     assert (0, True) == (code, "gave back 10" in printed)
     listed = run("usage", "corrections", customer)[1]
-    assert "refund tokens -10 sorry" in listed
+    assert "refund tokens -10 local sorry" in listed
     assert "set tokens +30 ann counted twice" in listed
     kept = json.loads(run("usage", "corrections", customer, "--json")[1])["corrections"]
     assert [-10, 30] == [each["change"] for each in kept]

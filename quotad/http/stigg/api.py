@@ -11,7 +11,8 @@ from quotad.clock import Clock
 from quotad.decision import ConsumeRequest, Decision
 from quotad.engine.shared import Granted
 from quotad.errors import NotFound, QuotadError
-from quotad.held import Setting
+from quotad.held import Because, Setting
+from quotad.history import LOCAL
 from quotad.http.stigg.entitlements import StiggEntitlements
 from quotad.model import Feature
 from quotad.operations.customers import CustomerOperations
@@ -27,7 +28,7 @@ class StiggDecides(Protocol):
         """Decide a batch; one entry per request."""
         ...
 
-    def set_usage(self, setting: Setting) -> Decision:
+    def set_usage(self, setting: Setting, because: Because) -> Decision:
         """Set what was used of one limit."""
         ...
 
@@ -53,10 +54,12 @@ class StiggApi(msgspec.Struct, frozen=True):
     newest: Callable[[], Snapshot]
     """The catalog in force."""
     clock: Clock
+    actor: str = LOCAL
+    """Whose doing writes are."""
 
     def by(self, actor: str) -> "StiggApi":
         """Return the operations as those of a caller, whose doing its writes are."""
-        return msgspec.structs.replace(self, customers=self.customers.by(actor))
+        return msgspec.structs.replace(self, customers=self.customers.by(actor), actor=actor)
 
     def entitlements(self, customer_id: str, resource_id: str | None = None) -> StiggEntitlements:
         """Read what a customer, or a resource of it, may use."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from quotad.decision import ConsumeRequest, Decision, Mode, Reason
 from quotad.errors import InvalidRequest, NotFound, QuotadError
-from quotad.held import Setting
+from quotad.held import Because, Setting
 from quotad.http.stigg import inputs
 from quotad.http.stigg.api import StiggApi, StiggDecides
 from quotad.http.stigg.entitlements import StiggEntitlements
@@ -107,7 +107,7 @@ def _set(api: StiggApi, decides: StiggDecides, request: ConsumeRequest) -> Decis
         request.idempotency_key,
         request.idempotency_ttl_ms,
     )
-    return decides.set_usage(setting)
+    return decides.set_usage(setting, Because(made_by=api.actor))
 
 
 def _check_counted(request: ConsumeRequest, answer: Decision | QuotadError) -> None:
