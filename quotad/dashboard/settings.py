@@ -61,7 +61,7 @@ def _create(ask: Ask) -> PageAnswer:
             tuple(form.get("features").split()),
             time_of(form, "expires"),
         )
-        new = ask.context.parts.tokens.create(wanted)
+        new = ask.context.parts.tokens.create(wanted, ask.visitor.name)
     except StoreUnavailable:
         raise
     except QuotadError as error:
@@ -72,14 +72,14 @@ def _create(ask: Ask) -> PageAnswer:
 def _rotate(ask: Ask) -> PageAnswer:
     keep = whole(ask.form, "keep_days")
     new = ask.context.parts.tokens.rotate(
-        ask.segments["token_id"], _DAY_MS * (1 if keep is None else keep)
+        ask.segments["token_id"], _DAY_MS * (1 if keep is None else keep), ask.visitor.name
     )
     return _settings(ask, new=new)
 
 
 def _revoke(ask: Ask) -> PageAnswer:
     try:
-        record = ask.context.parts.tokens.revoke(ask.segments["token_id"])
+        record = ask.context.parts.tokens.revoke(ask.segments["token_id"], ask.visitor.name)
     except InvalidRequest as error:
         return _settings(ask, status_of(error), error.for_caller)
     return see_other("/settings", f"The token {record.name} was revoked.")

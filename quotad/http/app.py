@@ -85,6 +85,8 @@ class AppSettings(msgspec.Struct, frozen=True):
         default_factory=lambda: header_names(DEFAULT_HEADERS)
     )
     """By field of `/authorize`, the name of its header in lower case."""
+    dashboard: str = ""
+    """Address of the dashboard, where browsers that open `/` are sent; empty: there is none."""
     origins: tuple[str, ...] = ()
     """Of pages that browsers let read answers: `https://app.example`; `*`: any."""
 
@@ -167,6 +169,9 @@ class App:
                 caller = self._settings.admit(scope, Right.CONSUME)
                 status, headers, told = await self._authorize(scope, caller)
                 return status, headers, encode(told)
+            if path == b"/" and self._settings.dashboard:
+                plain = (b"content-type", b"text/plain")
+                return 303, [plain, (b"location", self._dashboard(scope))], b""
             if path in (OPENAPI, DOCS):
                 return await self._page(path)
             await self._others(scope, receive, send)
@@ -191,6 +196,14 @@ class App:
             await respond_on_and_on(scope, receive, send, answer.parts)
             return 0, [], b""
         return 200, answer.headers, encode(answer.body)
+
+    def _dashboard(self, scope: Scope) -> bytes:
+        """Where the dashboard is for whoever has asked by this host."""
+        host, _, port = self._settings.dashboard.rpartition(":")
+        asked = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        name = asked.decode("latin-1")
+        name = name.rpartition(":")[0] if name.rpartition(":")[2].isdecimal() else name
+        return f"{scope['scheme']}://{name or host}:{port}/".encode("latin-1")
 
     async def _page(self, path: bytes) -> tuple[int, Headers, bytes]:
         loop, threads = asyncio.get_running_loop(), self._context.threads

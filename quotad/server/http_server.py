@@ -53,6 +53,7 @@ class HttpServer(ServerBase):
             routes=[calls],
             authorize=header_names(config.authorize_headers),
             origins=config.cors_origins,
+            dashboard=config.dashboard,
         )
         app = App(context, app_settings)
         self._tls = http_tls(config)

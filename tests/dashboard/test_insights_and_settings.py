@@ -67,6 +67,8 @@ def test_a_token_is_shown_once_rotated_and_revoked(closed: DashboardRunning) -> 
         assert len(re.findall(r"qd_[a-z0-9]{12}_[\w-]{43}", rotated.html)) == 1
         revoked = visit.submit("/settings", f"/settings/tokens/{token_id}/revoke")
         assert "The token support was revoked." in visit.get(revoked.headers["location"]).text
+    records = {each.record.token_id: each.record for each in closed.tokens.list()}
+    assert ("maria", "maria") == (records[token_id].created_by, records[token_id].ended_by)
 
 
 def test_a_token_that_cannot_be_made_leaves_the_form_as_it_was(closed: DashboardRunning) -> None:

@@ -146,7 +146,7 @@ def test_every_signal_stops_everything_and_the_next_start_knows_what_was(
 
         assert (200 * (number + 1), 1000, 1) == (taken.used, taken.limit, taken.catalog_version)
         assert (True, 2, number > 0) == (first.allowed, first.used, first.replayed)
-        assert 3 == len(process.children())  # Valkey, a worker, and one that serves HTTP
+        assert 4 == len(process.children())  # Valkey, and workers of gRPC, HTTP and the dashboard
 
         end(process)
 
