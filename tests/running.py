@@ -36,12 +36,17 @@ CALL_S = 20.0
 T = TypeVar("T")
 
 
-def eventually(ask: Callable[[], T], wanted: Callable[[T], bool], timeout_s: float = 20.0) -> T:
+def eventually(
+    ask: Callable[[], T],
+    wanted: Callable[[T], bool],
+    timeout_s: float = 20.0,
+    every_s: float = 0.01,
+) -> T:
     """Ask until the answer is the wanted one; fails with the last answer."""
     deadline = time.monotonic() + timeout_s
     while not wanted(answer := ask()):
         assert time.monotonic() < deadline, f"still {answer!r}"
-        time.sleep(0.01)
+        time.sleep(every_s)
     return answer
 
 

@@ -159,7 +159,8 @@ def main() -> None:
     """Start quotad's own command line, or a worker for it."""
     where = sys.argv.pop(1)
     if sys.argv[1] != WORKER:
-        watched.WORKER = [sys.executable, "-m", "loadtests.bench.launcher", where, WORKER]
+        start = [sys.executable, "-m", "loadtests.bench.launcher", where, WORKER]
+        watched.COMMANDS["grpc"] = start
         quotad_main()
         return
     name_deciders()

@@ -32,6 +32,8 @@ def is_installed() -> bool:
 class _Recorder:
     """Stands in for a link: keeps what would be sent."""
 
+    whole = True
+
     def run(self, script: Script, words: Sequence[Any], _deadline: float) -> Any:
         """Send nothing."""
         self.command = ("EVALSHA", script.sha, *words)

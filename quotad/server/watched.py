@@ -16,17 +16,12 @@ from quotad.server.pulse import PulseListener
 _PYTHON = [sys.executable, "-P", "-m"]
 """With -P, so that a module in the working directory does not take the place of a library."""
 
-WORKER = [*_PYTHON, "quotad.server.worker"]
-"""Command of a worker that serves gRPC; its arguments follow."""
-
-HTTP_WORKER = [*_PYTHON, "quotad.server.http_worker"]
-"""The same of one that serves HTTP."""
-
-DASHBOARD_WORKER = [*_PYTHON, "quotad.server.dashboard_worker"]
-"""The same of one that serves the dashboard."""
-
-COMMANDS = {"grpc": WORKER, "http": HTTP_WORKER, "dashboard": DASHBOARD_WORKER}
-"""By what they serve."""
+COMMANDS = {
+    "grpc": [*_PYTHON, "quotad.server.worker"],
+    "http": [*_PYTHON, "quotad.server.http_worker"],
+    "dashboard": [*_PYTHON, "quotad.server.dashboard_worker"],
+}
+"""Commands of workers, by what they serve; their arguments follow."""
 
 START_S = 60.0
 """How long a worker may take until its first sign of life; a busy machine needs its time."""
