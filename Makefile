@@ -12,9 +12,11 @@ help: ## list these commands
 run: $(VENV)/.run ## run everything on examples/catalog, with a private Valkey, until Ctrl-C
 	@$(BIN)/quotad dev
 
-# Not reordered: tests/docs comes first, as its files take longest and have few tests.
+# One more than there are cores, up to four: many tests wait for processes. Not reordered: tests/docs comes
+# first, as its files take longest and have few tests.
+TEST_PROCESSES ?= $(shell cores=$$(nproc); echo $$((cores < 4 ? cores + 1 : 4)))
 test: $(VENV)/.test ## run every test; PYTEST_ARGS='tests/store -k expiry' for some of them
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 unit: $(VENV)/.test ## run the quick tests of pure code, in half a minute
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --quiet tests/unit $(PYTEST_ARGS)
