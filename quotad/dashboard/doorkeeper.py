@@ -3,10 +3,10 @@
 import hmac
 import secrets
 from collections.abc import Mapping
-from ipaddress import ip_address
 
 from quotad.dashboard.ask import LOCAL, FormFields, Visitor
 from quotad.errors import Unauthenticated
+from quotad.http.hosts import check_host
 from quotad.http.problems import HttpRefusal
 from quotad.operations.sessions import SessionOperations
 from quotad.tokens.access import EVERYTHING, Access
@@ -64,30 +64,6 @@ class Doorkeeper:
         except Unauthenticated:
             return None
         return Visitor(session.access.name, session.access, session.form_key, True)
-
-
-def check_host(host: str) -> None:
-    """Refuse a name that a foreign page may have given this machine's address.
-
-    Where everyone is let in, a page of evil.example could make that name mean 127.0.0.1, and would
-    then be one of ours to the browser. It cannot do so with an address or with localhost.
-
-    Raises:
-        HttpRefusal: it is such a name.
-    """
-    name = host.rpartition(":")[0] if host.count(":") == 1 or "]" in host else host
-    name = name.strip("[]") or host.strip("[]")
-    if name == "localhost" or name.endswith(".localhost"):
-        return
-    try:
-        ip_address(name)
-    except ValueError:
-        raise HttpRefusal(
-            403,
-            "HOST_NOT_ALLOWED",
-            f"without tokens the dashboard answers only to addresses, not to {host[:100]!r};"
-            " make a token by `quotad tokens create`",
-        ) from None
 
 
 def check_origin(headers: Mapping[str, str]) -> None:

@@ -31,6 +31,7 @@ OWN_REASONS: dict[str, tuple[int, str]] = {
     "METHOD_NOT_ALLOWED": (405, "The path has other methods; Allow names them."),
     "TOO_LARGE": (413, "The body is larger than the operation takes."),
     "NO_CUSTOMER": (401, "A gateway asks /authorize without a customer."),
+    "HOST_NOT_ALLOWED": (403, "There are no tokens, and the call is to a name of this machine."),
     "ORIGIN_NOT_ALLOWED": (403, "A page of an origin that is not in cors_origins wants to write."),
 }
 """Reason words that only HTTP has, with their status and when they are."""

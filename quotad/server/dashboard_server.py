@@ -7,11 +7,8 @@ from quotad.dashboard.app import DashboardApp
 from quotad.dashboard.ask import PageContext
 from quotad.dashboard.doorkeeper import Doorkeeper
 from quotad.engine.lending import Lent
-from quotad.errors import ConfigError
-from quotad.http.listener import HttpListener, ListenerSettings
 from quotad.operations.sessions import SessionOperations
-from quotad.server.base import ServerBase
-from quotad.server.http_tls import http_tls
+from quotad.server.listening import ListeningServer
 
 THREADS = 16
 """Pages that are made at once; fewer than the store has connections for them."""
@@ -20,7 +17,7 @@ DECIDING = 2
 """Pages that ask for decisions at once; each has a connection of its own."""
 
 
-class DashboardServer(ServerBase):
+class DashboardServer(ListeningServer):
     """A worker process's insides that serve the dashboard; usable in-process by tests.
 
     Args:
@@ -34,14 +31,12 @@ class DashboardServer(ServerBase):
     _name = "dashboard"
 
     def __init__(self, config: Config, reuse_port: bool = False) -> None:
-        super().__init__(config)
-        self._listens = config.dashboard
+        super().__init__(config, "dashboard")
         parts = self._parts
         made = [parts.decisions() for _ in range(DECIDING)]
         threads = ThreadPoolExecutor(THREADS, thread_name_prefix="quotad-page")
         sessions = SessionOperations(parts.sessions(), self.tokens, parts.clock)
-        self._tls = http_tls(config)
-        host, port = split_listen(config.dashboard, "dashboard")
+        _, port = split_listen(config.dashboard, "dashboard")
         # Browsers do not set cookies of one host's ports apart.
         cookie = f"quotad_session_{port}"
         self.parts = parts.admin("dashboard", self._decisions_by_reason)
@@ -55,40 +50,8 @@ class DashboardServer(ServerBase):
         )
         self._token_watch.look()
         app = DashboardApp(context, Doorkeeper(sessions, cookie, config.insecure))
-        settings = ListenerSettings(
-            host,
-            port,
-            reuse_port,
-            connections_max=config.max_connections,
-            head_bytes_max=config.max_header_bytes,
-            request_timeout_s=config.client_timeout_ms / 1000,
-            drain_timeout_s=config.drain_timeout_ms / 1000,
-            tls=None if self._tls is None else self._tls.context,
-        )
 
         def end_threads() -> None:
             threads.shutdown(wait=False, cancel_futures=True)
 
-        try:
-            self._listener = HttpListener(app, settings, app.set_ready, end_threads)
-        except OSError as error:
-            raise ConfigError(
-                f"dashboard: cannot listen on {config.dashboard}: {error.strerror}"
-            ) from error
-        self._serve(self._listener, [], made)
-
-    def start(self) -> None:
-        """As every server; certificates are looked at from here on."""
-        super().start()
-        if self._tls is not None:
-            self._tls.start()
-
-    def stop(self) -> None:
-        """As every server."""
-        super().stop()
-        if self._tls is not None:
-            self._tls.stop()
-
-    def has_progressed(self) -> bool:
-        """Whether neither a thread nor the event loop is where it was at the last look."""
-        return all([super().has_progressed(), self._listener.has_progressed()])
+        self._serve(self._listen(app, end_threads, reuse_port), [], made)

@@ -114,7 +114,7 @@ BODY = b'{"customer_id": "%s", "feature_id": "calls"}'
 def request(customer: str, *headers: bytes, body: bytes | None = None) -> bytes:
     """A consume as bytes; the last one of a connection has a header that ends it."""
     data = BODY % customer.encode() if body is None else body
-    lines = [b"POST /v1/consume HTTP/1.1", b"Host: a", *headers]
+    lines = [b"POST /v1/consume HTTP/1.1", b"Host: localhost", *headers]
     if body is None:
         lines.append(b"Content-Length: %d" % len(data))
     return b"\r\n".join(lines) + b"\r\n\r\n" + data

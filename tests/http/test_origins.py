@@ -83,3 +83,30 @@ def test_any_origin_may_be_allowed(store_url: str, customer: str) -> None:
         reply = made.send("POST", "/v1/consume", wanted(customer), {"Origin": "https://a.example"})
 
         assert (200, "*") == (reply.status, reply.headers["access-control-allow-origin"])
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("evil.example:8080", 403),
+        ("evil.example", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("localhost:8080", 200),
+        ("quotad.localhost", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:8080", 200),
+    ],
+)
+def test_without_tokens_a_name_that_a_page_may_have_given_this_machine_is_refused(
+    open_to_app: HttpRunning, customer: str, host: str, status: int
+) -> None:
+    headers = {"Host": host, "Origin": f"http://{host}"}
+
+    written = open_to_app.send("POST", "/v1/consume", wanted(customer), headers)
+    read = open_to_app.send("GET", f"/v1/customers/{customer}/entitlements", None, {"Host": host})
+    asked = open_to_app.send("POST", "/graphql", {"query": "{ __typename }"}, headers)
+
+    assert [status] * 2 == [written.status, read.status]
+    assert (status == 403) is ("errors" in asked.body)
+    if status == 403:
+        assert ["HOST_NOT_ALLOWED"] * 2 == [each.body["reason"] for each in (written, read)]

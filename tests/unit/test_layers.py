@@ -68,6 +68,7 @@ MAY_IMPORT = {
         # How HTTP arrives and leaves.
         "http.bodies",
         "http.listener",
+        "http.hosts",
         "http.problems",
         "http.routing",
         # Values that it shows.
