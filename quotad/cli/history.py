@@ -1,11 +1,9 @@
 """`quotad customers changes`: whose doing the latest writes of a customer were."""
 
-from typing import Annotated
-
 import typer
 
 from quotad.cli import failures, output
-from quotad.cli.options import SERVER_DEFAULT, CustomerId, Json, ServerOption
+from quotad.cli.options import SERVER_DEFAULT, CustomerId, Json, LatestOption, ServerOption
 
 
 def register(group: typer.Typer) -> None:
@@ -15,7 +13,7 @@ def register(group: typer.Typer) -> None:
 
 def changes(
     customer: CustomerId,
-    limit: Annotated[int, typer.Option(metavar="N", help="Show so many; 100 are kept.")] = 50,
+    limit: LatestOption = 50,
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -29,4 +27,7 @@ def changes(
         [output.moment(each.changed_at, ""), each.actor, each.call, "; ".join(each.changes)]
         for each in found
     ]
-    output.print_table(("when", "actor", "call", "what"), rows)
+    if rows:
+        output.print_table(("when", "actor", "call", "what"), rows)
+    else:
+        output.print_line(f"no write of {customer} is kept")

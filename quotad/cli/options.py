@@ -113,6 +113,11 @@ class NegativeNumbers(typer.core.TyperCommand):
 
 _NEGATIVE = re.compile(r"-\d+(\.\d+)?")
 
+LatestOption = Annotated[
+    int, typer.Option("--limit", metavar="N", help="Show so many; 100 are kept.")
+]
+"""Of lists of which the store keeps the latest."""
+
 ReasonOption = Annotated[str, typer.Option(metavar="TEXT", help="Why, kept among the corrections.")]
 
 ActorOption = Annotated[str, typer.Option(metavar="NAME", help="Whose doing it is, kept there.")]

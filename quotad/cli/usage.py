@@ -15,6 +15,7 @@ from quotad.cli.options import (
     CustomerId,
     FeatureId,
     Json,
+    LatestOption,
     ReasonOption,
     Resource,
     ServerOption,
@@ -137,7 +138,7 @@ def set_(
 
 def corrections(
     customer: CustomerId,
-    limit: Annotated[int, typer.Option(metavar="N", help="Show so many; 100 are kept.")] = 50,
+    limit: LatestOption = 50,
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:

@@ -18,7 +18,7 @@ _WORDS = {
     ChangeKind.CUSTOMER_ERASED: "{customer} was erased",
     ChangeKind.CATALOG_CHANGED: "catalog version {version} is in force",
     ChangeKind.USAGE_CHANGED: "{customer} has used {feature}",
-    ChangeKind.REFETCH: "read again what you keep",
+    ChangeKind.REFETCH: "changes may have been missed: read again what is kept",
 }
 
 

@@ -1,6 +1,7 @@
 """A catalog in words: what plans grant, what they cost, what has changed."""
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 
 import msgspec
@@ -8,7 +9,7 @@ import msgspec
 from quotad.catalog import Catalog, CatalogChange, Snapshot, compile_snapshot
 from quotad.catalog.editing.placed import spelled
 from quotad.dashboard.shown import amount, day
-from quotad.model import Entitlement, FeatureType, Limit, Plan
+from quotad.model import Entitlement, Feature, FeatureType, Limit, Plan
 from quotad.prices import Price
 
 NOTHING = "\u2013"
@@ -95,9 +96,10 @@ def limit_words(limit: Limit, decimals: int) -> str:
     return f"{number}{unit}{per}"
 
 
-def price_words(price: Price) -> str:
-    """`$29.00 / month`."""
-    each = f" per {price.feature_id}" if price.feature_id else ""
+def price_words(price: Price, features: Mapping[str, Feature]) -> str:
+    """`$29.00 / month`, `$15.00 per seat / month`."""
+    feature = features.get(price.feature_id or "")
+    each = f" per {feature.unit or feature.feature_id}" if feature else ""
     billing = " once" if price.billing == "once" else f" / {price.billing}"
     return f"{money(price.amount, price.currency)}{each}{billing}"
 
@@ -145,19 +147,25 @@ def _value(text: str) -> str:
     if not text:
         return ""
     value = json.loads(text)
+    if isinstance(value, dict) and list(value) == ["limits"]:
+        value = value["limits"]
+    return _spelled(value)
+
+
+def _spelled(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    if isinstance(value, str):
-        return value
-    if isinstance(value, dict) and list(value) == ["limits"]:
-        value = value["limits"]
-    rows = value if isinstance(value, list) else [value]
-    return "; ".join(_row(row) for row in rows)
-
-
-def _row(row: object) -> str:
-    if not isinstance(row, dict):
-        return str(row)
-    return ", ".join(f"{name}: {_row(each)}" for name, each in row.items()) or "nothing"
+    if isinstance(value, list):
+        between = "; " if any(isinstance(each, dict) for each in value) else ", "
+        return between.join(map(_spelled, value)) or "nothing"
+    if isinstance(value, dict):
+        pairs = (
+            f"{name}: ({_spelled(each)})"
+            if isinstance(each, list | dict)
+            else f"{name}: {_spelled(each)}"
+            for name, each in value.items()
+        )
+        return ", ".join(pairs) or "nothing"
+    return str(value)

@@ -150,7 +150,7 @@ def _corrected(correction: Correction) -> Deed:
     else:
         line = f"set usage of {what}, by {correction.change:+,}"
     lines = (line, f"“{correction.reason}”") if correction.reason else (line,)
-    return Deed(correction.corrected_ms, correction.actor, lines)
+    return Deed(correction.corrected_ms, correction.actor or correction.made_by, lines)
 
 
 PAGES = (

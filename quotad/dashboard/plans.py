@@ -1,5 +1,7 @@
 """Plans: what each of them grants, feature by feature, and the editor of one of them."""
 
+from functools import partial
+
 import msgspec
 
 from quotad.catalog.editing.changes import GONE, Edit, NoValue, PlanFiles
@@ -75,7 +77,7 @@ def _plans(ask: Ask) -> PageAnswer:
         desk=found,
         matrix=seen,
         definitions={} if shown is None else shown.catalog.definitions.plans,
-        prices=price_words,
+        prices=partial(price_words, features={} if shown is None else shown.snapshot.features),
         groups=[(name, rows) for name, rows in groups if rows],
     )
 

@@ -11,12 +11,17 @@
     return found;
   };
 
+  const DAY = 86400;
+  const WHOLE_DAYS = [1, 2, 7, 14, 30, 90, 180, 365].map((days) => days * DAY);
+
   const day = (at) => new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+  const minute = (at) => `${day(at)} ${new Date(at * 1000).toISOString().slice(11, 16)}`;
 
   const draw = (place) => {
     const { times, used, denied, limit } = JSON.parse(place.dataset.chart);
     if (!times.length) return;
-    const gap = times.length > 1 ? Math.min(...times.slice(1).map((at, i) => at - times[i])) : 86400;
+    const gap = times.length > 1 ? Math.min(...times.slice(1).map((at, i) => at - times[i])) : DAY;
+    const dates = gap < DAY ? { space: 110, values: (u, all) => all.map(minute) } : { space: 70, incrs: WHOLE_DAYS, values: (u, all) => all.map(day) };
     const top = used.map((value, i) => value + denied[i]);
     const axis = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 } };
     const bars = uPlot.paths.bars({ size: [0.7, 48] });
@@ -33,7 +38,7 @@
     const max = Math.max(...top, limit ?? 0, 1);
     const plot = new uPlot(
       {
-        width: place.clientWidth, height: 200, series: drawn, axes: [{ ...axis, space: 70, values: (u, all) => all.map(day) }, { ...axis, size: 64, values: (u, all) => all.map((v) => v.toLocaleString("en")) }],
+        width: place.clientWidth, height: 200, series: drawn, axes: [{ ...axis, ...dates }, { ...axis, size: 64, values: (u, all) => all.map((v) => v.toLocaleString("en")) }],
         scales: { x: { time: true, range: [times[0] - gap, times[times.length - 1] + gap] }, y: { range: [0, max * 1.1] } },
         tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"), cursor: { drag: { x: false, y: false } },
       },

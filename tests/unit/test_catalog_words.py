@@ -1,0 +1,64 @@
+"""How the dashboard words prices and what a publish has changed."""
+
+import pytest
+
+from quotad.catalog import CatalogChange, Source, compile_snapshot, parse
+from quotad.dashboard.catalog_words import Compiled, change_words, price_words
+from quotad.prices import Price
+
+CATALOG = parse(
+    [
+        Source(
+            "p.yaml",
+            """
+version: 1
+default_plan: free
+features:
+  seats: {type: metered, kind: gauge, unit: seat}
+  calls: {type: metered}
+plans: {free: {entitlements: {seats: {limit: 3}}}}
+""",
+        )
+    ]
+)
+FOUND = Compiled(CATALOG, compile_snapshot(CATALOG, version=1))
+
+
+@pytest.mark.parametrize(
+    ("feature_id", "words"),
+    [
+        ("", "$15.00 / month"),
+        ("seats", "$15.00 per seat / month"),
+        ("calls", "$15.00 per calls / month"),
+    ],
+)
+def test_a_price_is_per_unit_of_its_feature(feature_id: str, words: str) -> None:
+    price = Price("15.00", "USD", "month", feature_id)
+
+    assert words == price_words(price, FOUND.snapshot.features)
+
+
+@pytest.mark.parametrize(
+    ("json", "words"),
+    [
+        ("true", "yes"),
+        ("5000000", "5,000,000"),
+        ('["email", "phone"]', "email, phone"),
+        (
+            '{"limits": [{"limit": 600, "per": "minute"}, {"limit": 9}]}',
+            "limit: 600, per: minute; limit: 9",
+        ),
+        (
+            '{"name": "Pro", "prices": [{"amount": "49.00"}, {"amount": "490.00"}]}',
+            "name: Pro, prices: (amount: 49.00; amount: 490.00)",
+        ),
+        (
+            '{"limits": [{"limit": 2000, "soft": true}], "x": []}',
+            "limits: (limit: 2,000, soft: yes), x: (nothing)",
+        ),
+    ],
+)
+def test_values_that_have_changed_are_words_and_not_code(json: str, words: str) -> None:
+    change = CatalogChange("plans.free.entitlements.seats", "", json)
+
+    assert words == change_words(change, FOUND, None).after
