@@ -128,7 +128,8 @@ def _correct(ask: Ask) -> str:
     form, customer_id = ask.form, ask.segments["customer_id"]
     feature_id, verb = form.get("feature_id"), form.get("verb")
     quantity = whole(form, "quantity")
-    because = Because(form.get("reason"), made_by=ask.visitor.name)
+    # Named as the actor, too: a refund without either is not kept among the corrections.
+    because = Because(form.get("reason"), ask.visitor.name, ask.visitor.name)
     with ask.context.deciding() as decisions:
         if verb == "refund":
             if not quantity:

@@ -133,13 +133,15 @@ def test_usage_is_given_back_and_reset_with_a_comment_and_a_name(
             quantity="100",
             reason="bug",
         )
+        silent = send(visit, customer, "usage", feature_id="calls", verb="refund", quantity="7")
         reset = send(visit, customer, "usage", feature_id="calls", verb="reset", reason="sorry")
 
     assert "API calls 400" in back
     assert "local refunded 100 of calls" in back
     assert "“bug”" in back
+    assert "local refunded 7 of calls" in silent
     assert "API calls 0" in reset
-    assert "local set usage of calls, by -400" in reset
+    assert "local set usage of calls, by -393" in reset
 
 
 def test_what_another_has_changed_meanwhile_is_not_overwritten(
