@@ -40,6 +40,12 @@ def test_who_asks_for_most_comes_first(closed: DashboardRunning) -> None:
     assert "Near a limit 1" in home
 
 
+def test_home_counts_what_was_allowed_and_denied_of_each_feature(closed: DashboardRunning) -> None:
+    with closed.signed_in(TokenRole.READ) as visit:
+        # Servers bring what they have counted every few seconds.
+        eventually(lambda: "API calls 2 1 33 %" in visit.get("/").text, bool, every_s=0.2)
+
+
 def test_no_cell_of_the_csv_is_a_formula(closed: DashboardRunning) -> None:
     with closed.signed_in(TokenRole.READ) as visit:
         reply = visit.get("/insights.csv")
