@@ -169,10 +169,6 @@ class TokenTable:
             return None
         return Unauthenticated(f"the token {given.token_id} {_why_not(record)}")
 
-    def knows(self, token_id: str) -> bool:
-        """Whether a token was read."""
-        return self._records is not None and token_id in self._records
-
     def access_of(self, token_id: str) -> Access:
         """Return what a token gives that was shown when a session began.
 

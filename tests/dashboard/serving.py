@@ -11,10 +11,12 @@ from urllib.parse import urlencode
 
 from quotad.clock import SyncedClock
 from quotad.config import Config
+from quotad.errors import QuotadError
 from quotad.operations.tokens import TokenOperations
 from quotad.server.dashboard_server import DashboardServer
 from quotad.store import KeySpace
 from quotad.store.tokens import TokenStore
+from quotad.tokens.access import TokenTable
 from quotad.tokens.record import NewToken, WantedToken
 from quotad.tokens.roles import TokenRole
 from quotad.v1 import admin_pb2
@@ -124,9 +126,17 @@ class DashboardRunning:
     def token(self, role: TokenRole, name: str = "maria", **scopes: Any) -> NewToken:
         """Make a token and wait until the dashboard knows it."""
         made = self.tokens.create(WantedToken(name, role, **scopes))
-        table = self.server.tokens
-        eventually(lambda: table.knows(made.record.token_id), bool)
+        eventually(lambda: is_read(self.server.tokens, made.record.token_id), bool)
         return made
+
+
+def is_read(table: TokenTable, token_id: str) -> bool:
+    """Whether a dashboard has read a token that was made."""
+    try:
+        table.access_of(token_id)
+    except QuotadError:
+        return False
+    return True
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 
 from quotad.tokens.roles import TokenRole
 from tests.dashboard.conftest import CATALOG
-from tests.dashboard.serving import DashboardRunning, dashboard_running
+from tests.dashboard.serving import DashboardRunning, dashboard_running, is_read
 from tests.running import eventually
 
 
@@ -65,7 +65,7 @@ def test_a_token_is_shown_once_rotated_and_revoked(closed: DashboardRunning) -> 
         token_id = secret.split("_")[1]
         assert secret not in visit.get("/settings").html
         assert "support" in visit.get("/settings").text
-        eventually(lambda: closed.server.tokens.knows(token_id), bool)
+        eventually(lambda: is_read(closed.server.tokens, token_id), bool)
         with closed.visit() as other:
             assert 303 == other.sign_in(secret).status
 

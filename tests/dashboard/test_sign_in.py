@@ -7,7 +7,7 @@ import pytest
 
 from quotad.tokens.roles import TokenRole
 from tests.dashboard.conftest import CATALOG
-from tests.dashboard.serving import DashboardRunning, Visit, dashboard_running
+from tests.dashboard.serving import DashboardRunning, Visit, dashboard_running, is_read
 from tests.running import eventually
 
 
@@ -124,7 +124,7 @@ def test_a_session_outlives_the_server(store_url: str) -> None:
             [secret], port = visit.cookies.values(), before.address.rpartition(":")[2]
     with dashboard_running(store_url, prefix, dashboard=f"127.0.0.1:{port}") as after:
         eventually(lambda: after.server.ready, bool)
-        eventually(lambda: after.server.tokens.knows(token.record.token_id), bool)
+        eventually(lambda: is_read(after.server.tokens, token.record.token_id), bool)
         with after.visit() as visit:
             visit.cookies = {f"quotad_session_{port}": secret}
             assert "maria" in visit.get("/").text
