@@ -8,7 +8,6 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from quotad.fronts import fast
 from quotad.fronts.interface import Bounds
 from quotad.fronts.kinds import is_installed
 from tests.fronts.serving import BESIDE, Serving, serving
@@ -123,7 +122,7 @@ def test_an_old_connection_stays_for_its_streams_and_calls_go_elsewhere() -> Non
 
 @only_fast
 def test_calls_that_are_passed_on_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast, "CALLS_MAX", 20)
+    monkeypatch.setattr("quotad.fronts.fast.CALLS_MAX", 20)
     with serving("fast") as served:
         served.decide()
         streams = [served.stream() for _ in range(20)]

@@ -1,5 +1,6 @@
 """The extras of the distribution: the client comes alone, and what is missing is named."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -67,3 +68,16 @@ def test_the_extra_that_is_named_brings_the_package(package: str) -> None:
     brought = names(PROJECT["optional-dependencies"][EXTRA_OF[package]])
 
     assert DISTRIBUTION_OF.get(package, package) in brought
+
+
+def test_tests_are_collected_without_the_fast_front() -> None:
+    """It is not installed by `make test`: what needs it is skipped there."""
+    needing = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and re.search(r"quotad_front|quotad\.fronts(\.| import )fast\b", ast.unparse(node))
+    ]
+
+    assert [] == needing
