@@ -131,11 +131,12 @@ class Exchange:
         later: list[_Try] = []
         groups: dict[Node, list[Command]] = {}
         for node, tries in pending.items():
-            problem = self._no_server() if node is None else self._map.problem(node)
-            if problem is not None:
+            if node is None:
+                later += self._without_server(tries, until, answers)
+            elif (problem := self._map.problem(node)) is not None:
                 for one in tries:
                     answers[one.place] = problem
-            elif node is not None:
+            else:
                 groups[node] = [word for one in tries for word in _words(one)]
         sent = send(groups, deadline) if groups else {}
         for node, found in sent.items():
@@ -159,6 +160,19 @@ class Exchange:
                 else:
                     answers[one.place] = answer
         return again, later
+
+    def _without_server(
+        self, tries: Iterable[_Try], until: float, answers: list[Any]
+    ) -> list[_Try]:
+        """Return those to be tried again: a server may have their slot in a moment, as where one
+        answers CLUSTERDOWN. Others are answered."""
+        waiting = []
+        for one in tries:
+            if self._may_wait(one.slot, until):
+                waiting.append(one)
+            else:
+                answers[one.place] = self._no_server()
+        return waiting
 
     def _follow(
         self, node: Node, one: _Try, answer: ErrorReply, script: Script | None
