@@ -19,6 +19,9 @@ from tests.running import CALL_S
 
 SERVICE = "quotad.test.Hot"
 METHODS = (f"/{SERVICE}/First", f"/{SERVICE}/Second")
+STREAM_S = 60.0
+"""Deadline of a stream: only one that hangs meets it."""
+
 BESIDE = "/quotad.test.Beside/Method"
 """Not hot."""
 BESIDE_ORIGIN = "/quotad.test.Beside/Origin"
@@ -107,7 +110,9 @@ class Serving:
 
     def stream(self, size: int = 1) -> Any:
         """Begin a stream without end of messages of a size."""
-        return self.channel.unary_stream(ENDLESS)(b"%d" % size, wait_for_ready=True)
+        return self.channel.unary_stream(ENDLESS)(
+            b"%d" % size, timeout=STREAM_S, wait_for_ready=True
+        )
 
     def take(self, count: int) -> list[Call]:
         """Wait for so many calls and take them."""

@@ -1,10 +1,12 @@
 """Which front serves, and what is said when it cannot."""
 
 import sys
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 
+import quotad.fronts
 from quotad.config import Config
 from quotad.errors import ConfigError
 from quotad.fronts import kinds
@@ -42,23 +44,33 @@ def test_a_front_that_is_asked_for_and_not_installed_is_refused_in_one_line(
     )
 
 
+@pytest.fixture
+def imported_anew() -> Iterator[None]:
+    """Have the fast front imported anew; afterwards the module of before is in its place again."""
+    name = "quotad.fronts.fast"
+    before = sys.modules.pop(name, None)
+    yield
+    sys.modules.pop(name, None)
+    vars(quotad.fronts).pop("fast", None)
+    if before is not None:
+        sys.modules[name] = before
+        vars(quotad.fronts)["fast"] = before
+
+
 def test_a_package_that_fits_another_server_is_refused_in_one_line(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, imported_anew: None
 ) -> None:
     other = SimpleNamespace(INTERFACE=0, __version__="9.1")
     monkeypatch.setitem(sys.modules, "quotad_front", other)
-    monkeypatch.delitem(sys.modules, "quotad.fronts.fast", raising=False)
 
     with pytest.raises(ConfigError, match=r"^front: quotad-front 9\.1 is installed, which [^\n]*$"):
         kinds.make("fast", SETTINGS)
-    monkeypatch.delitem(sys.modules, "quotad.fronts.fast")
 
 
 def test_a_package_that_cannot_be_loaded_is_refused_in_one_line(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, imported_anew: None
 ) -> None:
     monkeypatch.setitem(sys.modules, "quotad_front", None)
-    monkeypatch.delitem(sys.modules, "quotad.fronts.fast", raising=False)
 
     with pytest.raises(ConfigError, match=r"^front: 'fast' cannot be loaded: [^\n]*$"):
         kinds.make("fast", SETTINGS)

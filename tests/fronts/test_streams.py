@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import grpc
@@ -122,7 +123,7 @@ def test_an_old_connection_stays_for_its_streams_and_calls_go_elsewhere() -> Non
 
 @only_fast
 def test_calls_that_are_passed_on_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quotad.fronts.fast.CALLS_MAX", 20)
+    monkeypatch.setattr(import_module("quotad.fronts.fast"), "CALLS_MAX", 20)
     with serving("fast") as served:
         served.decide()
         streams = [served.stream() for _ in range(20)]
