@@ -16,6 +16,8 @@ from quotad.operations.usage import UsageOperations
 from quotad.store import CustomerIndex
 from quotad.store.seen import SeenStore
 from quotad.store.usage import UsageStore
+from quotad.tokens.access import EVERYTHING, Access
+from quotad.tokens.roles import Right
 from tests.deciding import Bench, bench
 from tests.given import NoLists
 
@@ -84,9 +86,15 @@ class Stigg:
         self.api = StiggApi(customers, finding, usage, lend, made.snapshots.newest, made.clock)
         self._graphql = StiggGraphql(self.api, QUERIES, MUTATIONS)
 
-    def send(self, query: str, variables: dict[str, Any] | None = None) -> Any:
+    def send(
+        self, query: str, variables: dict[str, Any] | None = None, access: Access = EVERYTHING
+    ) -> Any:
         """The whole answer to a document."""
-        return self._graphql.answer(GraphqlRequest(query, variables))
+        return self._graphql.answer(GraphqlRequest(query, variables), access=access)
+
+    def rights(self, query: str) -> set[Right]:
+        """What a document needs."""
+        return self._graphql.rights(GraphqlRequest(query))
 
     def __call__(self, document: str, /, **variables: Any) -> Any:
         """The answer to the only root field of a document that has no errors."""

@@ -19,6 +19,8 @@ from quotad.http import (
 )
 from quotad.http.app import OPERATIONS
 from quotad.http.operation import Operation
+from quotad.service.guard import ADMIN_RIGHTS, QUOTA_RIGHTS
+from quotad.tokens.roles import Right
 from quotad.v1 import admin_pb2, quota_pb2
 
 # Large catalogs come in parts over gRPC only: a body of HTTP has no such bound.
@@ -95,6 +97,14 @@ def test_requests_and_answers_have_the_fields_of_the_rpc(operation: Operation) -
 
     assert fields(rpc.input_type) == set(operation.wanted.__struct_fields__) - IN_QUERY
     assert fields(rpc.output_type) == set(operation.given.__struct_fields__)
+
+
+def test_an_operation_needs_the_right_of_its_rpc() -> None:
+    rights = {**QUOTA_RIGHTS, **ADMIN_RIGHTS, "WatchEntitlements": Right.CHECK}
+
+    assert {each.name: rights[each.name] for each in OPERATIONS if each.name in RPCS} == {
+        each.name: each.right for each in OPERATIONS if each.name in RPCS
+    }
 
 
 @pytest.mark.parametrize(("message", "struct"), NESTED, ids=lambda each: each.__name__)

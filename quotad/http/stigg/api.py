@@ -19,6 +19,7 @@ from quotad.operations.customers import CustomerOperations
 from quotad.operations.finding import FindingOperations
 from quotad.operations.usage import UsageOperations
 from quotad.records import StoredCustomer
+from quotad.tokens.access import EVERYTHING, Access
 
 
 class StiggDecides(Protocol):
@@ -56,13 +57,39 @@ class StiggApi(msgspec.Struct, frozen=True):
     clock: Clock
     actor: str = LOCAL
     """Whose doing writes are."""
+    access: Access = EVERYTHING
+    """What the caller may do. Whatever calls name, it is checked where a customer is looked at."""
 
-    def by(self, actor: str) -> "StiggApi":
+    def by(self, actor: str, access: Access) -> "StiggApi":
         """Return the operations as those of a caller, whose doing its writes are."""
-        return msgspec.structs.replace(self, customers=self.customers.by(actor), actor=actor)
+        return msgspec.structs.replace(
+            self, customers=self.customers.by(actor), actor=actor, access=access
+        )
 
-    def entitlements(self, customer_id: str, resource_id: str | None = None) -> StiggEntitlements:
-        """Read what a customer, or a resource of it, may use."""
+    def of(self, customer_id: str | None, feature_id: str = "") -> CustomerOperations:
+        """Return what reads and writes a customer; None: many.
+
+        Raises:
+            PermissionDenied: the caller's token does not cover it, or not the feature.
+        """
+        if self.access.scoped:
+            self.access.check_covers(customer_id, feature_id)
+        return self.customers
+
+    def entitlements(
+        self, customer_id: str, resource_id: str | None = None, feature_id: str = ""
+    ) -> StiggEntitlements:
+        """Read what a customer, or a resource of it, may use.
+
+        Args:
+            customer_id: whose.
+            resource_id: of the resource; empty or None: of the customer.
+            feature_id: the only one that is looked at; empty: all are.
+
+        Raises:
+            PermissionDenied: the caller's token does not cover them.
+        """
+        self.of(customer_id, feature_id)
         resource_id = resource_id or ""
         with self.lend() as decides:
             granted = decides.entitlements(customer_id, resource_id)
@@ -71,6 +98,6 @@ class StiggApi(msgspec.Struct, frozen=True):
     def customer(self, customer_id: str) -> StoredCustomer | None:
         """Read a customer; None: it was never provisioned."""
         try:
-            return self.customers.get(customer_id)
+            return self.of(customer_id).get(customer_id)
         except NotFound:
             return None

@@ -53,12 +53,15 @@ def customer_shape(stored: StoredCustomer, api: StiggApi) -> Shape:
 
 def reference(record: CustomerRecord) -> Shape:
     """The customer, where another shape names it."""
+    return only_ids(record) | {"name": record.name or None, "email": record.email or None}
+
+
+def only_ids(record: CustomerRecord) -> Shape:
+    """The customer, for callers that may not see its record."""
     return {
         "id": uuid_of("customer", record.customer_id),
         "customerId": record.customer_id,
         "refId": record.customer_id,
-        "name": record.name or None,
-        "email": record.email or None,
     }
 
 

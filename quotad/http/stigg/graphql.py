@@ -24,8 +24,9 @@ from quotad.history import LOCAL
 from quotad.http.stigg.api import StiggApi
 from quotad.http.stigg.documents import read_document
 from quotad.http.stigg.inputs import only
-from quotad.http.stigg.plan import DocumentPlan, RootField, plan, project, switches
+from quotad.http.stigg.plan import DocumentPlan, RootField, Selected, plan, project, switches
 from quotad.recent import Recent
+from quotad.tokens.access import EVERYTHING, Access
 from quotad.tokens.roles import Right
 
 RootCall = Callable[[StiggApi, object], object]
@@ -78,12 +79,16 @@ class StiggGraphql:
         self._documents: Recent[str, tuple[DocumentNode, tuple[str, ...]]] = Recent(_DOCUMENTS_MAX)
         self._plans: Recent[tuple[object, ...], DocumentPlan] = Recent(_DOCUMENTS_MAX)
 
-    def answer(self, request: GraphqlRequest, actor: str = LOCAL) -> dict[str, object]:
+    def answer(
+        self, request: GraphqlRequest, actor: str = LOCAL, access: Access = EVERYTHING
+    ) -> dict[str, object]:
         """Answer one request; what goes wrong is in the answer's `errors`.
 
         Args:
             request: as it came.
             actor: whose doing its writes are.
+            access: which customers and features the caller's token covers; `rights` has what it
+                must give.
         """
         try:
             document, names = self._document(request.query)
@@ -93,7 +98,8 @@ class StiggGraphql:
         except GraphQLError as error:
             return {"errors": [_error(error.message, "BadUserInput")], "data": None}
         variables = request.variables or {}
-        api = self._api.by(actor) if its.typename == "Mutation" else self._api
+        writes = its.typename == "Mutation"
+        api = self._api.by(actor, access) if writes or access.scoped else self._api
         data: dict[str, object] = {}
         errors: list[dict[str, object]] = []
         for root in its.roots:
@@ -113,19 +119,9 @@ class StiggGraphql:
         except GraphQLError:
             return set()
         if its.typename == "Query":
-            return {Right.CHECK}
-        counts = ("reportUsage", "reportUsageBulk", "reportEvent")
+            return {_to_read(root.selected) for root in its.roots}
         names = {root.selected.name for root in its.roots}
-        return {Right.CONSUME if name in counts else Right.MANAGE for name in names}
-
-    def given(self, request: GraphqlRequest) -> list[object]:
-        """The input of each root field; of what cannot be answered, nothing."""
-        try:
-            its = self._plan(*self._document(request.query), request)
-        except GraphQLError:
-            return []
-        variables = request.variables or {}
-        return [only(root.given(variables)) for root in its.roots if root.arguments]
+        return {Right.CONSUME if name in _COUNTING else Right.MANAGE for name in names}
 
     def _document(self, text: str) -> tuple[DocumentNode, tuple[str, ...]]:
         """A document, with the variables that decide what it selects."""
@@ -155,6 +151,27 @@ class StiggGraphql:
         if name == "__typename":
             return typename
         return project(self._calls[name](api, only(root.given(variables))), root.selected)
+
+
+_COUNTING = ("reportUsage", "reportUsageBulk", "reportEvent")
+_RECORDS = ("getSubscription", "subscriptions", "usageHistoryV2")
+_OF_WHAT_IS_ALLOWED = {
+    "__typename",
+    "id",
+    "customerId",
+    "refId",
+    "entitlements",
+    "hasActiveSubscription",
+}
+
+
+def _to_read(root: Selected) -> Right:
+    """What a query needs: the record of a customer more than what that customer may use."""
+    if root.name == "getCustomerByRefId":
+        selected = (root.types or {}).get("Customer", {}).values()
+        asked = {each.name for each in selected}
+        return Right.CHECK if asked <= _OF_WHAT_IS_ALLOWED else Right.READ
+    return Right.READ if root.name in _RECORDS else Right.CHECK
 
 
 def _check_calls(root: GraphQLObjectType | None, calls: Mapping[str, RootCall]) -> None:

@@ -20,10 +20,8 @@ from quotad.http.routing import Routes
 from quotad.http.stigg import rest
 from quotad.http.stigg.api import StiggApi
 from quotad.http.stigg.graphql import GraphqlRequest, StiggGraphql, code_of
-from quotad.http.stigg.names import read_name
 from quotad.http.stigg.paths import StiggPage, StiggRoute
 from quotad.http.stigg.roots import MUTATIONS, QUERIES
-from quotad.tokens.access import Access
 from quotad.tokens.actor import actor_of
 from quotad.tokens.roles import Right
 
@@ -101,12 +99,8 @@ class StiggRoutes(BaseRoute):
                 raise InvalidRequest(f"body: {len(requests)} requests; at most {BATCH_MAX}")
             for right in {right for each in requests for right in self._graphql.rights(each)}:
                 self._admit(scope, right)
-            if caller.access.scoped:
-                for each in requests:
-                    for given in self._graphql.given(each):
-                        check_given(caller.access, given)
             answers = await self._carried_out(
-                lambda: [self._graphql.answer(each, actor) for each in requests]
+                lambda: [self._graphql.answer(each, actor, caller.access) for each in requests]
             )
         except QuotadError as error:
             status = 401 if status_of(error) == 401 else 200
@@ -127,9 +121,7 @@ class StiggRoutes(BaseRoute):
             given: Any = read(_json, body) if body else {}
             if not isinstance(given, dict):
                 raise InvalidRequest("body: expected object")
-            if caller.access.scoped:
-                check_given(caller.access, {**query, **given, **path})
-            api = self._api.by(actor_of(caller.access, peer_of(scope)))
+            api = self._api.by(actor_of(caller.access, peer_of(scope)), caller.access)
             answer = await self._carried_out(lambda: route.call(api, path, query, given))
         except QuotadError as error:
             told = {"message": error.for_caller, "code": code_of(error)}
@@ -160,37 +152,3 @@ class StiggRoutes(BaseRoute):
             raise internal_error() from None
         finally:
             self._waiting -= 1
-
-
-def check_given(access: Access, given: object) -> None:
-    """Refuse a call about customers or features that its token does not cover.
-
-    Whatever the call itself looks at, all that is named must be covered.
-
-    Raises:
-        PermissionDenied: it does not cover them, or no customer is named.
-    """
-    wanted = given if isinstance(given, dict) else {}
-    lists = [wanted[name] for name in _LISTS if isinstance(wanted.get(name), list)]
-    listed = [each for found in lists for each in found]
-    for each in listed:
-        _check_names(access, each if isinstance(each, dict) else {})
-    if not listed or any(wanted.get(name) for name in (*_CUSTOMERS, *_SUBSCRIPTIONS)):
-        _check_names(access, wanted)
-
-
-_LISTS = ("usages", "usageEvents", "events")
-_CUSTOMERS = ("customerId", "customer")
-_SUBSCRIPTIONS = ("refId", "subscriptionId", "subscriptionRefId", "subscription")
-"""What names a subscription, and with it its customer; `refId` is that of a customer as well."""
-
-
-def _check_names(access: Access, names: dict[str, Any]) -> None:
-    """Check every customer that is named, in any of the ways there are, and the feature."""
-    customers = {names[name] for name in _CUSTOMERS if isinstance(names.get(name), str)}
-    for name in _SUBSCRIPTIONS:
-        if isinstance(names.get(name), str):
-            customers.add(read_name(names[name]).customer_id)
-    feature = names.get("featureId") or names.get("feature")
-    for customer_id in customers or {None}:
-        access.check_covers(customer_id or None, feature if isinstance(feature, str) else None)

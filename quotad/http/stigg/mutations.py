@@ -30,10 +30,10 @@ def provision_customer(api: StiggApi, given: object) -> Shape:
     params, profile = wanted.subscription_params, _profile(wanted)
     if params is not None:
         provision = _provision(params, profile)
-        stored = api.customers.provision(wanted.customer, provision)
+        stored = api.of(wanted.customer).provision(wanted.customer, provision)
         return _provisioned(stored, api, _name(wanted.customer, provision), "REQUESTED_PLAN")
     before = api.customer(wanted.customer)
-    stored = api.customers.update(wanted.customer, profile)
+    stored = api.of(wanted.customer).update(wanted.customer, profile)
     name = SubscriptionName(wanted.customer)
     default = before is None and api.newest().default_plan is not None
     strategy = "PREDEFINED_FREE_PLAN" if default else "SKIPPED_SUBSCRIPTION_CREATION"
@@ -44,7 +44,7 @@ def provision_subscription(api: StiggApi, given: object) -> Shape:
     """Put a customer on a plan."""
     wanted = inputs.read(given, inputs.ProvisionSubscription)
     provision = _provision(wanted)
-    api.customers.provision(wanted.customer_id, provision)
+    api.of(wanted.customer_id).provision(wanted.customer_id, provision)
     name = str(_name(wanted.customer_id, provision))
     every = api.entitlements(wanted.customer_id, provision.resource_id).every()
     return {
@@ -112,26 +112,28 @@ def _provisioned(
 def update_customer(api: StiggApi, given: object) -> Shape:
     """Change what is known of a customer."""
     wanted = inputs.read(given, inputs.CustomerDetails)
-    return customer_shape(api.customers.update(wanted.customer, _profile(wanted)), api)
+    stored = api.of(wanted.customer).update(wanted.customer, _profile(wanted))
+    return customer_shape(stored, api)
 
 
 def archive_customer(api: StiggApi, given: object) -> Shape:
     """Deny everything from here on."""
     customer_id = inputs.read(given, inputs.CustomerRef).customer
-    return customer_shape(api.customers.archive(customer_id), api)
+    return customer_shape(api.of(customer_id).archive(customer_id), api)
 
 
 def unarchive_customer(api: StiggApi, given: object) -> Shape:
     """Bring a customer back on the plan that it had."""
     customer_id = inputs.read(given, inputs.CustomerRef).customer
-    stored = api.customers.get(customer_id)
+    customers = api.of(customer_id)
+    stored = customers.get(customer_id)
     assert stored.record is not None
     main = [phase for phase in stored.record.subscriptions if not phase.resource_id]
     if not stored.record.archived or not main:
         return customer_shape(stored, api)
     last = main[-1]
     back = Provision(last.plan_id, addons=last.addons, unit_quantity=last.unit_quantity)
-    return customer_shape(api.customers.provision(customer_id, back), api)
+    return customer_shape(customers.provision(customer_id, back), api)
 
 
 def cancel_subscription(api: StiggApi, given: object) -> Shape | None:
@@ -147,7 +149,7 @@ def cancel_subscription(api: StiggApi, given: object) -> Shape | None:
         )
     at_period_end = when == "END_OF_BILLING_PERIOD"
     cancellation = Cancellation(name.subscription_id, name.resource_id, at_period_end)
-    api.customers.cancel_subscription(name.customer_id, cancellation)
+    api.of(name.customer_id).cancel_subscription(name.customer_id, cancellation)
     return find_subscription(api, text)
 
 
@@ -163,7 +165,7 @@ def update_subscription(api: StiggApi, given: object) -> Shape | None:
         addons=None if wanted.addons is None else _addons(wanted.addons),
         unit_quantity=None if units is None else whole(units, "unitQuantity"),
     )
-    api.customers.change_subscription(name.customer_id, change)
+    api.of(name.customer_id).change_subscription(name.customer_id, change)
     return find_subscription(api, text)
 
 
@@ -172,8 +174,9 @@ def grant_promotional(api: StiggApi, given: object) -> list[Shape]:
     wanted = inputs.read(given, inputs.GrantPromotional)
     now_ms, snapshot = api.clock.now_ms(), api.newest()
     new = [_promotion(each, snapshot, now_ms) for each in wanted.promotional_entitlements]
-    for each in new:
-        stored = api.customers.grant_promotion(wanted.customer_id, each)
+    covered = [api.of(wanted.customer_id, each.feature_id) for each in new]
+    for customers, each in zip(covered, new, strict=True):
+        stored = customers.grant_promotion(wanted.customer_id, each)
     if not new:
         return []
     assert stored.record is not None
@@ -186,7 +189,8 @@ def revoke_promotional(api: StiggApi, given: object) -> Shape:
     """End what was granted of a feature."""
     wanted = inputs.read(given, inputs.FeatureOfCustomer)
     resource_id = wanted.resource_id or ""
-    api.customers.revoke_promotion(wanted.customer_id, wanted.feature_id, resource_id)
+    customers = api.of(wanted.customer_id, wanted.feature_id)
+    customers.revoke_promotion(wanted.customer_id, wanted.feature_id, resource_id)
     names = ("promotion", wanted.customer_id, resource_id, wanted.feature_id)
     return {"id": uuid_of(*names), "featureId": wanted.feature_id}
 

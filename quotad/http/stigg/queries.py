@@ -5,7 +5,7 @@ from quotad.entitlements.phases import PhaseStatus
 from quotad.errors import NotFound
 from quotad.http.stigg import inputs
 from quotad.http.stigg.api import StiggApi
-from quotad.http.stigg.customers import customer_shape, subscription_shapes
+from quotad.http.stigg.customers import customer_shape, only_ids, subscription_shapes
 from quotad.http.stigg.entitlements import StiggEntitlements
 from quotad.http.stigg.names import read_name
 from quotad.http.stigg.words import STATUSES, Shape, iso
@@ -53,7 +53,7 @@ def check(
     """The entitlement with the answer to what is requested."""
     feature_id, resource_id = query.feature_id or "", query.resource_id or ""
     usage, values = options.requested_usage, options.requested_values
-    reader = api.entitlements(query.customer_id, resource_id)
+    reader = api.entitlements(query.customer_id, resource_id, feature_id)
     with api.lend() as decides:
         feature, answer = decides.entitlement(query.customer_id, feature_id, resource_id)
         if feature is not None and (values or usage not in (None, 0, 1)):
@@ -74,15 +74,19 @@ def check(
 
 
 def active_subscriptions(api: StiggApi, given: object) -> list[Shape]:
-    """The subscriptions in force of a customer, or of some of its resources."""
+    """The subscriptions in force of a customer, or of some of its resources.
+
+    Of the customer only ids: it is for whoever may ask what a customer may use.
+    """
     query = inputs.read(given, inputs.ActiveSubscriptions)
     wanted = {*(query.resource_ids or ()), *filter(None, [query.resource_id])} or {""}
     stored = api.customer(query.customer_id)
     if stored is None or stored.record is None:
         return []
     started = ("ACTIVE", "IN_TRIAL")
+    named = only_ids(stored.record)
     return [
-        shape
+        shape | {"customer": named}
         for shape in subscription_shapes(stored.record, api)
         if shape["status"] in started and _resource(shape) in wanted
     ]
@@ -148,6 +152,7 @@ def usage_history(api: StiggApi, given: object) -> Shape:
     query = inputs.read(given, inputs.UsageHistory)
     start = inputs.moment(query.start_date, "startDate") or 0
     end = inputs.moment(query.end_date, "endDate") or api.clock.now_ms()
+    api.of(query.customer_id, query.feature_id)
     found = {
         usage.start_ms: usage
         for month in ("", *inputs.months(start, end))

@@ -51,6 +51,7 @@ def unarchive_customer(api: StiggApi, path: Params, _query: Params, _body: Any) 
 
 def list_customers(api: StiggApi, _path: Params, query: Params, _body: Any) -> StiggPage:
     """A page of customers."""
+    api.of(None)
     found = api.finding.find(Wanted(), query.get("after", ""), _limit(query))
     shapes = [_in_rest(stored) for stored in found.customers if stored.record is not None]
     return StiggPage(shapes, found.next_token or None)
@@ -62,7 +63,7 @@ def _details(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _customer(api: StiggApi, customer_id: str) -> Shape:
-    return _in_rest(api.customers.get(customer_id))
+    return _in_rest(api.of(customer_id).get(customer_id))
 
 
 def _in_rest(stored: StoredCustomer) -> Shape:
@@ -238,7 +239,7 @@ def grant_promotional(api: StiggApi, path: Params, _query: Params, body: Any) ->
 
 def list_promotional(api: StiggApi, path: Params, _query: Params, _body: Any) -> StiggPage:
     """What a customer has for a time."""
-    record = api.customers.get(path["customer"]).record
+    record = api.of(path["customer"]).get(path["customer"]).record
     assert record is not None
     return StiggPage([_promotional(shape) for shape in promotion_shapes(record, api)])
 

@@ -51,6 +51,8 @@ def report(api: StiggApi, reports: Sequence[inputs.UsageReport]) -> list[Shape]:
         raise InvalidRequest(f"usages: {len(reports):,} of them; at most {REPORTS_MAX:,}")
     features = api.newest().features
     requests = [_request(each, features.get(each.feature_id)) for each in reports]
+    for request in requests:
+        api.of(request.customer_id, request.feature_id)
     with api.lend() as decides:
         for each, request in zip(reports, requests, strict=True):
             answer = _set(api, decides, request) if each.is_set else decides.decide([request])[0]
@@ -97,13 +99,14 @@ def report_event(api: StiggApi, given: object) -> str:
 
 def _set(api: StiggApi, decides: StiggDecides, request: ConsumeRequest) -> Decision:
     """Set the usage that is shown; of several limits, that of the tightest."""
-    reader = api.entitlements(request.customer_id, request.resource_id)
+    feature_id = request.feature_id
+    reader = api.entitlements(request.customer_id, request.resource_id, feature_id)
     setting = Setting(
         request.customer_id,
-        request.feature_id,
+        feature_id,
         request.quantity,
         request.resource_id,
-        reader.window_of(request.feature_id),
+        reader.window_of(feature_id),
         request.idempotency_key,
         request.idempotency_ttl_ms,
     )
@@ -151,7 +154,7 @@ def _measured(api: StiggApi, reports: Sequence[inputs.UsageReport]) -> list[Shap
     for wanted in reports:
         whose = wanted.customer_id, wanted.resource_id
         if whose not in readers:
-            readers[whose] = api.entitlements(*whose)
+            readers[whose] = api.entitlements(*whose, feature_id=wanted.feature_id)
         shape = readers[whose].of(wanted.feature_id) or {}
         key = wanted.idempotency_key
         id_ = uuid_of("report", wanted.customer_id, key) if key else str(uuid.uuid4())
