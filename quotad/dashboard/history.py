@@ -2,10 +2,11 @@
 
 from quotad.catalog import diff
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
-from quotad.dashboard.catalog_words import change_words, compiled
+from quotad.dashboard.catalog_words import ChangeWords, change_words, compiled
 from quotad.dashboard.render import render
 from quotad.errors import InvalidRequest, NotFound
 from quotad.operations.drafts import check_comment
+from quotad.records import CatalogRecord
 from quotad.tokens.roles import Right
 
 VERSIONS_SHOWN = 100
@@ -17,22 +18,32 @@ def _history(ask: Ask) -> PageAnswer:
     return render(ask, "history.html", versions=versions)
 
 
+def changes_of(ask: Ask, record: CatalogRecord, shown: int) -> tuple[list[ChangeWords], int]:
+    """Return the first changes of a version in words, and how many there are.
+
+    Raises:
+        StoreUnavailable: the store refused or timed out.
+    """
+    number, after = record.version, compiled(record.document)
+    try:
+        earlier = ask.context.parts.catalogs.get(number - 1) if number > 1 else None
+    except NotFound:
+        earlier = None
+    before = None if earlier is None else compiled(earlier.record.document)
+    changes = diff(None if before is None else before.catalog, after.catalog)
+    return [change_words(each, after, before) for each in changes[:shown]], len(changes)
+
+
 def _version(ask: Ask) -> PageAnswer:
     number = _number(ask.segments["version"])
-    catalogs = ask.context.parts.catalogs
-    found = catalogs.get(number)
-    after = compiled(found.record.document)
-    try:
-        before = compiled(catalogs.get(number - 1).record.document) if number > 1 else None
-    except NotFound:
-        before = None
-    changes = diff(None if before is None else before.catalog, after.catalog)
+    found = ask.context.parts.catalogs.get(number)
+    changes, count = changes_of(ask, found.record, CHANGES_SHOWN)
     return render(
         ask,
         "version.html",
         found=found,
-        changes=[change_words(each, after, before) for each in changes[:CHANGES_SHOWN]],
-        count=len(changes),
+        changes=changes,
+        count=count,
         may_roll_back=ask.visitor.may("publish") and not found.in_force,
     )
 

@@ -3,6 +3,7 @@
 from quotad.dashboard import (
     customer,
     customer_forms,
+    decided_chart,
     draft,
     features,
     history,
@@ -18,6 +19,7 @@ from quotad.dashboard.ask import SitePage
 PAGES: tuple[SitePage, ...] = (
     *sign_in.PAGES,
     *home.PAGES,
+    *decided_chart.PAGES,
     *plans.PAGES,
     *draft.PAGES,
     *features.PAGES,

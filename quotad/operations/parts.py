@@ -15,6 +15,7 @@ from quotad.operations.status import Worker
 from quotad.operations.tokens import TokenOperations
 from quotad.operations.transfer import TransferOperations
 from quotad.operations.usage import UsageOperations
+from quotad.store.fleet import ServerList
 
 
 class AdminParts(msgspec.Struct, frozen=True):
@@ -33,3 +34,4 @@ class AdminParts(msgspec.Struct, frozen=True):
     worker: Worker
     feed: Hub
     history: HistoryOperations
+    servers: ServerList

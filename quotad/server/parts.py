@@ -47,6 +47,7 @@ from quotad.store.decided import DecidedStore
 from quotad.store.demand import DemandStore
 from quotad.store.drafts import DraftStore
 from quotad.store.erasures import Erasures
+from quotad.store.fleet import ServerList
 from quotad.store.health import Health
 from quotad.store.holds import HoldsSeen
 from quotad.store.nearby import NearbyStore
@@ -187,6 +188,7 @@ class Parts:
             ),
             tokens=TokenOperations(self.tokens(), clock),
             history=HistoryOperations(ChangeLists(self.store, self._keys)),
+            servers=ServerList(self.store, self._keys),
             worker=Worker(
                 snapshots,
                 views,

@@ -44,6 +44,35 @@ def server_id() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
+class LiveServer(msgspec.Struct, frozen=True):
+    """A worker process that has given a sign of life a moment ago."""
+
+    host: str
+    pid: int
+
+
+class ServerList:
+    """Which servers a store has; for reading only."""
+
+    def __init__(self, store: Store, keys: KeySpace) -> None:
+        self._store = store
+        self._key = keys.servers
+
+    def live(self, now_ms: int) -> list[LiveServer]:
+        """Return those that are alive, by host and process.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        command = ("ZRANGEBYSCORE", self._key, now_ms - ALIVE_MS, "+inf")
+        [found] = self._store.execute_many([command], or_none=True)
+        parts = [each.decode().rsplit(":", 2) for each in found or []]
+        return sorted(
+            (LiveServer(host, int(pid)) for host, pid, _ in parts),
+            key=lambda each: (each.host, each.pid),
+        )
+
+
 class Fleet:
     """One server among those of a store."""
 

@@ -1,10 +1,15 @@
 """What a person does, in a real browser."""
 
+import re
+import socket
+
 from playwright.sync_api import Dialog, Page, expect
 
 from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Provision
+from tests.dashboard.conftest import CATALOG
 from tests.dashboard.serving import DashboardRunning
+from tests.running import eventually
 
 
 def test_the_home_page_opens_and_its_theme_is_switched(
@@ -92,3 +97,39 @@ def test_usage_is_drawn_and_a_cancellation_asks_first(
     page.get_by_role("button", name="Cancel").click()
     assert ["Cancel Pro at the end of the billing period?"] == asked
     expect(page.get_by_text("active").first).to_be_visible()
+
+
+def test_home_goes_on_counting_decisions_while_it_is_open(
+    page: Page, served: DashboardRunning, customer: str
+) -> None:
+    page.clock.install()
+    page.goto("/")
+    served.parts.customers.provision(customer, Provision("pro"))
+    served.grpc.consume(customer, "tokens", quantity=8)
+    section = page.get_by_role("region", name="Decisions")
+
+    def later() -> int:
+        page.clock.run_for(10_000)
+        page.wait_for_load_state("networkidle")
+        return section.get_by_role("link", name="AI tokens").count()
+
+    eventually(later, bool)  # servers write what they have counted every few seconds
+
+    expect(section.locator(".plot canvas")).to_have_count(1)
+    section.get_by_role("combobox", name="Feature").select_option(label="AI tokens")
+    expect(section).to_contain_text("1 allowed · 0 denied")
+    expect(page).to_have_url(re.compile(r"decided=tokens"))
+
+
+def test_home_says_what_was_published_and_which_servers_there_are(
+    page: Page, served: DashboardRunning
+) -> None:
+    served.grpc.publish_and_wait(CATALOG.replace("name: More calls", "name: Many calls"))
+    page.goto("/")
+
+    expect(page.get_by_role("region", name="Catalog in force")).to_contain_text(
+        "Many calls name: More calls → Many calls"
+    )
+    expect(page.get_by_role("region", name="Health")).to_contain_text(
+        f"2 processes on {socket.gethostname()}"
+    )

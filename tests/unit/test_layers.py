@@ -75,6 +75,7 @@ MAY_IMPORT = {
         "engine.insights",
         "engine.lending",
         "engine.shared",
+        "store.decided",
         "store.facets",
         "customers",
         "catalog",

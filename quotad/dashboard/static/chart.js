@@ -15,20 +15,21 @@
   const WHOLE_DAYS = [1, 2, 7, 14, 30, 90, 180, 365].map((days) => days * DAY);
 
   const day = (at) => new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+  const clock = (at) => new Date(at * 1000).toISOString().slice(11, 16);
   const minute = (at) => `${day(at)} ${new Date(at * 1000).toISOString().slice(11, 16)}`;
 
   const draw = (place) => {
-    const { times, used, denied, limit } = JSON.parse(place.dataset.chart);
+    const { times, used, denied, limit, names = ["Used", "Denied"] } = JSON.parse(place.dataset.chart);
     if (!times.length) return;
     const gap = times.length > 1 ? Math.min(...times.slice(1).map((at, i) => at - times[i])) : DAY;
-    const dates = gap < DAY ? { space: 110, values: (u, all) => all.map(minute) } : { space: 70, incrs: WHOLE_DAYS, values: (u, all) => all.map(day) };
+    const dates = gap < DAY ? { space: 110, values: (u, all) => all.map(times.length > 1 && times[times.length - 1] - times[0] <= DAY ? clock : minute) } : { space: 70, incrs: WHOLE_DAYS, values: (u, all) => all.map(day) };
     const top = used.map((value, i) => value + denied[i]);
     const axis = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 } };
     const bars = uPlot.paths.bars({ size: [0.7, 48] });
     const drawn = [
       { label: "Period", value: (u, at) => (at == null ? "" : new Date(at * 1000).toISOString().slice(0, 16).replace("T", " ")) },
-      { label: "Denied", paths: bars, fill: colour("denied"), stroke: colour("denied"), width: 0, points: { show: false }, value: (u, v, s, i) => (i == null ? "" : denied[i].toLocaleString("en")) },
-      { label: "Used", paths: bars, fill: colour("accent"), stroke: colour("accent"), width: 0, points: { show: false }, value: (u, v) => (v == null ? "" : v.toLocaleString("en")) },
+      { label: names[1], paths: bars, fill: colour("denied"), stroke: colour("denied"), width: 0, points: { show: false }, value: (u, v, s, i) => (i == null ? "" : denied[i].toLocaleString("en")) },
+      { label: names[0], paths: bars, fill: colour("accent"), stroke: colour("accent"), width: 0, points: { show: false }, value: (u, v) => (v == null ? "" : v.toLocaleString("en")) },
     ];
     const data = [times, top, used];
     if (limit !== null) {
@@ -66,5 +67,8 @@
     u.ctx.restore();
   };
 
-  document.querySelectorAll("[data-chart]").forEach(draw);
+  // Also of what htmx has put into the page; what it took out goes with its element.
+  const drawIn = (element) => element.querySelectorAll("[data-chart]:empty").forEach(draw);
+  document.addEventListener("htmx:afterSwap", (event) => drawIn(event.detail.target));
+  drawIn(document);
 })();
