@@ -60,7 +60,8 @@ class Exchange:
 
     def __init__(self, cluster: ClusterMap) -> None:
         self._map = cluster
-        self._stuck: Recent[int, float] = Recent(STUCK_MAX)
+        self._stuck: Recent[tuple[int, str], float] = Recent(STUCK_MAX)
+        """Until when a slot is tried once, by slot and what was waited for in vain."""
 
     def run(
         self,
@@ -155,7 +156,7 @@ class Exchange:
                 target = self._follow(node, one, answer, script)
                 if target is not None:
                     again.setdefault(target, []).append(one)
-                elif answer.word in LATER and self._may_wait(one.slot, until):
+                elif answer.word in LATER and self._may_wait(one.slot, until, answer.word):
                     later.append(one)
                 else:
                     answers[one.place] = answer
@@ -168,7 +169,7 @@ class Exchange:
         answers CLUSTERDOWN. Others are answered."""
         waiting = []
         for one in tries:
-            if self._may_wait(one.slot, until):
+            if self._may_wait(one.slot, until, "CLUSTERDOWN"):
                 waiting.append(one)
             else:
                 answers[one.place] = self._no_server()
@@ -193,14 +194,15 @@ class Exchange:
         one.asking = word == "ASK"
         return self._map.server(where)
 
-    def _may_wait(self, slot: int, until: float) -> bool:
+    def _may_wait(self, slot: int, until: float, why: str) -> bool:
         self._map.look_soon()
         now = time.monotonic()
-        if now < (self._stuck.get(slot) or 0.0):
+        # A slot that has just been moved key by key may wait for its new server to be up.
+        if now < (self._stuck.get((slot, why)) or 0.0):
             return False
         if now < until:
             return True
-        self._stuck.put(slot, now + STUCK_S)
+        self._stuck.put((slot, why), now + STUCK_S)
         return False
 
     def _give_up(self, tries: Iterable[_Try], answers: list[Any]) -> None:

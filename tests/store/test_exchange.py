@@ -1,5 +1,6 @@
 """Commands of a cluster go where servers send them, and never for ever."""
 
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -32,3 +33,25 @@ def test_servers_that_send_a_command_to_and_fro_are_left(
         store.execute("GET", "q:{ba}:x")
 
     assert ROUNDS_MAX < len(sent) < 2 * ROUNDS_MAX
+
+
+def test_a_slot_that_was_waited_for_in_vain_is_waited_for_when_it_is_another_thing(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(Store(store_url, timeout_ms=100)) as store:
+        if store.whole:
+            return
+        answers: list[str] = []
+
+        def send(groups: Any, _: float) -> Any:
+            word = answers.pop(0) if len(answers) > 1 else answers[0]
+            return {node: [ErrorReply(f"{word} x") if word else b"1"] for node in groups}
+
+        monkeypatch.setattr("quotad.store.cluster._in_turn", send)
+        answers[:] = ["TRYAGAIN"]
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="TRYAGAIN"):
+                store.execute("GET", "q:{ba}:x")
+        # The slot has arrived, where its server is not up yet.
+        answers[:] = ["CLUSTERDOWN", "CLUSTERDOWN", ""]
+        assert b"1" == store.execute("GET", "q:{ba}:x")
