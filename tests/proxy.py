@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a server: it sees what passes, and can hold back what clients send."""
+"""A TCP proxy in front of a server: it sees what passes, and can hold it back or let no one in."""
 
 import socket
 import threading
@@ -24,23 +24,36 @@ class Proxy:
         self.sent = bytearray()
         """What clients have sent so far, held back or not."""
         self._lock = threading.Lock()
-        self._held: dict[socket.socket, bytearray] | None = None
+        self._held: dict[socket.socket, bytearray] = {}
+        self._holds_requests = self._holds_answers = self._refuses = False
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._run(self._accept)
 
     @contextmanager
-    def holding(self) -> Iterator[None]:
-        """Hold back what clients send; it is passed on together at the end."""
+    def holding(self, requests: bool = True, answers: bool = False) -> Iterator[None]:
+        """Hold back what clients send, or what they are sent; it is passed on at the end."""
         with self._lock:
-            self._held = {}
+            self._holds_requests, self._holds_answers = requests, answers
         try:
             yield
         finally:
-            with self._lock, suppress(OSError):
-                held, self._held = self._held or {}, None
-                for server, data in held.items():
-                    server.sendall(data)
+            with self._lock:
+                self._holds_requests = self._holds_answers = False
+                held, self._held = self._held, {}
+                for target, data in held.items():
+                    with suppress(OSError):
+                        target.sendall(data)
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """End the connections that there are, and every new one at once."""
+        self._refuses = True
+        self.cut()
+        try:
+            yield
+        finally:
+            self._refuses = False
 
     def _run(self, work: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=work, args=args)
@@ -52,6 +65,9 @@ class Proxy:
             while True:
                 client, _ = self._listener.accept()
                 self.connections += 1
+                if self._refuses:
+                    client.close()
+                    continue
                 server = socket.create_connection(self._to, CALL_S)
                 server.settimeout(None)
                 self._sockets += [client, server]
@@ -61,15 +77,19 @@ class Proxy:
     def _take_from_client(self, server: socket.socket, data: bytes) -> None:
         with self._lock:
             self.sent += data
-            if self._held is None:
-                server.sendall(data)
-            else:
-                self._held.setdefault(server, bytearray()).extend(data)
+            self._send(server, data, self._holds_requests)
 
     def _take_from_server(self, client: socket.socket, data: bytes) -> None:
         if b"too_many_resets" in data:
             self.closed_for_resets += 1
-        client.sendall(data)
+        with self._lock:
+            self._send(client, data, self._holds_answers)
+
+    def _send(self, target: socket.socket, data: bytes, hold: bool) -> None:
+        if hold:
+            self._held.setdefault(target, bytearray()).extend(data)
+        else:
+            target.sendall(data)
 
     def _pass_on(
         self,

@@ -25,6 +25,9 @@ PAUSE_MIN_S = 0.02
 PAUSE_MAX_S = 0.5
 """Pauses between two looks while something is wrong."""
 
+_LOGGED_MAX = 20
+"""Most reasons why a server is not there that are logged until it is back."""
+
 _NO_CLUSTER = ("ERR This instance has cluster support disabled", "ERR unknown command")
 
 
@@ -47,6 +50,8 @@ class ClusterMap:
         self._servers: dict[Where, Node] = {}
         self._slots: list[Node | None] = []
         self._down: dict[Node, StoreUnavailable] = {}
+        self._told: dict[Node, set[str]] = {}
+        """What was logged of each since it was down."""
         self._changing = threading.Lock()
         self._loading = threading.Lock()
         self._wanted = threading.Event()
@@ -99,9 +104,16 @@ class ClusterMap:
         if isinstance(error, BudgetSpent):
             return
         if node not in self._down and not self._closed.is_set():
-            _log.error("%s; its customers are answered UNAVAILABLE until it is back", error)
-            self._down[node] = error
+            self._note_down(node, error)
         self.look_soon()
+
+    def _note_down(self, node: Node, error: StoreUnavailable) -> None:
+        """Log why a server is not there, each reason once until it is back."""
+        self._down[node] = error
+        told = self._told.setdefault(node, set())
+        if str(error) not in told and len(told) < _LOGGED_MAX:
+            told.add(str(error))
+            _log.error("%s; its customers are answered UNAVAILABLE until it is back", error)
 
     def note_moved(self, slot: int, where: Where) -> None:
         """Take over that a server has a slot, as another has answered."""
@@ -179,10 +191,19 @@ class ClusterMap:
         for node in list(self._down):
             try:
                 answer = node.execute(("TIME",))
+            except StoreUnavailable as error:
+                if node in self._down:  # it may be another reason by now
+                    self._note_down(node, error)
+                continue
             except StoreError:
                 continue
-            if answer and self._down.pop(node, None) is not None:
+            if answer and self._end_down(node):
                 _log.info("the store at %s is back", node.address)
+
+    def _end_down(self, node: Node) -> bool:
+        """Ask a server again; returns whether it was not asked."""
+        self._told.pop(node, None)
+        return self._down.pop(node, None) is not None
 
     def _load(self, anew: bool) -> None:
         """Ask servers for the map until one answers."""
@@ -237,7 +258,7 @@ class ClusterMap:
             self._slots = slots
             gone = [node for where, node in before.items() if where not in self._servers]
         for node in gone:
-            if self._down.pop(node, None) is not None:
+            if self._end_down(node):
                 _log.info("the store at %s has left the cluster", node.address)
             node.drop()
             node.close()

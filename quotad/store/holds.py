@@ -120,16 +120,26 @@ class HoldsSeen:
     def __init__(self, store: Store, keys: KeySpace) -> None:
         self._store = store
         self._key = keys.holds
+        self._known = False
+        """Whether it has, for certain."""
         self.any = False
+        """Whether it may have."""
 
     def look(self) -> None:
         """Ask the store, until it has.
 
         Raises:
-            StoreUnavailable: the store refused or timed out.
+            StoreUnavailable: the store refused or timed out; not where that is one of several
+                servers, whose customers alone are to go without.
         """
-        if not self.any:
-            self.any = self._store.read([self._key])[0] is not None
+        if self._known:
+            return
+        try:
+            self._known = self.any = self._store.read([self._key])[0] is not None
+        except StoreUnavailable as error:
+            if not error.partial:
+                raise
+            self.any = True
 
     def note(self) -> None:
         """Let every server know within a second, before the first reservation can have ended.
@@ -137,9 +147,9 @@ class HoldsSeen:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        if not self.any:
+        if not self._known:
             self._store.execute("SET", self._key, 1)
-            self.any = True
+            self._known = self.any = True
 
 
 class Holds:

@@ -60,18 +60,20 @@ def check_layout(store: Store, keys: KeySpace, agreed: bool = False) -> None:
 
 def _fixed(store: Store, keys: KeySpace, agreed: bool) -> tuple[str, str]:
     """Layout and number of shards of the store; from now on these, where there were none."""
-    layout, shards = keys.layout, keys.shards
-    if not agreed:
-        numbered = KeySpace(keys.prefix, 1)
-        numbered.lay_out(1, NUMBERED)
-        (there,) = store.read(numbered.shard_catalogs)
-        if there is not None:  # an earlier release has set it up, and what it wrote here is lost
-            layout, shards = NUMBERED, keys.shards if keys.chosen else SHARDS_NUMBERED
-    commands = [
-        ("HSETNX", keys.meta, "layout", layout),
-        ("HSETNX", keys.meta, "shards", shards),
-        ("HMGET", keys.meta, "layout", "shards"),
-    ]
-    found = store.execute_many(commands, atomic=True)[-1]
+    found = store.execute("HMGET", keys.meta, "layout", "shards")
+    if None in found:
+        layout, shards = keys.layout, keys.shards
+        if not agreed:
+            numbered = KeySpace(keys.prefix, 1)
+            numbered.lay_out(1, NUMBERED)
+            (there,) = store.read(numbered.shard_catalogs)
+            if there is not None:  # an earlier release has set it up, and what it wrote is lost
+                layout, shards = NUMBERED, keys.shards if keys.chosen else SHARDS_NUMBERED
+        commands = [
+            ("HSETNX", keys.meta, "layout", layout),
+            ("HSETNX", keys.meta, "shards", shards),
+            ("HMGET", keys.meta, "layout", "shards"),
+        ]
+        found = store.execute_many(commands, atomic=True)[-1]
     layout_found, shards_found = (raw.decode(errors="replace") for raw in found)
     return layout_found, shards_found

@@ -5,107 +5,33 @@ Every test keeps the answers of its calls, and holds them against the counters a
 
 import os
 import signal
+import socket
 import tempfile
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from operator import eq
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 
-from quotad.store.hash_slots import slot_of
-from quotad.v1 import quota_pb2 as pb
 from quotad.valkey_cluster import ClusterNode, PrivateCluster, free_ports
+from tests.integration.stage import (
+    CATALOG,
+    PREFIX,
+    SETTINGS,
+    SHARDS,
+    TIMEOUT_MS,
+    Stage,
+    add_replica,
+    stage,
+)
+from tests.proxy import Proxy
 from tests.raw import raw
-from tests.running import Running, eventually, running
-
-SHARDS = 16
-TIMEOUT_MS = 2_000
-"""Long enough for what a busy machine does while a call is tried again."""
-
-CATALOG = """
-version: 1
-default_plan: free
-features: {calls: {type: metered}}
-plans: {free: {entitlements: {calls: {limit: 40}}}}
-"""
-
-
-class Stage:
-    """A server on a cluster of three and a replica of the first."""
-
-    def __init__(self, cluster: PrivateCluster, server: Running) -> None:
-        self.cluster = cluster
-        self.server = server
-        self.names = {server.keys.shard(name): name for name in map("c{}".format, range(300))}
-        """A customer of each shard."""
-        self.allowed: Counter[str] = Counter()
-        """What each was allowed, by all answers."""
-        self.unknown: Counter[str] = Counter()
-        """Of how many calls there is no answer."""
-
-    def slot(self, shard: int) -> int:
-        return slot_of(self.server.keys.shard_catalogs[shard])
-
-    def owner(self, shard: int) -> int:
-        """The number of the node that has a shard."""
-        self.server.store.look_up()
-        port = self.server.store._router.node(self.server.keys.shard_catalogs[shard]).address.port
-        return [node.port for node in self.cluster.nodes].index(port)
-
-    def of(self, *numbers: int) -> list[str]:
-        """The customers of nodes."""
-        return [name for shard, name in self.names.items() if self.owner(shard) in numbers]
-
-    def batch(self, names: list[str]) -> set[str]:
-        """Ask for one unit each in one batch; returns who got no answer."""
-        requests = [pb.CheckAndConsumeRequest(customer_id=n, feature_id="calls") for n in names]
-        try:
-            results = self.server.batch(*requests).results
-        except grpc.RpcError as error:  # none of them was answered
-            if error.code() is not grpc.StatusCode.UNAVAILABLE:
-                raise
-            self.unknown.update(names)
-            return set(names)
-        failed = set()
-        for name, result in zip(names, results, strict=True):
-            if result.HasField("error"):
-                assert "UNAVAILABLE" == grpc_status(result.error.code), result.error
-                failed.add(name)
-                self.unknown[name] += 1
-            else:
-                self.allowed[name] += result.response.allowed
-        return failed
-
-    def check(self, exact: bool = False) -> None:
-        """Hold the answers against the counters."""
-        for shard, name in self.names.items():
-            used = sum(self.server.counters(name).values())
-            most = self.allowed[name] + (0 if exact else self.unknown[name])
-            assert self.allowed[name] <= used <= min(most, 40), (shard, name)
-
-
-def grpc_status(code: int) -> str:
-    return str(next(each.name for each in grpc.StatusCode if each.value[0] == code))
-
-
-@contextmanager
-def stage(replica: bool = False) -> Iterator[Stage]:
-    settings = {"cluster-node-timeout": "700", "repl-diskless-sync-delay": "0"}
-    with (
-        tempfile.TemporaryDirectory(prefix="quotad-test-") as directory,
-        PrivateCluster(Path(directory), Path(directory) / "n", 3, **settings) as cluster,
-    ):
-        if replica:
-            add_replica(cluster)
-        config: dict[str, Any] = {"store_timeout_ms": TIMEOUT_MS, "shards": SHARDS}
-        with running(cluster.url, "q", **config) as server:
-            server.publish_and_wait(CATALOG)
-            yield Stage(cluster, server)
+from tests.running import eventually, running
 
 
 @pytest.fixture(scope="module")
@@ -123,17 +49,6 @@ def plain(shared: Stage) -> Stage:
     keys = shared.server.keys
     fresh.names = {keys.shard(name): name for name in (f"{start}{i}" for i in range(300))}
     return fresh
-
-
-def add_replica(cluster: PrivateCluster) -> None:
-    first, second = free_ports(2)
-    node = cluster.start_node((first, second))
-    node.wait_until_it_answers()
-    node.meet(cluster.nodes[0])
-    name = cluster.nodes[0].name
-    eventually(lambda: node.command(f"CLUSTER REPLICATE {name}"), lambda told: "+OK" in told)
-    eventually(lambda: node.command("INFO replication"), lambda told: "link_status:up" in told)
-    eventually(lambda: cluster.nodes[0].command("CLUSTER NODES"), lambda t: "slave" in t)
 
 
 def test_customers_of_a_killed_node_go_on_with_its_replica(tmp_path: Path) -> None:
@@ -216,36 +131,69 @@ def test_a_slot_that_moves_key_by_key_is_followed(plain: Stage) -> None:
     on.check(exact=True)
 
 
-def test_slots_that_move_in_one_step_fail_nothing(plain: Stage) -> None:
-    on = plain
-    shard = next(shard for shard in on.names if on.owner(shard) == 0)
-    source, target = on.cluster.nodes[0], on.cluster.nodes[1]
-    stop = threading.Event()
-    failed: set[str] = set()
+@contextmanager
+def load(on: Stage) -> Iterator[set[str]]:
+    """Call for all customers again and again; yields who got no answer."""
+    stop, failed = threading.Event(), set[str]()
 
-    def load() -> None:
+    def calls() -> None:
         while not stop.is_set():
             failed.update(on.batch(list(on.names.values())))
 
     with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(load)
-        slot = on.slot(shard)
+        done = pool.submit(calls)
         try:
-            move = f"CLUSTER MIGRATESLOTS SLOTSRANGE {slot} {slot} NODE {target.name}"
-            assert "+OK" in source.command(move)
-            eventually(lambda: on.owner(shard), lambda number: number == 1)
+            yield failed
         finally:
             stop.set()
         done.result()
 
-    assert set() == failed
+
+def move(slots: list[int], source: ClusterNode, target: ClusterNode) -> None:
+    """Move slots in one step."""
+    ranges = " ".join(f"{slot} {slot}" for slot in slots)
+    told = source.command(f"CLUSTER MIGRATESLOTS SLOTSRANGE {ranges} NODE {target.name}")
+    assert "+OK" in told, told
+
+
+def test_slots_that_move_in_one_step_fail_nothing(plain: Stage) -> None:
+    on = plain
+    shard = next(shard for shard in on.names if on.owner(shard) == 0)
+    slot = on.slot(shard)
+    with load(on) as failed:
+        move([slot], on.cluster.nodes[0], on.cluster.nodes[1])
+        eventually(lambda: on.owner(shard), lambda number: number == 1)
+
+    assert set() == failed, on.errors
+    on.check(exact=True)
+
+
+def test_a_node_that_is_added_and_emptied_again_fails_nothing(plain: Stage) -> None:
+    on = plain
+    shards = [shard for shard in on.names if on.owner(shard) == 2]
+    slots = [on.slot(shard) for shard in shards]
+    old, nodes = on.cluster.nodes[2], on.cluster.nodes[:3]
+    first, second = free_ports(2)
+    with load(on) as failed:
+        new = on.cluster.start_node((first, second))
+        new.wait_until_it_answers()
+        new.meet(on.cluster.nodes[0])
+        eventually(lambda: [new.name in each.command("CLUSTER NODES") for each in nodes], all)
+        for source, target, number in ((old, new, 3), (new, old, 2)):
+            move(slots, source, target)
+            eventually(lambda: {on.owner(each) for each in shards}, partial(eq, {number}))
+        for each in nodes:
+            assert "+OK" in each.command(f"CLUSTER FORGET {new.name}")
+        new.stop()
+        before = on.batches
+        eventually(lambda: on.batches, lambda count: count > before + 10)
+
+    assert set() == failed, on.errors
     on.check(exact=True)
 
 
 def test_a_call_waits_for_a_slot_that_no_node_has_for_a_moment(plain: Stage) -> None:
     on = plain
-    # Not of the last node: it may have the slot that calls were just waiting for in vain, and such
-    # a slot is not waited for within the next second.
     shard = next(shard for shard in on.names if on.owner(shard) == 1)
     name, slot, node = on.names[shard], on.slot(shard), on.cluster.nodes[1]
     others = [each for each in on.names.values() if each != name]
@@ -271,3 +219,102 @@ def rejected(node: ClusterNode) -> int:
         (each for each in node.command("INFO commandstats").split() if "_evalsha:" in each), ""
     )
     return int(line.rpartition("rejected_calls=")[2].split(",")[0] or 0) if line else 0
+
+
+@pytest.fixture
+def behind(plain: Stage) -> Iterator[tuple[Proxy, list[str]]]:
+    """The way to the second node, for everyone, and the customers who are there."""
+    node, customers = plain.cluster.nodes[1], plain.of(1)
+    with Proxy(f"127.0.0.1:{node.port}") as proxy:
+        announce(plain, node, int(proxy.address.rpartition(":")[2]))
+        yield proxy, customers
+        announce(plain, node, node.port)
+
+
+def announce(on: Stage, node: ClusterNode, port: int) -> None:
+    """Let clients find a node at a port."""
+    assert "+OK" in node.command(f"CONFIG SET cluster-announce-port {port}")
+    known = f"127.0.0.1:{port}@"
+    eventually(
+        lambda: [known in each.command("CLUSTER NODES") for each in on.cluster.nodes[:3]], all
+    )
+    servers = (on.server.store, on.server.server._parts.store)
+    for store in servers:
+        store.look_up()
+        assert port in {each.address.port for each in store._router.nodes}
+
+
+@pytest.mark.parametrize("what", ["requests", "answers", "connections"])
+def test_a_network_that_is_cut_fails_the_customers_behind_it_only(
+    plain: Stage, behind: tuple[Proxy, list[str]], what: str
+) -> None:
+    on, (proxy, mine) = plain, behind
+    everyone = list(on.names.values())
+    assert set() == on.batch(everyone)
+    cut = {
+        "requests": proxy.holding(),
+        "answers": proxy.holding(requests=False, answers=True),
+        "connections": proxy.refusing(),
+    }
+    with cut[what]:
+        for _ in range(3):
+            assert set(mine) == on.batch(everyone)
+    eventually(lambda: on.batch(everyone), lambda failed: not failed)
+
+    on.check(exact=what != "answers")
+
+
+def test_a_node_that_refuses_the_password_fails_its_customers_only(
+    plain: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    on, node = plain, plain.cluster.nodes[1]
+    mine, everyone = set(on.of(1)), list(on.names.values())
+    assert set() == on.batch(everyone)
+    node.ask(f"AUTH {node.password}", "CONFIG SET requirepass another", "CLIENT KILL TYPE normal")
+    try:
+        for _ in range(3):
+            assert mine == on.batch(everyone)
+        eventually(lambda: "invalid username-password pair (redis_url)" in caplog.text, bool)
+        with running(on.cluster.url, PREFIX, store_timeout_ms=TIMEOUT_MS, shards=SHARDS) as new:
+            # A server that starts meanwhile is no worse off.
+            new.wait_ready()
+            assert mine == Stage(on.cluster, new).batch(everyone)
+    finally:
+        assert "+OK" in node.ask("AUTH another", f"CONFIG SET requirepass {node.password}").decode()
+    eventually(lambda: on.batch(everyone), lambda failed: not failed)
+
+
+def test_a_name_that_leads_to_other_nodes_is_looked_up_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All nodes that were known are gone, as after an upgrade of a managed service."""
+    real, leads_to = socket.getaddrinfo, [0]
+
+    def look_up(host: Any, port: Any, *args: Any, **named: Any) -> Any:
+        if host == "nodes.test":
+            return real("127.0.0.1", leads_to[0], *args, **named)
+        return real(host, port, *args, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with (
+        tempfile.TemporaryDirectory(prefix="quotad-test-") as directory,
+        PrivateCluster(Path(directory), Path(directory) / "n", 1, **SETTINGS) as cluster,
+    ):
+        add_replica(cluster)
+        old, new = cluster.nodes
+        leads_to[0] = old.port
+        url = f"redis+cluster://:{old.password}@nodes.test:7000"
+        with running(url, PREFIX, store_timeout_ms=TIMEOUT_MS, shards=SHARDS) as server:
+            server.publish_and_wait(CATALOG)
+            on = Stage(cluster, server)
+            everyone = list(on.names.values())
+            assert set() == on.batch(everyone)
+            assert ":1" in old.command("WAIT 1 5000")
+            old.process.kill()
+            assert set(everyone) == on.batch(everyone)
+            assert "+OK" in new.command("CLUSTER FAILOVER TAKEOVER")
+            leads_to[0] = new.port
+
+            eventually(lambda: on.batch(everyone), lambda failed: not failed)
+            server.store.look_up()
+            on.check()
