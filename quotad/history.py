@@ -2,6 +2,8 @@
 
 import msgspec
 
+from quotad.errors import InvalidRequest
+
 ACTOR_BYTES_MAX = 256
 
 LOCAL = "local"
@@ -12,6 +14,8 @@ LINES_MAX = 20
 
 LINE_MAX = 200
 """Longest line, in characters."""
+
+COMMENT_BYTES_MAX = 1024
 
 
 class CustomerChange(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -25,6 +29,8 @@ class CustomerChange(msgspec.Struct, frozen=True, omit_defaults=True):
     """What it changed, in words."""
     epoch: int = 0
     """That it made: the time of the write (Unix ms) or more."""
+    comment: str = ""
+    """Why, as whoever made it wrote it."""
 
 
 def bounded(lines: list[str]) -> tuple[str, ...]:
@@ -34,3 +40,9 @@ def bounded(lines: list[str]) -> tuple[str, ...]:
         more = len(kept) - LINES_MAX + 1
         kept[LINES_MAX - 1 :] = [f"and {more} more"]
     return tuple(kept)
+
+
+def check_comment(comment: str) -> None:
+    """Raise InvalidRequest unless a comment fits the history."""
+    if len(comment.encode(errors="replace")) > COMMENT_BYTES_MAX:
+        raise InvalidRequest(f"comment: is longer than {COMMENT_BYTES_MAX} bytes")

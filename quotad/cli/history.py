@@ -24,7 +24,12 @@ def changes(
         output.print_json({"changes": found})
         return
     rows: list[list[output.Cell]] = [
-        [output.moment(each.changed_at, ""), each.actor, each.call, "; ".join(each.changes)]
+        [
+            output.moment(each.changed_at, ""),
+            each.actor,
+            each.call,
+            "; ".join(each.changes) + (f" ({each.comment})" if each.comment else ""),
+        ]
         for each in found
     ]
     if rows:

@@ -123,6 +123,8 @@ class CustomerEdit(msgspec.Struct, frozen=True, kw_only=True):
     """In words."""
     epoch: int
     """That it made."""
+    comment: str
+    """Why, as whoever made it wrote it."""
 
 
 class SeenCustomer(msgspec.Struct, frozen=True, kw_only=True):

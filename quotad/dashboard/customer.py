@@ -2,25 +2,27 @@
 
 import msgspec
 
+from quotad.dashboard.activity import activity
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage
 from quotad.dashboard.charts import chart_of, charted
 from quotad.dashboard.render import render
 from quotad.dashboard.rights import most_used, right_line, right_lines, source_lines
+from quotad.dashboard.shown import amount
 from quotad.decision import ConsumeRequest, Decision, Mode
 from quotad.errors import InvalidRequest, NotFound, QuotadError
-from quotad.held import Correction
-from quotad.history import CustomerChange
 
-ACTIVITY_MAX = 20
-"""Most entries of the activity."""
+DENIED_MAX = 8
+"""Most denied features that are listed."""
 
 
-class Deed(msgspec.Struct, frozen=True):
-    """One entry of the activity."""
+class DeniedLine(msgspec.Struct, frozen=True):
+    """What was denied of one limit in the period under way."""
 
-    at_ms: int
-    actor: str
-    lines: tuple[str, ...]
+    feature_id: str
+    name: str
+    amount: str
+    per: str
+    resource_id: str
 
 
 def _show(ask: Ask) -> PageAnswer:
@@ -70,11 +72,33 @@ def customer_page(
         ),
         chartable={key: snapshot.features[key].name or key for key in chartable},
         chart=chart_of(ask, customer_id, chart) if chart else None,
-        activity=_activity(ask, customer_id),
+        denied=_denied(ask, customer_id),
+        activity=activity(ask, customer_id),
         message=message,
         typed=typed or FormFields(),
         tried=None,
     )
+
+
+def _denied(ask: Ask, customer_id: str) -> list[DeniedLine]:
+    """What was denied in the periods under way, the most of a limit first."""
+    features = ask.context.parts.worker.snapshots.newest().features
+    try:
+        found = ask.context.parts.usage.of_customer(customer_id).usage
+    except InvalidRequest:  # more counters than one answer has
+        return []
+    lines = [
+        DeniedLine(
+            each.feature.feature_id,
+            features[each.feature.feature_id].name or each.feature.feature_id,
+            amount(each.denied, each.feature.decimals),
+            each.per,
+            each.resource_id,
+        )
+        for each in sorted(found, key=lambda each: -each.denied)
+        if each.denied and each.feature.feature_id in features
+    ]
+    return lines[:DENIED_MAX]
 
 
 def _look(customer_id: str, feature_id: str, quantity: int) -> ConsumeRequest:
@@ -130,27 +154,6 @@ def _try(ask: Ask) -> PageAnswer:
         line=right_line(feature_id, feature, answer),
         sources=source_lines(told.sources if told else ()),
     )
-
-
-def _activity(ask: Ask, customer_id: str) -> list[Deed]:
-    parts = ask.context.parts
-    changes = map(_changed, parts.history.of_customer(customer_id, ACTIVITY_MAX))
-    corrections = map(_corrected, parts.usage.corrections_of(customer_id, ACTIVITY_MAX))
-    return sorted([*changes, *corrections], key=lambda each: -each.at_ms)[:ACTIVITY_MAX]
-
-
-def _changed(change: CustomerChange) -> Deed:
-    return Deed(change.epoch, change.actor, change.changes or (change.call,))
-
-
-def _corrected(correction: Correction) -> Deed:
-    what = correction.feature_id or "what was taken together"
-    if correction.verb == "refund":
-        line = f"refunded {abs(correction.change):,} of {what}"
-    else:
-        line = f"set usage of {what}, by {correction.change:+,}"
-    lines = (line, f"“{correction.reason}”") if correction.reason else (line,)
-    return Deed(correction.corrected_ms, correction.actor or correction.made_by, lines)
 
 
 PAGES = (

@@ -161,7 +161,7 @@ def _archive(ask: Ask) -> str:
 
 def _customers(ask: Ask) -> CustomerOperations:
     """The operations as those of the visitor."""
-    return ask.context.parts.customers.by(ask.visitor.name)
+    return ask.context.parts.customers.by(ask.visitor.name, ask.form.get("comment"))
 
 
 def _entitlement(form: FormFields) -> NewEntitlement:

@@ -5,7 +5,7 @@ from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
 from quotad.dashboard.catalog_words import ChangeWords, change_words, compiled
 from quotad.dashboard.render import render
 from quotad.errors import InvalidRequest, NotFound
-from quotad.operations.drafts import check_comment
+from quotad.history import check_comment
 from quotad.records import CatalogRecord
 from quotad.tokens.roles import Right
 
@@ -15,7 +15,8 @@ CHANGES_SHOWN = 500
 
 def _history(ask: Ask) -> PageAnswer:
     versions = ask.context.parts.catalogs.newest(VERSIONS_SHOWN)
-    return render(ask, "history.html", versions=versions)
+    may_publish = ask.visitor.may("publish") and ask.context.parts.drafts.may_publish()
+    return render(ask, "history.html", versions=versions, may_publish=may_publish)
 
 
 def changes_of(ask: Ask, record: CatalogRecord, shown: int) -> tuple[list[ChangeWords], int]:
@@ -45,6 +46,7 @@ def _version(ask: Ask) -> PageAnswer:
         changes=changes,
         count=count,
         may_roll_back=ask.visitor.may("publish") and not found.in_force,
+        by_files=not ask.context.parts.drafts.may_publish(),
     )
 
 
@@ -52,6 +54,7 @@ def _roll_back(ask: Ask) -> PageAnswer:
     number = _number(ask.segments["version"])
     comment = ask.form.get("comment") or f"Back to version {number}"
     check_comment(comment)
+    ask.context.parts.drafts.check_may_publish()
     name = ask.visitor.name
     done = ask.context.parts.catalogs.roll_back(number, name, name, comment)
     version = done.version.record.version

@@ -30,6 +30,8 @@ class CustomerChangeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """In words."""
     epoch: int
     """That it made."""
+    comment: str
+    """Why, as whoever made it wrote it."""
 
 
 class CustomerChangesFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +54,7 @@ def find(call: HttpCall, wanted: ListCustomerChanges) -> HttpAnswer:
                     call=each.call,
                     changes=each.changes,
                     epoch=each.epoch,
+                    comment=each.comment,
                 )
                 for each in found
             )

@@ -14,7 +14,7 @@ from quotad.customers.profile import Profile, check_external_ids, check_profile
 from quotad.customers.subscriptions import Cancellation, Change, Provision
 from quotad.engine import Snapshots, ViewCache
 from quotad.errors import InvalidRequest, NotFound
-from quotad.history import LOCAL, CustomerChange
+from quotad.history import LOCAL, CustomerChange, check_comment
 from quotad.ids import check_id
 from quotad.operations.leftovers import forget_outlived, lasting
 from quotad.operations.shown_customers import ShownCustomer, shown
@@ -47,6 +47,7 @@ class CustomerOperations:
         views: of this worker.
         clock: for the times in records.
         actor: whose doing writes are; see `by`.
+        comment: why they are made, for the history.
     """
 
     def __init__(
@@ -56,16 +57,28 @@ class CustomerOperations:
         views: ViewCache,
         clock: Clock,
         actor: str = LOCAL,
+        comment: str = "",
     ) -> None:
         self._store = store
         self._snapshots = snapshots
         self._views = views
         self._clock = clock
         self._actor = actor
+        self._comment = comment
 
-    def by(self, actor: str) -> "CustomerOperations":
-        """Return the operations as those of a caller, whose doing its writes are."""
-        return CustomerOperations(self._store, self._snapshots, self._views, self._clock, actor)
+    def by(self, actor: str, comment: str = "") -> "CustomerOperations":
+        """Return the operations as those of a caller, whose doing its writes are.
+
+        Args:
+            actor: whose.
+            comment: why they are made, for the history.
+
+        Raises:
+            InvalidRequest: the comment is too long.
+        """
+        check_comment(comment)
+        parts = (self._store, self._snapshots, self._views, self._clock)
+        return CustomerOperations(*parts, actor, comment)
 
     def provision(
         self, customer_id: str, wanted: Provision, if_epoch: int | None = None
@@ -233,24 +246,26 @@ class CustomerOperations:
 
         check_if_epoch(if_epoch)
         snapshots = self._snapshots
-        note = noted(self._actor, call, snapshots.peek)
+        note = noted(self._actor, call, snapshots.peek, self._comment)
         stored = self._store.update(customer_id, watched, lasting(snapshots.peek), if_epoch, note)
         self._views.drop(customer_id)
         forget_outlived(self._store, overwritten, stored.record, snapshots.peek)
         return stored
 
 
-def noted(actor: str, call: str, snapshot: Snapshot | None) -> Note:
+def noted(actor: str, call: str, snapshot: Snapshot | None, comment: str = "") -> Note:
     """What the history has of writes.
 
     Args:
         actor: whose doing they are.
         call: the operation.
         snapshot: the catalog in force.
+        comment: why they are made.
     """
 
     def note(before: CustomerRecord | None, after: CustomerRecord) -> CustomerChange:
-        return CustomerChange(actor, call, described(before, after, snapshot))
+        lines = described(before, after, snapshot)
+        return CustomerChange(actor, call, lines, comment=comment)
 
     return note
 

@@ -12,14 +12,13 @@ from quotad.catalog.prepare import Prepared, Request
 from quotad.catalog.rendering import render_files
 from quotad.clock import Clock
 from quotad.errors import CatalogError, Conflict, InvalidRequest, NotFound
+from quotad.history import check_comment
 from quotad.operations.catalogs import CatalogOperations, Publication, Version
 from quotad.operations.plan_files import FILES_BYTES_MAX, fits
 from quotad.operations.publish import Terms
 from quotad.recent import Recent
 from quotad.records import CatalogRecord
 from quotad.store.drafts import DraftStore
-
-COMMENT_BYTES_MAX = 1024
 
 LATELY = 20
 """Versions in which files that publish the catalog are looked for."""
@@ -202,8 +201,7 @@ class DraftOperations:
             InvalidRequest: the comment is too long, or the files own the catalog.
         """
         check_comment(comment)
-        if not self.may_publish():
-            raise InvalidRequest("catalog_owner: the catalog is published from files; download it")
+        self.check_may_publish()
         stored = self._store.get(draft.owner)
         if stored is None or stored.revision != draft.revision:
             raise Conflict("the draft was changed in another window; load the page again")
@@ -218,6 +216,13 @@ class DraftOperations:
         if self._owner == "auto":
             return not self._lately_by(_SIDECAR)
         return self._owner != "files"
+
+    def check_may_publish(self) -> None:
+        """Raise InvalidRequest where files own the catalog."""
+        if not self.may_publish():
+            raise InvalidRequest(
+                "catalog_owner: the catalog is published from files; change it there"
+            )
 
     def from_files(self) -> bool:
         """Whether the catalog was published from watched files lately."""
@@ -242,9 +247,3 @@ class DraftOperations:
             return self._catalogs.get(None)
         except NotFound:
             return None
-
-
-def check_comment(comment: str) -> None:
-    """Raise InvalidRequest unless a comment fits the history."""
-    if len(comment.encode(errors="replace")) > COMMENT_BYTES_MAX:
-        raise InvalidRequest(f"comment: is longer than {COMMENT_BYTES_MAX} bytes")

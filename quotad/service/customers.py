@@ -158,6 +158,7 @@ def _change(change: CustomerChange) -> pb.CustomerChange:
         call=change.call,
         changes=change.changes,
         epoch=change.epoch,
+        comment=change.comment,
     )
 
 

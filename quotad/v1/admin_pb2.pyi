@@ -960,15 +960,17 @@ class ListCustomerChangesResponse(_message.Message):
     def __init__(self, changes: _Optional[_Iterable[_Union[CustomerChange, _Mapping]]] = ...) -> None: ...
 
 class CustomerChange(_message.Message):
-    __slots__ = ("changed_at", "actor", "call", "changes", "epoch")
+    __slots__ = ("changed_at", "actor", "call", "changes", "epoch", "comment")
     CHANGED_AT_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     CALL_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
     changed_at: _timestamp_pb2.Timestamp
     actor: str
     call: str
     changes: _containers.RepeatedScalarFieldContainer[str]
     epoch: int
-    def __init__(self, changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., call: _Optional[str] = ..., changes: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ...) -> None: ...
+    comment: str
+    def __init__(self, changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., call: _Optional[str] = ..., changes: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., comment: _Optional[str] = ...) -> None: ...

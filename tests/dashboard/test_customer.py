@@ -75,7 +75,7 @@ def test_an_override_is_set_and_removed(
         assert shows in send(visit, customer, "override", **fields)
         gone = send(visit, customer, "override/remove", feature_id=fields["feature_id"])
 
-    assert shows not in gone
+    assert shows not in gone.partition(" Activity ")[0]
 
 
 def test_a_promotion_is_for_a_time_and_ends(served: DashboardRunning, customer: str) -> None:
@@ -137,11 +137,10 @@ def test_usage_is_given_back_and_reset_with_a_comment_and_a_name(
         reset = send(visit, customer, "usage", feature_id="calls", verb="reset", reason="sorry")
 
     assert "API calls 400" in back
-    assert "local refunded 100 of calls" in back
-    assert "“bug”" in back
-    assert "local refunded 7 of calls" in silent
+    assert "local gave back 100 of API calls bug" in back
+    assert "local gave back 7 of API calls" in silent
     assert "API calls 0" in reset
-    assert "local set usage of calls, by -393" in reset
+    assert "local corrected usage of API calls by 393 less sorry" in reset
 
 
 def test_what_another_has_changed_meanwhile_is_not_overwritten(
@@ -197,3 +196,45 @@ def test_what_a_role_does_not_give_is_not_offered_and_refused(store_url: str) ->
             assert 200 == narrow.get("/customers/team-a").status
             for path in ("/", "/customers", "/customers/acme", "/insights", "/insights.csv"):
                 assert 403 == narrow.get(path).status, path
+
+
+def test_the_activity_says_in_words_who_did_what_and_why(
+    served: DashboardRunning, customer: str
+) -> None:
+    provision(served, customer, "free")
+    with served.visit() as visit:
+        limit = {"kind": "limit", "amount": "5000", "per": "month"}
+        send(visit, customer, "override", feature_id="calls", comment="a good deal", **limit)
+        until = {"until": "2099-12-31", "comment": "Christmas <b>"}
+        send(visit, customer, "promotion", feature_id="export", kind="on", **until)
+        send(visit, customer, "plan", plan_id="pro", when="now", units="3")
+        send(visit, customer, "override/remove", feature_id="calls")
+        send(visit, customer, "profile", name="New name", email="")
+        send(visit, customer, "plan", plan_id="pro", trial_end="2099-01-31", units="3")
+        shown = visit.get(f"/customers/{customer}").text
+        long = send(visit, customer, "override", feature_id="calls", comment="x" * 2000, **limit)
+    activity = shown.partition(" Activity ")[2]
+
+    for sentence in (
+        "local set the override of API calls to 5,000 per month a good deal",
+        "local granted CSV export by a promotion until 31 Dec 2099 Christmas <b>",
+        "local changed the plan from Free to Pro with 3 units",
+        "local removed the override of API calls",
+        "local set the name to \u201cNew name\u201d, removed the email",
+        "local started a trial of Pro with 3 units until 31 Jan 2099",
+        "local created this customer, put it on Free",
+    ):
+        assert sentence in activity
+    assert "Nothing was changed. comment: is longer than 1024 bytes" in long
+
+
+def test_what_was_denied_has_its_place(served: DashboardRunning, customer: str) -> None:
+    provision(served, customer)
+    with served.visit() as visit:
+        assert (
+            "Denied lately in the periods under way Nothing."
+            in visit.get(f"/customers/{customer}").text
+        )
+        served.grpc.consume(customer, "tokens", quantity=51)
+        served.see()
+        assert "51 of AI tokens, this day" in visit.get(f"/customers/{customer}").text

@@ -274,6 +274,10 @@ def test_files_that_own_the_catalog_are_downloaded_not_published(
             assert "Download the edit" in page.text
             assert "/draft/publish" not in page.html
             assert publish(visit).status == 400
+            assert "Roll back" not in visit.get("/history").text
+            assert "commit the earlier files" in visit.get("/history/1").text
+            refused = visit.submit("/history/1", "/history/1/roll-back")
+            assert (400, True) == (refused.status, "published from files" in refused.text)
             reply = visit.get("/draft/files")
             assert "attachment" in reply.headers["content-disposition"]
 
