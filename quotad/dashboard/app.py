@@ -20,7 +20,7 @@ from quotad.dashboard.ask import (
     see_other,
 )
 from quotad.dashboard.assets import serve_asset
-from quotad.dashboard.doorkeeper import NOBODY, SECURITY_HEADERS, Doorkeeper, check_origin, has_key
+from quotad.dashboard.doorkeeper import NOBODY, Doorkeeper, check_origin, has_key, security_headers
 from quotad.dashboard.pages import PAGES
 from quotad.dashboard.refused import no_such_page, refused_page
 from quotad.dashboard.sign_in import again_page, ended_page
@@ -165,7 +165,7 @@ def _cookies(header: str) -> dict[str, str]:
 
 
 async def _send(send: Send, answer: PageAnswer) -> None:
-    headers = [*answer.headers, *SECURITY_HEADERS]
+    headers = [*answer.headers, *security_headers(answer.nonce)]
     headers.append((b"content-length", b"%d" % len(answer.body)))
     if all(name != b"cache-control" for name, _ in headers):
         headers.append((b"cache-control", b"no-store"))

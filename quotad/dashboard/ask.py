@@ -11,6 +11,7 @@ from quotad.engine.lending import Lent
 from quotad.http.bodies import encoded_pairs
 from quotad.operations.decisions import DecisionOperations
 from quotad.operations.parts import AdminParts
+from quotad.operations.plan_files import FILES_BYTES_MAX
 from quotad.operations.sessions import SessionOperations
 from quotad.tokens.access import Access
 from quotad.tokens.roles import Right
@@ -19,6 +20,9 @@ PageHeaders = list[tuple[bytes, bytes]]
 
 FIELDS_MAX = 2_000
 """Most fields of a form."""
+
+TEXT_BYTES_MAX = 4 * FILES_BYTES_MAX
+"""Of a form with the text of a draft in it, percent-encoded."""
 
 LOCAL = "local"
 """Name of whoever comes while there are no tokens."""
@@ -146,6 +150,8 @@ class PageAnswer(msgspec.Struct, frozen=True):
     body: bytes = b""
     status: int = 200
     headers: PageHeaders = []
+    nonce: str = ""
+    """Styles with it are let in, as the text editor writes some; empty: none are."""
 
 
 PageAct = Callable[[Ask], PageAnswer]

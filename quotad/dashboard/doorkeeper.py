@@ -4,7 +4,7 @@ import hmac
 import secrets
 from collections.abc import Mapping
 
-from quotad.dashboard.ask import LOCAL, FormFields, Visitor
+from quotad.dashboard.ask import LOCAL, FormFields, PageHeaders, Visitor
 from quotad.errors import Unauthenticated
 from quotad.http.hosts import check_host
 from quotad.http.problems import HttpRefusal
@@ -13,18 +13,24 @@ from quotad.tokens.access import EVERYTHING, Access
 from quotad.tokens.record import TokenRecord
 from quotad.tokens.roles import TokenRole
 
-POLICY = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
-    b" img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'{}; connect-src 'self';"
+    " img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 
-SECURITY_HEADERS = [
-    (b"content-security-policy", POLICY),
+_SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     # Not no-referrer: browsers then hide the origin of forms.
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
+
+
+def security_headers(nonce: str) -> PageHeaders:
+    """What every answer has; styles of a page with a nonce are let in by it."""
+    policy = _POLICY.format(f" 'nonce-{nonce}'" if nonce else "")
+    return [(b"content-security-policy", policy.encode()), *_SECURITY_HEADERS]
+
 
 NOBODY = Visitor("", Access(TokenRecord("", "", TokenRole.CLIENT, b"", 0)), "", False)
 """Who has not signed in: may see nothing."""

@@ -1,23 +1,22 @@
 """The visitor's draft: its text, its review, and its way into force."""
 
 import io
+import secrets
 import zipfile
 
+import msgspec
+
 from quotad.catalog import Source
-from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
+from quotad.dashboard.ask import TEXT_BYTES_MAX, Ask, PageAnswer, SitePage, see_other
 from quotad.dashboard.catalog_words import change_words
-from quotad.dashboard.drafting import APPLY_TO, desk, save_files, sent_draft
+from quotad.dashboard.drafting import APPLY_TO, desk, next_of, save_files, sent_draft
 from quotad.dashboard.render import render
 from quotad.errors import Conflict, InvalidRequest
 from quotad.operations.affected import AffectedOperations
 from quotad.operations.drafts import CatalogDraft
-from quotad.operations.plan_files import FILES_BYTES_MAX
 from quotad.tokens.roles import Right
 
 CHANGES_SHOWN = 500
-
-TEXT_BYTES_MAX = 4 * FILES_BYTES_MAX
-"""Of a form with a text in it, percent-encoded."""
 
 
 def _text(ask: Ask) -> PageAnswer:
@@ -28,7 +27,8 @@ def _text(ask: Ask) -> PageAnswer:
 def _text_page(ask: Ask, unsaved: tuple[Source, ...] | None) -> PageAnswer:
     found = desk(ask)
     files = found.draft.files if unsaved is None else unsaved
-    return render(
+    nonce = secrets.token_urlsafe(16)
+    page = render(
         ask,
         "draft_text.html",
         409 if unsaved is not None else 200,
@@ -36,24 +36,41 @@ def _text_page(ask: Ask, unsaved: tuple[Source, ...] | None) -> PageAnswer:
         files=files,
         unsaved=unsaved is not None,
         problems=() if found.state is None else found.state.problems,
+        nonce=nonce,
     )
+    return msgspec.structs.replace(page, nonce=nonce)
 
 
 def _save_text(ask: Ask) -> PageAnswer:
-    names = [value for key, value in ask.form.fields if key == "name"]
-    texts = [value for key, value in ask.form.fields if key == "text"]
-    if len(names) != len(texts) or not names:
-        raise InvalidRequest("text: is missing")
-    # Browsers send the ends of lines as CR LF, whatever they were.
-    sent = tuple(
-        Source(name, text.replace("\r\n", "\n")) for name, text in zip(names, texts, strict=True)
-    )
+    sent = _sent_files(ask)
     try:
         draft = sent_draft(ask)
         save_files(ask, draft, _with_line_ends(sent, draft))
     except Conflict:
         return _text_page(ask, sent)
-    return see_other("/draft", "Saved in your draft.")
+    return see_other(next_of(ask, "/draft"), "Saved in your draft.")
+
+
+def _keep_text(ask: Ask) -> PageAnswer:
+    """Save what is being typed, and answer with what is wrong with it."""
+    draft = sent_draft(ask)
+    save_files(ask, draft, _with_line_ends(_sent_files(ask), draft))
+    found = desk(ask)
+    assert found.state is not None
+    return render(
+        ask, "_saved.html", desk=found, files=found.draft.files, problems=found.state.problems
+    )
+
+
+def _sent_files(ask: Ask) -> tuple[Source, ...]:
+    names = [value for key, value in ask.form.fields if key == "name"]
+    texts = [value for key, value in ask.form.fields if key == "text"]
+    if len(names) != len(texts) or not names:
+        raise InvalidRequest("text: is missing")
+    # Browsers send the ends of lines as CR LF, whatever they were.
+    return tuple(
+        Source(name, text.replace("\r\n", "\n")) for name, text in zip(names, texts, strict=True)
+    )
 
 
 def _with_line_ends(sent: tuple[Source, ...], draft: CatalogDraft) -> tuple[Source, ...]:
@@ -160,6 +177,13 @@ PAGES = (
         method="POST",
         path="/draft",
         act=_save_text,
+        right=Right.PUBLISH,
+        bytes_max=TEXT_BYTES_MAX,
+    ),
+    SitePage(
+        method="POST",
+        path="/draft/text",
+        act=_keep_text,
         right=Right.PUBLISH,
         bytes_max=TEXT_BYTES_MAX,
     ),

@@ -6,7 +6,7 @@ import msgspec
 
 from quotad.catalog import ApplyTo, Source
 from quotad.catalog.editing.changes import Edit, PlanFiles
-from quotad.dashboard.ask import Ask
+from quotad.dashboard.ask import Ask, is_own_path
 from quotad.dashboard.catalog_words import Compiled, compiled
 from quotad.errors import Conflict, InvalidRequest, NotFound
 from quotad.operations.drafts import CatalogDraft, DraftState
@@ -66,6 +66,12 @@ def sent_draft(ask: Ask) -> CatalogDraft:
     if draft.revision != int(revision):
         raise Conflict("your draft was changed in another window; nothing of this page was saved")
     return draft
+
+
+def next_of(ask: Ask, path: str) -> str:
+    """Where to go after saving: where the form says, else to a path."""
+    wanted = ask.form.get("next")
+    return wanted if is_own_path(wanted) else path
 
 
 def save_edits(ask: Ask, edits: Sequence[Edit]) -> CatalogDraft:

@@ -15,7 +15,7 @@ from quotad.dashboard.catalog_words import (
     right_notes,
     right_words,
 )
-from quotad.dashboard.drafting import Desk, desk, save_edits, sent_draft
+from quotad.dashboard.drafting import Desk, desk, next_of, save_edits, sent_draft
 from quotad.dashboard.render import render
 from quotad.dashboard.shown import segment
 from quotad.errors import InvalidRequest, NotFound
@@ -153,7 +153,7 @@ def _save_plan(ask: Ask) -> PageAnswer:
     ]
     edits.append(Edit(("plans", plan_id, "prices"), _prices(ask, written.get("prices"))))
     save_edits(ask, edits)
-    return see_other(f"/plans/{segment(plan_id)}", "Saved in your draft.")
+    return see_other(next_of(ask, f"/plans/{segment(plan_id)}"), "Saved in your draft.")
 
 
 def _prices(ask: Ask, written: object) -> object:
@@ -175,6 +175,11 @@ def _prices(ask: Ask, written: object) -> object:
 
 def _entry(ask: Ask) -> PageAnswer:
     """The editor of what one plan has of one feature."""
+    return _entry_page(ask, None)
+
+
+def _entry_page(ask: Ask, typed: EntryForm | None, message: str = "") -> PageAnswer:
+    """The editor, as it is in the draft or as it was typed and refused."""
     plan_id, feature_id = ask.segments["plan_id"], ask.segments["feature_id"]
     found = desk(ask)
     feature = _feature(found, feature_id)
@@ -182,7 +187,7 @@ def _entry(ask: Ask) -> PageAnswer:
     path = ("plans", plan_id, "entitlements", feature_id)
     if isinstance(files.at(path[:2]), NoValue):
         raise NotFound(f"plan: there is no plan {plan_id!r}")
-    form = read_entry(files.at(path), feature)
+    form = read_entry(files.at(path), feature) if typed is None else typed
     shown = found.after
     assert shown is not None  # the feature is of it
     plan = shown.snapshot.plans.get(plan_id)
@@ -190,9 +195,14 @@ def _entry(ask: Ask) -> PageAnswer:
     below = None
     if base is not None and base.extends is not None:
         below = shown.snapshot.plans[base.extends].entitlements.get(feature_id)
+    written = spelled_path(path)
+    assert found.state is not None
+    wrong = [each.text for each in found.state.problems if each.path.startswith(written)]
     return render(
         ask,
         "entry.html",
+        200 if typed is None else 400,
+        wrong=[message] if message else wrong,
         desk=found,
         plan_id=plan_id,
         plan_name=shown.name("plans", plan_id),
@@ -236,12 +246,14 @@ def _save_entry(ask: Ask) -> PageAnswer:
         ask.form.get("until"),
     )
     needs_limit = feature.type is FeatureType.METERED and form.state == "on" and not limits
-    if needs_limit and "unlimited" not in ask.form and feature.credit is None:
-        raise InvalidRequest("limit: is missing; write a number, or choose unlimited")
-    save_edits(ask, [Edit(path, write_form(form, feature, written))])
-    return see_other(
-        f"/plans/{segment(plan_id)}/features/{segment(feature_id)}", "Saved in your draft."
-    )
+    try:
+        if needs_limit and "unlimited" not in ask.form and feature.credit is None:
+            raise InvalidRequest("limit: is missing; write a number, or choose unlimited")
+        save_edits(ask, [Edit(path, write_form(form, feature, written))])
+    except InvalidRequest as error:
+        return _entry_page(ask, form, error.for_caller)
+    here = f"/plans/{segment(plan_id)}/features/{segment(feature_id)}"
+    return see_other(next_of(ask, here), "Saved in your draft.")
 
 
 def _new_plan(ask: Ask) -> PageAnswer:

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from quotad.dashboard.ask import (
+    TEXT_BYTES_MAX,
     Ask,
     PageAnswer,
     SitePage,
@@ -101,7 +102,14 @@ def _next(path: str) -> str:
 
 PAGES = (
     SitePage(method="GET", path="/sign-in", act=_sign_in, right=None),
-    SitePage(method="POST", path="/sign-in", act=_begin, right=None, keyless=True),
+    SitePage(
+        method="POST",
+        path="/sign-in",
+        act=_begin,
+        right=None,
+        keyless=True,
+        bytes_max=2 * TEXT_BYTES_MAX,  # the form of an ended session, encoded once more
+    ),
     SitePage(method="POST", path="/sign-out", act=_end, right=None),
     SitePage(method="POST", path="/theme", act=_theme, right=None, keyless=True),
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard.conftest import CATALOG
 from tests.dashboard.serving import DashboardRunning
@@ -31,6 +31,7 @@ def shoot(page: Page, name: str) -> None:
 def without_a_draft(page: Page) -> None:
     page.goto("/draft/review")
     if page.get_by_role("button", name="Discard the draft").count():
+        page.once("dialog", lambda dialog: dialog.accept())
         page.get_by_role("button", name="Discard the draft").click()
 
 
@@ -84,16 +85,63 @@ def test_two_people_edit_the_same_plan(page: Page, served: DashboardRunning) -> 
 
 def test_a_mistake_in_the_text_is_shown_at_its_line(page: Page) -> None:
     page.goto("/draft")
-    text = page.get_by_role("textbox").first
-    text.fill(text.input_value().replace("per: day", "per: dya"))
-    page.get_by_role("button", name="Save in your draft").click()
+    text = page.get_by_role("textbox", name="plans.yaml")
+    text.fill(CATALOG.replace("per: day", "per: dya"))
 
+    # Without a click: the server's own check, at the line and above the text.
     expect(page.get_by_text("did you mean 'day'?")).to_be_visible()
-    expect(page.locator("li.wrong")).to_have_count(1)
+    expect(page.locator(".cm-lint-marker-error")).to_have_count(1)
+    expect(page.locator(".cm-lintRange-error")).to_contain_text("dya")
     shoot(page, "text-problem")
+    page.get_by_role("link", name="line 22").click()
+    expect(text).to_be_focused()
     page.goto("/draft/review")
     expect(page.get_by_text("cannot be published")).to_be_visible()
     page.goto("/draft")
-    text.fill(text.input_value().replace("per: dya", "per: day"))
+    text.fill(CATALOG)
+    expect(page.get_by_text("Saved in your draft")).to_be_visible()
+    expect(page.locator(".cm-lint-marker-error")).to_have_count(0)
+
+
+def test_form_and_text_are_one_draft_and_the_editor_has_its_styles(page: Page) -> None:
+    page.goto("/plans/free/features/calls")
+    page.get_by_label("Calls", exact=True).first.fill("77")
+    # What is typed is saved on the way to the other tab.
+    page.get_by_role("link", name="YAML").click()
+    text = page.get_by_role("textbox", name="plans.yaml")
+    expect(text).to_contain_text("calls: {limit: 77, per: month}")
+    gutter = page.locator(".cm-gutters")
+    assert "rgb(238, 240, 243)" == gutter.evaluate("it => getComputedStyle(it).backgroundColor")
+    shoot(page, "text")
+    text.fill(CATALOG.replace("limit: 10,", "limit: 88,"))
+    page.get_by_role("link", name="Form").click()
+    expect(page.get_by_role("link", name="Change API calls of free: 88 / month")).to_be_visible()
+
+
+def test_text_is_edited_without_javascript(browser: Browser, served: DashboardRunning) -> None:
+    context = browser.new_context(base_url=f"http://{served.address}", java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/draft")
+    page.get_by_role("textbox", name="plans.yaml").fill(
+        CATALOG.replace("limit: 3", "limit: many")
+    )
     page.get_by_role("button", name="Save in your draft").click()
-    expect(page.locator("li.wrong")).to_have_count(0)
+
+    expect(page.locator("li.wrong")).to_have_count(1)
+    expect(page.get_by_text("1 problem")).to_be_visible()
+    context.close()
+
+
+def test_a_rollout_is_moved_by_a_slider_and_a_mistake_is_shown_in_the_form(page: Page) -> None:
+    page.goto("/plans/pro/features/export")
+    page.get_by_text("For a share of customers").click()
+    page.get_by_label("Percent of customers, by slider").fill("25")
+    page.get_by_label("From", exact=True).fill("2027-01-01")
+    page.get_by_label("Until before").fill("2027-02-01")
+    shoot(page, "entry-rollout")
+    page.get_by_role("button", name="Save in your draft").click()
+    expect(page.get_by_text("25 %")).to_be_visible()
+    page.get_by_label("From", exact=True).fill("soon")
+    page.get_by_role("button", name="Save in your draft").click()
+    expect(page.get_by_role("alert")).to_contain_text("soon")
+    expect(page.get_by_label("From", exact=True)).to_have_value("soon")

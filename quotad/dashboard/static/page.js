@@ -27,4 +27,67 @@ document.addEventListener("submit", (event) => {
   if (sure && !confirm(sure)) event.preventDefault();
 });
 
+// What was typed into a form is not left behind unasked, nor sent to a server that does not answer.
+const typed = new Set();
+const sent = new WeakSet();
+const kept = (event) => typed.delete(event.target.closest("form"));
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("form[data-keep]");
+  if (form) typed.add(form);
+});
+document.addEventListener("kept", kept);
+window.addEventListener("beforeunload", (event) => {
+  if (typed.size) event.preventDefault();
+});
+
+const answers = async () => {
+  try {
+    return (await fetch("/livez", { cache: "no-store", signal: AbortSignal.timeout(5000) })).ok;
+  } catch {
+    return false;
+  }
+};
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.matches("form[data-keep]") || event.defaultPrevented) return;
+  if (sent.delete(form)) {
+    typed.delete(form);
+    return;
+  }
+  event.preventDefault();
+  let note = form.querySelector(".no-answer");
+  if (await answers()) {
+    note?.remove();
+    sent.add(form);
+    form.requestSubmit(event.submitter);
+    return;
+  }
+  if (!note) {
+    note = document.createElement("p");
+    note.className = "banner bad no-answer";
+    note.setAttribute("role", "alert");
+    form.append(note);
+  }
+  note.textContent = "The server does not answer. What you typed is still here: send it again in a moment.";
+});
+
+// A slider beside a number moves it, and is moved by it.
+for (const slider of document.querySelectorAll("input[data-for]")) {
+  const number = document.getElementById(slider.dataset.for);
+  slider.hidden = false;
+  slider.addEventListener("input", () => (number.value = slider.value));
+  number.addEventListener("input", () => (slider.value = number.value || number.placeholder));
+}
+
+// Another view of what is being edited: saved first, then shown.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("nav.tabs a");
+  const form = link && [...typed].find((each) => each.elements.next);
+  if (!form) return;
+  event.preventDefault();
+  form.elements.next.value = link.getAttribute("href");
+  form.requestSubmit();
+});
+
 document.querySelectorAll("button[data-copy]").forEach((button) => (button.hidden = false));
