@@ -15,7 +15,7 @@ from quotad.store.connection import Store
 from quotad.store.events import kept
 from quotad.store.keys import DIGEST_IN_TAG, KeySpace, catalog_tag
 from quotad.store.records import decode_catalog
-from quotad.store.shard_tags import ShardTags
+from quotad.store.shard_tags import NONE, ShardTags
 
 _log = logging.getLogger("quotad.store")
 
@@ -103,14 +103,20 @@ class Mender:
         wrong = [] if head == (version, digest) else [keys.head]
         if wrong and not self._restore(raw, (version, digest), ()):
             return False  # another server was faster
-        if version:
-            written, newer = self._tags.advance(version, digest)
-            if newer and not tags:
-                return self._mend_shards(self._store.read(keys.shard_catalogs))
-            wrong += written
+        done = self._tags.advance(version, digest) if version else NONE
+        if done.newer and not tags:
+            return self._mend_shards(self._store.read(keys.shard_catalogs))
+        wrong += done.lost
+        if done.behind:
+            _log.info(
+                "brought catalog version %d to %d shards, where a publish is under way or has"
+                " stopped in between",
+                version,
+                len(done.behind),
+            )
         if wrong:
             report_mended(version, wrong)
-        return bool(wrong)
+        return bool(wrong or done.behind)
 
     def _of_head(self) -> list[tuple[Any, ...]]:
         """The commands that read the head, and the newest of the history."""

@@ -4,11 +4,27 @@ On one server a script moves all of them together with the head. On a cluster th
 one once the head has been, only forward, by the publisher and by whoever finds one left behind.
 """
 
+import msgspec
+
 from quotad.errors import StoreUnavailable
 from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.events import kept
 from quotad.store.keys import KeySpace, catalog_tag
+
+
+class Advanced(msgspec.Struct, frozen=True):
+    """What has become of the tags of all shards."""
+
+    lost: list[str]
+    """Keys that were written and had none."""
+    behind: list[str]
+    """Keys that were written and had an older one, as in the middle of a publish."""
+    newer: bool
+    """Whether a shard has a newer version."""
+
+
+NONE = Advanced([], [], newer=False)
 
 
 class ShardTags:
@@ -20,17 +36,14 @@ class ShardTags:
         self._script = scripts.load("advance_catalog")
         self._note = scripts.load("note_change")
 
-    def advance(self, version: int, digest: str) -> tuple[list[str], bool]:
+    def advance(self, version: int, digest: str) -> Advanced:
         """Put the version on the head in force in all shards that have an older one.
-
-        Returns:
-            The keys that were written, and whether a shard has a newer version.
 
         Raises:
             StoreUnavailable: a server refused or timed out; the shards of the others have it.
         """
         if self._store.whole:
-            return [], False
+            return NONE
         words = (catalog_tag(version, digest), version)
         calls = [([name], words) for name in self._keys.shard_catalogs]
         try:
@@ -43,8 +56,9 @@ class ShardTags:
             incomplete = StoreUnavailable(f"{text}: {error}", f"{text}: {error.for_caller}")
             incomplete.partial = error.partial
             raise incomplete from error
-        if 1 in codes:  # it was told when it came on the head, and is again now that it holds
+        names = self._keys.shard_catalogs
+        lost, behind = ([names[i] for i, code in enumerate(codes) if code == c] for c in (1, 2))
+        if lost or behind:  # it was told when it came on the head, and is again now that it holds
             note = (*kept(), "catalog", version)
             self._store.run(self._note, [self._keys.catalog_events], note)
-        names = zip(self._keys.shard_catalogs, codes, strict=True)
-        return [name for name, code in names if code == 1], -1 in codes
+        return Advanced(lost, behind, newer=-1 in codes)

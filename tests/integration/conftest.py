@@ -27,6 +27,7 @@ ON_A_CLUSTER = {
     "test_publish_in_two_steps",
     "test_lost_keys",
     "test_change_feed",
+    "test_old_layout",
 }
 """Modules whose tests run on one server and on a cluster of three."""
 

@@ -100,7 +100,11 @@ def by_a_sidecar(shop: Shop, plan_file: Path) -> None:
 @pytest.mark.parametrize("complete", [by_a_publish_of_the_same, by_mending, by_a_sidecar])
 @pytest.mark.parametrize("after", [0, 3])
 def test_what_a_publisher_that_died_has_left_is_completed(
-    shop: Shop, after: int, complete: Callable[[Shop, Path], None], tmp_path: Path
+    shop: Shop,
+    after: int,
+    complete: Callable[[Shop, Path], None],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     shop.publish(1)
     shop.publish_and_die(2, after)
@@ -110,6 +114,7 @@ def test_what_a_publisher_that_died_has_left_is_completed(
     complete(shop, tmp_path / "plans.yaml")
 
     assert {shop.tag(2, 2)} == shop.tags()
+    assert "lost or damaged" not in caplog.text
 
 
 def of_every_shard(server: Running) -> dict[int, str]:
