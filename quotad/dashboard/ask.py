@@ -86,6 +86,10 @@ class FormFields(msgspec.Struct, frozen=True):
         """Return a field exactly as it was sent."""
         return next((value for key, value in self.fields if key == name), "")
 
+    def every(self, name: str) -> list[str]:
+        """Return every value of a field, exactly as they were sent."""
+        return [value for key, value in self.fields if key == name]
+
     def __contains__(self, name: str) -> bool:
         return any(key == name for key, _ in self.fields)
 

@@ -93,7 +93,7 @@ def _cancel(ask: Ask) -> str:
 
 @done
 def _override(ask: Ask) -> str:
-    wanted = _entitlement(ask.form)
+    wanted = entitlement_of(ask.form)
     _customers(ask).set_override(ask.segments["customer_id"], wanted, epoch_of(ask.form))
     return f"{wanted.feature_id} was overridden."
 
@@ -109,7 +109,7 @@ def _remove_override(ask: Ask) -> str:
 
 @done
 def _promote(ask: Ask) -> str:
-    wanted = _entitlement(ask.form)
+    wanted = entitlement_of(ask.form)
     _customers(ask).grant_promotion(ask.segments["customer_id"], wanted, epoch_of(ask.form))
     return f"{wanted.feature_id} was promoted."
 
@@ -164,7 +164,7 @@ def _customers(ask: Ask) -> CustomerOperations:
     return ask.context.parts.customers.by(ask.visitor.name, ask.form.get("comment"))
 
 
-def _entitlement(form: FormFields) -> NewEntitlement:
+def entitlement_of(form: FormFields) -> NewEntitlement:
     """What is granted, as a person has put it together."""
     feature_id, kind = form.get("feature_id"), form.get("kind")
     value: object

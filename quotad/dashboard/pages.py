@@ -1,6 +1,7 @@
 """All pages there are."""
 
 from quotad.dashboard import (
+    bulk,
     customer,
     customer_forms,
     decided_chart,
@@ -25,6 +26,7 @@ PAGES: tuple[SitePage, ...] = (
     *features.PAGES,
     *history.PAGES,
     *people.PAGES,
+    *bulk.PAGES,
     *customer.PAGES,
     *customer_forms.PAGES,
     *insights.PAGES,

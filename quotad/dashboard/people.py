@@ -54,19 +54,21 @@ def _list(ask: Ask) -> PageAnswer:
         message = error.for_caller
     kept = [(name, value) for name, value in query.fields if name != "token" and value]
     following = urlencode([*kept, ("token", next_token)]) if next_token else ""
+    same = urlencode(kept)
     return render(
         ask,
         "people.html",
         people=found,
         following=following,
+        same=same,
         message=message,
         filtered=any(name != "view" for name, _ in kept),
-        plans=_plans(ask),
+        plans=plan_names(ask),
     )
 
 
 def _found(ask: Ask) -> tuple[list[PersonLine], str]:
-    finding, wanted = ask.context.parts.finding, _wanted(ask)
+    finding, wanted = ask.context.parts.finding, wanted_of(ask)
     found: list[StoredCustomer] = []
     token = ask.query.get("token")
     for _ in range(LOOKS_MAX):
@@ -79,13 +81,8 @@ def _found(ask: Ask) -> tuple[list[PersonLine], str]:
 
 
 def _near(ask: Ask) -> Iterator[PersonLine]:
-    parts, wanted = ask.context.parts, _wanted(ask)
-    insights = parts.insights.near_limits(size=NEAR_MAX)
-    ranked = sorted(
-        (each for found in insights.values() for each in (*found.above, *found.near)),
-        key=lambda each: -each.demand_percent,
-    )
-    for customer_id in dict.fromkeys(each.customer.customer_id for each in ranked):
+    parts, wanted = ask.context.parts, wanted_of(ask)
+    for customer_id in near_ids(ask):
         try:
             stored = parts.customers.get(customer_id)
         except NotFound:  # on the default plan, without a record
@@ -98,6 +95,16 @@ def _near(ask: Ask) -> Iterator[PersonLine]:
             yield _person(ask, stored)
 
 
+def near_ids(ask: Ask) -> list[str]:
+    """Return who is near a limit or past it, those that want most of theirs first."""
+    insights = ask.context.parts.insights.near_limits(size=NEAR_MAX)
+    ranked = sorted(
+        (each for found in insights.values() for each in (*found.above, *found.near)),
+        key=lambda each: -each.demand_percent,
+    )
+    return list(dict.fromkeys(each.customer.customer_id for each in ranked))
+
+
 def _seen(ask: Ask) -> tuple[list[PersonLine], str]:
     prefix = ask.query.get("q") if ask.query.get("by", "id") == "id" else ""
     page = ask.context.parts.finding.list_seen(prefix, ask.query.get("token"), PAGE_SIZE)
@@ -107,7 +114,7 @@ def _seen(ask: Ask) -> tuple[list[PersonLine], str]:
     ], page.next_token
 
 
-def _wanted(ask: Ask) -> Wanted:
+def wanted_of(ask: Ask) -> Wanted:
     """What is looked for, by the fields of the filter."""
     text, by = ask.query.get("q"), ask.query.get("by", "id")
     status = ask.query.get("status")
@@ -131,7 +138,7 @@ def _person(ask: Ask, stored: StoredCustomer) -> PersonLine:
         if status.name in ("ACTIVE", "IN_TRIAL")
     )
     nearest = None if record.archived else _nearest(ask, record.customer_id)
-    names = _plans(ask)
+    names = plan_names(ask)
     return PersonLine(
         record.customer_id,
         record.name,
@@ -147,7 +154,7 @@ def _nearest(ask: Ask, customer_id: str) -> RightLine | None:
         return most_used(right_lines(decisions.entitlements(customer_id)))
 
 
-def _plans(ask: Ask) -> dict[str, str]:
+def plan_names(ask: Ask) -> dict[str, str]:
     """Names of plans by id."""
     snapshot = ask.context.parts.worker.snapshots.peek
     plans = {} if snapshot is None else snapshot.plans

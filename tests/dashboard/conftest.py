@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from tests.dashboard.on_old_revisions import provision_team
 from tests.dashboard.serving import DashboardRunning, dashboard_running
 from tests.running import eventually
 
@@ -70,6 +71,12 @@ def served(store_url: str) -> Iterator[DashboardRunning]:
 def customer() -> str:
     """A customer that no other test uses."""
     return f"c-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def team(served: DashboardRunning, customer: str) -> str:
+    """What the ids of some customers start with."""
+    return provision_team(served, customer, CATALOG)
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,16 @@
 import re
 import socket
 
+import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Provision
+from quotad.dashboard import bulk
 from tests.dashboard.conftest import CATALOG
+from tests.dashboard.on_old_revisions import moved
 from tests.dashboard.serving import DashboardRunning
+from tests.dashboard.shots import shoot
 from tests.running import eventually
 
 
@@ -133,3 +137,28 @@ def test_home_says_what_was_published_and_which_servers_there_are(
     expect(page.get_by_role("region", name="Health")).to_contain_text(
         f"2 processes on {socket.gethostname()}"
     )
+
+
+def test_sales_moves_everybody_on_a_plan_and_watches(
+    page: Page, served: DashboardRunning, team: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "STEP_S", 0.0)
+    page.goto("/customers")
+    page.get_by_label("Search").fill(team)
+    page.get_by_role("combobox", name="Plan").first.select_option(label="Pro")
+    page.get_by_role("button", name="Find").click()
+    shoot(page, "customers")
+    page.get_by_role("link", name="Move to the latest revision …").click()
+    expect(page.get_by_role("heading", name="4 customers would be changed")).to_be_visible()
+    page.get_by_role("checkbox", name="Initech Inc.").uncheck()
+    shoot(page, "bulk-latest")
+    page.get_by_label("Comment").fill("as agreed")
+    page.get_by_role("button", name="Move the chosen ones").click()
+
+    expect(page.get_by_role("heading", name="Done: 3 customers changed")).to_be_visible()
+    shoot(page, "bulk-done")
+    page.get_by_role("link", name=f"{team}globex").click()
+    expect(page.get_by_text("as agreed")).to_be_visible()
+    page.goto("/bulk?do=promote&view=near")
+    shoot(page, "bulk-promote")
+    assert [True, True, False, True] == moved(served, team)

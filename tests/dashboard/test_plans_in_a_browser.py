@@ -1,30 +1,11 @@
 """What people do with plans, in a real browser."""
 
-import os
-from pathlib import Path
-from typing import Any
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard.conftest import CATALOG
 from tests.dashboard.serving import DashboardRunning
-
-SHOTS = os.environ.get("QUOTAD_TEST_SCREENSHOTS", "")
-
-
-def shoot(page: Page, name: str) -> None:
-    """Keep pictures of a page in both themes and widths, where somebody wants to look at them."""
-    if not SHOTS:
-        return
-    for theme in ("light", "dark"):
-        scheme: Any = theme
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        for width in (1280, 390):
-            page.set_viewport_size({"width": width, "height": 900})
-            page.screenshot(path=str(Path(SHOTS) / f"{name}-{theme}-{width}.png"), full_page=True)
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.emulate_media(color_scheme="light")
+from tests.dashboard.shots import shoot
 
 
 @pytest.fixture(autouse=True)
@@ -122,9 +103,7 @@ def test_text_is_edited_without_javascript(browser: Browser, served: DashboardRu
     context = browser.new_context(base_url=f"http://{served.address}", java_script_enabled=False)
     page = context.new_page()
     page.goto("/draft")
-    page.get_by_role("textbox", name="plans.yaml").fill(
-        CATALOG.replace("limit: 3", "limit: many")
-    )
+    page.get_by_role("textbox", name="plans.yaml").fill(CATALOG.replace("limit: 3", "limit: many"))
     page.get_by_role("button", name="Save in your draft").click()
 
     expect(page.locator("li.wrong")).to_have_count(1)

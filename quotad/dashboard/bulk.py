@@ -1,0 +1,171 @@
+"""One change of many customers: whom it is for, a preview of all of them, and its progress.
+
+What is still to be done travels in the form that the browser sends next, so nothing is kept here: a
+restart, or a tab that is closed, leaves the rest as it was.
+"""
+
+import time
+from collections import Counter
+from urllib.parse import urlencode
+
+import msgspec
+
+from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage
+from quotad.dashboard.customer_forms import entitlement_of
+from quotad.dashboard.people import near_ids, plan_names, wanted_of
+from quotad.dashboard.render import render
+from quotad.errors import InvalidRequest, QuotadError, StoreUnavailable
+from quotad.operations.bulk import (
+    BULK_MAX,
+    BulkChange,
+    BulkLeft,
+    BulkOperations,
+    BulkTarget,
+    MoveToLatest,
+    PromoteAll,
+)
+from quotad.operations.finding import is_wanted
+from quotad.records import StoredCustomer
+from quotad.tokens.roles import Right
+
+LATEST, PROMOTE = "latest", "promote"
+
+TITLES = {LATEST: "Move to the latest revision", PROMOTE: "Promote"}
+
+LOOK_S = 0.15
+"""Longest time that customers are looked for."""
+
+STEP_S = 0.2
+"""How long one step of the change takes; the page shows where it stands after each."""
+
+FORM_BYTES_MAX = 4 * 1024 * 1024
+"""Of the form of one step: ids of customers, percent-encoded, and what became of each."""
+
+_PAGE = 100
+_FILTER = ("q", "by", "plan", "status", "view")
+_CHANGE = ("do", "plan", "feature_id", "kind", "amount", "per", "value", "from", "until", "comment")
+
+
+class BulkDone(msgspec.Struct, frozen=True):
+    """What became of one customer."""
+
+    customer_id: str
+    why: str = ""
+    """Why nothing; empty: it was changed."""
+
+
+def _preview(ask: Ask) -> PageAnswer:
+    """Whom a change is for, how many they are, and what becomes of each."""
+    query, message = ask.query, ""
+    do = _what(query)
+    targets: list[BulkTarget] = []
+    left: list[BulkLeft] = []
+    following = ""
+    ready = do == LATEST or "feature_id" in query
+    try:
+        if ready:
+            change = _change(query)
+            found, token = _found(ask)
+            targets, left = _bulk(ask).preview(change, found)
+            kept = [(name, value) for name, value in query.fields if name != "token" and value]
+            following = urlencode([*kept, ("token", token)]) if token else ""
+    except StoreUnavailable:
+        raise
+    except QuotadError as error:
+        message, ready = error.for_caller, False
+    features = ask.context.parts.worker.snapshots.newest().features
+    return render(
+        ask,
+        "bulk.html",
+        do=do,
+        title=TITLES[do],
+        ready=ready,
+        message=message,
+        targets=targets,
+        left=Counter(each.why for each in left).most_common(),
+        following=following,
+        filtered={name: query.get(name) for name in _FILTER},
+        sent=[(name, query.get(name)) for name in _CHANGE if query.get(name)],
+        plans=plan_names(ask),
+        features={key: each.name or key for key, each in features.items()},
+        most=BULK_MAX,
+    )
+
+
+def _found(ask: Ask) -> tuple[list[StoredCustomer], str]:
+    """The customers of the filter, as many as one change may have; and where the others begin."""
+    finding, wanted = ask.context.parts.finding, wanted_of(ask)
+    if ask.query.get("view") == "near":
+        now_ms = finding.clock.now_ms()
+        stored = finding.store.get_readable(near_ids(ask)[:BULK_MAX])
+        return [
+            each for each in stored if each.record and is_wanted(each.record, wanted, now_ms)
+        ], ""
+    found: list[StoredCustomer] = []
+    token, ends_s = ask.query.get("token"), time.monotonic() + LOOK_S
+    while True:
+        page = finding.find(wanted, token, min(_PAGE, BULK_MAX - len(found)))
+        found += page.customers
+        token = page.next_token
+        if not token or len(found) >= BULK_MAX or time.monotonic() > ends_s:
+            return found, token
+
+
+def _make(ask: Ask) -> PageAnswer:
+    """Do a step of it, and show where it stands."""
+    form = ask.form
+    do, change, waiting = _what(form), _change(form), form.every("who")
+    if len(waiting) > BULK_MAX:
+        raise InvalidRequest(f"who: {len(waiting)} customers; at most {BULK_MAX}")
+    done = [BulkDone(each) for each in form.every("done")]
+    done += [_failed(each) for each in form.every("failed")]
+    bulk, ends_s, at = _bulk(ask), time.monotonic() + STEP_S, 0
+    while at < len(waiting) and (not at or time.monotonic() < ends_s):
+        epoch, _, customer_id = waiting[at].partition(":")
+        at += 1
+        try:
+            if not epoch.isdecimal() or len(epoch) > 18:
+                raise InvalidRequest("who: is not as the preview has it")
+            bulk.make(change, customer_id, int(epoch), ask.visitor.name, form.get("comment"))
+            done.append(BulkDone(customer_id))
+        except QuotadError as error:
+            done.append(BulkDone(customer_id, error.for_caller))
+    return render(
+        ask,
+        "_bulk_progress.html" if ask.partial else "bulk_progress.html",
+        title=TITLES[do],
+        waiting=waiting[at:],
+        changed=[each for each in done if not each.why],
+        failed=[each for each in done if each.why],
+        count=len(done) + len(waiting) - at,
+        sent=[(name, form.get(name)) for name in _CHANGE if form.get(name)],
+    )
+
+
+def _failed(text: str) -> BulkDone:
+    customer_id, _, why = text.partition("\t")
+    return BulkDone(customer_id, why or "failed")
+
+
+def _what(fields: FormFields) -> str:
+    do = fields.get("do")
+    if do not in TITLES:
+        raise InvalidRequest("do: must be latest or promote")
+    return do
+
+
+def _change(fields: FormFields) -> BulkChange:
+    if fields.get("do") == LATEST:
+        return MoveToLatest(fields.get("plan"))
+    return PromoteAll(entitlement_of(fields))
+
+
+def _bulk(ask: Ask) -> BulkOperations:
+    parts = ask.context.parts
+    return BulkOperations(parts.customers, parts.worker.snapshots, parts.finding.clock)
+
+
+PAGES = (
+    SitePage(method="GET", path="/bulk", act=_preview, right=Right.MANAGE),
+    SitePage(method="POST", path="/bulk", act=_make, right=Right.MANAGE, bytes_max=FORM_BYTES_MAX),
+)
