@@ -59,6 +59,8 @@ class Visitor(msgspec.Struct, frozen=True):
     """Stands in every form of this visitor's pages."""
     signed_in: bool
     """Whether by a token; else there are none."""
+    person: str = LOCAL
+    """Whose drafts are theirs: not a name, which two may have."""
 
     def may(self, right: str) -> bool:
         """Whether something may be offered."""

@@ -8,7 +8,7 @@ from quotad.dashboard.ask import LOCAL, FormFields, PageHeaders, Visitor
 from quotad.errors import Unauthenticated
 from quotad.http.hosts import check_host
 from quotad.http.problems import HttpRefusal
-from quotad.operations.sessions import SessionOperations
+from quotad.operations.sessions import Session, SessionOperations
 from quotad.tokens.access import EVERYTHING, Access
 from quotad.tokens.record import TokenRecord
 from quotad.tokens.roles import TokenRole
@@ -69,7 +69,13 @@ class Doorkeeper:
             session = self._sessions.find(secret)
         except Unauthenticated:
             return None
-        return Visitor(session.access.name, session.access, session.form_key, True)
+        return visitor_of(session)
+
+
+def visitor_of(session: Session) -> Visitor:
+    """Who a session is of."""
+    access = session.access
+    return Visitor(access.name, access, session.form_key, True, session.person)
 
 
 def check_origin(headers: Mapping[str, str]) -> None:

@@ -144,7 +144,7 @@ def _publish(ask: Ask) -> PageAnswer:
     drafts = ask.context.parts.drafts
     if not draft.revision:  # nothing is changed but whom the plans are for
         draft = drafts.save(draft, draft.files)
-    done = drafts.publish(draft, APPLY_TO[word], ask.form.get("comment"))
+    done = drafts.publish(draft, ask.visitor.name, APPLY_TO[word], ask.form.get("comment"))
     version = done.version.record.version
     return see_other("/history", f"Version {version} is in force.")
 

@@ -44,7 +44,7 @@ def desk(ask: Ask, apply_to: ApplyTo | None = None) -> Desk:
         in_force = None
     if not ask.visitor.may("publish"):
         return Desk(None, in_force, in_force)
-    draft = parts.drafts.open(ask.visitor.name)
+    draft = parts.drafts.open(ask.visitor.person)
     state = parts.drafts.state(draft, apply_to)
     after = in_force
     if state.prepared is not None and (draft.changed or apply_to is not None):
@@ -62,7 +62,7 @@ def sent_draft(ask: Ask) -> CatalogDraft:
     if not (revision.isdigit() and base.isdigit()):
         raise InvalidRequest("revision: is not a number")
     # What is new is begun from the version that the page showed, whatever is in force by now.
-    draft = ask.context.parts.drafts.open(ask.visitor.name, int(base))
+    draft = ask.context.parts.drafts.open(ask.visitor.person, int(base))
     if draft.revision != int(revision):
         raise Conflict("your draft was changed in another window; nothing of this page was saved")
     return draft

@@ -9,11 +9,11 @@ from quotad.dashboard.ask import (
     Ask,
     PageAnswer,
     SitePage,
-    Visitor,
     is_own_path,
     read_form,
     see_other,
 )
+from quotad.dashboard.doorkeeper import visitor_of
 from quotad.dashboard.render import render
 from quotad.errors import PermissionDenied, Unauthenticated
 from quotad.http.problems import status_of
@@ -48,8 +48,7 @@ def _begin(ask: Ask) -> PageAnswer:
     )
     if kept:
         session = ask.context.sessions.find(secret)
-        visitor = Visitor(session.access.name, session.access, session.form_key, True)
-        ask = msgspec.structs.replace(ask, visitor=visitor)
+        ask = msgspec.structs.replace(ask, visitor=visitor_of(session))
         answer = _again(ask, _next(next_path), kept, 200)
     else:
         answer = see_other(_next(next_path))

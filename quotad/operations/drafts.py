@@ -192,8 +192,16 @@ class DraftOperations:
         new = msgspec.structs.replace(draft, base_version=version, base=theirs, files=merged.files)
         return new, merged.clashes
 
-    def publish(self, draft: CatalogDraft, apply_to: ApplyTo | None, comment: str) -> Publication:
+    def publish(
+        self, draft: CatalogDraft, by: str, apply_to: ApplyTo | None, comment: str
+    ) -> Publication:
         """Publish a saved draft over the version that it was begun from, and remove it.
+
+        Args:
+            draft: as it was saved.
+            by: name of whose doing it is.
+            apply_to: whom changed plans are for.
+            comment: why, for the history.
 
         Raises:
             CatalogError: it is not valid.
@@ -205,7 +213,6 @@ class DraftOperations:
         stored = self._store.get(draft.owner)
         if stored is None or stored.revision != draft.revision:
             raise Conflict("the draft was changed in another window; load the page again")
-        by = draft.owner
         terms = Terms(by, draft.base_version, actor=by, comment=comment)
         done = self._catalogs.publish(Request(files=draft.files, apply_to=apply_to), terms)
         self._store.remove(draft.owner)

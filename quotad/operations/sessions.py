@@ -22,6 +22,8 @@ class Session(msgspec.Struct, frozen=True):
     access: Access
     form_key: str
     """Stands in every form, which no other page can know."""
+    person: str
+    """Who it is of; names are not unique."""
 
 
 class SessionOperations(msgspec.Struct, frozen=True):
@@ -68,7 +70,9 @@ class SessionOperations(msgspec.Struct, frozen=True):
         record = self.store.get(_name(secret))
         if record is None or self.clock.now_ms() >= record.ends_ms:
             raise Unauthenticated("the session has ended")
-        return Session(self.table.access_of(record.token_id), form_key(secret))
+        access = self.table.access_of(record.token_id)
+        assert access.record is not None
+        return Session(access, form_key(secret), access.record.person_id)
 
     def end(self, secret: str) -> None:
         """End a session, if there is one."""

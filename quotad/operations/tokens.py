@@ -92,6 +92,8 @@ class TokenOperations(msgspec.Struct, frozen=True):
             raise InvalidRequest(f"token_id: {token_id!r} has ended; create another")
         wanted = WantedToken(old.name, old.role, old.customers, old.features, old.expires_ms)
         new = made(wanted, now_ms, actor)
+        same = msgspec.structs.replace(new.record, person=old.person_id)
+        new = msgspec.structs.replace(new, record=same)
         until = now_ms + keep_ms
         ends = until if old.expires_ms is None else min(until, old.expires_ms)
         ended = msgspec.structs.replace(old, expires_ms=ends, ended_by=actor)

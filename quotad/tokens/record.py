@@ -47,6 +47,13 @@ class TokenRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whose doing it was; empty: of a release that kept no such thing."""
     ended_by: str = ""
     """Whose doing it was that it was revoked or replaced."""
+    person: str = ""
+    """Of a token that has replaced another: the id of the first; it is the same person's."""
+
+    @property
+    def person_id(self) -> str:
+        """Who it stands for, also after it was rotated; names are not unique."""
+        return self.person or self.token_id
 
     def __repr__(self) -> str:
         return f"TokenRecord({self.token_id!r}, {self.name!r}, {self.role.value})"

@@ -14,7 +14,7 @@ from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.publish import Terms
 from quotad.store import Catalogs
 from quotad.tokens.roles import TokenRole
-from tests.dashboard.serving import DashboardRunning, Shown, Visit, dashboard_running
+from tests.dashboard.serving import DashboardRunning, Shown, Visit, dashboard_running, is_read
 from tests.running import eventually
 
 CATALOG = """version: 1
@@ -248,6 +248,27 @@ def test_a_draft_outlives_the_dashboard(
         with again.visit() as visit:
             visit.cookies = dict(anna.cookies)
             assert "limit: 21" in text_of(visit)
+
+
+def test_two_people_of_one_name_have_two_drafts_and_a_rotated_token_keeps_its_own(
+    anna: Visit, desk: DashboardRunning
+) -> None:
+    name = f"sam-{uuid.uuid4().hex[:8]}"
+    token = desk.token(TokenRole.PUBLISH, name)
+    with desk.signed_in(TokenRole.PUBLISH, name) as other, desk.visit() as sam:
+        assert sam.sign_in(token.token).status == 303
+        change(sam, "/plans/free/features/calls", limit0="31")
+        assert "limit: 31" not in text_of(other)
+        change(other, "/plans/free/features/calls", limit0="32")
+        assert "limit: 31" in text_of(sam)
+    first = desk.tokens.rotate(token.record.token_id)
+    again = desk.tokens.rotate(first.record.token_id)
+    eventually(lambda: is_read(desk.server.tokens, again.record.token_id), bool)
+    with desk.visit() as later:
+        assert later.sign_in(again.token).status == 303
+        assert "limit: 31" in text_of(later)
+        assert publish(later).status == 303
+        assert f"{name}" in later.get("/history").text
 
 
 def test_who_may_not_publish_sees_plans_and_is_offered_no_edit(desk: DashboardRunning) -> None:

@@ -97,7 +97,7 @@ def test_a_draft_is_published_with_a_comment_and_is_gone(desk: Desk) -> None:
     assert state.prepared is not None
     assert [each.after for each in state.prepared.changes] == ["20"]
 
-    done = desk.drafts.publish(draft, None, "Twice as much for spring")
+    done = desk.drafts.publish(draft, draft.owner, None, "Twice as much for spring")
 
     record = desk.catalogs.get(None).record
     assert (2, "anna", "anna", "Twice as much for spring") == (
@@ -116,7 +116,7 @@ def test_problems_of_a_draft_have_their_lines_and_it_is_not_published(desk: Desk
 
     assert ("plans.yaml", 9) == (problem.file, problem.line)
     with pytest.raises(CatalogError):
-        desk.drafts.publish(draft, None, "")
+        desk.drafts.publish(draft, draft.owner, None, "")
     assert desk.drafts.open("anna") == draft
 
 
@@ -126,10 +126,10 @@ def test_a_publish_meanwhile_is_not_overwritten_and_both_edits_come_together(des
 
     assert desk.drafts.state(draft).outdated
     with pytest.raises(Conflict, match="version 2 is in force"):
-        desk.drafts.publish(draft, None, "")
+        desk.drafts.publish(draft, draft.owner, None, "")
     new, clashes = desk.drafts.brought_up(draft, keep_mine=False)
     assert not clashes
-    desk.drafts.publish(desk.drafts.save(new, new.files), None, "")
+    desk.drafts.publish(desk.drafts.save(new, new.files), "anna", None, "")
 
     (file,) = desk.drafts.open("ben").files
     assert file.text == TEXT.replace("limit: 10", "limit: 15").replace("Free\n", "Free forever\n")
@@ -172,7 +172,7 @@ def test_who_owns_the_catalog_decides_who_publishes(desk: Desk) -> None:
     desk.publish(TEXT.replace("limit: 10", "limit: 11"), by="quotad dev")
     assert (True, True) == (desk.owned("auto").may_publish(), desk.drafts.from_files())
     with pytest.raises(InvalidRequest, match="catalog_owner"):
-        desk.owned("files").publish(draft, None, "")
+        desk.owned("files").publish(draft, draft.owner, None, "")
 
     desk.publish(TEXT.replace("limit: 10", "limit: 12"), by="sidecar on host-1")
 
@@ -185,7 +185,7 @@ def test_drafts_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(InvalidRequest, match="larger than"):
         desk.drafts.save(draft, files("#" * (FILES_BYTES_MAX + 1)))
     with pytest.raises(InvalidRequest, match="comment"):
-        desk.drafts.publish(draft, None, "x" * 2000)
+        desk.drafts.publish(draft, draft.owner, None, "x" * 2000)
 
     monkeypatch.setattr(drafts, "DRAFTS_MAX", 1)
     saved = desk.edited("anna", "limit: 10", "limit: 20")
