@@ -31,6 +31,10 @@ ApplyToOption = Annotated[
     ),
 ]
 
+CommentOption = Annotated[
+    str, typer.Option("--comment", metavar="TEXT", help="Why, for the history.")
+]
+
 _KEPT = re.compile(r"(plans\..+)\.earlier")
 """The path of a change of which revisions are kept of a plan."""
 
@@ -111,6 +115,7 @@ def publish(
         int | None,
         typer.Option(metavar="N", help="Publish only while this version is in force."),
     ] = None,
+    comment: CommentOption = "",
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -118,7 +123,11 @@ def publish(
     _, files = _read(paths, as_json)
     with failures.admin(server, as_json) as admin:
         done = admin.publish(
-            files, expected_version=expected_version, published_by=_who(), apply_to=apply_to
+            files,
+            expected_version=expected_version,
+            published_by=_who(),
+            apply_to=apply_to,
+            comment=comment,
         )
     _show_publication(done, as_json)
 
@@ -136,6 +145,7 @@ def history(
     if as_json:
         output.print_json({"versions": versions})
         return
+    commented = any(each.comment for each in versions)
     rows = [
         [
             output.number(each.version),
@@ -143,20 +153,23 @@ def history(
             output.moment(each.published_at, ""),
             _by(each),
             each.digest[:12],
+            *([" ".join(each.comment.split())] if commented else []),
         ]
         for each in versions
     ]
-    output.print_table([">version", "", "published", "by", "digest"], rows)
+    columns = [">version", "", "published", "by", "digest"]
+    output.print_table([*columns, "comment"] if commented else columns, rows)
 
 
 def rollback(
     version: Annotated[int, typer.Argument(metavar="VERSION", help="Whose content to take.")],
+    comment: CommentOption = "",
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Publish an earlier version again, as a new one."""
     with failures.admin(server, as_json) as admin:
-        done = admin.rollback(version, published_by=_who())
+        done = admin.rollback(version, published_by=_who(), comment=comment)
     _show_publication(done, as_json)
 
 

@@ -128,6 +128,7 @@ class AdminClient(CustomerAdmin, TokenAdmin, Connected):
         expected_version: int | None = None,
         published_by: str = "",
         apply_to: ApplyTo | None = None,
+        comment: str = "",
     ) -> Publication:
         """Publish a whole catalog; content already in force is a no-op.
 
@@ -137,6 +138,7 @@ class AdminClient(CustomerAdmin, TokenAdmin, Connected):
             published_by: free text for the history.
             apply_to: which customers get changed plans: "all" on them, or "new" subscriptions
                 only; None: as each plan states, all by default.
+            comment: why, for the history.
         """
         request = checked(
             pb.PublishCatalogRequest,
@@ -144,12 +146,15 @@ class AdminClient(CustomerAdmin, TokenAdmin, Connected):
             expected_version=expected_version,
             published_by=published_by,
             apply_to=catalogs.apply_to(apply_to),
+            comment=comment,
         )
         return catalogs.publication(self._send(self._publish, "PublishCatalog", request))
 
-    def rollback(self, version: int, *, published_by: str = "") -> Publication:
+    def rollback(self, version: int, *, published_by: str = "", comment: str = "") -> Publication:
         """Publish the content of an earlier version as a new version."""
-        request = checked(pb.RollbackCatalogRequest, version=version, published_by=published_by)
+        request = checked(
+            pb.RollbackCatalogRequest, version=version, published_by=published_by, comment=comment
+        )
         return catalogs.publication(self._call(self._publish, "RollbackCatalog", request))
 
     def diff(self, files: Sequence[CatalogFile], apply_to: ApplyTo | None = None) -> CatalogDiff:

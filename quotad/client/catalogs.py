@@ -37,6 +37,8 @@ class CatalogVersion(msgspec.Struct, frozen=True, kw_only=True):
     in_force: bool
     actor: str = ""
     """Whose doing it was: a token's name; without tokens `local`, or an address."""
+    comment: str = ""
+    """Why, as the publisher wrote it."""
 
 
 class CatalogChange(msgspec.Struct, frozen=True):

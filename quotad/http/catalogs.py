@@ -53,6 +53,8 @@ class PublishCatalog(RequestFields, frozen=True, kw_only=True):
     """For the history."""
     apply_to: Literal["ALL", "NEW"] | None = None
     """Whom the changes are for; absent: as each plan states."""
+    comment: str = ""
+    """Why, for the history; at most 1,024 bytes."""
 
 
 class GetCatalog(RequestFields, frozen=True, kw_only=True):
@@ -73,6 +75,8 @@ class RollbackCatalog(RequestFields, frozen=True, kw_only=True):
 
     version: VersionNumber
     published_by: str = ""
+    comment: str = ""
+    """Why, for the history; at most 1,024 bytes."""
 
 
 class VersionAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +91,8 @@ class VersionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     """Whose doing it was: a token's name; without tokens `local`, or an address."""
     in_force: bool
+    comment: str
+    """Why, as the publisher wrote it."""
 
 
 class ChangeAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +145,8 @@ class VersionsFound(msgspec.Struct, frozen=True, kw_only=True):
 def publish(call: HttpCall, wanted: PublishCatalog) -> HttpAnswer:
     """Validate everything, then publish."""
     new = Request(files=_files(wanted.files), apply_to=_apply_to(wanted.apply_to))
-    terms = Terms(wanted.published_by, wanted.expected_version, actor=call.actor)
+    by, expected = wanted.published_by, wanted.expected_version
+    terms = Terms(by, expected, actor=call.actor, comment=wanted.comment)
     return HttpAnswer(_publication(call.context.parts.catalogs.publish(new, terms)))
 
 
@@ -176,7 +183,8 @@ def versions(call: HttpCall, wanted: ListVersions) -> HttpAnswer:
 def roll_back(call: HttpCall, wanted: RollbackCatalog) -> HttpAnswer:
     """Publish an earlier content again."""
     again = call.context.parts.catalogs.roll_back
-    return HttpAnswer(_publication(again(wanted.version, wanted.published_by, call.actor)))
+    done = again(wanted.version, wanted.published_by, call.actor, wanted.comment)
+    return HttpAnswer(_publication(done))
 
 
 def version_answer(version: Version) -> VersionAnswer:
@@ -189,6 +197,7 @@ def version_answer(version: Version) -> VersionAnswer:
         published_by=record.published_by,
         actor=record.actor,
         in_force=version.in_force,
+        comment=record.comment,
     )
 
 

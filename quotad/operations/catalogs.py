@@ -7,7 +7,7 @@ import msgspec
 from quotad.catalog import Source, read_record
 from quotad.catalog.prepare import Prepared, Request
 from quotad.errors import NotFound
-from quotad.history import LOCAL
+from quotad.history import LOCAL, check_comment
 from quotad.ids import check_id
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.pages import page_size
@@ -62,11 +62,12 @@ class CatalogOperations:
         Raises:
             CatalogError: they make no valid catalog, or it must not replace the one in force.
             Conflict: not the expected version is in force.
-            InvalidRequest: the publisher's name is not fit for the history.
+            InvalidRequest: the publisher's name or the comment is not fit for the history.
             StoreUnavailable: the store refused or timed out; publishing again is safe.
         """
         if terms.published_by:
             check_id(terms.published_by, "published_by")
+        check_comment(terms.comment)
         terms = msgspec.structs.replace(terms, files=new.files)
         done = publish(self._store, lambda before: self._reader.prepare(_over(new, before)), terms)
         assert done is not None  # there is always something to publish

@@ -12,7 +12,6 @@ from quotad.catalog.prepare import Prepared, Request
 from quotad.catalog.rendering import render_files
 from quotad.clock import Clock
 from quotad.errors import CatalogError, Conflict, InvalidRequest, NotFound
-from quotad.history import check_comment
 from quotad.operations.catalogs import CatalogOperations, Publication, Version
 from quotad.operations.plan_files import FILES_BYTES_MAX, fits
 from quotad.operations.publish import Terms
@@ -208,7 +207,6 @@ class DraftOperations:
             Conflict: another version is in force, or the draft was changed elsewhere.
             InvalidRequest: the comment is too long, or the files own the catalog.
         """
-        check_comment(comment)
         self.check_may_publish()
         stored = self._store.get(draft.owner)
         if stored is None or stored.revision != draft.revision:

@@ -43,7 +43,8 @@ class CatalogCalls:
     ) -> pb.PublishCatalogResponse:
         new = Request(files=_files(request), apply_to=_apply_to(request))
         expected = request.expected_version if request.HasField("expected_version") else None
-        terms = Terms(request.published_by, expected, actor=actor)
+        by, comment = request.published_by, request.comment
+        terms = Terms(by, expected, actor=actor, comment=comment)
         return _publication(self._parts.catalogs.publish(new, terms))
 
     @mapped
@@ -68,7 +69,8 @@ class CatalogCalls:
     ) -> pb.PublishCatalogResponse:
         """Publish an earlier content again, with the revisions that it had."""
         roll_back = self._parts.catalogs.roll_back
-        return _publication(roll_back(request.version, request.published_by, actor))
+        by, comment = request.published_by, request.comment
+        return _publication(roll_back(request.version, by, actor, comment))
 
     @mapped
     def DiffCatalog(self, request: pb.DiffCatalogRequest) -> pb.DiffCatalogResponse:
@@ -101,6 +103,7 @@ def version_message(version: Version) -> pb.CatalogVersion:
         published_by=record.published_by,
         in_force=version.in_force,
         actor=record.actor,
+        comment=record.comment,
     )
 
 

@@ -79,16 +79,18 @@ class CatalogFile(_message.Message):
     def __init__(self, name: _Optional[str] = ..., content: _Optional[str] = ..., continued: _Optional[bool] = ...) -> None: ...
 
 class PublishCatalogRequest(_message.Message):
-    __slots__ = ("files", "expected_version", "published_by", "apply_to")
+    __slots__ = ("files", "expected_version", "published_by", "apply_to", "comment")
     FILES_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_VERSION_FIELD_NUMBER: _ClassVar[int]
     PUBLISHED_BY_FIELD_NUMBER: _ClassVar[int]
     APPLY_TO_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
     files: _containers.RepeatedCompositeFieldContainer[CatalogFile]
     expected_version: int
     published_by: str
     apply_to: ApplyTo
-    def __init__(self, files: _Optional[_Iterable[_Union[CatalogFile, _Mapping]]] = ..., expected_version: _Optional[int] = ..., published_by: _Optional[str] = ..., apply_to: _Optional[_Union[ApplyTo, str]] = ...) -> None: ...
+    comment: str
+    def __init__(self, files: _Optional[_Iterable[_Union[CatalogFile, _Mapping]]] = ..., expected_version: _Optional[int] = ..., published_by: _Optional[str] = ..., apply_to: _Optional[_Union[ApplyTo, str]] = ..., comment: _Optional[str] = ...) -> None: ...
 
 class PublishCatalogResponse(_message.Message):
     __slots__ = ("outcome", "version", "changes", "changes_count")
@@ -111,20 +113,22 @@ class PublishCatalogResponse(_message.Message):
     def __init__(self, outcome: _Optional[_Union[PublishCatalogResponse.Outcome, str]] = ..., version: _Optional[_Union[CatalogVersion, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[CatalogChange, _Mapping]]] = ..., changes_count: _Optional[int] = ...) -> None: ...
 
 class CatalogVersion(_message.Message):
-    __slots__ = ("version", "digest", "published_at", "published_by", "in_force", "actor")
+    __slots__ = ("version", "digest", "published_at", "published_by", "in_force", "actor", "comment")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     PUBLISHED_AT_FIELD_NUMBER: _ClassVar[int]
     PUBLISHED_BY_FIELD_NUMBER: _ClassVar[int]
     IN_FORCE_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
     version: int
     digest: str
     published_at: _timestamp_pb2.Timestamp
     published_by: str
     in_force: bool
     actor: str
-    def __init__(self, version: _Optional[int] = ..., digest: _Optional[str] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., published_by: _Optional[str] = ..., in_force: _Optional[bool] = ..., actor: _Optional[str] = ...) -> None: ...
+    comment: str
+    def __init__(self, version: _Optional[int] = ..., digest: _Optional[str] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., published_by: _Optional[str] = ..., in_force: _Optional[bool] = ..., actor: _Optional[str] = ..., comment: _Optional[str] = ...) -> None: ...
 
 class CatalogChange(_message.Message):
     __slots__ = ("path", "before", "after")
@@ -163,12 +167,14 @@ class ListCatalogVersionsResponse(_message.Message):
     def __init__(self, versions: _Optional[_Iterable[_Union[CatalogVersion, _Mapping]]] = ...) -> None: ...
 
 class RollbackCatalogRequest(_message.Message):
-    __slots__ = ("version", "published_by")
+    __slots__ = ("version", "published_by", "comment")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PUBLISHED_BY_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
     version: int
     published_by: str
-    def __init__(self, version: _Optional[int] = ..., published_by: _Optional[str] = ...) -> None: ...
+    comment: str
+    def __init__(self, version: _Optional[int] = ..., published_by: _Optional[str] = ..., comment: _Optional[str] = ...) -> None: ...
 
 class DiffCatalogRequest(_message.Message):
     __slots__ = ("files", "version", "apply_to")

@@ -80,8 +80,11 @@ def served(store_url: str) -> Iterator[HttpRunning]:
         life = Life(made, "first")
         diff = life("DiffCatalog", {"files": files})
         assert (None, True) == (diff["version"], diff["changes_count"] > 0)
-        published = life("PublishCatalog", {"files": files, "published_by": "test"})
+        published = life(
+            "PublishCatalog", {"files": files, "published_by": "test", "comment": "the first"}
+        )
         assert ("PUBLISHED", 1) == (published["outcome"], published["version"]["version"])
+        assert "the first" == published["version"]["comment"]
         made.wait_ready()
         yield made
 
@@ -319,7 +322,8 @@ def test_catalogs_have_a_history_and_go_back(served: HttpRunning, customer: str)
     first = life("GetCatalog", None, "?version=1")
     assert (1, False) == (first["version"]["version"], first["version"]["in_force"])
     assert {"limits": [{"limit": 5}]} == first["document"]["plans"]["free"]["entitlements"]["calls"]
-    assert 3 == life("RollbackCatalog", {"version": 1})["version"]["version"]
+    back = life("RollbackCatalog", {"version": 1, "comment": "too much"})["version"]
+    assert (3, "too much") == (back["version"], back["comment"])
     assert [3, 2, 1] == [each["version"] for each in life("ListCatalogVersions")["versions"]]
 
 

@@ -184,11 +184,11 @@ def test_drafts_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None
     draft = desk.drafts.open("anna")
     with pytest.raises(InvalidRequest, match="larger than"):
         desk.drafts.save(draft, files("#" * (FILES_BYTES_MAX + 1)))
-    with pytest.raises(InvalidRequest, match="comment"):
-        desk.drafts.publish(draft, draft.owner, None, "x" * 2000)
 
     monkeypatch.setattr(drafts, "DRAFTS_MAX", 1)
     saved = desk.edited("anna", "limit: 10", "limit: 20")
     with pytest.raises(Busy, match="there are 1 drafts"):
         desk.edited("ben", "limit: 10", "limit: 20")
+    with pytest.raises(InvalidRequest, match="comment"):
+        desk.drafts.publish(saved, "anna", None, "x" * 2000)
     assert desk.drafts.save(saved, files(TEXT)).revision > saved.revision

@@ -36,6 +36,7 @@ class FakeAdmin(AdminServiceServicer):
         self.failures: deque[Fail] = deque()
         self.documents: list[dict[str, Any]] = [{"version": 1, "plans": {"free": {}}}]
         self.published_by = ["sidecar"]
+        self.comments = [""]
         self.customers: dict[str, Any] = {}
         self.insights: list[admin_pb2.FeatureInsights] = []
         self.changes = [
@@ -58,13 +59,11 @@ class FakeAdmin(AdminServiceServicer):
                 outcome=admin_pb2.PublishCatalogResponse.OUTCOME_UNCHANGED,
                 version=self._version(in_force),
             )
-        return self._publish(document, request.published_by)
+        return self._publish(document, request)
 
     def RollbackCatalog(self, request: Any, context: Any) -> Any:
         self._received(request, context)
-        return self._publish(
-            self.documents[self._known(request.version, context) - 1], request.published_by
-        )
+        return self._publish(self.documents[self._known(request.version, context) - 1], request)
 
     def GetCatalog(self, request: Any, context: Any) -> Any:
         self._received(request, context)
@@ -279,9 +278,10 @@ class FakeAdmin(AdminServiceServicer):
             self._abort(context, Fail(grpc.StatusCode.NOT_FOUND, message, "NOT_FOUND"))
         return self.customers[customer_id]
 
-    def _publish(self, document: dict[str, Any], published_by: str) -> Any:
+    def _publish(self, document: dict[str, Any], request: Any) -> Any:
         self.documents.append(document)
-        self.published_by.append(published_by)
+        self.published_by.append(request.published_by)
+        self.comments.append(request.comment)
         return admin_pb2.PublishCatalogResponse(
             outcome=admin_pb2.PublishCatalogResponse.OUTCOME_PUBLISHED,
             version=self._version(len(self.documents)),
@@ -295,4 +295,5 @@ class FakeAdmin(AdminServiceServicer):
             published_at=STARTED_AT + timedelta(days=number),
             published_by=self.published_by[number - 1],
             in_force=number == len(self.documents),
+            comment=self.comments[number - 1],
         )

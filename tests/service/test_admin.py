@@ -91,7 +91,9 @@ def test_a_catalog_lives_from_first_publish_to_rollback(fresh: Running) -> None:
     )
     assert [] == rows(again.changes)
 
-    second = quotad.publish(plans(7), published_by="bob", expected_version=1)
+    second = quotad.publish(
+        plans(7), published_by="bob", expected_version=1, comment="more for spring"
+    )
     change = ("plans.free.entitlements.calls.limits[0].limit", "5", "7")
     assert (PUBLISHED, 2, [change]) == (
         second.outcome,
@@ -102,6 +104,7 @@ def test_a_catalog_lives_from_first_publish_to_rollback(fresh: Running) -> None:
     assert "ABORTED CONFLICT: catalog version 2 is in force, not 1" in repr(failed)
     assert [(2, "bob", True), (1, "ann", False)] == history(quotad)
     assert [(2, "bob", True)] == history(quotad, 1)
+    assert "more for spring" == second.version.comment
 
     got = call(quotad, "GetCatalog", pb.GetCatalogRequest())
     assert (2, second.version.digest) == (got.version.version, got.version.digest)
@@ -116,12 +119,13 @@ def test_a_catalog_lives_from_first_publish_to_rollback(fresh: Running) -> None:
         old.version.in_force,
     )
 
-    back = call(quotad, "RollbackCatalog", pb.RollbackCatalogRequest(version=1))
-    assert (PUBLISHED, 3, first.version.digest, "rollback to version 1") == (
+    back = call(quotad, "RollbackCatalog", pb.RollbackCatalogRequest(version=1, comment="too much"))
+    assert (PUBLISHED, 3, first.version.digest, "rollback to version 1", "too much") == (
         back.outcome,
         back.version.version,
         back.version.digest,
         back.version.published_by,
+        back.version.comment,
     )
     assert [(change[0], "7", "5")] == rows(back.changes)
     assert [3, 2, 1] == [version for version, _, _ in history(quotad)]
@@ -413,3 +417,6 @@ def test_the_author_of_a_publish_is_a_few_words(quotad: Running) -> None:
     failed = refusal(lambda: call(quotad, "PublishCatalog", request))
 
     assert failed.message == "published_by: 257 bytes long; at most 256 are allowed"
+    request = pb.PublishCatalogRequest(files=[file], comment="x" * 1025)
+    failed = refusal(lambda: call(quotad, "PublishCatalog", request))
+    assert failed.message == "comment: is longer than 1024 bytes"

@@ -157,6 +157,18 @@ def test_publish_sends_the_files_and_the_author(
     assert "UNCHANGED" == json.loads(again.stdout)["outcome"]
 
 
+def test_a_comment_is_sent_and_stands_in_the_history(
+    quotad: Run, server: FakeServer, plans: Path
+) -> None:
+    assert "comment" not in words(quotad("catalog", "history"))[0]
+    quotad("catalog", "publish", str(plans), "--comment", "More\nfor spring")
+    quotad("catalog", "rollback", "1", "--comment", "too much")
+
+    shown = words(quotad("catalog", "history"))
+    assert shown[0].endswith("comment")
+    assert (shown[1].endswith("too much"), shown[2].endswith("More for spring")) == (True, True)
+
+
 @pytest.mark.parametrize("command", ["diff", "publish"])
 @pytest.mark.parametrize(
     ("given", "sent"),
