@@ -91,9 +91,11 @@ class StiggApi(msgspec.Struct, frozen=True):
         """
         self.of(customer_id, feature_id)
         resource_id = resource_id or ""
+        # Before it is read: a copy must not look newer than what was written after it was read.
+        now_ms = self.clock.now_ms()
         with self.lend() as decides:
             granted = decides.entitlements(customer_id, resource_id)
-        return StiggEntitlements(customer_id, resource_id, granted, self.clock.now_ms())
+        return StiggEntitlements(customer_id, resource_id, granted, now_ms)
 
     def customer(self, customer_id: str) -> StoredCustomer | None:
         """Read a customer; None: it was never provisioned."""

@@ -5,6 +5,7 @@ from typing import Any
 from quotad.http.stigg import queries
 from quotad.http.stigg.api import StiggApi
 from quotad.http.stigg.paths import Params
+from quotad.http.stigg.words import settled
 
 
 def state(api: StiggApi, path: Params, query: Params, _body: Any) -> object:
@@ -22,7 +23,7 @@ def entitlements(api: StiggApi, path: Params, query: Params, _body: Any) -> obje
 def subscriptions(api: StiggApi, path: Params, query: Params, _body: Any) -> object:
     """The subscriptions in force."""
     given = {"customerId": path["customer"], "resourceId": query.get("resourceId")}
-    return {"getActiveSubscriptions": queries.active_subscriptions(api, given)}
+    return settled({"getActiveSubscriptions": queries.active_subscriptions(api, given)})
 
 
 def configuration(api: StiggApi, _path: Params, _query: Params, _body: Any) -> object:

@@ -32,6 +32,12 @@ class StiggEntitlements:
         self._now_ms = now_ms
 
     @property
+    def experiment(self) -> tuple[str, str] | None:
+        """The experiment that the customer is in, and its variant."""
+        group = self._granted.effective.group
+        return None if group is None else (group.experiment.name, group.variant)
+
+    @property
     def denied(self) -> str | None:
         """Why the customer may use nothing at all."""
         return _denied(self._granted.effective)
@@ -101,7 +107,7 @@ class StiggEntitlements:
             "validUntil": valid_ms,
         }
         if feature.type is FeatureType.CONFIG:
-            shape |= _configured(feature, answer)
+            shape |= value_shape(feature, answer.value, answer.values)
         elif feature.type is FeatureType.METERED and entitlement is not None:
             shape |= _metered(answer, entitlement, effective, now_ms)
             ends = answer.resets_at_ms
@@ -117,14 +123,14 @@ def _denied(effective: Effective) -> str | None:
     return None if effective.denied is None else DENIED[effective.denied]
 
 
-def _configured(feature: Feature, answer: Decision) -> Shape:
+def value_shape(feature: Feature, value: str, values: Sequence[str]) -> Shape:
     """The value of a config feature: a number is a limit that nothing is counted against."""
     if feature.values:
-        return {"enumValues": list(answer.values or ([answer.value] if answer.value else []))}
+        return {"enumValues": list(values or ([value] if value else []))}
     try:
-        return {"usageLimit": int(answer.value)} if answer.value else {}
+        return {"usageLimit": int(value)} if value else {}
     except ValueError:
-        return {"enumValues": [answer.value]}
+        return {"enumValues": [value]}
 
 
 def _metered(
@@ -134,18 +140,19 @@ def _metered(
     if not answer.limits:  # revoked, or without the pool that pays for it
         return {}
     status = _tightest(answer)
+    paid_by = effective.entitlements.get(status.pool_id) if status.pool_id else entitlement
+    entitlement = paid_by or entitlement
     limit = _limit_of(status, entitlement.limits)
     window = None if limit is None else limit.window
     anchor_ms = entitlement.anchor_ms if entitlement.anchor_ms is not None else effective.anchor_ms
     period = _period(window, now_ms, anchor_ms, status.resets_at_ms)
-    unit = 10**status.decimals
     return {
         "hasUnlimitedUsage": status.limit is None,
         "hasSoftLimit": status.soft,
-        "usageLimit": None if status.limit is None else _plain(status.limit, unit),
-        "currentUsage": _plain(status.used, unit),
+        "usageLimit": None if status.limit is None else plain(status.limit, status.decimals),
+        "currentUsage": plain(status.used, status.decimals),
         "resetPeriod": RESETS.get(status.per),
-        "resetPeriodConfiguration": _configuration(window),
+        "resetPeriodConfiguration": configuration_of(window),
         "usagePeriodAnchor": iso(period.start_ms),
         "usagePeriodStart": iso(period.start_ms),
         "usagePeriodEnd": iso(period.end_ms),
@@ -165,11 +172,10 @@ def _tightest(answer: Decision) -> LimitStatus:
 
 
 def _limit_of(status: LimitStatus, limits: Sequence[Limit]) -> Limit | None:
-    """The limit that a status is of; None: of a pool."""
-    if not status.pool_id:
-        for limit in limits:
-            if (limit.window.per if limit.window else "") == status.per:
-                return limit
+    """The limit that a status is of."""
+    for limit in limits:
+        if (limit.window.per if limit.window else "") == status.per:
+            return limit
     return None
 
 
@@ -185,11 +191,12 @@ def _period(
     return period
 
 
-def _plain(amount: int, unit: int) -> float:
-    return amount if unit == 1 else amount / unit
+def plain(amount: int, decimals: int) -> float:
+    """An amount in units of a feature, which is kept in units of 10^-decimals."""
+    return amount / 10**decimals if decimals else amount
 
 
-def _configuration(window: Window | None) -> Shape | None:
+def configuration_of(window: Window | None) -> Shape | None:
     """Where the periods start, in the words there are."""
     if window is None or window.count != 1:
         return None

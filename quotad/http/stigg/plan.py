@@ -125,6 +125,8 @@ def project(value: Any, selected: Selected) -> Any:
         return value
     if callable(value):
         value = value()
+        if value is None:
+            return None
     if isinstance(value, list):
         return [project(each, selected) for each in value]
     typename = selected.typename or value["__typename"]

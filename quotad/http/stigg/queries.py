@@ -5,9 +5,10 @@ from quotad.entitlements.phases import PhaseStatus
 from quotad.errors import NotFound
 from quotad.http.stigg import inputs
 from quotad.http.stigg.api import StiggApi
-from quotad.http.stigg.customers import customer_shape, only_ids, subscription_shapes
+from quotad.http.stigg.customers import customer_shape
 from quotad.http.stigg.entitlements import StiggEntitlements
 from quotad.http.stigg.names import read_name
+from quotad.http.stigg.subscriptions import only_ids, subscription_shapes
 from quotad.http.stigg.words import STATUSES, Shape, iso
 
 _ENDED = STATUSES[PhaseStatus.ENDED]

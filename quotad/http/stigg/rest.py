@@ -196,12 +196,38 @@ def _subscription(shape: object) -> Shape:
         "addons": [
             {"id": each["addon"]["refId"], "quantity": each["quantity"]} for each in shape["addons"]
         ],
-        "prices": [],
-        "futureUpdates": [],
-        "metadata": {},
+        "prices": [_price(each) for each in shape["prices"]],
+        "futureUpdates": [_update(each) for each in shape["futureUpdates"]],
+        "metadata": shape["additionalMetaData"],
         "resourceId": resource["resourceId"] if resource else None,
     }
 
+
+def _price(shape: Shape) -> Shape:
+    price = shape["price"]
+    assert isinstance(price, dict)
+    amount = price["price"]
+    return {
+        "addonId": shape["addonId"],
+        "amount": amount["amount"],
+        "currency": amount["currency"].lower(),
+        "baseCharge": price["featureId"] is None,
+        "featureId": price["featureId"],
+    }
+
+
+def _update(shape: Shape) -> Shape:
+    target = shape["targetPackage"]
+    assert isinstance(target, dict)
+    return {
+        "scheduledExecutionTime": shape["scheduledExecutionTime"],
+        "scheduleStatus": "SCHEDULED",
+        "subscriptionScheduleType": _SCHEDULES[str(shape["subscriptionScheduleType"])],
+        "targetPackage": {"id": target["refId"]},
+    }
+
+
+_SCHEDULES = {"Plan": "PLAN", "UnitAmount": "UNIT_AMOUNT", "Addon": "ADDON"}
 
 # Usage
 

@@ -5,8 +5,8 @@ from typing import Any
 from quotad.catalog import Snapshot
 from quotad.errors import NotFound
 from quotad.http.stigg.api import StiggApi
-from quotad.http.stigg.customers import PRODUCT, plan_shape
 from quotad.http.stigg.paths import Params, StiggPage
+from quotad.http.stigg.plans import PRODUCT, plan_shape
 from quotad.http.stigg.words import Shape, feature_shape, feature_type, meter_type
 from quotad.model import Feature, Plan
 

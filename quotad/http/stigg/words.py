@@ -47,6 +47,15 @@ def uuid_of(*names: str) -> str:
     return str(uuid.uuid5(_IDS, "\0".join(names)))
 
 
+def settled(shape: object) -> object:
+    """A shape as a whole, with the fields that are worked out when asked for."""
+    if callable(shape):
+        shape = shape()
+    if isinstance(shape, dict):
+        return {name: settled(each) for name, each in shape.items()}
+    return [settled(each) for each in shape] if isinstance(shape, list) else shape
+
+
 def iso(at_ms: int | None) -> str | None:
     """A time as ISO 8601 in UTC; None: none."""
     if at_ms is None:
