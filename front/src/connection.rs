@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -253,5 +254,5 @@ pub struct Arriving {
     pub respond: SendResponse<Part>,
     pub method: u32,
     pub deadline: Option<Instant>,
-    pub details: Option<Box<Details>>,
+    pub details: Option<Arc<Details>>,
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue, InvalidHeaderName};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use webpki::EndEntityCert;
@@ -91,28 +92,64 @@ impl Asks {
         self.origin
     }
 
-    /// None: nothing is asked for.
-    pub fn take(&self, headers: &HeaderMap, link: &Link) -> Option<Box<Details>> {
+    /// None: nothing is asked for. What is the same as of the call before it on its connection,
+    /// as nearly always, is kept and made once.
+    pub fn take(&self, headers: &HeaderMap, link: &Link) -> Option<Arc<Details>> {
         if self.metadata.is_empty() && !self.origin && !self.deadline {
             return None;
         }
-        let mut metadata = Vec::new();
-        for (place, key) in self.metadata.iter().enumerate() {
-            let values = headers.get_all(key).into_iter();
-            metadata.extend(values.map(|value| (place, value.clone())));
+        let mut latest = link.details.borrow_mut();
+        if let Some(latest) = latest.as_ref()
+            && latest.metadata.iter().map(same).eq(self.values(headers))
+        {
+            return Some(latest.clone());
         }
-        Some(Box::new(Details {
+        // Copies: a value as it came keeps all the bytes in memory that it was read with.
+        let values = self.values(headers).filter_map(|(place, value)| {
+            Some((place, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+        });
+        let details = Arc::new(Details {
             origin: link.origin().cloned(),
-            metadata,
-        }))
+            metadata: values.collect(),
+            described: PyOnceLock::new(),
+        });
+        *latest = Some(details.clone());
+        Some(details)
+    }
+
+    /// Places in the list of keys, and values.
+    fn values<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+    ) -> impl Iterator<Item = (usize, &'a HeaderValue)> {
+        let keys = self.metadata.iter().enumerate();
+        keys.flat_map(|(place, key)| {
+            headers
+                .get_all(key)
+                .into_iter()
+                .map(move |value| (place, value))
+        })
     }
 }
 
-/// Of one call.
+fn same((place, value): &(usize, HeaderValue)) -> (usize, &HeaderValue) {
+    (*place, value)
+}
+
+/// Of one call, or of several in a row on a connection.
 pub struct Details {
     origin: Option<Arc<Origin>>,
     /// Places in the list of keys, and values.
     metadata: Vec<(usize, HeaderValue)>,
+    described: PyOnceLock<Described>,
+}
+
+/// What Python has of it: peer, metadata and the client's names, as of `Call`. The same objects for
+/// all calls that share it, so that Python sees at a glance that they are the same.
+pub struct Described {
+    pub peer: Option<Py<PyString>>,
+    pub metadata: Py<PyTuple>,
+    pub names: Py<PyTuple>,
 }
 
 /// Makes Python's values of details.
@@ -122,14 +159,6 @@ pub struct Describer {
     /// The same moment on the clock here and on Python's monotonic one, which never part.
     moment: (Instant, f64),
 }
-
-/// Peer, deadline, metadata and the client's names, as `Call` has them.
-type Described<'py> = (
-    Option<Bound<'py, PyString>>,
-    Option<f64>,
-    Bound<'py, PyTuple>,
-    Bound<'py, PyTuple>,
-);
 
 impl Describer {
     pub fn new(py: Python<'_>, settings: &Settings) -> PyResult<Describer> {
@@ -142,30 +171,28 @@ impl Describer {
         })
     }
 
-    pub fn describe<'py>(
-        &self,
-        py: Python<'py>,
-        details: &Details,
-        deadline: Option<Instant>,
-    ) -> PyResult<Described<'py>> {
-        let pairs = details.metadata.iter().filter_map(|(place, value)| {
-            // What is not printable ASCII is no value in gRPC.
-            let value = PyString::new(py, value.to_str().ok()?);
-            Some((self.keys[*place].bind(py).clone(), value))
-        });
-        let names = details.origin.iter().flat_map(|from| &from.client_names);
-        Ok((
-            details
-                .origin
-                .as_ref()
-                .and_then(|from| from.peer.as_ref())
-                .map(|peer| PyString::new(py, peer)),
-            deadline
-                .filter(|_| self.deadline)
-                .map(|deadline| self.on_pythons_clock(deadline)),
-            PyTuple::new(py, pairs.collect::<Vec<_>>())?,
-            PyTuple::new(py, names.collect::<Vec<_>>())?,
-        ))
+    pub fn describe<'a>(&self, py: Python<'_>, details: &'a Details) -> PyResult<&'a Described> {
+        details.described.get_or_try_init(py, || {
+            let pairs = details.metadata.iter().filter_map(|(place, value)| {
+                // What is not printable ASCII is no value in gRPC.
+                let value = PyString::new(py, value.to_str().ok()?);
+                Some((self.keys[*place].bind(py).clone(), value))
+            });
+            let origin = details.origin.as_ref();
+            let names = origin.into_iter().flat_map(|from| &from.client_names);
+            let peer = origin.and_then(|from| from.peer.as_ref());
+            Ok(Described {
+                peer: peer.map(|peer| PyString::new(py, peer).unbind()),
+                metadata: PyTuple::new(py, pairs.collect::<Vec<_>>())?.unbind(),
+                names: PyTuple::new(py, names.collect::<Vec<_>>())?.unbind(),
+            })
+        })
+    }
+
+    /// Of the client, as Python has it; None: it has none, or it is not asked for.
+    pub fn deadline_s(&self, deadline: Option<Instant>) -> Option<f64> {
+        let asked = deadline.filter(|_| self.deadline);
+        asked.map(|deadline| self.on_pythons_clock(deadline))
     }
 
     fn on_pythons_clock(&self, time: Instant) -> f64 {

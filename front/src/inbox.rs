@@ -20,7 +20,7 @@ pub struct Waiting {
     pub method: u32,
     pub payload: Bytes,
     pub deadline: Option<Instant>,
-    pub details: Option<Box<Details>>,
+    pub details: Option<Arc<Details>>,
     pub ticket: Arc<Ticket>,
 }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use crate::details::Origin;
+use crate::details::{Details, Origin};
 use crate::held::{Account, Share, Total};
 use crate::settings::Settings;
 
@@ -28,6 +28,8 @@ pub struct Link {
     /// Where it comes from; None for a Unix socket.
     pub peer: Option<IpAddr>,
     origin: OnceCell<Arc<Origin>>,
+    /// Of the call that came last.
+    pub details: RefCell<Option<Arc<Details>>>,
     pub account: Rc<Account>,
     /// Calls that the client has reset in this second; shared with those that it may reset.
     pub resets: Arc<AtomicU32>,
@@ -49,6 +51,7 @@ impl Link {
         Link {
             peer,
             origin: OnceCell::new(),
+            details: RefCell::default(),
             account: Account::new(total.clone()),
             resets: Arc::default(),
             order: Cell::new(Order::Serve),

@@ -170,16 +170,15 @@ impl Front {
         let Some(details) = &call.details else {
             return class.call1((call.id, call.method, request));
         };
-        let (peer, deadline_s, metadata, names) =
-            self.describer.describe(py, details, call.deadline)?;
+        let described = self.describer.describe(py, details)?;
         class.call1((
             call.id,
             call.method,
             request,
-            peer,
-            deadline_s,
-            metadata,
-            names,
+            &described.peer,
+            self.describer.deadline_s(call.deadline),
+            &described.metadata,
+            &described.names,
         ))
     }
 

@@ -1,21 +1,25 @@
 """Which calls of gRPC need which right, and whether their token gives it."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from quotad.decision import ConsumeRequest, Mode
 from quotad.feed.access import check_may_watch, watcher_name
 from quotad.feed.listener import Watcher
 from quotad.fronts.interface import Call, Details
 from quotad.fronts.origin import origin
 from quotad.history import LOCAL
-from quotad.service.quota import METHODS
+from quotad.service.quota import METHODS, TOGETHER, CheckRequest
 from quotad.tokens.access import Access, TokenTable, host_of
 from quotad.tokens.actor import actor_of
 from quotad.tokens.roles import Right
 from quotad.tokens.scopes import check_scope
 from quotad.v1 import quota_pb2 as pb
+
+CHECK_ONLY = int(Mode.CHECK_ONLY)
 
 AUTHORIZATION = "authorization"
 """The metadata that a token comes in, as `Bearer qd_...`."""
@@ -30,8 +34,6 @@ def details(front: str) -> Details:
     return Details((AUTHORIZATION,), origin=front != "native")
 
 
-_ASKING = ("CheckAndConsume", "BatchCheckAndConsume", "CheckAndConsumeAll")
-"""What takes nothing in one of its modes."""
 _CHECKS = ("GetEntitlement", "GetEntitlements", "ListSlots")
 _NAMES = tuple(path.rpartition("/")[2] for path in METHODS)
 _RIGHTS = tuple(Right.CHECK if name in _CHECKS else Right.CONSUME for name in _NAMES)
@@ -90,20 +92,28 @@ class Guard:
         self._among_ourselves = among_ourselves
         self._access: Callable[[str, str | None], Access] = table.access
 
-    def check(self, call: Call) -> None:
-        """Refuse a hot call whose token does not give it; on the way of every decision.
+    def check(self, call: Call) -> CheckRequest | None:
+        """Refuse a hot call whose token does not give it.
+
+        Returns:
+            What looks at each request of the call, once it was read, and at those of other calls
+            of its method with the same metadata that were taken with it; None: all are given.
 
         Raises:
             Unauthenticated, PermissionDenied, NotReady: as the table does.
         """
+        method = call.method
         access = self._access(_shown(call), call.peer)
-        right = _RIGHTS[call.method]
-        if right not in access.rights and not (
-            Right.CHECK in access.rights and _takes_nothing(call.method, call.request)
-        ):
-            access.check(right)
+        right = _RIGHTS[method]
+        if method in TOGETHER:
+            if right in access.rights:
+                return partial(_check_request, access) if access.scoped else None
+            if Right.CHECK in access.rights:  # which is enough for what only asks
+                return partial(_check_request, access)
+        access.check(right)
         if access.scoped:
-            _check_scope(_NAMES[call.method], _MESSAGES[call.method], call.request, access)
+            _check_scope(_NAMES[method], _MESSAGES[method], call.request, access)
+        return None
 
     def actor(self, call: Call) -> str:
         """Return the actor of a hot call that was checked."""
@@ -144,16 +154,12 @@ def _shown(call: Call) -> str:
     return call.metadata[0][1] if call.metadata else ""
 
 
-def _takes_nothing(method: int, request: bytes) -> bool:
-    """Whether a call that could count asks only, so that readers may make it."""
-    if _NAMES[method] not in _ASKING:
-        return False
-    try:
-        message = _MESSAGES[method].FromString(request)
-    except DecodeError:
-        return False
-    asked = getattr(message, "requests", None) or (message,)
-    return all(getattr(each, "mode", None) == pb.MODE_CHECK_ONLY for each in asked)
+def _check_request(access: Access, request: ConsumeRequest) -> None:
+    """Refuse what a request is about, or would take, that a token does not give."""
+    if request.mode != CHECK_ONLY:
+        access.check(Right.CONSUME)
+    if access.scoped:
+        check_scope(access, _NAMES[0], request)
 
 
 def _check_scope(name: str, kind: Any, request: bytes, access: Access) -> None:
@@ -162,5 +168,4 @@ def _check_scope(name: str, kind: Any, request: bytes, access: Access) -> None:
         message = kind.FromString(request)
     except DecodeError:
         return  # refused as what it is
-    for each in getattr(message, "requests", None) or (message,):
-        check_scope(access, name, each)
+    check_scope(access, name, message)

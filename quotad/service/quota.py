@@ -46,6 +46,9 @@ _CONSUME, _BATCH, _ENTITLEMENT, _ENTITLEMENTS, _REFUND = range(5)
 _SET_USAGE = METHODS.index(f"/{SERVICE}/SetUsage")
 _ALL = METHODS.index(f"/{SERVICE}/CheckAndConsumeAll")
 
+TOGETHER = frozenset((_CONSUME, _BATCH, _ALL))
+"""Methods whose calls are decided together."""
+
 _HOLDS = {
     METHODS.index(f"/{SERVICE}/{name}"): answer
     for name, answer in (
@@ -87,8 +90,11 @@ class _BatchCall(msgspec.Struct, frozen=True, gc=False):
         return batch_bytes(decided)
 
 
-CheckCall = Callable[[Call], None]
-"""Raises QuotadError for a call whose token does not give it."""
+CheckRequest = Callable[[ConsumeRequest], None]
+"""Raises QuotadError for a request that the token of its call does not give."""
+
+CheckCall = Callable[[Call], CheckRequest | None]
+"""Raises QuotadError for a call whose token does not give it; as `Guard.check`."""
 
 NameCaller = Callable[[Call], str]
 """Returns the actor of a call."""
@@ -133,15 +139,25 @@ class QuotaService:
         batched = 0
         others: list[Call] = []
         read, check = self._read, self._check
+        shown, of_method, check_request = None, -1, None  # of the call that was checked last
         for call in calls:
             try:
-                if check is not None:
-                    check(call)
-                if call.method == _CONSUME:
-                    requests.append(read.one(call.request))
+                method, metadata = call.method, call.metadata
+                # Once for calls in a row that show the same. They were taken at one moment, so
+                # that a token which ends lets no call in that comes after it.
+                if check is not None and (
+                    method != of_method or (metadata is not shown and metadata != shown)
+                ):
+                    check_request = check(call)
+                    shown, of_method = metadata, method if method in TOGETHER else -1
+                if method == _CONSUME:
+                    request = read.one(call.request)
+                    if check_request is not None:
+                        check_request(request)
+                    requests.append(request)
                     ids.append(call.call_id)
-                elif call.method == _BATCH:
-                    batch = _BatchCall(call.call_id, *read.batch(call.request))
+                elif method == _BATCH:
+                    batch = self._read_batch(call, check_request)
                     if not batch.requests:
                         refusals.append((call.call_id, batch.answer([])))
                         continue
@@ -150,8 +166,11 @@ class QuotaService:
                     if batched + len(ids) >= TOGETHER_MAX:
                         yield self._decide(ids, requests, batches)
                         ids, requests, batches, batched = [], [], [], 0
-                elif call.method == _ALL:
-                    requests.append(read_all(call.request))
+                elif method == _ALL:
+                    request = read_all(call.request)
+                    if check_request is not None:
+                        check_request(request)
+                    requests.append(request)
                     ids.append(call.call_id)
                 else:
                     others.append(call)
@@ -165,6 +184,13 @@ class QuotaService:
             yield self._decide(ids, requests, batches)
         for call in others:
             yield [(call.call_id, self._answer_one(call))]
+
+    def _read_batch(self, call: Call, check_request: CheckRequest | None) -> _BatchCall:
+        batch = _BatchCall(call.call_id, *self._read.batch(call.request))
+        if check_request is not None:
+            for request in batch.requests:
+                check_request(request)
+        return batch
 
     def _decide(
         self, ids: list[int], requests: list[ConsumeRequest], batches: list[_BatchCall]

@@ -54,6 +54,15 @@ def test_a_call_carries_the_metadata_that_is_asked_for_and_no_other(asking: Serv
     assert b"x" == both.request
 
 
+def test_calls_of_one_connection_carry_what_each_of_them_was_sent_with(asking: Serving) -> None:
+    hot = asking.channel.unary_unary(METHODS[0])
+    values = ["a", "a", "b", "a", None, "a"]
+
+    carried = [answer(asking, hot, *([("x-trace", one)] if one else [])).metadata for one in values]
+
+    assert [((("x-trace", one),) if one else ()) for one in values] == carried
+
+
 def test_a_call_carries_the_address_of_its_client(kind: str) -> None:
     for target, peer in (("127.0.0.1:0", "ipv4:127.0.0.1:"), ("[::1]:0", "ipv6:[::1]:")):
         with (
