@@ -44,6 +44,9 @@ Shards = Annotated[int | None, typer.Option(help="Hash tags, fixed when a store 
 PublishWait = Annotated[int | None, typer.Option(help="Longest wait of a publish for servers.")]
 StoreTimeout = Annotated[int | None, typer.Option(help="Longest wait for the store.")]
 LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error.")]
+CatalogOwnerOption = Annotated[
+    str | None, typer.Option(help="auto, files, dashboard or both: who publishes the catalog.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -230,9 +233,7 @@ def _serve(
     catalog_memory_mb: Annotated[
         int | None, typer.Option(help="Most memory for checking one catalog.")
     ] = None,
-    catalog_owner: Annotated[
-        str | None, typer.Option(help="auto, files, dashboard or both: who publishes the catalog.")
-    ] = None,
+    catalog_owner: CatalogOwnerOption = None,
     log_level: LogLevel = None,
 ) -> None:
     """Run the server on a store of your own."""
@@ -258,6 +259,7 @@ def _sidecar(
     source_removal_delay_ms: Annotated[
         int | None, typer.Option(help="How long what is missing in the files is waited for.")
     ] = None,
+    catalog_owner: CatalogOwnerOption = None,
     prefix: PrefixOption = None,
     shards: Shards = None,
     store_timeout_ms: StoreTimeout = None,

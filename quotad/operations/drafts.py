@@ -230,8 +230,8 @@ class DraftOperations:
             )
 
     def from_files(self) -> bool:
-        """Whether the catalog was published from watched files lately."""
-        return self._lately_by(_SIDECAR, _DEV)
+        """Whether a change of watched files would replace what is published from here."""
+        return self._owner != "dashboard" and self._lately_by(_SIDECAR, _DEV)
 
     def _lately_by(self, *names: str) -> bool:
         newest = self._catalogs.newest(LATELY)

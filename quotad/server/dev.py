@@ -200,6 +200,7 @@ def _sidecar(config: Config) -> Iterator[None]:
         Catalogs(store, keys, SyncedClock(), config.publish_wait_ms),
         # There is no other publisher here: what the files hold is the truth, also when it is old.
         publish_at_start=True,
+        only_first=config.catalog_owner == "dashboard",
         # No one else depends on it: an edit that takes something out is not waited for.
         removal_delay_s=0,
         published_by="quotad dev",

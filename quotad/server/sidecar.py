@@ -47,6 +47,7 @@ def run_sidecar(config: Config) -> None:
             Sidecar(
                 sources,
                 catalogs,
+                only_first=config.catalog_owner == "dashboard",
                 removal_delay_s=config.source_removal_delay_ms / 1000,
                 published_by=published_by,
             ).run(stop)

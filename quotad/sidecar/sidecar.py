@@ -69,6 +69,7 @@ class Sidecar:
         catalogs: CatalogStore,
         *,
         publish_at_start: bool = False,
+        only_first: bool = False,
         removal_delay_s: float = DELAY_S,
         published_by: str = "sidecar",
         poll_interval_s: float = 0.2,
@@ -82,6 +83,7 @@ class Sidecar:
             catalogs: where to publish.
             publish_at_start: publish what the sources hold at start also when that is content
                 of an older version.
+            only_first: publish only while there is no catalog: others own it.
             removal_delay_s: how long a plan, a feature or an entitlement that is in force must be
                 missing in the sources before a catalog without it is published.
             published_by: written into the history.
@@ -93,6 +95,7 @@ class Sidecar:
         self._slots = [_Slot(source, number) for number, source in enumerate(sources)]
         self._catalogs = catalogs
         self._published_by = published_by
+        self._only_first = only_first
         self._poll_interval_s = poll_interval_s
         self._now = now
         self._spread = spread
@@ -261,6 +264,14 @@ class Sidecar:
     def _carried(self, in_force: CatalogRecord | None) -> Catalog | None:
         """The last good catalog, with what earlier subscribers keep; None: it waits."""
         assert self._loaded is not None
+        if self._only_first and in_force is not None:
+            log.warning(
+                "the files are not published: the dashboard owns the catalog (catalog_owner),"
+                " version %d is in force",
+                in_force.version,
+            )
+            self._version = in_force.version
+            return None
         before = read_record(in_force)
         catalog = carry(before, self._loaded)
         if self._is_waiting(before, catalog):

@@ -77,6 +77,22 @@ def test_a_plan_file_and_its_edits_are_published(open_catalogs: Open, plans: Pat
     assert "sidecar on host" == catalogs.get(2).published_by
 
 
+def test_files_begin_a_catalog_that_the_dashboard_owns_and_replace_nothing(
+    open_catalogs: Open, plans: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    catalogs = open_catalogs()
+    sidecar = Sidecar([FileSource(plans, settle_s=0)], catalogs, only_first=True)
+    sidecar.step()
+    assert catalog_of(100) == in_force(catalogs)
+    assert sidecar.state.ready
+
+    plans.write_text(plan(2000))
+    steps(sidecar)
+    assert catalog_of(100) == in_force(catalogs)
+    assert "the dashboard owns the catalog" in caplog.text
+    assert not sidecar.state.problems
+
+
 def test_a_broken_edit_leaves_the_catalog_in_force_and_its_repair_is_published(
     open_catalogs: Open, plans: Path
 ) -> None:
