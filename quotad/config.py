@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from quotad.errors import ConfigError
+from quotad.fallback import SPELLINGS
 from quotad.nearest import nearest
 
 ENV_PREFIX = "QUOTAD_"
@@ -51,6 +52,9 @@ Prefix = Annotated[
         pattern=r"^[^:{}\s]{1,64}$",
         description="at most 64 characters without colons, braces and spaces",
     ),
+]
+FallbackText = Annotated[
+    str, Meta(pattern=SPELLINGS, description="deny, allow, or local and a share, as 'local: 10 %'")
 ]
 Millis = Annotated[int, Meta(ge=1, le=366 * 86_400_000)]
 
@@ -152,6 +156,18 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Most waiting calls that are decided together."""
     store_timeout_ms: Annotated[int, Meta(ge=10, le=60_000)] = 250
     """Longest time a call may wait for the store."""
+    on_store_failure: FallbackText = "deny"
+    """What becomes of calls while the store is gone, on features for which the catalog writes
+    nothing: `deny`, `allow` or a share of each limit, `local: 10 %`; see
+    [docs/fallback.md](docs/fallback.md)."""
+    journal: str = ""
+    """Directory for what is let through while the store is gone, until it is counted; empty: none,
+    and nothing is let through."""
+    journal_max_mb: Annotated[int, Meta(ge=1, le=1_000_000)] = 64
+    """Most that the directory of `journal` may hold, in MB; then nothing more is let through."""
+    fallback_workers: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    """Workers of all servers together, which share what `local` lets through; 0: those of this
+    server are all."""
     allow_evicting_store: bool = False
     """Serve although the store evicts keys when its memory is full, which gives quota away."""
     store_clock_step_ms: Annotated[int, Meta(ge=100, le=366 * 86_400_000)] = 2_000

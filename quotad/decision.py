@@ -202,6 +202,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     detailed: bool = False
     """Whether `value`, a field from `values` on, or one from `shadow` on of a limit is set: where
     it is not, answers are written without a look at each of them."""
+    is_fallback: bool = False
+    """The store did not answer, and the feature's policy decided; `detailed` is set as well."""
 
 
 class ConsumeAllDecision(Decision, frozen=True, gc=False):

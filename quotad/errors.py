@@ -207,6 +207,9 @@ class StoreUnavailable(StoreError):
     partial = False
     """Whether it is about one server of a store that has several."""
 
+    unsent = False
+    """Whether nothing was sent, as the store was not there: it cannot have run."""
+
 
 class AnswerLost(StoreUnavailable):
     """The connection broke after the command was sent: it may have run, or may run later."""
@@ -226,6 +229,15 @@ class BudgetSpent(NotReady):
     """A batch's time for the store was over before it was asked; the store itself may be well."""
 
     reason = "BUDGET_SPENT"
+
+
+def is_unsent(error: QuotadError) -> bool:
+    """Whether a call has failed without being sent, because the store was not there.
+
+    One whose own time was over, while the store may be well, is none of these.
+    """
+    known_down = isinstance(error, NotReady) and not isinstance(error, BudgetSpent)
+    return known_down or (isinstance(error, StoreUnavailable) and error.unsent)
 
 
 class Damaged(StoreError):

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from quotad.fallback import FallbackPolicy
 from quotad.prices import OveragePrice, Price
 
 QUANTITY_MAX = 10**15
@@ -148,6 +149,8 @@ class Feature(msgspec.Struct, frozen=True, gc=False):
     description: str = ""
     metadata: dict[str, str] = {}
     """For callers."""
+    on_store_failure: FallbackPolicy | None = None
+    """What becomes of calls while the store is gone; None: as the catalog has it for all."""
 
 
 class Rollout(msgspec.Struct, frozen=True, gc=False):

@@ -4,6 +4,7 @@ import msgspec
 
 from quotad.event_meters import EventMeter
 from quotad.experiments import Experiment
+from quotad.fallback import FallbackPolicy
 from quotad.model import AddOn, Entry, Feature, Plan, Window
 from quotad.prices import Price
 
@@ -59,6 +60,9 @@ class Definitions(msgspec.Struct, frozen=True):
     """By name."""
     product: str = ""
     """What the plans are of, for people."""
+    on_store_failure: FallbackPolicy | None = None
+    """What becomes of calls on features that write nothing else while the store is gone; None: as
+    the servers are set."""
     gone: dict[str, int] = {}
     """Of plans that were taken out, the revision they were at, where it was not the first: one
     that comes back continues there, so that earlier subscribers keep it. Not written by people:

@@ -36,7 +36,7 @@ def diff(old: Catalog | None, new: Catalog) -> list[CatalogChange]:
     before = plain(old.definitions) if old is not None else {"features": {}}
     after = plain(new.definitions)
     changes: list[CatalogChange] = []
-    for key in ("product", "default_plan"):
+    for key in ("product", "default_plan", "on_store_failure"):
         _differ(changes, key, before.get(key, _ABSENT), after.get(key, _ABSENT))
     features = _names(after["features"], before["features"])
     _order(changes, before["features"], after["features"])

@@ -17,6 +17,7 @@ from quotad.catalog.flatten import extended_names
 from quotad.catalog.merge import GONE_KEY
 from quotad.catalog.numbers import unscaled
 from quotad.catalog.parse_experiment import write_experiment
+from quotad.catalog.parse_fallback import FALLBACK_KEY, write_policy
 from quotad.catalog.parse_meter import write_meter
 from quotad.catalog.parse_plan import MONTHLY
 from quotad.catalog.write_entry import write_addon_entry, write_entitlement, write_entry
@@ -50,6 +51,8 @@ def plain(definitions: Definitions) -> dict[str, Any]:
         written["default_plan"] = definitions.default_plan
     if definitions.product:
         written["product"] = definitions.product
+    if definitions.on_store_failure is not None:
+        written[FALLBACK_KEY] = write_policy(definitions.on_store_failure)
     features = definitions.features
     written["features"] = {
         feature_id: _feature(feature, features) for feature_id, feature in features.items()
@@ -100,6 +103,8 @@ def _feature(feature: Feature, features: _Features) -> dict[str, Any]:
         pool = features[feature.credit.pool_id]
         cost = unscaled(feature.credit.cost, pool.decimals)
         written["credit"] = {"pool": pool.feature_id, "cost": cost}
+    if feature.on_store_failure is not None:
+        written[FALLBACK_KEY] = write_policy(feature.on_store_failure)
     return _texts(feature) | written
 
 

@@ -13,7 +13,7 @@ NAMES_MAX = 10_000
 GONE_KEY = "gone"
 """Of documents that were published; no file has it."""
 
-_SINGLES = ("version", "default_plan", "product")
+_SINGLES = ("version", "default_plan", "product", "on_store_failure")
 _PUBLISHED_ONLY = {GONE_KEY: "is kept by the published catalog; take it out of the file"}
 _SECTIONS = {
     "features": "{api-calls: {type: metered}}",
@@ -42,7 +42,7 @@ class Merged:
     ) -> None:
         self._keys = (*_SINGLES, GONE_KEY) if published else _SINGLES
         self.singles: Section = {}
-        """`version`, `default_plan` and `product`; of a published catalog, `gone`."""
+        """By key, as `default_plan`; of a published catalog also `gone`."""
         self._sections: dict[str, Section] = {key: {} for key in _SECTIONS}
         self.features = self._sections["features"]
         self.plans = self._sections["plans"]

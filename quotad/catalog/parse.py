@@ -15,6 +15,7 @@ from quotad.catalog.merge import GONE_KEY, Merged
 from quotad.catalog.parse_addon import parse_addon
 from quotad.catalog.parse_credit import with_credits
 from quotad.catalog.parse_experiment import parse_experiments
+from quotad.catalog.parse_fallback import parse_default_policy, with_policies
 from quotad.catalog.parse_feature import NAME_BYTES_MAX, parse_feature
 from quotad.catalog.parse_meter import parse_meter
 from quotad.catalog.parse_plan import parse_group, parse_plan
@@ -63,6 +64,7 @@ def parse_definitions(sources: Sequence[Source], published: bool = False) -> Def
         meters=meters,
         experiments=parse_experiments(merged),
         product=_product(merged),
+        on_store_failure=parse_default_policy(merged),
         addons=addons,
         groups=groups,
         gone=_gone(merged),
@@ -79,7 +81,7 @@ def _features(merged: Merged, published: bool) -> dict[str, Feature | None]:
         name: parse_feature(place, name, value, published)
         for name, (place, value) in merged.features.items()
     }
-    return with_credits(merged, features)
+    return with_policies(merged, with_credits(merged, features))
 
 
 def _plans(merged: Merged, known: Known, published: bool) -> dict[str, PlanDefinition]:

@@ -39,6 +39,7 @@ _KEYS = (
     "decimals",
     "credit",
     "usage_history",
+    "on_store_failure",
     *TEXT_KEYS,
 )
 _TYPES = {kind.value: kind for kind in FeatureType}

@@ -10,6 +10,7 @@ from quotad.catalog.flatten import flatten
 from quotad.catalog.windows import length_ms
 from quotad.event_meters import EventMeter
 from quotad.experiments import Experiment
+from quotad.fallback import FallbackPolicy
 from quotad.model import AddOn, AddOnEntry, Feature, MeterKind, Plan, Window
 
 
@@ -36,6 +37,8 @@ class Snapshot(msgspec.Struct, frozen=True, weakref=True):
     """By the name of the events that they count."""
     experiments: dict[str, Experiment] = {}
     """By the plan whose subscribers take part."""
+    on_store_failure: FallbackPolicy | None = None
+    """Of features that have none of their own; None: as the servers are set."""
 
     def plan(self, plan_id: str, revision: int) -> Plan | None:
         """Return the plan as a subscription of that revision has it.
@@ -67,6 +70,7 @@ def compile_snapshot(catalog: Catalog, version: int) -> Snapshot:
         plans=plans,
         default_plan=definitions.default_plan,
         product=definitions.product,
+        on_store_failure=definitions.on_store_failure,
         meters=definitions.meters,
         experiments={each.of: each for each in definitions.experiments.values()},
         addons={

@@ -338,6 +338,8 @@ def _print_all(
         output.print_fields([("retry", output.distance(decision.retry_after))])
     if decision.replayed:
         output.print_fields([("replayed", "the first decision under this key")])
+    if decision.is_fallback:
+        output.print_fields([("fallback", "the store did not answer; the policies decided")])
 
 
 def _fields(decision: "Decision", took: str) -> list[tuple[str, str]]:

@@ -196,6 +196,17 @@ def _serve(
     decision_threads: Annotated[int | None, typer.Option(help="Decide; per worker.")] = None,
     batch_max: Annotated[int | None, typer.Option(help="Most calls decided together.")] = None,
     store_timeout_ms: StoreTimeout = None,
+    on_store_failure: Annotated[
+        str | None,
+        typer.Option(metavar="POLICY", help="deny, allow or 'local: 10 %' without the store."),
+    ] = None,
+    journal: Annotated[
+        str | None, typer.Option(metavar="DIR", help="For what is let through without the store.")
+    ] = None,
+    journal_max_mb: Annotated[int | None, typer.Option(help="Most that it may hold.")] = None,
+    fallback_workers: Annotated[
+        int | None, typer.Option(help="Workers of all servers, which share what is let through.")
+    ] = None,
     allow_evicting_store: Annotated[
         bool | None,
         typer.Option("--allow-evicting-store", help="Serve on a store that gives quota away."),

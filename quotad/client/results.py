@@ -171,6 +171,8 @@ class ConsumeAllDecision(msgspec.Struct, frozen=True, kw_only=True):
     replayed: bool
     """What was taken under this idempotency key before, returned again."""
     catalog_version: int
+    is_fallback: bool = False
+    """The store did not answer, and the policies of all features decided."""
 
 
 class ItemsDecision(ConsumeAllDecision, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from quotad.engine.held import HeldAmounts, HeldReader
 from quotad.engine.leases import Leases
 from quotad.engine.planning import CHECK_ONLY, Planner
 from quotad.engine.reservations import Reservations
-from quotad.engine.rounds import Round
+from quotad.engine.rounds import Round, StrictRound
 from quotad.engine.setting import UsageSetter
 from quotad.engine.settlements import named
 from quotad.engine.settling import Settler
@@ -53,11 +53,13 @@ class Engine:
         self._settler = Settler(shared, link, times=self.times)
         self._holds = shared.holds
         self._demand = shared.demand
-        self.reservations = Reservations(shared, link, self.decide, self._decide_as_held)
+        self.reservations = Reservations(shared, link, self._decide_strictly, self._decide_as_held)
         self._held = HeldReader(shared, self._planner, self.reservations)
-        self.leases = Leases(shared, link, self.decide, self.reservations, self._settler.note)
+        self.leases = Leases(
+            shared, link, self._decide_strictly, self.reservations, self._settler.note
+        )
         self.slots = Slots(shared, link, self._run, self._take_back)
-        self._setter = UsageSetter(shared, self._held, self.decide)
+        self._setter = UsageSetter(shared, self._held, self._decide_strictly)
         self._corrections = CorrectionNotes(link)
         self._as_held = False
         """Whether to decide on what counters hold, reservations that have ended among it."""
@@ -72,12 +74,20 @@ class Engine:
         Returns:
             One entry per request. InvalidRequest: the request can never work. StoreUnavailable:
             the quantity may or may not have been taken; repeat it under the same idempotency key.
+            What was not sent to a store that is gone is answered by the policies of features.
         """
-        round_ = Round(requests)
+        return self._decide(Round(requests))
+
+    def _decide_strictly(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
+        """The same, only by the store."""
+        return self._decide(StrictRound(requests))
+
+    def _decide(self, round_: Round) -> list[Decision | QuotadError]:
+        requests = round_.requests
         budget = Budget(self._settings.store_timeout_ms)
         explained = False
         try:
-            if self._holds.any and not self._as_held:
+            if self._holds.any and not self._as_held and self._health.up:
                 self.reservations.make_room(requests)
             for _ in range(ROUNDS_MAX):
                 explained |= self._run(round_, budget)
@@ -111,7 +121,7 @@ class Engine:
             undone = undoing(request, key, stored)
             refuse_gauges(undone, self._snapshots.to_plan_on().features)
             answers: list[Decision] = []
-            for answer in self.decide(undone):
+            for answer in self._decide_strictly(undone):
                 if isinstance(answer, QuotadError):
                     return answer
                 answers.append(named(answer, (NO_ITEM,)))
@@ -144,7 +154,7 @@ class Engine:
         request = _look_at(customer_id, feature_id, resource_id)
         for tries in range(ROUNDS_MAX):
             held = self._held.read(customer_id)
-            (answer,) = self.decide([request])
+            (answer,) = self._decide_strictly([request])
             if isinstance(answer, QuotadError):
                 raise answer
             snapshot = self._snapshots.to_plan_on()
@@ -184,7 +194,7 @@ class Engine:
         """Decide for reservations, which take back what has ended themselves."""
         self._as_held = True
         try:
-            return self.decide(requests)
+            return self._decide_strictly(requests)
         finally:
             self._as_held = False
 
@@ -251,7 +261,7 @@ class Engine:
         # One more than there are features, so that a customer without any is checked too.
         features = ["", *(name for name in snapshot.features if name in entitlements)]
         requests = [_look_at(customer_id, feature_id, resource_id) for feature_id in features]
-        round_ = Round(requests)
+        round_ = StrictRound(requests)
         round_.pending = []
         for i, request in enumerate(requests):
             self._planner.plan(round_, i, request, view, now_ms)

@@ -18,7 +18,7 @@ from quotad.decision import (
 )
 from quotad.engine.planning import CHECK_ONLY, Planner
 from quotad.engine.reservations import Reservations
-from quotad.engine.rounds import Planned, Round
+from quotad.engine.rounds import Planned, StrictRound
 from quotad.engine.settlements import read_taken
 from quotad.engine.shared import Shared
 from quotad.engine.views import view_name
@@ -155,7 +155,7 @@ class HeldReader:
         snapshot = self._shared.snapshots.to_plan_on()
         name = view_name(request.customer_id, request.resource_id)
         view = self._shared.views.get(name, snapshot, now_ms)
-        round_ = Round([request])
+        round_ = StrictRound([request])
         if view is None or not self._planner.plan(round_, 0, request, view, now_ms):
             return None
         return round_.planned[0]

@@ -3,9 +3,12 @@
 Pure but for customers that are not in memory, which are read from the store.
 """
 
+from collections.abc import Sequence
+
 from quotad.catalog import Snapshot
 from quotad.decision import ConsumeAllRequest, ConsumeRequest, Decision, Mode
 from quotad.engine.budget import Budget
+from quotad.engine.fallback import Fallback
 from quotad.engine.given import (
     denied,
     in_item,
@@ -32,7 +35,7 @@ from quotad.engine.shared import Shared
 from quotad.engine.slot_plans import look_at_slots, plan_slot
 from quotad.engine.times import BatchTimes
 from quotad.engine.views import View, view_name
-from quotad.errors import InvalidRequest, NotReady, QuotadError, StoreError
+from quotad.errors import InvalidRequest, NotReady, QuotadError, StoreError, is_unsent
 from quotad.recent import Recent
 from quotad.records import CustomerRecord, StoredCustomer
 from quotad.slots import SLOT, AcquireRequest
@@ -74,6 +77,7 @@ class Planner:
         self._customers = shared.customers
         self._health = shared.health
         self._settings = shared.settings
+        self._fallback = shared.fallback
         self._link = link
         self._layouts: Recent[tuple[object, ...], JointLayout] = Recent(LAYOUTS_MAX)
 
@@ -116,7 +120,7 @@ class Planner:
                     self._views.drop(name)  # the record may have been mended since
                     round_.failed(i)
         if not self._health.up:
-            self._answer_without_store(round_)
+            self._answer_without_store(round_, unknown, snapshot, now_ms)
         if self._views.changes != changes or changes % 2:
             round_.hold_back()  # another thread has put fresher views meanwhile
         return self._plan_unknown(round_, unknown, snapshot, now_ms, budget) if unknown else {}
@@ -211,8 +215,10 @@ class Planner:
             view = self._views.put(name, stored, snapshot, now_ms, keys)
         return view
 
-    def _answer_without_store(self, round_: Round) -> None:
-        """Answer what is planned and was never sent to a store that is known to be down.
+    def _answer_without_store(
+        self, round_: Round, unknown: dict[str, list[int]], snapshot: Snapshot, now_ms: int
+    ) -> None:
+        """Answer what was never sent to a store that is known to be down.
 
         Raises:
             NotReady: it is, for all that was not answered.
@@ -220,8 +226,43 @@ class Planner:
         try:
             self._health.raise_if_down()
         except NotReady as down:
-            round_.leave_unsettled(round_.planned, down)
+            left: Sequence[Planned] = round_.planned
+            if self._fallback is not None and round_.falls_back:
+                left = self._fall_back(self._fallback, round_, unknown, snapshot, now_ms)
+            round_.leave_unsettled(left, down)
             raise
+
+    def _fall_back(
+        self,
+        fallback: Fallback,
+        round_: Round,
+        unknown: dict[str, list[int]],
+        snapshot: Snapshot,
+        now_ms: int,
+    ) -> list[Planned]:
+        """Answer by the policies of features what is planned, and what is about customers that
+        cannot be read, who are taken to be on the default plan; returns what is denied.
+
+        Args:
+            fallback: decides.
+            round_: the batch.
+            unknown: requests by view name.
+            snapshot: the catalog.
+            now_ms: Unix time.
+        """
+        guessed: set[int] = set()
+        for name, waiting in unknown.items():
+            view = self._views.get(name, snapshot, now_ms)  # there is one if it is to be explained
+            if view is None:
+                customer_id, _, resource_id = name.partition("\0")
+                view = fallback.guess(customer_id, resource_id, snapshot, now_ms)
+                guessed.update(waiting)
+            for i in waiting:
+                try:
+                    self.plan(round_, i, round_.requests[i], view, now_ms)
+                except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
+                    round_.failed(i)
+        return fallback.answer(round_, round_.planned, snapshot, now_ms, guessed)
 
     def _plan_unknown(
         self,
@@ -247,11 +288,14 @@ class Planner:
         stored = self._customers.get_many_over(self._link, keys, budget.ask())
         budget.answered()
         planned = round_.epochs()
+        gone: dict[str, list[int]] = {}
         for at, (name, waiting) in enumerate(unknown.items()):
             one = stored[at]
             if isinstance(one, StoreError):
                 for i in waiting:
                     round_.answers[i] = one
+                if is_unsent(one):
+                    gone[name] = waiting
                 continue
             try:
                 view = self._views.put(name, one, snapshot, now_ms, keys[at])
@@ -277,6 +321,10 @@ class Planner:
                     continue
                 if request.explain:
                     records[i] = one.record
+        if gone and self._fallback is not None and round_.falls_back:
+            kept, round_.planned = round_.planned, []
+            self._fall_back(self._fallback, round_, gone, snapshot, now_ms)
+            round_.planned = kept  # what is denied was answered above
         return records
 
     def _plan_joint(

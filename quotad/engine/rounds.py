@@ -38,6 +38,9 @@ class Round:
 
     __slots__ = ("answers", "denied", "held", "looks", "partial", "pending", "planned", "requests")
 
+    falls_back = True
+    """Whether the policies of features may answer what was not sent to a store that is gone."""
+
     def __init__(self, requests: Sequence[ConsumeRequest]) -> None:
         self.requests = requests
         self.answers: list[Decision | QuotadError | None] = [None] * len(requests)
@@ -84,8 +87,8 @@ class Round:
 
         A request that can never work is refused for its own reason; one with an idempotency key is
         not, as something may have been taken under the key when it could. Every decision needs the
-        store, which alone knows that neither catalog nor customer has changed. A feature's own
-        answer for when the store is gone belongs here, where `error` means that nothing was sent.
+        store, which alone knows that neither catalog nor customer has changed. What a feature's
+        policy answers was answered before, see `fallback`.
 
         Args:
             unsettled: some of those that are planned.
@@ -104,3 +107,10 @@ class Round:
         _log.exception("a request failed")
         for place in places:
             self.answers[place] = internal_error()
+
+
+class StrictRound(Round):
+    """One of which every request needs the store: what it answers is built upon."""
+
+    __slots__ = ()
+    falls_back = False

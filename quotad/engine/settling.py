@@ -29,6 +29,8 @@ from quotad.store.damage import report_once
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
 ALLOWED = int(ChargeStatus.ALLOWED)
 SETTLED = (ALLOWED, int(ChargeStatus.DENIED))
+UNSENT = int(ChargeStatus.UNSENT)
+UNANSWERED = (UNSENT, int(ChargeStatus.UNSETTLED))
 TAKING_LEFT = (TAKE_LEFT, TAKE_LEFT_ONCE)
 
 
@@ -55,6 +57,7 @@ class Settler:
         self._snapshots = shared.snapshots
         self._views = shared.views
         self._health = shared.health
+        self._fallback = shared.fallback
         self._counters = ChargeScript(link)
         self._tagged: Snapshot | None = None
         self._tag = ""
@@ -86,12 +89,7 @@ class Settler:
             self.note(error)
             if isinstance(error, AnswerLost):
                 budget.wait_out()  # a repetition of the call must not race with it
-            unsettled = [
-                one
-                for one, settlement in zip(round_.planned, settled, strict=True)
-                if settlement.status == ChargeStatus.UNSETTLED
-            ]
-            round_.leave_unsettled(unsettled, error)
+            self._leave_unsettled(round_, settled, error, now_ms)
         stale = _fold_all(round_, settled, now_ms, snapshot.version)
         if stale or round_.pending:
             budget.answered()
@@ -120,6 +118,21 @@ class Settler:
                 report_once(str(error))
         elif not (error.partial or isinstance(error, NotReady)):
             self._health.mark_down(error)
+
+    def _leave_unsettled(
+        self, round_: Round, settled: Sequence[Settlement], error: StoreError, now_ms: int
+    ) -> None:
+        """Answer the charges that are not settled: by policy, where they were not sent."""
+        left: list[Planned] = []
+        unsent: list[Planned] = []
+        for one, settlement in zip(round_.planned, settled, strict=True):
+            if settlement.status == UNSENT:
+                unsent.append(one)
+            elif settlement.status in UNANSWERED:
+                left.append(one)
+        if unsent and self._fallback is not None and self._tagged is not None:
+            unsent = self._fallback.answer(round_, unsent, self._tagged, now_ms)
+        round_.leave_unsettled(left + unsent, error)
 
     def _renew(
         self,
@@ -173,7 +186,7 @@ def _fold_all(
                 answers[place] = mismatch(requests[place])
             elif status == ChargeStatus.DAMAGED:
                 answers[place] = damaged(one, requests[place])
-            elif status != ChargeStatus.UNSETTLED:
+            elif status not in UNANSWERED:
                 stale.append((one, settlement))
         except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
             round_.failed(place)

@@ -9,6 +9,7 @@ from quotad.catalog import Snapshot
 from quotad.clock import Clock
 from quotad.decision import Decision
 from quotad.engine.demand import Demand
+from quotad.engine.fallback import Fallback
 from quotad.engine.snapshots import Snapshots
 from quotad.engine.views import ViewCache
 from quotad.entitlements.resolve import Effective
@@ -58,6 +59,8 @@ class Shared(msgspec.Struct, frozen=True):
     holds: HoldsSeen
     demand: Demand = msgspec.field(default_factory=Demand)
     """What is denied; of a simulation it is not counted."""
+    fallback: Fallback | None = None
+    """Answers what is not sent to a store that is gone; None: without a journal it is denied."""
 
 
 class Granted(msgspec.Struct, frozen=True):

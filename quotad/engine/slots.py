@@ -14,7 +14,7 @@ from quotad.engine.budget import Budget
 from quotad.engine.denials import with_sources
 from quotad.engine.fold import fold
 from quotad.engine.memos import KeptSlot, read_slot
-from quotad.engine.rounds import Look, Planned, Round
+from quotad.engine.rounds import Look, Planned, Round, StrictRound
 from quotad.engine.settling import Settler
 from quotad.engine.shared import Shared
 from quotad.errors import (
@@ -170,7 +170,7 @@ class Slots:
 
     def _decide(self, request: AcquireRequest) -> tuple[Decision | QuotadError, int]:
         """The decision, and when the slot ends (Unix ms)."""
-        round_ = Round([request])
+        round_ = StrictRound([request])
         keys = self._keys(request.customer_id, request.items[0].resource_id)
         acquiring = _Acquiring(self._scripts, request, keys)
         settler = Settler(self._shared, self._link, acquiring)

@@ -118,6 +118,8 @@ class DecisionAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     replayed: bool
     """What was taken under this idempotency key before, returned again."""
     is_fallback: bool
+    """The store is gone, and the feature's `on_store_failure` decided: `used` and `remaining` are
+    what this worker has let through and still would."""
     catalog_version: int
     limits: tuple[LimitState, ...]
     """Every limit of a metered feature."""
@@ -168,6 +170,8 @@ class AllAnswer(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_ms: int | None
     """Of a denial, when waiting helps every item without room."""
     replayed: bool
+    is_fallback: bool
+    """The store is gone, and `on_store_failure` of all features decided."""
     catalog_version: int
 
 
@@ -200,7 +204,7 @@ def decision_answer(answer: Decision) -> DecisionAnswer:
         resets_at=moment(answer.resets_at_ms),
         retry_after_ms=answer.retry_after_ms,
         replayed=answer.replayed,
-        is_fallback=False,
+        is_fallback=answer.is_fallback,
         catalog_version=answer.catalog_version,
         limits=tuple(map(limit_state, answer.limits)) if answer.limits else (),
     )
@@ -265,6 +269,7 @@ def all_answer(answer: ConsumeAllDecision) -> AllAnswer:
         items=tuple(map(decision_answer, answer.items)),
         retry_after_ms=answer.retry_after_ms,
         replayed=answer.replayed,
+        is_fallback=answer.is_fallback,
         catalog_version=answer.catalog_version,
     )
 

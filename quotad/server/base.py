@@ -131,6 +131,7 @@ class ServerBase:
         self._made: Sequence[DecisionOperations] = ()
         self._indexing = Indexing(parts.index, parts.clock, lambda: self.ready)
         self.metrics = instruments()
+        parts.without_store.read_by(self.metrics)
         self.metrics.read_by(BREAKER_OPEN, lambda: [int(not parts.health.up)])
         self.metrics.read_by(
             STORE_UNSAFE, lambda: [int(each in parts.unsafe) for each in STORE_UNSAFE.labels]
@@ -170,6 +171,7 @@ class ServerBase:
         for decider in self._deciders:
             decider.start()
         self._monitor.start()
+        self._parts.without_store.start()
         self._token_watch.start()
         self._indexing.start()
         _log.info("listening on %s (%s)", self.address, self._name)
@@ -226,6 +228,7 @@ class ServerBase:
         self._monitor.stop()
         self._token_watch.stop()
         self._indexing.stop()
+        self._parts.without_store.stop()
         self._parts.feed.stop()
         self._edge.drain()
         deadline = time.monotonic() + self._config.drain_timeout_ms / 1000
@@ -235,6 +238,7 @@ class ServerBase:
         self._monitor.join()
         self._token_watch.join()
         self._parts.feed.join()
+        self._parts.without_store.join()
         self._parts.write_notes()
         self._parts.store.close()
 

@@ -1,8 +1,10 @@
 """What a server counts: the same list in every worker and in their parent."""
 
 from quotad.decision import Reason
+from quotad.engine.fallback import FALLBACK_COUNTS
 from quotad.engine.times import BATCH_BOUNDS, KINDS, PHASE_BOUNDS_NS, PHASES
 from quotad.metrics import Instrument, Instruments, Kind, histogram
+from quotad.operations.settling import SETTLED_COUNTS
 from quotad.store.safety import PROBLEMS
 
 DECISIONS = Instrument(
@@ -63,6 +65,33 @@ PROBE = histogram(
     "How long the store took to answer a probe.",
     (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
     per_unit=1000,
+)
+FALLBACK = Instrument(
+    Kind.COUNTER,
+    "quotad_fallback_calls_total",
+    "Calls while the store was gone, answered by on_store_failure: allowed, denied, or refused.",
+    FALLBACK_COUNTS,
+    "outcome",
+)
+JOURNAL_BYTES = Instrument(
+    Kind.GAUGE, "quotad_journal_bytes", "Size of the journals of the workers."
+)
+JOURNAL_ENTRIES = Instrument(
+    Kind.GAUGE,
+    "quotad_journal_unsettled_entries",
+    "Calls that were let through and are not counted in the store yet.",
+)
+JOURNAL_REFUSED = Instrument(
+    Kind.COUNTER,
+    "quotad_journal_refused_total",
+    "Batches that could not be written down, as the journal is full or the disk refuses.",
+)
+JOURNAL_SETTLED = Instrument(
+    Kind.COUNTER,
+    "quotad_journal_settled_total",
+    "Calls of journals that were brought to the store, by what became of them.",
+    SETTLED_COUNTS,
+    "outcome",
 )
 BREAKER_OPEN = Instrument(
     Kind.GAUGE,
@@ -126,6 +155,11 @@ def instruments() -> Instruments:
             LEASES,
             CUSTOMERS_CACHED,
             PROBE,
+            FALLBACK,
+            JOURNAL_BYTES,
+            JOURNAL_ENTRIES,
+            JOURNAL_REFUSED,
+            JOURNAL_SETTLED,
             BREAKER_OPEN,
             STORE_UNSAFE,
             CATALOG_VERSION,

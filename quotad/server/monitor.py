@@ -18,6 +18,7 @@ from quotad.engine.watch import CatalogWatch
 from quotad.errors import ConfigError, NotReady, StoreError, StoreUnavailable
 from quotad.feed.usage import UsageFeed
 from quotad.operations.decided import DecidedCounts
+from quotad.server.fallback_parts import FallbackParts
 from quotad.store import Catalogs, Fleet, KeySpace, Store, check_layout
 from quotad.store.damage import report_once
 from quotad.store.fleet import HEARTBEAT_S
@@ -59,6 +60,8 @@ class MonitorParts(msgspec.Struct, frozen=True):
     clock: Clock
     look_at_tokens: Callable[[], object] = lambda: None
     """Reads tokens that were written since it was last called."""
+    without_store: FallbackParts | None = None
+    """Answers while the store is gone; None: nothing does."""
 
 
 class Monitor:
@@ -177,6 +180,8 @@ class Monitor:
         except ConfigError as error:
             self._refuse(error)
             raise StoreError(str(error)) from error
+        if self._parts.without_store is not None:
+            self._parts.without_store.agree()
         self._parts.look_at_tokens()  # before calls are answered, each of which may need one
         self._parts.safety.check()
         # Before the catalog is read: a publish that comes in between waits for this server.
@@ -285,7 +290,10 @@ class Monitor:
                 self._parts.fleet.beat()
 
     def _report(self) -> None:
-        ready = self._parts.health.up and self._parts.snapshots.loaded
+        there = self._parts.health.up or (
+            self._parts.without_store is not None and self._parts.without_store.answers
+        )
+        ready = there and self._parts.snapshots.loaded
         with self._lock:
             if ready == self._ready or self._stop.is_set():
                 return

@@ -29,6 +29,7 @@ from quotad.operations.tokens import TokenOperations
 from quotad.operations.transfer import TransferOperations
 from quotad.operations.usage import UsageOperations
 from quotad.records import CatalogRecord
+from quotad.server.fallback_parts import FallbackParts
 from quotad.server.monitor import MonitorParts
 from quotad.service.decode import RequestDecoder
 from quotad.service.quota import CheckCall, NameCaller, QuotaService
@@ -84,6 +85,9 @@ class Parts:
         self._snapshots = Snapshots(self._catalogs)
         self._views = ViewCache(keys, config.customer_cache_max, self._seen.note)
         self._snapshots.on_swap(self._views.renew)
+        self.without_store = FallbackParts(
+            config, store, keys, self._health, clock, self._snapshots
+        )
         self._shared = Shared(
             self._snapshots,
             self._views,
@@ -93,6 +97,7 @@ class Parts:
             _engine_settings(config),
             HoldsSeen(self.store, self._keys),
             self._demand,
+            self.without_store.fallback,
         )
         self._read = RequestDecoder()
         self._usage = UsageNotes()
@@ -146,12 +151,14 @@ class Parts:
 
     def problems(self) -> dict[str, str]:
         """Why decisions cannot be made, by what is missing; empty: they can."""
-        found = {"store": self._health.problem, "catalog": self._snapshots.problem}
+        store = "" if self.without_store.answers else self._health.problem
+        found = {"store": store, "catalog": self._snapshots.problem}
         return {name: problem for name, problem in found.items() if problem}
 
     def warnings(self) -> tuple[str, ...]:
         """What an operator should know of the store."""
-        return (*self._safety.warnings, *filter(None, [self._health.clock_warning]))
+        found = (*self._safety.warnings, *filter(None, [self._health.clock_warning]))
+        return (*found, *self.without_store.warnings)
 
     @property
     def cached_customers(self) -> int:
@@ -229,6 +236,7 @@ class Parts:
             self._shared.holds,
             UsageFeed(WatchedStore(self.store, self._keys), self._usage),
             self.clock,
+            without_store=self.without_store,
         )
 
     def _engine(self) -> Engine:

@@ -109,6 +109,8 @@ def all_bytes(answer: ConsumeAllDecision) -> bytes:
     head = _shared_all(
         answer.allowed, answer.reason, answer.stopped_by, answer.replayed, answer.catalog_version
     )
+    if answer.is_fallback:
+        head += b"\x40\x01"  # is_fallback = 8
     payload = _all(head, retry_after_ms, answer.items)
     if len(payload) > MESSAGE_BYTES_MAX:
         lighter = [
@@ -200,7 +202,9 @@ def _batch(answers: Sequence[Decision | QuotadError]) -> bytes:
 
 
 def _add_details(parts: list[bytes], answer: Decision) -> None:
-    """Fields 16 and above, which few answers have."""
+    """Field 14, and 16 and above, which few answers have."""
+    if answer.is_fallback:
+        parts.insert(-1, b"\x70\x01")  # is_fallback = 14, before catalog_version
     if answer.explanation is not None:
         inner = encode.explanation(answer.explanation).SerializeToString()
         if len(inner) > EXPLANATION_BYTES_MAX:

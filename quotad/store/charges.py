@@ -42,7 +42,7 @@ SHORT = (Unit.SECOND, Unit.MINUTE)
 
 
 class ChargeStatus(IntEnum):
-    """What became of a charge; the numbers are those of the script, but for UNSETTLED."""
+    """What became of a charge; the numbers are those of the script, but for the last two."""
 
     DENIED = 0
     ALLOWED = 1
@@ -55,6 +55,8 @@ class ChargeStatus(IntEnum):
     DAMAGED = -6
     UNSETTLED = -7
     """The store has not answered; it may have been settled all the same."""
+    UNSENT = -8
+    """The store was not there, and it was not sent."""
 
 
 class Retention(msgspec.Struct, frozen=True, gc=False):

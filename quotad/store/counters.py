@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from quotad.errors import ScriptContractError, StoreError
+from quotad.errors import ScriptContractError, StoreError, is_unsent
 from quotad.store import scripts
 from quotad.store.charges import NO_COUNTERS, PLAIN_ARGS, Charge, ChargeStatus, Settlement
 from quotad.store.keys import CustomerKeys, escape
@@ -18,6 +18,7 @@ KEYS_MAX = 4000
 """Most keys of one script call; Lua's unpack refuses about 8,000."""
 
 UNSETTLED = Settlement(ChargeStatus.UNSETTLED)
+UNSENT = Settlement(ChargeStatus.UNSENT)
 
 
 class ChargeScript:
@@ -45,7 +46,7 @@ class ChargeScript:
 
         Returns:
             The settlements, in the order of the charges, and the error that has left some of them
-            UNSETTLED.
+            UNSETTLED or UNSENT.
         """
         if not self._link.whole:
             return self._settle_by_shard((catalog, not_after_ms), charges, deadline)
@@ -57,7 +58,8 @@ class ChargeScript:
                 reply = self._link.run(self._script, words, deadline)
                 read_reply(reply, charges[start:end], settled, detailed)
             except StoreError as error:
-                return settled + [UNSETTLED] * (len(charges) - len(settled)), error
+                left = len(charges) - len(settled)
+                return settled + [UNSENT if is_unsent(error) else UNSETTLED] * left, error
             start = end
         return settled, None
 
@@ -82,7 +84,7 @@ class ChargeScript:
         try:
             replies = self._link.run_many(self._script, calls, deadline)
         except StoreError as error:
-            return settled, error
+            return [UNSENT] * len(charges) if is_unsent(error) else settled, error
         for reply, (at, detailed) in zip(replies, parts, strict=True):
             found: list[Settlement] = []
             try:
@@ -91,6 +93,8 @@ class ChargeScript:
                 read_reply(reply, [charges[place] for place in at], found, detailed)
             except StoreError as error:
                 failed = failed or error
+                if is_unsent(error):
+                    found = [UNSENT] * len(at)
             for place, settlement in zip(at, found, strict=False):
                 settled[place] = settlement
         return settled, failed

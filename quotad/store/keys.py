@@ -21,6 +21,7 @@ usage. `17` stands for the name of a shard, see `shard_names`.
     quotad:{17}:i:<customer>:<idempotency key>                what was taken under the key
     quotad:{17}:s:<customer>:<resource>:<feature>             sorted set of its slots, by end
     quotad:{17}:sq:<customer>:<resource>:<feature>            hash of what each of them holds
+    quotad:{17}:j:<journal>                  how much of a journal is settled; expires
     quotad:{catalogs}:head                   hash: version, digest in force
     quotad:{catalogs}:versions               sorted set: digests by newest version
     quotad:{catalogs}:v:<version>            catalog record (msgpack)
@@ -163,6 +164,10 @@ class KeySpace:
     def of_shard(self, shard: int) -> str:
         """What all keys of a shard start with."""
         return f"{self._starts[shard]}:"
+
+    def journal(self, shard: int, journal_id: str) -> str:
+        """How much of a journal a shard has settled."""
+        return f"{self._starts[shard]}:j:{escape(journal_id)}"
 
     def indexing(self, shard: int) -> str:
         """Held by the server that indexes a shard."""

@@ -24,6 +24,11 @@ _MORE = object()
 """What the reader returns while the answer is not complete."""
 
 
+def _unsent(error: StoreUnavailable) -> StoreUnavailable:
+    error.unsent = True
+    return error
+
+
 def read_time(answer: Any, address: object) -> int:
     """The answer to TIME, in microseconds.
 
@@ -76,9 +81,9 @@ class NodeLink:
         try:
             self._socket = self._endpoint.open(deadline)
         except TimeoutError:
-            raise timed_out(self._address) from None
+            raise _unsent(timed_out(self._address)) from None
         except OSError as error:
-            raise unavailable(error.strerror or str(error), self._address) from error
+            raise _unsent(unavailable(error.strerror or str(error), self._address)) from error
         self._reader = Reader(replyError=ErrorReply, notEnoughData=_MORE)
         self._used_s = inf
         commands = self._address.commands()

@@ -157,7 +157,7 @@ class ConsumeItem(_message.Message):
     def __init__(self, feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., resource_id: _Optional[str] = ..., requested_values: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CheckAndConsumeAllResponse(_message.Message):
-    __slots__ = ("allowed", "reason", "stopped_by", "items", "retry_after", "replayed", "catalog_version")
+    __slots__ = ("allowed", "reason", "stopped_by", "items", "retry_after", "replayed", "catalog_version", "is_fallback")
     ALLOWED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     STOPPED_BY_FIELD_NUMBER: _ClassVar[int]
@@ -165,6 +165,7 @@ class CheckAndConsumeAllResponse(_message.Message):
     RETRY_AFTER_FIELD_NUMBER: _ClassVar[int]
     REPLAYED_FIELD_NUMBER: _ClassVar[int]
     CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    IS_FALLBACK_FIELD_NUMBER: _ClassVar[int]
     allowed: bool
     reason: Reason
     stopped_by: int
@@ -172,7 +173,8 @@ class CheckAndConsumeAllResponse(_message.Message):
     retry_after: _duration_pb2.Duration
     replayed: bool
     catalog_version: int
-    def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., stopped_by: _Optional[int] = ..., items: _Optional[_Iterable[_Union[CheckAndConsumeResponse, _Mapping]]] = ..., retry_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., replayed: _Optional[bool] = ..., catalog_version: _Optional[int] = ...) -> None: ...
+    is_fallback: bool
+    def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., stopped_by: _Optional[int] = ..., items: _Optional[_Iterable[_Union[CheckAndConsumeResponse, _Mapping]]] = ..., retry_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., replayed: _Optional[bool] = ..., catalog_version: _Optional[int] = ..., is_fallback: _Optional[bool] = ...) -> None: ...
 
 class RefundRequest(_message.Message):
     __slots__ = ("customer_id", "feature_id", "quantity", "idempotency_key", "resource_id", "occurred_at", "taken_under", "idempotency_ttl", "reason", "actor")

@@ -114,8 +114,7 @@ def test_every_guarantee_is_kept_by_tests_that_exist() -> None:
 def test_the_fields_of_the_api_are_those_of_the_protos(heading: str, message: Any) -> None:
     shown = [name for row in table(API, heading, "field") for name in words(row[0])]
 
-    # Reserved for a policy that no feature can have yet.
-    assert {field.name for field in message.DESCRIPTOR.fields} - {"is_fallback"} == set(shown)
+    assert {field.name for field in message.DESCRIPTOR.fields} == set(shown)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,12 @@ class ServerProcess(Caller):
         assert 0 == code, "".join(self.log)
         assert not any("Traceback" in line for line in self.log), "".join(self.log)
 
+    def kill(self) -> None:
+        """End it as a crash would, its workers with it."""
+        super().close()
+        self.process.kill()
+        self._end()
+
     def _end(self) -> int:
         self.process.terminate()
         try:

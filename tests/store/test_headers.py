@@ -19,6 +19,7 @@ STRIDES = {
     "counter": ("COUNTER_ARGS",),
     "charge": ("CHARGE_ARGS", "ONCE_ARGS"),
     "feature": ("FEATURE_ARGS",),
+    "entry": ("ENTRY_ARGS", "ONCE_ARGS"),
 }
 """By a group of arguments that repeats, the constants that count its words."""
 

@@ -16,7 +16,7 @@ ROOT = Path(quotad.__file__).parent
 BASE = {"errors", "model", "records", "decision", "ids", "clock", "files", "nearest", "handover"}
 BASE |= {"backoff", "held", "lending", "marks", "metrics", "moments", "plural", "prices"}
 BASE |= {"event_meters", "experiments", "recent", "slots", "valkey", "valkey_cluster"}
-BASE |= {"changes", "history", "__version__"}
+BASE |= {"changes", "history", "fallback", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"tokens", "server", "simulate", "replay", "transfer", "client", "catalog", "config"},
@@ -32,6 +32,7 @@ MAY_IMPORT = {
         "engine",
         "feed",
         "store",
+        "journal",
         "config",
         "v1",
     },
@@ -104,13 +105,23 @@ MAY_IMPORT = {
     "replay": {"client"},
     "transfer": {"client"},
     "client": {"v1"},
-    "operations": {"tokens", "feed", "engine", "customers", "catalog", "entitlements", "store"},
-    "engine": {"catalog", "entitlements", "store"},
+    "operations": {
+        "tokens",
+        "feed",
+        "engine",
+        "customers",
+        "catalog",
+        "entitlements",
+        "store",
+        "journal",
+    },
+    "engine": {"catalog", "entitlements", "store", "journal"},
     "feed": {"tokens", "store"},
     "customers": {"catalog", "entitlements"},
     "entitlements": {"catalog"},
     "catalog": set(),
-    "store": {"tokens"},
+    "store": {"tokens", "journal"},
+    "journal": set(),
     "tokens": set(),
     "config": set(),
     "clock": set(),
@@ -131,6 +142,7 @@ MAY_IMPORT = {
     "prices": set(),
     "changes": set(),
     "history": set(),
+    "fallback": set(),
     "event_meters": set(),
     "experiments": set(),
     "recent": set(),

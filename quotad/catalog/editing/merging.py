@@ -13,7 +13,7 @@ from quotad.catalog.editing.spots import Path
 from quotad.catalog.sources import Source
 
 _SECTIONS = ("features", "groups", "plans", "addons", "meters", "experiments")
-_SINGLES = ("version", "default_plan", "product")
+_SINGLES = ("version", "default_plan", "product", "on_store_failure")
 
 
 class Clash(msgspec.Struct, frozen=True):

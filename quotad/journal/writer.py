@@ -1,0 +1,204 @@
+"""The journals of one process: batches go to disk before they are answered."""
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from quotad.journal.directory import JournalDirectory, LockedFile
+from quotad.journal.entries import JournalEntry, JournalHead, batch_bytes, head_bytes
+
+FILE_BYTES_MAX = 4 * 1024 * 1024
+"""From this size on a file is not written to any more, and the next one begun."""
+
+_log = logging.getLogger("quotad.journal")
+
+
+class JournalError(Exception):
+    """A batch could not be written down; what it was about is not let through."""
+
+
+class JournalFull(JournalError):
+    """The directory holds as much as it may."""
+
+
+class Journal:
+    """Writes what is let through; any thread may.
+
+    Args:
+        directory: where.
+        bytes_max: most that the directory may hold.
+    """
+
+    def __init__(self, directory: JournalDirectory, bytes_max: int) -> None:
+        self.directory = directory
+        self._bytes_max = bytes_max
+        self._lock = threading.Lock()
+        self._file: LockedFile | None = None
+        self._length = 0
+        """Bytes of it that are on disk, and were answered."""
+        self._sequence = 0
+        self._sealed: list[LockedFile] = []
+        self.store_id = ""
+        """Of the store that is in use; empty: not known yet, and nothing is let through."""
+        self.problem = ""
+        """Why the latest batch could not be written; empty: it could."""
+        self.refused = 0
+        """Batches that could not be written."""
+        self.appended = 0
+        """Entries that were written since the last `files`."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether the store was there, so that it is known what entries are to be settled in."""
+        return bool(self.store_id)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the files of this process."""
+        with self._lock:
+            files = [*self._sealed, *([] if self._file is None else [self._file])]
+            return sum(file.size for file in files)
+
+    def append(self, entries: Sequence[JournalEntry]) -> None:
+        """Write entries to disk, all of them or none, with their sequence.
+
+        Raises:
+            JournalFull: there is no room for them.
+            JournalError: the disk refuses them.
+        """
+        with self._lock:
+            try:
+                self._append(entries)
+            except JournalError as error:
+                self._note(str(error))
+                raise
+            except OSError as error:
+                self._drop_unwritten()
+                problem = f"the journal cannot be written: {error.strerror or error}"
+                self._note(problem)
+                raise JournalError(problem) from error
+            if self.problem:
+                _log.info("the journal is written to again")
+                self.problem = ""
+
+    def files(self) -> list[tuple[LockedFile, int]]:
+        """The files of this process, oldest first, and how much of each was answered."""
+        with self._lock:
+            self.appended = 0
+            found = [(file, file.size) for file in self._sealed]
+            if self._file is not None:
+                found.append((self._file, self._length))
+            return found
+
+    def adopt(self) -> list[LockedFile]:
+        """Take over what processes have left behind that have ended; returns the new ones.
+
+        Raises:
+            OSError: the directory cannot be read.
+        """
+        taken = self.directory.take_over()
+        if taken:
+            with self._lock:
+                self._sealed = sorted(self._sealed + taken, key=lambda file: file.path.name)
+        return taken
+
+    def release(self, file: LockedFile, length: int) -> bool:
+        """Take a file out of those of this process, before it is removed or kept aside.
+
+        Args:
+            file: which.
+            length: how much of it was read; if there is more by now, it stays.
+
+        Returns:
+            Whether it is out.
+        """
+        with self._lock:
+            if file is self._file:
+                if self._length != length:
+                    return False
+                self._file = None
+            elif file in self._sealed:
+                self._sealed.remove(file)
+            else:
+                return False
+            return True
+
+    def close(self) -> None:
+        """Unlock all files, for another process to settle."""
+        with self._lock:
+            for file in self._sealed:
+                file.close()
+            if self._file is not None:
+                self._file.close()
+            self._sealed, self._file = [], None
+
+    def _append(self, entries: Sequence[JournalEntry]) -> None:
+        if not self.store_id:
+            raise JournalError("the store was not reached yet, so the journal has no owner")
+        file = self._file
+        if file is not None and self._length >= FILE_BYTES_MAX:
+            self._seal()
+            file = None
+        first = self._sequence + 1 if file is not None else 1
+        numbered = [
+            msgspec.structs.replace(entry, sequence=first + i) for i, entry in enumerate(entries)
+        ]
+        data = batch_bytes(numbered)
+        if self.directory.bytes_used() + len(data) > self._bytes_max:
+            raise JournalFull("the journal is full")
+        if file is None:
+            file = self._begin()
+        _write(file, data, self._length)
+        os.fdatasync(file.descriptor)
+        self._length += len(data)
+        self._sequence = first + len(entries) - 1
+        self.appended += len(entries)
+
+    def _begin(self) -> LockedFile:
+        now_ms = time.time_ns() // 1_000_000
+        # By time, so that files are settled in the order of their names.
+        journal_id = f"{now_ms:015}-{secrets.token_hex(8)}"
+        file = self.directory.create(journal_id)
+        self._file, self._length, self._sequence = file, 0, 0
+        head = head_bytes(JournalHead(journal_id, self.store_id, now_ms))
+        _write(file, head, 0)
+        self._length = len(head)
+        return file
+
+    def _seal(self) -> None:
+        if self._file is not None:
+            self._sealed.append(self._file)
+            self._file = None
+
+    def _drop_unwritten(self) -> None:
+        """Cut off what was written of a batch that failed, and write to that file no more: after
+        a failed sync it is not known what of it is on disk."""
+        file = self._file
+        if file is None:
+            return
+        try:
+            if not self._sequence:
+                self._file = None
+                self.directory.remove(file)
+                return
+            os.ftruncate(file.descriptor, self._length)
+        except OSError:
+            _log.exception("%s: a batch that failed could not be cut off", file.path)
+        self._seal()
+
+    def _note(self, problem: str) -> None:
+        self.refused += 1
+        if problem != self.problem:
+            _log.error("%s; calls are answered UNAVAILABLE", problem)
+        self.problem = problem
+
+
+def _write(file: LockedFile, data: bytes, at: int) -> None:
+    done = 0
+    while done < len(data):
+        done += os.pwrite(file.descriptor, data[done:], at + done)

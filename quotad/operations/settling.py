@@ -1,0 +1,216 @@
+"""What journals hold goes to the store: each entry once, in the order of its journal.
+
+A journal that is settled in full is removed. One that cannot be read in full is settled as far as
+it can, told of, and kept aside; one of another store is told of, and left alone.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from quotad.errors import StoreError
+from quotad.journal import Journal, JournalEntry
+from quotad.journal.directory import LockedFile
+from quotad.journal.entries import JournalContent, read_journal
+from quotad.plural import plural
+from quotad.store.journals import REACHED_KEPT_MS, JournalOutcome, JournalScript
+
+TOGETHER_MAX = 200
+"""Most entries that one script call settles: others wait for it."""
+
+OLD_MS = REACHED_KEPT_MS // 3
+"""From this age on a journal is left alone: what is settled of it may be forgotten."""
+
+SETTLED_COUNTS = (COUNTED, REPLAYED, LATE, GONE, DAMAGED) = (
+    "counted",
+    "replayed",
+    "late",
+    "gone",
+    "damaged",
+)
+"""What becomes of entries, in the words of metrics."""
+
+_WORDS = {
+    JournalOutcome.COUNTED: COUNTED,
+    JournalOutcome.REPLAYED: REPLAYED,
+    JournalOutcome.LATE: LATE,
+    JournalOutcome.GONE: GONE,
+    JournalOutcome.DAMAGED: DAMAGED,
+}
+
+_log = logging.getLogger("quotad.journal")
+
+
+class _Progress(msgspec.Struct):
+    """What is known of a file."""
+
+    settled: dict[int, int]
+    """By shard, the sequence of the last entry that is settled."""
+
+
+class SettlingOperations:
+    """Settles the journals of this process, and those that ended ones have left; of one thread.
+
+    Args:
+        journal: of this process.
+        script: settles in the store.
+        now_ms: Unix time.
+        on_adopted: called with the entries of a journal that was taken over.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        script: JournalScript,
+        now_ms: Callable[[], int],
+        on_adopted: Callable[[Sequence[JournalEntry]], None],
+    ) -> None:
+        self._journal = journal
+        self._script = script
+        self._now_ms = now_ms
+        self._on_adopted = on_adopted
+        self._progress: dict[LockedFile, _Progress] = {}
+        self._left_alone: dict[LockedFile, tuple[str, int]] = {}
+        """Why, and with how many entries."""
+        self.counts = dict.fromkeys(SETTLED_COUNTS, 0)
+        """Entries so far, by what became of them."""
+        self.unsettled = 0
+        """Entries on disk that are not settled, at the last look."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator has to look at."""
+        return tuple([why for why, _ in self._left_alone.values()])
+
+    def adopt(self) -> None:
+        """Take over the journals of processes that have ended; needs no store."""
+        for file in self._journal.adopt():
+            content = read_journal(file.read())
+            if content.head is not None:
+                _log.info(
+                    "%s was left by a process that has ended: %s",
+                    file.path,
+                    plural(len(content.entries), "call"),
+                )
+            self._on_adopted(content.entries)
+
+    def settle(self) -> None:
+        """Settle what can be settled now; what cannot stays for the next time.
+
+        Raises:
+            StoreError: the store is gone altogether.
+        """
+        stuck: set[int] = set()
+        unsettled = 0
+        failed: StoreError | None = None
+        for file, length in self._journal.files():
+            if file in self._left_alone:
+                unsettled += self._left_alone[file][1]
+                continue
+            content = read_journal(file.read()[:length])
+            why = self._why_not(file, content)
+            if why:
+                self._left_alone[file] = (why, len(content.entries))
+                _log.error("%s", why)
+                unsettled += len(content.entries)
+                continue
+            left, error = self._settle_file(file, content, stuck)
+            failed = failed or error
+            unsettled += left
+            if not left:
+                self._finish(file, length, content)
+        self.unsettled = unsettled
+        if failed is not None and not getattr(failed, "partial", False):
+            raise failed
+
+    def _settle_file(
+        self, file: LockedFile, content: JournalContent, stuck: set[int]
+    ) -> tuple[int, StoreError | None]:
+        """Settle entries, shard by shard; returns how many are left, and why."""
+        head = content.head
+        journal_id = file.path.stem if head is None else head.journal_id
+        progress = self._progress.setdefault(file, _Progress({}))
+        by_shard: dict[int, list[JournalEntry]] = {}
+        for entry in content.entries:
+            shard = self._script.shard(entry)
+            if entry.sequence > progress.settled.get(shard, 0):
+                by_shard.setdefault(shard, []).append(entry)
+        left, failed = 0, None
+        for shard, entries in by_shard.items():
+            at = 0
+            while at < len(entries) and shard not in stuck:
+                some = entries[at : at + TOGETHER_MAX]
+                try:
+                    outcomes = self._script.settle(journal_id, some)
+                except StoreError as error:
+                    stuck.add(shard)  # what is older comes first, in every journal
+                    failed = failed or error
+                    break
+                self._count(outcomes, some)
+                progress.settled[shard] = some[-1].sequence
+                at += len(some)
+            left += len(entries) - at
+        return left, failed
+
+    def _count(self, outcomes: Sequence[int], entries: Sequence[JournalEntry]) -> None:
+        for outcome, entry in zip(outcomes, entries, strict=True):
+            if outcome == JournalOutcome.BEFORE:
+                continue
+            self.counts[_WORDS[JournalOutcome(outcome)]] += 1
+            if outcome in (JournalOutcome.LATE, JournalOutcome.DAMAGED):
+                features = ", ".join(
+                    f"{quantity:,} of {name!r}" for name, _, quantity in entry.items
+                )
+                why = (
+                    "no counter of its period is kept any more"
+                    if outcome == JournalOutcome.LATE
+                    else "a counter is damaged"
+                )
+                _log.error("an entry of a journal is not counted (%s): %s", features, why)
+
+    def _finish(self, file: LockedFile, length: int, content: JournalContent) -> None:
+        """Remove a file of which all is settled, or keep it aside for what cannot be read."""
+        if not self._journal.release(file, length):
+            return  # it was written to meanwhile
+        self._progress.pop(file, None)
+        try:
+            if content.damaged or (content.head is None and not content.cut_off):
+                lost = sum(end - start for start, end in content.damaged)
+                aside = self._journal.directory.keep_aside(file)
+                _log.error(
+                    "%s: %s from byte %d on cannot be read, and what they hold is not counted;"
+                    " what can be read is, and the file is kept",
+                    aside,
+                    plural(lost, "byte"),
+                    content.damaged[0][0] if content.damaged else 0,
+                )
+                return
+            self._journal.directory.remove(file)
+        except OSError:
+            _log.exception("%s: settled, and cannot be removed", file.path)
+            return
+        _log.info("%s is settled: %s", file.path, plural(len(content.entries), "call"))
+
+    def _why_not(self, file: LockedFile, content: JournalContent) -> str:
+        """Why a file must not be settled; empty: it may."""
+        head = content.head
+        if head is None:
+            if content.entries:
+                return (
+                    f"{file.path}: its head cannot be read, so it is not known which store it is"
+                    " of; it is left alone"
+                )
+            return ""
+        if head.store_id != self._journal.store_id:
+            return (
+                f"{file.path} is of another store (id {head.store_id}, and this is"
+                f" {self._journal.store_id}); it is left alone: start a server on that store with"
+                " this directory, or remove the file"
+            )
+        if content.entries and content.entries[-1].at_ms < self._now_ms() - OLD_MS:
+            return (
+                f"{file.path} is older than {OLD_MS // 86_400_000} days, and whether it was settled"
+                " may be forgotten; it is left alone"
+            )
+        return ""
