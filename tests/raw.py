@@ -6,17 +6,20 @@ from typing import Any
 import redis
 
 from quotad.store import Store
+from quotad.store.address import StoreAddress
 
 BEHIND: dict[str, str] = {}
-"""URLs that lead to the server without what is in front of it, by the address of the store."""
+"""URLs that lead to the server without what is in front of it and as a user who may do anything, by
+the address of the store or of a node."""
 
 
 def raw(store: Store) -> Any:
     """A client of the server that a store has, for what quotad itself never does."""
     address = store._router.nodes[0].endpoint.address
-    if not store.whole:
-        return _cluster(address.host, address.port, address.credentials()[1])
     behind = BEHIND.get(str(address))
+    if not store.whole:
+        password = StoreAddress(behind).credentials()[1] if behind else address.credentials()[1]
+        return _cluster(address.host, address.port, password)
     return _client(behind) if behind else _client(str(address), *address.credentials())
 
 

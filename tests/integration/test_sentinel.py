@@ -3,14 +3,16 @@
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 
 import grpc
 import pytest
 
-from quotad.errors import ConfigError
+from quotad.errors import ConfigError, StoreUnavailable
 from quotad.store import KeySpace, Store, check_layout
 from quotad.v1 import admin_pb2
 from tests.integration.sentinels import KEEPS, SERVICE, Watched, watched
+from tests.rights import AT_SENTINELS, BEHIND_SENTINELS, rights, rules_of
 from tests.running import CALL_S, Running, eventually, running
 
 CATALOG = """
@@ -77,6 +79,26 @@ def test_a_store_with_those_settings_is_not_warned_of(group: Watched, prefix: st
         told = server.admin.GetStatus(admin_pb2.GetStatusRequest(), timeout=CALL_S)
 
         assert not [each for each in told.store_warnings if "replica" in each]
+
+
+def test_users_with_the_rights_of_the_docs_are_enough(group: Watched, prefix: str) -> None:
+    for each in group.servers:
+        rules = rights(f"{prefix}:", BEHIND_SENTINELS)
+        assert b"+OK" in each.ask(f"ACL SETUSER quotad on >s3cret {rules}")
+    for sentinel in group.sentinels:
+        words = rules_of(AT_SENTINELS).split()
+        sentinel.execute_command("ACL", "SETUSER", "watcher", "on", ">w4tch", *words)
+    hosts = group.url.partition("://")[2]
+    query = "sentinel_username=watcher&sentinel_password=w4tch"
+    url = f"redis+sentinel://quotad:s3cret@{hosts}?{query}"
+    with running(url, prefix) as server:
+        server.publish_and_wait(CATALOG)
+        assert server.consume("acme", "calls").allowed
+    with (
+        closing(Store(url.replace("w4tch", "wrong"), timeout_ms=5000)) as store,
+        pytest.raises(StoreUnavailable, match="invalid username-password pair"),
+    ):
+        store.check_kind()
 
 
 def test_what_is_no_sentinel_or_knows_no_such_service_is_refused(

@@ -4,7 +4,6 @@ Every test here that uses a store runs once on each of `TOPOLOGIES`; a new one i
 Tests know its URL, and `tests.raw` gives them a client of it.
 """
 
-import re
 import tempfile
 import threading
 import time
@@ -23,6 +22,7 @@ from quotad.store.charges import CONSUME, DETAILED_ARGS, PLAIN_ARGS
 from quotad.valkey_cluster import PrivateCluster
 from tests.fake_store import CERTIFICATE
 from tests.raw import BEHIND, raw
+from tests.rights import ON_A_CLUSTER, rights
 from tests.tls_front import tls_front
 
 
@@ -41,17 +41,13 @@ def fake_redis(_store_url: str) -> Iterator[str]:
 @contextmanager
 def tls_and_acl(_store_url: str) -> Iterator[str]:
     """A Valkey behind TLS that asks for certificates, and a user with no more than it needs."""
-    page = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
-    found = re.search("ACL SETUSER quotad on >PASSWORD (.*)", page)
-    assert found is not None
-    rules = found[1].replace("quotad:", "t-").split()
     with tempfile.TemporaryDirectory(prefix="quotad-test-") as directory:
         socket = Path(directory) / "socket"
         server = ValkeyServer(port=0, unix_socket_path=socket, data_dir=Path(directory))
         server.start()
         behind = f"unix://{socket}?db=3"
         with closing(Store(behind)) as store:
-            store.execute("ACL", "SETUSER", "quotad", "on", ">s3:cret", *rules)
+            store.execute("ACL", "SETUSER", "quotad", "on", ">s3:cret", *rights("t-").split())
         with tls_front(socket) as port:
             BEHIND[f"rediss://localhost:{port}/3"] = behind
             files = f"ssl_ca_certs={CERTIFICATE}&ssl_certfile={CERTIFICATE}"
@@ -61,12 +57,16 @@ def tls_and_acl(_store_url: str) -> Iterator[str]:
 
 @contextmanager
 def cluster(_store_url: str) -> Iterator[str]:
-    """Three primaries, each with a third of the slots."""
+    """Three primaries, each with a third of the slots, and a user with no more than it needs."""
     with (
         tempfile.TemporaryDirectory(prefix="quotad-test-") as directory,
         PrivateCluster(Path(directory), Path(directory) / "node", 3) as made,
     ):
-        yield made.url
+        for node in made.nodes:
+            told = node.command(f"ACL SETUSER quotad on >s3cret {rights('t-', ON_A_CLUSTER)}")
+            assert "+OK" in told, told
+            BEHIND[f"redis://127.0.0.1:{node.port}"] = made.url
+        yield made.url.replace(f":{made.nodes[0].password}@", "quotad:s3cret@")
 
 
 TOPOLOGIES: dict[str, Callable[[str], AbstractContextManager[str]]] = {

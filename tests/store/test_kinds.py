@@ -36,7 +36,7 @@ def test_a_node_of_a_cluster_is_no_single_server(store: Store, prefix: str) -> N
     if store.whole:
         return
     address = store._router.nodes[0].address
-    wrong = Store(f"redis://:{address.credentials()[1]}@{address.host}:{address.port}")
+    wrong = Store(f"redis://{':'.join(address.credentials())}@{address.host}:{address.port}")
 
     with pytest.raises(ConfigError, match=r"belongs to a cluster; write redis\+cluster://"):
         check_layout(wrong, KeySpace(prefix, shards=4))
