@@ -36,7 +36,7 @@ _KUBERNETES = re.compile(
 )
 """NAME=VALUE as in every pod of a namespace that has a Service named `quotad` or `quotad-...`."""
 
-_LISTS = {"source", "cors_origins", "authorize_headers"}
+_LISTS = {"source", "cors_origins", "authorize_headers", "trusted_proxies", "person_roles"}
 """Settings that are several texts."""
 
 _URLS = {"redis_url", "source"}
@@ -89,6 +89,18 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dashboard: OptionalPort = ""
     """Address of the dashboard; empty: none, and for `quotad dev` 127.0.0.1:8081 or the next free
     port."""
+    proxy_user_header: str = ""
+    """Dashboard: header in which a proxy of `trusted_proxies` names the person that it has signed
+    in, such as `X-Forwarded-User`; empty: none is trusted."""
+    proxy_groups_header: str = ""
+    """Dashboard: header in which that proxy lists the person's groups, with commas; empty: none."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Dashboard: addresses of such proxies, or networks as `10.0.0.0/24`. In the environment:
+    separated by spaces."""
+    person_roles: tuple[str, ...] = ()
+    """Dashboard: roles of people who sign in elsewhere, as `NAME=ROLE`, where NAME is a person, a
+    group or `*`, and ROLE is `read`, `manage`, `publish` or `admin`. In the environment: separated
+    by spaces."""
     cors_origins: tuple[str, ...] = ()
     """Origins of pages that browsers let read answers over HTTP, such as `https://app.example`;
     `*`: any. In the environment: separated by spaces."""

@@ -139,6 +139,18 @@ def _serve(
     ] = None,
     ops: Ops = None,
     dashboard: DashboardOption = None,
+    proxy_user_header: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Header of who a trusted proxy signed in.")
+    ] = None,
+    proxy_groups_header: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Header of that person's groups.")
+    ] = None,
+    trusted_proxies: Annotated[
+        list[str] | None, typer.Option(metavar="ADDRESS", help="Of such proxies; repeated.")
+    ] = None,
+    person_roles: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=ROLE", help="Of people; may be repeated.")
+    ] = None,
     cors_origins: CorsOrigins = None,
     authorize_headers: AuthorizeHeaders = None,
     insecure: Annotated[

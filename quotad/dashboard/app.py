@@ -69,8 +69,12 @@ class DashboardApp:
 
     def _asked(self, scope: Scope) -> Ask:
         headers: dict[str, str] = {}
-        for name, value in scope["headers"]:
-            headers.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+        repeated = set()
+        for raw_name, value in scope["headers"]:
+            name = raw_name.decode("latin-1")
+            if name in headers:
+                repeated.add(name)
+            headers.setdefault(name, value.decode("latin-1"))
         client = scope.get("client")
         return Ask(
             context=self._context,
@@ -82,6 +86,7 @@ class DashboardApp:
             form=FormFields(),
             cookies=_cookies(headers.get("cookie", "")),
             headers=headers,
+            repeated=frozenset(repeated),
             peer=None if client is None else f"{client[0]}:{client[1]}",
         )
 
@@ -106,7 +111,7 @@ class DashboardApp:
         writes = ask.method != "GET"
         if writes:
             check_origin(ask.headers)
-        visitor = await self._in_thread(self._keeper.visitor, ask.headers, ask.cookies)
+        visitor = await self._in_thread(self._keeper.visitor, ask)
         if visitor is not None:
             ask = msgspec.structs.replace(ask, visitor=visitor)
         try:

@@ -58,9 +58,11 @@ class Visitor(msgspec.Struct, frozen=True):
     form_key: str
     """Stands in every form of this visitor's pages."""
     signed_in: bool
-    """Whether by a token; else there are none."""
+    """Whether they are known; else whoever comes is let in."""
     person: str = LOCAL
     """Whose drafts are theirs: not a name, which two may have."""
+    may_sign_out: bool = True
+    """Whether they have signed in here, and not at a proxy."""
 
     def may(self, right: str) -> bool:
         """Whether something may be offered."""
@@ -119,6 +121,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     form: FormFields
     cookies: Mapping[str, str]
     headers: Mapping[str, str]
+    repeated: frozenset[str]
+    """Names of headers that came more than once; the first of each is in `headers`."""
     peer: str | None
     """Address of the browser, or of what stands before it."""
 

@@ -4,8 +4,11 @@ import hmac
 import secrets
 from collections.abc import Mapping
 
-from quotad.dashboard.ask import LOCAL, FormFields, PageHeaders, Visitor
-from quotad.errors import Unauthenticated
+import msgspec
+
+from quotad.dashboard.ask import LOCAL, Ask, FormFields, PageHeaders, Visitor
+from quotad.dashboard.proxy import TrustedProxy
+from quotad.errors import PermissionDenied, Unauthenticated
 from quotad.http.hosts import check_host
 from quotad.http.problems import HttpRefusal
 from quotad.operations.sessions import Session, SessionOperations
@@ -43,31 +46,47 @@ class Doorkeeper:
         sessions: of people who have signed in.
         cookie: name of the one that has a session's secret.
         any_host: whether whoever comes by any name is let in while there are no tokens.
+        proxy: names people that it has signed in.
+        closed: whether people sign in elsewhere, and must, also while there are no tokens.
     """
 
-    def __init__(self, sessions: SessionOperations, cookie: str, any_host: bool) -> None:
+    def __init__(
+        self,
+        sessions: SessionOperations,
+        cookie: str,
+        any_host: bool,
+        proxy: TrustedProxy,
+        closed: bool,
+    ) -> None:
         self._sessions = sessions
         self.cookie = cookie
         self._any_host = any_host
+        self._proxy = proxy
+        self._closed = closed
         self._local_key = secrets.token_hex(32)
 
-    def visitor(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Visitor | None:
+    def visitor(self, ask: Ask) -> Visitor | None:
         """Return who a request comes from; None: they must sign in.
 
         Raises:
             HttpRefusal: there are no tokens, and the request is for another name.
+            PermissionDenied: a proxy names somebody who has no role here.
             StoreUnavailable: the store refused or timed out, or was not reached yet.
         """
-        if self._sessions.table.required is False:
+        person = self._proxy.person(ask.headers, ask.repeated, ask.peer)
+        if person is not None:
+            found = visitor_of(self._sessions.of(person))
+            return msgspec.structs.replace(found, may_sign_out=False)
+        if self._sessions.table.required is False and not self._closed:
             if not self._any_host:
-                check_host(headers.get("host", ""))
+                check_host(ask.headers.get("host", ""))
             return Visitor(LOCAL, EVERYTHING, self._local_key, False)
-        secret = cookies.get(self.cookie, "")
-        if not secret and self._sessions.table.required:
+        secret = ask.cookies.get(self.cookie, "")
+        if not secret and (self._closed or self._sessions.table.required):
             return None
         try:
             session = self._sessions.find(secret)
-        except Unauthenticated:
+        except (Unauthenticated, PermissionDenied):
             return None
         return visitor_of(session)
 

@@ -10,6 +10,7 @@ from quotad.clock import Clock
 from quotad.errors import PermissionDenied, Unauthenticated
 from quotad.store.sessions import SessionRecord, SessionStore
 from quotad.tokens.access import Access, TokenTable
+from quotad.tokens.persons import Person, PersonRoles
 from quotad.tokens.roles import Right
 
 SESSION_MS = 12 * 3_600_000
@@ -35,6 +36,8 @@ class SessionOperations(msgspec.Struct, frozen=True):
     store: SessionStore
     table: TokenTable
     clock: Clock
+    roles: PersonRoles = PersonRoles()
+    """Of people who sign in elsewhere."""
 
     def begin(self, token: str, peer: str | None) -> str:
         """Begin a session by a token; returns its secret, for the browser alone.
@@ -60,6 +63,28 @@ class SessionOperations(msgspec.Struct, frozen=True):
         self.store.put(_name(secret), record, now_ms)
         return secret
 
+    def begin_of(self, person: Person) -> str:
+        """Begin a session of somebody who has signed in elsewhere; returns its secret.
+
+        Raises:
+            PermissionDenied: they have no role here.
+        """
+        self.roles.access(person)
+        secret, now_ms = secrets.token_urlsafe(32), self.clock.now_ms()
+        self.store.put(_name(secret), SessionRecord("", now_ms + SESSION_MS, person), now_ms)
+        return secret
+
+    def of(self, person: Person) -> Session:
+        """Return what stands for a session of somebody whom a proxy names on every request.
+
+        Raises:
+            PermissionDenied: they have no role here.
+        """
+        access = self.roles.access(person)
+        shared = self.store.form_key(secrets.token_bytes(32))
+        key = hmac.new(shared, person.person_id.encode(), hashlib.sha256).hexdigest()
+        return Session(access, key, person.person_id)
+
     def find(self, secret: str) -> Session:
         """Return the session of a secret.
 
@@ -70,6 +95,9 @@ class SessionOperations(msgspec.Struct, frozen=True):
         record = self.store.get(_name(secret))
         if record is None or self.clock.now_ms() >= record.ends_ms:
             raise Unauthenticated("the session has ended")
+        if record.person is not None:
+            access = self.roles.access(record.person)
+            return Session(access, form_key(secret), record.person.person_id)
         access = self.table.access_of(record.token_id)
         assert access.record is not None
         return Session(access, form_key(secret), access.record.person_id)

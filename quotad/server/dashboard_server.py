@@ -6,9 +6,11 @@ from quotad.config import Config, split_listen
 from quotad.dashboard.app import DashboardApp
 from quotad.dashboard.ask import PageContext
 from quotad.dashboard.doorkeeper import Doorkeeper
+from quotad.dashboard.proxy import TrustedProxy
 from quotad.engine.lending import Lent
 from quotad.operations.sessions import SessionOperations
 from quotad.server.listening import ListeningServer
+from quotad.tokens.persons import PersonRoles
 
 THREADS = 16
 """Pages that are made at once; fewer than the store has connections for them."""
@@ -35,7 +37,11 @@ class DashboardServer(ListeningServer):
         parts = self._parts
         made = [parts.decisions() for _ in range(DECIDING)]
         threads = ThreadPoolExecutor(THREADS, thread_name_prefix="quotad-page")
-        sessions = SessionOperations(parts.sessions(), self.tokens, parts.clock)
+        roles = PersonRoles(config.person_roles)
+        sessions = SessionOperations(parts.sessions(), self.tokens, parts.clock, roles)
+        groups, addresses = config.proxy_groups_header, config.trusted_proxies
+        proxy = TrustedProxy(config.proxy_user_header, groups, addresses)
+        self._closed = bool(config.proxy_user_header)
         _, port = split_listen(config.dashboard, "dashboard")
         # Browsers do not set cookies of one host's ports apart.
         cookie = f"quotad_session_{port}"
@@ -49,9 +55,15 @@ class DashboardServer(ListeningServer):
             environment={"Prefix": config.prefix, "Listens on": config.dashboard},
         )
         self._token_watch.look()
-        app = DashboardApp(context, Doorkeeper(sessions, cookie, config.insecure))
+        app = DashboardApp(
+            context, Doorkeeper(sessions, cookie, config.insecure, proxy, self._closed)
+        )
 
         def end_threads() -> None:
             threads.shutdown(wait=False, cancel_futures=True)
 
         self._serve(self._listen(app, end_threads, reuse_port), [], made)
+
+    def _check_reachable(self, required: bool) -> None:
+        """As every server; but where people sign in elsewhere, nobody is let in without."""
+        super()._check_reachable(required or self._closed)

@@ -46,6 +46,7 @@ usage. `17` stands for the name of a shard, see `shard_names`.
     quotad:{tokens}:writes                   how often they were written
     quotad:{tokens}:sessions                 hash: sessions of the dashboard (msgpack)
     quotad:{tokens}:sessions-by-end          sorted set: the same by their end (Unix ms)
+    quotad:{tokens}:form-key                 what forms of people without a session are proven by
 """
 
 from urllib.parse import unquote
@@ -129,6 +130,7 @@ class KeySpace:
             f"{prefix}:{{tokens}}:{name}" for name in ("sessions", "sessions-by-end")
         )
         """Records of sessions, and the same by their end."""
+        self.form_key = f"{prefix}:{{tokens}}:form-key"
         self.notices = f"{prefix}:notices"
         """Pub/sub channel on which catalog versions are announced, prepared and in force."""
         self.catalog_events = f"{prefix}:{{catalogs}}:events"

@@ -4,6 +4,7 @@ import msgspec
 
 from quotad.store.connection import Store
 from quotad.store.keys import KeySpace
+from quotad.tokens.persons import Person
 
 SESSIONS_MAX = 10_000
 """Most sessions of a store; the ones that end first give way to new ones."""
@@ -11,13 +12,15 @@ SESSIONS_MAX = 10_000
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class SessionRecord(msgspec.Struct, frozen=True):
+class SessionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """A session as it is stored."""
 
     token_id: str
     """Whose rights it has, for as long as the token may be used."""
     ends_ms: int
     """Unix time."""
+    person: Person | None = None
+    """Who has signed in elsewhere, and so has no token."""
 
 
 _read = msgspec.msgpack.Decoder(SessionRecord).decode
@@ -32,6 +35,7 @@ class SessionStore:
     def __init__(self, store: Store, keys: KeySpace) -> None:
         self._store = store
         self._all, self._ends = keys.sessions
+        self._form_key = keys.form_key
 
     def put(self, name: bytes, record: SessionRecord, now_ms: int) -> None:
         """Write a new session, and remove what has ended or is too much."""
@@ -56,6 +60,12 @@ class SessionStore:
             return None if raw is None else _read(raw)
         except msgspec.MsgspecError:
             return None
+
+    def form_key(self, made: bytes) -> bytes:
+        """Return the secret that all dashboards of a store share; a given one, if there is none."""
+        commands = [("SET", self._form_key, made, "NX"), ("GET", self._form_key)]
+        _, kept = self._store.execute_many(commands)
+        return bytes(kept)
 
     def remove(self, name: bytes) -> None:
         """Remove a session, if there is one."""
