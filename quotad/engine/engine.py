@@ -27,6 +27,7 @@ from quotad.engine.slots import Slots
 from quotad.engine.times import BatchTimes
 from quotad.engine.undoing import NO_ITEM, refuse_gauges, summed_up, undoing
 from quotad.engine.views import view_name
+from quotad.entitlements.experiment import Group
 from quotad.errors import NotReady, QuotadError, StoreError, StoreUnavailable
 from quotad.held import Correction, Setting
 from quotad.model import Feature
@@ -233,12 +234,11 @@ class Engine:
         found = None if view is None else view.effective.entitlements.get(feature_id)
         return None if found is None else found.overage_price
 
-    def experiment(self, customer_id: str, resource_id: str = "") -> tuple[str, str] | None:
-        """Experiment and variant of a customer just decided about; None: none, or not known."""
+    def experiment(self, customer_id: str, resource_id: str = "") -> Group | None:
+        """Where a customer just decided about is in an experiment; None: nowhere, or not known."""
         name = view_name(customer_id, resource_id)
         view = self._views.get(name, self._snapshots.to_plan_on(), self._clock.now_ms())
-        group = None if view is None else view.effective.group
-        return None if group is None else (group.experiment.name, group.variant)
+        return None if view is None else view.effective.group
 
     def counters(self, customer_id: str, feature_id: str, resource_id: str = "") -> list[str]:
         """Keys of the counters of a customer just decided about, by limit; empty: not known."""

@@ -14,6 +14,7 @@ from quotad.decision import ConsumeRequest, Decision, LimitStatus, Mode
 from quotad.engine.engine import Engine
 from quotad.engine.views import view_name
 from quotad.errors import Damaged, StoreError
+from quotad.experiments import CONTROL
 from quotad.marks import NEAR_PERCENT, is_near
 from quotad.store.demand import DemandStore
 from quotad.store.nearby import Nearby, NearbyStore
@@ -67,7 +68,8 @@ class Insights(msgspec.Struct, frozen=True):
     near: list[Nearness]
     """From 80 % on and not past it, the nearest first."""
     groups: list[GroupCount] = []
-    """Of experiments, by name and variant: all of both kinds, also where the lists are cut off."""
+    """Of experiments, by name and variant: all of both kinds, also where the lists are cut off.
+    Where there are customers of one group, the other is listed, too."""
 
 
 class NearbyLists(Protocol):
@@ -169,7 +171,10 @@ def _groups(
         for one in found:
             group = engine.experiment(one.customer.customer_id, one.customer.resource_id)
             if group is not None:
-                counts.setdefault(group, [0, 0])[kind] += 1
+                experiment = group.experiment
+                for variant in (CONTROL, experiment.to):
+                    counts.setdefault((experiment.name, variant), [0, 0])
+                counts[experiment.name, group.variant][kind] += 1
     return [GroupCount(*group, *numbers) for group, numbers in sorted(counts.items())]
 
 

@@ -64,6 +64,10 @@ LASTING = (TAKEN, SETTLED, SLOT)
 
 NO_LAYOUT = JointLayout((), NO_COUNTERS, ())
 
+RECORDED_KEY_MS = 7 * 86_400_000
+"""Longest that the key of a recorded fact is remembered, where the setting is shorter: reports of
+usage are repeated by queues and jobs, days later."""
+_RECORDED = (int(Mode.ADJUST_ONLY), int(Mode.SETTLE), REFUND)
 AHEAD_MAX_MS = 60_000
 """How far ahead of the store's clock a caller's may be."""
 
@@ -454,8 +458,11 @@ class Planner:
 
     def _once(self, request: ConsumeRequest, print_: str, memo: bytes) -> Once:
         ttl_ms, asked_ms = self._settings.idempotency_ttl_ms, request.idempotency_ttl_ms
-        if asked_ms and (asked_ms < ttl_ms or request.idempotency_key[0] in LASTING):
+        if asked_ms and request.idempotency_key[0] in LASTING:
             ttl_ms = asked_ms  # of a hold, for as long as it may be open
+        elif asked_ms:
+            longest_ms = max(ttl_ms, RECORDED_KEY_MS) if request.mode in _RECORDED else ttl_ms
+            ttl_ms = min(asked_ms, longest_ms)
         return Once(request.idempotency_key, print_, memo, ttl_ms)
 
 

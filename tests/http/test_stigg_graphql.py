@@ -1,11 +1,16 @@
 """Stigg's GraphQL calls, on a real store."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
+import msgspec
 import pytest
 
+from quotad.http.stigg.api import StiggDecides
+from quotad.http.stigg.words import iso
 from tests.deciding import at
 from tests.http.stigg_api import Stigg, stigg
+from tests.raw import raw
 
 PROVISION = """
 mutation { provisionCustomer(input: {customerId: "hotel", email: "ops@hotel.example",
@@ -90,6 +95,19 @@ def test_a_report_is_counted_once_for_its_key(send: Stigg) -> None:
     first, again = send(REPORT, input=report), send(REPORT, input=report)
 
     assert (2, 2, first["id"]) == (first["currentUsage"], again["currentUsage"], again["id"])
+
+
+@pytest.mark.parametrize("of", [{}, {"value": -1}, {"updateBehavior": "SET"}], ids=str)
+def test_the_key_of_a_report_is_kept_for_seven_days(send: Stigg, of: dict[str, object]) -> None:
+    send(PROVISION)
+    send.bench.consume("hotel", "rides", 4)
+    report = {"customerId": "hotel", "featureId": "rides", "value": 1, "idempotencyKey": "r-1"} | of
+    week_ms = 7 * 86_400_000
+    send(REPORT, input=report)
+
+    store = raw(send.bench.store)
+    (key,) = store.scan_iter(f"{send.bench.keys.prefix}:*:i:hotel:r-1")
+    assert week_ms - 60_000 < store.pttl(key) <= week_ms
 
 
 def test_a_report_can_set_what_was_used(send: Stigg) -> None:
@@ -265,6 +283,26 @@ def test_a_limit_that_is_reached_denies_with_a_reason(send: Stigg) -> None:
         "audit": "NoFeatureEntitlementInSubscription",
         "rows": "NoFeatureEntitlementInSubscription",
     } == denied
+
+
+def test_a_list_is_as_old_as_when_it_was_asked_for_so_that_a_newer_one_is_newer(
+    send: Stigg,
+) -> None:
+    send(PROVISION)
+    asked, clock = send.bench.clock.now, send.bench.clock
+
+    @contextmanager
+    def slow() -> Iterator[StiggDecides]:
+        with send.api.lend() as decides:
+            yield decides
+        clock.now += 1000  # and something is written meanwhile
+
+    late = msgspec.structs.replace(send.api, lend=slow).entitlements("hotel").every()
+    newer = send.api.entitlements("hotel").every()
+
+    assert [{iso(asked)}, {iso(asked + 1000)}] == [
+        {each["entitlementUpdatedAt"] for each in lists} for lists in (late, newer)
+    ]
 
 
 def test_a_list_is_good_until_its_period_ends(send: Stigg) -> None:

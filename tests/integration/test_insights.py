@@ -210,9 +210,14 @@ def test_customers_are_compared_exactly_not_in_whole_percent(watched: Watched) -
 def test_the_groups_of_an_experiment_are_counted_apart(watched: Watched) -> None:
     text = CATALOG + "experiments: {size: {of: free, share: 50, to: pro, new_customers: false}}\n"
     watched.bench.publish(text)
-    for number in range(40):
-        watched.use(f"c{number}", "calls", 95)
     inside = [n for n in range(40) if place_of("size", f"c{n}") < 5000]
+    outside = next(n for n in range(40) if n not in inside)
+    watched.use(f"c{outside}", "calls", 95)
+    first = watched.look("calls").groups
+    assert [("control", 0, 1), ("pro", 0, 0)] == [(g.variant, g.above, g.near) for g in first]
+    for number in range(40):
+        if number != outside:
+            watched.use(f"c{number}", "calls", 95)
     for number in inside:
         watched.use(f"c{number}", "calls", 5000)
 
