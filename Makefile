@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help front front-clients front-calls front-fuzz front-wheels run test unit explore bench bench-check bench-cluster memory soak locust lint types format protos vendor clean
+.PHONY: help front front-clients front-calls front-fuzz front-wheels run test unit explore bench bench-check bench-cluster bench-dashboard memory soak locust lint types format protos vendor clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -33,6 +33,9 @@ bench-cluster: $(VENV)/.load ## measure one server beside clusters of it, and nu
 
 bench-check: $(VENV)/.test ## compare what a decision costs, counted, with the stored figures
 	$(BIN)/python -m loadtests.bench.check $(CHECK_ARGS)
+
+bench-dashboard: $(VENV)/.test ## walk every page of the dashboard among 100,000 customers
+	$(BIN)/python -m loadtests.bench.dashboard $(DASHBOARD_ARGS)
 
 locust: $(VENV)/.load ## open locust's page on 127.0.0.1:8089
 	$(BIN)/python -m locust -f loadtests/locustfile.py --web-host 127.0.0.1 --class-picker $(LOCUST_ARGS)

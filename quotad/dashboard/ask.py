@@ -7,6 +7,9 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
+from quotad.dashboard.decided_day import DecidedDay
+from quotad.dashboard.kept import Kept
+from quotad.engine.insights import Nearness
 from quotad.engine.lending import Lent
 from quotad.http.bodies import encoded_pairs
 from quotad.operations.decisions import DecisionOperations
@@ -37,6 +40,10 @@ class PageContext(msgspec.Struct, frozen=True):
     sessions: SessionOperations
     threads: Executor
     """Every page waits for the store, so each is made in one of these."""
+    ranked: Kept[list[Nearness]]
+    """Customers near a limit."""
+    decided: Kept[DecidedDay]
+    """Decisions of the last day."""
     cookie: str
     """Name of the one that has a session's secret."""
     environment: Mapping[str, str]

@@ -1,21 +1,17 @@
 """Decisions over time, by outcome: of one feature or of all, as a chart and as a table."""
 
 import json
-from collections import Counter
 
 import msgspec
 
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage
+from quotad.dashboard.decided_day import DecidedDay, FeatureOutcomes
 from quotad.dashboard.render import render
 from quotad.dashboard.rights import REASONS
 from quotad.decision import Reason
-from quotad.store.decided import STEP_MS, DecidedCount
 
 SHOWN = 8
 """Features, and reasons, that are listed."""
-
-SPAN_MS = 86_400_000
-"""How far is looked back: a day."""
 
 
 class OutcomeLine(msgspec.Struct, frozen=True):
@@ -35,6 +31,8 @@ class OutcomeLine(msgspec.Struct, frozen=True):
 class DecidedChart(msgspec.Struct, frozen=True):
     """Decisions of all servers of the last day."""
 
+    known: bool
+    """False: they are still being counted for the first time."""
     lines: list[OutcomeLine]
     """By feature, the most decisions first."""
     features: dict[str, str]
@@ -55,59 +53,49 @@ def decided_chart(ask: Ask) -> DecidedChart:
     Raises:
         StoreUnavailable: the store refused or timed out.
     """
-    parts, chosen = ask.context.parts, ask.query.get("decided")
-    now_ms = ask.context.sessions.clock.now_ms()
-    counts = parts.decided.over_time(now_ms - SPAN_MS)
-    snapshot = parts.worker.snapshots.peek
-    known = {} if snapshot is None else snapshot.features
-    ids = dict.fromkeys(each.feature_id for each in counts)
-    names = {each: (known[each].name if each in known else "") or each for each in ids}
-    lines = _lines(counts, names)
-    if chosen:
-        counts = [each for each in counts if each.feature_id == chosen]
-    reasons = Counter[str]()
-    for each in counts:
-        if not _allows(each):
-            reasons[REASONS[Reason(each.reason)]] += each.count
-    denied = reasons.total()
+    kept, chosen = ask.context.decided.get(), ask.query.get("decided")
+    day = DecidedDay(0, {}) if kept is None else kept.value
+    lines = _lines(ask, day)
+    whole = FeatureOutcomes()
+    for feature_id, outcomes in day.features.items():
+        if chosen in ("", feature_id):
+            whole.add(outcomes)
+    reasons = [
+        (REASONS[Reason(reason)], count) for reason, count in whole.reasons.most_common(SHOWN)
+    ]
     return DecidedChart(
+        kept is not None,
         lines[:SHOWN],
         {each.feature_id: each.name for each in lines},
         chosen,
-        sum(each.count for each in counts) - denied,
-        denied,
-        reasons.most_common(SHOWN),
-        _data(counts, now_ms),
+        whole.allowed.total(),
+        whole.denied.total(),
+        reasons,
+        _data(day, whole),
     )
 
 
-def _allows(count: DecidedCount) -> bool:
-    # Reasons are numbered in order of precedence: those that deny come first.
-    return count.reason >= Reason.OVER_SOFT_LIMIT
-
-
-def _lines(counts: list[DecidedCount], names: dict[str, str]) -> list[OutcomeLine]:
-    allowed, denied = Counter[str](), Counter[str]()
-    for each in counts:
-        (allowed if _allows(each) else denied)[each.feature_id] += each.count
-    return [
-        OutcomeLine(feature_id, names[feature_id], allowed[feature_id], denied[feature_id])
-        for feature_id, _ in (allowed + denied).most_common()
+def _lines(ask: Ask, day: DecidedDay) -> list[OutcomeLine]:
+    snapshot = ask.context.parts.worker.snapshots.peek
+    known = {} if snapshot is None else snapshot.features
+    lines = [
+        OutcomeLine(
+            feature_id,
+            (known[feature_id].name if feature_id in known else "") or feature_id,
+            outcomes.allowed.total(),
+            outcomes.denied.total(),
+        )
+        for feature_id, outcomes in day.features.items()
     ]
+    return sorted(lines, key=lambda each: -each.allowed - each.denied)
 
 
-def _data(counts: list[DecidedCount], now_ms: int) -> str:
-    """The chart: every step of the day, also those without a decision."""
-    allowed, denied = Counter[int](), Counter[int]()
-    for each in counts:
-        (allowed if _allows(each) else denied)[each.since_ms] += each.count
-    last = now_ms - now_ms % STEP_MS
-    steps = range(last - SPAN_MS + STEP_MS, last + 1, STEP_MS)
+def _data(day: DecidedDay, whole: FeatureOutcomes) -> str:
     return json.dumps(
         {
-            "times": [step // 1000 for step in steps],
-            "used": [allowed[step] for step in steps],
-            "denied": [denied[step] for step in steps],
+            "times": [step // 1000 for step in day.steps],
+            "used": [whole.allowed[step] for step in day.steps],
+            "denied": [whole.denied[step] for step in day.steps],
             "limit": None,
             "names": ["Allowed", "Denied"],
         }

@@ -6,7 +6,7 @@ from quotad.dashboard.ask import Ask, PageAnswer, SitePage
 from quotad.dashboard.catalog_words import ChangeWords
 from quotad.dashboard.decided_chart import decided_chart
 from quotad.dashboard.history import changes_of
-from quotad.dashboard.insights import found_insights
+from quotad.dashboard.insights import Ranking, feature_names, ranking
 from quotad.dashboard.render import render
 from quotad.errors import NotReady
 from quotad.marks import NEAR_PERCENT
@@ -16,9 +16,6 @@ SHOWN = 6
 
 VERSIONS_SHOWN = 5
 CHANGES_SHOWN = 5
-
-FAR_PERCENT = 200
-"""From here on a customer is far over its limit."""
 
 SOURCES_LOOKED = 20
 """Versions among which the latest one of a sidecar is looked for."""
@@ -33,10 +30,9 @@ def _home(ask: Ask) -> PageAnswer:
         record = parts.catalogs.get(in_force.record.version).record  # with its document
         changes, count = changes_of(ask, record, CHANGES_SHOWN)
     try:
-        full, near = found_insights(ask)
+        found, features = ranking(ask), feature_names(ask)
     except NotReady:  # no catalog yet
-        full, near = [], []
-    far = [each for each in full if each.near.demand_percent >= FAR_PERCENT]
+        found, features = Ranking([], 0), {}
     live = parts.servers.live(ask.context.sessions.clock.now_ms())
     return render(
         ask,
@@ -48,11 +44,11 @@ def _home(ask: Ask) -> PageAnswer:
         sidecar=next((each for each in versions if _by_sidecar(each.record.published_by)), None),
         worker=parts.worker.status(),
         servers=Counter(each.host for each in live),
-        far=far,
-        over=[each for each in full if each.near.demand_percent < FAR_PERCENT],
-        near=near,
-        listed=(full + near)[:SHOWN],
+        found=found,
+        counts=found.counts(),
+        features=features,
         near_percent=NEAR_PERCENT,
+        listed=found.lines[:SHOWN],
         decided=decided_chart(ask),
     )
 

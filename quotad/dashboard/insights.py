@@ -2,16 +2,26 @@
 
 import csv
 import io
+from bisect import bisect_right
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
+from urllib.parse import urlencode
 
 import msgspec
 
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage
 from quotad.dashboard.render import render
-from quotad.engine.insights import Nearness
+from quotad.engine.insights import Nearness, rank
+from quotad.errors import InvalidRequest
+from quotad.marks import NEAR_PERCENT
 
-SIZE = 100
-"""Most customers of each feature, past a limit and near one."""
+PAGE_SIZE = 50
+
+FAR_PERCENT = 200
+"""From here on a customer is far over its limit."""
+
+KINDS = {"far": "Far over a limit", "over": "At or over a limit", "near": "Near a limit"}
 
 _HEADINGS = (
     *("customer_id", "resource_id", "plan_id", "feature_id", "per"),
@@ -21,62 +31,137 @@ _HEADINGS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class InsightLine(msgspec.Struct, frozen=True):
-    """A customer and a limit."""
+class Ranking(msgspec.Struct, frozen=True):
+    """Customers by how much they want of a limit, who wants most first."""
 
-    feature_id: str
-    feature: str
-    near: Nearness
+    lines: list[Nearness]
+    at_ms: int
+    """When they were counted."""
+    known: bool = True
+    """False: they are still being counted for the first time."""
+
+    def counts(self) -> dict[str, int]:
+        """How many there are of each kind."""
+        counts = dict.fromkeys(KINDS, 0)
+        for each in self.lines:
+            counts[kind_of(each)] += 1
+        return counts
 
 
-def found_insights(ask: Ask, size: int = SIZE) -> tuple[list[InsightLine], list[InsightLine]]:
-    """Those at or past a limit, and those near one; who wants most of it first."""
-    parts = ask.context.parts
-    found = parts.insights.near_limits(ask.query.get("feature"), size)
-    snapshot = parts.worker.snapshots.newest()
-    lines = [
-        InsightLine(feature_id, snapshot.features[feature_id].name or feature_id, each)
-        for feature_id, insights in found.items()
-        for each in (*insights.above, *insights.near)
+def ranking(ask: Ask) -> Ranking:
+    """Return the latest ranking.
+
+    Raises:
+        NotReady: no catalog was published yet.
+        StoreUnavailable: the store refused or timed out.
+    """
+    kept = ask.context.ranked.get()
+    return Ranking([], 0, known=False) if kept is None else Ranking(kept.value, kept.at_ms)
+
+
+def kind_of(near: Nearness) -> str:
+    """Return which of `KINDS` a line is."""
+    wants = near.demand_percent
+    return "far" if wants >= FAR_PERCENT else "over" if wants >= 100 else "near"
+
+
+def wanted_lines(ask: Ask, found: Ranking) -> list[Nearness]:
+    """Return those of a ranking that the filters of a page are for."""
+    feature, plan, kind = (ask.query.get(name) for name in ("feature", "plan", "show"))
+    if kind and kind not in KINDS:
+        raise InvalidRequest(f"show: must be one of {', '.join(KINDS)}")
+    return [
+        each
+        for each in found.lines
+        if (not feature or each.customer.feature_id == feature)
+        and (not plan or each.plan_id == plan)
+        and (not kind or kind_of(each) == kind)
     ]
-    lines.sort(key=lambda each: -each.near.share)
-    full = [each for each in lines if each.near.demand_percent >= 100]
-    return full, [each for each in lines if each.near.demand_percent < 100]
+
+
+def feature_names(ask: Ask) -> dict[str, str]:
+    """Return the names of metered features by id."""
+    snapshot = ask.context.parts.worker.snapshots.newest()
+    return {
+        key: each.name or key
+        for key, each in snapshot.features.items()
+        if each.type.name == "METERED"
+    }
+
+
+def page_after(lines: list[Nearness], token: str, size: int) -> tuple[list[Nearness], str]:
+    """Return the lines behind those of the page before, and where the next page begins.
+
+    A token is the place of a page's last line in the order of the ranking, so that no line is
+    left out or shown twice when others have come or gone meanwhile.
+
+    Raises:
+        InvalidRequest: the token is of no page.
+    """
+    start = bisect_right(lines, _place(token), key=rank) if token else 0
+    page = lines[start : start + size]
+    more = start + size < len(lines)
+    return page, token_of(page[-1]) if more else ""
+
+
+def token_of(last: Nearness) -> str:
+    """Return the token of the page behind a line."""
+    return msgspec.json.encode(rank(last)).decode()
+
+
+def _place(token: str) -> tuple[float, int, str, str, str]:
+    try:
+        return msgspec.json.decode(token, type=tuple[float, int, str, str, str])
+    except (msgspec.MsgspecError, UnicodeError):
+        raise InvalidRequest("token: is not one of a page before") from None
 
 
 def _page(ask: Ask) -> PageAnswer:
-    full, near = found_insights(ask)
+    found = ranking(ask)
+    lines = wanted_lines(ask, found)
+    page, next_token = page_after(lines, ask.query.get("token"), PAGE_SIZE)
+    kept = [(name, value) for name, value in ask.query.fields if name != "token" and value]
     snapshot = ask.context.parts.worker.snapshots.newest()
-    metered = {key: each.name or key for key, each in snapshot.features.items()}
-    names = [key for key in metered if snapshot.features[key].type.name == "METERED"]
     return render(
         ask,
         "insights.html",
-        full=full,
-        near=near,
-        features={key: metered[key] for key in names},
+        found=found,
+        counts=found.counts(),
+        kinds=KINDS,
+        count=len(lines),
+        lines=page,
+        query=urlencode(kept),
+        following=urlencode([*kept, ("token", next_token)]) if next_token else "",
+        filtered=bool(kept),
+        near_percent=NEAR_PERCENT,
+        features=feature_names(ask),
         plans={key: plan.name or key for key, plan in snapshot.plans.items()},
     )
 
 
 def _csv(ask: Ask) -> PageAnswer:
-    full, near = found_insights(ask)
     text = io.StringIO()
     rows = csv.writer(text)
     rows.writerow(_HEADINGS)
-    for line in (*full, *near):
-        each, status = line.near, line.near.status
-        customer = each.customer
-        resets = status.resets_at_ms
-        at = "" if resets is None else datetime.fromtimestamp(resets / 1000, UTC).isoformat()
-        cells = [customer.customer_id, customer.resource_id, each.plan_id, line.feature_id]
-        amounts = [status.limit, status.used, each.denied, each.percent, each.demand_percent, at]
-        rows.writerow([*map(defused, [*cells, status.per]), *amounts])
+    rows.writerows(map(_cells, wanted_lines(ask, ranking(ask))))
     headers = [
         (b"content-type", b"text/csv; charset=utf-8"),
         (b"content-disposition", b'attachment; filename="insights.csv"'),
     ]
     return PageAnswer(text.getvalue().encode(), headers=headers)
+
+
+def _cells(near: Nearness) -> Iterator[object]:
+    customer, status = near.customer, near.status
+    texts = (customer.customer_id, customer.resource_id, near.plan_id, customer.feature_id)
+    yield from map(defused, (*texts, status.per))
+    yield from (status.limit, status.used, near.denied, near.percent, near.demand_percent)
+    yield _iso(status.resets_at_ms)
+
+
+@lru_cache(maxsize=1024)
+def _iso(at_ms: int | None) -> str:
+    return "" if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()
 
 
 def defused(cell: str) -> str:

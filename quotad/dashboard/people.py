@@ -1,6 +1,6 @@
 """Customers, a page at a time: what is looked for, and what they use most of."""
 
-from collections.abc import Iterator
+import time
 from urllib.parse import urlencode
 
 import msgspec
@@ -8,10 +8,12 @@ import msgspec
 from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Provision
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
+from quotad.dashboard.insights import page_after, ranking, token_of
 from quotad.dashboard.render import render
 from quotad.dashboard.rights import RightLine, most_used, right_lines
 from quotad.dashboard.shown import segment
-from quotad.errors import NotFound, QuotadError
+from quotad.engine.insights import Nearness
+from quotad.errors import Busy, QuotadError, StoreError
 from quotad.operations.finding import is_wanted
 from quotad.records import StoredCustomer
 from quotad.store.facets import Wanted
@@ -19,11 +21,8 @@ from quotad.tokens.roles import Right
 
 PAGE_SIZE = 25
 
-LOOKS_MAX = 20
-"""Most stretches that one page is gathered from, where few customers are what is looked for."""
-
-NEAR_MAX = 100
-"""Most customers of each feature that are near a limit or past it."""
+LOOKS_S = 0.12
+"""How long one page is gathered, where few customers are what is looked for; the next goes on."""
 
 
 class PersonLine(msgspec.Struct, frozen=True):
@@ -47,7 +46,7 @@ def _list(ask: Ask) -> PageAnswer:
         if query.get("view") == "seen":
             found, next_token = _seen(ask)
         elif query.get("view") == "near":
-            found = list(_near(ask))
+            found, next_token = _near(ask)
         else:
             found, next_token = _found(ask)
     except QuotadError as error:
@@ -62,6 +61,7 @@ def _list(ask: Ask) -> PageAnswer:
         following=following,
         same=same,
         message=message,
+        counting=query.get("view") == "near" and not ranking(ask).known,
         filtered=any(name != "view" for name, _ in kept),
         plans=plan_names(ask),
     )
@@ -70,39 +70,63 @@ def _list(ask: Ask) -> PageAnswer:
 def _found(ask: Ask) -> tuple[list[PersonLine], str]:
     finding, wanted = ask.context.parts.finding, wanted_of(ask)
     found: list[StoredCustomer] = []
-    token = ask.query.get("token")
-    for _ in range(LOOKS_MAX):
+    token, until = ask.query.get("token"), time.monotonic() + LOOKS_S
+    while True:
         page = finding.find(wanted, token, PAGE_SIZE - len(found))
         found += page.customers
         token = page.next_token
-        if not token or len(found) >= PAGE_SIZE:
+        if not token or len(found) >= PAGE_SIZE or time.monotonic() > until:
             break
     return [_person(ask, each) for each in found if each.record is not None], token
 
 
-def _near(ask: Ask) -> Iterator[PersonLine]:
+def _near(ask: Ask) -> tuple[list[PersonLine], str]:
+    """Those of the ranking that are looked for, each by what it wants most of."""
     parts, wanted = ask.context.parts, wanted_of(ask)
-    for customer_id in near_ids(ask):
-        try:
-            stored = parts.customers.get(customer_id)
-        except NotFound:  # on the default plan, without a record
-            if wanted == Wanted(id_prefix=wanted.id_prefix) and customer_id.startswith(
-                wanted.id_prefix
-            ):
-                yield PersonLine(customer_id, nearest=_nearest(ask, customer_id))
-            continue
-        if stored.record and is_wanted(stored.record, wanted, parts.finding.clock.now_ms()):
-            yield _person(ask, stored)
+    found = ranking(ask)
+    first: dict[str, Nearness] = {}
+    for each in found.lines:
+        first.setdefault(each.customer.customer_id, each)
+    lines = list(first.values())
+    token, people = ask.query.get("token"), list[PersonLine]()
+    now_ms, until = parts.finding.clock.now_ms(), time.monotonic() + LOOKS_S
+    while True:
+        some, token = page_after(lines, token, PAGE_SIZE)
+        stored = parts.finding.store.try_many([each.customer.customer_id for each in some])
+        for near, customer in zip(some, stored, strict=True):
+            if isinstance(customer, StoreError):
+                continue  # a damaged record
+            line = _near_line(ask, near, customer, wanted, now_ms)
+            if line is not None:
+                people.append(line)
+                if len(people) == PAGE_SIZE:
+                    return people, token_of(near) if near is not lines[-1] else ""
+        if not token or time.monotonic() > until:
+            return people, token
+
+
+def _near_line(
+    ask: Ask, near: Nearness, stored: StoredCustomer, wanted: Wanted, now_ms: int
+) -> PersonLine | None:
+    if stored.record is not None:
+        return _person(ask, stored) if is_wanted(stored.record, wanted, now_ms) else None
+    # On the default plan, without a record: has an id and nothing else.
+    customer_id = near.customer.customer_id
+    if wanted != Wanted(id_prefix=wanted.id_prefix) or not customer_id.startswith(wanted.id_prefix):
+        return None
+    return PersonLine(customer_id, nearest=_nearest(ask, customer_id))
 
 
 def near_ids(ask: Ask) -> list[str]:
-    """Return who is near a limit or past it, those that want most of theirs first."""
-    insights = ask.context.parts.insights.near_limits(size=NEAR_MAX)
-    ranked = sorted(
-        (each for found in insights.values() for each in (*found.above, *found.near)),
-        key=lambda each: -each.demand_percent,
-    )
-    return list(dict.fromkeys(each.customer.customer_id for each in ranked))
+    """Return who is near a limit or past it, those that want most of theirs first.
+
+    Raises:
+        Busy: they are still being counted for the first time.
+    """
+    found = ranking(ask)
+    if not found.known:
+        raise Busy("customers near a limit are still being counted; try again in some seconds")
+    return list(dict.fromkeys(each.customer.customer_id for each in found.lines))
 
 
 def _seen(ask: Ask) -> tuple[list[PersonLine], str]:

@@ -43,7 +43,7 @@ class Nearness(msgspec.Struct, frozen=True, gc=False):
     @property
     def demand_percent(self) -> int:
         """The same in whole percent, rounded down."""
-        return int(self.share * 100)
+        return (self.status.used + self.denied) * 100 // (self.status.limit or 1)
 
     @property
     def percent(self) -> int:
@@ -229,16 +229,18 @@ def _nearness(
     return max(limits, key=lambda one: one.share, default=None)
 
 
+def rank(one: Nearness) -> tuple[float, int, str, str, str]:
+    """What customers are sorted by: who wants most of a limit first."""
+    who, status = one.customer, one.status
+    share = (status.used + one.denied) / (status.limit or 1)
+    return (-share, -status.used, who.customer_id, who.resource_id, who.feature_id)
+
+
 def _first(engine: Engine, found: list[Nearness], size: int) -> list[Nearness]:
     """The first of them, with their plans."""
-
-    def order(one: Nearness) -> tuple[Fraction, int, str, str]:
-        who = one.customer
-        return (-one.share, -one.status.used, who.customer_id, who.resource_id)
-
     return [
         msgspec.structs.replace(
             one, plan_id=engine.plan_id(one.customer.customer_id, one.customer.resource_id)
         )
-        for one in heapq.nsmallest(size, found, key=order)
+        for one in heapq.nsmallest(size, found, key=rank)
     ]

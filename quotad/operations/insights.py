@@ -1,17 +1,20 @@
 """Which customers are near a limit or past it, and should be offered the next plan."""
 
+import heapq
+from itertools import chain
+
 import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
 from quotad.engine import Engine, Lent, Snapshots
 from quotad.engine.demand import Demand
-from quotad.engine.insights import Insights, Notes, look_up
+from quotad.engine.insights import Insights, Nearness, Notes, look_up, rank
 from quotad.entitlements.counted import metered
 from quotad.errors import InvalidRequest, NotFound
 from quotad.nearest import nearest
 from quotad.store.demand import DemandStore
-from quotad.store.nearby import NearbyStore
+from quotad.store.nearby import NEARBY_MAX, NearbyStore
 
 SIZE_DEFAULT = 10
 SIZE_MAX = 100
@@ -43,19 +46,36 @@ class InsightOperations(msgspec.Struct, frozen=True):
             NotReady: no catalog was published yet.
             StoreUnavailable: the store refused or timed out.
         """
-        snapshot = self.snapshots.newest()
         if not 0 <= size <= SIZE_MAX:
             raise InvalidRequest(f"size: {size} is not between 0 and {SIZE_MAX}")
-        feature_ids = metered_named(snapshot, feature_id)
+        feature_ids = metered_named(self.snapshots.newest(), feature_id)
+        found = self._look_up(feature_ids, size or SIZE_DEFAULT)
+        return {name: each for name, each in found.items() if feature_id or each.above or each.near}
+
+    def ranked(self, most: int) -> list[Nearness]:
+        """Return customers near a limit or past it of all features, who wants most of one first.
+
+        Looks at every customer on the lists: for work beside calls, not for a call.
+
+        Args:
+            most: customers and features to return.
+
+        Raises:
+            NotReady: no catalog was published yet.
+            StoreUnavailable: the store refused or timed out.
+        """
+        found = self._look_up(metered(self.snapshots.newest()), NEARBY_MAX)
+        every = chain.from_iterable((*each.above, *each.near) for each in found.values())
+        return heapq.nsmallest(most, every, key=rank)
+
+    def _look_up(self, feature_ids: list[str], size: int) -> dict[str, Insights]:
         now_ms = self.clock.now_ms()
         self.notes.flush(now_ms)
         self.demand.flush(now_ms)
         with self.engines.lend() as engine:
-            found = {
-                name: look_up(engine, self.nearby, self.denied, name, size or SIZE_DEFAULT)
-                for name in feature_ids
+            return {
+                name: look_up(engine, self.nearby, self.denied, name, size) for name in feature_ids
             }
-        return {name: each for name, each in found.items() if feature_id or each.above or each.near}
 
 
 def metered_named(snapshot: Snapshot, wanted: str) -> list[str]:

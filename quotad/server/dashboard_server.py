@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from quotad.config import Config, split_listen
 from quotad.dashboard.app import DashboardApp
 from quotad.dashboard.ask import PageContext
+from quotad.dashboard.decided_day import decided_day
 from quotad.dashboard.doorkeeper import Doorkeeper
+from quotad.dashboard.kept import Kept
 from quotad.dashboard.proxy import TrustedProxy
 from quotad.engine.lending import Lent
 from quotad.operations.sessions import SessionOperations
@@ -17,6 +19,9 @@ THREADS = 16
 
 DECIDING = 2
 """Pages that ask for decisions at once; each has a connection of its own."""
+
+RANKED_MAX = 20_000
+"""Customers near a limit, by feature, that pages show: about 10 MB."""
 
 
 class DashboardServer(ListeningServer):
@@ -46,8 +51,13 @@ class DashboardServer(ListeningServer):
         # Browsers do not set cookies of one host's ports apart.
         cookie = f"quotad_session_{port}"
         self.parts = parts.admin("dashboard", self._decisions_by_reason)
+        # What takes long is not worked out in those, as pages wait for it.
+        beside = ThreadPoolExecutor(2, thread_name_prefix="quotad-kept")
+        insights, decided, clock = self.parts.insights, self.parts.decided, parts.clock
         context = PageContext(
             parts=self.parts,
+            ranked=Kept(lambda: insights.ranked(RANKED_MAX), beside, clock),
+            decided=Kept(lambda: decided_day(decided, clock.now_ms()), beside, clock),
             lent=Lent(iter(made).__next__, DECIDING),
             sessions=sessions,
             threads=threads,
@@ -61,6 +71,7 @@ class DashboardServer(ListeningServer):
 
         def end_threads() -> None:
             threads.shutdown(wait=False, cancel_futures=True)
+            beside.shutdown(wait=False, cancel_futures=True)
 
         self._serve(self._listen(app, end_threads, reuse_port), [], made)
 

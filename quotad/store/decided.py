@@ -80,6 +80,11 @@ def _day(moment_ms: int) -> str:
 
 
 def _counts(day_ms: int, answer: list[bytes]) -> Iterable[DecidedCount]:
+    # There may be tens of thousands of them, of some hundred features.
+    features: dict[bytes, str] = {}
     for name, count in zip(answer[::2], answer[1::2], strict=True):
-        step, reason, feature = name.decode().split(":", 2)
-        yield DecidedCount(day_ms + int(step) * STEP_MS, unescape(feature), int(reason), int(count))
+        step, reason, written = name.split(b":", 2)
+        feature_id = features.get(written)
+        if feature_id is None:
+            feature_id = features[written] = unescape(written.decode())
+        yield DecidedCount(day_ms + int(step) * STEP_MS, feature_id, int(reason), int(count))

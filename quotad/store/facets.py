@@ -79,29 +79,36 @@ def text_of(member: bytes) -> str:
     return member.split(_END)[1].decode()
 
 
-def start_of(wanted: Wanted) -> bytes:
-    """What the members of the wanted customers start with; empty: none do."""
+def starts_of(wanted: Wanted) -> list[bytes]:
+    """What the members of the wanted customers start with, one for each kind that they have;
+    empty: they are not found by members."""
+    customer = wanted.id_prefix.encode()
+    starts = []
     if wanted.external_id:
-        return _member(b"x", wanted.external_id) + wanted.id_prefix.encode()
+        starts.append(_member(b"x", wanted.external_id) + customer)
     if wanted.email:
-        return _member(b"e", folded(wanted.email)) + wanted.id_prefix.encode()
+        starts.append(_member(b"e", folded(wanted.email)) + customer)
     if wanted.name:
-        return b"n" + _END + folded(wanted.name).encode()
+        starts.append(_start_of_name(wanted))
     if wanted.plan_id:
-        return _member(b"p", wanted.plan_id) + wanted.id_prefix.encode()
+        starts.append(_member(b"p", wanted.plan_id) + customer)
     if wanted.archived:
-        return _member(b"s", "archived") + wanted.id_prefix.encode()
-    return b""
+        starts.append(_member(b"s", "archived") + customer)
+    return starts
 
 
 def is_repeated(member: bytes, record: CustomerRecord, wanted: Wanted) -> bool:
     """Whether another member before this one has led to the same customer already, or this one
     leads to no wanted customer."""
-    if not wanted.name or wanted.external_id or wanted.email:
+    if not wanted.name or not member.startswith(_start_of_name(wanted)):
         return False
     start = folded(wanted.name)
     first = next((text for text in found_by(record.name) if text.startswith(start)), None)
     return text_of(member) != first
+
+
+def _start_of_name(wanted: Wanted) -> bytes:
+    return b"n" + _END + folded(wanted.name).encode()
 
 
 def _member(kind: bytes, text: str) -> bytes:

@@ -17,13 +17,13 @@ from quotad.records import CustomerRecord, StoredCustomer
 from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.customers import CustomerPage, Customers
-from quotad.store.facets import Wanted, customer_of, facets, is_repeated, start_of
+from quotad.store.facets import Wanted, customer_of, facets, is_repeated, starts_of
 from quotad.store.keys import KeySpace
 
 INDEXED_FOR_MS = 3_600_000
 """How long a shard counts as indexed, for what servers without an index may have written."""
 
-EXAMINED_MAX = 5_000
+EXAMINED_MAX = 2_000
 """Most customers read for one page; a page may be short, or empty, and have a next one."""
 
 SHARDS_MAX = 1_024
@@ -45,8 +45,8 @@ class _Place(msgspec.Struct):
     """Where a search has got to."""
 
     shard: int
-    indexed: bool = False
-    """Whether `after` is a member of the index; else it is a customer id."""
+    start: bytes = b""
+    """What the members of the index start with that are looked through; empty: ids are."""
     after: bytes = b""
     """Empty: at the start of the shard."""
 
@@ -80,7 +80,7 @@ class CustomerIndex:
         first, examined = place.shard, 0
         while place.shard < until and len(found) < size and examined < EXAMINED_MAX:
             if not place.after:
-                place.indexed = bool(start_of(wanted)) and marks[place.shard - first] is not None
+                self._begin(place, wanted, marks[place.shard - first] is not None)
             members = self._members(place, wanted)
             ids = [customer_of(member) for member in members]
             for member, stored in zip(members, self._customers.try_many(ids), strict=True):
@@ -91,7 +91,7 @@ class CustomerIndex:
                 record = stored.record
                 if record is None or not matches(record):
                     continue
-                if not (place.indexed and is_repeated(member, record, wanted)):
+                if not (place.start and is_repeated(member, record, wanted)):
                     found.append(stored)
                     if len(found) == size:
                         break
@@ -194,21 +194,36 @@ class CustomerIndex:
             if not isinstance(stored, StoreError)
         }
 
+    def _begin(self, place: _Place, wanted: Wanted, is_indexed: bool) -> None:
+        """Choose what a shard is looked through by: what leads to fewest customers."""
+        starts = starts_of(wanted) if is_indexed else []
+        place.start = starts[0] if starts else b""
+        if len(starts) > 1 or (starts and wanted.id_prefix):
+            index, ids = self._keys.shard_indexes[place.shard], wanted.id_prefix.encode()
+            ways = [(index, start) for start in starts]
+            if ids:
+                ways.append((self._keys.shard_customers[place.shard], ids))
+            counts = self._store.execute_many(
+                [("ZLEXCOUNT", key, b"[" + start, b"(" + start + _LAST) for key, start in ways]
+            )
+            fewest = counts.index(min(counts))
+            place.start = starts[fewest] if fewest < len(starts) else b""
+
     def _members(self, place: _Place, wanted: Wanted) -> list[bytes]:
         """The next members of the place's shard: of its index, or where that was lost, ids."""
-        if place.indexed:
-            key, start = self._keys.shard_indexes[place.shard], start_of(wanted)
+        if place.start:
+            key, start = self._keys.shard_indexes[place.shard], place.start
             whole, found = self._store.execute_many(
                 [("ZSCORE", key, _WHOLE), _range(key, place.after, start)]
             )
             if place.after or whole is not None:
                 return found  # type: ignore[no-any-return]
-            place.indexed = False  # it was lost
+            place.start = b""  # it was lost
         key, start = self._keys.shard_customers[place.shard], wanted.id_prefix.encode()
         return self._store.execute(*_range(key, place.after, start))  # type: ignore[no-any-return]
 
     def _write_token(self, place: _Place, wanted: Wanted) -> str:
-        kind = "i" if place.indexed else "c"
+        kind = "i" if place.start else "c"
         return f"{place.shard}:{kind}{_named(wanted)}:{place.after.hex()}"
 
     def _read_token(self, token: str, wanted: Wanted) -> _Place:
@@ -217,10 +232,14 @@ class CustomerIndex:
         shard, _, rest = token.partition(":")
         named, _, after = rest.partition(":")
         try:
-            place = _Place(int(shard), named[:1] == "i", bytes.fromhex(after))
+            place = _Place(int(shard), after=bytes.fromhex(after))
         except ValueError:
             place = _Place(-1)
-        if not 0 <= place.shard < self._keys.shards or named[1:] != _named(wanted):
+        if named[:1] == "i":
+            kinds = (start for start in starts_of(wanted) if place.after.startswith(start))
+            place.start = next(kinds, b"")
+        is_member = not place.after or bool(place.start) is (named[:1] == "i")
+        if not is_member or not 0 <= place.shard < self._keys.shards or named[1:] != _named(wanted):
             raise InvalidRequest(
                 f"page_token: {token[:40]!r} is not one that this server gave for the same search"
             )

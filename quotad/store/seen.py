@@ -20,6 +20,9 @@ SEEN_MAX = 100_000
 """Customers kept in all shards together, about 100 bytes each."""
 
 _SHARD_MIN = 100
+_CHUNK = 200
+"""Customers of which it is looked up at once whether they were provisioned since."""
+
 _KEPT_MS = 400 * 86_400_000
 """How long the list of a shard is kept without a new customer."""
 
@@ -90,31 +93,38 @@ class SeenStore:
         shard, after = read_token(token, self._keys.shards)
         found: list[SeenCustomer] = []
         while shard < self._keys.shards and len(found) < size:
-            rest = [each for each in self._in_shard(shard, id_prefix) if each.customer_id > after]
-            taken = rest[: size - len(found)]
+            taken, more = self._in_shard(shard, id_prefix, after, size - len(found))
             found += taken
-            if len(taken) < len(rest):
+            if more:
                 return SeenPage(found, f"{shard}:{taken[-1].customer_id}")
             shard, after = shard + 1, ""
         return SeenPage(found, f"{shard}:" if shard < self._keys.shards else "")
 
-    def _in_shard(self, shard: int, id_prefix: str) -> list[SeenCustomer]:
-        """Those of one shard, by id."""
+    def _in_shard(
+        self, shard: int, id_prefix: str, after: str, size: int
+    ) -> tuple[list[SeenCustomer], bool]:
+        """The next ones of one shard, by id, and whether there are more."""
         key = self._keys.seen(shard)
         [listed] = self._store.execute_many([("ZRANGE", key, 0, -1, "WITHSCORES")], or_none=True)
         listed = listed or []
+        start = id_prefix.encode()
         seen = {
             member.decode(): int(score)
             for member, score in zip(listed[::2], listed[1::2], strict=True)
+            if member.startswith(start)
         }
-        ids = sorted(name for name in seen if name.startswith(id_prefix))
+        ids = sorted(name for name in seen if name > after)
         found: list[SeenCustomer] = []
-        provisioned: list[str] = []
-        for name, stored in zip(ids, self._customers.try_many(ids), strict=True):
-            if isinstance(stored, StoreError) or stored.record is not None:
-                provisioned.append(name)
-            else:
-                found.append(SeenCustomer(name, seen[name]))
-        if provisioned:
-            self._store.execute("ZREM", key, *provisioned)
-        return found
+        for at in range(0, len(ids), _CHUNK):
+            some = ids[at : at + _CHUNK]
+            provisioned: list[str] = []
+            for name, stored in zip(some, self._customers.try_many(some), strict=True):
+                if isinstance(stored, StoreError) or stored.record is not None:
+                    provisioned.append(name)
+                else:
+                    found.append(SeenCustomer(name, seen[name]))
+            if provisioned:
+                self._store.execute("ZREM", key, *provisioned)
+            if len(found) > size:
+                return found[:size], True
+        return found, False

@@ -23,6 +23,8 @@ PEOPLE = {
     for number in range(60)
 }
 ARCHIVED = {"c-03", "c-10", "c-44"}
+SEATS = {f"c-{number:02}": number % 4 for number in range(20, 60)}
+"""What was used of 3 seats, before 4 more were asked for."""
 STRANGE = "<script>alert('x')</script>/% é"
 
 
@@ -43,8 +45,12 @@ def _fill(made: DashboardRunning) -> None:
     for customer_id in ARCHIVED:
         customers.archive(customer_id)
     made.grpc.consume(STRANGE, "calls", quantity=9)
+    made.grpc.consume(STRANGE, "calls", quantity=100)
     made.grpc.consume("c-00", "calls", quantity=999)
     made.grpc.consume("c-01", "seats", quantity=3)
+    for customer_id, used in SEATS.items():
+        made.grpc.consume(customer_id, "seats", quantity=used)
+        made.grpc.consume(customer_id, "seats", quantity=4)
     made.see()
 
 
@@ -72,6 +78,12 @@ def found(visit: Visit, **query: str) -> tuple[list[str], int]:
         {"plan": "pro"},
         {"plan": "free", "status": "active"},
         {"status": "archived"},
+        {"status": "active"},
+        {"plan": "free", "status": "archived"},
+        {"q": "c-4", "status": "archived"},
+        {"q": "c-2", "plan": "free"},
+        {"q": "n", "by": "name", "plan": "free"},
+        {"q": "p10@a.example", "by": "email", "plan": "free"},
         {"q": "bert", "by": "name", "plan": "pro", "status": "active"},
         {"q": "nobody", "by": "name"},
     ],
@@ -101,10 +113,79 @@ def test_a_search_finds_what_a_scan_of_all_finds(visit: Visit, query: dict[str, 
     assert pages >= -(-len(ids) // 25)
 
 
-def test_who_is_near_a_limit_and_who_was_only_seen(visit: Visit) -> None:
-    assert {"c-00", "c-01", STRANGE} == set(found(visit, view="near")[0])
-    assert ["c-00"] == found(visit, view="near", plan="pro")[0]
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"plan": "pro"},
+        {"plan": "free", "status": "active"},
+        {"status": "archived"},
+        {"q": "c-4"},
+        {"q": "cora", "by": "name"},
+        {"q": "p31@b.example", "by": "email"},
+    ],
+    ids=str,
+)
+def test_those_near_a_limit_are_what_a_scan_of_all_finds(
+    visit: Visit, query: dict[str, str]
+) -> None:
+    near = {"c-00", "c-01", *SEATS} - ARCHIVED
+    scanned = {each for each in found(visit, **query)[0] if each in near}
+    if set(query) <= {"q"}:
+        scanned |= {each for each in (STRANGE,) if each.startswith(query.get("q", ""))}
+
+    ids, pages = found(visit, view="near", **query)
+
+    assert sorted(scanned) == sorted(ids)
+    assert pages >= -(-len(ids) // 25)
+
+
+def insight_lines(visit: Visit, **query: str) -> list[tuple[str, str, str, str]]:
+    """Customer, plan, feature and percent of every line of the insights, page by page."""
+    path, lines = f"/insights?{urlencode(query)}", list[tuple[str, str, str, str]]()
+    while path:
+        page = visit.get(path)
+        assert 200 == page.status, page.text[-200:]
+        rows = re.findall(r"<tr>\s*<th scope=\"row\">.*?</tr>", page.html, flags=re.DOTALL)
+        for row in rows:
+            text = [unescape(re.sub("<[^>]+>", "", cell)) for cell in re.findall(r"<t[dh] .*", row)]
+            lines.append((text[0], text[1], text[2], text[4].partition(" ")[0]))
+        following = re.search(r'href="(/insights\?[^"]*token=[^"]*)"', page.html)
+        path = unescape(following[1]) if following else ""
+    return lines
+
+
+def test_insights_are_what_a_scan_of_all_counters_finds(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quotad.dashboard.insights.PAGE_SIZE", 7)
+    plans = {name: ("Pro", "Free")[int(name[2:]) % 2] for name in SEATS}
+    scanned = {
+        (name, plans[name], "Seats", f"{(used + 4) * 100 // 3:,}")
+        for name, used in SEATS.items()
+        if name not in ARCHIVED
+    }
+    scanned |= {(STRANGE, "Free", "API calls", "1,090"), ("c-00", "Pro", "API calls", "99")}
+    scanned |= {("c-01", "Free", "Seats", "100")}
+
+    every = insight_lines(visit)
+
+    assert len(every) == len(scanned)
+    assert scanned == set(every)
+    percents = [int(line[3].replace(",", "")) for line in every]
+    assert sorted(percents, reverse=True) == percents
+    for query, wanted in (
+        ({"plan": "pro"}, {line for line in scanned if line[1] == "Pro"}),
+        ({"feature": "calls"}, {line for line in scanned if line[2] == "API calls"}),
+        ({"show": "near"}, {line for line in scanned if len(line[3]) < 3}),
+        ({"show": "far"}, {line for line in scanned if int(line[3].replace(",", "")) >= 200}),
+    ):
+        assert wanted == set(insight_lines(visit, **query))
+
+
+def test_who_was_only_seen(visit: Visit) -> None:
     assert [STRANGE] == found(visit, view="seen")[0]
+    assert [] == found(visit, view="seen", q="c-")[0]
 
 
 def test_a_strange_id_is_text_on_every_page(visit: Visit) -> None:
