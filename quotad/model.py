@@ -310,3 +310,5 @@ class AddOn(msgspec.Struct, frozen=True, gc=False):
     metadata: dict[str, str] = {}
     """For callers."""
     prices: tuple[Price, ...] = ()
+    archived: bool = False
+    """Kept for those who have it; not sold any more."""

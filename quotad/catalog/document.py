@@ -153,6 +153,8 @@ def _addon(addon: AddOn, features: _Features) -> dict[str, Any]:
     written: dict[str, Any] = _texts(addon)
     if addon.max_quantity is not None:
         written["max_quantity"] = addon.max_quantity
+    if addon.archived:
+        written["archived"] = True
     if addon.plans is not None:
         written["plans"] = addon.plans
     if addon.prices:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from quotad.catalog.known import Known
 from quotad.catalog.numbers import parse_amount, parse_per_unit
 from quotad.catalog.parse_entitlement import CONDITIONS, ON, UNLIMITED, parse_right
-from quotad.catalog.parse_feature import TEXT_KEYS, texts_of
+from quotad.catalog.parse_feature import TEXT_KEYS, archived_of, texts_of
 from quotad.catalog.parse_limit import refuse_window
 from quotad.catalog.parse_price import parse_prices
 from quotad.catalog.problems import Place, check_keys, described, mapping_of
@@ -16,7 +16,7 @@ from quotad.records import ADDON_QUANTITY_MAX
 LIFETIME = "lifetime"
 """`per` of an add-on that means the limit without a window."""
 
-_KEYS = ("entitlements", "max_quantity", "plans", "prices", *TEXT_KEYS)
+_KEYS = ("archived", "entitlements", "max_quantity", "plans", "prices", *TEXT_KEYS)
 _ENTRY_KEYS = ("add", "set", *WINDOW_KEYS)
 _PLANS_ONLY = "is only for plans; write 'add' for more than the plan's limit, 'set' for another"
 _ENTRY_ELSEWHERE = {
@@ -43,8 +43,8 @@ def parse_addon(known: Known, place: Place, addon_id: str, value: object) -> Add
         # Sorted: the order has no meaning, and the same content has one document.
         plans = tuple(sorted(known.merged.names(place.key("plans"), raw["plans"], "plan")))
     prices = parse_prices(known, place, raw)
-    texts = texts_of(place, raw)
-    return AddOn(addon_id, entries, _max_quantity(place, raw), plans, *texts, prices)
+    texts, archived = texts_of(place, raw), archived_of(place, raw)
+    return AddOn(addon_id, entries, _max_quantity(place, raw), plans, *texts, prices, archived)
 
 
 def _max_quantity(place: Place, raw: Mapping[str, object]) -> int | None:

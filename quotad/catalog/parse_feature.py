@@ -118,6 +118,15 @@ def texts_of(place: Place, raw: Mapping[str, object]) -> tuple[str, str, dict[st
     return name, description, _metadata(place.key("metadata"), raw["metadata"])
 
 
+def archived_of(place: Place, raw: Mapping[str, object]) -> bool:
+    """Whether a plan or an add-on is kept only for those who have it."""
+    archived = raw.get("archived", False)
+    if isinstance(archived, bool):
+        return archived
+    place.key("archived").refuse(f"must be true or false, not {described(archived)}")
+    return False
+
+
 def _metadata(place: Place, value: object) -> dict[str, str]:
     raw = mapping_of(place, value, "{tier: '1'}") or {}
     if len(raw) > METADATA_MAX:

@@ -2,9 +2,9 @@
 
 from quotad.catalog.definitions import GroupDefinition, PlanDefinition
 from quotad.catalog.known import Known
-from quotad.catalog.parse_feature import TEXT_KEYS, texts_of
+from quotad.catalog.parse_feature import TEXT_KEYS, archived_of, texts_of
 from quotad.catalog.parse_price import parse_prices
-from quotad.catalog.problems import Place, check_keys, described, mapping_of, word_of
+from quotad.catalog.problems import Place, check_keys, mapping_of, word_of
 from quotad.catalog.windows import parse_billing
 from quotad.model import Anchor, Unit, Window
 
@@ -68,7 +68,7 @@ def parse_plan(
         entries,
         *texts_of(place, raw),
         groups=groups,
-        archived=_archived(place, raw),
+        archived=archived_of(place, raw),
         apply_to_new=_switch(place, raw, "apply_to", _APPLY_TO),
         billing=None if billing == MONTHLY else billing,
         resets_usage=parse_usage_on_change(place, raw),
@@ -89,14 +89,6 @@ def parse_group(known: Known, place: Place, group_id: str, value: object) -> Gro
 def parse_usage_on_change(place: Place, raw: dict[str, object]) -> bool:
     """Whether a plan resets the usage of customers that change to it."""
     return _switch(place, raw, "usage_on_change", _USAGE_ON_CHANGE)
-
-
-def _archived(place: Place, raw: dict[str, object]) -> bool:
-    archived = raw.get("archived", False)
-    if isinstance(archived, bool):
-        return archived
-    place.key("archived").refuse(f"must be true or false, not {described(archived)}")
-    return False
 
 
 def _switch(place: Place, raw: dict[str, object], key: str, words: dict[str, bool]) -> bool:

@@ -82,8 +82,8 @@ def check_addons(
         held: quantities that the customer has with this plan already: they stay allowed.
 
     Raises:
-        InvalidRequest: an add-on that the catalog does not have, that is not for the plan, or of
-            which fewer are allowed.
+        InvalidRequest: an add-on that the catalog does not have, that is archived or not for the
+            plan, or of which fewer are allowed.
     """
     if len(addons) > ADDONS_MAX:
         raise InvalidRequest(f"addons: {len(addons)} of them; at most {ADDONS_MAX}")
@@ -94,6 +94,11 @@ def check_addons(
         if addon is None:
             hint = _near(addon_id, snapshot.addons)
             raise InvalidRequest(f"addons: unknown add-on {addon_id!r}{hint}")
+        if addon.archived:
+            raise InvalidRequest(
+                f"addons: the add-on {addon_id!r} is archived: those who have it keep it, and no"
+                " one else can buy it"
+            )
         if addon.plans is not None and plan.plan_id not in addon.plans:
             raise InvalidRequest(
                 f"addons: {addon_id!r} is not for the plan {plan.plan_id!r}, only for"

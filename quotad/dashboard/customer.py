@@ -51,6 +51,8 @@ def customer_page(
         lines = right_lines(granted)
         why = ask.query.get("why") or next((each.feature_id for each in lines), "")
         explained = _asked(decisions.decide([_look(customer_id, why, 1)])[0]) if why else None
+    phases = shown.record.subscriptions if shown is not None else ()
+    held = {addon_id for phase in phases for addon_id in phase.addons}
     chartable = charted(snapshot, [each.feature_id for each in lines if each.metered])
     chart = ask.query.get("chart") or next(iter(chartable), "")
     return render(
@@ -61,7 +63,11 @@ def customer_page(
         shown=shown,
         plan_id=granted.effective.plan_id,
         plans={key: plan.name or key for key, plan in snapshot.plans.items() if not plan.archived},
-        addons={key: addon.name or key for key, addon in snapshot.addons.items()},
+        addons={
+            key: addon.name or key
+            for key, addon in snapshot.addons.items()
+            if not addon.archived or key in held
+        },
         features={key: each.name or key for key, each in snapshot.features.items()},
         lines=lines,
         nearest=most_used(lines),

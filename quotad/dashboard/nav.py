@@ -28,6 +28,7 @@ NAV: tuple[NavGroup, ...] = (
         (
             NavLink("Plans", "/plans"),
             NavLink("Features", "/features"),
+            NavLink("Add-ons", "/addons"),
             NavLink("History", "/history"),
         ),
     ),

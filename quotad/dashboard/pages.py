@@ -1,6 +1,7 @@
 """All pages there are."""
 
 from quotad.dashboard import (
+    addons,
     bulk,
     customer,
     customer_forms,
@@ -24,6 +25,7 @@ PAGES: tuple[SitePage, ...] = (
     *plans.PAGES,
     *draft.PAGES,
     *features.PAGES,
+    *addons.PAGES,
     *history.PAGES,
     *people.PAGES,
     *bulk.PAGES,

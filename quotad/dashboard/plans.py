@@ -16,6 +16,7 @@ from quotad.dashboard.catalog_words import (
     right_words,
 )
 from quotad.dashboard.drafting import Desk, desk, next_of, save_edits, sent_draft
+from quotad.dashboard.price_form import sent_prices
 from quotad.dashboard.render import render
 from quotad.dashboard.shown import segment
 from quotad.errors import InvalidRequest, NotFound
@@ -151,26 +152,9 @@ def _save_plan(ask: Ask) -> PageAnswer:
         Edit(("plans", plan_id, name), ask.form.get(name) or GONE)
         for name in ("name", "description")
     ]
-    edits.append(Edit(("plans", plan_id, "prices"), _prices(ask, written.get("prices"))))
+    edits.append(Edit(("plans", plan_id, "prices"), sent_prices(ask.form, written.get("prices"))))
     save_edits(ask, edits)
     return see_other(next_of(ask, f"/plans/{segment(plan_id)}"), "Saved in your draft.")
-
-
-def _prices(ask: Ask, written: object) -> object:
-    """The prices of the form, with what it does not show as it was written."""
-    old = written if isinstance(written, list) else []
-    prices = []
-    for index in range(len(old) + 1):
-        amount = ask.form.get(f"amount{index}")
-        if not amount:
-            continue
-        kept = old[index] if index < len(old) and isinstance(old[index], dict) else {}
-        price = {**kept, "amount": amount, "currency": ask.form.get(f"currency{index}").upper()}
-        billing = ask.form.get(f"billing{index}", "month")
-        if billing != "month" or "billing" in kept:
-            price["billing"] = billing
-        prices.append(price)
-    return prices or GONE
 
 
 def _entry(ask: Ask) -> PageAnswer:

@@ -158,7 +158,8 @@ class Draw(random.Random):
     def _addon(self, kinds: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         sold = self.some(list(kinds), 1, 2 if len(kinds) > 1 else 1)
         entries = {feature_id: self._bought(kinds[feature_id]) for feature_id in sold}
-        return {"entitlements": entries, "max_quantity": self.randint(1, 3)}
+        unsold = {"archived": True} if self.random() < 0.1 else {}
+        return {"entitlements": entries, "max_quantity": self.randint(1, 3), **unsold}
 
     def _bought(self, kind: dict[str, Any]) -> Any:
         """What an add-on says of a feature."""

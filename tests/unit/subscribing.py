@@ -34,6 +34,7 @@ PLANS = (
 ADDONS = (
     AddOn("calls", {"api": AddOnEntry(add=10)}),
     AddOn("seats", {"seats": AddOnEntry(add=1)}, max_quantity=5, plans=("pro", "team")),
+    AddOn("old", {"seats": AddOnEntry(add=1)}, archived=True),
     AddOn("huge", {"api": AddOnEntry(add=QUANTITY_MAX)}),
 )
 CATALOG = Snapshot(

@@ -95,6 +95,7 @@ def test_an_add_on_adds_sets_or_grants() -> None:
           more:
             name: More
             max_quantity: 5
+            archived: true
             plans: [pro]
             entitlements:
               calls: {add: 10, per: day}
@@ -111,6 +112,7 @@ def test_an_add_on_adds_sets_or_grants() -> None:
 
     assert AddOn("any", {}, None, None) == addons["any"]
     assert (5, ("pro",)) == (addons["more"].max_quantity, addons["more"].plans)
+    assert (True, False) == (addons["more"].archived, addons["any"].archived)
     assert {
         "calls": AddOnEntry(add=10, window=DAY, names_window=True),
         "seats": AddOnEntry(set=9),

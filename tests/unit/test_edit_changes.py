@@ -6,6 +6,11 @@ from typing import Any
 import pytest
 
 from quotad.catalog import Source, parse, read_sources
+from quotad.catalog.editing.addon_entries import (
+    AddOnRow,
+    read_addon_entry,
+    write_addon_entry,
+)
 from quotad.catalog.editing.changes import GONE, Edit, PlanFiles
 from quotad.catalog.editing.entries import EntryForm, LimitForm, read_entry, write_form
 from quotad.catalog.editing.placed import Placed, placed
@@ -172,3 +177,49 @@ def test_a_file_that_cannot_be_read_has_its_line_too() -> None:
     (found,) = placed(refused.value.problems, files)
     assert (found.file, found.line) == ("a.yaml", 3)
     assert placed(["version is missing"], files) == [Placed("", 0, "", "version is missing")]
+
+
+ADDON_ENTRIES: list[tuple[Feature, Any, AddOnRow, Any]] = [
+    (CALLS, GONE, AddOnRow("add", "1,000", "month"), {"add": 1000, "per": "month"}),
+    (CALLS, {"add": 5, "per": "day"}, AddOnRow("add", "5", "day"), {"add": 5, "per": "day"}),
+    (
+        CALLS,
+        {"add": 5, "per": "month", "anchor": "subscription"},
+        AddOnRow("set", "7", "month"),
+        {"set": 7, "per": "month", "anchor": "subscription"},
+    ),
+    (CALLS, {"add": {"per_unit": 5}}, AddOnRow("add", "6"), {"add": {"per_unit": 6}}),
+    (CALLS, {"add": 5}, AddOnRow("unlimited"), "unlimited"),
+    (CALLS, {"unlimited": True}, AddOnRow("unlimited"), {"unlimited": True}),
+    (CALLS, {"add": 5}, AddOnRow(), GONE),
+    (CHAT, GONE, AddOnRow("on"), True),
+    (SSO, GONE, AddOnRow("on"), True),
+    (ROWS, GONE, AddOnRow("value", value="100"), 100),
+    (SUPPORT, "email", AddOnRow("value", value="email, phone"), ["email", "phone"]),
+]
+
+
+@pytest.mark.parametrize(("feature", "written", "row", "after"), ADDON_ENTRIES)
+def test_an_addon_entry_is_written_as_its_form_has_it(
+    feature: Feature, written: Any, row: AddOnRow, after: Any
+) -> None:
+    assert after == write_addon_entry(row, feature, written)
+    if after is not GONE:
+        assert after == write_addon_entry(read_addon_entry(after, feature), feature, after)
+
+
+@pytest.mark.parametrize(
+    ("feature", "row", "why"),
+    [
+        (CALLS, AddOnRow("add"), "amount: missing; how much of 'api-calls' is it?"),
+        (CALLS, AddOnRow("add", "many"), "amount: 'many' is not a number"),
+        (CALLS, AddOnRow("on"), "an add-on cannot give 'on' of 'api-calls'"),
+        (SSO, AddOnRow("add", "5"), "an add-on cannot give 'add' of 'sso'"),
+        (ROWS, AddOnRow("value"), "value: is missing"),
+    ],
+)
+def test_an_addon_entry_that_cannot_be_is_refused(
+    feature: Feature, row: AddOnRow, why: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=why):
+        write_addon_entry(row, feature, GONE)

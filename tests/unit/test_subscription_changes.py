@@ -132,6 +132,19 @@ def test_add_ons_that_the_new_plan_may_not_have_stop_the_change() -> None:
     assert {} == change(record, Change(plan_id="free", addons={})).subscriptions[0].addons
 
 
+def test_an_add_on_that_is_not_sold_any_more_is_kept_and_never_had_more_of() -> None:
+    held = Subscription("pro", NOW, addons={"old": 2})
+    record = replace(on(("pro", NOW)), subscriptions=(held,))
+
+    kept = change(record, Change(addons={"old": 1, "calls": 1}))
+    assert {"old": 1, "calls": 1} == kept.subscriptions[0].addons
+    assert {"old": 2} == provision_as(record, Provision("pro", addons={"old": 2})).subscriptions[
+        0
+    ].addons
+    with pytest.raises(InvalidRequest, match="the add-on 'old' is archived"):
+        change(record, Change(addons={"old": 3}))
+
+
 def test_a_change_of_nothing_is_refused() -> None:
     with pytest.raises(InvalidRequest, match=r"^plan_id: nothing to change; give plan_id, addons"):
         change(on(("pro", NOW)), Change(at_period_end=True))

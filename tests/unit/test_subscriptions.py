@@ -265,6 +265,11 @@ def test_a_change_of_one_subscription_leaves_the_others_alone() -> None:
             "addons: 'seats' is not for the plan 'free', only for pro, team; leave it out or"
             " choose another plan",
         ),
+        (
+            Provision("pro", addons={"old": 1}),
+            "addons: the add-on 'old' is archived: those who have it keep it, and no one else can"
+            " buy it",
+        ),
         (Provision("pro", addons={"seats": 6}), "addons: 6 x 'seats'; at most 5 are allowed"),
         (
             Provision("pro", addons={"seats": 0}),

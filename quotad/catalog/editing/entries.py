@@ -93,7 +93,7 @@ def write_form(form: EntryForm, feature: Feature, written: Any) -> Any:
     if feature.type is FeatureType.BOOLEAN:
         return conditions or True
     if feature.type is FeatureType.CONFIG:
-        value = _config(form.value, feature, written)
+        value = config_value(form.value, feature, written)
         return {"value": value, **conditions} if conditions else value
     rest = _metered(form, feature, written)
     if not conditions:
@@ -127,7 +127,7 @@ def _conditions(form: EntryForm, written: Any) -> dict[str, Any]:
     if form.percent:
         old = written.get("rollout") if isinstance(written, dict) else None
         kept = old if isinstance(old, dict) else {}
-        fields["rollout"] = {**kept, "percent": _number("percent", form.percent)}
+        fields["rollout"] = {**kept, "percent": number_value("percent", form.percent)}
     if form.starts:
         fields["from"] = form.starts
     if form.ends:
@@ -135,7 +135,12 @@ def _conditions(form: EntryForm, written: Any) -> dict[str, Any]:
     return fields
 
 
-def _config(text: str, feature: Feature, written: Any) -> Any:
+def config_value(text: str, feature: Feature, written: Any) -> Any:
+    """Return the value of a config feature as a file has it.
+
+    Raises:
+        InvalidRequest: it is missing.
+    """
     old = written.get("value") if isinstance(written, dict) else written
     parts = [part.strip() for part in text.split(",")] if feature.values else [text]
     if not text or not all(parts):
@@ -144,7 +149,7 @@ def _config(text: str, feature: Feature, written: Any) -> Any:
         return parts
     number = _SPACES.sub("", text)
     if not feature.values and not isinstance(old, str) and _NUMBER.fullmatch(number):
-        return _number("value", number)
+        return number_value("value", number)
     return text
 
 
@@ -170,7 +175,7 @@ def _row(form: LimitForm, old: dict[str, Any]) -> dict[str, Any]:
         if name not in ("rollout", "overage_price", "limits", "unlimited", *_CONDITIONS)
     }
     if form.limit:
-        amount = _number("limit", form.limit)
+        amount = number_value("limit", form.limit)
         row = {"limit": {"per_unit": amount} if form.per_unit else amount} | row
         row["limit"] = {"per_unit": amount} if form.per_unit else amount
     else:
@@ -188,7 +193,12 @@ def _row(form: LimitForm, old: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _number(name: str, text: str) -> Any:
+def number_value(name: str, text: str) -> Any:
+    """Return a number of a form as a file has it.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
     digits = _SPACES.sub("", text)
     if not _NUMBER.fullmatch(digits):
         raise InvalidRequest(f"{name}: {text[:40]!r} is not a number such as 50,000")

@@ -1,0 +1,112 @@
+"""Add-ons, features and promotions: made, changed and ended by the forms of their pages."""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+
+import pytest
+
+from quotad.customers.subscriptions import Provision
+from quotad.tokens.roles import TokenRole
+from tests.dashboard.conftest import CATALOG
+from tests.dashboard.serving import DashboardRunning, Shown, Visit
+
+
+@pytest.fixture
+def visit(served: DashboardRunning) -> Iterator[Visit]:
+    """Somebody without a draft, while the catalog of all tests is in force."""
+    served.parts.drafts.discard("local")
+    served.grpc.publish(CATALOG)
+    with served.visit() as visit:
+        yield visit
+
+
+def fields_of(page: Shown, action: str = "") -> dict[str, str]:
+    """What a browser sends of the form with an action, and of the page's own without one."""
+    where = f' action="{action}"' if action else ""
+    forms = re.findall(rf"<form method=\"post\"{where} ?[^>]*>.*?</form>", page.html, re.DOTALL)
+    form = next(each for each in forms if 'name="revision"' in each)
+    fields: dict[str, str] = {}
+    for tag in re.findall(r"<input[^>]*>", form):
+        found = dict(re.findall(r'(\w+)="([^"]*)"', tag))
+        radio = found.get("type") in ("radio", "checkbox")
+        if "name" in found and (not radio or " checked" in tag):
+            fields[found["name"]] = unescape(found.get("value", "on"))
+    for name, options in re.findall(r'<select name="(\w+)">(.*?)</select>', form, re.DOTALL):
+        each = re.findall(r"<option([^>]*)>([^<]*)", options)
+        tag, label = next((one for one in each if " selected" in one[0]), each[0])
+        value = re.search(r'value="([^"]*)"', tag)
+        fields[name] = unescape(label if value is None else value[1])
+    for name, text in re.findall(r'<textarea name="(\w+)"[^>]*>(.*?)</textarea>', form, re.DOTALL):
+        fields[name] = unescape(text)
+    return fields
+
+
+def send(visit: Visit, page: str, path: str, **fields: str) -> Shown:
+    """Send a form of a page; returns what is shown then."""
+    own = "" if path == page else path
+    reply = visit.post(path, fields_of(visit.get(page), own) | fields)
+    return visit.get(reply.headers["location"]) if reply.status == 303 else reply
+
+
+def text_of(visit: Visit) -> str:
+    return visit.get("/draft/files").html
+
+
+def publish(visit: Visit) -> None:
+    sent = {"apply_to": "", **fields_of(visit.get("/draft/review"), "/draft/publish")}
+    reply = visit.post("/draft/publish", sent)
+    assert 303 == reply.status, reply.text
+
+
+def test_an_addon_is_made_changed_and_sold_no_more(
+    visit: Visit, served: DashboardRunning, customer: str
+) -> None:
+    assert "More calls more-calls +500 API calls all plans \u2013 any number Change" in (
+        visit.get("/addons").text
+    )
+    new = {"addon_id": "extra-seats", "name": "Extra seats", "feature0": "seats", "number0": "5"}
+    page = send(visit, "/addons", "/addons", **new)
+    assert "The add-on is in your draft." in page.text
+    assert "extra-seats:" in text_of(visit)
+    wrong = send(visit, "/addons/extra-seats", "/addons/extra-seats", number0="five", name="Kept")
+    assert (400, True) == (wrong.status, 'value="Kept"' in wrong.html)
+    assert "Not saved. amount: 'five' is not a number" in wrong.text
+    fields = {
+        "for": "some",
+        "plan": "pro",
+        "max_quantity": "20",
+        "number0": "10",
+        "amount0": "9.00",
+    }
+    saved = send(visit, "/addons/extra-seats", "/addons/extra-seats", **fields)
+    assert "Saved in your draft." in saved.text
+    send(visit, "/addons/more-calls", "/addons/more-calls/end", how="archive")
+    shown = visit.get("/addons").text
+    assert "Extra seats draft extra-seats +10 Seats Pro $9.00 / month 20 Change" in shown
+    assert "More calls not sold any more draft" in shown
+    served.parts.customers.provision(customer, Provision("pro", addons={"more-calls": 1}))
+    publish(visit)
+
+    page = visit.get(f"/customers/{customer}")
+    assert 'name="addon_extra-seats"' in page.html
+    assert 'name="addon_more-calls"' in page.html
+    assert "API calls 0 1,500 / month" in page.text
+    assert 'name="addon_more-calls"' not in visit.get("/customers/somebody-else").html
+    gone = send(visit, "/addons/more-calls", "/addons/more-calls/end", how="remove")
+    assert "more-calls is removed in your draft." in gone.text
+    assert "more-calls" not in text_of(visit)
+
+
+def test_who_may_not_publish_sees_sections_and_is_offered_no_edit(
+    served: DashboardRunning,
+) -> None:
+    served.token(TokenRole.ADMIN, "root")
+    with served.signed_in(TokenRole.MANAGE) as seller:
+        for path in ("/addons",):
+            page = seller.get(path)
+            assert 200 == page.status
+            assert "draft" not in page.text
+        for path in ("/addons", "/addons/more-calls", "/addons/more-calls/end"):
+            assert 403 == seller.submit("/", path).status, path
+        assert 403 == seller.get("/addons/more-calls").status
