@@ -110,10 +110,10 @@ def read_journal(data: bytes) -> JournalContent:
             at += _FRAME.size + len(payload)
         except msgspec.DecodeError:
             head = None
-    if head is None and (MAGIC.startswith(data[: len(MAGIC)]) and _is_cut(data, at)):
-        return JournalContent(None, (), (), len(data))
     if head is None:
         at = 0
+        if _is_cut_head(data) and _next_frame(data, 0) is None:
+            return JournalContent(None, (), (), len(data))
     while at < len(data):
         payload = _payload(data, at)
         batch = None if payload is None else _batch(payload)
@@ -154,6 +154,10 @@ def _is_cut(data: bytes, at: int) -> bool:
         return _MARK.startswith(data[at : at + len(_MARK)])
     mark, length, _ = _FRAME.unpack_from(data, at)
     return bool(mark == _MARK) and len(data) - at - _FRAME.size < length <= BATCH_BYTES_MAX
+
+
+def _is_cut_head(data: bytes) -> bool:
+    return MAGIC.startswith(data[: len(MAGIC)]) and _is_cut(data, len(MAGIC))
 
 
 def _next_frame(data: bytes, start: int) -> int | None:
