@@ -1,6 +1,6 @@
 """The client for asyncio: carries out the steps of `calls` on its event loop."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -248,10 +248,11 @@ class AsyncClient(AsyncConnected, AsyncCorrecting, AsyncReserving, AsyncLeasing,
             self._coalescer.close()
         await super().close()
 
-    async def _perform(self, step: Step) -> Any:
-        if self._coalesce and isinstance(step, Attempt) and may_share(step):
-            stub = self._connected()
-            if self._coalescer is None:
-                self._coalescer = AsyncCoalescer(stub)
-            return await self._coalescer.call(step.request, step.timeout_s)
-        return await super()._perform(step)
+    def _perform(self, step: Step) -> Awaitable[Any]:
+        if not (self._coalesce and isinstance(step, Attempt) and may_share(step)):
+            return self._carry_out(step)
+        stub = self._connected()
+        if self._coalescer is None:
+            self._coalescer = AsyncCoalescer(stub)
+        # Without a coroutine in between, which each call would pay for twice.
+        return self._coalescer.call(step.request, step.timeout_s)

@@ -2,7 +2,7 @@
 
 import asyncio
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -70,7 +70,11 @@ class AsyncConnected:
             result: _Result = done.value
             return result
 
-    async def _perform(self, step: Step) -> Any:
+    def _perform(self, step: Step) -> Awaitable[Any]:
+        """Carry out a step; waits for its answer, which may be a QuotaError."""
+        return self._carry_out(step)
+
+    async def _carry_out(self, step: Step) -> Any:
         if not isinstance(step, Attempt):
             return await asyncio.sleep(step.seconds)
         stub = self._connected()

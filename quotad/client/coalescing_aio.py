@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import grpc
+import msgspec
 
 from quotad.client import errors
 from quotad.client.coalescing import LANES, closed, lane_of, message_of, out_of_time, outcomes_of
@@ -13,23 +14,12 @@ from quotad.decision import BATCH_MAX
 from quotad.v1 import quota_pb2 as pb
 
 
-class _Awaiter:
+class _Awaiter(msgspec.Struct, frozen=True):
     """A call that waits in a task for its answer."""
 
-    __slots__ = ("answer", "ends", "request", "sent")
-
-    def __init__(
-        self, request: pb.CheckAndConsumeRequest, ends: float, answer: asyncio.Future[Any]
-    ) -> None:
-        self.request = request
-        self.ends = ends
-        self.sent = False
-        self.answer = answer
-
-    def set(self, outcome: Any) -> None:
-        """Wake the task up, unless it has given up."""
-        if not self.answer.done():
-            self.answer.set_result(outcome)
+    request: pb.CheckAndConsumeRequest
+    ends: float
+    answer: asyncio.Future[Any]
 
 
 class AsyncCoalescer:
@@ -46,16 +36,16 @@ class AsyncCoalescer:
         """How many calls wait to be sent."""
         return sum(len(lane.waiting) for lane in self._lanes)
 
-    async def call(self, request: pb.CheckAndConsumeRequest, timeout_s: float) -> Any:
-        """Return the response, or the QuotaError of this call alone."""
+    def call(self, request: pb.CheckAndConsumeRequest, timeout_s: float) -> asyncio.Future[Any]:
+        """Return what becomes the response, or the QuotaError of this call alone."""
         loop = asyncio.get_running_loop()
         ends = loop.time() + timeout_s
-        awaiter = _Awaiter(request, ends, loop.create_future())
-        self._lanes[lane_of(request)].add(awaiter, loop)
+        answer = loop.create_future()
+        self._lanes[lane_of(request)].add(_Awaiter(request, ends, answer), loop)
         timer = self._timer
         if timer is None or ends < timer.when():
             self._wake_at(ends)
-        return await awaiter.answer
+        return answer
 
     def close(self) -> None:
         """End the calls that wait."""
@@ -102,13 +92,14 @@ class _Lane:
     def expire(self, now: float) -> float | None:
         """Give up for the tasks whose time has run out; returns when that of the next one does."""
         first: float | None = None
-        for awaiter in (*self._under_way, *self.waiting):
-            if awaiter.answer.done():
-                continue
-            if awaiter.ends <= now:
-                awaiter.set(out_of_time(awaiter.sent))
-            elif first is None or awaiter.ends < first:
-                first = awaiter.ends
+        for awaiters, sent in ((self._under_way, True), (self.waiting, False)):
+            for awaiter in awaiters:
+                if awaiter.answer.done():
+                    continue
+                if awaiter.ends <= now:
+                    awaiter.answer.set_result(out_of_time(sent))
+                elif first is None or awaiter.ends < first:
+                    first = awaiter.ends
         return first
 
     async def _send(self) -> None:
@@ -120,15 +111,14 @@ class _Lane:
                 ends = max(awaiter.ends for awaiter in batch)
                 requests = [awaiter.request for awaiter in batch]
                 outcomes = await self._ask(requests, max(0.0, ends - now()))
-                for awaiter, outcome in zip(batch, outcomes, strict=True):
-                    awaiter.set(outcome)
+                _answer(batch, outcomes)
                 # What was answered may ask again: a turn of the loop, so that it travels with
                 # those that wait. Else few and many would take turns for ever.
                 await asyncio.sleep(0)
         finally:
             self._sender = None
-            for awaiter in (*self._under_way, *self.waiting):  # of a client that is closed
-                awaiter.set(closed())
+            left = [*self._under_way, *self.waiting]
+            _answer(left, [closed()] * len(left))  # of a client that is closed
             self._under_way = []
             self.waiting.clear()
 
@@ -148,6 +138,13 @@ class _Lane:
         while self.waiting and len(taken) < BATCH_MAX:
             awaiter = self.waiting.popleft()
             if not awaiter.answer.done():
-                awaiter.sent = True
                 taken.append(awaiter)
         return taken
+
+
+def _answer(awaiters: Sequence[_Awaiter], outcomes: Sequence[Any]) -> None:
+    """Wake the tasks up that have not given up."""
+    for awaiter, outcome in zip(awaiters, outcomes, strict=True):
+        answer = awaiter.answer
+        if not answer.done():
+            answer.set_result(outcome)

@@ -1,4 +1,7 @@
-"""Coalescing for threads: one of those that a message answers sends the next one."""
+"""Coalescing for threads: a thread per lane sends what waits.
+
+It makes blocking calls: grpc's futures take twice the CPU.
+"""
 
 import threading
 import time
@@ -13,11 +16,24 @@ from quotad.client.coalescing import LANES, closed, lane_of, message_of, out_of_
 from quotad.decision import BATCH_MAX
 from quotad.v1 import quota_pb2 as pb
 
+IDLE_S = 1.0
+"""How long a thread that sends waits for more before it ends. So it needs no closing, and keeps the
+channel of a client that was dropped no longer."""
+
 
 class _Caller:
     """A call that waits in a thread for its answer."""
 
-    __slots__ = ("answered", "ends", "given_up", "has_turn", "outcome", "request", "sends", "sent")
+    __slots__ = (
+        "answered",
+        "ends",
+        "given_up",
+        "has_turn",
+        "outcome",
+        "passes_on",
+        "request",
+        "sent",
+    )
 
     def __init__(self, request: pb.CheckAndConsumeRequest, ends: float) -> None:
         self.request = request
@@ -27,8 +43,8 @@ class _Caller:
         self.outcome: Any = None
         self.has_turn = False
         """Whether it is the one that wakes the next."""
-        self.sends: _Lane | None = None
-        """What it sends of when it wakes up."""
+        self.passes_on: _Lane | None = None
+        """Which lane goes on when it wakes up."""
         self.answered = threading.Lock()
         """Held until its turn; an Event would cost more than the call's other parts."""
         self.answered.acquire()
@@ -37,12 +53,17 @@ class _Caller:
 class _Lane:
     """Calls in order, of which one message at a time is under way."""
 
-    __slots__ = ("busy", "waiting")
+    __slots__ = ("busy", "has_sender", "turn", "waiting")
 
     def __init__(self) -> None:
         self.waiting: deque[_Caller] = deque()
         self.busy = False
-        """Whether a message is under way; one of those that it answers sends the next one."""
+        """Whether a message is under way, or about to be."""
+        self.has_sender = False
+        """Whether a thread is there that sends."""
+        self.turn = threading.Lock()
+        """Held until that thread is to send."""
+        self.turn.acquire()
 
 
 class Coalescer:
@@ -78,7 +99,7 @@ class Coalescer:
             except grpc.RpcError as error:
                 return errors.from_rpc(error)
             finally:
-                self._send(lane)
+                self._pass_on(lane)
         try:
             caller.answered.acquire(timeout=max(0.0, timeout_s))
         finally:  # also when the thread is interrupted
@@ -86,8 +107,8 @@ class Coalescer:
                 caller.given_up = True
                 if caller.has_turn:
                     self._wake_next()
-            if caller.sends is not None:
-                self._send(caller.sends)
+            if caller.passes_on is not None:
+                self._pass_on(caller.passes_on)
         return out_of_time(caller.sent) if caller.outcome is None else caller.outcome
 
     def _wake_next(self) -> None:
@@ -100,20 +121,40 @@ class Coalescer:
                 return
         self._waking = False
 
-    def _send(self, lane: _Lane) -> None:
-        """Send what waits; when nothing does, the next call leaves at once."""
-        while callers := self._take(lane):
-            method, message = message_of([caller.request for caller in callers])
-            ends = max(caller.ends for caller in callers)
+    def _pass_on(self, lane: _Lane) -> None:
+        """Have what waits sent; when nothing does, the next call leaves at once."""
+        with self._lock:
+            if not lane.waiting:
+                lane.busy = False
+                return
+            starts, lane.has_sender = not lane.has_sender, True
+            lane.turn.release()
+        if starts:
+            sender = threading.Thread(target=self._run, args=(lane,), daemon=True)
+            sender.name = "quotad-coalescing"
             try:
-                future = getattr(self._stub, method).future(
-                    message, timeout=max(0.0, ends - time.monotonic())
-                )
-            except ValueError:  # grpc's, of a channel that is closed
-                self._answer(callers, [closed()] * len(callers))
-                continue
-            future.add_done_callback(lambda done, sent=callers: self._receive(lane, sent, done))
-            return
+                sender.start()
+            except RuntimeError:  # as many threads as there may be
+                lane.has_sender = False
+                lane.turn.acquire()
+                self._send(lane)
+
+    def _run(self, lane: _Lane) -> None:
+        """Send whenever it is the lane's turn, until there is nothing to do for a while."""
+        while lane.turn.acquire(timeout=IDLE_S) or not self._retires(lane):
+            self._send(lane)
+
+    def _send(self, lane: _Lane) -> None:
+        """Send what waits, until one whom it answers passes the lane on."""
+        while callers := self._take(lane):
+            if self._answer(callers, self._ask(callers), lane):
+                return
+
+    def _retires(self, lane: _Lane) -> bool:
+        """Whether a lane's thread may end; not when its turn has come meanwhile."""
+        with self._lock:
+            lane.has_sender = not lane.turn.locked()
+            return not lane.has_sender
 
     def _take(self, lane: _Lane) -> list[_Caller]:
         """The next batch: those of the calls that wait which have not given up."""
@@ -127,20 +168,19 @@ class Coalescer:
             lane.busy = bool(taken)
         return taken
 
-    def _receive(self, lane: _Lane, callers: Sequence[_Caller], future: Any) -> None:
+    def _ask(self, callers: Sequence[_Caller]) -> Sequence[Any]:
+        method, message = message_of([caller.request for caller in callers])
+        ends = max(caller.ends for caller in callers)
         try:
-            outcomes = outcomes_of(future.result(), len(callers))
-        except grpc.FutureCancelledError:
-            outcomes = [closed()] * len(callers)
+            answer = getattr(self._stub, method)(message, timeout=max(0.0, ends - time.monotonic()))
+        except ValueError:  # grpc's, of a channel that is closed
+            return [closed()] * len(callers)
         except grpc.RpcError as error:
-            outcomes = [errors.from_rpc(error)] * len(callers)
-        if not self._answer(callers, outcomes, lane):
-            self._send(lane)
+            return [errors.from_rpc(error)] * len(callers)
+        return outcomes_of(answer, len(callers))
 
-    def _answer(
-        self, callers: Sequence[_Caller], outcomes: Sequence[Any], lane: _Lane | None = None
-    ) -> bool:
-        """Hand the outcomes over; returns whether a caller is there to send of the lane.
+    def _answer(self, callers: Sequence[_Caller], outcomes: Sequence[Any], lane: _Lane) -> bool:
+        """Hand the outcomes over; returns whether a caller is there to pass the lane on.
 
         It is the last that wakes up: by then the others are waiting again and travel with it. Sent
         from here, the next batch would hold the first few of them, over and over.
@@ -153,7 +193,7 @@ class Coalescer:
                     last = caller
                     self._answered.append(caller)
             if last is not None:
-                last.sends = lane
+                last.passes_on = lane
             if not self._waking:
                 self._waking = True
                 self._wake_next()

@@ -1,6 +1,7 @@
 """Calls of one client that wait at the same time travel as one batch."""
 
 import asyncio
+import threading
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -271,13 +272,52 @@ async def test_threads_that_give_up_leave_the_others_their_answers(server: FakeS
         assert 0 == coalescer.waiting
 
 
+def senders() -> set[threading.Thread]:
+    return {each for each in threading.enumerate() if each.name == "quotad-coalescing"}
+
+
+async def test_the_threads_that_send_end_when_there_is_nothing_to_do(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quotad.client.coalescing_threads.IDLE_S", 0.01)
+    crowd, before = Crowd(Client, server), senders()
+    for _ in range(2):  # and another one comes when there is
+        first = await crowd.held_up()
+        later = crowd.call("consume", "acme", "api-calls")
+        await crowd.wait_together(1)
+
+        assert (await crowd.outcomes(first, later))[1].allowed
+        await until(lambda: senders() <= before)
+    await crowd.close()
+
+
+async def test_a_caller_sends_where_no_thread_can_be_started(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd = Crowd(Client, server)
+    first = await crowd.held_up()
+    later = [crowd.call("consume", "acme", "api-calls") for _ in range(3)]
+    await crowd.wait_together(3)
+
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    decisions = await crowd.outcomes(first, *later)
+    monkeypatch.undo()
+
+    assert [True] * 4 == [each.allowed for each in decisions]
+    assert [0, 3] == sizes(server)
+    await crowd.close()
+
+
 async def test_a_task_that_runs_out_of_time_while_it_waits_sends_nothing(
     server: FakeServer,
 ) -> None:
     async with grpc.aio.insecure_channel(server.address) as channel:
         coalescer = AsyncCoalescer(QuotaServiceStub(channel))  # type: ignore[no-untyped-call]
         server.quota.hold.clear()
-        first = asyncio.create_task(coalescer.call(request("ahead"), 20.0))
+        first = coalescer.call(request("ahead"), 20.0)
         await until(lambda: server.quota.begun == 1)
 
         late = await coalescer.call(request("overdue"), 0.05)
