@@ -1,12 +1,13 @@
 -- Saves a person's draft of the catalog, unless another save came first.
 --
--- KEYS[1] draft: hash of the draft: revision, data; expires
+-- KEYS[1] draft: hash of the draft: revision, data, asked; expires
 -- KEYS[2] drafts: sorted set of the people who have one, by when they saved it (Unix ms)
 -- ARGV[1] owner: whose draft it is
 -- ARGV[2] expected: the revision that is replaced; 0: there is none
 -- ARGV[3] data: the draft
 -- ARGV[4] kept (ms): how long, after the last save
 -- ARGV[5] most: people who may have one
+-- ARGV[6] asked: 1: another person is asked to publish it, else 0
 -- Returns {outcome, revision}: 1 SAVED with the new revision, 2 CONFLICT with that of the other save, 3 FULL
 -- Guarantee: no revision is given twice, also when a draft was discarded in between. A key that holds something of
 -- another type is as good as lost, and makes way.
@@ -22,7 +23,7 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[4])
 local known = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if not known and redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[5]) then return { FULL, 0 } end
 revision = math.max(revision + 1, now)
-redis.call('HSET', KEYS[1], 'revision', string.format('%.0f', revision), 'data', ARGV[3])
+redis.call('HSET', KEYS[1], 'revision', string.format('%.0f', revision), 'data', ARGV[3], 'asked', ARGV[6])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('ZADD', KEYS[2], now, ARGV[1])
 return { SAVED, revision }

@@ -220,6 +220,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     catalog_owner: Literal["auto", "files", "dashboard", "both"] = "auto"
     """Where the catalog is published from: `files` (the dashboard offers edits as files),
     `dashboard` or `both`; `auto`: `files` while a sidecar publishes it, else `both`."""
+    four_eyes: bool = False
+    """Dashboard: whoever edits the catalog asks another person to publish it."""
     source: tuple[str, ...] = ()
     """Plan files, directories or URLs that the sidecar watches. In the environment: separated by
     spaces."""

@@ -257,6 +257,10 @@ def _serve(
         int | None, typer.Option(help="Most memory for checking one catalog.")
     ] = None,
     catalog_owner: CatalogOwnerOption = None,
+    four_eyes: Annotated[
+        bool | None,
+        typer.Option("--four-eyes", help="Dashboard: another person publishes than who edits."),
+    ] = None,
     log_level: LogLevel = None,
 ) -> None:
     """Run the server on a store of your own."""

@@ -13,7 +13,7 @@ from quotad.dashboard.drafting import APPLY_TO, desk, next_of, save_files, sent_
 from quotad.dashboard.render import render
 from quotad.errors import Conflict, InvalidRequest
 from quotad.operations.affected import AffectedOperations
-from quotad.operations.drafts import CatalogDraft
+from quotad.operations.drafts import CatalogDraft, Plea, Publisher
 from quotad.tokens.roles import Right
 
 CHANGES_SHOWN = 500
@@ -107,7 +107,8 @@ def _review(ask: Ask) -> PageAnswer:
     word = ask.query.get("apply_to")
     if word not in APPLY_TO:
         raise InvalidRequest("apply_to: must be all or new")
-    found = desk(ask, APPLY_TO[word])
+    owner = ask.query.get("of")
+    found = desk(ask, APPLY_TO[word], owner)
     state, after = found.state, found.after
     assert state is not None
     changes = affected = None
@@ -130,6 +131,9 @@ def _review(ask: Ask) -> PageAnswer:
         affected=affected,
         default_plan=None if after is None else after.snapshot.default_plan,
         may_publish=parts.drafts.may_publish(),
+        four_eyes=parts.drafts.four_eyes,
+        owner=owner,
+        pleas=parts.drafts.pleas(ask.visitor.person),
         from_files=parts.drafts.from_files(),
     )
 
@@ -138,15 +142,39 @@ def _publish(ask: Ask) -> PageAnswer:
     word = ask.form.get("apply_to")
     if word not in APPLY_TO:
         raise InvalidRequest("apply_to: must be all or new")
-    draft = sent_draft(ask)
-    if not draft.changed and not word:
-        raise InvalidRequest("draft: changes nothing")
-    drafts = ask.context.parts.drafts
-    if not draft.revision:  # nothing is changed but whom the plans are for
-        draft = drafts.save(draft, draft.files)
-    done = drafts.publish(draft, ask.visitor.name, APPLY_TO[word], ask.form.get("comment"))
+    draft = _to_publish(ask, ask.form.get("of"))
+    drafts, visitor = ask.context.parts.drafts, ask.visitor
+    by = Publisher(visitor.person, visitor.name)
+    done = drafts.publish(draft, by, APPLY_TO[word], ask.form.get("comment"))
     version = done.version.record.version
     return see_other("/history", f"Version {version} is in force.")
+
+
+def _to_publish(ask: Ask, owner: str) -> CatalogDraft:
+    draft = sent_draft(ask, owner)
+    if not draft.changed and not ask.form.get("apply_to"):
+        raise InvalidRequest("draft: changes nothing")
+    if not draft.revision:  # nothing is changed but whom the plans are for
+        draft = ask.context.parts.drafts.save(draft, draft.files)
+    return draft
+
+
+def _plead(ask: Ask) -> PageAnswer:
+    """Ask another person to publish the draft."""
+    word = ask.form.get("apply_to")
+    if word not in APPLY_TO:
+        raise InvalidRequest("apply_to: must be all or new")
+    plea = Plea(ask.visitor.name, ask.form.get("comment"), APPLY_TO[word])
+    ask.context.parts.drafts.plead(_to_publish(ask, ""), plea)
+    return see_other("/draft/review", "Somebody else with the role publish sees it now.")
+
+
+def _send_back(ask: Ask) -> PageAnswer:
+    """Ask no more: by its author, or by whoever was asked."""
+    owner = ask.form.get("of")
+    ask.context.parts.drafts.plead(sent_draft(ask, owner), None)
+    note = "The draft is its author's again." if owner else "It is yours again."
+    return see_other("/draft/review", note)
 
 
 def _discard(ask: Ask) -> PageAnswer:
@@ -190,6 +218,8 @@ PAGES = (
     SitePage(method="GET", path="/draft/files", act=_download, right=Right.PUBLISH),
     SitePage(method="GET", path="/draft/review", act=_review, right=Right.PUBLISH),
     SitePage(method="POST", path="/draft/publish", act=_publish, right=Right.PUBLISH),
+    SitePage(method="POST", path="/draft/plea", act=_plead, right=Right.PUBLISH),
+    SitePage(method="POST", path="/draft/send-back", act=_send_back, right=Right.PUBLISH),
     SitePage(method="POST", path="/draft/discard", act=_discard, right=Right.PUBLISH),
     SitePage(method="GET", path="/draft/merge", act=_merge, right=Right.PUBLISH),
     SitePage(method="POST", path="/draft/merge", act=_save_merged, right=Right.PUBLISH),

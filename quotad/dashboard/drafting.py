@@ -35,8 +35,14 @@ class Desk(msgspec.Struct, frozen=True):
         return self.state.draft
 
 
-def desk(ask: Ask, apply_to: ApplyTo | None = None) -> Desk:
-    """Return what the visitor's pages about the catalog are made of."""
+def desk(ask: Ask, apply_to: ApplyTo | None = None, owner: str = "") -> Desk:
+    """Return what pages about the catalog are made of.
+
+    Args:
+        ask: by whom.
+        apply_to: whom changed plans would be for.
+        owner: of the draft that the visitor is asked to publish; empty: it is the visitor's.
+    """
     parts = ask.context.parts
     try:
         in_force = compiled(parts.catalogs.get(None).record.document)
@@ -44,7 +50,9 @@ def desk(ask: Ask, apply_to: ApplyTo | None = None) -> Desk:
         in_force = None
     if not ask.visitor.may("publish"):
         return Desk(None, in_force, in_force)
-    draft = parts.drafts.open(ask.visitor.person)
+    draft = parts.drafts.open(owner or ask.visitor.person)
+    if owner and draft.plea is None:
+        raise NotFound("draft: it is not to be published any more; its author has taken it back")
     state = parts.drafts.state(draft, apply_to)
     after = in_force
     if state.prepared is not None and (draft.changed or apply_to is not None):
@@ -52,19 +60,26 @@ def desk(ask: Ask, apply_to: ApplyTo | None = None) -> Desk:
     return Desk(state, in_force, after)
 
 
-def sent_draft(ask: Ask) -> CatalogDraft:
+def sent_draft(ask: Ask, owner: str = "") -> CatalogDraft:
     """Return the draft that a form was made from.
+
+    Args:
+        ask: with the form.
+        owner: of a draft that the visitor is asked to publish; empty: it is the visitor's.
 
     Raises:
         Conflict: it was changed or discarded in another window.
+        NotFound: the visitor is not asked to publish it any more.
     """
     revision, base = ask.form.get("revision", "0"), ask.form.get("base", "0")
     if not (revision.isdigit() and base.isdigit()):
         raise InvalidRequest("revision: is not a number")
     # What is new is begun from the version that the page showed, whatever is in force by now.
-    draft = ask.context.parts.drafts.open(ask.visitor.person, int(base))
+    draft = ask.context.parts.drafts.open(owner or ask.visitor.person, int(base))
+    if owner and draft.plea is None:
+        raise NotFound("draft: it is not to be published any more; its author has taken it back")
     if draft.revision != int(revision):
-        raise Conflict("your draft was changed in another window; nothing of this page was saved")
+        raise Conflict("the draft was changed in another window; nothing of this page was saved")
     return draft
 
 

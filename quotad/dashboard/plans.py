@@ -75,6 +75,7 @@ def _plans(ask: Ask) -> PageAnswer:
     return render(
         ask,
         "plans.html",
+        pleas=ask.context.parts.drafts.pleas(ask.visitor.person) if found.state else (),
         desk=found,
         matrix=seen,
         definitions={} if shown is None else shown.catalog.definitions.plans,

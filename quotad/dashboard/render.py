@@ -49,6 +49,7 @@ def environment() -> Environment:
     }
     made.globals |= {
         "asset": asset_path,
+        "by": shown.by,
         "form_key": _form_key,
         "percent": shown.percent,
         "plural": plural,

@@ -5,6 +5,9 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from quotad.history import LOCAL
+from quotad.records import CatalogRecord
+
 NONE = "\u2013"
 """A dash, where there is nothing to show."""
 
@@ -67,6 +70,14 @@ def when(ms: int | None, now_ms: int) -> Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         iso, moment(ms), relative(ms, now_ms)
     )
+
+
+def by(record: CatalogRecord) -> str:
+    """Whose doing a version was: the name that its publisher gave, and that of its token."""
+    named, actor = record.published_by, record.actor
+    if actor in ("", LOCAL, named):
+        return named or actor or NONE
+    return f"{named} ({actor})" if named else actor
 
 
 def percent(used: int, limit: int) -> int:

@@ -11,7 +11,8 @@ from quotad.catalog.editing.placed import Placed, placed
 from quotad.catalog.prepare import Prepared, Request
 from quotad.catalog.rendering import render_files
 from quotad.clock import Clock
-from quotad.errors import CatalogError, Conflict, InvalidRequest, NotFound
+from quotad.errors import CatalogError, Conflict, InvalidRequest, NotFound, PermissionDenied
+from quotad.history import check_comment
 from quotad.operations.catalogs import CatalogOperations, Publication, Version
 from quotad.operations.plan_files import FILES_BYTES_MAX, fits
 from quotad.operations.publish import Terms
@@ -36,6 +37,17 @@ _Checked = tuple[tuple[Placed, ...], Prepared | None]
 _NO_FILES = (Source("catalog.yaml", "version: 1\nfeatures: {}\nplans: {}\n"),)
 
 
+class Plea(msgspec.Struct, frozen=True):
+    """What is asked of another person, where whoever edits may not publish."""
+
+    author: str
+    """Name of whoever asks."""
+    comment: str
+    """For the history."""
+    apply_to: ApplyTo | None = None
+    """Whom the changed plans are for."""
+
+
 class CatalogDraft(msgspec.Struct, frozen=True):
     """What one person makes of the catalog."""
 
@@ -49,11 +61,21 @@ class CatalogDraft(msgspec.Struct, frozen=True):
     saved_ms: int = 0
     revision: int = 0
     """Of the save; 0: it was not saved yet."""
+    plea: Plea | None = None
+    """Asks another person to publish it, until it is saved again."""
 
     @property
     def changed(self) -> bool:
         """Whether it differs from what it was begun from."""
         return self.files != self.base
+
+
+class Publisher(msgspec.Struct, frozen=True):
+    """Who publishes."""
+
+    person: str
+    """As `CatalogDraft.owner`."""
+    name: str
 
 
 class DraftState(msgspec.Struct, frozen=True):
@@ -81,6 +103,7 @@ class DraftOperations:
         catalogs: what they are made from, and become.
         clock: the time that they are saved at.
         catalog_owner: who publishes: the setting.
+        four_eyes: whether another person publishes than who edits: the setting.
     """
 
     def __init__(
@@ -89,11 +112,13 @@ class DraftOperations:
         catalogs: CatalogOperations,
         clock: Clock,
         catalog_owner: CatalogOwner,
+        four_eyes: bool = False,
     ) -> None:
         self._store = store
         self._catalogs = catalogs
         self._clock = clock
         self._owner = catalog_owner
+        self.four_eyes = four_eyes
         self._checked: Recent[tuple[object, ...], _Checked] = Recent(CHECKED_MAX)
         """What drafts come to, as each page about one asks for it: a large one takes a second."""
 
@@ -133,11 +158,30 @@ class DraftOperations:
         """
         if not fits(files):
             raise InvalidRequest(f"draft: is larger than {FILES_BYTES_MAX:,} bytes")
-        kept = msgspec.structs.replace(
-            draft, files=tuple(files), saved_ms=self._clock.now_ms(), revision=0
-        )
-        data = msgspec.msgpack.encode(kept)
-        revision = self._store.save(draft.owner, draft.revision, data)
+        return self._save(msgspec.structs.replace(draft, files=tuple(files), plea=None))
+
+    def plead(self, draft: CatalogDraft, plea: Plea | None) -> CatalogDraft:
+        """Ask another person to publish a draft; None: ask no more.
+
+        Raises:
+            Conflict: it was saved or discarded elsewhere meanwhile.
+            InvalidRequest: the comment is too long.
+        """
+        if plea is not None:
+            check_comment(plea.comment)
+        return self._save(msgspec.structs.replace(draft, plea=plea))
+
+    def pleas(self, person: str) -> list[CatalogDraft]:
+        """Return drafts that somebody else is asked to publish, as a person may."""
+        if not self.four_eyes:
+            return []
+        drafts = [self.open(owner) for owner in self._store.asked() if owner != person]
+        return [each for each in drafts if each.plea is not None]
+
+    def _save(self, draft: CatalogDraft) -> CatalogDraft:
+        kept = msgspec.structs.replace(draft, saved_ms=self._clock.now_ms(), revision=0)
+        data, asked = msgspec.msgpack.encode(kept), draft.plea is not None
+        revision = self._store.save(draft.owner, draft.revision, data, asked)
         return msgspec.structs.replace(kept, revision=revision)
 
     def discard(self, owner: str) -> None:
@@ -192,13 +236,13 @@ class DraftOperations:
         return new, merged.clashes
 
     def publish(
-        self, draft: CatalogDraft, by: str, apply_to: ApplyTo | None, comment: str
+        self, draft: CatalogDraft, by: Publisher, apply_to: ApplyTo | None, comment: str
     ) -> Publication:
         """Publish a saved draft over the version that it was begun from, and remove it.
 
         Args:
             draft: as it was saved.
-            by: name of whose doing it is.
+            by: whose doing it is.
             apply_to: whom changed plans are for.
             comment: why, for the history.
 
@@ -206,12 +250,20 @@ class DraftOperations:
             CatalogError: it is not valid.
             Conflict: another version is in force, or the draft was changed elsewhere.
             InvalidRequest: the comment is too long, or the files own the catalog.
+            PermissionDenied: another person must publish it, or was not asked to.
         """
+        author = by.name
+        if self.four_eyes or by.person != draft.owner:
+            if by.person == draft.owner:
+                raise PermissionDenied("four_eyes: another person publishes what you have edited")
+            if draft.plea is None:
+                raise PermissionDenied("four_eyes: nobody was asked to publish this draft")
+            author = draft.plea.author
         self.check_may_publish()
         stored = self._store.get(draft.owner)
         if stored is None or stored.revision != draft.revision:
             raise Conflict("the draft was changed in another window; load the page again")
-        terms = Terms(by, draft.base_version, actor=by, comment=comment)
+        terms = Terms(author, draft.base_version, actor=by.name, comment=comment)
         done = self._catalogs.publish(Request(files=draft.files, apply_to=apply_to), terms)
         self._store.remove(draft.owner)
         return done

@@ -182,7 +182,7 @@ class Parts:
         return AdminParts(
             decided=DecidedOperations(self._decided_store, self._decided, clock),
             catalogs=catalogs,
-            drafts=DraftOperations(drafts, catalogs, clock, config.catalog_owner),
+            drafts=DraftOperations(drafts, catalogs, clock, config.catalog_owner, config.four_eyes),
             customers=CustomerOperations(customers, snapshots, views, clock),
             finding=FindingOperations(customers, self.index, self._seen_store, self._seen, clock),
             erasing=ErasingOperations(erasures, snapshots, views),

@@ -40,13 +40,14 @@ class DraftStore:
             return None
         return StoredDraft(int(found[0]), found[1])
 
-    def save(self, owner: str, expected: int, data: bytes) -> int:
+    def save(self, owner: str, expected: int, data: bytes, asked: bool = False) -> int:
         """Save a draft over the revision that it was made from; returns the new one.
 
         Args:
             owner: whose.
             expected: what is replaced; 0: there is none.
             data: the draft.
+            asked: whether another person is asked to publish it.
 
         Raises:
             Conflict: it was saved or discarded elsewhere meanwhile.
@@ -55,7 +56,7 @@ class DraftStore:
         outcome, revision = self._store.run(
             self._save,
             [self._keys.draft(owner), self._keys.drafts],
-            [owner, expected, data, KEPT_MS, DRAFTS_MAX],
+            [owner, expected, data, KEPT_MS, DRAFTS_MAX, int(asked)],
         )
         if outcome == _SAVED:
             return int(revision)
@@ -67,6 +68,13 @@ class DraftStore:
         """Remove the draft of a person."""
         commands = [("DEL", self._keys.draft(owner)), ("ZREM", self._keys.drafts, owner)]
         self._store.execute_many(commands, or_none=True)
+
+    def asked(self) -> list[str]:
+        """Who asks another person to publish their draft."""
+        owners = list(self.owners())
+        commands = [("HGET", self._keys.draft(owner), "asked") for owner in owners]
+        found = self._store.execute_many(commands, or_none=True)
+        return [owner for owner, asked in zip(owners, found, strict=True) if asked == b"1"]
 
     def owners(self) -> dict[str, int]:
         """Who has a draft, and when it was saved last (Unix ms); the latest first."""

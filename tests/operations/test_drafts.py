@@ -5,10 +5,10 @@ import pytest
 from quotad.catalog import ApplyTo, Source, parse
 from quotad.catalog.prepare import Request
 from quotad.clock import SyncedClock
-from quotad.errors import Busy, CatalogError, Conflict, InvalidRequest
+from quotad.errors import Busy, CatalogError, Conflict, InvalidRequest, PermissionDenied
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
-from quotad.operations.drafts import CatalogDraft, DraftOperations
+from quotad.operations.drafts import CatalogDraft, DraftOperations, Plea, Publisher
 from quotad.operations.plan_files import FILES_BYTES_MAX
 from quotad.operations.publish import Terms
 from quotad.store import Catalogs, KeySpace, Store, drafts
@@ -24,6 +24,9 @@ plans:
     entitlements:
       calls: {limit: 10, per: day}   # generous
 """
+
+
+ANNA, BEN = Publisher("anna", "anna"), Publisher("ben", "Ben")
 
 
 class Desk:
@@ -97,7 +100,7 @@ def test_a_draft_is_published_with_a_comment_and_is_gone(desk: Desk) -> None:
     assert state.prepared is not None
     assert [each.after for each in state.prepared.changes] == ["20"]
 
-    done = desk.drafts.publish(draft, draft.owner, None, "Twice as much for spring")
+    done = desk.drafts.publish(draft, ANNA, None, "Twice as much for spring")
 
     record = desk.catalogs.get(None).record
     assert (2, "anna", "anna", "Twice as much for spring") == (
@@ -116,7 +119,7 @@ def test_problems_of_a_draft_have_their_lines_and_it_is_not_published(desk: Desk
 
     assert ("plans.yaml", 9) == (problem.file, problem.line)
     with pytest.raises(CatalogError):
-        desk.drafts.publish(draft, draft.owner, None, "")
+        desk.drafts.publish(draft, ANNA, None, "")
     assert desk.drafts.open("anna") == draft
 
 
@@ -126,10 +129,10 @@ def test_a_publish_meanwhile_is_not_overwritten_and_both_edits_come_together(des
 
     assert desk.drafts.state(draft).outdated
     with pytest.raises(Conflict, match="version 2 is in force"):
-        desk.drafts.publish(draft, draft.owner, None, "")
+        desk.drafts.publish(draft, ANNA, None, "")
     new, clashes = desk.drafts.brought_up(draft, keep_mine=False)
     assert not clashes
-    desk.drafts.publish(desk.drafts.save(new, new.files), "anna", None, "")
+    desk.drafts.publish(desk.drafts.save(new, new.files), ANNA, None, "")
 
     (file,) = desk.drafts.open("ben").files
     assert file.text == TEXT.replace("limit: 10", "limit: 15").replace("Free\n", "Free forever\n")
@@ -172,12 +175,38 @@ def test_who_owns_the_catalog_decides_who_publishes(desk: Desk) -> None:
     desk.publish(TEXT.replace("limit: 10", "limit: 11"), by="quotad dev")
     assert (True, True) == (desk.owned("auto").may_publish(), desk.drafts.from_files())
     with pytest.raises(InvalidRequest, match="catalog_owner"):
-        desk.owned("files").publish(draft, draft.owner, None, "")
+        desk.owned("files").publish(draft, ANNA, None, "")
 
     desk.publish(TEXT.replace("limit: 10", "limit: 12"), by="sidecar on host-1")
 
     assert not desk.owned("auto").may_publish()
     assert desk.owned("both").may_publish()
+
+
+def test_with_four_eyes_another_person_publishes_what_one_has_edited_and_asked_for(
+    desk: Desk,
+) -> None:
+    desk.drafts = DraftOperations(desk.store, desk.catalogs, SyncedClock(), "both", four_eyes=True)
+    draft = desk.edited("anna", "limit: 10", "limit: 20")
+    for by in (ANNA, BEN):
+        with pytest.raises(PermissionDenied, match="four_eyes"):
+            desk.drafts.publish(draft, by, None, "")
+    assert [] == desk.drafts.pleas("ben")
+
+    asked = desk.drafts.plead(draft, Plea("anna", "for spring"))
+    assert ([asked], []) == (desk.drafts.pleas("ben"), desk.drafts.pleas("anna"))
+    with pytest.raises(PermissionDenied, match="another person"):
+        desk.drafts.publish(asked, ANNA, None, "")
+
+    # Whatever is saved takes it back.
+    again = desk.edited("anna", "limit: 20", "limit: 30")
+    assert ([], None) == (desk.drafts.pleas("ben"), again.plea)
+    with pytest.raises(Conflict):
+        desk.drafts.publish(asked, BEN, None, "")
+    asked = desk.drafts.plead(again, Plea("anna", "for spring"))
+    record = desk.drafts.publish(asked, BEN, None, "for spring").version.record
+    assert ("anna", "Ben", "for spring") == (record.published_by, record.actor, record.comment)
+    assert not desk.drafts.owners()
 
 
 def test_drafts_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,5 +219,5 @@ def test_drafts_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(Busy, match="there are 1 drafts"):
         desk.edited("ben", "limit: 10", "limit: 20")
     with pytest.raises(InvalidRequest, match="comment"):
-        desk.drafts.publish(saved, "anna", None, "x" * 2000)
+        desk.drafts.publish(saved, ANNA, None, "x" * 2000)
     assert desk.drafts.save(saved, files(TEXT)).revision > saved.revision
