@@ -120,6 +120,8 @@ class WorkerReport(msgspec.Struct, array_like=True, frozen=True):
     """Why it is not ready, by component; empty: it is."""
     warnings: tuple[str, ...] = ()
     """What an operator should know of the store."""
+    nodes: dict[str, Readings] = {}
+    """What is counted by server of a cluster, by its address."""
 
 
 class FeatureNames:
@@ -177,11 +179,18 @@ class Instruments:
     Args:
         every: all of them; the same in a worker and its parent.
         by_feature: those that are counted for each feature, all of them counters.
+        by_node: those that are counted for each server of a cluster.
     """
 
-    def __init__(self, every: Sequence[Instrument], by_feature: Sequence[Instrument] = ()) -> None:
+    def __init__(
+        self,
+        every: Sequence[Instrument],
+        by_feature: Sequence[Instrument] = (),
+        by_node: Sequence[Instrument] = (),
+    ) -> None:
         self.every = every
         self.by_feature = by_feature
+        self.by_node = by_node
         self.size = sum(len(each.labels) for each in every)
         self._reads: dict[str, Callable[[], Iterable[int]]] = {}
 
@@ -209,10 +218,8 @@ class Instruments:
 
     def kept(self, report: WorkerReport) -> WorkerReport:
         """Return what stays of the report of a worker that has ended: what only grows."""
-        lasting = (Kind.COUNTER, Kind.HISTOGRAM)
-        keeps = [each.kind in lasting for each in self.every for _ in each.labels]
-        values = [value * keep for value, keep in zip(report.values, keeps, strict=True)]
-        return WorkerReport(values, report.rows)
+        nodes = {name: _lasting(self.by_node, row) for name, row in report.nodes.items()}
+        return WorkerReport(_lasting(self.every, report.values), report.rows, nodes=nodes)
 
     def summed(self, slots: Sequence[tuple[WorkerReport, WorkerReport | None]]) -> WorkerReport:
         """Return what workers have counted.
@@ -239,11 +246,22 @@ class Instruments:
             total = _sum(total, row)
         return _named(self._places(self.by_feature), total)
 
+    def named_node(self, row: Readings) -> dict[str, dict[str, int]]:
+        """Return values of a server of a cluster by the name and the label of their instrument."""
+        return _named(self._places(self.by_node), row)
+
     @staticmethod
     def _places(every: Sequence[Instrument]) -> Iterator[tuple[Instrument, range]]:
         """Return where the values of each instrument are."""
         for each, end in zip(every, accumulate(len(one.labels) for one in every), strict=True):
             yield each, range(end - len(each.labels), end)
+
+
+def _lasting(every: Sequence[Instrument], values: Readings) -> Readings:
+    """Return what only grows of some values, and 0 for the rest."""
+    lasting = (Kind.COUNTER, Kind.HISTOGRAM)
+    keeps = [each.kind in lasting for each in every for _ in each.labels]
+    return [value * keep for value, keep in zip(values, keeps, strict=True)]
 
 
 def _named(
@@ -261,7 +279,8 @@ def added(reports: Sequence[WorkerReport]) -> WorkerReport:
     values = reports[0].values
     for report in reports[1:]:
         values = _sum(values, report.values)
-    return WorkerReport(list(values), rows)
+    nodes = summed_rows([report.nodes for report in reports])
+    return WorkerReport(list(values), rows, nodes=nodes)
 
 
 def summed_rows(every: Iterable[Mapping[str, Readings]]) -> dict[str, Readings]:

@@ -256,6 +256,7 @@ class ServerBase:
             self._counts(),
             self._parts.problems(),
             self._parts.warnings(),
+            self._parts.store.node_counts,
         )
 
     def _counts(self) -> dict[str, Readings]:

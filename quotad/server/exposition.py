@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from quotad import __version__
-from quotad.metrics import FeatureNames, Instrument, Kind, Readings
+from quotad.metrics import FeatureNames, Instrument, Kind, Readings, WorkerReport
 from quotad.ops.openmetrics import Family, Labels, Sample, buckets
 from quotad.server.instruments import instruments
 from quotad.server.memory import MB, rss_mb
@@ -41,6 +41,8 @@ class Exposition:
         rows = {edge: self._features.bounded(report.rows) for edge, report in counted.items()}
         for each in self._instruments.by_feature:
             yield _family(each, self._by_feature(each, rows))
+        for each in self._instruments.by_node:
+            yield _family(each, self._by_node(each, counted))
 
     def _by_feature(
         self, instrument: Instrument, by_edge: Mapping[str, Mapping[str, Readings]]
@@ -56,6 +58,14 @@ class Exposition:
                     )
                     if sample.value  # most features have few of the reasons
                 ]
+        return samples
+
+    def _by_node(self, instrument: Instrument, by_edge: Mapping[str, WorkerReport]) -> list[Sample]:
+        samples: list[Sample] = []
+        for edge, report in by_edge.items():
+            for node, row in sorted(report.nodes.items()):
+                values = self._instruments.named_node(row)[instrument.name]
+                samples += _samples(instrument, {"edge": edge, "node": node}, values)
         return samples
 
     def _of_parent(self) -> Iterator[Family]:

@@ -5,6 +5,8 @@ from quotad.engine.fallback import FALLBACK_COUNTS
 from quotad.engine.times import BATCH_BOUNDS, KINDS, PHASE_BOUNDS_NS, PHASES
 from quotad.metrics import Instrument, Instruments, Kind, histogram
 from quotad.operations.settling import SETTLED_COUNTS
+from quotad.store.node_counts import BOUNDS_US
+from quotad.store.node_counts import KINDS as NODE_KINDS
 from quotad.store.safety import PROBLEMS
 
 DECISIONS = Instrument(
@@ -140,6 +142,25 @@ FRONT_OPEN = Instrument(
     "what",
 )
 
+NODE_DOWN = Instrument(
+    Kind.GAUGE,
+    "quotad_store_node_breaker_open_workers",
+    "Workers that do not ask a server of the cluster, as it did not answer.",
+)
+NODE_ERRORS = Instrument(
+    Kind.COUNTER,
+    "quotad_store_node_errors_total",
+    "What a server of the cluster has answered instead of a result, or that it has not, by kind.",
+    NODE_KINDS,
+    "kind",
+)
+NODE_SECONDS = histogram(
+    "quotad_store_node_answer_seconds",
+    "How long a server of the cluster took to answer INFO, which each worker asks every second.",
+    BOUNDS_US,
+    1_000_000,
+)
+
 
 def instruments() -> Instruments:
     """Return the instruments of a process of the server."""
@@ -168,4 +189,5 @@ def instruments() -> Instruments:
             FRONT_OPEN,
         ),
         (WOULD_DENY, DECISIONS),  # in the order of `DecisionOperations.counts`
+        (NODE_DOWN, NODE_ERRORS, NODE_SECONDS),  # in the order of `NodeCounts.rows`
     )

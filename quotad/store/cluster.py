@@ -48,6 +48,30 @@ class ClusterRouter:
         self._links: list[ClusterLink] = []
 
     @property
+    def uncovered(self) -> int:
+        """See `Router.uncovered`."""
+        return self._map.uncovered
+
+    @property
+    def counts(self) -> dict[str, list[int]]:
+        """See `Router.counts`."""
+        return self._map.counts.rows({str(node.address) for node in list(self._map.down)})
+
+    def infos(self) -> dict[str, dict[str, str]]:
+        """See `Router.infos`."""
+        found: dict[str, dict[str, str]] = {}
+        for node in self._map.nodes:
+            if self._map.problem(node) is not None:
+                continue
+            started = time.monotonic()
+            try:
+                found[str(node.address)] = node.info()
+            except StoreUnavailable:
+                continue
+            self._map.counts.answered(str(node.address), time.monotonic() - started)
+        return found
+
+    @property
     def nodes(self) -> Sequence[Node]:
         """See `Router.nodes`."""
         return self._map.nodes

@@ -7,13 +7,14 @@ asks for the whole map when something was wrong, and looks whether servers answe
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from quotad.backoff import pause_s
 from quotad.errors import BudgetSpent, ConfigError, NotReady, StoreError, StoreUnavailable
 from quotad.store.address import StoreAddress
 from quotad.store.hash_slots import SLOTS, Range, Where, read_ranges
 from quotad.store.node import Node
+from quotad.store.node_counts import NodeCounts
 from quotad.store.refusals import ErrorReply, refused, unavailable
 
 _log = logging.getLogger("quotad.store")
@@ -50,6 +51,9 @@ class ClusterMap:
         self._servers: dict[Where, Node] = {}
         self._slots: list[Node | None] = []
         self._down: dict[Node, StoreUnavailable] = {}
+        self.counts = NodeCounts()
+        self.uncovered = 0
+        """How many slots no server has."""
         self._told: dict[Node, set[str]] = {}
         """What was logged of each since it was down."""
         self._changing = threading.Lock()
@@ -89,6 +93,11 @@ class ClusterMap:
         """
         yield from sorted(self.nodes, key=lambda node: node in self._down)
 
+    @property
+    def down(self) -> Collection[Node]:
+        """Servers that are not asked, as they did not answer."""
+        return self._down.keys()
+
     def problem(self, node: Node) -> NotReady | None:
         """Why a server is not asked; None: it is."""
         error = self._down.get(node)
@@ -103,6 +112,7 @@ class ClusterMap:
         error.partial = True
         if isinstance(error, BudgetSpent):
             return
+        self.counts.failed(str(node.address), error)
         if node not in self._down and not self._closed.is_set():
             self._note_down(node, error)
         self.look_soon()
@@ -256,6 +266,7 @@ class ClusterMap:
                     self._servers.setdefault(where, before[where])
                 slots[first : last + 1] = [self._server(where)] * (last + 1 - first)
             self._slots = slots
+            self.uncovered = slots.count(None)
             gone = [node for where, node in before.items() if where not in self._servers]
         for node in gone:
             if self._end_down(node):

@@ -4,10 +4,8 @@ A time-out is never retried here: the command may have run.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext, suppress
 from typing import Any
 
-from quotad.errors import StoreUnavailable
 from quotad.store.address import StoreAddress
 from quotad.store.cluster import ClusterRouter
 from quotad.store.link import Command, NodeLink, read_time
@@ -204,11 +202,17 @@ class Store:
         Raises:
             StoreUnavailable: the store timed out.
         """
-        found: dict[str, dict[str, str]] = {}
-        for node in self._router.nodes:
-            with nullcontext() if self.whole else suppress(StoreUnavailable):
-                found[str(node.address)] = node.info()
-        return found
+        return self._router.infos()
+
+    @property
+    def uncovered(self) -> int:
+        """How many hash slots of a cluster no server has."""
+        return self._router.uncovered
+
+    @property
+    def node_counts(self) -> dict[str, list[int]]:
+        """What was seen of each server of a cluster, by address; see `NodeCounts.rows`."""
+        return self._router.counts
 
     def shut_down(self) -> None:
         """End the server; only of a store of one's own that has one.

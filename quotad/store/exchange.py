@@ -153,6 +153,8 @@ class Exchange:
                     answers[one.place] = answer
                     continue
                 one.asking = False
+                if not answer.no_script:
+                    self._map.counts.replied(str(node.address), answer.word)
                 target = self._follow(node, one, answer, script)
                 if target is not None:
                     again.setdefault(target, []).append(one)

@@ -16,8 +16,8 @@ POOLED_MAX = 20
 for admin calls, those that watch the store), so that none of them waits; when all
 are in use, the next thread waits for one."""
 
-_SETTINGS = ("appendfsync",)
-"""What INFO does not have and decides what a store keeps."""
+_SETTINGS = ("appendfsync", "cluster-require-full-coverage")
+"""What INFO does not have and decides what a store keeps, and what it answers."""
 
 _EXTRA_S = 1 / 1_000_000
 """More time for each byte of a command or its answer, so that a catalog of megabytes also travels

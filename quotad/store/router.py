@@ -79,6 +79,23 @@ class Router(Protocol):
     """Whether one script may touch keys of all shards."""
 
     @property
+    def uncovered(self) -> int:
+        """How many hash slots no server has."""
+        ...
+
+    @property
+    def counts(self) -> dict[str, list[int]]:
+        """What was seen of each server of several, by address; see `NodeCounts.rows`."""
+        ...
+
+    def infos(self) -> dict[str, dict[str, str]]:
+        """The fields of INFO of each server, by address; without those of several that are away.
+
+        Raises:
+            StoreUnavailable: the only one was not there or timed out.
+        """
+
+    @property
     def nodes(self) -> Sequence[Node]:
         """The servers that have keys.
 
@@ -155,14 +172,20 @@ class SingleRouter:
     """All keys are on one server, and one command may name any of them."""
 
     whole = True
+    uncovered = 0
 
     def __init__(self, node: Node) -> None:
+        self.counts: dict[str, list[int]] = {}
         self._node = node
         self.nodes: Sequence[Node] = (node,)
 
     def node(self, key: Key) -> Node:
         """The server."""
         return self._node
+
+    def infos(self) -> dict[str, dict[str, str]]:
+        """See `Router.infos`."""
+        return {str(self._node.address): self._node.info()}
 
     def any_node(self) -> Node:
         """The server."""

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from quotad.errors import StoreRefused
+from quotad.plural import plural
 from quotad.store.connection import Store
 
 _log = logging.getLogger("quotad.store")
@@ -27,11 +28,15 @@ PROBLEMS = (
     "no_fsync",
     "no_replicas",
     "replica",
+    "full_coverage",
+    "uncovered",
     "unchecked",
 )
 """What can be wrong with a store, in a word each."""
 
 FSYNC = "appendfsync"
+
+COVERAGE = "cluster-require-full-coverage"
 
 UNSYNCED = (
     "when the store's append-only file reaches the disk could not be checked: it does not answer"
@@ -102,6 +107,8 @@ class Safety:
         """What is wrong with any of the store's servers."""
         watched = self._store.fails_over
         found = [judge(info, watched) for info in self._store.infos().values()]
+        if self._store.uncovered:
+            found.append(uncovered(self._store.uncovered))
         warnings = dict.fromkeys(warning for each in found for warning in each.warnings)
         return Finding(
             tuple(warnings),
@@ -124,6 +131,15 @@ def eviction(policy: str, at: str = "") -> str:
         f"the store{at} evicts keys when its memory is full (maxmemory-policy {policy}), which"
         f" gives quota away; set it to {KEEPS}"
     )
+
+
+def uncovered(slots: int) -> Finding:
+    """What slots of a cluster without a server mean."""
+    warning = (
+        f"{plural(slots, 'slot')} of the cluster without a server: their customers are answered"
+        " UNAVAILABLE until it has them all again (CLUSTER INFO)"
+    )
+    return Finding((warning,), problems=frozenset(["uncovered"]))
 
 
 def judge(info: Mapping[str, str], fails_over: bool = False) -> Finding:
@@ -164,6 +180,11 @@ def judge(info: Mapping[str, str], fails_over: bool = False) -> Finding:
             "the store's primary takes writes without a replica: until it knows that another has"
             " taken its place, all of them are lost; set min-replicas-to-write 1 and"
             " min-replicas-max-lag 1"
+        )
+    if info.get("cluster_enabled") == "1" and info.get(COVERAGE) == "yes":
+        found["full_coverage"] = (
+            "a node of the cluster that is lost takes all others with it"
+            " (cluster-require-full-coverage yes); set it to no"
         )
     if info.get("role") == "slave":
         found["replica"] = "the store is a replica: what is counted there is lost"

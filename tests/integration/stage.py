@@ -10,9 +10,10 @@ from typing import Any
 import grpc
 
 from quotad.store.hash_slots import slot_of
+from quotad.v1 import admin_pb2
 from quotad.v1 import quota_pb2 as pb
 from quotad.valkey_cluster import PrivateCluster, free_ports
-from tests.running import Running, eventually, running
+from tests.running import CALL_S, Running, eventually, running
 
 SHARDS = 16
 TIMEOUT_MS = 2_000
@@ -86,6 +87,11 @@ class Stage:
             else:
                 self.allowed[name] += result.response.allowed
         return failed
+
+    def warnings(self) -> str:
+        """What the server's status says of the store."""
+        status = self.server.admin.GetStatus(admin_pb2.GetStatusRequest(), timeout=CALL_S)
+        return "\n".join(status.store_warnings)
 
     def check(self, exact: bool = False) -> None:
         """Hold the answers against the counters."""

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from quotad.server.instruments import instruments
 from quotad.valkey_cluster import ClusterNode, PrivateCluster, free_ports
 from tests.integration.stage import (
     CATALOG,
@@ -49,6 +50,12 @@ def plain(shared: Stage) -> Stage:
     keys = shared.server.keys
     fresh.names = {keys.shard(name): name for name in (f"{start}{i}" for i in range(300))}
     return fresh
+
+
+def counted(on: Stage, node: ClusterNode) -> dict[str, dict[str, int]]:
+    """What the server has counted of a node, by metric and label."""
+    row = on.server.server.report().nodes[f"redis://127.0.0.1:{node.port}"]
+    return instruments().named_node(row)
 
 
 def test_customers_of_a_killed_node_go_on_with_its_replica(tmp_path: Path) -> None:
@@ -127,6 +134,8 @@ def test_a_slot_that_moves_key_by_key_is_followed(plain: Stage) -> None:
 
     eventually(lambda: on.batch([moved, waits, new]), lambda failed: not failed)
     assert 2 == on.owner(shard)
+    errors = counted(on, source)["quotad_store_node_errors_total"]
+    assert all(errors[kind] for kind in ("ask", "tryagain", "moved"))
     on.names = {0: moved, 1: waits, 2: new}
     on.check(exact=True)
 
@@ -209,6 +218,7 @@ def test_a_call_waits_for_a_slot_that_no_node_has_for_a_moment(plain: Stage) -> 
 
     node.command(f"CLUSTER DELSLOTS {slot}")
     assert {name} == on.batch([name, *others])
+    eventually(lambda: on.warnings(), lambda told: "1 slot of the cluster without" in told)
     node.command(f"CLUSTER ADDSLOTS {slot}")
     eventually(lambda: on.batch([name, *others]), lambda failed: not failed)
     on.check(exact=True)
@@ -275,6 +285,10 @@ def test_a_node_that_refuses_the_password_fails_its_customers_only(
         for _ in range(3):
             assert mine == on.batch(everyone)
         eventually(lambda: "invalid username-password pair (redis_url)" in caplog.text, bool)
+        found = [counted(on, each) for each in on.cluster.nodes[:3]]
+        assert [0, 1, 0] == [each["quotad_store_node_breaker_open_workers"][""] for each in found]
+        assert sum(found[1]["quotad_store_node_errors_total"].values())
+        assert found[0]["quotad_store_node_answer_seconds"]["sum"]
         with running(on.cluster.url, PREFIX, store_timeout_ms=TIMEOUT_MS, shards=SHARDS) as new:
             # A server that starts meanwhile is no worse off.
             new.wait_ready()

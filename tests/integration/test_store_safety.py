@@ -8,7 +8,7 @@ import pytest
 
 from quotad.errors import StoreUnavailable
 from quotad.store import Store
-from quotad.store.safety import PROBLEMS, UNCHECKED, UNSYNCED, Safety, judge
+from quotad.store.safety import COVERAGE, PROBLEMS, UNCHECKED, UNSYNCED, Safety, judge
 from quotad.v1 import admin_pb2
 from tests.integration.own_store import OwnStore, own_store
 from tests.running import CALL_S, Running, eventually, running
@@ -50,6 +50,9 @@ def status(server: Running) -> Any:
         ({"aof_enabled": "0"}, "", ["appendonly no"]),
         ({"aof_enabled": None}, "", []),
         ({"role": "slave"}, "", ["replica"]),
+        ({"cluster_enabled": "1", COVERAGE: "yes"}, "", [COVERAGE]),
+        ({"cluster_enabled": "1", COVERAGE: "no"}, "", []),
+        ({"cluster_enabled": "0", COVERAGE: "yes"}, "", []),
         ({"appendfsync": "no"}, "", ["appendfsync no"]),
         ({"appendfsync": "always"}, "", []),
         ({"appendfsync": None}, "", [UNSYNCED]),

@@ -1,10 +1,13 @@
 """What workers count, as their parent sums it up."""
 
 import os
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from quotad.decision import Reason
+from quotad.errors import StoreUnavailable
 from quotad.metrics import (
     FEATURES_MAX,
     OTHER,
@@ -20,8 +23,12 @@ from quotad.metrics import (
     shared_memory,
 )
 from quotad.operations.decisions import WOULD_DENY
+from quotad.ops.openmetrics import Family, Sample
 from quotad.server import instruments as known
+from quotad.server.exposition import Exposition
 from quotad.server.instruments import instruments
+from quotad.server.workers import Workers
+from quotad.store.node_counts import NODES_MAX, NodeCounts
 
 CALLS = Instrument(Kind.COUNTER, "calls", "Calls by answer.", ("yes", "no"), "answer")
 OPEN = Instrument(Kind.GAUGE, "open", "Open connections.")
@@ -120,7 +127,11 @@ def test_the_largest_report_there_can_be_is_written_whole() -> None:
     made = instruments()
     row = [2**62] * sum(len(each.labels) for each in made.by_feature)
     rows = {f"{i:0256}": row for i in range(FEATURES_MAX + 1)}
-    report = WorkerReport([2**62] * made.size, rows, {"store": "x" * 1000}, ("y" * 1000,) * 9)
+    of_node = [2**62] * sum(len(each.labels) for each in made.by_node)
+    nodes = {f"{i:0300}": of_node for i in range(NODES_MAX + 1)}
+    report = WorkerReport(
+        [2**62] * made.size, rows, {"store": "x" * 1000}, ("y" * 1000,) * 9, nodes
+    )
     shared = SharedReport(shared_memory())
 
     shared.write(report)
@@ -129,7 +140,7 @@ def test_the_largest_report_there_can_be_is_written_whole() -> None:
 
 
 def test_names_are_those_of_a_server_and_differ() -> None:
-    every = (*instruments().every, *instruments().by_feature)
+    every = (*instruments().every, *instruments().by_feature, *instruments().by_node)
     names = [each.name for each in every]
 
     assert len(names) == len(set(names))
@@ -144,3 +155,37 @@ def test_counts_of_a_feature_are_where_decisions_are_counted() -> None:
     assert (known.WOULD_DENY.name, "") == labels[WOULD_DENY]
     for reason in Reason:
         assert (known.DECISIONS.name, reason.name) == labels[reason]
+
+
+def test_servers_of_a_cluster_are_counted_by_address_up_to_a_number() -> None:
+    counts = NodeCounts()
+    counts.answered("redis://a:1", 0.0002)
+    counts.replied("redis://a:1", "MOVED")
+    counts.failed("redis://a:1", StoreUnavailable("it did not answer in time"))
+    for port in range(2 * NODES_MAX):
+        counts.replied(f"redis://b:{port}", "TRYAGAIN")
+    rows = counts.rows(down={"redis://a:1"})
+
+    assert NODES_MAX + 1 == len(rows)
+    assert (
+        NODES_MAX + 1 == instruments().named_node(rows[OTHER])[known.NODE_ERRORS.name]["tryagain"]
+    )
+    report = WorkerReport(instruments().nothing().values, nodes=rows)
+    ended, running = instruments().kept(report), report
+    workers = SimpleNamespace(slots={}, counted=lambda: {"grpc": added([ended, running])})
+    found = {each.name: each for each in Exposition(cast("Workers", workers)).families()}
+    (down,) = _of(found["quotad_store_node_breaker_open_workers"], "redis://a:1")
+    assert 1 == down.value  # of the one that runs
+    errors = _of(found["quotad_store_node_errors"], "redis://a:1")
+    assert {"moved": 2, "unavailable": 2} == {
+        each.labels["kind"]: each.value for each in errors if each.value
+    }
+    assert [0.0004] == [
+        each.value
+        for each in _of(found["quotad_store_node_answer_seconds"], "redis://a:1")
+        if each.suffix == "_sum"
+    ]
+
+
+def _of(family: Family, node: str) -> list[Sample]:
+    return [each for each in family.samples if each.labels["node"] == node]
