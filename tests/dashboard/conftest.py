@@ -1,31 +1,15 @@
 """A dashboard for the tests of a module to share, and a browser for those that need one."""
 
-import shutil
-import sys
 import uuid
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
+from tests.browsing import browsing
 from tests.dashboard.on_old_revisions import provision_team
 from tests.dashboard.serving import DashboardRunning, dashboard_running
 from tests.running import eventually
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-if CHROMIUM is None:
-    sys.stderr.write(
-        "\n### NO CHROMIUM IS HERE (package chromium): PAGES ARE NOT TESTED IN IT ###\n"
-    )
-
-_FLAGS = [
-    "--no-sandbox",  # tests may run as root
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 CATALOG = """
 version: 1
@@ -81,13 +65,9 @@ def team(served: DashboardRunning, customer: str) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A real one. Not of the session: its event loop would stay on the thread of other tests."""
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed (chromium)")
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+    """A real one."""
+    with browsing() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture

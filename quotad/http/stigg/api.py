@@ -14,6 +14,7 @@ from quotad.errors import NotFound, QuotadError
 from quotad.held import Because, Setting
 from quotad.history import LOCAL
 from quotad.http.stigg.entitlements import StiggEntitlements
+from quotad.ids import check_id
 from quotad.model import Feature
 from quotad.operations.customers import CustomerOperations
 from quotad.operations.finding import FindingOperations
@@ -66,12 +67,21 @@ class StiggApi(msgspec.Struct, frozen=True):
             self, customers=self.customers.by(actor), actor=actor, access=access
         )
 
-    def of(self, customer_id: str | None, feature_id: str = "") -> CustomerOperations:
+    def of(
+        self, customer_id: str | None, feature_id: str = "", resource_id: str = ""
+    ) -> CustomerOperations:
         """Return what reads and writes a customer; None: many.
 
         Raises:
+            InvalidRequest: an id is of a form that none can have.
             PermissionDenied: the caller's token does not cover it, or not the feature.
         """
+        if customer_id is not None:
+            check_id(customer_id, "customer_id")
+        if feature_id:
+            check_id(feature_id, "feature_id")
+        if resource_id:
+            check_id(resource_id, "resource_id")
         if self.access.scoped:
             self.access.check_covers(customer_id, feature_id)
         return self.customers
@@ -89,8 +99,8 @@ class StiggApi(msgspec.Struct, frozen=True):
         Raises:
             PermissionDenied: the caller's token does not cover them.
         """
-        self.of(customer_id, feature_id)
         resource_id = resource_id or ""
+        self.of(customer_id, feature_id, resource_id)
         # Before it is read: a copy must not look newer than what was written after it was read.
         now_ms = self.clock.now_ms()
         with self.lend() as decides:

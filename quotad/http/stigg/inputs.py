@@ -8,6 +8,7 @@ import msgspec
 
 from quotad.errors import InvalidRequest
 from quotad.http.bodies import refused
+from quotad.http.fields import moment_ms
 from quotad.model import QUANTITY_MAX
 
 MONTHS_MAX = 24
@@ -242,13 +243,9 @@ def moment(at: datetime | None, field: str) -> int | None:
     """A time that was sent as Unix time in milliseconds; None: none was.
 
     Raises:
-        InvalidRequest: it has no time zone, so that it may be any of 24 hours.
+        InvalidRequest: it has no time zone, so that it may be any of 24 hours, or is before 1970.
     """
-    if at is None:
-        return None
-    if at.tzinfo is None:
-        raise InvalidRequest(f"{field}: {at.isoformat()} has no time zone; add Z for UTC")
-    return round(at.timestamp() * 1000)
+    return moment_ms(at, field)
 
 
 def months(start_ms: int, end_ms: int) -> list[str]:

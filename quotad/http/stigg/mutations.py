@@ -30,7 +30,9 @@ def provision_customer(api: StiggApi, given: object) -> Shape:
     params, profile = wanted.subscription_params, _profile(wanted)
     if params is not None:
         provision = _provision(params, profile)
-        stored = api.of(wanted.customer).provision(wanted.customer, provision)
+        stored = api.of(wanted.customer, resource_id=provision.resource_id).provision(
+            wanted.customer, provision
+        )
         return _provisioned(stored, api, _name(wanted.customer, provision), "REQUESTED_PLAN")
     before = api.customer(wanted.customer)
     stored = api.of(wanted.customer).update(wanted.customer, profile)
@@ -44,7 +46,9 @@ def provision_subscription(api: StiggApi, given: object) -> Shape:
     """Put a customer on a plan."""
     wanted = inputs.read(given, inputs.ProvisionSubscription)
     provision = _provision(wanted)
-    api.of(wanted.customer_id).provision(wanted.customer_id, provision)
+    api.of(wanted.customer_id, resource_id=provision.resource_id).provision(
+        wanted.customer_id, provision
+    )
     name = str(_name(wanted.customer_id, provision))
     every = api.entitlements(wanted.customer_id, provision.resource_id).every()
     return {
@@ -172,13 +176,13 @@ def update_subscription(api: StiggApi, given: object) -> Shape | None:
 def grant_promotional(api: StiggApi, given: object) -> list[Shape]:
     """Give a customer features for a time."""
     wanted = inputs.read(given, inputs.GrantPromotional)
+    if not wanted.promotional_entitlements:
+        raise InvalidRequest("promotionalEntitlements: empty; name at least one feature")
     now_ms, snapshot = api.clock.now_ms(), api.newest()
     new = [_promotion(each, snapshot, now_ms) for each in wanted.promotional_entitlements]
     covered = [api.of(wanted.customer_id, each.feature_id) for each in new]
     for customers, each in zip(covered, new, strict=True):
         stored = customers.grant_promotion(wanted.customer_id, each)
-    if not new:
-        return []
     assert stored.record is not None
     granted = {each.feature_id for each in new}
     shapes = promotion_shapes(stored.record, api)
@@ -189,7 +193,7 @@ def revoke_promotional(api: StiggApi, given: object) -> Shape:
     """End what was granted of a feature."""
     wanted = inputs.read(given, inputs.FeatureOfCustomer)
     resource_id = wanted.resource_id or ""
-    customers = api.of(wanted.customer_id, wanted.feature_id)
+    customers = api.of(wanted.customer_id, wanted.feature_id, resource_id)
     customers.revoke_promotion(wanted.customer_id, wanted.feature_id, resource_id)
     names = ("promotion", wanted.customer_id, resource_id, wanted.feature_id)
     return {"id": uuid_of(*names), "featureId": wanted.feature_id}

@@ -10,6 +10,7 @@ from quotad.http.stigg import inputs
 from quotad.http.stigg.api import StiggApi, StiggDecides
 from quotad.http.stigg.entitlements import StiggEntitlements
 from quotad.http.stigg.words import Shape, iso, uuid_of
+from quotad.ids import check_id
 from quotad.model import Feature, FeatureType, MeterKind
 from quotad.nearest import did_you_mean
 
@@ -52,7 +53,7 @@ def report(api: StiggApi, reports: Sequence[inputs.UsageReport]) -> list[Shape]:
     features = api.newest().features
     requests = [_request(each, features.get(each.feature_id)) for each in reports]
     for request in requests:
-        api.of(request.customer_id, request.feature_id)
+        api.of(request.customer_id, request.feature_id, request.resource_id)
     with api.lend() as decides:
         for each, request in zip(reports, requests, strict=True):
             answer = _set(api, decides, request) if each.is_set else decides.decide([request])[0]
@@ -134,6 +135,8 @@ def _request(wanted: inputs.UsageReport, feature: Feature | None) -> ConsumeRequ
     back = value < 0 and feature.kind is MeterKind.COUNTER
     occurred_ms = inputs.moment(wanted.created_at, "createdAt") or 0
     key = wanted.idempotency_key or ""
+    if key:
+        check_id(key, "idempotencyKey")
     return ConsumeRequest(
         wanted.customer_id,
         wanted.feature_id,
