@@ -16,7 +16,7 @@ from quotad.errors import (
 )
 from quotad.metrics import Histogram
 
-PHASES = ("plan", "store", "fold", "encode")
+PHASES = ("plan", "store", "fold", "encode", "queue")
 
 US = 1_000
 MS = 1_000_000
@@ -38,6 +38,9 @@ KINDS = (
 EVERY = 8
 """Of so many batches one is timed."""
 
+IDLE_NS = 50 * US
+"""A decision thread that has had nothing to do for this long was waiting for calls."""
+
 
 class BatchTimes:
     """What one decision thread counts of its batches."""
@@ -45,6 +48,7 @@ class BatchTimes:
     __slots__ = (
         "_asked_ns",
         "_begun_ns",
+        "_ended_ns",
         "_planned_ns",
         "_store_ns",
         "_turn",
@@ -63,6 +67,8 @@ class BatchTimes:
         """Whether this batch is; the methods below are called for one that is only."""
         self._begun_ns = self._asked_ns = self._store_ns = 0
         self._planned_ns = 0
+        self._ended_ns = 0
+        """When the batch before was done, if it was timed; else 0."""
         self.decided_ns = 0
         """When a batch that is timed was decided whose answers are not written yet; else 0."""
         self.phases = [Histogram(PHASE_BOUNDS_NS) for _ in PHASES]
@@ -78,10 +84,20 @@ class BatchTimes:
         self.batches.row[bisect_left(BATCH_BOUNDS, size)] += 1  # `observe`, without the call
         self.batches.row[-1] += size
         self._turn += 1
+        if self._ended_ns:
+            self._note_wait()
         if self._turn == EVERY:
             self._turn = self._store_ns = 0
             self.timed = True
             self._begun_ns = perf_counter_ns()
+
+    def _note_wait(self) -> None:
+        """Observe how long the first call of a batch has waited at most: since the batch before,
+        which was timed, had been taken."""
+        now_ns = perf_counter_ns()
+        waited = now_ns - self._begun_ns if now_ns - self._ended_ns < IDLE_NS else 0
+        self.phases[4].observe(waited)
+        self._ended_ns = 0
 
     def ask(self) -> None:
         """The store is asked."""
@@ -96,16 +112,17 @@ class BatchTimes:
     def decided(self) -> None:
         """Everything is decided; what was not planned in the first round counts as folding."""
         self.timed = False
-        self.decided_ns = now_ns = perf_counter_ns()
+        self.decided_ns = self._ended_ns = now_ns = perf_counter_ns()
         if self._store_ns:
-            plan, store, fold, _ = self.phases
+            plan, store, fold, *_ = self.phases
             store.observe(self._store_ns)
             plan.observe(self._planned_ns)
             fold.observe(now_ns - self._begun_ns - self._planned_ns - self._store_ns)
 
     def encoded(self) -> None:
         """The answers are written."""
-        self.phases[3].observe(perf_counter_ns() - self.decided_ns)
+        self._ended_ns = now_ns = perf_counter_ns()
+        self.phases[3].observe(now_ns - self.decided_ns)
         self.decided_ns = 0
 
     def fail(self, error: StoreError) -> None:
