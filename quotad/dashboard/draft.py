@@ -13,7 +13,7 @@ from quotad.dashboard.drafting import APPLY_TO, desk, next_of, save_files, sent_
 from quotad.dashboard.render import render
 from quotad.errors import Conflict, InvalidRequest
 from quotad.operations.affected import AffectedOperations
-from quotad.operations.drafts import CatalogDraft, Plea, Publisher
+from quotad.operations.drafts import CatalogDraft, DraftPublisher, Plea
 from quotad.tokens.roles import Right
 
 CHANGES_SHOWN = 500
@@ -144,7 +144,7 @@ def _publish(ask: Ask) -> PageAnswer:
         raise InvalidRequest("apply_to: must be all or new")
     draft = _to_publish(ask, ask.form.get("of"))
     drafts, visitor = ask.context.parts.drafts, ask.visitor
-    by = Publisher(visitor.person, visitor.name)
+    by = DraftPublisher(visitor.person, visitor.name)
     done = drafts.publish(draft, by, APPLY_TO[word], ask.form.get("comment"))
     version = done.version.record.version
     return see_other("/history", f"Version {version} is in force.")

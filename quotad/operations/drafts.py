@@ -70,7 +70,7 @@ class CatalogDraft(msgspec.Struct, frozen=True):
         return self.files != self.base
 
 
-class Publisher(msgspec.Struct, frozen=True):
+class DraftPublisher(msgspec.Struct, frozen=True):
     """Who publishes."""
 
     person: str
@@ -236,7 +236,7 @@ class DraftOperations:
         return new, merged.clashes
 
     def publish(
-        self, draft: CatalogDraft, by: Publisher, apply_to: ApplyTo | None, comment: str
+        self, draft: CatalogDraft, by: DraftPublisher, apply_to: ApplyTo | None, comment: str
     ) -> Publication:
         """Publish a saved draft over the version that it was begun from, and remove it.
 

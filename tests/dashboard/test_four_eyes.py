@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 from quotad.tokens.roles import TokenRole
 from tests.dashboard.conftest import CATALOG
 from tests.dashboard.serving import DashboardRunning, dashboard_running
+from tests.dashboard.shots import shoot
 from tests.dashboard.test_plans import change, fields_of
-from tests.dashboard.test_plans_in_a_browser import shoot
 from tests.running import eventually
 
 

@@ -8,7 +8,7 @@ from quotad.clock import SyncedClock
 from quotad.errors import Busy, CatalogError, Conflict, InvalidRequest, PermissionDenied
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
-from quotad.operations.drafts import CatalogDraft, DraftOperations, Plea, Publisher
+from quotad.operations.drafts import CatalogDraft, DraftOperations, DraftPublisher, Plea
 from quotad.operations.plan_files import FILES_BYTES_MAX
 from quotad.operations.publish import Terms
 from quotad.store import Catalogs, KeySpace, Store, drafts
@@ -26,7 +26,7 @@ plans:
 """
 
 
-ANNA, BEN = Publisher("anna", "anna"), Publisher("ben", "Ben")
+ANNA, BEN = DraftPublisher("anna", "anna"), DraftPublisher("ben", "Ben")
 
 
 class Desk:
