@@ -22,7 +22,9 @@ if revision ~= tonumber(ARGV[2]) then return { CONFLICT, revision } end
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[4])
 local known = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if not known and redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[5]) then return { FULL, 0 } end
-revision = math.max(revision + 1, now)
+-- Microseconds: two saves may come in one millisecond, with the draft discarded in between.
+local time = redis.call('TIME')
+revision = math.max(revision + 1, time[1] * 1000000 + time[2])
 redis.call('HSET', KEYS[1], 'revision', string.format('%.0f', revision), 'data', ARGV[3], 'asked', ARGV[6])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('ZADD', KEYS[2], now, ARGV[1])
