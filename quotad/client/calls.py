@@ -18,7 +18,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 
 from quotad import backoff
-from quotad.client import results
+from quotad.client import answers
 from quotad.client.errors import QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable
 from quotad.client.results import (
     ConsumeAllDecision,
@@ -126,7 +126,7 @@ class Policy(msgspec.Struct, frozen=True, dict=True):
 def consume(policy: Policy, consumption: Consumption) -> Steps[Decision]:
     """Decide and count one request."""
     request = _consume_request(policy, consumption)
-    return results.decision((yield from retried(policy, "CheckAndConsume", request)))
+    return answers.decision((yield from retried(policy, "CheckAndConsume", request)))
 
 
 def record(
@@ -136,7 +136,7 @@ def record(
     request = _consume_request(
         policy, consumption, mode=pb.MODE_ADJUST_ONLY, occurred_at=occurred_at
     )
-    return results.decision((yield from retried(policy, "CheckAndConsume", request)))
+    return answers.decision((yield from retried(policy, "CheckAndConsume", request)))
 
 
 def consume_all(
@@ -163,7 +163,7 @@ def consume_all(
         **fields,
     )
     answer = yield from retried(policy, "CheckAndConsumeAll", request)
-    return results.decision_on_all(answer)
+    return answers.decision_on_all(answer)
 
 
 def item_messages(
@@ -189,7 +189,7 @@ def item_messages(
 def check(policy: Policy, consumption: Consumption) -> Steps[Decision]:
     """Decide one request and count nothing."""
     request = _request(consumption, mode=pb.MODE_CHECK_ONLY)
-    return results.decision((yield from retried(policy, "CheckAndConsume", request)))
+    return answers.decision((yield from retried(policy, "CheckAndConsume", request)))
 
 
 def entitlement(
@@ -203,13 +203,13 @@ def entitlement(
         resource_id=resource_id,
     )
     answer = yield from retried(policy, "GetEntitlement", request)
-    return results.entitlement(answer.entitlement)
+    return answers.entitlement(answer.entitlement)
 
 
 def entitlements(policy: Policy, customer_id: str, resource_id: str) -> Steps[Entitlements]:
     """Ask for everything one customer is entitled to."""
     request = checked(pb.GetEntitlementsRequest, customer_id=customer_id, resource_id=resource_id)
-    return results.entitlements((yield from retried(policy, "GetEntitlements", request)))
+    return answers.entitlements((yield from retried(policy, "GetEntitlements", request)))
 
 
 def consume_many(
@@ -401,4 +401,4 @@ def _try_batch(
     if len(answer.results) != len(requests):
         message = f"{len(answer.results)} results for {len(requests)} requests"
         return [QuotaServerError(message, code="INTERNAL")] * len(requests)
-    return [results.batch_outcome(result) for result in answer.results]
+    return [answers.batch_outcome(result) for result in answer.results]

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from quotad.client import results
+from quotad.client import answers
 from quotad.client.calls import Consumption, Policy, Steps, checked, retried
 from quotad.client.results import Decision, ItemsDecision
 from quotad.v1 import quota_pb2 as pb
@@ -23,7 +23,7 @@ def refund(policy: Policy, consumption: Consumption, **fields: Any) -> Steps[Dec
         idempotency_key=key or "",
         **fields,
     )
-    return results.decision((yield from retried(policy, "Refund", request)))
+    return answers.decision((yield from retried(policy, "Refund", request)))
 
 
 def set_usage(
@@ -40,7 +40,7 @@ def set_usage(
         idempotency_key=key or "",
         **fields,
     )
-    return results.decision((yield from retried(policy, "SetUsage", request)))
+    return answers.decision((yield from retried(policy, "SetUsage", request)))
 
 
 def refund_all(
@@ -48,4 +48,4 @@ def refund_all(
 ) -> Steps[ItemsDecision]:
     """Take back all that was taken together under a key."""
     request = checked(pb.RefundRequest, customer_id=customer_id, taken_under=taken_under, **because)
-    return results.decision_on_items((yield from retried(policy, "Refund", request)))
+    return answers.decision_on_items((yield from retried(policy, "Refund", request)))

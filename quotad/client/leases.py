@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from quotad.client import messages, results
+from quotad.client import answers, messages
 from quotad.client.calls import Consumption, Policy, Steps, checked, retried
 from quotad.client.results import Decision
 from quotad.v1 import quota_pb2 as pb
@@ -95,7 +95,7 @@ def _term(request: Any, answer: Any) -> LeaseTerm:
     return LeaseTerm(
         customer_id=request.customer_id,
         lease_id=request.lease_id,
-        decision=results.decision(answer.decision),
+        decision=answers.decision(answer.decision),
         granted=answer.granted,
         term=answer.term.ToTimedelta() if answer.HasField("term") else None,
         expires_at=messages.time(answer, "expires_at"),

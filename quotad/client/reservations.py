@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from quotad.client import messages, results
+from quotad.client import answers, messages
 from quotad.client.calls import (
     Consumption,
     Items,
@@ -69,7 +69,7 @@ def reserve(
     return Reservation(
         customer_id=consumption.customer_id,
         reservation_id=reservation_id,
-        decision=results.decision(answer.decision),
+        decision=answers.decision(answer.decision),
         expires_at=messages.time(answer, "expires_at"),
     )
 
@@ -90,7 +90,7 @@ def reserve_all(
     return JointReservation(
         customer_id=customer_id,
         reservation_id=reservation_id,
-        decision=results.decision_on_items(answer.decision),
+        decision=answers.decision_on_items(answer.decision),
         expires_at=messages.time(answer, "expires_at"),
     )
 
@@ -122,7 +122,7 @@ def commit_all(
         items=item_messages(used, pb.CommitItem) if used else (),
         allow_overrun=allow_overrun,
     )
-    return results.decision_on_items((yield from retried(policy, "Commit", request)))
+    return answers.decision_on_items((yield from retried(policy, "Commit", request)))
 
 
 def commit(
@@ -140,19 +140,19 @@ def commit(
         quantity=quantity,
         allow_overrun=allow_overrun,
     )
-    return results.decision((yield from retried(policy, "Commit", request)))
+    return answers.decision((yield from retried(policy, "Commit", request)))
 
 
 def release(policy: Policy, customer_id: str, reservation_id: str) -> Steps[Decision]:
     """Settle by nothing."""
     request = checked(pb.ReleaseRequest, customer_id=customer_id, reservation_id=reservation_id)
-    return results.decision((yield from retried(policy, "Release", request)))
+    return answers.decision((yield from retried(policy, "Release", request)))
 
 
 def release_all(policy: Policy, customer_id: str, reservation_id: str) -> Steps[ItemsDecision]:
     """The same, and the answer has each feature."""
     request = checked(pb.ReleaseRequest, customer_id=customer_id, reservation_id=reservation_id)
-    return results.decision_on_items((yield from retried(policy, "Release", request)))
+    return answers.decision_on_items((yield from retried(policy, "Release", request)))
 
 
 def extend(

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from quotad.client import messages, results
+from quotad.client import answers, messages
 from quotad.client.calls import Consumption, Items, Policy, Steps, checked, item_messages, retried
 from quotad.client.results import ConsumeAllDecision, Decision
 from quotad.v1 import quota_pb2 as pb
@@ -65,7 +65,7 @@ def acquire(
     return AcquiredSlot(
         customer_id=consumption.customer_id,
         slot_id=slot_id,
-        decision=results.decision_on_all(answer.decision),
+        decision=answers.decision_on_all(answer.decision),
         expires_at=messages.time(answer, "expires_at"),
     )
 

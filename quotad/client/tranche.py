@@ -14,10 +14,11 @@ from math import ceil, inf
 import msgspec
 
 from quotad.client import leases
+from quotad.client.answers import local
 from quotad.client.calls import Consumption, Policy, Steps
 from quotad.client.errors import QuotaDeadline, QuotaError, QuotaUnavailable
 from quotad.client.leases import LeaseTerm
-from quotad.client.results import LocalDecision, local
+from quotad.client.results import LocalDecision
 
 CALLS_MIN = 3
 """Calls within `AHEAD_S` that a lease is worth its own."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from quotad.client.results import entitlement as read_entitlement
+from quotad.client.answers import entitlement as read_entitlement
 from quotad.http.app import OPERATIONS
 from quotad.v1 import quota_pb2
 from tests.http.serving import HttpCaller, HttpRunning, Reply, http_running

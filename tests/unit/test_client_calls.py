@@ -3,14 +3,16 @@
 from typing import Any
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from quotad.client import (
     AsyncClient,
     Client,
     QuotaServerError,
     QuotaUnavailable,
+    answers,
     calls,
-    results,
     target,
 )
 from quotad.client.admin import AdminClient
@@ -107,11 +109,54 @@ def test_batch_answer_of_the_wrong_length_is_everybodys_error() -> None:
     assert "0 results for 2 requests" == str(second)
 
 
+def test_answers_that_differ_in_one_field_are_not_taken_for_each_other() -> None:
+    plain: dict[str, Any] = {"allowed": True, "reason": 3, "granted": 1, "limit": 9, "used": 4}
+    others: list[dict[str, Any]] = [
+        {},
+        {"used": 5},
+        {"remaining": 5},
+        {"used": 0},
+        {"granted": 2},
+        {"limit": 0},
+        {"overage": 1},
+        {"overage": 2},
+        {"soft_limit": True},
+        {"unlimited": True},
+        {"replayed": True},
+        {"is_fallback": True},
+        {"catalog_version": 7},
+        {"value": "a", "values": ["a", "b"]},
+        {"variant": "control"},
+        {"would_deny": True},
+        {"pool_id": "p", "decimals": 2},
+        {"reserved": 1, "leased": 2},
+        {"resets_at": Timestamp(seconds=1)},
+        {"retry_after": Duration(seconds=1)},
+        {"limits": [quota_pb2.LimitStatus(per="day", used=1)]},
+        {"limits": [quota_pb2.LimitStatus(per="day", used=2)]},
+        {"explanation": quota_pb2.Explanation(missing=1)},
+        {"allowed": False},
+    ]
+
+    for fields in [*others, *others]:  # the second time each has been read before
+        message = quota_pb2.CheckAndConsumeResponse(**plain | fields)
+        read = answers.decision(message)
+
+        wanted = plain | {"remaining": 0} | fields
+        for name in wanted.keys() - {"resets_at", "retry_after", "limits", "explanation", "values"}:
+            assert wanted[name] == getattr(read, name), name
+        assert ("resets_at" in fields) == (read.resets_at is not None)
+        assert ("retry_after" in fields) == (read.retry_after is not None)
+        assert [each.used for each in fields.get("limits", ())] == [u.used for u in read.limits]
+        assert ("explanation" in fields) == (read.explanation is not None)
+        assert tuple(fields.get("values", ())) == read.values
+
+
 def test_reason_of_a_newer_server_passes_through() -> None:
     message = quota_pb2.CheckAndConsumeResponse(allowed=False)
     message.reason = 77  # type: ignore[assignment]
 
-    decision = results.decision(message)
+    decision = answers.decision(message)
 
     assert not decision.allowed
     assert 77 == decision.reason
@@ -122,7 +167,7 @@ def test_source_of_a_newer_server_passes_through() -> None:
     message = quota_pb2.CheckAndConsumeResponse()
     message.explanation.sources.add(source_id="x").kind = 99  # type: ignore[assignment]
 
-    explanation = results.decision(message).explanation
+    explanation = answers.decision(message).explanation
 
     assert explanation is not None
     assert "SOURCE_KIND_99" == explanation.sources[0].kind.name
