@@ -4,16 +4,17 @@ import msgspec
 
 from quotad.catalog.editing.changes import Edit, NoValue, PlanFiles
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
-from quotad.dashboard.drafting import desk, save_edits, sent_draft
+from quotad.dashboard.drafting import desk, next_of, save_edits, sent_draft
 from quotad.dashboard.plans import matrix
 from quotad.dashboard.render import render
 from quotad.errors import InvalidRequest, NotFound
 from quotad.ids import check_id
 from quotad.model import FeatureType
 from quotad.moments import parsed_time
+from quotad.plural import plural
 from quotad.tokens.roles import Right
 
-_KINDS = {
+KINDS: dict[str, dict[str, str]] = {
     "counter": {"type": "metered"},
     "gauge": {"type": "metered", "kind": "gauge"},
     "concurrency": {"type": "metered", "kind": "concurrency"},
@@ -38,12 +39,12 @@ def _features(ask: Ask) -> PageAnswer:
 def _new(ask: Ask) -> PageAnswer:
     feature_id, kind = ask.form.get("feature_id"), ask.form.get("kind")
     check_id(feature_id, "feature_id")
-    if kind not in _KINDS:
+    if kind not in KINDS:
         raise InvalidRequest("kind: is missing")
     path = ("features", feature_id)
     if not isinstance(PlanFiles(sent_draft(ask).files).at(path), NoValue):
         raise InvalidRequest(f"feature_id: there is a feature {feature_id!r} already")
-    feature: dict[str, str] = dict(_KINDS[kind])
+    feature: dict[str, str] = dict(KINDS[kind])
     for name in ("name", "unit"):
         if ask.form.get(name) and (name, kind) != ("unit", "boolean"):
             feature[name] = ask.form.get(name)
@@ -54,26 +55,30 @@ def _new(ask: Ask) -> PageAnswer:
 def _everyone(ask: Ask) -> PageAnswer:
     """Switch a boolean feature on in all plans until a day, as one change of the draft."""
     feature_id, until = ask.form.get("feature_id"), ask.form.get("until")
+    starts = ask.form.get("from")
     if parsed_time(until) is None:
         raise InvalidRequest("until: must be a day such as 2027-01-01")
+    if starts and parsed_time(starts) is None:
+        raise InvalidRequest("from: must be a day such as 2027-01-01")
     files = PlanFiles(sent_draft(ask).files)
     feature = files.at(("features", feature_id))
     if isinstance(feature, NoValue):
         raise NotFound(f"feature: there is no feature {feature_id!r}")
     if not isinstance(feature, dict) or feature.get("type") != FeatureType.BOOLEAN.value:
         raise InvalidRequest("feature_id: only a boolean feature is on or off")
-    made = for_everyone(files, feature_id, until)
+    made = for_everyone(files, feature_id, until, starts)
     if made.edits:
         save_edits(ask, made.edits)
-    note = f"On until {until} in your draft, in {len(made.edits)} plans."
+    since = f"from {starts} " if starts else ""
+    note = f"On {since}until {until} in your draft, in {plural(len(made.edits), 'plan')}."
     if made.left_out:
         names = ", ".join(made.left_out)
         note += f" Left as they are, because they have a time or a share: {names}."
-    return see_other("/features", note)
+    return see_other(next_of(ask, "/features"), note)
 
 
-def for_everyone(files: PlanFiles, feature_id: str, until: str) -> ForEveryone:
-    """Work out the edits that switch a boolean feature on in every plan until a moment.
+def for_everyone(files: PlanFiles, feature_id: str, until: str, starts: str = "") -> ForEveryone:
+    """Work out the edits that switch a boolean feature on in every plan for a time.
 
     A plan that inherits the entry of its base needs none of its own. One that has the feature for
     good keeps it.
@@ -83,12 +88,13 @@ def for_everyone(files: PlanFiles, feature_id: str, until: str) -> ForEveryone:
         plan = files.at(("plans", plan_id))
         entries = plan.get("entitlements") if isinstance(plan, dict) else None
         entry = entries.get(feature_id) if isinstance(entries, dict) else None
-        if isinstance(entry, dict) and set(entry) != {"until"}:
+        if isinstance(entry, dict) and not set(entry) <= {"from", "until"}:
             left_out.append(plan_id)
         inherits = isinstance(plan, dict) and "extends" in plan and entry is None
         if entry is True or inherits or (isinstance(entry, dict) and plan_id in left_out):
             continue
-        edits.append(Edit(("plans", plan_id, "entitlements", feature_id), {"until": until}))
+        span = {"from": starts, "until": until} if starts else {"until": until}
+        edits.append(Edit(("plans", plan_id, "entitlements", feature_id), span))
     return ForEveryone(edits, left_out)
 
 

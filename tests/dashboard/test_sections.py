@@ -98,15 +98,65 @@ def test_an_addon_is_made_changed_and_sold_no_more(
     assert "more-calls" not in text_of(visit)
 
 
+def test_a_feature_is_made_described_and_ended(visit: Visit) -> None:
+    made = send(visit, "/features", "/features", feature_id="chat", kind="boolean", name="Chat")
+    assert "The feature is in your draft" in made.text
+    page = "/features/chat"
+    assert "chat · on or off" in visit.get(page).text
+    fields = {"kind": "gauge", "description": "Open chats"}
+    assert "chat · goes up and down Open chats" in send(visit, page, page, **fields).text
+    assert "usage_history" not in text_of(visit)
+
+    page = "/features/calls"
+    saved = send(visit, page, page, usage_history="1 year", unit="request", name="Requests")
+    assert "Requests" in saved.text
+    text = "calls:  {type: metered, unit: request, name: Requests, usage_history: 1 year}"
+    assert text in text_of(visit)
+    wrong = visit.post(page, fields_of(visit.get(page)) | {"kind": "boolean"})
+    assert (400, True) == (wrong.status, "a feature that is in force keeps its kind" in wrong.text)
+    off = send(visit, "/features/export", "/features/export/end", how="off")
+    assert "Nobody has it in your draft." in off.text
+    assert "export: true" not in text_of(visit)
+    on = {"from": "2099-01-01", "until": "2099-02-01"}
+    on_again = send(visit, "/features/export", "/features/everyone", **on)
+    assert "On from 2099-01-01 until 2099-02-01 in your draft, in 1 plan." in on_again.text
+    gone = send(visit, page, f"{page}/end", how="remove")
+    assert "calls is removed in your draft." in gone.text
+    assert "calls:" not in text_of(visit).replace("more-calls:", "")
+
+
+def test_who_is_in_a_rollout_stands_on_the_page_of_its_feature(
+    visit: Visit, served: DashboardRunning, customer: str
+) -> None:
+    rolled = "{rollout: {percent: 50}}"
+    served.grpc.publish(CATALOG.replace("export: true", f"export: {rolled}"))
+    for number in range(12):
+        served.parts.customers.provision(f"{customer}-{number}", Provision("pro"))
+    page = visit.get(f"/features/export?customer={customer}-3").text
+
+    inside = {
+        number
+        for number in range(12)
+        if served.grpc.consume(f"{customer}-{number}", "export", quantity=0).allowed
+    }
+    named = {
+        int(each) for each in re.findall(rf"{customer}-(\d+)(?=[, ])", page.split("Is it in?")[0])
+    }
+    assert "50 % of Pro" in page
+    assert f"{customer}-3 {'is in' if 3 in inside else 'is not in'}" in page
+    assert named - {3} <= inside
+    assert 0 < len(inside) < 12
+
+
 def test_who_may_not_publish_sees_sections_and_is_offered_no_edit(
     served: DashboardRunning,
 ) -> None:
     served.token(TokenRole.ADMIN, "root")
     with served.signed_in(TokenRole.MANAGE) as seller:
-        for path in ("/addons",):
+        for path in ("/addons", "/features", "/features/export"):
             page = seller.get(path)
             assert 200 == page.status
             assert "draft" not in page.text
-        for path in ("/addons", "/addons/more-calls", "/addons/more-calls/end"):
+        for path in ("/addons", "/addons/more-calls", "/addons/more-calls/end", "/features/calls"):
             assert 403 == seller.submit("/", path).status, path
         assert 403 == seller.get("/addons/more-calls").status
