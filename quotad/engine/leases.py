@@ -147,6 +147,7 @@ class Leases:
             done, found = self._step(request, lease_id, found, lease, plan, ttl_ms)
             if done is not None:
                 self.acquired += 1
+                self._shared.leased.note(request.customer_id, lease_id, done.ends_ms)
                 return done
         raise keeps_changing()
 
@@ -210,6 +211,7 @@ class Leases:
             done, found = self._step(request, lease_id, found, renewed, plan, ttl_ms)
             if done is not None:
                 self.renewed += 1
+                self._shared.leased.note(customer_id, lease_id, done.ends_ms)
                 return done
         raise keeps_changing()
 
@@ -245,6 +247,7 @@ class Leases:
             status, _, changed = self._settle(self._keys(customer_id, lease.resource_id), step)
             if status == LeaseStatus.DONE:
                 self.released += 1
+                self._shared.leased.drop(customer_id, lease_id)
                 return back
             if status == LeaseStatus.CHANGED:
                 found = changed

@@ -119,6 +119,7 @@ class Reservations:
         if answer.replayed and (found := self._find(keys, hold_id)).settled:
             self._close([opened])
             raise holding.not_open(hold_id, found)
+        self._shared.reserved.note(request.customer_id, hold_id, opened.ends_ms)
         return Reserved(answer, opened.ends_ms)
 
     def commit(
@@ -170,6 +171,7 @@ class Reservations:
             raise answer
         if answer.allowed:
             self._close([opened])
+            self._shared.reserved.drop(customer_id, hold_id)
         return named(answer, taken.items)
 
     def release(self, customer_id: str, hold_id: str) -> Decision:
@@ -193,6 +195,7 @@ class Reservations:
         kept_ms = self._shared.settings.idempotency_ttl_ms
         ends_ms = self._holds.extend(keys, hold_id, (not_after_ms, ttl_ms, kept_ms), deadline)
         if ends_ms is not None:
+            self._shared.reserved.note(customer_id, hold_id, ends_ms)
             return ends_ms
         found = self._find(keys, hold_id)
         if found.settled:

@@ -10,6 +10,7 @@ from quotad.clock import Clock
 from quotad.decision import Decision
 from quotad.engine.demand import Demand
 from quotad.engine.fallback import Fallback
+from quotad.engine.outstanding import Outstanding
 from quotad.engine.snapshots import Snapshots
 from quotad.engine.views import ViewCache
 from quotad.entitlements.resolve import Effective
@@ -61,6 +62,12 @@ class Shared(msgspec.Struct, frozen=True):
     """What is denied; of a simulation it is not counted."""
     fallback: Fallback | None = None
     """Answers what is not sent to a store that is gone; None: without a journal it is denied."""
+    reserved: Outstanding = msgspec.field(default_factory=Outstanding)
+    """Reservations that are open."""
+    leased: Outstanding = msgspec.field(default_factory=Outstanding)
+    """Leases that are."""
+    slots: Outstanding = msgspec.field(default_factory=Outstanding)
+    """Slots that are held."""
 
 
 class Granted(msgspec.Struct, frozen=True):

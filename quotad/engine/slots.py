@@ -78,6 +78,8 @@ class Slots:
         full = not decision.allowed and any(item.reason in FULL for item in decision.items[1:])
         if full and self._take_back(request.customer_id):
             acquired = self._acquire(request)
+        if acquired.ends_ms:
+            self._shared.slots.note(request.customer_id, request.slot_id, acquired.ends_ms)
         return acquired
 
     def extend(self, customer_id: str, slot_id: str, ttl_ms: int) -> int:
@@ -98,6 +100,7 @@ class Slots:
         ends_ms = self._scripts.extend(keys, slot.feature_id, slot_id, times_ms, deadline)
         if not ends_ms:
             raise _not_held(slot_id)
+        self._shared.slots.note(customer_id, slot_id, ends_ms)
         return ends_ms
 
     def release(self, customer_id: str, slot_id: str) -> bool:
@@ -109,7 +112,9 @@ class Slots:
         """
         slot = self._find(customer_id, slot_id)
         keys = self._keys(customer_id, slot.resource_id)
-        return self._scripts.release(keys, slot.feature_id, slot_id, self._deadline())
+        held = self._scripts.release(keys, slot.feature_id, slot_id, self._deadline())
+        self._shared.slots.drop(customer_id, slot_id)
+        return held
 
     def list(self, customer_id: str, feature_id: str, resource_id: str = "") -> list[OpenSlot]:
         """The slots of a feature that are held, those that end first.

@@ -26,6 +26,7 @@ from quotad.server.instruments import (
     DECISIONS,
     EVENT_STREAMS,
     LEASES,
+    OUTSTANDING,
     PHASES_NS,
     PROBE,
     STALE_ROUNDS,
@@ -143,6 +144,7 @@ class ServerBase:
         for instrument, read in _BATCHES.items():
             self.metrics.read_by(instrument, partial(self._of_batches, read))
         self.metrics.read_by(LEASES, self._leases)
+        self.metrics.read_by(OUTSTANDING, parts.outstanding)
         self.metrics.read_by(CUSTOMERS_CACHED, lambda: [parts.cached_customers])
 
     def _serve(

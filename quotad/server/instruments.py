@@ -59,6 +59,13 @@ LEASES = Instrument(
     ("acquired", "renewed", "released"),
     "what",
 )
+OUTSTANDING = Instrument(
+    Kind.GAUGE,
+    "quotad_outstanding",
+    "What workers have given out, and has neither come back to the same worker nor ended.",
+    ("reservations", "leases", "slots"),
+    "what",
+)
 CUSTOMERS_CACHED = Instrument(
     Kind.GAUGE, "quotad_customers_cached", "Views of customers in memory."
 )
@@ -174,6 +181,7 @@ def instruments() -> Instruments:
             TOKENS_REFUSED,
             EVENT_STREAMS,
             LEASES,
+            OUTSTANDING,
             CUSTOMERS_CACHED,
             PROBE,
             FALLBACK,

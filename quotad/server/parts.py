@@ -165,6 +165,11 @@ class Parts:
         """Views of customers in memory."""
         return len(self._views)
 
+    def outstanding(self) -> list[int]:
+        """How many reservations, leases and slots are, as far as this worker has given them out."""
+        shared, now_ms = self._shared, self.clock.now_ms()
+        return [each.count(now_ms) for each in (shared.reserved, shared.leased, shared.slots)]
+
     def admin(self, front: str, decisions: Callable[[], dict[str, int]]) -> AdminParts:
         """Make the operations beside decisions.
 
