@@ -141,3 +141,36 @@ def test_the_edge_reads_answer_lists_that_clients_keep(served: HttpRunning, cust
     )
     configuration = served.get("/v1/config/server-sdk-configuration.json").body["data"]
     assert configuration["sdkConfiguration"]["sentryDsn"] is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/credits/consumption"),
+        ("POST", "/api/v1/subscriptions/acme/migrate"),
+        ("POST", "/api/v1-beta/anything"),
+        ("GET", "/v1/paywall.json?fetchAllCountriesPrices=undefined"),
+        ("GET", "/v1/p/product/paywall.json"),
+    ],
+)
+def test_a_path_that_quotad_has_not_is_refused_as_clients_expect(
+    served: HttpRunning, method: str, path: str
+) -> None:
+    reply = served.send(method, path, {} if method == "POST" else None)
+
+    told = f"{method} {path.partition('?')[0]}: not supported; docs/stigg.md lists what is"
+    assert (404, {"message": told, "code": "NotSupported"}) == (reply.status, reply.body)
+
+
+def test_a_websocket_is_refused_and_not_left_open(served: HttpRunning) -> None:
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Protocol": "graphql-transport-ws",
+    }
+    reply = served.send("GET", "/graphql", None, upgrade)
+
+    assert 404 == reply.status
+    assert reply.body["errors"][0]["message"].startswith("websocket: not supported")

@@ -24,6 +24,7 @@ from quotad.history import LOCAL
 from quotad.http.stigg.api import StiggApi
 from quotad.http.stigg.documents import read_document
 from quotad.http.stigg.inputs import only
+from quotad.http.stigg.paths import NotSupported
 from quotad.http.stigg.plan import DocumentPlan, RootField, Selected, plan, project, switches
 from quotad.recent import Recent
 from quotad.tokens.access import EVERYTHING, Access
@@ -209,6 +210,8 @@ def code_of(error: QuotadError) -> str:
     """The `code` of an error."""
     if error.status in _REFUSALS:
         return _REFUSALS[error.status]
+    if isinstance(error, NotSupported):
+        return "NotSupported"
     field = str(error).partition(":")[0]
     if error.status is Status.NOT_FOUND:
         return _CODES.get(field, "NotFound")

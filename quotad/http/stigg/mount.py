@@ -20,7 +20,7 @@ from quotad.http.routing import Routes
 from quotad.http.stigg import rest
 from quotad.http.stigg.api import StiggApi
 from quotad.http.stigg.graphql import GraphqlRequest, StiggGraphql, code_of
-from quotad.http.stigg.paths import StiggPage, StiggRoute
+from quotad.http.stigg.paths import NotSupported, StiggPage, StiggRoute, is_stiggs
 from quotad.http.stigg.roots import MUTATIONS, QUERIES
 from quotad.tokens.actor import actor_of
 from quotad.tokens.roles import Right
@@ -74,7 +74,10 @@ class StiggRoutes(BaseRoute):
         """Whether a path is one of Stigg's."""
         if scope["type"] != "http":
             return Match.NONE, {}
-        if scope["path"] == GRAPHQL or self._routes.find(scope["method"], scope["raw_path"]):
+        path = scope["path"]
+        if path == GRAPHQL or is_stiggs(path):
+            return Match.FULL, {}
+        if self._routes.find(scope["method"], scope["raw_path"]):
             return Match.FULL, {}
         return Match.NONE, {}
 
@@ -88,6 +91,8 @@ class StiggRoutes(BaseRoute):
     async def _graph(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one GraphQL request, or several; errors are part of the answer."""
         try:
+            if any(name == b"upgrade" for name, _ in scope["headers"]):
+                raise NotSupported("websocket")
             if scope["method"] != "POST":
                 raise InvalidRequest(f"method: POST a query to {GRAPHQL}; {scope['method']} is not")
             caller = self._admit(scope, Right.CHECK)
@@ -103,7 +108,8 @@ class StiggRoutes(BaseRoute):
                 lambda: [self._graphql.answer(each, actor, caller.access) for each in requests]
             )
         except QuotadError as error:
-            status = 401 if status_of(error) == 401 else 200
+            refused = isinstance(error, NotSupported) or status_of(error) == 401
+            status = status_of(error) if refused else 200
             refusal = {"message": error.for_caller, "extensions": {"code": code_of(error)}}
             await respond(send, status, [], _encode({"errors": [refusal], "data": None}))
             return
@@ -113,7 +119,9 @@ class StiggRoutes(BaseRoute):
         """Answer a call of a path; errors have the status and a body with their code."""
         try:
             found = self._routes.find(scope["method"], scope["raw_path"])
-            assert found is not None
+            if found is None:
+                self._admit(scope, Right.CHECK)
+                raise NotSupported(f"{scope['method']} {scope['path']}")
             route, path = found
             caller = self._admit(scope, route.right)
             body = await read_body(receive)
