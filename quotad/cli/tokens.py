@@ -124,7 +124,8 @@ def revoke(
 def _operations(
     redis_url: str | None, prefix: str | None, as_json: bool
 ) -> "Iterator[TokenOperations]":
-    """The operations on the store; what goes wrong is one line."""
+    """The operations on the store; what goes wrong is one line, with all that is known of it: who
+    runs this has the store's URL."""
     from quotad.config import load
     from quotad.errors import QuotadError
     from quotad.server.tokens import token_operations
@@ -134,7 +135,7 @@ def _operations(
         with token_operations(config) as operations:
             yield operations
     except QuotadError as error:
-        failures.fail(error.for_caller, as_json=as_json)
+        failures.fail(str(error), as_json=as_json)
 
 
 def _show_new(new: "NewToken", as_json: bool) -> None:

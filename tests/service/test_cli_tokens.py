@@ -87,6 +87,25 @@ def test_what_cannot_be_made_or_ended_is_refused_in_one_line(
     assert 1 == len(result.stderr.splitlines())
 
 
+def test_a_store_that_is_not_there_or_lets_nobody_in_is_named_with_the_reason(
+    quotad: Run, store_url: str
+) -> None:
+    for url, line in (
+        (
+            "redis://:s3cret@127.0.0.1:1",
+            "quotad: the store at redis://127.0.0.1:1 is not available: Connection refused\n",
+        ),
+        (
+            store_url.replace("://", "://nobody:s3cret@"),
+            f"quotad: the store at {store_url} is not available: invalid username-password pair"
+            " (redis_url)\n",
+        ),
+    ):
+        result = quotad("tokens", "list", "--redis-url", url)
+
+        assert (2, line) == (result.exit_code, result.stderr)
+
+
 def test_a_rotated_token_and_its_successor_both_live(tokens: Tokens) -> None:
     first = made(tokens, "--name", "ops", "--role", "admin")
 
