@@ -2,6 +2,8 @@
 
     make bench-cluster
     make bench-cluster CLUSTER_ARGS='--seconds 2 --rounds 1'
+    make bench-cluster CLUSTER_ARGS='--rows alike --rounds 8'    (one server beside clusters)
+    make bench-cluster CLUSTER_ARGS='--rows held --picture loadtests/results/held.png'
 
 8 connections with 32 calls each, of 10,000 customers. A row counts only when the counters in the
 store moved by what the answers say. Rows in which every node is held at a twentieth of a core show
@@ -14,13 +16,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
 
-from loadtests.bench import proc, shares
+from loadtests.bench import plots, proc, shares
 from loadtests.bench.h2gen import Spec
 from loadtests.bench.kinds import PREFIX, quotad
 from loadtests.bench.measure import generate
@@ -28,6 +30,7 @@ from loadtests.bench.processes import CATALOG, HOST, free_port, stop, wait_until
 from loadtests.bench.traffic import Traffic
 from quotad.catalog import Source, parse
 from quotad.clock import SyncedClock
+from quotad.plural import plural
 from quotad.store import Catalogs, KeySpace, Store
 from quotad.valkey import private_valkey
 from quotad.valkey_cluster import PrivateCluster
@@ -75,6 +78,10 @@ class Measured(msgspec.Struct, frozen=True):
     store_us: float
     """Of all nodes together."""
     p99_ms: float
+    server_cores: float
+    """What the server used of the machine."""
+    store_cores: float
+    """What all nodes used of it together."""
 
 
 @contextmanager
@@ -143,6 +150,8 @@ def measure(row: Row, seconds: float, seed: int) -> Measured:
             server / decisions * 1e6,
             nodes / decisions * 1e6,
             result.latency_ms["p99"],
+            server / decisions * result.per_second,
+            nodes / decisions * result.per_second,
         )
 
 
@@ -163,8 +172,9 @@ def cpu_of(pids: Iterable[int]) -> float:
 def table(found: dict[Row, list[Measured]]) -> str:
     """The medians, as Markdown."""
     lines = [
-        "| store | shards | workers | decisions/s | server us | store us | p99 ms |",
-        "|---|---|---|---|---|---|---|",
+        "| store | shards | workers | decisions/s | server us | store us | p99 ms | server cores |"
+        " store cores |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row, runs in found.items():
         middle = [
@@ -172,8 +182,83 @@ def table(found: dict[Row, list[Measured]]) -> str:
             for name in Measured.__struct_fields__
         ]
         shown = f"{middle[0]:,.0f} | {middle[1]:.1f} | {middle[2]:.1f} | {middle[3]:.1f}"
+        shown += f" | {middle[4]:.2f} | {middle[5]:.2f}"
         lines.append(f"| {row.name} | {row.shards} | {row.workers} | {shown} |")
     return "\n".join(lines)
+
+
+def compared(found: dict[Row, list[Measured]]) -> list[str]:
+    """What rows are of the row that they are compared with, in each round and by the least CPU:
+    work beside it only ever adds to that."""
+    lines = []
+    for row, runs in found.items():
+        base = Row(1, row.shards, row.workers, held=True) if row.held else Row(0, row.shards)
+        others = found.get(msgspec.structs.replace(base, workers=row.workers))
+        if row == base or not others or not runs:
+            continue
+        pairs = list(zip(runs, others, strict=False))
+        if row.held:
+            rates = [one.per_second / other.per_second for one, other in pairs]
+            best = max(r.per_second for r in runs) / max(o.per_second for o in others)
+            what = "does"
+        else:
+            rates = [cost(one) / cost(other) for one, other in pairs]
+            best = min(map(cost, runs)) / min(map(cost, others))
+            what = "costs"
+        lines.append(
+            f"{row.name}, {row.shards} shards, {plural(row.workers, 'worker')}: {what}"
+            f" {statistics.median(rates):.2f}x of {base.name} (median of {len(rates)}; the best of"
+            f" each {best:.2f}x)"
+        )
+    return lines
+
+
+def cost(run: Measured) -> float:
+    """CPU of a decision, in server and store (us)."""
+    return run.server_us + run.store_us
+
+
+def picture(found: dict[Row, list[Measured]], path: Path) -> None:
+    """Draw what a decision costs by store, and what held nodes do."""
+    drawn, (left, right) = plots.figure(2, (10.0, 4.2))
+    rows = [row for row, runs in found.items() if runs and not row.held]
+    names = [f"{row.name}\n{row.shards} shards{', 2 workers' * (row.workers > 1)}" for row in rows]
+    best = [min(found[row], key=cost) for row in rows]
+    server = [run.server_us for run in best]
+    left.barh(names, server, color=plots.BLUE, label="server")
+    left.barh(names, [r.store_us for r in best], left=server, color=plots.ORANGE, label="store")
+    for place, run in enumerate(best):
+        left.text(cost(run) + 0.5, place, f"{cost(run):.0f}", va="center", fontsize=9)
+    left.invert_yaxis()
+    left.tick_params(axis="y", labelsize=8)
+    left.set_xlim(right=1.35 * max(map(cost, best)))
+    left.set(xlabel="CPU per decision, us (lowest of the rounds)", title="What a decision costs")
+    left.legend(loc="lower right", fontsize=9)
+    held = sorted((row for row, runs in found.items() if runs and row.held), key=lambda r: r.nodes)
+    rates = [statistics.median(run.per_second for run in found[row]) for row in held]
+    bars = right.bar([f"{row.nodes}" for row in held], rates, color=plots.GREEN, width=0.5)
+    for bar, row, rate in zip(bars, held, rates, strict=True):
+        used = statistics.median(run.store_cores for run in found[row])
+        text = f"{rate:,.0f}\n{used:.2f} of {row.nodes * HELD:.2f} cores"
+        at = (bar.get_x() + bar.get_width() / 2, rate)
+        right.annotate(text, at, ha="center", va="bottom", fontsize=9)
+    right.set_ylim(top=1.25 * max(rates, default=1.0))
+    right.set(
+        xlabel=f"nodes, each held at {HELD} of a core",
+        ylabel="decisions/s (median)",
+        title="What nodes add",
+    )
+    plots.save(drawn, path)
+
+
+def chosen(rows: Iterable[Row], what: str) -> list[Row]:
+    """Rows to run: `all`, the `held` ones, or those that are `alike` but for the store."""
+    keeps: dict[str, Callable[[Row], bool]] = {
+        "all": lambda row: True,
+        "held": lambda row: row.held,
+        "alike": lambda row: row.shards == Row(0).shards and not row.held,
+    }
+    return [row for row in rows if keeps[what](row)]
 
 
 def main() -> int:
@@ -181,9 +266,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=4.0, help="of each run")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", choices=("all", "held", "alike"), default="all")
+    parser.add_argument("--picture", type=Path, help="a PNG to draw")
     given = parser.parse_args()
-    rows = [row for row in ROWS if shares.is_possible() or not row.held]
-    if len(rows) < len(ROWS):
+    rows = chosen(ROWS, given.rows)
+    if not shares.is_possible():
+        rows = [row for row in rows if not row.held]
         print(shares.MISSING, file=sys.stderr)
     found: dict[Row, list[Measured]] = {row: [] for row in rows}
     failed = False
@@ -196,6 +284,9 @@ def main() -> int:
                 failed = True
                 print(f"round {number + 1}: {row}: FAILED: {error}", file=sys.stderr)
     print(table({row: runs for row, runs in found.items() if runs}))
+    print("", *compared(found), sep="\n")
+    if given.picture is not None:
+        picture(found, given.picture)
     return int(failed)
 
 

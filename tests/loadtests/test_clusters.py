@@ -1,6 +1,15 @@
 """The measurement of clusters, in a small run of one."""
 
-from loadtests.bench.clusters import Measured, Row, measure, table
+from pathlib import Path
+
+from loadtests.bench.clusters import ROWS, Measured, Row, chosen, compared, measure, picture, table
+
+ONE, THREE = Row(0), Row(3)
+HELD = (Row(1, held=True), Row(3, held=True))
+
+
+def run(per_second: float, server_us: float, store_us: float) -> Measured:
+    return Measured(per_second, server_us, store_us, 5.0, 0.5, 0.1)
 
 
 def test_a_run_counts_what_is_answered() -> None:
@@ -8,12 +17,43 @@ def test_a_run_counts_what_is_answered() -> None:
 
     assert found.per_second > 0
     assert found.store_us >= 0
+    assert found.server_cores > 0
 
 
 def test_the_table_shows_the_medians() -> None:
-    runs = [Measured(1000.0 * number, 10.0, 2.0, 5.0) for number in (1, 2, 9)]
+    runs = [run(1000.0 * number, 10.0, 2.0) for number in (1, 2, 9)]
 
     assert (
-        "| cluster of 3, each held at 0.05 of a core | 32 | 1 | 2,000 | 10.0 | 2.0 | 5.0 |"
-        == table({Row(3, held=True): runs}).splitlines()[-1]
+        "| cluster of 3, each held at 0.05 of a core | 32 | 1 | 2,000 | 10.0 | 2.0 | 5.0 | 0.50 |"
+        " 0.10 |" == table({HELD[1]: runs}).splitlines()[-1]
     )
+
+
+def test_rows_are_compared_round_by_round() -> None:
+    found = {
+        ONE: [run(1.0, 8.0, 2.0), run(1.0, 16.0, 4.0)],
+        THREE: [run(1.0, 9.0, 3.0), run(1.0, 20.0, 10.0)],
+        HELD[0]: [run(100.0, 1.0, 1.0)],
+        HELD[1]: [run(250.0, 1.0, 1.0)],
+    }
+
+    assert [
+        "cluster of 3, 32 shards, 1 worker: costs 1.35x of one server (median of 2; the best of"
+        " each 1.20x)",
+        "cluster of 3, each held at 0.05 of a core, 32 shards, 1 worker: does 2.50x of cluster of"
+        " 1, each held at 0.05 of a core (median of 1; the best of each 2.50x)",
+    ] == compared(found)
+
+
+def test_the_picture_is_drawn(tmp_path: Path) -> None:
+    path = tmp_path / "clusters.png"
+
+    picture({row: [run(1000.0, 10.0, 2.0)] for row in (ONE, THREE, *HELD)}, path)
+
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_rows_can_be_chosen() -> None:
+    assert {*HELD} == set(chosen(ROWS, "held"))
+    assert {0, 1, 3} == {row.nodes for row in chosen(ROWS, "alike")}
+    assert list(ROWS) == chosen(ROWS, "all")
