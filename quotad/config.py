@@ -39,8 +39,8 @@ _KUBERNETES = re.compile(
 _LISTS = {"source", "cors_origins", "authorize_headers", "trusted_proxies", "person_roles"}
 """Settings that are several texts."""
 
-_URLS = {"redis_url", "source"}
-"""Settings that may hold a password."""
+_HIDDEN = {"redis_url", "source", "oidc_client_secret"}
+"""Settings that are a secret, or may hold a password."""
 
 ListenAddress = Annotated[
     str, Meta(pattern=r"^(unix:.+|.+:\d{1,5})$", description="HOST:PORT or unix:PATH")
@@ -101,6 +101,20 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Dashboard: roles of people who sign in elsewhere, as `NAME=ROLE`, where NAME is a person, a
     group or `*`, and ROLE is `read`, `manage`, `publish` or `admin`. In the environment: separated
     by spaces."""
+    oidc_issuer: str = ""
+    """Dashboard: URL of the identity provider that people sign in at, by OpenID Connect; empty:
+    none. Needs `quotad[oidc]`."""
+    oidc_client_id: str = ""
+    """Dashboard: how the identity provider knows it."""
+    oidc_client_secret: str = ""
+    """Dashboard: what it proves that by; empty: by PKCE alone, as a public client."""
+    oidc_name_claim: str = "email"
+    """Dashboard: claim of an ID token that people are named by; `email` must be verified."""
+    oidc_groups_claim: str = "groups"
+    """Dashboard: claim that lists a person's groups."""
+    dashboard_url: str = ""
+    """Where browsers reach the dashboard, such as `https://quota.example.com`; for OpenID
+    Connect."""
     cors_origins: tuple[str, ...] = ()
     """Origins of pages that browsers let read answers over HTTP, such as `https://app.example`;
     `*`: any. In the environment: separated by spaces."""
@@ -246,7 +260,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         # URLs may hold passwords, and what is printed ends up in logs.
         return [
-            (name, "***" if name in _URLS else getattr(self, name))
+            (name, "***" if name in _HIDDEN else getattr(self, name))
             for name in self.__struct_fields__
         ]
 

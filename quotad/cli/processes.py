@@ -148,6 +148,24 @@ def _serve(
     trusted_proxies: Annotated[
         list[str] | None, typer.Option(metavar="ADDRESS", help="Of such proxies; repeated.")
     ] = None,
+    oidc_issuer: Annotated[
+        str | None, typer.Option(metavar="URL", help="Identity provider that people sign in at.")
+    ] = None,
+    oidc_client_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="How it knows the dashboard.")
+    ] = None,
+    oidc_client_secret: Annotated[
+        str | None, typer.Option(metavar="SECRET", help="Better QUOTAD_OIDC_CLIENT_SECRET.")
+    ] = None,
+    oidc_name_claim: Annotated[
+        str | None, typer.Option(metavar="CLAIM", help="What people are named by.")
+    ] = None,
+    oidc_groups_claim: Annotated[
+        str | None, typer.Option(metavar="CLAIM", help="What lists their groups.")
+    ] = None,
+    dashboard_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where browsers reach the dashboard.")
+    ] = None,
     person_roles: Annotated[
         list[str] | None, typer.Option(metavar="NAME=ROLE", help="Of people; may be repeated.")
     ] = None,

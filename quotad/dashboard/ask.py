@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from typing import Protocol
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -17,6 +18,7 @@ from quotad.operations.parts import AdminParts
 from quotad.operations.plan_files import FILES_BYTES_MAX
 from quotad.operations.sessions import SessionOperations
 from quotad.tokens.access import Access
+from quotad.tokens.persons import Person
 from quotad.tokens.roles import Right
 
 PageHeaders = list[tuple[bytes, bytes]]
@@ -29,6 +31,20 @@ TEXT_BYTES_MAX = 4 * FILES_BYTES_MAX
 
 LOCAL = "local"
 """Name of whoever comes while there are no tokens."""
+
+
+class IdentityProvider(Protocol):
+    """What pages need of `quotad.dashboard.oidc.OidcProvider`, which an extra installs."""
+
+    is_secure: bool
+
+    def begin(self, next_path: str) -> tuple[str, str]:
+        """Return where to send the browser, and what it keeps."""
+        ...
+
+    def end(self, kept: str, state: str, code: str) -> tuple[Person, str]:
+        """Return who has signed in, and where they wanted to go."""
+        ...
 
 
 class PageContext(msgspec.Struct, frozen=True):
@@ -46,6 +62,8 @@ class PageContext(msgspec.Struct, frozen=True):
     """Decisions of the last day."""
     cookie: str
     """Name of the one that has a session's secret."""
+    provider: IdentityProvider | None
+    """Where people can sign in; None: by tokens alone."""
     environment: Mapping[str, str]
     """What the settings page shows of this process."""
 

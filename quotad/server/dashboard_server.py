@@ -1,15 +1,17 @@
 """The worker of the dashboard: threads for its pages and an HTTP server."""
 
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 
 from quotad.config import Config, split_listen
 from quotad.dashboard.app import DashboardApp
-from quotad.dashboard.ask import PageContext
+from quotad.dashboard.ask import IdentityProvider, PageContext
 from quotad.dashboard.decided_day import decided_day
 from quotad.dashboard.doorkeeper import Doorkeeper
 from quotad.dashboard.kept import Kept
 from quotad.dashboard.proxy import TrustedProxy
 from quotad.engine.lending import Lent
+from quotad.errors import ConfigError
 from quotad.operations.sessions import SessionOperations
 from quotad.server.listening import ListeningServer
 from quotad.tokens.persons import PersonRoles
@@ -22,6 +24,30 @@ DECIDING = 2
 
 RANKED_MAX = 20_000
 """Customers near a limit, by feature, that pages show: about 10 MB."""
+
+
+def _provider(config: Config) -> IdentityProvider | None:
+    """Make what people sign in at elsewhere; None: there is none.
+
+    Raises:
+        ConfigError: a setting is wrong, or what it needs is not installed.
+    """
+    if not config.oidc_issuer:
+        return None
+    if find_spec("joserfc") is None:
+        raise ConfigError("oidc_issuer: needs `pip install 'quotad[oidc]'`")
+    from quotad.dashboard.oidc import OidcProvider, OidcSettings
+
+    return OidcProvider(
+        OidcSettings(
+            config.oidc_issuer,
+            config.oidc_client_id,
+            config.oidc_client_secret,
+            config.dashboard_url,
+            config.oidc_name_claim,
+            config.oidc_groups_claim,
+        )
+    )
 
 
 class DashboardServer(ListeningServer):
@@ -46,7 +72,7 @@ class DashboardServer(ListeningServer):
         sessions = SessionOperations(parts.sessions(), self.tokens, parts.clock, roles)
         groups, addresses = config.proxy_groups_header, config.trusted_proxies
         proxy = TrustedProxy(config.proxy_user_header, groups, addresses)
-        self._closed = bool(config.proxy_user_header)
+        self._closed = bool(config.proxy_user_header or config.oidc_issuer)
         _, port = split_listen(config.dashboard, "dashboard")
         # Browsers do not set cookies of one host's ports apart.
         cookie = f"quotad_session_{port}"
@@ -54,6 +80,7 @@ class DashboardServer(ListeningServer):
         # What takes long is not worked out in those, as pages wait for it.
         beside = ThreadPoolExecutor(2, thread_name_prefix="quotad-kept")
         insights, decided, clock = self.parts.insights, self.parts.decided, parts.clock
+        self.provider = _provider(config)
         context = PageContext(
             parts=self.parts,
             ranked=Kept(lambda: insights.ranked(RANKED_MAX), beside, clock),
@@ -62,6 +89,7 @@ class DashboardServer(ListeningServer):
             sessions=sessions,
             threads=threads,
             cookie=cookie,
+            provider=self.provider,
             environment={"Prefix": config.prefix, "Listens on": config.dashboard},
         )
         self._token_watch.look()
