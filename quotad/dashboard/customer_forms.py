@@ -9,6 +9,7 @@ from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Cancellation, Change, Provision, Trial
 from quotad.dashboard.ask import Ask, FormFields, PageAct, PageAnswer, SitePage, see_other
 from quotad.dashboard.customer import customer_page
+from quotad.dashboard.drafting import next_of
 from quotad.dashboard.shown import segment
 from quotad.decision import ConsumeRequest, Mode
 from quotad.errors import InvalidRequest, NotFound, QuotadError, StoreUnavailable
@@ -30,7 +31,7 @@ def done(act: Callable[[Ask], str]) -> PageAct:
             raise
         except QuotadError as error:
             return customer_page(ask, status_of(error), error.for_caller, ask.form)
-        return see_other(f"/customers/{segment(ask.segments['customer_id'])}", note)
+        return see_other(next_of(ask, f"/customers/{segment(ask.segments['customer_id'])}"), note)
 
     return answer
 

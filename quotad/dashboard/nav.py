@@ -29,6 +29,7 @@ NAV: tuple[NavGroup, ...] = (
             NavLink("Plans", "/plans"),
             NavLink("Features", "/features"),
             NavLink("Add-ons", "/addons"),
+            NavLink("Promotions", "/promotions"),
             NavLink("History", "/history"),
         ),
     ),

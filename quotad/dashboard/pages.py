@@ -14,6 +14,7 @@ from quotad.dashboard import (
     insights,
     people,
     plans,
+    promotions,
     settings,
     sign_in,
 )
@@ -28,6 +29,7 @@ PAGES: tuple[SitePage, ...] = (
     *features.PAGES,
     *feature.PAGES,
     *addons.PAGES,
+    *promotions.PAGES,
     *history.PAGES,
     *people.PAGES,
     *bulk.PAGES,

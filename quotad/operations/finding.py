@@ -5,7 +5,7 @@ import msgspec
 from quotad.clock import Clock
 from quotad.customers.profile import check_email
 from quotad.engine.seen import Seen
-from quotad.entitlements.phases import phases_in_force
+from quotad.entitlements.phases import is_over, phases_in_force
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id, check_name
 from quotad.operations.pages import page_size
@@ -39,6 +39,8 @@ class FindingOperations(msgspec.Struct, frozen=True):
             check_id(wanted.plan_id, "plan_id")
         if wanted.external_id:
             check_id(wanted.external_id, "external_id")
+        if wanted.promotion_of:
+            check_id(wanted.promotion_of, "promotion_of")
         check_email(wanted.email)
         check_name(wanted.name)
         name = folded(wanted.name)
@@ -74,6 +76,11 @@ def is_wanted(record: CustomerRecord, wanted: Wanted, now_ms: int) -> bool:
         start = folded(wanted.name)
         if not any(text.startswith(start) for text in found_by(record.name)):
             return False
+    if (wanted.promoted or wanted.promotion_of) and not any(
+        wanted.promotion_of in ("", each.feature_id) and not is_over(each, now_ms)
+        for each in record.promotions
+    ):
+        return False
     if not wanted.plan_id:
         return True
     return any(

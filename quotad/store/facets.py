@@ -5,6 +5,8 @@ r"""What customers are found by: the members that each of them has in the index 
     n \0 <words> \0 <customer>       its display name, folded, from each of its words on
     e \0 <email> \0 <customer>       folded
     x \0 <id> \0 <customer>          an id in another system, its own or of a subscription
+    g \0 promotion \0 <customer>     only of those that have one, also to come or over
+    o \0 <feature> \0 <customer>     a feature of a promotion
 
 A member is only a hint: after a customer is found by one, its record is read and compared.
 Ids and names are printable, so that no part holds the zero byte between them.
@@ -34,6 +36,10 @@ class Wanted(msgspec.Struct, frozen=True):
     """The whole of it; case does not count."""
     external_id: str = ""
     """In any other system, of the customer or of a subscription."""
+    promoted: bool = False
+    """Whether only those with a promotion that is not over."""
+    promotion_of: str = ""
+    """The feature of such a promotion."""
 
 
 def external_ids(record: CustomerRecord) -> set[str]:
@@ -66,6 +72,9 @@ def facets(record: CustomerRecord | None) -> set[bytes]:
         members.add(_member(b"e", folded(record.email)) + customer)
     if record.archived:
         members.add(_member(b"s", "archived") + customer)
+    if record.promotions:
+        members.add(_member(b"g", "promotion") + customer)
+    members |= {_member(b"o", each.feature_id) + customer for each in record.promotions}
     return members
 
 
@@ -94,6 +103,10 @@ def starts_of(wanted: Wanted) -> list[bytes]:
         starts.append(_member(b"p", wanted.plan_id) + customer)
     if wanted.archived:
         starts.append(_member(b"s", "archived") + customer)
+    if wanted.promotion_of:
+        starts.append(_member(b"o", wanted.promotion_of) + customer)
+    elif wanted.promoted:
+        starts.append(_member(b"g", "promotion") + customer)
     return starts
 
 

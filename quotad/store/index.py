@@ -254,4 +254,8 @@ def _range(key: str, after: bytes, start: bytes) -> tuple[Any, ...]:
 
 def _named(wanted: Wanted) -> str:
     """A search in a few letters, so that its pages are not mixed with those of another."""
-    return hashlib.sha256(msgspec.json.encode(wanted)).hexdigest()[:8]
+    fields = msgspec.structs.asdict(wanted)
+    for name in ("promoted", "promotion_of"):  # a page of an earlier release goes on here
+        if not fields[name]:
+            del fields[name]
+    return hashlib.sha256(msgspec.json.encode(fields)).hexdigest()[:8]

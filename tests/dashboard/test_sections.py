@@ -6,6 +6,7 @@ from html import unescape
 
 import pytest
 
+from quotad.customers.overrides import NewEntitlement
 from quotad.customers.subscriptions import Provision
 from quotad.tokens.roles import TokenRole
 from tests.dashboard.conftest import CATALOG
@@ -148,15 +149,52 @@ def test_who_is_in_a_rollout_stands_on_the_page_of_its_feature(
     assert 0 < len(inside) < 12
 
 
+def test_promotions_of_plans_and_of_customers_stand_on_one_page_and_end(
+    visit: Visit, served: DashboardRunning, customer: str
+) -> None:
+    assert "No plan has anything for a time" in visit.get("/promotions").text
+    fields = {"feature_id": "export", "from": "2098-01-01", "until": "2099-01-01"}
+    shown = send(visit, "/promotions", "/features/everyone", **fields)
+    running = "CSV export scheduled draft Free \u2713 1 Jan 2098 1 Jan 2099 change End"
+    assert running in shown.text
+    ended = send(visit, "/promotions", "/promotions/end")
+    assert "It ends for free in your draft." in ended.text
+    assert "No plan has anything for a time" in ended.text
+
+    served.parts.customers.provision(customer, Provision("free"))
+    assert (
+        f"/customers/{customer}#promote"
+        == visit.get(f"/promotions/one?customer_id={customer}").headers["location"]
+    )
+    for feature_id, value in (("calls", {"limit": 77, "per": "month"}), ("export", True)):
+        wanted = NewEntitlement(feature_id, value, end_ms=4_070_908_800_000)
+        served.parts.customers.grant_promotion(customer, wanted)
+    shown = visit.get("/promotions?feature=calls")
+    assert f"{customer} API calls 77 per month running 1 Jan 2099 End" in shown.text
+    assert f"{customer} CSV export" not in shown.text
+    form = shown.html.partition(f'action="/customers/{customer}/promotion/end"')[2]
+    epoch = form.partition('name="epoch" value="')[2].partition('"')[0]
+    ending = {"epoch": epoch, "feature_id": "calls", "resource_id": "", "next": "/promotions"}
+    assert 303 == visit.submit("/promotions", f"/customers/{customer}/promotion/end", ending).status
+    assert customer not in visit.get("/promotions?feature=calls").text
+    assert f"{customer} CSV export granted" in visit.get("/promotions").text
+
+
 def test_who_may_not_publish_sees_sections_and_is_offered_no_edit(
     served: DashboardRunning,
 ) -> None:
     served.token(TokenRole.ADMIN, "root")
     with served.signed_in(TokenRole.MANAGE) as seller:
-        for path in ("/addons", "/features", "/features/export"):
+        for path in ("/addons", "/features", "/features/export", "/promotions"):
             page = seller.get(path)
             assert 200 == page.status
             assert "draft" not in page.text
-        for path in ("/addons", "/addons/more-calls", "/addons/more-calls/end", "/features/calls"):
+        for path in (
+            "/addons",
+            "/addons/more-calls",
+            "/addons/more-calls/end",
+            "/features/calls",
+            "/promotions/end",
+        ):
             assert 403 == seller.submit("/", path).status, path
         assert 403 == seller.get("/addons/more-calls").status

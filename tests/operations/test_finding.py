@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 
 from quotad.customers.overrides import NewEntitlement
@@ -14,12 +15,12 @@ from quotad.operations.customers import CustomerOperations
 from quotad.operations.finding import FindingOperations
 from quotad.store import CustomerIndex, Wanted
 from quotad.store.seen import SeenStore
-from tests.deciding import Bench, at, bench
+from tests.deciding import Bench, FixedClock, at, bench
 
 PLANS = """
 version: 1
 default_plan: free
-features: {calls: {type: metered}}
+features: {calls: {type: metered}, sso: {type: boolean}}
 plans:
   free: {entitlements: {calls: {limit: 5, per: month}}}
   pro: {entitlements: {calls: {limit: 50}}}
@@ -96,6 +97,28 @@ def test_customers_are_found_by_email_and_by_ids_in_other_systems(
     assert set() == ids(finding, Wanted(external_id="cus_1"))
     assert {"acme"} == ids(finding, Wanted(external_id="cus_2"))
     assert {"acme"} == ids(finding, Wanted(external_id="7"))
+
+
+def test_customers_are_found_by_promotions_that_are_not_over(
+    finding: FindingOperations, customers: CustomerOperations
+) -> None:
+    now_ms = finding.clock.now_ms()
+    for shard in finding.index.due(now_ms):
+        finding.index.refresh(shard, now_ms, lambda: False)
+    promote = customers.grant_promotion
+    promote("acme", NewEntitlement("calls", {"limit": 9, "per": "day"}, end_ms=now_ms + DAY_MS))
+    promote("acme", NewEntitlement("sso", True))
+    promote("acorn", NewEntitlement("sso", True, start_ms=now_ms + DAY_MS))
+
+    assert {"acme", "acorn"} == ids(finding, Wanted(promoted=True))
+    assert {"acme"} == ids(finding, Wanted(promoted=True, promotion_of="calls"))
+    assert {"acme", "acorn"} == ids(finding, Wanted(promotion_of="sso"))
+    assert {"acme"} == ids(finding, Wanted(promotion_of="sso", id_prefix="acm"))
+    assert {"acorn"} == ids(finding, Wanted(promoted=True, plan_id="pro"))
+    later = msgspec.structs.replace(finding, clock=FixedClock(now_ms + 2 * DAY_MS))
+    assert set() == ids(later, Wanted(promotion_of="calls"))
+    customers.revoke_promotion("acme", "sso", "")
+    assert {"acorn"} == ids(finding, Wanted(promotion_of="sso"))
 
 
 REFUSED: dict[str, Callable[[FindingOperations], object]] = {
