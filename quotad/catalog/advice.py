@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from quotad.catalog.definitions import Definitions
+from quotad.catalog.overshoot import overshoot
 from quotad.catalog.problems import path_with
 
 _PLANS_SHOWN_MAX = 5
@@ -12,14 +13,15 @@ def advice(definitions: Definitions) -> list[str]:
     """List what to look at again, each with its path.
 
     That is every rollout without `inherit`: before that key existed, plans that extend its plan
-    inherited it.
+    inherited it. And how far past its limit usage may go while the store is gone.
     """
-    return [
+    rollouts = [
         f"{path}.rollout: is for {where} only; to plans that extend it ({_listed(heirs)}) it does"
         " not apply any more: write 'inherit: true' to have it there too, or 'inherit: false' to"
         " leave it so"
         for path, where, heirs in _unsaid(definitions)
     ]
+    return rollouts + overshoot(definitions)
 
 
 def _unsaid(definitions: Definitions) -> Iterator[tuple[str, str, list[str]]]:

@@ -90,8 +90,10 @@ def with_policies(
 def _needs_store(feature: Feature, is_pool: bool) -> str:
     """Why calls on a feature need the store whatever its policy; empty: they do not."""
     if feature.credit is not None:
-        return f"a pool ({feature.credit.pool_id}) pays for the feature, and only the store knows"
-        " what is left of it"
+        return (
+            f"a pool ({feature.credit.pool_id}) pays for the feature, and only the store knows what"
+            " is left of it"
+        )
     if is_pool:
         return "it is a pool, and only the store knows what is left of it"
     if feature.kind is MeterKind.CONCURRENCY:

@@ -2,7 +2,8 @@
 
 As draft-ietf-httpapi-ratelimit-headers-10 has them: one policy per hard limit, named by feature (or
 credit pool) and window, `q` what it allows, `w` its length in seconds where all its periods are as
-long, `r` what remains, `t` the seconds until it resets. Limits that deny nothing are left out.
+long, `r` what remains, `t` the seconds until it resets. Limits that deny nothing are left out, and
+all of them where the store is gone and what was used is not known.
 """
 
 import time
@@ -27,7 +28,7 @@ def ratelimit_headers(
     policies: list[bytes] = []
     states: list[bytes] = []
     now = 0
-    for status in answer.limits:
+    for status in () if answer.is_fallback else answer.limits:
         if status.limit is None or status.soft or status.shadow:
             continue
         name, policy = _policy(status.pool_id or feature_id, status.per, status.limit)

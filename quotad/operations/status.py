@@ -1,7 +1,7 @@
 """How one worker is doing; answers without the store."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -9,7 +9,6 @@ from quotad import __version__
 from quotad.engine import Snapshots, ViewCache
 from quotad.operations.catalogs import Version
 from quotad.store.health import Health
-from quotad.store.safety import Safety
 
 
 class WorkerStatus(msgspec.Struct, frozen=True):
@@ -40,7 +39,10 @@ class Worker(msgspec.Struct, frozen=True):
     snapshots: Snapshots
     views: ViewCache
     health: Health
-    safety: Safety
+    problems: Callable[[], Mapping[str, str]]
+    """Why it is not ready, by component; empty: it is."""
+    warnings: Callable[[], tuple[str, ...]]
+    """What an operator should know of the store."""
     store_address: str
     front: str
     started_ms: int
@@ -52,7 +54,7 @@ class Worker(msgspec.Struct, frozen=True):
         health, published = self.health, self.snapshots.published
         return WorkerStatus(
             server_version=__version__,
-            not_ready_reason=health.problem or self.snapshots.problem,
+            not_ready_reason=next(iter(self.problems().values()), ""),
             catalog=None if published is None else Version(published, in_force=True),
             store=self.store_address,
             store_up=health.up or health.refused,
@@ -61,5 +63,5 @@ class Worker(msgspec.Struct, frozen=True):
             front=self.front,
             decisions=self.decisions(),
             cached_customers=len(self.views),
-            store_warnings=(*self.safety.warnings, *filter(None, [health.clock_warning])),
+            store_warnings=self.warnings(),
         )

@@ -108,6 +108,8 @@ def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
             dashboard=dashboard,
             workers=1,
             http_workers=1,
+            journal=config.journal or str(data / "journal"),
+            fallback_workers=config.fallback_workers or 2,  # one of gRPC, one of HTTP
         )
         workers = Workers(config)
         on_stop(workers.interrupt)

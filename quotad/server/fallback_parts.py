@@ -65,7 +65,6 @@ class FallbackParts:
         self._journal: Journal | None = None
         self._settling: SettlingOperations | None = None
         self._thread: JournalSettler | None = None
-        workers = _workers(config)
         if not config.journal:
             if self._default != DENY:
                 raise ConfigError(
@@ -76,7 +75,7 @@ class FallbackParts:
         directory = JournalDirectory(Path(config.journal))
         self._journal = Journal(directory, config.journal_max_mb * 1024 * 1024)
         self._identity = StoreIdentity(store, keys)
-        self.fallback = Fallback(self._journal, keys, self._default, workers)
+        self.fallback = Fallback(self._journal, keys, self._default, fallback_workers(config))
         self._settling = SettlingOperations(
             self._journal, JournalScript(store, keys), clock.now_ms, self.fallback.note_adopted
         )
@@ -167,7 +166,13 @@ def _default_policy(config: Config) -> FallbackPolicy:
         raise ConfigError(f"on_store_failure: {error}, got {config.on_store_failure!r}") from None
 
 
-def _workers(config: Config) -> int:
+def fallback_workers(config: Config) -> int:
+    """Return how many workers of all servers share what is let through; to be asked by the parent
+    of the workers, each of which is told that it is the only one.
+
+    Raises:
+        ConfigError: they are fewer than those of this server.
+    """
     own = config.workers + (config.http_workers if config.http else 0)
     if config.fallback_workers and config.fallback_workers < own:
         raise ConfigError(

@@ -6,6 +6,7 @@ from quotad.config import Config, unix_path
 from quotad.errors import ConfigError
 from quotad.server.address import reserved, reserved_dashboard, reserved_http
 from quotad.server.descriptors import set_limit, warn_if_few
+from quotad.server.fallback_parts import fallback_workers
 from quotad.server.ops import ops_port
 from quotad.server.signals import on_stop
 from quotad.server.workers import Workers
@@ -25,7 +26,13 @@ def run_serve(config: Config) -> None:
         reserved_http(config.http) as http,
         reserved_dashboard(config.dashboard) as dashboard,
     ):
-        config = msgspec.structs.replace(config, listen=listen, http=http, dashboard=dashboard)
+        config = msgspec.structs.replace(
+            config,
+            listen=listen,
+            http=http,
+            dashboard=dashboard,
+            fallback_workers=fallback_workers(config),
+        )
         workers = Workers(config)
         on_stop(workers.interrupt)
         with ops_port(config.ops, workers), workers:

@@ -63,7 +63,8 @@ NOTHING_MORE = Decision(True, 1)
 
 def marked(decision: Decision) -> Decision:
     """As the engine marks what has one of the fields that few have."""
-    rare = ("value", "values", "variant", "would_deny", "pool_id", "decimals", "explanation")
+    rare = ["value", "values", "variant", "would_deny", "pool_id", "decimals", "explanation"]
+    rare.append("is_fallback")
     more = any(getattr(decision, name) != getattr(NOTHING_MORE, name) for name in rare) or any(
         status.shadow or status.overage_limit is not None or status.pool_id or status.decimals
         for status in decision.limits
@@ -94,6 +95,7 @@ decisions = st.builds(
     pool_id=texts,
     decimals=st.integers(0, 6),
     explanation=st.none() | explanations,
+    is_fallback=st.booleans(),
 ).map(marked)
 plain_decisions = decisions.map(
     lambda decision: msgspec.structs.replace(
@@ -105,6 +107,7 @@ plain_decisions = decisions.map(
         pool_id="",
         decimals=0,
         explanation=None,
+        is_fallback=False,
         limits=tuple(
             msgspec.structs.replace(
                 status, shadow=False, overage_limit=None, pool_id="", decimals=0
@@ -149,6 +152,7 @@ def message_of(answer: Decision) -> Any:
         would_deny=answer.would_deny,
         pool_id=answer.pool_id,
         decimals=answer.decimals,
+        is_fallback=answer.is_fallback,
     )
 
 
