@@ -10,6 +10,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from quotad.dashboard.ask import (
+    ArrivedFile,
     Ask,
     FormFields,
     PageAnswer,
@@ -24,9 +25,11 @@ from quotad.dashboard.doorkeeper import NOBODY, Doorkeeper, check_origin, has_ke
 from quotad.dashboard.pages import PAGES
 from quotad.dashboard.refused import no_such_page, refused_page
 from quotad.dashboard.sign_in import again_page, ended_page
+from quotad.dashboard.uploads import read_upload
 from quotad.errors import QuotadError, internal_error
 from quotad.http.bodies import Gone, read_body
 from quotad.http.routing import Routes
+from quotad.operations.trials import LOG_BYTES_MAX
 
 _log = logging.getLogger("quotad.dashboard")
 
@@ -120,6 +123,8 @@ class DashboardApp:
                 return no_such_page(ask) if visitor else _to_sign_in(ask)
             page, segments = found
             ask = msgspec.structs.replace(ask, segments=segments)
+            if page.takes_file:
+                return await self._with_file(ask, page, receive)
             if writes:
                 body = await read_body(receive, page.bytes_max)
                 ask = msgspec.structs.replace(ask, form=read_form(body))
@@ -133,6 +138,26 @@ class DashboardApp:
             return await self._in_thread(page.act, ask)
         except QuotadError as error:
             return await self._in_thread(refused_page, ask, error)
+
+    async def _with_file(self, ask: Ask, page: SitePage, receive: Receive) -> PageAnswer:
+        """Take a form with a file, of whom may send it; others are answered before it arrives."""
+        if ask.visitor is NOBODY:
+            return see_other(f"/sign-in?next={quote(ask.path, safe='')}")
+        _check_may(ask.visitor, page, ask.segments)
+        trials = self._context.trials
+        folder = await self._in_thread(trials.open)
+        try:
+            kind = ask.headers.get("content-type", "")
+            found = await read_upload(receive, kind, LOG_BYTES_MAX, folder.log, self._in_thread)
+        except BaseException:
+            trials.close(folder)
+            raise
+        arrived = ArrivedFile(folder, found.file_name, found.size)
+        ask = msgspec.structs.replace(ask, form=found.fields, upload=arrived)
+        if not has_key(ask.visitor, ask.form, ask.headers):
+            trials.close(folder)
+            return see_other(ask.path, "The session is another one now: choose the log again.")
+        return await self._in_thread(page.act, ask)
 
     def _health(self, path: str) -> PageAnswer:
         if self.ready or path == "/livez":

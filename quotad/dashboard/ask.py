@@ -17,6 +17,7 @@ from quotad.operations.decisions import DecisionOperations
 from quotad.operations.parts import AdminParts
 from quotad.operations.plan_files import FILES_BYTES_MAX
 from quotad.operations.sessions import SessionOperations
+from quotad.operations.trials import TrialFolder, TrialOperations
 from quotad.tokens.access import Access
 from quotad.tokens.persons import Person
 from quotad.tokens.roles import Right
@@ -60,6 +61,8 @@ class PageContext(msgspec.Struct, frozen=True):
     """Customers near a limit."""
     decided: Kept[DecidedDay]
     """Decisions of the last day."""
+    trials: TrialOperations
+    """Logs that plans are tried on."""
     cookie: str
     """Name of the one that has a session's secret."""
     provider: IdentityProvider | None
@@ -132,6 +135,17 @@ def read_form(encoded: bytes) -> FormFields:
     return FormFields(tuple(encoded_pairs(encoded, FIELDS_MAX, "form")))
 
 
+class ArrivedFile(msgspec.Struct, frozen=True):
+    """A file that came with a form."""
+
+    folder: TrialFolder
+    """Where it is; whoever acts on the form closes it."""
+    file_name: str
+    """As the browser calls it."""
+    size: int
+    """In bytes."""
+
+
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """One request, admitted and read."""
 
@@ -148,6 +162,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     repeated: frozenset[str]
     """Names of headers that came more than once; the first of each is in `headers`."""
+    upload: ArrivedFile | None = None
+    """The file of a form that has one."""
     peer: str | None
     """Address of the browser, or of what stands before it."""
 
@@ -207,6 +223,8 @@ class SitePage(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its form works without the key of a session, as what it does harms nobody."""
     bytes_max: int = 1024 * 1024
     """Largest form."""
+    takes_file: bool = False
+    """Whether its form has a file, a log to be tried."""
 
 
 def see_other(path: str, note: str = "") -> PageAnswer:

@@ -31,6 +31,7 @@ NAV: tuple[NavGroup, ...] = (
             NavLink("Add-ons", "/addons"),
             NavLink("Promotions", "/promotions"),
             NavLink("History", "/history"),
+            NavLink("Try on the past", "/past", Right.MANAGE),
         ),
     ),
     NavGroup("Customers", (NavLink("Customers", "/customers"), NavLink("Insights", "/insights"))),

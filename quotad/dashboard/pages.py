@@ -12,6 +12,7 @@ from quotad.dashboard import (
     history,
     home,
     insights,
+    past,
     people,
     plans,
     promotions,
@@ -36,5 +37,6 @@ PAGES: tuple[SitePage, ...] = (
     *customer.PAGES,
     *customer_forms.PAGES,
     *insights.PAGES,
+    *past.PAGES,
     *settings.PAGES,
 )

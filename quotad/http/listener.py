@@ -48,6 +48,8 @@ class ListenerSettings(msgspec.Struct, frozen=True):
     """Largest request line and headers."""
     request_timeout_s: float = 20.0
     """Longest time for a request to arrive whole."""
+    upload_step_bytes: int = 0
+    """A body may take as long again for each so many bytes of it; 0: all of it has that time."""
     idle_timeout_s: float = 60.0
     """How long a connection is kept without requests."""
     drain_timeout_s: float = 5.0
@@ -223,6 +225,8 @@ def _protocol(settings: ListenerSettings, direct: DirectConsume | None) -> type[
         """Bytes since the last that were part of a body."""
         _since = 0.0
         """When the request began that has not arrived whole; 0: none is under way."""
+        _arrived = 0
+        """Bytes of a body since `_since` was set."""
         _idle_since = 0.0
         """When the last answer has left; 0: a request is under way."""
         _direct: _DirectRequest | None = None
@@ -241,7 +245,7 @@ def _protocol(settings: ListenerSettings, direct: DirectConsume | None) -> type[
                 self.send_400_response("The request's headers are too large.")
 
         def on_message_begin(self) -> None:
-            self._since = self.loop.time()
+            self._since, self._arrived = self.loop.time(), 0
             self._idle_since = 0.0
             super().on_message_begin()
 
@@ -270,6 +274,10 @@ def _protocol(settings: ListenerSettings, direct: DirectConsume | None) -> type[
 
         def on_body(self, body: bytes) -> None:
             self._unread = 0
+            if settings.upload_step_bytes:
+                self._arrived += len(body)
+                if self._arrived >= settings.upload_step_bytes:
+                    self._arrived, self._since = 0, self.loop.time()
             super().on_body(body)
             if self._direct is not None and len(self._direct.body) > HIGH_WATER_LIMIT:
                 held, self._direct = self._direct.body, None

@@ -13,6 +13,7 @@ from quotad.dashboard.proxy import TrustedProxy
 from quotad.engine.lending import Lent
 from quotad.errors import ConfigError
 from quotad.operations.sessions import SessionOperations
+from quotad.operations.trials import TrialOperations
 from quotad.server.listening import ListeningServer
 from quotad.tokens.persons import PersonRoles
 
@@ -62,6 +63,7 @@ class DashboardServer(ListeningServer):
     """
 
     _name = "dashboard"
+    _upload_step_bytes = 1024 * 1024  # logs of some hundred MB are uploaded
 
     def __init__(self, config: Config, reuse_port: bool = False) -> None:
         super().__init__(config, "dashboard")
@@ -81,8 +83,10 @@ class DashboardServer(ListeningServer):
         beside = ThreadPoolExecutor(2, thread_name_prefix="quotad-kept")
         insights, decided, clock = self.parts.insights, self.parts.decided, parts.clock
         self.provider = _provider(config)
+        self.trials = trials = TrialOperations()
         context = PageContext(
             parts=self.parts,
+            trials=trials,
             ranked=Kept(lambda: insights.ranked(RANKED_MAX), beside, clock),
             decided=Kept(lambda: decided_day(decided, clock.now_ms()), beside, clock),
             lent=Lent(iter(made).__next__, DECIDING),
@@ -100,6 +104,7 @@ class DashboardServer(ListeningServer):
         def end_threads() -> None:
             threads.shutdown(wait=False, cancel_futures=True)
             beside.shutdown(wait=False, cancel_futures=True)
+            trials.stop_all()
 
         self._serve(self._listen(app, end_threads, reuse_port), [], made)
 

@@ -35,6 +35,7 @@ class ListeningServer(ServerBase):
     """
 
     _listener: HttpListener
+    _upload_step_bytes = 0
 
     def __init__(self, config: Config, setting: str) -> None:
         super().__init__(config)
@@ -63,6 +64,7 @@ class ListeningServer(ServerBase):
             connections_max=config.max_connections,
             head_bytes_max=config.max_header_bytes,
             request_timeout_s=config.client_timeout_ms / 1000,
+            upload_step_bytes=self._upload_step_bytes,
             drain_timeout_s=config.drain_timeout_ms / 1000,
             tls=None if self._tls is None else self._tls.context,
         )

@@ -16,7 +16,7 @@ ROOT = Path(quotad.__file__).parent
 BASE = {"errors", "model", "records", "decision", "ids", "clock", "files", "nearest", "handover"}
 BASE |= {"backoff", "held", "lending", "marks", "metrics", "moments", "plural", "prices"}
 BASE |= {"event_meters", "experiments", "recent", "slots", "valkey", "valkey_cluster"}
-BASE |= {"changes", "history", "fallback", "__version__"}
+BASE |= {"changes", "history", "fallback", "past_job", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"tokens", "server", "simulate", "replay", "transfer", "client", "catalog", "config"},
@@ -148,6 +148,7 @@ MAY_IMPORT = {
     "recent": set(),
     "slots": set(),
     "handover": set(),
+    "past_job": set(),
     "valkey_cluster": {"valkey"},
     "valkey": set(),
     "__init__": set(),

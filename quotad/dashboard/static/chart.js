@@ -19,7 +19,7 @@
   const minute = (at) => `${day(at)} ${new Date(at * 1000).toISOString().slice(11, 16)}`;
 
   const draw = (place) => {
-    const { times, used, denied, limit, names = ["Used", "Denied"] } = JSON.parse(place.dataset.chart);
+    const { times, used, denied, limit, line: other, names = ["Used", "Denied"] } = JSON.parse(place.dataset.chart);
     if (!times.length) return;
     const gap = times.length > 1 ? Math.min(...times.slice(1).map((at, i) => at - times[i])) : DAY;
     const dates = gap < DAY ? { space: 110, values: (u, all) => all.map(times.length > 1 && times[times.length - 1] - times[0] <= DAY ? clock : minute) } : { space: 70, incrs: WHOLE_DAYS, values: (u, all) => all.map(day) };
@@ -36,7 +36,11 @@
       drawn.push({ label: "Limit", stroke: colour("bad"), dash: [5, 4], width: 1.5, points: { show: false }, value: () => limit.toLocaleString("en") });
       data.push(times.map(() => limit));
     }
-    const max = Math.max(...top, limit ?? 0, 1);
+    if (other) {
+      drawn.push({ label: other.name, stroke: colour("ink"), width: 1.5, points: { show: false }, value: (u, v) => (v == null ? "" : v.toLocaleString("en")) });
+      data.push(other.values);
+    }
+    const max = Math.max(...top, limit ?? 0, ...(other?.values ?? []), 1);
     const plot = new uPlot(
       {
         width: place.clientWidth, height: 200, series: drawn, axes: [{ ...axis, ...dates }, { ...axis, size: 64, values: (u, all) => all.map((v) => v.toLocaleString("en")) }],
