@@ -53,7 +53,10 @@ class Done(msgspec.Struct, frozen=True):
 
 
 def measure(
-    callers: tuple[int, ...] = CALLERS, seconds: float = SECONDS, rounds: int = ROUNDS
+    callers: tuple[int, ...] = CALLERS,
+    seconds: float = SECONDS,
+    rounds: int = ROUNDS,
+    kind_of_server: str = SERVER,
 ) -> list[Line]:
     """Run every kind of client in turns; the median round of each counts.
 
@@ -62,7 +65,7 @@ def measure(
     """
     found: dict[tuple[str, int, bool], list[Line]] = {}
     with Machinery() as machinery:
-        server = machinery.server(SERVER)
+        server = machinery.server(kind_of_server)
         for _ in range(rounds):
             for kind in ("threads", "tasks"):
                 for count in callers:
@@ -169,13 +172,14 @@ def main() -> None:
     parser.add_argument("--callers", type=int, nargs="*", default=CALLERS)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--server", choices=("native", "fast"), default=SERVER)
     parser.add_argument("--as-callers", nargs=5, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.as_callers:
         _as_callers(*args.as_callers)
         return
     try:
-        lines = measure(tuple(args.callers), args.seconds, args.rounds)
+        lines = measure(tuple(args.callers), args.seconds, args.rounds, args.server)
     except RuntimeError as error:
         print(f"FAILED: {error}", file=sys.stderr)
         sys.exit(1)
