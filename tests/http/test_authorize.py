@@ -1,10 +1,14 @@
 """`/authorize`: what gateways are answered, by headers and by their URL."""
 
+import re
+
 import pytest
+import yaml
 
 from quotad.errors import ConfigError
 from quotad.http.authorize import header_names
 from tests.http.serving import HttpRunning, Reply
+from tests.processes import ROOT
 
 # As Traefik and Caddy send them: the visitor's own headers are among them.
 FORWARDED = {
@@ -101,3 +105,37 @@ def test_the_names_of_headers_are_settings() -> None:
     for wrong in ("customer_id", "customer=X-Tenant", "customer_id=", "status=X-Status"):
         with pytest.raises(ConfigError, match="authorize_headers: "):
             header_names([wrong])
+
+
+# Of `ForwardAuth` in Traefik 3.7; it starts with no key that it does not know.
+TRAEFIK = {
+    "address",
+    "tls",
+    "trustForwardHeader",
+    "authResponseHeaders",
+    "authResponseHeadersRegex",
+    "authRequestHeaders",
+    "maxResponseBodySize",
+    "addAuthCookiesToResponse",
+    "headerField",
+    "forwardBody",
+    "maxBodySize",
+    "preserveLocationHeader",
+    "preserveRequestMethod",
+    "authSigninURL",
+}
+
+
+def test_what_the_page_shows_for_traefik_has_keys_that_it_reads_and_a_url_that_is_ours(
+    served: HttpRunning, customer: str
+) -> None:
+    page = (ROOT / "docs" / "http.md").read_text()
+    (block,) = re.findall(r"```text\n(http:\n  middlewares:\n.*?)```", page, re.DOTALL)
+    asked = yaml.safe_load(block)["http"]["middlewares"]["quota"]["forwardAuth"]
+
+    assert set(asked) <= TRAEFIK
+    query = "?" + asked["address"].partition("?")[2].replace("api-calls", "calls")
+    (header,) = asked["authRequestHeaders"]
+    reply = served.send("GET", f"/authorize{query}", None, FORWARDED | {header: customer})
+    (told,) = asked["authResponseHeaders"]
+    assert (200, "WITHIN_LIMIT") == (reply.status, reply.headers[told.lower()])

@@ -54,7 +54,7 @@ NOT_A_BODY = {
     "10 MB": b'{"a": "' + b"x" * 10_000_000 + b'"}',
 }
 
-OF_CALLERS = re.compile(rb"}:(c|e|u|d|i|s|sq|h|he|uc|cc|v):|}:(customers|erased|tokens|drafts)$")
+OF_CALLERS = re.compile(rb"}:(c|e|u|d|i|s|sq|h|he|uc|cc|v):|}:(customers|erased|all)$")
 IN_PLACE = ("requests", "rows")
 """Lists whose entries are each refused in their own place of the answer."""
 
