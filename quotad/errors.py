@@ -208,7 +208,7 @@ class StoreUnavailable(StoreError):
     """Whether it is about one server of a store that has several."""
 
     unsent = False
-    """Whether nothing was sent, as the store was not there: it cannot have run."""
+    """Whether it cannot have run: nothing was sent, or a server has answered that it has not."""
 
 
 class AnswerLost(StoreUnavailable):
@@ -232,7 +232,7 @@ class BudgetSpent(NotReady):
 
 
 def is_unsent(error: QuotadError) -> bool:
-    """Whether a call has failed without being sent, because the store was not there.
+    """Whether a call has failed without having run, because the store was not there.
 
     One whose own time was over, while the store may be well, is none of these.
     """

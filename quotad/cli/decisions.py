@@ -278,7 +278,7 @@ def show(
             columns = ["limits", ">used", *(f">{name}" for name in held), ">remaining", "resets"]
             output.print_table(columns, rows, indent=2)
         if decision.explanation is not None:
-            explanation.print_sources(decision.explanation)
+            explanation.print_sources(decision.explanation, decision.is_fallback)
     if not decision.allowed:
         raise typer.Exit(failures.EXIT_DENIED)
 

@@ -34,10 +34,13 @@ def lacking(decision: "Decision") -> list[tuple[str, str]]:
     ]
 
 
-def print_sources(told: "Explanation") -> None:
+def print_sources(told: "Explanation", is_fallback: bool = False) -> None:
     """Print all sources of an entitlement, the strongest first; those of a credit pool apart."""
     if told.left_out:
-        output.print_line("\nsources are left out: the answer would have been too large")
+        why_left_out = (
+            "the store is gone" if is_fallback else "the answer would have been too large"
+        )
+        output.print_line(f"\nsources are left out: {why_left_out}")
     for pool, sources in groupby(told.sources, key=lambda source: source.feature_id):
         output.print_line("")
         title = f"sources of {pool}" if pool else "sources"

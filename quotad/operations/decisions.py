@@ -345,6 +345,8 @@ class DecisionOperations:
 
     def _note(self, request: ConsumeRequest, answer: Decision) -> None:
         """Look closer at a decision that may be about a limit of which most is used."""
+        if answer.is_fallback:  # what was used is not known
+            return
         if answer.would_deny:
             self.counts[request.feature_id][WOULD_DENY] += 1
         for told in answer.limits or (answer,):

@@ -272,6 +272,7 @@ class ClusterLink:
         error = refused(answer, self._address)
         if isinstance(error, StoreUnavailable):
             error.partial = True
+            error.unsent = answer.word in LATER
         return error
 
     def _link(self, node: Node) -> NodeLink:

@@ -215,7 +215,7 @@ class Exchange:
     def _no_server(self) -> StoreUnavailable:
         self._map.look_soon()
         error = unavailable("no server of the cluster has this customer's slot", "the cluster")
-        error.partial = True
+        error.partial = error.unsent = True
         return error
 
 

@@ -46,6 +46,8 @@ class Stage:
         """A customer of each shard."""
         self.allowed: Counter[str] = Counter()
         """What each was allowed, by all answers."""
+        self.fallback: Counter[str] = Counter()
+        """How many of these answers were without the store."""
         self.unknown: Counter[str] = Counter()
         """Of how many calls there is no answer."""
         self.errors: list[str] = []
@@ -86,6 +88,7 @@ class Stage:
                 self.unknown[name] += 1
             else:
                 self.allowed[name] += result.response.allowed
+                self.fallback[name] += result.response.is_fallback
         return failed
 
     def warnings(self) -> str:
@@ -106,16 +109,16 @@ def grpc_status(code: int) -> str:
 
 
 @contextmanager
-def stage(replica: bool = False) -> Iterator[Stage]:
+def stage(replica: bool = False, catalog: str = CATALOG, **settings: Any) -> Iterator[Stage]:
     with (
         tempfile.TemporaryDirectory(prefix="quotad-test-") as directory,
         PrivateCluster(Path(directory), Path(directory) / "n", 3, **SETTINGS) as cluster,
     ):
         if replica:
             add_replica(cluster)
-        config: dict[str, Any] = {"store_timeout_ms": TIMEOUT_MS, "shards": SHARDS}
+        config: dict[str, Any] = {"store_timeout_ms": TIMEOUT_MS, "shards": SHARDS, **settings}
         with running(cluster.url, PREFIX, **config) as server:
-            server.publish_and_wait(CATALOG)
+            server.publish_and_wait(catalog)
             yield Stage(cluster, server)
 
 
