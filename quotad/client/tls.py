@@ -33,8 +33,12 @@ def tls_credentials(
         return grpc.ssl_channel_credentials(roots)
     chain = _read("cert", cert)
     own = chain if key is None else _read("key", key)
+    if b"ENCRYPTED" in own:
+        where = os.fspath(cert if key is None else key)
+        raise ValueError(f"key: the private key in {where} is encrypted; give one that is not")
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(cert, key)
+        # Without a password, so that none is asked for on a terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(cert, key, password=b"")
     except ssl.SSLError as error:
         problem = f"there is no certificate in PEM in {os.fspath(cert)} that its key fits"
         raise ValueError(f"cert: {problem}") from error

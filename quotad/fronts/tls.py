@@ -84,4 +84,10 @@ class Certificates:
 
         files = self._files
         ca = text("client_ca", files.client_ca) if files.client_ca else None
-        return text("cert", files.cert), text("key", files.key), ca
+        cert, key = text("cert", files.cert), text("key", files.key)
+        if b"ENCRYPTED" in key:
+            raise ConfigError(
+                f"{self._settings}key: the private key in {files.key} is encrypted; give one that"
+                " is not"
+            )
+        return cert, key, ca

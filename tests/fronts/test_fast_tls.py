@@ -26,6 +26,8 @@ CERT, RENEWED, CA, CLIENT = (
     FILES / name for name in ("localhost.pem", "renewed.pem", "client_ca.pem", "client.pem")
 )
 
+ENCRYPTED = FILES / "encrypted.pem"
+
 
 def files(cert: Path = CERT, key: Path = CERT, client_ca: Path | None = None) -> TlsFiles:
     return TlsFiles(str(cert), str(key), "" if client_ca is None else str(client_ca))
@@ -134,6 +136,7 @@ def test_wrong_certificates_do_not_replace_good_ones(
         (files(cert=Path(__file__)), "tls_cert: there is no certificate in PEM in it"),
         (files(key=CA), "tls_key: there is no private key in PEM in it"),
         (files(key=RENEWED), "tls_key: it does not fit the certificate"),
+        (files(key=ENCRYPTED), "tls_key: the private key in .* is encrypted; give one that is not"),
         (files(client_ca=Path(__file__)), "tls_client_ca: there is no certificate in PEM in it"),
     ],
 )

@@ -13,7 +13,7 @@ from quotad.config import Config
 from quotad.errors import ConfigError
 from quotad.server.http_server import HttpServer
 from quotad.server.http_tls import http_tls
-from tests.fronts.test_fast_tls import CA, CERT, CLIENT, RENEWED
+from tests.fronts.test_fast_tls import CA, CERT, CLIENT, ENCRYPTED, RENEWED
 from tests.http.serving import CALL_S, http_running
 
 CATALOG = """
@@ -93,6 +93,10 @@ def test_requests_are_answered_over_tls_and_certificates_change_meanwhile(
         ({"http_tls_client_ca": "x"}, "http_tls_client_ca: without http_tls_cert"),
         ({"http_tls_cert": "/no", "http_tls_key": "/no"}, "http_tls_cert: cannot read /no"),
         ({"http_tls_cert": str(CERT), "http_tls_key": str(RENEWED)}, "no pair in PEM"),
+        (
+            {"http_tls_cert": str(CERT), "http_tls_key": str(ENCRYPTED)},
+            "http_tls_key: the private key in .* is encrypted; give one that is not",
+        ),
         (
             {"http_tls_cert": str(CERT), "http_tls_key": str(CERT), "http_tls_client_ca": __file__},
             "http_tls_client_ca: no certificate",

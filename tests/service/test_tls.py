@@ -154,3 +154,10 @@ def test_a_port_may_be_left_out_with_tls() -> None:
     done = run("status", "--server", "host.invalid", "--tls-ca", CA)
 
     assert "quotad: no server at host.invalid (name not known)\n" == done.stderr
+
+
+def test_an_encrypted_key_is_refused_and_no_password_is_asked_for() -> None:
+    encrypted = FILES / "encrypted.pem"
+
+    with pytest.raises(ValueError, match=rf"^key: the private key in {encrypted} is encrypted"):
+        tls_credentials(CA, CLIENT, encrypted)
