@@ -36,7 +36,14 @@ _KUBERNETES = re.compile(
 )
 """NAME=VALUE as in every pod of a namespace that has a Service named `quotad` or `quotad-...`."""
 
-_LISTS = {"source", "cors_origins", "authorize_headers", "trusted_proxies", "person_roles"}
+_LISTS = {
+    "source",
+    "cors_origins",
+    "authorize_headers",
+    "trusted_proxies",
+    "person_roles",
+    "environments",
+}
 """Settings that are several texts."""
 
 _HIDDEN = {"redis_url", "source", "oidc_client_secret"}
@@ -234,6 +241,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     catalog_owner: Literal["auto", "files", "dashboard", "both"] = "auto"
     """Where the catalog is published from: `files` (the dashboard offers edits as files),
     `dashboard` or `both`; `auto`: `files` while a sidecar publishes it, else `both`."""
+    environments: tuple[str, ...] = ()
+    """Dashboard: environments on the same store, as `NAME=PREFIX` or `NAME=PREFIX=URL` of their
+    dashboard; this one may be among them. In the environment: separated by spaces."""
     four_eyes: bool = False
     """Dashboard: whoever edits the catalog asks another person to publish it."""
     source: tuple[str, ...] = ()

@@ -275,6 +275,10 @@ def _serve(
         int | None, typer.Option(help="Most memory for checking one catalog.")
     ] = None,
     catalog_owner: CatalogOwnerOption = None,
+    environments: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PREFIX[=URL]", help="On the same store; may be repeated."),
+    ] = None,
     four_eyes: Annotated[
         bool | None,
         typer.Option("--four-eyes", help="Dashboard: another person publishes than who edits."),

@@ -7,6 +7,7 @@ from quotad.dashboard import (
     customer_forms,
     decided_chart,
     draft,
+    environments,
     feature,
     features,
     history,
@@ -39,4 +40,5 @@ PAGES: tuple[SitePage, ...] = (
     *insights.PAGES,
     *past.PAGES,
     *settings.PAGES,
+    *environments.PAGES,
 )

@@ -35,7 +35,8 @@ def _settings(
     tokens: list[ShownToken] = []
     if Right.ADMIN in ask.visitor.access.rights:
         tokens = ask.context.parts.tokens.list()
-    worker = ask.context.parts.worker.status()
+    parts = ask.context.parts
+    worker = parts.worker.status()
     return render(
         ask,
         "settings.html",
@@ -43,6 +44,9 @@ def _settings(
         tokens=sorted(tokens, key=lambda each: (not each.live, -each.record.created_ms)),
         roles=ROLES,
         worker=worker,
+        environments=parts.environments,
+        may_publish=parts.drafts.may_publish(),
+        watched=parts.drafts.latest_of_files(),
         message=message,
         typed=typed or FormFields(),
         new=new,

@@ -285,15 +285,20 @@ class DraftOperations:
         """Whether a change of watched files would replace what is published from here."""
         return self._owner != "dashboard" and self._lately_by(_SIDECAR, _DEV)
 
+    def latest_of_files(self) -> Version | None:
+        """The latest of these versions that watched files have made; None: none lately."""
+        newest = self._catalogs.newest(LATELY)
+        return next(
+            (each for each in newest if each.record.published_by.startswith((_SIDECAR, _DEV))), None
+        )
+
     def _lately_by(self, *names: str) -> bool:
         newest = self._catalogs.newest(LATELY)
         return any(each.record.published_by.startswith(names) for each in newest)
 
     def files_of(self, record: CatalogRecord | None) -> tuple[Source, ...]:
         """The files of a version: as they were published, else written from its content."""
-        if record is None:
-            return _NO_FILES
-        return self._catalogs.files(record) or render_files(record)
+        return _NO_FILES if record is None else files_of(self._catalogs, record)
 
     def _in_force(self) -> CatalogRecord | None:
         version = self._version()
@@ -304,3 +309,8 @@ class DraftOperations:
             return self._catalogs.get(None)
         except NotFound:
             return None
+
+
+def files_of(catalogs: CatalogOperations, record: CatalogRecord) -> tuple[Source, ...]:
+    """The files of a version: as they were published, else written from its content."""
+    return catalogs.files(record) or render_files(record)

@@ -7,6 +7,7 @@ from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
 from quotad.operations.decided import DecidedOperations
 from quotad.operations.drafts import DraftOperations
+from quotad.operations.environments import EnvironmentOperations
 from quotad.operations.erasing import ErasingOperations
 from quotad.operations.finding import FindingOperations
 from quotad.operations.history import HistoryOperations
@@ -35,3 +36,4 @@ class AdminParts(msgspec.Struct, frozen=True):
     feed: Hub
     history: HistoryOperations
     servers: ServerList
+    environments: EnvironmentOperations

@@ -9,6 +9,7 @@ from quotad.engine import Engine, EngineSettings, Lent, Shared, Snapshots, ViewC
 from quotad.engine.demand import Demand
 from quotad.engine.insights import Notes
 from quotad.engine.seen import Seen
+from quotad.environments import read_environments
 from quotad.errors import StoreError
 from quotad.feed.hub import Hub, HubBounds
 from quotad.feed.usage import UsageFeed, UsageNotes
@@ -19,6 +20,7 @@ from quotad.operations.customers import CustomerOperations
 from quotad.operations.decided import DecidedCounts, DecidedOperations
 from quotad.operations.decisions import DecisionOperations
 from quotad.operations.drafts import DraftOperations
+from quotad.operations.environments import EnvironmentOperations
 from quotad.operations.erasing import ErasingOperations
 from quotad.operations.finding import FindingOperations
 from quotad.operations.history import HistoryOperations
@@ -213,6 +215,14 @@ class Parts:
                 decisions=decisions,
             ),
             feed=self.feed,
+            environments=EnvironmentOperations(
+                read_environments(config.environments),
+                config.prefix,
+                catalogs,
+                lambda prefix: CatalogOperations(
+                    Catalogs(self.store, KeySpace(prefix), clock, config.publish_wait_ms), reader
+                ),
+            ),
         )
 
     def write_notes(self) -> None:

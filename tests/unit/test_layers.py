@@ -15,7 +15,15 @@ ROOT = Path(quotad.__file__).parent
 # Row by row, top to bottom. Every room may also import the base and what it owns itself.
 BASE = {"errors", "model", "records", "decision", "ids", "clock", "files", "nearest", "handover"}
 BASE |= {"backoff", "held", "lending", "marks", "metrics", "moments", "plural", "prices"}
-BASE |= {"event_meters", "experiments", "recent", "slots", "valkey", "valkey_cluster"}
+BASE |= {
+    "environments",
+    "event_meters",
+    "experiments",
+    "recent",
+    "slots",
+    "valkey",
+    "valkey_cluster",
+}
 BASE |= {"changes", "history", "fallback", "past_job", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
@@ -143,6 +151,7 @@ MAY_IMPORT = {
     "changes": set(),
     "history": set(),
     "fallback": set(),
+    "environments": set(),
     "event_meters": set(),
     "experiments": set(),
     "recent": set(),

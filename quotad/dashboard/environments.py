@@ -1,0 +1,45 @@
+"""Other environments: what their catalog would change here, and its way into a draft."""
+
+from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
+from quotad.dashboard.catalog_words import change_words, compiled
+from quotad.dashboard.draft import CHANGES_SHOWN
+from quotad.dashboard.drafting import desk, save_files, sent_draft
+from quotad.dashboard.render import render
+from quotad.errors import Conflict
+from quotad.operations.environments import EnvironmentOperations
+from quotad.tokens.roles import Right
+
+
+def _environments(ask: Ask) -> EnvironmentOperations:
+    return ask.context.parts.environments
+
+
+def _look(ask: Ask) -> PageAnswer:
+    """The catalog of another environment beside the one in force here."""
+    there = _environments(ask).look(ask.segments["name"])
+    found = desk(ask)
+    after = compiled(there.prepared.document)
+    shown = there.prepared.changes[:CHANGES_SHOWN]
+    return render(
+        ask,
+        "environment.html",
+        desk=found,
+        there=there,
+        own=_environments(ask).own,
+        changes=[change_words(each, after, found.in_force) for each in shown],
+    )
+
+
+def _copy(ask: Ask) -> PageAnswer:
+    """Make a draft of the catalog of another environment."""
+    there = _environments(ask).look(ask.segments["name"])
+    if str(there.version.record.version) != ask.form.get("version"):
+        raise Conflict(f"another version was published in {there.environment.name} meanwhile")
+    save_files(ask, sent_draft(ask), there.files)
+    return see_other("/draft/review", f"The catalog of {there.environment.name} is your draft.")
+
+
+PAGES = (
+    SitePage(method="GET", path="/environments/{name}", act=_look, right=Right.PUBLISH),
+    SitePage(method="POST", path="/environments/{name}", act=_copy, right=Right.PUBLISH),
+)
