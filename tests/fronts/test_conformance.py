@@ -1,5 +1,6 @@
 """What every front does, whatever it is made of."""
 
+import struct
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from quotad.errors import (
 )
 from quotad.fronts.interface import MESSAGE_BYTES_MAX, Bounds, Details
 from tests.fronts.serving import BESIDE, METHODS, SERVICE, Serving, same, serving
+from tests.rawhttp2 import END_HEADERS, HEADERS, Connection, headers
 from tests.running import CALL_S, FRONTS, Refusal, eventually, refusal
 
 STOPPING = "UNAVAILABLE NOT_READY: the server is stopping; try again on another one"
@@ -191,6 +193,23 @@ def test_a_client_that_goes_away_takes_no_other_client_with_it(served: Serving) 
     assert gone.done()
     served.front.answer(same(b"late", calls))
     served.decide()
+
+    assert b"0:x" == served.call().result()
+
+
+def test_requests_that_are_never_finished_go_with_their_connections(
+    kind: str, served: Serving
+) -> None:
+    served.decide()
+    half = struct.pack(">BI", 0, 100) + b"half of it"
+    streams = range(1, 401, 2)  # as many as a connection may have, nearly
+    # More in all than the fast front has calls at once.
+    for _ in range(20 if kind == "grpcio" else 110):
+        with Connection(served.front.address) as raw:
+            opened = [
+                raw.frame(HEADERS, END_HEADERS, stream, headers(METHODS[0])) for stream in streams
+            ]
+            raw.send_frames(*opened, *(raw.frame(0, 0, stream, half) for stream in streams))
 
     assert b"0:x" == served.call().result()
 
