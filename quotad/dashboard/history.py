@@ -1,6 +1,7 @@
 """History: every publish, what it changed, and the way back."""
 
 from quotad.catalog import diff
+from quotad.dashboard.activity import CatalogNames, deed
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
 from quotad.dashboard.catalog_words import ChangeWords, change_words, compiled
 from quotad.dashboard.render import render
@@ -10,6 +11,9 @@ from quotad.tokens.roles import Right
 
 VERSIONS_SHOWN = 100
 CHANGES_SHOWN = 500
+
+CHANGES_OF_CUSTOMERS = 50
+"""Of one page."""
 
 
 def _history(ask: Ask) -> PageAnswer:
@@ -59,14 +63,31 @@ def _roll_back(ask: Ask) -> PageAnswer:
     return see_other("/history", f"Version {version} is in force, with the content of {number}.")
 
 
-def _number(text: str) -> int:
+def _of_customers(ask: Ask) -> PageAnswer:
+    """The latest changes of all customers, a page at a time."""
+    text = ask.query.get("before")
+    parts = ask.context.parts
+    page = parts.history.of_all(_number(text, "before") if text else None, CHANGES_OF_CUSTOMERS)
+    stored = parts.finding.store.get_readable(list({each for each, _ in page.writes}))
+    known = {each.record.customer_id: each.record.name for each in stored if each.record}
+    names = CatalogNames(parts.worker.snapshots.newest())
+    return render(
+        ask,
+        "history_customers.html",
+        deeds=[(each, known.get(each, ""), deed(change, names)) for each, change in page.writes],
+        following=page.next_before,
+    )
+
+
+def _number(text: str, name: str = "version") -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise InvalidRequest("version: is not a number")
+        raise InvalidRequest(f"{name}: is not a number")
     return int(text)
 
 
 PAGES = (
     SitePage(method="GET", path="/history", act=_history),
+    SitePage(method="GET", path="/history/customers", act=_of_customers),
     SitePage(method="GET", path="/history/{version}", act=_version),
     SitePage(
         method="POST", path="/history/{version}/roll-back", act=_roll_back, right=Right.PUBLISH

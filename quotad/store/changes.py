@@ -1,6 +1,7 @@
 """The latest writes of customers: whose each was, and what it changed.
 
 Listed by the script that writes the customer, so that none is lost; bounded, and erased with it.
+Each shard has a list of its latest, which leads to those of the customers.
 """
 
 import msgspec
@@ -12,6 +13,9 @@ from quotad.store.keys import KeySpace
 CHANGES_MAX = 100
 """Writes that are kept of one customer, the latest."""
 
+WRITTEN_MAX = 50_000
+"""Writes of all customers that are listed, the latest; about 100 bytes each."""
+
 KEPT_MS = 400 * 86_400_000
 """How long they are kept after the latest of them: 13 months."""
 
@@ -22,6 +26,20 @@ _decode = msgspec.msgpack.Decoder(CustomerChange).decode
 def listed(change: CustomerChange | None) -> tuple[bytes, int, int]:
     """The words of a script that lists a change; None: it lists none."""
     return b"" if change is None else _encode(change), CHANGES_MAX, KEPT_MS
+
+
+def written_most(shards: int) -> int:
+    """How many writes one of so many shards lists."""
+    return max(WRITTEN_MAX // shards, 100)
+
+
+class WritesPage(msgspec.Struct, frozen=True):
+    """A stretch of the writes of all customers."""
+
+    writes: list[tuple[str, CustomerChange]]
+    """Whose, and what; the newest first. Without those that are not kept any more."""
+    next_before: int | None
+    """The epoch that the next page goes on below; None: there is none."""
 
 
 class ChangeLists:
@@ -39,11 +57,67 @@ class ChangeLists:
         """
         words = ("LRANGE", self._keys.changes(customer_id), 0, most - 1)
         (found,) = self._store.execute_many([words], or_none=True)
-        changes = []
-        for raw in found or []:
-            epoch, _, kept = raw.partition(b":")
-            try:
-                changes.append(msgspec.structs.replace(_decode(kept), epoch=int(epoch)))
-            except (msgspec.MsgspecError, ValueError):
-                continue
-        return changes
+        return _read(found)
+
+    def before(self, epoch: int | None, most: int) -> WritesPage:
+        """The latest writes of all customers with an epoch below one, the newest first; None: the
+        latest of all. A few more where several have the epoch of the last.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        high = "+inf" if epoch is None else f"({epoch}"
+        commands = [
+            ("ZREVRANGEBYSCORE", key, high, "-inf", "LIMIT", 0, 2 * most)
+            for key in self._keys.shard_written
+        ]
+        written: list[tuple[int, str]] = []
+        for members in self._store.execute_many(commands, or_none=True):
+            for member in members or []:
+                at, _, customer = member.partition(b":")
+                written.append((int(at), customer.decode()))
+        written.sort(key=lambda each: (-each[0], each[1]))
+        if len(written) > most:  # those of one moment are not torn apart
+            written = [each for each in written if each[0] >= written[most - 1][0]]
+        changes = self._of({customer_id for _, customer_id in written})
+        found = [
+            (customer_id, changes[customer_id, at])
+            for at, customer_id in written
+            if (customer_id, at) in changes
+        ]
+        return WritesPage(found, written[-1][0] if len(written) >= most else None)
+
+    def forget(self, customer_id: str) -> None:
+        """Take a customer that is erased out of the list of its shard.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        key = self._keys.shard_written[self._keys.shard(customer_id)]
+        (members,) = self._store.execute_many([("ZRANGE", key, 0, -1)], or_none=True)
+        named = customer_id.encode()
+        its = [each for each in members or [] if each.partition(b":")[2] == named]
+        if its:
+            self._store.execute("ZREM", key, *its)
+
+    def _of(self, customer_ids: set[str]) -> dict[tuple[str, int], CustomerChange]:
+        """Every listed write of some customers, by customer and epoch."""
+        ids = sorted(customer_ids)
+        commands = [("LRANGE", self._keys.changes(each), 0, CHANGES_MAX - 1) for each in ids]
+        found = self._store.execute_many(commands, or_none=True) if commands else []
+        return {
+            (customer_id, change.epoch): change
+            for customer_id, raw in zip(ids, found, strict=True)
+            for change in _read(raw)
+        }
+
+
+def _read(found: list[bytes] | None) -> list[CustomerChange]:
+    changes = []
+    for raw in found or []:
+        epoch, _, kept = raw.partition(b":")
+        try:
+            changes.append(msgspec.structs.replace(_decode(kept), epoch=int(epoch)))
+        except (msgspec.MsgspecError, ValueError):
+            continue
+    return changes

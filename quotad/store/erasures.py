@@ -14,6 +14,7 @@ import msgspec
 
 from quotad.errors import Conflict
 from quotad.store import lists, scripts
+from quotad.store.changes import ChangeLists
 from quotad.store.connection import Store
 from quotad.store.customers import Customers, check_epoch
 from quotad.store.events import kept
@@ -73,6 +74,7 @@ class Erasures:
         self._keys = keys
         self._customers = customers
         self._nearby = nearby
+        self._changes = ChangeLists(store, keys)
         self._script = scripts.load("erase_customer")
 
     def erase(
@@ -105,6 +107,7 @@ class Erasures:
         counters, remembered, *_ = self._unlink(shard, keys.usage, keys.decision, *others)
         kept = [self._keys.corrections(customer_id), self._keys.changes(customer_id)]
         self._store.unlink([keys.holds, keys.hold_ends, *kept])
+        self._changes.forget(customer_id)
         self._nearby.forget_customer(customer_id, feature_ids)
         erased_ms, nonce = self._store.time_ms(), secrets.token_hex(16)
         proof = proof_of(customer_id, erased_ms, erased_by, nonce)

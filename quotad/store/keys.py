@@ -11,6 +11,7 @@ usage. `17` stands for the name of a shard, see `shard_names`.
     quotad:{17}:indexed                      when all of the shard was last indexed (Unix ms)
     quotad:{17}:indexing                     a server is at it; expires
     quotad:{17}:seen                         sorted set of customers without a record, by time
+    quotad:{17}:written                      sorted set of the latest writes of customers; expires
     quotad:{17}:erased                       sorted set of proofs of erasures, by time
     quotad:{17}:events                       stream of writes of the shard's customers; expires
     quotad:{17}:c:<customer>                 customer record (msgpack)
@@ -153,6 +154,7 @@ class KeySpace:
         self.shard_customers = tuple(f"{start}:customers" for start in starts)
         self.shard_events = tuple(f"{start}:events" for start in starts)
         self.shard_indexes = tuple(f"{start}:index" for start in starts)
+        self.shard_written = tuple(f"{start}:written" for start in starts)
         self.shard_indexed = tuple(f"{start}:indexed" for start in starts)
 
     def catalog_record(self, version: int) -> str:

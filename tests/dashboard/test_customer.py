@@ -1,5 +1,6 @@
 """The page of a customer: what it shows is what was decided, and what it does is done."""
 
+import re
 import uuid
 from urllib.parse import quote
 
@@ -226,6 +227,27 @@ def test_the_activity_says_in_words_who_did_what_and_why(
     ):
         assert sentence in activity
     assert "Nothing was changed. comment: is longer than 1024 bytes" in long
+
+
+def test_the_history_has_the_changes_of_all_customers_page_by_page(
+    served: DashboardRunning, customer: str
+) -> None:
+    provision(served, customer)
+    with served.visit() as visit:
+        send(visit, customer, "override", feature_id="seats", kind="unlimited", comment="a deal")
+        newest = visit.get("/history/customers")
+        line = f"ACME Inc. {customer} local set the override of Seats to unlimited a deal just now"
+        assert line in newest.text
+        for number in range(60):
+            served.parts.customers.provision(f"{customer}-{number}", Provision("free"))
+        first = visit.get("/history/customers")
+        assert customer + "-59" in first.text
+        assert line not in first.text
+        following = re.search(r'href="(/history/customers\?before=\d+)"', first.html)
+        assert following is not None
+        assert line in visit.get(following[1]).text
+        assert 400 == visit.get("/history/customers?before=x").status
+        assert "Customers" in visit.get("/history").text
 
 
 def test_what_was_denied_has_its_place(served: DashboardRunning, customer: str) -> None:

@@ -158,3 +158,33 @@ def test_the_history_is_bounded_survives_damage_and_is_erased(made: Made) -> Non
     bench = made.bench
     Erasures(bench.store, bench.keys, bench.customers, bench.nearby).erase("acme", [])
     assert [] == made.history.of_customer("acme")
+    assert "acme" not in {each for each, _ in made.history.of_all().writes}
+
+
+def test_the_writes_of_all_customers_are_listed_the_newest_first_in_pages(made: Made) -> None:
+    written = [(f"c-{number % 3}", f"by-{number}") for number in range(7)]
+    for customer_id, actor in written:
+        made.customers.by(actor).provision(customer_id, Provision("pro"))
+    made.customers.by("ann", "a deal").set_override("c-1", NewEntitlement("sso", True))
+
+    page = made.history.of_all(size=3)
+    found = page.writes
+    deal = next(change for _, change in found if change.actor == "ann")
+    while page.next_before is not None:
+        page = made.history.of_all(page.next_before, 3)
+        found = [*found, *page.writes]
+    listed = [(each, change.actor) for each, change in found]
+    assert {("c-1", "ann"), *written} == set(listed)
+    assert 8 == len(listed)
+    epochs = [change.epoch for _, change in found]
+    assert sorted(epochs, reverse=True) == epochs
+    assert ("a deal", ("override of sso: true",)) == (deal.comment, deal.changes)
+
+
+def test_the_list_of_all_writes_is_bounded(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quotad.store.customers.written_most", lambda shards: 2)
+    for number in range(12):
+        made.customers.provision("acme", Provision(("pro", "free")[number % 2]))
+
+    assert 2 == len(made.history.of_all().writes)
+    assert 12 == len(made.history.of_customer("acme"))
