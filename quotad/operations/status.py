@@ -1,7 +1,7 @@
 """How one worker is doing; answers without the store."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
@@ -39,8 +39,8 @@ class Worker(msgspec.Struct, frozen=True):
     snapshots: Snapshots
     views: ViewCache
     health: Health
-    problems: Callable[[], Mapping[str, str]]
-    """Why it is not ready, by component; empty: it is."""
+    not_ready_reason: Callable[[], str]
+    """Empty: it is ready."""
     warnings: Callable[[], tuple[str, ...]]
     """What an operator should know of the store."""
     store_address: str
@@ -54,7 +54,7 @@ class Worker(msgspec.Struct, frozen=True):
         health, published = self.health, self.snapshots.published
         return WorkerStatus(
             server_version=__version__,
-            not_ready_reason=next(iter(self.problems().values()), ""),
+            not_ready_reason=self.not_ready_reason(),
             catalog=None if published is None else Version(published, in_force=True),
             store=self.store_address,
             store_up=health.up or health.refused,

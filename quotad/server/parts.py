@@ -153,9 +153,14 @@ class Parts:
 
     def problems(self) -> dict[str, str]:
         """Why decisions cannot be made, by what is missing; empty: they can."""
-        store = "" if self.without_store.answers else self._health.problem
-        found = {"store": store, "catalog": self._snapshots.problem}
+        found = {"store": self._health.problem, "catalog": self._snapshots.problem}
         return {name: problem for name, problem in found.items() if problem}
+
+    def _not_ready_reason(self) -> str:
+        problems = self.problems()
+        if self.without_store.answers:
+            problems.pop("store", None)
+        return next(iter(problems.values()), "")
 
     def warnings(self) -> tuple[str, ...]:
         """What an operator should know of the store."""
@@ -207,7 +212,7 @@ class Parts:
                 snapshots,
                 views,
                 self._health,
-                self.problems,
+                self._not_ready_reason,
                 self.warnings,
                 store_address=self.store.address,
                 front=front,
