@@ -3,7 +3,7 @@
     make bench-cluster
     make bench-cluster CLUSTER_ARGS='--seconds 2 --rounds 1'
     make bench-cluster CLUSTER_ARGS='--rows alike --rounds 8'    (one server beside clusters)
-    make bench-cluster CLUSTER_ARGS='--rows held --picture loadtests/results/held.png'
+    make bench-cluster CLUSTER_ARGS='--rows held --share 0.02 --picture held.png'
 
 8 connections with 32 calls each, of 10,000 customers. A row counts only when the counters in the
 store moved by what the answers say. Rows in which every node is held at a twentieth of a core show
@@ -39,6 +39,8 @@ HELD = 0.05
 """Of a core, for each node."""
 
 HELD_PERIOD_US = 20_000
+QUOTA_MIN_US = 1_000
+"""The kernel gives out no less at a time."""
 
 CONNECTIONS, STREAMS = 8, 32
 WARM_S = 1.0
@@ -51,13 +53,14 @@ class Row(msgspec.Struct, frozen=True):
     """Of a cluster; 0: one server."""
     shards: int = 32
     workers: int = 1
-    held: bool = False
+    held: float = 0.0
+    """Of a core, for each node; 0: it takes what it gets."""
 
     @property
     def name(self) -> str:
         """For people."""
         store = f"cluster of {self.nodes}" if self.nodes else "one server"
-        return f"{store}, each held at {HELD} of a core" if self.held else store
+        return f"{store}, each held at {self.held:g} of a core" if self.held else store
 
 
 ROWS = (
@@ -65,7 +68,7 @@ ROWS = (
     *(Row(1, shards) for shards in (16, 32, 64, 256)),
     *(Row(3, shards) for shards in (16, 32, 64, 256)),
     *(Row(nodes, workers=2) for nodes in (0, 1, 3)),
-    *(Row(nodes, held=True) for nodes in (1, 3)),
+    *(Row(nodes, held=HELD) for nodes in (1, 3)),
 )
 
 
@@ -98,7 +101,9 @@ def store_of(row: Row, folder: Path) -> Iterator[tuple[str, list[int]]]:
             valkey = stack.enter_context(private_valkey(folder, folder / "socket", **settings))
             pids, url = [valkey.process.pid], f"redis://{HOST}:{port}"
         if row.held:
-            held.enter_context(shares.held(pids, HELD, HELD_PERIOD_US))
+            held.enter_context(
+                shares.held(pids, row.held, max(HELD_PERIOD_US, round(QUOTA_MIN_US / row.held)))
+            )
         yield url, pids
 
 
@@ -192,8 +197,8 @@ def compared(found: dict[Row, list[Measured]]) -> list[str]:
     work beside it only ever adds to that."""
     lines = []
     for row, runs in found.items():
-        base = Row(1, row.shards, row.workers, held=True) if row.held else Row(0, row.shards)
-        others = found.get(msgspec.structs.replace(base, workers=row.workers))
+        base = Row(1 if row.held else 0, row.shards, row.workers, row.held)
+        others = found.get(base)
         if row == base or not others or not runs:
             continue
         pairs = list(zip(runs, others, strict=False))
@@ -233,18 +238,19 @@ def picture(found: dict[Row, list[Measured]], path: Path) -> None:
     left.tick_params(axis="y", labelsize=8)
     left.set_xlim(right=1.35 * max(map(cost, best)))
     left.set(xlabel="CPU per decision, us (lowest of the rounds)", title="What a decision costs")
-    left.legend(loc="lower right", fontsize=9)
+    left.legend(loc="upper right", fontsize=9)
     held = sorted((row for row, runs in found.items() if runs and row.held), key=lambda r: r.nodes)
     rates = [statistics.median(run.per_second for run in found[row]) for row in held]
     bars = right.bar([f"{row.nodes}" for row in held], rates, color=plots.GREEN, width=0.5)
     for bar, row, rate in zip(bars, held, rates, strict=True):
         used = statistics.median(run.store_cores for run in found[row])
-        text = f"{rate:,.0f}\n{used:.2f} of {row.nodes * HELD:.2f} cores"
+        text = f"{rate:,.0f}\n{used:.2f} of {row.nodes * row.held:.2f} cores"
         at = (bar.get_x() + bar.get_width() / 2, rate)
         right.annotate(text, at, ha="center", va="bottom", fontsize=9)
+    right.yaxis.set_major_formatter("{x:,.0f}")
     right.set_ylim(top=1.25 * max(rates, default=1.0))
     right.set(
-        xlabel=f"nodes, each held at {HELD} of a core",
+        xlabel=f"nodes, each held at {held[0].held:g} of a core" if held else "",
         ylabel="decisions/s (median)",
         title="What nodes add",
     )
@@ -255,7 +261,7 @@ def chosen(rows: Iterable[Row], what: str) -> list[Row]:
     """Rows to run: `all`, the `held` ones, or those that are `alike` but for the store."""
     keeps: dict[str, Callable[[Row], bool]] = {
         "all": lambda row: True,
-        "held": lambda row: row.held,
+        "held": lambda row: bool(row.held),
         "alike": lambda row: row.shards == Row(0).shards and not row.held,
     }
     return [row for row in rows if keeps[what](row)]
@@ -267,9 +273,13 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each run")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", choices=("all", "held", "alike"), default="all")
+    parser.add_argument("--share", type=float, default=HELD, help="of a core, for held nodes")
     parser.add_argument("--picture", type=Path, help="a PNG to draw")
     given = parser.parse_args()
-    rows = chosen(ROWS, given.rows)
+    rows = [
+        msgspec.structs.replace(row, held=given.share) if row.held else row
+        for row in chosen(ROWS, given.rows)
+    ]
     if not shares.is_possible():
         rows = [row for row in rows if not row.held]
         print(shares.MISSING, file=sys.stderr)
