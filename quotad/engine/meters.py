@@ -87,6 +87,8 @@ class Bound(msgspec.Struct, frozen=True, gc=False):
     until_ms: int
     counters: CounterSet
     terms: tuple[LimitTerms, ...]
+    alone: LimitTerms | None = None
+    """The only one of them, where it is hard and has no details, as of nearly every meter."""
 
 
 _UNBOUND = Bound(0, 0, NO_COUNTERS, ())
@@ -193,6 +195,7 @@ class Meter(msgspec.Struct, gc=False):
             min((limit.until_ms for limit in limits), default=FOREVER_MS),
             lay_out(counted, self.retention, self.provisioned, now_ms),
             tuple(terms),
+            _alone(terms),
         )
 
     def _bind(
@@ -237,6 +240,14 @@ class Meter(msgspec.Struct, gc=False):
             kept_ms(feature.usage_history),
         )
         return _BoundLimit(from_ms, until_ms, counted, terms)
+
+
+def _alone(terms: Sequence[LimitTerms]) -> LimitTerms | None:
+    """What `Bound.alone` is, of all its terms."""
+    if len(terms) != 1:
+        return None
+    (term,) = terms
+    return None if term.details or term.soft or term.limit is None else term
 
 
 def new_meter(

@@ -102,32 +102,82 @@ class Planner:
         Raises:
             NotReady: the store is known to be down, for all that was not answered.
         """
-        pending, round_.pending = round_.pending, []
-        requests = round_.requests
-        unknown: dict[str, list[int]] = {}
         changes = self._views.changes
-        for i in pending:
-            request = requests[i]
-            name = request.customer_id
-            if request.resource_id:
-                name = view_name(name, request.resource_id)
-            view = self._views.get(name, snapshot, now_ms)
-            # Once unknown, unknown for this batch, also when another thread has just loaded it:
-            # a customer's requests stay in order. What is to be explained takes the record itself.
-            if view is None or request.explain or name in unknown:
-                unknown.setdefault(name, []).append(i)
-            else:
-                try:
-                    if not self.plan(round_, i, request, view, now_ms):
-                        unknown.setdefault(name, []).append(i)
-                except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
-                    self._views.drop(name)  # the record may have been mended since
-                    round_.failed(i)
+        unknown = self._plan_pending(round_, snapshot, now_ms)
         if not self._health.up:
             self._answer_without_store(round_, unknown, snapshot, now_ms)
         if self._views.changes != changes or changes % 2:
             round_.hold_back()  # another thread has put fresher views meanwhile
         return self._plan_unknown(round_, unknown, snapshot, now_ms, budget) if unknown else {}
+
+    def _plan_pending(self, round_: Round, snapshot: Snapshot, now_ms: int) -> dict[str, list[int]]:
+        """Plan what can be planned from memory; returns the places of the others by view name."""
+        pending, round_.pending = round_.pending, []
+        requests = round_.requests
+        unknown: dict[str, list[int]] = {}
+        young, add = self._views.young, round_.planned.append
+        for i in pending:
+            request = requests[i]
+            name = request.customer_id
+            if request.resource_id:
+                name = view_name(name, request.resource_id)
+            view = young.get(name)
+            if view is None:
+                view = self._views.get(name, snapshot, now_ms)
+            elif view.snapshot is not snapshot or not (
+                view.since_ms <= now_ms < view.effective.until_ms
+            ):
+                view = None
+            # Once unknown, unknown for this batch, also when another thread has just loaded it:
+            # a customer's requests stay in order. What is to be explained takes the record itself.
+            if view is None or request.explain or (unknown and name in unknown):
+                unknown.setdefault(name, []).append(i)
+                continue
+            meter = view.meters.get(request.feature_id)
+            if meter is not None:
+                bound = meter.bound
+                plain = bound.alone
+                quantity = request.quantity
+                # What nearly every call comes to in `plan`, without the call.
+                if (
+                    plain is not None
+                    and bound.from_ms <= now_ms < bound.until_ms
+                    and quantity > 0
+                    and request.mode == NORMAL
+                    and not request.idempotency_key
+                    and not request.requested_values
+                    and not request.every_limit
+                ):
+                    add(
+                        Planned(
+                            view.keys,
+                            view.epoch,
+                            quantity,
+                            CONSUME,
+                            bound.counters,
+                            None,
+                            i,
+                            bound.terms,
+                            None,
+                            plain,
+                        )
+                    )
+                    continue
+            if not self._plan_known(round_, i, request, view, now_ms):
+                unknown.setdefault(name, []).append(i)
+        return unknown
+
+    def _plan_known(
+        self, round_: Round, place: int, request: ConsumeRequest, view: View, now_ms: int
+    ) -> bool:
+        """As `plan`; what cannot be worked out is answered with an error."""
+        try:
+            return self.plan(round_, place, request, view, now_ms)
+        except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
+            # The record may have been mended since.
+            self._views.drop(view_name(request.customer_id, request.resource_id))
+            round_.failed(place)
+            return True
 
     def plan(
         self, round_: Round, place: int, request: ConsumeRequest, view: View, now_ms: int

@@ -24,6 +24,9 @@ class Planned(Charge, frozen=True, gc=False):
     given: Decision | QuotadError | tuple[JointPart, ...] | None = None
     """The decision, where no counter takes part; or why the request can never work. Of a request
     about several features, what their decisions are folded from."""
+    plain: LimitTerms | None = None
+    """Of a request for a quantity and no more than that, its only limit, which is hard and has no
+    details: so nothing else is looked at. None: of any other."""
 
 
 class Look(msgspec.Struct, frozen=True, gc=False):

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from quotad.catalog import Snapshot
+from quotad.decision import Decision
 from quotad.engine.budget import Budget
-from quotad.engine.fold import fold
+from quotad.engine.fold import WITHIN_LIMIT, fold
 from quotad.engine.given import damaged, mismatch
 from quotad.engine.joint import fold_all
 from quotad.engine.memos import replay
@@ -168,7 +169,24 @@ def _fold_all(
     for one, settlement in zip(round_.planned, settled, strict=True):
         status, place = settlement.status, one.place
         try:
-            if status in SETTLED:
+            term = one.plain
+            if term is not None and status == ALLOWED:
+                # As `fold`, without the call and what is known of such a request.
+                after = settlement.used[0] + one.quantity  # type: ignore[operator]
+                answers[place] = Decision(
+                    True,
+                    WITHIN_LIMIT,
+                    version,
+                    one.quantity,  # type: ignore[arg-type]
+                    term.limit,
+                    False,
+                    False,
+                    after,
+                    term.limit - after,  # type: ignore[operator]
+                    0,
+                    term.resets_at_ms,
+                )
+            elif status in SETTLED:
                 given = one.given
                 if given is None:
                     answers[place] = fold(one.terms, requests[place], settlement, now_ms, version)

@@ -24,7 +24,7 @@ from quotad.held import Because, Correction, Setting, Used
 from quotad.ids import check_id
 from quotad.lending import Leased, Renewal
 from quotad.marks import FULL
-from quotad.metrics import FeatureNames, FeatureRows
+from quotad.metrics import OTHER, FeatureNames, FeatureRows
 from quotad.model import Feature
 from quotad.prices import OveragePrice
 from quotad.slots import Acquired, AcquireRequest
@@ -138,12 +138,21 @@ class DecisionOperations:
         self.times.begin(len(requests))
         answers = self._engine.decide(requests)
         counts, known = self.counts, self._notes.known
+        feature_id, row = "", counts[OTHER]
+        limit: int | None = 0
+        near = -1
         try:
             for request, answer in zip(requests, answers):  # noqa: B905 (it costs; they are as many)
                 if type(answer) is Decision:
-                    counts[request.feature_id][answer.reason] += 1
+                    if request.feature_id is not feature_id:  # nearly always one text for each
+                        feature_id = request.feature_id
+                        row = counts[feature_id]
+                    row[answer.reason] += 1
+                    if answer.limit is not limit:
+                        limit = answer.limit
+                        near = limit // FULL if limit else -1
                     # As `near_features`, without the call, for the case of one limit.
-                    if answer.limits or (answer.limit and answer.remaining * FULL <= answer.limit):
+                    if answer.limits or answer.remaining <= near:
                         name = request.customer_id
                         if (
                             answer.detailed

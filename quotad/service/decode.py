@@ -257,6 +257,12 @@ class RequestDecoder:
         """How many are remembered."""
         return len(self._known)
 
+    @property
+    def known(self) -> dict[bytes, ConsumeRequest]:
+        """Most of what is remembered, by its bytes, for callers whose every nanosecond counts: they
+        ask `one` for what is not in here. Another dictionary after some calls of it."""
+        return self._known.young
+
     def one(self, payload: bytes) -> ConsumeRequest:
         """Read, check and translate a CheckAndConsumeRequest.
 
@@ -296,9 +302,9 @@ class RequestDecoder:
             parts = [request.SerializeToString() for request in batch.requests]
         if len(parts) > BATCH_MAX:
             raise InvalidRequest(f"requests: {len(parts)} of them; at most {BATCH_MAX}")
-        one = self.one
+        one, known = self.one, self.known.get
         with suppress(InvalidRequest):
-            return [one(part) for part in parts], {}
+            return [known(part) or one(part) for part in parts], {}
         requests: list[ConsumeRequest] = []
         refused: Refusals = {}
         for i, part in enumerate(parts):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from quotad.decision import ConsumeAllDecision, ConsumeRequest, Decision
+from quotad.decision import ConsumeRequest, Decision
 from quotad.errors import QuotadError, StoreUnavailable, internal_error
 from quotad.fronts.interface import Answer, Call
 from quotad.history import LOCAL
@@ -13,7 +13,7 @@ from quotad.operations.decisions import DecisionOperations
 from quotad.service import decode, encode, leases, reservations, slots
 from quotad.service.decode_all import read_all
 from quotad.service.encode_items import settled_bytes
-from quotad.service.wire import all_bytes, batch_bytes, decision_bytes
+from quotad.service.wire import batch_bytes, decision_bytes, each_bytes
 from quotad.v1 import quota_pb2 as pb
 
 SERVICE = "quotad.v1.QuotaService"
@@ -138,7 +138,7 @@ class QuotaService:
         batches: list[_BatchCall] = []
         batched = 0
         others: list[Call] = []
-        read, check = self._read, self._check
+        read, check, known = self._read, self._check, self._read.known
         shown, of_method, check_request = None, -1, None  # of the call that was checked last
         for call in calls:
             try:
@@ -151,7 +151,7 @@ class QuotaService:
                     check_request = check(call)
                     shown, of_method = metadata, method if method in TOGETHER else -1
                 if method == _CONSUME:
-                    request = read.one(call.request)
+                    request = known.get(call.request) or read.one(call.request)
                     if check_request is not None:
                         check_request(request)
                     requests.append(request)
@@ -203,18 +203,10 @@ class QuotaService:
         except Exception as error:  # noqa: BLE001 (no call may be left without an answer)
             failed = _unforeseen(error)
             return [(call_id, failed) for call_id in (*ids, *(each.call_id for each in batches))]
-        answers: list[Answer] = []
-        # One by one: whatever is wrong with an answer, this thread has others to give.
-        for call_id, answer in zip(ids, decided):  # noqa: B905 (those of batches come after)
-            try:
-                if type(answer) is Decision:
-                    answers.append((call_id, decision_bytes(answer)))
-                elif isinstance(answer, ConsumeAllDecision):
-                    answers.append((call_id, all_bytes(answer)))
-                else:
-                    answers.append((call_id, answer))  # type: ignore[arg-type]
-            except Exception as error:  # noqa: BLE001
-                answers.append((call_id, _unforeseen(error)))
+        # Those of batches come after.
+        answers: list[Answer] = list(
+            zip(ids, each_bytes(decided[: len(ids)], _unforeseen), strict=True)
+        )
         end = len(ids)
         for batch in batches:
             at, end = end, end + len(batch.requests)

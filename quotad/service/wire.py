@@ -8,7 +8,7 @@ tests/unit/test_encode.py proves the bytes equal to those that protobuf writes.
 The format: https://protobuf.dev/programming-guides/encoding/
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -64,8 +64,97 @@ def _table(tag: bytes) -> list[bytes]:
 _GRANTED = _table(b"\x18")  # = 3
 _USED = _table(b"\x38")  # = 7
 _REMAINING = _table(b"\x40")  # = 8
+_FOUR_GROUPS = 1 << 28
+_USED_MORE = [b"\x38" + more for more in _MORE]
+_REMAINING_MORE = [b"\x40" + more for more in _MORE]
+"""The same fields of numbers of three or four groups: the first two of them."""
 _STATUS_USED = _table(b"\x18")  # LimitStatus.used = 3
 _STATUS_REMAINING = _table(b"\x20")  # LimitStatus.remaining = 4
+
+
+_NOTHING_YET = Decision(False, -1)
+
+
+def each_bytes(
+    answers: Iterable[Decision | QuotadError], failed: Callable[[Exception], QuotadError]
+) -> list[bytes | QuotadError]:
+    """Each decision as `decision_bytes` and `all_bytes` write it; errors as they are.
+
+    Answers of a batch are mostly about one limit, and then differ by two numbers. What is around
+    these is written once for answers in a row that have it in common. Limits and times are
+    compared by identity, as answers have them from the same terms; others are written again.
+
+    Args:
+        answers: of a batch.
+        failed: returns the error of one that cannot be written: others are to be given.
+    """
+    written: list[bytes | QuotadError] = []
+    add, join = written.append, b"".join
+    like = _NOTHING_YET
+    head = tail = b""
+    for answer in answers:
+        try:
+            if type(answer) is not Decision:
+                add(all_bytes(answer) if isinstance(answer, ConsumeAllDecision) else answer)  # type: ignore[arg-type]
+                continue
+            used, left = answer.used, answer.remaining
+            if (
+                answer.limits
+                or answer.overage
+                or answer.replayed
+                or answer.detailed
+                or used >= _FOUR_GROUPS
+            ):
+                add(decision_bytes(answer))
+                continue
+            if (
+                answer.limit is not like.limit
+                or answer.resets_at_ms is not like.resets_at_ms
+                or answer.granted != like.granted
+                or answer.reason != like.reason
+                or answer.catalog_version != like.catalog_version
+                or answer.soft_limit is not like.soft_limit
+                or answer.allowed is not like.allowed
+                or answer.unlimited is not like.unlimited
+                or answer.retry_after_ms != like.retry_after_ms
+            ):
+                like = answer
+                head, tail = _around(answer)
+            if used < _TABLE_SIZE:
+                first = _USED[used]
+            else:
+                first = _USED_MORE[used & 16383] + _LAST[used >> 14]
+            if left < _TABLE_SIZE:
+                add(join((head, first, _REMAINING[left], tail)))
+            elif left < _FOUR_GROUPS:
+                add(join((head, first, _REMAINING_MORE[left & 16383], _LAST[left >> 14], tail)))
+            else:
+                add(join((head, first, b"\x40", _varint(left), tail)))
+        except Exception as error:  # noqa: BLE001 (others in the batch must not pay for it)
+            add(failed(error))
+    return written
+
+
+def _around(answer: Decision) -> tuple[bytes, bytes]:
+    """What comes before `used` and after `remaining` in the answer of a plain decision."""
+    verdict, limit, version = _shared(
+        answer.allowed,
+        answer.reason,
+        answer.limit,
+        answer.unlimited,
+        answer.soft_limit,
+        answer.catalog_version,
+    )
+    granted, resets_at_ms, retry_after_ms = (
+        answer.granted,
+        answer.resets_at_ms,
+        answer.retry_after_ms,
+    )
+    head = verdict + (b"\x18" + _varint(granted) if granted else b"") + limit  # granted = 3
+    tail = _time(b"\x52", resets_at_ms) if resets_at_ms is not None else b""  # resets_at = 10
+    if retry_after_ms is not None:
+        tail += _time(b"\x5a", retry_after_ms)  # retry_after = 11
+    return head, tail + version
 
 
 def decision_bytes(answer: Decision) -> bytes:
@@ -189,16 +278,19 @@ def _without_values(answer: Decision | QuotadError) -> QuotadError | None:
 
 def _batch(answers: Sequence[Decision | QuotadError]) -> bytes:
     parts: list[bytes] = []
-    for answer in answers:
-        if type(answer) is Decision:
-            tag, inner = b"\x0a", decision_bytes(answer)  # BatchResult.response = 1
+    for written in each_bytes(answers, _raise):
+        if isinstance(written, bytes):
+            tag, inner = b"\x0a", written  # BatchResult.response = 1
         else:
-            failed = encode.error(answer)  # type: ignore[arg-type]
-            tag, inner = b"\x12", failed.SerializeToString()  # BatchResult.error = 2
+            tag, inner = b"\x12", encode.error(written).SerializeToString()  # BatchResult.error = 2
         size = _varint(len(inner))
         # BatchCheckAndConsumeResponse.results = 1
         parts += (b"\x0a", _varint(1 + len(size) + len(inner)), tag, size, inner)
     return b"".join(parts)
+
+
+def _raise(error: Exception) -> QuotadError:
+    raise error
 
 
 def _add_details(parts: list[bytes], answer: Decision) -> None:

@@ -10,7 +10,16 @@ from typing import Any
 
 from quotad.errors import ScriptContractError, StoreError, is_unsent
 from quotad.store import scripts
-from quotad.store.charges import NO_COUNTERS, PLAIN_ARGS, Charge, ChargeStatus, Settlement
+from quotad.store.charges import (
+    CHECK,
+    CONSUME,
+    NO_COUNTERS,
+    PLAIN_ARGS,
+    TAKE_LEFT,
+    Charge,
+    ChargeStatus,
+    Settlement,
+)
 from quotad.store.keys import CustomerKeys, escape
 from quotad.store.router import Link
 
@@ -19,6 +28,12 @@ KEYS_MAX = 4000
 
 UNSETTLED = Settlement(ChargeStatus.UNSETTLED)
 UNSENT = Settlement(ChargeStatus.UNSENT)
+
+SINGLE, PLAIN, DETAILED = range(3)
+"""What charges of a script call have, and so what its reply looks like: one plain limit each and no
+key; plain limits, any number; detailed ones, some of them."""
+
+_NO_KEY = (CONSUME, CHECK, TAKE_LEFT)
 
 
 class ChargeScript:
@@ -53,10 +68,10 @@ class ChargeScript:
         settled: list[Settlement] = []
         start = 0
         while start < len(charges):
-            words, end, detailed = spell((catalog, not_after_ms), charges, start)
+            words, end, shape = spell((catalog, not_after_ms), charges, start)
             try:
                 reply = self._link.run(self._script, words, deadline)
-                read_reply(reply, charges[start:end], settled, detailed)
+                read_reply(reply, charges[start:end], settled, shape)
             except StoreError as error:
                 left = len(charges) - len(settled)
                 return settled + [UNSENT if is_unsent(error) else UNSETTLED] * left, error
@@ -71,13 +86,13 @@ class ChargeScript:
         for place, charge in enumerate(charges):
             places.setdefault(charge.keys.catalog, []).append(place)
         calls: list[tuple[Any, ...]] = []
-        parts: list[tuple[list[int], bool]] = []
+        parts: list[tuple[list[int], int]] = []
         for at in places.values():
             some, start = [charges[place] for place in at], 0
             while start < len(some):
-                words, end, detailed = spell(head, some, start)
+                words, end, shape = spell(head, some, start)
                 calls.append(words)
-                parts.append((at[start:end], detailed))
+                parts.append((at[start:end], shape))
                 start = end
         settled = [UNSETTLED] * len(charges)
         failed: StoreError | None = None
@@ -85,12 +100,12 @@ class ChargeScript:
             replies = self._link.run_many(self._script, calls, deadline)
         except StoreError as error:
             return [UNSENT] * len(charges) if is_unsent(error) else settled, error
-        for reply, (at, detailed) in zip(replies, parts, strict=True):
+        for reply, (at, shape) in zip(replies, parts, strict=True):
             found: list[Settlement] = []
             try:
                 if isinstance(reply, StoreError):
                     raise reply
-                read_reply(reply, [charges[place] for place in at], found, detailed)
+                read_reply(reply, [charges[place] for place in at], found, shape)
             except StoreError as error:
                 failed = failed or error
                 if is_unsent(error):
@@ -114,12 +129,12 @@ class ChargeScript:
 
 def spell(
     head: tuple[str, int], charges: Sequence[Charge], start: int
-) -> tuple[tuple[Any, ...], int, bool]:
+) -> tuple[tuple[Any, ...], int, int]:
     """The words of one script call, with as many charges from `start` on as it can take.
 
     Returns:
-        Number of keys, keys and arguments; where the next call starts; whether some charge in
-        between has detailed limits.
+        Number of keys, keys and arguments; where the next call starts; what the charges in between
+        have: `SINGLE`, `PLAIN` or `DETAILED`.
     """
     keys = [charges[start].keys.catalog]
     numbers: dict[tuple[str, tuple[int, ...]], int] = {}
@@ -130,6 +145,7 @@ def spell(
     counters = NO_COUNTERS
     verb, number, quantity_word = "", 0, ""
     run_quantity: int | tuple[int, ...] = 0
+    only: str | None = None  # the suffix, where there is one
     for charge in islice(charges, start, None):
         if len(keys) >= KEYS_MAX:
             break
@@ -138,6 +154,7 @@ def spell(
             if end > run_from:
                 charge_words[run_at] = f"{number} {end - run_from}{quantity_word}"
             verb, counters, run_quantity = charge.verb, charge.counters, quantity
+            only = counters.suffixes[0] if len(counters.suffixes) == 1 else None
             number = numbers.setdefault((verb, counters.words), len(numbers) + 1)
             run_from, run_at = end, len(charge_words)
             if quantity == 1:
@@ -155,21 +172,26 @@ def spell(
         if once is not None:
             keys.append(customer.decision + escape(once.key))
             charge_words += (once.fingerprint, once.memo, once.ttl_ms)
+        if only is not None:
+            keys.append(customer.usage + only)
+            continue
         usage = customer.usage
         for suffix in counters.suffixes:
             keys.append(usage + suffix)
     charge_words[run_at] = f"{number} {end - run_from}{quantity_word}"
     term_words: list[Any] = []
-    detailed = False
+    shape = SINGLE
     for verb, words in numbers:
         term_words += (verb, *words)
         if words[1] != PLAIN_ARGS:
-            detailed = True
-    return (len(keys), *keys, *head, len(numbers), *term_words, *charge_words), end, detailed
+            shape = DETAILED
+        elif shape == SINGLE and (words[0] != 1 or verb not in _NO_KEY):
+            shape = PLAIN
+    return (len(keys), *keys, *head, len(numbers), *term_words, *charge_words), end, shape
 
 
 def read_reply(
-    reply: list[Any], charges: Sequence[Charge], settled: list[Settlement], detailed: bool
+    reply: list[Any], charges: Sequence[Charge], settled: list[Settlement], shape: int
 ) -> None:
     """Read the script's answer.
 
@@ -177,7 +199,7 @@ def read_reply(
         reply: as it came.
         charges: of the call.
         settled: is added to, a settlement per charge.
-        detailed: whether some charge has detailed limits.
+        shape: what the charges have, as of `spell`.
 
     Raises:
         ScriptContractError: it is of another shape.
@@ -190,6 +212,13 @@ def read_reply(
         if reply[0] == -5:  # TOO_LATE
             settled += [Settlement(ChargeStatus.TOO_LATE)] * len(charges)
             return
+        if shape == SINGLE and len(reply) == 2 * len(charges):
+            # Whatever else becomes of such a charge is answered in one word, so these are pairs.
+            statuses = reply[::2]
+            if statuses.count(1) + statuses.count(0) == len(charges):
+                settled += map(Settlement, statuses, zip(reply[1::2], strict=True))
+                return
+        detailed = shape == DETAILED
         for charge in charges:
             status = reply[at]
             at += 1

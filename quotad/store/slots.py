@@ -21,7 +21,7 @@ from quotad.store.charges import (
     Once,
     Settlement,
 )
-from quotad.store.counters import read_reply, spell
+from quotad.store.counters import DETAILED, read_reply, spell
 from quotad.store.keys import CustomerKeys, escape, slot_names
 from quotad.store.router import Link
 
@@ -112,7 +112,7 @@ class SlotScripts:
             if outcome in (SlotOutcome.MISMATCH, SlotOutcome.ENDED):
                 return outcome, Settlement(ChargeStatus.MISMATCH), 0, 0
             settled: list[Settlement] = []
-            read_reply(reply[3:], [counted], settled, True)
+            read_reply(reply[3:], [counted], settled, DETAILED)
             return outcome, settled[0], reply[1], int(reply[2])
         except (IndexError, ValueError, TypeError) as error:
             raise ScriptContractError(f"acquire_slot: reply cannot be read: {error}") from error

@@ -8,6 +8,7 @@ import pytest
 
 from quotad.customers.subscriptions import Provision, provision
 from quotad.decision import ConsumeRequest, Decision
+from quotad.engine.views import View
 from quotad.records import CustomerRecord, StoredCustomer
 from tests.deciding import Bench, bench
 
@@ -37,18 +38,30 @@ def put_on_pro(made: Bench, resource_id: str = "", later_ms: int = 0) -> StoredC
     return made.customers.get("acme")
 
 
+def on_look(made: Bench, monkeypatch: pytest.MonkeyPatch, look: Callable[[str], None]) -> None:
+    """Be called with the name of each view that is looked up for a request, just before."""
+    views = made.views
+
+    class Looked(dict[str, View]):
+        def get(self, name: str, *_: Any) -> Any:
+            look(name)
+            return super().get(name)
+
+    # In the place of the dictionary that the planner looks in.
+    monkeypatch.setattr(views._views, "young", Looked(views._views.young))
+
+
 def before_view(
     made: Bench, monkeypatch: pytest.MonkeyPatch, number: int, what: Callable[[], None]
 ) -> None:
     """Let something happen before the n-th view is looked up."""
-    get, seen = made.views.get, iter(range(1, 1000))
+    seen = iter(range(1, 1000))
 
-    def hooked(*arguments: Any) -> Any:
+    def look(_: str) -> None:
         if next(seen) == number:
             what()
-        return get(*arguments)
 
-    monkeypatch.setattr(made.views, "get", hooked)
+    on_look(made, monkeypatch, look)
 
 
 def take(made: Bench, *requests: ConsumeRequest) -> list[bool]:
@@ -134,14 +147,15 @@ def test_resources_seen_at_different_times_are_decided_in_two_rounds(
         put_on_pro(made, name)
         take(made, request)
     another = made.customers.get("another")
-    get, rounds = made.views.get, []
+    snapshot = made.snapshots.current()
+    rounds: list[str] = []
 
-    def hooked(name: str, *arguments: Any) -> Any:
-        rounds.append(name)
-        made.views.put("another", another, *arguments)  # as the other thread does all day
-        return get(name, *arguments)
+    def look(name: str) -> None:
+        if rounds[-1:] != [name]:  # one that is not there is looked for among older ones as well
+            rounds.append(name)
+        made.views.put("another", another, snapshot, made.clock.now)  # as others do all day
 
-    monkeypatch.setattr(made.views, "get", hooked)
+    on_look(made, monkeypatch, look)
 
     assert [True] * 8 == take(made, *requests)
     assert [2] * 7 + [1] == [rounds.count(f"acme\0{name}") for name in names]

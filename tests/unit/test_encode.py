@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from quotad.catalog import Source, compile_snapshot, parse
@@ -21,7 +21,7 @@ from quotad.entitlements.resolve import resolve
 from quotad.errors import IdempotencyMismatch, InvalidRequest, QuotadError, StoreUnavailable
 from quotad.model import USED_MAX
 from quotad.service import encode
-from quotad.service.wire import batch_bytes, decision_bytes
+from quotad.service.wire import batch_bytes, decision_bytes, each_bytes
 from quotad.v1 import quota_pb2 as pb
 
 SIZES = (1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, USED_MAX)
@@ -178,6 +178,24 @@ def test_an_answer_written_by_hand_has_the_bytes_that_protobuf_would_write(
     answer: Decision,
 ) -> None:
     assert message_of(answer).SerializeToString() == decision_bytes(answer)
+
+
+@settings(max_examples=25)
+@given(plain_decisions, plain_decisions, st.sampled_from(SIZES), st.sampled_from(SIZES))
+def test_answers_in_a_row_that_differ_in_any_field_are_written_each_as_it_is(
+    one: Decision, other: Decision, used: int, remaining: int
+) -> None:
+    one = msgspec.structs.replace(one, limits=(), replayed=False)
+    row = [one, one, msgspec.structs.replace(one, used=used, remaining=remaining)]
+    for field in one.__struct_fields__:
+        row += [msgspec.structs.replace(one, **{field: getattr(other, field)}), one]
+    for field in ("allowed", "soft_limit", "unlimited"):
+        row += [msgspec.structs.replace(one, **{field: not getattr(one, field)}), one]
+
+    def failed(error: Exception) -> QuotadError:
+        raise error
+
+    assert [message_of(each).SerializeToString() for each in row] == each_bytes(row, failed)
 
 
 errors = st.sampled_from(
