@@ -22,6 +22,7 @@ from quotad.dashboard.ask import (
 )
 from quotad.dashboard.assets import serve_asset
 from quotad.dashboard.doorkeeper import NOBODY, Doorkeeper, check_origin, has_key, security_headers
+from quotad.dashboard.drafting import DraftChanged, changed_page
 from quotad.dashboard.pages import PAGES
 from quotad.dashboard.refused import no_such_page, refused_page
 from quotad.dashboard.sign_in import again_page, ended_page
@@ -136,6 +137,8 @@ class DashboardApp:
                 if writes and not page.keyless and not has_key(visitor, ask.form, ask.headers):
                     return again_page(ask)
             return await self._in_thread(page.act, ask)
+        except DraftChanged:
+            return await self._in_thread(changed_page, ask)
         except QuotadError as error:
             return await self._in_thread(refused_page, ask, error)
 

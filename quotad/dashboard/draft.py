@@ -9,7 +9,7 @@ import msgspec
 from quotad.catalog import Source
 from quotad.dashboard.ask import TEXT_BYTES_MAX, Ask, PageAnswer, SitePage, see_other
 from quotad.dashboard.catalog_words import change_words
-from quotad.dashboard.drafting import APPLY_TO, desk, next_of, save_files, sent_draft
+from quotad.dashboard.drafting import APPLY_TO, desk, next_of, save_files, seen_draft, sent_draft
 from quotad.dashboard.render import render
 from quotad.errors import Conflict, InvalidRequest
 from quotad.operations.affected import AffectedOperations
@@ -151,7 +151,7 @@ def _publish(ask: Ask) -> PageAnswer:
 
 
 def _to_publish(ask: Ask, owner: str) -> CatalogDraft:
-    draft = sent_draft(ask, owner)
+    draft = seen_draft(ask, owner)
     if not draft.changed and not ask.form.get("apply_to"):
         raise InvalidRequest("draft: changes nothing")
     if not draft.revision:  # nothing is changed but whom the plans are for
@@ -172,13 +172,13 @@ def _plead(ask: Ask) -> PageAnswer:
 def _send_back(ask: Ask) -> PageAnswer:
     """Ask no more: by its author, or by whoever was asked."""
     owner = ask.form.get("of")
-    ask.context.parts.drafts.plead(sent_draft(ask, owner), None)
+    ask.context.parts.drafts.plead(seen_draft(ask, owner), None)
     note = "The draft is its author's again." if owner else "It is yours again."
     return see_other("/draft/review", note)
 
 
 def _discard(ask: Ask) -> PageAnswer:
-    draft = sent_draft(ask)
+    draft = seen_draft(ask)
     ask.context.parts.drafts.discard(draft.owner)
     return see_other("/plans", "Your draft was discarded.")
 
@@ -192,7 +192,7 @@ def _merge(ask: Ask) -> PageAnswer:
 
 def _save_merged(ask: Ask) -> PageAnswer:
     drafts = ask.context.parts.drafts
-    new, _ = drafts.brought_up(sent_draft(ask), keep_mine=ask.form.get("keep") == "mine")
+    new, _ = drafts.brought_up(seen_draft(ask), keep_mine=ask.form.get("keep") == "mine")
     if str(new.base_version) != ask.form.get("theirs"):
         raise Conflict("another version was published while the page was open")
     save_files(ask, new, new.files)

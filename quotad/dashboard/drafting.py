@@ -6,8 +6,9 @@ import msgspec
 
 from quotad.catalog import ApplyTo, Source
 from quotad.catalog.editing.changes import Edit, PlanFiles
-from quotad.dashboard.ask import Ask, is_own_path
+from quotad.dashboard.ask import Ask, PageAnswer, is_own_path
 from quotad.dashboard.catalog_words import Compiled, compiled
+from quotad.dashboard.render import render
 from quotad.errors import Conflict, InvalidRequest, NotFound
 from quotad.operations.drafts import CatalogDraft, DraftState
 
@@ -60,8 +61,24 @@ def desk(ask: Ask, apply_to: ApplyTo | None = None, owner: str = "") -> Desk:
     return Desk(state, in_force, after)
 
 
-def sent_draft(ask: Ask, owner: str = "") -> CatalogDraft:
-    """Return the draft that a form was made from.
+class DraftChanged(Conflict):
+    """A form that changes a part of the draft was made from an earlier save of it."""
+
+
+def sent_draft(ask: Ask) -> CatalogDraft:
+    """Return the draft that a form for a part of it was made from.
+
+    Raises:
+        DraftChanged: it was changed or discarded in another window.
+    """
+    try:
+        return seen_draft(ask)
+    except Conflict as error:
+        raise DraftChanged(str(error)) from None
+
+
+def seen_draft(ask: Ask, owner: str = "") -> CatalogDraft:
+    """Return the draft exactly as the page of a form has shown it.
 
     Args:
         ask: with the form.
@@ -81,6 +98,21 @@ def sent_draft(ask: Ask, owner: str = "") -> CatalogDraft:
     if draft.revision != int(revision):
         raise Conflict("the draft was changed in another window; nothing of this page was saved")
     return draft
+
+
+def changed_page(ask: Ask) -> PageAnswer:
+    """Show what was typed into a form, to be sent once more over the draft as it is now."""
+    draft = ask.context.parts.drafts.open(ask.visitor.person)
+    now = {"revision": str(draft.revision), "base": str(draft.base_version)}
+    typed = [(name, value) for name, value in ask.form.fields if name != "form_key"]
+    return render(
+        ask,
+        "again.html",
+        409,
+        path=ask.path,
+        fields=[(name, now.get(name, value)) for name, value in typed],
+        why="Your draft was changed in another window since this page was opened.",
+    )
 
 
 def next_of(ask: Ask, path: str) -> str:

@@ -3,7 +3,7 @@
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
 from quotad.dashboard.catalog_words import change_words, compiled
 from quotad.dashboard.draft import CHANGES_SHOWN
-from quotad.dashboard.drafting import desk, save_files, sent_draft
+from quotad.dashboard.drafting import desk, save_files, seen_draft
 from quotad.dashboard.render import render
 from quotad.errors import Conflict
 from quotad.operations.environments import EnvironmentOperations
@@ -35,7 +35,7 @@ def _copy(ask: Ask) -> PageAnswer:
     there = _environments(ask).look(ask.segments["name"])
     if str(there.version.record.version) != ask.form.get("version"):
         raise Conflict(f"another version was published in {there.environment.name} meanwhile")
-    save_files(ask, sent_draft(ask), there.files)
+    save_files(ask, seen_draft(ask), there.files)
     return see_other("/draft/review", f"The catalog of {there.environment.name} is your draft.")
 
 

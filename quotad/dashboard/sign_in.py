@@ -151,10 +151,11 @@ def again_page(ask: Ask) -> PageAnswer:
 
 
 def _again(ask: Ask, path: str, kept: str, status: int) -> PageAnswer:
+    why = "The page that you have sent was opened in another session."
     fields = [
         (name, value) for name, value in read_form(kept.encode()).fields if name != "form_key"
     ]
-    return render(ask, "again.html", status, path=path, fields=fields)
+    return render(ask, "again.html", status, path=path, fields=fields, why=why)
 
 
 def _kept(ask: Ask) -> str:

@@ -1,0 +1,140 @@
+"""The server goes, a session ends, another window saves: what was typed is still there."""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from quotad.config import Config
+from quotad.server.dashboard_server import DashboardServer
+from quotad.tokens.roles import TokenRole
+from tests.dashboard.conftest import CATALOG
+from tests.dashboard.serving import DashboardRunning, dashboard_running
+from tests.dashboard.shots import shoot
+from tests.http.gateways import free_port
+from tests.running import eventually
+
+
+@pytest.fixture(scope="module")
+def desk(store_url: str) -> Iterator[DashboardRunning]:
+    address = f"127.0.0.1:{free_port()}"  # that it comes back to
+    prefix = f"t-{uuid.uuid4().hex[:12]}"
+    with dashboard_running(store_url, prefix, dashboard=address) as made:
+        made.grpc.publish_and_wait(CATALOG)
+        eventually(lambda: made.server.ready, bool)
+        made.token(TokenRole.ADMIN, "root")
+        yield made
+
+
+@pytest.fixture
+def anna(browser: Browser, desk: DashboardRunning) -> Iterator[Page]:
+    """Somebody with the role publish and no draft; the server may be away, so errors are let be."""
+    context = browser.new_context(base_url=f"http://{desk.address}")
+    page: Any = context.new_page()
+    sign_in(page, desk.token(TokenRole.PUBLISH, "anna").token, "/plans")
+    yield page
+    context.close()
+
+
+def sign_in(page: Page, token: str, path: str) -> None:
+    page.goto(path)
+    page.get_by_label("Token").fill(token)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("navigation", name="Main")).to_be_visible()
+
+
+class Away:
+    """The dashboard is stopped as long as the context lasts, and starts again at its address."""
+
+    def __init__(self, desk: DashboardRunning, config: Config) -> None:
+        self._desk, self._config = desk, config
+
+    def __enter__(self) -> None:
+        self._desk.server.stop()
+
+    def __exit__(self, *_: object) -> None:
+        self._desk.server = server = DashboardServer(self._config)
+        server.start()
+        eventually(lambda: server.ready, bool)
+
+
+@pytest.fixture
+def away(desk: DashboardRunning) -> Away:
+    return Away(desk, desk.server._config)
+
+
+def test_the_server_restarts_under_a_form_and_under_the_text(anna: Page, away: Away) -> None:
+    anna.goto("/plans/free/features/calls")
+    limit = anna.get_by_label("Calls", exact=True).first
+    limit.fill("51")
+    with away:
+        anna.get_by_role("button", name="Save in your draft").click()
+        expect(anna.get_by_text("The server does not answer")).to_be_visible()
+        expect(limit).to_have_value("51")
+        shoot(anna, "no-answer")
+    anna.get_by_role("button", name="Save in your draft").click()
+    expect(anna.get_by_text("Saved in your draft.")).to_be_visible()
+
+    anna.goto("/draft")
+    text = anna.get_by_role("textbox", name="plans.yaml")
+    expect(text).to_contain_text("limit: 51")
+    with away:
+        text.fill(CATALOG.replace("limit: 10,", "limit: 52,"))
+        expect(anna.get_by_text("The server cannot save this now")).to_be_visible()
+        shoot(anna, "text-no-answer")
+    # By itself, once it answers again.
+    expect(anna.get_by_text("Saved in your draft", exact=True)).to_be_visible(timeout=15_000)
+    anna.goto("/plans")
+    expect(anna.get_by_role("link", name="Change API calls of free: 52 / month")).to_be_visible()
+
+
+def test_a_session_that_ends_mid_edit_loses_no_text(anna: Page, desk: DashboardRunning) -> None:
+    anna.goto("/draft")
+    anna.context.clear_cookies()
+    text = anna.get_by_role("textbox", name="plans.yaml")
+    text.fill(CATALOG.replace("limit: 10,", "limit: 61,"))
+    expect(anna.get_by_text("Your session has ended")).to_be_visible()
+    shoot(anna, "text-ended")
+    anna.get_by_role("button", name="Save in your draft").click()
+    anna.get_by_label("Token").fill(desk.token(TokenRole.PUBLISH, "anna").token)
+    anna.get_by_role("button", name="Sign in").click()
+    anna.get_by_role("button", name="Send it now").click()
+    expect(anna.get_by_role("textbox", name="plans.yaml")).to_contain_text("limit: 61")
+    expect(anna.get_by_text("unpublished change")).to_be_visible()
+
+
+def test_two_windows_of_one_person_lose_neither_edit(anna: Page) -> None:
+    anna.goto("/plans/free/features/calls")
+    anna.get_by_label("Calls", exact=True).first.fill("71")
+    other = anna.context.new_page()
+    other.goto("/plans/free/features/seats")
+    other.get_by_label("Seats", exact=True).first.fill("7")
+    other.get_by_role("button", name="Save in your draft").click()
+    expect(other.get_by_text("Saved in your draft.")).to_be_visible()
+
+    anna.get_by_role("button", name="Save in your draft").click()
+    expect(anna.get_by_text("was changed in another window")).to_be_visible()
+    shoot(anna, "changed-elsewhere")
+    anna.get_by_role("button", name="Send it now").click()
+    expect(anna.get_by_text("Saved in your draft.")).to_be_visible()
+    anna.goto("/plans")
+    for named in ("API calls of free: 71 / month", "Seats of free: 7"):
+        expect(anna.get_by_role("link", name=f"Change {named}")).to_be_visible()
+
+
+def test_a_page_with_something_typed_is_not_left_unasked(anna: Page) -> None:
+    asked = []
+
+    def stay(dialog: Any) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    anna.on("dialog", stay)
+    anna.goto("/plans/free/features/calls")
+    limit = anna.get_by_label("Calls", exact=True).first
+    limit.fill("81")
+    anna.get_by_role("link", name="History").click(no_wait_after=True)
+    expect(limit).to_have_value("81")
+    assert ["beforeunload"] == asked
