@@ -339,7 +339,9 @@ def _print_all(
     if decision.replayed:
         output.print_fields([("replayed", "the first decision under this key")])
     if decision.is_fallback:
-        output.print_fields([("fallback", "the store did not answer; the policies decided")])
+        output.print_fields(
+            [("fallback", "the store is gone; the policies of all features decided")]
+        )
 
 
 def _fields(decision: "Decision", took: str) -> list[tuple[str, str]]:
@@ -359,7 +361,8 @@ def _fields(decision: "Decision", took: str) -> list[tuple[str, str]]:
     if decision.replayed:
         fields.append(("replayed", "the first decision under this key; nothing more was consumed"))
     if decision.is_fallback:
-        fields.append(("fallback", "the store did not answer; the feature's policy decided"))
+        policy = "the feature's policy decided, by what this worker has let through"
+        fields.append(("fallback", f"the store is gone; {policy}"))
     if decision.catalog_version:
         fields.append(("catalog", f"version {decision.catalog_version}"))
     return fields
