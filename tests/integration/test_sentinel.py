@@ -1,5 +1,7 @@
 """Behind Sentinels: the primary is found, left when it is replaced, and no answer goes with it."""
 
+import os
+import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -129,6 +131,26 @@ def test_a_replica_is_not_used_although_a_sentinel_names_it(
     with pytest.raises(Exception, match="it is no primary any more"):
         store.execute("GET", "x")
     store.close()
+
+
+def test_a_primary_that_has_lost_its_replica_takes_nothing_until_it_is_back(
+    group: Watched, prefix: str
+) -> None:
+    with running(group.url, prefix) as server:
+        server.publish_and_wait(CATALOG)
+        ledger = Ledger(server)
+        assert ledger.ask()
+        replica = group.servers[1].process.pid
+        os.kill(replica, signal.SIGSTOP)
+        try:
+            eventually(ledger.ask, lambda answered: not answered)  # NOREPLICAS
+        finally:
+            os.kill(replica, signal.SIGCONT)
+        eventually(ledger.ask, bool)
+
+        server.store.look_up()
+        (used,) = server.counters("acme").values()
+        assert used == ledger.counts["allowed"]
 
 
 def test_a_switch_under_load_loses_no_answer(group: Watched, prefix: str) -> None:
