@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from quotad.catalog import Snapshot
 from quotad.customers.change_lines import PROMOTION, GivenLine, PhaseLine, read_line
 from quotad.dashboard.ask import Ask
+from quotad.dashboard.names import CatalogNames
 from quotad.dashboard.rights import in_words
 from quotad.dashboard.shown import day, moment
 from quotad.held import Correction
@@ -38,32 +38,6 @@ class Deed(msgspec.Struct, frozen=True):
     comment: str = ""
 
 
-class CatalogNames:
-    """What plans, add-ons and features are called.
-
-    Args:
-        snapshot: of the catalog in force.
-    """
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-
-    def plan(self, plan_id: str) -> str:
-        """The name of a plan, or its id."""
-        plan = self._snapshot.plans.get(plan_id)
-        return (plan.name if plan else "") or plan_id
-
-    def addon(self, addon_id: str) -> str:
-        """The name of an add-on, or its id."""
-        addon = self._snapshot.addons.get(addon_id)
-        return (addon.name if addon else "") or addon_id
-
-    def feature(self, feature_id: str) -> str:
-        """The name of a feature, or its id."""
-        feature = self._snapshot.features.get(feature_id)
-        return (feature.name if feature else "") or feature_id
-
-
 def activity(ask: Ask, customer_id: str, size: int = ACTIVITY_MAX) -> list[Deed]:
     """Return the latest changes and corrections of a customer, the newest first."""
     parts = ask.context.parts
@@ -81,7 +55,7 @@ def deed(change: CustomerChange, names: CatalogNames) -> Deed:
     phases = [each for _, each in read if isinstance(each, PhaseLine)]
     created = "created" in change.changes
     lines = [words for line, words in _PLAIN.items() if line in change.changes]
-    lines += _subscribed(phases, change.epoch, names)
+    lines += _subscribed(phases, change, names)
     for line, each in read:
         if isinstance(each, GivenLine):
             lines.append(_given(each, names))
@@ -92,9 +66,11 @@ def deed(change: CustomerChange, names: CatalogNames) -> Deed:
     return Deed(change.epoch, change.actor, tuple(lines) or (change.call,), change.comment)
 
 
-def _subscribed(phases: list[PhaseLine], at_ms: int, names: CatalogNames) -> Iterator[str]:
+def _subscribed(
+    phases: list[PhaseLine], change: CustomerChange, names: CatalogNames
+) -> Iterator[str]:
     """What became of plans: a change of one for another is one sentence."""
-    gone = {each.named: each for each in phases if each.gone}
+    at_ms, gone = change.epoch, {each.named: each for each in phases if each.gone}
     for each in phases:
         if each.gone:
             continue
@@ -111,7 +87,7 @@ def _subscribed(phases: list[PhaseLine], at_ms: int, names: CatalogNames) -> Ite
             sentence = f"changed the plan from {plans}"
         elif starts_later:
             sentence = f"scheduled {names.plan(each.plan_id)} from {_at(each.start_ms)}"
-        elif each.start_ms < at_ms - _AT_ONCE_MS:
+        elif each.start_ms < at_ms - _AT_ONCE_MS or change.call == "ChangeSubscription":
             sentence = f"set the subscription to {names.plan(each.plan_id)}"
         else:
             sentence = f"put it on {names.plan(each.plan_id)}"

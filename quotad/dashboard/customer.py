@@ -5,6 +5,7 @@ import msgspec
 from quotad.dashboard.activity import activity
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage
 from quotad.dashboard.charts import chart_of, charted
+from quotad.dashboard.names import CatalogNames
 from quotad.dashboard.render import render
 from quotad.dashboard.rights import most_used, right_line, right_lines, source_lines
 from quotad.dashboard.shown import amount
@@ -51,6 +52,7 @@ def customer_page(
         lines = right_lines(granted)
         why = ask.query.get("why") or next((each.feature_id for each in lines), "")
         explained = _asked(decisions.decide([_look(customer_id, why, 1)])[0]) if why else None
+    names = CatalogNames(snapshot)
     phases = shown.record.subscriptions if shown is not None else ()
     held = {addon_id for phase in phases for addon_id in phase.addons}
     chartable = charted(snapshot, [each.feature_id for each in lines if each.metered])
@@ -61,6 +63,8 @@ def customer_page(
         status,
         customer_id=customer_id,
         shown=shown,
+        names=names,
+        latest={key: plan.revision for key, plan in snapshot.plans.items()},
         plan_id=granted.effective.plan_id,
         plans={key: plan.name or key for key, plan in snapshot.plans.items() if not plan.archived},
         addons={
@@ -74,7 +78,7 @@ def customer_page(
         why=why,
         explained=explained,
         sources=source_lines(
-            explained.explanation.sources if explained and explained.explanation else ()
+            explained.explanation.sources if explained and explained.explanation else (), names
         ),
         chartable={key: snapshot.features[key].name or key for key in chartable},
         chart=chart_of(ask, customer_id, chart) if chart else None,
@@ -130,14 +134,15 @@ def _why(ask: Ask) -> PageAnswer:
     customer_id = ask.segments["customer_id"]
     with ask.context.deciding() as decisions:
         answer = _asked(decisions.decide([_look(customer_id, feature_id, 1)])[0])
-    feature = ask.context.parts.worker.snapshots.newest().features.get(feature_id)
+    snapshot = ask.context.parts.worker.snapshots.newest()
+    feature, names = snapshot.features.get(feature_id), CatalogNames(snapshot)
     told = answer.explanation
     return render(
         ask,
         "_why.html",
         name=(feature.name if feature else "") or feature_id,
         explained=answer,
-        sources=source_lines(told.sources if told else ()),
+        sources=source_lines(told.sources if told else (), names),
     )
 
 
@@ -149,7 +154,8 @@ def _try(ask: Ask) -> PageAnswer:
         raise InvalidRequest(f"quantity: {text[:40]!r} is not a whole number")
     with ask.context.deciding() as decisions:
         answer = _asked(decisions.decide([_look(customer_id, feature_id, int(text))])[0])
-    feature = ask.context.parts.worker.snapshots.newest().features.get(feature_id)
+    snapshot = ask.context.parts.worker.snapshots.newest()
+    feature, names = snapshot.features.get(feature_id), CatalogNames(snapshot)
     told = answer.explanation
     return render(
         ask,
@@ -158,7 +164,7 @@ def _try(ask: Ask) -> PageAnswer:
         quantity=int(text),
         answer=answer,
         line=right_line(feature_id, feature, answer),
-        sources=source_lines(told.sources if told else ()),
+        sources=source_lines(told.sources if told else (), names),
     )
 
 

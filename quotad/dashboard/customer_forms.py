@@ -63,7 +63,6 @@ def _plan(ask: Ask) -> str:
             addons=addons,
             at_period_end=when == "period_end",
             unit_quantity=units,
-            latest_revision="latest_revision" in form,
         )
         customers.change_subscription(customer_id, change, epoch)
     return "The subscription was changed." if when == "now" else "The change was scheduled."
@@ -90,6 +89,14 @@ def _cancel(ask: Ask) -> str:
     )
     _customers(ask).cancel_subscription(ask.segments["customer_id"], wanted, epoch_of(form))
     return "The subscription was cancelled."
+
+
+@done
+def _latest(ask: Ask) -> str:
+    form = ask.form
+    wanted = Change(form.get("subscription_id"), form.get("resource_id"), latest_revision=True)
+    _customers(ask).change_subscription(ask.segments["customer_id"], wanted, epoch_of(form))
+    return "It is on the latest revision of its plan."
 
 
 @done
@@ -234,6 +241,7 @@ def _form(path: str, act: PageAct) -> SitePage:
 PAGES = (
     _form("plan", _plan),
     _form("cancel", _cancel),
+    _form("latest", _latest),
     _form("override", _override),
     _form("override/remove", _remove_override),
     _form("promotion", _promote),

@@ -1,9 +1,10 @@
 """History: every publish, what it changed, and the way back."""
 
 from quotad.catalog import diff
-from quotad.dashboard.activity import CatalogNames, deed
+from quotad.dashboard.activity import deed
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
 from quotad.dashboard.catalog_words import ChangeWords, change_words, compiled
+from quotad.dashboard.names import CatalogNames
 from quotad.dashboard.render import render
 from quotad.errors import InvalidRequest, NotFound
 from quotad.records import CatalogRecord

@@ -5,10 +5,10 @@ import time
 import msgspec
 
 from quotad.catalog.editing.changes import Edit, NoValue, PlanFiles
-from quotad.dashboard.activity import CatalogNames
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
 from quotad.dashboard.catalog_words import right_words
 from quotad.dashboard.drafting import Desk, desk, save_edits, sent_draft
+from quotad.dashboard.names import CatalogNames
 from quotad.dashboard.render import render
 from quotad.dashboard.rights import in_words
 from quotad.dashboard.shown import segment

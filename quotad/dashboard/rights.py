@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from quotad.dashboard.names import CatalogNames
 from quotad.decision import Decision, EntitlementSource, LimitStatus, Reason, SourceKind
 from quotad.engine.shared import Granted
 from quotad.marks import NEAR_PERCENT
@@ -159,14 +160,16 @@ class SourceLine(msgspec.Struct, frozen=True):
     ends_ms: int | None
 
 
-def source_lines(sources: Iterable[EntitlementSource]) -> list[SourceLine]:
+def source_lines(sources: Iterable[EntitlementSource], names: CatalogNames) -> list[SourceLine]:
     """Return the chain of sources, what is in force first."""
-    lines = [_source(each) for each in sources]
+    lines = [_source(each, names) for each in sources]
     return sorted(lines, key=lambda each: not each.won)
 
 
-def _source(source: EntitlementSource) -> SourceLine:
-    words = [SOURCES[SourceKind(source.kind)], source.source_id]
+def _source(source: EntitlementSource, names: CatalogNames) -> SourceLine:
+    kind = SourceKind(source.kind)
+    name = names.addon if kind is SourceKind.ADDON else names.plan
+    words = [SOURCES[kind], name(source.source_id)]
     if source.quantity > 1:
         words.append(f"x {source.quantity}")
     if source.revision > 1:
@@ -195,6 +198,10 @@ def in_words(value: object) -> str:
     words = []
     if "limit" in rest:
         words.append(in_words(rest.pop("limit")))
+    if "add" in rest:
+        words.append(f"+{in_words(rest.pop('add'))}")
+    if "set" in rest:
+        words.append(f"{in_words(rest.pop('set'))} instead")
     if "per" in rest:
         words.append(f"per {rest.pop('per')}")
     return ", ".join([*([" ".join(words)] if words else []), *_others(rest)])

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from quotad.customers.profile import Profile
+from quotad.customers.subscriptions import Change
 from quotad.dashboard import bulk
 from quotad.tokens.roles import TokenRole
 from tests.dashboard.conftest import CATALOG
@@ -64,6 +65,23 @@ def test_customers_are_moved_to_the_latest_revision_step_by_step(
         again = visit.get(f"/bulk?do=latest&plan=pro&q={team}").text
     assert [True, False, False, True] == moved(served, team)
     assert "2 customers would be changed" in again
+
+
+def test_one_customer_is_moved_on_its_page_with_all_it_has(
+    served: DashboardRunning, team: str
+) -> None:
+    customers = served.parts.customers
+    customers.change_subscription(team + "acme", Change(addons={"more-calls": 2}, unit_quantity=3))
+    with served.visit() as visit:
+        page = f"/customers/{team}acme"
+        shown = visit.get(page)
+        assert re.search(r"3 units, 2 . More calls, on revision \d+ of \d+", shown.text)
+        assert 303 == visit.submit(page, f"{page}/latest", {}).status
+        after = visit.get(page).text
+    assert "on revision" not in after
+    assert "2 \u00d7 More calls" in after
+    assert "Add-on More calls x 2 : +500" in after
+    assert [True, False, False, False] == moved(served, team)
 
 
 def test_a_promotion_for_many_says_whom_it_is_not_for(served: DashboardRunning, team: str) -> None:

@@ -162,3 +162,37 @@ def test_sales_moves_everybody_on_a_plan_and_watches(
     page.goto("/bulk?do=promote&view=near")
     shoot(page, "bulk-promote")
     assert [True, True, False, True] == moved(served, team)
+
+
+def test_support_makes_good_a_failure_and_everyone_can_read_why(
+    page: Page, served: DashboardRunning, customer: str
+) -> None:
+    served.parts.customers.provision(customer, Provision("pro", profile=Profile("Umbrella")))
+    served.grpc.consume(customer, "calls", quantity=950)
+    served.grpc.consume(customer, "tokens", quantity=60)
+    served.see()
+    page.goto(f"/customers/{customer}")
+    expect(page.get_by_role("region", name="Denied lately")).to_contain_text("60 of AI tokens")
+    page.get_by_role("link", name="Correct usage").click()
+    correct = page.locator("#correct")
+    correct.get_by_label("Amount").fill("400")
+    correct.get_by_label("Comment").fill("the outage of Monday")
+    correct.get_by_role("button", name="Correct").click()
+    page.get_by_role("link", name="Change plan").click()
+    plan = page.locator("#plan")
+    plan.get_by_label("Units").fill("3")
+    plan.get_by_label("More calls").fill("2")
+    plan.get_by_label("Comment").fill("as agreed with Ada")
+    plan.get_by_role("button", name="Change plan").click()
+
+    activity = page.get_by_role("region", name="Activity")
+    expect(activity).to_contain_text("gave back 400 of API calls")
+    expect(activity).to_contain_text("the outage of Monday")
+    expect(activity).to_contain_text(
+        "set the subscription to Pro with 3 units and 2 \u00d7 More calls"
+    )
+    shoot(page, "customer")
+    page.goto("/history")
+    page.get_by_role("link", name="Customers", exact=True).last.click()
+    expect(page.get_by_role("row", name="Umbrella").first).to_contain_text("as agreed with Ada")
+    shoot(page, "history-customers")

@@ -124,3 +124,45 @@ def test_a_rollout_is_moved_by_a_slider_and_a_mistake_is_shown_in_the_form(page:
     page.get_by_role("button", name="Save in your draft").click()
     expect(page.get_by_role("alert")).to_contain_text("soon")
     expect(page.get_by_label("From", exact=True)).to_have_value("soon")
+
+
+def test_marketing_sells_an_addon_and_gives_a_feature_to_everyone_for_a_time(
+    page: Page, served: DashboardRunning
+) -> None:
+    page.goto("/addons")
+    page.get_by_role("link", name="New add-on").click()
+    form = page.locator("#new")
+    form.get_by_label("Id").fill("extra-tokens")
+    form.get_by_label("Name").fill("Extra tokens")
+    form.get_by_label("Gives more of").select_option(label="AI tokens")
+    form.get_by_label("By, or the value").fill("500")
+    form.get_by_label("Per").select_option("day")
+    form.get_by_role("button", name="Add to your draft").click()
+    expect(page.get_by_role("heading", name="Extra tokens")).to_be_visible()
+    page.get_by_label("only:").check()
+    page.get_by_label("Pro", exact=True).check()
+    page.get_by_role("group", name="Another price").get_by_label("Amount").fill("9.00")
+    page.get_by_role("button", name="Save in your draft").click()
+    expect(page.get_by_text("Saved in your draft.")).to_be_visible()
+    shoot(page, "addon")
+    page.goto("/addons")
+    expect(page.get_by_role("row", name="Extra tokens")).to_contain_text("+500 / day AI tokens")
+    shoot(page, "addons")
+
+    page.goto("/promotions")
+    everyone = page.get_by_role("region", name="On for everyone, for a time")
+    everyone.get_by_label("Feature").select_option(label="CSV export")
+    everyone.get_by_label("Until before").fill("2099-01-01")
+    everyone.get_by_role("button", name="Put into your draft").click()
+    expect(page.get_by_role("row", name="CSV export")).to_contain_text("1 Jan 2099")
+    shoot(page, "promotions")
+    page.get_by_role("link", name="CSV export", exact=True).click()
+    page.get_by_label("Description").fill("All rows as one file")
+    page.get_by_role("button", name="Save in your draft").click()
+    expect(page.get_by_text("All rows as one file").first).to_be_visible()
+    shoot(page, "feature")
+
+    page.get_by_role("link", name="Review changes").click()
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("is in force.")).to_be_visible()
+    assert served.grpc.consume("somebody", "export", quantity=0).allowed
