@@ -1,6 +1,8 @@
 """TLS of the fast front, with and without certificates of clients, and what is wrong with files."""
 
 import shutil
+import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +64,24 @@ def test_calls_over_tls_are_answered_and_those_in_the_clear_are_not() -> None:
         assert not is_answered(served, root=RENEWED), "the client trusts another"
         clear = served.channel.unary_unary(METHODS[0]).future(b"x", timeout=CALL_S)
         assert grpc.StatusCode.UNAVAILABLE == clear.code()
+
+
+@needs_fast
+def test_only_http_2_is_agreed_upon() -> None:
+    def agreed(offered: list[str]) -> str | None:
+        context = ssl.create_default_context(cafile=CERT)
+        context.set_alpn_protocols(offered)
+        host, _, port = served.front.address.rpartition(":")
+        with (
+            socket.create_connection((host, int(port)), CALL_S) as link,
+            context.wrap_socket(link, server_hostname="localhost") as greeted,
+        ):
+            return greeted.selected_alpn_protocol()
+
+    with serving("fast", tls=files()) as served:
+        assert "h2" == agreed(["http/1.1", "h2"])
+        with pytest.raises(ssl.SSLError, match="no application protocol"):
+            agreed(["http/1.1"])
 
 
 @needs_fast

@@ -167,6 +167,10 @@ def test_curl_gets_the_message_and_the_words_of_http_for_what_is_no_call(
     assert ("\0\0\0\0\x050:abc|200", "|405") == (whole, looked_up)
     assert ["|415", "|415"] == forms
 
+    packed = ("-H", "grpc-encoding: gzip", "--data-binary", f"@{grpc_request(tmp_path, b'abc')}")
+    refused = run("curl", "-si", "--http2-prior-knowledge", *grpc, *packed, url).split("\n")
+    assert {"grpc-status: 12", "grpc-accept-encoding: identity"} <= {x.strip() for x in refused}
+
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_curl_gets_every_answer_over_one_connection_with_tls(tmp_path: Path) -> None:

@@ -55,3 +55,11 @@ def test_no_locked_crate_has_an_advisory_that_is_known_and_mended() -> None:
         for version in versions[name]
         if numbers(version) < numbers(mended)
     ]
+
+
+def test_the_front_has_no_unsafe_code_of_its_own() -> None:
+    """What PyO3 needs is in its macros."""
+    sources = sorted((FRONT / "src").glob("*.rs"))
+
+    assert sources
+    assert [] == [path.name for path in sources if re.search(r"\bunsafe\b", path.read_text())]
