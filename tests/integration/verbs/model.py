@@ -60,8 +60,11 @@ class Model:
         self.slots: dict[str, Slot] = {}
         self.denied: Counter[Place] = Counter()
         """What asking calls were denied, of each counter that had no room."""
+        self.touched: set[str] = set()
+        """Customers that a step was about."""
 
     def caps(self, customer: str, feature: str) -> Sequence[int]:
+        self.touched.add(customer)
         return CAPS[self.plans.get(customer, "free")][feature]
 
     def room(self, customer: str, feature: str) -> int:
@@ -73,8 +76,9 @@ class Model:
         )
 
     def fits(self, customer: str, items: Items) -> bool:
+        """Whether that much may be asked for; past a limit not even nothing."""
         return all(
-            quantity <= 0 or quantity <= self.room(customer, feature) for feature, quantity in items
+            quantity < 0 or quantity <= self.room(customer, feature) for feature, quantity in items
         )
 
     def deny(self, customer: str, items: Items, granted: int = 0) -> None:
@@ -87,6 +91,7 @@ class Model:
 
     def add(self, customer: str, items: Items) -> None:
         """Count in all counters of features."""
+        self.touched.add(customer)
         for feature, quantity in items:
             for place, weight in enumerate(WEIGHTS[feature]):
                 self.counters[customer, feature, place] += quantity * weight
