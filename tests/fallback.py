@@ -40,7 +40,7 @@ class FallingBack:
         bytes_max: int = 10_000_000,
     ) -> None:
         self.bench = bench
-        self.journal = Journal(JournalDirectory(directory), bytes_max)
+        self.journal = Journal(JournalDirectory(directory), bytes_max, bench.clock.now_ms)
         self.journal.store_id = STORE_ID
         self.fallback = Fallback(self.journal, bench.keys, default, workers)
         shared = msgspec.structs.replace(bench.shared, fallback=self.fallback)

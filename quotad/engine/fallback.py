@@ -147,7 +147,7 @@ class Fallback:
                 else:
                     round_.answers[one.place] = found
             left += self._write_down(round_, answered)
-        self.counts[REFUSED] += len(left)
+            self.counts[REFUSED] += len(left)
         return left
 
     def _write_down(self, round_: Round, answered: Sequence[_Answered]) -> list[Planned]:

@@ -4,8 +4,7 @@ import logging
 import os
 import secrets
 import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -32,17 +31,22 @@ class Journal:
     Args:
         directory: where.
         bytes_max: most that the directory may hold.
+        now_ms: Unix time, by which files are put in order.
     """
 
-    def __init__(self, directory: JournalDirectory, bytes_max: int) -> None:
+    def __init__(
+        self, directory: JournalDirectory, bytes_max: int, now_ms: Callable[[], int]
+    ) -> None:
         self.directory = directory
         self._bytes_max = bytes_max
+        self._now_ms = now_ms
         self._lock = threading.Lock()
         self._file: LockedFile | None = None
         self._length = 0
         """Bytes of it that are on disk, and were answered."""
         self._sequence = 0
-        self._sealed: list[LockedFile] = []
+        self._sealed: dict[LockedFile, int] = {}
+        """Files that are not written to any more, and how much of each was answered."""
         self.store_id = ""
         """Of the store that is in use; empty: not known yet, and nothing is let through."""
         self.problem = ""
@@ -90,7 +94,7 @@ class Journal:
         """The files of this process, oldest first, and how much of each was answered."""
         with self._lock:
             self.appended = 0
-            found = [(file, file.size) for file in self._sealed]
+            found = sorted(self._sealed.items(), key=lambda each: each[0].path.name)
             if self._file is not None:
                 found.append((self._file, self._length))
             return found
@@ -104,7 +108,7 @@ class Journal:
         taken = self.directory.take_over()
         if taken:
             with self._lock:
-                self._sealed = sorted(self._sealed + taken, key=lambda file: file.path.name)
+                self._sealed.update({file: file.size for file in taken})
         return taken
 
     def release(self, file: LockedFile, length: int) -> bool:
@@ -123,7 +127,7 @@ class Journal:
                     return False
                 self._file = None
             elif file in self._sealed:
-                self._sealed.remove(file)
+                del self._sealed[file]
             else:
                 return False
             return True
@@ -135,7 +139,7 @@ class Journal:
                 file.close()
             if self._file is not None:
                 self._file.close()
-            self._sealed, self._file = [], None
+            self._sealed, self._file = {}, None
 
     def _append(self, entries: Sequence[JournalEntry]) -> None:
         if not self.store_id:
@@ -160,7 +164,7 @@ class Journal:
         self.appended += len(entries)
 
     def _begin(self) -> LockedFile:
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = self._now_ms()
         # By time, so that files are settled in the order of their names.
         journal_id = f"{now_ms:015}-{secrets.token_hex(8)}"
         file = self.directory.create(journal_id)
@@ -173,7 +177,7 @@ class Journal:
 
     def _seal(self) -> None:
         if self._file is not None:
-            self._sealed.append(self._file)
+            self._sealed[self._file] = self._length
             self._file = None
 
     def _drop_unwritten(self) -> None:

@@ -42,6 +42,15 @@ _WORDS = {
 _log = logging.getLogger("quotad.journal")
 
 
+class _LeftAlone(msgspec.Struct, frozen=True):
+    """A file that is not settled."""
+
+    why: str
+    entries: int
+    store_id: str
+    """Of the store at that time; on another one it is looked at again."""
+
+
 class _Progress(msgspec.Struct):
     """What is known of a file."""
 
@@ -55,7 +64,7 @@ class SettlingOperations:
     Args:
         journal: of this process.
         script: settles in the store.
-        now_ms: Unix time.
+        now_ms: Unix time, as journals have it.
         on_adopted: called with the entries of a journal that was taken over.
     """
 
@@ -71,8 +80,7 @@ class SettlingOperations:
         self._now_ms = now_ms
         self._on_adopted = on_adopted
         self._progress: dict[LockedFile, _Progress] = {}
-        self._left_alone: dict[LockedFile, tuple[str, int]] = {}
-        """Why, and with how many entries."""
+        self._left_alone: dict[LockedFile, _LeftAlone] = {}
         self.counts = dict.fromkeys(SETTLED_COUNTS, 0)
         """Entries so far, by what became of them."""
         self.unsettled = 0
@@ -81,7 +89,7 @@ class SettlingOperations:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What an operator has to look at."""
-        return tuple([why for why, _ in self._left_alone.values()])
+        return tuple([each.why for each in self._left_alone.values()])
 
     def adopt(self) -> None:
         """Take over the journals of processes that have ended; needs no store."""
@@ -95,34 +103,42 @@ class SettlingOperations:
                 )
             self._on_adopted(content.entries)
 
-    def settle(self) -> None:
+    def settle(self) -> bool:
         """Settle what can be settled now; what cannot stays for the next time.
+
+        Returns:
+            Whether some had to stay although the store is there, as a node of it is gone.
 
         Raises:
             StoreError: the store is gone altogether.
         """
         stuck: set[int] = set()
-        unsettled = 0
+        unsettled = stuck_entries = 0
         failed: StoreError | None = None
         for file, length in self._journal.files():
-            if file in self._left_alone:
-                unsettled += self._left_alone[file][1]
+            left_alone = self._left_alone.get(file)
+            if left_alone is not None and left_alone.store_id == self._journal.store_id:
+                unsettled += left_alone.entries
                 continue
             content = read_journal(file.read()[:length])
             why = self._why_not(file, content)
             if why:
-                self._left_alone[file] = (why, len(content.entries))
+                entries, store_id = len(content.entries), self._journal.store_id
+                self._left_alone[file] = _LeftAlone(why, entries, store_id)
                 _log.error("%s", why)
-                unsettled += len(content.entries)
+                unsettled += entries
                 continue
+            self._left_alone.pop(file, None)
             left, error = self._settle_file(file, content, stuck)
             failed = failed or error
             unsettled += left
+            stuck_entries += left
             if not left:
                 self._finish(file, length, content)
         self.unsettled = unsettled
         if failed is not None and not getattr(failed, "partial", False):
             raise failed
+        return stuck_entries > 0
 
     def _settle_file(
         self, file: LockedFile, content: JournalContent, stuck: set[int]
@@ -208,7 +224,7 @@ class SettlingOperations:
                 f" {self._journal.store_id}); it is left alone: start a server on that store with"
                 " this directory, or remove the file"
             )
-        if content.entries and content.entries[-1].at_ms < self._now_ms() - OLD_MS:
+        if head.made_ms < self._now_ms() - OLD_MS:
             return (
                 f"{file.path} is older than {OLD_MS // 86_400_000} days, and whether it was settled"
                 " may be forgotten; it is left alone"

@@ -73,7 +73,7 @@ class FallbackParts:
                 )
             return
         directory = JournalDirectory(Path(config.journal))
-        self._journal = Journal(directory, config.journal_max_mb * 1024 * 1024)
+        self._journal = Journal(directory, config.journal_max_mb * 1024 * 1024, clock.now_ms)
         self._identity = StoreIdentity(store, keys)
         self.fallback = Fallback(self._journal, keys, self._default, fallback_workers(config))
         self._settling = SettlingOperations(

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -16,6 +17,11 @@ from quotad.journal import Journal, JournalDirectory, JournalEntry, JournalError
 from quotad.journal import JournalCounter as Counter
 from quotad.journal.entries import JournalHead, batch_bytes, head_bytes, read_journal
 from quotad.journal.writer import FILE_BYTES_MAX
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
 
 HEAD = JournalHead("j1", "store", 1_700_000_000_000)
 
@@ -84,7 +90,7 @@ def test_nothing_that_stands_in_a_file_raises(noise: bytes, at: int, gone: int) 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    made = Journal(JournalDirectory(tmp_path / "j"), 10_000_000)
+    made = Journal(JournalDirectory(tmp_path / "j"), 10_000_000, now_ms)
     made.store_id = "store"
     return made
 
@@ -110,7 +116,7 @@ def test_entries_get_the_next_sequence_of_their_journal(journal: Journal) -> Non
 
 
 def test_before_the_store_was_reached_nothing_is_written(tmp_path: Path) -> None:
-    journal = Journal(JournalDirectory(tmp_path), 10_000_000)
+    journal = Journal(JournalDirectory(tmp_path), 10_000_000, now_ms)
 
     with pytest.raises(JournalError, match="not reached yet"):
         journal.append([entry()])
@@ -118,7 +124,7 @@ def test_before_the_store_was_reached_nothing_is_written(tmp_path: Path) -> None
 
 
 def test_a_full_journal_refuses_and_takes_more_when_something_was_removed(tmp_path: Path) -> None:
-    journal = Journal(JournalDirectory(tmp_path), 1_000)
+    journal = Journal(JournalDirectory(tmp_path), 1_000, now_ms)
     journal.store_id = "store"
     with suppress(JournalFull):
         for _ in range(100):
@@ -178,7 +184,7 @@ def test_a_disk_that_refuses_leaves_what_was_answered_and_nothing_of_the_rest(
 
 def test_a_file_is_taken_over_once_its_process_has_let_go_of_it(journal: Journal) -> None:
     journal.append([entry()])
-    other = Journal(JournalDirectory(journal.directory.path), 10_000_000)
+    other = Journal(JournalDirectory(journal.directory.path), 10_000_000, now_ms)
     assert [] == other.adopt()
 
     journal.close()
@@ -213,3 +219,22 @@ def test_only_its_owner_reads_a_journal(journal: Journal) -> None:
     assert 0o700 == journal.directory.path.stat().st_mode & 0o777
     ((file, _),) = journal.files()
     assert 0o600 == file.path.stat().st_mode & 0o777
+
+
+def test_a_batch_that_cannot_even_be_cut_off_is_not_read(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    journal.append([entry()])
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", refuses)
+        patched.setattr(os, "ftruncate", refuses)
+        with pytest.raises(JournalError, match="Input/output error"):
+            journal.append([entry()])
+    journal.append([entry()])
+
+    ((failed, length), _) = journal.files()
+    assert length < failed.size
+    assert [1, 1] == [each.sequence for each in written(journal)]
