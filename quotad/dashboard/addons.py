@@ -21,13 +21,19 @@ from quotad.dashboard.price_form import sent_prices
 from quotad.dashboard.render import render
 from quotad.dashboard.rights import in_words
 from quotad.dashboard.shown import amount, segment
-from quotad.errors import InvalidRequest, NotFound
+from quotad.errors import Conflict, InvalidRequest, NotFound
 from quotad.ids import check_id
 from quotad.model import AddOn, AddOnEntry, Feature
 from quotad.tokens.roles import Right
 
 ROWS_MAX = 200
 """Most entries of a form."""
+
+SHOWN_MAX = 200
+"""Most add-ons that one page lists; a search finds the others."""
+
+SEARCHED_FROM = 15
+"""So many add-ons are searched."""
 
 CHOICES = {
     "add": "more than the plan, by",
@@ -59,12 +65,17 @@ class EntryRow(msgspec.Struct, frozen=True):
 def _list(ask: Ask) -> PageAnswer:
     found = desk(ask)
     shown = found.after
-    lines = [] if shown is None else [_line(found, shown, each) for each in _addons(shown)]
+    text = ask.query.get("q").casefold()
+    addons = [] if shown is None else _addons(shown)
+    some = [each for each in addons if text in each.addon_id.casefold() + each.name.casefold()]
+    lines = [_line(found, shown, each) for each in some[:SHOWN_MAX]] if shown else []
     return render(
         ask,
         "addons.html",
         desk=found,
         lines=lines,
+        more=len(some) - len(lines),
+        searchable=len(addons) > SEARCHED_FROM,
         prices=partial(price_words, features={} if shown is None else shown.snapshot.features),
         plan_name=str if shown is None else partial(shown.name, "plans"),
     )
@@ -180,7 +191,7 @@ def _save(ask: Ask) -> PageAnswer:
     addon_id, form = ask.segments["addon_id"], ask.form
     try:
         save_edits(ask, _edits(ask, ("addons", addon_id)))
-    except InvalidRequest as error:
+    except (Conflict, InvalidRequest) as error:
         return _editor_page(ask, error.for_caller, form)
     return see_other(next_of(ask, f"/addons/{segment(addon_id)}"), "Saved in your draft.")
 

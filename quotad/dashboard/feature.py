@@ -12,7 +12,7 @@ from quotad.dashboard.features import KINDS
 from quotad.dashboard.plans import cell
 from quotad.dashboard.render import render
 from quotad.dashboard.shown import amount, segment
-from quotad.errors import InvalidRequest, NotFound
+from quotad.errors import Conflict, InvalidRequest, NotFound
 from quotad.ids import check_id
 from quotad.model import Feature, FeatureType, MeterKind, Rollout
 from quotad.operations.rollouts import RolloutOperations
@@ -20,6 +20,12 @@ from quotad.tokens.roles import Right
 
 LOOKED_AT = 100
 """Customers of a plan that are looked at for who is in its rollout."""
+
+ROLLOUTS_MAX = 10
+"""Plans whose rollouts are looked into."""
+
+PLANS_MAX = 200
+"""Most plans in the row."""
 
 INSIDE_SHOWN = 12
 """Those of them that are named."""
@@ -75,7 +81,7 @@ def _feature_page(ask: Ask, message: str = "", typed: FormFields | None = None) 
     asked = ask.query.get("customer")
     if asked:
         check_id(asked, "customer")
-    plans = plans_in_order(shown)
+    plans = plans_in_order(shown)[:PLANS_MAX]
     return render(
         ask,
         "feature.html",
@@ -110,8 +116,8 @@ def _rollouts(ask: Ask, shown: Compiled, feature: Feature, asked: str) -> list[R
     for plan_id, plan in shown.catalog.definitions.plans.items():
         entry = plan.entries.get(feature.feature_id)
         if entry is not None and entry.rollout is not None:
-            rolled.append(_rolled(ask, shown, plan_id, entry.rollout, asked))
-    return rolled
+            rolled.append((plan_id, entry.rollout))
+    return [_rolled(ask, shown, *each, asked) for each in rolled[:ROLLOUTS_MAX]]
 
 
 def _rolled(ask: Ask, shown: Compiled, plan_id: str, rollout: Rollout, asked: str) -> RolledOut:
@@ -133,7 +139,7 @@ def _save(ask: Ask) -> PageAnswer:
     feature_id = ask.segments["feature_id"]
     try:
         save_edits(ask, _edits(ask, ("features", feature_id)))
-    except InvalidRequest as error:
+    except (Conflict, InvalidRequest) as error:
         return _feature_page(ask, error.for_caller, ask.form)
     return see_other(next_of(ask, f"/features/{segment(feature_id)}"), "Saved in your draft.")
 

@@ -21,6 +21,9 @@ from quotad.tokens.roles import Right
 
 PAGE_SIZE = 25
 
+OF_PLANS_MAX = 200
+"""Most entries of plans that are listed, those that run first."""
+
 LOOKS_S = 0.12
 """How long one page is gathered, where few customers have one that is not over."""
 
@@ -99,7 +102,8 @@ def _of_plans(ask: Ask, found: Desk) -> list[PlanPromotion]:
                     found.changed and entry != _in_force(found, plan_id, feature_id),
                 )
             )
-    return sorted(lines, key=lambda each: ("running", "scheduled", "over").index(each.state))
+    order = ("running", "scheduled", "over")
+    return sorted(lines, key=lambda each: order.index(each.state))[:OF_PLANS_MAX]
 
 
 def _in_force(found: Desk, plan_id: str, feature_id: str) -> Entry | None:

@@ -105,6 +105,17 @@ def test_a_promotion_for_many_says_whom_it_is_not_for(served: DashboardRunning, 
     assert "Nobody to change" in nothing.text
 
 
+def test_those_near_a_limit_are_promoted(served: DashboardRunning, team: str) -> None:
+    served.grpc.consume(team + "acme", "calls", quantity=990)
+    served.see()
+    what = "&feature_id=calls&kind=limit&amount=5000&per=month"
+    with served.visit() as visit:
+        path = f"/bulk?do=promote&view=near&q={team}{what}"
+        preview = eventually(lambda: visit.get(path), lambda page: "would be" in page.text)
+        assert "1 customer would be changed" in preview.text
+        assert f"near a limit whose id begins with {team}" in preview.text
+
+
 def test_only_who_may_manage_all_customers_changes_many(
     served: DashboardRunning, team: str
 ) -> None:

@@ -99,6 +99,18 @@ def test_an_addon_is_made_changed_and_sold_no_more(
     assert "more-calls" not in text_of(visit)
 
 
+def test_an_editor_that_is_overtaken_keeps_what_was_typed(visit: Visit) -> None:
+    for page in ("/addons/more-calls", "/features/calls"):
+        early = fields_of(visit.get(page)) | {"name": "Typed"}
+        send(visit, "/features", "/features", feature_id=f"new{len(page)}", kind="boolean")
+        late = visit.post(page, early)
+        assert (400, True) == (late.status, 'value="Typed"' in late.html), page
+        assert "Not saved. the draft was changed in another window" in late.text
+        again = visit.post(page, fields_of(late) | {"name": "Typed"})
+        assert 303 == again.status
+        assert "Typed" in visit.get(page).text
+
+
 def test_a_feature_is_made_described_and_ended(visit: Visit) -> None:
     made = send(visit, "/features", "/features", feature_id="chat", kind="boolean", name="Chat")
     assert "The feature is in your draft" in made.text
