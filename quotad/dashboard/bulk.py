@@ -12,7 +12,8 @@ import msgspec
 
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage
 from quotad.dashboard.customer_forms import entitlement_of
-from quotad.dashboard.people import near_ids, plan_names, wanted_of
+from quotad.dashboard.insights import plan_names
+from quotad.dashboard.people import near_ids, wanted_of
 from quotad.dashboard.render import render
 from quotad.errors import InvalidRequest, QuotadError, StoreUnavailable
 from quotad.operations.bulk import (

@@ -6,7 +6,7 @@ from quotad.dashboard.ask import Ask, PageAnswer, SitePage
 from quotad.dashboard.catalog_words import ChangeWords
 from quotad.dashboard.decided_chart import decided_chart
 from quotad.dashboard.history import changes_of
-from quotad.dashboard.insights import Ranking, feature_names, ranking
+from quotad.dashboard.insights import Ranking, feature_names, plan_names, ranking
 from quotad.dashboard.render import render
 from quotad.errors import NotReady
 from quotad.marks import NEAR_PERCENT
@@ -47,6 +47,7 @@ def _home(ask: Ask) -> PageAnswer:
         found=found,
         counts=found.counts(),
         features=features,
+        plans=plan_names(ask),
         near_percent=NEAR_PERCENT,
         listed=found.lines[:SHOWN],
         decided=decided_chart(ask),

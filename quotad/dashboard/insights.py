@@ -89,6 +89,13 @@ def feature_names(ask: Ask) -> dict[str, str]:
     }
 
 
+def plan_names(ask: Ask) -> dict[str, str]:
+    """Return the names of plans by id."""
+    snapshot = ask.context.parts.worker.snapshots.peek
+    plans = {} if snapshot is None else snapshot.plans
+    return {plan_id: plan.name or plan_id for plan_id, plan in plans.items()}
+
+
 def page_after(lines: list[Nearness], token: str, size: int) -> tuple[list[Nearness], str]:
     """Return the lines behind those of the page before, and where the next page begins.
 
@@ -117,14 +124,15 @@ def _place(token: str) -> tuple[float, int, str, str, str]:
 
 
 def _page(ask: Ask) -> PageAnswer:
-    found = ranking(ask)
+    snapshot = ask.context.parts.worker.snapshots.peek
+    found = Ranking([], 0) if snapshot is None else ranking(ask)
     lines = wanted_lines(ask, found)
     page, next_token = page_after(lines, ask.query.get("token"), PAGE_SIZE)
     kept = [(name, value) for name, value in ask.query.fields if name != "token" and value]
-    snapshot = ask.context.parts.worker.snapshots.newest()
     return render(
         ask,
         "insights.html",
+        published=snapshot is not None,
         found=found,
         counts=found.counts(),
         kinds=KINDS,
@@ -134,8 +142,8 @@ def _page(ask: Ask) -> PageAnswer:
         following=urlencode([*kept, ("token", next_token)]) if next_token else "",
         filtered=bool(kept),
         near_percent=NEAR_PERCENT,
-        features=feature_names(ask),
-        plans={key: plan.name or key for key, plan in snapshot.plans.items()},
+        features={} if snapshot is None else feature_names(ask),
+        plans=plan_names(ask),
     )
 
 

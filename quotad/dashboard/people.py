@@ -8,7 +8,7 @@ import msgspec
 from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Provision
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
-from quotad.dashboard.insights import page_after, ranking, token_of
+from quotad.dashboard.insights import page_after, plan_names, ranking, token_of
 from quotad.dashboard.render import render
 from quotad.dashboard.rights import RightLine, most_used, right_lines
 from quotad.dashboard.shown import segment
@@ -41,12 +41,13 @@ class PersonLine(msgspec.Struct, frozen=True):
 
 def _list(ask: Ask) -> PageAnswer:
     query, found, message = ask.query, list[PersonLine](), ""
-    next_token = ""
+    next_token, counting = "", False
     try:
         if query.get("view") == "seen":
             found, next_token = _seen(ask)
         elif query.get("view") == "near":
             found, next_token = _near(ask)
+            counting = not ranking(ask).known
         else:
             found, next_token = _found(ask)
     except QuotadError as error:
@@ -61,7 +62,7 @@ def _list(ask: Ask) -> PageAnswer:
         following=following,
         same=same,
         message=message,
-        counting=query.get("view") == "near" and not ranking(ask).known,
+        counting=counting,
         filtered=any(name != "view" for name, _ in kept),
         plans=plan_names(ask),
     )
@@ -176,13 +177,6 @@ def _person(ask: Ask, stored: StoredCustomer) -> PersonLine:
 def _nearest(ask: Ask, customer_id: str) -> RightLine | None:
     with ask.context.deciding() as decisions:
         return most_used(right_lines(decisions.entitlements(customer_id)))
-
-
-def plan_names(ask: Ask) -> dict[str, str]:
-    """Names of plans by id."""
-    snapshot = ask.context.parts.worker.snapshots.peek
-    plans = {} if snapshot is None else snapshot.plans
-    return {plan_id: plan.name or plan_id for plan_id, plan in plans.items()}
 
 
 def _create(ask: Ask) -> PageAnswer:

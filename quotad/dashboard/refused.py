@@ -2,7 +2,7 @@
 
 from quotad.dashboard.ask import Ask, PageAnswer
 from quotad.dashboard.render import render
-from quotad.errors import CatalogError, QuotadError
+from quotad.errors import CatalogError, NotReady, QuotadError
 from quotad.http.problems import headers_of, status_of
 
 _WORDS = {
@@ -23,6 +23,8 @@ def refused_page(ask: Ask, error: QuotadError) -> PageAnswer:
     """Show why something was refused."""
     status = status_of(error)
     title, advice = _WORDS.get(status, _WORDS[400])
+    if isinstance(error, NotReady):
+        title, advice = "Not ready yet", "Load the page again once that is mended."
     answer = render(
         ask,
         "_refused.html" if ask.partial else "refused.html",
@@ -31,6 +33,7 @@ def refused_page(ask: Ask, error: QuotadError) -> PageAnswer:
         advice=advice,
         message=error.for_caller,
         problems=error.problems if isinstance(error, CatalogError) else (),
+        typed=_typed(ask) if status == 503 else (),
     )
     extra = [each for each in headers_of(error) if each[0] != b"www-authenticate"]
     return PageAnswer(answer.body, status, [*answer.headers, *extra])
@@ -41,5 +44,12 @@ def no_such_page(ask: Ask) -> PageAnswer:
     title, advice = _WORDS[404]
     message = f"there is nothing at {ask.path[:200]}"
     return render(
-        ask, "refused.html", 404, title=title, advice=advice, message=message, problems=()
+        ask, "refused.html", 404, title=title, advice=advice, message=message, problems=(), typed=()
     )
+
+
+def _typed(ask: Ask) -> list[tuple[str, str]]:
+    """What a form had that can be sent again as it is; not that of signing in."""
+    if ask.method == "GET" or not ask.visitor.name or ask.upload is not None:
+        return []
+    return [(name, value) for name, value in ask.form.fields if name != "form_key"]

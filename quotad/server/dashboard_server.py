@@ -68,7 +68,7 @@ class DashboardServer(ListeningServer):
     def __init__(self, config: Config, reuse_port: bool = False) -> None:
         super().__init__(config, "dashboard")
         parts = self._parts
-        made = [parts.decisions() for _ in range(DECIDING)]
+        made = [parts.decisions(counted=False) for _ in range(DECIDING)]
         threads = ThreadPoolExecutor(THREADS, thread_name_prefix="quotad-page")
         roles = PersonRoles(config.person_roles)
         sessions = SessionOperations(parts.sessions(), self.tokens, parts.clock, roles)

@@ -126,10 +126,15 @@ class Parts:
         """Where sessions of the dashboard are kept."""
         return SessionStore(self.store, self._keys)
 
-    def decisions(self) -> DecisionOperations:
-        """Make what one decision thread decides with; it has its own connection."""
+    def decisions(self, counted: bool = True) -> DecisionOperations:
+        """Make what one decision thread decides with; it has its own connection.
+
+        Args:
+            counted: whether its decisions are among those that are counted over time.
+        """
         made = DecisionOperations(self._engine(), self._notes, self._usage, self._features)
-        self._decided.include(made.counts)
+        if counted:
+            self._decided.include(made.counts)
         return made
 
     def _has_feature(self, feature_id: str) -> bool:

@@ -99,6 +99,7 @@ class DashboardRunning:
 
     def __init__(self, config: Config, grpc: Running) -> None:
         self.grpc = grpc
+        self.config = config
         self.server = DashboardServer(config)
         self.server.start()
         self.address = self.server.address

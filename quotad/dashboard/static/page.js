@@ -91,3 +91,17 @@ document.addEventListener("click", (event) => {
 });
 
 document.querySelectorAll("button[data-copy]").forEach((button) => (button.hidden = false));
+
+// A part that goes on by itself says when it cannot, and that it will again.
+const silent = (event) => {
+  const part = event.target.closest(".live");
+  if (!part || part.querySelector(".no-answer")) return;
+  const at = new Date().toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const note = document.createElement("p");
+  note.className = "banner bad no-answer";
+  note.setAttribute("role", "status");
+  note.textContent = `The dashboard does not answer. This is how it was at ${at}; it goes on by itself.`;
+  part.prepend(note);
+};
+document.addEventListener("htmx:sendError", silent);
+document.addEventListener("htmx:timeout", silent);
