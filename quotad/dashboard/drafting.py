@@ -55,6 +55,7 @@ def desk(ask: Ask, apply_to: ApplyTo | None = None, owner: str = "") -> Desk:
     if owner and draft.plea is None:
         raise NotFound("draft: it is not to be published any more; its author has taken it back")
     state = parts.drafts.state(draft, apply_to)
+    parts.drafts.warm(state)
     after = in_force
     if state.prepared is not None and (draft.changed or apply_to is not None):
         after = compiled(state.prepared.document)

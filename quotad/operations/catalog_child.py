@@ -8,6 +8,7 @@ may have been written to take more.
 import gc
 import os
 import resource
+import select
 import signal
 import sys
 
@@ -20,6 +21,10 @@ NICENESS = 10
 
 EXIT_TOO_MUCH_MEMORY = 3
 EXIT_SERVER_GONE = 4
+EXIT_IDLE = 5
+
+IDLE_S = 60.0
+"""How long one that was started ahead waits for its request."""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -43,7 +48,7 @@ def answer(request: Request) -> Worked:
         return Worked(refused=Refused(error.problems))
 
 
-def main(memory_mb: int, cpu_s: int) -> int:
+def main(memory_mb: int, cpu_s: int, idle_s: float = IDLE_S) -> int:
     """Answer one request; returns the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this one
     os.nice(NICENESS)
@@ -53,6 +58,8 @@ def main(memory_mb: int, cpu_s: int) -> int:
     resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))  # what is inherited is the worker's
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     gc.disable()  # it ends soon, and would look at millions of values again and again
+    if not select.select([sys.stdin], [], [], idle_s)[0]:
+        return EXIT_IDLE
     try:
         request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Request)
         found = msgspec.msgpack.encode(answer(request))
@@ -71,4 +78,4 @@ def main(memory_mb: int, cpu_s: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), *map(float, sys.argv[3:])))

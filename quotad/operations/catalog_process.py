@@ -16,7 +16,7 @@ import msgspec
 from quotad.catalog.bounds import bytes_of
 from quotad.catalog.prepare import Prepared, Request, prepare
 from quotad.errors import Busy, CatalogError, QuotadError
-from quotad.operations.catalog_child import EXIT_TOO_MUCH_MEMORY, Worked
+from quotad.operations.catalog_child import EXIT_IDLE, EXIT_TOO_MUCH_MEMORY, IDLE_S, Worked
 
 CHILD = [sys.executable, "-P", "-m", "quotad.operations.catalog_child"]
 """Command of such a process; its arguments follow. With -P, so that a module in the working
@@ -37,17 +37,45 @@ _decode = msgspec.msgpack.Decoder(Worked).decode
 class CatalogProcess:
     """Works out catalogs, one at a time; for all threads."""
 
-    def __init__(self, timeout_ms: int, memory_mb: int) -> None:
+    def __init__(self, timeout_ms: int, memory_mb: int, idle_s: float = IDLE_S) -> None:
         """Prepare; nothing is started before it is needed.
 
         Args:
             timeout_ms: after which a catalog is given up.
             memory_mb: most memory that working one out may take.
+            idle_s: how long a process that was started ahead waits.
         """
+        self._idle_s = idle_s
+        self._spare: subprocess.Popen[bytes] | None = None
+        """Started ahead, and waiting for a request."""
+        self._spare_lock = threading.Lock()
         self._timeout_s = timeout_ms / 1000
         self._memory_mb = memory_mb
         self._turn = threading.Lock()
         self._places = threading.BoundedSemaphore(1 + WAITING_MAX)
+
+    def warm(self, request: Request) -> None:
+        """Start a process ahead where a request like this one would need it; it takes a while.
+
+        Call where people begin to edit, so that their first check does not wait for it.
+        """
+        if _is_small(request):
+            return
+        with self._spare_lock:
+            if self._spare is None or self._spare.poll() is not None:
+                self._end_spare()
+                self._spare = self._started()
+
+    def close(self) -> None:
+        """End what was started ahead."""
+        with self._spare_lock:
+            self._end_spare()
+
+    def _end_spare(self) -> None:
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            spare.kill()
+            spare.communicate()
 
     def prepare(self, request: Request) -> Prepared:
         """Return the catalog to publish, and what it changes.
@@ -68,13 +96,22 @@ class CatalogProcess:
         finally:
             self._places.release()
 
-    def _apart(self, request: Request) -> Prepared:
+    def _started(self) -> subprocess.Popen[bytes]:
         cpu_s = int(self._timeout_s) + 1
-        with subprocess.Popen(
-            [*CHILD, str(self._memory_mb), str(cpu_s)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as process:
+        limits = (str(self._memory_mb), str(cpu_s), str(self._idle_s))
+        return subprocess.Popen([*CHILD, *limits], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def _taken(self) -> subprocess.Popen[bytes] | None:
+        """The process that was started ahead; None: there is none."""
+        with self._spare_lock:
+            spare, self._spare = self._spare, None
+        if spare is not None and spare.poll() is not None:
+            spare.communicate()
+            return None
+        return spare
+
+    def _apart(self, request: Request) -> Prepared:
+        with self._taken() or self._started() as process:
             try:
                 begun_s = time.monotonic()
                 data, _ = process.communicate(msgspec.msgpack.encode(request), self._timeout_s)
@@ -82,6 +119,8 @@ class CatalogProcess:
                 raise self._too_long(request) from None
             finally:
                 process.kill()  # whatever happened; it has ended already if all is well
+        if process.returncode == EXIT_IDLE:  # it gave up waiting just then
+            return self._apart(request)
         if process.returncode == 0:
             found = _decode(data)
             if found.prepared is None:

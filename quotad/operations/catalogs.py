@@ -109,6 +109,10 @@ class CatalogOperations:
         terms = Terms(by, actor=actor, comment=comment)
         return self.publish(Request(restored=record.document), terms)
 
+    def warm(self, new: Request) -> None:
+        """Make ready for working out a catalog like this one."""
+        self._reader.warm(new)
+
     def compare(self, new: Request, version: int | None) -> Comparison:
         """Work out what publishing would change of a version; None: of the one in force.
 

@@ -144,6 +144,11 @@ class DraftOperations:
         files = self.files_of(record)
         return CatalogDraft(owner, 0 if record is None else record.version, files, files)
 
+    def warm(self, state: DraftState) -> None:
+        """Make ready for the check that follows a save of a draft."""
+        document = None if state.in_force is None else state.in_force.record.document
+        self._catalogs.warm(Request(files=state.draft.files, in_force=document))
+
     def owners(self) -> dict[str, int]:
         """Who has a draft, and when it was saved last (Unix ms)."""
         return self._store.owners()

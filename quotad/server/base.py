@@ -242,6 +242,7 @@ class ServerBase:
         self._parts.feed.join()
         self._parts.without_store.join()
         self._parts.write_notes()
+        self._parts.reader.close()
         self._parts.store.close()
 
     def __enter__(self) -> Self:

@@ -81,6 +81,7 @@ class Parts:
         self._seen_store = SeenStore(store, keys, self._customers)
         self._seen = Seen(self._seen_store)
         self._nearby = NearbyStore(store, keys)
+        self.reader = CatalogProcess(config.catalog_timeout_ms, config.catalog_memory_mb)
         self._notes = Notes(self._nearby)
         self._denied = DemandStore(store)
         self._demand = Demand(self._denied, self._nearby)
@@ -191,7 +192,7 @@ class Parts:
         """
         config, clock, customers = self._config, self.clock, self._customers
         snapshots, views, nearby = self._snapshots, self._views, self._nearby
-        reader = CatalogProcess(config.catalog_timeout_ms, config.catalog_memory_mb)
+        reader = self.reader
         erasures = Erasures(self.store, self._keys, customers, nearby)
         engines = Lent(self._engine)
         catalogs = CatalogOperations(self._catalogs, reader)

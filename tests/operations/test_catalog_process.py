@@ -11,7 +11,7 @@ from quotad.catalog import Source, parse
 from quotad.catalog.prepare import Prepared, Request, prepare
 from quotad.errors import Busy, CatalogError
 from quotad.operations import catalog_process
-from quotad.operations.catalog_child import EXIT_SERVER_GONE
+from quotad.operations.catalog_child import EXIT_IDLE, EXIT_SERVER_GONE
 from quotad.operations.catalog_process import CHILD, SMALL_BYTES, WAITING_MAX, CatalogProcess
 
 HEAD = "version: 1\nfeatures: {f: {type: metered}}\n"
@@ -59,6 +59,36 @@ def test_one_that_is_not_small_or_may_grow_comes_back_from_a_process_the_same(
     assert prepare(request(text, in_force)) == found
     assert found.changes_count == len(found.changes) > 0
     assert 1 == len(started)
+
+
+def test_a_process_that_was_started_ahead_takes_the_next_request(
+    reader: CatalogProcess, started: list[list[str]]
+) -> None:
+    reader.warm(request(PLANS))
+    assert [] == started  # a small one needs none
+    reader.warm(request(LARGE))
+    reader.warm(request(LARGE))
+    assert 1 == len(started)
+
+    assert prepare(request(LARGE)) == reader.prepare(request(LARGE))
+    assert 1 == len(started)
+    reader.prepare(request(LARGE))
+    reader.warm(request(LARGE))
+    assert 3 == len(started)
+    reader.close()
+
+
+def test_one_that_has_waited_for_nothing_ends_and_is_replaced(started: list[list[str]]) -> None:
+    reader = CatalogProcess(60_000, 1024, idle_s=0.0)
+    reader.warm(request(LARGE))
+    spare = reader._spare
+    assert spare is not None
+    assert EXIT_IDLE == spare.wait(30)
+    reader._idle_s = 60.0
+
+    assert prepare(request(LARGE)) == reader.prepare(request(LARGE))
+    assert 2 == len(started)
+    reader.close()
 
 
 def test_what_is_over_a_large_catalog_is_not_small(
