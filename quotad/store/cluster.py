@@ -53,6 +53,11 @@ class ClusterRouter:
         return self._map.uncovered
 
     @property
+    def away(self) -> Sequence[str]:
+        """See `Router.away`."""
+        return self._map.away
+
+    @property
     def counts(self) -> dict[str, list[int]]:
         """See `Router.counts`."""
         return self._map.counts.rows({str(node.address) for node in list(self._map.down)})

@@ -26,6 +26,9 @@ PAUSE_MIN_S = 0.02
 PAUSE_MAX_S = 0.5
 """Pauses between two looks while something is wrong."""
 
+AWAY = "{}; its customers are answered UNAVAILABLE until it is back"
+"""What follows from why a server is not there."""
+
 _LOGGED_MAX = 20
 """Most reasons why a server is not there that are logged until it is back."""
 
@@ -98,6 +101,11 @@ class ClusterMap:
         """Servers that are not asked, as they did not answer."""
         return self._down.keys()
 
+    @property
+    def away(self) -> Sequence[str]:
+        """Why servers are not asked."""
+        return [AWAY.format(error) for error in list(self._down.values())]
+
     def problem(self, node: Node) -> NotReady | None:
         """Why a server is not asked; None: it is."""
         error = self._down.get(node)
@@ -123,7 +131,7 @@ class ClusterMap:
         told = self._told.setdefault(node, set())
         if str(error) not in told and len(told) < _LOGGED_MAX:
             told.add(str(error))
-            _log.error("%s; its customers are answered UNAVAILABLE until it is back", error)
+            _log.error("%s", AWAY.format(error))
 
     def note_moved(self, slot: int, where: Where) -> None:
         """Take over that a server has a slot, as another has answered."""

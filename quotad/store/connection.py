@@ -210,6 +210,11 @@ class Store:
         return self._router.uncovered
 
     @property
+    def away(self) -> Sequence[str]:
+        """Why servers of a cluster are not asked, of each that is not."""
+        return self._router.away
+
+    @property
     def node_counts(self) -> dict[str, list[int]]:
         """What was seen of each server of a cluster, by address; see `NodeCounts.rows`."""
         return self._router.counts

@@ -84,6 +84,11 @@ class Router(Protocol):
         ...
 
     @property
+    def away(self) -> Sequence[str]:
+        """Why servers of several are not asked, of each that is not."""
+        ...
+
+    @property
     def counts(self) -> dict[str, list[int]]:
         """What was seen of each server of several, by address; see `NodeCounts.rows`."""
         ...
@@ -173,6 +178,7 @@ class SingleRouter:
 
     whole = True
     uncovered = 0
+    away: Sequence[str] = ()
 
     def __init__(self, node: Node) -> None:
         self.counts: dict[str, list[int]] = {}

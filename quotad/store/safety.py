@@ -69,10 +69,14 @@ class Safety:
         self._allow_evicting = allow_evicting
         self._accepted = False
         self._lock = threading.Lock()
-        self.warnings: tuple[str, ...] = ()
-        """What can lose what is counted; as of the last check."""
+        self._found: tuple[str, ...] = ()
         self.problems: frozenset[str] = frozenset()
         """The same in words of `PROBLEMS`."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What can lose what is counted, as of the last check; and which servers are away now."""
+        return (*self._found, *self._store.away)
 
     def check(self) -> None:
         """Look, before the store is used.
@@ -118,8 +122,8 @@ class Safety:
 
     def _note(self, found: Finding, but: Collection[str] = ()) -> None:
         with self._lock:
-            new = [warning for warning in found.warnings if warning not in self.warnings]
-            self.warnings, self.problems = found.warnings, found.problems
+            new = [warning for warning in found.warnings if warning not in self._found]
+            self._found, self.problems = found.warnings, found.problems
         for warning in new:
             if warning not in but:
                 _log.warning("%s", warning)
