@@ -1,6 +1,7 @@
 """What a server lets through while its store is gone, and that it is counted once afterwards."""
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ def test_what_is_let_through_is_counted_once_when_the_store_is_back(
 
 
 def test_a_server_that_is_killed_leaves_its_journal_to_the_next(
-    store: OwnStore, tmp_path: Path
+    store: OwnStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = SETTINGS | {"journal": str(tmp_path / "j")}
     killed = ServerProcess(config(store, **settings))
@@ -136,12 +137,13 @@ def test_a_server_that_is_killed_leaves_its_journal_to_the_next(
     )
     killed.kill()
 
-    with serve(store.url, "q", "native", **settings) as server:
+    caplog.set_level(logging.INFO, "quotad.journal")
+    with running(store.url, "q", "native", **settings) as server:
+        eventually(lambda: caplog.text, lambda text: "a process that has ended: 1 call" in text)
         store.start(appendonly="yes")
         server.wait_ready()
         eventually(lambda: by_feature(counters(store)), lambda found: found == {"mails": 6})
         eventually(lambda: list((tmp_path / "j").iterdir()), lambda found: not found)
-        assert any("left by a process that has ended: 1 call" in line for line in server.log)
 
 
 def get(url: str, body: str = "") -> tuple[int, dict[str, str], str]:
