@@ -12,6 +12,7 @@ from quotad.engine import Engine
 from quotad.engine.fallback import Fallback
 from quotad.errors import QuotadError, StoreUnavailable
 from quotad.fallback import DENY, FallbackPolicy
+from quotad.feed.usage import UsageNotes
 from quotad.journal import Journal, JournalDirectory, JournalEntry
 from quotad.journal.entries import read_journal
 from quotad.operations.settling import SettlingOperations
@@ -45,11 +46,13 @@ class FallingBack:
         self.fallback = Fallback(self.journal, bench.keys, default, workers)
         shared = msgspec.structs.replace(bench.shared, fallback=self.fallback)
         self.engine = Engine(shared, bench.store.connect())
+        self.usage = UsageNotes()
         self.settling = SettlingOperations(
             self.journal,
             JournalScript(bench.store, bench.keys),
             bench.clock.now_ms,
             self.fallback.note_adopted,
+            self.usage,
         )
 
     def decide(self, *requests: ConsumeRequest) -> list[Decision | QuotadError]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from quotad.errors import StoreError
+from quotad.feed.usage import UsageNotes
 from quotad.journal import Journal, JournalEntry
 from quotad.journal.directory import LockedFile
 from quotad.journal.entries import JournalContent, read_journal
@@ -66,6 +67,7 @@ class SettlingOperations:
         script: settles in the store.
         now_ms: Unix time, as journals have it.
         on_adopted: called with the entries of a journal that was taken over.
+        usage: takes what was counted, for listeners.
     """
 
     def __init__(
@@ -74,11 +76,13 @@ class SettlingOperations:
         script: JournalScript,
         now_ms: Callable[[], int],
         on_adopted: Callable[[Sequence[JournalEntry]], None],
+        usage: UsageNotes,
     ) -> None:
         self._journal = journal
         self._script = script
         self._now_ms = now_ms
         self._on_adopted = on_adopted
+        self._usage = usage
         self._progress: dict[LockedFile, _Progress] = {}
         self._left_alone: dict[LockedFile, _LeftAlone] = {}
         self.counts = dict.fromkeys(SETTLED_COUNTS, 0)
@@ -174,6 +178,8 @@ class SettlingOperations:
             if outcome == JournalOutcome.BEFORE:
                 continue
             self.counts[_WORDS[JournalOutcome(outcome)]] += 1
+            for feature_id, resource_id, _ in entry.items:
+                self._usage.note(entry.customer_id, feature_id, resource_id)
             if outcome in (JournalOutcome.LATE, JournalOutcome.DAMAGED):
                 features = ", ".join(
                     f"{quantity:,} of {name!r}" for name, _, quantity in entry.items

@@ -4,6 +4,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from quotad.clock import Clock
 from quotad.config import Config
 from quotad.engine import Snapshots
@@ -11,6 +13,7 @@ from quotad.engine.fallback import FALLBACK_COUNTS, Fallback
 from quotad.engine.fallback_rules import KnownPolicies
 from quotad.errors import ConfigError
 from quotad.fallback import DENY, FallbackPolicy, read_policy
+from quotad.feed.usage import UsageNotes
 from quotad.journal import Journal, JournalDirectory
 from quotad.metrics import Instruments
 from quotad.operations.settling import SETTLED_COUNTS, SettlingOperations
@@ -32,32 +35,34 @@ NAMED_MAX = 5
 _log = logging.getLogger("quotad.server")
 
 
+class StoreInUse(msgspec.Struct, frozen=True):
+    """A store, and what is known of it."""
+
+    store: Store
+    keys: KeySpace
+    health: Health
+    clock: Clock
+
+
 class FallbackParts:
     """The journal of a worker and what belongs to it; without one, only the warning that it lacks.
 
     Args:
         config: the settings.
-        store: whose calls are journalled.
-        keys: of the store.
-        health: of the store.
-        clock: of the store.
+        use: the store, whose calls are journalled.
         snapshots: the catalog in force.
+        usage: takes what was counted, for listeners.
 
     Raises:
         ConfigError: a policy needs a journal, or the journal cannot be used.
     """
 
     def __init__(
-        self,
-        config: Config,
-        store: Store,
-        keys: KeySpace,
-        health: Health,
-        clock: Clock,
-        snapshots: Snapshots,
+        self, config: Config, use: StoreInUse, snapshots: Snapshots, usage: UsageNotes
     ) -> None:
+        store, keys, clock = use.store, use.keys, use.clock
         self._default = _default_policy(config)
-        self._health = health
+        self._health = use.health
         self._snapshots = snapshots
         self._policies = KnownPolicies(self._default)
         snapshots.on_swap(self._note_catalog)
@@ -77,9 +82,13 @@ class FallbackParts:
         self._identity = StoreIdentity(store, keys)
         self.fallback = Fallback(self._journal, keys, self._default, fallback_workers(config))
         self._settling = SettlingOperations(
-            self._journal, JournalScript(store, keys), clock.now_ms, self.fallback.note_adopted
+            self._journal,
+            JournalScript(store, keys),
+            clock.now_ms,
+            self.fallback.note_adopted,
+            usage,
         )
-        self._thread = JournalSettler(self._settling, health)
+        self._thread = JournalSettler(self._settling, use.health)
 
     def agree(self) -> None:
         """Look which store it is; call when it is reached.

@@ -31,7 +31,7 @@ from quotad.operations.tokens import TokenOperations
 from quotad.operations.transfer import TransferOperations
 from quotad.operations.usage import UsageOperations
 from quotad.records import CatalogRecord
-from quotad.server.fallback_parts import FallbackParts
+from quotad.server.fallback_parts import FallbackParts, StoreInUse
 from quotad.server.monitor import MonitorParts
 from quotad.service.decode import RequestDecoder
 from quotad.service.quota import CheckCall, NameCaller, QuotaService
@@ -88,8 +88,9 @@ class Parts:
         self._snapshots = Snapshots(self._catalogs)
         self._views = ViewCache(keys, config.customer_cache_max, self._seen.note)
         self._snapshots.on_swap(self._views.renew)
+        self._usage = UsageNotes()
         self.without_store = FallbackParts(
-            config, store, keys, self._health, clock, self._snapshots
+            config, StoreInUse(store, keys, self._health, clock), self._snapshots, self._usage
         )
         self._shared = Shared(
             self._snapshots,
@@ -103,7 +104,6 @@ class Parts:
             self.without_store.fallback,
         )
         self._read = RequestDecoder()
-        self._usage = UsageNotes()
         bounds = HubBounds(config.max_listeners, config.max_listeners_per_caller)
         self.feed = Hub(store, keys, clock, bounds)
         self._features = FeatureNames(self._has_feature)

@@ -253,6 +253,15 @@ def test_a_store_that_fails_meanwhile_is_asked_again_for_what_is_left(
         assert [2] * len(CUSTOMERS) == usage(made)
 
 
+def test_those_who_watch_a_customer_hear_of_what_is_counted(made: Bench, tmp_path: Path) -> None:
+    with falling_back(made, tmp_path / "j") as worker:
+        let_through(worker)
+        worker.usage.watched = frozenset({"c3"})
+        worker.settle()
+
+        assert [("c3", "", "calls")] == worker.usage.take()
+
+
 def test_settling_has_nothing_to_say_of_a_journal_that_is_settled(
     made: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
