@@ -49,6 +49,9 @@ LIMIT = 1_000
 STEPS = 2 * 96
 """Quarters of an hour with decisions: two days."""
 
+PROMOTED, ROLLED_OUT, REVISED = "feature-36", "feature-34", "plan-03"
+"""Features, and a plan of which customers have an earlier revision."""
+
 NAMES = ("Anna", "Bert", "Cora", "Dora", "Emil", "Fritz", "Gerda", "Hans", "Ida", "Jonas")
 FORM = "application/x-www-form-urlencoded"
 
@@ -86,7 +89,10 @@ def catalog() -> str:
             granted = f"{{limit: {LIMIT}, per: month}}"
             if number >= METERED:
                 granted = ("true", str(number + plan))[number % 2]
+            if (plan, f"feature-{number:02}") == (2, ROLLED_OUT):
+                granted = "{rollout: {percent: 20}}"
             lines.append(f"      feature-{number:02}: {granted}")
+    lines += ["addons:", "  more: {entitlements: {feature-00: {add: 100}}}"]
     return "\n".join(lines) + "\n"
 
 
@@ -101,6 +107,8 @@ def rows(customers: int) -> Iterator[bytes]:
             "plan": f"plan-{plan:02}",
             "archived": number % 30 == 7 or plan == PLANS - 1,
         }
+        if number % 50 == 9:
+            row["promotions"] = [{"feature": PROMOTED, "entitlement": True}]
         yield msgspec.json.encode(row)
 
 
@@ -178,10 +186,18 @@ def walk_all(walk: Walk, drawn: random.Random, customers: int) -> None:
         ("plan", f"/plans/{plan}"),
         ("value of a plan", f"/plans/{plan}/features/{feature}"),
         ("features", "/features"),
+        ("feature", f"/features/{feature}"),
+        ("feature, rollout", f"/features/{ROLLED_OUT}?customer={some}"),
+        ("add-ons", "/addons"),
+        ("add-on", "/addons/more"),
+        ("promotions", "/promotions"),
+        ("promotions of a feature", f"/promotions?feature={PROMOTED}"),
         ("draft, text", "/draft"),
         ("draft, review", "/draft/review"),
         ("history", "/history"),
         ("history, a version", "/history/2"),
+        ("history of customers", "/history/customers"),
+        ("history of customers, earlier", f"/history/customers?before={int(time.time() * 1000)}"),
         ("customer", f"/customers/{some}"),
         ("customer, chart", f"/customers/{some}?chart={feature}"),
         ("customer, why", f"/customers/{some}/why/{feature}"),
@@ -217,6 +233,21 @@ def walk_all(walk: Walk, drawn: random.Random, customers: int) -> None:
         if "token=" in following:
             path = "/customers?" + following.replace("&amp;", "&")
             walk.open(f"customers: {title}, next", path)
+    given = {
+        "do": "promote",
+        "feature_id": feature,
+        "kind": "limit",
+        "amount": 5000,
+        "per": "month",
+    }
+    for title, query in (
+        ("promote, plan", {"plan": plan, **given}),
+        ("promote, name", {"q": name, "by": "name", **given}),
+        ("promote, near a limit", {"view": "near", **given}),
+        ("move, all", {"do": "latest"}),
+        ("move, plan", {"do": "latest", "plan": REVISED}),
+    ):
+        walk.open(f"bulk: {title}", f"/bulk?{urlencode(query)}")
 
 
 def fill(port: int, url: str, customers: int) -> None:
@@ -235,6 +266,9 @@ def fill(port: int, url: str, customers: int) -> None:
                 _bring_in(admin, batch)
                 batch = []
         _bring_in(admin, batch)
+        text = catalog().replace(f"  {REVISED}:\n", f"  {REVISED}:\n    apply_to: new\n")
+        revised = text.replace(f"limit: {LIMIT}, per: month}}", f"limit: {LIMIT + 1}, per: month}}")
+        admin.publish([CatalogFile("bench.yaml", revised)])
     drawn = random.Random(customers)
     with grpc.insecure_channel(f"{HOST}:{port}") as channel:
         stub = QuotaServiceStub(channel)  # type: ignore[no-untyped-call]
