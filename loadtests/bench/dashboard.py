@@ -237,7 +237,7 @@ def walk_all(walk: Walk, drawn: random.Random, customers: int) -> None:
         "do": "promote",
         "feature_id": feature,
         "kind": "limit",
-        "amount": 5000,
+        "amount": "5000",
         "per": "month",
     }
     for title, query in (
