@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from stigg import NotFoundError, Stigg
+from stigg import BadRequestError, NotFoundError, Stigg
 
 from tests.http.serving import HttpRunning
 
@@ -114,6 +115,72 @@ def test_the_published_client_lists_and_ends_subscriptions(client: Stigg, custom
 
     client.v1.subscriptions.cancel(its.id)
     assert "EXPIRED" == client.v1.subscriptions.retrieve(its.id).data.status
+
+
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
+def test_the_published_client_knows_customers_promotions_history_and_catalog(
+    client: Stigg, customer: str
+) -> None:
+    customers = client.v1.customers
+    customers.provision(id=customer, name="Acme", email="a@acme.example", metadata={"size": "9"})
+    known = customers.update(customer, email="b@acme.example").data
+    assert (customer, "Acme", "b@acme.example", {"size": "9"}) == (
+        known.id,
+        known.name,
+        known.email,
+        known.metadata,
+    )
+    assert customer in [each.id for each in customers.list(limit=1)]  # page by page
+
+    wanted: dict[str, Any] = dict.fromkeys(PROMOTIONAL) | {
+        "feature_id": "calls",
+        "period": "1 week",
+        "usage_limit": 9,
+        "reset_period": "MONTH",
+    }
+    promotions = customers.promotional_entitlements
+    promotions.create(customer, promotional_entitlements=[wanted])  # type: ignore[list-item]
+    (promised,) = promotions.list(customer)
+    assert ("calls", "Active", 9) == (
+        promised.feature_id,
+        promised.status,
+        promised.usage_limit,
+    )
+    assert "calls" == promotions.revoke("calls", id=customer).data.feature_id
+
+    client.v1.usage.report(usages=[{"customer_id": customer, "feature_id": "minute", "value": 2}])
+    history = client.v1.usage.history(
+        "calls", customer_id=customer, start_date="2026-01-01T00:00:00Z"
+    )
+    assert 1 == len(history.data.series)
+    event = {"customer_id": customer, "event_name": "seen", "idempotency_key": "1"}
+    with pytest.raises(BadRequestError, match="no meter for 'seen'"):
+        client.v1.events.report(events=[event])  # type: ignore[list-item]
+
+    assert ["free"] == [each.id for each in client.v1.plans.list()]
+    assert "free" == client.v1.plans.retrieve("free").data.id
+    seats = client.v1.features.retrieve_feature("seats").data
+    assert ("FLUCTUATING", "seat", "seats") == (
+        seats.meter_type,
+        seats.feature_units,
+        seats.feature_units_plural,
+    )
+    assert seats.id in [each.id for each in client.v1.features.list_features()]
+
+    assert customers.archive(customer).data.archived_at
+    assert customers.unarchive(customer).data.archived_at is None
+
+
+PROMOTIONAL = (
+    "custom_end_date",
+    "enum_values",
+    "has_soft_limit",
+    "has_unlimited_usage",
+    "is_visible",
+    "monthly_reset_period_configuration",
+    "weekly_reset_period_configuration",
+    "yearly_reset_period_configuration",
+)
 
 
 def test_the_published_client_raises_for_what_is_not_there(client: Stigg) -> None:

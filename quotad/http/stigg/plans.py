@@ -29,7 +29,7 @@ def plan_shape(snapshot: Snapshot, plan_id: str, revision: int) -> Shape:
         return [addon_shape(each, plan, snapshot) for each in addons_of(plan_id, snapshot)]
 
     def base() -> Shape | None:
-        extended = _base(plan, snapshot)
+        extended = base_of(plan, snapshot)
         if extended is None:
             return None
         return plan_shape(snapshot, extended.plan_id, extended.revision)
@@ -124,7 +124,7 @@ def _model(price: Price, plan: Plan, snapshot: Snapshot) -> str:
     return "PER_UNIT" if sold or in_use else "USAGE_BASED"
 
 
-def _base(plan: Plan, snapshot: Snapshot) -> Plan | None:
+def base_of(plan: Plan, snapshot: Snapshot) -> Plan | None:
     """The plan that it extends; groups are no plans."""
     for name in plan.bases:
         if name in snapshot.plans:
@@ -134,7 +134,7 @@ def _base(plan: Plan, snapshot: Snapshot) -> Plan | None:
 
 def _rights(plan: Plan, snapshot: Snapshot, inherited: bool) -> list[Shape]:
     """What it has as the plan that it extends, or else what it has of its own."""
-    base = _base(plan, snapshot)
+    base = base_of(plan, snapshot)
     theirs = {} if base is None else base.entitlements
     return [
         _right(plan, right)

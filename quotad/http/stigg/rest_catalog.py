@@ -6,7 +6,7 @@ from quotad.catalog import Snapshot
 from quotad.errors import NotFound
 from quotad.http.stigg.api import StiggApi
 from quotad.http.stigg.paths import Params, StiggPage
-from quotad.http.stigg.plans import PRODUCT, plan_shape
+from quotad.http.stigg.plans import PRODUCT, addons_of, base_of, plan_shape
 from quotad.http.stigg.words import Shape, feature_shape, feature_type, meter_type
 from quotad.model import Feature, Plan
 
@@ -39,10 +39,13 @@ def get_feature(api: StiggApi, path: Params, _query: Params, _body: Any) -> obje
 
 
 def _plan(plan: Plan, snapshot: Snapshot) -> Shape:
-    shape = plan_shape(snapshot, plan.plan_id, plan.revision)
+    shape, base = plan_shape(snapshot, plan.plan_id, plan.revision), base_of(plan, snapshot)
     return {
         "id": plan.plan_id,
         "displayName": shape["displayName"],
+        "description": shape["description"],
+        "parentPlanId": None if base is None else base.plan_id,
+        "compatibleAddonIds": [each.addon_id for each in addons_of(plan.plan_id, snapshot)],
         "productId": PRODUCT,
         "status": "ARCHIVED" if plan.archived else "PUBLISHED",
         "versionNumber": plan.revision,
@@ -58,10 +61,14 @@ def _plan(plan: Plan, snapshot: Snapshot) -> Shape:
 
 
 def _feature(feature: Feature) -> Shape:
-    word = meter_type(feature)
+    word, shape = meter_type(feature), feature_shape(feature)
     return {
         "id": feature.feature_id,
-        "displayName": feature_shape(feature)["displayName"],
+        "displayName": shape["displayName"],
+        "description": shape["description"],
+        "featureUnits": shape["featureUnits"],
+        "featureUnitsPlural": shape["featureUnitsPlural"],
+        "metadata": feature.metadata,
         "featureType": feature_type(feature),
         "meterType": word if word == "None" else word.upper(),
         "featureStatus": "ACTIVE",
