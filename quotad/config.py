@@ -105,9 +105,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Dashboard: addresses of such proxies, or networks as `10.0.0.0/24`. In the environment:
     separated by spaces."""
     person_roles: tuple[str, ...] = ()
-    """Dashboard: roles of people who sign in elsewhere, as `NAME=ROLE`, where NAME is a person, a
-    group or `*`, and ROLE is `read`, `manage`, `publish` or `admin`. In the environment: separated
-    by spaces."""
+    """Dashboard: roles of people who sign in elsewhere, as `WHO=ROLE`, where WHO is a name,
+    `group:NAME` or `*`, and ROLE is `read`, `manage`, `publish` or `admin`. In the environment:
+    separated by spaces."""
     oidc_issuer: str = ""
     """Dashboard: URL of the identity provider that people sign in at, by OpenID Connect; empty:
     none. Needs `quotad[oidc]`."""

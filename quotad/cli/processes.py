@@ -167,7 +167,7 @@ def _serve(
         str | None, typer.Option(metavar="URL", help="Where browsers reach the dashboard.")
     ] = None,
     person_roles: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=ROLE", help="Of people; may be repeated.")
+        list[str] | None, typer.Option(metavar="WHO=ROLE", help="Of people; may be repeated.")
     ] = None,
     cors_origins: CorsOrigins = None,
     authorize_headers: AuthorizeHeaders = None,

@@ -3,6 +3,7 @@
 import io
 import secrets
 import zipfile
+from difflib import unified_diff
 
 import msgspec
 
@@ -100,6 +101,41 @@ def _download(ask: Ask) -> PageAnswer:
     saved_as = f'attachment; filename="{safe or "catalog.yaml"}"'.encode()
     headers = [(b"content-type", kind), (b"content-disposition", saved_as)]
     return PageAnswer(body, headers=headers)
+
+
+def _patch(ask: Ask) -> PageAnswer:
+    """What the draft changes of its files, for `git apply` where they are kept."""
+    draft = desk(ask).draft
+    before, after = (
+        {file.name: file.text for file in files} for files in (draft.base, draft.files)
+    )
+    body = "".join(
+        file_patch(name, before.get(name, ""), after.get(name, ""))
+        for name in sorted(before.keys() | after.keys())
+    )
+    saved_as = b'attachment; filename="catalog.patch"'
+    headers = [(b"content-type", b"text/x-diff; charset=utf-8")]
+    return PageAnswer(body.encode(), headers=[*headers, (b"content-disposition", saved_as)])
+
+
+def file_patch(name: str, before: str, after: str) -> str:
+    """The difference of a file as a unified diff; empty: there is none."""
+    lines = unified_diff(
+        _lines(before),
+        _lines(after),
+        f"a/{name}" if before else "/dev/null",
+        f"b/{name}" if after else "/dev/null",
+    )
+    ended = (
+        each if each.endswith("\n") else f"{each}\n\\ No newline at end of file\n" for each in lines
+    )
+    return "".join(ended)
+
+
+def _lines(text: str) -> list[str]:
+    """Lines as `git` sees them: others than `splitlines`, which knows more ends."""
+    *whole, rest = text.split("\n")
+    return [f"{line}\n" for line in whole] + ([rest] if rest else [])
 
 
 def _review(ask: Ask) -> PageAnswer:
@@ -216,6 +252,7 @@ PAGES = (
         bytes_max=TEXT_BYTES_MAX,
     ),
     SitePage(method="GET", path="/draft/files", act=_download, right=Right.PUBLISH),
+    SitePage(method="GET", path="/draft/patch", act=_patch, right=Right.PUBLISH),
     SitePage(method="GET", path="/draft/review", act=_review, right=Right.PUBLISH),
     SitePage(method="POST", path="/draft/publish", act=_publish, right=Right.PUBLISH),
     SitePage(method="POST", path="/draft/plea", act=_plead, right=Right.PUBLISH),

@@ -129,6 +129,13 @@ def _plan(ask: Ask) -> PageAnswer:
     if isinstance(written, NoValue):
         raise NotFound(f"plan: there is no plan {plan_id!r}")
     shown = found.after
+    assert found.state is not None
+    here = spelled_path(("plans", plan_id))
+    wrong = [
+        each
+        for each in found.state.problems
+        if each.path.startswith(here) and ".entitlements" not in each.path
+    ]
     plan = None if shown is None else shown.snapshot.plans.get(plan_id)
     rows = []
     if shown is not None and plan is not None:
@@ -139,6 +146,7 @@ def _plan(ask: Ask) -> PageAnswer:
         desk=found,
         plan_id=plan_id,
         written=written if isinstance(written, dict) else {},
+        wrong=wrong,
         rows=zip(shown.snapshot.features.values(), rows, strict=False) if shown else (),
     )
 

@@ -13,6 +13,9 @@ from quotad.tokens.roles import RIGHTS, Right, TokenRole
 EVERYBODY = "*"
 """In `person_roles`: whoever has signed in."""
 
+GROUP = "group:"
+"""In `person_roles`: before the name of a group, so that nobody can call themselves by it."""
+
 GROUPS_MAX = 1_000
 """Most groups of a person that are looked at."""
 
@@ -34,7 +37,7 @@ class PersonRoles:
     """Which roles people have.
 
     Args:
-        texts: `WHO=ROLE`, where WHO is a name, a group or `*`; the setting `person_roles`.
+        texts: `WHO=ROLE`, where WHO is a name, `group:NAME` or `*`; the setting `person_roles`.
 
     Raises:
         ConfigError: one of them is no such thing.
@@ -56,7 +59,9 @@ class PersonRoles:
         Raises:
             PermissionDenied: they have none.
         """
-        named = (person.name, *person.groups[:GROUPS_MAX], EVERYBODY)
+        groups = [GROUP + each for each in person.groups[:GROUPS_MAX]]
+        plain = person.name != EVERYBODY and not person.name.startswith(GROUP)
+        named = [EVERYBODY, *groups, *([person.name] if plain else [])]
         roles = set().union(*(self._roles.get(name, ()) for name in named))
         if not roles:
             raise PermissionDenied(

@@ -41,7 +41,7 @@ def desk(store_url: str, provider: IdentityProvider) -> Iterator[DashboardRunnin
         "oidc_issuer": provider.url,
         "oidc_client_id": CLIENT,
         "oidc_client_secret": SECRET,
-        "person_roles": ("maria@acme.example=publish", "support=read"),
+        "person_roles": ("maria@acme.example=publish", "group:support=read"),
     }
     with dashboard_running(store_url, f"t-{uuid.uuid4().hex[:12]}", **settings) as made:
         made.grpc.publish_and_wait(CATALOG)

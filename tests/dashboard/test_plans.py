@@ -1,14 +1,18 @@
 """Plans, drafts, review, publish, features and history, as their pages are used."""
 
 import re
+import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from quotad.catalog import Source
 from quotad.catalog.prepare import Request
 from quotad.clock import SyncedClock
+from quotad.dashboard.draft import file_patch
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.publish import Terms
@@ -293,6 +297,10 @@ def test_files_that_own_the_catalog_are_downloaded_not_published(
             change(visit, "/plans/free/features/calls", limit0="22")
             page = visit.get("/draft/review")
             assert "Download the edit" in page.text
+            assert (
+                "+      calls: {limit: 22, per: month}   # generous"
+                in visit.get("/draft/patch").html
+            )
             assert "/draft/publish" not in page.html
             assert publish(visit).status == 400
             assert "Roll back" not in visit.get("/history").text
@@ -301,6 +309,34 @@ def test_files_that_own_the_catalog_are_downloaded_not_published(
             assert (400, True) == (refused.status, "published from files" in refused.text)
             reply = visit.get("/draft/files")
             assert "attachment" in reply.headers["content-disposition"]
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+@pytest.mark.parametrize(
+    "after",
+    [
+        CATALOG.replace("limit: 10,", "limit: 23,").replace("upload: 25", "upload: 26"),
+        CATALOG.rstrip(),
+        CATALOG.replace("\n", "\r\n"),
+        CATALOG.replace("# What", "# A line\u2028 and\x0c What"),
+    ],
+)
+def test_a_patch_of_the_edit_applies_where_the_files_are_kept(tmp_path: Path, after: str) -> None:
+    kept = tmp_path / "billing" / "plans.yaml"
+    kept.parent.mkdir()
+    kept.write_bytes(CATALOG.encode())
+    patch = file_patch("plans.yaml", CATALOG, after).encode()
+    command = ["git", "apply", "--directory=billing", "-"]
+    subprocess.run(command, cwd=tmp_path, input=patch, check=True)
+
+    assert after.encode() == kept.read_bytes()
+
+
+def test_a_price_that_cannot_be_is_named_at_its_form(anna: Visit) -> None:
+    page = change(anna, "/plans/pro", amount0="29.00", currency0="DOLLARS")
+
+    assert "plans.pro.prices[0].currency" in page.text
+    assert "DOLLARS" in page.html
 
 
 def test_names_with_markup_are_shown_as_text(anna: Visit) -> None:

@@ -13,7 +13,7 @@ from tests.running import eventually
 SETTINGS = {
     "proxy_user_header": "X-Forwarded-User",
     "proxy_groups_header": "X-Forwarded-Groups",
-    "person_roles": ("pricing=publish", "support=manage"),
+    "person_roles": ("group:pricing=publish", "group:support=manage"),
 }
 
 

@@ -34,7 +34,7 @@ def test_a_header_that_came_twice_is_refused_and_an_empty_one_names_nobody() -> 
 
 
 def test_roles_of_a_name_of_groups_and_of_everybody_add_up() -> None:
-    roles = PersonRoles(["pricing=publish", "maria=manage", "*=read", "root=admin"])
+    roles = PersonRoles(["group:pricing=publish", "maria=manage", "*=read", "root=admin"])
     access = roles.access(Person("proxy:maria", "maria", ("pricing",)))
 
     assert RIGHTS[TokenRole.PUBLISH] | RIGHTS[TokenRole.MANAGE] == access.rights
@@ -44,6 +44,14 @@ def test_roles_of_a_name_of_groups_and_of_everybody_add_up() -> None:
         access.check(Right.ADMIN)
     with pytest.raises(PermissionDenied, match="ben has no role here"):
         PersonRoles(["maria=read"]).access(Person("proxy:ben", "ben", ("sales",)))
+
+
+@pytest.mark.parametrize("name", ["pricing", "group:pricing", "*"])
+def test_nobody_gets_a_role_by_calling_themselves_as_a_group_is_called(name: str) -> None:
+    with pytest.raises(PermissionDenied, match="has no role here"):
+        PersonRoles(["group:pricing=publish"]).access(Person(f"oidc:i|{name}", name))
+    with pytest.raises(PermissionDenied, match="has no role here"):
+        PersonRoles(["maria=read"]).access(Person("oidc:i|u", name))
 
 
 @pytest.mark.parametrize(
