@@ -25,7 +25,7 @@ KINDS = {"far": "Far over a limit", "over": "At or over a limit", "near": "Near 
 
 _HEADINGS = (
     *("customer_id", "resource_id", "plan_id", "feature_id", "per"),
-    *("limit", "used", "denied", "percent", "demand_percent", "resets_at"),
+    *("limit", "used", "denied", "percent", "demand_percent", "resets_at", "since"),
 )
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -165,6 +165,7 @@ def _cells(near: Nearness) -> Iterator[object]:
     yield from map(defused, (*texts, status.per))
     yield from (status.limit, status.used, near.denied, near.percent, near.demand_percent)
     yield _iso(status.resets_at_ms)
+    yield _iso(near.since_ms or None)
 
 
 @lru_cache(maxsize=1024)

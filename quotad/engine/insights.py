@@ -3,7 +3,7 @@
 import heapq
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import chain, islice
 from typing import Protocol
@@ -34,6 +34,8 @@ class Nearness(msgspec.Struct, frozen=True, gc=False):
     denied: int = 0
     """What the limit had no room for."""
     plan_id: str = ""
+    since_ms: int = 0
+    """Since when it has been near a limit or past it, whenever somebody looked; 0: unknown."""
 
     @property
     def share(self) -> Fraction:
@@ -139,6 +141,7 @@ def look_up(
         StoreUnavailable: the store refused or timed out.
     """
     found = nearby.latest(feature_id)
+    since = nearby.since(feature_id)
     above: list[Nearness] = []
     near: list[Nearness] = []
     far: list[Nearby] = []
@@ -159,7 +162,17 @@ def look_up(
     if far:
         nearby.forget(far)
     groups = _groups(engine, above, near)
-    return Insights(_first(engine, above, size), _first(engine, near, size), groups)
+    above = _since(_first(engine, above, size), since)
+    return Insights(above, _since(_first(engine, near, size), since), groups)
+
+
+def _since(found: Sequence[Nearness], since: Mapping[tuple[str, str], int]) -> list[Nearness]:
+    return [
+        msgspec.structs.replace(
+            one, since_ms=since.get((one.customer.customer_id, one.customer.resource_id), 0)
+        )
+        for one in found
+    ]
 
 
 def _groups(

@@ -189,6 +189,10 @@ class KeySpace:
         """The customers near a limit of a feature."""
         return f"{self.prefix}:{{nearby}}:{escape(feature_id)}"
 
+    def nearby_since(self, feature_id: str) -> str:
+        """Since when each of them has been on that list."""
+        return f"{self.nearby(feature_id)}:since"
+
     def decided(self, day: str) -> str:
         """How many decisions there were on a day (UTC)."""
         return f"{self.prefix}:{{decided}}:{day}"

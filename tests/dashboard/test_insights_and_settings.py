@@ -33,7 +33,7 @@ def test_who_asks_for_most_comes_first(closed: DashboardRunning) -> None:
         one = visit.get("/insights?feature=seats").text
         home = visit.get("/").text
 
-    assert "globex Free API calls 10 of 10 / month 500 % 40 denied" in page
+    assert "globex Free API calls 10 of 10 / month 500 % 40 denied just now" in page
     assert page.index("globex") < page.index("=1+1")
     assert "globex" not in one
     assert "Far over a limit 1" in home

@@ -9,7 +9,7 @@ from quotad.engine import Lent
 from quotad.engine.insights import Notes
 from quotad.errors import InvalidRequest, NotFound, NotReady
 from quotad.operations.insights import InsightOperations
-from quotad.store.nearby import NearbyStore
+from quotad.store.nearby import Nearby, NearbyStore
 from tests.deciding import Bench, bench
 
 PLANS = """
@@ -79,3 +79,22 @@ def test_what_cannot_be_listed_is_refused(made: Bench, insights: InsightOperatio
         insights.near_limits("sso")
     with pytest.raises(NotFound, match="unknown feature 'call', did you mean 'calls'"):
         insights.near_limits("call")
+
+
+def test_who_stays_near_a_limit_keeps_the_time_since_when(
+    made: Bench, insights: InsightOperations
+) -> None:
+    made.publish(PLANS)
+    nearby = insights.nearby
+    nearby.note([Nearby("calls", "acme"), Nearby("calls", "left")], 1_000)
+    nearby.note([Nearby("calls", "acme"), Nearby("calls", "new")], 2_000)
+    assert {("acme", ""): 1_000, ("left", ""): 1_000, ("new", ""): 2_000} == nearby.since("calls")
+
+    nearby.forget_customer("left", ["calls"])
+    for customer_id, quantity in (("acme", 9), ("new", 1)):
+        use(made, insights, customer_id, quantity)
+    [shown] = insights.ranked(10)
+
+    assert ("acme", 1_000) == (shown.customer.customer_id, shown.since_ms)
+    # Those that are far from their limits again have left; the next time they begin anew.
+    assert {("acme", ""): 1_000} == nearby.since("calls")
