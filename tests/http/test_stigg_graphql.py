@@ -1,12 +1,15 @@
 """Stigg's GraphQL calls, on a real store."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import msgspec
 import pytest
 
+from quotad.http.stigg import plan
 from quotad.http.stigg.api import StiggDecides
+from quotad.http.stigg.graphql import GraphqlRequest, StiggGraphql
+from quotad.http.stigg.roots import MUTATIONS, QUERIES
 from quotad.http.stigg.words import iso
 from tests.deciding import at
 from tests.http.stigg_api import Stigg, stigg
@@ -503,3 +506,29 @@ def test_fields_that_are_selected_twice_are_answered_together(send: Stigg) -> No
     assert [{"plan": {"refId": "basic", "__typename": "Plan"}, "status": "ACTIVE"}] == send(query)[
         "subscriptions"
     ]
+
+
+def test_a_small_document_that_selects_too_many_values_is_refused_and_nothing_is_read_twice(
+    send: Stigg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(PROVISION)
+    names = [f"a{number}: entitlements {{ hasAccess usageLimit }}" for number in range(300)]
+    query = f'{{ getCustomerByRefId(refId: "hotel") {{ {" ".join(names)} }} }}'
+    reads = []
+    lend = send.api.lend
+
+    def counted() -> AbstractContextManager[StiggDecides]:
+        reads.append(1)
+        return lend()
+
+    api = msgspec.structs.replace(send.api, lend=counted)
+    answered = StiggGraphql(api, QUERIES, MUTATIONS).answer(GraphqlRequest(query))
+    assert "errors" not in answered
+    assert 1 == len(reads)
+
+    monkeypatch.setattr(plan, "VALUES_MAX", 300 * 2 * 2)
+    code, message = send.refused(query)
+    assert ("BadUserInput", "query: selects more than 1,200 values; ask for fewer") == (
+        code,
+        message,
+    )

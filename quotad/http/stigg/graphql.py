@@ -25,7 +25,15 @@ from quotad.http.stigg.api import StiggApi
 from quotad.http.stigg.documents import read_document
 from quotad.http.stigg.inputs import only
 from quotad.http.stigg.paths import NotSupported
-from quotad.http.stigg.plan import DocumentPlan, RootField, Selected, plan, project, switches
+from quotad.http.stigg.plan import (
+    DocumentPlan,
+    RootField,
+    Selected,
+    ValuesLeft,
+    plan,
+    project,
+    switches,
+)
 from quotad.recent import Recent
 from quotad.tokens.access import EVERYTHING, Access
 from quotad.tokens.roles import Right
@@ -103,9 +111,13 @@ class StiggGraphql:
         api = self._api.by(actor, access) if writes or access.scoped else self._api
         data: dict[str, object] = {}
         errors: list[dict[str, object]] = []
+        left = ValuesLeft()
         for root in its.roots:
             try:
-                data[root.key] = self._field(api, root, its.typename, variables)
+                if root.selected.name == "__typename":
+                    data[root.key] = its.typename
+                else:
+                    data[root.key] = self._field(api, root, variables, left)
             except Exception as error:  # noqa: BLE001 (each root field has an answer of its own)
                 data[root.key] = None
                 errors.append(_failed(error, root.key))
@@ -146,12 +158,10 @@ class StiggGraphql:
         return its
 
     def _field(
-        self, api: StiggApi, root: RootField, typename: str, variables: Mapping[str, Any]
+        self, api: StiggApi, root: RootField, variables: Mapping[str, Any], left: ValuesLeft
     ) -> object:
-        name = root.selected.name
-        if name == "__typename":
-            return typename
-        return project(self._calls[name](api, only(root.given(variables))), root.selected)
+        answer = self._calls[root.selected.name](api, only(root.given(variables)))
+        return project(answer, root.selected, left)
 
 
 _COUNTING = ("reportUsage", "reportUsageBulk", "reportEvent")

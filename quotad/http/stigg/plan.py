@@ -39,6 +39,11 @@ from graphql import (
 )
 from graphql.language import ArgumentNode, SelectionNode
 
+from quotad.errors import InvalidRequest
+
+VALUES_MAX = 500_000
+"""Most values of an answer: lists in lists make many of a small document."""
+
 Variables = Mapping[str, Any]
 
 Selection = dict[str, "Selected"]
@@ -53,6 +58,8 @@ class Selected(msgspec.Struct, frozen=True, gc=False):
     """What is selected of an object, by its type; None: of a value."""
     typename: str = ""
     """Of an object whose type is known before."""
+    size: int = 1
+    """Most values that one object gives, without those in lists below it."""
 
 
 class RootField(msgspec.Struct, frozen=True, gc=False):
@@ -118,24 +125,46 @@ def plan(
     return DocumentPlan(root.name, roots)
 
 
-def project(value: Any, selected: Selected) -> Any:
-    """What is selected of a value, a shape or a list of them."""
+class ValuesLeft:
+    """How many values an answer may still have, counted where there are lists of them."""
+
+    def __init__(self) -> None:
+        self._left = VALUES_MAX
+
+    def spend(self, values: int) -> None:
+        """Count what a list gives.
+
+        Raises:
+            InvalidRequest: it is too much.
+        """
+        self._left -= values
+        if self._left < 0:
+            raise InvalidRequest(f"query: selects more than {VALUES_MAX:,} values; ask for fewer")
+
+
+def project(value: Any, selected: Selected, left: ValuesLeft) -> Any:
+    """What is selected of a value, a shape or a list of them.
+
+    Raises:
+        InvalidRequest: it is more than an answer may have.
+    """
     types = selected.types
     if types is None or value is None:
         return value
-    if callable(value):
-        value = value()
-        if value is None:
-            return None
     if isinstance(value, list):
-        return [project(each, selected) for each in value]
+        left.spend(len(value) * selected.size)
+        return [project(each, selected, left) for each in value]
     typename = selected.typename or value["__typename"]
     answer = {}
     for key, its in types[typename].items():
+        name = its.name
+        field = value.get(name)
         if its.types is None:
-            answer[key] = typename if its.name == "__typename" else value.get(its.name)
+            answer[key] = typename if name == "__typename" else field
         else:
-            answer[key] = project(value.get(its.name), its)
+            if callable(field):  # once, under however many names it is selected
+                field = value[name] = field()
+            answer[key] = project(field, its, left)
     return answer
 
 
@@ -219,7 +248,8 @@ class _Planner:
         if not sets:
             raise GraphQLError(f"{name}: name the fields of it that are wanted")
         types = {each.name: self._of(each, sets) for each in possible}
-        return Selected(name, types, typename)
+        sizes = (sum(each.size for each in fields.values()) for fields in types.values())
+        return Selected(name, types, typename, max(sizes))
 
     def _of(self, parent: GraphQLObjectType, sets: Sequence[SelectionSetNode]) -> Selection:
         fields = self.collected(parent, sets)
