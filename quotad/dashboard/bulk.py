@@ -12,6 +12,7 @@ import msgspec
 
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage
 from quotad.dashboard.customer_forms import entitlement_of
+from quotad.dashboard.gathering import LOOKS_S, STRETCH_MAX, gather
 from quotad.dashboard.insights import plan_names
 from quotad.dashboard.people import near_ids, wanted_of
 from quotad.dashboard.render import render
@@ -33,16 +34,12 @@ LATEST, PROMOTE = "latest", "promote"
 
 TITLES = {LATEST: "Move to the latest revision", PROMOTE: "Promote"}
 
-LOOK_S = 0.15
-"""Longest time that customers are looked for."""
-
 STEP_S = 0.2
 """How long one step of the change takes; the page shows where it stands after each."""
 
 FORM_BYTES_MAX = 4 * 1024 * 1024
 """Of the form of one step: ids of customers, percent-encoded, and what became of each."""
 
-_PAGE = 100
 _FILTER = ("q", "by", "plan", "status", "view")
 _CHANGE = ("do", "plan", "feature_id", "kind", "amount", "per", "value", "from", "until", "comment")
 
@@ -95,21 +92,27 @@ def _preview(ask: Ask) -> PageAnswer:
 
 def _found(ask: Ask) -> tuple[list[StoredCustomer], str]:
     """The customers of the filter, as many as one change may have; and where the others begin."""
-    finding, wanted = ask.context.parts.finding, wanted_of(ask)
     if ask.query.get("view") == "near":
-        now_ms = finding.clock.now_ms()
-        stored = finding.store.get_readable(near_ids(ask)[:BULK_MAX])
-        return [
-            each for each in stored if each.record and is_wanted(each.record, wanted, now_ms)
-        ], ""
+        return _near(ask)
+    return gather(ask.context.parts.finding, wanted_of(ask), ask.query.get("token"), BULK_MAX)
+
+
+def _near(ask: Ask) -> tuple[list[StoredCustomer], str]:
+    """Those near a limit; they are paged by how many were looked at."""
+    finding, wanted, ids = ask.context.parts.finding, wanted_of(ask), near_ids(ask)
+    token = ask.query.get("token")
+    at = int(token) if token.isdecimal() and len(token) < 10 else 0
+    now_ms, until = finding.clock.now_ms(), time.monotonic() + LOOKS_S
     found: list[StoredCustomer] = []
-    token, ends_s = ask.query.get("token"), time.monotonic() + LOOK_S
-    while True:
-        page = finding.find(wanted, token, min(_PAGE, BULK_MAX - len(found)))
-        found += page.customers
-        token = page.next_token
-        if not token or len(found) >= BULK_MAX or time.monotonic() > ends_s:
-            return found, token
+    while at < len(ids) and len(found) < BULK_MAX and time.monotonic() < until:
+        some = ids[at : at + min(STRETCH_MAX, BULK_MAX - len(found))]
+        at += len(some)
+        found += [
+            each
+            for each in finding.store.get_readable(some)
+            if each.record is not None and is_wanted(each.record, wanted, now_ms)
+        ]
+    return found, str(at) if at < len(ids) else ""
 
 
 def _make(ask: Ask) -> PageAnswer:

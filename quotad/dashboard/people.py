@@ -8,6 +8,7 @@ import msgspec
 from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Provision
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
+from quotad.dashboard.gathering import LOOKS_S, gather
 from quotad.dashboard.insights import page_after, plan_names, ranking, token_of
 from quotad.dashboard.render import render
 from quotad.dashboard.rights import RightLine, most_used, right_lines
@@ -20,9 +21,6 @@ from quotad.store.facets import Wanted
 from quotad.tokens.roles import Right
 
 PAGE_SIZE = 25
-
-LOOKS_S = 0.12
-"""How long one page is gathered, where few customers are what is looked for; the next goes on."""
 
 
 class PersonLine(msgspec.Struct, frozen=True):
@@ -70,14 +68,7 @@ def _list(ask: Ask) -> PageAnswer:
 
 def _found(ask: Ask) -> tuple[list[PersonLine], str]:
     finding, wanted = ask.context.parts.finding, wanted_of(ask)
-    found: list[StoredCustomer] = []
-    token, until = ask.query.get("token"), time.monotonic() + LOOKS_S
-    while True:
-        page = finding.find(wanted, token, PAGE_SIZE - len(found))
-        found += page.customers
-        token = page.next_token
-        if not token or len(found) >= PAGE_SIZE or time.monotonic() > until:
-            break
+    found, token = gather(finding, wanted, ask.query.get("token"), PAGE_SIZE)
     return [_person(ask, each) for each in found if each.record is not None], token
 
 

@@ -1,13 +1,12 @@
 """Promotions: what plans have for a time, and what single customers have on top of the rest."""
 
-import time
-
 import msgspec
 
 from quotad.catalog.editing.changes import Edit, NoValue, PlanFiles
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
 from quotad.dashboard.catalog_words import right_words
 from quotad.dashboard.drafting import Desk, desk, save_edits, sent_draft
+from quotad.dashboard.gathering import gather
 from quotad.dashboard.names import CatalogNames
 from quotad.dashboard.render import render
 from quotad.dashboard.rights import in_words
@@ -23,9 +22,6 @@ PAGE_SIZE = 25
 
 OF_PLANS_MAX = 200
 """Most entries of plans that are listed, those that run first."""
-
-LOOKS_S = 0.12
-"""How long one page is gathered, where few customers have one that is not over."""
 
 
 class PlanPromotion(msgspec.Struct, frozen=True):
@@ -121,14 +117,7 @@ def _people(ask: Ask, feature_id: str) -> tuple[list[CustomerPromotion], str]:
     """A page of the promotions of customers that are not over."""
     finding = ask.context.parts.finding
     wanted = Wanted(promoted=True, promotion_of=feature_id)
-    found: list[StoredCustomer] = []
-    token, until = ask.query.get("token"), time.monotonic() + LOOKS_S
-    while True:
-        page = finding.find(wanted, token, PAGE_SIZE - len(found))
-        found += page.customers
-        token = page.next_token
-        if not token or len(found) >= PAGE_SIZE or time.monotonic() > until:
-            break
+    found, token = gather(finding, wanted, ask.query.get("token"), PAGE_SIZE)
     return [line for each in found for line in _lines(ask, each, feature_id)], token
 
 
