@@ -259,4 +259,4 @@ def test_what_was_denied_has_its_place(served: DashboardRunning, customer: str) 
         )
         served.grpc.consume(customer, "tokens", quantity=51)
         served.see()
-        assert "51 of AI tokens, this day" in visit.get(f"/customers/{customer}").text
+        assert "51 of AI tokens, of the limit per day" in visit.get(f"/customers/{customer}").text
