@@ -142,7 +142,7 @@ def release(decisions: DecisionOperations, call: HttpCall, wanted: ReleaseSlot) 
 def list_slots(decisions: DecisionOperations, call: HttpCall, wanted: ListSlots) -> HttpAnswer:
     """Read which slots are held."""
     check_ids(wanted, ("customer_id", "feature_id"), ("resource_id",))
-    found = decisions.slots.list(wanted.customer_id, wanted.feature_id, wanted.resource_id)
+    found = decisions.list_slots(wanted.customer_id, wanted.feature_id, wanted.resource_id)
     slots = [
         SlotListed(slot_id=each.slot_id, quantity=each.quantity, expires_at=moment(each.ends_ms))
         for each in found

@@ -18,16 +18,16 @@ from quotad.engine.reservations import Reservations, Reserved
 from quotad.engine.slots import Slots
 from quotad.engine.times import BatchTimes
 from quotad.engine.views import view_name
-from quotad.errors import QuotadError, StoreError
+from quotad.errors import InvalidRequest, NotFound, QuotadError, StoreError
 from quotad.feed.usage import UsageNotes
 from quotad.held import Because, Correction, Setting, Used
 from quotad.ids import check_id
 from quotad.lending import Leased, Renewal
 from quotad.marks import FULL
 from quotad.metrics import OTHER, FeatureNames, FeatureRows
-from quotad.model import Feature
+from quotad.model import Feature, MeterKind
 from quotad.prices import OveragePrice
-from quotad.slots import Acquired, AcquireRequest
+from quotad.slots import Acquired, AcquireRequest, OpenSlot
 
 NO_REASON = Because()
 
@@ -238,8 +238,29 @@ class DecisionOperations:
 
     @property
     def slots(self) -> Slots:
-        """Extended and listed on the same connection; held by `acquire_slot` to `release_slot`."""
+        """Extended on the same connection; held by `acquire_slot` to `release_slot`."""
         return self._engine.slots
+
+    def list_slots(
+        self, customer_id: str, feature_id: str, resource_id: str = ""
+    ) -> list[OpenSlot]:
+        """Return the slots of a feature that are held, those that end first.
+
+        Raises:
+            InvalidRequest: the feature does not limit what is in flight.
+            NotFound: there is no such feature.
+            StoreUnavailable: the store refused or timed out.
+        """
+        found = self._engine.slots.list(customer_id, feature_id, resource_id)
+        if not found:  # of a feature that was taken out of the catalog they are listed still
+            feature, _ = self._engine.entitlement(customer_id, feature_id, resource_id)
+            if feature is None:
+                raise NotFound(f"feature_id: unknown feature {feature_id!r}")
+            if feature.kind is not MeterKind.CONCURRENCY:
+                raise InvalidRequest(
+                    f"feature_id: {feature_id!r} does not limit what is in flight; it has no slots"
+                )
+        return found
 
     def release_slot(self, customer_id: str, slot_id: str) -> bool:
         """Free a slot; as `Slots.release`."""

@@ -59,7 +59,7 @@ def list_slots(decisions: DecisionOperations, payload: bytes) -> bytes:
     check_id(message.feature_id, "feature_id")
     if message.resource_id:
         check_id(message.resource_id, "resource_id")
-    found = decisions.slots.list(message.customer_id, message.feature_id, message.resource_id)
+    found = decisions.list_slots(message.customer_id, message.feature_id, message.resource_id)
     return pb.ListSlotsResponse(
         slots=[
             pb.Slot(

@@ -159,6 +159,7 @@ BAD: list[tuple[str, Any, str]] = [
     ),
     ("ReleaseSlot", pb.ReleaseSlotRequest(slot_id="s"), "customer_id"),
     ("ListSlots", pb.ListSlotsRequest(customer_id="a"), "feature_id"),
+    ("ListSlots", pb.ListSlotsRequest(customer_id="a", feature_id="calls"), "feature_id"),
 ]
 
 
@@ -171,6 +172,18 @@ def test_a_bad_field_is_refused_by_name(
 
     assert ("INVALID_ARGUMENT", "INVALID_REQUEST") == (refused.code.name, refused.reason)
     assert refused.message.startswith(f"{field}: ")
+
+
+def test_slots_of_an_unknown_feature_are_not_found(served: Running, customer: str) -> None:
+    served.publish_and_wait(CATALOG)
+    wanted = pb.ListSlotsRequest(customer_id=customer, feature_id="export")
+
+    refused = refusal(lambda: served.quota.ListSlots(wanted, timeout=CALL_S))
+
+    assert ("NOT_FOUND", "feature_id: unknown feature 'export'") == (
+        refused.code.name,
+        refused.message,
+    )
 
 
 def test_the_command_line_holds_slots(served: Running, customer: str) -> None:
