@@ -339,6 +339,20 @@ def test_a_price_that_cannot_be_is_named_at_its_form(anna: Visit) -> None:
     assert "DOLLARS" in page.html
 
 
+def test_styles_of_the_editor_are_let_in_by_a_nonce_and_on_its_page_alone(anna: Visit) -> None:
+    seen = set()
+    for _ in range(2):
+        page = anna.get("/draft")
+        (nonce,) = re.findall(r'nonce="([^"]+)"', page.html)
+        assert f"style-src 'self' 'nonce-{nonce}';" in page.headers["content-security-policy"]
+        seen.add(nonce)
+    assert len(seen) == 2
+    for path in ("/draft", "/plans", "/draft/review"):
+        policy = anna.get(path).headers["content-security-policy"]
+        assert "unsafe" not in policy
+        assert ("nonce" in policy) == (path == "/draft")
+
+
 def test_names_with_markup_are_shown_as_text(anna: Visit) -> None:
     evil = CATALOG.replace("name: Pro", 'name: "<script>alert(1)</script>"')
     anna.post("/draft", fields_of(anna.get("/draft")) | {"text": evil})

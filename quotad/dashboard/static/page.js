@@ -1,10 +1,23 @@
 // Small comforts; every page works without them.
 "use strict";
 
+// Forms with something typed into them that is not saved.
+const typed = new Set();
+
 // Filters are sent as soon as they change, where a form asks for it.
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-send-on-change]");
-  if (form && !form.hasAttribute("hx-get")) form.requestSubmit();
+  if (!form || form.hasAttribute("hx-get")) return;
+  // What was typed beside it comes along, where it has a place for that.
+  for (const each of typed) {
+    for (const [name, value] of new FormData(each)) {
+      const place = form.querySelector(`input[type=hidden][data-carry][name="${name}"]`);
+      if (!place) continue;
+      place.value = value;
+      typed.delete(each);
+    }
+  }
+  form.requestSubmit();
 });
 
 // What was made once is copied with a button.
@@ -28,7 +41,6 @@ document.addEventListener("submit", (event) => {
 });
 
 // What was typed into a form is not left behind unasked, nor sent to a server that does not answer.
-const typed = new Set();
 const sent = new WeakSet();
 const kept = (event) => typed.delete(event.target.closest("form"));
 document.addEventListener("input", (event) => {
