@@ -205,6 +205,7 @@ def walk_all(walk: Walk, drawn: random.Random, customers: int) -> None:
         ("insights", "/insights"),
         ("insights, a feature", f"/insights?feature={feature}"),
         ("insights, CSV", "/insights.csv"),
+        ("insights, top users", f"/insights/top?feature={feature}"),
         ("settings", "/settings"),
     ):
         walk.open(name, path)

@@ -10,6 +10,7 @@ import msgspec
 
 from quotad.dashboard.decided_day import DecidedDay
 from quotad.dashboard.kept import Kept
+from quotad.dashboard.top_users import TopUsers
 from quotad.engine.insights import Nearness
 from quotad.engine.lending import Lent
 from quotad.http.bodies import encoded_pairs
@@ -61,6 +62,7 @@ class PageContext(msgspec.Struct, frozen=True):
     """Customers near a limit."""
     decided: Kept[DecidedDay]
     """Decisions of the last day."""
+    top: TopUsers
     trials: TrialOperations
     """Logs that plans are tried on."""
     cookie: str

@@ -12,9 +12,11 @@ import msgspec
 
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage
 from quotad.dashboard.render import render
+from quotad.dashboard.top_users import MOST
 from quotad.engine.insights import Nearness, rank
-from quotad.errors import InvalidRequest
+from quotad.errors import InvalidRequest, NotFound
 from quotad.marks import NEAR_PERCENT
+from quotad.model import MeterKind
 
 PAGE_SIZE = 50
 
@@ -147,6 +149,32 @@ def _page(ask: Ask) -> PageAnswer:
     )
 
 
+def _top(ask: Ask) -> PageAnswer:
+    """Who uses most of one feature."""
+    snapshot = ask.context.parts.worker.snapshots.peek
+    features = {} if snapshot is None else _counted(ask)
+    chosen = ask.query.get("feature") or next(iter(features), "")
+    if chosen and chosen not in features:
+        raise NotFound(f"feature: nothing is counted of {chosen[:40]!r}")
+    return render(
+        ask,
+        "top.html",
+        features=features,
+        chosen=chosen,
+        most=MOST,
+        kept=ask.context.top.of(chosen) if chosen else None,
+    )
+
+
+def _counted(ask: Ask) -> dict[str, str]:
+    """Names of features whose usage has periods."""
+    known = ask.context.parts.worker.snapshots.newest().features
+    names = feature_names(ask)
+    return {
+        key: name for key, name in names.items() if known[key].kind is not MeterKind.CONCURRENCY
+    }
+
+
 def _csv(ask: Ask) -> PageAnswer:
     text = io.StringIO()
     rows = csv.writer(text)
@@ -181,4 +209,5 @@ def defused(cell: str) -> str:
 PAGES = (
     SitePage(method="GET", path="/insights", act=_page),
     SitePage(method="GET", path="/insights.csv", act=_csv),
+    SitePage(method="GET", path="/insights/top", act=_top),
 )

@@ -10,6 +10,7 @@ from quotad.dashboard.decided_day import decided_day
 from quotad.dashboard.doorkeeper import Doorkeeper
 from quotad.dashboard.kept import Kept
 from quotad.dashboard.proxy import TrustedProxy
+from quotad.dashboard.top_users import TopUsers
 from quotad.engine.lending import Lent
 from quotad.errors import ConfigError
 from quotad.operations.sessions import SessionOperations
@@ -87,6 +88,7 @@ class DashboardServer(ListeningServer):
         context = PageContext(
             parts=self.parts,
             trials=trials,
+            top=TopUsers(self.parts.usage, beside, clock),
             ranked=Kept(lambda: insights.ranked(RANKED_MAX), beside, clock),
             decided=Kept(lambda: decided_day(decided, clock.now_ms()), beside, clock),
             lent=Lent(iter(made).__next__, DECIDING),

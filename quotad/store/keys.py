@@ -41,7 +41,8 @@ usage. `17` stands for the name of a shard, see `shard_names`.
                                              that ends
     quotad:{decided}:<day>                   hash: decisions by quarter of an hour, reason and
                                              feature; expires
-    quotad:{nearby}:<feature>                sorted set: customers near a limit, by time
+    quotad:{nearby}:<feature>                sorted set: customers near a limit, by time; and
+                                             :since, by when they came near it
     quotad:{tokens}:all                      hash: tokens (msgpack) by id
     quotad:{tokens}:used                     hash: when each was last shown (Unix ms)
     quotad:{tokens}:writes                   how often they were written

@@ -77,6 +77,7 @@ PATHS = [
     "/bulk?do=latest",
     "/bulk?do=promote",
     "/insights",
+    "/insights/top",
     "/past",
     "/settings",
 ]

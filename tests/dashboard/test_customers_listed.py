@@ -183,6 +183,23 @@ def test_insights_are_what_a_scan_of_all_counters_finds(
         assert wanted == set(insight_lines(visit, **query))
 
 
+def test_top_users_are_those_of_a_scan_of_all(visit: Visit) -> None:
+    def shown() -> list[tuple[str, str]]:
+        page = visit.get("/insights/top?feature=seats")
+        assert 200 == page.status, page.text[-200:]
+        rows = re.findall(r"<bdi>([^<]+)</bdi>.*?class=\"num\">([\d,]+)", page.html)
+        return [(customer_id, used) for customer_id, used in rows]
+
+    scanned = {**SEATS, "c-01": 3}
+    wanted = sorted((str(used), name) for name, used in scanned.items() if used)
+
+    found = eventually(shown, bool)
+
+    assert wanted == sorted((used, name) for name, used in found)
+    assert sorted((used for _, used in found), reverse=True) == [used for _, used in found]
+    assert 404 == visit.get("/insights/top?feature=export").status
+
+
 def test_who_was_only_seen(visit: Visit) -> None:
     assert [STRANGE] == found(visit, view="seen")[0]
     assert [] == found(visit, view="seen", q="c-")[0]
