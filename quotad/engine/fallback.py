@@ -160,11 +160,15 @@ class Fallback:
             except JournalError:
                 failed = True
         left: list[Planned] = []
+        unwritten: set[tuple[str, str]] = set()
         for each in answered:
-            if failed and each.entry is not None:
+            once = each.one.once
+            key = None if once is None else (each.one.keys.customer_id, once.key)
+            if failed and (each.entry is not None or key in unwritten):
                 self.let_through.take_back(each.taken)
-                if each.entry.key:
-                    self._answers.drop((each.entry.customer_id, each.entry.key))
+                if key is not None:  # also for those that have repeated it in this batch
+                    unwritten.add(key)
+                    self._answers.drop(key)
                 left.append(each.one)
                 continue
             round_.answers[each.one.place] = each.answer
@@ -178,8 +182,8 @@ class Fallback:
         policies: Policies,
         now_ms: int,
         guessed: bool,
-    ) -> "_Answered | Decision | QuotadError | None":
-        """Return the answer, one that must be written down first, or None: it is denied."""
+    ) -> _Answered | QuotadError | None:
+        """Return the answer, why the call can never work, or None: it is denied."""
         plan = plan_fallback(one, request, policies, self._workers)
         if plan is None or (guessed and denied_by_plan(plan.parts)):
             return None
@@ -189,7 +193,7 @@ class Fallback:
             if known is not None:
                 if known[0] != once.fingerprint:
                     return mismatch(request)
-                return msgspec.structs.replace(known[1], replayed=True)
+                return _Answered(one, msgspec.structs.replace(known[1], replayed=True), None, [])
         names = [one.keys.usage + each.suffix for each in plan.counters]
         if any(each.counted for each in plan.counters) and not self.let_through.has_room(
             names, now_ms

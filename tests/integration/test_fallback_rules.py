@@ -422,6 +422,8 @@ def test_a_journal_that_is_full_denies_and_gives_back_what_it_had_no_room_for(
 
         assert 0 < taken < 6
         assert all(isinstance(each, NotReady) for each in answers[taken:])
+        twice = worker.decide(*[request("mails", 1, idempotency_key="twice")] * 2)
+        assert [NotReady, NotReady] == [type(each) for each in twice]
         # What needs no journal is answered, and what was refused is not remembered.
         assert worker.consume("export").allowed
         assert taken == worker.consume("mails", 1, mode=CHECK).used
