@@ -180,13 +180,15 @@ class App:
         operation = end.operation
         if operation.streams:
             scope = with_token_of_query(scope)
-        caller = self._settings.admit(scope, operation.right)
+        caller = self._settings.admit(scope, Right.CHECK if operation.asks else operation.right)
         if operation.streams and scope["method"] == "HEAD":  # which would have no end
             return 200, [EVENT_STREAM], b""
         body = b""
         if method in _WITH_BODY:
             body = await read_body(receive, operation.bytes_max)
         wanted = end.read(body, segments, scope["query_string"])
+        if operation.asks and wanted.mode != consume.CHECK_ONLY:
+            caller.access.check(operation.right)
         if caller.access.scoped and not hasattr(wanted, "requests"):  # each of them once it is read
             check_scope(caller.access, operation.name, wanted)
         answer = await operation.act(HttpCall(self._context, scope, caller), wanted)

@@ -65,6 +65,10 @@ class Check(RequestFields, frozen=True, kw_only=True):
     """Of a config feature that lists its values: all must be granted."""
 
 
+CHECK_ONLY = "CHECK_ONLY"
+"""The mode that takes nothing."""
+
+
 class Consume(Check, frozen=True, kw_only=True):
     """A request to take so much of a feature."""
 
@@ -308,6 +312,7 @@ def _place(result: Decision | QuotadError) -> BatchPlace:
 OPERATIONS = (
     Operation(
         name="CheckAndConsume",
+        asks=True,
         method="POST",
         path="/v1/consume",
         right=Right.CONSUME,
@@ -328,6 +333,7 @@ OPERATIONS = (
     ),
     Operation(
         name="CheckAndConsumeAll",
+        asks=True,
         method="POST",
         path="/v1/consume/all",
         right=Right.CONSUME,

@@ -15,7 +15,7 @@ from starlette.types import Scope
 from quotad.errors import QuotadError, internal_error
 from quotad.http.answers import decision_answer
 from quotad.http.bodies import read
-from quotad.http.consume import Consume, consume_request
+from quotad.http.consume import CHECK_ONLY, Consume, consume_request
 from quotad.http.deciding import Deciding, DecisionOrError
 from quotad.http.fields import idempotency_key
 from quotad.http.operation import Admit, Headers
@@ -50,8 +50,10 @@ class DirectConsume:
     def answer(self, scope: Scope, body: bytes, send: SendAnswer) -> None:
         """Answer a request, now or when it is decided."""
         try:
-            caller = self._admit(scope, Right.CONSUME)
+            caller = self._admit(scope, Right.CHECK)
             wanted = read(self._decoder, body)
+            if wanted.mode != CHECK_ONLY:
+                caller.access.check(Right.CONSUME)
             if caller.access.scoped:
                 check_scope(caller.access, "CheckAndConsume", wanted)
             request = consume_request(wanted, idempotency_key(scope, wanted.idempotency_key))

@@ -118,6 +118,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One sentence for the documentation."""
     bytes_max: int = BODY_BYTES_MAX
     """Largest body."""
+    asks: bool = False
+    """Whether it takes nothing in the mode `CHECK_ONLY`, for which `CHECK` is enough."""
     streams: bool = False
     """Whether it is answered by a stream, whose events have what is given as their data. Browsers
     send no headers of their own with such a request, so that a client token may be in the query."""

@@ -222,6 +222,13 @@ def test_http_asks_for_tokens_on_every_path(made: Made) -> None:
     noticed(lambda: asked(scoped), lambda status: status == 200)
     assert 401 == http.post("/v1/consume", body).status
     assert [401, 200, 403] == [asked("qd_x"), asked(consume), asked(reader)]
+    checks = body | {"mode": "CHECK_ONLY"}
+    assert [200, 200] == [asked(each, checks) for each in (reader, consume)]
+    both = {"customer_id": "acme", "items": [{"feature_id": "calls"}, {"feature_id": "mails"}]}
+    assert [200, 403] == [
+        http.post("/v1/consume/all", both | {"mode": mode}, x_api_key=reader).status
+        for mode in ("CHECK_ONLY", "NORMAL")
+    ]
     assert 403 == asked(scoped, body | {"customer_id": "other"})
     assert [401, 200, 200] == [edge("qd_x"), edge(reader), edge(scoped)]
     assert 403 == edge(scoped, "other")
