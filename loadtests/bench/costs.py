@@ -28,12 +28,16 @@ from quotad.errors import QuotadError
 from quotad.fronts.interface import Call
 from quotad.operations.decisions import DecisionOperations
 from quotad.service.decode import RequestDecoder
+from quotad.service.guard import AUTHORIZATION, Guard
 from quotad.service.quota import METHODS, QuotaService
 from quotad.store import Catalogs, Customers, KeySpace, Store
 from quotad.store.demand import DemandStore
 from quotad.store.health import Health
 from quotad.store.holds import HoldsSeen
 from quotad.store.nearby import NearbyStore
+from quotad.tokens.access import TokenTable
+from quotad.tokens.record import WantedToken, made
+from quotad.tokens.roles import TokenRole
 from quotad.v1 import quota_pb2 as pb
 
 NOW_MS = 2_065_435_200_000
@@ -43,6 +47,8 @@ CUSTOMERS = 256
 NEWCOMERS_FROM = 10_000
 WARM_PASSES = 3
 PASSES = 3
+CONNECTIONS, IN_A_ROW = 8, 8
+TOKEN = made(WantedToken("bench", TokenRole.CONSUME), 0)
 SINGLE, BATCH = METHODS[0], METHODS[1]
 ALL = next(name for name in METHODS if name.endswith("/CheckAndConsumeAll"))
 
@@ -75,6 +81,9 @@ class Case(msgspec.Struct, frozen=True):
     """Features of a CheckAndConsumeAll; empty: another method."""
     newcomers: bool = False
     """Customers that were never seen before."""
+    token: bool = False
+    """Every call shows one, as on the fast front calls of `CONNECTIONS` do: some in a row of one,
+    with metadata that is made once for it."""
 
     @property
     def decisions(self) -> int:
@@ -86,6 +95,7 @@ CASES = (
     Case("1 call", 1),
     Case("32 calls", 32),
     Case("256 calls", 256),
+    Case("256 calls, with a token", 256, token=True),
     Case("32 calls, 4 windows", 32, "feature-four-windows"),
     Case("32 calls, denied", 32, "feature-tiny"),
     Case("32 calls, new keys", 32, keys=True),
@@ -121,9 +131,14 @@ class CollectingFront:
 
 
 class Worker:
-    """One decision thread's objects, without the thread."""
+    """One decision thread's objects, without the thread.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: of the store.
+        tokens: whether calls must show `TOKEN`.
+    """
+
+    def __init__(self, url: str, tokens: bool = False) -> None:
         clock, keys = StandingClock(), KeySpace(PREFIX)
         self.store = Store(url, TIMEOUT_MS)
         health = Health(self.store, clock)
@@ -145,7 +160,10 @@ class Worker:
         self.front = CollectingFront()
         notes = Notes(nearby)
         engine = Engine(shared, self.link)
-        self.service = QuotaService(DecisionOperations(engine, notes), RequestDecoder())
+        table = TokenTable(clock)
+        table.replace([TOKEN.record])
+        check = Guard(table).check if tokens else None
+        self.service = QuotaService(DecisionOperations(engine, notes), RequestDecoder(), check)
 
     def answer(self, calls: Sequence[Call]) -> None:
         """As a decision thread does with the calls of a batch."""
@@ -162,6 +180,7 @@ def batches(case: Case) -> Iterator[list[Call]]:
     """Calls of a case without end."""
     serials = itertools.count()
     single, batch = METHODS.index(SINGLE), METHODS.index(BATCH)
+    shown = [((AUTHORIZATION, f"Bearer {TOKEN.token}"),) for _ in range(CONNECTIONS)]
     while True:
         calls: list[Call] = []
         for call_id in range(case.calls):
@@ -172,7 +191,9 @@ def batches(case: Case) -> Iterator[list[Call]]:
                 body = pb.BatchCheckAndConsumeRequest(requests=requests).SerializeToString()
                 calls.append(Call(call_id, batch, body))
             else:
-                calls.append(Call(call_id, single, requests[0].SerializeToString()))
+                metadata = shown[call_id // IN_A_ROW % CONNECTIONS] if case.token else ()
+                body = requests[0].SerializeToString()
+                calls.append(Call(call_id, single, body, metadata=metadata))
         yield calls
 
 
@@ -180,10 +201,10 @@ def ask(case: Case, serial: int) -> pb.CheckAndConsumeRequest:
     """The request of a case with a serial number."""
     turn = serial % CUSTOMERS
     customer = NEWCOMERS_FROM + serial if case.newcomers else turn
-    made = request(Traffic(feature_id=case.feature_id), customer)
+    asked = request(Traffic(feature_id=case.feature_id), customer)
     if case.keys:
-        made.idempotency_key = f"key-{turn if case.repeats_keys else serial:020d}"
-    return made
+        asked.idempotency_key = f"key-{turn if case.repeats_keys else serial:020d}"
+    return asked
 
 
 def together(case: Case, one: pb.CheckAndConsumeRequest) -> bytes:
@@ -275,7 +296,7 @@ class Ledger:
 
 def count(case: Case, url: str) -> dict[str, float]:
     """All figures of one case, per decision."""
-    worker = Worker(url)
+    worker = Worker(url, case.token)
     supply = batches(case)
     # Once round all customers, so that the warm passes have met every one of them.
     rounds = -(-CUSTOMERS // case.decisions)

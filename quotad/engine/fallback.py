@@ -92,10 +92,10 @@ class Fallback:
         """The view of a customer that nothing is known of: on the default plan."""
         name = view_name(customer_id, resource_id)
         view = self._guesses.get(name)
-        if view is None or view.snapshot is not snapshot or now_ms >= view.effective.until_ms:
+        if view is None or view.snapshot is not snapshot or now_ms >= view.until_ms:
             effective = resolve(None, snapshot, now_ms, customer_id, resource_id)
             keys = self._keys.customer(customer_id, resource_id)
-            view = View(snapshot, now_ms, 0, keys, effective, {})
+            view = View(snapshot, now_ms, 0, keys, effective, {}, effective.until_ms)
             self._guesses.put(name, view)
         return view
 

@@ -124,9 +124,7 @@ class Planner:
             view = young.get(name)
             if view is None:
                 view = self._views.get(name, snapshot, now_ms)
-            elif view.snapshot is not snapshot or not (
-                view.since_ms <= now_ms < view.effective.until_ms
-            ):
+            elif view.snapshot is not snapshot or not view.since_ms <= now_ms < view.until_ms:
                 view = None
             # Once unknown, unknown for this batch, also when another thread has just loaded it:
             # a customer's requests stay in order. What is to be explained takes the record itself.

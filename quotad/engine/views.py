@@ -28,6 +28,8 @@ class View(msgspec.Struct, frozen=True, gc=False):
     meters: dict[str, Meter]
     """By feature id. Shared by the customers with the same entitlements, where all their periods
     are the same for all."""
+    until_ms: int
+    """As of `effective`, which would be one more look at memory that is in no cache."""
 
     def meter(self, feature_id: str, retention: Retention) -> Meter | None:
         """The meter of a feature, made at its first use; None: not entitled."""
@@ -94,7 +96,7 @@ class ViewCache:
                 return None
             if self._snapshot is None or self._snapshot is view.snapshot:
                 self._views.put(name, view)
-        if view.snapshot is not snapshot or not view.since_ms <= now_ms < view.effective.until_ms:
+        if view.snapshot is not snapshot or not view.since_ms <= now_ms < view.until_ms:
             return None
         return view
 
@@ -127,6 +129,7 @@ class ViewCache:
             keys or self.keys_of(customer_id, resource_id),
             effective,
             self._meters(effective, snapshot),
+            effective.until_ms,
         )
         if not effective.provisioned and self._on_unknown is not None:
             self._on_unknown(customer_id, stored.epoch)

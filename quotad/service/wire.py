@@ -64,7 +64,7 @@ def _table(tag: bytes) -> list[bytes]:
 _GRANTED = _table(b"\x18")  # = 3
 _USED = _table(b"\x38")  # = 7
 _REMAINING = _table(b"\x40")  # = 8
-_FOUR_GROUPS = 1 << 28
+_FOUR_GROUPS, _SIX_GROUPS = 1 << 28, 1 << 42
 _USED_MORE = [b"\x38" + more for more in _MORE]
 _REMAINING_MORE = [b"\x40" + more for more in _MORE]
 """The same fields of numbers of three or four groups: the first two of them."""
@@ -128,6 +128,9 @@ def each_bytes(
                 add(join((head, first, _REMAINING[left], tail)))
             elif left < _FOUR_GROUPS:
                 add(join((head, first, _REMAINING_MORE[left & 16383], _LAST[left >> 14], tail)))
+            elif left < _SIX_GROUPS:
+                low, high = _REMAINING_MORE[left & 16383], left >> 14
+                add(join((head, first, low, _MORE[high & 16383], _LAST[high >> 14], tail)))
             else:
                 add(join((head, first, b"\x40", _varint(left), tail)))
         except Exception as error:  # noqa: BLE001 (others in the batch must not pay for it)
