@@ -170,7 +170,7 @@ def export(
     feature: FeatureOption = "",
     server: ServerOption = SERVER_DEFAULT,
 ) -> None:
-    """Print what every customer has used, as CSV."""
+    """Print what every customer with a record has used, as CSV."""
     with failures.admin(server, False) as admin:
         _print_line(COLUMNS)
         for each in admin.usage(feature_id=feature, month=month):

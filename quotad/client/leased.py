@@ -27,6 +27,7 @@ class LeasedClient(Client):
         credentials: for TLS.
         channel_options: gRPC channel arguments.
         coalesce: send calls that wait at the same time as one message.
+        token: as of the other client.
         clock: seconds, that never jump and go on while the machine sleeps.
     """
 
@@ -40,6 +41,7 @@ class LeasedClient(Client):
         credentials: grpc.ChannelCredentials | None = None,
         channel_options: Sequence[tuple[str, Any]] = (),
         coalesce: bool = False,
+        token: str = "",
         clock: Seconds = boottime,
     ) -> None:
         self._begin(tranche, clock)
@@ -50,6 +52,7 @@ class LeasedClient(Client):
             credentials=credentials,
             channel_options=channel_options,
             coalesce=coalesce,
+            token=token,
         )
         register(self)
 

@@ -29,6 +29,7 @@ class AsyncLeasedClient(AsyncClient):
         credentials: for TLS.
         channel_options: gRPC channel arguments.
         coalesce: send calls that wait at the same time as one message.
+        token: as of the other client.
         clock: seconds, that never jump and go on while the machine sleeps.
     """
 
@@ -42,6 +43,7 @@ class AsyncLeasedClient(AsyncClient):
         credentials: grpc.ChannelCredentials | None = None,
         channel_options: Sequence[tuple[str, Any]] = (),
         coalesce: bool = False,
+        token: str = "",
         clock: Seconds = boottime,
     ) -> None:
         self._begin(tranche, clock)
@@ -52,6 +54,7 @@ class AsyncLeasedClient(AsyncClient):
             credentials=credentials,
             channel_options=channel_options,
             coalesce=coalesce,
+            token=token,
         )
         register(self)
 

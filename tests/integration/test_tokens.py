@@ -15,7 +15,7 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-from quotad.client import Client, QuotaError
+from quotad.client import Client, LeasedClient, QuotaError
 from quotad.client.admin import AdminClient, AsyncAdminClient, CatalogFile
 from quotad.config import Config
 from quotad.errors import ConfigError
@@ -164,6 +164,8 @@ def test_a_token_gives_what_its_role_and_scopes_say(made: Made, front: str) -> N
     assert "UNAUTHENTICATED" == asked(consume[:-1] + "-")
     assert ["OK", "OK"] == [asked(consume), asked(consume, "other", "mails")]
     assert "PERMISSION_DENIED" == asked(reader)
+    with LeasedClient(address, timeout=20, retries=0, token=consume) as leased:
+        assert "OK" == code(lambda: leased.consume("acme", "calls"))
     with Client(address, timeout=20, retries=0, token=reader) as client:
         assert "OK" == code(lambda: client.check("acme", "calls"))
         assert "OK" == code(lambda: client.check_all("acme", {"calls": 1, "mails": 1}))

@@ -1,12 +1,14 @@
 """What a process may spend of a lease: never more than was lent, never after its term."""
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from quotad.client import AsyncClient, Client
 from quotad.client.calls import Attempt, Consumption, Policy, Steps
 from quotad.client.errors import QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable
 from quotad.client.leased import LeasedClient
@@ -510,3 +512,20 @@ async def test_a_loop_that_ends_just_as_something_is_due_ends_the_work_on_leases
 
     await asyncio.wait([task], timeout=5)
     assert task.cancelled()
+
+
+@pytest.mark.parametrize(
+    ("leased", "plain"), [(LeasedClient, Client), (AsyncLeasedClient, AsyncClient)]
+)
+def test_a_leased_client_takes_every_setting_of_its_client(leased: Any, plain: Any) -> None:
+    assert set(inspect.signature(plain).parameters) <= set(inspect.signature(leased).parameters)
+    with pytest.raises(ValueError, match="token: must be as"):
+        asyncio.run(_with_a_wrong_token(leased))
+
+
+async def _with_a_wrong_token(leased: Any) -> None:
+    client = leased("127.0.0.1:1", token="wrong", timeout=0.05, retries=0)
+    try:
+        await client.consume("acme", "calls")
+    finally:
+        await client.close()
