@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from quotad.clock import Clock
+from quotad.handover import often
 
 T = TypeVar("T")
 
@@ -66,7 +67,8 @@ class Kept(Generic[T]):
     def _work(self) -> KeptValue[T]:
         begun, at_ms = time.monotonic(), self._clock.now_ms()
         try:
-            found = KeptValue(self._make(), at_ms)
+            with often():  # pages wait for their turn at each of their calls to the store
+                found = KeptValue(self._make(), at_ms)
         except BaseException:
             with self._lock:
                 self._under_way = None
