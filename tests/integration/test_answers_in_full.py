@@ -302,7 +302,7 @@ def test_a_check_names_the_soft_limit_that_the_call_would_pass_furthest(
 def test_a_feature_and_its_decision_are_of_one_catalog(
     engine: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decide = engine.engine.decide
+    decide = engine.engine._decide_strictly
 
     def overtaken(requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
         answers = decide(requests)
@@ -310,7 +310,7 @@ def test_a_feature_and_its_decision_are_of_one_catalog(
         engine.publish(SEVERAL.replace("calls: {type: metered}", "calls: {type: metered, unit: c}"))
         return answers
 
-    monkeypatch.setattr(engine.engine, "decide", overtaken)
+    monkeypatch.setattr(engine.engine, "_decide_strictly", overtaken)
 
     feature, decision = engine.engine.entitlement("acme", "calls")
 
