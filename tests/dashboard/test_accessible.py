@@ -44,6 +44,11 @@ AUDIT = """() => {
   for (const each of document.querySelectorAll('[aria-labelledby]'))
     if (!document.getElementById(each.getAttribute('aria-labelledby')))
       wrong.push(`labelled by nothing: ${each.getAttribute('aria-labelledby')}`);
+  for (const each of document.querySelectorAll('.card table')) {
+    const card = each.closest('.card').getBoundingClientRect();
+    if (each.getBoundingClientRect().right > card.right + 1 && !each.closest('.scroll'))
+      wrong.push(`a table is cut off: ${each.innerText.slice(0, 60)}`);
+  }
   if (document.documentElement.scrollWidth > innerWidth) {
     const wide = [...document.querySelectorAll('main *')].filter(
       (each) => shown(each) && each.getBoundingClientRect().right > innerWidth + 1
@@ -110,6 +115,9 @@ def test_every_page_is_whole_for_keyboards_readers_and_phones(filled: Page) -> N
         assert answer.ok, path
         filled.evaluate("document.querySelectorAll('details').forEach((e) => (e.open = true))")
         wrong = filled.evaluate(AUDIT)
+        filled.set_viewport_size({"width": 1280, "height": 900})
+        wrong += filled.evaluate(AUDIT)
+        filled.set_viewport_size({"width": 390, "height": 844})
         if wrong:
             found[path] = wrong
 
