@@ -1,18 +1,22 @@
 """A catalog in words: what plans grant, what they cost, what has changed."""
 
 import json
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 
 import msgspec
 
 from quotad.catalog import Catalog, CatalogChange, Snapshot, compile_snapshot
 from quotad.catalog.editing.placed import spelled
-from quotad.dashboard.shown import amount, day
+from quotad.dashboard.shown import amount, day, moment, value_words
 from quotad.model import Entitlement, Feature, FeatureType, Limit, Plan
 from quotad.prices import Price
 
 NOTHING = "\u2013"
+
+_A_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 
 _SIGNS = {"USD": "$", "EUR": "\u20ac", "GBP": "\u00a3"}
 
@@ -61,7 +65,7 @@ def right_words(right: Entitlement | None) -> str:
     if feature.type is FeatureType.BOOLEAN:
         return "\u2713"
     if feature.type is FeatureType.CONFIG:
-        return ", ".join(right.values) or right.value
+        return ", ".join(right.values) or value_words(right.value, feature.unit)
     words = [limit_words(limit, feature.decimals) for limit in right.limits]
     if not words or all(limit.limit is None for limit in right.limits):
         return "by its pool" if feature.credit is not None and not right.limits else "Unlimited"
@@ -164,8 +168,18 @@ def _spelled(value: object) -> str:
         pairs = (
             f"{name}: ({_spelled(each)})"
             if isinstance(each, list | dict)
-            else f"{name}: {_spelled(each)}"
+            else f"{name}: {_spelled(each).removesuffix('.')}"
             for name, each in value.items()
         )
         return ", ".join(pairs) or "nothing"
-    return str(value)
+    text = str(value)
+    return _time_words(text) if _A_TIME.fullmatch(text) else text
+
+
+def _time_words(text: str) -> str:
+    """A time of a catalog: its day where it is midnight in UTC."""
+    try:
+        at_ms = round(datetime.fromisoformat(text).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return text
+    return moment(at_ms) if at_ms % 86_400_000 else day(at_ms)

@@ -165,6 +165,9 @@ def _review(ask: Ask) -> PageAnswer:
         changes=changes,
         apply_to=word,
         affected=affected,
+        affected_plans=[after.name("plans", each) for each in affected.plans]
+        if affected and after
+        else [],
         default_plan=None if after is None else after.snapshot.default_plan,
         may_publish=parts.drafts.may_publish(),
         four_eyes=parts.drafts.four_eyes,

@@ -51,6 +51,7 @@ def _list(ask: Ask) -> PageAnswer:
     except QuotadError as error:
         message = error.for_caller
     kept = [(name, value) for name, value in query.fields if name != "token" and value]
+    snapshot = ask.context.parts.worker.snapshots.peek
     following = urlencode([*kept, ("token", next_token)]) if next_token else ""
     same = urlencode(kept)
     return render(
@@ -63,6 +64,7 @@ def _list(ask: Ask) -> PageAnswer:
         counting=counting,
         filtered=any(name != "view" for name, _ in kept),
         plans=plan_names(ask),
+        default_plan=None if snapshot is None else snapshot.default_plan,
     )
 
 

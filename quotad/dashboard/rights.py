@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 from quotad.dashboard.names import CatalogNames
+from quotad.dashboard.shown import value_words
 from quotad.decision import Decision, EntitlementSource, LimitStatus, Reason, SourceKind
 from quotad.engine.shared import Granted
 from quotad.marks import NEAR_PERCENT
@@ -107,7 +108,7 @@ def right_line(feature_id: str, feature: Feature | None, answer: Decision) -> Ri
         metered,
         answer.allowed,
         REASONS[Reason(answer.reason)],
-        answer.value or ", ".join(answer.values),
+        value_words(answer.value, feature.unit if feature else "") or ", ".join(answer.values),
         answer.pool_id,
         _limits(answer) if metered else (),
         feature is not None and feature.kind in (MeterKind.GAUGE, MeterKind.CONCURRENCY),

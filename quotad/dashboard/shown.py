@@ -31,6 +31,12 @@ def amount(value: int | None, decimals: int = 0) -> str:
     return f"{sign}{whole:,}.{rest:0{decimals}d}"
 
 
+def value_words(value: str, unit: str) -> str:
+    """A config value: a whole number of a unit with commas, anything else as it is."""
+    whole = unit and value.isascii() and value.isdigit() and len(value) < 20
+    return f"{int(value):,}" if whole else value
+
+
 def day(ms: int | None) -> str:
     """A Unix time as a date, in UTC."""
     if ms is None:

@@ -221,6 +221,13 @@ def test_a_strange_id_is_text_on_every_page(visit: Visit) -> None:
         assert "&lt;script&gt;alert" in page.html
 
 
+def test_a_new_customer_is_on_the_default_plan_unless_another_is_chosen(visit: Visit) -> None:
+    page = visit.get("/customers").html
+    chosen = re.findall(r'<option value="(\w+)" selected>', page[page.index('id="new"') :])
+
+    assert ["free"] == chosen
+
+
 def test_a_customer_is_created_once(visit: Visit) -> None:
     fields = {"customer_id": "new/one", "plan_id": "pro", "name": "New", "email": ""}
     made = visit.submit("/customers", "/customers", fields)

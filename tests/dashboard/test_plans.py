@@ -174,7 +174,7 @@ def test_a_review_counts_customers_and_names_those_past_a_new_limit(
     change(anna, "/plans/pro/features/calls", limit0="500")
     review = anna.get("/draft/review").text
 
-    assert "on pro" in review
+    assert "on Pro" in review
     assert f"{HEAVY} pro · calls 900 of 500" in review
     assert "keeps it" in anna.get("/draft/review?apply_to=new").text
 

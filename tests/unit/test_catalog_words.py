@@ -4,6 +4,7 @@ import pytest
 
 from quotad.catalog import CatalogChange, Source, compile_snapshot, parse
 from quotad.dashboard.catalog_words import Compiled, change_words, price_words
+from quotad.dashboard.shown import value_words
 from quotad.prices import Price
 
 CATALOG = parse(
@@ -39,6 +40,20 @@ def test_a_price_is_per_unit_of_its_feature(feature_id: str, words: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("unit", "value", "words"),
+    [
+        ("row", "5000000", "5,000,000"),
+        ("", "20260101", "20260101"),
+        ("row", "2.50", "2.50"),
+        ("row", "-", "-"),
+        ("row", "", ""),
+    ],
+)
+def test_a_config_value_that_counts_a_unit_has_commas(unit: str, value: str, words: str) -> None:
+    assert words == value_words(value, unit)
+
+
+@pytest.mark.parametrize(
     ("json", "words"),
     [
         ("true", "yes"),
@@ -56,6 +71,10 @@ def test_a_price_is_per_unit_of_its_feature(feature_id: str, words: str) -> None
             '{"limits": [{"limit": 2000, "soft": true}], "x": []}',
             "limits: (limit: 2,000, soft: yes), x: (nothing)",
         ),
+        ('"2026-12-31T00:00:00Z"', "31 Dec 2026"),
+        ('{"from": "2026-12-01T08:30:00+01:00"}', "from: 1 Dec 2026, 07:30 UTC"),
+        ('"9999-99-99T00:00:00Z"', "9999-99-99T00:00:00Z"),
+        ('{"description": "To try it.", "name": "Free"}', "description: To try it, name: Free"),
     ],
 )
 def test_values_that_have_changed_are_words_and_not_code(json: str, words: str) -> None:
