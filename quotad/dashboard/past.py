@@ -69,7 +69,7 @@ def _form_page(ask: Ask, typed: FormFields | None = None, message: str = "") -> 
             key: each.name or key for key, each in features.items() if each.type.name == "METERED"
         },
         drafted=may_draft and desk(ask).changed,
-        trials=ask.context.trials.of(ask.visitor.name),
+        trials=ask.context.trials.of(ask.visitor.person),
         log_mb=LOG_BYTES_MAX // 1024**2,
         minutes=round(SECONDS_MAX / 60),
     )
@@ -112,7 +112,7 @@ def _begin(ask: Ask) -> PageAnswer:
         _export(ask, folder)
         return msgspec.structs.replace(job, customers=str(folder.customers))
 
-    trial = PastTrial("", ask.visitor.name, arrived.file_name or "log", now_ms(), what)
+    trial = PastTrial("", ask.visitor.person, arrived.file_name or "log", now_ms(), what)
     trials.begin(trial, arrived.folder, prepare)
     return see_other(f"/past/{trial.trial_id}")
 
@@ -182,7 +182,7 @@ def _export(ask: Ask, folder: TrialFolder) -> None:
 
 
 def _trial(ask: Ask) -> PageAnswer:
-    trial = ask.context.trials.get(ask.segments["trial_id"], ask.visitor.name)
+    trial = ask.context.trials.get(ask.segments["trial_id"], ask.visitor.person)
     report = trial.step.report
     if report is None:
         return render(ask, "past_trial.html", trial=trial, seconds_max=int(SECONDS_MAX))
@@ -203,7 +203,7 @@ def _trial(ask: Ask) -> PageAnswer:
 
 def _part(ask: Ask) -> PageAnswer:
     """How far it is, for a page that is open; once it has ended, the page is opened again."""
-    trial = ask.context.trials.get(ask.segments["trial_id"], ask.visitor.name)
+    trial = ask.context.trials.get(ask.segments["trial_id"], ask.visitor.person)
     if trial.ended:
         place = f"/past/{trial.trial_id}".encode()
         return PageAnswer(status=204, headers=[(b"hx-redirect", place)])
@@ -212,7 +212,7 @@ def _part(ask: Ask) -> PageAnswer:
 
 def _stop(ask: Ask) -> PageAnswer:
     trials = ask.context.trials
-    trial = trials.get(ask.segments["trial_id"], ask.visitor.name)
+    trial = trials.get(ask.segments["trial_id"], ask.visitor.person)
     trials.stop(trial)
     return see_other(f"/past/{trial.trial_id}", "It ends with what was found by now.")
 

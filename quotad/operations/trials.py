@@ -44,6 +44,8 @@ _MEMORY_MB = 2_048
 _ENDS_S = 20.0
 """Longest time that a process which is to end may take for its report."""
 
+_STOPPED = "it was stopped"
+
 _decode = msgspec.json.Decoder(PastStep).decode
 
 
@@ -52,6 +54,7 @@ class PastTrial(msgspec.Struct):
 
     trial_id: str
     owner: str
+    """The person who tries it: not a name, which two may have."""
     log_name: str
     begun_ms: int
     """Unix time."""
@@ -91,31 +94,33 @@ class TrialOperations:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._taken = 0
+        self._folders: set[TrialFolder] = set()
         self._trials: dict[str, PastTrial] = {}
 
     @property
     def under_way(self) -> int:
         """How many logs are uploaded or tried."""
-        return self._taken
+        return len(self._folders)
 
     def open(self) -> TrialFolder:
         """Take one of the few places, before a log is received.
 
         Raises:
             Busy: there is none.
+            OSError: the folder cannot be made.
         """
         with self._lock:
-            if self._taken >= TRIALS_MAX:
+            if len(self._folders) >= TRIALS_MAX:
                 raise Busy("other logs are being tried; try again when one has ended")
-            self._taken += 1
-        return TrialFolder()
+            folder = TrialFolder()
+            self._folders.add(folder)
+        return folder
 
     def close(self, folder: TrialFolder) -> None:
         """Give the place back; what a trial that was not begun has is removed."""
         folder.remove()
         with self._lock:
-            self._taken -= 1
+            self._folders.discard(folder)
 
     def begin(self, trial: PastTrial, folder: TrialFolder, prepare: Prepare) -> None:
         """Try a log, beside calls; the place is given back when it has ended.
@@ -159,15 +164,20 @@ class TrialOperations:
         process = trial.process
         if process is not None and process.poll() is None:
             process.terminate()
-            Timer(_ENDS_S, process.kill).start()
+            kill = Timer(_ENDS_S, process.kill)
+            kill.daemon = True  # a server that ends does not wait for it
+            kill.start()
 
     def stop_all(self) -> None:
-        """End all processes, as the server does."""
+        """End all processes and remove their files, as the server ends, and its threads with it."""
         with self._lock:
             processes = [each.process for each in self._trials.values()]
+            folders = list(self._folders)
         for process in processes:
             if process is not None and process.poll() is None:
                 process.kill()
+        for folder in folders:
+            folder.remove()
 
     def _run(self, trial: PastTrial, folder: TrialFolder, prepare: Prepare) -> None:
         try:
@@ -176,7 +186,8 @@ class TrialOperations:
             trial.stage = "runs"
             self._work(trial, job)
         except Exception as error:  # noqa: BLE001 (whatever it is, the trial has to end)
-            trial.step = PastStep(problem=getattr(error, "for_caller", "") or "it failed")
+            why = getattr(error, "for_caller", "") or "it failed"
+            trial.step = PastStep(problem=_STOPPED if trial.stopped else why)
         finally:
             self.close(folder)
 
@@ -191,6 +202,8 @@ class TrialOperations:
                 assert process.stdin is not None
                 assert process.stdout is not None
                 trial.process = process
+                if trial.stopped:  # before there was a process to end
+                    process.kill()
                 ends.start()
                 process.stdin.write(msgspec.msgpack.encode(job))
                 process.stdin.close()
@@ -203,7 +216,7 @@ class TrialOperations:
                 ends.cancel()
                 process.kill()  # whatever happened; it has ended already if all is well
         if last.report is None and not last.problem:
-            why = "it was stopped" if trial.stopped else "it failed; the server's log has more"
+            why = _STOPPED if trial.stopped else "it failed; the server's log has more"
             last = PastStep(problem=why)
         trial.step = last
 
