@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -251,7 +252,7 @@ class OidcProvider:
         except urllib.error.HTTPError as error:
             with error:
                 raise Unauthenticated(f"the identity provider refused: {_refusal(error)}") from None
-        except (OSError, ValueError) as error:
+        except (OSError, HTTPException, ValueError) as error:
             raise Unauthenticated(
                 f"the identity provider does not answer as it should: {type(error).__name__}"
             ) from None
@@ -284,5 +285,5 @@ def _refusal(error: urllib.error.HTTPError) -> str:
     try:
         found = json.loads(error.read(10_000))
         return fit(str(found.get("error_description") or found["error"]))
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, HTTPException, ValueError, KeyError, AttributeError):
         return str(error.code)

@@ -68,6 +68,7 @@ class FormParts:
         self._in_file = False
         self._value = b""
         self._kept = 0
+        self._received = 0
         self._parts = 0
         self.ended = False
         self.file_name = ""
@@ -85,8 +86,14 @@ class FormParts:
             InvalidRequest: it is no form.
             HttpRefusal: something is too large.
         """
+        self._received += len(chunk)
+        # Also before the first mark and after the last, where nothing is looked at.
+        if self._received > self._bytes_max + 2 * FIELDS_BYTES_MAX:
+            raise self._too_large()
         self._rest += chunk
         out: list[bytes] = []
+        if self.ended:
+            self._rest = b""
         while not self.ended:
             at = self._rest.find(self._mark)
             if self._name is None and self._parts:
@@ -143,12 +150,7 @@ class FormParts:
         if self._in_file:
             self.size += len(part)
             if self.size > self._bytes_max:
-                raise HttpRefusal(
-                    413,
-                    "TOO_LARGE",
-                    f"file: larger than {self._bytes_max // 1024**2} MB; gzip it, or take a part",
-                    ((b"connection", b"close"),),
-                )
+                raise self._too_large()
             out.append(part)
         else:
             self._value += part
@@ -163,6 +165,14 @@ class FormParts:
             except UnicodeDecodeError:
                 raise InvalidRequest("form: is not UTF-8") from None
         self._value = b""
+
+    def _too_large(self) -> HttpRefusal:
+        return HttpRefusal(
+            413,
+            "TOO_LARGE",
+            f"file: larger than {self._bytes_max // 1024**2} MB; gzip it, or take a part",
+            ((b"connection", b"close"),),
+        )
 
     def _check_kept(self, more: int) -> None:
         if self._kept + more > FIELDS_BYTES_MAX:

@@ -25,6 +25,7 @@ class IdentityProvider:
         self.url = url
         self.claims: dict[str, Any] = {}
         self.refusal = ""
+        self.speaks_http = True
         self.key = self.signer = RSAKey.generate_key(2048, {"kid": "one", "use": "sig"})
         self.algorithm = "RS256"
         self._codes: dict[str, dict[str, str]] = {}
@@ -32,6 +33,7 @@ class IdentityProvider:
     def be(self, **claims: Any) -> None:
         """Who comes next."""
         self.refusal, self.signer, self.algorithm = "", self.key, "RS256"
+        self.speaks_http = True
         self.claims = {
             "iss": self.url,
             "aud": CLIENT,
@@ -96,7 +98,9 @@ def _handler(provider: IdentityProvider) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers["content-length"])).decode()
             sent = {name: values[0] for name, values in parse_qs(body).items()}
             found = provider.token(sent, self.headers.get("authorization", ""))
-            if found is None:
+            if not provider.speaks_http:
+                self.wfile.write(b"hello\r\n")
+            elif found is None:
                 self._json({"error": "invalid_grant"}, 400)
             else:
                 self._json(found)

@@ -143,6 +143,10 @@ def test_what_the_provider_has_not_signed_or_not_begun_lets_nobody_in(
         page = back(visit, provider)
         assert "refused: <b>not you</b>" in page.text
         assert "<b>not" not in page.html
+        provider.be()
+        provider.speaks_http = False
+        assert "does not answer as it should" in back(visit, provider).text
+        provider.be()
         assert 303 == visit.get("/plans").status
 
 

@@ -99,6 +99,10 @@ def test_a_form_with_a_file_is_read_however_it_arrives() -> None:
         assert ("x.log", len(file), True) == (parts.file_name, parts.size, parts.ended)
     with pytest.raises(HttpRefusal, match="larger than"):
         FormParts(b"b", 5).feed(body)
+    ended = FormParts(b"b", 100)
+    ended.feed(body)
+    with pytest.raises(HttpRefusal, match="larger than"):
+        ended.feed(b"x" * 200_000)
     for wrong in (
         b"--b\r\n\r\n\r\nx\r\n--b--",
         b"--bad",
