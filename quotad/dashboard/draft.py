@@ -218,7 +218,7 @@ def _send_back(ask: Ask) -> PageAnswer:
 
 def _discard(ask: Ask) -> PageAnswer:
     draft = seen_draft(ask)
-    ask.context.parts.drafts.discard(draft.owner)
+    ask.context.parts.drafts.discard(draft)
     return see_other("/plans", "Your draft was discarded.")
 
 

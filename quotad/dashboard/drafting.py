@@ -132,6 +132,6 @@ def save_files(ask: Ask, draft: CatalogDraft, files: Sequence[Source]) -> Catalo
     """Save the files of the visitor's draft; one that changes nothing is removed."""
     drafts = ask.context.parts.drafts
     if tuple(files) == draft.base:
-        drafts.discard(draft.owner)
+        drafts.discard(draft)
         return msgspec.structs.replace(draft, files=draft.base, revision=0)
     return drafts.save(draft, files)

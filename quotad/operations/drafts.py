@@ -1,6 +1,7 @@
 """Drafts: what a person makes of the catalog before it is published, kept on the server."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
@@ -139,7 +140,7 @@ class DraftOperations:
                 draft = msgspec.msgpack.decode(stored.data, type=CatalogDraft)
                 return msgspec.structs.replace(draft, revision=stored.revision)
             except msgspec.MsgspecError:
-                self._store.remove(owner)
+                self._store.remove(owner, stored.revision)
         record = self._catalogs.get(begun_from).record if begun_from else self._in_force()
         files = self.files_of(record)
         return CatalogDraft(owner, 0 if record is None else record.version, files, files)
@@ -189,9 +190,13 @@ class DraftOperations:
         revision = self._store.save(draft.owner, draft.revision, data, asked)
         return msgspec.structs.replace(kept, revision=revision)
 
-    def discard(self, owner: str) -> None:
-        """Remove a draft."""
-        self._store.remove(owner)
+    def discard(self, draft: CatalogDraft) -> None:
+        """Remove a draft.
+
+        Raises:
+            Conflict: it was saved elsewhere meanwhile.
+        """
+        self._store.remove(draft.owner, draft.revision)
 
     def state(self, draft: CatalogDraft, apply_to: ApplyTo | None = None) -> DraftState:
         """Check a draft, and compare it with the catalog in force.
@@ -245,6 +250,8 @@ class DraftOperations:
     ) -> Publication:
         """Publish a saved draft over the version that it was begun from, and remove it.
 
+        What is saved while it is published stays, as a draft.
+
         Args:
             draft: as it was saved.
             by: whose doing it is.
@@ -270,7 +277,8 @@ class DraftOperations:
             raise Conflict("the draft was changed in another window; load the page again")
         terms = Terms(author, draft.base_version, actor=by.name, comment=comment)
         done = self._catalogs.publish(Request(files=draft.files, apply_to=apply_to), terms)
-        self._store.remove(draft.owner)
+        with suppress(Conflict):
+            self._store.remove(draft.owner, draft.revision)
         return done
 
     def may_publish(self) -> bool:

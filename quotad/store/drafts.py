@@ -14,6 +14,7 @@ DRAFTS_MAX = 200
 """Most people who have a draft at once."""
 
 _SAVED, _CONFLICT = 1, 2
+_CHANGED = "the draft was changed in another window; load the page again"
 
 
 class StoredDraft(msgspec.Struct, frozen=True):
@@ -31,6 +32,7 @@ class DraftStore:
         self._store = store
         self._keys = keys
         self._save = scripts.load("save_draft")
+        self._remove = scripts.load("remove_draft")
 
     def get(self, owner: str) -> StoredDraft | None:
         """The draft of a person; None: there is none."""
@@ -61,13 +63,22 @@ class DraftStore:
         if outcome == _SAVED:
             return int(revision)
         if outcome == _CONFLICT:
-            raise Conflict("the draft was changed in another window; load the page again")
+            raise Conflict(_CHANGED)
         raise Busy(f"there are {DRAFTS_MAX} drafts; publish or discard one of them first")
 
-    def remove(self, owner: str) -> None:
-        """Remove the draft of a person."""
-        commands = [("DEL", self._keys.draft(owner)), ("ZREM", self._keys.drafts, owner)]
-        self._store.execute_many(commands, or_none=True)
+    def remove(self, owner: str, expected: int) -> None:
+        """Remove the draft of a person, if there is one.
+
+        Args:
+            owner: whose.
+            expected: the revision that is removed.
+
+        Raises:
+            Conflict: it was saved elsewhere meanwhile, and stays.
+        """
+        names = [self._keys.draft(owner), self._keys.drafts]
+        if self._store.run(self._remove, names, [owner, expected]) == _CONFLICT:
+            raise Conflict(_CHANGED)
 
     def asked(self) -> list[str]:
         """Who asks another person to publish their draft."""

@@ -16,7 +16,7 @@ from tests.dashboard.serving import DashboardRunning, Shown, Visit
 @pytest.fixture
 def visit(served: DashboardRunning) -> Iterator[Visit]:
     """Somebody without a draft, while the catalog of all tests is in force."""
-    served.parts.drafts.discard("local")
+    served.parts.drafts.discard(served.parts.drafts.open("local"))
     served.grpc.publish(CATALOG)
     with served.visit() as visit:
         yield visit

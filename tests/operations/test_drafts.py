@@ -1,5 +1,7 @@
 """Drafts: kept on the server, never overwritten, brought together with what others publish."""
 
+from typing import Any
+
 import pytest
 
 from quotad.catalog import ApplyTo, Source, parse
@@ -7,7 +9,7 @@ from quotad.catalog.prepare import Request
 from quotad.clock import SyncedClock
 from quotad.errors import Busy, CatalogError, Conflict, InvalidRequest, PermissionDenied
 from quotad.operations.catalog_process import CatalogProcess
-from quotad.operations.catalogs import CatalogOperations
+from quotad.operations.catalogs import CatalogOperations, Publication
 from quotad.operations.drafts import CatalogDraft, DraftOperations, DraftPublisher, Plea
 from quotad.operations.plan_files import FILES_BYTES_MAX
 from quotad.operations.publish import Terms
@@ -87,7 +89,7 @@ def test_two_windows_do_not_overwrite_each_other(desk: Desk) -> None:
     with pytest.raises(Conflict, match="another window"):
         desk.drafts.save(one, files(TEXT.replace("10", "30")))
     second = desk.drafts.open("anna")
-    desk.drafts.discard("anna")
+    desk.drafts.discard(second)
     with pytest.raises(Conflict):
         desk.drafts.save(second, files(TEXT))
     assert desk.edited("anna", "limit: 10", "limit: 40").revision > second.revision
@@ -111,6 +113,25 @@ def test_a_draft_is_published_with_a_comment_and_is_gone(desk: Desk) -> None:
     )
     assert desk.drafts.open("anna").files == files(TEXT.replace("limit: 10", "limit: 20"))
     assert not desk.drafts.owners()
+
+
+def test_what_is_saved_while_a_draft_is_published_or_discarded_stays(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = desk.edited("anna", "limit: 10", "limit: 20")
+    publish = desk.catalogs.publish
+
+    def slowly(*args: Any) -> Publication:
+        desk.edited("anna", "limit: 20", "limit: 30")
+        return publish(*args)
+
+    monkeypatch.setattr(desk.catalogs, "publish", slowly)
+    desk.drafts.publish(draft, ANNA, None, "")
+    with pytest.raises(Conflict, match="another window"):
+        desk.drafts.discard(draft)
+
+    assert files(TEXT.replace("limit: 10", "limit: 30")) == desk.drafts.open("anna").files
+    assert ["anna"] == list(desk.drafts.owners())
 
 
 def test_problems_of_a_draft_have_their_lines_and_it_is_not_published(desk: Desk) -> None:
