@@ -122,6 +122,7 @@ def test_home_goes_on_counting_decisions_while_it_is_open(
     expect(section.locator(".plot canvas")).to_have_count(1)
     section.get_by_role("combobox", name="Feature").select_option(label="AI tokens")
     expect(section).to_contain_text("1 allowed · 0 denied")
+    expect(section.locator(".plot .u-legend")).to_contain_text("Allowed1")
     expect(page).to_have_url(re.compile(r"decided=tokens"))
 
 

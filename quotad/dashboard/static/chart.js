@@ -26,10 +26,12 @@
     const top = used.map((value, i) => value + denied[i]);
     const axis = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 } };
     const bars = uPlot.paths.bars({ size: [0.7, 48] });
+    // Where nothing is pointed at, the legend is of the latest period.
+    const shown = (values) => (u, value, series, i) => values[i ?? times.length - 1]?.toLocaleString("en") ?? "";
     const drawn = [
-      { label: "Period", value: (u, at) => (at == null ? "" : new Date(at * 1000).toISOString().slice(0, 16).replace("T", " ")) },
-      { label: names[1], paths: bars, fill: colour("denied"), stroke: colour("denied"), width: 0, points: { show: false }, value: (u, v, s, i) => (i == null ? "" : denied[i].toLocaleString("en")) },
-      { label: names[0], paths: bars, fill: colour("accent"), stroke: colour("accent"), width: 0, points: { show: false }, value: (u, v) => (v == null ? "" : v.toLocaleString("en")) },
+      { label: "Period", value: shown(times.map((at) => new Date(at * 1000).toISOString().slice(0, 16).replace("T", " "))) },
+      { label: names[1], paths: bars, fill: colour("denied"), stroke: colour("denied"), width: 0, points: { show: false }, value: shown(denied) },
+      { label: names[0], paths: bars, fill: colour("accent"), stroke: colour("accent"), width: 0, points: { show: false }, value: shown(used) },
     ];
     const data = [times, top, used];
     if (limit !== null) {
@@ -37,7 +39,7 @@
       data.push(times.map(() => limit));
     }
     if (other) {
-      drawn.push({ label: other.name, stroke: colour("ink"), width: 1.5, points: { show: false }, value: (u, v) => (v == null ? "" : v.toLocaleString("en")) });
+      drawn.push({ label: other.name, stroke: colour("ink"), width: 1.5, points: { show: false }, value: shown(other.values) });
       data.push(other.values);
     }
     const max = Math.max(...top, limit ?? 0, ...(other?.values ?? []), 1);
