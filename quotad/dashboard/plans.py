@@ -5,7 +5,7 @@ from functools import partial
 import msgspec
 
 from quotad.catalog.editing.changes import GONE, Edit, NoValue, PlanFiles
-from quotad.catalog.editing.entries import EntryForm, LimitForm, read_entry, write_form
+from quotad.catalog.editing.entries import OWN, EntryForm, LimitForm, read_entry, write_form
 from quotad.catalog.editing.splice import spelled_path
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
 from quotad.dashboard.catalog_words import (
@@ -204,7 +204,7 @@ def _entry_page(ask: Ask, typed: EntryForm | None, message: str = "") -> PageAns
         limits=[*form.limits, LimitForm()],
         periods=PERIODS,
         cell=None if plan is None else cell(found, shown, plan, feature),
-        base=None if base is None else base.extends,
+        base=None if base is None or not base.extends else shown.name("plans", base.extends),
         base_words=" ".join(_said(below)),
     )
 
@@ -238,15 +238,30 @@ def _save_entry(ask: Ask) -> PageAnswer:
         ask.form.get("from"),
         ask.form.get("until"),
     )
-    needs_limit = feature.type is FeatureType.METERED and form.state == "on" and not limits
+    needs_limit = feature.type is FeatureType.METERED and form.state == OWN and not limits
     try:
         if needs_limit and "unlimited" not in ask.form and feature.credit is None:
             raise InvalidRequest("limit: is missing; write a number, or choose unlimited")
+        _keep_typed(form, read_entry(written, feature), "unlimited" in ask.form)
         save_edits(ask, [Edit(path, write_form(form, feature, written))])
     except InvalidRequest as error:
         return _entry_page(ask, form, error.for_caller)
     here = f"/plans/{segment(plan_id)}/features/{segment(feature_id)}"
     return see_other(next_of(ask, here), "Saved in your draft.")
+
+
+def _keep_typed(form: EntryForm, before: EntryForm, unlimited: bool) -> None:
+    """Refuse a value that was typed where the plan still has none of its own.
+
+    Raises:
+        InvalidRequest: it would be dropped.
+    """
+    given = unlimited or form != EntryForm(form.state)
+    if given and form.state != OWN and form.state == before.state:
+        raise InvalidRequest(
+            "a value was typed, and the plan has none of its own: choose the first of the three, "
+            "or empty the fields"
+        )
 
 
 def _new_plan(ask: Ask) -> PageAnswer:

@@ -168,6 +168,27 @@ def test_a_draft_is_reviewed_published_with_a_comment_and_undone(
     assert "unpublished" not in anna.get("/plans").text
 
 
+@pytest.mark.parametrize(
+    ("path", "typed"),
+    [
+        ("/plans/pro/features/calls", {"limit0": "50"}),
+        ("/plans/pro/features/calls", {"unlimited": "on"}),
+        ("/plans/pro/features/upload", {"value": "50"}),
+        ("/plans/pro/features/export", {"until": "2027-01-01"}),
+    ],
+)
+def test_a_value_beside_an_inherited_one_is_not_dropped(
+    anna: Visit, path: str, typed: dict[str, str]
+) -> None:
+    change(anna, path, state="")
+    before = text_of(anna)
+    refused = anna.post(path, fields_of(anna.get(path)) | typed)
+
+    assert (400, True) == (refused.status, "a value was typed" in refused.text)
+    assert all(value in refused.html for name, value in typed.items() if name != "unlimited")
+    assert before == text_of(anna)
+
+
 def test_a_review_counts_customers_and_names_those_past_a_new_limit(
     anna: Visit, desk: DashboardRunning
 ) -> None:

@@ -53,6 +53,17 @@ def test_marketing_flips_a_switch_and_takes_it_back(page: Page) -> None:
     shoot(page, "version")
 
 
+def test_a_value_that_is_typed_beside_an_inherited_one_is_granted(page: Page) -> None:
+    page.goto("/plans/pro/features/upload")
+    expect(page.get_by_label("As in Free: 25")).to_be_checked()
+    page.get_by_label("Value").fill("50")
+    expect(page.get_by_label("Granted")).to_be_checked()
+    page.get_by_role("button", name="Save in your draft").click()
+
+    expect(page.get_by_text("Saved in your draft.")).to_be_visible()
+    expect(page.get_by_label("Value")).to_have_value("50")
+
+
 def test_two_people_edit_the_same_plan(page: Page, served: DashboardRunning) -> None:
     page.goto("/plans/free/features/calls")
     page.get_by_label("Calls", exact=True).first.fill("20")

@@ -92,6 +92,12 @@ for (const slider of document.querySelectorAll("input[data-for]")) {
   number.addEventListener("input", () => (slider.value = number.value || number.placeholder));
 }
 
+// A value that is typed is the plan's own.
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("form[data-own]");
+  if (form && event.target.name !== "state") form.querySelector("[name=state][value=on]").checked = true;
+});
+
 // Another view of what is being edited: saved first, then shown.
 document.addEventListener("click", (event) => {
   const link = event.target.closest("nav.tabs a");
