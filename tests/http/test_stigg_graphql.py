@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -356,6 +357,113 @@ def test_a_subscription_is_changed_cancelled_and_found_by_its_name(send: Stigg) 
     assert {"cancellationDate": "2031-02-15T12:00:00.000Z"} == send(found)
 
 
+START = """mutation S($input: I!) { provisionSubscription(input: $input)
+  { subscription { status plan { refId } trialEndDate cancellationDate effectiveEndDate } } }"""
+UPDATE = """mutation U($input: I!) { updateSubscription(input: $input)
+  { status trialEndDate cancellationDate addons { quantity }
+    futureUpdates { targetPackage { refId } } } }"""
+CANCEL = """mutation C($input: I!) { cancelSubscription(input: $input) { effectiveEndDate } }"""
+FEBRUARY, MARCH, APRIL = (f"2031-0{month}-01T00:00:00.000Z" for month in (2, 3, 4))
+
+
+def started(send: Stigg, **wanted: object) -> dict[str, object]:
+    its = {"customerId": "hotel", "planId": "business"}
+    made: dict[str, object] = send(START, input=its | wanted)["subscription"]
+    return made
+
+
+def test_a_subscription_ends_on_the_date_that_is_asked_for(send: Stigg) -> None:
+    send(PROVISION)
+    assert APRIL == started(send, cancellationDate=APRIL)["cancellationDate"]
+
+    more = {"addons": [{"addonId": "extra-rides", "quantity": 2}]}
+    changed = send(UPDATE, input={"refId": "hotel", "cancellationDate": MARCH} | more)
+    assert (MARCH, [{"quantity": 2}]) == (changed["cancellationDate"], changed["addons"])
+    on_a_day = {"subscriptionCancellationTime": "SPECIFIC_DATE", "endDate": FEBRUARY}
+    assert {"effectiveEndDate": FEBRUARY} == send(
+        CANCEL, input={"subscriptionRefId": "hotel"} | on_a_day
+    )
+    assert [{"quantity": 2}] == send(UPDATE, input={"refId": "hotel", "cancellationDate": MARCH})[
+        "addons"
+    ]
+
+
+@pytest.mark.parametrize("behavior", ["CONVERT_TO_PAID", "CANCEL_SUBSCRIPTION"])
+def test_a_trial_starts_and_is_moved(send: Stigg, behavior: str) -> None:
+    trial = {"isTrial": True, "trialEndDate": MARCH, "trialEndBehavior": behavior}
+    send(PROVISION)
+    made = started(send, trialOverrideConfiguration=trial)
+    assert ("IN_TRIAL", MARCH) == (made["status"], made["trialEndDate"])
+
+    moved = send(UPDATE, input={"refId": "hotel", "trialEndDate": APRIL})
+
+    assert ("IN_TRIAL", APRIL) == (moved["status"], moved["trialEndDate"])
+    converts = [{"targetPackage": {"refId": "business"}}]
+    assert (converts if behavior == "CONVERT_TO_PAID" else []) == moved["futureUpdates"]
+
+
+def test_an_update_can_wait_for_the_end_of_the_billing_period(send: Stigg) -> None:
+    send(PROVISION.replace("basic", "business"))
+    later = {"scheduleStrategy": "END_OF_BILLING_PERIOD", "priceUnitAmount": 7}
+
+    changed = send(UPDATE, input={"refId": "hotel"} | later)
+
+    assert [{"targetPackage": {"refId": "business"}}] == changed["futureUpdates"]
+
+
+@pytest.mark.parametrize(
+    ("document", "wanted", "message"),
+    [
+        (UPDATE, {"trialEndDate": APRIL}, "trialEndDate: the subscription is in no trial"),
+        (UPDATE, {"cancellationDate": "2030-01-01T00:00:00Z"}, "end: the subscription would be"),
+        (UPDATE, {"scheduleStrategy": "END_OF_BILLING_MONTH"}, "scheduleStrategy: END_OF_BILLING"),
+        (UPDATE, {"refId": "nobody", "cancellationDate": APRIL}, "customer_id: 'nobody' was never"),
+        (
+            UPDATE,
+            {"refId": "hotel:x", "cancellationDate": APRIL},
+            "subscription_id: 'hotel' has no",
+        ),
+        (UPDATE, {"entitlements": [{"id": "rides"}]}, "entitlements: not supported"),
+        (UPDATE, {"budget": {"limit": 5}}, "budget: not supported"),
+        (CANCEL, {"endDate": APRIL}, "endDate: IMMEDIATE gives the end already"),
+        (CANCEL, {"subscriptionCancellationTime": "SPECIFIC_DATE"}, "endDate: missing"),
+        (START, {"billingCycleAnchor": "NOW"}, "billingCycleAnchor: not supported"),
+        (START, {"scheduleStrategy": "END_OF_BILLING_PERIOD"}, "scheduleStrategy: END_OF_BILLING"),
+        (
+            START,
+            {"trialOverrideConfiguration": {"isTrial": True}},
+            "trialOverrideConfiguration.tri",
+        ),
+        (
+            PROVISION.replace("mutation", "mutation P($input: I!)").replace(
+                "unitQuantity: 50", "budget: 1"
+            ),
+            {},
+            "subscriptionParams.budget: not supported",
+        ),
+    ],
+)
+def test_what_a_subscription_cannot_be_asked_for_is_refused_by_name(
+    send: Stigg, document: str, wanted: dict[str, object], message: str
+) -> None:
+    send(PROVISION)
+    its = {"refId": "hotel", "subscriptionRefId": "hotel", "customerId": "hotel", "planId": "basic"}
+
+    answer = send.send(document, {"input": its | wanted})
+
+    assert answer["errors"][0]["message"].startswith(message)
+
+
+def test_a_date_does_not_take_back_a_change_that_waits(send: Stigg) -> None:
+    send(PROVISION.replace("basic", "business"))
+    later = {"scheduleStrategy": "END_OF_BILLING_PERIOD", "unitQuantity": 7}
+    send(UPDATE, input={"refId": "hotel"} | later)
+
+    answer = send.send(UPDATE, {"input": {"refId": "hotel", "cancellationDate": APRIL}})
+
+    assert "cancellationDate: a change of the subscription waits" in str(answer["errors"])
+
+
 def test_subscriptions_of_resources_have_names_of_their_own(send: Stigg) -> None:
     send(PROVISION)
     send("""mutation { provisionSubscription(input: {customerId: "hotel", planId: "business",
@@ -396,6 +504,29 @@ def test_a_promotion_is_granted_and_revoked(send: Stigg) -> None:
       featureId: "rides"}) { featureId } }""")
 
     assert 5 == send.bench.check("hotel", "rides").limit
+
+
+@pytest.mark.parametrize(
+    ("more", "reset", "soft"),
+    [
+        ({"hasSoftLimit": True}, None, True),
+        ({"monthlyResetPeriodConfiguration": {"accordingTo": "SubscriptionStart"}}, 15, False),
+        ({"monthlyResetPeriodConfiguration": {"accordingTo": "StartOfTheMonth"}}, 1, False),
+    ],
+)
+def test_a_promotion_is_as_soft_and_aligned_as_it_is_asked_for(
+    send: Stigg, more: dict[str, object], reset: int | None, soft: bool
+) -> None:
+    send(PROVISION)
+    one = {"featureId": "paper", "period": "LIFETIME", "usageLimit": 500, "resetPeriod": "MONTH"}
+    grant = """mutation G($input: I!) { grantPromotionalEntitlements(input: $input)
+      { hasSoftLimit } }"""
+
+    made = send(grant, input={"customerId": "hotel", "promotionalEntitlements": [one | more]})
+
+    assert [{"hasSoftLimit": soft}] == made
+    resets_ms = send.bench.check("hotel", "paper").resets_at_ms
+    assert reset in (None, datetime.fromtimestamp((resets_ms or 0) / 1000, UTC).day)
 
 
 def test_a_customer_is_archived_and_comes_back_on_its_plan(send: Stigg) -> None:

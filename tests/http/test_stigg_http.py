@@ -113,6 +113,12 @@ def test_the_published_client_lists_and_ends_subscriptions(client: Stigg, custom
     (its,) = client.v1.subscriptions.list(customer_id=customer).data
     assert (customer, "free", "ACTIVE") == (its.id, its.plan_id, its.status)
 
+    ending = "2099-01-01T00:00:00.000Z"
+    client.v1.subscriptions.update(its.id, cancellation_date=ending)
+    assert ending == client.v1.subscriptions.retrieve(its.id).data.to_dict()["cancellationDate"]
+    with pytest.raises(BadRequestError, match="trialEndDate: the subscription is in no trial"):
+        client.v1.subscriptions.update(its.id, trial_end_date=ending)
+
     client.v1.subscriptions.cancel(its.id)
     assert "EXPIRED" == client.v1.subscriptions.retrieve(its.id).data.status
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
 
@@ -17,6 +17,10 @@ MONTHS_MAX = 24
 
 class Input(msgspec.Struct, frozen=True, rename="camel"):
     """Base of inputs: names in camel case, unknown fields are not looked at."""
+
+    refuses: ClassVar[tuple[str, ...]] = ()
+    """Fields of Stigg's that would change what a customer may use and are not supported; those of
+    an input within it as `outer.inner`."""
 
 
 S = TypeVar("S", bound=Input)
@@ -58,8 +62,18 @@ class Addon(Input, frozen=True):
     quantity: int | None = None
 
 
+class TrialOverride(Input, frozen=True):
+    """Whether a subscription starts with a trial, and what becomes of it."""
+
+    is_trial: bool
+    trial_end_date: datetime | None = None
+    trial_end_behavior: Literal["CONVERT_TO_PAID", "CANCEL_SUBSCRIPTION"] | None = None
+
+
 class SubscriptionParams(Input, frozen=True):
     """What a customer is put on."""
+
+    refuses = ("entitlements", "subscriptionEntitlements", "budget", "billingCycleAnchor")
 
     plan_id: str
     unit_quantity: float | None = None
@@ -67,6 +81,9 @@ class SubscriptionParams(Input, frozen=True):
     addons: list[Addon] | None = None
     resource_id: str | None = None
     start_date: datetime | None = None
+    cancellation_date: datetime | None = None
+    trial_override_configuration: TrialOverride | None = None
+    schedule_strategy: str | None = None
     ref_id: str | None = None
     subscription_id: str | None = None
     id: str | None = None
@@ -84,6 +101,8 @@ class CustomerDetails(CustomerRef, frozen=True):
 
 class ProvisionCustomer(CustomerDetails, frozen=True):
     """A customer, and what it is put on."""
+
+    refuses = tuple(f"subscriptionParams.{name}" for name in SubscriptionParams.refuses)
 
     subscription_params: SubscriptionParams | None = None
 
@@ -146,12 +165,24 @@ class CancelSubscription(Input, frozen=True):
 
 
 class UpdateSubscription(Input, frozen=True):
-    """Another quantity, or other add-ons."""
+    """Another quantity, other add-ons, or other dates."""
+
+    refuses = SubscriptionParams.refuses
 
     ref_id: str = ""
     subscription_id: str = ""
     unit_quantity: float | None = None
+    price_unit_amount: float | None = None
     addons: list[Addon] | None = None
+    trial_end_date: datetime | None = None
+    cancellation_date: datetime | None = None
+    schedule_strategy: str | None = None
+
+
+class ResetPeriod(Input, frozen=True):
+    """What a period is aligned to."""
+
+    according_to: str
 
 
 class Promotional(Input, frozen=True):
@@ -164,6 +195,10 @@ class Promotional(Input, frozen=True):
     enum_values: list[str] | None = None
     reset_period: str | None = None
     custom_end_date: datetime | None = None
+    has_soft_limit: bool | None = None
+    monthly_reset_period_configuration: ResetPeriod | None = None
+    weekly_reset_period_configuration: ResetPeriod | None = None
+    yearly_reset_period_configuration: ResetPeriod | None = None
 
 
 class GrantPromotional(Input, frozen=True):
@@ -209,12 +244,20 @@ def read(given: object, shape: type[S]) -> S:
     """Read an input.
 
     Raises:
-        InvalidRequest: a field is missing or of the wrong type; the message names it.
+        InvalidRequest: a field is missing, of the wrong type, or asks for what quotad cannot do;
+            the message names it.
     """
     try:
-        return msgspec.convert(given, shape)
+        wanted = msgspec.convert(given, shape)
     except msgspec.ValidationError as error:
         raise refused(error, shape) from None
+    for name in shape.refuses:
+        sent: object = given
+        for part in name.split("."):
+            sent = sent.get(part) if isinstance(sent, Mapping) else None
+        if sent not in (None, [], {}, "UNCHANGED"):
+            raise InvalidRequest(f"{name}: not supported; leave it out")
+    return wanted
 
 
 def only(arguments: Mapping[str, Any]) -> object:

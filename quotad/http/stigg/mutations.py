@@ -13,6 +13,7 @@ from quotad.errors import InvalidRequest, NotFound
 from quotad.http.stigg import inputs
 from quotad.http.stigg.api import StiggApi
 from quotad.http.stigg.customers import BILLING, customer_shape, promotion_shapes
+from quotad.http.stigg.dates import Dates, dated, trial_of
 from quotad.http.stigg.inputs import moment, whole
 from quotad.http.stigg.names import SubscriptionName, read_name
 from quotad.http.stigg.queries import find_subscription
@@ -62,15 +63,27 @@ def provision_subscription(api: StiggApi, given: object) -> Shape:
 
 
 def _provision(params: inputs.SubscriptionParams, profile: Profile = UNCHANGED) -> Provision:
-    units = params.unit_quantity if params.unit_quantity is not None else params.price_unit_amount
+    if params.schedule_strategy not in (None, "IMMEDIATE"):
+        raise InvalidRequest(
+            f"scheduleStrategy: {params.schedule_strategy} is not supported; give IMMEDIATE, or"
+            " startDate for later"
+        )
     return Provision(
         params.plan_id,
         moment(params.start_date, "startDate"),
         resource_id=params.resource_id or "",
         addons=_addons(params.addons or ()),
-        unit_quantity=None if units is None else whole(units, "unitQuantity"),
+        end_ms=moment(params.cancellation_date, "cancellationDate"),
+        trial=trial_of(params),
+        unit_quantity=_units(params),
         profile=profile,
     )
+
+
+def _units(wanted: inputs.SubscriptionParams | inputs.UpdateSubscription) -> int | None:
+    """The units that are asked for, under either of the names that clients have; None: none."""
+    units = wanted.price_unit_amount if wanted.unit_quantity is None else wanted.unit_quantity
+    return None if units is None else whole(units, "unitQuantity")
 
 
 def _profile(wanted: inputs.CustomerDetails) -> Profile:
@@ -146,31 +159,64 @@ def cancel_subscription(api: StiggApi, given: object) -> Shape | None:
     text = wanted.subscription_ref_id or wanted.subscription_id
     name = read_name(text)
     when = wanted.subscription_cancellation_time or wanted.cancellation_time or "IMMEDIATE"
-    if when not in ("IMMEDIATE", "END_OF_BILLING_PERIOD"):
-        raise InvalidRequest(
-            f"subscriptionCancellationTime: {when} is not supported; IMMEDIATE or"
-            " END_OF_BILLING_PERIOD is"
-        )
+    end_ms = moment(wanted.end_date, "endDate")
+    if when == "SPECIFIC_DATE":
+        if end_ms is None:
+            raise InvalidRequest("endDate: missing; a SPECIFIC_DATE is given by it")
+        _redate(api, name, Dates(end_ms=end_ms))
+        return find_subscription(api, text)
     at_period_end = when == "END_OF_BILLING_PERIOD"
+    if when != "IMMEDIATE" and not at_period_end:
+        raise InvalidRequest(
+            f"subscriptionCancellationTime: {when} is not supported; IMMEDIATE,"
+            " END_OF_BILLING_PERIOD and SPECIFIC_DATE are"
+        )
+    if end_ms is not None:
+        raise InvalidRequest(f"endDate: {when} gives the end already; leave one of them out")
     cancellation = Cancellation(name.subscription_id, name.resource_id, at_period_end)
     api.of(name.customer_id).cancel_subscription(name.customer_id, cancellation)
     return find_subscription(api, text)
 
 
 def update_subscription(api: StiggApi, given: object) -> Shape | None:
-    """Change units or add-ons of a subscription."""
+    """Change units, add-ons or dates of a subscription."""
     wanted = inputs.read(given, inputs.UpdateSubscription)
     text = wanted.ref_id or wanted.subscription_id
-    name = read_name(text)
-    units = wanted.unit_quantity
+    name, strategy = read_name(text), wanted.schedule_strategy or "IMMEDIATE"
+    if strategy not in ("IMMEDIATE", "END_OF_BILLING_PERIOD"):
+        raise InvalidRequest(
+            f"scheduleStrategy: {strategy} is not supported; IMMEDIATE or END_OF_BILLING_PERIOD is"
+        )
+    dates = Dates(
+        moment(wanted.trial_end_date, "trialEndDate"),
+        moment(wanted.cancellation_date, "cancellationDate"),
+        addons=None if wanted.addons is None else _addons(wanted.addons),
+        unit_quantity=_units(wanted),
+    )
+    later = strategy == "END_OF_BILLING_PERIOD"
+    if (dates.trial_end_ms, dates.end_ms) != (None, None):
+        if later:
+            raise InvalidRequest("scheduleStrategy: dates are set at once; give them alone")
+        _redate(api, name, dates)
+        return find_subscription(api, text)
     change = Change(
         name.subscription_id,
         name.resource_id,
-        addons=None if wanted.addons is None else _addons(wanted.addons),
-        unit_quantity=None if units is None else whole(units, "unitQuantity"),
+        addons=dates.addons,
+        at_period_end=later,
+        unit_quantity=dates.unit_quantity,
     )
     api.of(name.customer_id).change_subscription(name.customer_id, change)
     return find_subscription(api, text)
+
+
+def _redate(api: StiggApi, name: SubscriptionName, wanted: Dates) -> None:
+    """Give a subscription other dates, as it was when it was read."""
+    customers = api.of(name.customer_id)
+    stored = customers.get(name.customer_id)
+    assert stored.record is not None
+    provision = dated(stored.record, name, wanted, api.clock.now_ms())
+    customers.provision(name.customer_id, provision, stored.epoch)
 
 
 def grant_promotional(api: StiggApi, given: object) -> list[Shape]:
@@ -226,7 +272,24 @@ def _limited(wanted: inputs.Promotional) -> object:
     value: dict[str, object] = {"limit": whole(wanted.usage_limit, "usageLimit")}
     if wanted.reset_period:
         value["per"] = wanted.reset_period.lower()
+        value |= _alignment(wanted)
+    if wanted.has_soft_limit:
+        value["soft"] = True
     return value
+
+
+def _alignment(wanted: inputs.Promotional) -> dict[str, str]:
+    """What its periods are aligned to, in the catalog's spelling."""
+    configured = {
+        "MONTH": wanted.monthly_reset_period_configuration,
+        "WEEK": wanted.weekly_reset_period_configuration,
+        "YEAR": wanted.yearly_reset_period_configuration,
+    }.get(str(wanted.reset_period).upper())
+    if configured is None or configured.according_to == "StartOfTheMonth":
+        return {}
+    if configured.according_to == "SubscriptionStart":
+        return {"anchor": "subscription"}
+    return {"week_starts": configured.according_to.removeprefix("Every").lower()}
 
 
 def _end(wanted: inputs.Promotional, now_ms: int) -> int | None:

@@ -58,7 +58,12 @@ def list_customers(api: StiggApi, _path: Params, query: Params, _body: Any) -> S
 
 
 def _details(body: Mapping[str, Any]) -> dict[str, Any]:
-    names = {"name": "name", "email": "email", "metadata": "additionalMetaData"}
+    names = {
+        "name": "name",
+        "email": "email",
+        "billingId": "billingId",
+        "metadata": "additionalMetaData",
+    }
     return {ours: body[theirs] for theirs, ours in names.items() if body.get(theirs) is not None}
 
 
@@ -146,8 +151,8 @@ def get_subscription(api: StiggApi, path: Params, _query: Params, _body: Any) ->
 
 
 def update_subscription(api: StiggApi, path: Params, _query: Params, body: Any) -> object:
-    """Change the add-ons of a subscription."""
-    given = {"refId": path["subscription"], "addons": body.get("addons")}
+    """Change the add-ons or the dates of a subscription."""
+    given = dict(body) | {"refId": path["subscription"]}
     return _subscription(mutations.update_subscription(api, given))
 
 
