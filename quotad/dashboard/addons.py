@@ -14,6 +14,7 @@ from quotad.catalog.editing.addon_entries import (
     write_addon_entry,
 )
 from quotad.catalog.editing.changes import GONE, Edit, NoValue, PlanFiles
+from quotad.catalog.editing.typed_numbers import typed_whole
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage, see_other
 from quotad.dashboard.catalog_words import Compiled, price_words
 from quotad.dashboard.drafting import Desk, desk, next_of, save_edits, sent_draft
@@ -203,10 +204,8 @@ def _edits(ask: Ask, path: tuple[str, str]) -> list[Edit]:
         raise NotFound(f"add-on: there is no add-on {path[1]!r}")
     edits = [Edit((*path, name), form.get(name) or GONE) for name in ("name", "description")]
     edits.append(Edit((*path, "prices"), sent_prices(form, written.get("prices"))))
-    most: Any = form.get("max_quantity").replace(",", "")
-    if most and not most.isdecimal():
-        raise InvalidRequest(f"max_quantity: {most[:40]!r} is not a whole number")
-    edits.append(Edit((*path, "max_quantity"), int(most[:18]) if most else GONE))
+    most = form.get("max_quantity")
+    edits.append(Edit((*path, "max_quantity"), typed_whole("max_quantity", most) if most else GONE))
     plans: Any = form.all("plan") if form.get("for") == "some" else GONE
     if plans == []:
         raise InvalidRequest("plans: none is chosen; to sell it no more, end it")

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from quotad.catalog.editing.typed_numbers import typed_whole
 from quotad.dashboard.activity import activity
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage
 from quotad.dashboard.charts import chart_of, charted
@@ -150,10 +151,9 @@ def _try(ask: Ask) -> PageAnswer:
     """A check that takes nothing, with the full answer."""
     customer_id, query = ask.segments["customer_id"], ask.query
     text, feature_id = query.get("quantity", "1"), query.get("feature_id")
-    if not text.lstrip("-").isdecimal() or len(text) > 18:
-        raise InvalidRequest(f"quantity: {text[:40]!r} is not a whole number")
+    quantity = typed_whole("quantity", text, below_zero=True)
     with ask.context.deciding() as decisions:
-        answer = _asked(decisions.decide([_look(customer_id, feature_id, int(text))])[0])
+        answer = _asked(decisions.decide([_look(customer_id, feature_id, quantity)])[0])
     snapshot = ask.context.parts.worker.snapshots.newest()
     feature, names = snapshot.features.get(feature_id), CatalogNames(snapshot)
     told = answer.explanation
@@ -161,7 +161,7 @@ def _try(ask: Ask) -> PageAnswer:
         ask,
         "_tried.html" if ask.partial else "tried.html",
         customer_id=customer_id,
-        quantity=int(text),
+        quantity=quantity,
         answer=answer,
         line=right_line(feature_id, feature, answer),
         sources=source_lines(told.sources if told else (), names),

@@ -4,6 +4,7 @@ import functools
 import json
 from collections.abc import Callable
 
+from quotad.catalog.editing.typed_numbers import typed_number, typed_whole
 from quotad.customers.overrides import NewEntitlement
 from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Cancellation, Change, Provision, Trial
@@ -180,7 +181,7 @@ def entitlement_of(form: FormFields) -> NewEntitlement:
         amount = form.get("amount")
         if not amount:
             raise InvalidRequest("amount: missing; how much is the limit?")
-        value = {"limit": number_or_text(amount)}
+        value = {"limit": typed_number("amount", amount)}
         if per := form.get("per"):
             value["per"] = per
     elif kind == "value":
@@ -205,12 +206,8 @@ def whole(form: FormFields, name: str) -> int | None:
     Raises:
         InvalidRequest: it is none.
     """
-    text = form.get(name).replace(",", "")
-    if not text:
-        return None
-    if not text.isdecimal() or len(text) > 18:
-        raise InvalidRequest(f"{name}: {text[:40]!r} is not a whole number")
-    return int(text)
+    text = form.get(name)
+    return typed_whole(name, text) if text else None
 
 
 def time_of(form: FormFields, name: str) -> int | None:

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from quotad.catalog.editing.changes import GONE, NoValue
-from quotad.catalog.editing.entries import config_value, number_value
+from quotad.catalog.editing.entries import config_value
+from quotad.catalog.editing.typed_numbers import typed_number
 from quotad.errors import InvalidRequest
 from quotad.model import Feature, FeatureType, MeterKind
 
@@ -84,7 +85,7 @@ def write_addon_entry(row: AddOnRow, feature: Feature, written: Any) -> Any:
     if not row.amount:
         raise InvalidRequest(f"amount: missing; how much of {feature.feature_id!r} is it?")
     old = written if isinstance(written, dict) else {}
-    amount = number_value("amount", row.amount)
+    amount = typed_number("amount", row.amount)
     if any(isinstance(old.get(each), dict) for each in (ADD, SET)):
         amount = {"per_unit": amount}
     rest = {name: value for name, value in old.items() if name not in (ADD, SET, UNLIMITED, "per")}

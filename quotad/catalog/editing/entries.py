@@ -3,21 +3,18 @@
 What the form does not show (an anchor, a time zone, an overage limit) stays as it was written.
 """
 
-import re
 from typing import Any
 
 import msgspec
 
 from quotad.catalog.editing.changes import GONE, NoValue
-from quotad.catalog.numbers import WrittenFloat
+from quotad.catalog.editing.typed_numbers import is_typed_number, typed_number
 from quotad.errors import InvalidRequest
 from quotad.model import Feature, FeatureType
 
 OWN, OFF, NOT_NAMED = "on", "off", ""
 """How an entry stands: it grants something, it is false, or the plan does not name the feature."""
 
-_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
-_SPACES = re.compile(r"[\s,_]")
 _CONDITIONS = ("from", "until")
 
 
@@ -127,7 +124,7 @@ def _conditions(form: EntryForm, written: Any) -> dict[str, Any]:
     if form.percent:
         old = written.get("rollout") if isinstance(written, dict) else None
         kept = old if isinstance(old, dict) else {}
-        fields["rollout"] = {**kept, "percent": number_value("percent", form.percent)}
+        fields["rollout"] = {**kept, "percent": typed_number("percent", form.percent)}
     if form.starts:
         fields["from"] = form.starts
     if form.ends:
@@ -147,9 +144,8 @@ def config_value(text: str, feature: Feature, written: Any) -> Any:
         raise InvalidRequest("value: is missing")
     if len(parts) > 1 or isinstance(old, list):
         return parts
-    number = _SPACES.sub("", text)
-    if not feature.values and not isinstance(old, str) and _NUMBER.fullmatch(number):
-        return number_value("value", number)
+    if not feature.values and not isinstance(old, str) and is_typed_number(text):
+        return typed_number("value", text)
     return text
 
 
@@ -175,7 +171,7 @@ def _row(form: LimitForm, old: dict[str, Any]) -> dict[str, Any]:
         if name not in ("rollout", "overage_price", "limits", "unlimited", *_CONDITIONS)
     }
     if form.limit:
-        amount = number_value("limit", form.limit)
+        amount = typed_number("limit", form.limit)
         row = {"limit": {"per_unit": amount} if form.per_unit else amount} | row
         row["limit"] = {"per_unit": amount} if form.per_unit else amount
     else:
@@ -191,15 +187,3 @@ def _row(form: LimitForm, old: dict[str, Any]) -> dict[str, Any]:
     elif row.pop("soft", False):
         row.pop("overage_limit", None)
     return row
-
-
-def number_value(name: str, text: str) -> Any:
-    """Return a number of a form as a file has it.
-
-    Raises:
-        InvalidRequest: it is none.
-    """
-    digits = _SPACES.sub("", text)
-    if not _NUMBER.fullmatch(digits):
-        raise InvalidRequest(f"{name}: {text[:40]!r} is not a number such as 50,000")
-    return WrittenFloat(digits) if "." in digits else int(digits)
