@@ -187,10 +187,11 @@ class App:
         if method in _WITH_BODY:
             body = await read_body(receive, operation.bytes_max)
         wanted = end.read(body, segments, scope["query_string"])
-        if operation.asks and wanted.mode != consume.CHECK_ONLY:
-            caller.access.check(operation.right)
-        if caller.access.scoped and not hasattr(wanted, "requests"):  # each of them once it is read
-            check_scope(caller.access, operation.name, wanted)
+        if not hasattr(wanted, "requests"):  # each of them once it is read
+            if operation.asks and wanted.mode != consume.CHECK_ONLY:
+                caller.access.check(operation.right)
+            if caller.access.scoped:
+                check_scope(caller.access, operation.name, wanted)
         answer = await operation.act(HttpCall(self._context, scope, caller), wanted)
         if isinstance(answer, QuotadError):
             return refusal(answer)

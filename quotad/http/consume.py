@@ -174,6 +174,8 @@ async def batch(call: HttpCall, wanted: Batch) -> ActOutcome:
     for raw in wanted.requests:
         try:
             each = read(_READ_CONSUME, raw)
+            if each.mode != CHECK_ONLY:
+                access.check(Right.CONSUME)
             if access.scoped:
                 check_scope(access, "CheckAndConsume", each)
             requests.append(consume_request(each, each.idempotency_key))
@@ -323,6 +325,7 @@ OPERATIONS = (
     ),
     Operation(
         name="BatchCheckAndConsume",
+        asks=True,
         method="POST",
         path="/v1/consume/batch",
         right=Right.CONSUME,

@@ -231,6 +231,10 @@ def test_http_asks_for_tokens_on_every_path(made: Made) -> None:
         http.post("/v1/consume/all", both | {"mode": mode}, x_api_key=reader).status
         for mode in ("CHECK_ONLY", "NORMAL")
     ]
+    assert [200, 403, 403] == [
+        http.post("/v1/consume/batch", {"requests": each}, x_api_key=reader).status
+        for each in ([checks, checks], [checks, body], [body])
+    ]
     assert 403 == asked(scoped, body | {"customer_id": "other"})
     assert [401, 200, 200] == [edge("qd_x"), edge(reader), edge(scoped)]
     assert 403 == edge(scoped, "other")
