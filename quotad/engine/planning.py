@@ -11,63 +11,42 @@ from quotad.engine.budget import Budget
 from quotad.engine.fallback import Fallback
 from quotad.engine.given import (
     denied,
-    in_item,
     judge_values,
     no_values,
-    not_checked_together,
     not_kept,
     not_this_way,
 )
-from quotad.engine.joint import JointLayout, lay_out_together
+from quotad.engine.joint_planning import JointPlanner
 from quotad.engine.memos import (
     encode_hold_memo,
-    encode_joint_memo,
     encode_memo,
-    encode_settled_memo,
     fingerprint,
-    joint_fingerprint,
 )
 from quotad.engine.meters import ALWAYS, Bound, Meter
-from quotad.engine.plan_settlement import plan_settlement
+from quotad.engine.once import once_of
 from quotad.engine.rounds import Planned, Round
-from quotad.engine.settlements import SettleRequest
 from quotad.engine.shared import Shared
-from quotad.engine.slot_plans import look_at_slots, plan_slot
+from quotad.engine.slot_plans import look_at_slots
 from quotad.engine.times import BatchTimes
 from quotad.engine.views import View, view_name
 from quotad.errors import InvalidRequest, NotReady, QuotadError, StoreError, is_unsent
-from quotad.recent import Recent
-from quotad.records import CustomerRecord, StoredCustomer
-from quotad.slots import SLOT, AcquireRequest
-from quotad.store import Link, Once
+from quotad.records import CustomerRecord
+from quotad.store import Link
 from quotad.store.charges import (
     CHECK,
     CONSUME,
     CONSUME_ONCE,
-    NO_COUNTERS,
     SETTLE_ONCE,
     TAKE_LEFT,
     TAKE_LEFT_ONCE,
 )
-from quotad.store.holds import SETTLED, TAKEN
+from quotad.store.holds import TAKEN
 
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
 NORMAL = int(Mode.NORMAL)
 BEST_EFFORT, CHECK_ONLY = int(Mode.BEST_EFFORT), int(Mode.CHECK_ONLY)
 REFUND = int(Mode.REFUND)
 
-LAYOUTS_MAX = 1024
-"""Most sets of features that are remembered as asked for together."""
-
-LASTING = (TAKEN, SETTLED, SLOT)
-"""Begin the keys of what is held, which are remembered for longer than others."""
-
-NO_LAYOUT = JointLayout((), NO_COUNTERS, ())
-
-RECORDED_KEY_MS = 7 * 86_400_000
-"""Longest that the key of a recorded fact is remembered, where the setting is shorter: reports of
-usage are repeated by queues and jobs, days later."""
-_RECORDED = (int(Mode.ADJUST_ONLY), int(Mode.SETTLE), REFUND)
 AHEAD_MAX_MS = 60_000
 """How far ahead of the store's clock a caller's may be."""
 
@@ -83,7 +62,7 @@ class Planner:
         self._settings = shared.settings
         self._fallback = shared.fallback
         self._link = link
-        self._layouts: Recent[tuple[object, ...], JointLayout] = Recent(LAYOUTS_MAX)
+        self._joint = JointPlanner(shared.views, shared.settings, self.plan)
 
     def plan_all(
         self, round_: Round, snapshot: Snapshot, now_ms: int, budget: Budget
@@ -188,7 +167,7 @@ class Planner:
         meter = view.meters.get(request.feature_id)
         if meter is None:
             if isinstance(request, ConsumeAllRequest):
-                return self._plan_joint(round_, place, request, view, now_ms)
+                return self._joint.plan(round_, place, request, view, now_ms)
             meter = view.meter(request.feature_id, self._settings.retention)
         given: Decision | QuotadError | None = None
         bound = ALWAYS
@@ -232,7 +211,8 @@ class Planner:
                 memo = encode_hold_memo(version, bound, request, taken_ms)
             else:
                 memo = encode_memo(version, bound.terms, request.quantity, taken_ms)
-            once = self._once(request, fingerprint(request), memo)
+            ttl_ms = self._settings.idempotency_ttl_ms
+            once = once_of(request, fingerprint(request), memo, ttl_ms)
         round_.planned.append(
             Planned(
                 view.keys,
@@ -364,7 +344,7 @@ class Planner:
                 request = round_.requests[i]
                 try:
                     if isinstance(request, ConsumeAllRequest):
-                        self._put_resources(request, one, snapshot, now_ms)
+                        self._joint.put_resources(request, one, snapshot, now_ms)
                     if not self.plan(round_, i, request, view, now_ms):
                         round_.pending.append(i)
                 except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
@@ -378,140 +358,6 @@ class Planner:
             self._fall_back(self._fallback, round_, gone, snapshot, now_ms)
             round_.planned = kept  # what is denied was answered above
         return records
-
-    def _plan_joint(
-        self, round_: Round, place: int, request: ConsumeAllRequest, view: View, now_ms: int
-    ) -> bool:
-        """Plan a request about several features, as `plan`."""
-        views = [view] * len(request.items)
-        for i, item in enumerate(() if request.amounts else request.items):
-            if item.resource_id:
-                name = view_name(item.customer_id, item.resource_id)
-                found = self._views.get(name, view.snapshot, now_ms)
-                if found is None or found.epoch != view.epoch:
-                    return False
-                views[i] = found
-        if isinstance(request, SettleRequest):
-            round_.planned.append(self._settlement(place, request, view, views, now_ms))
-            return True
-        layout = None
-        if not isinstance(request, AcquireRequest):
-            layout = self._known_layout(request, views, now_ms)
-        refused: InvalidRequest | None = None
-        if layout is None:
-            layout, refused = self._new_layout(request, views, now_ms)
-        amounts = request.amounts
-        if refused is not None:
-            amounts = ()
-        elif not amounts or not layout.apart:
-            amounts = layout.amounts(request.items)
-        verb, once = CONSUME, None
-        if request.mode == CHECK_ONLY:
-            verb = CHECK
-        elif request.idempotency_key:
-            hold = request.idempotency_key[0] == TAKEN
-            memo = encode_joint_memo(view.snapshot.version, layout, request, now_ms, hold)
-            verb, once = CONSUME_ONCE, self._once(request, joint_fingerprint(request), memo)
-        round_.planned.append(
-            Planned(
-                view.keys,
-                view.epoch,
-                amounts or 0,
-                verb,
-                layout.counters,
-                once,
-                place,
-                (),
-                refused or layout.parts,
-            )
-        )
-        return True
-
-    def _settlement(
-        self, place: int, request: SettleRequest, view: View, views: list[View], now_ms: int
-    ) -> Planned:
-        """Plan what settles a hold, or undoes a call, on the counters that it was taken from."""
-        layout, amounts = plan_settlement(request, views, self._settings.retention, now_ms)
-        charged = view.keys, view.epoch
-        if not isinstance(layout, JointLayout):
-            return Planned(*charged, 0, CHECK, NO_COUNTERS, None, place, (), layout)
-        if amounts is None:
-            return Planned(*charged, 0, CHECK, layout.counters, None, place, (), layout.parts)
-        memo = encode_settled_memo(view.snapshot.version, layout, request)
-        print_ = request.fingerprint or joint_fingerprint(request)
-        once = self._once(request, print_, memo)
-        return Planned(
-            *charged, amounts, SETTLE_ONCE, layout.counters, once, place, (), layout.parts
-        )
-
-    def _known_layout(
-        self, request: ConsumeAllRequest, views: list[View], now_ms: int
-    ) -> JointLayout | None:
-        """The layout of a request that only counters decide on; None: it is another one."""
-        items = request.items
-        if not request.amounts and any(
-            item.quantity < 0 or item.requested_values for item in items
-        ):
-            return None
-        bounds: list[Bound] = []
-        for item, view in zip(items, views, strict=True):
-            meter = view.meters.get(item.feature_id)
-            if meter is None or meter.given is not None:
-                return None
-            bound = meter.bound
-            if not bound.from_ms <= now_ms < bound.until_ms:
-                bound = meter.bind(now_ms)
-            bounds.append(bound)
-        # A layout holds its bounds, so that no other object gets the same id.
-        named: tuple[object, ...] = tuple(map(id, bounds))
-        if not request.amounts:
-            named = (*named, *[item.resource_id for item in items])
-        layout = self._layouts.get(named)
-        if layout is None:
-            layout = lay_out_together(items, bounds, [None] * len(bounds))
-            self._layouts.put(named, layout)
-        return layout
-
-    def _new_layout(
-        self, request: ConsumeAllRequest, views: list[View], now_ms: int
-    ) -> tuple[JointLayout, InvalidRequest | None]:
-        """The layout of any request; and why it can never work, if an item cannot."""
-        each = Round(request.items)
-        for i, item in enumerate(request.items):
-            if i == 0 and isinstance(request, AcquireRequest):
-                plan_slot(each, item, views[0], self._settings.retention, now_ms)
-            else:
-                self.plan(each, i, item, views[i], now_ms)
-        given: list[Decision | None] = []
-        for one in each.planned:
-            if each.looks and one.place in each.looks:
-                refused = not_checked_together(request.items[one.place])
-                return NO_LAYOUT, in_item(request, one.place, refused)
-            if isinstance(one.given, InvalidRequest):
-                return NO_LAYOUT, in_item(request, one.place, one.given)
-            given.append(one.given if isinstance(one.given, Decision) else None)
-        bounds = [Bound(0, 0, one.counters, one.terms) for one in each.planned]
-        return lay_out_together(request.items, bounds, given), None
-
-    def _put_resources(
-        self, request: ConsumeAllRequest, stored: StoredCustomer, snapshot: Snapshot, now_ms: int
-    ) -> None:
-        """Make views of the resources that a request is about, of the customer as just read."""
-        for item in request.items:
-            if item.resource_id:
-                name = view_name(item.customer_id, item.resource_id)
-                view = self._views.get(name, snapshot, now_ms)
-                if view is None or view.epoch != stored.epoch:
-                    self._views.put(name, stored, snapshot, now_ms)
-
-    def _once(self, request: ConsumeRequest, print_: str, memo: bytes) -> Once:
-        ttl_ms, asked_ms = self._settings.idempotency_ttl_ms, request.idempotency_ttl_ms
-        if asked_ms and request.idempotency_key[0] in LASTING:
-            ttl_ms = asked_ms  # of a hold, for as long as it may be open
-        elif asked_ms:
-            longest_ms = max(ttl_ms, RECORDED_KEY_MS) if request.mode in _RECORDED else ttl_ms
-            ttl_ms = min(asked_ms, longest_ms)
-        return Once(request.idempotency_key, print_, memo, ttl_ms)
 
 
 def _recording(
