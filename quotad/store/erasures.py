@@ -8,7 +8,7 @@ and names an erased customer by `Erasure.pseudonym`.
 import hashlib
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import msgspec
 
@@ -80,7 +80,7 @@ class Erasures:
     def erase(
         self,
         customer_id: str,
-        feature_ids: Iterable[str],
+        feature_ids: Collection[str],
         erased_by: str = "",
         if_epoch: int | None = None,
     ) -> Erasure:

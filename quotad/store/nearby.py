@@ -5,7 +5,7 @@ walks through the keys of a store that serves calls. What a customer has really 
 counters; this is only a list of candidates.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -86,7 +86,7 @@ class NearbyStore:
             found[unescape(customer), unescape(resource)] = int(score)
         return found
 
-    def forget_customer(self, customer_id: str, feature_ids: Iterable[str]) -> None:
+    def forget_customer(self, customer_id: str, feature_ids: Collection[str]) -> None:
         """Take a customer and all its resources off the lists of features.
 
         Raises:
