@@ -46,6 +46,7 @@ def environment() -> Environment:
         "in_words": in_words,
         "moment": shown.moment,
         "segment": shown.segment,
+        "sentence": shown.sentence,
     }
     made.globals |= {
         "asset": asset_path,

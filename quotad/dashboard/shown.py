@@ -37,6 +37,11 @@ def value_words(value: str, unit: str) -> str:
     return f"{int(value):,}" if whole else value
 
 
+def sentence(text: str) -> str:
+    """A message with a full stop, where another sentence follows."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 def day(ms: int | None) -> str:
     """A Unix time as a date, in UTC."""
     if ms is None:

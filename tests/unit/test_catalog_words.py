@@ -4,7 +4,7 @@ import pytest
 
 from quotad.catalog import CatalogChange, Source, compile_snapshot, parse
 from quotad.dashboard.catalog_words import Compiled, change_words, price_words
-from quotad.dashboard.shown import value_words
+from quotad.dashboard.shown import sentence, value_words
 from quotad.prices import Price
 
 CATALOG = parse(
@@ -81,3 +81,9 @@ def test_values_that_have_changed_are_words_and_not_code(json: str, words: str) 
     change = CatalogChange("plans.free.entitlements.seats", "", json)
 
     assert words == change_words(change, FOUND, None).after
+
+
+@pytest.mark.parametrize("ends", [".", "?", "!"])
+def test_a_message_that_another_sentence_follows_has_a_full_stop(ends: str) -> None:
+    assert f"how much{ends}" == sentence(f"how much{ends}")
+    assert "choose another plan." == sentence("choose another plan")
