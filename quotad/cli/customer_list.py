@@ -39,7 +39,12 @@ def list_(
     ] = None,
     email: Annotated[str, typer.Option(metavar="EMAIL", help="The email, in any case.")] = "",
     external_id: Annotated[
-        str, typer.Option("--external-id", metavar="ID", help="An id in any other system.")
+        str,
+        typer.Option(
+            "--external-id",
+            metavar="ID",
+            help="An id in any other system; SYSTEM=ID: in that one.",
+        ),
     ] = "",
     seen: Annotated[
         bool, typer.Option("--seen", help="Those on the default plan, never provisioned.")
@@ -62,7 +67,12 @@ def list_(
     search = {"id_prefix": prefix, "name": name, "plan_id": plan, "status": status or ""}
     search |= {"email": email, "external_id": external_id}
     with failures.admin(server, as_json) as admin:
-        shown, after = _fetch(admin, search, limit, after)
+        found = _fetch(admin, search, limit, after)
+        system, separator, its_id = external_id.partition("=")
+        if separator and its_id and not found[0]:  # it is no id that has the sign in it
+            search |= {"external_id": its_id}
+            found = _fetch(admin, search, limit, after, (system, its_id))
+        shown, after = found
         unknown = plan and not shown and not as_json and _unknown_plan(admin, plan)
     if as_json:
         output.print_json({"customers": shown, "more": bool(after), "next": after})
@@ -77,13 +87,25 @@ def list_(
 
 
 def _fetch(
-    admin: "AdminClient", search: dict[str, str], limit: int, after: str
+    admin: "AdminClient",
+    search: dict[str, str],
+    limit: int,
+    after: str,
+    external: tuple[str, str] | None = None,
 ) -> "tuple[list[Customer], str]":
-    """Up to `limit` customers, and where a longer list continues; empty: it ends here."""
+    """Up to `limit` customers, and where a longer list continues; empty: it ends here.
+
+    Args:
+        admin: asks the server.
+        search: what the server looks for.
+        limit: most customers.
+        after: where the list before has ended.
+        external: only those with this id in this system; None: all that are found.
+    """
     shown: list[Customer] = []
     while True:
         page = admin.customer_page(min(limit - len(shown), BATCH_MAX), after, **search)
-        shown += page.customers
+        shown += [each for each in page.customers if _has(each, external)]
         after = page.next_token
         if not after or len(shown) == limit:
             break
@@ -91,9 +113,17 @@ def _fetch(
     while ahead:  # the rest may be empty
         page = admin.customer_page(1, ahead, **search)
         ahead = page.next_token
-        if page.customers:
+        if any(_has(each, external) for each in page.customers):
             return shown, after
     return shown, ""
+
+
+def _has(customer: "Customer", external: tuple[str, str] | None) -> bool:
+    """Whether a customer, or a subscription of it, has an id in a system; None: any will do."""
+    if external is None:
+        return True
+    known = [customer.external_ids, *(each.external_ids for each in customer.subscriptions)]
+    return any(external in each.items() for each in known)
 
 
 def _unknown_plan(admin: "AdminClient", plan: str) -> str:
