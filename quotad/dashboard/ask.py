@@ -44,7 +44,7 @@ class IdentityProvider(Protocol):
         """Return where to send the browser, and what it keeps."""
         ...
 
-    def end(self, kept: str, state: str, code: str) -> tuple[Person, str]:
+    def end(self, kept: str, state: str, code: str, refusal: str) -> tuple[Person, str]:
         """Return who has signed in, and where they wanted to go."""
         ...
 

@@ -128,13 +128,14 @@ class OidcProvider:
         kept = base64.urlsafe_b64encode(_encode(attempt)).decode().rstrip("=")
         return f"{endpoint}{joined}{urlencode(asked)}", kept
 
-    def end(self, kept: str, state: str, code: str) -> tuple[Person, str]:
+    def end(self, kept: str, state: str, code: str, refusal: str) -> tuple[Person, str]:
         """Return who has signed in, and where they wanted to go.
 
         Args:
             kept: by the browser, since `begin`.
             state: that it has brought back.
             code: likewise.
+            refusal: likewise, why there is none; empty: there is.
 
         Raises:
             Unauthenticated: it is not the browser that was sent away, or the provider disagrees.
@@ -147,6 +148,8 @@ class OidcProvider:
             ) from None
         if not hmac.compare_digest(attempt.state.encode(), state.encode()):
             raise Unauthenticated("signing in began in another window; try again")
+        if refusal:  # shown only now: a link could have any text there
+            raise Unauthenticated(f"the identity provider refused: {refusal[:200]}")
         claims = self._claims(self._exchanged(code, attempt.verifier), attempt.nonce)
         return self._person(claims), attempt.next_path
 

@@ -86,11 +86,9 @@ def _from_provider(ask: Ask) -> PageAnswer:
     provider, query = _provider(ask), ask.query
     forget = _attempt_cookie(ask, "", 0)
     try:
-        if query.get("error"):
-            why = query.get("error_description") or query.get("error")
-            raise Unauthenticated(f"the identity provider refused: {why[:200]}")
+        refusal = query.get("error") and (query.get("error_description") or query.get("error"))
         kept = ask.cookies.get(_attempt_name(ask), "")
-        person, next_path = provider.end(kept, query.get("state"), query.get("code"))
+        person, next_path = provider.end(kept, query.get("state"), query.get("code"), refusal)
         secret = ask.context.sessions.begin_of(person)
     except (Busy, PermissionDenied, Unauthenticated) as error:
         page = _sign_in_page(ask, "/", status_of(error), error.for_caller)

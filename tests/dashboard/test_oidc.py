@@ -139,6 +139,8 @@ def test_what_the_provider_has_not_signed_or_not_begun_lets_nobody_in(
         assert "in another window" in visit.get("/sign-in/oidc/back?code=x&state=y").text
         visit.cookies.clear()
         assert "try again" in visit.get("/sign-in/oidc/back?code=x&state=y").text
+        foreign = "/sign-in/oidc/back?error=x&error_description=call+0800+555"
+        assert "0800" not in visit.get(foreign).text
         provider.refusal = "<b>not you</b>"
         page = back(visit, provider)
         assert "refused: <b>not you</b>" in page.text
