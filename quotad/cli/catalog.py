@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from quotad.cli import failures, output
-from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
+from quotad.cli.options import SERVER_DEFAULT, CommentOption, Json, ServerOption
 from quotad.history import LOCAL
 from quotad.plural import plural
 
@@ -29,10 +29,6 @@ ApplyToOption = Annotated[
         help="Whom changed plans are for: everybody on them, or new subscriptions only, while"
         " those who have one keep what it was. Without it: as the plans say, else all."
     ),
-]
-
-CommentOption = Annotated[
-    str, typer.Option("--comment", metavar="TEXT", help="Why, for the history.")
 ]
 
 _KEPT = re.compile(r"(plans\..+)\.earlier")

@@ -16,6 +16,7 @@ from quotad.cli import (
 from quotad.cli.arguments import addons_of, texts_of, time_of
 from quotad.cli.options import (
     SERVER_DEFAULT,
+    CommentOption,
     CustomerId,
     IfEpoch,
     Json,
@@ -136,6 +137,7 @@ def set_(
     subscription: SubscriptionOption = "",
     resource: Resource = "",
     if_epoch: IfEpoch = None,
+    comment: CommentOption = "",
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -157,7 +159,7 @@ def set_(
         if not any(value is not None and value != {} for value in known_by.values()):
             failures.fail("say --plan, or what the customer is known by, such as --name", as_json)
         with failures.admin(server, as_json) as admin:
-            done = admin.update_customer(customer, **known_by, if_epoch=if_epoch)
+            done = admin.update_customer(customer, **known_by, if_epoch=if_epoch, comment=comment)
         customer_view.show(done, as_json)
         return
     trial = _trial(trial_end, then, convert_to, as_json)
@@ -177,6 +179,7 @@ def set_(
             anchor=aligned,
             trial=trial,
             if_epoch=if_epoch,
+            comment=comment,
             unit_quantity=units,
             **known_by,
         )
@@ -217,6 +220,7 @@ def change(
     subscription: SubscriptionOption = "",
     resource: Resource = "",
     if_epoch: IfEpoch = None,
+    comment: CommentOption = "",
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -237,6 +241,7 @@ def change(
             subscription_id=subscription,
             resource_id=resource,
             if_epoch=if_epoch,
+            comment=comment,
             unit_quantity=units,
         )
     customer_view.show(done, as_json)
@@ -248,6 +253,7 @@ def cancel(
     subscription: SubscriptionOption = "",
     resource: Resource = "",
     if_epoch: IfEpoch = None,
+    comment: CommentOption = "",
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -259,6 +265,7 @@ def cancel(
             subscription_id=subscription,
             resource_id=resource,
             if_epoch=if_epoch,
+            comment=comment,
         )
     customer_view.show(done, as_json)
 
@@ -273,10 +280,11 @@ def get(customer: CustomerId, server: ServerOption = SERVER_DEFAULT, as_json: Js
 def archive(
     customer: CustomerId,
     if_epoch: IfEpoch = None,
+    comment: CommentOption = "",
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Deny a customer everything until it is set again; its usage is kept."""
     with failures.admin(server, as_json) as admin:
-        done = admin.archive(customer, if_epoch=if_epoch)
+        done = admin.archive(customer, if_epoch=if_epoch, comment=comment)
     customer_view.show(done, as_json)

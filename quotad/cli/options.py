@@ -60,6 +60,10 @@ Resource = Annotated[
 SubscriptionOption = Annotated[
     str, typer.Option("--subscription", metavar="ID", help="Which of several subscriptions.")
 ]
+CommentOption = Annotated[
+    str, typer.Option("--comment", metavar="TEXT", help="Why, for the history.")
+]
+
 IfEpoch = Annotated[
     int | None,
     typer.Option(

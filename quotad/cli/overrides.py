@@ -8,6 +8,7 @@ from quotad.cli import customer_view, failures
 from quotad.cli.arguments import entitlement_of, time_of
 from quotad.cli.options import (
     SERVER_DEFAULT,
+    CommentOption,
     CustomerId,
     FeatureId,
     IfEpoch,
@@ -50,6 +51,7 @@ def override(
     start: Start = None,
     resource: Resource = "",
     if_epoch: IfEpoch = None,
+    comment: CommentOption = "",
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -67,6 +69,7 @@ def override(
             start=starts,
             resource_id=resource,
             if_epoch=if_epoch,
+            comment=comment,
         )
     customer_view.show(done, as_json)
 
@@ -76,12 +79,15 @@ def remove_override(
     feature: FeatureId,
     resource: Resource = "",
     if_epoch: IfEpoch = None,
+    comment: CommentOption = "",
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Let the plan decide again."""
     with failures.admin(server, as_json) as admin:
-        done = admin.remove_override(customer, feature, resource_id=resource, if_epoch=if_epoch)
+        done = admin.remove_override(
+            customer, feature, resource_id=resource, if_epoch=if_epoch, comment=comment
+        )
     customer_view.show(done, as_json)
 
 
@@ -98,6 +104,7 @@ def promote(
     ] = None,
     resource: Resource = "",
     if_epoch: IfEpoch = None,
+    comment: CommentOption = "",
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -116,6 +123,7 @@ def promote(
             end=ends,
             resource_id=resource,
             if_epoch=if_epoch,
+            comment=comment,
         )
     customer_view.show(done, as_json)
 
@@ -125,10 +133,13 @@ def revoke(
     feature: FeatureId,
     resource: Resource = "",
     if_epoch: IfEpoch = None,
+    comment: CommentOption = "",
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Take a promotion back. To take a feature away, override it with false."""
     with failures.admin(server, as_json) as admin:
-        done = admin.revoke_promotion(customer, feature, resource_id=resource, if_epoch=if_epoch)
+        done = admin.revoke_promotion(
+            customer, feature, resource_id=resource, if_epoch=if_epoch, comment=comment
+        )
     customer_view.show(done, as_json)

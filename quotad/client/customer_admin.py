@@ -44,6 +44,7 @@ class CustomerAdmin(CustomerFinding):
         metadata: Mapping[str, str] | None = None,
         external_ids: Mapping[str, str] | None = None,
         subscription_external_ids: Mapping[str, str] | None = None,
+        comment: str = "",
     ) -> Customer:
         """Create the customer or put its subscription on a plan; brings an archived one back.
 
@@ -66,6 +67,7 @@ class CustomerAdmin(CustomerFinding):
             metadata: see there.
             external_ids: see there.
             subscription_external_ids: of the subscription, by system.
+            comment: why, for the history; at most 1,024 bytes.
         """
         request = checked(
             pb.ProvisionCustomerRequest,
@@ -86,6 +88,7 @@ class CustomerAdmin(CustomerFinding):
             metadata=metadata,
             external_ids=external_ids,
             subscription_external_ids=subscription_external_ids,
+            comment=comment,
         )
         return self._write_customer("ProvisionCustomer", request)
 
@@ -99,6 +102,7 @@ class CustomerAdmin(CustomerFinding):
         metadata: Mapping[str, str] | None = None,
         external_ids: Mapping[str, str] | None = None,
         if_epoch: int | None = None,
+        comment: str = "",
     ) -> Customer:
         """Change what a customer is known by; None stays, an empty text is none any more.
 
@@ -112,6 +116,7 @@ class CustomerAdmin(CustomerFinding):
             metadata: for callers; keys that are left out stay, an empty value removes one.
             external_ids: ids in other systems, by system: {"stripe": "cus_1"}; as with metadata.
             if_epoch: as of `provision`.
+            comment: as of `provision`.
         """
         request = checked(
             pb.UpdateCustomerRequest,
@@ -122,6 +127,7 @@ class CustomerAdmin(CustomerFinding):
             metadata=metadata,
             external_ids=external_ids,
             if_epoch=if_epoch,
+            comment=comment,
         )
         return self._write_customer("UpdateCustomer", request)
 
@@ -137,6 +143,7 @@ class CustomerAdmin(CustomerFinding):
         resource_id: str = "",
         if_epoch: int | None = None,
         unit_quantity: int | None = None,
+        comment: str = "",
     ) -> Customer:
         """Change a subscription; replaces a change that still waits.
 
@@ -150,6 +157,7 @@ class CustomerAdmin(CustomerFinding):
             resource_id: what of the customer's it is for.
             if_epoch: as of `provision`.
             unit_quantity: how many units from then on; None: stays.
+            comment: as of `provision`.
         """
         request = checked(
             pb.ChangeSubscriptionRequest,
@@ -162,6 +170,7 @@ class CustomerAdmin(CustomerFinding):
             when=customers.when(when),
             if_epoch=if_epoch,
             unit_quantity=unit_quantity,
+            comment=comment,
         )
         return self._write_customer("ChangeSubscription", request)
 
@@ -173,6 +182,7 @@ class CustomerAdmin(CustomerFinding):
         subscription_id: str = "",
         resource_id: str = "",
         if_epoch: int | None = None,
+        comment: str = "",
     ) -> Customer:
         """End a subscription, "now" or at the "period-end"; takes back what still waits."""
         request = checked(
@@ -182,6 +192,7 @@ class CustomerAdmin(CustomerFinding):
             resource_id=resource_id,
             when=customers.when(when),
             if_epoch=if_epoch,
+            comment=comment,
         )
         return self._write_customer("CancelSubscription", request)
 
@@ -194,6 +205,7 @@ class CustomerAdmin(CustomerFinding):
         start: datetime | None = None,
         resource_id: str = "",
         if_epoch: int | None = None,
+        comment: str = "",
     ) -> Customer:
         """Set what the customer has of a feature in place of everything else.
 
@@ -207,6 +219,7 @@ class CustomerAdmin(CustomerFinding):
             resource_id: only for this resource; empty: for the customer and its resources
                 without one of their own.
             if_epoch: as of `provision`.
+            comment: as of `provision`.
         """
         request = checked(
             pb.SetOverrideRequest,
@@ -216,6 +229,7 @@ class CustomerAdmin(CustomerFinding):
             entitlement=value("entitlement", entitlement),
             if_epoch=if_epoch,
             start=start,
+            comment=comment,
         )
         return self._write_customer("SetOverride", request)
 
@@ -226,6 +240,7 @@ class CustomerAdmin(CustomerFinding):
         *,
         resource_id: str = "",
         if_epoch: int | None = None,
+        comment: str = "",
     ) -> Customer:
         """Let the customer have of a feature what its subscriptions grant again."""
         request = checked(
@@ -234,6 +249,7 @@ class CustomerAdmin(CustomerFinding):
             feature_id=feature_id,
             resource_id=resource_id,
             if_epoch=if_epoch,
+            comment=comment,
         )
         return self._write_customer("RemoveOverride", request)
 
@@ -247,6 +263,7 @@ class CustomerAdmin(CustomerFinding):
         end: datetime | None = None,
         resource_id: str = "",
         if_epoch: int | None = None,
+        comment: str = "",
     ) -> Customer:
         """Give the customer more of a feature for a time; granting again replaces.
 
@@ -259,6 +276,7 @@ class CustomerAdmin(CustomerFinding):
             end: until when; without it, until it is revoked.
             resource_id: only for this resource; empty: for the customer and all its resources.
             if_epoch: as of `provision`.
+            comment: as of `provision`.
         """
         request = checked(
             pb.GrantPromotionRequest,
@@ -269,6 +287,7 @@ class CustomerAdmin(CustomerFinding):
             end=end,
             if_epoch=if_epoch,
             start=start,
+            comment=comment,
         )
         return self._write_customer("GrantPromotion", request)
 
@@ -279,6 +298,7 @@ class CustomerAdmin(CustomerFinding):
         *,
         resource_id: str = "",
         if_epoch: int | None = None,
+        comment: str = "",
     ) -> Customer:
         """Take a promotion back."""
         request = checked(
@@ -287,12 +307,17 @@ class CustomerAdmin(CustomerFinding):
             feature_id=feature_id,
             resource_id=resource_id,
             if_epoch=if_epoch,
+            comment=comment,
         )
         return self._write_customer("RevokePromotion", request)
 
-    def archive(self, customer_id: str, *, if_epoch: int | None = None) -> Customer:
+    def archive(
+        self, customer_id: str, *, if_epoch: int | None = None, comment: str = ""
+    ) -> Customer:
         """Deny everything until the customer is provisioned again; usage is kept."""
-        request = checked(pb.ArchiveCustomerRequest, customer_id=customer_id, if_epoch=if_epoch)
+        request = checked(
+            pb.ArchiveCustomerRequest, customer_id=customer_id, if_epoch=if_epoch, comment=comment
+        )
         return self._write_customer("ArchiveCustomer", request)
 
     def erase(

@@ -48,6 +48,8 @@ class UpdateCustomer(RequestFields, frozen=True, kw_only=True):
     external_ids: Texts = msgspec.field(default_factory=dict)
     """Ids in other systems, by system; as with metadata."""
     if_epoch: Epoch | None = None
+    comment: str = ""
+    """Why, for the history: at most 1,024 bytes."""
 
 
 class ProvisionRequest(UpdateCustomer, frozen=True, kw_only=True):
@@ -87,6 +89,8 @@ class ChangeSubscription(RequestFields, frozen=True, kw_only=True):
     """Move to the latest revision of the plan."""
     when: ChangeTime = "NOW"
     if_epoch: Epoch | None = None
+    comment: str = ""
+    """Why, for the history: at most 1,024 bytes."""
 
 
 class CancelRequest(RequestFields, frozen=True, kw_only=True):
@@ -97,6 +101,8 @@ class CancelRequest(RequestFields, frozen=True, kw_only=True):
     resource_id: str = ""
     when: ChangeTime = "NOW"
     if_epoch: Epoch | None = None
+    comment: str = ""
+    """Why, for the history: at most 1,024 bytes."""
 
 
 class ArchiveCustomer(RequestFields, frozen=True, kw_only=True):
@@ -104,6 +110,8 @@ class ArchiveCustomer(RequestFields, frozen=True, kw_only=True):
 
     customer_id: str
     if_epoch: Epoch | None = None
+    comment: str = ""
+    """Why, for the history: at most 1,024 bytes."""
 
 
 class GetCustomer(RequestFields, frozen=True, kw_only=True):
@@ -128,14 +136,14 @@ def provision(call: HttpCall, wanted: ProvisionRequest) -> HttpAnswer:
         wanted.unit_quantity,
         wanted.subscription_external_ids,
     )
-    customers = call.customers
+    customers = call.commented(wanted.comment)
     return shown(call, customers.provision(wanted.customer_id, new, wanted.if_epoch))
 
 
 @in_thread
 def update(call: HttpCall, wanted: UpdateCustomer) -> HttpAnswer:
     """Change what the customer is known by."""
-    customers = call.customers
+    customers = call.commented(wanted.comment)
     return shown(call, customers.update(wanted.customer_id, _profile(wanted), wanted.if_epoch))
 
 
@@ -151,7 +159,7 @@ def change(call: HttpCall, wanted: ChangeSubscription) -> HttpAnswer:
         wanted.when == "PERIOD_END",
         wanted.unit_quantity,
     )
-    customers = call.customers
+    customers = call.commented(wanted.comment)
     return shown(call, customers.change_subscription(wanted.customer_id, new, wanted.if_epoch))
 
 
@@ -159,14 +167,14 @@ def change(call: HttpCall, wanted: ChangeSubscription) -> HttpAnswer:
 def cancel(call: HttpCall, wanted: CancelRequest) -> HttpAnswer:
     """End a subscription, now or later."""
     end = Cancellation(wanted.subscription_id, wanted.resource_id, wanted.when == "PERIOD_END")
-    customers = call.customers
+    customers = call.commented(wanted.comment)
     return shown(call, customers.cancel_subscription(wanted.customer_id, end, wanted.if_epoch))
 
 
 @in_thread
 def archive(call: HttpCall, wanted: ArchiveCustomer) -> HttpAnswer:
     """Deny everything from here on."""
-    customers = call.customers
+    customers = call.commented(wanted.comment)
     return shown(call, customers.archive(wanted.customer_id, wanted.if_epoch))
 
 

@@ -70,6 +70,14 @@ class HttpCall(msgspec.Struct, frozen=True):
         """Customers, whose writes are the caller's doing."""
         return self.context.parts.customers.by(self.actor)
 
+    def commented(self, comment: str) -> CustomerOperations:
+        """The same, for writes that are made for a reason.
+
+        Raises:
+            InvalidRequest: the comment is too long.
+        """
+        return self.context.parts.customers.by(self.actor, comment)
+
 
 def peer_of(scope: Scope) -> str | None:
     """The address that a request comes from; None: a Unix socket."""

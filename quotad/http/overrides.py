@@ -21,6 +21,8 @@ class SetOverride(RequestFields, frozen=True, kw_only=True):
     """Until then it is as if it were not there, nor the one that it replaces; absent: now."""
     resource_id: str = ""
     if_epoch: Epoch | None = None
+    comment: str = ""
+    """Why, for the history: at most 1,024 bytes."""
 
 
 class GrantPromotion(RequestFields, frozen=True, kw_only=True):
@@ -36,6 +38,8 @@ class GrantPromotion(RequestFields, frozen=True, kw_only=True):
     """Absent: no end."""
     resource_id: str = ""
     if_epoch: Epoch | None = None
+    comment: str = ""
+    """Why, for the history: at most 1,024 bytes."""
 
 
 class OfFeature(RequestFields, frozen=True, kw_only=True):
@@ -45,6 +49,8 @@ class OfFeature(RequestFields, frozen=True, kw_only=True):
     feature_id: str
     resource_id: str = ""
     if_epoch: Epoch | None = None
+    comment: str = ""
+    """Why, for the history: at most 1,024 bytes."""
 
 
 @in_thread
@@ -56,14 +62,14 @@ def set_override(call: HttpCall, wanted: SetOverride) -> HttpAnswer:
         wanted.resource_id,
         start_ms=moment_ms(wanted.start, "start"),
     )
-    customers = call.customers
+    customers = call.commented(wanted.comment)
     return shown(call, customers.set_override(wanted.customer_id, new, wanted.if_epoch))
 
 
 @in_thread
 def remove_override(call: HttpCall, wanted: OfFeature) -> HttpAnswer:
     """Let the customer have again what it has without the override."""
-    stored = call.customers.remove_override(
+    stored = call.commented(wanted.comment).remove_override(
         wanted.customer_id, wanted.feature_id, wanted.resource_id, wanted.if_epoch
     )
     return shown(call, stored)
@@ -79,14 +85,14 @@ def grant_promotion(call: HttpCall, wanted: GrantPromotion) -> HttpAnswer:
         moment_ms(wanted.end, "end"),
         moment_ms(wanted.start, "start"),
     )
-    customers = call.customers
+    customers = call.commented(wanted.comment)
     return shown(call, customers.grant_promotion(wanted.customer_id, new, wanted.if_epoch))
 
 
 @in_thread
 def revoke_promotion(call: HttpCall, wanted: OfFeature) -> HttpAnswer:
     """End a promotion now."""
-    stored = call.customers.revoke_promotion(
+    stored = call.commented(wanted.comment).revoke_promotion(
         wanted.customer_id, wanted.feature_id, wanted.resource_id, wanted.if_epoch
     )
     return shown(call, stored)

@@ -38,13 +38,13 @@ class CustomerCalls:
             _unit_quantity(request),
             dict(request.subscription_external_ids),
         )
-        customers = self._parts.customers.by(actor)
+        customers = self._parts.customers.by(actor, request.comment)
         return self._message(customers.provision(request.customer_id, wanted, if_epoch(request)))
 
     @mapped_write
     def UpdateCustomer(self, request: pb.UpdateCustomerRequest, actor: str) -> pb.Customer:
         """Change what the customer is known by."""
-        customers = self._parts.customers.by(actor)
+        customers = self._parts.customers.by(actor, request.comment)
         wanted = _profile(request)
         return self._message(customers.update(request.customer_id, wanted, if_epoch(request)))
 
@@ -60,7 +60,7 @@ class CustomerCalls:
             _at_period_end(request.when),
             _unit_quantity(request),
         )
-        change = self._parts.customers.by(actor).change_subscription
+        change = self._parts.customers.by(actor, request.comment).change_subscription
         return self._message(change(request.customer_id, wanted, if_epoch(request)))
 
     @mapped_write
@@ -69,20 +69,20 @@ class CustomerCalls:
         wanted = Cancellation(
             request.subscription_id, request.resource_id, _at_period_end(request.when)
         )
-        cancel = self._parts.customers.by(actor).cancel_subscription
+        cancel = self._parts.customers.by(actor, request.comment).cancel_subscription
         return self._message(cancel(request.customer_id, wanted, if_epoch(request)))
 
     @mapped_write
     def SetOverride(self, request: pb.SetOverrideRequest, actor: str) -> pb.Customer:
         """Give the customer this of a feature instead of everything else."""
         wanted = _new_entitlement(request, None)
-        customers = self._parts.customers.by(actor)
+        customers = self._parts.customers.by(actor, request.comment)
         return self._message(customers.set_override(request.customer_id, wanted, if_epoch(request)))
 
     @mapped_write
     def RemoveOverride(self, request: pb.RemoveOverrideRequest, actor: str) -> pb.Customer:
         """Let the customer have again what it has without the override."""
-        stored = self._parts.customers.by(actor).remove_override(
+        stored = self._parts.customers.by(actor, request.comment).remove_override(
             request.customer_id, request.feature_id, request.resource_id, if_epoch(request)
         )
         return self._message(stored)
@@ -91,13 +91,13 @@ class CustomerCalls:
     def GrantPromotion(self, request: pb.GrantPromotionRequest, actor: str) -> pb.Customer:
         """Give the customer this of a feature for a time, where it is more than the rest."""
         wanted = _new_entitlement(request, moment(request, "end"))
-        grant = self._parts.customers.by(actor).grant_promotion
+        grant = self._parts.customers.by(actor, request.comment).grant_promotion
         return self._message(grant(request.customer_id, wanted, if_epoch(request)))
 
     @mapped_write
     def RevokePromotion(self, request: pb.RevokePromotionRequest, actor: str) -> pb.Customer:
         """End a promotion now."""
-        stored = self._parts.customers.by(actor).revoke_promotion(
+        stored = self._parts.customers.by(actor, request.comment).revoke_promotion(
             request.customer_id, request.feature_id, request.resource_id, if_epoch(request)
         )
         return self._message(stored)
@@ -106,7 +106,9 @@ class CustomerCalls:
     def ArchiveCustomer(self, request: pb.ArchiveCustomerRequest, actor: str) -> pb.Customer:
         """Deny everything from here on."""
         return self._message(
-            self._parts.customers.by(actor).archive(request.customer_id, if_epoch(request))
+            self._parts.customers.by(actor, request.comment).archive(
+                request.customer_id, if_epoch(request)
+            )
         )
 
     @mapped

@@ -311,7 +311,7 @@ class Customer(_message.Message):
     def __init__(self, customer_id: _Optional[str] = ..., status: _Optional[_Union[CustomerStatus, str]] = ..., subscriptions: _Optional[_Iterable[_Union[Subscription, _Mapping]]] = ..., epoch: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overrides: _Optional[_Iterable[_Union[Override, _Mapping]]] = ..., promotions: _Optional[_Iterable[_Union[Promotion, _Mapping]]] = ..., name: _Optional[str] = ..., email: _Optional[str] = ..., timezone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., external_ids: _Optional[_Mapping[str, str]] = ..., experiments: _Optional[_Iterable[str]] = ..., updated_by: _Optional[str] = ...) -> None: ...
 
 class ProvisionCustomerRequest(_message.Message):
-    __slots__ = ("customer_id", "plan_id", "start", "subscription_id", "resource_id", "addons", "end", "anchor", "trial", "if_epoch", "name", "unit_quantity", "email", "timezone", "metadata", "external_ids", "subscription_external_ids")
+    __slots__ = ("customer_id", "plan_id", "start", "subscription_id", "resource_id", "addons", "end", "anchor", "trial", "if_epoch", "name", "unit_quantity", "email", "timezone", "metadata", "external_ids", "subscription_external_ids", "comment")
     class AddonsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -357,6 +357,7 @@ class ProvisionCustomerRequest(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     EXTERNAL_IDS_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_EXTERNAL_IDS_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     plan_id: str
     start: _timestamp_pb2.Timestamp
@@ -374,10 +375,11 @@ class ProvisionCustomerRequest(_message.Message):
     metadata: _containers.ScalarMap[str, str]
     external_ids: _containers.ScalarMap[str, str]
     subscription_external_ids: _containers.ScalarMap[str, str]
-    def __init__(self, customer_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., addons: _Optional[_Mapping[str, int]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trial: _Optional[_Union[Trial, _Mapping]] = ..., if_epoch: _Optional[int] = ..., name: _Optional[str] = ..., unit_quantity: _Optional[int] = ..., email: _Optional[str] = ..., timezone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., external_ids: _Optional[_Mapping[str, str]] = ..., subscription_external_ids: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    comment: str
+    def __init__(self, customer_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., addons: _Optional[_Mapping[str, int]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trial: _Optional[_Union[Trial, _Mapping]] = ..., if_epoch: _Optional[int] = ..., name: _Optional[str] = ..., unit_quantity: _Optional[int] = ..., email: _Optional[str] = ..., timezone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., external_ids: _Optional[_Mapping[str, str]] = ..., subscription_external_ids: _Optional[_Mapping[str, str]] = ..., comment: _Optional[str] = ...) -> None: ...
 
 class UpdateCustomerRequest(_message.Message):
-    __slots__ = ("customer_id", "if_epoch", "name", "email", "timezone", "metadata", "external_ids")
+    __slots__ = ("customer_id", "if_epoch", "name", "email", "timezone", "metadata", "external_ids", "comment")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -399,6 +401,7 @@ class UpdateCustomerRequest(_message.Message):
     TIMEZONE_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     EXTERNAL_IDS_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     if_epoch: int
     name: str
@@ -406,7 +409,8 @@ class UpdateCustomerRequest(_message.Message):
     timezone: str
     metadata: _containers.ScalarMap[str, str]
     external_ids: _containers.ScalarMap[str, str]
-    def __init__(self, customer_id: _Optional[str] = ..., if_epoch: _Optional[int] = ..., name: _Optional[str] = ..., email: _Optional[str] = ..., timezone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., external_ids: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    comment: str
+    def __init__(self, customer_id: _Optional[str] = ..., if_epoch: _Optional[int] = ..., name: _Optional[str] = ..., email: _Optional[str] = ..., timezone: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., external_ids: _Optional[_Mapping[str, str]] = ..., comment: _Optional[str] = ...) -> None: ...
 
 class Trial(_message.Message):
     __slots__ = ("end", "then", "plan_id")
@@ -427,7 +431,7 @@ class Trial(_message.Message):
     def __init__(self, end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., then: _Optional[_Union[Trial.Then, str]] = ..., plan_id: _Optional[str] = ...) -> None: ...
 
 class ChangeSubscriptionRequest(_message.Message):
-    __slots__ = ("customer_id", "subscription_id", "resource_id", "plan_id", "addons", "latest_revision", "when", "if_epoch", "unit_quantity")
+    __slots__ = ("customer_id", "subscription_id", "resource_id", "plan_id", "addons", "latest_revision", "when", "if_epoch", "unit_quantity", "comment")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -437,6 +441,7 @@ class ChangeSubscriptionRequest(_message.Message):
     WHEN_FIELD_NUMBER: _ClassVar[int]
     IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
     UNIT_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     subscription_id: str
     resource_id: str
@@ -446,7 +451,8 @@ class ChangeSubscriptionRequest(_message.Message):
     when: When
     if_epoch: int
     unit_quantity: int
-    def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., addons: _Optional[_Union[AddOns, _Mapping]] = ..., latest_revision: _Optional[bool] = ..., when: _Optional[_Union[When, str]] = ..., if_epoch: _Optional[int] = ..., unit_quantity: _Optional[int] = ...) -> None: ...
+    comment: str
+    def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., plan_id: _Optional[str] = ..., addons: _Optional[_Union[AddOns, _Mapping]] = ..., latest_revision: _Optional[bool] = ..., when: _Optional[_Union[When, str]] = ..., if_epoch: _Optional[int] = ..., unit_quantity: _Optional[int] = ..., comment: _Optional[str] = ...) -> None: ...
 
 class AddOns(_message.Message):
     __slots__ = ("quantities",)
@@ -462,49 +468,55 @@ class AddOns(_message.Message):
     def __init__(self, quantities: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class CancelSubscriptionRequest(_message.Message):
-    __slots__ = ("customer_id", "subscription_id", "resource_id", "when", "if_epoch")
+    __slots__ = ("customer_id", "subscription_id", "resource_id", "when", "if_epoch", "comment")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     WHEN_FIELD_NUMBER: _ClassVar[int]
     IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     subscription_id: str
     resource_id: str
     when: When
     if_epoch: int
-    def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., when: _Optional[_Union[When, str]] = ..., if_epoch: _Optional[int] = ...) -> None: ...
+    comment: str
+    def __init__(self, customer_id: _Optional[str] = ..., subscription_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., when: _Optional[_Union[When, str]] = ..., if_epoch: _Optional[int] = ..., comment: _Optional[str] = ...) -> None: ...
 
 class SetOverrideRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "resource_id", "entitlement", "if_epoch", "start")
+    __slots__ = ("customer_id", "feature_id", "resource_id", "entitlement", "if_epoch", "start", "comment")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     ENTITLEMENT_FIELD_NUMBER: _ClassVar[int]
     IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     resource_id: str
     entitlement: _struct_pb2.Value
     if_epoch: int
     start: _timestamp_pb2.Timestamp
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., if_epoch: _Optional[int] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    comment: str
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., if_epoch: _Optional[int] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., comment: _Optional[str] = ...) -> None: ...
 
 class RemoveOverrideRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "resource_id", "if_epoch")
+    __slots__ = ("customer_id", "feature_id", "resource_id", "if_epoch", "comment")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     resource_id: str
     if_epoch: int
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., if_epoch: _Optional[int] = ...) -> None: ...
+    comment: str
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., if_epoch: _Optional[int] = ..., comment: _Optional[str] = ...) -> None: ...
 
 class GrantPromotionRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "resource_id", "entitlement", "end", "if_epoch", "start")
+    __slots__ = ("customer_id", "feature_id", "resource_id", "entitlement", "end", "if_epoch", "start", "comment")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -512,6 +524,7 @@ class GrantPromotionRequest(_message.Message):
     END_FIELD_NUMBER: _ClassVar[int]
     IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     resource_id: str
@@ -519,19 +532,22 @@ class GrantPromotionRequest(_message.Message):
     end: _timestamp_pb2.Timestamp
     if_epoch: int
     start: _timestamp_pb2.Timestamp
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., if_epoch: _Optional[int] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    comment: str
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., entitlement: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., if_epoch: _Optional[int] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., comment: _Optional[str] = ...) -> None: ...
 
 class RevokePromotionRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "resource_id", "if_epoch")
+    __slots__ = ("customer_id", "feature_id", "resource_id", "if_epoch", "comment")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     resource_id: str
     if_epoch: int
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., if_epoch: _Optional[int] = ...) -> None: ...
+    comment: str
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., if_epoch: _Optional[int] = ..., comment: _Optional[str] = ...) -> None: ...
 
 class ImportCustomersRequest(_message.Message):
     __slots__ = ("rows", "dry_run")
@@ -793,12 +809,14 @@ class ListErasuresResponse(_message.Message):
     def __init__(self, erasures: _Optional[_Iterable[_Union[Erasure, _Mapping]]] = ...) -> None: ...
 
 class ArchiveCustomerRequest(_message.Message):
-    __slots__ = ("customer_id", "if_epoch")
+    __slots__ = ("customer_id", "if_epoch", "comment")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     if_epoch: int
-    def __init__(self, customer_id: _Optional[str] = ..., if_epoch: _Optional[int] = ...) -> None: ...
+    comment: str
+    def __init__(self, customer_id: _Optional[str] = ..., if_epoch: _Optional[int] = ..., comment: _Optional[str] = ...) -> None: ...
 
 class GetStatusRequest(_message.Message):
     __slots__ = ()

@@ -393,32 +393,38 @@ def test_what_is_written_has_the_name_of_its_token_on_every_edge(made: Made) -> 
             assert 200 == reply.status, reply.body
             return reply.body
 
-        assert "ci" == admin.provision("acme", "free").updated_by
-        admin.update_customer("acme", name="Acme")
-        admin.set_override("acme", "calls", {"limit": 7})
-        admin.remove_override("acme", "calls")
-        admin.grant_promotion("acme", "calls", {"limit": 200})
-        admin.revoke_promotion("acme", "calls")
-        admin.change_subscription("acme", unit_quantity=3)
+        assert "ci" == admin.provision("acme", "free", comment="first").updated_by
+        admin.update_customer("acme", name="Acme", comment="ours")
+        admin.set_override("acme", "calls", {"limit": 7}, comment="ours")
+        admin.remove_override("acme", "calls", comment="ours")
+        admin.grant_promotion("acme", "calls", {"limit": 200}, comment="ours")
+        admin.revoke_promotion("acme", "calls", comment="ours")
+        admin.change_subscription("acme", unit_quantity=3, comment="ours")
         admin.transfer.import_rows([b'{"customer_id": "acme", "plan": "free"}'])
-        admin.cancel_subscription("acme")
-        admin.archive("acme")
+        admin.cancel_subscription("acme", comment="ours")
+        admin.archive("acme", comment="ours")
+        comments = ["ours"] * 2 + [""] + ["ours"] * 6 + ["first"]
+        assert comments == [each.comment for each in admin.changes("acme")]
         mine, acme = len(admin.changes("acme")), "/v1/customers/acme"
         assert (10, {"ci"}) == (mine, {each.actor for each in admin.changes("acme")})
         graph("provisionCustomer", 'customerId: "acme", subscriptionParams: {planId: "free"}')
         graph("updateCustomer", 'customerId: "acme", email: "a@acme.test"')
         send("PATCH", "/api/v1/customers/acme", {"name": "A"})
-        send("PATCH", acme, {"name": "B"})
-        send("PUT", acme, {"plan_id": "free"})
-        send("PUT", f"{acme}/overrides/calls", {"entitlement": {"limit": 9}})
-        send("DELETE", f"{acme}/overrides/calls", None)
-        send("PUT", f"{acme}/promotions/calls", {"entitlement": {"limit": 900}})
-        send("DELETE", f"{acme}/promotions/calls", None)
-        send("POST", f"{acme}/change-subscription", {"unit_quantity": 4})
-        send("POST", f"{acme}/cancel-subscription", {})
+        send("PATCH", acme, {"name": "B", "comment": "theirs"})
+        send("PUT", acme, {"plan_id": "free", "comment": "theirs"})
+        send("PUT", f"{acme}/overrides/calls", {"entitlement": {"limit": 9}, "comment": "theirs"})
+        send("DELETE", f"{acme}/overrides/calls?comment=theirs", None)
+        send(
+            "PUT", f"{acme}/promotions/calls", {"entitlement": {"limit": 900}, "comment": "theirs"}
+        )
+        send("DELETE", f"{acme}/promotions/calls?comment=theirs", None)
+        send("POST", f"{acme}/change-subscription", {"unit_quantity": 4, "comment": "theirs"})
+        send("POST", f"{acme}/cancel-subscription", {"comment": "theirs"})
         send("POST", "/v1/import", {"rows": [{"customer_id": "acme", "plan": "free"}]})
-        assert "web" == send("POST", f"{acme}/archive", {})["updated_by"]
+        assert "web" == send("POST", f"{acme}/archive", {"comment": "theirs"})["updated_by"]
         later = admin.changes("acme")
+        theirs = ["theirs", "", *["theirs"] * 8, "", "", ""]
+        assert [*theirs, *comments] == [each.comment for each in later]
         assert ["web"] * 13 + ["ci"] * mine == [each.actor for each in later]
 
         with Client(address, timeout=20, token=grpc_token) as client:

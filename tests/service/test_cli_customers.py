@@ -286,3 +286,25 @@ def test_a_phase_that_is_over_is_not_shown_as_the_one_in_force(
     assert words(shown)[1].startswith("was trial since 2020-01-01 00:00 UTC")
     assert words(shown)[2].startswith("plan pro since 2026-")
     assert " pro 2026-" in words(listed)[1]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("set", "acme", "--plan", "pro"),
+        ("set", "acme", "--name", "Acme"),
+        ("change", "acme", "--latest"),
+        ("override", "acme", "calls", "5"),
+        ("remove-override", "acme", "calls"),
+        ("promote", "acme", "calls", "5"),
+        ("revoke", "acme", "calls"),
+        ("cancel", "acme"),
+        ("archive", "acme"),
+    ],
+)
+def test_every_write_of_a_customer_takes_a_comment(
+    quotad: Run, server: FakeServer, acme: str, command: tuple[str, ...]
+) -> None:
+    quotad("customers", *command, "--comment", "as agreed")
+
+    assert "as agreed" == server.admin.requests[-1].comment
