@@ -167,7 +167,8 @@ def test_curl_gets_the_message_and_the_words_of_http_for_what_is_no_call(
     assert ("\0\0\0\0\x050:abc|200", "|405") == (whole, looked_up)
     assert ["|415", "|415"] == forms
 
-    packed = ("-H", "grpc-encoding: gzip", "--data-binary", f"@{grpc_request(tmp_path, b'abc')}")
+    # Without a message: curl 7.88 fails where the answer comes while it still sends one.
+    packed = ("-H", "grpc-encoding: gzip", "-X", "POST")
     refused = run("curl", "-si", "--http2-prior-knowledge", *grpc, *packed, url).split("\n")
     assert {"grpc-status: 12", "grpc-accept-encoding: identity"} <= {x.strip() for x in refused}
 
