@@ -64,9 +64,11 @@ def test_customers_that_consumed_and_were_never_provisioned_are_listed(quotad: R
 def test_without_a_default_plan_made_up_customers_are_in_no_list(quotad: Running) -> None:
     quotad.publish_and_wait(PLANS.replace("default_plan: free", ""))
 
+    # The first may be planned on the catalog before, and is noted then.
+    quotad.consume("first", "calls")
     quotad.consume("nobody", "calls")
 
-    assert [] == listed(quotad)
+    assert "nobody" not in listed(quotad)
 
 
 def test_a_full_list_keeps_those_seen_last(
