@@ -51,6 +51,7 @@ def test_maria_edits_and_ben_publishes(browser: Browser, strict: DashboardRunnin
     expect(ben.get_by_text("1,000 → 2,000")).to_be_visible()
     shoot(ben, "four-eyes-publisher")
     ben.get_by_role("button", name="Send it back").click()
+    expect(ben.get_by_text("The draft is its author's again.")).to_be_visible()
     maria.reload()
     maria.get_by_role("button", name="Ask somebody to publish it").click()
     expect(maria.get_by_text("Waiting for somebody else")).to_be_visible()

@@ -23,6 +23,7 @@ def test_marketing_flips_a_switch_and_takes_it_back(page: Page) -> None:
     page.get_by_label("On", exact=True).check()
     shoot(page, "entry-boolean")
     page.get_by_role("button", name="Save in your draft").click()
+    expect(page.get_by_text("Saved in your draft.")).to_be_visible()
     page.goto("/plans")
     expect(page.get_by_text("unpublished change")).to_be_visible()
     shoot(page, "plans-draft")
