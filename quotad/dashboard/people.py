@@ -177,7 +177,8 @@ def _create(ask: Ask) -> PageAnswer:
     customer_id = form.get("customer_id")
     profile = Profile(form.get("name") or None, form.get("email") or None)
     wanted = Provision(form.get("plan_id"), profile=profile)
-    ask.context.parts.customers.by(ask.visitor.name).provision(customer_id, wanted, if_epoch=0)
+    customers = ask.context.parts.customers.by(ask.visitor.name, form.get("comment"))
+    customers.provision(customer_id, wanted, if_epoch=0)
     return see_other(f"/customers/{segment(customer_id)}", f"{customer_id} was created.")
 
 

@@ -229,6 +229,57 @@ def test_the_activity_says_in_words_who_did_what_and_why(
     assert "Nothing was changed. comment: is longer than 1024 bytes" in long
 
 
+def test_every_form_of_a_customer_takes_a_comment_that_the_activity_shows(
+    served: DashboardRunning, customer: str
+) -> None:
+    feature = {"feature_id": "seats", "resource_id": ""}
+    given = {"feature_id": "seats", "kind": "unlimited"}
+    sent: list[tuple[str, dict[str, str]]] = [
+        ("", {"customer_id": customer, "plan_id": "free"}),
+        ("profile", {"name": "Umbrella"}),
+        ("override", given),
+        ("promotion", given),
+        ("plan", {"plan_id": "pro", "when": "period_end"}),
+        ("override/remove", feature),
+        ("promotion/end", feature),
+        ("cancel", {"when": "period_end"}),
+        ("archive", {}),
+    ]
+    offered = set[str]()
+    with served.visit() as visit:
+        page = f"/customers/{customer}"
+        for number, (path, fields) in enumerate(sent):
+            own = "/customers" if not path else page
+            for shown in (visit.get(own), visit.get("/promotions")):
+                for form in re.findall(r'<form [^>]*method="post".*?</form>', shown.html, re.S):
+                    action = re.search(r'action="(/customers[^"]*)"', form)
+                    if action:
+                        assert 'name="comment"' in form or 'name="reason"' in form, form
+                        offered.add(action[1])
+            to = f"{page}/{path}" if path else own
+            reply = visit.submit(own, to, fields | {"comment": f"because {number}"})
+            assert 303 == reply.status, reply.text
+        activity = visit.get(page).text.partition(" Activity ")[2]
+
+    assert [] == [each for each in range(len(sent)) if f"because {each}" not in activity]
+    assert {f"{page}/{path}" for path, _ in sent[1:]} <= offered
+
+
+def test_what_was_said_of_a_click_stays_where_it_is_refused(
+    served: DashboardRunning, customer: str
+) -> None:
+    provision(served, customer)
+    with served.visit() as visit:
+        page = f"/customers/{customer}"
+        fields = {"form": "archive", "epoch": "1", "comment": "gone to Mars"}
+        refused = visit.submit(page, f"{page}/archive", fields)
+
+    assert 412 == refused.status
+    asked = re.search(r'<details class="act" open>.*?</details>', refused.html, re.S)
+    assert asked is not None
+    assert 'value="gone to Mars"' in asked[0]
+
+
 def test_the_history_has_the_changes_of_all_customers_page_by_page(
     served: DashboardRunning, customer: str
 ) -> None:

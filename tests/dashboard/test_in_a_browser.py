@@ -4,7 +4,7 @@ import re
 import socket
 
 import pytest
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Page, expect
 
 from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Provision
@@ -91,16 +91,14 @@ def test_usage_is_drawn_and_a_cancellation_asks_first(
     expect(drawn).to_be_visible()
     ink = "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size"
     assert drawn.evaluate(ink) > 4
-    asked: list[str] = []
-
-    def refuse(dialog: Dialog) -> None:
-        asked.append(dialog.message)
-        dialog.dismiss()
-
-    page.once("dialog", refuse)
-    page.get_by_role("button", name="Cancel").click()
-    assert ["Cancel Pro at the end of the billing period?"] == asked
+    page.get_by_text("Cancel Pro \u2026").click()
+    expect(page.get_by_text("Cancel Pro at the end of the billing period?")).to_be_visible()
     expect(page.get_by_text("active").first).to_be_visible()
+    asked = page.locator("form[action$='/cancel']")
+    asked.get_by_label("Comment").fill("they are moving to Mars")
+    asked.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("status")).to_have_text("The subscription was cancelled.")
+    expect(page.get_by_role("region", name="Activity")).to_contain_text("moving to Mars")
 
 
 def test_home_goes_on_counting_decisions_while_it_is_open(
