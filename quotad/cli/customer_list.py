@@ -1,7 +1,7 @@
 """`quotad customers list`: all customers, those looked for, those only seen."""
 
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -46,6 +46,9 @@ def list_(
             help="An id in any other system; SYSTEM=ID: in that one.",
         ),
     ] = "",
+    in_trial: Annotated[
+        bool, typer.Option("--in-trial", help="A trial is under way, of the plan if any.")
+    ] = False,
     seen: Annotated[
         bool, typer.Option("--seen", help="Those on the default plan, never provisioned.")
     ] = False,
@@ -60,12 +63,14 @@ def list_(
     if seen:
         given = {"--name": name, "--plan": plan, "--status": status, "--after": after}
         given |= {"--email": email, "--external-id": external_id}
+        given |= {"--in-trial": "yes" if in_trial else ""}
         for option in [option for option, text in given.items() if text]:
             failures.fail(f"{option}: is not for --seen; a PREFIX and --limit are", as_json)
         _list_seen(prefix, limit, server, as_json)
         return
-    search = {"id_prefix": prefix, "name": name, "plan_id": plan, "status": status or ""}
-    search |= {"email": email, "external_id": external_id}
+    search: dict[str, Any] = {"id_prefix": prefix, "name": name, "plan_id": plan}
+    search |= {"status": status or "", "email": email, "external_id": external_id}
+    search["in_trial"] = in_trial
     with failures.admin(server, as_json) as admin:
         found = _fetch(admin, search, limit, after)
         system, separator, its_id = external_id.partition("=")
@@ -88,7 +93,7 @@ def list_(
 
 def _fetch(
     admin: "AdminClient",
-    search: dict[str, str],
+    search: dict[str, Any],
     limit: int,
     after: str,
     external: tuple[str, str] | None = None,

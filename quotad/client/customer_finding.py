@@ -44,6 +44,7 @@ class CustomerFinding(ABC):
         status: str = "",
         email: str = "",
         external_id: str = "",
+        in_trial: bool = False,
     ) -> Iterator[Customer]:
         """Customers, by shard, then by id; fetched page by page as they are asked for.
 
@@ -55,6 +56,7 @@ class CustomerFinding(ABC):
             status: only "active" or "archived" ones.
             email: only those with this one, in any case.
             external_id: only those that have it, or a subscription with it, in any other system.
+            in_trial: only those of which a trial is under way, of the plan where one is given.
         """
         token = ""
         while True:
@@ -67,6 +69,7 @@ class CustomerFinding(ABC):
                 status=status,
                 email=email,
                 external_id=external_id,
+                in_trial=in_trial,
             )
             yield from page.customers
             token = page.next_token
@@ -84,6 +87,7 @@ class CustomerFinding(ABC):
         status: str = "",
         email: str = "",
         external_id: str = "",
+        in_trial: bool = False,
     ) -> CustomerPage:
         """One page of `customers`.
 
@@ -96,6 +100,7 @@ class CustomerFinding(ABC):
             status: see there.
             email: see there.
             external_id: see there.
+            in_trial: see there.
         """
         request = checked(
             pb.ListCustomersRequest,
@@ -107,6 +112,7 @@ class CustomerFinding(ABC):
             status=customers.status(status),
             email=email,
             external_id=external_id,
+            in_trial=in_trial,
         )
         answer = self._call(self._read, "ListCustomers", request)
         return CustomerPage(

@@ -141,6 +141,7 @@ def wanted_of(ask: Ask) -> Wanted:
         name=text if by == "name" else "",
         plan_id=ask.query.get("plan"),
         archived=None if not status else status == "archived",
+        in_trial=status == "trial",
         email=text if by == "email" else "",
         external_id=text if by == "external" else "",
     )

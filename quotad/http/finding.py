@@ -28,6 +28,8 @@ class ListCustomers(RequestFields, frozen=True, kw_only=True):
     """The whole of it, in any case."""
     external_id: str = ""
     """In any other system, of the customer or of a subscription."""
+    in_trial: bool = False
+    """Only those of which a trial is under way, of `plan_id` where it is given."""
     page_size: PageSize = 0
     page_token: str = ""
 
@@ -45,7 +47,13 @@ def find(call: HttpCall, wanted: ListCustomers) -> HttpAnswer:
     """Return a page of customers, or of those that are looked for."""
     archived = None if wanted.status is None else wanted.status == "ARCHIVED"
     search = Wanted(
-        wanted.id_prefix, wanted.name, wanted.plan_id, archived, wanted.email, wanted.external_id
+        wanted.id_prefix,
+        wanted.name,
+        wanted.plan_id,
+        archived,
+        wanted.email,
+        wanted.external_id,
+        in_trial=wanted.in_trial,
     )
     page = call.context.parts.finding.find(search, wanted.page_token, wanted.page_size)
     show = call.context.parts.customers.show

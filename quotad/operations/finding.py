@@ -81,10 +81,14 @@ def is_wanted(record: CustomerRecord, wanted: Wanted, now_ms: int) -> bool:
         for each in record.promotions
     ):
         return False
-    if not wanted.plan_id:
+    if not (wanted.plan_id or wanted.in_trial):
         return True
-    return any(
-        phase.plan_id == wanted.plan_id
+    in_force = [
+        phase
         for resource_id in {phase.resource_id for phase in record.subscriptions}
         for phase in phases_in_force(record, now_ms, resource_id)
+    ]
+    return any(
+        wanted.plan_id in ("", phase.plan_id) and (phase.trial or not wanted.in_trial)
+        for phase in in_force
     )

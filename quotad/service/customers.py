@@ -198,6 +198,7 @@ def _wanted(request: pb.ListCustomersRequest) -> Wanted:
         archived,
         request.email,
         request.external_id,
+        in_trial=request.in_trial,
     )
 
 

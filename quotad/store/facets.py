@@ -7,6 +7,7 @@ r"""What customers are found by: the members that each of them has in the index 
     x \0 <id> \0 <customer>          an id in another system, its own or of a subscription
     g \0 promotion \0 <customer>     only of those that have one, also to come or over
     o \0 <feature> \0 <customer>     a feature of a promotion
+    t \0 trial \0 <customer>         only of those that have one, also to come or over
 
 A member is only a hint: after a customer is found by one, its record is read and compared.
 Ids and names are printable, so that no part holds the zero byte between them.
@@ -40,6 +41,8 @@ class Wanted(msgspec.Struct, frozen=True):
     """Whether only those with a promotion that is not over."""
     promotion_of: str = ""
     """The feature of such a promotion."""
+    in_trial: bool = False
+    """Whether only those of which a trial is under way, also of a resource."""
 
 
 def external_ids(record: CustomerRecord) -> set[str]:
@@ -74,6 +77,8 @@ def facets(record: CustomerRecord | None) -> set[bytes]:
         members.add(_member(b"s", "archived") + customer)
     if record.promotions:
         members.add(_member(b"g", "promotion") + customer)
+    if any(phase.trial for phase in record.subscriptions):
+        members.add(_TRIAL + customer)
     members |= {_member(b"o", each.feature_id) + customer for each in record.promotions}
     return members
 
@@ -103,11 +108,19 @@ def starts_of(wanted: Wanted) -> list[bytes]:
         starts.append(_member(b"p", wanted.plan_id) + customer)
     if wanted.archived:
         starts.append(_member(b"s", "archived") + customer)
+    if wanted.in_trial:
+        starts.append(_TRIAL + customer)
     if wanted.promotion_of:
         starts.append(_member(b"o", wanted.promotion_of) + customer)
     elif wanted.promoted:
         starts.append(_member(b"g", "promotion") + customer)
     return starts
+
+
+def is_of_trials(start: bytes) -> bool:
+    """Whether members that start so are those of trials, which servers of earlier releases did not
+    write."""
+    return start.startswith(_TRIAL)
 
 
 def is_repeated(member: bytes, record: CustomerRecord, wanted: Wanted) -> bool:
@@ -126,3 +139,6 @@ def _start_of_name(wanted: Wanted) -> bytes:
 
 def _member(kind: bytes, text: str) -> bytes:
     return kind + _END + text.encode() + _END
+
+
+_TRIAL = _member(b"t", "trial")

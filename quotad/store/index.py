@@ -17,7 +17,14 @@ from quotad.records import CustomerRecord, StoredCustomer
 from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.customers import CustomerPage, Customers
-from quotad.store.facets import Wanted, customer_of, facets, is_repeated, starts_of
+from quotad.store.facets import (
+    Wanted,
+    customer_of,
+    facets,
+    is_of_trials,
+    is_repeated,
+    starts_of,
+)
 from quotad.store.keys import KeySpace
 
 INDEXED_FOR_MS = 3_600_000
@@ -32,6 +39,12 @@ SHARDS_MAX = 1_024
 _WHOLE = b"\0"
 """Member of an index that holds all of its shard; one that was lost and begun again by a write
 lacks it. No search starts so."""
+
+_WITH_TRIALS = b"\0\0"
+"""Member of an index that has the members of trials as well; a server of an earlier release takes
+it out again when it has indexed the shard."""
+
+_WHOLE_MARKS = (_WHOLE, _WITH_TRIALS)
 
 _CHUNK = 200
 _CLAIM_MS = 60_000
@@ -109,13 +122,13 @@ class CustomerIndex:
         """
         marks = self._store.read(self._keys.shard_indexed)
         whole = self._store.execute_many(
-            [("ZSCORE", key, _WHOLE) for key in self._keys.shard_indexes]
+            [("ZMSCORE", key, *_WHOLE_MARKS) for key in self._keys.shard_indexes]
         )
         return [
             shard
             for shard, mark in enumerate(marks)
             if mark is None
-            or whole[shard] is None
+            or None in whole[shard]
             or not now_ms - INDEXED_FOR_MS < int(mark) <= now_ms
         ]
 
@@ -148,7 +161,7 @@ class CustomerIndex:
                 if pause():
                     return
         commands = [
-            ("ZADD", self._keys.shard_indexes[shard], 0, _WHOLE),
+            ("ZADD", self._keys.shard_indexes[shard], 0, _WHOLE, 0, _WITH_TRIALS),
             ("SET", self._keys.shard_indexed[shard], now_ms),
             ("DEL", claim),
         ]
@@ -163,7 +176,7 @@ class CustomerIndex:
         """
         there: dict[str, set[bytes]] = {}
         for member in members:
-            if member == _WHOLE:
+            if member in _WHOLE_MARKS:
                 continue
             there.setdefault(customer_of(member), set()).add(member)
         right = self._facets(there)
@@ -213,12 +226,13 @@ class CustomerIndex:
         """The next members of the place's shard: of its index, or where that was lost, ids."""
         if place.start:
             key, start = self._keys.shard_indexes[place.shard], place.start
+            mark = _WITH_TRIALS if is_of_trials(start) else _WHOLE
             whole, found = self._store.execute_many(
-                [("ZSCORE", key, _WHOLE), _range(key, place.after, start)]
+                [("ZSCORE", key, mark), _range(key, place.after, start)]
             )
             if place.after or whole is not None:
                 return found  # type: ignore[no-any-return]
-            place.start = b""  # it was lost
+            place.start = b""  # it was lost, or is of an earlier release
         key, start = self._keys.shard_customers[place.shard], wanted.id_prefix.encode()
         return self._store.execute(*_range(key, place.after, start))  # type: ignore[no-any-return]
 
@@ -255,7 +269,11 @@ def _range(key: str, after: bytes, start: bytes) -> tuple[Any, ...]:
 def _named(wanted: Wanted) -> str:
     """A search in a few letters, so that its pages are not mixed with those of another."""
     fields = msgspec.structs.asdict(wanted)
-    for name in ("promoted", "promotion_of"):  # a page of an earlier release goes on here
+    for name in (
+        "promoted",
+        "promotion_of",
+        "in_trial",
+    ):  # a page of an earlier release goes on here
         if not fields[name]:
             del fields[name]
     return hashlib.sha256(msgspec.json.encode(fields)).hexdigest()[:8]

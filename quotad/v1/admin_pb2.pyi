@@ -709,7 +709,7 @@ class GetCustomerRequest(_message.Message):
     def __init__(self, customer_id: _Optional[str] = ...) -> None: ...
 
 class ListCustomersRequest(_message.Message):
-    __slots__ = ("page_size", "page_token", "id_prefix", "name", "plan_id", "status", "email", "external_id")
+    __slots__ = ("page_size", "page_token", "id_prefix", "name", "plan_id", "status", "email", "external_id", "in_trial")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     ID_PREFIX_FIELD_NUMBER: _ClassVar[int]
@@ -718,6 +718,7 @@ class ListCustomersRequest(_message.Message):
     STATUS_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     EXTERNAL_ID_FIELD_NUMBER: _ClassVar[int]
+    IN_TRIAL_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
     id_prefix: str
@@ -726,7 +727,8 @@ class ListCustomersRequest(_message.Message):
     status: CustomerStatus
     email: str
     external_id: str
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., id_prefix: _Optional[str] = ..., name: _Optional[str] = ..., plan_id: _Optional[str] = ..., status: _Optional[_Union[CustomerStatus, str]] = ..., email: _Optional[str] = ..., external_id: _Optional[str] = ...) -> None: ...
+    in_trial: bool
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., id_prefix: _Optional[str] = ..., name: _Optional[str] = ..., plan_id: _Optional[str] = ..., status: _Optional[_Union[CustomerStatus, str]] = ..., email: _Optional[str] = ..., external_id: _Optional[str] = ..., in_trial: _Optional[bool] = ...) -> None: ...
 
 class ListCustomersResponse(_message.Message):
     __slots__ = ("customers", "next_page_token")

@@ -9,9 +9,10 @@ from urllib.parse import unquote, urlencode
 import pytest
 
 from quotad.customers.profile import Profile
-from quotad.customers.subscriptions import Provision
+from quotad.customers.subscriptions import Provision, Trial
 from tests.dashboard.conftest import CATALOG
 from tests.dashboard.serving import DashboardRunning, Visit, dashboard_running
+from tests.deciding import at
 from tests.running import eventually
 
 PEOPLE = {
@@ -23,6 +24,7 @@ PEOPLE = {
     for number in range(60)
 }
 ARCHIVED = {"c-03", "c-10", "c-44"}
+TRIALS = {f"c-{number:02}" for number in range(5, 60, 7)} | {"c-44"}
 SEATS = {f"c-{number:02}": number % 4 for number in range(20, 60)}
 """What was used of 3 seats, before 4 more were asked for."""
 STRANGE = "<script>alert('x')</script>/% é"
@@ -42,6 +44,9 @@ def _fill(made: DashboardRunning) -> None:
     customers = made.parts.customers
     for customer_id, (plan, name, email) in PEOPLE.items():
         customers.provision(customer_id, Provision(plan, profile=Profile(name, email)))
+    for customer_id in TRIALS:
+        trial = Trial(at("2099-01-31 00:00"))
+        customers.provision(customer_id, Provision(PEOPLE[customer_id][0], trial=trial))
     for customer_id in ARCHIVED:
         customers.archive(customer_id)
     made.grpc.consume(STRANGE, "calls", quantity=9)
@@ -86,6 +91,9 @@ def found(visit: Visit, **query: str) -> tuple[list[str], int]:
         {"q": "p10@a.example", "by": "email", "plan": "free"},
         {"q": "bert", "by": "name", "plan": "pro", "status": "active"},
         {"q": "nobody", "by": "name"},
+        {"status": "trial"},
+        {"status": "trial", "plan": "free"},
+        {"status": "trial", "q": "cora", "by": "name"},
     ],
     ids=str,
 )
@@ -105,6 +113,7 @@ def test_a_search_finds_what_a_scan_of_all_finds(visit: Visit, query: dict[str, 
             fits[by]
             and query.get("plan", plan) == plan
             and (not status or archived is (status == "archived"))
+            and (status != "trial" or customer_id in TRIALS)
         )
 
     ids, pages = found(visit, **query)
@@ -120,6 +129,7 @@ def test_a_search_finds_what_a_scan_of_all_finds(visit: Visit, query: dict[str, 
         {"plan": "pro"},
         {"plan": "free", "status": "active"},
         {"status": "archived"},
+        {"status": "trial"},
         {"q": "c-4"},
         {"q": "cora", "by": "name"},
         {"q": "p31@b.example", "by": "email"},

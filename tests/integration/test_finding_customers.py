@@ -26,6 +26,9 @@ SEARCHES = [
         ("", "c1", "ü:{"), ("", "corp", "acme", "strasse"), ("", "pro", "gone"), (None, True, False)
     )
     if (id_prefix, name, plan_id, archived) != ("", "", "", None)
+] + [
+    Wanted(id_prefix, plan_id=plan_id, archived=archived, in_trial=True)
+    for id_prefix, plan_id, archived in product(("", "c1"), ("", "pro"), (None, False))
 ]
 
 
@@ -71,7 +74,7 @@ class Found:
             member
             for key in self.keys.shard_indexes
             for member in raw(self.store).zrange(key, 0, -1)
-            if member != b"\0"  # says that all of the shard is in it
+            if member not in (b"\0", b"\0\0")  # which state what of the shard is in it
         }
 
     def right_members(self) -> set[bytes]:
@@ -100,7 +103,12 @@ def drawn(draw: random.Random) -> CustomerRecord:
     number = draw.randrange(40)
     customer_id = f"c{number}" if number < 30 else f"ü:{{{number}"
     phases = tuple(
-        Subscription(draw.choice(PLANS), NOW + draw.choice((-1, 1)), resource_id=resource)
+        Subscription(
+            draw.choice(PLANS),
+            NOW + draw.choice((-1, 1)),
+            resource_id=resource,
+            trial=draw.random() < 0.3,
+        )
         for resource in draw.sample(("", "w", "x"), draw.randrange(3))
     )
     return CustomerRecord(
@@ -136,7 +144,7 @@ def test_after_many_concurrent_writes_every_search_finds_what_a_scan_does(found:
 
     def search() -> None:
         while not done.is_set():
-            for wanted in (Wanted(plan_id="pro"), Wanted(name="acme"), Wanted(archived=True)):
+            for wanted in (Wanted(plan_id="pro"), Wanted(name="acme"), Wanted(in_trial=True)):
                 pages = found.search(wanted, size=3)
                 assert len(pages) <= 200
 

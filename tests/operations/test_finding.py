@@ -7,7 +7,7 @@ import pytest
 
 from quotad.customers.overrides import NewEntitlement
 from quotad.customers.profile import Profile
-from quotad.customers.subscriptions import Provision
+from quotad.customers.subscriptions import Provision, Trial
 from quotad.engine.seen import Seen
 from quotad.entitlements.phases import PhaseStatus
 from quotad.errors import InvalidRequest
@@ -133,6 +133,44 @@ REFUSED: dict[str, Callable[[FindingOperations], object]] = {
     "page_size: -1": lambda on: on.list_seen(size=-1),
     "id_prefix: ": lambda on: on.list_seen("\n"),
 }
+
+
+def test_customers_are_found_by_a_trial_that_is_under_way(
+    made: Bench, finding: FindingOperations, customers: CustomerOperations
+) -> None:
+    clock, end = made.clock, made.clock.now + DAY_MS
+    customers.provision("acme", Provision("free", trial=Trial(end)))
+    customers.provision("big-acme", Provision("pro", clock.now + 2 * DAY_MS))
+    customers.provision("big-acme", Provision("pro", resource_id="team", trial=Trial(end)))
+
+    assert {"acme", "big-acme"} == ids(finding, Wanted(in_trial=True))
+    assert {"big-acme"} == ids(finding, Wanted(in_trial=True, plan_id="pro"))
+    clock.now = end
+    assert set() == ids(finding, Wanted(in_trial=True))
+
+
+def test_trials_are_found_in_an_index_of_an_earlier_release(
+    made: Bench, finding: FindingOperations, customers: CustomerOperations
+) -> None:
+    customers.provision("acme", Provision("free", trial=Trial(made.clock.now + DAY_MS)))
+    shards, now_ms = range(made.keys.shards), made.clock.now
+
+    def refresh() -> None:
+        for shard in shards:
+            finding.index.refresh(shard, now_ms, lambda: False)
+
+    refresh()
+    assert [] == finding.index.due(now_ms)
+    for key in made.keys.shard_indexes:
+        for member in made.store.execute("ZRANGE", key, 0, -1):
+            if member == b"\0\0" or member.startswith(b"t\0"):
+                made.store.execute("ZREM", key, member)
+
+    assert {"acme"} == ids(finding, Wanted(in_trial=True))
+    assert list(shards) == finding.index.due(now_ms)
+    refresh()
+    assert {"acme"} == ids(finding, Wanted(in_trial=True))
+    assert [] == finding.index.due(now_ms)
 
 
 @pytest.mark.parametrize(("told", "ask"), REFUSED.items(), ids=REFUSED)
