@@ -18,7 +18,8 @@
         │   ├── AnswerLost              the connection broke after the command was sent
         │   ├── StoreRefused            it answers, and does not keep what is counted
         │   └── NotReady                known to be down, or no catalog yet; nothing was sent
-        │       └── BudgetSpent             the call's own time was over; nothing was sent
+        │       ├── BudgetSpent             the call's own time was over; nothing was sent
+    │       └── Stopping                this server goes; another one takes the call
         ├── Damaged                 a key holds something else than was written there
         └── ScriptContractError     script and binding disagree; a bug, never retried
 
@@ -44,11 +45,20 @@ class Status(IntEnum):
     UNAUTHENTICATED = 16
 
 
+RETRY_AFTER_MS = 250
+"""After which a call is to be repeated that failed because of the store, or of too many others: as
+long as a server waits for its store, unless a setting says otherwise. Sooner, it fails again and is
+only more load."""
+
+
 class QuotadError(Exception):
     """Base of every error that quotad raises on purpose."""
 
     status: ClassVar[Status] = Status.INTERNAL
     reason: ClassVar[str] = "INTERNAL"
+
+    retry_after_ms: ClassVar[int] = 0
+    """How long a caller is to wait before it repeats the call; 0: no hint is given."""
 
     @property
     def for_caller(self) -> str:
@@ -168,6 +178,7 @@ class Busy(QuotadError):
 
     status = Status.UNAVAILABLE
     reason = "BUSY"
+    retry_after_ms = RETRY_AFTER_MS
 
 
 class StoreError(QuotadError):
@@ -203,6 +214,7 @@ class StoreUnavailable(StoreError):
 
     status = Status.UNAVAILABLE
     reason = "STORE_UNAVAILABLE"
+    retry_after_ms = RETRY_AFTER_MS
 
     partial = False
     """Whether it is about one server of a store that has several."""
@@ -229,6 +241,12 @@ class BudgetSpent(NotReady):
     """A batch's time for the store was over before it was asked; the store itself may be well."""
 
     reason = "BUDGET_SPENT"
+
+
+class Stopping(NotReady):
+    """This server goes; another one takes the call, and need not be waited for."""
+
+    retry_after_ms = 0
 
 
 def is_unsent(error: QuotadError) -> bool:

@@ -177,7 +177,8 @@ impl Caller {
             return Err(Failure::new(
                 status::RESOURCE_EXHAUSTED,
                 format!("more than {resets_max} calls of this connection were reset in a second"),
-            ));
+            )
+            .for_now());
         }
         if self.link.account.is_full() {
             return Err(request::no_room());

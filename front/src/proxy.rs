@@ -134,7 +134,10 @@ pub async fn pass_on(
 
 fn unavailable(respond: &mut SendResponse<Part>) {
     let message = "this part of the server is not there now; try again";
-    reply::fail(respond, &Failure::new(status::UNAVAILABLE, message));
+    reply::fail(
+        respond,
+        &Failure::new(status::UNAVAILABLE, message).for_now(),
+    );
 }
 
 fn onward_head(head: Parts, front: &Front, link: &Link) -> Request<()> {

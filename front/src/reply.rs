@@ -23,6 +23,10 @@ const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+/// Trailing metadata that tells when to repeat a call, by its name in quotad and in gRPC.
+const RETRY_AFTER: [&str; 2] = ["quotad-retry-after-ms", "grpc-retry-pushback-ms"];
+/// As `RETRY_AFTER_MS` of quotad/errors.py.
+const RETRY_AFTER_MS: &str = "250";
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 /// How a call fails.
@@ -42,12 +46,20 @@ impl Failure {
             metadata: Vec::new(),
         }
     }
+
+    /// Adds how long to wait before the call is repeated: nothing was done, and there may be room then.
+    pub fn for_now(mut self) -> Failure {
+        for name in RETRY_AFTER {
+            self.metadata.push((name.into(), RETRY_AFTER_MS.into()));
+        }
+        self
+    }
 }
 
 /// Of a call for which there is no place.
 pub fn too_many_calls(calls_max: usize) -> Failure {
     let message = format!("more than {calls_max} calls are under way");
-    Failure::new(status::RESOURCE_EXHAUSTED, message)
+    Failure::new(status::RESOURCE_EXHAUSTED, message).for_now()
 }
 
 /// The parts of an answer that are the same for every call.

@@ -120,4 +120,5 @@ pub fn no_room() -> Failure {
         status::RESOURCE_EXHAUSTED,
         "too many bytes of requests and of answers that were not read are held",
     )
+    .for_now()
 }

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from quotad.client.errors import QuotaError, from_number
+from quotad.client.errors import QuotaError, from_result
 from quotad.client.messages import member, optional, read, time
 from quotad.client.results import (
     ConsumeAllDecision,
@@ -116,8 +116,7 @@ def decision_on_items(message: pb.CheckAndConsumeResponse) -> ItemsDecision:
 def batch_outcome(message: pb.BatchResult) -> Decision | QuotaError:
     """Read one result of a batch: a decision, or the error of this request alone."""
     if message.HasField("error"):
-        error = message.error
-        return from_number(error.code, error.message, error.reason)
+        return from_result(message.error)
     return decision(message.response)
 
 

@@ -19,7 +19,13 @@ from google.protobuf.duration_pb2 import Duration
 
 from quotad import backoff
 from quotad.client import answers
-from quotad.client.errors import QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable
+from quotad.client.errors import (
+    QuotaError,
+    QuotaInvalid,
+    QuotaServerError,
+    QuotaUnavailable,
+    asked_wait_s,
+)
 from quotad.client.results import (
     ConsumeAllDecision,
     Decision,
@@ -108,12 +114,13 @@ class Policy(msgspec.Struct, frozen=True, dict=True):
         """The pause after a failed attempt (0 is the first): doubled each time, half of it random.
 
         The random half keeps callers that failed together from coming back together. After a
-        call that a server may still process, it is long enough for that to end.
+        call that a server may still process, it is long enough for that to end, and after one that
+        a server has asked not to repeat for a while, it begins after that.
         """
         pause_s = backoff.pause_s(attempt, PAUSE_MIN_S, PAUSE_MAX_S, random.random())
         if error is not None and error.may_run_later:
             return GIVEN_UP_S + pause_s
-        return pause_s
+        return asked_wait_s(error) + pause_s
 
     @cached_property
     def key_ttl(self) -> Duration:

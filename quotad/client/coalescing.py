@@ -50,9 +50,7 @@ def outcomes_of(answer: Any, size: int) -> list[Any]:
         message = f"{len(answer.results)} results for {size} requests"
         return [QuotaServerError(message, code="INTERNAL")] * size
     return [
-        errors.from_number(result.error.code, result.error.message, result.error.reason)
-        if result.HasField("error")
-        else result.response
+        errors.from_result(result.error) if result.HasField("error") else result.response
         for result in answer.results
     ]
 

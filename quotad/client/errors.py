@@ -9,9 +9,12 @@
 `QuotaDenied` is none of them. No exception of grpc leaves this package.
 """
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import grpc
+
+from quotad.v1 import quota_pb2 as pb
 
 if TYPE_CHECKING:
     from quotad.client.slots import AcquiredSlot
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
 class QuotaError(Exception):
     """Base of every error of a call; `str()` of it is the message alone."""
 
-    def __init__(self, message: str, *, code: str = "UNKNOWN", reason: str = "") -> None:
+    def __init__(
+        self, message: str, *, code: str = "UNKNOWN", reason: str = "", retry_after_ms: int = 0
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
@@ -28,6 +33,9 @@ class QuotaError(Exception):
         self.reason = reason
         """The server's stable word for the cause (`IDEMPOTENCY_MISMATCH`); empty when no server
         answered."""
+        self.retry_after = timedelta(milliseconds=retry_after_ms) if retry_after_ms > 0 else None
+        """How long the server asks its callers to wait before they repeat the call; None: it does
+        not."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.message!r}, code={self.code}, reason={self.reason})"
@@ -75,22 +83,44 @@ _CLASSES: dict[str, type[QuotaError]] = {
 }
 _NAMES: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
 _REASON_KEY = "quotad-reason"
+_RETRY_AFTER_KEY = "quotad-retry-after-ms"
+_RETRY_AFTER_DIGITS_MAX = 9
+"""More would be no time that anything waits for."""
+
+WAIT_MAX_S = 5.0
+"""Longest wait that a server may ask for."""
 
 
-def from_code(code: str, message: str, reason: str = "") -> QuotaError:
+def asked_wait_s(error: QuotaError | None) -> float:
+    """How long the server asks to wait before another try (s), within bounds; 0: it does not."""
+    if error is None or error.retry_after is None:
+        return 0.0
+    return min(error.retry_after.total_seconds(), WAIT_MAX_S)
+
+
+def from_code(code: str, message: str, reason: str = "", retry_after_ms: int = 0) -> QuotaError:
     """The error for a status code by name."""
-    return _CLASSES.get(code, QuotaServerError)(message, code=code, reason=reason)
+    kind = _CLASSES.get(code, QuotaServerError)
+    return kind(message, code=code, reason=reason, retry_after_ms=retry_after_ms)
 
 
-def from_number(number: int, message: str, reason: str) -> QuotaError:
-    """The error for a `google.rpc.Code`, as the results of a batch carry it."""
-    return from_code(_NAMES.get(number, "UNKNOWN"), message, reason)
+def from_result(error: pb.Error) -> QuotaError:
+    """The error of one request of a batch."""
+    code = _NAMES.get(error.code, "UNKNOWN")
+    return from_code(code, error.message, error.reason, error.retry_after.ToMilliseconds())
 
 
 def from_rpc(error: grpc.RpcError) -> QuotaError:
     """The error for a failed call, of grpc or grpc.aio alike."""
-    metadata = error.trailing_metadata() or ()
-    reason = next((value for key, value in metadata if key == _REASON_KEY), "")
-    if isinstance(reason, bytes):
-        reason = reason.decode(errors="replace")
-    return from_code(error.code().name, error.details() or "", reason)
+    found = {key: _text(value) for key, value in error.trailing_metadata() or ()}
+    wait = found.get(_RETRY_AFTER_KEY, "")
+    return from_code(
+        error.code().name,
+        error.details() or "",
+        found.get(_REASON_KEY, ""),
+        int(wait) if wait.isdecimal() and len(wait) <= _RETRY_AFTER_DIGITS_MAX else 0,
+    )
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value

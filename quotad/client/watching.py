@@ -10,7 +10,7 @@ import msgspec
 from quotad import backoff
 from quotad.changes import ChangeKind
 from quotad.client.calls import checked
-from quotad.client.errors import QuotaDeadline, QuotaError, QuotaUnavailable
+from quotad.client.errors import QuotaDeadline, QuotaError, QuotaUnavailable, asked_wait_s
 from quotad.client.messages import read
 from quotad.v1 import quota_pb2 as pb
 
@@ -104,4 +104,4 @@ class WatchState:
             self._on_lost(error)
         pause = backoff.pause_s(self._failures, PAUSE_MIN_S, PAUSE_MAX_S, random.random())
         self._failures += 1
-        return pause
+        return asked_wait_s(error) + pause

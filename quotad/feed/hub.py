@@ -19,7 +19,7 @@ import msgspec
 from quotad.backoff import pause_s
 from quotad.changes import ChangeEvent, ChangeKind
 from quotad.clock import Clock
-from quotad.errors import Busy, NotReady, QuotadError, StoreError, StoreUnavailable
+from quotad.errors import Busy, QuotadError, Stopping, StoreError, StoreUnavailable
 from quotad.feed.listener import FeedListener, Watcher
 from quotad.feed.wanted import WantedChanges, write_position
 from quotad.store import KeySpace, Store
@@ -51,7 +51,7 @@ BACKOFF_MAX_S = 1.0
 _BEGINNING_MAX = 4
 """Listeners that are begun at once, each with a look at the store."""
 
-_STOPPING = NotReady("the server is stopping; watch on from the last position on another one")
+_STOPPING = Stopping("the server is stopping; watch on from the last position on another one")
 
 _log = logging.getLogger("quotad.feed")
 

@@ -15,7 +15,7 @@ from quotad.errors import ConfigError, QuotadError
 from quotad.fronts.grpcio_server import CALLS_MAX, GrpcioServer, with_port
 from quotad.fronts.interface import STOPPING, Answer, Call, FrontSettings
 from quotad.fronts.origin import ORIGIN_KEY, ORIGIN_SECRET
-from quotad.fronts.status import REASON_KEY
+from quotad.fronts.status import trailers_with_pushback
 from quotad.fronts.tls import Certificates
 
 INTERFACE = 2
@@ -118,5 +118,4 @@ class FastFront:
 
 
 def _describe(error: QuotadError) -> tuple[int, str, list[tuple[str, str]]]:
-    metadata = [(REASON_KEY, error.reason), *error.metadata]
-    return int(error.status), error.for_caller, metadata
+    return int(error.status), error.for_caller, trailers_with_pushback(error)

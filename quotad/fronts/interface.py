@@ -5,12 +5,12 @@ from typing import Any, Protocol
 
 import msgspec
 
-from quotad.errors import NotReady, QuotadError
+from quotad.errors import QuotadError, Stopping
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 """Largest request, unless a setting says less; gRPC's own default."""
 
-STOPPING = NotReady("the server is stopping; try again on another one")
+STOPPING = Stopping("the server is stopping; try again on another one")
 """What calls are refused with that come after the drain has begun."""
 
 

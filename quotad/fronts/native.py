@@ -25,7 +25,7 @@ from quotad.fronts.interface import (
     FrontSettings,
 )
 from quotad.fronts.origin import peer_of
-from quotad.fronts.status import REASON_KEY
+from quotad.fronts.status import trailers
 
 _POLL_MS = 200
 """How soon a waiting thread notices that the front is draining; calls do not wait for it."""
@@ -121,7 +121,8 @@ class NativeFront:
             if isinstance(answer, bytes):
                 respond(call_id, answer)
             else:
-                metadata = [(REASON_KEY, answer.reason)]
+                # Its library refuses the names that gRPC reserves.
+                metadata = trailers(answer)
                 fail(call_id, int(answer.status), answer.for_caller, trailing_metadata=metadata)
         self._answered_s = time.monotonic()
 

@@ -6,13 +6,10 @@ but `reason` and the HTTP status is to be decided by.
 
 import msgspec
 
-from quotad.errors import CatalogError, QuotadError, Status, StoreUnavailable, TooManyWrong
+from quotad.errors import CatalogError, QuotadError, Status, TooManyWrong
 from quotad.tokens.access import WRONG_S
 
 CONTENT_TYPE = b"application/problem+json"
-
-RETRY_AFTER_S = 1
-"""After which a call is to be repeated that failed because of the store."""
 
 _HTTP_STATUS = {
     Status.INVALID_ARGUMENT: 400,
@@ -126,6 +123,7 @@ def headers_of(error: QuotadError) -> tuple[tuple[bytes, bytes], ...]:
         return ((b"www-authenticate", b"Bearer"),)
     if isinstance(error, TooManyWrong):
         return ((b"retry-after", b"%d" % WRONG_S),)
-    if error.status is Status.UNAVAILABLE or isinstance(error, StoreUnavailable):
-        return ((b"retry-after", b"%d" % RETRY_AFTER_S),)
+    if error.status is Status.UNAVAILABLE:
+        # In whole seconds; those who are to go elsewhere at once have no way to be told so.
+        return ((b"retry-after", b"%d" % max(1, -(-error.retry_after_ms // 1000))),)
     return ()

@@ -55,7 +55,10 @@ def explanation(told: Explanation) -> pb.Explanation:
 
 def error(failed: QuotadError) -> pb.Error:
     """Why one request of a batch has no answer, as a message."""
-    return pb.Error(code=int(failed.status), reason=failed.reason, message=failed.for_caller)
+    message = pb.Error(code=int(failed.status), reason=failed.reason, message=failed.for_caller)
+    if failed.retry_after_ms:
+        message.retry_after.FromMilliseconds(failed.retry_after_ms)
+    return message
 
 
 def entitlement(

@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 from quotad.errors import (
+    Busy,
     ConfigError,
     InvalidRequest,
     NotFound,
@@ -18,6 +19,7 @@ from quotad.errors import (
     internal_error,
 )
 from quotad.fronts.interface import MESSAGE_BYTES_MAX, Bounds, Details
+from quotad.fronts.status import PUSHBACK_KEY, RETRY_AFTER_KEY
 from tests.fronts.serving import BESIDE, METHODS, SERVICE, Serving, same, serving
 from tests.rawhttp2 import END_HEADERS, HEADERS, Connection, headers
 from tests.running import CALL_S, FRONTS, Refusal, eventually, refusal
@@ -104,6 +106,30 @@ def test_an_error_leaves_with_its_status_reason_and_message(
 
     assert repr(failed).startswith(told)
     assert error.for_caller == failed.message
+
+
+def test_an_error_that_passes_leaves_with_how_long_to_wait(kind: str, served: Serving) -> None:
+    errors = {b"gone": StoreUnavailable("gone"), b"busy": Busy("busy"), b"bad": InvalidRequest("?")}
+    served.decide(lambda call: errors[call.request])
+
+    asked = {}
+    for request in errors:
+        trailers = dict(served.call(request).trailing_metadata())
+        asked[request] = {key: trailers.get(key) for key in (RETRY_AFTER_KEY, PUSHBACK_KEY)}
+
+    # The library of the native front keeps names that gRPC reserves for itself.
+    wait = {RETRY_AFTER_KEY: "250", PUSHBACK_KEY: None if kind == "native" else "250"}
+    none = dict.fromkeys(wait)
+    assert {b"gone": wait, b"busy": wait, b"bad": none} == asked
+
+
+def test_calls_to_a_server_that_stops_may_go_elsewhere_at_once(served: Serving) -> None:
+    served.drain()
+
+    refused = served.call()
+
+    assert STOPPING == repr(refusal(refused.result))
+    assert RETRY_AFTER_KEY not in dict(refused.trailing_metadata())
 
 
 def test_an_error_ends_its_own_call_only(served: Serving) -> None:

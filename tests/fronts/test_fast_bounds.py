@@ -9,8 +9,10 @@ from typing import Any
 import grpc
 import pytest
 
+from quotad.errors import RETRY_AFTER_MS
 from quotad.fronts import kinds
 from quotad.fronts.interface import Bounds, TlsFiles
+from quotad.fronts.status import PUSHBACK_KEY, RETRY_AFTER_KEY
 from tests.fronts.serving import METHODS, Serving, serving
 from tests.rawhttp2 import (
     END_HEADERS,
@@ -99,6 +101,8 @@ def test_requests_that_one_connection_has_under_way_are_bounded() -> None:
         second = served.call(bytes(150_000))
 
         assert "RESOURCE_EXHAUSTED None: too many bytes of requests" in refused(second)
+        trailers = dict(second.trailing_metadata())
+        assert [str(RETRY_AFTER_MS)] * 2 == [trailers[RETRY_AFTER_KEY], trailers[PUSHBACK_KEY]]
         served.front.answer([(taken.call_id, b"done")])
         assert b"done" == first.result()
         served.decide()

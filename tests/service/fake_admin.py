@@ -18,12 +18,26 @@ class Fail(Exception):
     """What the next call answers instead of a decision."""
 
     def __init__(
-        self, code: grpc.StatusCode, message: str, reason: str = "", *, counted: bool = False
+        self,
+        code: grpc.StatusCode,
+        message: str,
+        reason: str = "",
+        *,
+        counted: bool = False,
+        retry_after: str = "",
     ) -> None:
         super().__init__(message)
         self.code, self.message, self.reason = code, message, reason
         self.counted = counted
         """Whether the quantity was taken all the same, as when an answer is lost on its way."""
+        self.retry_after = retry_after
+        """How long the caller is asked to wait (ms)."""
+
+    @property
+    def trailers(self) -> tuple[tuple[str, str], ...]:
+        """What leaves with the status."""
+        named = (("quotad-reason", self.reason), ("quotad-retry-after-ms", self.retry_after))
+        return tuple((key, value) for key, value in named if value)
 
 
 class FakeAdmin(AdminServiceServicer):
@@ -262,8 +276,7 @@ class FakeAdmin(AdminServiceServicer):
             self._abort(context, self.failures.popleft())
 
     def _abort(self, context: Any, failure: Fail) -> None:
-        if failure.reason:
-            context.set_trailing_metadata((("quotad-reason", failure.reason),))
+        context.set_trailing_metadata(failure.trailers)
         context.abort(failure.code, failure.message)
 
     def _known(self, number: int, context: Any) -> int:

@@ -124,19 +124,19 @@ class FakeQuota(QuotaServiceServicer):
         failure = self.failures.popleft()
         if failure.counted:
             count()
-        if failure.reason:
-            context.set_trailing_metadata((("quotad-reason", failure.reason),))
+        context.set_trailing_metadata(failure.trailers)
         context.abort(failure.code, failure.message)
 
     def _result(self, request: Any) -> Any:
         failures = self.item_failures.get(request.customer_id)
         if failures:
             failure = failures.popleft()
-            return quota_pb2.BatchResult(
-                error=quota_pb2.Error(
-                    code=failure.code.value[0], reason=failure.reason, message=failure.message
-                )
+            error = quota_pb2.Error(
+                code=failure.code.value[0], reason=failure.reason, message=failure.message
             )
+            if failure.retry_after:
+                error.retry_after.FromMilliseconds(int(failure.retry_after))
+            return quota_pb2.BatchResult(error=error)
         return quota_pb2.BatchResult(response=self._decide(request))
 
     def _decide(self, request: Any) -> Any:

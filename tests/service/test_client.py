@@ -333,6 +333,27 @@ async def test_consume_many_splits_what_one_batch_cannot_hold(
     assert [True] * 2100 + [False] * 245 == [outcome.allowed for outcome in outcomes]
 
 
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("coalesce", [False, True])
+async def test_a_server_that_asks_for_more_time_than_is_left_is_not_asked_again(
+    client: Either, server: FakeServer, many: bool, coalesce: bool
+) -> None:
+    busy = Fail(grpc.StatusCode.UNAVAILABLE, "busy", "BUSY", retry_after="60000")
+    client.new(timeout=4.0, coalesce=coalesce)
+
+    if many:
+        server.quota.item_failures["acme"] = deque([busy])
+        [error] = await client("consume_many", [Consumption("acme", "api-calls")])
+    else:
+        server.quota.failures.append(busy)
+        with pytest.raises(QuotaUnavailable) as caught:
+            await client("consume", "acme", "api-calls")
+        error = caught.value
+
+    assert timedelta(minutes=1) == error.retry_after
+    assert 1 == len(server.quota.requests)
+
+
 async def test_consume_many_of_nothing_sends_nothing(client: Either, server: FakeServer) -> None:
     assert [] == await client("consume_many", [])
     assert [] == server.quota.requests

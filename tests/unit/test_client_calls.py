@@ -17,7 +17,7 @@ from quotad.client import (
 )
 from quotad.client.admin import AdminClient
 from quotad.client.calls import Attempt, Consumption, Pause, Policy
-from quotad.client.errors import from_number
+from quotad.client.errors import WAIT_MAX_S, from_result
 from quotad.config import Config
 from quotad.v1 import quota_pb2
 
@@ -48,6 +48,18 @@ def test_a_call_that_may_still_run_is_repeated_only_when_it_can_take_nothing_any
     assert min(pauses) < max(pauses) <= calls.GIVEN_UP_S + 0.02
     assert max(policy.pause_s(0, answered), policy.pause_s(0, unreached)) <= 0.02
     assert calls.GIVEN_UP_S > Config().store_timeout_ms / 1000
+
+
+@pytest.mark.parametrize(("asked_ms", "least_s"), [(250, 0.25), (86_400_000, WAIT_MAX_S), (-1, 0)])
+def test_a_call_is_repeated_after_what_the_server_asks_for_within_bounds(
+    asked_ms: int, least_s: float
+) -> None:
+    policy = Policy(timeout_s=60, retries=10)
+    busy = QuotaUnavailable("no", code="UNAVAILABLE", reason="BUSY", retry_after_ms=asked_ms)
+
+    pauses = [policy.pause_s(0, busy) for _ in range(50)]
+
+    assert least_s < min(pauses) < max(pauses) <= least_s + 0.02
 
 
 @pytest.mark.parametrize("many", [False, True])
@@ -174,7 +186,7 @@ def test_source_of_a_newer_server_passes_through() -> None:
 
 
 def test_unknown_code_in_a_batch_is_a_server_error() -> None:
-    error = from_number(99, "odd", "")
+    error = from_result(quota_pb2.Error(code=99, message="odd"))
 
     assert isinstance(error, QuotaServerError)
     assert "UNKNOWN" == error.code
