@@ -45,6 +45,9 @@ STOP_TIMEOUT_MS = 10_000
 
 _KEEPS = {"appendonly": "yes"}
 
+_UNUSED = ("redis_url", "source", "workers", "http_workers")
+"""Settings that only `quotad serve` has a use for."""
+
 
 class _OwnStore(Protocol):
     """What was started, one Valkey or several."""
@@ -81,6 +84,7 @@ def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
     built_in = config.catalog == Config().catalog and not Path(config.catalog).exists()
     if not built_in and not Path(config.catalog).exists():
         raise ConfigError(f"catalog: {config.catalog!r} does not exist; give a file or directory")
+    _name_unused(config)
     with (
         _data_directory(Path(config.data)) as (data, socket_path),
         reserved(config.listen) as listen,  # before Valkey is started for nothing
@@ -127,6 +131,16 @@ def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
             told = msgspec.structs.replace(config, ops=ops)
             watch = _Watch(workers, valkey, lambda: on_ready(told))
             workers.run(watch.look)
+
+
+def _name_unused(config: Config) -> None:
+    """Log what is set, perhaps by an environment made for `quotad serve`, and has no effect."""
+    unused = [name for name in _UNUSED if getattr(config, name) != getattr(Config(), name)]
+    if unused:
+        _log.warning(
+            "not used by quotad dev, which starts a store, a worker and a sidecar of its own: %s",
+            ", ".join(unused),
+        )
 
 
 def _example(data: Path) -> str:

@@ -294,6 +294,18 @@ def test_a_setting_that_cannot_work_is_reported_in_one_line(
     assert f"quotad: {said}" == one_line(dev(start, *flags, **variables))
 
 
+def test_settings_without_effect_are_named_in_one_line_and_no_password_is(
+    start: Start, plans: Path
+) -> None:
+    url = "redis://quotad:secret@store.example:6379/0"
+    process = dev(start, "--data", "plans.yaml/data", QUOTAD_REDIS_URL=url, QUOTAD_WORKERS="4")
+
+    assert 2 == process.wait()
+
+    named, _ = process.log.splitlines()
+    assert named.endswith("a worker and a sidecar of its own: redis_url, workers")
+
+
 def test_a_catalog_that_is_broken_from_the_start_is_waited_for(start: Start, plans: Path) -> None:
     plans.write_text(PLANS.replace("type: metered", "type: meterd"))
     process = dev(start)
