@@ -3,12 +3,13 @@
     QUOTADJ1                                      magic
     frame                                         the head, a `JournalHead`
     frame ...                                     a batch each, `JournalEntry`s
+    ABANDONED                                     perhaps: what follows was never answered
 
     frame = mark (4 bytes), length and CRC-32 of the payload (4 bytes each), payload (msgpack)
 
 A batch is answered once it is on disk as a whole. So what is cut off at the end was never answered,
-and anything else that cannot be read is damage: reading goes on at the next mark that begins a
-whole frame.
+nor was a batch whose mark was written over because it could not be cut off. Anything else that
+cannot be read is damage: reading goes on at the next mark that begins a whole frame.
 """
 
 import struct
@@ -20,6 +21,9 @@ import msgspec
 MAGIC = b"QUOTADJ1"
 _MARK = b"\xf5JB\xaf"
 _FRAME = struct.Struct(">4sII")
+
+ABANDONED = b"\xf5JX\xaf"
+"""Stands in the place of the mark of a batch that failed, the last of its file."""
 
 BATCH_BYTES_MAX = 16 * 1024 * 1024
 """Longest payload that is taken for one."""
@@ -75,7 +79,7 @@ class JournalContent(msgspec.Struct, frozen=True):
     damaged: tuple[tuple[int, int], ...] = ()
     """Where bytes cannot be read that were answered, as far as can be known: from, to."""
     cut_off: int = 0
-    """Bytes of a last batch that is not whole, and was never answered."""
+    """Bytes of a last batch that is not whole or was abandoned, and was never answered."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -122,7 +126,7 @@ def read_journal(data: bytes) -> JournalContent:
             at += _FRAME.size + len(payload)
             continue
         following = _next_frame(data, at + 1)
-        if following is None and _is_cut(data, at):
+        if following is None and (data.startswith(ABANDONED, at) or _is_cut(data, at)):
             return JournalContent(head, tuple(entries), tuple(damaged), len(data) - at)
         end = len(data) if following is None else following
         damaged.append((at, end))

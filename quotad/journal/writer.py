@@ -5,11 +5,18 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 
 from quotad.journal.directory import JournalDirectory, LockedFile
-from quotad.journal.entries import JournalEntry, JournalHead, batch_bytes, head_bytes
+from quotad.journal.entries import (
+    ABANDONED,
+    JournalEntry,
+    JournalHead,
+    batch_bytes,
+    head_bytes,
+)
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
 """From this size on a file is not written to any more, and the next one begun."""
@@ -47,6 +54,8 @@ class Journal:
         self._sequence = 0
         self._sealed: dict[LockedFile, int] = {}
         """Files that are not written to any more, and how much of each was answered."""
+        self._uncut: set[LockedFile] = set()
+        """Those of them that hold more on disk, which a process that took them over would read."""
         self.store_id = ""
         """Of the store that is in use; empty: not known yet, and nothing is let through."""
         self.problem = ""
@@ -93,6 +102,7 @@ class Journal:
     def files(self) -> list[tuple[LockedFile, int]]:
         """The files of this process, oldest first, and how much of each was answered."""
         with self._lock:
+            self._cut_again()
             self.appended = 0
             found = sorted(self._sealed.items(), key=lambda each: each[0].path.name)
             if self._file is not None:
@@ -135,6 +145,7 @@ class Journal:
     def close(self) -> None:
         """Unlock all files, for another process to settle."""
         with self._lock:
+            self._cut_again()
             for file in self._sealed:
                 file.close()
             if self._file is not None:
@@ -186,21 +197,47 @@ class Journal:
         file = self._file
         if file is None:
             return
-        try:
-            if not self._sequence:
-                self._file = None
+        if not self._sequence:
+            try:
                 self.directory.remove(file)
+                self._file = None
                 return
-            os.ftruncate(file.descriptor, self._length)
-        except OSError:
-            _log.exception("%s: a batch that failed could not be cut off", file.path)
+            except OSError:
+                _log.exception("%s: begun for nothing, and cannot be removed", file.path)
+        if not _cut(file, self._length):
+            self._uncut.add(file)
+            _log.error(
+                "%s: what was not answered of it cannot be cut off; it may be counted if this"
+                " process ends before it is",
+                file.path,
+            )
         self._seal()
+
+    def _cut_again(self) -> None:
+        """Cut off what could not be cut off before."""
+        for file in list(self._uncut):
+            if file not in self._sealed or _cut(file, self._sealed[file]):
+                self._uncut.remove(file)
 
     def _note(self, problem: str) -> None:
         self.refused += 1
         if problem != self.problem:
             _log.error("%s; calls are answered UNAVAILABLE", problem)
         self.problem = problem
+
+
+def _cut(file: LockedFile, length: int) -> bool:
+    """Have no one read what stands behind a place; returns whether that is so."""
+    try:
+        os.ftruncate(file.descriptor, length)
+    except OSError:
+        try:
+            _write(file, ABANDONED, length)
+        except OSError:
+            return False
+    with suppress(OSError):  # as it was not answered, it matters after a power cut only
+        os.fdatasync(file.descriptor)
+    return True
 
 
 def _write(file: LockedFile, data: bytes, at: int) -> None:

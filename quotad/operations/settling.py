@@ -197,7 +197,7 @@ class SettlingOperations:
             return  # it was written to meanwhile
         self._progress.pop(file, None)
         try:
-            if content.damaged or (content.head is None and not content.cut_off):
+            if content.damaged:
                 lost = sum(end - start for start, end in content.damaged)
                 aside = self._journal.directory.keep_aside(file)
                 _log.error(
@@ -205,7 +205,7 @@ class SettlingOperations:
                     " what can be read is, and the file is kept",
                     aside,
                     plural(lost, "byte"),
-                    content.damaged[0][0] if content.damaged else 0,
+                    content.damaged[0][0],
                 )
                 return
             self._journal.directory.remove(file)

@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 from quotad.errors import ConfigError
 from quotad.journal import Journal, JournalDirectory, JournalEntry, JournalError, JournalFull
 from quotad.journal import JournalCounter as Counter
-from quotad.journal.entries import JournalHead, batch_bytes, head_bytes, read_journal
+from quotad.journal.entries import (
+    ABANDONED,
+    JournalHead,
+    batch_bytes,
+    head_bytes,
+    read_journal,
+)
 from quotad.journal.writer import FILE_BYTES_MAX
 
 
@@ -221,20 +227,68 @@ def test_only_its_owner_reads_a_journal(journal: Journal) -> None:
     assert 0o600 == file.path.stat().st_mode & 0o777
 
 
-def test_a_batch_that_cannot_even_be_cut_off_is_not_read(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuses(*_: object) -> None:
+def refusing(*calls: str, patched: pytest.MonkeyPatch) -> None:
+    """Have calls fail as on a broken disk; `pwrite` only of what marks a batch as abandoned."""
+    real = os.pwrite
+
+    def refuses(*args: Any) -> int:
+        if len(args) == 3 and args[1] != ABANDONED:
+            return real(*args)
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
+    for call in calls:
+        patched.setattr(os, call, refuses)
+
+
+def left_behind(journal: Journal) -> list[int]:
+    """Sequences that the next process reads when this one has ended."""
+    journal.close()
+    files = sorted(journal.directory.path.iterdir())
+    return [sequence for file in files for sequence in sequences(file.read_bytes())]
+
+
+def test_a_batch_that_cannot_even_be_cut_off_is_read_by_no_process(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal.append([entry()])
     with monkeypatch.context() as patched:
-        patched.setattr(os, "fdatasync", refuses)
-        patched.setattr(os, "ftruncate", refuses)
+        refusing("fdatasync", "ftruncate", patched=patched)
         with pytest.raises(JournalError, match="Input/output error"):
-            journal.append([entry()])
+            journal.append([entry(), entry()])
     journal.append([entry()])
 
     ((failed, length), _) = journal.files()
     assert length < failed.size
+    assert () == read_journal(failed.read()).damaged
     assert [1, 1] == [each.sequence for each in written(journal)]
+    assert [1, 1] == left_behind(journal)
+
+
+def test_what_a_disk_refuses_to_cut_off_is_cut_off_when_it_is_well_again(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.append([entry()])
+    with monkeypatch.context() as patched:
+        refusing("fdatasync", "ftruncate", "pwrite", patched=patched)
+        with pytest.raises(JournalError, match="Input/output error"):
+            journal.append([entry()])
+        ((failed, _),) = journal.files()
+        assert [1, 2] == sequences(failed.read())
+
+    assert [1] == left_behind(journal)
+
+
+def test_a_file_begun_for_nothing_that_stays_holds_nothing_to_count(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(_: Any) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patched:
+        refusing("fdatasync", patched=patched)
+        patched.setattr(journal.directory, "remove", refuses)
+        with pytest.raises(JournalError, match="Input/output error"):
+            journal.append([entry()])
+
+    assert [] == written(journal)
+    assert [] == left_behind(journal)
