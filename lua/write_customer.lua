@@ -7,6 +7,7 @@
 -- KEYS[5] events: stream of the shard's changes
 -- KEYS[6] changes: list of the customer's latest writes, the newest first
 -- KEYS[7] written: sorted set of the shard's latest writes, "<epoch>:<customer_id>" by epoch
+-- KEYS[8] before: hash of what the record was before the latest writes, by their epochs
 -- KEYS   lasting: usage keys that a customer without a record may have, and that are to be kept for ever
 --                 from its first record on
 -- ARGV[1] expected_epoch: the epoch the new record was made from
@@ -19,7 +20,10 @@
 -- ARGV[8] listed_max (changes): how many the list keeps
 -- ARGV[9] listed (ms): how long it is kept after the latest
 -- ARGV[10] written_max (writes): how many of the shard's are kept
--- ARGV[11] stale: number of members of the index that the record before had, and the new one has not
+-- ARGV[11] before_max (records): how many of before are kept
+-- ARGV[12] before_bytes_max (bytes): how many of them in all
+-- ARGV[13] before_kept (ms): how long they are kept after the latest
+-- ARGV[14] stale: number of members of the index that the record before had, and the new one has not
 -- ARGV   those members, then all members of the new record
 -- Returns the new epoch, the time of the write (Unix ms) or one more than before if that is later;
 -- or -1 CONFLICT when the customer was written in between.
@@ -27,8 +31,8 @@
 -- that lost writes: the next write repeats no epoch that a lost one had. Lists of another type are as good
 -- as lost, and make way.
 local CONFLICT = -1
-local HEAD = 7
-local ARGV_HEAD = 11
+local HEAD = 8
+local ARGV_HEAD = 14
 -- @include "read_epoch"
 -- @include "next_epoch"
 -- @include "clear_unless"
@@ -36,19 +40,22 @@ local ARGV_HEAD = 11
 -- @include "append_event"
 -- @include "list_change"
 -- @include "note_write"
+-- @include "keep_before"
 
 local before = read_epoch(KEYS[2])
 if before ~= tonumber(ARGV[1]) then return CONFLICT end
 for i = 3, 4 do clear_unless('zset', KEYS[i]) end
 local epoch = next_epoch(before)
+local was = redis.pcall('GET', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('SET', KEYS[2], string.format('%.0f', epoch))
 redis.call('ZADD', KEYS[3], 0, ARGV[3])
-write_index(KEYS[4], ARGV_HEAD + 1, tonumber(ARGV[11]))
+write_index(KEYS[4], ARGV_HEAD + 1, tonumber(ARGV[14]))
 for i = HEAD + 1, #KEYS do redis.call('PERSIST', KEYS[i]) end
 if ARGV[7] ~= '' then
   list_change(KEYS[6], epoch, ARGV[7], ARGV[8], ARGV[9])
   note_write(KEYS[7], epoch, ARGV[3], ARGV[10], ARGV[9])
+  if type(was) == 'string' then keep_before(KEYS[8], epoch, was, ARGV[11], ARGV[12], ARGV[13]) end
 end
 local moved = string.format('%.0f', epoch)
 append_event(KEYS[5], ARGV[4], ARGV[5], 'customer', ARGV[3], 'epoch', moved, 'actor', ARGV[6])

@@ -31,6 +31,8 @@ class CustomerChange(msgspec.Struct, frozen=True, omit_defaults=True):
     """That it made: the time of the write (Unix ms) or more."""
     comment: str = ""
     """Why, as whoever made it wrote it."""
+    undoable: bool = False
+    """Whether what the customer was before is kept, so that it can be brought back; not stored."""
 
 
 def bounded(lines: list[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import msgspec
 
 from quotad.client import customers, tokens
 from quotad.client.calls import Policy
-from quotad.client.customers import CustomerEdit
+from quotad.client.customers import CustomerEdit, CustomerRollback
 from quotad.client.tokens import MadeToken, Token
 from quotad.client.usage_aio import AsyncUsageClient
 
@@ -25,6 +25,20 @@ class AsyncAdminClient(AsyncUsageClient):
     async def changes(self, customer_id: str, limit: int = 50) -> tuple[CustomerEdit, ...]:
         """The latest writes of a customer, the newest first; as of `AdminClient`."""
         return await self._run(customers.changes(self._policy, customer_id, limit))
+
+    async def rollback_customer(
+        self,
+        customer_id: str,
+        epoch: int,
+        *,
+        if_epoch: int | None = None,
+        comment: str = "",
+        dry_run: bool = False,
+    ) -> CustomerRollback:
+        """Make a customer what it was before one of its latest writes; as of `AdminClient`."""
+        return await self._run(
+            customers.roll_back(self._write, customer_id, epoch, if_epoch, comment, dry_run)
+        )
 
     async def create_token(
         self,

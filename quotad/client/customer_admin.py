@@ -7,7 +7,7 @@ from typing import Any
 from quotad.client import customers
 from quotad.client.calls import Policy, checked
 from quotad.client.customer_finding import PAGE_MAX, CustomerFinding
-from quotad.client.customers import Customer, Erasure, Trial, When
+from quotad.client.customers import Customer, CustomerRollback, Erasure, Trial, When
 from quotad.client.messages import value
 from quotad.v1 import admin_pb2 as pb
 
@@ -319,6 +319,27 @@ class CustomerAdmin(CustomerFinding):
             pb.ArchiveCustomerRequest, customer_id=customer_id, if_epoch=if_epoch, comment=comment
         )
         return self._write_customer("ArchiveCustomer", request)
+
+    def rollback_customer(
+        self,
+        customer_id: str,
+        epoch: int,
+        *,
+        if_epoch: int | None = None,
+        comment: str = "",
+        dry_run: bool = False,
+    ) -> CustomerRollback:
+        """Make a customer what it was before one of its latest writes; usage stays.
+
+        Args:
+            customer_id: of the customer.
+            epoch: of the write that is undone, as `changes` lists it, and with it all after it.
+            if_epoch: of the latest write that is undone; without it only the latest of all is.
+            comment: why, for the history.
+            dry_run: write nothing, and return what would be different.
+        """
+        steps = customers.roll_back(self._write, customer_id, epoch, if_epoch, comment, dry_run)
+        return self._connection.run(steps)
 
     def erase(
         self,

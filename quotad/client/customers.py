@@ -125,6 +125,19 @@ class CustomerEdit(msgspec.Struct, frozen=True, kw_only=True):
     """That it made."""
     comment: str
     """Why, as whoever made it wrote it."""
+    undoable: bool
+    """Whether what the customer was before is kept, so that it can be brought back."""
+
+
+class CustomerRollback(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer that was brought back to what it was before a write, or would be."""
+
+    customer: Customer
+    """After it; its epoch is still that of before where nothing was written."""
+    changes: tuple[str, ...]
+    """What is different, in words; empty: nothing."""
+    undone: tuple[CustomerEdit, ...]
+    """The writes that are undone, the newest first."""
 
 
 class SeenCustomer(msgspec.Struct, frozen=True, kw_only=True):
@@ -292,6 +305,31 @@ def changes(policy: Policy, customer_id: str, limit: int) -> Steps[tuple[Custome
     request = checked(pb.ListCustomerChangesRequest, customer_id=customer_id, page_size=limit)
     answer = yield from retried(policy, "ListCustomerChanges", request)
     return tuple(read(CustomerEdit, each) for each in answer.changes)
+
+
+def roll_back(
+    policy: Policy,
+    customer_id: str,
+    epoch: int,
+    if_epoch: int | None,
+    comment: str,
+    dry_run: bool,
+) -> Steps[CustomerRollback]:
+    """Bring a customer back to what it was before a write."""
+    request = checked(
+        pb.RollbackCustomerRequest,
+        customer_id=customer_id,
+        epoch=epoch,
+        if_epoch=if_epoch,
+        comment=comment,
+        dry_run=dry_run,
+    )
+    answer = yield from retried(policy, "RollbackCustomer", request)
+    return CustomerRollback(
+        customer=customer(answer.customer),
+        changes=tuple(answer.changes),
+        undone=tuple(read(CustomerEdit, each) for each in answer.undone),
+    )
 
 
 def erasure(message: pb.Erasure, answer: pb.EraseCustomerResponse | None = None) -> Erasure:

@@ -18,6 +18,7 @@ SomeQuantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
 AnyQuantity = Annotated[int, Meta(ge=0, le=QUANTITY_MAX)]
 KeyMilliseconds = Annotated[int, Meta(ge=1, le=366 * 86_400_000)]
 RequestedValues = Annotated[tuple[str, ...], Meta(max_length=1000)]
+WrittenEpoch = Annotated[int, Meta(ge=1, description="Of a write, as its history lists it.")]
 PageSize = Annotated[int, Meta(ge=0, le=1000, description="0: 50.")]
 Epoch = Annotated[
     int,

@@ -185,6 +185,10 @@ class CustomerOperations:
 
         return self._write("ArchiveCustomer", customer_id, change, if_epoch)
 
+    def roll_back(self, customer_id: str, make: Make[None], if_epoch: int) -> StoredCustomer:
+        """Make a customer what it was before a write; see `RollbackOperations`."""
+        return self._change("RollbackCustomer", customer_id, make, None, if_epoch)
+
     def get(self, customer_id: str) -> StoredCustomer:
         """Return a provisioned customer."""
         check_id(customer_id, "customer_id")

@@ -12,6 +12,7 @@ from quotad.operations.erasing import ErasingOperations
 from quotad.operations.finding import FindingOperations
 from quotad.operations.history import HistoryOperations
 from quotad.operations.insights import InsightOperations
+from quotad.operations.rollbacks import RollbackOperations
 from quotad.operations.status import Worker
 from quotad.operations.tokens import TokenOperations
 from quotad.operations.transfer import TransferOperations
@@ -35,5 +36,6 @@ class AdminParts(msgspec.Struct, frozen=True):
     worker: Worker
     feed: Hub
     history: HistoryOperations
+    rollbacks: RollbackOperations
     servers: ServerList
     environments: EnvironmentOperations

@@ -26,6 +26,7 @@ from quotad.operations.finding import FindingOperations
 from quotad.operations.history import HistoryOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.parts import AdminParts
+from quotad.operations.rollbacks import RollbackOperations
 from quotad.operations.status import Worker
 from quotad.operations.tokens import TokenOperations
 from quotad.operations.transfer import TransferOperations
@@ -197,11 +198,13 @@ class Parts:
         engines = Lent(self._engine)
         catalogs = CatalogOperations(self._catalogs, reader)
         drafts = DraftStore(self.store, self._keys)
+        changes = ChangeLists(self.store, self._keys)
+        writes = CustomerOperations(customers, snapshots, views, clock)
         return AdminParts(
             decided=DecidedOperations(self._decided_store, self._decided, clock),
             catalogs=catalogs,
             drafts=DraftOperations(drafts, catalogs, clock, config.catalog_owner, config.four_eyes),
-            customers=CustomerOperations(customers, snapshots, views, clock),
+            customers=writes,
             finding=FindingOperations(customers, self.index, self._seen_store, self._seen, clock),
             erasing=ErasingOperations(erasures, snapshots, views),
             transfer=TransferOperations(customers, snapshots, views, clock),
@@ -212,7 +215,8 @@ class Parts:
                 customers, UsageStore(self.store, self._keys), snapshots, clock, self._demand
             ),
             tokens=TokenOperations(self.tokens(), clock),
-            history=HistoryOperations(ChangeLists(self.store, self._keys)),
+            history=HistoryOperations(changes),
+            rollbacks=RollbackOperations(writes, changes, snapshots, clock),
             servers=ServerList(self.store, self._keys),
             worker=Worker(
                 snapshots,

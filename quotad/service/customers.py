@@ -149,6 +149,25 @@ class CustomerCalls:
         found = self._parts.history.of_customer(request.customer_id, request.page_size)
         return pb.ListCustomerChangesResponse(changes=map(_change, found))
 
+    @mapped_write
+    def RollbackCustomer(
+        self, request: pb.RollbackCustomerRequest, actor: str
+    ) -> pb.RollbackCustomerResponse:
+        """Make a customer what it was before a write."""
+        done = self._parts.rollbacks.roll_back(
+            request.customer_id,
+            request.epoch,
+            if_epoch(request),
+            actor=actor,
+            comment=request.comment,
+            dry_run=request.dry_run,
+        )
+        return pb.RollbackCustomerResponse(
+            customer=self._message(done.customer),
+            changes=done.changes,
+            undone=map(_change, done.undone),
+        )
+
     def _message(self, stored: StoredCustomer) -> pb.Customer:
         return customer_message(self._parts.customers.show(stored))
 
@@ -161,6 +180,7 @@ def _change(change: CustomerChange) -> pb.CustomerChange:
         changes=change.changes,
         epoch=change.epoch,
         comment=change.comment,
+        undoable=change.undoable,
     )
 
 

@@ -60,6 +60,7 @@ ADMIN_RIGHTS: Mapping[str, Right] = {
     "GrantPromotion": Right.MANAGE,
     "RevokePromotion": Right.MANAGE,
     "ArchiveCustomer": Right.MANAGE,
+    "RollbackCustomer": Right.MANAGE,
     "DiffCatalog": Right.READ,
     "DiffCatalogParts": Right.READ,
     "GetCatalog": Right.READ,

@@ -1,14 +1,17 @@
 """The latest writes of customers: whose each was, and what it changed.
 
 Listed by the script that writes the customer, so that none is lost; bounded, and erased with it.
-Each shard has a list of its latest, which leads to those of the customers.
+Each shard has a list of its latest, which leads to those of the customers. What a record was before
+a write is kept beside them, of fewer writes and for a shorter time.
 """
 
 import msgspec
 
 from quotad.history import CustomerChange
+from quotad.records import CustomerRecord
 from quotad.store.connection import Store
 from quotad.store.keys import KeySpace
+from quotad.store.records import decode_customer
 
 CHANGES_MAX = 100
 """Writes that are kept of one customer, the latest."""
@@ -18,6 +21,15 @@ WRITTEN_MAX = 50_000
 
 KEPT_MS = 400 * 86_400_000
 """How long they are kept after the latest of them: 13 months."""
+
+BEFORE_MAX = 10
+"""Writes of one customer of which the record before is kept, the latest."""
+
+BEFORE_BYTES_MAX = 64 * 1024
+"""Of those records in all."""
+
+BEFORE_KEPT_MS = 90 * 86_400_000
+"""How long they are kept after the latest write."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(CustomerChange).decode
@@ -31,6 +43,11 @@ def listed(change: CustomerChange | None) -> tuple[bytes, int, int]:
 def written_most(shards: int) -> int:
     """How many writes one of so many shards lists."""
     return max(WRITTEN_MAX // shards, 100)
+
+
+def kept_before() -> tuple[int, int, int]:
+    """The words of a script that keeps what a record was before it is written."""
+    return BEFORE_MAX, BEFORE_BYTES_MAX, BEFORE_KEPT_MS
 
 
 class WritesPage(msgspec.Struct, frozen=True):
@@ -55,9 +72,21 @@ class ChangeLists:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        words = ("LRANGE", self._keys.changes(customer_id), 0, most - 1)
+        found = self._store.execute_many(self._words(customer_id, most), or_none=True)
+        return _read(*found)
+
+    def record_before(self, customer_id: str, epoch: int) -> CustomerRecord | None:
+        """What a customer was before one of its writes; None: that is not kept, or cannot be read.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        words = ("HGET", self._keys.before(customer_id), str(epoch))
         (found,) = self._store.execute_many([words], or_none=True)
-        return _read(found)
+        try:
+            return None if found is None else decode_customer(found)
+        except (ValueError, KeyError):  # what msgspec raises is a ValueError
+            return None
 
     def before(self, epoch: int | None, most: int) -> WritesPage:
         """The latest writes of all customers with an epoch below one, the newest first; None: the
@@ -103,21 +132,31 @@ class ChangeLists:
     def _of(self, customer_ids: set[str]) -> dict[tuple[str, int], CustomerChange]:
         """Every listed write of some customers, by customer and epoch."""
         ids = sorted(customer_ids)
-        commands = [("LRANGE", self._keys.changes(each), 0, CHANGES_MAX - 1) for each in ids]
+        commands = [words for each in ids for words in self._words(each, CHANGES_MAX)]
         found = self._store.execute_many(commands, or_none=True) if commands else []
         return {
             (customer_id, change.epoch): change
-            for customer_id, raw in zip(ids, found, strict=True)
-            for change in _read(raw)
+            for customer_id, raw, kept in zip(ids, found[::2], found[1::2], strict=True)
+            for change in _read(raw, kept)
         }
 
+    def _words(self, customer_id: str, most: int) -> tuple[tuple[object, ...], ...]:
+        """The commands that `_read` reads the answers of."""
+        keys = self._keys
+        return (
+            ("LRANGE", keys.changes(customer_id), 0, most - 1),
+            ("HKEYS", keys.before(customer_id)),
+        )
 
-def _read(found: list[bytes] | None) -> list[CustomerChange]:
-    changes = []
+
+def _read(found: list[bytes] | None, kept_before: list[bytes] | None) -> list[CustomerChange]:
+    changes, kept_of = [], set(kept_before or ())
     for raw in found or []:
         epoch, _, kept = raw.partition(b":")
         try:
-            changes.append(msgspec.structs.replace(_decode(kept), epoch=int(epoch)))
+            change = _decode(kept)
+            undoable = epoch in kept_of
+            changes.append(msgspec.structs.replace(change, epoch=int(epoch), undoable=undoable))
         except (msgspec.MsgspecError, ValueError):
             continue
     return changes

@@ -11,7 +11,7 @@ from quotad.errors import Conflict, InvalidRequest, StaleEpoch, StoreError
 from quotad.history import CustomerChange
 from quotad.records import CustomerRecord, StoredCustomer
 from quotad.store import scripts
-from quotad.store.changes import listed, written_most
+from quotad.store.changes import kept_before, listed, written_most
 from quotad.store.connection import Store
 from quotad.store.events import kept
 from quotad.store.facets import facets
@@ -221,6 +221,7 @@ class Customers:
         changes = self._keys.changes(keys.customer_id)
         names = [keys.record, keys.epoch, keys.customers, keys.index, keys.events, changes]
         names.append(self._keys.shard_written[self._keys.shard(keys.customer_id)])
+        names.append(self._keys.before(keys.customer_id))
         if before.record is None:
             names += [keys.usage + ending for ending in lasting]
         return names
@@ -240,7 +241,8 @@ class Customers:
         ]
         change = None if note is None else note(before.record, record)
         written_max = written_most(self._keys.shards)
-        return [*head, *listed(change), written_max, len(stale), *stale, *found_by]
+        bounds = (*listed(change), written_max, *kept_before())
+        return [*head, *bounds, len(stale), *stale, *found_by]
 
     def forget_usage(self, customer_id: str, resource_id: str, endings: Sequence[str]) -> None:
         """Delete counters that no decision looks at any more.

@@ -106,6 +106,7 @@ class Erasures:
         others = (denied_key(keys.usage), *slot_starts(keys))
         counters, remembered, *_ = self._unlink(shard, keys.usage, keys.decision, *others)
         kept = [self._keys.corrections(customer_id), self._keys.changes(customer_id)]
+        kept.append(self._keys.before(customer_id))
         self._store.unlink([keys.holds, keys.hold_ends, *kept])
         self._changes.forget(customer_id)
         self._nearby.forget_customer(customer_id, feature_ids)

@@ -22,6 +22,9 @@ usage. `17` stands for the name of a shard, see `shard_names`.
     quotad:{17}:i:<customer>:<idempotency key>                what was taken under the key
     quotad:{17}:s:<customer>:<resource>:<feature>             sorted set of its slots, by end
     quotad:{17}:sq:<customer>:<resource>:<feature>            hash of what each of them holds
+    quotad:{17}:uc:<customer>                its latest corrections, by time; expires
+    quotad:{17}:cc:<customer>                list of its latest writes; expires
+    quotad:{17}:cb:<customer>                hash: its record before them, by their epochs; expires
     quotad:{17}:j:<journal>                  how much of a journal is settled; expires
     quotad:{catalogs}:head                   hash: version, digest in force
     quotad:{catalogs}:versions               sorted set: digests by newest version
@@ -205,6 +208,10 @@ class KeySpace:
     def changes(self, customer_id: str) -> str:
         """The latest writes of a customer."""
         return f"{self.of_shard(self.shard(customer_id))}cc:{escape(customer_id)}"
+
+    def before(self, customer_id: str) -> str:
+        """What a customer's record was before its latest writes."""
+        return f"{self.of_shard(self.shard(customer_id))}cb:{escape(customer_id)}"
 
     def shard(self, customer_id: str) -> int:
         """The shard a customer lives in."""

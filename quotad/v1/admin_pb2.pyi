@@ -986,17 +986,43 @@ class ListCustomerChangesResponse(_message.Message):
     def __init__(self, changes: _Optional[_Iterable[_Union[CustomerChange, _Mapping]]] = ...) -> None: ...
 
 class CustomerChange(_message.Message):
-    __slots__ = ("changed_at", "actor", "call", "changes", "epoch", "comment")
+    __slots__ = ("changed_at", "actor", "call", "changes", "epoch", "comment", "undoable")
     CHANGED_AT_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     CALL_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     COMMENT_FIELD_NUMBER: _ClassVar[int]
+    UNDOABLE_FIELD_NUMBER: _ClassVar[int]
     changed_at: _timestamp_pb2.Timestamp
     actor: str
     call: str
     changes: _containers.RepeatedScalarFieldContainer[str]
     epoch: int
     comment: str
-    def __init__(self, changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., call: _Optional[str] = ..., changes: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., comment: _Optional[str] = ...) -> None: ...
+    undoable: bool
+    def __init__(self, changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., call: _Optional[str] = ..., changes: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., comment: _Optional[str] = ..., undoable: _Optional[bool] = ...) -> None: ...
+
+class RollbackCustomerRequest(_message.Message):
+    __slots__ = ("customer_id", "epoch", "if_epoch", "comment", "dry_run")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    IF_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    epoch: int
+    if_epoch: int
+    comment: str
+    dry_run: bool
+    def __init__(self, customer_id: _Optional[str] = ..., epoch: _Optional[int] = ..., if_epoch: _Optional[int] = ..., comment: _Optional[str] = ..., dry_run: _Optional[bool] = ...) -> None: ...
+
+class RollbackCustomerResponse(_message.Message):
+    __slots__ = ("customer", "changes", "undone")
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    UNDONE_FIELD_NUMBER: _ClassVar[int]
+    customer: Customer
+    changes: _containers.RepeatedScalarFieldContainer[str]
+    undone: _containers.RepeatedCompositeFieldContainer[CustomerChange]
+    def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ..., changes: _Optional[_Iterable[str]] = ..., undone: _Optional[_Iterable[_Union[CustomerChange, _Mapping]]] = ...) -> None: ...

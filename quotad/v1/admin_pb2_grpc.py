@@ -195,6 +195,11 @@ class AdminServiceStub:
                 request_serializer=quotad_dot_v1_dot_admin__pb2.ListCustomerChangesRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_admin__pb2.ListCustomerChangesResponse.FromString,
                 _registered_method=True)
+        self.RollbackCustomer = channel.unary_unary(
+                '/quotad.v1.AdminService/RollbackCustomer',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.RollbackCustomerRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.RollbackCustomerResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -426,6 +431,13 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RollbackCustomer(self, request, context):
+        """Makes a customer what it was before one of its latest writes. Usage stays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -588,6 +600,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListCustomerChanges,
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.ListCustomerChangesRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_admin__pb2.ListCustomerChangesResponse.SerializeToString,
+            ),
+            'RollbackCustomer': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollbackCustomer,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.RollbackCustomerRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.RollbackCustomerResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1455,6 +1472,33 @@ class AdminService:
             '/quotad.v1.AdminService/ListCustomerChanges',
             quotad_dot_v1_dot_admin__pb2.ListCustomerChangesRequest.SerializeToString,
             quotad_dot_v1_dot_admin__pb2.ListCustomerChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollbackCustomer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/RollbackCustomer',
+            quotad_dot_v1_dot_admin__pb2.RollbackCustomerRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.RollbackCustomerResponse.FromString,
             options,
             channel_credentials,
             insecure,

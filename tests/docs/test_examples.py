@@ -43,6 +43,7 @@ VARYING = {
     r"\bfront +(fast|native|grpcio)\b": "front INSTALLED",
     r"\bepoch +\d{13}\b": "epoch EPOCH",
     r'"epoch": "\d{13}"': '"epoch": "EPOCH"',
+    r"(?m) \d{13}$": " EPOCH",
 }
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)([ T])(\d\d:\d\d)(:\d\d)?(\.\d+)?(Z| \S+ \([^)]*\))")

@@ -145,6 +145,19 @@ def test_a_customer_is_written_read_found_and_erased(life: Life) -> None:
         latest[0]["epoch"],
     )
     assert {"local"} == {each["actor"] for each in latest}
+    assert latest[0]["undoable"]
+    look = life("RollbackCustomer", {"epoch": archived["epoch"], "dry_run": True})
+    assert (["brought back"], archived["epoch"]) == (look["changes"], look["customer"]["epoch"])
+    wanted = {"epoch": archived["epoch"], "if_epoch": archived["epoch"], "comment": "a mistake"}
+    back = life("RollbackCustomer", wanted)
+    assert ("ACTIVE", "a mistake") == (
+        back["customer"]["status"],
+        life("ListCustomerChanges")["changes"][0]["comment"],
+    )
+    assert [latest[0]] == back["undone"]
+    again = life.reply("RollbackCustomer", wanted)
+    assert (412, "STALE_EPOCH") == (again.status, again.body["reason"])
+    life("ArchiveCustomer")
     erased = life("EraseCustomer", {"erased_by": "test"})
     assert erased["had_record"]
     assert erased["erasure"]["proof"] in [

@@ -71,6 +71,7 @@ WRITES: dict[str, Write] = {
         [b'{"customer_id": "%s", "plan": "pro", "name": "Imported"}' % who.encode()]
     ),
     "ArchiveCustomer": lambda admin, who: admin.archive(who),
+    "RollbackCustomer": lambda admin, who: admin.rollback_customer(who, admin.customer(who).epoch),
     "EraseCustomer": lambda admin, who: admin.erase(who),
     "PublishCatalog": lambda admin, _: admin.publish(files(1001)),
     "PublishCatalogParts": lambda admin, _: admin.publish(
