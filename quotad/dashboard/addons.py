@@ -14,14 +14,15 @@ from quotad.catalog.editing.addon_entries import (
     write_addon_entry,
 )
 from quotad.catalog.editing.changes import GONE, Edit, NoValue, PlanFiles
-from quotad.catalog.editing.typed_numbers import typed_whole
+from quotad.catalog.editing.typed import typed_whole
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage, see_other
 from quotad.dashboard.catalog_words import Compiled, price_words
 from quotad.dashboard.drafting import Desk, desk, next_of, save_edits, sent_draft
-from quotad.dashboard.price_form import sent_prices
+from quotad.dashboard.price_form import price_fields, price_rows, sent_prices
 from quotad.dashboard.render import render
 from quotad.dashboard.rights import in_words
 from quotad.dashboard.shown import amount, segment
+from quotad.dashboard.wrong import FINE, Edited, Wrong, wrong_of
 from quotad.errors import Conflict, InvalidRequest, NotFound
 from quotad.ids import check_id
 from quotad.model import AddOn, AddOnEntry, Feature
@@ -116,7 +117,7 @@ def _editor(ask: Ask) -> PageAnswer:
     return _editor_page(ask)
 
 
-def _editor_page(ask: Ask, message: str = "", typed: FormFields | None = None) -> PageAnswer:
+def _editor_page(ask: Ask, wrong: Wrong = FINE, typed: FormFields | None = None) -> PageAnswer:
     """The editor of an add-on; with what was typed, where that could not be saved."""
     addon_id, found = ask.segments["addon_id"], desk(ask)
     files = PlanFiles(found.draft.files)
@@ -137,7 +138,7 @@ def _editor_page(ask: Ask, message: str = "", typed: FormFields | None = None) -
         rows = [
             EntryRow(feature, row, choices(feature))
             for feature, row in _sent(typed, features)
-            if row.what or feature.feature_id in entries
+            if _stays(feature, row, entries)
         ]
         shown = ("name", "description", "max_quantity")
         written = written | {name: typed.get(name) for name in shown}
@@ -146,11 +147,12 @@ def _editor_page(ask: Ask, message: str = "", typed: FormFields | None = None) -
     return render(
         ask,
         "addon.html",
-        400 if message else 200,
+        400 if wrong else 200,
         desk=found,
         addon_id=addon_id,
         written=written,
-        message=message,
+        wrong=wrong,
+        rows_of_prices=price_rows(written.get("prices"), typed),
         rows=rows,
         words=CHOICES,
         others={
@@ -188,13 +190,26 @@ def _sent(form: FormFields, features: dict[str, Feature]) -> list[tuple[Feature,
     return sent
 
 
+def _stays(feature: Feature, row: AddOnRow, entries: dict[str, Any]) -> bool:
+    """Whether a row of a form is one of those that the add-on has or is to have."""
+    return bool(row.what) or feature.feature_id in entries
+
+
 def _save(ask: Ask) -> PageAnswer:
     addon_id, form = ask.segments["addon_id"], ask.form
     try:
         save_edits(ask, _edits(ask, ("addons", addon_id)))
     except (Conflict, InvalidRequest) as error:
-        return _editor_page(ask, error.for_caller, form)
+        return _editor_page(ask, wrong_of(error, _edited(ask, addon_id)), form)
     return see_other(next_of(ask, f"/addons/{segment(addon_id)}"), "Saved in your draft.")
+
+
+def _edited(ask: Ask, addon_id: str) -> Edited:
+    found, path = desk(ask), ("addons", addon_id)
+    written = PlanFiles(found.draft.files).at(path)
+    prices = price_fields(written.get("prices") if isinstance(written, dict) else ())
+    rows = [f"{name}{n}" for n in range(ROWS_MAX) for name in ("number", "per", "value")]
+    return Edited(("name", "max_quantity", *rows, *prices), path, found.after)
 
 
 def _edits(ask: Ask, path: tuple[str, str]) -> list[Edit]:
@@ -210,9 +225,13 @@ def _edits(ask: Ask, path: tuple[str, str]) -> list[Edit]:
     if plans == []:
         raise InvalidRequest("plans: none is chosen; to sell it no more, end it")
     edits.append(Edit((*path, "plans"), plans))
-    for feature, row in _sent(form, _features(desk(ask))):
+    entries = written.get("entitlements")
+    entries = entries if isinstance(entries, dict) else {}
+    # As the page shows them again, where one of them is refused.
+    rows = [each for each in _sent(form, _features(desk(ask))) if _stays(*each, entries)]
+    for index, (feature, row) in enumerate(rows):
         spot = (*path, "entitlements", feature.feature_id)
-        edits.append(Edit(spot, write_addon_entry(row, feature, files.at(spot))))
+        edits.append(Edit(spot, write_addon_entry(row, feature, files.at(spot), index)))
     return edits
 
 

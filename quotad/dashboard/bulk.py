@@ -16,6 +16,7 @@ from quotad.dashboard.gathering import LOOKS_S, STRETCH_MAX, gather
 from quotad.dashboard.insights import plan_names
 from quotad.dashboard.people import near_ids, wanted_of
 from quotad.dashboard.render import render
+from quotad.dashboard.wrong import in_words
 from quotad.errors import InvalidRequest, QuotadError, StoreUnavailable
 from quotad.operations.bulk import (
     BULK_MAX,
@@ -70,7 +71,7 @@ def _preview(ask: Ask) -> PageAnswer:
     except StoreUnavailable:
         raise
     except QuotadError as error:
-        message, ready = error.for_caller, False
+        message, ready = in_words(error), False
     features = ask.context.parts.worker.snapshots.newest().features
     return render(
         ask,
@@ -133,7 +134,7 @@ def _make(ask: Ask) -> PageAnswer:
             bulk.make(change, customer_id, int(epoch), ask.visitor.name, form.get("comment"))
             done.append(BulkDone(customer_id))
         except QuotadError as error:
-            done.append(BulkDone(customer_id, error.for_caller))
+            done.append(BulkDone(customer_id, in_words(error)))
     return render(
         ask,
         "_bulk_progress.html" if ask.partial else "bulk_progress.html",

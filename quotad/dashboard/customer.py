@@ -2,7 +2,7 @@
 
 import msgspec
 
-from quotad.catalog.editing.typed_numbers import typed_whole
+from quotad.catalog.editing.typed import typed_whole
 from quotad.dashboard.activity import activity
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage
 from quotad.dashboard.charts import chart_of, charted

@@ -1,10 +1,9 @@
 """What is done to a customer: plan, overrides, promotions, usage, what it is known by."""
 
 import functools
-import json
 from collections.abc import Callable
 
-from quotad.catalog.editing.typed_numbers import typed_number, typed_whole
+from quotad.catalog.editing.typed import looks_numeric, typed_day, typed_number, typed_whole
 from quotad.customers.overrides import NewEntitlement
 from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Cancellation, Change, Provision, Trial
@@ -12,11 +11,11 @@ from quotad.dashboard.ask import Ask, FormFields, PageAct, PageAnswer, SitePage,
 from quotad.dashboard.customer import customer_page
 from quotad.dashboard.drafting import next_of
 from quotad.dashboard.shown import segment
+from quotad.dashboard.wrong import in_words
 from quotad.decision import ConsumeRequest, Mode
 from quotad.errors import InvalidRequest, NotFound, QuotadError, StoreUnavailable
 from quotad.held import Because, Setting
 from quotad.http.problems import status_of
-from quotad.moments import parsed_time
 from quotad.operations.customers import CustomerOperations
 from quotad.tokens.roles import Right
 
@@ -31,7 +30,7 @@ def done(act: Callable[[Ask], str]) -> PageAct:
         except StoreUnavailable:
             raise
         except QuotadError as error:
-            return customer_page(ask, status_of(error), error.for_caller, ask.form)
+            return customer_page(ask, status_of(error), in_words(error), ask.form)
         return see_other(next_of(ask, f"/customers/{segment(ask.segments['customer_id'])}"), note)
 
     return answer
@@ -181,23 +180,14 @@ def entitlement_of(form: FormFields) -> NewEntitlement:
         amount = form.get("amount")
         if not amount:
             raise InvalidRequest("amount: missing; how much is the limit?")
-        value = {"limit": typed_number("amount", amount)}
-        if per := form.get("per"):
-            value["per"] = per
+        per = form.get("per")
+        value = {"limit": typed_whole("amount", amount), **({"per": per} if per else {})}
     elif kind == "value":
-        value = number_or_text(form.get("value"))
+        text = form.get("value")
+        value = typed_number("value", text) if looks_numeric(text) else text
     else:
         value = {"on": True, "off": False}.get(kind, "unlimited")
     return NewEntitlement(feature_id, value, "", time_of(form, "until"), time_of(form, "from"))
-
-
-def number_or_text(text: str) -> object:
-    """A number where a text is one, as a catalog has it."""
-    try:
-        read = json.loads(text)
-    except ValueError:
-        return text
-    return read if isinstance(read, int | float) and not isinstance(read, bool) else text
 
 
 def whole(form: FormFields, name: str) -> int | None:
@@ -217,11 +207,7 @@ def time_of(form: FormFields, name: str) -> int | None:
         InvalidRequest: it is none.
     """
     text = form.get(name)
-    if not text:
-        return None
-    if (at := parsed_time(text)) is None:
-        raise InvalidRequest(f"{name}: {text[:40]!r} is not a day; write 2026-12-31")
-    return at
+    return typed_day(name, text) if text else None
 
 
 def epoch_of(form: FormFields) -> int | None:

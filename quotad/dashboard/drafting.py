@@ -97,7 +97,7 @@ def seen_draft(ask: Ask, owner: str = "") -> CatalogDraft:
     if owner and draft.plea is None:
         raise NotFound("draft: it is not to be published any more; its author has taken it back")
     if draft.revision != int(revision):
-        raise Conflict("the draft was changed in another window; nothing of this page was saved")
+        raise Conflict("The draft was changed in another window; nothing of this page was saved")
     return draft
 
 
@@ -123,15 +123,28 @@ def next_of(ask: Ask, path: str) -> str:
 
 
 def save_edits(ask: Ask, edits: Sequence[Edit]) -> CatalogDraft:
-    """Save small changes into the visitor's draft."""
+    """Save small changes of a form into the visitor's draft.
+
+    Raises:
+        DraftRefused: they would bring problems into it; nothing is saved.
+    """
     draft = sent_draft(ask)
-    return save_files(ask, draft, PlanFiles(draft.files).changed(edits))
+    return save_files(ask, draft, PlanFiles(draft.files).changed(edits), sound=True)
 
 
-def save_files(ask: Ask, draft: CatalogDraft, files: Sequence[Source]) -> CatalogDraft:
-    """Save the files of the visitor's draft; one that changes nothing is removed."""
+def save_files(
+    ask: Ask, draft: CatalogDraft, files: Sequence[Source], *, sound: bool = False
+) -> CatalogDraft:
+    """Save the files of the visitor's draft; one that changes nothing is removed.
+
+    Args:
+        ask: by whom.
+        draft: as it was.
+        files: as they are to be.
+        sound: whether files that bring problems into the draft are refused.
+    """
     drafts = ask.context.parts.drafts
     if tuple(files) == draft.base:
         drafts.discard(draft)
         return msgspec.structs.replace(draft, files=draft.base, revision=0)
-    return drafts.save(draft, files)
+    return drafts.save_sound(draft, files) if sound else drafts.save(draft, files)

@@ -12,6 +12,7 @@ from quotad.dashboard.features import KINDS
 from quotad.dashboard.plans import cell
 from quotad.dashboard.render import render
 from quotad.dashboard.shown import amount, segment
+from quotad.dashboard.wrong import in_words
 from quotad.errors import Conflict, InvalidRequest, NotFound
 from quotad.ids import check_id
 from quotad.model import Feature, FeatureType, MeterKind, Rollout
@@ -140,7 +141,7 @@ def _save(ask: Ask) -> PageAnswer:
     try:
         save_edits(ask, _edits(ask, ("features", feature_id)))
     except (Conflict, InvalidRequest) as error:
-        return _feature_page(ask, error.for_caller, ask.form)
+        return _feature_page(ask, in_words(error), ask.form)
     return see_other(next_of(ask, f"/features/{segment(feature_id)}"), "Saved in your draft.")
 
 

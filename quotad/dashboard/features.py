@@ -3,6 +3,7 @@
 import msgspec
 
 from quotad.catalog.editing.changes import Edit, NoValue, PlanFiles
+from quotad.catalog.editing.typed import typed_day
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
 from quotad.dashboard.drafting import desk, next_of, save_edits, sent_draft
 from quotad.dashboard.plans import matrix
@@ -10,7 +11,6 @@ from quotad.dashboard.render import render
 from quotad.errors import InvalidRequest, NotFound
 from quotad.ids import check_id
 from quotad.model import FeatureType
-from quotad.moments import parsed_time
 from quotad.plural import plural
 from quotad.tokens.roles import Right
 
@@ -56,10 +56,9 @@ def _everyone(ask: Ask) -> PageAnswer:
     """Switch a boolean feature on in all plans until a day, as one change of the draft."""
     feature_id, until = ask.form.get("feature_id"), ask.form.get("until")
     starts = ask.form.get("from")
-    if parsed_time(until) is None:
-        raise InvalidRequest("until: must be a day such as 2027-01-01")
-    if starts and parsed_time(starts) is None:
-        raise InvalidRequest("from: must be a day such as 2027-01-01")
+    ends_ms = typed_day("until", until)
+    if starts and typed_day("from", starts) >= ends_ms:
+        raise InvalidRequest(f"until: {until!r} is not later than the day that it is from")
     files = PlanFiles(sent_draft(ask).files)
     feature = files.at(("features", feature_id))
     if isinstance(feature, NoValue):

@@ -12,6 +12,7 @@ from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage, see_othe
 from quotad.dashboard.drafting import desk
 from quotad.dashboard.render import render
 from quotad.dashboard.rights import REASONS
+from quotad.dashboard.wrong import in_words
 from quotad.errors import InvalidRequest, NotFound, QuotadError
 from quotad.operations.trials import (
     LOG_BYTES_MAX,
@@ -103,7 +104,7 @@ def _begin(ask: Ask) -> PageAnswer:
             raise InvalidRequest("customer and feature: say what of a line they are")
     except QuotadError as error:
         trials.close(arrived.folder)
-        return _form_page(ask, form, error.for_caller)
+        return _form_page(ask, form, in_words(error))
     export = form.get("compare") != "plans" and form.get("who", "now") == "now"
 
     def prepare(folder: TrialFolder) -> PastJob:

@@ -13,6 +13,7 @@ from quotad.dashboard.insights import page_after, plan_names, ranking, token_of
 from quotad.dashboard.render import render
 from quotad.dashboard.rights import RightLine, most_used, right_lines
 from quotad.dashboard.shown import segment
+from quotad.dashboard.wrong import in_words
 from quotad.engine.insights import Nearness
 from quotad.errors import Busy, QuotadError, StoreError
 from quotad.operations.finding import is_wanted
@@ -49,7 +50,7 @@ def _list(ask: Ask) -> PageAnswer:
         else:
             found, next_token = _found(ask)
     except QuotadError as error:
-        message = error.for_caller
+        message = in_words(error)
     kept = [(name, value) for name, value in query.fields if name != "token" and value]
     snapshot = ask.context.parts.worker.snapshots.peek
     following = urlencode([*kept, ("token", next_token)]) if next_token else ""

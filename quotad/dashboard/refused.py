@@ -2,6 +2,7 @@
 
 from quotad.dashboard.ask import Ask, PageAnswer
 from quotad.dashboard.render import render
+from quotad.dashboard.wrong import in_words
 from quotad.errors import CatalogError, NotReady, QuotadError
 from quotad.http.problems import headers_of, status_of
 
@@ -31,7 +32,7 @@ def refused_page(ask: Ask, error: QuotadError) -> PageAnswer:
         status,
         title=title,
         advice=advice,
-        message=error.for_caller,
+        message=in_words(error),
         problems=error.problems if isinstance(error, CatalogError) else (),
         typed=_typed(ask) if status == 503 else (),
     )

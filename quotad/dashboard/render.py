@@ -12,7 +12,7 @@ from quotad.dashboard.ask import Ask, PageAnswer
 from quotad.dashboard.assets import asset_path
 from quotad.dashboard.nav import nav_for
 from quotad.dashboard.rights import in_words
-from quotad.plural import plural
+from quotad.plural import plural, plural_of
 
 HTML = (b"content-type", b"text/html; charset=utf-8")
 
@@ -41,12 +41,14 @@ def environment() -> Environment:
     )
     made.filters |= {
         "number": shown.number,
+        "plural_of": plural_of,
         "amount": shown.amount,
         "day": shown.day,
         "in_words": in_words,
         "moment": shown.moment,
         "segment": shown.segment,
         "sentence": shown.sentence,
+        "upper_first": shown.upper_first,
     }
     made.globals |= {
         "asset": asset_path,

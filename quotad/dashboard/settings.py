@@ -3,6 +3,7 @@
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage, see_other
 from quotad.dashboard.customer_forms import time_of, whole
 from quotad.dashboard.render import render
+from quotad.dashboard.wrong import in_words
 from quotad.errors import InvalidRequest, QuotadError, StoreUnavailable
 from quotad.http.problems import status_of
 from quotad.operations.tokens import ShownToken
@@ -69,7 +70,7 @@ def _create(ask: Ask) -> PageAnswer:
     except StoreUnavailable:
         raise
     except QuotadError as error:
-        return _settings(ask, status_of(error), error.for_caller, form)
+        return _settings(ask, status_of(error), in_words(error), form)
     return _settings(ask, new=new)
 
 
@@ -85,7 +86,7 @@ def _revoke(ask: Ask) -> PageAnswer:
     try:
         record = ask.context.parts.tokens.revoke(ask.segments["token_id"], ask.visitor.name)
     except InvalidRequest as error:
-        return _settings(ask, status_of(error), error.for_caller)
+        return _settings(ask, status_of(error), in_words(error))
     return see_other("/settings", f"The token {record.name} was revoked.")
 
 

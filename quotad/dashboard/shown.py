@@ -42,6 +42,11 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
+def upper_first(text: str) -> str:
+    """A text with a capital letter, and the rest of it as it is: `MB`, not `Mb`."""
+    return text[:1].upper() + text[1:]
+
+
 def day(ms: int | None) -> str:
     """A Unix time as a date, in UTC."""
     if ms is None:

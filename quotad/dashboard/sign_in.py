@@ -16,6 +16,7 @@ from quotad.dashboard.ask import (
 )
 from quotad.dashboard.doorkeeper import visitor_of
 from quotad.dashboard.render import render
+from quotad.dashboard.wrong import in_words
 from quotad.errors import Busy, NotFound, PermissionDenied, Unauthenticated
 from quotad.http.problems import status_of
 from quotad.operations.sessions import SESSION_MS
@@ -53,7 +54,7 @@ def _begin(ask: Ask) -> PageAnswer:
     try:
         secret = ask.context.sessions.begin(ask.form.get("token"), ask.peer)
     except (Unauthenticated, PermissionDenied) as error:
-        return _sign_in_page(ask, next_path, status_of(error), error.for_caller, kept)
+        return _sign_in_page(ask, next_path, status_of(error), in_words(error), kept)
     cookie = _session_cookie(ask, secret, ask.is_secure)
     if kept:
         session = ask.context.sessions.find(secret)
@@ -77,7 +78,7 @@ def _to_provider(ask: Ask) -> PageAnswer:
     try:
         url, kept = provider.begin(next_path)
     except (Busy, Unauthenticated) as error:
-        return _sign_in_page(ask, next_path, status_of(error), error.for_caller)
+        return _sign_in_page(ask, next_path, status_of(error), in_words(error))
     return _with_cookie(see_other(url), _attempt_cookie(ask, kept, _ATTEMPT_S))
 
 
@@ -91,7 +92,7 @@ def _from_provider(ask: Ask) -> PageAnswer:
         person, next_path = provider.end(kept, query.get("state"), query.get("code"), refusal)
         secret = ask.context.sessions.begin_of(person)
     except (Busy, PermissionDenied, Unauthenticated) as error:
-        page = _sign_in_page(ask, "/", status_of(error), error.for_caller)
+        page = _sign_in_page(ask, "/", status_of(error), in_words(error))
         return _with_cookie(page, forget)
     answer = _with_cookie(see_other(_next(next_path)), forget)
     return _with_cookie(answer, _session_cookie(ask, secret, provider.is_secure))

@@ -1,5 +1,6 @@
 """Drafts: what a person makes of the catalog before it is published, kept on the server."""
 
+import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Literal
@@ -71,6 +72,16 @@ class CatalogDraft(msgspec.Struct, frozen=True):
         return self.files != self.base
 
 
+class DraftRefused(InvalidRequest):
+    """An edit of a draft that would bring problems into it that it does not have."""
+
+    def __init__(self, problems: Sequence[Placed]) -> None:
+        self.problems = tuple(problems)
+        """Those that it would bring."""
+        lines = (f"{each.path}: {each.text}" if each.path else each.text for each in problems)
+        super().__init__("\n".join(lines))
+
+
 class DraftPublisher(msgspec.Struct, frozen=True):
     """Who publishes."""
 
@@ -121,7 +132,7 @@ class DraftOperations:
         self._owner = catalog_owner
         self.four_eyes = four_eyes
         self._checked: Recent[tuple[object, ...], _Checked] = Recent(CHECKED_MAX)
-        """What drafts come to, as each page about one asks for it: a large one takes a second."""
+        """What files of drafts come to; each page asks for it, and a large one takes a second."""
 
     def open(self, owner: str, begun_from: int | None = None) -> CatalogDraft:
         """Return the draft of a person, or one that has changed nothing yet.
@@ -165,6 +176,23 @@ class DraftOperations:
         if not fits(files):
             raise InvalidRequest(f"draft: is larger than {FILES_BYTES_MAX:,} bytes")
         return self._save(msgspec.structs.replace(draft, files=tuple(files), plea=None))
+
+    def save_sound(self, draft: CatalogDraft, files: Sequence[Source]) -> CatalogDraft:
+        """Save new files over the revision of a draft, unless that brings problems into it.
+
+        Raises:
+            Busy: too many people have a draft, or other catalogs are being read.
+            Conflict: it was saved or discarded elsewhere meanwhile.
+            DraftRefused: with the problems that the draft as it was saved does not have.
+            InvalidRequest: it is too large.
+        """
+        new = msgspec.structs.replace(draft, files=tuple(files))
+        if problems := self.state(new).problems:
+            known = {(each.path, each.text) for each in self.state(draft).problems}
+            brought = [each for each in problems if (each.path, each.text) not in known]
+            if brought:
+                raise DraftRefused(brought)
+        return self.save(draft, files)
 
     def plead(self, draft: CatalogDraft, plea: Plea | None) -> CatalogDraft:
         """Ask another person to publish a draft; None: ask no more.
@@ -211,7 +239,7 @@ class DraftOperations:
                 nothing = Prepared(record.document, record.digest, "", (), 0, False)
                 return DraftState(draft, version, prepared=nothing)
         digest = "" if version is None else version.record.digest
-        key = (draft.owner, draft.revision, draft.base_version, digest, apply_to)
+        key = (_digest(draft.files), digest, apply_to)
         checked = self._checked.get(key)
         if checked is None:
             checked = self._check(draft, apply_to)
@@ -322,6 +350,10 @@ class DraftOperations:
             return self._catalogs.get(None)
         except NotFound:
             return None
+
+
+def _digest(files: Sequence[Source]) -> bytes:
+    return hashlib.sha256(msgspec.msgpack.encode(files)).digest()
 
 
 def files_of(catalogs: CatalogOperations, record: CatalogRecord) -> tuple[Source, ...]:

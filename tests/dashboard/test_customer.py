@@ -106,7 +106,7 @@ def test_a_plan_is_changed_now_and_at_the_end_of_the_period(
     assert "3 units" in now
     assert "The change was scheduled." in later
     assert "scheduled" in later
-    assert "Nothing was changed. start: missing; pick the day" in someday
+    assert "Nothing was changed. Start: missing; pick the day" in someday
 
 
 def test_a_trial_starts_for_a_customer_that_was_only_seen(
@@ -226,7 +226,7 @@ def test_the_activity_says_in_words_who_did_what_and_why(
         "local created this customer, put it on Free",
     ):
         assert sentence in activity
-    assert "Nothing was changed. comment: is longer than 1024 bytes" in long
+    assert "Nothing was changed. Comment: is longer than 1024 bytes" in long
 
 
 def test_every_form_of_a_customer_takes_a_comment_that_the_activity_shows(

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -184,7 +185,7 @@ def test_a_value_beside_an_inherited_one_is_not_dropped(
     before = text_of(anna)
     refused = anna.post(path, fields_of(anna.get(path)) | typed)
 
-    assert (400, True) == (refused.status, "a value was typed" in refused.text)
+    assert (400, True) == (refused.status, "A value was typed" in refused.text)
     assert all(value in refused.html for name, value in typed.items() if name != "unlimited")
     assert before == text_of(anna)
 
@@ -353,11 +354,46 @@ def test_a_patch_of_the_edit_applies_where_the_files_are_kept(tmp_path: Path, af
     assert after.encode() == kept.read_bytes()
 
 
-def test_a_price_that_cannot_be_is_named_at_its_form(anna: Visit) -> None:
-    page = change(anna, "/plans/pro", amount0="29.00", currency0="DOLLARS")
+REFUSED = [
+    ("/plans/pro", {"amount0": "1.200,50"}, "'1.200,50' is not an amount such as 1,200.50."),
+    ("/plans/pro", {"amount0": "1.200"}, "'1.200' may mean 1,200 or 1.2; write it as"),
+    ("/plans/pro", {"currency0": "EURO"}, "'EURO' is no currency; write three letters: USD."),
+    ("/plans/pro", {"amount1": "9"}, "Is a second price in this currency for the same thing."),
+    ("/plans/pro", {"billing1": "fortnight", "amount1": "9"}, "Unknown unit 'fortnight'"),
+    ("/plans/pro/features/calls", {"limit0": "1.000"}, "may mean 1,000 or 1;"),
+    ("/plans/pro/features/calls", {"limit0": "9" * 17}, "for no limit, choose unlimited."),
+    ("/plans/pro/features/calls", {"limit0": ""}, "Is missing; write a number, or choose"),
+    ("/plans/pro/features/calls", {"per0": "dya"}, "Unknown unit 'dya', did you mean 'day'?"),
+    ("/plans/pro/features/calls", {"per0": "never"}, "leave it empty for a limit that never"),
+    ("/plans/pro/features/calls", {"limit1": "5", "per1": "month"}, "There are two per month."),
+    ("/plans/pro/features/calls", {"percent": "150"}, "'150' is more than 100."),
+    ("/plans/pro/features/calls", {"from": "2027-02-31"}, "'2027-02-31' is not a day;"),
+    ("/plans/pro/features/calls", {"until": "31.12.2027"}, "'31.12.2027' is not a day;"),
+    (
+        "/plans/pro/features/calls",
+        {"until": "2027-01-01", "from": "2027-02-01"},
+        "is not later than the day that it is from.",
+    ),
+    ("/plans/pro/features/upload", {"value": "1.000", "state": "on"}, "may mean 1,000 or 1;"),
+]
 
-    assert "plans.pro.prices[0].currency" in page.text
-    assert "DOLLARS" in page.html
+
+@pytest.mark.parametrize(("path", "typed", "words"), REFUSED)
+def test_a_field_that_cannot_be_is_refused_at_the_field_and_nothing_is_saved(
+    anna: Visit, path: str, typed: dict[str, str], words: str
+) -> None:
+    page = anna.post(path, fields_of(anna.get(path)) | typed)
+
+    assert 400 == page.status
+    assert "Not saved. Look at the field marked below. What you typed is still" in page.text
+    field = next(iter(typed))
+    (note,) = re.findall(r'<p class="wrong" id="wrong-(\w+)">(.*?)</p>', page.html)
+    assert (field, True) == (note[0], words in unescape(note[1])), note
+    assert re.search(rf'name="{field}"[^>]* aria-invalid="true"', page.html)
+    values = [value for name, value in typed.items() if not name.startswith("billing")]
+    assert all(f'value="{value}"' in page.html for value in values)
+    assert "Saved in your draft" not in page.text
+    assert CATALOG == text_of(anna)
 
 
 def test_styles_of_the_editor_are_let_in_by_a_nonce_and_on_its_page_alone(anna: Visit) -> None:

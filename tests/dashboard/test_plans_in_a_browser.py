@@ -1,5 +1,7 @@
 """What people do with plans, in a real browser."""
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -138,10 +140,14 @@ def test_a_rollout_is_moved_by_a_slider_and_a_mistake_is_shown_in_the_form(page:
     shoot(page, "entry-rollout")
     page.get_by_role("button", name="Save in your draft").click()
     expect(page.get_by_text("25 %")).to_be_visible()
-    page.get_by_label("From", exact=True).fill("soon")
+    page.get_by_label("Until before").fill("2026-12-31")
     page.get_by_role("button", name="Save in your draft").click()
-    expect(page.get_by_role("alert")).to_contain_text("soon")
-    expect(page.get_by_label("From", exact=True)).to_have_value("soon")
+    expect(page.get_by_role("alert")).to_contain_text("Not saved.")
+    shoot(page, "entry-refused")
+    until = page.get_by_label("Until before")
+    expect(until).to_have_value("2026-12-31")
+    expect(until).to_have_accessible_description(re.compile("not later than the day that it is"))
+    expect(page.get_by_text("Saved in your draft")).to_have_count(0)
 
 
 def test_marketing_sells_an_addon_and_gives_a_feature_to_everyone_for_a_time(

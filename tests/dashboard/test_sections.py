@@ -72,7 +72,7 @@ def test_an_addon_is_made_changed_and_sold_no_more(
     assert "extra-seats:" in text_of(visit)
     wrong = send(visit, "/addons/extra-seats", "/addons/extra-seats", number0="five", name="Kept")
     assert (400, True) == (wrong.status, 'value="Kept"' in wrong.html)
-    assert "Not saved. amount: 'five' is not a number" in wrong.text
+    assert "'five' is not a whole number such as 50,000." in wrong.text
     fields = {
         "for": "some",
         "plan": "pro",
@@ -105,7 +105,7 @@ def test_an_editor_that_is_overtaken_keeps_what_was_typed(visit: Visit) -> None:
         send(visit, "/features", "/features", feature_id=f"new{len(page)}", kind="boolean")
         late = visit.post(page, early)
         assert (400, True) == (late.status, 'value="Typed"' in late.html), page
-        assert "Not saved. the draft was changed in another window" in late.text
+        assert "Not saved. The draft was changed in another window" in late.text
         again = visit.post(page, fields_of(late) | {"name": "Typed"})
         assert 303 == again.status
         assert "Typed" in visit.get(page).text

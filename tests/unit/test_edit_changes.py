@@ -101,7 +101,11 @@ def test_every_entry_of_the_example_comes_back_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("feature", "form", "problem"),
     [
-        (CALLS, EntryForm("on", (LimitForm("many", "day"),)), "limit: 'many' is not a number"),
+        (
+            CALLS,
+            EntryForm("on", (LimitForm("many", "day"),)),
+            "limit0: 'many' is not a whole number",
+        ),
         (SSO, EntryForm("on", percent="-1"), "percent: '-1' is not a number"),
         (SUPPORT, EntryForm("on", value=""), "value: is missing"),
     ],
@@ -211,11 +215,11 @@ def test_an_addon_entry_is_written_as_its_form_has_it(
 @pytest.mark.parametrize(
     ("feature", "row", "why"),
     [
-        (CALLS, AddOnRow("add"), "amount: missing; how much of 'api-calls' is it?"),
-        (CALLS, AddOnRow("add", "many"), "amount: 'many' is not a number"),
+        (CALLS, AddOnRow("add"), "number0: missing; how much is it?"),
+        (CALLS, AddOnRow("add", "many"), "number0: 'many' is not a whole number"),
         (CALLS, AddOnRow("on"), "an add-on cannot give 'on' of 'api-calls'"),
         (SSO, AddOnRow("add", "5"), "an add-on cannot give 'add' of 'sso'"),
-        (ROWS, AddOnRow("value"), "value: is missing"),
+        (ROWS, AddOnRow("value"), "value0: is missing"),
     ],
 )
 def test_an_addon_entry_that_cannot_be_is_refused(

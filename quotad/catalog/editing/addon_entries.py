@@ -6,7 +6,8 @@ import msgspec
 
 from quotad.catalog.editing.changes import GONE, NoValue
 from quotad.catalog.editing.entries import config_value
-from quotad.catalog.editing.typed_numbers import typed_number
+from quotad.catalog.editing.typed import typed_period, typed_whole
+from quotad.catalog.parse_addon import LIFETIME
 from quotad.errors import InvalidRequest
 from quotad.model import Feature, FeatureType, MeterKind
 
@@ -59,13 +60,14 @@ def read_addon_entry(written: Any, feature: Feature) -> AddOnRow:
     return AddOnRow(what, "" if what == UNLIMITED else text, str(written.get("per", "")))
 
 
-def write_addon_entry(row: AddOnRow, feature: Feature, written: Any) -> Any:
+def write_addon_entry(row: AddOnRow, feature: Feature, written: Any, index: int = 0) -> Any:
     """Return what the file is to have; GONE: no entry.
 
     Args:
         row: as it was sent.
         feature: of which.
         written: what the file has now; what the form does not show stays as it was written.
+        index: of the row, which is in the names of its fields.
 
     Raises:
         InvalidRequest: it cannot be what it was sent as.
@@ -75,21 +77,24 @@ def write_addon_entry(row: AddOnRow, feature: Feature, written: Any) -> Any:
     if row == read_addon_entry(written, feature):
         return written
     if row.what not in choices(feature):
-        raise InvalidRequest(f"what: an add-on cannot give {row.what!r} of {feature.feature_id!r}")
+        raise InvalidRequest(
+            f"what{index}: an add-on cannot give {row.what!r} of {feature.feature_id!r}"
+        )
     if row.what == ON:
         return True
     if row.what == UNLIMITED:
         return "unlimited"
     if row.what == VALUE:
-        return config_value(row.value, feature, written)
+        return config_value(row.value, feature, written, f"value{index}")
     if not row.amount:
-        raise InvalidRequest(f"amount: missing; how much of {feature.feature_id!r} is it?")
+        raise InvalidRequest(f"number{index}: missing; how much is it?")
     old = written if isinstance(written, dict) else {}
-    amount = typed_number("amount", row.amount)
+    amount: Any = typed_whole(f"number{index}", row.amount)
     if any(isinstance(old.get(each), dict) for each in (ADD, SET)):
         amount = {"per_unit": amount}
     rest = {name: value for name, value in old.items() if name not in (ADD, SET, UNLIMITED, "per")}
     entry = {row.what: amount, **rest}
     if row.per and feature.kind is MeterKind.COUNTER:
-        entry["per"] = row.per
+        lifetime = row.per == LIFETIME
+        entry["per"] = row.per if lifetime else typed_period(f"per{index}", row.per)
     return entry

@@ -1,6 +1,7 @@
 """An entry of a plan as a form has it: read from what is written, and written back.
 
 What the form does not show (an anchor, a time zone, an overage limit) stays as it was written.
+Refusals name the fields of the form: `limit0` and `per0` are of the first limit.
 """
 
 from typing import Any
@@ -8,7 +9,14 @@ from typing import Any
 import msgspec
 
 from quotad.catalog.editing.changes import GONE, NoValue
-from quotad.catalog.editing.typed_numbers import is_typed_number, typed_number
+from quotad.catalog.editing.typed import (
+    looks_numeric,
+    typed_day,
+    typed_number,
+    typed_period,
+    typed_whole,
+)
+from quotad.catalog.windows import WINDOW_KEYS
 from quotad.errors import InvalidRequest
 from quotad.model import Feature, FeatureType
 
@@ -124,28 +132,39 @@ def _conditions(form: EntryForm, written: Any) -> dict[str, Any]:
     if form.percent:
         old = written.get("rollout") if isinstance(written, dict) else None
         kept = old if isinstance(old, dict) else {}
-        fields["rollout"] = {**kept, "percent": typed_number("percent", form.percent)}
+        fields["rollout"] = {**kept, "percent": _percent(form.percent)}
     if form.starts:
+        typed_day("from", form.starts)
         fields["from"] = form.starts
     if form.ends:
+        if form.starts and typed_day("until", form.ends) <= typed_day("from", form.starts):
+            raise InvalidRequest(f"until: {form.ends!r} is not later than the day that it is from")
+        typed_day("until", form.ends)
         fields["until"] = form.ends
     return fields
 
 
-def config_value(text: str, feature: Feature, written: Any) -> Any:
+def _percent(text: str) -> Any:
+    percent = typed_number("percent", text.removesuffix("%").rstrip())
+    if percent > 100:
+        raise InvalidRequest(f"percent: {text[:40]!r} is more than 100")
+    return percent
+
+
+def config_value(text: str, feature: Feature, written: Any, field: str = "value") -> Any:
     """Return the value of a config feature as a file has it.
 
     Raises:
-        InvalidRequest: it is missing.
+        InvalidRequest: it is missing, or a number that may mean two.
     """
     old = written.get("value") if isinstance(written, dict) else written
     parts = [part.strip() for part in text.split(",")] if feature.values else [text]
     if not text or not all(parts):
-        raise InvalidRequest("value: is missing")
+        raise InvalidRequest(f"{field}: is missing")
     if len(parts) > 1 or isinstance(old, list):
         return parts
-    if not feature.values and not isinstance(old, str) and is_typed_number(text):
-        return typed_number("value", text)
+    if not feature.values and not isinstance(old, str) and looks_numeric(text):
+        return typed_number(field, text)
     return text
 
 
@@ -155,7 +174,8 @@ def _metered(form: EntryForm, feature: Feature, written: Any) -> Any:
     extras = {name: kept[name] for name in ("overage_price",) if name in kept}
     if not form.limits:
         return True if feature.credit is not None and written is True else "unlimited"
-    rows = [_row(row, old[i] if i < len(old) else {}) for i, row in enumerate(form.limits)]
+    same_count = len(old) == len(form.limits)
+    rows = [_row(row, _old_of(row, i, old, same_count), i) for i, row in enumerate(form.limits)]
     if not any(row.get("soft") for row in rows):
         extras = {}
     if len(rows) == 1 and "limits" not in kept:
@@ -163,7 +183,16 @@ def _metered(form: EntryForm, feature: Feature, written: Any) -> Any:
     return {"limits": rows, **extras}
 
 
-def _row(form: LimitForm, old: dict[str, Any]) -> dict[str, Any]:
+def _old_of(
+    form: LimitForm, index: int, old: list[dict[str, Any]], same_count: bool
+) -> dict[str, Any]:
+    """The limit that a row was, also where one before it was taken out."""
+    if not same_count:
+        return next((each for each in old if str(each.get("per", "")) == form.per), {})
+    return old[index]
+
+
+def _row(form: LimitForm, old: dict[str, Any], index: int) -> dict[str, Any]:
     """A limit as the form has it, with what the form does not show."""
     row = {
         name: value
@@ -171,7 +200,7 @@ def _row(form: LimitForm, old: dict[str, Any]) -> dict[str, Any]:
         if name not in ("rollout", "overage_price", "limits", "unlimited", *_CONDITIONS)
     }
     if form.limit:
-        amount = typed_number("limit", form.limit)
+        amount = typed_whole(f"limit{index}", form.limit)
         row = {"limit": {"per_unit": amount} if form.per_unit else amount} | row
         row["limit"] = {"per_unit": amount} if form.per_unit else amount
     else:
@@ -179,9 +208,10 @@ def _row(form: LimitForm, old: dict[str, Any]) -> dict[str, Any]:
             row.pop(name, None)
         row = {"unlimited": True, **row}
     if form.per:
-        row["per"] = form.per
+        row["per"] = typed_period(f"per{index}", form.per)
     else:
-        row.pop("per", None)
+        for name in WINDOW_KEYS:  # which mean nothing without a period
+            row.pop(name, None)
     if form.soft and form.limit:
         row["soft"] = True
     elif row.pop("soft", False):
