@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help front front-clients front-calls front-fuzz front-wheels run test unit explore bench bench-check bench-cluster bench-dashboard memory soak locust lint types format protos vendor clean
+.PHONY: help client-typescript front front-clients front-calls front-fuzz front-wheels run test unit explore bench bench-check bench-cluster bench-dashboard memory soak locust lint types format protos vendor clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -72,6 +72,8 @@ front-clients: ## build clients in Go and JavaScript, and h2spec, for the tests 
 front-calls: $(VENV)/.test ## make 100,000 calls with each of five kinds of clients; after front and front-clients
 	FRONT_CALLS=100000 $(BIN)/python -m pytest tests/fronts/test_other_clients.py --durations=0 $(PYTEST_ARGS)
 
+client-typescript: $(VENV)/.typescript ## build the TypeScript client, for use and for its tests; needs npm
+
 format: $(VENV)/.lint ## rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -120,5 +122,19 @@ $(VENV)/.front: $(VENV)/.python $(FRONT_SOURCES)
 		$(BIN)/python -m pip install --disable-pip-version-check --force-reinstall --no-deps ./front
 	@touch $@
 
+# The code below src/gen is made here and not checked in: it is never older than protos/.
+TYPESCRIPT := clients/typescript
+TYPESCRIPT_SOURCES := $(addprefix $(TYPESCRIPT)/,package.json tsconfig.json) \
+	$(wildcard $(TYPESCRIPT)/src/*.ts protos/quotad/v1/*.proto) scripts/gen_protos.py
+$(TYPESCRIPT)/node_modules/.package-lock.json: $(TYPESCRIPT)/package-lock.json
+	cd $(TYPESCRIPT) && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(VENV)/.typescript: $(VENV)/.test $(TYPESCRIPT)/node_modules/.package-lock.json $(TYPESCRIPT_SOURCES)
+	rm -rf $(TYPESCRIPT)/dist $(TYPESCRIPT)/src/gen
+	$(BIN)/python scripts/gen_protos.py typescript
+	cd $(TYPESCRIPT) && npm run --silent build
+	@touch $@
+
 clean: ## remove .venv and what builds leave
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist *.egg-info $(addprefix $(TYPESCRIPT)/,dist src/gen node_modules)

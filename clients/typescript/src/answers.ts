@@ -1,0 +1,167 @@
+/** Reads what the calls return from the messages of the answers. */
+
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+
+import { type QuotaError, QuotaServerError } from "./errors.js";
+import { fromStatus } from "./failures.js";
+import * as pb from "./gen/quotad/v1/quota_pb.js";
+import type {
+  Amounts,
+  Decision,
+  Entitlement,
+  Entitlements,
+  EntitlementSource,
+  Explanation,
+  LimitStatus,
+  Reason,
+} from "./results.js";
+
+/** One answer about one feature. */
+export function decision(message: pb.CheckAndConsumeResponse): Decision {
+  return {
+    allowed: message.allowed,
+    reason: reason(message.reason),
+    granted: exact(message.granted),
+    ...amounts(message),
+    unlimited: message.unlimited,
+    retryAfterMs: milliseconds(message.retryAfter),
+    limits: message.limits.map(limitStatus),
+    replayed: message.replayed,
+    isFallback: message.isFallback,
+    catalogVersion: exact(message.catalogVersion),
+    value: message.value,
+    values: message.values,
+    variant: message.variant,
+    wouldDeny: message.wouldDeny,
+    explanation: message.explanation === undefined ? null : explanation(message.explanation),
+  };
+}
+
+/** One result of a batch: a decision, or the error of this request alone. */
+export function batchOutcome(message: pb.BatchResult): Decision | QuotaError {
+  const { result } = message;
+  switch (result.case) {
+    case "response":
+      return decision(result.value);
+    case "error":
+      return fromStatus(result.value.code, result.value.message, result.value.reason);
+    case undefined:
+      return new QuotaServerError("a result of the batch is empty", "INTERNAL");
+  }
+}
+
+/** One entitlement. */
+export function entitlement(message: pb.Entitlement | undefined): Entitlement {
+  if (message === undefined) throw new QuotaServerError("the answer has no entitlement", "INTERNAL");
+  const price = message.overagePrice;
+  return {
+    featureId: message.featureId,
+    featureType: name(pb.FeatureType, message.featureType, "FEATURE_TYPE_"),
+    name: message.name,
+    gauge: message.gauge,
+    concurrency: message.concurrency,
+    unit: message.unit,
+    allowed: message.allowed,
+    reason: reason(message.reason),
+    ...amounts(message),
+    unlimited: message.unlimited,
+    value: message.value,
+    values: message.values,
+    limits: message.limits.map(limitStatus),
+    variant: message.variant,
+    mark: message.mark,
+    overagePrice:
+      price === undefined ? null : { amount: price.amount, currency: price.currency, each: exact(price.each) },
+  };
+}
+
+/** Everything one customer is entitled to. */
+export function entitlements(message: pb.GetEntitlementsResponse): Entitlements {
+  return {
+    customerId: message.customerId,
+    resourceId: message.resourceId,
+    planId: message.planId,
+    planName: message.planName,
+    deniedReason: message.deniedReason === pb.Reason.UNSPECIFIED ? null : reason(message.deniedReason),
+    entitlements: message.entitlements.map(entitlement),
+    catalogVersion: exact(message.catalogVersion),
+  };
+}
+
+function limitStatus(message: pb.LimitStatus): LimitStatus {
+  return {
+    ...amounts(message),
+    per: message.per,
+    shadow: message.shadow,
+    overageLimit: optional(message.overageLimit),
+    mark: message.mark,
+  };
+}
+
+function amounts(message: pb.CheckAndConsumeResponse | pb.LimitStatus | pb.Entitlement): Amounts {
+  return {
+    limit: optional(message.limit),
+    softLimit: message.softLimit,
+    used: exact(message.used),
+    remaining: exact(message.remaining),
+    overage: exact(message.overage),
+    resetsAt: time(message.resetsAt),
+    poolId: message.poolId,
+    decimals: message.decimals,
+    reserved: exact(message.reserved),
+    leased: exact(message.leased),
+  };
+}
+
+function explanation(message: pb.Explanation): Explanation {
+  return {
+    sources: message.sources.map(source),
+    missing: exact(message.missing),
+    deniedBy: message.deniedBy,
+    freesAt: time(message.freesAt),
+    leftOut: message.leftOut,
+  };
+}
+
+function source(message: pb.EntitlementSource): EntitlementSource {
+  return {
+    kind: name(pb.SourceKind, message.kind, "SOURCE_KIND_"),
+    sourceId: message.sourceId,
+    won: message.won,
+    grants: message.grants,
+    revision: message.revision,
+    quantity: message.quantity,
+    subscriptionId: message.subscriptionId,
+    featureId: message.featureId,
+    endsAt: time(message.endsAt),
+    note: message.note,
+  };
+}
+
+function reason(number: pb.Reason): Reason {
+  return name(pb.Reason, number, "REASON_");
+}
+
+/** The name of an enum's value; a newer server may send one that has none here. */
+function name(known: Record<number, string>, number: number, prefix: string): string {
+  return known[number] ?? `${prefix}${number}`;
+}
+
+/** A 64-bit number as a plain one: those of quotad are at most 9 * 10^15. */
+function exact(value: bigint): number {
+  const number = Number(value);
+  if (Number.isSafeInteger(number)) return number;
+  throw new QuotaServerError(`the answer has ${value}, which is beyond 2^53`, "OUT_OF_RANGE");
+}
+
+function optional(value: bigint | undefined): number | null {
+  return value === undefined ? null : exact(value);
+}
+
+function time(moment: Timestamp | undefined): Date | null {
+  return moment === undefined ? null : new Date(Number(moment.seconds) * 1000 + moment.nanos / 1e6);
+}
+
+function milliseconds(duration: Duration | undefined): number | null {
+  return duration === undefined ? null : Number(duration.seconds) * 1000 + duration.nanos / 1e6;
+}

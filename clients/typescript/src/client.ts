@@ -1,0 +1,131 @@
+/** The client: requests, retries and plain results. Decides and caches nothing. */
+
+import { create, type DescMessage, type DescMethodUnary, type MessageShape } from "@bufbuild/protobuf";
+
+import * as answers from "./answers.js";
+import { consumeMany } from "./batches.js";
+import { Connection, type ConnectionOptions } from "./connection.js";
+import type { QuotaError } from "./errors.js";
+import * as pb from "./gen/quotad/v1/quota_pb.js";
+import {
+  type CheckOptions,
+  type ConsumeOptions,
+  type Consumption,
+  consumption,
+  fact,
+  look,
+  type Quantity,
+  type RecordOptions,
+  text,
+} from "./requests.js";
+import type { Decision, Entitlement, Entitlements } from "./results.js";
+import { type Policy, policy, retried } from "./retries.js";
+
+const { method } = pb.QuotaService;
+
+/** How a client connects and how long it waits. */
+export interface ClientOptions extends ConnectionOptions {
+  /** Milliseconds that one call may take, all its tries together; absent: 1000. */
+  readonly timeoutMs?: number | undefined;
+  /** Further tries after UNAVAILABLE, always under the same idempotency key; absent: 2. */
+  readonly retries?: number | undefined;
+}
+
+/**
+ * Asks a quotad server. One is enough for a process: its calls share a connection, which opens with
+ * the first of them.
+ *
+ * Every method rejects with a QuotaError when the call was wrong or no server could answer it; a
+ * denial is an answer.
+ */
+export class QuotadClient {
+  readonly #policy: Policy;
+  readonly #connection: Connection;
+
+  /**
+   * @param address - HOST:PORT or `unix:PATH`.
+   * @throws RangeError an address or option that cannot be.
+   */
+  constructor(address = "127.0.0.1:50051", options: ClientOptions = {}) {
+    this.#policy = policy(options.timeoutMs, options.retries);
+    this.#connection = new Connection(address, options);
+  }
+
+  /**
+   * Decides and, when allowed, counts.
+   *
+   * @param quantity - negative gives back, for gauges only.
+   */
+  async consume(
+    customerId: string,
+    featureId: string,
+    quantity: Quantity = 1,
+    options: ConsumeOptions = {},
+  ): Promise<Decision> {
+    const request = consumption(this.#policy, { ...options, customerId, featureId, quantity });
+    return answers.decision(await this.#call(method.checkAndConsume, request));
+  }
+
+  /** Decides and counts nothing. */
+  async check(
+    customerId: string,
+    featureId: string,
+    quantity: Quantity = 1,
+    options: CheckOptions = {},
+  ): Promise<Decision> {
+    const request = look({ ...options, customerId, featureId, quantity });
+    return answers.decision(await this.#call(method.checkAndConsume, request));
+  }
+
+  /** Counts what has happened already, also past the limit; nothing more is admitted then. */
+  async record(
+    customerId: string,
+    featureId: string,
+    quantity: Quantity = 1,
+    options: RecordOptions = {},
+  ): Promise<Decision> {
+    const { occurredAt, ...asked } = options;
+    const request = fact(this.#policy, { ...asked, customerId, featureId, quantity }, occurredAt);
+    return answers.decision(await this.#call(method.checkAndConsume, request));
+  }
+
+  /**
+   * Decides and counts independent requests, answered in order, in batches of 1,000, each with the
+   * whole timeout. Never rejects with a QuotaError: a request that could not be decided has its error
+   * in its place, also one of a wrong shape.
+   */
+  async consumeMany(requests: readonly Consumption[]): Promise<(Decision | QuotaError)[]> {
+    return consumeMany(this.#connection, this.#policy, requests);
+  }
+
+  /** What the customer may do with one feature now. */
+  async entitlement(customerId: string, featureId: string, resourceId = ""): Promise<Entitlement> {
+    const request = create(pb.GetEntitlementRequestSchema, {
+      customerId: text("customerId", customerId),
+      featureId: text("featureId", featureId),
+      resourceId: text("resourceId", resourceId),
+    });
+    return answers.entitlement((await this.#call(method.getEntitlement, request)).entitlement);
+  }
+
+  /** What the customer may do with every feature that its plan grants. */
+  async entitlements(customerId: string, resourceId = ""): Promise<Entitlements> {
+    const request = create(pb.GetEntitlementsRequestSchema, {
+      customerId: text("customerId", customerId),
+      resourceId: text("resourceId", resourceId),
+    });
+    return answers.entitlements(await this.#call(method.getEntitlements, request));
+  }
+
+  /** Closes the connection; calls in flight fail. A process ends without it, too. */
+  close(): void {
+    this.#connection.close();
+  }
+
+  #call<I extends DescMessage, O extends DescMessage>(
+    called: DescMethodUnary<I, O>,
+    request: MessageShape<I>,
+  ): Promise<MessageShape<O>> {
+    return retried(this.#policy, (timeoutMs) => this.#connection.call(called, request, timeoutMs));
+  }
+}

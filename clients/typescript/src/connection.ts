@@ -1,0 +1,92 @@
+/** One connection to a server, which opens when it is needed and again when it was lost. */
+
+import type { DescMessage, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
+import type { Transport } from "@connectrpc/connect";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import type { SecureClientSessionOptions } from "node:http2";
+
+import { target } from "./address.js";
+import { QuotaDeadline, QuotaServerError } from "./errors.js";
+import { fromCall } from "./failures.js";
+
+/** Files of TLS in PEM, as text or bytes. */
+export interface TlsOptions {
+  /** The CA of the server's certificate; absent: those that Node trusts. */
+  readonly ca?: string | Uint8Array | undefined;
+  /** The client's own certificate, for servers that ask for one. */
+  readonly cert?: string | Uint8Array | undefined;
+  /** Its key. */
+  readonly key?: string | Uint8Array | undefined;
+}
+
+/** How to connect. */
+export interface ConnectionOptions {
+  readonly tls?: TlsOptions | undefined;
+  readonly token?: string | undefined;
+}
+
+/** A message of answers may be as large: an explained batch, a catalog. */
+const READ_MAX_BYTES = 32 * 1024 * 1024;
+
+/** `grpc-timeout` has whole milliseconds, at most eight digits of them. */
+const TIMEOUT_MAX_MS = 99_999_999;
+
+export class Connection {
+  readonly #address: string;
+  readonly #sessions: Http2SessionManager;
+  readonly #transport: Transport;
+  readonly #headers: Record<string, string>;
+  #closed = false;
+
+  constructor(address: string, options: ConnectionOptions) {
+    const { tls } = options;
+    const { url, socket } = target(address, tls !== undefined);
+    const node: SecureClientSessionOptions = {};
+    if (socket !== undefined) node.createConnection = socket;
+    for (const part of ["ca", "cert", "key"] as const) {
+      const pem = tls?.[part];
+      if (pem !== undefined) node[part] = typeof pem === "string" ? pem : Buffer.from(pem);
+    }
+    this.#address = address;
+    this.#headers = withToken(options.token ?? "");
+    this.#sessions = new Http2SessionManager(url, {}, node);
+    this.#transport = createGrpcTransport({
+      baseUrl: url,
+      sessionManager: this.#sessions,
+      readMaxBytes: READ_MAX_BYTES,
+    });
+  }
+
+  /** One call, tried once; throws a QuotaError, or an Error of a client that is closed. */
+  async call<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageShape<I>,
+    timeoutMs: number,
+  ): Promise<MessageShape<O>> {
+    if (this.#closed) throw new Error("the client is closed");
+    // Connect takes a time that is over for none at all.
+    if (!(timeoutMs > 0)) throw new QuotaDeadline("the time was over before the call was sent");
+    try {
+      const wholeMs = Math.min(Math.ceil(timeoutMs), TIMEOUT_MAX_MS);
+      const answer = await this.#transport.unary(method, undefined, wholeMs, this.#headers, request as never);
+      return answer.message;
+    } catch (error) {
+      if (this.#closed) throw new QuotaServerError("the client was closed", "CANCELLED", "", error);
+      throw fromCall(error, this.#address);
+    }
+  }
+
+  /** Closes it; calls in flight fail. */
+  close(): void {
+    this.#closed = true;
+    this.#sessions.abort();
+  }
+}
+
+function withToken(token: string): Record<string, string> {
+  if (token === "") return {};
+  if (!/^qd_[!-~]+$/.test(token)) {
+    throw new RangeError("token: must be as `quotad tokens create` has printed it, qd_...");
+  }
+  return { authorization: `Bearer ${token}` };
+}

@@ -1,0 +1,55 @@
+/**
+ * What a call can fail with; a denied decision is not among them.
+ *
+ *     QuotaError
+ *     ├── QuotaInvalid        the request can never work: INVALID_ARGUMENT; fix the caller
+ *     ├── QuotaUnavailable    no server, or its store is away, after every retry: UNAVAILABLE
+ *     ├── QuotaDeadline       the timeout ran out; the quantity may have been taken all the same
+ *     └── QuotaServerError    everything else: a token that is refused, an older server, a bug
+ */
+
+/** Base of every error of a call; `name` is that of its class. */
+export class QuotaError extends Error {
+  /** Name of the gRPC status code: `INVALID_ARGUMENT`. */
+  readonly code: string;
+  /** The server's stable word for the cause (`IDEMPOTENCY_MISMATCH`); empty when no server answered. */
+  readonly reason: string;
+
+  constructor(message: string, code = "UNKNOWN", reason = "", cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
+/** The request can never work; the message starts with the name of the field. */
+export class QuotaInvalid extends QuotaError {
+  constructor(message: string, code = "INVALID_ARGUMENT", reason = "INVALID_REQUEST", cause?: unknown) {
+    super(message, code, reason, cause);
+  }
+}
+
+/** No server answered, or it has no store or catalog now; trying later is right. */
+export class QuotaUnavailable extends QuotaError {
+  /**
+   * Whether a server may still process the call: the connection broke under way. Where a server
+   * has answered or none was reached, nothing is taken any more.
+   */
+  readonly mayRunLater: boolean;
+
+  constructor(message: string, reason = "", cause?: unknown, mayRunLater = false) {
+    super(message, "UNAVAILABLE", reason, cause);
+    this.mayRunLater = mayRunLater;
+  }
+}
+
+/** The timeout ran out. Whether the quantity was taken is unknown: repeat with the same key. */
+export class QuotaDeadline extends QuotaError {
+  constructor(message: string, reason = "", cause?: unknown) {
+    super(message, "DEADLINE_EXCEEDED", reason, cause);
+  }
+}
+
+/** The server failed in another way; `code` and `reason` name it. */
+export class QuotaServerError extends QuotaError {}

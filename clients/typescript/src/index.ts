@@ -1,0 +1,19 @@
+/** The TypeScript client of quotad. */
+
+export { type ClientOptions, QuotadClient } from "./client.js";
+export type { ConnectionOptions, TlsOptions } from "./connection.js";
+export { QuotaDeadline, QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable } from "./errors.js";
+export type { CheckOptions, ConsumeOptions, Consumption, Quantity, RecordOptions } from "./requests.js";
+export type {
+  Amounts,
+  Decision,
+  Entitlement,
+  Entitlements,
+  EntitlementSource,
+  Explanation,
+  FeatureType,
+  LimitStatus,
+  OveragePrice,
+  Reason,
+  SourceKind,
+} from "./results.js";

@@ -1,0 +1,134 @@
+/** Builds requests. What a field cannot hold is the caller's mistake, and is refused by its name. */
+
+import { randomBytes } from "node:crypto";
+
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { type Duration, durationFromMs } from "@bufbuild/protobuf/wkt";
+
+import { QuotaInvalid } from "./errors.js";
+import * as pb from "./gen/quotad/v1/quota_pb.js";
+import type { Policy } from "./retries.js";
+
+/** As the server has it. */
+const QUANTITY_MAX = 10n ** 15n;
+
+/** An amount: a whole number, at most 10^15. */
+export type Quantity = number | bigint;
+
+/** What of the customer's a call is for, and whether to explain. */
+export interface CheckOptions {
+  /** A workspace or a project with subscriptions and counters of its own; empty: the customer itself. */
+  readonly resourceId?: string | undefined;
+  /** Of a config feature that lists its values: all must be granted. */
+  readonly requestedValues?: readonly string[] | undefined;
+  /** Return where the entitlement comes from; costs several times as much. */
+  readonly explain?: boolean | undefined;
+}
+
+/** How one request is to be counted. */
+export interface ConsumeOptions extends CheckOptions {
+  /** Take what there is room for, if that is less; `granted` is how much. */
+  readonly bestEffort?: boolean | undefined;
+  /**
+   * The caller's own, which makes a repeat of this call safe for as long as the server remembers
+   * it. Without one the client makes a key for its retries.
+   */
+  readonly idempotencyKey?: string | undefined;
+}
+
+/** How something that has happened already is to be counted. */
+export interface RecordOptions {
+  readonly resourceId?: string | undefined;
+  readonly idempotencyKey?: string | undefined;
+  /** When: counted in the periods of that moment, as far as their counters are still kept. */
+  readonly occurredAt?: Date | undefined;
+}
+
+/** One request of `consumeMany`. */
+export interface Consumption extends ConsumeOptions {
+  readonly customerId: string;
+  readonly featureId: string;
+  /** Absent: 1. */
+  readonly quantity?: Quantity | undefined;
+}
+
+type Fields = MessageInitShape<typeof pb.CheckAndConsumeRequestSchema>;
+
+/**
+ * A request that is safe to send again: it has a key, the caller's or one made here. The key exists
+ * before the first try. Without retries none is made: it would cost the store a key for nothing.
+ */
+export function consumption(policy: Policy, asked: Consumption): pb.CheckAndConsumeRequest {
+  const mode = asked.bestEffort === true ? pb.Mode.BEST_EFFORT : pb.Mode.UNSPECIFIED;
+  return request(asked, { mode, ...key(policy, asked.idempotencyKey) });
+}
+
+/** A request that counts nothing. */
+export function look(asked: Consumption): pb.CheckAndConsumeRequest {
+  return request(asked, { mode: pb.Mode.CHECK_ONLY });
+}
+
+/** A request that counts past every limit. */
+export function fact(policy: Policy, asked: Consumption, occurredAt: Date | undefined): pb.CheckAndConsumeRequest {
+  const fields: Fields = { mode: pb.Mode.ADJUST_ONLY, ...key(policy, asked.idempotencyKey) };
+  return request(asked, occurredAt === undefined ? fields : { ...fields, occurredAt: moment("occurredAt", occurredAt) });
+}
+
+/** A text of a request. */
+export function text(field: string, value: unknown): string {
+  if (typeof value !== "string") throw invalid(field, `must be a text, not ${shown(value)}`);
+  if (!value.isWellFormed()) throw invalid(field, "is not valid Unicode");
+  return value;
+}
+
+function request(asked: Consumption, fields: Fields): pb.CheckAndConsumeRequest {
+  return create(pb.CheckAndConsumeRequestSchema, {
+    ...fields,
+    customerId: text("customerId", asked.customerId),
+    featureId: text("featureId", asked.featureId),
+    quantity: quantity("quantity", asked.quantity ?? 1),
+    resourceId: text("resourceId", asked.resourceId ?? ""),
+    requestedValues: texts("requestedValues", asked.requestedValues),
+    explain: asked.explain === true,
+  });
+}
+
+function key(policy: Policy, own: string | undefined): { idempotencyKey: string; idempotencyTtl?: Duration } {
+  if (own !== undefined) return { idempotencyKey: text("idempotencyKey", own) };
+  if (policy.retries === 0) return { idempotencyKey: "" };
+  return { idempotencyKey: randomBytes(16).toString("hex"), idempotencyTtl: durationFromMs(policy.keyTtlMs) };
+}
+
+function texts(field: string, values: readonly string[] | undefined): string[] {
+  if (values === undefined) return [];
+  if (!Array.isArray(values)) throw invalid(field, `must be a list of texts, not ${shown(values)}`);
+  return values.map((value: unknown, place) => text(`${field}[${place}]`, value));
+}
+
+function quantity(field: string, value: unknown): bigint {
+  if (typeof value !== "bigint" && !(typeof value === "number" && Number.isInteger(value))) {
+    throw invalid(field, `must be a whole number, not ${shown(value)}`);
+  }
+  const amount = BigInt(value);
+  if (amount > QUANTITY_MAX || amount < -QUANTITY_MAX) {
+    throw invalid(field, `${amount} is out of range; at most ${QUANTITY_MAX.toLocaleString("en")}`);
+  }
+  return amount;
+}
+
+function moment(field: string, value: unknown): { seconds: bigint; nanos: number } {
+  if (!(value instanceof Date) || Number.isNaN(value.getTime())) {
+    throw invalid(field, `must be a Date that is valid, not ${shown(value)}`);
+  }
+  const ms = value.getTime();
+  const seconds = Math.floor(ms / 1000);
+  return { seconds: BigInt(seconds), nanos: (ms - seconds * 1000) * 1e6 };
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value).slice(0, 60) : String(value).slice(0, 60);
+}
+
+function invalid(field: string, problem: string): QuotaInvalid {
+  return new QuotaInvalid(`${field}: ${problem}`);
+}

@@ -1,0 +1,288 @@
+"""The TypeScript client: on every front of a real server, and on a server that fails on demand."""
+
+import socket
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from quotad.config import Config
+from quotad.server.tokens import token_operations
+from quotad.tokens.roles import TokenRole
+from quotad.v1 import quota_pb2
+from tests.clients.node import CallFailed, Node, needs_client
+from tests.integration.test_tokens import Made
+from tests.running import FRONTS, Running, eventually, running
+from tests.service.fake_quotad import UNAVAILABLE, Fail, FakeServer
+
+pytestmark = needs_client
+
+CATALOG = """
+version: 1
+default_plan: free
+features:
+  calls:   {type: metered, unit: call, name: Calls}
+  support: {type: config, values: [community, email]}
+plans:
+  free:
+    entitlements:
+      calls: {limits: [{limit: 10, per: day}, {limit: 100, per: month}]}
+      support: email
+"""
+
+
+@pytest.fixture(scope="module", params=FRONTS)
+def served(request: pytest.FixtureRequest, store_url: str) -> Iterator[Running]:
+    with running(store_url, f"t-{uuid.uuid4().hex[:12]}", request.param) as made:
+        made.publish_and_wait(CATALOG)
+        yield made
+
+
+def refused(call: Any, *args: Any) -> tuple[str, str, str, str]:
+    with pytest.raises(CallFailed) as caught:
+        call(*args)
+    error = caught.value
+    return error.name, error.code, error.reason, error.message
+
+
+def test_calls_are_decided_on_every_front(served: Running, node: Node) -> None:
+    client = node.client(served.server.address)
+
+    took = client("consume", "acme", "calls", 8)
+    denied = client("consume", "acme", "calls", 3)
+    looked = client("check", "acme", "calls", 2, {"explain": True})
+
+    assert (True, "WITHIN_LIMIT", 8, 8, 2) == tuple(
+        took[name] for name in ("allowed", "reason", "granted", "used", "remaining")
+    )
+    assert [(10, "day"), (100, "month")] == [
+        (each["limit"], each["per"]) for each in took["limits"]
+    ]
+    tomorrow = datetime.fromisoformat(took["resetsAt"])
+    assert 0 < (tomorrow - datetime.now(UTC)).total_seconds() <= 86_400
+    assert (False, "LIMIT_EXCEEDED", 8) == (denied["allowed"], denied["reason"], denied["used"])
+    assert 0 < denied["retryAfterMs"] <= 86_400_000
+    assert (True, 0, "DEFAULT_PLAN") == (
+        looked["allowed"],
+        looked["granted"],
+        looked["explanation"]["sources"][0]["kind"],
+    )
+    over = client("record", "acme", "calls", 5, {"idempotencyKey": "job-1"})
+    again = client("record", "acme", "calls", 5, {"idempotencyKey": "job-1"})
+    assert [("OVER_LIMIT", 13, False), ("OVER_LIMIT", 13, True)] == [
+        (each["reason"], each["used"], each["replayed"]) for each in (over, again)
+    ]
+
+
+def test_many_are_decided_at_once_on_every_front(served: Running, node: Node) -> None:
+    client = node.client(served.server.address)
+    asked: list[dict[str, Any]] = [
+        {"customerId": f"c{i % 300}", "featureId": "calls"} for i in range(1200)
+    ]
+    asked[7] = {"customerId": "", "featureId": "calls"}
+    asked[8] = {"customerId": "c8", "featureId": "calls", "quantity": 0.5}
+
+    outcomes = client("consumeMany", asked)
+
+    assert 1200 == len(outcomes)
+    errors = [each["$error"]["message"] for each in outcomes if "$error" in each]
+    assert 2 == len(errors)
+    assert errors[0].startswith("customer_id:")
+    assert "quantity: must be a whole number, not 0.5" == errors[1]
+    assert 4 == client("check", "c9", "calls")["used"]
+
+
+def test_entitlements_are_read_on_every_front(served: Running, node: Node) -> None:
+    client = node.client(served.server.address)
+
+    every = client("entitlements", "new")
+    one = client("entitlement", "new", "calls")
+
+    assert ("free", None) == (every["planId"], every["deniedReason"])
+    assert ["calls", "support"] == [each["featureId"] for each in every["entitlements"]]
+    assert ("CONFIG", True, "email") == tuple(
+        every["entitlements"][1][name] for name in ("featureType", "allowed", "value")
+    )
+    assert ("METERED", "Calls", "call", 10, True) == tuple(
+        one[name] for name in ("featureType", "name", "unit", "limit", "allowed")
+    )
+
+
+def test_a_retry_repeats_the_same_key_so_that_nothing_counts_twice(
+    node: Node, server: FakeServer
+) -> None:
+    lost = Fail(grpc.StatusCode.UNAVAILABLE, "connection lost", counted=True)
+    server.quota.failures.extend([lost, lost])
+
+    decision = node.client(server.address)("consume", "acme", "api-calls", 5)
+
+    keys = {request.idempotency_key for request in server.quota.requests}
+    assert (3, 1) == (len(server.quota.requests), len(keys))
+    assert decision["replayed"]
+    assert 5 == server.quota.used["acme", "api-calls"]
+    assert {60} == {request.idempotency_ttl.seconds for request in server.quota.requests}
+
+
+def test_the_callers_own_key_is_sent_as_it_is_and_none_without_retries(
+    node: Node, server: FakeServer
+) -> None:
+    node.client(server.address)("consume", "acme", "seats", 1, {"idempotencyKey": "order-17"})
+    node.client(server.address, retries=0)("consume", "acme", "seats")
+    node.client(server.address)("check", "acme", "seats")
+
+    own, none, check = server.quota.requests
+    assert ("order-17", False) == (own.idempotency_key, own.HasField("idempotency_ttl"))
+    assert "" == none.idempotency_key == check.idempotency_key
+    assert quota_pb2.MODE_CHECK_ONLY == check.mode
+
+
+def test_only_the_unavailable_part_of_a_batch_is_sent_again(node: Node, server: FakeServer) -> None:
+    server.quota.item_failures["b"] = deque([UNAVAILABLE])
+    asked = [{"customerId": each, "featureId": "seats"} for each in "abc"]
+
+    outcomes = node.client(server.address)("consumeMany", asked)
+
+    first, second = server.quota.requests
+    assert [True] * 3 == [outcome["allowed"] for outcome in outcomes]
+    assert ["b"] == [request.customer_id for request in second.requests]
+    assert first.requests[1].idempotency_key == second.requests[0].idempotency_key
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, "QuotaUnavailable"),
+        (grpc.StatusCode.INVALID_ARGUMENT, "QuotaInvalid"),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "QuotaDeadline"),
+        (grpc.StatusCode.INTERNAL, "QuotaServerError"),
+        (grpc.StatusCode.CANCELLED, "QuotaServerError"),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "QuotaServerError"),
+    ],
+)
+def test_a_status_is_an_error_by_its_name(
+    node: Node, server: FakeServer, code: grpc.StatusCode, name: str
+) -> None:
+    server.quota.failures.extend([Fail(code, "no, 100 % ü", "WHY")] * 3)
+
+    error = refused(node.client(server.address), "consume", "acme", "seats")
+
+    assert (name, code.name, "WHY", "no, 100 % ü") == error
+    assert (3 if name == "QuotaUnavailable" else 1) == len(server.quota.requests)
+
+
+def test_no_server_and_a_silent_one_are_errors_that_name_the_address_or_end_in_time(
+    node: Node, server: FakeServer
+) -> None:
+    nowhere = refused(node.client("127.0.0.1:1"), "consume", "acme", "seats")
+    assert ("QuotaUnavailable", "UNAVAILABLE", "") == nowhere[:3]
+    assert "127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1" == nowhere[3]
+
+    server.quota.hold.clear()
+    late = refused(node.client(server.address, timeoutMs=50), "consume", "acme", "seats")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        silent_error = refused(node.client(address, timeoutMs=50.5), "check", "acme", "seats")
+    for error in (late, silent_error):
+        assert ("QuotaDeadline", "DEADLINE_EXCEEDED") == error[:2]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ([7, "seats"], "customerId: must be a text, not 7"),
+        (["acme", "\udcff"], "featureId: is not valid Unicode"),
+        (["acme", "seats", 1.5], "quantity: must be a whole number, not 1.5"),
+        (["acme", "seats", "2"], 'quantity: must be a whole number, not "2"'),
+        (
+            ["acme", "seats", {"$bigint": "10000000000000001"}],
+            "quantity: 10000000000000001 is out of range; at most 1,000,000,000,000,000",
+        ),
+        (
+            ["acme", "seats", 1, {"requestedValues": "email"}],
+            'requestedValues: must be a list of texts, not "email"',
+        ),
+    ],
+)
+def test_what_no_request_can_hold_is_refused_by_its_field_before_it_is_sent(
+    node: Node, server: FakeServer, args: list[Any], message: str
+) -> None:
+    error = refused(node.client(server.address), "consume", *args)
+
+    assert ("QuotaInvalid", "INVALID_ARGUMENT", "INVALID_REQUEST", message) == error
+    assert [] == server.quota.requests
+
+
+@pytest.mark.parametrize("address", ["nope", "127.0.0.1:0", "http://127.0.0.1:1", "", "unix:"])
+def test_an_address_that_names_no_server_is_refused_at_once(node: Node, address: str) -> None:
+    error = refused(node.client, address)
+
+    assert "RangeError" == error[0]
+    assert error[3].startswith("address: must be HOST:PORT, such as 127.0.0.1:50051")
+
+
+def test_numbers_are_exact_up_to_2_to_the_53_and_an_error_beyond(
+    node: Node, server: FakeServer
+) -> None:
+    client = node.client(server.address)
+    server.quota.more = quota_pb2.CheckAndConsumeResponse(used=2**53 - 1)
+    assert 2**53 - 1 == client("consume", "acme", "seats")["used"]
+
+    server.quota.more = quota_pb2.CheckAndConsumeResponse(used=2**53)
+    error = refused(client, "consume", "acme", "seats")
+
+    assert ("QuotaServerError", "OUT_OF_RANGE") == error[:2]
+
+
+def test_what_a_newer_server_sends_passes_through(node: Node, server: FakeServer) -> None:
+    server.quota.more = quota_pb2.CheckAndConsumeResponse(reason=99)  # type: ignore[arg-type]
+
+    assert "REASON_99" == node.client(server.address)("consume", "acme", "seats")["reason"]
+
+
+def test_a_closed_client_refuses_calls(node: Node, server: FakeServer) -> None:
+    client = node.client(server.address)
+    client("consume", "acme", "seats")
+    client("close")
+
+    assert ("Error", "the client is closed") == refused(client, "consume", "acme", "seats")[::3]
+
+
+def test_a_unix_socket_is_an_address(
+    store_url: str, prefix: str, node: Node, tmp_path: Path
+) -> None:
+    with running(store_url, prefix, listen=f"unix:{tmp_path / 'socket'}") as made:
+        made.publish_and_wait(CATALOG)
+
+        assert node.client(f"unix:{tmp_path / 'socket'}")("consume", "acme", "calls")["allowed"]
+
+
+def test_a_token_is_shown_and_the_refusal_of_an_expired_one_says_so(
+    store_url: str, prefix: str, node: Node
+) -> None:
+    config = Config(redis_url=store_url, prefix=prefix, shards=4)
+    with token_operations(config) as operations:
+        made = Made(store_url, prefix, operations)
+        try:
+            ends_ms = int(time.time() * 1000) + 300
+            good = made.token(TokenRole.CONSUME)
+            expired = made.token(TokenRole.CONSUME, expires_ms=ends_ms)
+            address = made.serve("native")
+            eventually(lambda: time.time() * 1000, lambda now: now > ends_ms + 100)
+
+            asked = ("check", "acme", "calls")
+            assert "reason" in node.client(address, token=good)(*asked)
+            refusals = {
+                token: refused(node.client(address, token=token), *asked) for token in ("", expired)
+            }
+        finally:
+            made.close()
+
+    assert {"UNAUTHENTICATED"} == {error[1] for error in refusals.values()}
+    assert "has expired" in refusals[expired][3]
+    assert "RangeError" == refused(lambda: node.client("127.0.0.1:1", token="secret"))[0]
