@@ -25,6 +25,11 @@ _PLAIN = {
 _SET = re.compile(r"(.+?): (?:'(.*?)'|\"(.*?)\")(?: \(was .*\))?")
 _UNSET = re.compile(r"(.+?) removed(?: \(was .*\))?")
 
+ROLLBACK = "RollbackCustomer"
+
+_OF_KNOWN = ("ChangeSubscription", ROLLBACK)
+"""Calls about a customer that has a subscription already."""
+
 _AT_ONCE_MS = 60_000
 """What starts so short before its write is noted was meant to start at once."""
 
@@ -36,6 +41,8 @@ class Deed(msgspec.Struct, frozen=True):
     actor: str
     lines: tuple[str, ...]
     comment: str = ""
+    undoable: bool = False
+    """Whether it can be rolled back, by its time."""
 
 
 def activity(ask: Ask, customer_id: str, size: int = ACTIVITY_MAX) -> list[Deed]:
@@ -51,6 +58,17 @@ def activity(ask: Ask, customer_id: str, size: int = ACTIVITY_MAX) -> list[Deed]
 
 def deed(change: CustomerChange, names: CatalogNames) -> Deed:
     """Return a write of a customer as a person says it."""
+    lines = in_sentences(change, names)
+    if change.call == "ImportCustomers":
+        lines.append("by an import")
+    if change.call == ROLLBACK:
+        lines[:1] = [f"rolled back: {lines[0]}" if lines else "rolled back"]
+    told = tuple(lines) or (change.call,)
+    return Deed(change.epoch, change.actor, told, change.comment, change.undoable)
+
+
+def in_sentences(change: CustomerChange, names: CatalogNames) -> list[str]:
+    """Return what a write has changed, a sentence for each; empty: nothing."""
     read = [(line, read_line(line)) for line in change.changes]
     phases = [each for _, each in read if isinstance(each, PhaseLine)]
     created = "created" in change.changes
@@ -61,9 +79,7 @@ def deed(change: CustomerChange, names: CatalogNames) -> Deed:
             lines.append(_given(each, names))
         elif each is None and line not in _PLAIN and not created:
             lines.append(_text(line))
-    if change.call == "ImportCustomers":
-        lines.append("by an import")
-    return Deed(change.epoch, change.actor, tuple(lines) or (change.call,), change.comment)
+    return lines
 
 
 def _subscribed(
@@ -87,7 +103,7 @@ def _subscribed(
             sentence = f"changed the plan from {plans}"
         elif starts_later:
             sentence = f"scheduled {names.plan(each.plan_id)} from {_at(each.start_ms)}"
-        elif each.start_ms < at_ms - _AT_ONCE_MS or change.call == "ChangeSubscription":
+        elif each.start_ms < at_ms - _AT_ONCE_MS or change.call in _OF_KNOWN:
             sentence = f"set the subscription to {names.plan(each.plan_id)}"
         else:
             sentence = f"put it on {names.plan(each.plan_id)}"

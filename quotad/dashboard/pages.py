@@ -18,6 +18,7 @@ from quotad.dashboard import (
     plan_editor,
     plans,
     promotions,
+    rolling_back,
     settings,
     sign_in,
 )
@@ -39,6 +40,7 @@ PAGES: tuple[SitePage, ...] = (
     *bulk.PAGES,
     *customer.PAGES,
     *customer_forms.PAGES,
+    *rolling_back.PAGES,
     *insights.PAGES,
     *past.PAGES,
     *settings.PAGES,

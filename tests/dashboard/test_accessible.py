@@ -102,14 +102,18 @@ def filled(page: Page, served: DashboardRunning) -> Page:
     served.grpc.consume(STRANGE, "calls", quantity=9)
     served.grpc.consume(LONG, "calls", quantity=990)
     served.see()
+    customers.update(LONG, Profile("N" * 61))
     page.set_viewport_size({"width": 390, "height": 844})
     return page
 
 
-def test_every_page_is_whole_for_keyboards_readers_and_phones(filled: Page) -> None:
+def test_every_page_is_whole_for_keyboards_readers_and_phones(
+    filled: Page, served: DashboardRunning
+) -> None:
+    epoch = served.parts.customers.get(LONG).epoch
     filled.on("dialog", lambda dialog: pytest.fail(f"{dialog.message} was run"))
     found = {}
-    for path in PATHS:
+    for path in (*PATHS, f"/customers/{LONG}/rollback/{epoch}"):
         answer = filled.goto(path)
         assert answer is not None
         assert answer.ok, path

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from quotad.customers.overrides import NewEntitlement
 from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Provision
 from quotad.tokens.roles import TokenRole
@@ -186,7 +187,8 @@ def test_what_a_role_does_not_give_is_not_offered_and_refused(store_url: str) ->
         with made.signed_in(TokenRole.READ) as reader:
             page = reader.get("/customers/acme")
             assert "Change plan" not in page.text
-            for path in ("plan", "override", "usage", "profile", "archive"):
+            assert "roll back" not in page.text + reader.get("/history/customers").text
+            for path in ("plan", "override", "usage", "profile", "archive", "rollback/1"):
                 assert 403 == reader.submit("/", f"/customers/acme/{path}").status
             assert 403 == reader.submit("/", "/settings/tokens", {"name": "x"}).status
             assert "made and revoked with the role admin" in reader.get("/settings").text
@@ -280,6 +282,69 @@ def test_what_was_said_of_a_click_stays_where_it_is_refused(
     assert 'value="gone to Mars"' in asked[0]
 
 
+def test_a_change_is_rolled_back_after_a_look_at_what_that_does(
+    served: DashboardRunning, customer: str
+) -> None:
+    provision(served, customer, "free")
+    with served.visit() as visit:
+        page = f"/customers/{customer}"
+        send(visit, customer, "plan", plan_id="pro", when="now", comment="for a week")
+        send(visit, customer, "override", feature_id="seats", kind="unlimited")
+        ways = re.findall(rf'href="({page}/rollback/\d+)"', visit.get(page).html)
+        assert 2 == len(ways), "the change that made the customer has no way back"
+        assert ways[0] in visit.get("/history/customers").html
+        newest, older = (visit.get(way).text for way in ways)
+        assert "What it does removed the override of Seats Comment" in newest
+        assert "1 change undone local set the override of Seats to unlimited" in newest
+        assert "changed the plan from Pro to Free, removed the override of Seats" in older.replace(
+            "Free removed", "Free, removed"
+        )
+        assert "2 changes undone what came after it, too" in older
+
+        served.parts.customers.by("bob").update(customer, Profile("Renamed"))
+        old = {"epoch": ways[0].rpartition("/")[2], "comment": "a <mistake>"}
+        late = visit.submit(ways[1], ways[1], old)
+        assert 412 == late.status
+        assert "Nothing was changed." in late.text
+        assert "bob set the name to \u201cRenamed\u201d" in late.text
+        assert 'value="a &lt;mistake&gt;"' in late.html
+        epoch = re.search(r'name="epoch" value="(\d+)"', late.html)
+        assert epoch is not None
+        done = visit.submit(ways[1], ways[1], {"epoch": epoch[1], "comment": "a <mistake>"})
+        assert (303, f"{page}#activity") == (done.status, done.headers["location"])
+        shown = visit.get(page)
+        assert "The customer was rolled back." in shown.text
+        assert "local rolled back: changed the plan from Pro to Free" in shown.text
+        assert "a <mistake> roll back" in shown.text
+        assert 404 == visit.get(f"{page}/rollback/12").status
+        assert 404 == visit.get(f"{page}/rollback/x").status
+    record = served.parts.customers.get(customer).record
+    assert record is not None
+    assert ("free", "ACME Inc.", ()) == (
+        record.subscriptions[0].plan_id,
+        record.name,
+        record.overrides,
+    )
+
+
+def test_what_the_catalog_has_not_any_more_is_said_in_place_of_rolling_back(
+    served: DashboardRunning, customer: str
+) -> None:
+    served.grpc.publish_and_wait(
+        CATALOG.replace("  export: {", "  gone: {type: boolean}\n  export: {")
+    )
+    served.parts.customers.provision(customer, Provision("free"))
+    customers = served.parts.customers
+    customers.set_override(customer, NewEntitlement("gone", True))
+    epoch = customers.archive(customer).epoch
+    served.grpc.publish_and_wait(CATALOG)
+    with served.visit() as visit:
+        refused = visit.get(f"/customers/{customer}/rollback/{epoch}")
+
+    assert 400 == refused.status
+    assert "the catalog has no feature 'gone' any more" in refused.text
+
+
 def test_the_history_has_the_changes_of_all_customers_page_by_page(
     served: DashboardRunning, customer: str
 ) -> None:
@@ -287,7 +352,7 @@ def test_the_history_has_the_changes_of_all_customers_page_by_page(
     with served.visit() as visit:
         send(visit, customer, "override", feature_id="seats", kind="unlimited", comment="a deal")
         newest = visit.get("/history/customers")
-        line = f"ACME Inc. {customer} local set the override of Seats to unlimited a deal just now"
+        line = f"ACME Inc. {customer} local set the override of Seats to unlimited a deal"
         assert line in newest.text
         for number in range(60):
             served.parts.customers.provision(f"{customer}-{number}", Provision("free"))

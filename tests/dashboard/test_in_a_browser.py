@@ -192,7 +192,17 @@ def test_support_makes_good_a_failure_and_everyone_can_read_why(
         "set the subscription to Pro with 3 units and 2 \u00d7 More calls"
     )
     shoot(page, "customer")
+    page.get_by_role("link", name="Roll back: set the subscription").click()
+    expect(page.get_by_role("region", name="What it does")).to_contain_text(
+        "set the subscription to Pro"
+    )
+    shoot(page, "rollback")
+    page.get_by_label("Comment").fill("Ada called it off")
+    page.get_by_role("button", name="Roll back").click()
+    expect(page.get_by_role("status")).to_have_text("The customer was rolled back.")
+    expect(activity).to_contain_text("Ada called it off")
     page.goto("/history")
     page.get_by_role("link", name="Customers", exact=True).last.click()
-    expect(page.get_by_role("row", name="Umbrella").first).to_contain_text("as agreed with Ada")
+    row = page.get_by_role("row", name="Umbrella").filter(has_text="as agreed with Ada")
+    expect(row).to_contain_text("set the subscription to Pro with 3 units")
     shoot(page, "history-customers")
