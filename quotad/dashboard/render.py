@@ -44,6 +44,7 @@ def environment() -> Environment:
         "plural_of": plural_of,
         "amount": shown.amount,
         "day": shown.day,
+        "in_query": shown.in_query,
         "in_words": in_words,
         "moment": shown.moment,
         "segment": shown.segment,

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from quotad.history import LOCAL
 from quotad.records import CatalogRecord
+from quotad.segments import written_segment
 
 NONE = "\u2013"
 """A dash, where there is nothing to show."""
@@ -105,4 +106,9 @@ def percent(used: int, limit: int) -> int:
 
 def segment(text: str) -> str:
     """A text as one segment of a path."""
+    return written_segment(text)
+
+
+def in_query(text: str) -> str:
+    """A text as a value of a query."""
     return quote(text, safe="")

@@ -5,6 +5,7 @@ from urllib.parse import unquote_to_bytes
 
 from quotad.errors import InvalidRequest
 from quotad.http.problems import HttpRefusal
+from quotad.segments import read_segment
 
 E = TypeVar("E")
 
@@ -70,7 +71,7 @@ class Routes(Generic[E]):
         texts: dict[str, str] = {}
         for name, segment in zip(node.fields[method], segments, strict=True):
             try:
-                texts[name] = unquote_to_bytes(segment).decode()
+                texts[name] = read_segment(unquote_to_bytes(segment).decode())
             except UnicodeDecodeError:
                 raise InvalidRequest(f"{name}: is not UTF-8") from None
         return node.ends[method], texts

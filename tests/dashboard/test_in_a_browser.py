@@ -80,6 +80,30 @@ def test_sales_makes_a_promotion_sees_why_and_tries_it(
     expect(page.locator("#tried")).to_contain_text("Denied: 13 of API calls")
 
 
+ODD_IDS = (".", "..", "~.", "a/../b?x=1#y", "\\%2e", "'\"<b>\U0001f47e", "x" * 256)
+
+
+def test_a_customer_of_any_id_is_opened_and_changed(page: Page, served: DashboardRunning) -> None:
+    for customer_id in ODD_IDS:
+        served.parts.customers.provision(customer_id, Provision("free"))
+    page.goto("/customers")
+    for customer_id in ODD_IDS:
+        page.get_by_role("link", name=customer_id, exact=True).click()
+        expect(page.get_by_role("heading", name=customer_id, exact=True)).to_be_visible()
+        page.go_back()
+    page.get_by_role("link", name="..", exact=True).click()
+    page.get_by_role("link", name="Why Seats?").click()
+    expect(page.locator("#why")).to_contain_text("Why Seats?")
+    page.get_by_text("Archive this customer \u2026").click()
+    page.get_by_role("button", name="Archive this customer").click()
+    expect(page.get_by_role("status")).to_contain_text("Archived")
+    page.get_by_role("link", name="Roll back: archived this customer").click()
+    page.get_by_role("button", name="Roll back").click()
+    record = served.parts.customers.get("..").record
+    assert record is not None
+    assert not record.archived
+
+
 def test_usage_is_drawn_and_a_cancellation_asks_first(
     page: Page, served: DashboardRunning, customer: str
 ) -> None:

@@ -24,7 +24,7 @@ BASE |= {
     "valkey",
     "valkey_cluster",
 }
-BASE |= {"changes", "history", "fallback", "past_job", "__version__"}
+BASE |= {"changes", "history", "fallback", "past_job", "segments", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"tokens", "server", "simulate", "replay", "transfer", "client", "catalog", "config"},
@@ -158,6 +158,7 @@ MAY_IMPORT = {
     "slots": set(),
     "handover": set(),
     "past_job": set(),
+    "segments": set(),
     "valkey_cluster": {"valkey"},
     "valkey": set(),
     "__init__": set(),
