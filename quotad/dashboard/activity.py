@@ -7,8 +7,8 @@ import msgspec
 
 from quotad.customers.change_lines import PROMOTION, GivenLine, PhaseLine, read_line
 from quotad.dashboard.ask import Ask
+from quotad.dashboard.grant_words import grant_words
 from quotad.dashboard.names import CatalogNames
-from quotad.dashboard.rights import in_words
 from quotad.dashboard.shown import day, moment
 from quotad.held import Correction
 from quotad.history import CustomerChange
@@ -133,9 +133,9 @@ def _given(given: GivenLine, names: CatalogNames) -> str:
     elif given.value is True:
         said = f"granted {name} by {'a promotion' if given.kind == PROMOTION else 'an override'}"
     elif given.kind == PROMOTION:
-        said = f"promoted {name} to {in_words(given.value)}"
+        said = f"promoted {name} to {grant_words(given.value)}"
     else:
-        said = f"set the override of {name} to {in_words(given.value)}"
+        said = f"set the override of {name} to {grant_words(given.value)}"
     if given.start_ms is not None:
         said += f" from {_at(given.start_ms)}"
     if given.end_ms is not None:

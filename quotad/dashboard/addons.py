@@ -18,9 +18,9 @@ from quotad.catalog.editing.typed import typed_whole
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage, see_other
 from quotad.dashboard.catalog_words import Compiled, price_words
 from quotad.dashboard.drafting import Desk, desk, next_of, save_edits, sent_draft
+from quotad.dashboard.grant_words import grant_words
 from quotad.dashboard.price_form import price_fields, price_rows, sent_prices
 from quotad.dashboard.render import render
-from quotad.dashboard.rights import in_words
 from quotad.dashboard.shown import amount, segment
 from quotad.dashboard.wrong import FINE, Edited, Wrong, wrong_of
 from quotad.errors import Conflict, InvalidRequest, NotFound
@@ -105,7 +105,7 @@ def _line(found: Desk, shown: Compiled, addon: AddOn) -> AddOnLine:
 def entry_words(entry: AddOnEntry, feature: Feature) -> str:
     """Return what an add-on gives of a feature: `+10,000 / month`."""
     if entry.entry is not None:
-        return in_words(entry_value(entry.entry, feature))
+        return grant_words(entry_value(entry.entry, feature))
     number = entry.add if entry.add is not None else entry.set
     per = f" / {entry.window.per}" if entry.names_window and entry.window is not None else ""
     each = " per unit" if entry.per_unit else ""

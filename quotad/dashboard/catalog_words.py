@@ -173,10 +173,10 @@ def _spelled(value: object) -> str:
         )
         return ", ".join(pairs) or "nothing"
     text = str(value)
-    return _time_words(text) if _A_TIME.fullmatch(text) else text
+    return time_words(text) if _A_TIME.fullmatch(text) else text
 
 
-def _time_words(text: str) -> str:
+def time_words(text: str) -> str:
     """A time of a catalog: its day where it is midnight in UTC."""
     try:
         at_ms = round(datetime.fromisoformat(text).timestamp() * 1000)

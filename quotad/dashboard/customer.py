@@ -5,10 +5,11 @@ import msgspec
 from quotad.catalog.editing.typed import typed_whole
 from quotad.dashboard.activity import activity
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage
+from quotad.dashboard.chain import source_lines
 from quotad.dashboard.charts import chart_of, charted
 from quotad.dashboard.names import CatalogNames
 from quotad.dashboard.render import render
-from quotad.dashboard.rights import most_used, right_line, right_lines, source_lines
+from quotad.dashboard.rights import most_used, right_line, right_lines
 from quotad.dashboard.shown import amount
 from quotad.decision import ConsumeRequest, Decision, Mode
 from quotad.errors import InvalidRequest, NotFound, QuotadError

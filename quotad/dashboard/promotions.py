@@ -7,9 +7,9 @@ from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
 from quotad.dashboard.catalog_words import right_words
 from quotad.dashboard.drafting import Desk, desk, save_edits, sent_draft
 from quotad.dashboard.gathering import gather
+from quotad.dashboard.grant_words import grant_words
 from quotad.dashboard.names import CatalogNames
 from quotad.dashboard.render import render
-from quotad.dashboard.rights import in_words
 from quotad.dashboard.shown import segment
 from quotad.errors import NotFound, NotReady
 from quotad.model import Entry, Feature, FeatureType, Span
@@ -135,7 +135,7 @@ def _lines(ask: Ask, stored: StoredCustomer, feature_id: str) -> list[CustomerPr
             stored.epoch,
             names.feature(each.feature_id),
             each,
-            in_words(each.value),
+            grant_words(each.value),
         )
         for each in ask.context.parts.customers.show(stored).promotions
         if feature_id in ("", each.feature_id)

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from quotad.dashboard import shown
 from quotad.dashboard.ask import Ask, PageAnswer
 from quotad.dashboard.assets import asset_path
+from quotad.dashboard.grant_words import grant_words
 from quotad.dashboard.nav import nav_for
-from quotad.dashboard.rights import in_words
 from quotad.plural import plural, plural_of
 
 HTML = (b"content-type", b"text/html; charset=utf-8")
@@ -45,7 +45,7 @@ def environment() -> Environment:
         "amount": shown.amount,
         "day": shown.day,
         "in_query": shown.in_query,
-        "in_words": in_words,
+        "grant_words": grant_words,
         "moment": shown.moment,
         "segment": shown.segment,
         "sentence": shown.sentence,

@@ -1,26 +1,14 @@
 """What a customer may do, as lines of a page: used, limit, resets, state."""
 
-import json
 from collections.abc import Iterable
 
 import msgspec
 
-from quotad.dashboard.names import CatalogNames
 from quotad.dashboard.shown import value_words
-from quotad.decision import Decision, EntitlementSource, LimitStatus, Reason, SourceKind
+from quotad.decision import Decision, LimitStatus, Reason
 from quotad.engine.shared import Granted
 from quotad.marks import NEAR_PERCENT
 from quotad.model import Feature, FeatureType, MeterKind
-
-SOURCES = {
-    SourceKind.PLAN: "Plan",
-    SourceKind.BASE_PLAN: "Base plan",
-    SourceKind.ADDON: "Add-on",
-    SourceKind.TRIAL: "Trial",
-    SourceKind.PROMOTION: "Promotion",
-    SourceKind.OVERRIDE: "Override",
-    SourceKind.DEFAULT_PLAN: "Default plan",
-}
 
 REASONS = {
     Reason.CUSTOMER_NOT_FOUND: "there is no such customer, and no default plan",
@@ -149,64 +137,3 @@ def _status(status: LimitStatus) -> LimitLine:
         status.soft,
         status.reserved + status.leased,
     )
-
-
-class SourceLine(msgspec.Struct, frozen=True):
-    """One source of an entitlement, for a person."""
-
-    won: bool
-    title: str
-    grants: str
-    note: str
-    ends_ms: int | None
-
-
-def source_lines(sources: Iterable[EntitlementSource], names: CatalogNames) -> list[SourceLine]:
-    """Return the chain of sources, what is in force first."""
-    lines = [_source(each, names) for each in sources]
-    return sorted(lines, key=lambda each: not each.won)
-
-
-def _source(source: EntitlementSource, names: CatalogNames) -> SourceLine:
-    kind = SourceKind(source.kind)
-    name = names.addon if kind is SourceKind.ADDON else names.plan
-    words = [SOURCES[kind], name(source.source_id)]
-    if source.quantity > 1:
-        words.append(f"x {source.quantity}")
-    if source.revision > 1:
-        words.append(f"(revision {source.revision})")
-    if source.subscription_id:
-        words.append(f"of {source.subscription_id}")
-    grants = in_words(json.loads(source.grants)) if source.grants else "nothing"
-    title = " ".join(word for word in words if word)
-    return SourceLine(source.won, title, grants, source.note, source.ends_at_ms)
-
-
-def in_words(value: object) -> str:
-    """Return an entry of a catalog for a person: `1,000 per month`."""
-    if isinstance(value, bool):
-        return "granted" if value else "not granted"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, list):
-        return ", ".join(in_words(each) for each in value)
-    if not isinstance(value, dict):
-        return str(value)
-    rest = dict(value)
-    if "limits" in rest:
-        parts = [in_words(each) for each in rest.pop("limits")]
-        return "; ".join([" and ".join(parts), *_others(rest)])
-    words = []
-    if "limit" in rest:
-        words.append(in_words(rest.pop("limit")))
-    if "add" in rest:
-        words.append(f"+{in_words(rest.pop('add'))}")
-    if "set" in rest:
-        words.append(f"{in_words(rest.pop('set'))} instead")
-    if "per" in rest:
-        words.append(f"per {rest.pop('per')}")
-    return ", ".join([*([" ".join(words)] if words else []), *_others(rest)])
-
-
-def _others(rest: dict[str, object]) -> list[str]:
-    return [f"{name.replace('_', ' ')} {in_words(each)}" for name, each in rest.items()]

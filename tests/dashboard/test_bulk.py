@@ -80,7 +80,7 @@ def test_one_customer_is_moved_on_its_page_with_all_it_has(
         after = visit.get(page).text
     assert "on revision" not in after
     assert "2 \u00d7 More calls" in after
-    assert "Add-on More calls x 2 : +500" in after
+    assert "Add-on More calls : 2 \u00d7 +500, 1,000 together on top" in after
     assert [True, False, False, False] == moved(served, team)
 
 

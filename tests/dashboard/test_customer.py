@@ -39,7 +39,7 @@ def test_it_shows_what_is_used_of_each_limit_and_why(
     assert "API calls 930 1,000 / month" in page.text
     assert 'aria-label="93 % of 1,000 used"' in page.html
     assert "Why API calls? allowed Plan Pro : 1,000 per month in force" in page.text
-    assert "Base plan Free : 10 per month replaced by plan pro" in page.text
+    assert "Base plan Free : 10 per month replaced by plan Pro" in page.text
 
 
 def test_a_check_takes_nothing_and_shows_the_whole_answer(
