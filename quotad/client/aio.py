@@ -10,7 +10,7 @@ from quotad.client import calls
 from quotad.client.aio_connection import AsyncConnected
 from quotad.client.aio_slots import AsyncSlotCalls
 from quotad.client.calls import Attempt, Consumption, Items, Policy, Step
-from quotad.client.coalescing import may_share
+from quotad.client.coalescing import BytesStub, shared
 from quotad.client.coalescing_aio import AsyncCoalescer
 from quotad.client.correcting import AsyncCorrecting
 from quotad.client.errors import QuotaError
@@ -22,6 +22,7 @@ from quotad.client.results import (
     Entitlement,
     Entitlements,
 )
+from quotad.client.token import with_token
 from quotad.client.watch_aio import AsyncWatch
 from quotad.client.watching import OnLost, WatchState
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
@@ -249,10 +250,13 @@ class AsyncClient(AsyncConnected, AsyncCorrecting, AsyncReserving, AsyncLeasing,
         await super().close()
 
     def _perform(self, step: Step) -> Awaitable[Any]:
-        if not (self._coalesce and isinstance(step, Attempt) and may_share(step)):
+        if not self._coalesce or not isinstance(step, Attempt):
             return self._carry_out(step)
-        stub = self._connected()
+        payload = shared(step)
+        if payload is None:
+            return self._carry_out(step)
+        self._connected()
         if self._coalescer is None:
-            self._coalescer = AsyncCoalescer(stub)
+            self._coalescer = AsyncCoalescer(with_token(BytesStub(self._channel), self._token))
         # Without a coroutine in between, which each call would pay for twice.
-        return self._coalescer.call(step.request, step.timeout_s)
+        return self._coalescer.call(payload, step.request.customer_id, step.timeout_s)

@@ -13,7 +13,7 @@ import grpc
 from quotad.client import calls, errors, target
 from quotad.client.blocking_slots import SlotCalls
 from quotad.client.calls import Attempt, Consumption, Items, Policy, Step, Steps
-from quotad.client.coalescing import may_share
+from quotad.client.coalescing import BytesStub, shared
 from quotad.client.coalescing_threads import Coalescer
 from quotad.client.correcting import Correcting
 from quotad.client.errors import QuotaError
@@ -54,7 +54,9 @@ class Connection:
             else grpc.secure_channel(address, credentials, options)
         )
         self._stub = with_token(stub(self._channel), token)
-        self._coalescer = Coalescer(self._stub) if coalesce else None
+        self._coalescer = (
+            Coalescer(with_token(BytesStub(self._channel), token)) if coalesce else None
+        )
         self._used = False
         self._closed = False
         # Weakly, so that a client which is dropped is gone at once, and warned of.
@@ -83,8 +85,8 @@ class Connection:
     def _perform(self, step: Step) -> Any:
         if not isinstance(step, Attempt):
             return time.sleep(step.seconds)
-        if self._coalescer is not None and may_share(step):
-            return self._coalescer.call(step.request, step.timeout_s)
+        if self._coalescer is not None and (payload := shared(step)) is not None:
+            return self._coalescer.call(payload, step.request.customer_id, step.timeout_s)
         try:
             # Several messages are a request in parts; a list, so that they can be sent again.
             request = iter(step.request) if isinstance(step.request, list) else step.request

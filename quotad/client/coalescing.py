@@ -1,48 +1,187 @@
 """Calls that wait in one client travel as one `BatchCheckAndConsume`: what threads and tasks share.
 
-No timer: a call that finds nothing under way leaves at once; those that come meanwhile leave
-together when it has been answered. A client has two lanes, each with one message under way, so that
-it works on the answers to one while a server works on the other. All calls of a customer are in one
-lane, so they are decided in the order in which they were made, but for those that are tried again.
+No timer: a call that finds a slot free leaves at once; those that come meanwhile leave together
+when a message has been answered. There are two slots, each with one message under way, so that a
+client works on the answers to one while a server works on the other. Calls of a customer are under
+way in one message at a time, so they are decided in the order in which they were made, but for
+those that are tried again.
 """
 
-from typing import Any
-from zlib import crc32
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from quotad.client import errors
 from quotad.client.calls import Attempt
 from quotad.client.errors import QuotaError, QuotaServerError
+from quotad.decision import BATCH_MAX
 from quotad.v1 import quota_pb2 as pb
 
-LANES = 2
+SLOTS = 2
 """More have fewer calls in each message, and each message costs as much as several calls."""
 
 REQUEST_BYTES_MAX = 2048
 """A larger request travels alone: 1,000 of these stay below the largest message a server takes."""
 
+LOOK_MAX = 2 * BATCH_MAX
+"""How many of the calls that wait are looked at for one message."""
 
-def may_share(call: Attempt) -> bool:
-    """Whether a call may travel with others: neither it nor its answer makes a batch too large."""
-    return (
-        call.method == "CheckAndConsume"
-        and not call.request.explain
-        and call.request.ByteSize() <= REQUEST_BYTES_MAX
-    )
+_SERVICE = "/quotad.v1.QuotaService/"
 
 
-def lane_of(request: pb.CheckAndConsumeRequest) -> int:
-    """The number of the lane that a customer's calls are in."""
-    return crc32(request.customer_id.encode()) % LANES
+def _framed(size: int) -> bytes:
+    """What comes before a request of this size in BatchCheckAndConsumeRequest.requests = 1."""
+    return bytes((0x0A, size) if size < 128 else (0x0A, size & 127 | 128, size >> 7))
 
 
-def message_of(requests: list[pb.CheckAndConsumeRequest]) -> tuple[str, Any]:
-    """The method and the message that some requests travel by."""
-    if len(requests) == 1:
-        return "CheckAndConsume", requests[0]
-    return "BatchCheckAndConsume", pb.BatchCheckAndConsumeRequest(requests=requests)
+_HEADS = [_framed(size) for size in range(REQUEST_BYTES_MAX + 1)]
 
 
-def outcomes_of(answer: Any, size: int) -> list[Any]:
+class BytesStub:
+    """The two methods that coalesced calls travel by, of requests that are serialised already.
+
+    To serialise each by itself costs less than to copy all of them into a message first.
+    """
+
+    def __init__(self, channel: Any) -> None:
+        self.CheckAndConsume = channel.unary_unary(
+            f"{_SERVICE}CheckAndConsume",
+            response_deserializer=pb.CheckAndConsumeResponse.FromString,
+            _registered_method=True,
+        )
+        self.BatchCheckAndConsume = channel.unary_unary(
+            f"{_SERVICE}BatchCheckAndConsume",
+            response_deserializer=pb.BatchCheckAndConsumeResponse.FromString,
+            _registered_method=True,
+        )
+
+
+def shared(call: Attempt) -> bytes | None:
+    """The request of a call that may travel with others: neither it nor its answer makes a batch
+    too large. None: it may not."""
+    if call.method != "CheckAndConsume" or call.request.explain:
+        return None
+    payload: bytes = call.request.SerializeToString()
+    return payload if len(payload) <= REQUEST_BYTES_MAX else None
+
+
+class Waiting(Protocol):
+    """A call that waits to be sent."""
+
+    @property
+    def customer_id(self) -> str:
+        """Whose it is."""
+
+    @property
+    def payload(self) -> bytes:
+        """Its request."""
+
+    def has_given_up(self) -> bool:
+        """Whether nothing waits for its answer any more."""
+
+
+_Call = TypeVar("_Call", bound=Waiting)
+_S = TypeVar("_S", bound="Slot")
+
+
+class Slot:
+    """A place for one message under way."""
+
+    __slots__ = ("customers", "size")
+
+    def __init__(self) -> None:
+        self.size = 0
+        """Calls of its message, also while their callers are woken; 0: it is free."""
+        self.customers: set[str] = set()
+        """Of its message, until that is answered."""
+
+    def free(self) -> None:
+        """Let other calls have it."""
+        self.size = 0
+        self.customers.clear()
+
+
+class Queue(Generic[_Call, _S]):
+    """Calls in the order in which they were made, and the slots that they leave by.
+
+    While a slot is free, all that waits is of customers in the other one.
+    """
+
+    def __init__(self, one: _S, other: _S) -> None:
+        self.waiting: deque[_Call] = deque()
+        self.slots = one, other
+
+    def other(self, slot: _S) -> _S:
+        """The slot beside one."""
+        one, other = self.slots
+        return other if slot is one else one
+
+    def claim(self, customer_id: str) -> _S | None:
+        """Return a free slot for a call that leaves at once, held from now on; None: it waits."""
+        one, other = self.slots
+        if one.size:
+            if other.size or customer_id in one.customers:
+                return None
+            one = other
+        elif customer_id in other.customers:
+            return None
+        one.size = 1
+        one.customers.add(customer_id)
+        return one
+
+    def claim_for_rest(self, slot: _S) -> _S | None:
+        """Return the other slot, held from now on, if it is free and calls wait for it."""
+        other = self.other(slot)
+        if other.size or not self.waiting:
+            return None
+        other.size = 1
+        return other
+
+    def take(self, slot: _S) -> list[_Call]:
+        """Fill the message of a slot; it is free when there is nothing for it.
+
+        It has half of all calls, so that the next message has as many, and those that cannot be in
+        the other: its customers'.
+        """
+        waiting, customers = self.waiting, slot.customers
+        customers.clear()
+        under_way = self.other(slot)
+        elsewhere = under_way.customers
+        half = min((len(waiting) + under_way.size + 1) // 2, BATCH_MAX)
+        taken: list[_Call] = []
+        left: list[_Call] = []
+        for _ in range(min(len(waiting), LOOK_MAX)):
+            call = waiting.popleft()
+            if call.has_given_up():
+                continue
+            customer_id = call.customer_id
+            if customer_id in elsewhere:
+                left.append(call)
+            elif len(taken) < half:
+                customers.add(customer_id)
+                taken.append(call)
+            elif customer_id in customers and len(taken) < BATCH_MAX:
+                taken.append(call)
+            else:
+                left.append(call)
+        if left:
+            waiting.extendleft(reversed(left))
+        slot.size = len(taken)
+        return taken
+
+
+def message_of(calls: Sequence[Waiting]) -> tuple[str, bytes]:
+    """The method and the message that some calls travel by."""
+    if len(calls) == 1:
+        return "CheckAndConsume", calls[0].payload
+    parts: list[bytes] = []
+    for call in calls:
+        payload = call.payload
+        parts += (_HEADS[len(payload)], payload)
+    return "BatchCheckAndConsume", b"".join(parts)
+
+
+def outcomes_of(answer: Any, size: int) -> Sequence[Any]:
     """By request, its response or the QuotaError of it alone."""
     if isinstance(answer, pb.CheckAndConsumeResponse):
         return [answer]

@@ -1,4 +1,4 @@
-"""Coalescing for threads: a thread per lane sends what waits.
+"""Coalescing for threads: a thread per slot sends what waits.
 
 It makes blocking calls: grpc's futures take twice the CPU.
 """
@@ -12,9 +12,7 @@ from typing import Any
 import grpc
 
 from quotad.client import errors
-from quotad.client.coalescing import LANES, closed, lane_of, message_of, out_of_time, outcomes_of
-from quotad.decision import BATCH_MAX
-from quotad.v1 import quota_pb2 as pb
+from quotad.client.coalescing import Queue, Slot, closed, message_of, out_of_time, outcomes_of
 
 IDLE_S = 1.0
 """How long a thread that sends waits for more before it ends. So it needs no closing, and keeps the
@@ -26,39 +24,42 @@ class _Caller:
 
     __slots__ = (
         "answered",
+        "customer_id",
         "ends",
         "given_up",
         "has_turn",
         "outcome",
         "passes_on",
-        "request",
+        "payload",
         "sent",
     )
 
-    def __init__(self, request: pb.CheckAndConsumeRequest, ends: float) -> None:
-        self.request = request
+    def __init__(self, payload: bytes, customer_id: str, ends: float) -> None:
+        self.payload = payload
+        self.customer_id = customer_id
         self.ends = ends
         self.sent = False
         self.given_up = False
         self.outcome: Any = None
         self.has_turn = False
         """Whether it is the one that wakes the next."""
-        self.passes_on: _Lane | None = None
-        """Which lane goes on when it wakes up."""
+        self.passes_on: _Slot | None = None
+        """Which slot goes on when it wakes up."""
         self.answered = threading.Lock()
         """Held until its turn; an Event would cost more than the call's other parts."""
         self.answered.acquire()
 
+    def has_given_up(self) -> bool:
+        return self.given_up
 
-class _Lane:
-    """Calls in order, of which one message at a time is under way."""
 
-    __slots__ = ("busy", "has_sender", "turn", "waiting")
+class _Slot(Slot):
+    """A slot, and the thread that sends by it."""
+
+    __slots__ = ("has_sender", "turn")
 
     def __init__(self) -> None:
-        self.waiting: deque[_Caller] = deque()
-        self.busy = False
-        """Whether a message is under way, or about to be."""
+        super().__init__()
         self.has_sender = False
         """Whether a thread is there that sends."""
         self.turn = threading.Lock()
@@ -67,12 +68,16 @@ class _Lane:
 
 
 class Coalescer:
-    """Sends what several threads ask; safe to share between them."""
+    """Sends what several threads ask; safe to share between them.
+
+    Args:
+        stub: a `BytesStub`.
+    """
 
     def __init__(self, stub: Any) -> None:
         self._stub = stub
         self._lock = threading.Lock()
-        self._lanes = [_Lane() for _ in range(LANES)]
+        self._queue: Queue[_Caller, _Slot] = Queue(_Slot(), _Slot())
         self._answered: deque[_Caller] = deque()
         """Calls whose threads are to wake up, each woken by the one before: all at once would
         queue for the interpreter, which costs each of them another sleep."""
@@ -82,24 +87,24 @@ class Coalescer:
     @property
     def waiting(self) -> int:
         """How many calls wait to be sent."""
-        return sum(len(lane.waiting) for lane in self._lanes)
+        return len(self._queue.waiting)
 
-    def call(self, request: pb.CheckAndConsumeRequest, timeout_s: float) -> Any:
+    def call(self, payload: bytes, customer_id: str, timeout_s: float) -> Any:
         """Return the response, or the QuotaError of this call alone."""
-        lane = self._lanes[lane_of(request)]
         caller = None
         with self._lock:
-            if lane.busy:
-                caller = _Caller(request, time.monotonic() + timeout_s)
-                lane.waiting.append(caller)
-            lane.busy = True
-        if caller is None:
+            slot = self._queue.claim(customer_id)
+            if slot is None:
+                caller = _Caller(payload, customer_id, time.monotonic() + timeout_s)
+                self._queue.waiting.append(caller)
+        if slot is not None:
             try:
-                return self._stub.CheckAndConsume(request, timeout=timeout_s)
+                return self._stub.CheckAndConsume(payload, timeout=timeout_s)
             except grpc.RpcError as error:
                 return errors.from_rpc(error)
             finally:
-                self._pass_on(lane)
+                self._pass_on(slot)
+        assert caller is not None
         try:
             caller.answered.acquire(timeout=max(0.0, timeout_s))
         finally:  # also when the thread is interrupted
@@ -121,56 +126,61 @@ class Coalescer:
                 return
         self._waking = False
 
-    def _pass_on(self, lane: _Lane) -> None:
-        """Have what waits sent; when nothing does, the next call leaves at once."""
+    def _pass_on(self, slot: _Slot) -> None:
+        """Have what waits sent; when nothing does, the slot is free."""
         with self._lock:
-            if not lane.waiting:
-                lane.busy = False
+            slot.customers.clear()
+            if not self._queue.waiting:
+                slot.free()
                 return
-            starts, lane.has_sender = not lane.has_sender, True
-            lane.turn.release()
+        self._send_by(slot)
+
+    def _send_by(self, slot: _Slot) -> None:
+        """Have the thread of a slot that is held send what waits."""
+        with self._lock:
+            starts, slot.has_sender = not slot.has_sender, True
+            slot.turn.release()
         if starts:
-            sender = threading.Thread(target=self._run, args=(lane,), daemon=True)
+            sender = threading.Thread(target=self._run, args=(slot,), daemon=True)
             sender.name = "quotad-coalescing"
             try:
                 sender.start()
             except RuntimeError:  # as many threads as there may be
-                lane.has_sender = False
-                lane.turn.acquire()
-                self._send(lane)
+                slot.has_sender = False
+                slot.turn.acquire()
+                self._send(slot)
 
-    def _run(self, lane: _Lane) -> None:
-        """Send whenever it is the lane's turn, until there is nothing to do for a while."""
-        while lane.turn.acquire(timeout=IDLE_S) or not self._retires(lane):
-            self._send(lane)
+    def _run(self, slot: _Slot) -> None:
+        """Send whenever it is the slot's turn, until there is nothing to do for a while."""
+        while slot.turn.acquire(timeout=IDLE_S) or not self._retires(slot):
+            self._send(slot)
 
-    def _send(self, lane: _Lane) -> None:
-        """Send what waits, until one whom it answers passes the lane on."""
-        while callers := self._take(lane):
-            if self._answer(callers, self._ask(callers), lane):
+    def _send(self, slot: _Slot) -> None:
+        """Send what waits, until one whom it answers passes the slot on."""
+        while callers := self._take(slot):
+            if self._answer(callers, self._ask(callers), slot):
                 return
 
-    def _retires(self, lane: _Lane) -> bool:
-        """Whether a lane's thread may end; not when its turn has come meanwhile."""
+    def _retires(self, slot: _Slot) -> bool:
+        """Whether a slot's thread may end; not when its turn has come meanwhile."""
         with self._lock:
-            lane.has_sender = not lane.turn.locked()
-            return not lane.has_sender
+            slot.has_sender = not slot.turn.locked()
+            return not slot.has_sender
 
-    def _take(self, lane: _Lane) -> list[_Caller]:
-        """The next batch: those of the calls that wait which have not given up."""
-        taken: list[_Caller] = []
+    def _take(self, slot: _Slot) -> list[_Caller]:
+        """The next batch; the other slot's thread sends what is left."""
         with self._lock:
-            while lane.waiting and len(taken) < BATCH_MAX:
-                caller = lane.waiting.popleft()
-                if not caller.given_up:
-                    caller.sent = True
-                    taken.append(caller)
-            lane.busy = bool(taken)
+            taken = self._queue.take(slot)
+            for caller in taken:
+                caller.sent = True
+            other = self._queue.claim_for_rest(slot)
+        if other is not None:
+            self._send_by(other)
         return taken
 
     def _ask(self, callers: Sequence[_Caller]) -> Sequence[Any]:
-        method, message = message_of([caller.request for caller in callers])
-        ends = max(caller.ends for caller in callers)
+        method, message = message_of(callers)
+        ends = max([caller.ends for caller in callers])
         try:
             answer = getattr(self._stub, method)(message, timeout=max(0.0, ends - time.monotonic()))
         except ValueError:  # grpc's, of a channel that is closed
@@ -179,22 +189,26 @@ class Coalescer:
             return [errors.from_rpc(error)] * len(callers)
         return outcomes_of(answer, len(callers))
 
-    def _answer(self, callers: Sequence[_Caller], outcomes: Sequence[Any], lane: _Lane) -> bool:
-        """Hand the outcomes over; returns whether a caller is there to pass the lane on.
+    def _answer(self, callers: Sequence[_Caller], outcomes: Sequence[Any], slot: _Slot) -> bool:
+        """Hand the outcomes over; returns whether a caller is there to pass the slot on.
 
         It is the last that wakes up: by then the others are waiting again and travel with it. Sent
         from here, the next batch would hold the first few of them, over and over.
         """
         last = None
         with self._lock:
+            slot.customers.clear()
             for caller, outcome in zip(callers, outcomes, strict=True):
                 caller.outcome = outcome
                 if not caller.given_up:
                     last = caller
                     self._answered.append(caller)
             if last is not None:
-                last.passes_on = lane
+                last.passes_on = slot
             if not self._waking:
                 self._waking = True
                 self._wake_next()
+            other = self._queue.claim_for_rest(slot)
+        if other is not None:
+            self._send_by(other)
         return last is not None

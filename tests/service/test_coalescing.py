@@ -20,11 +20,10 @@ from quotad.client import (
     QuotaServerError,
     QuotaUnavailable,
 )
-from quotad.client.coalescing import REQUEST_BYTES_MAX, lane_of
+from quotad.client.coalescing import REQUEST_BYTES_MAX, BytesStub
 from quotad.client.coalescing_aio import AsyncCoalescer
 from quotad.client.coalescing_threads import Coalescer
 from quotad.v1 import quota_pb2 as pb
-from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 from tests.running import Running
 from tests.service.fake_quotad import UNAVAILABLE, Fail, FakeServer
 
@@ -38,9 +37,6 @@ plans: {free: {entitlements: {calls: {limit: 500, per: year}}}}
 Kind = type[Client] | type[AsyncClient]
 KINDS: list[Kind] = [Client, AsyncClient]
 
-OTHER_LANE = "brief"
-"""A customer whose calls do not wait for those of the others here, which share a lane."""
-
 
 class Crowd:
     """Callers of one client that coalesces, in threads or tasks."""
@@ -49,6 +45,8 @@ class Crowd:
         self._kind = kind
         self._server = server
         self._pool = ThreadPoolExecutor(40)
+        self.held: list[asyncio.Task[Any]] = []
+        """Calls that are under way until the server goes on."""
         self.new()
 
     def new(self, **settings: Any) -> None:
@@ -74,13 +72,20 @@ class Crowd:
         holder = self.client._connection if isinstance(self.client, Client) else self.client
         return holder._coalescer.waiting if holder._coalescer else 0
 
-    async def held_up(self) -> "asyncio.Task[Any]":
-        """Start a call that is under way until the server goes on."""
-        self._server.quota.hold.clear()
-        before = self._server.quota.begun
-        first = self.call("consume", "ahead", "bandwidth")
-        await until(lambda: self._server.quota.begun > before)
-        return first
+    async def held_up(self, *more: str) -> "asyncio.Task[Any]":
+        """Start calls that are under way until the server goes on; returns the first.
+
+        Args:
+            more: customers of further ones.
+        """
+        quota = self._server.quota
+        quota.hold.clear()
+        self.held = []
+        for customer_id in ("ahead", *more):
+            begun = quota.begun + 1
+            self.held.append(self.call("consume", customer_id, "bandwidth"))
+            await until(lambda begun=begun: quota.begun == begun)  # type: ignore[misc]
+        return self.held[0]
 
     async def wait_together(self, count: int) -> None:
         """Wait until so many calls wait to be sent."""
@@ -126,8 +131,8 @@ async def test_calls_that_come_while_one_is_under_way_travel_together(
     crowd: Crowd, server: FakeServer
 ) -> None:
     first = await crowd.held_up()
-    later = [crowd.call("consume", f"c-{8 + i}", "api-calls", i) for i in range(5)]
-    later.append(crowd.call("check", "c-13", "api-calls", 5))
+    later = [crowd.call("consume", "ahead", "api-calls", i) for i in range(5)]
+    later.append(crowd.call("check", "ahead", "api-calls", 5))
     await crowd.wait_together(6)
 
     decisions = await crowd.outcomes(first, *later)
@@ -135,6 +140,18 @@ async def test_calls_that_come_while_one_is_under_way_travel_together(
     assert [0, 6] == sizes(server)
     assert [True] * 7 == [decision.allowed for decision in decisions]
     assert [1, 0, 1, 2, 3, 4, 0] == [decision.granted for decision in decisions]
+
+
+async def test_two_messages_under_way_have_half_of_the_calls_each(
+    crowd: Crowd, server: FakeServer
+) -> None:
+    first = await crowd.held_up("beside")
+    later = [crowd.call("consume", f"c-{i}", "api-calls") for i in range(11)]
+    await crowd.wait_together(11)
+
+    await crowd.outcomes(first, *later)
+
+    assert [0, 0, 5, 6] == sorted(sizes(server))
 
 
 async def test_a_lone_call_travels_alone(crowd: Crowd, server: FakeServer) -> None:
@@ -150,7 +167,7 @@ async def test_calls_are_decided_in_the_order_in_which_they_are_made(
     first = await crowd.held_up()
     later = []
     for quantity in range(1, 9):
-        later.append(crowd.call("consume", "acme", "api-calls", quantity))
+        later.append(crowd.call("consume", "ahead", "api-calls", quantity))
         await crowd.wait_together(quantity)
 
     decisions = await crowd.outcomes(first, *later)
@@ -158,12 +175,13 @@ async def test_calls_are_decided_in_the_order_in_which_they_are_made(
     assert [1, 3, 6, 10, 15, 21, 28, 36] == [decision.used for decision in decisions[1:]]
 
 
-async def test_a_customer_in_the_other_lane_does_not_wait(crowd: Crowd, server: FakeServer) -> None:
-    assert lane_of(request("ahead")) != lane_of(request(OTHER_LANE))
+async def test_a_customer_waits_for_its_own_calls_and_others_leave_meanwhile(
+    crowd: Crowd, server: FakeServer
+) -> None:
     first = await crowd.held_up()
-    behind = crowd.call("consume", "acme", "api-calls")
+    behind = crowd.call("consume", "ahead", "api-calls")
     await crowd.wait_together(1)
-    beside = crowd.call("consume", OTHER_LANE, "api-calls")
+    beside = crowd.call("consume", "beside", "api-calls")
     await until(lambda: server.quota.begun == 2)  # both are under way
 
     decisions = await crowd.outcomes(first, behind, beside)
@@ -174,17 +192,15 @@ async def test_a_customer_in_the_other_lane_does_not_wait(crowd: Crowd, server: 
 async def test_every_customer_is_decided_in_the_order_of_its_calls(
     crowd: Crowd, server: FakeServer
 ) -> None:
-    customers = ("acme", OTHER_LANE, "globex", "wayne")
-    server.quota.hold.clear()
-    ahead = [crowd.call("check", each, "bandwidth") for each in ("ahead", OTHER_LANE)]
-    await until(lambda: server.quota.begun == 2)
+    customers = ("acme", "beside", "globex", "wayne")
+    ahead = [await crowd.held_up("beside")]
     later = []
     for place, quantity in enumerate(range(1, 6)):
         for number, each in enumerate(customers):
             later.append(crowd.call("consume", each, "api-calls", quantity))
             await crowd.wait_together(place * len(customers) + number + 1)
 
-    decisions = (await crowd.outcomes(*ahead, *later))[2:]
+    decisions = (await crowd.outcomes(*ahead, *later))[1:]
 
     for number in range(len(customers)):
         mine = decisions[number :: len(customers)]
@@ -196,7 +212,7 @@ async def test_an_error_belongs_to_the_call_that_it_is_about(
 ) -> None:
     crowd.new(retries=0)
     server.quota.item_failures["lost"] = deque([UNAVAILABLE])
-    first = await crowd.held_up()
+    first = await crowd.held_up("beside")
     later = [crowd.call("consume", each, "api-calls") for each in ("acme", "lost", "globex")]
     wrong = crowd.call("consume", "acme", "api-calls", "3")
     await crowd.wait_together(3)
@@ -214,7 +230,7 @@ async def test_calls_of_a_batch_that_fails_are_tried_again_under_their_keys(
     crowd: Crowd, server: FakeServer
 ) -> None:
     first = await crowd.held_up()
-    later = [crowd.call("consume", "acme", "api-calls", 2) for _ in range(4)]
+    later = [crowd.call("consume", "ahead", "api-calls", 2) for _ in range(4)]
     await crowd.wait_together(4)
     counted = Fail(UNAVAILABLE.code, "gone", "STORE_UNAVAILABLE", counted=True)
     server.quota.failures.extend([Fail(UNAVAILABLE.code, "gone", "STORE_UNAVAILABLE"), counted])
@@ -222,31 +238,32 @@ async def test_calls_of_a_batch_that_fails_are_tried_again_under_their_keys(
     decisions = await crowd.outcomes(first, *later)
 
     assert all(isinstance(decision, Decision) for decision in decisions)
-    assert 8 == server.quota.used["acme", "api-calls"]
+    assert 8 == server.quota.used["ahead", "api-calls"]
     assert 1 == server.quota.used["ahead", "bandwidth"]
 
 
-def request(customer_id: str) -> pb.CheckAndConsumeRequest:
-    return pb.CheckAndConsumeRequest(customer_id=customer_id, feature_id="seats", quantity=1)
+def request(customer_id: str) -> tuple[bytes, str]:
+    message = pb.CheckAndConsumeRequest(customer_id=customer_id, feature_id="seats", quantity=1)
+    return message.SerializeToString(), customer_id
 
 
 async def test_a_thread_that_runs_out_of_time_while_it_waits_sends_nothing(
     server: FakeServer,
 ) -> None:
     with grpc.insecure_channel(server.address) as channel:
-        coalescer = Coalescer(QuotaServiceStub(channel))  # type: ignore[no-untyped-call]
+        coalescer = Coalescer(BytesStub(channel))
         server.quota.hold.clear()
-        first = asyncio.create_task(asyncio.to_thread(coalescer.call, request("ahead"), 20.0))
+        first = asyncio.create_task(asyncio.to_thread(coalescer.call, *request("ahead"), 20.0))
         await until(lambda: server.quota.begun == 1)
 
-        late = await asyncio.to_thread(coalescer.call, request("overdue"), 0.05)
+        late = await asyncio.to_thread(coalescer.call, *request("ahead"), 0.05)
         server.quota.hold.set()
         await first
 
         assert isinstance(late, QuotaDeadline)
         assert "the timeout ran out before the call was sent; nothing is taken" == str(late)
         assert [0] == sizes(server)
-        assert coalescer.call(request("ahead"), 20.0).used == 2
+        assert coalescer.call(*request("ahead"), 20.0).used == 2
 
 
 async def test_threads_that_give_up_leave_the_others_their_answers(server: FakeServer) -> None:
@@ -255,10 +272,10 @@ async def test_threads_that_give_up_leave_the_others_their_answers(server: FakeS
     def ask(coalescer: Coalescer, number: int) -> list[Any]:
         short = number % 2
         timeouts_s = [0.0005 * (turn % 7) if short else 20.0 for turn in range(30)]
-        return [coalescer.call(request(f"c-{number}"), each) for each in timeouts_s]
+        return [coalescer.call(*request(f"c-{number}"), each) for each in timeouts_s]
 
     with grpc.insecure_channel(server.address) as channel, ThreadPoolExecutor(32) as pool:
-        coalescer = Coalescer(QuotaServiceStub(channel))  # type: ignore[no-untyped-call]
+        coalescer = Coalescer(BytesStub(channel))
         outcomes = list(pool.map(lambda number: ask(coalescer, number), range(32)))
 
         patient = [answer for each in outcomes[::2] for answer in each]
@@ -283,7 +300,7 @@ async def test_the_threads_that_send_end_when_there_is_nothing_to_do(
     crowd, before = Crowd(Client, server), senders()
     for _ in range(2):  # and another one comes when there is
         first = await crowd.held_up()
-        later = crowd.call("consume", "acme", "api-calls")
+        later = crowd.call("consume", "ahead", "api-calls")
         await crowd.wait_together(1)
 
         assert (await crowd.outcomes(first, later))[1].allowed
@@ -296,11 +313,15 @@ async def test_a_caller_sends_where_no_thread_can_be_started(
 ) -> None:
     crowd = Crowd(Client, server)
     first = await crowd.held_up()
-    later = [crowd.call("consume", "acme", "api-calls") for _ in range(3)]
+    later = [crowd.call("consume", "ahead", "api-calls") for _ in range(3)]
     await crowd.wait_together(3)
 
+    start = threading.Thread.start
+
     def fail(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+        if thread.name == "quotad-coalescing":
+            raise RuntimeError("can't start new thread")
+        start(thread)  # the server's
 
     monkeypatch.setattr(threading.Thread, "start", fail)
     decisions = await crowd.outcomes(first, *later)
@@ -315,32 +336,34 @@ async def test_a_task_that_runs_out_of_time_while_it_waits_sends_nothing(
     server: FakeServer,
 ) -> None:
     async with grpc.aio.insecure_channel(server.address) as channel:
-        coalescer = AsyncCoalescer(QuotaServiceStub(channel))  # type: ignore[no-untyped-call]
+        coalescer = AsyncCoalescer(BytesStub(channel))
         server.quota.hold.clear()
-        first = coalescer.call(request("ahead"), 20.0)
+        first = coalescer.call(*request("ahead"), 20.0)
         await until(lambda: server.quota.begun == 1)
 
-        late = await coalescer.call(request("overdue"), 0.05)
+        late = await coalescer.call(*request("ahead"), 0.05)
         server.quota.hold.set()
         await first
 
         assert isinstance(late, QuotaDeadline)
         assert "the timeout ran out before the call was sent; nothing is taken" == str(late)
         assert [0] == sizes(server)
-        assert (await coalescer.call(request("ahead"), 20.0)).used == 2
+        assert (await coalescer.call(*request("ahead"), 20.0)).used == 2
 
 
 async def test_tasks_run_out_of_time_each_at_its_own_deadline(server: FakeServer) -> None:
     ended: list[str] = []
 
     async def ask(coalescer: AsyncCoalescer, name: str, timeout_s: float) -> None:
-        ended.append(f"{name} {type(await coalescer.call(request(name), timeout_s)).__name__}")
+        ended.append(f"{name} {type(await coalescer.call(*request(name), timeout_s)).__name__}")
 
     async with grpc.aio.insecure_channel(server.address) as channel:
-        coalescer = AsyncCoalescer(QuotaServiceStub(channel))  # type: ignore[no-untyped-call]
+        coalescer = AsyncCoalescer(BytesStub(channel))
         server.quota.hold.clear()
         asked = [asyncio.create_task(ask(coalescer, "ahead", 20.0))]
         await until(lambda: server.quota.begun == 1)
+        asked.append(asyncio.create_task(ask(coalescer, "beside", 20.0)))
+        await until(lambda: server.quota.begun == 2)
         for name, timeout_s in (("third", 0.3), ("next", 0.05), ("last", 20.0)):
             asked.append(asyncio.create_task(ask(coalescer, name, timeout_s)))
         await until(lambda: len(ended) == 2)
@@ -349,7 +372,9 @@ async def test_tasks_run_out_of_time_each_at_its_own_deadline(server: FakeServer
         coalescer.close()
 
     assert ["next QuotaDeadline", "third QuotaDeadline"] == ended[:2]
-    assert ["ahead CheckAndConsumeResponse", "last CheckAndConsumeResponse"] == sorted(ended[2:])
+    assert [f"{name} CheckAndConsumeResponse" for name in ("ahead", "beside", "last")] == sorted(
+        ended[2:]
+    )
 
 
 async def test_tasks_that_are_answered_ask_again_together_with_those_that_wait(
@@ -385,15 +410,15 @@ async def test_calls_under_way_end_at_their_deadline(crowd: Crowd, server: FakeS
 async def test_a_task_that_is_cancelled_while_it_waits_sends_nothing(server: FakeServer) -> None:
     crowd = Crowd(AsyncClient, server)
     first = await crowd.held_up()
-    cancelled = crowd.call("consume", "acme", "seats")
-    patient = crowd.call("consume", "globex", "seats")
+    cancelled = crowd.call("consume", "ahead", "seats")
+    patient = crowd.call("consume", "ahead", "api-calls")
     await crowd.wait_together(2)
     cancelled.cancel()
 
     _, _, decision = await crowd.outcomes(first, cancelled, patient)
 
     assert decision.allowed
-    assert 0 == server.quota.used["acme", "seats"]
+    assert 0 == server.quota.used["ahead", "seats"]
     await crowd.close()
 
 
@@ -401,7 +426,7 @@ async def test_large_and_explained_calls_travel_alone(crowd: Crowd, server: Fake
     first = await crowd.held_up()
     explained = crowd.call("check", "acme", "api-calls", explain=True)
     large = crowd.call("check", "acme", "api-calls", requested_values=["x" * REQUEST_BYTES_MAX])
-    small = crowd.call("check", "acme", "api-calls")
+    small = crowd.call("check", "ahead", "api-calls")
     await crowd.wait_together(1)
     await until(lambda: server.quota.begun == 3)  # they do not wait
 
@@ -414,7 +439,7 @@ async def test_more_than_a_batch_takes_travels_in_several(server: FakeServer) ->
     crowd = Crowd(AsyncClient, server)
     server.quota.limits["api-calls"] = 10**6
     first = await crowd.held_up()
-    later = [crowd.call("consume", "acme", "api-calls") for _ in range(2500)]
+    later = [crowd.call("consume", "ahead", "api-calls") for _ in range(2500)]
     await crowd.wait_together(2500)
 
     decisions = await crowd.outcomes(first, *later)
@@ -426,7 +451,7 @@ async def test_more_than_a_batch_takes_travels_in_several(server: FakeServer) ->
 
 async def test_closing_ends_the_calls_that_wait(crowd: Crowd, server: FakeServer) -> None:
     first = await crowd.held_up()
-    later = [crowd.call("consume", "acme", "api-calls") for _ in range(3)]
+    later = [crowd.call("consume", "ahead", "api-calls") for _ in range(3)]
     await crowd.wait_together(3)
 
     await crowd.close()
@@ -435,6 +460,17 @@ async def test_closing_ends_the_calls_that_wait(crowd: Crowd, server: FakeServer
     assert ["CANCELLED"] * 4 == [
         each.code for each in outcomes if isinstance(each, QuotaServerError)
     ]
+
+
+async def test_closing_ends_calls_of_tasks_that_have_only_just_asked(server: FakeServer) -> None:
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        coalescer = AsyncCoalescer(BytesStub(channel))
+        asked = [coalescer.call(*request(f"c-{number}"), 20.0) for number in range(3)]
+
+        coalescer.close()
+
+        assert ["CANCELLED"] * 3 == [each.code for each in await asyncio.gather(*asked)]
+    assert [] == sizes(server)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=["blocking", "asyncio"])
