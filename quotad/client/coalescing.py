@@ -1,7 +1,7 @@
 """Calls that wait in one client travel as one `BatchCheckAndConsume`: what threads and tasks share.
 
-No timer: a call that finds a slot free leaves at once; those that come meanwhile leave together
-when a message has been answered. There are two slots, each with one message under way, so that a
+No timer: a call that finds a lane free leaves at once; those that come meanwhile leave together
+when a message has been answered. There are two lanes, each with one message under way, so that a
 client works on the answers to one while a server works on the other. Calls of a customer are under
 way in one message at a time, so they are decided in the order in which they were made, but for
 those that are tried again.
@@ -17,7 +17,7 @@ from quotad.client.errors import QuotaError, QuotaServerError
 from quotad.decision import BATCH_MAX
 from quotad.v1 import quota_pb2 as pb
 
-SLOTS = 2
+LANES = 2
 """More have fewer calls in each message, and each message costs as much as several calls."""
 
 REQUEST_BYTES_MAX = 2048
@@ -65,7 +65,7 @@ def shared(call: Attempt) -> bytes | None:
     return payload if len(payload) <= REQUEST_BYTES_MAX else None
 
 
-class Waiting(Protocol):
+class WaitingCall(Protocol):
     """A call that waits to be sent."""
 
     @property
@@ -80,11 +80,11 @@ class Waiting(Protocol):
         """Whether nothing waits for its answer any more."""
 
 
-_Call = TypeVar("_Call", bound=Waiting)
-_S = TypeVar("_S", bound="Slot")
+_Call = TypeVar("_Call", bound=WaitingCall)
+_L = TypeVar("_L", bound="Lane")
 
 
-class Slot:
+class Lane:
     """A place for one message under way."""
 
     __slots__ = ("customers", "size")
@@ -101,24 +101,24 @@ class Slot:
         self.customers.clear()
 
 
-class Queue(Generic[_Call, _S]):
-    """Calls in the order in which they were made, and the slots that they leave by.
+class CallQueue(Generic[_Call, _L]):
+    """Calls in the order in which they were made, and the lanes that they leave by.
 
-    While a slot is free, all that waits is of customers in the other one.
+    While a lane is free, all that waits is of customers in the other one.
     """
 
-    def __init__(self, one: _S, other: _S) -> None:
+    def __init__(self, one: _L, other: _L) -> None:
         self.waiting: deque[_Call] = deque()
-        self.slots = one, other
+        self.lanes = one, other
 
-    def other(self, slot: _S) -> _S:
-        """The slot beside one."""
-        one, other = self.slots
-        return other if slot is one else one
+    def other(self, lane: _L) -> _L:
+        """The lane beside one."""
+        one, other = self.lanes
+        return other if lane is one else one
 
-    def claim(self, customer_id: str) -> _S | None:
-        """Return a free slot for a call that leaves at once, held from now on; None: it waits."""
-        one, other = self.slots
+    def claim(self, customer_id: str) -> _L | None:
+        """Return a free lane for a call that leaves at once, held from now on; None: it waits."""
+        one, other = self.lanes
         if one.size:
             if other.size or customer_id in one.customers:
                 return None
@@ -129,23 +129,23 @@ class Queue(Generic[_Call, _S]):
         one.customers.add(customer_id)
         return one
 
-    def claim_for_rest(self, slot: _S) -> _S | None:
-        """Return the other slot, held from now on, if it is free and calls wait for it."""
-        other = self.other(slot)
+    def claim_for_rest(self, lane: _L) -> _L | None:
+        """Return the other lane, held from now on, if it is free and calls wait for it."""
+        other = self.other(lane)
         if other.size or not self.waiting:
             return None
         other.size = 1
         return other
 
-    def take(self, slot: _S) -> list[_Call]:
-        """Fill the message of a slot; it is free when there is nothing for it.
+    def take(self, lane: _L) -> list[_Call]:
+        """Fill the message of a lane; it is free when there is nothing for it.
 
         It has half of all calls, so that the next message has as many, and those that cannot be in
         the other: its customers'.
         """
-        waiting, customers = self.waiting, slot.customers
+        waiting, customers = self.waiting, lane.customers
         customers.clear()
-        under_way = self.other(slot)
+        under_way = self.other(lane)
         elsewhere = under_way.customers
         half = min((len(waiting) + under_way.size + 1) // 2, BATCH_MAX)
         taken: list[_Call] = []
@@ -166,11 +166,11 @@ class Queue(Generic[_Call, _S]):
                 left.append(call)
         if left:
             waiting.extendleft(reversed(left))
-        slot.size = len(taken)
+        lane.size = len(taken)
         return taken
 
 
-def message_of(calls: Sequence[Waiting]) -> tuple[str, bytes]:
+def message_of(calls: Sequence[WaitingCall]) -> tuple[str, bytes]:
     """The method and the message that some calls travel by."""
     if len(calls) == 1:
         return "CheckAndConsume", calls[0].payload

@@ -1,4 +1,4 @@
-"""Coalescing for tasks: a task per slot sends what waits."""
+"""Coalescing for tasks: a task per lane sends what waits."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,7 @@ import grpc
 import msgspec
 
 from quotad.client import errors
-from quotad.client.coalescing import Queue, Slot, closed, message_of, out_of_time, outcomes_of
+from quotad.client.coalescing import CallQueue, Lane, closed, message_of, out_of_time, outcomes_of
 
 
 class _Awaiter(msgspec.Struct, frozen=True):
@@ -24,8 +24,8 @@ class _Awaiter(msgspec.Struct, frozen=True):
         return self.answer.done()
 
 
-class _Slot(Slot):
-    """A slot, and the task that sends by it."""
+class _Lane(Lane):
+    """A lane, and the task that sends by it."""
 
     __slots__ = ("sender", "under_way")
 
@@ -44,7 +44,7 @@ class AsyncCoalescer:
 
     def __init__(self, stub: Any) -> None:
         self._stub = stub
-        self._queue: Queue[_Awaiter, _Slot] = Queue(_Slot(), _Slot())
+        self._queue: CallQueue[_Awaiter, _Lane] = CallQueue(_Lane(), _Lane())
         self._timer: asyncio.TimerHandle | None = None
         """One for all calls, at or before the first of their deadlines: nearly every call is
         answered in time, and to set a timer for it would cost more than to send it."""
@@ -61,10 +61,10 @@ class AsyncCoalescer:
         answer = loop.create_future()
         queue = self._queue
         queue.waiting.append(_Awaiter(payload, customer_id, ends, answer))
-        slot = queue.claim(customer_id)
-        if slot is not None:
+        lane = queue.claim(customer_id)
+        if lane is not None:
             # It starts in the loop's next turn, when all that this turn asks is waiting.
-            slot.sender = loop.create_task(self._send(slot))
+            lane.sender = loop.create_task(self._send(lane))
         timer = self._timer
         if timer is None or ends < timer.when():
             self._wake_at(ends)
@@ -72,9 +72,9 @@ class AsyncCoalescer:
 
     def close(self) -> None:
         """End the calls that wait."""
-        for slot in self._queue.slots:
-            if slot.sender is not None:
-                slot.sender.cancel()
+        for lane in self._queue.lanes:
+            if lane.sender is not None:
+                lane.sender.cancel()
         _give_up(self._queue.waiting)  # a task that has not begun does nothing any more
         self._wake_at(None)
 
@@ -91,37 +91,37 @@ class AsyncCoalescer:
         now = asyncio.get_running_loop().time()
         queue = self._queue
         firsts = [_expire(queue.waiting, now, sent=False)]
-        firsts += [_expire(slot.under_way, now, sent=True) for slot in queue.slots]
+        firsts += [_expire(lane.under_way, now, sent=True) for lane in queue.lanes]
         self._wake_at(min((first for first in firsts if first is not None), default=None))
 
-    async def _send(self, slot: _Slot) -> None:
-        """Send what waits by a slot until nothing does."""
+    async def _send(self, lane: _Lane) -> None:
+        """Send what waits by a lane until nothing does."""
         queue = self._queue
         loop = asyncio.get_running_loop()
         try:
-            while batch := queue.take(slot):
-                slot.under_way = batch
-                self._send_rest(slot, loop)
+            while batch := queue.take(lane):
+                lane.under_way = batch
+                self._send_rest(lane, loop)
                 ends = max([awaiter.ends for awaiter in batch])
                 outcomes = await self._ask(batch, max(0.0, ends - loop.time()))
                 _answer(batch, outcomes)
-                slot.customers.clear()
-                self._send_rest(slot, loop)
+                lane.customers.clear()
+                self._send_rest(lane, loop)
                 # What was answered may ask again: a turn of the loop, so that it travels with
                 # those that wait. Else few and many would take turns for ever.
                 await asyncio.sleep(0)
         except BaseException:  # of a client that is closed
-            _give_up(slot.under_way)
+            _give_up(lane.under_way)
             _give_up(queue.waiting)
             raise
         finally:
-            slot.sender = None
-            slot.under_way = []
-            slot.free()
+            lane.sender = None
+            lane.under_way = []
+            lane.free()
 
-    def _send_rest(self, slot: _Slot, loop: asyncio.AbstractEventLoop) -> None:
-        """Have the other slot send what this one has left."""
-        other = self._queue.claim_for_rest(slot)
+    def _send_rest(self, lane: _Lane, loop: asyncio.AbstractEventLoop) -> None:
+        """Have the other lane send what this one has left."""
+        other = self._queue.claim_for_rest(lane)
         if other is not None:
             other.sender = loop.create_task(self._send(other))
 

@@ -1,4 +1,4 @@
-"""Coalescing for threads: a thread per slot sends what waits.
+"""Coalescing for threads: a thread per lane sends what waits.
 
 It makes blocking calls: grpc's futures take twice the CPU.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 
 from quotad.client import errors
-from quotad.client.coalescing import Queue, Slot, closed, message_of, out_of_time, outcomes_of
+from quotad.client.coalescing import CallQueue, Lane, closed, message_of, out_of_time, outcomes_of
 
 IDLE_S = 1.0
 """How long a thread that sends waits for more before it ends. So it needs no closing, and keeps the
@@ -43,8 +43,8 @@ class _Caller:
         self.outcome: Any = None
         self.has_turn = False
         """Whether it is the one that wakes the next."""
-        self.passes_on: _Slot | None = None
-        """Which slot goes on when it wakes up."""
+        self.passes_on: _Lane | None = None
+        """Which lane goes on when it wakes up."""
         self.answered = threading.Lock()
         """Held until its turn; an Event would cost more than the call's other parts."""
         self.answered.acquire()
@@ -53,8 +53,8 @@ class _Caller:
         return self.given_up
 
 
-class _Slot(Slot):
-    """A slot, and the thread that sends by it."""
+class _Lane(Lane):
+    """A lane, and the thread that sends by it."""
 
     __slots__ = ("has_sender", "turn")
 
@@ -77,7 +77,7 @@ class Coalescer:
     def __init__(self, stub: Any) -> None:
         self._stub = stub
         self._lock = threading.Lock()
-        self._queue: Queue[_Caller, _Slot] = Queue(_Slot(), _Slot())
+        self._queue: CallQueue[_Caller, _Lane] = CallQueue(_Lane(), _Lane())
         self._answered: deque[_Caller] = deque()
         """Calls whose threads are to wake up, each woken by the one before: all at once would
         queue for the interpreter, which costs each of them another sleep."""
@@ -93,17 +93,17 @@ class Coalescer:
         """Return the response, or the QuotaError of this call alone."""
         caller = None
         with self._lock:
-            slot = self._queue.claim(customer_id)
-            if slot is None:
+            lane = self._queue.claim(customer_id)
+            if lane is None:
                 caller = _Caller(payload, customer_id, time.monotonic() + timeout_s)
                 self._queue.waiting.append(caller)
-        if slot is not None:
+        if lane is not None:
             try:
                 return self._stub.CheckAndConsume(payload, timeout=timeout_s)
             except grpc.RpcError as error:
                 return errors.from_rpc(error)
             finally:
-                self._pass_on(slot)
+                self._pass_on(lane)
         assert caller is not None
         try:
             caller.answered.acquire(timeout=max(0.0, timeout_s))
@@ -126,54 +126,54 @@ class Coalescer:
                 return
         self._waking = False
 
-    def _pass_on(self, slot: _Slot) -> None:
-        """Have what waits sent; when nothing does, the slot is free."""
+    def _pass_on(self, lane: _Lane) -> None:
+        """Have what waits sent; when nothing does, the lane is free."""
         with self._lock:
-            slot.customers.clear()
+            lane.customers.clear()
             if not self._queue.waiting:
-                slot.free()
+                lane.free()
                 return
-        self._send_by(slot)
+        self._send_by(lane)
 
-    def _send_by(self, slot: _Slot) -> None:
-        """Have the thread of a slot that is held send what waits."""
+    def _send_by(self, lane: _Lane) -> None:
+        """Have the thread of a lane that is held send what waits."""
         with self._lock:
-            starts, slot.has_sender = not slot.has_sender, True
-            slot.turn.release()
+            starts, lane.has_sender = not lane.has_sender, True
+            lane.turn.release()
         if starts:
-            sender = threading.Thread(target=self._run, args=(slot,), daemon=True)
+            sender = threading.Thread(target=self._run, args=(lane,), daemon=True)
             sender.name = "quotad-coalescing"
             try:
                 sender.start()
             except RuntimeError:  # as many threads as there may be
-                slot.has_sender = False
-                slot.turn.acquire()
-                self._send(slot)
+                lane.has_sender = False
+                lane.turn.acquire()
+                self._send(lane)
 
-    def _run(self, slot: _Slot) -> None:
-        """Send whenever it is the slot's turn, until there is nothing to do for a while."""
-        while slot.turn.acquire(timeout=IDLE_S) or not self._retires(slot):
-            self._send(slot)
+    def _run(self, lane: _Lane) -> None:
+        """Send whenever it is the lane's turn, until there is nothing to do for a while."""
+        while lane.turn.acquire(timeout=IDLE_S) or not self._retires(lane):
+            self._send(lane)
 
-    def _send(self, slot: _Slot) -> None:
-        """Send what waits, until one whom it answers passes the slot on."""
-        while callers := self._take(slot):
-            if self._answer(callers, self._ask(callers), slot):
+    def _send(self, lane: _Lane) -> None:
+        """Send what waits, until one whom it answers passes the lane on."""
+        while callers := self._take(lane):
+            if self._answer(callers, self._ask(callers), lane):
                 return
 
-    def _retires(self, slot: _Slot) -> bool:
-        """Whether a slot's thread may end; not when its turn has come meanwhile."""
+    def _retires(self, lane: _Lane) -> bool:
+        """Whether a lane's thread may end; not when its turn has come meanwhile."""
         with self._lock:
-            slot.has_sender = not slot.turn.locked()
-            return not slot.has_sender
+            lane.has_sender = not lane.turn.locked()
+            return not lane.has_sender
 
-    def _take(self, slot: _Slot) -> list[_Caller]:
-        """The next batch; the other slot's thread sends what is left."""
+    def _take(self, lane: _Lane) -> list[_Caller]:
+        """The next batch; the other lane's thread sends what is left."""
         with self._lock:
-            taken = self._queue.take(slot)
+            taken = self._queue.take(lane)
             for caller in taken:
                 caller.sent = True
-            other = self._queue.claim_for_rest(slot)
+            other = self._queue.claim_for_rest(lane)
         if other is not None:
             self._send_by(other)
         return taken
@@ -189,26 +189,26 @@ class Coalescer:
             return [errors.from_rpc(error)] * len(callers)
         return outcomes_of(answer, len(callers))
 
-    def _answer(self, callers: Sequence[_Caller], outcomes: Sequence[Any], slot: _Slot) -> bool:
-        """Hand the outcomes over; returns whether a caller is there to pass the slot on.
+    def _answer(self, callers: Sequence[_Caller], outcomes: Sequence[Any], lane: _Lane) -> bool:
+        """Hand the outcomes over; returns whether a caller is there to pass the lane on.
 
         It is the last that wakes up: by then the others are waiting again and travel with it. Sent
         from here, the next batch would hold the first few of them, over and over.
         """
         last = None
         with self._lock:
-            slot.customers.clear()
+            lane.customers.clear()
             for caller, outcome in zip(callers, outcomes, strict=True):
                 caller.outcome = outcome
                 if not caller.given_up:
                     last = caller
                     self._answered.append(caller)
             if last is not None:
-                last.passes_on = slot
+                last.passes_on = lane
             if not self._waking:
                 self._waking = True
                 self._wake_next()
-            other = self._queue.claim_for_rest(slot)
+            other = self._queue.claim_for_rest(lane)
         if other is not None:
             self._send_by(other)
         return last is not None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotad.client.coalescing import LOOK_MAX, Queue, Slot, message_of
+from quotad.client.coalescing import LOOK_MAX, CallQueue, Lane, message_of
 from quotad.decision import BATCH_MAX
 from quotad.v1 import quota_pb2 as pb
 
@@ -24,14 +24,14 @@ class Call:
         return self.gave_up
 
 
-def waiting(*customers: str) -> Queue[Call, Slot]:
-    queue: Queue[Call, Slot] = Queue(Slot(), Slot())
+def waiting(*customers: str) -> CallQueue[Call, Lane]:
+    queue: CallQueue[Call, Lane] = CallQueue(Lane(), Lane())
     queue.waiting.extend(Call(each) for each in customers)
     return queue
 
 
-def taken(queue: Queue[Call, Slot], place: int) -> str:
-    return "".join(call.customer_id for call in queue.take(queue.slots[place]))
+def taken(queue: CallQueue[Call, Lane], place: int) -> str:
+    return "".join(call.customer_id for call in queue.take(queue.lanes[place]))
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_calls_that_have_given_up_are_not_sent() -> None:
 def test_a_message_has_no_more_calls_than_a_server_takes() -> None:
     queue = waiting(*["a"] * (LOOK_MAX + 1))
 
-    assert BATCH_MAX == len(queue.take(queue.slots[0]))
-    assert [] == queue.take(queue.slots[1])
+    assert BATCH_MAX == len(queue.take(queue.lanes[0]))
+    assert [] == queue.take(queue.lanes[1])
     assert LOOK_MAX + 1 - BATCH_MAX == len(queue.waiting)
 
 
@@ -92,37 +92,37 @@ def test_requests_are_joined_as_protobuf_would(size: int) -> None:
 def test_every_call_leaves_once_and_in_the_order_of_its_customer(steps: list[str]) -> None:
     """As threads use it: a call leaves at once or waits, and what is answered makes room."""
     queue = waiting()
-    under_way: dict[Slot, list[Call]] = {slot: [] for slot in queue.slots}
+    under_way: dict[Lane, list[Call]] = {lane: [] for lane in queue.lanes}
     decided: list[Call] = []
     calls: list[Call] = []
 
-    def send(slot: Slot | None) -> None:
-        while slot is not None:
-            under_way[slot] = queue.take(slot)
-            slot = queue.claim_for_rest(slot)
+    def send(lane: Lane | None) -> None:
+        while lane is not None:
+            under_way[lane] = queue.take(lane)
+            lane = queue.claim_for_rest(lane)
 
-    def answer(slot: Slot) -> None:
-        decided.extend(under_way[slot])
-        under_way[slot] = []
-        slot.customers.clear()
+    def answer(lane: Lane) -> None:
+        decided.extend(under_way[lane])
+        under_way[lane] = []
+        lane.customers.clear()
         if queue.waiting:
-            send(slot)
+            send(lane)
         else:
-            slot.free()
+            lane.free()
 
     def check() -> None:
         one, other = ({call.customer_id for call in each} for each in under_way.values())
         assert not one & other
-        if not one or not other:  # a slot is free: nothing could leave by it
+        if not one or not other:  # a lane is free: nothing could leave by it
             assert all(
                 call.customer_id in one | other for call in queue.waiting if not call.gave_up
             )
 
     for number, step in enumerate(steps):
         if step.startswith("answer"):
-            slot = queue.slots[int(step[-1])]
-            if under_way[slot]:
-                answer(slot)
+            lane = queue.lanes[int(step[-1])]
+            if under_way[lane]:
+                answer(lane)
         elif step == "give up":
             for call in list(queue.waiting)[:1]:
                 call.gave_up = True
@@ -135,7 +135,7 @@ def test_every_call_leaves_once_and_in_the_order_of_its_customer(steps: list[str
                 under_way[claimed] = [calls[-1]]
         check()
     while any(under_way.values()):
-        answer(next(slot for slot, each in under_way.items() if each))
+        answer(next(lane for lane, each in under_way.items() if each))
         check()
 
     assert not queue.waiting
