@@ -83,8 +83,60 @@ class Deciding:
         self.waiting.put(tick)
 
 
+class HttpSlowLane:
+    """Where requests about customers of a slow server of the store wait for a thread of their own,
+    so that no others wait with them.
+
+    Args:
+        feeders: how many threads leave requests here.
+        slow: tells customers of slow servers apart, at the moment; returns None: there are none.
+    """
+
+    def __init__(
+        self, batch_max: int, feeders: int, slow: Callable[[], Callable[[str], bool] | None]
+    ) -> None:
+        self.deciding = Deciding(batch_max)
+        self._feeders = feeders
+        self._slow = slow
+        self._lock = threading.Lock()
+
+    def take_slow(self, asked: list[Asked]) -> list[Asked]:
+        """Take those requests that a slow server is to be asked for; returns the others."""
+        is_slow = self._slow()
+        if is_slow is None:
+            return asked
+        taken: list[Asked] = []
+        left: list[Asked] = []
+        for each in asked:
+            (taken if any(map(is_slow, _customers_of(each[1]))) else left).append(each)
+        if taken:
+            self.deciding.waiting.put(taken)
+        return left
+
+    def leave(self) -> None:
+        """Note that a thread leaves no more requests here; with the last one, the lane ends."""
+        with self._lock:
+            self._feeders -= 1
+            if not self._feeders:
+                self.deciding.waiting.put(None)
+
+
+def _customers_of(wanted: "ConsumeRequest | Sequence[ConsumeRequest] | OnThread") -> list[str]:
+    if isinstance(wanted, ConsumeRequest):
+        return [wanted.customer_id]
+    return [each.customer_id for each in wanted] if isinstance(wanted, Sequence) else []
+
+
 class HttpDecider(threading.Thread):
-    """One decision thread, with its own connection to the store."""
+    """One decision thread, with its own connection to the store.
+
+    Args:
+        number: for its name.
+        deciding: where requests come from.
+        decisions: what decides.
+        loop: where answers go.
+        lane: takes those that would have others wait; None: there is none.
+    """
 
     def __init__(
         self,
@@ -92,11 +144,13 @@ class HttpDecider(threading.Thread):
         deciding: Deciding,
         decisions: DecisionOperations,
         loop: Callable[[], asyncio.AbstractEventLoop],
+        lane: HttpSlowLane | None = None,
     ) -> None:
         super().__init__(name=f"quotad-http-decider-{number}", daemon=True)
         self._deciding = deciding
         self._decisions = decisions
         self._loop = loop
+        self._lane = lane
         self._begun = 0
         self._done = 0
         self._seen = 0
@@ -105,12 +159,16 @@ class HttpDecider(threading.Thread):
         """Decide until the end is in the queue."""
         while (asked := self._take()) is not None:
             self._begun += 1
+            if self._lane is not None:
+                asked = self._lane.take_slow(asked)
             answers = decided(self._decisions, asked)
             try:
                 self._loop().call_soon_threadsafe(_resolve, answers)
             except RuntimeError:  # the loop has closed: no client is left that waits
                 _log.warning("%d answers came after the last client was gone", len(answers))
             self._done += 1
+        if self._lane is not None:
+            self._lane.leave()
         self._decisions.close()
 
     def has_progressed(self) -> bool:

@@ -6,7 +6,7 @@ from quotad.config import Config
 from quotad.engine.lending import Lent
 from quotad.http.app import App, AppSettings
 from quotad.http.authorize import header_names
-from quotad.http.deciding import Deciding, HttpDecider
+from quotad.http.deciding import Deciding, HttpDecider, HttpSlowLane
 from quotad.http.direct import DirectConsume
 from quotad.http.identity import token_admit
 from quotad.http.operation import Context
@@ -60,7 +60,14 @@ class HttpServer(ListeningServer):
 
         direct = DirectConsume(deciding, admit)
         listener = self._listen(app, end_threads, reuse_port, direct)
+        slow = self._parts.slow_customers()
+        lane = None if slow is None else HttpSlowLane(config.batch_max, len(made), slow)
         deciders = [
-            HttpDecider(i, deciding, each, lambda: listener.loop) for i, each in enumerate(made)
+            HttpDecider(i, deciding, each, lambda: listener.loop, lane)
+            for i, each in enumerate(made)
         ]
+        if lane is not None:
+            apart = self._parts.decisions()
+            beside = [*beside, apart]
+            deciders.append(HttpDecider(len(made), lane.deciding, apart, lambda: listener.loop))
         self._serve(listener, deciders, [*made, *beside])

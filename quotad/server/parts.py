@@ -120,6 +120,19 @@ class Parts:
         """
         return QuotaService(self.decisions(), self._read, check, actor)
 
+    def slow_customers(self) -> Callable[[], Callable[[str], bool] | None] | None:
+        """Return what tells customers of slow servers of a cluster apart, at the moment of the
+        call; it returns None where there are none. None: the store is one server."""
+        if self.store.whole:
+            return None
+        store, keys = self.store, self._keys
+
+        def slow() -> Callable[[str], bool] | None:
+            shards = store.slow_places(keys.shard_catalogs)
+            return (lambda customer_id: keys.shard(customer_id) in shards) if shards else None
+
+        return slow
+
     def tokens(self) -> TokenStore:
         """Where tokens are kept."""
         return TokenStore(self.store, self._keys)

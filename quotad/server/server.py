@@ -14,10 +14,12 @@ from quotad.server.address import check_free, is_loopback
 from quotad.server.base import ServerBase
 from quotad.server.decider import Decider
 from quotad.server.instruments import FRONT, FRONT_OPEN
+from quotad.server.slow_lane import SlowLane
 from quotad.service import admin, quota
 from quotad.service.admin import AdminServicer
 from quotad.service.guard import Guard, details
 from quotad.service.watching import WATCH, WatchCalls
+from quotad.service.whom import customers_of
 from quotad.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server as add_servicer
 
 _log = logging.getLogger("quotad.server")
@@ -48,15 +50,19 @@ class Server(ServerBase):
         servicer = AdminServicer(parts.admin(self._front_name, self._decisions_by_reason), beside)
         watching = WatchCalls(parts.feed, beside)
         self._front = self._make_front(servicer, watching, reuse_port)
-        services = [
-            parts.quota(None if guard is None else guard.check, beside.actor)
-            for _ in range(config.decision_threads)
-        ]
-        self._serve(
-            self._front,
-            [Decider(i, each, self._front, config.batch_max) for i, each in enumerate(services)],
-            [each.decisions for each in services],
+        quota_service = partial(parts.quota, None if guard is None else guard.check, beside.actor)
+        services = [quota_service() for _ in range(config.decision_threads)]
+        slow, patience_s = parts.slow_customers(), parts.store.timeout_s
+        lane = (
+            SlowLane(self._front, len(services), patience_s, slow, customers_of) if slow else None
         )
+        deciders = [
+            Decider(i, each, self._front, config.batch_max, lane) for i, each in enumerate(services)
+        ]
+        if lane is not None:
+            services.append(quota_service())
+            deciders.append(Decider(len(deciders), services[-1], lane, config.batch_max))
+        self._serve(self._front, deciders, [each.decisions for each in services])
         for instrument in (FRONT, FRONT_OPEN):
             self.metrics.read_by(instrument, partial(self._counted_by_front, instrument))
 

@@ -24,6 +24,7 @@ from quotad.store.node import Node
 from quotad.store.refusals import ErrorReply, refused, unavailable
 from quotad.store.router import Key, Link, executed, scatter
 from quotad.store.scripts import Script
+from quotad.store.slow_nodes import SLOW_S
 
 APART_MAX_US = 1_000_000
 """Clocks of servers that are further apart are reported."""
@@ -56,6 +57,14 @@ class ClusterRouter:
     def away(self) -> Sequence[str]:
         """See `Router.away`."""
         return self._map.away
+
+    def slow_places(self, keys: Sequence[Key]) -> Sequence[int]:
+        """See `Router.slow_places`."""
+        slow = self._map.slow
+        if not slow:
+            return ()
+        slots = self._map.slots()
+        return [place for place, key in enumerate(keys) if slots[slot_of(key)] in slow]
 
     @property
     def counts(self) -> dict[str, list[int]]:
@@ -300,11 +309,17 @@ class ClusterLink:
                 sent.append((node, link, len(groups[node])))
             except StoreUnavailable as error:
                 found[node] = error
+        slow = self._map.slow_nodes
         for node, link, count in sent:
+            begun = time.monotonic()
             try:
                 found[node] = link.receive(count)
             except StoreUnavailable as error:
                 found[node] = error
+                continue
+            waited_s = time.monotonic() - begun
+            if waited_s > SLOW_S or slow:
+                slow.note(node, waited_s)
         if len(self._links) > len(groups):
             self._prune()
         return found

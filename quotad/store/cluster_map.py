@@ -16,6 +16,7 @@ from quotad.store.hash_slots import SLOTS, Range, Where, read_ranges
 from quotad.store.node import Node
 from quotad.store.node_counts import NodeCounts
 from quotad.store.refusals import ErrorReply, refused, unavailable
+from quotad.store.slow_nodes import SlowNodes
 
 _log = logging.getLogger("quotad.store")
 
@@ -55,6 +56,7 @@ class ClusterMap:
         self._slots: list[Node | None] = []
         self._down: dict[Node, StoreUnavailable] = {}
         self.counts = NodeCounts()
+        self.slow_nodes = SlowNodes()
         self.uncovered = 0
         """How many slots no server has."""
         self._told: dict[Node, set[str]] = {}
@@ -100,6 +102,15 @@ class ClusterMap:
     def down(self) -> Collection[Node]:
         """Servers that are not asked, as they did not answer."""
         return self._down.keys()
+
+    @property
+    def slow(self) -> Collection[Node]:
+        """Servers that are asked and take long to answer, while others do not."""
+        if not self.slow_nodes:
+            return ()
+        asked = [node for node in list(self._servers.values()) if node not in self._down]
+        found = [node for node in asked if node in self.slow_nodes.nodes]
+        return found if len(found) < len(asked) else ()
 
     @property
     def away(self) -> Sequence[str]:

@@ -214,6 +214,11 @@ class Store:
         """Why servers of a cluster are not asked, of each that is not."""
         return self._router.away
 
+    def slow_places(self, keys: Sequence[str]) -> Sequence[int]:
+        """Positions of keys whose server takes long to answer, while others of a cluster do
+        not."""
+        return self._router.slow_places(keys)
+
     @property
     def node_counts(self) -> dict[str, list[int]]:
         """What was seen of each server of a cluster, by address; see `NodeCounts.rows`."""

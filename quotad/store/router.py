@@ -88,6 +88,10 @@ class Router(Protocol):
         """Why servers of several are not asked, of each that is not."""
         ...
 
+    def slow_places(self, keys: Sequence[Key]) -> Sequence[int]:
+        """Positions of keys whose server takes long to answer, while those of others do not."""
+        ...
+
     @property
     def counts(self) -> dict[str, list[int]]:
         """What was seen of each server of several, by address; see `NodeCounts.rows`."""
@@ -188,6 +192,10 @@ class SingleRouter:
     def node(self, key: Key) -> Node:
         """The server."""
         return self._node
+
+    def slow_places(self, keys: Sequence[Key]) -> Sequence[int]:
+        """None: there is no other."""
+        return ()
 
     def infos(self) -> dict[str, dict[str, str]]:
         """See `Router.infos`."""

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import cast
 
+import msgspec
 import pytest
 
 from quotad.decision import ConsumeRequest, Decision, Reason
 from quotad.errors import InvalidRequest, QuotadError
-from quotad.http.deciding import Deciding, HttpDecider
+from quotad.http.deciding import Deciding, HttpDecider, HttpSlowLane
 from quotad.operations.decisions import DecisionOperations
 
 
@@ -77,6 +78,28 @@ async def test_what_is_handed_over_while_a_batch_is_decided_is_the_next_batch(
     await asyncio.gather(first, *later)
 
     assert [3] == made.sizes
+
+
+async def test_requests_for_customers_of_a_slow_server_wait_apart(made: Batches) -> None:
+    loop = asyncio.get_running_loop()
+    asking, apart = Deciding(batch_max=100), Batches()
+    lane = HttpSlowLane(100, 1, lambda: "slow".__eq__)
+    usual = HttpDecider(0, asking, cast(DecisionOperations, made), lambda: loop, lane)
+    slow = msgspec.structs.replace(asked(1), customer_id="slow")
+    first, several = asking.decide(slow), asking.decide_all([asked(2), slow])
+    usual.start()
+
+    assert 3 == cast(Decision, await asking.decide(asked(3))).used
+    assert [False, False] == [first.done(), several.done()]
+
+    beside = HttpDecider(1, lane.deciding, cast(DecisionOperations, apart), lambda: loop)
+    beside.start()
+    asking.waiting.put(None)
+    answers = [await first, *await several]
+
+    assert [1, 2, 1] == [cast(Decision, each).used for each in answers]
+    beside.join(20)
+    assert apart.closed
 
 
 async def test_a_bug_answers_every_request_of_its_batch(made: Batches) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 from quotad.server.instruments import instruments
+from quotad.store.slow_nodes import SLOW_S
 from quotad.valkey_cluster import ClusterNode, PrivateCluster, free_ports
 from tests.integration.stage import (
     CATALOG,
@@ -273,6 +275,39 @@ def test_a_network_that_is_cut_fails_the_customers_behind_it_only(
     eventually(lambda: on.batch(everyone), lambda failed: not failed)
 
     on.check(exact=what != "answers")
+
+
+def test_customers_of_a_slow_node_wait_for_it_and_no_others_do(
+    plain: Stage, behind: tuple[Proxy, list[str]]
+) -> None:
+    on, (proxy, mine) = plain, behind
+    others = [name for name in on.names.values() if name not in mine]
+    assert set() == on.batch(mine + others)
+
+    def slow() -> bool:
+        keys = on.server.keys.shard_catalogs
+        return bool(on.server.server._parts.store.slow_places(keys))
+
+    with ThreadPoolExecutor(len(mine)) as pool:
+
+        def wait_once() -> bool:
+            with proxy.holding(requests=False, answers=True):
+                asked = pool.submit(on.batch, mine)
+                time.sleep(2 * SLOW_S)
+            assert set() == asked.result()
+            return slow()
+
+        eventually(wait_once, bool)
+        with proxy.holding(requests=False, answers=True):
+            waiting = [pool.submit(on.batch, [name]) for name in mine]
+            # More than there are decision threads: none of these waits for the node.
+            answered = [on.batch(others) for _ in range(10)]
+            assert not any(each.done() for each in waiting)
+        assert [set()] * len(mine) == [each.result() for each in waiting]
+
+    assert [set()] * 10 == answered
+    eventually(lambda: (on.batch(mine), slow())[1], lambda still: not still)
+    on.check(exact=True)
 
 
 def test_a_node_that_refuses_the_password_fails_its_customers_only(
