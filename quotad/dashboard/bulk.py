@@ -11,12 +11,12 @@ from urllib.parse import urlencode
 import msgspec
 
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage
-from quotad.dashboard.customer_forms import entitlement_of
+from quotad.dashboard.customer_forms import GRANT_FIELDS, entitlement_of
 from quotad.dashboard.gathering import LOOKS_S, STRETCH_MAX, gather
 from quotad.dashboard.insights import plan_names
 from quotad.dashboard.people import near_ids, wanted_of
 from quotad.dashboard.render import render
-from quotad.dashboard.wrong import in_words
+from quotad.dashboard.wrong import FINE, Edited, in_words, wrong_of
 from quotad.errors import InvalidRequest, QuotadError, StoreUnavailable
 from quotad.operations.bulk import (
     BULK_MAX,
@@ -55,7 +55,7 @@ class BulkDone(msgspec.Struct, frozen=True):
 
 def _preview(ask: Ask) -> PageAnswer:
     """Whom a change is for, how many they are, and what becomes of each."""
-    query, message = ask.query, ""
+    query, wrong = ask.query, FINE
     do = _what(query)
     targets: list[BulkTarget] = []
     left: list[BulkLeft] = []
@@ -63,7 +63,7 @@ def _preview(ask: Ask) -> PageAnswer:
     ready = do == LATEST or "feature_id" in query
     try:
         if ready:
-            change = _change(query)
+            change = _change(ask, query)
             found, token = _found(ask)
             targets, left = _bulk(ask).preview(change, found)
             kept = [(name, value) for name, value in query.fields if name != "token" and value]
@@ -71,7 +71,7 @@ def _preview(ask: Ask) -> PageAnswer:
     except StoreUnavailable:
         raise
     except QuotadError as error:
-        message, ready = in_words(error), False
+        wrong, ready = wrong_of(error, Edited(GRANT_FIELDS)), False
     features = ask.context.parts.worker.snapshots.newest().features
     return render(
         ask,
@@ -79,7 +79,7 @@ def _preview(ask: Ask) -> PageAnswer:
         do=do,
         title=TITLES[do],
         ready=ready,
-        message=message,
+        wrong=wrong,
         targets=targets,
         left=Counter(each.why for each in left).most_common(),
         following=following,
@@ -87,6 +87,7 @@ def _preview(ask: Ask) -> PageAnswer:
         sent=[(name, query.get(name)) for name in _CHANGE if query.get(name)],
         plans=plan_names(ask),
         features={key: each.name or key for key, each in features.items()},
+        kinds={key: each.type.name for key, each in features.items()},
         most=BULK_MAX,
     )
 
@@ -119,7 +120,7 @@ def _near(ask: Ask) -> tuple[list[StoredCustomer], str]:
 def _make(ask: Ask) -> PageAnswer:
     """Do a step of it, and show where it stands."""
     form = ask.form
-    do, change, waiting = _what(form), _change(form), form.every("who")
+    do, change, waiting = _what(form), _change(ask, form), form.every("who")
     if len(waiting) > BULK_MAX:
         raise InvalidRequest(f"who: {len(waiting)} customers; at most {BULK_MAX}")
     done = [BulkDone(each) for each in form.every("done")]
@@ -159,10 +160,11 @@ def _what(fields: FormFields) -> str:
     return do
 
 
-def _change(fields: FormFields) -> BulkChange:
+def _change(ask: Ask, fields: FormFields) -> BulkChange:
     if fields.get("do") == LATEST:
         return MoveToLatest(fields.get("plan"))
-    return PromoteAll(entitlement_of(fields))
+    snapshot = ask.context.parts.worker.snapshots.newest()
+    return PromoteAll(entitlement_of(fields, snapshot.features.get(fields.get("feature_id"))))
 
 
 def _bulk(ask: Ask) -> BulkOperations:

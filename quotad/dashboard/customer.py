@@ -11,6 +11,7 @@ from quotad.dashboard.names import CatalogNames
 from quotad.dashboard.render import render
 from quotad.dashboard.rights import most_used, right_line, right_lines
 from quotad.dashboard.shown import amount
+from quotad.dashboard.wrong import FINE, Wrong
 from quotad.decision import ConsumeRequest, Decision, Mode
 from quotad.errors import InvalidRequest, NotFound, QuotadError
 
@@ -33,14 +34,14 @@ def _show(ask: Ask) -> PageAnswer:
 
 
 def customer_page(
-    ask: Ask, status: int = 200, message: str = "", typed: FormFields | None = None
+    ask: Ask, status: int = 200, wrong: Wrong = FINE, typed: FormFields | None = None
 ) -> PageAnswer:
     """Make the page of a customer.
 
     Args:
         ask: whose `customer_id` it is about.
         status: of the answer.
-        message: why the last form did nothing.
+        wrong: why the last form did nothing.
         typed: what it had.
     """
     customer_id, parts = ask.segments["customer_id"], ask.context.parts
@@ -75,6 +76,7 @@ def customer_page(
             if not addon.archived or key in held
         },
         features={key: each.name or key for key, each in snapshot.features.items()},
+        kinds={key: each.type.name for key, each in snapshot.features.items()},
         lines=lines,
         nearest=most_used(lines),
         why=why,
@@ -86,7 +88,8 @@ def customer_page(
         chart=chart_of(ask, customer_id, chart) if chart else None,
         denied=_denied(ask, customer_id),
         activity=activity(ask, customer_id),
-        message=message,
+        wrong=wrong,
+        fine=FINE,
         typed=typed or FormFields(),
         tried=None,
     )

@@ -11,13 +11,25 @@ from quotad.dashboard.ask import Ask, FormFields, PageAct, PageAnswer, SitePage,
 from quotad.dashboard.customer import customer_page
 from quotad.dashboard.drafting import next_of
 from quotad.dashboard.shown import segment
-from quotad.dashboard.wrong import in_words
+from quotad.dashboard.wrong import Edited, wrong_of
 from quotad.decision import ConsumeRequest, Mode
 from quotad.errors import InvalidRequest, NotFound, QuotadError, StoreUnavailable
 from quotad.held import Because, Setting
 from quotad.http.problems import status_of
+from quotad.model import Feature, FeatureType
 from quotad.operations.customers import CustomerOperations
 from quotad.tokens.roles import Right
+
+GRANT_FIELDS = ("amount", "per", "value", "from", "until")
+
+_FIELDS = {
+    "plan": ("units", "trial_end", "addons", "start"),
+    "override": GRANT_FIELDS,
+    "promote": GRANT_FIELDS,
+    "usage": ("quantity", "per"),
+    "profile": ("name", "email", "timezone"),
+}
+"""Fields of the forms that can be marked."""
 
 
 def done(act: Callable[[Ask], str]) -> PageAct:
@@ -30,7 +42,8 @@ def done(act: Callable[[Ask], str]) -> PageAct:
         except StoreUnavailable:
             raise
         except QuotadError as error:
-            return customer_page(ask, status_of(error), in_words(error), ask.form)
+            fields = _FIELDS.get(ask.form.get("form"), ())
+            return customer_page(ask, status_of(error), wrong_of(error, Edited(fields)), ask.form)
         return see_other(next_of(ask, f"/customers/{segment(ask.segments['customer_id'])}"), note)
 
     return answer
@@ -42,8 +55,11 @@ def _plan(ask: Ask) -> str:
     when, epoch = form.get("when", "now"), epoch_of(form)
     plan_id = form.get("plan_id")
     units = whole(form, "units")
+    counts = {name: form.get(f"addon_{name}") for name in form.all("addon")}
     addons = {
-        name: count for name in form.all("addon") if (count := whole(form, f"addon_{name}") or 0)
+        name: count
+        for name, text in counts.items()
+        if text and (count := typed_whole("addons", text))
     }
     customers = _customers(ask)
     trial_ms = time_of(form, "trial_end")
@@ -101,9 +117,9 @@ def _latest(ask: Ask) -> str:
 
 @done
 def _override(ask: Ask) -> str:
-    wanted = entitlement_of(ask.form)
+    wanted = entitlement_of(ask.form, _feature(ask))
     _customers(ask).set_override(ask.segments["customer_id"], wanted, epoch_of(ask.form))
-    return f"{wanted.feature_id} was overridden."
+    return f"{_name(ask)} was overridden."
 
 
 @done
@@ -112,14 +128,14 @@ def _remove_override(ask: Ask) -> str:
     _customers(ask).remove_override(
         ask.segments["customer_id"], feature_id, resource_id, epoch_of(ask.form)
     )
-    return f"The override of {feature_id} was removed."
+    return f"The override of {_name(ask)} was removed."
 
 
 @done
 def _promote(ask: Ask) -> str:
-    wanted = entitlement_of(ask.form)
+    wanted = entitlement_of(ask.form, _feature(ask))
     _customers(ask).grant_promotion(ask.segments["customer_id"], wanted, epoch_of(ask.form))
-    return f"{wanted.feature_id} was promoted."
+    return f"{_name(ask)} was promoted."
 
 
 @done
@@ -128,7 +144,7 @@ def _end_promotion(ask: Ask) -> str:
     _customers(ask).revoke_promotion(
         ask.segments["customer_id"], feature_id, resource_id, epoch_of(ask.form)
     )
-    return f"The promotion of {feature_id} has ended."
+    return f"The promotion of {_name(ask)} has ended."
 
 
 @done
@@ -144,13 +160,13 @@ def _correct(ask: Ask) -> str:
                 raise InvalidRequest("quantity: missing; how much is given back?")
             request = ConsumeRequest(customer_id, feature_id, -quantity, mode=Mode.REFUND)
             given = decisions.refund(request, "", because)
-            return f"{-given.granted:,} of {feature_id} were refunded."
+            return f"{-given.granted:,} of {_name(ask)} given back."
         used = 0 if verb == "reset" else quantity
         if used is None:
             raise InvalidRequest("quantity: missing; how much was really used?")
         setting = Setting(customer_id, feature_id, used, per=form.get("per"))
         decisions.set_usage(setting, because)
-        return f"Usage of {feature_id} is {used:,} now."
+        return f"Usage of {_name(ask)} is {used:,} now."
 
 
 @done
@@ -172,9 +188,31 @@ def _customers(ask: Ask) -> CustomerOperations:
     return ask.context.parts.customers.by(ask.visitor.name, ask.form.get("comment"))
 
 
-def entitlement_of(form: FormFields) -> NewEntitlement:
-    """What is granted, as a person has put it together."""
+def _feature(ask: Ask) -> Feature | None:
+    return ask.context.parts.worker.snapshots.newest().features.get(ask.form.get("feature_id"))
+
+
+def _name(ask: Ask) -> str:
+    """What people call the feature of a form."""
+    feature, feature_id = _feature(ask), ask.form.get("feature_id")
+    return (feature.name if feature else "") or feature_id
+
+
+def entitlement_of(form: FormFields, feature: Feature | None) -> NewEntitlement:
+    """What is granted, as a person has put it together.
+
+    Args:
+        form: of an override or a promotion.
+        feature: that it is about; None: there is none.
+
+    Raises:
+        InvalidRequest: something of it is missing, or typed wrong.
+    """
     feature_id, kind = form.get("feature_id"), form.get("kind")
+    kind_of = None if feature is None else feature.type
+    if kind == "limit" and not form.get("amount") and kind_of is not FeatureType.METERED:
+        # As a browser without scripts leaves it.
+        kind = "value" if kind_of is FeatureType.CONFIG else "on"
     value: object
     if kind == "limit":
         amount = form.get("amount")
@@ -184,6 +222,8 @@ def entitlement_of(form: FormFields) -> NewEntitlement:
         value = {"limit": typed_whole("amount", amount), **({"per": per} if per else {})}
     elif kind == "value":
         text = form.get("value")
+        if not text:
+            raise InvalidRequest("value: missing; which value?")
         value = typed_number("value", text) if looks_numeric(text) else text
     else:
         value = {"on": True, "off": False}.get(kind, "unlimited")

@@ -6,6 +6,7 @@ from quotad.dashboard.customer_forms import epoch_of
 from quotad.dashboard.names import CatalogNames
 from quotad.dashboard.render import render
 from quotad.dashboard.shown import segment
+from quotad.dashboard.wrong import in_words
 from quotad.errors import NotFound, QuotadError, StoreUnavailable
 from quotad.history import CustomerChange
 from quotad.http.problems import status_of
@@ -57,7 +58,7 @@ def _roll_back(ask: Ask) -> PageAnswer:
     except StoreUnavailable:
         raise
     except QuotadError as error:
-        return _page(ask, status_of(error), error.for_caller)
+        return _page(ask, status_of(error), in_words(error))
     return see_other(f"/customers/{segment(customer_id)}#activity", "The customer was rolled back.")
 
 

@@ -12,13 +12,14 @@ import msgspec
 from quotad.catalog.editing.placed import Placed, spelled
 from quotad.catalog.editing.splice import spelled_path
 from quotad.dashboard.catalog_words import Compiled
-from quotad.errors import CatalogError, QuotadError
+from quotad.errors import CatalogError, QuotadError, StaleEpoch
 from quotad.operations.drafts import DraftRefused
 
 LABELS = {
     "addon_id": "Add-on",
     "addons": "Add-ons",
     "amount": "Amount",
+    "comment": "Comment",
     "customer_id": "Customer",
     "draft": "",
     "end": "End",
@@ -46,7 +47,10 @@ LABELS = {
 }
 """What fields are called in forms; others as they are spelled, without what joins words."""
 
-_NO_LABEL = frozenset({"catalog_owner", "draft", "entitlement", "four_eyes"})
+CHANGED = "it was changed since it was looked at"
+"""Of a customer, whose page shows what it is now."""
+
+_NO_LABEL = frozenset({"catalog_owner", "draft", "entitlement", "epoch", "four_eyes"})
 
 _NUMBERED = {"limit": "limit", "per_unit": "limit", "unlimited": "limit", "per": "per"}
 """Of an entry: the first stands without an index where it is the only one."""
@@ -134,6 +138,8 @@ def in_words(error: QuotadError) -> str:
         return " ".join(f"{problem_words(each, None)}." for each in error.problems[:3])
     if isinstance(error, CatalogError):
         return "The catalog has problems."
+    if isinstance(error, StaleEpoch):
+        return CHANGED
     name, text = _split(error.for_caller)
     label = _label(name)
     return f"{label}: {_plain(text)}" if label else _plain(text)

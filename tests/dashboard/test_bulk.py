@@ -101,7 +101,8 @@ def test_a_promotion_for_many_says_whom_it_is_not_for(served: DashboardRunning, 
     assert "Done: 5 customers changed" in done.text
     assert "promoted API calls to 5,000 per month until 1 Jan 2099 sale" in shown
     assert [] == list(record(served, team + "small").promotions)
-    assert "Not yet. Amount: 'many' is not a whole number" in wrong.text
+    assert "Not yet. Look at the field marked below." in wrong.text
+    assert "'many' is not a whole number such as 50,000." in wrong.text
     assert "Nobody to change" in nothing.text
 
 

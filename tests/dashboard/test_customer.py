@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from html import unescape
 from urllib.parse import quote
 
 import pytest
@@ -66,6 +67,9 @@ def test_a_check_takes_nothing_and_shows_the_whole_answer(
         ({"feature_id": "seats", "kind": "unlimited"}, "Seats 0 unlimited"),
         ({"feature_id": "upload", "kind": "value", "value": "99"}, "Upload size granted 99"),
         ({"feature_id": "export", "kind": "off"}, "CSV export denied an override revokes it"),
+        # Without scripts the first choice stands although it is not for such a feature.
+        ({"feature_id": "export", "kind": "limit"}, "CSV export : granted"),
+        ({"feature_id": "upload", "kind": "limit", "value": "7"}, "Upload size granted 7"),
     ],
     ids=lambda each: each["kind"] if isinstance(each, dict) else "",
 )
@@ -159,7 +163,7 @@ def test_what_another_has_changed_meanwhile_is_not_overwritten(
         refused = visit.post(f"{page}/profile", fields)
 
     assert 412 == refused.status
-    assert "Nothing was changed." in refused.text
+    assert "Nothing was changed. It was changed since it was looked at." in refused.text
     assert 'value="Mine"' in refused.html
     record = served.parts.customers.get(customer).record
     assert record is not None
@@ -199,6 +203,46 @@ def test_what_a_role_does_not_give_is_not_offered_and_refused(store_url: str) ->
             assert 200 == narrow.get("/customers/team-a").status
             for path in ("/", "/customers", "/customers/acme", "/insights", "/insights.csv"):
                 assert 403 == narrow.get(path).status, path
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "field", "words"),
+    [
+        ("override", {"kind": "limit", "amount": "1.000"}, "amount", "may mean 1,000 or 1"),
+        ("override", {"kind": "limit", "amount": ""}, "amount", "Missing; how much is the limit?"),
+        ("promotion", {"kind": "on", "until": "2099-02-31"}, "until", "is not a day"),
+        ("plan", {"plan_id": "pro", "units": "three"}, "units", "is not a whole number"),
+        (
+            "plan",
+            {"plan_id": "pro", "addon": "more-calls", "addon_more-calls": "x"},
+            "addons",
+            "'x'",
+        ),
+        ("plan", {"plan_id": "pro", "when": "date"}, "start", "Missing; pick the day"),
+        ("usage", {"verb": "set", "quantity": "-1"}, "quantity", "is not a whole number"),
+        ("profile", {"timezone": "Berlin"}, "timezone", "Europe/Berlin"),
+    ],
+)
+def test_what_is_typed_wrong_is_marked_where_it_is(
+    served: DashboardRunning,
+    customer: str,
+    path: str,
+    fields: dict[str, str],
+    field: str,
+    words: str,
+) -> None:
+    provision(served, customer)
+    form = {"promotion": "promote"}.get(path, path)
+    with served.visit() as visit:
+        page = f"/customers/{customer}"
+        sent = {"feature_id": "calls", "form": form} | fields
+        refused = visit.submit(page, f"{page}/{path}", sent)
+
+    assert 400 == refused.status
+    note = re.search(rf'<p class="wrong" id="wrong-{field}">(.*?)</p>', refused.html)
+    assert note is not None, refused.text
+    assert words in unescape(note[1])
+    assert "Nothing was changed. Look at the field marked below." in refused.text
 
 
 def test_the_activity_says_in_words_who_did_what_and_why(

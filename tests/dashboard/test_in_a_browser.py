@@ -62,11 +62,17 @@ def test_sales_makes_a_promotion_sees_why_and_tries_it(
 
     page.get_by_role("link", name="Promote", exact=True).click()
     form = page.locator("#promote")
+    form.get_by_role("combobox", name="Feature", exact=True).select_option(label="CSV export")
+    expect(form.get_by_role("combobox", name="Gets")).to_have_value("on")
+    expect(form.get_by_label("Limit", exact=True)).to_be_hidden()
+    form.get_by_role("combobox", name="Feature", exact=True).select_option(label="Upload size")
+    expect(form.get_by_role("combobox", name="Gets")).to_have_value("value")
+    expect(form.get_by_label("Value", exact=True)).to_be_visible()
     form.get_by_role("combobox", name="Feature", exact=True).select_option(label="API calls")
     form.get_by_role("textbox", name="Limit").fill("20")
     form.get_by_label("Until").fill("2099-12-31")
     form.get_by_role("button", name="Promote").click()
-    expect(page.get_by_role("status")).to_have_text("calls was promoted.")
+    expect(page.get_by_role("status")).to_have_text("API calls was promoted.")
 
     page.get_by_role("link", name="Why Seats?").click()
     expect(page.locator("#why")).to_contain_text("Why Seats?")

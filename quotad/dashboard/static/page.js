@@ -98,6 +98,20 @@ document.addEventListener("input", (event) => {
   if (form && event.target.name !== "state") form.querySelector("[name=state][value=on]").checked = true;
 });
 
+// What can be granted depends on the feature: only what fits is offered, and the fields for it.
+const offered = (form) => {
+  const kind = form.elements.kind;
+  const of = form.querySelector("[data-grants]").selectedOptions[0]?.dataset.kind;
+  for (const each of kind.options) each.hidden = each.disabled = !(each.dataset.of ?? of ?? "").split(" ").includes(of);
+  if (kind.selectedOptions[0]?.disabled) kind.value = [...kind.options].find((each) => !each.disabled).value;
+  for (const each of form.querySelectorAll("[data-gets]")) each.closest(".field").hidden = each.dataset.gets !== kind.value;
+};
+const granting = [...document.querySelectorAll("[data-grants]")].map((each) => each.form);
+granting.forEach(offered);
+document.addEventListener("change", (event) => {
+  if (granting.includes(event.target.form)) offered(event.target.form);
+});
+
 // Another view of what is being edited: saved first, then shown.
 document.addEventListener("click", (event) => {
   const link = event.target.closest("nav.tabs a");
