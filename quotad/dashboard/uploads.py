@@ -1,9 +1,10 @@
 """Forms with a file (multipart/form-data): fields in memory, the file in a folder as it arrives."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 from starlette.types import Receive
@@ -17,6 +18,9 @@ FIELDS_BYTES_MAX = 64 * 1024
 """Of all fields that are no files, and of the headers of a part."""
 
 PARTS_MAX = 100
+SECONDS_MAX = 600.0
+"""Longest time for a form with a file to arrive: there are few places, and it holds one."""
+
 WRITE_BYTES = 1024 * 1024
 """What is gathered before it is written."""
 
@@ -193,24 +197,40 @@ async def read_upload(
 
     Raises:
         InvalidRequest: it is no form with a file.
-        HttpRefusal: it is too large.
+        HttpRefusal: it is too large, or has not arrived in time.
         Gone: the browser is.
     """
     parts = FormParts(boundary_of(content_type), bytes_max)
     with path.open("wb") as file:
-        waiting: list[bytes] = []
-        size, more = 0, True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise Gone
-            more = message.get("more_body", False)
-            part = parts.feed(message.get("body", b""))
-            waiting.append(part)
-            size += len(part)
-            if size >= WRITE_BYTES or not more:
-                await in_thread(file.write, b"".join(waiting))
-                waiting, size = [], 0
+        try:
+            async with asyncio.timeout(SECONDS_MAX):
+                await _receive_into(file, parts, receive, in_thread)
+        except TimeoutError:
+            raise HttpRefusal(
+                408,
+                "TOO_SLOW",
+                f"file: has not arrived within {SECONDS_MAX / 60:.0f} minutes; gzip it, or take a"
+                " part",
+                ((b"connection", b"close"),),
+            ) from None
     if not parts.ended:
         raise InvalidRequest("body: ends too early")
     return Uploaded(parts.fields, parts.file_name, parts.size)
+
+
+async def _receive_into(
+    file: BinaryIO, parts: FormParts, receive: Receive, in_thread: Callable[..., Any]
+) -> None:
+    waiting: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        more = message.get("more_body", False)
+        part = parts.feed(message.get("body", b""))
+        waiting.append(part)
+        size += len(part)
+        if size >= WRITE_BYTES or not more:
+            await in_thread(file.write, b"".join(waiting))
+            waiting, size = [], 0

@@ -1,13 +1,16 @@
 """A plan tried on the past: a log is uploaded, run beside everything else, and reported."""
 
+import asyncio
 import gzip
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from quotad.customers.subscriptions import Provision
+from quotad.dashboard import uploads
 from quotad.dashboard.uploads import FormParts
 from quotad.errors import InvalidRequest
 from quotad.http.problems import HttpRefusal
@@ -110,3 +113,22 @@ def test_a_form_with_a_file_is_read_however_it_arrives() -> None:
     ):
         with pytest.raises(InvalidRequest):
             FormParts(b"b", 100).feed(wrong)
+
+
+async def test_a_form_that_trickles_in_is_ended_after_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "SECONDS_MAX", 0.05)
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.001)
+        return {"type": "http.request", "body": b"--b", "more_body": True}
+
+    async def in_thread(made: Any, *values: Any) -> Any:
+        return made(*values)
+
+    with pytest.raises(HttpRefusal, match="has not arrived within") as refused:
+        await uploads.read_upload(
+            receive, "multipart/form-data; boundary=b", 10**9, tmp_path / "log", in_thread
+        )
+    assert 408 == refused.value.http_status
