@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from quotad.catalog import entry_value
 from quotad.catalog.editing.addon_entries import (
     AddOnRow,
     choices,
@@ -18,14 +17,14 @@ from quotad.catalog.editing.typed import typed_whole
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage, see_other
 from quotad.dashboard.catalog_words import Compiled, price_words
 from quotad.dashboard.drafting import Desk, desk, next_of, save_edits, sent_draft
-from quotad.dashboard.grant_words import grant_words
+from quotad.dashboard.grant_words import addon_words
 from quotad.dashboard.price_form import price_fields, price_rows, sent_prices
 from quotad.dashboard.render import render
-from quotad.dashboard.shown import amount, segment
+from quotad.dashboard.shown import segment
 from quotad.dashboard.wrong import FINE, Edited, Wrong, wrong_of
 from quotad.errors import Conflict, InvalidRequest, NotFound
 from quotad.ids import check_id
-from quotad.model import AddOn, AddOnEntry, Feature
+from quotad.model import AddOn, Feature
 from quotad.tokens.roles import Right
 
 ROWS_MAX = 200
@@ -95,22 +94,11 @@ def _line(found: Desk, shown: Compiled, addon: AddOn) -> AddOnLine:
     gives = [
         (
             shown.name("features", feature_id),
-            entry_words(entry, shown.snapshot.features[feature_id]),
+            addon_words(entry, shown.snapshot.features[feature_id]),
         )
         for feature_id, entry in addon.entries.items()
     ]
     return AddOnLine(addon, gives, found.changed and before != addon)
-
-
-def entry_words(entry: AddOnEntry, feature: Feature) -> str:
-    """Return what an add-on gives of a feature: `+10,000 / month`."""
-    if entry.entry is not None:
-        return grant_words(entry_value(entry.entry, feature))
-    number = entry.add if entry.add is not None else entry.set
-    per = f" / {entry.window.per}" if entry.names_window and entry.window is not None else ""
-    each = " per unit" if entry.per_unit else ""
-    words = f"{amount(number, feature.decimals)}{each}{per}"
-    return f"+{words}" if entry.add is not None else f"{words} instead"
 
 
 def _editor(ask: Ask) -> PageAnswer:

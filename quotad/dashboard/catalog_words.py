@@ -1,22 +1,25 @@
-"""A catalog in words: what plans grant, what they cost, what has changed."""
+"""A catalog in words: what features are, what plans and add-ons grant, what they cost."""
 
-import json
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
 import msgspec
 
-from quotad.catalog import Catalog, CatalogChange, Snapshot, compile_snapshot
-from quotad.catalog.editing.placed import spelled
+from quotad.catalog import Catalog, Snapshot, compile_snapshot
 from quotad.dashboard.shown import amount, day, moment, value_words
-from quotad.model import Entitlement, Feature, FeatureType, Limit, Plan
+from quotad.model import Entitlement, Feature, FeatureType, Limit
 from quotad.prices import Price
 
 NOTHING = "\u2013"
 
-_A_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
+KIND_WORDS = {
+    "boolean": "on or off",
+    "counter": "counted, starts again each period",
+    "gauge": "goes up and down",
+    "concurrency": "so many at once",
+    "config": "a value to read",
+}
 
 _SIGNS = {"USD": "$", "EUR": "\u20ac", "GBP": "\u00a3"}
 
@@ -37,17 +40,6 @@ class Compiled(msgspec.Struct, frozen=True):
             return (plan.name if plan else "") or id_
         addon = self.catalog.definitions.addons.get(id_)
         return (addon.name if addon else "") or id_
-
-
-class ChangeWords(msgspec.Struct, frozen=True):
-    """One change as a person says it."""
-
-    kind: str
-    """`added`, `changed` or `removed`."""
-    where: str
-    what: str
-    before: str
-    after: str
 
 
 @lru_cache(maxsize=8)
@@ -114,66 +106,14 @@ def money(number: str, currency: str) -> str:
     return f"{sign}{number}" if sign else f"{number} {currency}"
 
 
-def plans_in_order(found: Compiled) -> list[Plan]:
-    """Plans, each after the one that it extends; archived ones at the end."""
-    definitions = found.catalog.definitions.plans
-
-    def depth(plan_id: str) -> int:
-        base = definitions[plan_id].extends
-        return 0 if base is None else depth(base) + 1
-
-    order = sorted(
-        definitions, key=lambda plan_id: (definitions[plan_id].archived, depth(plan_id), plan_id)
-    )
-    return [found.snapshot.plans[plan_id] for plan_id in order]
+def said(right: Entitlement | None) -> list[str]:
+    """What a plan grants of a feature, and what is special about it."""
+    return [right_words(right), *right_notes(right)]
 
 
-def change_words(change: CatalogChange, found: Compiled, before: Compiled | None) -> ChangeWords:
-    """Return a change as a person says it, with the names that things have."""
-    kind = "added" if not change.before else "removed" if not change.after else "changed"
-    path, _, _ = spelled(f"{change.path}: ")
-    names = [str(each) for each in path]
-    where, rest = change.path, ""
-    if len(names) > 1 and names[0] in ("plans", "features", "addons"):
-        source = before if kind == "removed" and before is not None else found
-        where = source.name(names[0], names[1])
-        rest_of = names[2:]
-        if len(rest_of) > 1 and rest_of[0] == "entitlements":
-            where = f"{where} \u203a {source.name('features', rest_of[1])}"
-            rest_of = rest_of[2:]
-        rest = " ".join(each for each in rest_of if not each.isdigit() and each != "limits")
-    what = rest.replace("_", " ")
-    return ChangeWords(kind, where, what, _value(change.before), _value(change.after))
-
-
-def _value(text: str) -> str:
-    """JSON as a person writes it."""
-    if not text:
-        return ""
-    value = json.loads(text)
-    if isinstance(value, dict) and list(value) == ["limits"]:
-        value = value["limits"]
-    return _spelled(value)
-
-
-def _spelled(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, list):
-        between = "; " if any(isinstance(each, dict) for each in value) else ", "
-        return between.join(map(_spelled, value)) or "nothing"
-    if isinstance(value, dict):
-        pairs = (
-            f"{name}: ({_spelled(each)})"
-            if isinstance(each, list | dict)
-            else f"{name}: {_spelled(each).removesuffix('.')}"
-            for name, each in value.items()
-        )
-        return ", ".join(pairs) or "nothing"
-    text = str(value)
-    return time_words(text) if _A_TIME.fullmatch(text) else text
+def kind_of(feature: Feature) -> str:
+    """The word of a feature's kind in forms."""
+    return feature.kind.value if feature.type is FeatureType.METERED else feature.type.value
 
 
 def time_words(text: str) -> str:

@@ -8,6 +8,7 @@ from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage
 from quotad.dashboard.chain import source_lines
 from quotad.dashboard.charts import chart_of, charted
 from quotad.dashboard.names import CatalogNames
+from quotad.dashboard.plan_order import names_in_order
 from quotad.dashboard.render import render
 from quotad.dashboard.rights import most_used, right_line, right_lines
 from quotad.dashboard.shown import amount
@@ -69,7 +70,7 @@ def customer_page(
         names=names,
         latest={key: plan.revision for key, plan in snapshot.plans.items()},
         plan_id=granted.effective.plan_id,
-        plans={key: plan.name or key for key, plan in snapshot.plans.items() if not plan.archived},
+        plans=names_in_order(snapshot, archived=False),
         addons={
             key: addon.name or key
             for key, addon in snapshot.addons.items()

@@ -9,8 +9,16 @@ import msgspec
 
 from quotad.catalog import Source
 from quotad.dashboard.ask import TEXT_BYTES_MAX, Ask, PageAnswer, SitePage, see_other
-from quotad.dashboard.catalog_words import change_words
-from quotad.dashboard.drafting import APPLY_TO, desk, next_of, save_files, seen_draft, sent_draft
+from quotad.dashboard.change_words import change_groups
+from quotad.dashboard.drafting import (
+    APPLY_TO,
+    Desk,
+    desk,
+    next_of,
+    save_files,
+    seen_draft,
+    sent_draft,
+)
 from quotad.dashboard.render import render
 from quotad.errors import Conflict, InvalidRequest
 from quotad.operations.affected import AffectedOperations
@@ -148,12 +156,12 @@ def _review(ask: Ask) -> PageAnswer:
     state, after = found.state, found.after
     assert state is not None
     changes = affected = None
+    more = 0
     parts = ask.context.parts
     if state.prepared is not None and after is not None:
-        changes = [
-            change_words(each, after, found.in_force)
-            for each in state.prepared.changes[:CHANGES_SHOWN]
-        ]
+        some = state.prepared.changes[:CHANGES_SHOWN]
+        changes = change_groups(some, after, found.in_force)
+        more = state.prepared.changes_count - len(some)
         if found.changed and not state.outdated:
             looking = AffectedOperations(parts.finding, parts.usage, ask.context.sessions.clock)
             before = None if found.in_force is None else found.in_force.snapshot
@@ -163,17 +171,50 @@ def _review(ask: Ask) -> PageAnswer:
         "review.html",
         desk=found,
         changes=changes,
+        more=more,
         apply_to=word,
         affected=affected,
         affected_plans=[after.name("plans", each) for each in affected.plans]
         if affected and after
         else [],
+        audiences=_audiences(found, word),
+        publishable=_is_publishable(found, bool(changes), parts.drafts.may_publish()),
+        kept_revisions=found.in_force is not None and bool(found.in_force.snapshot.kept),
         default_plan=None if after is None else after.snapshot.default_plan,
         may_publish=parts.drafts.may_publish(),
         four_eyes=parts.drafts.four_eyes,
         owner=owner,
         pleas=parts.drafts.pleas(ask.visitor.person),
         from_files=parts.drafts.from_files(),
+    )
+
+
+def _audiences(found: Desk, chosen: str) -> list[tuple[str, str]]:
+    """Whom changed plans can be for, and how that is put."""
+    if found.after is None:
+        return []
+    plans = found.after.catalog.definitions.plans
+    names = [found.after.name("plans", each) for each, plan in plans.items() if plan.apply_to_new]
+    usual = f"as in the catalog: {', '.join(names)} for new subscriptions, others for everyone"
+    audiences = [("", usual if names else "everyone")]
+    kept = found.in_force is not None and found.in_force.snapshot.kept
+    if names or kept or chosen == "all":
+        audiences.append(("all", "everyone, also on an earlier revision of a plan"))
+    return [*audiences, ("new", "new subscriptions only")]
+
+
+def _is_publishable(found: Desk, changes: bool, may_publish: bool) -> bool:
+    """Whether there is something to publish, over what the draft was begun from.
+
+    Comments alone are no version; where files own the catalog, they can be committed there.
+    """
+    state = found.state
+    assert state is not None
+    outdated = state.outdated and found.changed
+    return (
+        state.prepared is not None
+        and not outdated
+        and (changes or (found.changed and not may_publish))
     )
 
 

@@ -8,6 +8,7 @@ from quotad.catalog import ApplyTo, Source
 from quotad.catalog.editing.changes import Edit, PlanFiles
 from quotad.dashboard.ask import Ask, PageAnswer, is_own_path
 from quotad.dashboard.catalog_words import Compiled, compiled
+from quotad.dashboard.change_words import change_count
 from quotad.dashboard.render import render
 from quotad.errors import Conflict, InvalidRequest, NotFound
 from quotad.operations.drafts import CatalogDraft, DraftState
@@ -28,6 +29,15 @@ class Desk(msgspec.Struct, frozen=True):
     def changed(self) -> bool:
         """Whether there is a draft that changes something."""
         return self.state is not None and self.state.draft.changed
+
+    @property
+    def change_count(self) -> int:
+        """How many lines a review of the draft has."""
+        prepared = None if self.state is None else self.state.prepared
+        if prepared is None:
+            return 0
+        left_out = prepared.changes_count - len(prepared.changes)
+        return change_count(prepared.changes) + left_out
 
     @property
     def draft(self) -> CatalogDraft:

@@ -1,7 +1,8 @@
 """Other environments: what their catalog would change here, and its way into a draft."""
 
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
-from quotad.dashboard.catalog_words import change_words, compiled
+from quotad.dashboard.catalog_words import compiled
+from quotad.dashboard.change_words import change_groups
 from quotad.dashboard.draft import CHANGES_SHOWN
 from quotad.dashboard.drafting import desk, save_files, seen_draft
 from quotad.dashboard.render import render
@@ -26,7 +27,8 @@ def _look(ask: Ask) -> PageAnswer:
         desk=found,
         there=there,
         own=_environments(ask).own,
-        changes=[change_words(each, after, found.in_force) for each in shown],
+        changes=change_groups(shown, after, found.in_force),
+        more=there.prepared.changes_count - len(shown),
     )
 
 

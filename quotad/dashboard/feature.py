@@ -6,16 +6,17 @@ import msgspec
 
 from quotad.catalog.editing.changes import GONE, Edit, PlanFiles
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage, see_other
-from quotad.dashboard.catalog_words import Compiled, plans_in_order
+from quotad.dashboard.catalog_words import KIND_WORDS, Compiled, kind_of
 from quotad.dashboard.drafting import Desk, desk, next_of, save_edits, sent_draft
 from quotad.dashboard.features import KINDS
-from quotad.dashboard.plans import cell
+from quotad.dashboard.plan_matrix import cell
+from quotad.dashboard.plan_order import in_selling_order
 from quotad.dashboard.render import render
 from quotad.dashboard.shown import amount, segment
 from quotad.dashboard.wrong import in_words
 from quotad.errors import Conflict, InvalidRequest, NotFound
 from quotad.ids import check_id
-from quotad.model import Feature, FeatureType, MeterKind, Rollout
+from quotad.model import Feature, MeterKind, Rollout
 from quotad.operations.rollouts import RolloutOperations
 from quotad.tokens.roles import Right
 
@@ -30,14 +31,6 @@ PLANS_MAX = 200
 
 INSIDE_SHOWN = 12
 """Those of them that are named."""
-
-KIND_WORDS = {
-    "boolean": "on or off",
-    "counter": "counted, starts again each period",
-    "gauge": "goes up and down",
-    "concurrency": "so many at once",
-    "config": "a value to read",
-}
 
 _SECTIONS = ("plans", "groups", "addons")
 """What has entries of features."""
@@ -82,7 +75,7 @@ def _feature_page(ask: Ask, message: str = "", typed: FormFields | None = None) 
     asked = ask.query.get("customer")
     if asked:
         check_id(asked, "customer")
-    plans = plans_in_order(shown)[:PLANS_MAX]
+    plans = in_selling_order(shown.snapshot)[:PLANS_MAX]
     return render(
         ask,
         "feature.html",
@@ -104,11 +97,6 @@ def _feature_page(ask: Ask, message: str = "", typed: FormFields | None = None) 
         rollouts=_rollouts(ask, shown, feature, asked),
         asked=asked,
     )
-
-
-def kind_of(feature: Feature) -> str:
-    """The word of a feature's kind in forms."""
-    return feature.kind.value if feature.type is FeatureType.METERED else feature.type.value
 
 
 def _rollouts(ask: Ask, shown: Compiled, feature: Feature, asked: str) -> list[RolledOut]:

@@ -6,7 +6,7 @@ from quotad.catalog.editing.changes import Edit, NoValue, PlanFiles
 from quotad.catalog.editing.typed import typed_day
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
 from quotad.dashboard.drafting import desk, next_of, save_edits, sent_draft
-from quotad.dashboard.plans import matrix
+from quotad.dashboard.plan_matrix import matrix
 from quotad.dashboard.render import render
 from quotad.errors import InvalidRequest, NotFound
 from quotad.ids import check_id
@@ -33,7 +33,7 @@ class ForEveryone(msgspec.Struct, frozen=True):
 
 def _features(ask: Ask) -> PageAnswer:
     found = desk(ask)
-    return render(ask, "features.html", desk=found, matrix=matrix(found, ask.query.get("q")))
+    return render(ask, "features.html", desk=found, matrix=matrix(found, ask.query))
 
 
 def _new(ask: Ask) -> PageAnswer:

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
+from quotad.catalog import entry_value
 from quotad.dashboard.catalog_words import money, time_words
+from quotad.dashboard.shown import amount
+from quotad.model import AddOnEntry, Feature
 
 _ANCHORS = {
     "subscription": "from the day on which the subscription started",
@@ -27,6 +30,17 @@ def grant_words(value: object) -> str:
         known = _OTHERS.get(name)
         words.append(known(each) if known else f"{name.replace('_', ' ')} {grant_words(each)}")
     return ", ".join(word for word in words if word)
+
+
+def addon_words(entry: AddOnEntry, feature: Feature) -> str:
+    """Return what an add-on gives of a feature: `+10,000 / month`."""
+    if entry.entry is not None:
+        return grant_words(entry_value(entry.entry, feature))
+    number = entry.add if entry.add is not None else entry.set
+    per = f" / {entry.window.per}" if entry.names_window and entry.window is not None else ""
+    each = " per unit" if entry.per_unit else ""
+    words = f"{amount(number, feature.decimals)}{each}{per}"
+    return f"+{words}" if entry.add is not None else f"{words} instead"
 
 
 def _amount(rest: dict[str, object]) -> list[str]:

@@ -3,7 +3,8 @@
 from quotad.catalog import diff
 from quotad.dashboard.activity import deed
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
-from quotad.dashboard.catalog_words import ChangeWords, change_words, compiled
+from quotad.dashboard.catalog_words import compiled
+from quotad.dashboard.change_words import ChangeGroup, change_groups
 from quotad.dashboard.names import CatalogNames
 from quotad.dashboard.render import render
 from quotad.errors import InvalidRequest, NotFound
@@ -23,8 +24,8 @@ def _history(ask: Ask) -> PageAnswer:
     return render(ask, "history.html", versions=versions, may_publish=may_publish)
 
 
-def changes_of(ask: Ask, record: CatalogRecord, shown: int) -> tuple[list[ChangeWords], int]:
-    """Return the first changes of a version in words, and how many there are.
+def changes_of(ask: Ask, record: CatalogRecord, shown: int) -> tuple[list[ChangeGroup], int]:
+    """Return the first changes of a version in words, and how many more there are.
 
     Raises:
         StoreUnavailable: the store refused or timed out.
@@ -36,19 +37,19 @@ def changes_of(ask: Ask, record: CatalogRecord, shown: int) -> tuple[list[Change
         earlier = None
     before = None if earlier is None else compiled(earlier.record.document)
     changes = diff(None if before is None else before.catalog, after.catalog)
-    return [change_words(each, after, before) for each in changes[:shown]], len(changes)
+    return change_groups(changes[:shown], after, before), max(len(changes) - shown, 0)
 
 
 def _version(ask: Ask) -> PageAnswer:
     number = _number(ask.segments["version"])
     found = ask.context.parts.catalogs.get(number)
-    changes, count = changes_of(ask, found.record, CHANGES_SHOWN)
+    changes, more = changes_of(ask, found.record, CHANGES_SHOWN)
     return render(
         ask,
         "version.html",
         found=found,
         changes=changes,
-        count=count,
+        more=more,
         may_roll_back=ask.visitor.may("publish") and not found.in_force,
         by_files=not ask.context.parts.drafts.may_publish(),
     )

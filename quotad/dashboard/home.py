@@ -3,7 +3,7 @@
 from collections import Counter
 
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage
-from quotad.dashboard.catalog_words import ChangeWords
+from quotad.dashboard.change_words import ChangeGroup
 from quotad.dashboard.decided_chart import decided_chart
 from quotad.dashboard.history import changes_of
 from quotad.dashboard.insights import Ranking, feature_names, plan_names, ranking
@@ -25,10 +25,10 @@ def _home(ask: Ask) -> PageAnswer:
     parts = ask.context.parts
     versions = parts.catalogs.newest(SOURCES_LOOKED)
     in_force = next((each for each in versions if each.in_force), None)
-    changes, count = list[ChangeWords](), 0
+    changes, more = list[ChangeGroup](), 0
     if in_force is not None:
         record = parts.catalogs.get(in_force.record.version).record  # with its document
-        changes, count = changes_of(ask, record, CHANGES_SHOWN)
+        changes, more = changes_of(ask, record, CHANGES_SHOWN)
     try:
         found, features = ranking(ask), feature_names(ask)
     except NotReady:  # no catalog yet
@@ -39,7 +39,7 @@ def _home(ask: Ask) -> PageAnswer:
         "home.html",
         in_force=in_force,
         changes=changes,
-        count=count,
+        more=more,
         versions=versions[:VERSIONS_SHOWN],
         sidecar=next((each for each in versions if _by_sidecar(each.record.published_by)), None),
         worker=parts.worker.status(),

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage
+from quotad.dashboard.plan_order import names_in_order
 from quotad.dashboard.render import render
 from quotad.dashboard.top_users import MOST
 from quotad.engine.insights import Nearness, rank
@@ -94,8 +95,7 @@ def feature_names(ask: Ask) -> dict[str, str]:
 def plan_names(ask: Ask) -> dict[str, str]:
     """Return the names of plans by id."""
     snapshot = ask.context.parts.worker.snapshots.peek
-    plans = {} if snapshot is None else snapshot.plans
-    return {plan_id: plan.name or plan_id for plan_id, plan in plans.items()}
+    return {} if snapshot is None else names_in_order(snapshot)
 
 
 def page_after(lines: list[Nearness], token: str, size: int) -> tuple[list[Nearness], str]:

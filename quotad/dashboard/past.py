@@ -10,6 +10,7 @@ import msgspec
 from quotad.customers.rows import write_row
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage, see_other
 from quotad.dashboard.drafting import desk
+from quotad.dashboard.plan_order import names_in_order
 from quotad.dashboard.render import render
 from quotad.dashboard.rights import REASONS
 from quotad.dashboard.wrong import in_words
@@ -55,7 +56,6 @@ class PastBar(msgspec.Struct):
 
 def _form_page(ask: Ask, typed: FormFields | None = None, message: str = "") -> PageAnswer:
     snapshot = ask.context.parts.worker.snapshots.peek
-    plans = {} if snapshot is None else snapshot.plans
     features = {} if snapshot is None else snapshot.features
     may_draft = ask.visitor.may("publish")
     return render(
@@ -65,7 +65,7 @@ def _form_page(ask: Ask, typed: FormFields | None = None, message: str = "") -> 
         message=message,
         typed=typed or FormFields(),
         formats=FORMATS,
-        plans={key: plan.name or key for key, plan in plans.items()},
+        plans={} if snapshot is None else names_in_order(snapshot),
         features={
             key: each.name or key for key, each in features.items() if each.type.name == "METERED"
         },

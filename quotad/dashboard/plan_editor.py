@@ -6,8 +6,9 @@ from quotad.catalog.editing.changes import GONE, Edit, NoValue, PlanFiles
 from quotad.catalog.editing.entries import OWN, EntryForm, LimitForm, read_entry, write_form
 from quotad.catalog.editing.splice import spelled_path
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage, see_other
+from quotad.dashboard.catalog_words import said
 from quotad.dashboard.drafting import Desk, desk, next_of, save_edits, sent_draft
-from quotad.dashboard.plans import cell, said
+from quotad.dashboard.plan_matrix import cell, matrix
 from quotad.dashboard.price_form import price_fields, price_rows, sent_prices
 from quotad.dashboard.render import render
 from quotad.dashboard.shown import segment
@@ -47,9 +48,6 @@ def _plan_page(ask: Ask, refused: Typed | None) -> PageAnswer:
     written = written if isinstance(written, dict) else {}
     shown = found.after
     plan = None if shown is None else shown.snapshot.plans.get(plan_id)
-    rows = []
-    if shown is not None and plan is not None:
-        rows = [(each, cell(found, shown, plan, each)) for each in shown.snapshot.features.values()]
     texts = FormFields(tuple((name, str(written.get(name, ""))) for name in _TEXTS))
     typed = texts if refused is None else refused.form
     return render(
@@ -65,7 +63,7 @@ def _plan_page(ask: Ask, refused: Typed | None) -> PageAnswer:
         if refused is None
         else refused.wrong,
         refused=refused is not None,
-        rows=rows,
+        matrix=matrix(found, ask.query, [] if plan is None else [plan]),
     )
 
 

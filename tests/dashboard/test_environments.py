@@ -55,7 +55,7 @@ def test_what_was_tried_in_staging_is_copied_reviewed_and_published(
         "link", name="Copy its catalog"
     ).click()
     expect(page.get_by_text("Pro → Pro!")).to_be_visible()
-    expect(page.get_by_text("10 → 12")).to_be_visible()
+    expect(page.get_by_text("10 / month → 12 / month")).to_be_visible()
     shoot(page, "environment")
     page.get_by_role("button", name="Make it my draft").click()
     expect(page.get_by_text("The catalog of staging is your draft.")).to_be_visible()

@@ -48,7 +48,7 @@ def test_maria_edits_and_ben_publishes(browser: Browser, strict: DashboardRunnin
 
     ben.goto("/plans")
     ben.get_by_role("link", name="Look at it").click()
-    expect(ben.get_by_text("1,000 → 2,000")).to_be_visible()
+    expect(ben.get_by_text("1,000 / month → 2,000 / month")).to_be_visible()
     shoot(ben, "four-eyes-publisher")
     ben.get_by_role("button", name="Send it back").click()
     expect(ben.get_by_text("The draft is its author's again.")).to_be_visible()

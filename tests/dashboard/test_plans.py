@@ -154,19 +154,36 @@ def test_a_draft_is_reviewed_published_with_a_comment_and_undone(
 ) -> None:
     change(anna, "/plans/pro/features/calls", limit0="5,000")
     review = anna.get("/draft/review")
-    assert "Pro \u203a API calls limit: 1,000 → 5,000" in review.text
+    assert "Pro \u203a API calls : 1,000 / month → 5,000 / month" in review.text
 
     assert publish(anna, comment="Twice the calls <b>").status == 303
     history = anna.get("/history")
     assert "Twice the calls <b>" in history.text
     assert "<b>" not in history.html.replace("<b>", "", 0).split("Twice the calls")[1][:6]
     version = re.findall(r"/history/(\d+)/roll-back", history.html)[0]
-    assert "1,000 → 5,000" in anna.get(f"/history/{int(version) + 1}").text
+    assert "1,000 / month → 5,000 / month" in anna.get(f"/history/{int(version) + 1}").text
 
     reply = anna.post(f"/history/{version}/roll-back", {"form_key": history.form_key})
     assert reply.status == 303
     assert "1,000 / month" in anna.get("/plans").text
     assert "unpublished" not in anna.get("/plans").text
+
+
+def test_a_draft_that_changes_nothing_is_not_offered_to_be_published(anna: Visit) -> None:
+    for page in (anna.get("/draft/review"), anna.get("/draft/review?apply_to=new")):
+        assert "Nothing is changed" in page.text
+        assert not re.search("/draft/publish|Changed plans are for", page.html)
+
+
+def test_a_new_plan_that_cannot_be_stays_in_its_form(anna: Visit) -> None:
+    page = anna.get("/plans")
+    sent = {"plan_id": "pro", "name": "Another", "extends": "free"}
+    refused = anna.post("/plans", fields_of(page) | sent)
+
+    assert (400, True) == (refused.status, "There is a plan 'pro' already." in refused.text)
+    assert 'value="Another"' in refused.html
+    assert '<option value="free" selected>Free' in refused.html
+    assert CATALOG == text_of(anna)
 
 
 @pytest.mark.parametrize(
@@ -196,9 +213,13 @@ def test_a_review_counts_customers_and_names_those_past_a_new_limit(
     change(anna, "/plans/pro/features/calls", limit0="500")
     review = anna.get("/draft/review").text
 
-    assert "on Pro" in review
-    assert f"{HEAVY} pro · calls 900 of 500" in review
-    assert "keeps it" in anna.get("/draft/review?apply_to=new").text
+    assert "1 customer on Pro gets it as soon as it is published." in review
+    assert "1 customer would be over a limit at once" in review
+    assert f"{HEAVY} Pro · API calls 900 of 500" in review
+    new = anna.get("/draft/review?apply_to=new").text
+    assert "No customer gets it at once." in new
+    assert "who has one now keeps it as it is, 1 customer." in new
+    assert HEAVY not in new
 
 
 def test_two_windows_do_not_lose_each_others_edits(anna: Visit) -> None:
@@ -426,7 +447,10 @@ def test_a_large_catalog_is_shown_in_part_and_searched(anna: Visit, desk: Dashbo
     in_force(desk, f"version: 1\nfeatures:\n{''.join(features)}plans:\n{''.join(plans)}")
     page = anna.get("/plans")
 
-    assert "380 more are not shown" in page.text
+    assert "100 more are not shown" in page.text
+    assert 13 == page.html.count('<tr><th scope="row"') + 1
+    opened = anna.get("/plans?group=access").text
+    assert "380 more are not shown" in opened
     assert page.html.count("<td") <= 4_000
     found = anna.get("/features?q=thing+299").text
     assert "f299" in found

@@ -2,8 +2,9 @@
 
 import pytest
 
-from quotad.catalog import CatalogChange, Source, compile_snapshot, parse
-from quotad.dashboard.catalog_words import Compiled, change_words, price_words
+from quotad.catalog import Source, compile_snapshot, parse
+from quotad.dashboard.catalog_words import Compiled, price_words
+from quotad.dashboard.change_words import value_text
 from quotad.dashboard.shown import sentence, value_words
 from quotad.prices import Price
 
@@ -78,9 +79,7 @@ def test_a_config_value_that_counts_a_unit_has_commas(unit: str, value: str, wor
     ],
 )
 def test_values_that_have_changed_are_words_and_not_code(json: str, words: str) -> None:
-    change = CatalogChange("plans.free.entitlements.seats", "", json)
-
-    assert words == change_words(change, FOUND, None).after
+    assert words == value_text(json)
 
 
 @pytest.mark.parametrize("ends", [".", "?", "!"])
