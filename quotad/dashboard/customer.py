@@ -10,11 +10,14 @@ from quotad.dashboard.charts import chart_of, charted
 from quotad.dashboard.names import CatalogNames
 from quotad.dashboard.plan_order import names_in_order
 from quotad.dashboard.render import render
-from quotad.dashboard.rights import most_used, right_line, right_lines
+from quotad.dashboard.rights import REASONS, most_used, right_line, right_lines
 from quotad.dashboard.shown import amount
 from quotad.dashboard.wrong import FINE, Wrong
-from quotad.decision import ConsumeRequest, Decision, Mode
+from quotad.decision import ConsumeRequest, Decision, Mode, Reason
 from quotad.errors import InvalidRequest, NotFound, QuotadError
+
+LINES_AT_ONCE = 12
+"""Most features that are shown before all of them are asked for."""
 
 DENIED_MAX = 8
 """Most denied features that are listed."""
@@ -79,9 +82,11 @@ def customer_page(
         features={key: each.name or key for key, each in snapshot.features.items()},
         kinds={key: each.type.name for key, each in snapshot.features.items()},
         lines=lines,
+        at_once=LINES_AT_ONCE,
         nearest=most_used(lines),
         why=why,
         explained=explained,
+        because=REASONS[Reason(explained.reason)] if explained else "",
         sources=source_lines(
             explained.explanation.sources if explained and explained.explanation else (), names
         ),
@@ -148,6 +153,7 @@ def _why(ask: Ask) -> PageAnswer:
         "_why.html",
         name=(feature.name if feature else "") or feature_id,
         explained=answer,
+        because=REASONS[Reason(answer.reason)],
         sources=source_lines(told.sources if told else (), names),
     )
 

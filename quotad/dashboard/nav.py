@@ -34,7 +34,14 @@ NAV: tuple[NavGroup, ...] = (
             NavLink("Try on the past", "/past", Right.MANAGE),
         ),
     ),
-    NavGroup("Customers", (NavLink("Customers", "/customers"), NavLink("Insights", "/insights"))),
+    NavGroup(
+        "Customers",
+        (
+            NavLink("Customers", "/customers"),
+            NavLink("Insights", "/insights"),
+            NavLink("Live decisions", "/live"),
+        ),
+    ),
     NavGroup("System", (NavLink("Settings", "/settings"),)),
 )
 

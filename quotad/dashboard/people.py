@@ -13,15 +13,20 @@ from quotad.dashboard.insights import page_after, plan_names, ranking, token_of
 from quotad.dashboard.render import render
 from quotad.dashboard.rights import RightLine, most_used, right_lines
 from quotad.dashboard.shown import segment
-from quotad.dashboard.wrong import in_words
+from quotad.dashboard.wrong import FINE, Edited, Wrong, in_words, wrong_of
 from quotad.engine.insights import Nearness
-from quotad.errors import Busy, QuotadError, StoreError
+from quotad.errors import Busy, QuotadError, StaleEpoch, StoreError, StoreUnavailable
+from quotad.http.problems import status_of
 from quotad.operations.finding import is_wanted
 from quotad.records import StoredCustomer
 from quotad.store.facets import Wanted
 from quotad.tokens.roles import Right
 
 PAGE_SIZE = 25
+
+
+_NEW = Edited(("customer_id", "name", "email"))
+"""The form of a new customer."""
 
 
 class PersonLine(msgspec.Struct, frozen=True):
@@ -39,6 +44,17 @@ class PersonLine(msgspec.Struct, frozen=True):
 
 
 def _list(ask: Ask) -> PageAnswer:
+    return _list_page(ask)
+
+
+def _list_page(ask: Ask, status: int = 200, wrong: Wrong = FINE) -> PageAnswer:
+    """Make the list.
+
+    Args:
+        ask: what is looked for, and the form of a new customer that was refused, if any.
+        status: of the answer.
+        wrong: with that form.
+    """
     query, found, message = ask.query, list[PersonLine](), ""
     next_token, counting = "", False
     try:
@@ -58,6 +74,9 @@ def _list(ask: Ask) -> PageAnswer:
     return render(
         ask,
         "people.html",
+        status,
+        wrong=wrong,
+        typed=ask.form,
         people=found,
         following=following,
         same=same,
@@ -179,8 +198,16 @@ def _create(ask: Ask) -> PageAnswer:
     customer_id = form.get("customer_id")
     profile = Profile(form.get("name") or None, form.get("email") or None)
     wanted = Provision(form.get("plan_id"), profile=profile)
-    customers = ask.context.parts.customers.by(ask.visitor.name, form.get("comment"))
-    customers.provision(customer_id, wanted, if_epoch=0)
+    try:
+        customers = ask.context.parts.customers.by(ask.visitor.name, form.get("comment"))
+        customers.provision(customer_id, wanted, if_epoch=0)
+    except StoreUnavailable:
+        raise
+    except StaleEpoch as error:
+        there = Wrong({"customer_id": f"there is a customer {customer_id!r} already"})
+        return _list_page(ask, status_of(error), there)
+    except QuotadError as error:
+        return _list_page(ask, status_of(error), wrong_of(error, _NEW))
     return see_other(f"/customers/{segment(customer_id)}", f"{customer_id} was created.")
 
 

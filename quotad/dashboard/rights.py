@@ -77,13 +77,17 @@ class RightLine(msgspec.Struct, frozen=True):
 
 
 def right_lines(granted: Granted) -> list[RightLine]:
-    """Return a line for each feature of a customer; metered ones first."""
+    """Return a line for each feature of a customer: what is near a limit, what is metered, others;
+    each in the order of the catalog."""
     features = granted.snapshot.features
     lines = [
         right_line(feature_id, features.get(feature_id), answer)
         for feature_id, answer in granted.decisions.items()
     ]
-    return sorted(lines, key=lambda each: not each.metered)
+    states = ("bad", "warn", "")
+    return sorted(
+        lines, key=lambda each: (states.index(each.top.state if each.top else ""), not each.metered)
+    )
 
 
 def right_line(feature_id: str, feature: Feature | None, answer: Decision) -> RightLine:

@@ -88,6 +88,7 @@ PATHS = [
     "/bulk?do=promote&feature_id=calls&kind=limit&amount=5000&per=month",
     "/insights",
     "/insights/top",
+    "/live",
     "/past",
     "/settings",
 ]

@@ -39,7 +39,10 @@ def test_it_shows_what_is_used_of_each_limit_and_why(
     assert "ACME Inc." in page.text
     assert "API calls 930 1,000 / month" in page.text
     assert 'aria-label="93 % of 1,000 used"' in page.html
-    assert "Why API calls? allowed Plan Pro : 1,000 per month in force" in page.text
+    assert (
+        "Why API calls? allowed One call now would be let through: within the limit." in page.text
+    )
+    assert "within the limit. Plan Pro : 1,000 per month in force" in page.text
     assert "Base plan Free : 10 per month replaced by plan Pro" in page.text
 
 

@@ -245,4 +245,15 @@ def test_a_customer_is_created_once(visit: Visit) -> None:
 
     assert (303, "/customers/new%2Fone") == (made.status, made.headers["location"])
     assert 412 == again.status
-    assert "It has changed since" in again.text
+    assert "Not saved. Look at the field marked below." in again.text
+    assert "There is a customer 'new/one' already." in again.text
+    for fields, words in (
+        ({"customer_id": "x\u200dy", "plan_id": "pro"}, "characters that cannot be printed"),
+        ({"customer_id": "", "plan_id": "pro"}, "Missing; give 1 to 256 bytes"),
+        ({"customer_id": "x" * 257, "plan_id": "pro"}, "257 bytes long"),
+        ({"customer_id": "other", "plan_id": "pro", "email": "nobody"}, "email"),
+    ):
+        refused = visit.submit("/customers", "/customers", {"comment": "as agreed"} | fields)
+        assert 400 == refused.status
+        assert words in refused.text
+        assert 'value="as agreed"' in refused.html

@@ -100,7 +100,7 @@ def test_a_customer_of_any_id_is_opened_and_changed(page: Page, served: Dashboar
     page.get_by_role("link", name="..", exact=True).click()
     page.get_by_role("link", name="Why Seats?").click()
     expect(page.locator("#why")).to_contain_text("Why Seats?")
-    page.get_by_text("Archive this customer \u2026").click()
+    page.get_by_text("Archive this customer\u00a0\u2026").click()
     page.get_by_role("button", name="Archive this customer").click()
     expect(page.get_by_role("status")).to_contain_text("Archived")
     page.get_by_role("link", name="Roll back: archived this customer").click()
@@ -121,7 +121,7 @@ def test_usage_is_drawn_and_a_cancellation_asks_first(
     expect(drawn).to_be_visible()
     ink = "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size"
     assert drawn.evaluate(ink) > 4
-    page.get_by_text("Cancel Pro \u2026").click()
+    page.get_by_text("Cancel Pro\u00a0\u2026").click()
     expect(page.get_by_text("Cancel Pro at the end of the billing period?")).to_be_visible()
     expect(page.get_by_text("active").first).to_be_visible()
     asked = page.locator("form[action$='/cancel']")

@@ -112,6 +112,15 @@ document.addEventListener("change", (event) => {
   if (granting.includes(event.target.form)) offered(event.target.form);
 });
 
+// Lines of a long table are found as their name is typed.
+document.addEventListener("input", (event) => {
+  const table = document.getElementById(event.target.dataset.find);
+  if (!table) return;
+  const text = event.target.value.trim().toLowerCase();
+  table.classList.toggle("found", text !== "");
+  for (const row of table.tBodies[0].rows) row.hidden = !row.cells[0].textContent.toLowerCase().includes(text);
+});
+
 // Another view of what is being edited: saved first, then shown.
 document.addEventListener("click", (event) => {
   const link = event.target.closest("nav.tabs a");
