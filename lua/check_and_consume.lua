@@ -2,6 +2,7 @@
 --
 -- KEYS[1] catalog: tag of the catalog version in force in the shard of the first charge. A publish writes all
 --                  shards of a server in one script, so one of them stands for all that live there.
+-- KEYS[2] ledger: stream of the same shard; only where ARGV[3] is below 0, else the charges start here
 -- KEYS   then per charge:
 --   epoch        the customer's epoch; absent or damaged: 0
 --   decision     only with consume_once: what was taken under the idempotency key
@@ -9,7 +10,8 @@
 --                never twice in one. Of a window that opens at first use: "<used>@<closes_at>"
 -- ARGV[1] catalog: tag of the version that all charges were planned with
 -- ARGV[2] not_after (Unix ms): from then on nothing is taken, as the caller has given up; 0: no such time
--- ARGV[3] terms: number of different terms; most charges of a call share theirs
+-- ARGV[3] terms: number of different terms; most charges of a call share theirs. Below 0: as many, and what is
+--                to be noted of the call goes into the ledger
 -- ARGV   then per terms:
 --   verb         consume, check (count nothing), consume_once, which obeys an idempotency key, settle_once,
 --                which does as well and remembers a quantity of 0, too; take_left and take_left_once, which
@@ -34,6 +36,11 @@
 --   fingerprint  as decision: of the call's parameters, FINGERPRINT_LENGTH characters
 --   memo         as decision: what the caller needs to return the decision again
 --   ttl          (ms) as decision: how long the key is remembered, if the charge takes something
+-- ARGV   then per ledger, of which there is one where ARGV[3] is below 0:
+--   noting       a digit per terms: 0 nothing is noted, 1 what is taken, 2 denials too, 3 whatever the charge takes
+--   kept_max     how many records the stream keeps, about
+--   kept         (ms) how long it keeps them
+--   described    what the record has of the charges; all that is returned of them is put beside it
 -- Returns a flat array: only -5 TOO_LATE (not_after is over), only -1 STALE_CATALOG and the tag in force
 --                    (empty: none), or per charge a status, then
 --   1 ALLOWED, 0 DENIED              per limit usage before the charge; of detailed ones also when the window that
@@ -45,16 +52,20 @@
 --                                    so the caller's clock is far behind
 --   -6 DAMAGED                       nothing: a usage key holds no usage
 -- Guarantee: a charge that is not ALLOWED leaves every usage key as it was. A charge that takes nothing leaves
--- its idempotency key as it was.
+-- its idempotency key as it was. The ledger gets at most one record, exactly if something of the call is to be noted:
+-- what is replayed, stale or refused for its shape never is.
 local TERMS_ARGS = 3
 local PLAIN_ARGS, DETAILED_ARGS = 2, 5
 local RUN_ARGS, QUANTITY_ARGS = 1, 1
 local CHARGE_ARGS = 1
 local ONCE_ARGS = 3
+local LEDGER_ARGS = 4
 local FINGERPRINT_LENGTH = 16
 local ALLOWED, DENIED, REPLAYED = 1, 0, 2
 local STALE_CATALOG, STALE_CUSTOMER, MISMATCH, STALE_CLOCK, TOO_LATE, DAMAGED = -1, -2, -3, -4, -5, -6
 local EPOCH_LENGTH, DIGITS_LENGTH = 15, 15
+local DENIALS_TAG, ANY_TAG = 2, 3 -- of `noting`
+local ZERO_TAG = 48 -- the byte of the digit 0
 
 -- A number that the binding has spelled is read as `text + 0`: tonumber reads a text twice.
 local call, tonumber, find = redis.call, tonumber, string.find
@@ -105,7 +116,10 @@ end
 
 local terms = {} -- by number
 local arg = 4
-for i = 1, ARGV[3] + 0 do
+local count = ARGV[3] + 0
+local ledger = count < 0 and #ARGV - LEDGER_ARGS -- the place before its words
+if ledger then count = -count end
+for i = 1, count do
   local verb, limits, words = ARGV[arg], ARGV[arg + 1] + 0, ARGV[arg + 2] + 0
   local caps, expiries = { 0 }, { 0 } -- made with room for one limit, as most have no more
   local idles, detailed
@@ -133,6 +147,7 @@ for i = 1, ARGV[3] + 0 do
     expiries = expiries, -- (Unix ms, as text) of counters that have a period; false: of others
     idles = idles, -- (ms) of the others; 0: kept
     detailed = detailed,
+    noting = ledger and string.byte(ARGV[ledger + 1], i) - ZERO_TAG,
   }
 end
 
@@ -140,7 +155,8 @@ local runs = {} -- by their text
 local written = {} -- by an earlier charge of this call: key -> usage or decision
 
 local reply, size = {}, 0
-local key = 2 -- where the current charge starts, as `arg`
+local key = ledger and 3 or 2 -- where the current charge starts, as `arg`
+local noted = false
 
 while KEYS[key] do
   local run = runs[ARGV[arg]]
@@ -152,7 +168,7 @@ while KEYS[key] do
   arg = arg + RUN_ARGS
   local take, term = run.take, run.term
   local limits, caps, expiries = term.limits, term.caps, term.expiries
-  local verb, detailed = term.verb, term.detailed
+  local verb, detailed, noting = term.verb, term.detailed, term.noting
   local counts = verb ~= 'check'
   local once = verb == 'consume_once' or verb == 'settle_once' or verb == 'take_left_once'
   local weights, each = detailed and detailed.weights, nil -- each: by limit, what to take of it
@@ -298,6 +314,10 @@ while KEYS[key] do
         end
       end
       reply[status_at] = status
+      if noting and noting > 0 and status >= DENIED then
+        local took = status == ALLOWED and quantity ~= 0
+        noted = noted or took or noting == ANY_TAG or noting == DENIALS_TAG and status == DENIED
+      end
       if once and status == ALLOWED and (verb == 'settle_once' or quantity ~= 0 and limits > 0) then
         local usage = '0'
         for limit = 1, limits do
@@ -320,5 +340,11 @@ while KEYS[key] do
 end
 
 -- Looked at last: a walk of its own would cost every call what only a bug in the binding can break.
-if arg ~= #ARGV + 1 or key ~= #KEYS + 1 then return redis.error_reply('QUOTAD_ARGS arguments do not match the keys') end
+if arg ~= (ledger or #ARGV) + 1 or key ~= #KEYS + 1 then
+  return redis.error_reply('QUOTAD_ARGS arguments do not match the keys')
+end
+if noted then
+-- @include "note_in_ledger"
+  note_in_ledger(KEYS[2], time, reply, unpack(ARGV, ledger + 2))
+end
 return reply

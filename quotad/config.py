@@ -201,6 +201,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fallback_workers: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     """Workers of all servers together, which share what `local` lets through; 0: those of this
     server are all."""
+    ledger: Literal["false", "true", "all"] = "false"
+    """What goes into the ledger of features whose catalog writes nothing: `true` what is counted,
+    `all` denials as well; see [docs/ledger.md](docs/ledger.md)."""
+    ledger_records_max: Annotated[int, Meta(ge=1_000, le=1_000_000_000)] = 1_000_000
+    """Most records of the ledger that the store keeps, one of each batch of calls; the oldest are
+    dropped."""
+    ledger_kept_ms: Annotated[int, Meta(ge=60_000, le=366 * 86_400_000)] = 86_400_000
+    """How long the store keeps them."""
     allow_evicting_store: bool = False
     """Serve although the store evicts keys when its memory is full, which gives quota away."""
     store_clock_step_ms: Annotated[int, Meta(ge=100, le=366 * 86_400_000)] = 2_000

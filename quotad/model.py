@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from quotad.fallback import FallbackPolicy
+from quotad.ledger import Noting
 from quotad.prices import OveragePrice, Price
 
 QUANTITY_MAX = 10**15
@@ -151,6 +152,8 @@ class Feature(msgspec.Struct, frozen=True, gc=False):
     """For callers."""
     on_store_failure: FallbackPolicy | None = None
     """What becomes of calls while the store is gone; None: as the catalog has it for all."""
+    ledger: Noting | None = None
+    """What of it goes into the ledger; None: as the server is set."""
 
 
 class Rollout(msgspec.Struct, frozen=True, gc=False):

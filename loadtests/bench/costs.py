@@ -98,6 +98,7 @@ CASES = (
     Case("256 calls, with a token", 256, token=True),
     Case("32 calls, 4 windows", 32, "feature-four-windows"),
     Case("32 calls, denied", 32, "feature-tiny"),
+    Case("32 calls, in the ledger", 32, "feature-noted"),
     Case("32 calls, new keys", 32, keys=True),
     Case("32 calls, known keys", 32, keys=True, repeats_keys=True),
     Case("32 calls, new customers", 32, newcomers=True),

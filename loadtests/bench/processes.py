@@ -60,6 +60,7 @@ features:
   feature-four-windows: {type: metered}
   feature-ten-windows: {type: metered}
   feature-tiny: {type: metered}
+  feature-noted: {type: metered, ledger: true}
   feature-tokens: {type: metered}
   feature-images: {type: metered}
 plans:
@@ -87,6 +88,7 @@ plans:
           - {limit: 1000000000, per: 3 months}
           - {limit: 1000000000, per: year}
       feature-tiny: {limit: 1, per: year}
+      feature-noted: {limit: 1000000000, per: year}
 """
 """Nobody is provisioned: every customer is on the default plan."""
 

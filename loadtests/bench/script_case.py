@@ -7,6 +7,7 @@ so does redis-benchmark, with the same script as quotad.
 import random
 import statistics
 import time
+from collections.abc import Sequence
 
 import msgspec
 
@@ -14,6 +15,7 @@ from loadtests.bench import redis_benchmark, reference_server
 from loadtests.bench.kinds import PREFIX
 from loadtests.bench.processes import SUM, Machinery
 from loadtests.bench.traffic import customer_id
+from quotad.ledger import Noting
 from quotad.model import Unit, Window
 from quotad.store import (
     Charge,
@@ -32,6 +34,7 @@ FEATURE = "feature-script"
 CAP = 10**12
 ENDS_MS = 4_000_000_000_000
 DEADLINE_S = 10.0
+LEDGER = "quotad, ledger"
 BENCHMARK_CALLS = 400
 """Per turn of redis-benchmark."""
 
@@ -52,6 +55,25 @@ class ScriptLine(msgspec.Struct, frozen=True):
 
     name: str
     runs: list[ScriptRun]
+
+
+class _Notes:
+    """Describes charges as `LedgerNotes` does, in as many bytes."""
+
+    kept = (100_000, 3_600_000)
+
+    def describe(self, charges: Sequence[Charge]) -> bytes:
+        """As `Record`."""
+        row = (
+            1,
+            charges[0].counters.suffixes,
+            ((FEATURE, 1, ((CAP, False, "day", ENDS_MS),), (0,)),),
+        )
+        noted = [(0, one.keys.customer_id, one.quantity) for one in charges]
+        return msgspec.msgpack.encode((1, 1, (row,), noted))
+
+
+_NOTES = _Notes()
 
 
 class ScriptCase:
@@ -81,6 +103,8 @@ class ScriptCase:
         self._charges = [
             Charge(space.customer(customer_id(i)), 0, 1, CONSUME, shared) for i in self._order
         ]
+        noted = msgspec.structs.replace(shared, noting=int(Noting.TAKEN))
+        self._noted = [msgspec.structs.replace(one, counters=noted) for one in self._charges]
         self._tag = machinery.client.get(space.shard_catalogs[0]).decode()
         text = reference_server.SCRIPT_PATH.read_text(encoding="utf-8")
         sha = machinery.client.script_load(text)
@@ -100,12 +124,16 @@ class ScriptCase:
     def turn(self, name: str, seconds: float) -> ScriptRun:
         """Let `quotad` or `reference` settle charges for some time; each batch is whole.
 
-        `redis-benchmark` has a number of calls instead of a time.
+        `quotad, ledger` puts all charges into the ledger. `redis-benchmark` has a number of calls
+        instead of a time.
         """
         if name == "redis-benchmark":
             return self._benchmark()
-        settle = self._settle if name == "quotad" else self._settle_reference
-        pattern = f"{PREFIX}:*:u:*:{FEATURE}:*" if name == "quotad" else "reference:*"
+        settle, pattern = self._settle_reference, "reference:*"
+        if name != "reference":
+            settle, pattern = self._settle, f"{PREFIX}:*:u:*:{FEATURE}:*"
+        if name == LEDGER:
+            settle = self._settle_noted
         usage = self._usage(pattern)
         cpu, started = self._machinery.redis_cpu_s(), time.perf_counter()
         decisions = allowed = at = 0
@@ -116,7 +144,7 @@ class ScriptCase:
         wall_s = time.perf_counter() - started
         cpu_s = self._machinery.redis_cpu_s() - cpu
         moved = self._usage(pattern) - usage
-        windows = self._windows if name == "quotad" else 1
+        windows = 1 if name == "reference" else self._windows
         problem = (
             ""
             if moved == allowed * windows == decisions * windows
@@ -146,8 +174,14 @@ class ScriptCase:
         return int(self._machinery.client.eval(SUM, 0, pattern))
 
     def _settle(self, start: int, end: int) -> int:
+        return self._settled(self._charges[start:end], None)
+
+    def _settle_noted(self, start: int, end: int) -> int:
+        return self._settled(self._noted[start:end], _NOTES)
+
+    def _settled(self, charges: list[Charge], notes: _Notes | None) -> int:
         deadline = time.monotonic() + DEADLINE_S
-        settled, error = self._counters.settle(self._tag, self._charges[start:end], deadline)
+        settled, error = self._counters.settle(self._tag, charges, deadline, 0, notes)
         if error is not None:
             raise RuntimeError(f"the script failed: {error}")
         return sum(1 for settlement in settled if settlement.status == ChargeStatus.ALLOWED)
@@ -163,7 +197,7 @@ class ScriptCase:
 def run(machinery: Machinery, seconds: float, rounds: int) -> list[ScriptLine]:
     """Let both scripts take turns."""
     case = ScriptCase(machinery)
-    names = ["reference", "quotad"]
+    names = ["reference", "quotad", LEDGER]
     names += ["redis-benchmark"] if redis_benchmark.is_installed() else []
     try:
         for name in names:  # creates the counters, which costs more than adding to them

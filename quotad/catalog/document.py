@@ -18,6 +18,7 @@ from quotad.catalog.merge import GONE_KEY
 from quotad.catalog.numbers import unscaled
 from quotad.catalog.parse_experiment import write_experiment
 from quotad.catalog.parse_fallback import FALLBACK_KEY, write_policy
+from quotad.catalog.parse_feature import write_noting
 from quotad.catalog.parse_meter import write_meter
 from quotad.catalog.parse_plan import MONTHLY
 from quotad.catalog.write_entry import write_addon_entry, write_entitlement, write_entry
@@ -105,6 +106,8 @@ def _feature(feature: Feature, features: _Features) -> dict[str, Any]:
         written["credit"] = {"pool": pool.feature_id, "cost": cost}
     if feature.on_store_failure is not None:
         written[FALLBACK_KEY] = write_policy(feature.on_store_failure)
+    if feature.ledger is not None:
+        written["ledger"] = write_noting(feature.ledger)
     return _texts(feature) | written
 
 

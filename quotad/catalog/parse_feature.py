@@ -14,6 +14,7 @@ from quotad.catalog.problems import (
 )
 from quotad.catalog.windows import parse_history
 from quotad.decision import ID_BYTES_MAX
+from quotad.ledger import Noting
 from quotad.model import Feature, FeatureType, MeterKind
 
 NAME_BYTES_MAX = 256
@@ -40,6 +41,7 @@ _KEYS = (
     "credit",
     "usage_history",
     "on_store_failure",
+    "ledger",
     *TEXT_KEYS,
 )
 _TYPES = {kind.value: kind for kind in FeatureType}
@@ -106,6 +108,7 @@ def parse_feature(
         decimals,
         history,
         *texts_of(place, raw),
+        ledger=_noting(place.key("ledger"), raw["ledger"]) if "ledger" in raw else None,
     )
 
 
@@ -165,6 +168,20 @@ def check_id(place: Place, name: str) -> bool:
     else:
         return True
     return False
+
+
+def _noting(place: Place, value: object) -> Noting | None:
+    if isinstance(value, bool):
+        return Noting.TAKEN if value else Noting.NOTHING
+    if value == "all":
+        return Noting.ALL
+    place.refuse(f"must be true, false or all, not {described(value)}")
+    return None
+
+
+def write_noting(noting: Noting) -> bool | str:
+    """Return what of a feature is noted as a catalog spells it."""
+    return noting.word if noting is Noting.ALL else noting is Noting.TAKEN
 
 
 def _decimals(place: Place, value: object) -> int:

@@ -11,6 +11,7 @@ from quotad.catalog.windows import length_ms
 from quotad.event_meters import EventMeter
 from quotad.experiments import Experiment
 from quotad.fallback import FallbackPolicy
+from quotad.ledger import Noting
 from quotad.model import AddOn, AddOnEntry, Feature, MeterKind, Plan, Window
 
 
@@ -39,6 +40,15 @@ class Snapshot(msgspec.Struct, frozen=True, weakref=True):
     """By the plan whose subscribers take part."""
     on_store_failure: FallbackPolicy | None = None
     """Of features that have none of their own; None: as the servers are set."""
+    ledger: Noting = Noting.NOTHING
+    """What goes into the ledger of features that write nothing: as this server is set."""
+
+    def noting(self, feature_id: str) -> Noting:
+        """Return what of a feature goes into the ledger; nothing of one that is not there."""
+        feature = self.features.get(feature_id)
+        if feature is None:
+            return Noting.NOTHING
+        return self.ledger if feature.ledger is None else feature.ledger
 
     def plan(self, plan_id: str, revision: int) -> Plan | None:
         """Return the plan as a subscription of that revision has it.

@@ -237,6 +237,18 @@ def _serve(
     fallback_workers: Annotated[
         int | None, typer.Option(help="Workers of all servers, which share what is let through.")
     ] = None,
+    ledger: Annotated[
+        str | None,
+        typer.Option(
+            metavar="false|true|all", help="What goes into the ledger, if no feature says."
+        ),
+    ] = None,
+    ledger_records_max: Annotated[
+        int | None, typer.Option(help="Most records of the ledger in the store.")
+    ] = None,
+    ledger_kept_ms: Annotated[
+        int | None, typer.Option(help="How long the store keeps them.")
+    ] = None,
     allow_evicting_store: Annotated[
         bool | None,
         typer.Option("--allow-evicting-store", help="Serve on a store that gives quota away."),

@@ -5,6 +5,8 @@ Called by the planner of single calls, which plans each feature of a call that i
 
 from collections.abc import Callable
 
+import msgspec
+
 from quotad.catalog import Snapshot
 from quotad.decision import ConsumeAllRequest, ConsumeRequest, Decision, Mode
 from quotad.engine.given import in_item, not_checked_together
@@ -19,10 +21,18 @@ from quotad.engine.shared import EngineSettings
 from quotad.engine.slot_plans import plan_slot
 from quotad.engine.views import View, ViewCache, view_name
 from quotad.errors import InvalidRequest
+from quotad.ledger import Noting
 from quotad.recent import Recent
 from quotad.records import StoredCustomer
 from quotad.slots import AcquireRequest
-from quotad.store.charges import CHECK, CONSUME, CONSUME_ONCE, NO_COUNTERS, SETTLE_ONCE
+from quotad.store.charges import (
+    ANY_OUTCOME,
+    CHECK,
+    CONSUME,
+    CONSUME_ONCE,
+    NO_COUNTERS,
+    SETTLE_ONCE,
+)
 from quotad.store.holds import TAKEN
 
 CHECK_ONLY = int(Mode.CHECK_ONLY)
@@ -85,13 +95,16 @@ class JointPlanner:
             memo = encode_joint_memo(view.snapshot.version, layout, request, now_ms, hold)
             ttl_ms = self._settings.idempotency_ttl_ms
             verb, once = CONSUME_ONCE, once_of(request, joint_fingerprint(request), memo, ttl_ms)
+        counters = layout.counters
+        if not amounts and refused is None and _is_noted(request, layout, view.snapshot):
+            counters = msgspec.structs.replace(counters, noting=ANY_OUTCOME)
         round_.planned.append(
             Planned(
                 view.keys,
                 view.epoch,
                 amounts or 0,
                 verb,
-                layout.counters,
+                counters,
                 once,
                 place,
                 (),
@@ -176,3 +189,13 @@ class JointPlanner:
             given.append(one.given if isinstance(one.given, Decision) else None)
         bounds = [Bound(0, 0, one.counters, one.terms) for one in each.planned]
         return lay_out_together(request.items, bounds, given), None
+
+
+def _is_noted(request: ConsumeAllRequest, layout: JointLayout, snapshot: Snapshot) -> bool:
+    """Whether the ledger is to have that the plan denies one of several features."""
+    return any(
+        part.given is not None
+        and not part.given.allowed
+        and snapshot.noting(item.feature_id) is Noting.ALL
+        for part, item in zip(layout.parts, request.items, strict=True)
+    )

@@ -14,6 +14,7 @@ from quotad.decision import Decision
 from quotad.engine.given import given_by
 from quotad.entitlements.periods import period_at
 from quotad.entitlements.resolve import FOREVER_MS, Effective
+from quotad.ledger import Noting
 from quotad.model import USED_MAX, Anchor, Entitlement, Limit, MeterKind
 from quotad.store import CounterSet, PeriodLimit, Retention, lay_out
 from quotad.store.charges import NO_COUNTERS, is_kept
@@ -129,6 +130,8 @@ class Meter(msgspec.Struct, gc=False):
     """What pays for the feature; its limits must have room too."""
     slots: bool = False
     """Counts slots in flight: `given` only stands for that then."""
+    noting: Noting = Noting.NOTHING
+    """What of it goes into the ledger."""
     recording: Bound = _UNBOUND
     """As `bound`, for what is counted past every limit; made at its first use."""
 
@@ -193,7 +196,7 @@ class Meter(msgspec.Struct, gc=False):
         return Bound(
             max((limit.from_ms for limit in limits), default=0),
             min((limit.until_ms for limit in limits), default=FOREVER_MS),
-            lay_out(counted, self.retention, self.provisioned, now_ms),
+            lay_out(counted, self.retention, self.provisioned, now_ms, self.noting),
             tuple(terms),
             _alone(terms),
         )
@@ -275,6 +278,7 @@ def new_meter(
         effective.provisioned,
         pool,
         slots,
+        snapshot.noting(feature_id),
     )
 
 

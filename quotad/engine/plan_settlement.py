@@ -53,7 +53,8 @@ def plan_settlement(
         counters, _ = join([(item.resource_id, bound.counters)])
         today.update(zip(counters.suffixes, bound.terms, strict=True))
     provisioned = views[0].effective.provisioned
-    return lay_out_settlement(request, today, why, retention, provisioned, now_ms)
+    noting = max([views[0].snapshot.noting(item.feature_id) for item in request.items])
+    return lay_out_settlement(request, today, why, retention, provisioned, now_ms, noting)
 
 
 def _taken_from(

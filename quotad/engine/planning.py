@@ -30,9 +30,11 @@ from quotad.engine.slot_plans import look_at_slots
 from quotad.engine.times import BatchTimes
 from quotad.engine.views import View, view_name
 from quotad.errors import InvalidRequest, NotReady, QuotadError, StoreError, is_unsent
+from quotad.ledger import Noting
 from quotad.records import CustomerRecord
-from quotad.store import Link
+from quotad.store import CounterSet, Link
 from quotad.store.charges import (
+    ANY_OUTCOME,
     CHECK,
     CONSUME,
     CONSUME_ONCE,
@@ -46,6 +48,10 @@ from quotad.store.holds import TAKEN
 NORMAL = int(Mode.NORMAL)
 BEST_EFFORT, CHECK_ONLY = int(Mode.BEST_EFFORT), int(Mode.CHECK_ONLY)
 REFUND = int(Mode.REFUND)
+ALL = int(Noting.ALL)
+
+DENIED = CounterSet(noting=ANY_OUTCOME)
+"""Of what the plan denies and the ledger is to have."""
 
 AHEAD_MAX_MS = 60_000
 """How far ahead of the store's clock a caller's may be."""
@@ -213,13 +219,21 @@ class Planner:
                 memo = encode_memo(version, bound.terms, request.quantity, taken_ms)
             ttl_ms = self._settings.idempotency_ttl_ms
             once = once_of(request, fingerprint(request), memo, ttl_ms)
+        counters = bound.counters
+        if (
+            given is not None
+            and isinstance(given, Decision)
+            and not given.allowed
+            and view.snapshot.noting(request.feature_id) == ALL
+        ):
+            counters = DENIED
         round_.planned.append(
             Planned(
                 view.keys,
                 view.epoch,
                 request.quantity,
                 verb,
-                bound.counters,
+                counters,
                 once,
                 place,
                 bound.terms,

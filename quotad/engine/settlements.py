@@ -134,6 +134,7 @@ def lay_out_settlement(
     retention: Retention,
     provisioned: bool,
     now_ms: int,
+    noting: int,
 ) -> tuple[JointLayout, tuple[int, ...] | None]:
     """The charge that settles a hold: counters of periods that are gone are left out.
 
@@ -144,6 +145,7 @@ def lay_out_settlement(
         retention: how long counters are kept.
         provisioned: whether the customer has a record.
         now_ms: Unix time.
+        noting: what of it goes into the ledger.
 
     Returns:
         The layout, and what to take of each of its counters; None: nothing, as it is denied.
@@ -186,7 +188,7 @@ def lay_out_settlement(
             words += (1, taken.closes[place], now_ms)
     size = DETAILED_ARGS if detailed else PLAIN_ARGS
     counters = CounterSet(
-        tuple([taken.counters[place].suffix for place in kept]), (len(kept), size, *words)
+        tuple([taken.counters[place].suffix for place in kept]), (len(kept), size, *words), noting
     )
     layout = JointLayout((), counters, tuple(parts))
     if any(part.given is not None and not part.given.allowed for part in parts):

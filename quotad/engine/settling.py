@@ -10,6 +10,7 @@ from quotad.engine.fold import WITHIN_LIMIT, fold
 from quotad.engine.given import damaged, mismatch
 from quotad.engine.joint import fold_all
 from quotad.engine.memos import replay
+from quotad.engine.noting import LedgerNotes
 from quotad.engine.rounds import Planned, Round
 from quotad.engine.shared import Shared
 from quotad.engine.times import BatchTimes
@@ -25,6 +26,7 @@ from quotad.store import (
     catalog_tag,
 )
 from quotad.store.charges import TAKE_LEFT, TAKE_LEFT_ONCE
+from quotad.store.counters import PutsInLedger
 from quotad.store.damage import report_once
 
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
@@ -39,7 +41,12 @@ class Settles(Protocol):
     """What settles charges: `store.ChargeScript`, or with what else is to be taken."""
 
     def settle(
-        self, catalog: str, charges: Sequence[Charge], deadline: float, not_after_ms: int = 0
+        self,
+        catalog: str,
+        charges: Sequence[Charge],
+        deadline: float,
+        not_after_ms: int = 0,
+        notes: PutsInLedger | None = None,
     ) -> tuple[list[Settlement], StoreError | None]:
         """Settle charges in order; as `ChargeScript.settle`."""
         ...
@@ -65,6 +72,9 @@ class Settler:
         """Of the catalog that the latest round was planned on."""
         self._settles = settles or self._counters
         self._times = times or BatchTimes()
+        self._notes: LedgerNotes | None = None
+        if shared.settings.ledger is not None:
+            self._notes = LedgerNotes(shared.settings.ledger, shared.views.keys)
 
     def settle(self, round_: Round, snapshot: Snapshot, now_ms: int, budget: Budget) -> None:
         """Settle and fold what is planned; what was stale is pending again.
@@ -77,12 +87,15 @@ class Settler:
         """
         if self._tagged is not snapshot:
             self._tagged, self._tag = snapshot, catalog_tag(snapshot.version, snapshot.digest)
+        notes = self._notes
+        if notes is not None:
+            notes.requests, notes.snapshot = round_.requests, snapshot
         deadline = budget.ask()
         timed = self._times.timed
         if timed:
             self._times.ask()
         settled, error = self._settles.settle(
-            self._tag, round_.planned, deadline, self._health.not_after_ms(deadline)
+            self._tag, round_.planned, deadline, self._health.not_after_ms(deadline), notes
         )
         if timed:
             self._times.answered()

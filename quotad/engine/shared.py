@@ -15,6 +15,7 @@ from quotad.engine.snapshots import Snapshots
 from quotad.engine.views import ViewCache
 from quotad.entitlements.resolve import Effective
 from quotad.errors import StoreError
+from quotad.ledger import LedgerKept
 from quotad.records import StoredCustomer
 from quotad.store import CustomerKeys, Link, Retention
 from quotad.store.health import Health
@@ -30,6 +31,8 @@ class EngineSettings(msgspec.Struct, frozen=True):
     retention: Retention = Retention()
     lease_ttl_ms: int = 5_000
     """Longest term of a lease."""
+    ledger: LedgerKept | None = LedgerKept()
+    """How much of the ledger the store keeps; None: nothing is put there."""
 
 
 class CustomerReader(Protocol):

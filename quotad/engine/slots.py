@@ -28,6 +28,7 @@ from quotad.errors import (
 )
 from quotad.slots import SLOT, Acquired, AcquireRequest, OpenSlot
 from quotad.store import Charge, ChargeStatus, CounterSet, CustomerKeys, Link, Settlement
+from quotad.store.counters import PutsInLedger
 from quotad.store.slots import SlotOutcome, SlotScripts, SlotToHold
 
 ROUNDS_MAX = 5
@@ -229,7 +230,12 @@ class _Acquiring:
         self.ends_ms = 0
 
     def settle(
-        self, catalog: str, charges: Sequence[Charge], deadline: float, not_after_ms: int = 0
+        self,
+        catalog: str,
+        charges: Sequence[Charge],
+        deadline: float,
+        not_after_ms: int = 0,
+        notes: PutsInLedger | None = None,
     ) -> tuple[list[Settlement], StoreError | None]:
         """Settle the one charge; as `ChargeScript.settle`.
 

@@ -14,6 +14,7 @@ from quotad import handover
 from quotad.catalog import Catalog, Snapshot, compile_snapshot
 from quotad.engine.budget import Budget
 from quotad.errors import CatalogError, NotReady
+from quotad.ledger import Noting
 from quotad.records import CatalogRecord
 from quotad.store import Candidate, Catalogs, catalog_tag
 
@@ -49,10 +50,15 @@ class Snapshots:
 
     Only three things ever change it: `refresh` loads what the store has in force, `prepare` what a
     publish has prepared, and `follow` swaps one for the other when a decision finds it in force.
+
+    Args:
+        catalogs: where they are published.
+        ledger: what is noted of features whose catalog writes nothing.
     """
 
-    def __init__(self, catalogs: Catalogs) -> None:
+    def __init__(self, catalogs: Catalogs, ledger: Noting = Noting.NOTHING) -> None:
         self._catalogs = catalogs
+        self._ledger = ledger
         self._loading = threading.Lock()
         """Held while a catalog is read and compiled."""
         self._changed = threading.Condition()
@@ -184,7 +190,7 @@ class Snapshots:
             record = self._catalogs.prepared(candidate)
             if record is None:
                 return False
-            self._prepared = _compiled(record)
+            self._prepared = _compiled(record, self._ledger)
         return True
 
     def drop_prepared(self) -> None:
@@ -271,7 +277,7 @@ class Snapshots:
         if tag == self._unreadable:
             raise NotReady(problem)
         try:
-            return _compiled(record)
+            return _compiled(record, self._ledger)
         except CatalogError as error:  # published by a newer quotad
             _log.error("%s: %s", problem, error)
             self._unreadable = tag
@@ -321,9 +327,10 @@ def _is(snapshot: Snapshot, version: int, digest: str) -> bool:
     return catalog_tag(snapshot.version, snapshot.digest) == catalog_tag(version, digest)
 
 
-def _compiled(record: CatalogRecord) -> Held:
+def _compiled(record: CatalogRecord, ledger: Noting) -> Held:
     with handover.often():
         snapshot = compile_snapshot(Catalog.from_document(record.document), record.version)
+        snapshot = msgspec.structs.replace(snapshot, ledger=ledger)
         # Long-lived from here on: a full collection that looks at it all (44 ms with 100,000
         # customers in memory) would find nothing.
         gc.freeze()

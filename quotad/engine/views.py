@@ -61,6 +61,7 @@ class ViewCache:
     ) -> None:
         self.keys_of = keys.customer
         self.corrections_of = keys.corrections
+        self.keys = keys
         self._generation_max = max(size_max // 2, 1)
         self._on_unknown = on_unknown
         self._putting = Lock()

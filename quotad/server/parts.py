@@ -13,6 +13,7 @@ from quotad.environments import read_environments
 from quotad.errors import StoreError
 from quotad.feed.hub import Hub, HubBounds
 from quotad.feed.usage import UsageFeed, UsageNotes
+from quotad.ledger import NOTING_WORDS, LedgerKept
 from quotad.metrics import FeatureNames
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
@@ -63,7 +64,7 @@ from quotad.store.usage import UsageStore
 from quotad.store.watched import WatchedStore
 
 SPARE_SOCKETS = 16
-"""Kept for connections to the store, which has about as many open; see `Store`."""
+"""LedgerKept for connections to the store, which has about as many open; see `Store`."""
 
 
 class Parts:
@@ -86,7 +87,7 @@ class Parts:
         self._notes = Notes(self._nearby)
         self._denied = DemandStore(store)
         self._demand = Demand(self._denied, self._nearby)
-        self._snapshots = Snapshots(self._catalogs)
+        self._snapshots = Snapshots(self._catalogs, NOTING_WORDS[config.ledger])
         self._views = ViewCache(keys, config.customer_cache_max, self._seen.note)
         self._snapshots.on_swap(self._views.renew)
         self._usage = UsageNotes()
@@ -298,4 +299,5 @@ def _engine_settings(config: Config) -> EngineSettings:
             config.unprovisioned_retention_ms,
         ),
         config.lease_ttl_ms,
+        LedgerKept(config.ledger_records_max, config.ledger_kept_ms),
     )

@@ -61,6 +61,7 @@ class CatalogRun:
             EngineSettings(
                 store_timeout_ms=STORE_TIMEOUT_MS,
                 retention=Retention(RETENTION_MS, RETENTION_MS),
+                ledger=None,
             ),
             HoldsSeen(store, keys),
         )

@@ -10,6 +10,7 @@ from itertools import chain
 
 import msgspec
 
+from quotad.ledger import Noting
 from quotad.model import Anchor, Unit, Window
 from quotad.store.keys import CustomerKeys, escape, usage_suffix
 
@@ -104,14 +105,23 @@ class CounterSet(msgspec.Struct, frozen=True, gc=False):
     """Endings of the usage keys, one per limit."""
     words: tuple[int, ...] = (0, PLAIN_ARGS)
     """Number of limits, words per limit, and these."""
+    noting: int = Noting.NOTHING
+    """What goes into the ledger, a `Noting`; or `ANY_OUTCOME`."""
 
+
+ANY_OUTCOME = 3
+"""Goes into the ledger whatever was taken: the denial was planned already."""
 
 NO_COUNTERS = CounterSet()
 """Of a charge that only looks whether catalog and customer have changed."""
 
 
 def lay_out(
-    limits: Sequence[PeriodLimit], retention: Retention, provisioned: bool, now_ms: int
+    limits: Sequence[PeriodLimit],
+    retention: Retention,
+    provisioned: bool,
+    now_ms: int,
+    noting: int = Noting.NOTHING,
 ) -> CounterSet:
     """Lay out the limits that a charge must have room in, all of them.
 
@@ -120,6 +130,7 @@ def lay_out(
         retention: how long the counters are kept.
         provisioned: whether the customer has a record; else lifetime counters expire.
         now_ms: Unix time.
+        noting: what of it goes into the ledger.
     """
     idle_ms = 0 if provisioned else retention.unprovisioned_ms
     # Weights of 1 and windows of the calendar are not worth three more words.
@@ -132,7 +143,7 @@ def lay_out(
             words += (limit.weight, closes_ms or 0, now_ms)
     suffixes = [usage_suffix(one.feature_id, one.period_id, one.generation) for one in limits]
     size = DETAILED_ARGS if detailed else PLAIN_ARGS
-    return CounterSet(tuple(suffixes), (len(limits), size, *words))
+    return CounterSet(tuple(suffixes), (len(limits), size, *words), noting)
 
 
 def is_kept(limit: PeriodLimit, retention: Retention, now_ms: int) -> bool:
@@ -217,7 +228,9 @@ def join(
             limits.setdefault(name, [*limit, 1, 0, 0][:size])
         names = list(limits)
         places.append(tuple([names.index(name) for name in own]))
-    return CounterSet(tuple(limits), (len(limits), size, *chain(*limits.values()))), places
+    joined = (len(limits), size, *chain(*limits.values()))
+    noting = max([counters.noting for _, counters in parts])
+    return CounterSet(tuple(limits), joined, noting), places
 
 
 class Settlement(msgspec.Struct, frozen=True, gc=False):

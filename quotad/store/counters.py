@@ -6,7 +6,7 @@ it out and reads the answer.
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from quotad.errors import ScriptContractError, StoreError, is_unsent
 from quotad.store import scripts
@@ -20,7 +20,7 @@ from quotad.store.charges import (
     ChargeStatus,
     Settlement,
 )
-from quotad.store.keys import CustomerKeys, escape
+from quotad.store.keys import CustomerKeys, escape, ledger_key
 from quotad.store.router import Link
 
 KEYS_MAX = 4000
@@ -36,6 +36,19 @@ key; plain limits, any number; detailed ones, some of them."""
 _NO_KEY = (CONSUME, CHECK, TAKE_LEFT)
 
 
+class PutsInLedger(Protocol):
+    """What puts charges into the ledger."""
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """How many records the stream of a shard keeps, and for how long (ms)."""
+        ...
+
+    def describe(self, charges: Sequence[Charge]) -> bytes:
+        """What the record of a script call has of its charges, beside what becomes of them."""
+        ...
+
+
 class ChargeScript:
     """Settles charges over one connection; of one thread."""
 
@@ -49,6 +62,7 @@ class ChargeScript:
         charges: Sequence[Charge],
         deadline: float,
         not_after_ms: int = 0,
+        notes: PutsInLedger | None = None,
     ) -> tuple[list[Settlement], StoreError | None]:
         """Settle charges in order, each all or nothing.
 
@@ -58,17 +72,18 @@ class ChargeScript:
             deadline: monotonic time in seconds by which all answers must be there.
             not_after_ms: moment of the store's clock from which on nothing is to be taken, which
                 a call still can that waits in the store for its turn; 0: none.
+            notes: what puts into the ledger what is to be; None: nothing is put there.
 
         Returns:
             The settlements, in the order of the charges, and the error that has left some of them
             UNSETTLED or UNSENT.
         """
         if not self._link.whole:
-            return self._settle_by_shard((catalog, not_after_ms), charges, deadline)
+            return self._settle_by_shard((catalog, not_after_ms), charges, deadline, notes)
         settled: list[Settlement] = []
         start = 0
         while start < len(charges):
-            words, end, shape = spell((catalog, not_after_ms), charges, start)
+            words, end, shape = spell((catalog, not_after_ms), charges, start, notes)
             try:
                 reply = self._link.run(self._script, words, deadline)
                 read_reply(reply, charges[start:end], settled, shape)
@@ -79,7 +94,11 @@ class ChargeScript:
         return settled, None
 
     def _settle_by_shard(
-        self, head: tuple[str, int], charges: Sequence[Charge], deadline: float
+        self,
+        head: tuple[str, int],
+        charges: Sequence[Charge],
+        deadline: float,
+        notes: PutsInLedger | None,
     ) -> tuple[list[Settlement], StoreError | None]:
         """As `settle`, with a script call per shard, all servers at once."""
         places: dict[str, list[int]] = {}
@@ -90,7 +109,7 @@ class ChargeScript:
         for at in places.values():
             some, start = [charges[place] for place in at], 0
             while start < len(some):
-                words, end, shape = spell(head, some, start)
+                words, end, shape = spell(head, some, start, notes)
                 calls.append(words)
                 parts.append((at[start:end], shape))
                 start = end
@@ -128,16 +147,23 @@ class ChargeScript:
 
 
 def spell(
-    head: tuple[str, int], charges: Sequence[Charge], start: int
+    head: tuple[str, int], charges: Sequence[Charge], start: int, notes: PutsInLedger | None = None
 ) -> tuple[tuple[Any, ...], int, int]:
     """The words of one script call, with as many charges from `start` on as it can take.
+
+    Args:
+        head: tag of the catalog, and `not_after_ms`; as of `settle`.
+        charges: all of them.
+        start: the first of the call.
+        notes: as of `settle`.
 
     Returns:
         Number of keys, keys and arguments; where the next call starts; what the charges in between
         have: `SINGLE`, `PLAIN` or `DETAILED`.
     """
     keys = [charges[start].keys.catalog]
-    numbers: dict[tuple[str, tuple[int, ...]], int] = {}
+    numbers: dict[tuple[str, tuple[int, ...], int], int] = {}
+    noting = 0
     charge_words: list[Any] = []
     end = run_from = start
     run_at = 0
@@ -155,7 +181,10 @@ def spell(
                 charge_words[run_at] = f"{number} {end - run_from}{quantity_word}"
             verb, counters, run_quantity = charge.verb, charge.counters, quantity
             only = counters.suffixes[0] if len(counters.suffixes) == 1 else None
-            number = numbers.setdefault((verb, counters.words), len(numbers) + 1)
+            noted = counters.noting
+            number = numbers.setdefault((verb, counters.words, noted), len(numbers) + 1)
+            if noted and verb != CHECK:
+                noting = noted
             run_from, run_at = end, len(charge_words)
             if quantity == 1:
                 quantity_word = " 1"
@@ -181,12 +210,17 @@ def spell(
     charge_words[run_at] = f"{number} {end - run_from}{quantity_word}"
     term_words: list[Any] = []
     shape = SINGLE
-    for verb, words in numbers:
+    for verb, words, _ in numbers:
         term_words += (verb, *words)
         if words[1] != PLAIN_ARGS:
             shape = DETAILED
         elif shape == SINGLE and (words[0] != 1 or verb not in _NO_KEY):
             shape = PLAIN
+    if noting and notes is not None:
+        keys.insert(1, ledger_key(charges[start].keys))
+        modes = "".join([str(noted) if verb != CHECK else "0" for verb, _, noted in numbers])
+        charge_words += (modes, *notes.kept, notes.describe(charges[start:end]))
+        return (len(keys), *keys, *head, -len(numbers), *term_words, *charge_words), end, shape
     return (len(keys), *keys, *head, len(numbers), *term_words, *charge_words), end, shape
 
 

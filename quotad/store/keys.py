@@ -13,6 +13,7 @@ usage. `17` stands for the name of a shard, see `shard_names`.
     quotad:{17}:seen                         sorted set of customers without a record, by time
     quotad:{17}:written                      sorted set of the latest writes of customers; expires
     quotad:{17}:erased                       sorted set of proofs of erasures, by time
+    quotad:{17}:l                            stream of what is noted in the ledger; expires
     quotad:{17}:events                       stream of writes of the shard's customers; expires
     quotad:{17}:c:<customer>                 customer record (msgpack)
     quotad:{17}:e:<customer>                 its epoch: `max(epoch + 1, now)` of writes; absent: 0
@@ -158,6 +159,7 @@ class KeySpace:
         self.shard_customers = tuple(f"{start}:customers" for start in starts)
         self.shard_events = tuple(f"{start}:events" for start in starts)
         self.shard_indexes = tuple(f"{start}:index" for start in starts)
+        self.shard_ledgers = tuple(f"{start}:l" for start in starts)
         self.shard_written = tuple(f"{start}:written" for start in starts)
         self.shard_indexed = tuple(f"{start}:indexed" for start in starts)
 
@@ -248,6 +250,11 @@ def usage_suffix(feature_id: str, period_id: str, generation: int = 0) -> str:
     """
     ending = f".r{generation}" if generation else ""
     return f":{escape(feature_id)}:{period_id}{ending}"
+
+
+def ledger_key(keys: CustomerKeys) -> str:
+    """Stream of the shard of a customer with what was counted and denied there."""
+    return keys.catalog.removesuffix("catalog") + "l"
 
 
 def denied_key(usage_key: str) -> str:

@@ -49,7 +49,7 @@ def expand(path: Path, done: set[str] | None = None) -> str:
 
 def body(name: str) -> str:
     """The code of a script, for one that has it as a function."""
-    text = (_folder() / f"{name}.lua").read_text(encoding="utf-8")
+    text = expand(_folder() / f"{name}.lua")
     return _HEADER.sub("", text, count=1).rstrip("\n")
 
 

@@ -20,6 +20,7 @@ STRIDES = {
     "charge": ("CHARGE_ARGS", "ONCE_ARGS"),
     "feature": ("FEATURE_ARGS",),
     "entry": ("ENTRY_ARGS", "ONCE_ARGS"),
+    "ledger": ("LEDGER_ARGS",),
 }
 """By a group of arguments that repeats, the constants that count its words."""
 

@@ -24,7 +24,7 @@ BASE |= {
     "valkey",
     "valkey_cluster",
 }
-BASE |= {"changes", "history", "fallback", "past_job", "segments", "__version__"}
+BASE |= {"changes", "history", "fallback", "ledger", "past_job", "segments", "__version__"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"tokens", "server", "simulate", "replay", "transfer", "client", "catalog", "config"},
@@ -151,6 +151,7 @@ MAY_IMPORT = {
     "changes": set(),
     "history": set(),
     "fallback": set(),
+    "ledger": set(),
     "environments": set(),
     "event_meters": set(),
     "experiments": set(),

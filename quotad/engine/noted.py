@@ -1,0 +1,234 @@
+"""Reading the ledger: from the record of a script call to the entries in it, see `noting`."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import msgspec
+
+from quotad.decision import (
+    ConsumeAllRequest,
+    ConsumeRequest,
+    Decision,
+    Mode,
+    Reason,
+)
+from quotad.engine.fold import fold
+from quotad.engine.joint import fold_all
+from quotad.engine.meters import LimitTerms, room_for
+from quotad.engine.noting import FORMAT, NotedCall, NotedCharge, NotedPart, NotedRow
+from quotad.ledger import LedgerEntry, Noting
+from quotad.store import ChargeStatus, Settlement
+from quotad.store.holds import SETTLED, TAKEN, UNDONE
+from quotad.store.keys import escape
+from quotad.store.ledger import LedgerRecord
+
+ALLOWED, DENIED = int(ChargeStatus.ALLOWED), int(ChargeStatus.DENIED)
+REPLAYED = int(ChargeStatus.REPLAYED)
+
+_BY_START = {TAKEN: "reserve", SETTLED: "settle", UNDONE: "refund"}
+_BY_MODE = {Mode.ADJUST_ONLY: "record", Mode.REFUND: "refund"}
+_BY_MODE |= {Mode.SETTLE: "set", Mode.SETTLE_WITHIN: "set"}
+
+_decode = msgspec.msgpack.Decoder(NotedCall).decode
+
+
+class _Head(msgspec.Struct, frozen=True, array_like=True):
+    format: int
+
+
+_decode_head = msgspec.msgpack.Decoder(_Head).decode
+
+
+_unpack = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+_unpack_number = msgspec.msgpack.Decoder(int).decode
+_TEXTS = frozenset(bytes((byte,)) for byte in (*range(0xA0, 0xC0), 0xD9, 0xDA, 0xDB))
+"""What texts of msgpack start with: what is replayed, in bytes of any kind."""
+_JOINED = frozenset(bytes((byte,)) for byte in b"-0123456789")
+"""What a list of numbers starts with that is joined by commas, and a packed one never does."""
+
+
+class Unreadable(Exception):
+    """A record that cannot be read: of a newer release, or damaged."""
+
+
+def read_record(record: LedgerRecord) -> list[LedgerEntry]:
+    """The entries of a record; what was replayed, stale or not to be noted is none.
+
+    Raises:
+        Unreadable: it is of a format that this release does not know, or damaged.
+    """
+    try:
+        format_ = _decode_head(record.charges).format
+        if format_ != FORMAT:
+            raise Unreadable(f"format {format_}, which this release does not know")
+        noted = _decode(record.charges)
+        return [
+            entry
+            for place, (charge, settled) in enumerate(_settled(noted, record.became))
+            if isinstance(charge, NotedCharge) and settled is not None
+            for entry in _entries(noted, charge, settled, record, place)
+        ]
+    except (msgspec.MsgspecError, ValueError, IndexError, StopIteration, TypeError) as error:
+        raise Unreadable(f"damaged: {error}") from error
+
+
+def _settled(
+    noted: NotedCall, became: bytes
+) -> Iterator[tuple[NotedCharge | int, Settlement | None]]:
+    """Every charge with what became of it; None: nothing that is noted."""
+    values = _values(became)
+    at = 0
+    for charge in noted.charges:
+        status = values[at]
+        at += 1
+        settled = None
+        if status in (ALLOWED, DENIED):
+            if isinstance(charge, int):
+                at += charge
+            else:
+                row = noted.rows[charge.row]
+                end = at + row.size * len(row.suffixes)
+                numbers = values[at:end]
+                used, closes = numbers[:: row.size], numbers[1 :: row.size] if row.size > 1 else ()
+                settled = Settlement(status, used, closes=closes)
+                at = end
+        elif status == REPLAYED:
+            at += 1
+        yield charge, settled
+    if at != len(values):
+        raise ValueError(f"{len(values)} values, {at} expected")
+
+
+def _values(became: bytes) -> list[int]:
+    """What the script has returned; 0 for what is replayed."""
+    if became[:1] in _JOINED:
+        return [int(word or 0) for word in became.split(b",")]
+    return [0 if bytes(raw)[:1] in _TEXTS else _unpack_number(raw) for raw in _unpack(became)]
+
+
+def _entries(
+    noted: NotedCall, charge: NotedCharge, settled: Settlement, record: LedgerRecord, place: int
+) -> list[LedgerEntry]:
+    row = noted.rows[charge.row]
+    make = partial(
+        _entry,
+        record_id=f"{record.id}-{place}",
+        at_ms=record.at_ms,
+        charge=charge,
+    )
+    if not isinstance(charge.quantity, tuple):
+        (part,) = row.parts
+        request = ConsumeRequest(
+            charge.customer_id,
+            part.feature_id,
+            charge.quantity,
+            charge.mode,
+            resource_id=charge.resource_id,
+        )
+        decision = part.part(noted.catalog_version).given or fold(
+            part.terms, request, settled, record.at_ms, noted.catalog_version
+        )
+        prefix = escape(charge.resource_id) if charge.resource_id else ""
+        counters = _counted(row, part, request, settled, list(settled.used))
+        counters = {prefix + suffix: amount for suffix, amount in counters.items()}
+        return make(part=part, request=request, decision=decision, counters=counters)
+    items = tuple(
+        ConsumeRequest(
+            charge.customer_id,
+            part.feature_id,
+            quantity,
+            charge.mode,
+            resource_id=part.resource_id,
+        )
+        for part, quantity in zip(row.parts, charge.quantity, strict=True)
+    )
+    request = ConsumeAllRequest(charge.customer_id, "", 0, charge.mode, items=items)
+    parts = [part.part(noted.catalog_version) for part in row.parts]
+    answer = fold_all(parts, request, settled, record.at_ms, noted.catalog_version)
+    used = list(settled.used)
+    entries: list[LedgerEntry] = []
+    for number, (part, item, decision) in enumerate(
+        zip(row.parts, items, answer.items, strict=True)
+    ):
+        if not answer.allowed and decision.allowed:
+            continue  # it would have been taken alone
+        counters = _counted(row, part, item, settled, used) if answer.allowed else {}
+        found = make(part=part, request=item, decision=decision, counters=counters)
+        entries += [msgspec.structs.replace(each, id=f"{each.id}.{number}") for each in found]
+    return entries
+
+
+def _entry(
+    record_id: str,
+    at_ms: int,
+    charge: NotedCharge,
+    part: NotedPart,
+    request: ConsumeRequest,
+    decision: Decision,
+    counters: dict[str, int],
+) -> list[LedgerEntry]:
+    """The entry of one feature of a charge; none where it is not to be noted."""
+    noting = Noting.TAKEN if decision.allowed else Noting.ALL
+    took = decision.granted or any(counters.values())
+    if part.noting < noting or (decision.allowed and not took):
+        return []
+    key, start = charge.key, charge.key[:1]
+    if start in _BY_START:
+        key = key[1:].partition(UNDONE)[0]
+    verb = _BY_START.get(start) or _BY_MODE.get(Mode(charge.mode), "consume")
+    return [
+        LedgerEntry(
+            id=record_id,
+            at_ms=at_ms,
+            verb=verb,
+            customer_id=charge.customer_id,
+            feature_id=request.feature_id,
+            quantity=decision.granted if decision.allowed else request.quantity,
+            allowed=decision.allowed,
+            reason=Reason(decision.reason).name,
+            resource_id=request.resource_id,
+            key=key,
+            limit=decision.limit,
+            used=decision.used,
+            remaining=decision.remaining,
+            pool_id=decision.pool_id,
+            resets_at_ms=decision.resets_at_ms,
+            occurred_ms=charge.occurred_ms,
+            catalog_version=decision.catalog_version,
+            counters=counters,
+        )
+    ]
+
+
+def _counted(
+    row: NotedRow,
+    part: NotedPart,
+    request: ConsumeRequest,
+    settled: Settlement,
+    used: list[int],
+) -> dict[str, int]:
+    """What each counter of a feature got; moves `used` on to what is in it then."""
+    if settled.status != ALLOWED:
+        return {}
+    quantity = request.quantity
+    if request.mode == Mode.BEST_EFFORT:
+        quantity = room_for(part.terms, [used[place] for place in part.places], quantity)
+    got: dict[str, int] = {}
+    for term, place in zip(part.terms, part.places, strict=True):
+        amount = 0 if _is_elsewhere(term, request, settled, place) else quantity * _weight(term)
+        after = max(used[place] + amount, 0)
+        got[row.suffixes[place]] = after - used[place]
+        used[place] = after
+    return got
+
+
+def _weight(term: LimitTerms) -> int:
+    return 1 if term.details is None else term.details.weight
+
+
+def _is_elsewhere(
+    term: LimitTerms, request: ConsumeRequest, settled: Settlement, place: int
+) -> bool:
+    """Whether the window that is settled is not the one that is open, and was left alone."""
+    opens = term.details is not None and term.details.opens
+    return opens and request.mode >= Mode.SETTLE and not settled.closes[place]

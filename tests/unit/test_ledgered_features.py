@@ -1,0 +1,49 @@
+"""`ledger` of a feature: what the catalog writes of it, and what holds where it writes nothing."""
+
+import pytest
+
+from quotad.catalog import Catalog, Source, compile_snapshot, parse
+from quotad.config import Config
+from quotad.errors import CatalogError
+from quotad.ledger import NOTING_WORDS, Noting
+
+
+def catalog(feature: str) -> Catalog:
+    return parse(
+        [Source("plans.yaml", f"version: 1\nfeatures: {{a: {feature}}}\nplans: {{p: {{}}}}")]
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "noting", "text"),
+    [
+        ("true", Noting.TAKEN, "true"),
+        ("false", Noting.NOTHING, "false"),
+        ("all", Noting.ALL, '"all"'),
+    ],
+)
+def test_a_feature_says_what_of_it_is_noted_and_the_document_keeps_it(
+    written: str, noting: Noting, text: str
+) -> None:
+    made = catalog(f"{{type: metered, ledger: {written}}}")
+
+    assert f'"ledger":{text}'.encode() in made.document
+    again = compile_snapshot(Catalog.from_document(made.document), 1)
+    assert noting is again.noting("a")
+    assert Noting.NOTHING is again.noting("unknown")
+
+
+def test_a_feature_that_says_nothing_has_no_word_in_the_document() -> None:
+    assert b"ledger" not in catalog("{type: metered}").document
+
+
+@pytest.mark.parametrize("written", ["'true'", "denials", "1", "[all]"])
+def test_another_word_is_refused_with_those_that_there_are(written: str) -> None:
+    with pytest.raises(CatalogError, match=r"features\.a\.ledger: must be true, false or all, not"):
+        catalog(f"{{type: boolean, ledger: {written}}}")
+
+
+def test_the_setting_has_a_word_for_everything_that_can_be_noted() -> None:
+    assert set(Noting) == set(NOTING_WORDS.values())
+    assert Noting.NOTHING is NOTING_WORDS[Config().ledger]
+    assert ["false", "true", "all"] == [noting.word for noting in Noting]
