@@ -137,11 +137,11 @@ def consume(policy: Policy, consumption: Consumption) -> Steps[Decision]:
 
 
 def record(
-    policy: Policy, consumption: Consumption, occurred_at: datetime | None
+    policy: Policy, consumption: Consumption, occurred_at: datetime | None, **fields: Any
 ) -> Steps[Decision]:
     """Count what has happened already, past every limit."""
     request = _consume_request(
-        policy, consumption, mode=pb.MODE_ADJUST_ONLY, occurred_at=occurred_at
+        policy, consumption, mode=pb.MODE_ADJUST_ONLY, occurred_at=occurred_at, **fields
     )
     return answers.decision((yield from retried(policy, "CheckAndConsume", request)))
 

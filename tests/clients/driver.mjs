@@ -1,6 +1,7 @@
 // Makes clients and calls for tests: one JSON object per line in, one per line out, by its id.
 import { createInterface } from "node:readline";
 
+import { EntitlementsClient } from "../../clients/typescript/dist/entitlements.js";
 import { QuotadClient } from "../../clients/typescript/dist/index.js";
 
 const clients = new Map();
@@ -18,6 +19,9 @@ function plain(value) {
 }
 
 async function perform({ client, make, method, args }) {
+  if (make?.kind === "entitlements") {
+    return void clients.set(client, new EntitlementsClient({ address: make.address, ...make.options }));
+  }
   if (make !== undefined) return void clients.set(client, new QuotadClient(make.address, make.options));
   const answer = await clients.get(client)[method](...args);
   return Array.isArray(answer) ? answer.map(plain) : answer;

@@ -59,11 +59,11 @@ class Node:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def client(self, address: str, **options: Any) -> "NodeClient":
+    def client(self, address: str, kind: str = "quotad", **options: Any) -> "NodeClient":
         """Make a client; its timeout is long unless a test sets one."""
         name = str(next(self._numbers))
-        options = {"timeoutMs": 10_000, **options}
-        self.ask(client=name, make={"address": address, "options": options}).result(DEADLINE_S)
+        make = {"kind": kind, "address": address, "options": {"timeoutMs": 10_000, **options}}
+        self.ask(client=name, make=make).result(DEADLINE_S)
         return NodeClient(self, name)
 
     def ask(self, **fields: Any) -> Future[Any]:

@@ -1,23 +1,23 @@
-"""The examples of docs/typescript.md are compiled with the strictest settings and run."""
+"""The examples in TypeScript are compiled with the strictest settings and run."""
 
 import json
 import subprocess
-import uuid
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
-import pytest
-
-from quotad.client.admin import AdminClient, CatalogFile
-from quotad.server.example import write_example_customers
-from quotad.store import Store
 from tests.clients.node import CLIENT, needs_client
-from tests.docs.pages import blocks
-from tests.processes import DEADLINE_S, EXAMPLES, ROOT
-from tests.running import running
+from tests.docs.pages import PATHS, blocks
+from tests.processes import DEADLINE_S, ROOT, environment
 
 pytestmark = needs_client
+
+PAGES = {
+    "stigg.md": (
+        "true 50 0\n",
+        "upgrade: NoFeatureEntitlementInSubscription\nACTIVE\n",
+    ),
+    "typescript.md": ("99 of 100 calls left\napi-calls 99\n", "allowed\nallowed\ntrue\n"),
+}
+"""What each of them prints: how it begins, and how it ends."""
 
 SETTINGS = {
     "strict": True,
@@ -36,19 +36,6 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(scope="module")
-def address(store_url: str) -> Iterator[str]:
-    """A server on the example catalog and its customers."""
-    with running(store_url, f"t-{uuid.uuid4().hex[:12]}") as made:
-        files = [CatalogFile(each.name, each.read_text()) for each in sorted(EXAMPLES.iterdir())]
-        with AdminClient(made.server.address, timeout=20) as admin:
-            admin.publish(files)
-        made.wait_ready()
-        with closing(Store(store_url, timeout_ms=5000)) as store:
-            write_example_customers(store, made.keys)
-        yield made.server.address
-
-
 def project(folder: Path) -> None:
     """A project that has the client, as `npm install` of the folder makes it."""
     for name in ("@quotad/client", "@types/node"):
@@ -60,10 +47,11 @@ def project(folder: Path) -> None:
     (folder / "tsconfig.json").write_text(json.dumps(settings))
 
 
-def run(folder: Path, *words: str) -> str:
+def run(folder: Path, *words: str, **variables: str) -> str:
     done = subprocess.run(
         ["node", *words],
         cwd=folder,
+        env=environment(**variables),
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,
@@ -74,15 +62,19 @@ def run(folder: Path, *words: str) -> str:
     return done.stdout
 
 
-def test_the_examples_of_the_page_run_and_are_typed(address: str, tmp_path: Path) -> None:
+def test_the_examples_of_the_pages_run_and_are_typed(example: str, tmp_path: Path) -> None:
     project(tmp_path)
-    found = [block for block in blocks(ROOT / "docs" / "typescript.md") if block.info == "ts"]
-    text = "\n".join(block.text for block in found)
-    assert "127.0.0.1:50051" in text
-    (tmp_path / "page.ts").write_text(text.replace("127.0.0.1:50051", address))
+    for page in PAGES:
+        found = [block.text for block in blocks(ROOT / "docs" / page) if block.info == "ts"]
+        text = "\n".join(found).replace("127.0.0.1:50051", example)
+        (tmp_path / page).with_suffix(".ts").write_text(text)
 
     run(tmp_path, str(CLIENT / "node_modules" / "typescript" / "bin" / "tsc"))
-    printed = run(tmp_path, "page.js")
 
-    assert printed.startswith("99 of 100 calls left\napi-calls 99\n")
-    assert printed.endswith("allowed\nallowed\ntrue\n")
+    for page, (begins, ends) in PAGES.items():
+        printed = run(tmp_path, str(Path(page).with_suffix(".js")), QUOTAD_SERVER=example)
+        assert (begins, ends) == (printed[: len(begins)], printed[-len(ends) :])
+
+
+def test_every_page_with_examples_in_typescript_is_run() -> None:
+    assert list(PAGES) == [p.name for p in PATHS if any(b.info == "ts" for b in blocks(p))]

@@ -31,6 +31,8 @@ class FakeQuota(QuotaServiceServicer):
         self.used: Counter[tuple[str, str]] = Counter()
         self.requests: list[Any] = []
         """Every message received, in order."""
+        self.metadata: list[dict[str, Any]] = []
+        """What came with each call of GetEntitlement."""
         self.failures: deque[Fail] = deque()
         """One for each of the next calls."""
         self.item_failures: dict[str, deque[Fail]] = {}
@@ -82,6 +84,7 @@ class FakeQuota(QuotaServiceServicer):
     def GetEntitlement(self, request: Any, context: Any) -> Any:
         with self._lock:
             self.requests.append(request)
+            self.metadata.append(dict(context.invocation_metadata()))
             self._fail(context, lambda: None)
             entitlement = self._entitlement(request.customer_id, request.feature_id)
             return quota_pb2.GetEntitlementResponse(entitlement=entitlement, catalog_version=7)

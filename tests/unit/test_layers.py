@@ -21,6 +21,7 @@ BASE |= {
     "experiments",
     "recent",
     "slots",
+    "stigg_words",
     "valkey",
     "valkey_cluster",
 }
@@ -160,6 +161,7 @@ MAY_IMPORT = {
     "handover": set(),
     "past_job": set(),
     "segments": set(),
+    "stigg_words": set(),
     "valkey_cluster": {"valkey"},
     "valkey": set(),
     "__init__": set(),

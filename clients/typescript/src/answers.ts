@@ -143,12 +143,12 @@ function reason(number: pb.Reason): Reason {
 }
 
 /** The name of an enum's value; a newer server may send one that has none here. */
-function name(known: Record<number, string>, number: number, prefix: string): string {
+export function name(known: Record<number, string>, number: number, prefix: string): string {
   return known[number] ?? `${prefix}${number}`;
 }
 
 /** A 64-bit number as a plain one: those of quotad are at most 9 * 10^15. */
-function exact(value: bigint): number {
+export function exact(value: bigint): number {
   const number = Number(value);
   if (Number.isSafeInteger(number)) return number;
   throw new QuotaServerError(`the answer has ${value}, which is beyond 2^53`, "OUT_OF_RANGE");
@@ -158,7 +158,8 @@ function optional(value: bigint | undefined): number | null {
   return value === undefined ? null : exact(value);
 }
 
-function time(moment: Timestamp | undefined): Date | null {
+/** A moment; null: there is none. */
+export function time(moment: Timestamp | undefined): Date | null {
   return moment === undefined ? null : new Date(Number(moment.seconds) * 1000 + moment.nanos / 1e6);
 }
 

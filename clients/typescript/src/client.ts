@@ -5,7 +5,9 @@ import { create, type DescMessage, type DescMethodUnary, type MessageShape } fro
 import * as answers from "./answers.js";
 import { consumeMany } from "./batches.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
+import { customer, type Customer, type CustomerDetails, type ProvisionOptions, provisioning, updating } from "./customers.js";
 import type { QuotaError } from "./errors.js";
+import { AdminService } from "./gen/quotad/v1/admin_pb.js";
 import * as pb from "./gen/quotad/v1/quota_pb.js";
 import {
   type CheckOptions,
@@ -16,12 +18,17 @@ import {
   look,
   type Quantity,
   type RecordOptions,
+  refund,
+  type RefundOptions,
+  setting,
+  type SetUsageOptions,
   text,
 } from "./requests.js";
 import type { Decision, Entitlement, Entitlements } from "./results.js";
 import { type Policy, policy, retried } from "./retries.js";
 
 const { method } = pb.QuotaService;
+const { method: admin } = AdminService;
 
 /** How a client connects and how long it waits. */
 export interface ClientOptions extends ConnectionOptions {
@@ -84,9 +91,34 @@ export class QuotadClient {
     quantity: Quantity = 1,
     options: RecordOptions = {},
   ): Promise<Decision> {
-    const { occurredAt, ...asked } = options;
-    const request = fact(this.#policy, { ...asked, customerId, featureId, quantity }, occurredAt);
+    const request = fact(this.#policy, customerId, featureId, quantity, options);
     return answers.decision(await this.#call(method.checkAndConsume, request));
+  }
+
+  /**
+   * Takes back what was counted, never below zero; `granted` is what came back, negative.
+   *
+   * @param quantity - with `takenUnder` all that was taken, and 0 here.
+   */
+  async refund(
+    customerId: string,
+    featureId: string,
+    quantity: Quantity = 0,
+    options: RefundOptions = {},
+  ): Promise<Decision> {
+    const request = refund(this.#policy, customerId, featureId, quantity, options);
+    return answers.decision(await this.#call(method.refund, request));
+  }
+
+  /** Sets what was really used of a limit in its current period; `granted` is the difference. */
+  async setUsage(
+    customerId: string,
+    featureId: string,
+    used: Quantity,
+    options: SetUsageOptions = {},
+  ): Promise<Decision> {
+    const request = setting(this.#policy, customerId, featureId, used, options);
+    return answers.decision(await this.#call(method.setUsage, request));
   }
 
   /**
@@ -117,9 +149,37 @@ export class QuotadClient {
     return answers.entitlements(await this.#call(method.getEntitlements, request));
   }
 
+  /**
+   * Creates the customer or puts its subscription on a plan; brings an archived one back. Needs a token
+   * with the right to manage customers, where there are tokens. Is not tried again.
+   */
+  async provision(customerId: string, planId: string, options: ProvisionOptions = {}): Promise<Customer> {
+    return customer(await this.#write(admin.provisionCustomer, provisioning(customerId, planId, options)));
+  }
+
+  /**
+   * Changes what a customer is known by; as `provision`. One without a record gets it, with the default
+   * plan as its subscription.
+   */
+  async updateCustomer(customerId: string, details: CustomerDetails): Promise<Customer> {
+    return customer(await this.#write(admin.updateCustomer, updating(customerId, details)));
+  }
+
+  /** Resolves when a server has answered and takes the token; rejects when none does. */
+  async ready(): Promise<void> {
+    await this.#call(method.batchCheckAndConsume, create(pb.BatchCheckAndConsumeRequestSchema));
+  }
+
   /** Closes the connection; calls in flight fail. A process ends without it, too. */
   close(): void {
     this.#connection.close();
+  }
+
+  #write<I extends DescMessage, O extends DescMessage>(
+    called: DescMethodUnary<I, O>,
+    request: MessageShape<I>,
+  ): Promise<MessageShape<O>> {
+    return this.#connection.call(called, request, this.#policy.timeoutMs);
   }
 
   #call<I extends DescMessage, O extends DescMessage>(

@@ -1,9 +1,10 @@
 /** The TypeScript client of quotad. */
 
 export { type ClientOptions, QuotadClient } from "./client.js";
+export type { Customer, CustomerDetails, ProvisionOptions, Subscription } from "./customers.js";
 export type { ConnectionOptions, TlsOptions } from "./connection.js";
 export { QuotaDeadline, QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable } from "./errors.js";
-export type { CheckOptions, ConsumeOptions, Consumption, Quantity, RecordOptions } from "./requests.js";
+export type { CheckOptions, ConsumeOptions, Consumption, KeyOptions, Quantity, RecordOptions, RefundOptions, SetUsageOptions } from "./requests.js";
 export type {
   Amounts,
   Decision,

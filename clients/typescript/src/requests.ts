@@ -36,12 +36,38 @@ export interface ConsumeOptions extends CheckOptions {
   readonly idempotencyKey?: string | undefined;
 }
 
-/** How something that has happened already is to be counted. */
-export interface RecordOptions {
-  readonly resourceId?: string | undefined;
+/** The key of what is counted though it is past a limit, or taken back. */
+export interface KeyOptions {
+  /** As of `consume`. */
   readonly idempotencyKey?: string | undefined;
+  /** How long the server remembers it, in milliseconds, at most 7 days; absent: as long as any key. */
+  readonly idempotencyTtlMs?: number | undefined;
+}
+
+/** How something that has happened already is to be counted. */
+export interface RecordOptions extends KeyOptions {
+  readonly resourceId?: string | undefined;
   /** When: counted in the periods of that moment, as far as their counters are still kept. */
   readonly occurredAt?: Date | undefined;
+}
+
+/** How something is to be taken back. */
+export interface RefundOptions extends RecordOptions {
+  /** The idempotency key of the call that is undone; with it all that was taken comes back, once. */
+  readonly takenUnder?: string | undefined;
+  /** Why, and whose doing it is; with either, it is kept among the customer's corrections. */
+  readonly reason?: string | undefined;
+  readonly actor?: string | undefined;
+}
+
+/** How usage is to be set. */
+export interface SetUsageOptions extends KeyOptions {
+  /** Which of several limits, by its window: `month`, `5 hours`, `lifetime`. */
+  readonly per?: string | undefined;
+  readonly resourceId?: string | undefined;
+  /** Why, and whose doing it is; kept among the customer's corrections. */
+  readonly reason?: string | undefined;
+  readonly actor?: string | undefined;
 }
 
 /** One request of `consumeMany`. */
@@ -69,9 +95,66 @@ export function look(asked: Consumption): pb.CheckAndConsumeRequest {
 }
 
 /** A request that counts past every limit. */
-export function fact(policy: Policy, asked: Consumption, occurredAt: Date | undefined): pb.CheckAndConsumeRequest {
-  const fields: Fields = { mode: pb.Mode.ADJUST_ONLY, ...key(policy, asked.idempotencyKey) };
-  return request(asked, occurredAt === undefined ? fields : { ...fields, occurredAt: moment("occurredAt", occurredAt) });
+export function fact(
+  policy: Policy,
+  customerId: string,
+  featureId: string,
+  quantity: Quantity,
+  options: RecordOptions,
+): pb.CheckAndConsumeRequest {
+  const { occurredAt, resourceId } = options;
+  return request(
+    { customerId, featureId, quantity, resourceId },
+    {
+      mode: pb.Mode.ADJUST_ONLY,
+      ...key(policy, options.idempotencyKey, options.idempotencyTtlMs),
+      ...(occurredAt === undefined ? {} : { occurredAt: moment("occurredAt", occurredAt) }),
+    },
+  );
+}
+
+/** A request that takes back what was counted, never below zero. */
+export function refund(
+  policy: Policy,
+  customerId: string,
+  featureId: string,
+  back: Quantity,
+  options: RefundOptions,
+): pb.RefundRequest {
+  const takenUnder = text("takenUnder", options.takenUnder ?? "");
+  // What was taken under a key comes back once anyway.
+  const once = takenUnder === "" ? key(policy, options.idempotencyKey, options.idempotencyTtlMs) : {};
+  return create(pb.RefundRequestSchema, {
+    ...once,
+    ...(options.occurredAt === undefined ? {} : { occurredAt: moment("occurredAt", options.occurredAt) }),
+    customerId: text("customerId", customerId),
+    featureId: text("featureId", featureId),
+    quantity: quantity("quantity", back),
+    takenUnder,
+    resourceId: text("resourceId", options.resourceId ?? ""),
+    reason: text("reason", options.reason ?? ""),
+    actor: text("actor", options.actor ?? ""),
+  });
+}
+
+/** A request that sets what was really used of a limit in its current period. */
+export function setting(
+  policy: Policy,
+  customerId: string,
+  featureId: string,
+  used: Quantity,
+  options: SetUsageOptions,
+): pb.SetUsageRequest {
+  return create(pb.SetUsageRequestSchema, {
+    ...key(policy, options.idempotencyKey, options.idempotencyTtlMs),
+    customerId: text("customerId", customerId),
+    featureId: text("featureId", featureId),
+    used: quantity("used", used),
+    per: text("per", options.per ?? ""),
+    resourceId: text("resourceId", options.resourceId ?? ""),
+    reason: text("reason", options.reason ?? ""),
+    actor: text("actor", options.actor ?? ""),
+  });
 }
 
 /** A text of a request. */
@@ -93,8 +176,15 @@ function request(asked: Consumption, fields: Fields): pb.CheckAndConsumeRequest 
   });
 }
 
-function key(policy: Policy, own: string | undefined): { idempotencyKey: string; idempotencyTtl?: Duration } {
-  if (own !== undefined) return { idempotencyKey: text("idempotencyKey", own) };
+function key(
+  policy: Policy,
+  own: string | undefined,
+  ownTtlMs?: number,
+): { idempotencyKey: string; idempotencyTtl?: Duration } {
+  if (own !== undefined) {
+    const idempotencyKey = text("idempotencyKey", own);
+    return ownTtlMs === undefined ? { idempotencyKey } : { idempotencyKey, idempotencyTtl: durationFromMs(ownTtlMs) };
+  }
   if (policy.retries === 0) return { idempotencyKey: "" };
   return { idempotencyKey: randomBytes(16).toString("hex"), idempotencyTtl: durationFromMs(policy.keyTtlMs) };
 }
@@ -105,18 +195,20 @@ function texts(field: string, values: readonly string[] | undefined): string[] {
   return values.map((value: unknown, place) => text(`${field}[${place}]`, value));
 }
 
-function quantity(field: string, value: unknown): bigint {
+/** An amount of a request. */
+export function quantity(field: string, value: unknown, most = QUANTITY_MAX): bigint {
   if (typeof value !== "bigint" && !(typeof value === "number" && Number.isInteger(value))) {
     throw invalid(field, `must be a whole number, not ${shown(value)}`);
   }
   const amount = BigInt(value);
-  if (amount > QUANTITY_MAX || amount < -QUANTITY_MAX) {
-    throw invalid(field, `${amount} is out of range; at most ${QUANTITY_MAX.toLocaleString("en")}`);
+  if (amount > most || amount < -most) {
+    throw invalid(field, `${amount} is out of range; at most ${most.toLocaleString("en")}`);
   }
   return amount;
 }
 
-function moment(field: string, value: unknown): { seconds: bigint; nanos: number } {
+/** A moment of a request. */
+export function moment(field: string, value: unknown): { seconds: bigint; nanos: number } {
   if (!(value instanceof Date) || Number.isNaN(value.getTime())) {
     throw invalid(field, `must be a Date that is valid, not ${shown(value)}`);
   }
@@ -129,6 +221,7 @@ function shown(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value).slice(0, 60) : String(value).slice(0, 60);
 }
 
-function invalid(field: string, problem: string): QuotaInvalid {
+/** A refusal of what a field of a request holds. */
+export function invalid(field: string, problem: string): QuotaInvalid {
   return new QuotaInvalid(`${field}: ${problem}`);
 }

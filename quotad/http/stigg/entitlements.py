@@ -6,8 +6,9 @@ from quotad.decision import Decision, LimitStatus, Reason
 from quotad.engine.shared import Granted
 from quotad.entitlements.periods import Period, period_at
 from quotad.entitlements.resolve import Effective
-from quotad.http.stigg.words import DENIED, RESETS, Shape, feature_shape, iso
+from quotad.http.stigg.words import Shape, feature_shape, iso
 from quotad.model import Anchor, Entitlement, Feature, FeatureType, Limit, Window
+from quotad.stigg_words import DENIED, RESETS
 
 KEPT_MS = 30_000
 """How long a client may decide from a copy (`validUntil`): usage goes on elsewhere meanwhile."""

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 from quotad.catalog import Snapshot
 from quotad.http.stigg.entitlements import configuration_of, plain, value_shape
-from quotad.http.stigg.words import RESETS, Shape, feature_shape, uuid_of
+from quotad.http.stigg.words import Shape, feature_shape, uuid_of
 from quotad.model import AddOn, Entitlement, Entry, Feature, FeatureType, MeterKind, Plan
 from quotad.prices import ONCE, Price
+from quotad.stigg_words import RESETS
 
 PRODUCT = "product"
 """The one product, of which all plans are, by its id."""

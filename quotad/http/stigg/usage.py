@@ -13,9 +13,7 @@ from quotad.http.stigg.words import Shape, iso, uuid_of
 from quotad.ids import check_id
 from quotad.model import Feature, FeatureType, MeterKind
 from quotad.nearest import did_you_mean
-
-KEY_KEPT_MS = 7 * 86_400_000
-"""How long the key of a report is remembered."""
+from quotad.stigg_words import REPORT_KEY_KEPT_MS
 
 REPORTS_MAX = 1000
 """Most reports of one call."""
@@ -143,7 +141,7 @@ def _request(wanted: inputs.UsageReport, feature: Feature | None) -> ConsumeRequ
         value,
         Mode.REFUND if back else Mode.ADJUST_ONLY,
         key,
-        KEY_KEPT_MS if key else 0,
+        REPORT_KEY_KEPT_MS if key else 0,
         resource_id=wanted.resource_id or "",
         occurred_ms=occurred_ms,
     )

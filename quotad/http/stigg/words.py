@@ -5,31 +5,13 @@ whole comparison.
 """
 
 import uuid
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from quotad.decision import Reason
 from quotad.entitlements.phases import PhaseStatus
 from quotad.model import Feature, FeatureType, MeterKind
 
 Shape = dict[str, object]
 """An answer's fields by name; a function stands for a field that is worked out when asked for."""
-
-DENIED: Mapping[int, str] = {
-    Reason.CUSTOMER_NOT_FOUND: "CustomerNotFound",
-    Reason.CUSTOMER_ARCHIVED: "CustomerIsArchived",
-    Reason.NO_ACTIVE_SUBSCRIPTION: "NoActiveSubscription",
-    Reason.FEATURE_NOT_FOUND: "FeatureNotFound",
-    Reason.NOT_ENTITLED: "NoFeatureEntitlementInSubscription",
-    Reason.REVOKED: "Revoked",
-    Reason.VALUE_NOT_ALLOWED: "RequestedValuesMismatch",
-    Reason.LIMIT_EXCEEDED: "RequestedUsageExceedingLimit",
-    Reason.INSUFFICIENT_CREDITS: "InsufficientCredits",
-}
-"""`accessDeniedReason` by the reason of a denial; of an answer that allows there is none."""
-
-RESETS = {"year": "YEAR", "month": "MONTH", "week": "WEEK", "day": "DAY", "hour": "HOUR"}
-"""`resetPeriod` by window, as a catalog spells it; others have no word."""
 
 STATUSES = {
     PhaseStatus.SCHEDULED: "NOT_STARTED",
