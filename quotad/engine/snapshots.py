@@ -175,6 +175,18 @@ class Snapshots:
             if seen is None or not _is(seen, record.version, record.digest):
                 self._swap(seen, self._read(record, seen))
 
+    def recall(self, record: CatalogRecord) -> None:
+        """Hold a catalog that was in force when the store was last seen, where none is held.
+
+        Decisions that are planned on it are refused by the store when another one is in force.
+
+        Raises:
+            NotReady: this server cannot read it.
+        """
+        with self._loading:
+            if self._current is None:
+                self._swap(None, self._read(record, None))
+
     def prepare(self, candidate: Candidate) -> bool:
         """Fetch and compile what a publish has prepared; False: it has ended meanwhile.
 

@@ -155,8 +155,12 @@ class ServerBase:
         self._deciders = deciders
         self._made = made
         on_probe = self.metrics.observer(PROBE)
+        known = self._parts.recollection(lambda: self.tokens.records, self._token_watch.recall)
         parts = msgspec.structs.replace(
-            self._parts.monitored(), look_at_tokens=self._token_watch.look
+            self._parts.monitored(),
+            look_at_tokens=self._token_watch.look,
+            keep_known=known.keep,
+            recall_known=known.recall,
         )
         self._monitor = Monitor(parts, edge.set_ready, self.fail, on_probe)
 

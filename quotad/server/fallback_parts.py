@@ -100,6 +100,17 @@ class FallbackParts:
             self._journal.store_id = self._identity.look()
 
     @property
+    def store_id(self) -> str:
+        """Which store it is; empty: not known, or there is no journal."""
+        return "" if self._journal is None else self._journal.store_id
+
+    def recall(self, store_id: str) -> None:
+        """Take it for the store that a server had here before, until it is reached."""
+        if self._journal is not None and not self._journal.store_id:
+            self._identity.recall(store_id)
+            self._journal.store_id = store_id
+
+    @property
     def answers(self) -> bool:
         """Whether some calls are answered while the store is gone."""
         return self._journal is not None and self._journal.usable and bool(self._answered())

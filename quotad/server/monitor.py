@@ -62,6 +62,10 @@ class MonitorParts(msgspec.Struct, frozen=True):
     """Reads tokens that were written since it was last called."""
     without_store: FallbackParts | None = None
     """Answers while the store is gone; None: nothing does."""
+    keep_known: Callable[[], None] = lambda: None
+    """Keeps what is known of the store for the next start."""
+    recall_known: Callable[[], None] = lambda: None
+    """Takes it over, at a start without the store."""
 
 
 class Monitor:
@@ -152,6 +156,8 @@ class Monitor:
             except ConfigError as error:  # a store of another kind than the URL says
                 self._refuse(error)
                 return
+            if not up:
+                self._parts.recall_known()
             self._report()
             if up:
                 self._on_probe(round((time.monotonic() - started) * 1000))
@@ -219,6 +225,7 @@ class Monitor:
             try:
                 with suppress(NotReady):
                     snapshots.look(self._watch.step)
+                self._parts.keep_known()
                 self._report()
                 snapshots.free_old()
             except StoreUnavailable:

@@ -1,7 +1,8 @@
 """What a worker is made of, from the store up; the server adds threads and a front."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
+from pathlib import Path
 
 from quotad.clock import SyncedClock
 from quotad.config import Config
@@ -34,6 +35,7 @@ from quotad.operations.transfer import TransferOperations
 from quotad.operations.usage import UsageOperations
 from quotad.records import CatalogRecord
 from quotad.server.fallback_parts import FallbackParts, StoreInUse
+from quotad.server.last_known import LastKnownFile, Recollection
 from quotad.server.monitor import MonitorParts
 from quotad.service.decode import RequestDecoder
 from quotad.service.quota import CheckCall, NameCaller, QuotaService
@@ -62,6 +64,7 @@ from quotad.store.sessions import SessionStore
 from quotad.store.tokens import TokenStore
 from quotad.store.usage import UsageStore
 from quotad.store.watched import WatchedStore
+from quotad.tokens.record import TokenRecord
 
 SPARE_SOCKETS = 16
 """LedgerKept for connections to the store, which has about as many open; see `Store`."""
@@ -263,6 +266,24 @@ class Parts:
                 self._seen.flush(now_ms)
                 self._demand.flush(now_ms)
                 self._decided.flush(now_ms)
+
+    def recollection(
+        self,
+        tokens: Callable[[], Collection[TokenRecord] | None],
+        take_tokens: Callable[[Collection[TokenRecord]], None],
+    ) -> Recollection:
+        """Make what keeps, and takes over, what is known of the store.
+
+        Args:
+            tokens: those that are known; None: not yet.
+            take_tokens: takes those that were known.
+        """
+        config = self._config
+        store = f"{self.store.address} {config.prefix}"
+        file = LastKnownFile(Path(config.journal), store) if config.journal else None
+        return Recollection(
+            file, self._keys, self._snapshots, self.without_store, tokens, take_tokens
+        )
 
     def monitored(self) -> MonitorParts:
         """Name what the monitor watches."""

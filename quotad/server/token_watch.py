@@ -3,13 +3,14 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from quotad.clock import Clock
 from quotad.errors import ConfigError, StoreError, StoreUnavailable
 from quotad.store.damage import report_once
 from quotad.store.tokens import TokenStore
 from quotad.tokens.access import TokenTable
+from quotad.tokens.record import TokenRecord
 
 POLL_S = 0.5
 """How soon a new or revoked token is known here."""
@@ -66,6 +67,13 @@ class TokenWatch:
         """Read the tokens if they were written; returns whether the store answered."""
         with self._looking:
             return self._look()
+
+    def recall(self, records: Collection[TokenRecord]) -> None:
+        """Take tokens that were known when the store was last seen, where none were read yet."""
+        with self._looking:
+            if self._table.required is None:
+                self._table.replace(records)
+                self._tell(None)
 
     def _look(self) -> bool:
         try:

@@ -91,6 +91,10 @@ class StoreIdentity:
         self._keys = keys
         self._known = ""
 
+    def recall(self, known: str) -> None:
+        """Take over the name that a process before has known the store by."""
+        self._known = self._known or known
+
     def look(self) -> str:
         """Return the name that the store has now.
 

@@ -2,7 +2,7 @@
 
 import hmac
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from quotad.clock import Clock
 from quotad.errors import (
@@ -109,6 +109,7 @@ class TokenTable:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._records: dict[str, TokenRecord] | None = None
+        self._listed: tuple[TokenRecord, ...] | None = None
         self._known: Recent[str | tuple[str, str], Access] = Recent(_KNOWN_MAX)
         self._by_id: dict[str, Access] = {}
         """Of sessions, which show no token."""
@@ -121,9 +122,15 @@ class TokenTable:
         """Whether calls must show a token: once there was one; None: not known yet."""
         return None if self._records is None else bool(self._records)
 
+    @property
+    def records(self) -> Collection[TokenRecord] | None:
+        """Those that were last read, the same object until they are read again; None: not yet."""
+        return self._listed
+
     def replace(self, records: Iterable[TokenRecord]) -> None:
         """Take what was read from the store."""
-        self._records = {each.token_id: each for each in records}
+        self._records = found = {each.token_id: each for each in records}
+        self._listed = tuple(found.values())
         self._known = Recent(_KNOWN_MAX)
         self._by_id = {}
 
