@@ -11,8 +11,10 @@ from urllib.parse import urlencode
 import msgspec
 
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage
+from quotad.dashboard.catalog_words import right_words
 from quotad.dashboard.customer_forms import GRANT_FIELDS, entitlement_of
 from quotad.dashboard.gathering import LOOKS_S, STRETCH_MAX, gather
+from quotad.dashboard.grant_words import grant_words
 from quotad.dashboard.insights import plan_names
 from quotad.dashboard.people import near_ids, wanted_of
 from quotad.dashboard.render import render
@@ -61,9 +63,12 @@ def _preview(ask: Ask) -> PageAnswer:
     left: list[BulkLeft] = []
     following = ""
     ready = do == LATEST or "feature_id" in query
+    given: object = None
     try:
         if ready:
             change = _change(ask, query)
+            if isinstance(change, PromoteAll):
+                given = change.wanted.value
             found, token = _found(ask)
             targets, left = _bulk(ask).preview(change, found)
             kept = [(name, value) for name, value in query.fields if name != "token" and value]
@@ -89,6 +94,8 @@ def _preview(ask: Ask) -> PageAnswer:
         features={key: each.name or key for key, each in features.items()},
         kinds={key: each.type.name for key, each in features.items()},
         most=BULK_MAX,
+        right_words=right_words,
+        gives=grant_words(given) if given is not None else "",
     )
 
 

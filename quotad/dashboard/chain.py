@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from quotad.dashboard.catalog_words import time_words
 from quotad.dashboard.grant_words import grant_words
 from quotad.dashboard.names import CatalogNames
 from quotad.decision import EntitlementSource, SourceKind
@@ -19,6 +20,8 @@ _KINDS = {
     SourceKind.OVERRIDE: "Override",
     SourceKind.DEFAULT_PLAN: "Default plan",
 }
+
+_DAY = re.compile(r"(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d) UTC)?")
 
 IN_FORCE, ON_TOP, IN_PART = "in force", "on top", "in part"
 
@@ -84,7 +87,8 @@ def _line(
 
 
 def _named(note: str, sources: Sequence[EntitlementSource], names: CatalogNames) -> str:
-    """A note with the names of the plans and add-ons in it."""
+    """A note with the names of the plans and add-ons in it, and its days as people write them."""
+    note = _DAY.sub(lambda found: time_words(f"{found[1]}T{found[2] or '00:00'}Z"), note)
     for each in sources:
         what = "add-on" if each.kind == SourceKind.ADDON else "plan"
         name = names.addon(each.source_id) if what == "add-on" else names.plan(each.source_id)

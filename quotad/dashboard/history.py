@@ -5,6 +5,7 @@ from quotad.dashboard.activity import deed
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
 from quotad.dashboard.catalog_words import compiled
 from quotad.dashboard.change_words import ChangeGroup, change_groups
+from quotad.dashboard.insights import customer_names
 from quotad.dashboard.names import CatalogNames
 from quotad.dashboard.render import render
 from quotad.errors import InvalidRequest, NotFound
@@ -70,8 +71,7 @@ def _of_customers(ask: Ask) -> PageAnswer:
     text = ask.query.get("before")
     parts = ask.context.parts
     page = parts.history.of_all(_number(text, "before") if text else None, CHANGES_OF_CUSTOMERS)
-    stored = parts.finding.store.get_readable(list({each for each, _ in page.writes}))
-    known = {each.record.customer_id: each.record.name for each in stored if each.record}
+    known = customer_names(ask, [each for each, _ in page.writes])
     names = CatalogNames(parts.worker.snapshots.newest())
     return render(
         ask,

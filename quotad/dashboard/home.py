@@ -6,7 +6,7 @@ from quotad.dashboard.ask import Ask, PageAnswer, SitePage
 from quotad.dashboard.change_words import ChangeGroup
 from quotad.dashboard.decided_chart import decided_chart
 from quotad.dashboard.history import changes_of
-from quotad.dashboard.insights import Ranking, feature_names, plan_names, ranking
+from quotad.dashboard.insights import Ranking, customer_names, feature_names, plan_names, ranking
 from quotad.dashboard.render import render
 from quotad.errors import NotReady
 from quotad.marks import NEAR_PERCENT
@@ -33,6 +33,7 @@ def _home(ask: Ask) -> PageAnswer:
         found, features = ranking(ask), feature_names(ask)
     except NotReady:  # no catalog yet
         found, features = Ranking([], 0), {}
+    listed = found.lines[:SHOWN]
     live = parts.servers.live(ask.context.sessions.clock.now_ms())
     return render(
         ask,
@@ -49,7 +50,8 @@ def _home(ask: Ask) -> PageAnswer:
         features=features,
         plans=plan_names(ask),
         near_percent=NEAR_PERCENT,
-        listed=found.lines[:SHOWN],
+        listed=listed,
+        names=customer_names(ask, [each.customer.customer_id for each in listed]),
         decided=decided_chart(ask),
     )
 

@@ -3,7 +3,7 @@
 import csv
 import io
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import urlencode
@@ -98,6 +98,17 @@ def plan_names(ask: Ask) -> dict[str, str]:
     return {} if snapshot is None else names_in_order(snapshot)
 
 
+def customer_names(ask: Ask, customer_ids: Iterable[str]) -> dict[str, str]:
+    """Return what some customers are called, by id; not of those without a name or a record.
+
+    Raises:
+        StoreUnavailable: the store refused or timed out.
+    """
+    stored = ask.context.parts.finding.store.get_readable(list(dict.fromkeys(customer_ids)))
+    records = [each.record for each in stored if each.record is not None]
+    return {each.customer_id: each.name for each in records if each.name}
+
+
 def page_after(lines: list[Nearness], token: str, size: int) -> tuple[list[Nearness], str]:
     """Return the lines behind those of the page before, and where the next page begins.
 
@@ -140,6 +151,7 @@ def _page(ask: Ask) -> PageAnswer:
         kinds=KINDS,
         count=len(lines),
         lines=page,
+        names=customer_names(ask, [each.customer.customer_id for each in page]),
         query=urlencode(kept),
         following=urlencode([*kept, ("token", next_token)]) if next_token else "",
         filtered=bool(kept),
@@ -156,13 +168,15 @@ def _top(ask: Ask) -> PageAnswer:
     chosen = ask.query.get("feature") or next(iter(features), "")
     if chosen and chosen not in features:
         raise NotFound(f"feature: nothing is counted of {chosen[:40]!r}")
+    kept = ask.context.top.of(chosen) if chosen else None
     return render(
         ask,
         "top.html",
         features=features,
         chosen=chosen,
         most=MOST,
-        kept=ask.context.top.of(chosen) if chosen else None,
+        kept=kept,
+        names=customer_names(ask, [each.customer_id for each in kept.value] if kept else ()),
     )
 
 

@@ -37,6 +37,7 @@ class PersonLine(msgspec.Struct, frozen=True):
     email: str = ""
     plan: str = ""
     archived: bool = False
+    in_trial: bool = False
     nearest: RightLine | None = None
     """What it uses most of."""
     seen_ms: int | None = None
@@ -184,6 +185,7 @@ def _person(ask: Ask, stored: StoredCustomer) -> PersonLine:
         record.email,
         ", ".join(names.get(each, each) for each in plans),
         record.archived,
+        not record.archived and any(each.name == "IN_TRIAL" for each in shown.statuses),
         nearest,
     )
 

@@ -13,7 +13,10 @@ from quotad.customers.overrides import NewEntitlement, grant_promotion
 from quotad.customers.subscriptions import Change, change_subscription
 from quotad.engine import Snapshots
 from quotad.entitlements.phases import no_earlier_than_written, subscription_of
+from quotad.entitlements.resolve import resolve
+from quotad.entitlements.trace import Trace
 from quotad.errors import QuotadError, StaleEpoch
+from quotad.model import Entitlement
 from quotad.operations.customers import CustomerOperations
 from quotad.records import CustomerRecord, StoredCustomer
 
@@ -55,6 +58,10 @@ class BulkTarget(msgspec.Struct, frozen=True):
     moves: tuple[RevisionMove, ...] = ()
     replaces: bool = False
     """Whether a promotion of the feature makes way."""
+    had: Entitlement | None = None
+    """Of the promoted feature, when the promotion starts; None: nothing."""
+    has: Entitlement | None = None
+    """The same with the promotion."""
 
 
 class BulkLeft(msgspec.Struct, frozen=True):
@@ -128,16 +135,27 @@ def _target(
     if record.archived:
         raise _Left("is archived")
     if isinstance(change, PromoteAll):
-        grant_promotion(record, change.wanted, snapshot, now_ms)
+        promoted = grant_promotion(record, change.wanted, snapshot, now_ms)
+        at_ms = max(now_ms, change.wanted.start_ms or 0)
+        had, has = (_right(each, change.wanted, snapshot, at_ms) for each in (record, promoted))
         named = (change.wanted.feature_id, change.wanted.resource_id)
         replaces = any((each.feature_id, each.resource_id) == named for each in record.promotions)
-        return BulkTarget(record, epoch, replaces=replaces)
+        return BulkTarget(record, epoch, (), replaces, had, has)
     moves = _moves(record, change.plan_id, snapshot, now_ms)
     if not moves:
         raise _Left("is on the latest revision")
     for move in moves:
         change_subscription(record, _moved(move), snapshot, now_ms)
     return BulkTarget(record, epoch, moves)
+
+
+def _right(
+    record: CustomerRecord, wanted: NewEntitlement, snapshot: Snapshot, at_ms: int
+) -> Entitlement | None:
+    """What a customer has of the feature of a promotion; of no other it is worked out."""
+    trace = Trace(wanted.feature_id)
+    found = resolve(record, snapshot, at_ms, record.customer_id, wanted.resource_id, trace)
+    return found.entitlements.get(wanted.feature_id)
 
 
 def _moves(

@@ -91,6 +91,14 @@ def test_a_promotion_for_many_says_whom_it_is_not_for(served: DashboardRunning, 
         what = "&feature_id=calls&kind=limit&amount=5000&per=month&until=2099-01-01&comment=sale"
         preview = visit.get(f"/bulk?do=promote&plan=pro&q={team}" + what)
         assert "5 customers would be changed" in preview.text
+        assert "Each gets API calls : 5,000 per month, until before 2099-01-01. Why: sale" in (
+            preview.text
+        )
+        assert 5 == len(re.findall("1,00. / month \u2192 5,000 / month", preview.text))
+        less = what.replace("amount=5000", "amount=7")
+        less_of_pro = visit.get(f"/bulk?do=promote&plan=pro&q={team}" + less)
+        kept = re.findall("keeps 1,00. / month, which is no less", less_of_pro.text)
+        assert 5 == len(kept)
         done = send(visit, fields_of(preview))
         shown = visit.get(f"/customers/{team}acme").text
         wrong = visit.get(f"/bulk?do=promote&q={team}&feature_id=calls&kind=limit&amount=many")
