@@ -372,3 +372,10 @@ def _with_phases(
     ordered = tuple(sorted([*others, *phases], key=order))
     changed = msgspec.structs.replace(record, subscriptions=ordered, updated_ms=now_ms)
     return counted(changed, now_ms)
+
+
+def unarchive(record: CustomerRecord, now_ms: int) -> CustomerRecord:
+    """Give an archived customer back what it would have had it not been archived: what ended or
+    began meanwhile, has."""
+    now_ms = no_earlier_than_written(record, now_ms)
+    return msgspec.structs.replace(settled(record, now_ms), archived=False, updated_ms=now_ms)

@@ -185,6 +185,18 @@ class CustomerOperations:
 
         return self._write("ArchiveCustomer", customer_id, change, if_epoch)
 
+    def unarchive(self, customer_id: str) -> StoredCustomer:
+        """Give back what was archived, as it would be otherwise; works without a catalog."""
+        check_id(customer_id, "customer_id")
+        now_ms = self._clock.now_ms()
+
+        def change(before: CustomerRecord | None) -> CustomerRecord:
+            if before is None:
+                raise _never_provisioned(customer_id)
+            return subscriptions.unarchive(before, now_ms)
+
+        return self._write("UnarchiveCustomer", customer_id, change, None)
+
     def roll_back(self, customer_id: str, make: Make[None], if_epoch: int) -> StoredCustomer:
         """Make a customer what it was before a write; see `RollbackOperations`."""
         return self._change("RollbackCustomer", customer_id, make, None, if_epoch)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from quotad.customers.subscriptions import Provision, Trial
 from quotad.http.stigg import plan
 from quotad.http.stigg.api import StiggDecides
 from quotad.http.stigg.graphql import GraphqlRequest, StiggGraphql
@@ -539,6 +540,29 @@ def test_a_customer_is_archived_and_comes_back_on_its_plan(send: Stigg) -> None:
 
     assert send.bench.check("hotel", "rides").allowed
     assert 50 == send.bench.check("hotel", "desks").limit
+
+
+def test_a_customer_comes_back_with_its_trial_and_no_more_than_that(send: Stigg) -> None:
+    day_ms = 86_400_000
+    customers = send.api.of("hotel")
+    trial = Trial(send.bench.clock.now + day_ms, ends=True)
+    customers.provision("hotel", Provision("basic", resource_id="annex"))
+    before = customers.provision("hotel", Provision("business", trial=trial)).record
+    name = 'Customer(input: {customerId: "hotel"}) { hasActiveSubscription } }'
+    send("mutation { archive" + name)
+    send("mutation { unarchive" + name)
+
+    after = customers.get("hotel").record
+    assert before is not None
+    assert after is not None
+    assert before.subscriptions == after.subscriptions
+    assert send.bench.check("hotel", "audit").allowed
+
+    send("mutation { archive" + name)
+    send.bench.clock.now += 2 * day_ms  # the trial ends meanwhile
+    send("mutation { unarchive" + name)
+
+    assert not send.bench.check("hotel", "audit").allowed
 
 
 def test_usage_is_shown_period_by_period(send: Stigg) -> None:

@@ -140,17 +140,14 @@ def archive_customer(api: StiggApi, given: object) -> Shape:
 
 
 def unarchive_customer(api: StiggApi, given: object) -> Shape:
-    """Bring a customer back on the plan that it had."""
+    """Give a customer back what it has, as if it had not been archived."""
     customer_id = inputs.read(given, inputs.CustomerRef).customer
     customers = api.of(customer_id)
     stored = customers.get(customer_id)
     assert stored.record is not None
-    main = [phase for phase in stored.record.subscriptions if not phase.resource_id]
-    if not stored.record.archived or not main:
+    if not stored.record.archived:
         return customer_shape(stored, api)
-    last = main[-1]
-    back = Provision(last.plan_id, addons=last.addons, unit_quantity=last.unit_quantity)
-    return customer_shape(customers.provision(customer_id, back), api)
+    return customer_shape(customers.unarchive(customer_id), api)
 
 
 def cancel_subscription(api: StiggApi, given: object) -> Shape | None:
