@@ -271,8 +271,8 @@ class Ledger:
         self._words = 0
         execute = worker.link.exchange
 
-        def counting(command: tuple[Any, ...], deadline: float) -> Any:
-            self._words += len(command)
+        def counting(command: tuple[Any, ...] | bytes, deadline: float) -> Any:
+            self._words += _words(command)
             return execute(command, deadline)
 
         vars(worker.link)["exchange"] = counting
@@ -293,6 +293,11 @@ class Ledger:
             BYTES: int(info["total_net_input_bytes"]),
             WORDS: self._words,
         }
+
+
+def _words(command: tuple[Any, ...] | bytes) -> int:
+    """How many there are of a command, also of one that is packed: `*3...`."""
+    return int(command[1 : command.index(b"\r")]) if isinstance(command, bytes) else len(command)
 
 
 def count(case: Case, url: str) -> dict[str, float]:

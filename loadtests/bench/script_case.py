@@ -62,8 +62,13 @@ class _Notes:
 
     kept = (100_000, 3_600_000)
 
-    def describe(self, charges: Sequence[Charge]) -> bytes:
+    def __init__(self) -> None:
+        self.charges: Sequence[Charge] = ()
+        """Those that are settled next."""
+
+    def describe(self, places: Sequence[int]) -> bytes:
         """As `Record`."""
+        charges = [self.charges[place] for place in places]
         row = (
             1,
             charges[0].counters.suffixes,
@@ -181,6 +186,8 @@ class ScriptCase:
 
     def _settled(self, charges: list[Charge], notes: _Notes | None) -> int:
         deadline = time.monotonic() + DEADLINE_S
+        if notes is not None:
+            notes.charges = charges
         settled, error = self._counters.settle(self._tag, charges, deadline, 0, notes)
         if error is not None:
             raise RuntimeError(f"the script failed: {error}")

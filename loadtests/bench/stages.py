@@ -26,6 +26,7 @@ from quotad.engine.settling import Settler
 from quotad.fronts.interface import Call
 from quotad.service.quota import METHODS, QuotaService
 from quotad.store import counters, link
+from quotad.store.packed import Packed
 
 READ = "read requests"
 PLAN = "plan"
@@ -44,9 +45,11 @@ _WRAPPED: tuple[tuple[Any, str, str], ...] = (
     (Engine, "decide", PLAN),
     (Settler, "settle", FOLD),
     (counters, "spell", SPELL),
+    (counters, "spell_kept", SPELL),
     (counters, "read_reply", SETTLE),
     (link.NodeLink, "exchange", TRAVEL),
     (link, "pack_command", PACK),
+    (Packed, "behind", PACK),
 )
 
 

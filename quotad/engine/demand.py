@@ -45,15 +45,15 @@ class Demand:
         self._noted: dict[str, Denied] = {}
         self._asked: Recent[tuple[str, str], bool] = Recent(KEYS_MAX)
 
-    def note(self, round_: Round, denied: Sequence[tuple[Planned, Settlement]]) -> None:
+    def note(self, round_: Round, denied: Sequence[tuple[int, Planned, Settlement]]) -> None:
         """Note what charges of a batch were denied, in all or in part."""
         if self._store is None:
             return
         requests = round_.requests
         with self._lock:
             noted = self._noted
-            for one, settlement in denied:
-                request = requests[one.place]
+            for place, one, settlement in denied:
+                request = requests[place]
                 if request.mode == NORMAL and not request.idempotency_key and one.given is None:
                     counters = one.counters
                     if counters.words[:2] == ONE_PLAIN_LIMIT:  # nearly always, without detours
@@ -62,7 +62,7 @@ class Demand:
                             known.amount += one.quantity  # type: ignore[operator]
                             continue
                 if request.mode in ASKING:
-                    self._note(round_, one, settlement)
+                    self._note(round_, place, one, settlement)
 
     def flush(self, now_ms: int) -> None:
         """Write what was noted to the store.
@@ -77,9 +77,9 @@ class Demand:
             if self._nearby is not None:
                 self._nearby.note({_customer(one): None for one in noted}, now_ms)
 
-    def _note(self, round_: Round, one: Planned, settlement: Settlement) -> None:
-        key = round_.requests[one.place].idempotency_key
-        answer = round_.answers[one.place]
+    def _note(self, round_: Round, place: int, one: Planned, settlement: Settlement) -> None:
+        key = round_.requests[place].idempotency_key
+        answer = round_.answers[place]
         granted = answer.granted if isinstance(answer, Decision) else 0
         for denied in denied_by(one, settlement, granted):
             name = denied.usage_key

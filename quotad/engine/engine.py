@@ -215,7 +215,7 @@ class Engine:
             and not self._as_held
             and self.reservations.decide_again(round_.requests, round_.answers)
         ):
-            denied = [each for each in denied if each[1].status == ChargeStatus.ALLOWED]
+            denied = [each for each in denied if each[2].status == ChargeStatus.ALLOWED]
         self._demand.note(round_, denied)
 
     def plan_id(self, customer_id: str, resource_id: str = "") -> str:
@@ -265,15 +265,15 @@ class Engine:
         round_.pending = []
         for i, request in enumerate(requests):
             self._planner.plan(round_, i, request, view, now_ms)
-        planned = round_.planned
+        placed = round_.placed
         self._settler.settle(round_, snapshot, now_ms, budget)
         if round_.pending:
             return None
         if round_.looks is not None:
             self.slots.look(round_)
         decisions: dict[str, Decision] = {}
-        for one in planned:
-            feature_id, answer = features[one.place], round_.answers[one.place]
+        for place, one in placed:
+            feature_id, answer = features[place], round_.answers[place]
             if isinstance(answer, QuotadError):
                 raise answer
             if held and answer is not None:

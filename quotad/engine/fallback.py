@@ -31,7 +31,7 @@ from quotad.engine.given import mismatch
 from quotad.engine.joint import fold_all
 from quotad.engine.let_through import LetThrough
 from quotad.engine.meters import room_for
-from quotad.engine.rounds import Planned, Round
+from quotad.engine.rounds import AtPlace, Planned, Round
 from quotad.engine.views import View, view_name
 from quotad.entitlements.resolve import resolve
 from quotad.errors import QuotadError
@@ -57,6 +57,7 @@ FALLBACK_COUNTS = (ALLOWED, DENIED, REFUSED) = ("allowed", "denied", "refused")
 class _Answered(msgspec.Struct, gc=False):
     """An answer on its way."""
 
+    place: int
     one: Planned
     answer: Decision
     entry: JournalEntry | None
@@ -110,11 +111,11 @@ class Fallback:
     def answer(
         self,
         round_: Round,
-        unsent: Sequence[Planned],
+        unsent: Sequence[AtPlace],
         snapshot: Snapshot,
         now_ms: int,
         guessed: Collection[int] = (),
-    ) -> list[Planned]:
+    ) -> list[AtPlace]:
         """Answer calls that were not sent, as their features' policies have it.
 
         Args:
@@ -130,27 +131,27 @@ class Fallback:
         if not round_.falls_back or not self._journal.usable:
             return list(unsent)
         policies = self._policies.of(snapshot)
-        left: list[Planned] = []
+        left: list[AtPlace] = []
         with self._lock:
             answered: list[_Answered] = []
-            for one in unsent:
-                request = round_.requests[one.place]
+            for place, one in unsent:
+                request = round_.requests[place]
                 try:
-                    found = self._answer_one(one, request, policies, now_ms, one.place in guessed)
+                    found = self._answer_one(place, one, request, policies, now_ms, guessed)
                 except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
-                    round_.failed(one.place)
+                    round_.failed(place)
                     continue
                 if found is None:
-                    left.append(one)
+                    left.append((place, one))
                 elif isinstance(found, _Answered):
                     answered.append(found)
                 else:
-                    round_.answers[one.place] = found
+                    round_.answers[place] = found
             left += self._write_down(round_, answered)
             self.counts[REFUSED] += len(left)
         return left
 
-    def _write_down(self, round_: Round, answered: Sequence[_Answered]) -> list[Planned]:
+    def _write_down(self, round_: Round, answered: Sequence[_Answered]) -> list[AtPlace]:
         """Answer what is on disk, or need not be; returns what cannot be written."""
         entries = [each.entry for each in answered if each.entry is not None]
         failed = False
@@ -159,7 +160,7 @@ class Fallback:
                 self._journal.append(entries)
             except JournalError:
                 failed = True
-        left: list[Planned] = []
+        left: list[AtPlace] = []
         unwritten: set[tuple[str, str]] = set()
         for each in answered:
             once = each.one.once
@@ -169,23 +170,24 @@ class Fallback:
                 if key is not None:  # also for those that have repeated it in this batch
                     unwritten.add(key)
                     self._answers.drop(key)
-                left.append(each.one)
+                left.append((each.place, each.one))
                 continue
-            round_.answers[each.one.place] = each.answer
+            round_.answers[each.place] = each.answer
             self.counts[ALLOWED if each.answer.allowed else DENIED] += 1
         return left
 
     def _answer_one(
         self,
+        place: int,
         one: Planned,
         request: ConsumeRequest,
         policies: Policies,
         now_ms: int,
-        guessed: bool,
+        guessed: Collection[int],
     ) -> _Answered | QuotadError | None:
         """Return the answer, why the call can never work, or None: it is denied."""
         plan = plan_fallback(one, request, policies, self._workers)
-        if plan is None or (guessed and denied_by_plan(plan.parts)):
+        if plan is None or (place in guessed and denied_by_plan(plan.parts)):
             return None
         once, customer_id = one.once, request.customer_id
         if once is not None:
@@ -193,7 +195,9 @@ class Fallback:
             if known is not None:
                 if known[0] != once.fingerprint:
                     return mismatch(request)
-                return _Answered(one, msgspec.structs.replace(known[1], replayed=True), None, [])
+                return _Answered(
+                    place, one, msgspec.structs.replace(known[1], replayed=True), None, []
+                )
         names = [one.keys.usage + each.suffix for each in plan.counters]
         if any(each.counted for each in plan.counters) and not self.let_through.has_room(
             names, now_ms
@@ -209,14 +213,14 @@ class Fallback:
         if request.mode == Mode.BEST_EFFORT:
             amounts = [answer.granted] * len(amounts)
         if denied or not answer.allowed or request.mode == Mode.CHECK_ONLY or not any(amounts):
-            return _Answered(one, answer, None, [])
+            return _Answered(place, one, answer, None, [])
         taken = list(zip(names, amounts, strict=True))
         for (name, amount), each in zip(taken, plan.counters, strict=True):
             self.let_through.add(name, amount, each.expires_ms)
         entry = _entry(one, request, amounts, plan, now_ms)
         if once is not None:
             self._answers.put((customer_id, once.key), (once.fingerprint, answer))
-        return _Answered(one, answer, entry, taken)
+        return _Answered(place, one, answer, entry, taken)
 
 
 def _fold(

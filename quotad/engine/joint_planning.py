@@ -74,7 +74,7 @@ class JointPlanner:
                     return False
                 views[i] = found
         if isinstance(request, SettleRequest):
-            round_.planned.append(self._settlement(place, request, view, views, now_ms))
+            round_.add(place, self._settlement(request, view, views, now_ms))
             return True
         layout = None
         if not isinstance(request, AcquireRequest):
@@ -98,19 +98,8 @@ class JointPlanner:
         counters = layout.counters
         if not amounts and refused is None and _is_noted(request, layout, view.snapshot):
             counters = msgspec.structs.replace(counters, noting=ANY_OUTCOME)
-        round_.planned.append(
-            Planned(
-                view.keys,
-                view.epoch,
-                amounts or 0,
-                verb,
-                counters,
-                once,
-                place,
-                (),
-                refused or layout.parts,
-            )
-        )
+        charge = view.keys, view.epoch, amounts or 0, verb, counters, once
+        round_.add(place, Planned(*charge, given=refused or layout.parts))
         return True
 
     def put_resources(
@@ -125,21 +114,19 @@ class JointPlanner:
                     self._views.put(name, stored, snapshot, now_ms)
 
     def _settlement(
-        self, place: int, request: SettleRequest, view: View, views: list[View], now_ms: int
+        self, request: SettleRequest, view: View, views: list[View], now_ms: int
     ) -> Planned:
         """Plan what settles a hold, or undoes a call, on the counters that it was taken from."""
         layout, amounts = plan_settlement(request, views, self._settings.retention, now_ms)
         charged = view.keys, view.epoch
         if not isinstance(layout, JointLayout):
-            return Planned(*charged, 0, CHECK, NO_COUNTERS, None, place, (), layout)
+            return Planned(*charged, 0, CHECK, NO_COUNTERS, given=layout)
         if amounts is None:
-            return Planned(*charged, 0, CHECK, layout.counters, None, place, (), layout.parts)
+            return Planned(*charged, 0, CHECK, layout.counters, given=layout.parts)
         memo = encode_settled_memo(view.snapshot.version, layout, request)
         print_ = request.fingerprint or joint_fingerprint(request)
         once = once_of(request, print_, memo, self._settings.idempotency_ttl_ms)
-        return Planned(
-            *charged, amounts, SETTLE_ONCE, layout.counters, once, place, (), layout.parts
-        )
+        return Planned(*charged, amounts, SETTLE_ONCE, layout.counters, once, given=layout.parts)
 
     def _known_layout(
         self, request: ConsumeAllRequest, views: list[View], now_ms: int
@@ -180,12 +167,12 @@ class JointPlanner:
             else:
                 self._plan_one(each, i, item, views[i], now_ms)
         given: list[Decision | None] = []
-        for one in each.planned:
-            if each.looks and one.place in each.looks:
-                refused = not_checked_together(request.items[one.place])
-                return NO_LAYOUT, in_item(request, one.place, refused)
+        for place, one in each.placed:
+            if each.looks and place in each.looks:
+                refused = not_checked_together(request.items[place])
+                return NO_LAYOUT, in_item(request, place, refused)
             if isinstance(one.given, InvalidRequest):
-                return NO_LAYOUT, in_item(request, one.place, one.given)
+                return NO_LAYOUT, in_item(request, place, one.given)
             given.append(one.given if isinstance(one.given, Decision) else None)
         bounds = [Bound(0, 0, one.counters, one.terms) for one in each.planned]
         return lay_out_together(request.items, bounds, given), None

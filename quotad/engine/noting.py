@@ -10,7 +10,6 @@ One record for each call of the script that counts:
 """
 
 from collections.abc import Sequence
-from typing import cast
 
 import msgspec
 
@@ -18,10 +17,10 @@ from quotad.catalog import Snapshot
 from quotad.decision import ConsumeAllRequest, ConsumeRequest, Decision, Mode
 from quotad.engine.joint import JointPart, new_part
 from quotad.engine.meters import LimitTerms
-from quotad.engine.rounds import Planned
+from quotad.engine.rounds import Planned, Round
 from quotad.ledger import LedgerKept, Noting
 from quotad.recent import Recent
-from quotad.store import Charge, CounterSet, KeySpace
+from quotad.store import CounterSet, KeySpace
 from quotad.store.charges import CHECK, DETAILED_ARGS
 
 FORMAT = 1
@@ -108,8 +107,8 @@ class LedgerNotes:
         self._rows: Recent[tuple[object, ...], tuple[CounterSet, object, msgspec.Raw]] = Recent(
             ROWS_MAX
         )
-        self.requests: Sequence[ConsumeRequest] = ()
-        """Of the round whose charges come next."""
+        self.round = Round(())
+        """Whose charges come next."""
         self.snapshot: Snapshot | None = None
         """That it is planned on."""
 
@@ -118,16 +117,17 @@ class LedgerNotes:
         """How many records the stream of a shard keeps, and for how long (ms)."""
         return max(self._kept.records_max // self._keys.shards, 1), self._kept.ms
 
-    def describe(self, charges: Sequence[Charge]) -> bytes:
-        """What a record has of its charges, which are `Planned`; as `NotedCall`."""
-        planned, requests = cast(Sequence[Planned], charges), self.requests
+    def describe(self, places: Sequence[int]) -> bytes:
+        """What a record has of its charges, which are these of the round; as `NotedCall`."""
+        planned, requests, in_batch = self.round.planned, self.round.requests, self.round.places
         rows: list[msgspec.Raw] = []
-        places: dict[int, int] = {}
+        numbers: dict[int, int] = {}
         noted: list[object] = []
         last: CounterSet | None = None
         at = 0
-        for one in planned:
-            counters, request = one.counters, requests[one.place]
+        for place in places:
+            one, request = planned[place], requests[in_batch[place]]
+            counters = one.counters
             plain = one.plain is not None and not request.resource_id
             if plain and counters is last:  # nearly always, without detours
                 noted.append((at, request.customer_id, one.quantity))
@@ -136,7 +136,7 @@ class LedgerNotes:
                 noted.append(_values_of(counters))
                 continue
             row = self._row(one, request)
-            at = places.setdefault(id(row), len(rows))
+            at = numbers.setdefault(id(row), len(rows))
             if at == len(rows):
                 rows.append(row)
             last = counters

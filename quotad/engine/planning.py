@@ -24,7 +24,7 @@ from quotad.engine.memos import (
 )
 from quotad.engine.meters import ALWAYS, Bound, Meter
 from quotad.engine.once import once_of
-from quotad.engine.rounds import Planned, Round
+from quotad.engine.rounds import AtPlace, Planned, Round
 from quotad.engine.shared import Shared
 from quotad.engine.slot_plans import look_at_slots
 from quotad.engine.times import BatchTimes
@@ -100,7 +100,7 @@ class Planner:
         pending, round_.pending = round_.pending, []
         requests = round_.requests
         unknown: dict[str, list[int]] = {}
-        young, add = self._views.young, round_.planned.append
+        young, add, add_place = self._views.young, round_.planned.append, round_.places.append
         for i in pending:
             request = requests[i]
             name = request.customer_id
@@ -116,36 +116,23 @@ class Planner:
             if view is None or request.explain or (unknown and name in unknown):
                 unknown.setdefault(name, []).append(i)
                 continue
-            meter = view.meters.get(request.feature_id)
-            if meter is not None:
-                bound = meter.bound
-                plain = bound.alone
-                quantity = request.quantity
-                # What nearly every call comes to in `plan`, without the call.
-                if (
-                    plain is not None
-                    and bound.from_ms <= now_ms < bound.until_ms
-                    and quantity > 0
-                    and request.mode == NORMAL
-                    and not request.idempotency_key
-                    and not request.requested_values
-                    and not request.every_limit
-                ):
-                    add(
-                        Planned(
-                            view.keys,
-                            view.epoch,
-                            quantity,
-                            CONSUME,
-                            bound.counters,
-                            None,
-                            i,
-                            bound.terms,
-                            None,
-                            plain,
-                        )
-                    )
-                    continue
+            kept = view.kept
+            if kept is not None and kept.feature_id != request.feature_id:
+                kept = view.kept_of(request.feature_id)
+            quantity = request.quantity
+            # What nearly every call comes to in `plan`, without the call.
+            if (
+                kept is not None
+                and kept.from_ms <= now_ms < kept.until_ms
+                and quantity > 0
+                and request.mode == NORMAL
+                and not request.idempotency_key
+                and not request.requested_values
+                and not request.every_limit
+            ):
+                add(kept if quantity == kept.quantity else kept.of(quantity))
+                add_place(i)
+                continue
             if not self._plan_known(round_, i, request, view, now_ms):
                 unknown.setdefault(name, []).append(i)
         return unknown
@@ -219,6 +206,10 @@ class Planner:
                 memo = encode_memo(version, bound.terms, request.quantity, taken_ms)
             ttl_ms = self._settings.idempotency_ttl_ms
             once = once_of(request, fingerprint(request), memo, ttl_ms)
+        round_.places.append(place)
+        if once is None and given is None and bound.alone is not None and _is_plain(request):
+            round_.planned.append(view.keep(request.feature_id, bound, request.quantity))
+            return True
         counters = bound.counters
         if (
             given is not None
@@ -227,19 +218,8 @@ class Planner:
             and view.snapshot.noting(request.feature_id) == ALL
         ):
             counters = DENIED
-        round_.planned.append(
-            Planned(
-                view.keys,
-                view.epoch,
-                request.quantity,
-                verb,
-                counters,
-                once,
-                place,
-                bound.terms,
-                given,
-            )
-        )
+        charge = view.keys, view.epoch, request.quantity, verb, counters, once
+        round_.planned.append(Planned(*charge, terms=bound.terms, given=given))
         return True
 
     def read_view(
@@ -272,7 +252,7 @@ class Planner:
         try:
             self._health.raise_if_down()
         except NotReady as down:
-            left: Sequence[Planned] = round_.planned
+            left: Sequence[AtPlace] = round_.placed
             if self._fallback is not None and round_.falls_back:
                 left = self._fall_back(self._fallback, round_, unknown, snapshot, now_ms)
             round_.leave_unsettled(left, down)
@@ -285,7 +265,7 @@ class Planner:
         unknown: dict[str, list[int]],
         snapshot: Snapshot,
         now_ms: int,
-    ) -> list[Planned]:
+    ) -> list[AtPlace]:
         """Answer by the policies of features what is planned, and what is about customers that
         cannot be read, who are taken to be on the default plan; returns what is denied.
 
@@ -308,7 +288,7 @@ class Planner:
                     self.plan(round_, i, round_.requests[i], view, now_ms)
                 except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
                     round_.failed(i)
-        return fallback.answer(round_, round_.planned, snapshot, now_ms, guessed)
+        return fallback.answer(round_, round_.placed, snapshot, now_ms, guessed)
 
     def _plan_unknown(
         self,
@@ -368,10 +348,22 @@ class Planner:
                 if request.explain:
                     records[i] = one.record
         if gone and self._fallback is not None and round_.falls_back:
-            kept, round_.planned = round_.planned, []
+            kept = round_.planned, round_.places
+            round_.planned, round_.places = [], []
             self._fall_back(self._fallback, round_, gone, snapshot, now_ms)
-            round_.planned = kept  # what is denied was answered above
+            round_.planned, round_.places = kept  # what is denied was answered above
         return records
+
+
+def _is_plain(request: ConsumeRequest) -> bool:
+    """Whether it asks for a quantity, without a key, and for no more than that."""
+    return (
+        request.mode == NORMAL
+        and request.quantity > 0
+        and not request.requested_values
+        and not request.every_limit
+        and not request.explain
+    )
 
 
 def _recording(

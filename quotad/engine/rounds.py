@@ -17,8 +17,6 @@ _log = logging.getLogger("quotad.engine")
 class Planned(Charge, frozen=True, gc=False):
     """A planned request: its charge, and what its answer is made of."""
 
-    place: int = 0
-    """Of the request in its batch."""
     terms: tuple[LimitTerms, ...] = ()
     """Of the limits, in the order of the charge's counters."""
     given: Decision | QuotadError | tuple[JointPart, ...] | None = None
@@ -27,6 +25,35 @@ class Planned(Charge, frozen=True, gc=False):
     plain: LimitTerms | None = None
     """Of a request for a quantity and no more than that, its only limit, which is hard and has no
     details: so nothing else is looked at. None: of any other."""
+
+
+class KeptPlan(Planned, frozen=True, gc=False):
+    """What is planned of a request for a quantity of one plain limit and no more than that: kept,
+    and used for every such request until its period ends."""
+
+    feature_id: str = ""
+    from_ms: int = 0
+    until_ms: int = 0
+
+    def of(self, quantity: int) -> "KeptPlan":
+        """The same for another quantity."""
+        return KeptPlan(
+            self.keys,
+            self.epoch,
+            quantity,
+            self.verb,
+            self.counters,
+            None,
+            self.names,
+            self.epoch_word,
+            self.terms,
+            None,
+            self.plain,
+        )
+
+
+AtPlace = tuple[int, Planned]
+"""Behind the place of its request in the batch."""
 
 
 class Look(msgspec.Struct, frozen=True, gc=False):
@@ -39,7 +66,17 @@ class Look(msgspec.Struct, frozen=True, gc=False):
 class Round:
     """The requests of a batch, those that are planned and those that are answered."""
 
-    __slots__ = ("answers", "denied", "held", "looks", "partial", "pending", "planned", "requests")
+    __slots__ = (
+        "answers",
+        "denied",
+        "held",
+        "looks",
+        "partial",
+        "pending",
+        "places",
+        "planned",
+        "requests",
+    )
 
     falls_back = True
     """Whether the policies of features may answer what was not sent to a store that is gone."""
@@ -50,9 +87,11 @@ class Round:
         self.pending = list(range(len(requests)))
         """Places of the requests that are neither planned nor answered."""
         self.planned: list[Planned] = []
+        self.places: list[int] = []
+        """Of the requests that are planned, in the same order."""
         self.held: set[str] = set()
         """Usage keys of customers and resources for which nothing more may be planned."""
-        self.denied: list[tuple[Planned, Settlement]] = []
+        self.denied: list[tuple[int, Planned, Settlement]] = []
         """What had no room, in all or in part."""
         self.partial = False
         """Whether something takes what is left."""
@@ -60,9 +99,20 @@ class Round:
         """By place, checks of slots in flight, which are read once catalog and customer are known
         to be as planned."""
 
+    def add(self, place: int, one: Planned) -> None:
+        """Take what was planned of the request at a place."""
+        self.planned.append(one)
+        self.places.append(place)
+
+    @property
+    def placed(self) -> list[AtPlace]:
+        """What is planned, in order."""
+        return list(zip(self.places, self.planned, strict=True))
+
     def clear(self) -> None:
         """Drop what was planned; keep the answers."""
         self.planned = []
+        self.places = []
         self.held = set()
 
     def epochs(self) -> dict[str, int]:
@@ -74,18 +124,18 @@ class Round:
         than the first request of it: were that one stale, the others would be settled before it."""
         first: dict[str, int] = {}
         held = self.held
-        kept: list[Planned] = []
-        for one in self.planned:
+        placed = self.placed
+        self.planned, self.places = [], []
+        for place, one in placed:
             name = one.keys.usage
             if first.setdefault(name, one.epoch) != one.epoch:
                 held.add(name)
             if name in held:
-                self.pending.append(one.place)
+                self.pending.append(place)
             else:
-                kept.append(one)
-        self.planned = kept
+                self.add(place, one)
 
-    def leave_unsettled(self, unsettled: Sequence[Planned], error: StoreError) -> None:
+    def leave_unsettled(self, unsettled: Sequence[AtPlace], error: StoreError) -> None:
         """Answer planned charges that the store has not settled.
 
         A request that can never work is refused for its own reason; one with an idempotency key is
@@ -97,9 +147,9 @@ class Round:
             unsettled: some of those that are planned.
             error: why.
         """
-        for one in unsettled:
+        for place, one in unsettled:
             refusal = isinstance(one.given, QuotadError) and one.once is None
-            self.answers[one.place] = one.given if refusal else error  # type: ignore[assignment]
+            self.answers[place] = one.given if refusal else error  # type: ignore[assignment]
 
     def failed(self, *places: int) -> None:
         """Answer requests with an unforeseen error; call from the except block.

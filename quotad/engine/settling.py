@@ -11,7 +11,7 @@ from quotad.engine.given import damaged, mismatch
 from quotad.engine.joint import fold_all
 from quotad.engine.memos import replay
 from quotad.engine.noting import LedgerNotes
-from quotad.engine.rounds import Planned, Round
+from quotad.engine.rounds import AtPlace, Round
 from quotad.engine.shared import Shared
 from quotad.engine.times import BatchTimes
 from quotad.engine.views import view_name
@@ -89,7 +89,7 @@ class Settler:
             self._tagged, self._tag = snapshot, catalog_tag(snapshot.version, snapshot.digest)
         notes = self._notes
         if notes is not None:
-            notes.requests, notes.snapshot = round_.requests, snapshot
+            notes.round, notes.snapshot = round_, snapshot
         deadline = budget.ask()
         timed = self._times.timed
         if timed:
@@ -137,13 +137,13 @@ class Settler:
         self, round_: Round, settled: Sequence[Settlement], error: StoreError, now_ms: int
     ) -> None:
         """Answer the charges that are not settled: by policy, where they were not sent."""
-        left: list[Planned] = []
-        unsent: list[Planned] = []
-        for one, settlement in zip(round_.planned, settled, strict=True):
+        left: list[AtPlace] = []
+        unsent: list[AtPlace] = []
+        for placed, settlement in zip(round_.placed, settled, strict=True):
             if settlement.status == UNSENT:
-                unsent.append(one)
+                unsent.append(placed)
             elif settlement.status in UNANSWERED:
-                left.append(one)
+                left.append(placed)
         if unsent and self._fallback is not None and self._tagged is not None:
             unsent = self._fallback.answer(round_, unsent, self._tagged, now_ms)
         round_.leave_unsettled(left + unsent, error)
@@ -151,17 +151,17 @@ class Settler:
     def _renew(
         self,
         round_: Round,
-        stale: list[tuple[Planned, Settlement]],
+        stale: list[tuple[int, Settlement]],
         snapshot: Snapshot,
         budget: Budget,
     ) -> None:
         """Fetch what stale charges were planned without, and leave them to the next round."""
         is_late, in_force = False, None
-        for one, settlement in stale:
+        for place, settlement in stale:
             status = settlement.status
-            round_.pending.append(one.place)
+            round_.pending.append(place)
             if status == ChargeStatus.STALE_CUSTOMER:
-                request = round_.requests[one.place]
+                request = round_.requests[place]
                 self._views.drop(view_name(request.customer_id, request.resource_id))
             elif status in (ChargeStatus.STALE_CLOCK, ChargeStatus.TOO_LATE):
                 is_late = True
@@ -175,12 +175,12 @@ class Settler:
 
 def _fold_all(
     round_: Round, settled: Sequence[Settlement], now_ms: int, version: int
-) -> list[tuple[Planned, Settlement]]:
-    """Answer the settled charges of a round; returns those that were stale."""
+) -> list[tuple[int, Settlement]]:
+    """Answer the settled charges of a round; returns the places of those that were stale."""
     requests, answers = round_.requests, round_.answers
-    stale: list[tuple[Planned, Settlement]] = []
-    for one, settlement in zip(round_.planned, settled, strict=True):
-        status, place = settlement.status, one.place
+    stale: list[tuple[int, Settlement]] = []
+    for one, place, settlement in zip(round_.planned, round_.places, settled, strict=True):
+        status = settlement.status
         try:
             term = one.plain
             if term is not None and status == ALLOWED:
@@ -209,7 +209,7 @@ def _fold_all(
                 else:
                     answers[place] = given
                 if not status:
-                    round_.denied.append((one, settlement))
+                    round_.denied.append((place, one, settlement))
             elif status == ChargeStatus.REPLAYED:
                 request = requests[place]
                 answers[place] = replay(request, settlement.memo, now_ms) or damaged(one, request)
@@ -218,13 +218,13 @@ def _fold_all(
             elif status == ChargeStatus.DAMAGED:
                 answers[place] = damaged(one, requests[place])
             elif status not in UNANSWERED:
-                stale.append((one, settlement))
+                stale.append((place, settlement))
         except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
             round_.failed(place)
     if round_.partial:
         round_.denied += [
-            (one, settlement)
-            for one, settlement in zip(round_.planned, settled, strict=True)
+            (place, one, settlement)
+            for (place, one), settlement in zip(round_.placed, settled, strict=True)
             if settlement.status == ALLOWED and one.verb in TAKING_LEFT
         ]
     return stale

@@ -36,17 +36,8 @@ def plan_slot(
         given = meter.given
     else:
         bound = _bound(meter, now_ms)
-    round_.planned.append(
-        Planned(
-            view.keys,
-            view.epoch,
-            request.quantity,
-            CONSUME,
-            bound.counters,
-            terms=bound.terms,
-            given=given,
-        )
-    )
+    charge = view.keys, view.epoch, request.quantity, CONSUME, bound.counters
+    round_.add(0, Planned(*charge, terms=bound.terms, given=given))
 
 
 def look_at_slots(

@@ -286,7 +286,9 @@ class _Acquiring:
         return counted, wanted
 
 
-def _without_slot(charge: Planned, settlement: Settlement) -> tuple[Planned, Settlement]:
+def _without_slot(
+    place: int, charge: Planned, settlement: Settlement
+) -> tuple[int, Planned, Settlement]:
     """What was denied beside the slot, which no counter has."""
     amounts = charge.quantity
     if isinstance(amounts, tuple):
@@ -296,7 +298,7 @@ def _without_slot(charge: Planned, settlement: Settlement) -> tuple[Planned, Set
         charge = msgspec.structs.replace(
             charge, counters=_but_first(charge.counters), quantity=amounts
         )
-    return charge, settlement
+    return place, charge, settlement
 
 
 def _but_first(counters: CounterSet) -> CounterSet:

@@ -8,15 +8,17 @@ from typing import Any
 import msgspec
 
 from quotad.catalog import Snapshot
-from quotad.engine.meters import Meter, is_anchored, new_meter
+from quotad.engine.meters import Bound, Meter, is_anchored, new_meter
+from quotad.engine.rounds import KeptPlan
 from quotad.entitlements.resolve import Effective, resolve
 from quotad.recent import Recent
 from quotad.records import CustomerRecord, StoredCustomer
 from quotad.store import CustomerKeys, KeySpace, Retention
+from quotad.store.charges import CONSUME, kept
 
 
-class View(msgspec.Struct, frozen=True, gc=False):
-    """One customer as the engine sees it."""
+class View(msgspec.Struct, gc=False):
+    """One customer as the engine sees it; only what it keeps of plans changes."""
 
     snapshot: Snapshot
     """The catalog it was made with; a view of another one is not used."""
@@ -30,6 +32,42 @@ class View(msgspec.Struct, frozen=True, gc=False):
     are the same for all."""
     until_ms: int
     """As of `effective`, which would be one more look at memory that is in no cache."""
+    kept: KeptPlan | None = None
+    """What is planned of the feature that was asked for first, of nearly all the only one."""
+    others: dict[str, KeptPlan] | None = None
+    """The same of further features."""
+
+    def kept_of(self, feature_id: str) -> KeptPlan | None:
+        """What is kept of the plans for a feature; its period may have ended."""
+        first = self.kept
+        if first is not None and first.feature_id == feature_id:
+            return first
+        return None if self.others is None else self.others.get(feature_id)
+
+    def keep(self, feature_id: str, bound: Bound, quantity: int) -> KeptPlan:
+        """Plan a quantity of a feature that has one plain limit, and keep it."""
+        one = KeptPlan(
+            self.keys,
+            self.epoch,
+            quantity,
+            CONSUME,
+            bound.counters,
+            None,
+            *kept(self.keys, self.epoch, bound.counters),
+            bound.terms,
+            None,
+            bound.alone,
+            feature_id,
+            bound.from_ms,
+            bound.until_ms,
+        )
+        if self.kept is None or self.kept.feature_id == feature_id:
+            self.kept = one
+        elif self.others is None:
+            self.others = {feature_id: one}
+        else:
+            self.others[feature_id] = one
+        return one
 
     def meter(self, feature_id: str, retention: Retention) -> Meter | None:
         """The meter of a feature, made at its first use; None: not entitled."""

@@ -13,6 +13,7 @@ import msgspec
 from quotad.ledger import Noting
 from quotad.model import Anchor, Unit, Window
 from quotad.store.keys import CustomerKeys, escape, usage_suffix
+from quotad.store.packed import packed
 
 CONSUME = "consume"
 CHECK = "check"
@@ -195,6 +196,11 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     counters: CounterSet = NO_COUNTERS
     once: Once | None = None
     """Only with the verbs that end so."""
+    names: bytes = b""
+    """Its keys as they travel, of one that is kept and settled many times: see `kept`. Empty: they
+    are spelled from the rest."""
+    epoch_word: bytes = b""
+    """The same of its epoch."""
 
     def key_names(self) -> list[str]:
         """Keys whose values it depends on, its customer's aside."""
@@ -202,6 +208,21 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
         if self.once is not None:
             names.append(self.keys.decision + escape(self.once.key))
         return names
+
+
+def kept(keys: CustomerKeys, epoch: int, counters: CounterSet) -> tuple[bytes, bytes]:
+    """What a charge to one plain limit, without a key, is kept with: its `names`, its epoch word.
+
+    Args:
+        keys: of the customer.
+        epoch: of the customer.
+        counters: the limit.
+    """
+    (suffix,) = counters.suffixes
+    return packed(keys.epoch, keys.usage + suffix), packed(epoch) if epoch else _NO_EPOCH
+
+
+_NO_EPOCH = packed(0)
 
 
 def join(

@@ -6,6 +6,7 @@ it out and reads the answer.
 
 from collections.abc import Sequence
 from itertools import islice
+from operator import attrgetter
 from typing import Any, Protocol
 
 from quotad.errors import ScriptContractError, StoreError, is_unsent
@@ -18,9 +19,11 @@ from quotad.store.charges import (
     TAKE_LEFT,
     Charge,
     ChargeStatus,
+    CounterSet,
     Settlement,
 )
 from quotad.store.keys import CustomerKeys, escape, ledger_key
+from quotad.store.packed import Packed, packed
 from quotad.store.router import Link
 
 KEYS_MAX = 4000
@@ -35,6 +38,11 @@ key; plain limits, any number; detailed ones, some of them."""
 
 _NO_KEY = (CONSUME, CHECK, TAKE_LEFT)
 
+KEPT_MIN = 4
+"""Fewer charges are spelled word by word, which takes less for each call of the script."""
+
+_names = attrgetter("names")
+
 
 class PutsInLedger(Protocol):
     """What puts charges into the ledger."""
@@ -44,8 +52,12 @@ class PutsInLedger(Protocol):
         """How many records the stream of a shard keeps, and for how long (ms)."""
         ...
 
-    def describe(self, charges: Sequence[Charge]) -> bytes:
-        """What the record of a script call has of its charges, beside what becomes of them."""
+    def describe(self, places: Sequence[int]) -> bytes:
+        """What the record of a script call has of its charges, beside what becomes of them.
+
+        Args:
+            places: of the charges, among all that are settled.
+        """
         ...
 
 
@@ -82,8 +94,10 @@ class ChargeScript:
             return self._settle_by_shard((catalog, not_after_ms), charges, deadline, notes)
         settled: list[Settlement] = []
         start = 0
+        is_kept = len(charges) >= KEPT_MIN and all(map(_names, charges))
+        spell_some = spell_kept if is_kept else spell
         while start < len(charges):
-            words, end, shape = spell((catalog, not_after_ms), charges, start, notes)
+            words, end, shape = spell_some((catalog, not_after_ms), charges, start, notes)
             try:
                 reply = self._link.run(self._script, words, deadline)
                 read_reply(reply, charges[start:end], settled, shape)
@@ -109,7 +123,7 @@ class ChargeScript:
         for at in places.values():
             some, start = [charges[place] for place in at], 0
             while start < len(some):
-                words, end, shape = spell(head, some, start, notes)
+                words, end, shape = spell(head, some, start, notes, at)
                 calls.append(words)
                 parts.append((at[start:end], shape))
                 start = end
@@ -147,7 +161,11 @@ class ChargeScript:
 
 
 def spell(
-    head: tuple[str, int], charges: Sequence[Charge], start: int, notes: PutsInLedger | None = None
+    head: tuple[str, int],
+    charges: Sequence[Charge],
+    start: int,
+    notes: PutsInLedger | None = None,
+    places: Sequence[int] | None = None,
 ) -> tuple[tuple[Any, ...], int, int]:
     """The words of one script call, with as many charges from `start` on as it can take.
 
@@ -156,6 +174,7 @@ def spell(
         charges: all of them.
         start: the first of the call.
         notes: as of `settle`.
+        places: of the charges, among all that are settled; None: they are all.
 
     Returns:
         Number of keys, keys and arguments; where the next call starts; what the charges in between
@@ -219,9 +238,51 @@ def spell(
     if noting and notes is not None:
         keys.insert(1, ledger_key(charges[start].keys))
         modes = "".join([str(noted) if verb != CHECK else "0" for verb, _, noted in numbers])
-        charge_words += (modes, *notes.kept, notes.describe(charges[start:end]))
+        described = notes.describe((places or range(len(charges)))[start:end])
+        charge_words += (modes, *notes.kept, described)
         return (len(keys), *keys, *head, -len(numbers), *term_words, *charge_words), end, shape
     return (len(keys), *keys, *head, len(numbers), *term_words, *charge_words), end, shape
+
+
+def spell_kept(
+    head: tuple[str, int], charges: Sequence[Charge], start: int, notes: PutsInLedger | None = None
+) -> tuple[Packed, int, int]:
+    """As `spell`, of charges that all have their `names`, as nearly all have under load."""
+    some = charges[start : start + KEYS_MAX // 2]
+    runs: list[tuple[CounterSet, int, int]] = []  # limit, quantity, where their charges begin
+    counters, quantity = NO_COUNTERS, 0
+    for place, charge in enumerate(some):
+        if charge.counters is not counters or charge.quantity != quantity:
+            counters, quantity = charge.counters, charge.quantity  # type: ignore[assignment]
+            runs.append((counters, quantity, place))
+    numbers = {(each.words, each.noting): 0 for each, _, _ in runs}
+    modes = "".join([str(noting) for _, noting in numbers])
+    is_noted = notes is not None and any([noting for _, noting in numbers])
+    words: list[Any] = [*head, -len(numbers) if is_noted else len(numbers)]
+    for number, terms in enumerate(numbers, start=1):
+        numbers[terms] = number
+        words += (CONSUME, *terms[0])
+    epochs = [charge.epoch_word for charge in some]
+    pieces, count = [*map(_names, some)], 3 * len(some)
+    for at, (counters, quantity, begin) in enumerate(runs):
+        end = runs[at + 1][2] if at + 1 < len(runs) else len(some)
+        number = numbers[counters.words, counters.noting]
+        if quantity == 1:
+            words.append(f"{number} {end - begin} 1")
+        else:
+            words += (f"{number} {end - begin}", quantity)
+        pieces.append(packed(*words))
+        pieces += epochs[begin:end]
+        count += len(words)
+        words.clear()
+    end = start + len(some)
+    keys = some[0].keys
+    if notes is None or not is_noted:
+        return Packed((1 + 2 * len(some), keys.catalog), count, pieces), end, SINGLE
+    noted = modes, *notes.kept, notes.describe(range(start, end))
+    pieces.append(packed(*noted))
+    first = 2 + 2 * len(some), keys.catalog, ledger_key(keys)
+    return Packed(first, count + len(noted), pieces), end, SINGLE
 
 
 def read_reply(

@@ -86,12 +86,18 @@ def unescape(part: str) -> str:
 
 
 class CustomerKeys(msgspec.Struct, frozen=True, gc=False):
-    """The keys of one customer; the usage and decision keys need an ending."""
+    """The keys of one customer; the usage and decision keys need an ending.
+
+    In memory for every customer that is: so keys that no decision names are spelled when asked for.
+    """
 
     customer_id: str
+    start: str
+    """What all of them start with, as those of its shard do."""
+    name: str
+    """The customer's, as it stands in keys."""
     catalog: str
     epoch: str
-    record: str
     customers: str
     index: str
     events: str
@@ -99,10 +105,21 @@ class CustomerKeys(msgspec.Struct, frozen=True, gc=False):
     """Prefix of the usage keys of the customer or of one of its resources; see `usage_suffix`."""
     decision: str
     """Prefix of the customer's idempotency keys, followed by the escaped key."""
-    holds: str
-    """The customer's open reservations."""
-    hold_ends: str
-    """When they end."""
+
+    @property
+    def record(self) -> str:
+        """What the customer is on."""
+        return f"{self.start}:c:{self.name}"
+
+    @property
+    def holds(self) -> str:
+        """The customer's open reservations."""
+        return f"{self.start}:h:{self.name}"
+
+    @property
+    def hold_ends(self) -> str:
+        """When they end."""
+        return f"{self.start}:he:{self.name}"
 
 
 class KeySpace:
@@ -227,16 +244,15 @@ class KeySpace:
         resource = escape(resource_id) if resource_id else ""
         return CustomerKeys(
             customer_id=customer_id,
+            start=tag,
+            name=name,
             catalog=self.shard_catalogs[shard],
             epoch=f"{tag}:e:{name}",
-            record=f"{tag}:c:{name}",
             customers=self.shard_customers[shard],
             index=self.shard_indexes[shard],
             events=self.shard_events[shard],
             usage=f"{tag}:u:{name}:{resource}",
             decision=f"{tag}:i:{name}:",
-            holds=f"{tag}:h:{name}",
-            hold_ends=f"{tag}:he:{name}",
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from hiredis import ProtocolError, Reader, pack_command
 
 from quotad.errors import AnswerLost, BudgetSpent, StoreUnavailable
+from quotad.store.packed import Packed
 from quotad.store.refusals import ErrorReply, lost, not_signed_in, refused, timed_out, unavailable
 from quotad.store.scripts import Script
 from quotad.store.sockets import DeadlineSocket, Endpoint
@@ -101,11 +102,11 @@ class NodeLink:
             self.close()
             raise unavailable("it is no primary any more", self._endpoint.address)
 
-    def execute(self, command: tuple[Any, ...], deadline: float) -> Any:
+    def execute(self, command: Command | bytes, deadline: float) -> Any:
         """Send one command and read its answer.
 
         Args:
-            command: the words; str, bytes or int.
+            command: the words, str, bytes or int; or all of it as it travels.
             deadline: monotonic time in seconds by which the answer must be there.
 
         Raises:
@@ -144,11 +145,11 @@ class NodeLink:
         Raises:
             StoreUnavailable: as `execute`.
         """
-        answer = self.exchange(("EVALSHA", script.sha, *words), deadline)
+        answer = self.exchange(_begin(words, "EVALSHA", script.sha), deadline)
         if isinstance(answer, ErrorReply):
             if not answer.no_script:
                 raise refused(answer, self._address)
-            return self.execute(("EVAL", script.text, *words), deadline)  # nothing ran
+            return self.execute(_begin(words, "EVAL", script.text), deadline)  # nothing ran
         return answer
 
     def run_many(
@@ -197,7 +198,11 @@ class NodeLink:
         return [self._next() for _ in range(count)]
 
     def exchange(
-        self, command: Command, deadline: float, more: Sequence[Command] = (), extra_s: float = 0.0
+        self,
+        command: Command | bytes,
+        deadline: float,
+        more: Sequence[Command] = (),
+        extra_s: float = 0.0,
     ) -> Any:
         """The answer, also one that is an error.
 
@@ -219,7 +224,7 @@ class NodeLink:
         reader, buffer = self._reader, self._buffer
         try:
             socket.begin(deadline, extra_s)
-            data = pack_command(command)
+            data = command if isinstance(command, bytes) else pack_command(command)
             socket.sendall(b"".join((data, *map(pack_command, more))) if more else data)
             answer = _MORE
             while answer is _MORE:
@@ -297,3 +302,8 @@ class NodeLink:
         opened, self._socket = self._socket, None
         if opened is not None:
             opened.close()
+
+
+def _begin(words: Sequence[Any], *start: str) -> Command | bytes:
+    """A command of these words behind its first ones."""
+    return words.behind(*start) if isinstance(words, Packed) else (*start, *words)

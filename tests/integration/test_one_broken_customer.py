@@ -125,7 +125,7 @@ def test_an_answer_that_cannot_be_encoded_fails_its_own_call_only(
         settling, "fold", fail_for(settling, "fold", lambda args: args[1].customer_id == "broken")
     )
 
-    assert ["used 1", FAILED, "used 1"] == ask(made, "a", "broken", "b")
+    assert ["used 1", FAILED, "used 1"] == ask(made, "a", "broken", "b", every_limit=True)
 
 
 def test_an_explanation_that_cannot_be_given_fails_its_own_call_only(

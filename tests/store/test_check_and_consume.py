@@ -1,13 +1,15 @@
 import random
 import time
+from collections.abc import Sequence
 
 import msgspec
 import pytest
 
 from quotad.errors import ScriptContractError
 from quotad.model import QUANTITY_MAX, USED_MAX
-from quotad.store import Charge, ChargeStatus, CounterSet, Once, Settlement
-from quotad.store.charges import CHECK, CONSUME, CONSUME_ONCE
+from quotad.store import Charge, ChargeStatus, CounterSet, KeySpace, Once, Settlement
+from quotad.store.charges import CHECK, CONSUME, CONSUME_ONCE, kept
+from quotad.store.counters import KEPT_MIN, spell, spell_kept
 from tests.raw import raw
 from tests.store.conftest import FAR_MS, NOW_MS, TAG, DetailedLimit, Scripted, plain
 
@@ -16,6 +18,25 @@ def once(charge: Charge, key: str = "k", fingerprint: str = "f" * 16) -> Charge:
     """The same charge under an idempotency key."""
     kept = Once(key, fingerprint, b"memo|with a bar", 60_000)
     return msgspec.structs.replace(charge, verb=CONSUME_ONCE, once=kept)
+
+
+class Notes:
+    """Describes charges by which they are."""
+
+    kept = (100, 60_000)
+
+    def describe(self, places: Sequence[int]) -> bytes:
+        return f"{places[0]} to {places[-1]}".encode()
+
+
+def as_bytes(word: str | bytes | int) -> bytes:
+    return word if isinstance(word, bytes) else str(word).encode()
+
+
+def keep(charge: Charge) -> Charge:
+    """The same charge, as an engine keeps it."""
+    names, epoch_word = kept(charge.keys, charge.epoch, charge.counters)
+    return msgspec.structs.replace(charge, names=names, epoch_word=epoch_word)
 
 
 # used before, quantity, caps -> status, used afterwards
@@ -295,6 +316,58 @@ def test_a_flushed_script_cache_goes_unnoticed(scripted: Scripted) -> None:
     raw(scripted.store).script_flush()
 
     assert [Settlement(ChargeStatus.ALLOWED, [1])] == scripted.settle(scripted.charge(1, 9))
+
+
+def test_kept_charges_take_the_words_that_they_are_spelled_with_otherwise() -> None:
+    rng, space = random.Random(20261127), KeySpace("q", shards=4)
+    limits = [plain((cap, FAR_MS)) for cap in (3, 7)] + [plain((7, FAR_MS), names="b")]
+    limits.append(msgspec.structs.replace(limits[0], noting=2))
+    for size in (1, 2, 60, 2500):
+        charges = [
+            keep(
+                Charge(
+                    space.customer(f"é:{rng.randrange(9)}"),
+                    rng.choice([0, 1_900_000_000_000]),
+                    rng.choice([1, 1, 1, 40]),
+                    CONSUME,
+                    rng.choice(limits),
+                )
+            )
+            for _ in range(size)
+        ]
+        for start in (0, 2000)[: 1 + size // 2000]:
+            for notes in (None, Notes()):
+                words, *rest = spell((TAG, 77), charges, start, notes)
+                packed, *packed_rest = spell_kept((TAG, 77), charges, start, notes)
+
+                assert [as_bytes(word) for word in words] == list(packed)
+                assert (len(words), rest) == (len(packed), packed_rest)
+
+
+def test_kept_charges_are_settled_in_order(scripted: Scripted) -> None:
+    charges = [keep(scripted.charge(1, 2500))] * 3000 + [keep(scripted.charge(2, 2502))]
+
+    settled = scripted.settle(*charges)
+
+    assert [1] * 2500 + [0] * 500 + [1] == [s.status for s in settled]
+    assert {"a": 2502} == scripted.used()
+
+
+def test_kept_charges_are_settled_in_order_with_others(scripted: Scripted) -> None:
+    charges = [keep(scripted.charge(1, 4)), scripted.charge(1, 4, 2)] * KEPT_MIN
+
+    settled = scripted.settle(*charges)
+
+    assert [1, 1, 1, 1, 0, 0, 0, 0] == [s.status for s in settled]
+    assert {"a": 4, "b": 2} == scripted.used()
+
+
+def test_a_flushed_script_cache_goes_unnoticed_by_kept_charges(scripted: Scripted) -> None:
+    charges = [keep(scripted.charge(2, 9))] * KEPT_MIN
+    scripted.settle(*charges)
+    raw(scripted.store).script_flush()
+
+    assert [Settlement(ChargeStatus.DENIED, [8])] * KEPT_MIN == scripted.settle(*charges)
 
 
 def test_arguments_that_do_not_match_the_keys_are_a_broken_contract(scripted: Scripted) -> None:

@@ -21,8 +21,8 @@ class Notes:
 
     kept = (100, 60_000)
 
-    def describe(self, charges: Sequence[Charge]) -> bytes:
-        return str(len(charges)).encode()
+    def describe(self, places: Sequence[int]) -> bytes:
+        return str(len(places)).encode()
 
 
 def noted(charge: Charge, noting: int = Noting.TAKEN) -> Charge:

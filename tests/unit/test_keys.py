@@ -20,18 +20,22 @@ def test_the_keys_of_a_customer_byte_by_byte() -> None:
     assert (
         CustomerKeys(
             customer_id="acme",
+            start="quotad:{fu}",
+            name="acme",
             catalog="quotad:{fu}:catalog",
             epoch="quotad:{fu}:e:acme",
-            record="quotad:{fu}:c:acme",
             customers="quotad:{fu}:customers",
             index="quotad:{fu}:index",
             events="quotad:{fu}:events",
             usage="quotad:{fu}:u:acme:",
             decision="quotad:{fu}:i:acme:",
-            holds="quotad:{fu}:h:acme",
-            hold_ends="quotad:{fu}:he:acme",
         )
         == keys
+    )
+    assert ("quotad:{fu}:c:acme", "quotad:{fu}:h:acme", "quotad:{fu}:he:acme") == (
+        keys.record,
+        keys.holds,
+        keys.hold_ends,
     )
     assert "quotad:{fu}:u:acme::api-calls:month.c.1761955200" == keys.usage + usage_suffix(
         "api-calls", "month.c.1761955200"

