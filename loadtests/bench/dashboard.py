@@ -52,6 +52,8 @@ STEPS = 2 * 96
 PROMOTED, ROLLED_OUT, REVISED = "feature-36", "feature-34", "plan-03"
 """Features, and a plan of which customers have an earlier revision."""
 
+TRIALS_END = "2099-12-31T00:00:00Z"
+
 NAMES = ("Anna", "Bert", "Cora", "Dora", "Emil", "Fritz", "Gerda", "Hans", "Ida", "Jonas")
 FORM = "application/x-www-form-urlencoded"
 
@@ -107,6 +109,8 @@ def rows(customers: int) -> Iterator[bytes]:
             "plan": f"plan-{plan:02}",
             "archived": number % 30 == 7 or plan == PLANS - 1,
         }
+        if number % 500 == 8:
+            row["subscriptions"] = [{"plan": row.pop("plan"), "trial": True, "end": TRIALS_END}]
         if number % 50 == 9:
             row["promotions"] = [{"feature": PROMOTED, "entitlement": True}]
         yield msgspec.json.encode(row)
@@ -127,7 +131,7 @@ class Walk:
 
     def __init__(self, port: int, pid: int) -> None:
         self._link = http.client.HTTPConnection(HOST, port, timeout=CALL_S)
-        self._pids = proc.tree(pid)
+        self._pid = pid
         self._cookie = ""
         self.times: dict[str, PageTimes] = {}
 
@@ -159,7 +163,7 @@ class Walk:
         Raises:
             RuntimeError: it was refused.
         """
-        before = proc.cpu_s(self._pids)
+        before = proc.cpu_each(self._pid)
         started = time.perf_counter()
         self._link.request("GET", path, headers={"cookie": self._cookie})
         answer = self._link.getresponse()
@@ -169,7 +173,7 @@ class Walk:
             raise RuntimeError(f"{path} was answered with {answer.status}: {page[-300:]!r}")
         times = self.times.setdefault(name, PageTimes(name, []))
         times.taken_ms.append(taken_ms)
-        times.cpu_ms += (proc.cpu_s(self._pids) - before) * 1000
+        times.cpu_ms += proc.spent_s(before, proc.cpu_each(self._pid)) * 1000
         times.bytes = len(page)
         return page.decode()
 
@@ -206,9 +210,13 @@ def walk_all(walk: Walk, drawn: random.Random, customers: int) -> None:
         ("insights, a feature", f"/insights?feature={feature}"),
         ("insights, CSV", "/insights.csv"),
         ("insights, top users", f"/insights/top?feature={feature}"),
+        ("live decisions", "/live"),
         ("settings", "/settings"),
     ):
         walk.open(name, path)
+    page = walk.open("customer, edited", f"/customers/{customer_id(0)}")
+    way_back = page.partition("/rollback/")[2].partition('"')[0]
+    walk.open("customer, rolling back", f"/customers/{customer_id(0)}/rollback/{way_back}")
     name = NAMES[drawn.randrange(len(NAMES))].lower()
     for title, query in (
         ("all", {}),
@@ -221,6 +229,8 @@ def walk_all(walk: Walk, drawn: random.Random, customers: int) -> None:
         ("plan", {"plan": plan}),
         ("archived", {"status": "archived"}),
         ("active", {"status": "active"}),
+        ("in trial", {"status": "trial"}),
+        ("in trial, plan", {"status": "trial", "plan": plan}),
         ("plan, archived", {"plan": plan, "status": "archived"}),
         ("plan whose customers are archived", {"plan": f"plan-{PLANS - 1:02}", "status": "active"}),
         ("name, plan", {"q": name, "by": "name", "plan": plan}),
@@ -267,6 +277,7 @@ def fill(port: int, url: str, customers: int) -> None:
                 _bring_in(admin, batch)
                 batch = []
         _bring_in(admin, batch)
+        admin.update_customer(customer_id(0), name="Edited Company")
         text = catalog().replace(f"  {REVISED}:\n", f"  {REVISED}:\n    apply_to: new\n")
         revised = text.replace(f"limit: {LIMIT}, per: month}}", f"limit: {LIMIT + 1}, per: month}}")
         admin.publish([CatalogFile("bench.yaml", revised)])

@@ -45,6 +45,16 @@ def cpu_s(pids: Iterable[int]) -> float:
     return sum(_ticks(Path(f"/proc/{pid}/stat"))[1] for pid in pids) / TICKS
 
 
+def cpu_each(pid: int) -> dict[int, float]:
+    """Of a process and each of its descendants, in seconds."""
+    return {one: cpu_s([one]) for one in tree(pid)}
+
+
+def spent_s(before: dict[int, float], after: dict[int, float]) -> float:
+    """What processes have spent between two looks; of one that has ended meanwhile nothing."""
+    return sum(max(0.0, spent - before.get(pid, 0.0)) for pid, spent in after.items())
+
+
 def cpu(pid: int) -> Cpu:
     """Of a process and all its descendants."""
     whole = front = 0

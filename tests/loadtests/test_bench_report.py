@@ -143,6 +143,14 @@ def test_cpu_and_memory_of_this_process_are_found() -> None:
     assert proc.busy_s() > found.whole
 
 
+def test_cpu_time_of_a_process_that_has_ended_is_not_taken_away() -> None:
+    before = {1: 5.0, 2: 40.0}
+
+    assert 3.5 == proc.spent_s(before, {1: 6.0, 3: 2.5})
+    assert 0.0 == proc.spent_s(before, {})
+    assert 0.0 == proc.spent_s({1: 5.0}, {1: 4.0})
+
+
 def test_memory_is_reported_in_words() -> None:
     assert "1.5 MB" == mb(1_500_000)
     assert "452 bytes" == each(45_200_000, 100_000)
