@@ -25,7 +25,7 @@ from quotad.dashboard.doorkeeper import NOBODY, Doorkeeper, check_origin, has_ke
 from quotad.dashboard.drafting import DraftChanged, changed_page
 from quotad.dashboard.pages import PAGES
 from quotad.dashboard.refused import no_such_page, refused_page
-from quotad.dashboard.sign_in import again_page, ended_page
+from quotad.dashboard.sign_in import ended_page, other_session_page
 from quotad.dashboard.uploads import read_upload
 from quotad.errors import QuotadError, internal_error
 from quotad.http.bodies import Gone, read_body
@@ -135,7 +135,7 @@ class DashboardApp:
             else:
                 _check_may(visitor, page, segments)
                 if writes and not page.keyless and not has_key(visitor, ask.form, ask.headers):
-                    return again_page(ask)
+                    return other_session_page(ask)
             return await self._in_thread(page.act, ask)
         except DraftChanged:
             return await self._in_thread(changed_page, ask)

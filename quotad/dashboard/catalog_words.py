@@ -12,6 +12,7 @@ from quotad.model import Entitlement, Feature, FeatureType, Limit
 from quotad.prices import Price
 
 NOTHING = "\u2013"
+GRANTED = "\u2713"
 
 KIND_WORDS = {
     "boolean": "on or off",
@@ -55,7 +56,7 @@ def right_words(right: Entitlement | None) -> str:
         return NOTHING
     feature = right.feature
     if feature.type is FeatureType.BOOLEAN:
-        return "\u2713"
+        return GRANTED
     if feature.type is FeatureType.CONFIG:
         return ", ".join(right.values) or value_words(right.value, feature.unit)
     words = [limit_words(limit, feature.decimals) for limit in right.limits]

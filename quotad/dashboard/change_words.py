@@ -9,6 +9,7 @@ import msgspec
 from quotad.catalog import CatalogChange
 from quotad.catalog.editing.placed import spelled
 from quotad.dashboard.catalog_words import (
+    GRANTED,
     KIND_WORDS,
     NOTHING,
     Compiled,
@@ -231,8 +232,10 @@ class _Words:
         rights = [_right(each, plan_id, feature_id) for each in (self._before, self._found)]
         was, now = (" ".join(said(each)) for each in rights)
         if was != now:
-            note = self._also(plan_id, feature_id)
-            return msgspec.structs.replace(_from_to(where, "", _some(was), _some(now)), note=note)
+            line = _from_to(where, "", _some(was), _some(now))
+            if line.kind != CHANGED and GRANTED in (was, now):  # nothing more can be said of it
+                line = ChangeWords(line.kind, where)
+            return msgspec.structs.replace(line, note=self._also(plan_id, feature_id))
         path, change = rows[0]
         if len(path) > 4:  # a part of it that the words do not have
             return _plain_change(change, where, [str(each) for each in path[4:]])

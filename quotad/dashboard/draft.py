@@ -263,22 +263,6 @@ def _discard(ask: Ask) -> PageAnswer:
     return see_other("/plans", "Your draft was discarded.")
 
 
-def _merge(ask: Ask) -> PageAnswer:
-    """What was published meanwhile beside what the draft changes."""
-    found = desk(ask)
-    new, clashes = ask.context.parts.drafts.brought_up(found.draft, keep_mine=False)
-    return render(ask, "merge.html", desk=found, new=new, clashes=clashes)
-
-
-def _save_merged(ask: Ask) -> PageAnswer:
-    drafts = ask.context.parts.drafts
-    new, _ = drafts.brought_up(seen_draft(ask), keep_mine=ask.form.get("keep") == "mine")
-    if str(new.base_version) != ask.form.get("theirs"):
-        raise Conflict("another version was published while the page was open")
-    save_files(ask, new, new.files)
-    return see_other("/draft/review", "Your draft is on top of the version in force now.")
-
-
 PAGES = (
     SitePage(method="GET", path="/draft", act=_text, right=Right.PUBLISH),
     SitePage(
@@ -302,6 +286,4 @@ PAGES = (
     SitePage(method="POST", path="/draft/plea", act=_plead, right=Right.PUBLISH),
     SitePage(method="POST", path="/draft/send-back", act=_send_back, right=Right.PUBLISH),
     SitePage(method="POST", path="/draft/discard", act=_discard, right=Right.PUBLISH),
-    SitePage(method="GET", path="/draft/merge", act=_merge, right=Right.PUBLISH),
-    SitePage(method="POST", path="/draft/merge", act=_save_merged, right=Right.PUBLISH),
 )

@@ -6,10 +6,10 @@ import msgspec
 
 from quotad.catalog import ApplyTo, Source
 from quotad.catalog.editing.changes import Edit, PlanFiles
+from quotad.dashboard.again import again_page
 from quotad.dashboard.ask import Ask, PageAnswer, is_own_path
 from quotad.dashboard.catalog_words import Compiled, compiled
 from quotad.dashboard.change_words import change_count
-from quotad.dashboard.render import render
 from quotad.errors import Conflict, InvalidRequest, NotFound
 from quotad.operations.drafts import CatalogDraft, DraftState
 
@@ -116,14 +116,9 @@ def changed_page(ask: Ask) -> PageAnswer:
     draft = ask.context.parts.drafts.open(ask.visitor.person)
     now = {"revision": str(draft.revision), "base": str(draft.base_version)}
     typed = [(name, value) for name, value in ask.form.fields if name != "form_key"]
-    return render(
-        ask,
-        "again.html",
-        409,
-        path=ask.path,
-        fields=[(name, now.get(name, value)) for name, value in typed],
-        why="Your draft was changed in another window since this page was opened.",
-    )
+    fields = [(name, now.get(name, value)) for name, value in typed]
+    why = "Your draft was changed in another window since this page was opened."
+    return again_page(ask, 409, ask.path, fields, why)
 
 
 def next_of(ask: Ask, path: str) -> str:

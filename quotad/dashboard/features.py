@@ -58,7 +58,7 @@ def _everyone(ask: Ask) -> PageAnswer:
     starts = ask.form.get("from")
     ends_ms = typed_day("until", until)
     if starts and typed_day("from", starts) >= ends_ms:
-        raise InvalidRequest(f"until: {until!r} is not later than the day that it is from")
+        raise InvalidRequest("until: must be later than the first day")
     files = PlanFiles(sent_draft(ask).files)
     feature = files.at(("features", feature_id))
     if isinstance(feature, NoValue):

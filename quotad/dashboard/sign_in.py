@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from quotad.dashboard.again import again_page
 from quotad.dashboard.ask import (
     TEXT_BYTES_MAX,
     Ask,
@@ -144,7 +145,7 @@ def ended_page(ask: Ask) -> PageAnswer:
     return _sign_in_page(ask, ask.path, 401, message, _kept(ask))
 
 
-def again_page(ask: Ask) -> PageAnswer:
+def other_session_page(ask: Ask) -> PageAnswer:
     """Show a form that was made in another session, to be sent once more."""
     return _again(ask, ask.path, _kept(ask), 403)
 
@@ -154,7 +155,7 @@ def _again(ask: Ask, path: str, kept: str, status: int) -> PageAnswer:
     fields = [
         (name, value) for name, value in read_form(kept.encode()).fields if name != "form_key"
     ]
-    return render(ask, "again.html", status, path=path, fields=fields, why=why)
+    return again_page(ask, status, path, fields, why)
 
 
 def _kept(ask: Ask) -> str:

@@ -34,11 +34,13 @@ LABELS = {
     "max_quantity": "At most",
     "metadata": "",
     "number": "Amount",
-    "per_unit": "Limit",
     "percent": "Percent of customers",
+    "per_unit": "For each unit",
     "plan": "Plan",
     "plan_id": "Plan",
+    "soft": "Soft",
     "start": "Start",
+    "state": "In this plan",
     "timezone": "Time zone",
     "token_id": "Token",
     "unit_quantity": "Units",
@@ -141,7 +143,7 @@ def in_words(error: QuotadError) -> str:
     if isinstance(error, StaleEpoch):
         return CHANGED
     name, text = _split(error.for_caller)
-    label = _label(name)
+    label = label_of(name)
     return f"{label}: {_plain(text)}" if label else _plain(text)
 
 
@@ -152,7 +154,18 @@ def problem_words(problem: Placed, found: Compiled | None) -> str:
         problem: it.
         found: a catalog that has names for ids; None: they stand as they are.
     """
-    names = [each for each in spelled(f"{problem.path}: ")[0] if isinstance(each, str)]
+    place = place_words(problem.path, found)
+    return f"{place}: {_plain(problem.text)}" if place else _plain(problem.text)
+
+
+def place_words(path: str, found: Compiled | None) -> str:
+    """Return where a path into a catalog leads, as people call that: `Pro \u203a API calls`.
+
+    Args:
+        path: it.
+        found: a catalog that has names for ids; None: they stand as they are.
+    """
+    names = [each for each in spelled(f"{path}: ")[0] if isinstance(each, str)]
     where = []
     if len(names) > 1:
         section, id_, *below = names
@@ -160,11 +173,10 @@ def problem_words(problem: Placed, found: Compiled | None) -> str:
         if len(below) > 1 and below[0] == "entitlements":
             where.append(below[1] if found is None else found.name("features", below[1]))
             below = below[2:]
-        where += [_label(each) for each in below[-1:]]
+        where += [label_of(each) for each in below[-1:]]
     elif names:
-        where.append(_label(names[0]))
-    place = " \u203a ".join(each for each in where if each)
-    return f"{place}: {_plain(problem.text)}" if place else _plain(problem.text)
+        where.append(label_of(names[0]))
+    return " \u203a ".join(each for each in where if each)
 
 
 def _split(message: str) -> tuple[str, str]:
@@ -174,7 +186,8 @@ def _split(message: str) -> tuple[str, str]:
     return (words[-1], text) if words else ("", message)
 
 
-def _label(name: str) -> str:
+def label_of(name: str) -> str:
+    """What a field is called in forms; empty: it has no name there."""
     found = _FIELD.fullmatch(name)
     bare = found[1] if found else name
     if bare in _NO_LABEL:

@@ -1,7 +1,7 @@
 """Drafts: what a person makes of the catalog before it is published, kept on the server."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Literal
 
@@ -254,13 +254,13 @@ class DraftOperations:
         return (), found.prepared
 
     def brought_up(
-        self, draft: CatalogDraft, keep_mine: bool
+        self, draft: CatalogDraft, keep_mine: Collection[str]
     ) -> tuple[CatalogDraft, tuple[Clash, ...]]:
         """Bring a draft and a newer publish together, without saving it.
 
         Args:
             draft: that was begun from an earlier version.
-            keep_mine: whether the draft's value stands where both changed one.
+            keep_mine: paths of values that both changed where the draft's stands.
 
         Raises:
             CatalogError: the draft cannot be read.

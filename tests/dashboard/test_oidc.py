@@ -78,7 +78,7 @@ def test_a_person_signs_in_in_a_browser_and_a_form_outlives_the_session(
     expect(page.get_by_text("Your session has ended")).to_be_visible()
     shoot(page, "sign-in-ended-oidc")
     with context.expect_page() as opened:
-        page.get_by_role("link", name="Sign in in another window").click()
+        page.get_by_role("link", name="Open a window to sign in").click()
     expect(opened.value.get_by_text("You are signed in")).to_be_visible()
     page.get_by_role("button", name="Send what I typed").click()
     page.get_by_role("button", name="Send it now").click()

@@ -247,8 +247,10 @@ def test_a_publish_while_the_page_is_open_is_shown_and_brought_together(
     assert "was published since you began" in anna.get("/plans").text
     assert publish(anna).status == 409
     merge = anna.get("/draft/merge")
-    assert "plans.free.entitlements.calls.limit 10 12 11" in merge.text
-    assert anna.post("/draft/merge", fields_of(merge) | {"keep": "mine"}).status == 303
+    assert "1 value changed by both" in merge.text
+    assert "Free \u203a API calls \u203a Limit 10 12 11" in merge.text
+    assert "Upload size : 25 → 99" in merge.text.split("Published since you began")[1]
+    assert anna.post("/draft/merge", fields_of(merge) | {"keep0": "mine"}).status == 303
     assert "upload: 99" in text_of(anna)
     assert publish(anna).status == 303
     assert "12 / month" in anna.get("/plans").text
@@ -393,7 +395,7 @@ REFUSED = [
     (
         "/plans/pro/features/calls",
         {"until": "2027-01-01", "from": "2027-02-01"},
-        "is not later than the day that it is from.",
+        "Must be later than the first day.",
     ),
     ("/plans/pro/features/upload", {"value": "1.000", "state": "on"}, "may mean 1,000 or 1;"),
 ]

@@ -74,9 +74,11 @@ def test_two_people_edit_the_same_plan(page: Page, served: DashboardRunning) -> 
     served.grpc.publish_and_wait(CATALOG.replace("{limit: 10,", "{limit: 15,"))
     page.get_by_role("button", name="Save in your draft").click()
     page.get_by_role("link", name="Bring both together").click()
-    expect(page.get_by_role("row", name="plans.free.entitlements.calls.limit")).to_be_visible()
+    row = page.get_by_role("row", name="Free \u203a API calls \u203a Limit")
+    expect(row.get_by_label("Yours: 20")).to_be_checked()
+    expect(row.get_by_label("In force now: 15")).not_to_be_checked()
     shoot(page, "merge")
-    page.get_by_role("button", name="Keep mine").click()
+    page.get_by_role("button", name="Bring them together").click()
     page.get_by_role("button", name="Publish").click()
 
     expect(page.get_by_text("is in force.")).to_be_visible()
@@ -146,7 +148,7 @@ def test_a_rollout_is_moved_by_a_slider_and_a_mistake_is_shown_in_the_form(page:
     shoot(page, "entry-refused")
     until = page.get_by_label("Until before")
     expect(until).to_have_value("2026-12-31")
-    expect(until).to_have_accessible_description(re.compile("not later than the day that it is"))
+    expect(until).to_have_accessible_description(re.compile("later than the first day"))
     expect(page.get_by_text("Saved in your draft")).to_have_count(0)
 
 

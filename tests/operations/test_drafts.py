@@ -151,7 +151,7 @@ def test_a_publish_meanwhile_is_not_overwritten_and_both_edits_come_together(des
     assert desk.drafts.state(draft).outdated
     with pytest.raises(Conflict, match="version 2 is in force"):
         desk.drafts.publish(draft, ANNA, None, "")
-    new, clashes = desk.drafts.brought_up(draft, keep_mine=False)
+    new, clashes = desk.drafts.brought_up(draft, ())
     assert not clashes
     desk.drafts.publish(desk.drafts.save(new, new.files), ANNA, None, "")
 
@@ -163,8 +163,8 @@ def test_a_value_that_both_changed_is_chosen(desk: Desk) -> None:
     draft = desk.edited("anna", "limit: 10", "limit: 20")
     desk.publish(TEXT.replace("limit: 10", "limit: 15"))
 
-    theirs, clashes = desk.drafts.brought_up(draft, keep_mine=False)
-    mine, _ = desk.drafts.brought_up(draft, keep_mine=True)
+    theirs, clashes = desk.drafts.brought_up(draft, ())
+    mine, _ = desk.drafts.brought_up(draft, [clashes[0].path])
 
     assert [(each.base, each.mine, each.theirs) for each in clashes] == [("10", "20", "15")]
     assert "limit: 15" in theirs.files[0].text

@@ -45,10 +45,11 @@ def test_edits_of_different_values_of_one_line_come_together() -> None:
 def test_what_both_have_changed_is_shown_and_chosen() -> None:
     mine = BASE.replace("limit: 100,", "limit: 200,").replace("name: Pro", "name: Professional")
     theirs = BASE.replace("limit: 100,", "limit: 300,")
+    path = "plans.free.entitlements.api-calls.limit"
     merged = merge(files(BASE), files(mine), files(theirs))
-    chosen = merge(files(BASE), files(mine), files(theirs), keep_mine=True)
+    chosen = merge(files(BASE), files(mine), files(theirs), keep_mine=[path])
 
-    clash = Clash("plans.free.entitlements.api-calls.limit", "100", "200", "300")
+    clash = Clash(path, "100", "200", "300")
     assert merged.clashes == chosen.clashes == (clash,)
     assert "limit: 300" in merged.files[0].text
     assert "limit: 200" in chosen.files[0].text

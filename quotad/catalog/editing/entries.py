@@ -138,7 +138,7 @@ def _conditions(form: EntryForm, written: Any) -> dict[str, Any]:
         fields["from"] = form.starts
     if form.ends:
         if form.starts and typed_day("until", form.ends) <= typed_day("from", form.starts):
-            raise InvalidRequest(f"until: {form.ends!r} is not later than the day that it is from")
+            raise InvalidRequest("until: must be later than the first day")
         typed_day("until", form.ends)
         fields["until"] = form.ends
     return fields

@@ -1,6 +1,6 @@
 """What two people have made of the same files, brought together."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -39,7 +39,7 @@ def merge(
     base: Sequence[Source],
     mine: Sequence[Source],
     theirs: Sequence[Source],
-    keep_mine: bool = False,
+    keep_mine: Collection[str] = (),
 ) -> MergedFiles:
     """Bring two edits of the same files together, value by value.
 
@@ -50,7 +50,7 @@ def merge(
         base: what both started from.
         mine: one edit.
         theirs: the other.
-        keep_mine: whether mine stands where both changed a value.
+        keep_mine: paths of values that both changed where mine stands; theirs does at others.
 
     Raises:
         CatalogError: a file cannot be read.
@@ -61,9 +61,10 @@ def merge(
     clashes: list[Clash] = []
     for path, before, wanted, found in _changes((), was, my, their):
         clash = not same(found, before) and not same(found, wanted)
+        here = spelled_path(path)
         if clash:
-            clashes.append(Clash(spelled_path(path), *map(_json, (before, wanted, found))))
-        if not clash or keep_mine:
+            clashes.append(Clash(here, *map(_json, (before, wanted, found))))
+        if not clash or here in keep_mine:
             edits.append(Edit(path, wanted))
     files = PlanFiles(theirs).changed(edits)
     if not clashes:

@@ -14,7 +14,7 @@
 
   const look = C.EditorView.theme({
     "&": { color: "var(--ink)", backgroundColor: "var(--panel)", fontSize: "12.5px" },
-    "&.cm-focused": { outline: "2px solid var(--accent)", outlineOffset: "-2px" },
+    "&.cm-focused": { outline: "0" },
     ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "20px" },
     ".cm-content": { caretColor: "var(--ink)", padding: "12px 0" },
     ".cm-cursor": { borderLeftColor: "var(--ink)" },
