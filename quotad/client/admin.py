@@ -11,7 +11,8 @@ import msgspec
 from quotad.client import catalogs, customers, status, usage
 from quotad.client.admin_aio import AsyncAdminClient
 from quotad.client.blocking import Connected, Connection
-from quotad.client.calls import Policy, checked, retried
+from quotad.client.building import checked
+from quotad.client.calls import Policy, retried
 from quotad.client.catalogs import (
     ApplyTo,
     CatalogChange,

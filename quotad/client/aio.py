@@ -1,16 +1,17 @@
 """The client for asyncio: carries out the steps of `calls` on its event loop."""
 
+import time
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
 import grpc
 
-from quotad.client import calls
+from quotad.client import answers, calls
 from quotad.client.aio_connection import AsyncConnected
 from quotad.client.aio_slots import AsyncSlotCalls
-from quotad.client.calls import Attempt, Consumption, Items, Policy, Step
-from quotad.client.coalescing import BytesStub, shared
+from quotad.client.calls import Attempt, Consumption, Items, Policy, Step, Tried
+from quotad.client.coalescing import DECIDES, BytesStub, shared
 from quotad.client.coalescing_aio import AsyncCoalescer
 from quotad.client.correcting import AsyncCorrecting
 from quotad.client.errors import QuotaError
@@ -25,6 +26,7 @@ from quotad.client.results import (
 from quotad.client.token import with_token
 from quotad.client.watch_aio import AsyncWatch
 from quotad.client.watching import OnLost, WatchState
+from quotad.v1 import quota_pb2 as pb
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 
 _Result = TypeVar("_Result")
@@ -99,7 +101,7 @@ class AsyncClient(AsyncConnected, AsyncCorrecting, AsyncReserving, AsyncLeasing,
             explain,
             best_effort,
         )
-        return await self._run(calls.consume(self._policy, consumption))
+        return await self._decide(calls.consume_request(self._policy, consumption))
 
     async def record(
         self,
@@ -126,7 +128,7 @@ class AsyncClient(AsyncConnected, AsyncCorrecting, AsyncReserving, AsyncLeasing,
             QuotaError: the call was wrong, or no server could count it.
         """
         consumption = Consumption(customer_id, feature_id, quantity, idempotency_key, resource_id)
-        return await self._run(calls.record(self._policy, consumption, occurred_at))
+        return await self._decide(calls.record_request(self._policy, consumption, occurred_at))
 
     async def check(
         self,
@@ -151,7 +153,7 @@ class AsyncClient(AsyncConnected, AsyncCorrecting, AsyncReserving, AsyncLeasing,
             requested_values=requested_values,
             explain=explain,
         )
-        return await self._run(calls.check(self._policy, consumption))
+        return await self._decide(calls.check_request(consumption))
 
     async def consume_all(
         self,
@@ -249,14 +251,31 @@ class AsyncClient(AsyncConnected, AsyncCorrecting, AsyncReserving, AsyncLeasing,
             self._coalescer.close()
         await super().close()
 
+    async def _decide(self, request: pb.CheckAndConsumeRequest) -> Decision:
+        """Ask about one feature; with what waits beside it, if the client coalesces."""
+        tried = None
+        if self._coalesce and (payload := shared(request)) is not None:
+            ends, timeout_s = time.monotonic() + self._policy.timeout_s, self._policy.timeout_s
+            answer = await self._coalesced().call(payload, request.customer_id, timeout_s)
+            if not isinstance(answer, QuotaError):
+                return answers.decision(answer)
+            tried = Tried(ends, answer)
+        return await self._run(calls.decide(self._policy, request, tried))
+
     def _perform(self, step: Step) -> Awaitable[Any]:
-        if not self._coalesce or not isinstance(step, Attempt):
-            return self._carry_out(step)
-        payload = shared(step)
-        if payload is None:
-            return self._carry_out(step)
+        if (
+            self._coalesce
+            and isinstance(step, Attempt)
+            and step.method == DECIDES
+            and (payload := shared(step.request)) is not None
+        ):
+            customer_id: str = step.request.customer_id
+            return self._coalesced().call(payload, customer_id, step.timeout_s)
+        return self._carry_out(step)
+
+    def _coalesced(self) -> AsyncCoalescer:
+        """What sends together, connected at the first call."""
         self._connected()
         if self._coalescer is None:
             self._coalescer = AsyncCoalescer(with_token(BytesStub(self._channel), self._token))
-        # Without a coroutine in between, which each call would pay for twice.
-        return self._coalescer.call(payload, step.request.customer_id, step.timeout_s)
+        return self._coalescer

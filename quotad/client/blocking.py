@@ -10,10 +10,10 @@ from weakref import WeakMethod
 
 import grpc
 
-from quotad.client import calls, errors, target
+from quotad.client import answers, calls, errors, target
 from quotad.client.blocking_slots import SlotCalls
-from quotad.client.calls import Attempt, Consumption, Items, Policy, Step, Steps
-from quotad.client.coalescing import BytesStub, shared
+from quotad.client.calls import Attempt, Consumption, Items, Policy, Step, Steps, Tried
+from quotad.client.coalescing import DECIDES, BytesStub, shared
 from quotad.client.coalescing_threads import Coalescer
 from quotad.client.correcting import Correcting
 from quotad.client.errors import QuotaError
@@ -29,6 +29,7 @@ from quotad.client.slot import Heartbeats
 from quotad.client.token import with_token
 from quotad.client.watch import Watch
 from quotad.client.watching import OnLost, WatchState
+from quotad.v1 import quota_pb2 as pb
 from quotad.v1.quota_pb2_grpc import QuotaServiceStub
 
 _Result = TypeVar("_Result")
@@ -69,9 +70,10 @@ class Connection:
         Raises:
             QuotaError: what the call failed with.
         """
-        if self._closed:
-            raise RuntimeError("the client is closed")
-        self._used = True
+        self._use()
+        return self._carry_out(steps)
+
+    def _carry_out(self, steps: Steps[_Result]) -> _Result:
         try:
             step = next(steps)
             while True:
@@ -82,10 +84,35 @@ class Connection:
             result: _Result = done.value
             return result
 
+    def decide(self, policy: Policy, request: pb.CheckAndConsumeRequest) -> Decision:
+        """Ask about one feature; with what waits beside it, if the client coalesces.
+
+        Raises:
+            QuotaError: what the call failed with.
+        """
+        self._use()
+        tried = None
+        if self._coalescer is not None and (payload := shared(request)) is not None:
+            ends = time.monotonic() + policy.timeout_s
+            answer = self._coalescer.call(payload, request.customer_id, policy.timeout_s)
+            if not isinstance(answer, QuotaError):
+                return answers.decision(answer)
+            tried = Tried(ends, answer)
+        return self._carry_out(calls.decide(policy, request, tried))
+
+    def _use(self) -> None:
+        if self._closed:
+            raise RuntimeError("the client is closed")
+        self._used = True
+
     def _perform(self, step: Step) -> Any:
         if not isinstance(step, Attempt):
             return time.sleep(step.seconds)
-        if self._coalescer is not None and (payload := shared(step)) is not None:
+        if (
+            self._coalescer is not None
+            and step.method == DECIDES
+            and (payload := shared(step.request)) is not None
+        ):
             return self._coalescer.call(payload, step.request.customer_id, step.timeout_s)
         try:
             # Several messages are a request in parts; a list, so that they can be sent again.
@@ -232,7 +259,7 @@ class Client(Connected, Correcting, Reserving, Leasing, SlotCalls):
             explain,
             best_effort,
         )
-        return self._connection.run(calls.consume(self._policy, consumption))
+        return self._decide(calls.consume_request(self._policy, consumption))
 
     def record(
         self,
@@ -259,7 +286,7 @@ class Client(Connected, Correcting, Reserving, Leasing, SlotCalls):
             QuotaError: the call was wrong, or no server could count it.
         """
         consumption = Consumption(customer_id, feature_id, quantity, idempotency_key, resource_id)
-        return self._connection.run(calls.record(self._policy, consumption, occurred_at))
+        return self._decide(calls.record_request(self._policy, consumption, occurred_at))
 
     def check(
         self,
@@ -284,7 +311,7 @@ class Client(Connected, Correcting, Reserving, Leasing, SlotCalls):
             requested_values=requested_values,
             explain=explain,
         )
-        return self._connection.run(calls.check(self._policy, consumption))
+        return self._decide(calls.check_request(consumption))
 
     def consume_all(
         self,
@@ -373,6 +400,9 @@ class Client(Connected, Correcting, Reserving, Leasing, SlotCalls):
 
     def _open_watch(self, request: Any) -> Any:
         return self._connection.stream("WatchEntitlements", request)
+
+    def _decide(self, request: pb.CheckAndConsumeRequest) -> Decision:
+        return self._connection.decide(self._policy, request)
 
     def _run(self, steps: Steps[_Result]) -> _Result:
         return self._connection.run(steps)

@@ -7,18 +7,18 @@ answer or thrown the error. `Client` and `AsyncClient` only differ in how they c
 import os
 import random
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import count
 from typing import Any, TypeVar
 
 import msgspec
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 
 from quotad import backoff
 from quotad.client import answers
+from quotad.client.building import check_values, checked
 from quotad.client.errors import (
     QuotaError,
     QuotaInvalid,
@@ -33,8 +33,6 @@ from quotad.client.results import (
     Entitlements,
 )
 from quotad.decision import BATCH_MAX
-from quotad.model import QUANTITY_MAX
-from quotad.records import ADDON_QUANTITY_MAX
 from quotad.v1 import quota_pb2 as pb
 
 PAUSE_MIN_S = 0.02
@@ -49,7 +47,7 @@ KEY_TTL_MIN_S = 60.0
 call, so the server's own time to live (made for callers' keys) would fill the store for nothing."""
 
 
-class Consumption(msgspec.Struct, frozen=True):
+class Consumption(msgspec.Struct, frozen=True, gc=False):
     """One request of `consume_many`; the fields are those of `consume`."""
 
     customer_id: str
@@ -75,7 +73,7 @@ Items = Mapping[str, int] | Sequence[Item]
 """Several features: quantities by feature id, or items."""
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class Attempt(msgspec.Struct, frozen=True, gc=False):
     """Step: make one gRPC call and send its answer in."""
 
     method: str
@@ -130,20 +128,19 @@ class Policy(msgspec.Struct, frozen=True, dict=True):
         return ttl
 
 
-def consume(policy: Policy, consumption: Consumption) -> Steps[Decision]:
-    """Decide and count one request."""
-    request = _consume_request(policy, consumption)
-    return answers.decision((yield from retried(policy, "CheckAndConsume", request)))
+class Tried(msgspec.Struct, frozen=True):
+    """The first try of a call, where it was made without steps."""
+
+    ends: float
+    """Monotonic time at which the call is out of time."""
+    error: QuotaError
 
 
-def record(
-    policy: Policy, consumption: Consumption, occurred_at: datetime | None, **fields: Any
+def decide(
+    policy: Policy, request: pb.CheckAndConsumeRequest, tried: Tried | None = None
 ) -> Steps[Decision]:
-    """Count what has happened already, past every limit."""
-    request = _consume_request(
-        policy, consumption, mode=pb.MODE_ADJUST_ONLY, occurred_at=occurred_at, **fields
-    )
-    return answers.decision((yield from retried(policy, "CheckAndConsume", request)))
+    """Ask about one feature."""
+    return answers.decision((yield from retried(policy, "CheckAndConsume", request, tried)))
 
 
 def consume_all(
@@ -193,12 +190,6 @@ def item_messages(
     return [_item(f"{field}[{place}]", item, message) for place, item in enumerate(items)]
 
 
-def check(policy: Policy, consumption: Consumption) -> Steps[Decision]:
-    """Decide one request and count nothing."""
-    request = _request(consumption, mode=pb.MODE_CHECK_ONLY)
-    return answers.decision((yield from retried(policy, "CheckAndConsume", request)))
-
-
 def entitlement(
     policy: Policy, customer_id: str, feature_id: str, resource_id: str
 ) -> Steps[Entitlement]:
@@ -229,15 +220,17 @@ def consume_many(
     return outcomes
 
 
-def retried(policy: Policy, method: str, request: Any) -> Steps[Any]:
+def retried(policy: Policy, method: str, request: Any, tried: Tried | None = None) -> Steps[Any]:
     """One gRPC call, retried while no server answers and time is left.
 
     Raises:
         QuotaError: the last try's error.
     """
-    ends = time.monotonic() + policy.timeout_s
+    ends = time.monotonic() + policy.timeout_s if tried is None else tried.ends
     for attempt in count():
         try:
+            if tried is not None and attempt == 0:
+                raise tried.error
             return (yield Attempt(method, request, ends - time.monotonic()))
         except QuotaUnavailable as error:
             pause_s = policy.pause_s(attempt, error)
@@ -247,76 +240,11 @@ def retried(policy: Policy, method: str, request: Any) -> Steps[Any]:
     raise AssertionError("unreachable")
 
 
-_MOST = {
-    "quantity": QUANTITY_MAX,
-    "used": QUANTITY_MAX,
-    "addons": ADDON_QUANTITY_MAX,
-    "quantities": ADDON_QUANTITY_MAX,
-}
-"""What a server lets a field hold."""
-
-
-_TYPES = {
-    FieldDescriptor.CPPTYPE_STRING: ("a text", "texts"),
-    FieldDescriptor.CPPTYPE_INT32: ("a whole number", "whole numbers"),
-    FieldDescriptor.CPPTYPE_INT64: ("a whole number", "whole numbers"),
-    FieldDescriptor.CPPTYPE_BOOL: ("true or false", "true or false"),
-}
-"""What the fields of requests hold."""
-
-
-def checked(message: Callable[..., _Message], **fields: Any) -> _Message:
-    """Build a request; a value that its field cannot hold is the caller's mistake.
-
-    Raises:
-        QuotaInvalid: a number outside 64 bits, text that is not Unicode, or another type.
-    """
-    try:
-        return message(**fields)
-    except (ValueError, TypeError):
-        problem = _problem(message, fields)
-    raise QuotaInvalid(problem, code="INVALID_ARGUMENT", reason="INVALID_REQUEST")
-
-
-def _problem(message: Callable[..., Any], fields: dict[str, Any]) -> str:
-    """Which field cannot hold its value; protobuf does not name it."""
-    for name, value in fields.items():
-        try:
-            message(**{name: value})
-        except UnicodeError:
-            return f"{name}: is not valid Unicode"
-        except ValueError as error:
-            number = str(error).removeprefix("Value out of range: ")
-            if number == str(error):
-                return f"{name}: {error}"
-            most = _MOST.get(name)
-            field = "addons" if name == "quantities" else name
-            return f"{field}: {number} is out of range" + (f"; at most {most:,}" if most else "")
-        except TypeError:
-            return f"{name}: must be {_wanted(message, name)}, not {value!r:.60}"
-    return "the request cannot be built"
-
-
-def _wanted(message: Any, name: str) -> str:
-    """What a field holds, in words."""
-    field = message.DESCRIPTOR.fields_by_name[name]
-    if field.cpp_type not in _TYPES:
-        return "of the type that the field has"
-    one, many = _TYPES[field.cpp_type]
-    return f"a list of {many}" if field.is_repeated else one
-
-
-def _check_values(values: Sequence[str]) -> None:
-    if isinstance(values, str):  # also a sequence of texts: its letters
-        problem = f"requested_values: must be a list, not the text {values!r}"
-        raise QuotaInvalid(problem, code="INVALID_ARGUMENT", reason="INVALID_REQUEST")
-
-
 def _item(place: str, item: Item, message: type[Any]) -> Any:
     fields: dict[str, Any] = {}
     try:
         if item.requested_values:
-            _check_values(item.requested_values)
+            check_values(item.requested_values)
             fields["requested_values"] = item.requested_values
         return checked(
             message,
@@ -333,7 +261,7 @@ def _item(place: str, item: Item, message: type[Any]) -> Any:
 def _request(consumption: Consumption, **fields: Any) -> pb.CheckAndConsumeRequest:
     # What few calls have is not set by the others: to set a field costs more than to look at it.
     if consumption.requested_values != ():
-        _check_values(consumption.requested_values)
+        check_values(consumption.requested_values)
         fields["requested_values"] = consumption.requested_values
     if consumption.resource_id != "":
         fields["resource_id"] = consumption.resource_id
@@ -348,7 +276,21 @@ def _request(consumption: Consumption, **fields: Any) -> pb.CheckAndConsumeReque
     )
 
 
-def _consume_request(
+def check_request(consumption: Consumption) -> pb.CheckAndConsumeRequest:
+    """A request to decide and count nothing."""
+    return _request(consumption, mode=pb.MODE_CHECK_ONLY)
+
+
+def record_request(
+    policy: Policy, consumption: Consumption, occurred_at: datetime | None, **fields: Any
+) -> pb.CheckAndConsumeRequest:
+    """A request to count what has happened already, past every limit."""
+    return consume_request(
+        policy, consumption, mode=pb.MODE_ADJUST_ONLY, occurred_at=occurred_at, **fields
+    )
+
+
+def consume_request(
     policy: Policy, consumption: Consumption, **fields: Any
 ) -> pb.CheckAndConsumeRequest:
     """A request that is safe to send again: it has a key, the caller's or one made here.
@@ -374,7 +316,7 @@ def _consume_batch(
     pending: dict[int, pb.CheckAndConsumeRequest] = {}
     for index, consumption in enumerate(consumptions):
         try:
-            pending[index] = _consume_request(policy, consumption)
+            pending[index] = consume_request(policy, consumption)
         except QuotaInvalid as error:
             outcomes[index] = error
     ends = time.monotonic() + policy.timeout_s

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from quotad.client.calls import checked
+from quotad.client.building import checked
 from quotad.client.messages import number, read, word
 from quotad.v1 import admin_pb2 as pb
 

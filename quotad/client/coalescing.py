@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from quotad.client import errors
-from quotad.client.calls import Attempt
 from quotad.client.errors import QuotaError, QuotaServerError
 from quotad.decision import BATCH_MAX
 from quotad.v1 import quota_pb2 as pb
@@ -22,6 +21,9 @@ LANES = 2
 
 REQUEST_BYTES_MAX = 2048
 """A larger request travels alone: 1,000 of these stay below the largest message a server takes."""
+
+DECIDES = "CheckAndConsume"
+"""The method whose calls travel together."""
 
 LOOK_MAX = 2 * BATCH_MAX
 """How many of the calls that wait are looked at for one message."""
@@ -56,12 +58,12 @@ class BytesStub:
         )
 
 
-def shared(call: Attempt) -> bytes | None:
-    """The request of a call that may travel with others: neither it nor its answer makes a batch
-    too large. None: it may not."""
-    if call.method != "CheckAndConsume" or call.request.explain:
+def shared(request: pb.CheckAndConsumeRequest) -> bytes | None:
+    """A request that may travel with others: neither it nor its answer makes a batch too large.
+    None: it may not."""
+    if request.explain:
         return None
-    payload: bytes = call.request.SerializeToString()
+    payload = request.SerializeToString()
     return payload if len(payload) <= REQUEST_BYTES_MAX else None
 
 

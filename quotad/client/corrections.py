@@ -4,7 +4,8 @@ import os
 from typing import Any
 
 from quotad.client import answers
-from quotad.client.calls import Consumption, Policy, Steps, checked, retried
+from quotad.client.building import checked
+from quotad.client.calls import Consumption, Policy, Steps, retried
 from quotad.client.results import Decision, ItemsDecision
 from quotad.v1 import quota_pb2 as pb
 

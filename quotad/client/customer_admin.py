@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from quotad.client import customers
-from quotad.client.calls import Policy, checked
+from quotad.client.building import checked
+from quotad.client.calls import Policy
 from quotad.client.customer_finding import PAGE_MAX, CustomerFinding
 from quotad.client.customers import Customer, CustomerRollback, Erasure, Trial, When
 from quotad.client.messages import value

@@ -6,7 +6,8 @@ from typing import Any
 
 from quotad.client import customers
 from quotad.client.blocking import Connection
-from quotad.client.calls import Policy, checked
+from quotad.client.building import checked
+from quotad.client.calls import Policy
 from quotad.client.customers import Customer, CustomerEdit, CustomerPage, SeenCustomer
 from quotad.decision import BATCH_MAX
 from quotad.v1 import admin_pb2 as pb

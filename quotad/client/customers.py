@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from quotad.client.calls import Policy, Steps, checked, retried
+from quotad.client.building import checked
+from quotad.client.calls import Policy, Steps, retried
 from quotad.client.messages import number, plain, read, word
 from quotad.v1 import admin_pb2 as pb
 

@@ -16,7 +16,8 @@ from quotad.client.access import (
     NumericAccess,
     UsageMeasurement,
 )
-from quotad.client.calls import Attempt, Consumption, Policy, Steps, checked
+from quotad.client.building import checked
+from quotad.client.calls import Attempt, Consumption, Policy, Steps
 from quotad.client.customers import Customer
 from quotad.client.errors import QuotaDeadline, QuotaInvalid, QuotaServerError, QuotaUnavailable
 from quotad.client.results import Decision, Entitlement
@@ -74,7 +75,7 @@ def metered(
             consumption = Consumption(
                 asked.customer_id, asked.feature_id, requested, resource_id=asked.resource_id
             )
-            decision = yield from calls.check(policy, consumption)
+            decision = yield from calls.decide(policy, calls.check_request(consumption))
         return access.metered(entitlement, requested, decision)
 
     return _or_fallback(steps(), fallback, MeteredAccess)
@@ -165,7 +166,8 @@ def _count(
         back = Consumption(customer_id, feature_id, -value, key, resource_id)
         return (yield from corrections.refund(policy, back, **when, **ttl))
     consumption = Consumption(customer_id, feature_id, value, key, resource_id)
-    return (yield from calls.record(policy, consumption, when.get("occurred_at"), **ttl))
+    request = calls.record_request(policy, consumption, when.get("occurred_at"), **ttl)
+    return (yield from calls.decide(policy, request))
 
 
 def _entitlement(policy: Policy, asked: FeatureOf) -> Steps[Entitlement]:

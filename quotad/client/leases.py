@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from quotad.client import answers, messages
-from quotad.client.calls import Consumption, Policy, Steps, checked, retried
+from quotad.client.building import checked
+from quotad.client.calls import Consumption, Policy, Steps, retried
 from quotad.client.results import Decision
 from quotad.v1 import quota_pb2 as pb
 

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from quotad.client import answers, messages
+from quotad.client.building import checked
 from quotad.client.calls import (
     Consumption,
     Items,
     Policy,
     Steps,
-    checked,
     item_messages,
     retried,
 )

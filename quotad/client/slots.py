@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from quotad.client import answers, messages
-from quotad.client.calls import Consumption, Items, Policy, Steps, checked, item_messages, retried
+from quotad.client.building import checked
+from quotad.client.calls import Consumption, Items, Policy, Steps, item_messages, retried
 from quotad.client.results import ConsumeAllDecision, Decision
 from quotad.v1 import quota_pb2 as pb
 

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from quotad.client.calls import Policy, Steps, checked, retried
+from quotad.client.building import checked
+from quotad.client.calls import Policy, Steps, retried
 from quotad.client.messages import number, read, word
 from quotad.v1 import admin_pb2 as pb
 

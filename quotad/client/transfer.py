@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from quotad.client.blocking import Connection
-from quotad.client.calls import Policy, checked, retried
+from quotad.client.building import checked
+from quotad.client.calls import Policy, retried
 from quotad.decision import BATCH_MAX
 from quotad.v1 import admin_pb2 as pb
 

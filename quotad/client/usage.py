@@ -1,7 +1,8 @@
 """The steps of the calls about usage: what customers have used, page by page, and insights."""
 
 from quotad.client import customers
-from quotad.client.calls import Policy, Steps, checked, retried
+from quotad.client.building import checked
+from quotad.client.calls import Policy, Steps, retried
 from quotad.client.customers import FeatureInsights, UsagePage
 from quotad.v1 import admin_pb2 as pb
 

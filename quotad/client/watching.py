@@ -9,7 +9,7 @@ import msgspec
 
 from quotad import backoff
 from quotad.changes import ChangeKind
-from quotad.client.calls import checked
+from quotad.client.building import checked
 from quotad.client.errors import QuotaDeadline, QuotaError, QuotaUnavailable, asked_wait_s
 from quotad.client.messages import read
 from quotad.v1 import quota_pb2 as pb

@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from quotad.client import (
     AsyncClient,
     Client,
+    Decision,
     QuotaServerError,
     QuotaUnavailable,
     answers,
@@ -16,10 +17,14 @@ from quotad.client import (
     target,
 )
 from quotad.client.admin import AdminClient
-from quotad.client.calls import Attempt, Consumption, Pause, Policy
+from quotad.client.calls import Attempt, Consumption, Pause, Policy, Steps
 from quotad.client.errors import WAIT_MAX_S, from_result
 from quotad.config import Config
 from quotad.v1 import quota_pb2
+
+
+def consume(policy: Policy, consumption: Consumption) -> Steps[Decision]:
+    return calls.decide(policy, calls.consume_request(policy, consumption))
 
 
 def test_pauses_double_up_to_a_second_and_are_half_random() -> None:
@@ -65,7 +70,7 @@ def test_a_call_is_repeated_after_what_the_server_asks_for_within_bounds(
 @pytest.mark.parametrize("many", [False, True])
 def test_the_pause_of_a_call_and_of_a_batch_is_that_of_its_error(many: bool) -> None:
     policy, one = Policy(timeout_s=30, retries=1), Consumption("acme", "api-calls")
-    steps = calls.consume_many(policy, [one]) if many else calls.consume(policy, one)
+    steps = calls.consume_many(policy, [one]) if many else consume(policy, one)
     next(steps)
 
     pause = steps.throw(QuotaUnavailable("Socket closed", code="UNAVAILABLE"))
@@ -75,7 +80,7 @@ def test_the_pause_of_a_call_and_of_a_batch_is_that_of_its_error(many: bool) -> 
 
 
 def test_call_is_made_again_after_a_pause_with_what_is_left_of_the_timeout() -> None:
-    steps = calls.consume(Policy(timeout_s=30, retries=1), Consumption("acme", "api-calls"))
+    steps = consume(Policy(timeout_s=30, retries=1), Consumption("acme", "api-calls"))
 
     first = next(steps)
     pause = steps.throw(QuotaUnavailable("away"))
@@ -89,7 +94,7 @@ def test_call_is_made_again_after_a_pause_with_what_is_left_of_the_timeout() -> 
 
 
 def test_last_try_raises_its_error() -> None:
-    steps = calls.consume(Policy(timeout_s=30, retries=0), Consumption("acme", "api-calls"))
+    steps = consume(Policy(timeout_s=30, retries=0), Consumption("acme", "api-calls"))
     next(steps)
 
     with pytest.raises(QuotaUnavailable, match="away"):
@@ -97,7 +102,7 @@ def test_last_try_raises_its_error() -> None:
 
 
 def test_no_try_is_made_when_its_pause_would_outlast_the_timeout() -> None:
-    steps = calls.consume(Policy(timeout_s=0.01, retries=1000), Consumption("acme", "api-calls"))
+    steps = consume(Policy(timeout_s=0.01, retries=1000), Consumption("acme", "api-calls"))
     next(steps)
 
     with pytest.raises(QuotaUnavailable, match="away"):
