@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from quotad.customers.overrides import NewEntitlement
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage
 from quotad.dashboard.catalog_words import right_words
 from quotad.dashboard.customer_forms import GRANT_FIELDS, entitlement_of
 from quotad.dashboard.gathering import LOOKS_S, STRETCH_MAX, gather
-from quotad.dashboard.grant_words import grant_words
 from quotad.dashboard.insights import plan_names
 from quotad.dashboard.people import near_ids, wanted_of
 from quotad.dashboard.render import render
@@ -63,12 +63,12 @@ def _preview(ask: Ask) -> PageAnswer:
     left: list[BulkLeft] = []
     following = ""
     ready = do == LATEST or "feature_id" in query
-    given: object = None
+    given: NewEntitlement | None = None
     try:
         if ready:
             change = _change(ask, query)
             if isinstance(change, PromoteAll):
-                given = change.wanted.value
+                given = change.wanted
             found, token = _found(ask)
             targets, left = _bulk(ask).preview(change, found)
             kept = [(name, value) for name, value in query.fields if name != "token" and value]
@@ -95,7 +95,7 @@ def _preview(ask: Ask) -> PageAnswer:
         kinds={key: each.type.name for key, each in features.items()},
         most=BULK_MAX,
         right_words=right_words,
-        gives=grant_words(given) if given is not None else "",
+        given=given,
     )
 
 

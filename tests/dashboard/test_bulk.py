@@ -91,7 +91,7 @@ def test_a_promotion_for_many_says_whom_it_is_not_for(served: DashboardRunning, 
         what = "&feature_id=calls&kind=limit&amount=5000&per=month&until=2099-01-01&comment=sale"
         preview = visit.get(f"/bulk?do=promote&plan=pro&q={team}" + what)
         assert "5 customers would be changed" in preview.text
-        assert "Each gets API calls : 5,000 per month, until before 2099-01-01. Why: sale" in (
+        assert "Each gets API calls : 5,000 per month, until before 1 Jan 2099. Why: sale" in (
             preview.text
         )
         assert 5 == len(re.findall("1,00. / month \u2192 5,000 / month", preview.text))

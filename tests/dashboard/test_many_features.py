@@ -60,3 +60,6 @@ def test_what_is_near_a_limit_stands_first_and_the_rest_is_found(
     page.get_by_label("Find a feature").fill("")
     page.get_by_label("Show all 201 features").check()
     expect(shown).to_have_count(201)
+    page.get_by_role("link", name="Why Thing 199?").click()
+    expect(page.locator("#why")).to_contain_text("Why Thing 199?")
+    expect(page.locator("#why")).to_be_in_viewport()

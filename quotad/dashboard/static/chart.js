@@ -77,4 +77,9 @@
   const drawIn = (element) => element.querySelectorAll("[data-chart]:empty").forEach(draw);
   document.addEventListener("htmx:afterSwap", (event) => drawIn(event.detail.target));
   drawIn(document);
+  // The colours are in the picture: a browser that goes dark in the evening has it drawn again.
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    for (const place of document.querySelectorAll("[data-chart]")) place.replaceChildren();
+    drawIn(document);
+  });
 })();

@@ -112,6 +112,12 @@ document.addEventListener("change", (event) => {
   if (granting.includes(event.target.form)) offered(event.target.form);
 });
 
+// What a click has brought may be out of sight, such as beside the head of a long table.
+document.addEventListener("htmx:afterSwap", (event) => {
+  const part = event.detail.target;
+  if (part.matches("#why, #tried")) part.scrollIntoView({ block: "nearest" });
+});
+
 // Lines of a long table are found as their name is typed.
 document.addEventListener("input", (event) => {
   const table = document.getElementById(event.target.dataset.find);
