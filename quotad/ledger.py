@@ -64,3 +64,48 @@ class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     catalog_version: int = 0
     counters: dict[str, int] = {}
     """By the ending of its usage key, what each counter got."""
+
+
+class LedgerGap(msgspec.Struct, frozen=True):
+    """What of a shard cannot be read."""
+
+    shard: int
+    from_ms: int
+    """After what was there (Unix ms)."""
+    until_ms: int
+    """Before what comes next."""
+    why: str
+    """`dropped`: records may be gone, as more came than are kept. `unreadable`: a record of a newer
+    release, or a damaged one."""
+
+
+class WantedEntries(msgspec.Struct, frozen=True, gc=False):
+    """Which entries to read, and where to go on."""
+
+    customer_id: str = ""
+    feature_id: str = ""
+    reason: str = ""
+    """As of a decision; empty: any."""
+    since_ms: int | None = None
+    """None: from the oldest that is kept on."""
+    until_ms: int | None = None
+    """Without those from then on; None: all."""
+    position: str = ""
+    """Of an earlier page with the same filters and order; empty: the first page."""
+    size: int = 0
+    """Of a page, about; 0: the default."""
+    newest_first: bool = False
+    from_now: bool = False
+    """Without a position: nothing of what is there; only the position behind it."""
+
+
+class EntryPage(msgspec.Struct, frozen=True):
+    """A stretch of the ledger."""
+
+    entries: list[LedgerEntry]
+    """In the order of their time."""
+    gaps: list[LedgerGap]
+    position: str
+    """Where to go on, also later."""
+    more: bool
+    """Whether there is more now."""

@@ -12,6 +12,7 @@ from quotad.cli import (
     entitlements,
     insights,
     leases,
+    ledger,
     processes,
     replay,
     reservations,
@@ -65,6 +66,7 @@ entitlements.register(app)
 customers.register(app)
 insights.register(app)
 usage.register(app)
+ledger.register(app)
 watch.register(app)
 catalog.register(app)
 status.register(app)

@@ -4,11 +4,12 @@ Reads are retried when no server answers. Writes are not: the caller looks up wh
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from quotad.client import catalogs, customers, status, usage
+from quotad.client import catalogs, customers, ledger, status, usage
 from quotad.client.admin_aio import AsyncAdminClient
 from quotad.client.blocking import Connected, Connection
 from quotad.client.building import checked
@@ -41,6 +42,7 @@ from quotad.client.customers import (
     Usage,
     UsagePage,
 )
+from quotad.client.ledger import LedgerLine, LedgerPage, LostLines
 from quotad.client.status import ServerStatus
 from quotad.client.token_admin import TokenAdmin
 from quotad.client.tokens import MadeToken, Token
@@ -66,6 +68,9 @@ __all__ = [
     "CustomerUsage",
     "Erasure",
     "FeatureInsights",
+    "LedgerLine",
+    "LedgerPage",
+    "LostLines",
     "MadeToken",
     "Override",
     "Promotion",
@@ -243,6 +248,46 @@ class AdminClient(CustomerAdmin, TokenAdmin, Connected):
         return self._connection.run(
             usage.page(self._read, customer_id, feature_id, month, token, size)
         )
+
+    def ledger_page(
+        self,
+        customer_id: str = "",
+        *,
+        feature_id: str = "",
+        reason: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        position: str = "",
+        size: int = 50,
+        newest_first: bool = False,
+        from_now: bool = False,
+    ) -> LedgerPage:
+        """A page of what was counted of ledgered features, and denied where that is noted.
+
+        Args:
+            customer_id: of one customer; empty: of all.
+            feature_id: of one feature; empty: of any.
+            reason: of a decision, such as `LIMIT_EXCEEDED`; empty: any.
+            since: None: from the oldest that is kept on.
+            until: without those from then on.
+            position: of the page before, with the same filters and order; empty: the first page.
+            size: entries of a page, about; at most 1,000.
+            newest_first: else the oldest first.
+            from_now: without a position: none of those that are there, only the position behind
+                them.
+        """
+        wanted = {
+            "customer_id": customer_id,
+            "feature_id": feature_id,
+            "reason": reason,
+            "since": since,
+            "until": until,
+            "position": position,
+            "size": size,
+            "newest_first": newest_first,
+            "from_now": from_now,
+        }
+        return self._connection.run(ledger.page(self._read, wanted))
 
     def corrections(self, customer_id: str, limit: int = 50) -> tuple[Correction, ...]:
         """The latest corrections of what a customer has used, the newest first.

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from quotad.client import customers, tokens
+from quotad.client import customers, ledger, tokens
 from quotad.client.calls import Policy
 from quotad.client.customers import CustomerEdit, CustomerRollback
+from quotad.client.ledger import LedgerPage
 from quotad.client.tokens import MadeToken, Token
 from quotad.client.usage_aio import AsyncUsageClient
 
@@ -39,6 +40,33 @@ class AsyncAdminClient(AsyncUsageClient):
         return await self._run(
             customers.roll_back(self._write, customer_id, epoch, if_epoch, comment, dry_run)
         )
+
+    async def ledger_page(
+        self,
+        customer_id: str = "",
+        *,
+        feature_id: str = "",
+        reason: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        position: str = "",
+        size: int = 50,
+        newest_first: bool = False,
+        from_now: bool = False,
+    ) -> LedgerPage:
+        """A page of what was counted of ledgered features; as of `AdminClient`."""
+        wanted = {
+            "customer_id": customer_id,
+            "feature_id": feature_id,
+            "reason": reason,
+            "since": since,
+            "until": until,
+            "position": position,
+            "size": size,
+            "newest_first": newest_first,
+            "from_now": from_now,
+        }
+        return await self._run(ledger.page(self._policy, wanted))
 
     async def create_token(
         self,

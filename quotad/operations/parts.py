@@ -12,6 +12,7 @@ from quotad.operations.erasing import ErasingOperations
 from quotad.operations.finding import FindingOperations
 from quotad.operations.history import HistoryOperations
 from quotad.operations.insights import InsightOperations
+from quotad.operations.ledger import LedgerOperations
 from quotad.operations.rollbacks import RollbackOperations
 from quotad.operations.status import Worker
 from quotad.operations.tokens import TokenOperations
@@ -31,6 +32,7 @@ class AdminParts(msgspec.Struct, frozen=True):
     erasing: ErasingOperations
     transfer: TransferOperations
     insights: InsightOperations
+    ledger: LedgerOperations
     usage: UsageOperations
     tokens: TokenOperations
     worker: Worker

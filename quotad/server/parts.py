@@ -27,6 +27,7 @@ from quotad.operations.erasing import ErasingOperations
 from quotad.operations.finding import FindingOperations
 from quotad.operations.history import HistoryOperations
 from quotad.operations.insights import InsightOperations
+from quotad.operations.ledger import LedgerOperations
 from quotad.operations.parts import AdminParts
 from quotad.operations.rollbacks import RollbackOperations
 from quotad.operations.status import Worker
@@ -57,6 +58,7 @@ from quotad.store.erasures import Erasures
 from quotad.store.fleet import ServerList
 from quotad.store.health import Health
 from quotad.store.holds import HoldsSeen
+from quotad.store.ledger import LedgerStreams
 from quotad.store.nearby import NearbyStore
 from quotad.store.safety import Safety
 from quotad.store.seen import SeenStore
@@ -228,6 +230,7 @@ class Parts:
             insights=InsightOperations(
                 snapshots, nearby, self._notes, clock, engines, self._demand, self._denied
             ),
+            ledger=LedgerOperations(LedgerStreams(self.store, self._keys)),
             usage=UsageOperations(
                 customers, UsageStore(self.store, self._keys), snapshots, clock, self._demand
             ),

@@ -8,6 +8,7 @@ from quotad.service.encode import timestamp
 from quotad.service.erasing import ErasingCalls
 from quotad.service.guard import Guard
 from quotad.service.insights import InsightCalls
+from quotad.service.ledger import LedgerCalls
 from quotad.service.tokens import TokenCalls
 from quotad.service.transfer import TransferCalls
 from quotad.v1 import admin_pb2 as pb
@@ -21,6 +22,7 @@ class AdminServicer(
     CustomerCalls,
     ErasingCalls,
     InsightCalls,
+    LedgerCalls,
     TokenCalls,
     TransferCalls,
     admin_pb2_grpc.AdminServiceServicer,

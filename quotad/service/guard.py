@@ -74,6 +74,7 @@ ADMIN_RIGHTS: Mapping[str, Right] = {
     "ListErasures": Right.READ,
     "ListCorrections": Right.READ,
     "ListCustomerChanges": Right.READ,
+    "ListLedger": Right.READ,
     "GetStatus": Right.READ,
 }
 """By method of the admin service; one that is not here needs every right."""

@@ -1,6 +1,6 @@
 """The streams of the ledger: one per shard, a record per call of a script, read back here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from quotad.store.connection import Store
@@ -36,21 +36,49 @@ class LedgerStreams:
         self._store = store
         self._keys = keys
 
-    def read(self, shard: int, after: EventId | None = None, most: int = 100) -> list[LedgerRecord]:
-        """Records of a shard, the oldest first.
+    @property
+    def shards(self) -> int:
+        """How many there are."""
+        return self._keys.shards
+
+    def shard(self, customer_id: str) -> int:
+        """The one that has a customer."""
+        return self._keys.shard(customer_id)
+
+    def read(
+        self, positions: Mapping[int, EventId | None], most: int = 100, newest_first: bool = False
+    ) -> dict[int, list[LedgerRecord]]:
+        """Records of some shards, in order.
 
         Args:
-            shard: which.
-            after: without those up to this one; None: from the oldest on.
-            most: of them.
+            positions: by shard, after which record, or with `newest_first` before which; None:
+                from the first in that order.
+            most: of each shard.
+            newest_first: the latest first; else the oldest.
 
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        start = "-" if after is None else f"({after.ms}-{after.number}"
-        words = ("XRANGE", self._keys.shard_ledgers[shard], start, "+", "COUNT", most)
-        (found,) = self._store.execute_many([words], or_none=True)
-        return [_record(shard, each) for each in found or ()]
+        commands = []
+        for shard, at in positions.items():
+            edge = "" if at is None else f"({at.ms}-{at.number}"
+            ends = (edge or "+", "-") if newest_first else (edge or "-", "+")
+            verb = "XREVRANGE" if newest_first else "XRANGE"
+            commands.append((verb, self._keys.shard_ledgers[shard], *ends, "COUNT", most))
+        found = self._store.execute_many(commands, or_none=True) if commands else []
+        return {
+            shard: [_record(shard, each) for each in raw or ()]
+            for shard, raw in zip(positions, found, strict=True)
+        }
+
+    def ends(self, shards: Sequence[int], newest: bool = False) -> dict[int, EventId]:
+        """Where the oldest records of streams are, or the newest; without empty streams.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        found = self.read(dict.fromkeys(shards), 1, newest)
+        return {shard: records[0].position for shard, records in found.items() if records}
 
 
 def _record(shard: int, raw: Sequence[Any]) -> LedgerRecord:

@@ -1026,3 +1026,87 @@ class RollbackCustomerResponse(_message.Message):
     changes: _containers.RepeatedScalarFieldContainer[str]
     undone: _containers.RepeatedCompositeFieldContainer[CustomerChange]
     def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ..., changes: _Optional[_Iterable[str]] = ..., undone: _Optional[_Iterable[_Union[CustomerChange, _Mapping]]] = ...) -> None: ...
+
+class ListLedgerRequest(_message.Message):
+    __slots__ = ("customer_id", "feature_id", "reason", "since", "until", "page_size", "position", "newest_first", "from_now")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    NEWEST_FIRST_FIELD_NUMBER: _ClassVar[int]
+    FROM_NOW_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    feature_id: str
+    reason: str
+    since: _timestamp_pb2.Timestamp
+    until: _timestamp_pb2.Timestamp
+    page_size: int
+    position: str
+    newest_first: bool
+    from_now: bool
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., reason: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., position: _Optional[str] = ..., newest_first: _Optional[bool] = ..., from_now: _Optional[bool] = ...) -> None: ...
+
+class ListLedgerResponse(_message.Message):
+    __slots__ = ("entries", "gaps", "position", "more")
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    GAPS_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[LedgerEntry]
+    gaps: _containers.RepeatedCompositeFieldContainer[LedgerGap]
+    position: str
+    more: bool
+    def __init__(self, entries: _Optional[_Iterable[_Union[LedgerEntry, _Mapping]]] = ..., gaps: _Optional[_Iterable[_Union[LedgerGap, _Mapping]]] = ..., position: _Optional[str] = ..., more: _Optional[bool] = ...) -> None: ...
+
+class LedgerEntry(_message.Message):
+    __slots__ = ("id", "at", "verb", "customer_id", "resource_id", "feature_id", "quantity", "allowed", "reason", "idempotency_key", "limit", "used", "remaining", "resets_at", "pool_id", "occurred_at", "catalog_version")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    VERB_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    ALLOWED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    USED_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_FIELD_NUMBER: _ClassVar[int]
+    RESETS_AT_FIELD_NUMBER: _ClassVar[int]
+    POOL_ID_FIELD_NUMBER: _ClassVar[int]
+    OCCURRED_AT_FIELD_NUMBER: _ClassVar[int]
+    CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    at: _timestamp_pb2.Timestamp
+    verb: str
+    customer_id: str
+    resource_id: str
+    feature_id: str
+    quantity: int
+    allowed: bool
+    reason: str
+    idempotency_key: str
+    limit: int
+    used: int
+    remaining: int
+    resets_at: _timestamp_pb2.Timestamp
+    pool_id: str
+    occurred_at: _timestamp_pb2.Timestamp
+    catalog_version: int
+    def __init__(self, id: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., verb: _Optional[str] = ..., customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., allowed: _Optional[bool] = ..., reason: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., limit: _Optional[int] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pool_id: _Optional[str] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., catalog_version: _Optional[int] = ...) -> None: ...
+
+class LedgerGap(_message.Message):
+    __slots__ = ("shard", "since", "until", "why")
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    shard: int
+    since: _timestamp_pb2.Timestamp
+    until: _timestamp_pb2.Timestamp
+    why: str
+    def __init__(self, shard: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., why: _Optional[str] = ...) -> None: ...

@@ -200,6 +200,11 @@ class AdminServiceStub:
                 request_serializer=quotad_dot_v1_dot_admin__pb2.RollbackCustomerRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_admin__pb2.RollbackCustomerResponse.FromString,
                 _registered_method=True)
+        self.ListLedger = channel.unary_unary(
+                '/quotad.v1.AdminService/ListLedger',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.ListLedgerRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.ListLedgerResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -438,6 +443,13 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListLedger(self, request, context):
+        """What was counted of ledgered features, and denied where that is noted, call by call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -605,6 +617,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.RollbackCustomer,
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.RollbackCustomerRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_admin__pb2.RollbackCustomerResponse.SerializeToString,
+            ),
+            'ListLedger': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLedger,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.ListLedgerRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.ListLedgerResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1499,6 +1516,33 @@ class AdminService:
             '/quotad.v1.AdminService/RollbackCustomer',
             quotad_dot_v1_dot_admin__pb2.RollbackCustomerRequest.SerializeToString,
             quotad_dot_v1_dot_admin__pb2.RollbackCustomerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLedger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/ListLedger',
+            quotad_dot_v1_dot_admin__pb2.ListLedgerRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.ListLedgerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -14,6 +14,7 @@ from quotad.http import (
     entitlement_answers,
     holds,
     items,
+    ledger,
     reading,
     slots,
 )
@@ -55,6 +56,8 @@ NESTED: list[tuple[Any, type[msgspec.Struct]]] = [
     (admin_pb2.CatalogChange, catalogs.ChangeAnswer),
     (admin_pb2.CatalogFile, catalogs.FileOfCatalog),
     (admin_pb2.Usage, reading.UsageAnswer),
+    (admin_pb2.LedgerEntry, ledger.LedgerEntryAnswer),
+    (admin_pb2.LedgerGap, ledger.LedgerGapAnswer),
     (admin_pb2.Correction, corrections.CorrectionAnswer),
     (admin_pb2.CustomerUsage, reading.CustomerUsageAnswer),
     (admin_pb2.ExperimentGroup, reading.ExperimentGroupAnswer),

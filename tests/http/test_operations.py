@@ -17,7 +17,7 @@ CATALOG = """
 version: 1
 default_plan: free
 features:
-  calls:   {type: metered, unit: call}
+  calls:   {type: metered, unit: call, ledger: all}
   credits: {type: metered, decimals: 2}
   images:  {type: metered, credit: {pool: credits, cost: "0.50"}}
   seats:   {type: metered, kind: gauge}
@@ -197,6 +197,23 @@ def test_usage_is_set_and_the_correction_is_kept(life: Life) -> None:
     found = life("ListCorrections")["corrections"]
     shown = [(each["verb"], each["change"], each["actor"], each["key"]) for each in found]
     assert [("set", 7, "ann", "s")] == shown
+
+
+def test_what_was_counted_and_denied_is_in_the_ledger(life: Life) -> None:
+    life("CheckAndConsume", {"feature_id": "calls", "quantity": 3, "idempotency_key": "k"})
+    life("CheckAndConsume", {"feature_id": "calls", "quantity": 5000})
+
+    page = life("ListLedger", None, f"?customer_id={life.id}&since=2026-01-01T00:00:00Z")
+
+    shown = [(each["verb"], each["quantity"], each["reason"]) for each in page["entries"]]
+    assert [("consume", 3, "WITHIN_LIMIT"), ("consume", 5000, "LIMIT_EXCEEDED")] == shown
+    assert ("k", 3, 997, 1000) == tuple(
+        page["entries"][0][name] for name in ("idempotency_key", "used", "remaining", "limit")
+    )
+    query = f"?customer_id={life.id}&newest_first=true&page_size=1&reason=LIMIT_EXCEEDED"
+    assert [5000] == [each["quantity"] for each in life("ListLedger", None, query)["entries"]]
+    later = life("ListLedger", None, f"?customer_id={life.id}&position={page['position']}")
+    assert ([], False) == (later["entries"], later["more"])
 
 
 def test_several_requests_are_one_batch_and_several_features_one_decision(life: Life) -> None:

@@ -1,0 +1,192 @@
+"""Reading the ledger: the streams of all shards as one list, by time, page by page."""
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from quotad.decision import Reason
+from quotad.engine.noted import Unreadable, read_record
+from quotad.errors import InvalidRequest
+from quotad.ids import check_id
+from quotad.ledger import EntryPage, LedgerEntry, LedgerGap, WantedEntries
+from quotad.nearest import nearest
+from quotad.operations.pages import page_size
+from quotad.store.events import EventId
+from quotad.store.ledger import LedgerRecord, LedgerStreams
+
+RECORDS_MAX = 5_000
+"""Most records that are read for one page; one with few entries that are wanted ends there."""
+
+_READ_AT_ONCE = 640
+"""Records of all shards together."""
+
+DROPPED, UNREADABLE = "dropped", "unreadable"
+
+_NEVER = 2**48
+"""A number that no record of a moment has."""
+
+
+class ReadSoFar(msgspec.Struct, frozen=True, array_like=True):
+    """What a position is made of."""
+
+    shards: int
+    newest_first: bool
+    edge_ms: int
+    """Of shards that are not in `at`: where they began; -1: at their end."""
+    at: dict[int, tuple[int, int]]
+    """By shard, the record that was read last."""
+
+
+class LedgerOperations(msgspec.Struct, frozen=True):
+    """Reads it; for all threads."""
+
+    streams: LedgerStreams
+
+    def read(self, wanted: WantedEntries) -> EntryPage:
+        """Return a page of entries.
+
+        A page ends with a whole record, so it may have a few entries more than were asked for; it
+        may have fewer, and none, where many records were read for them.
+
+        Raises:
+            InvalidRequest: a field is of the wrong shape, or the position is of something else.
+            StoreUnavailable: the store refused or timed out.
+        """
+        size = page_size(wanted.size)
+        _check(wanted)
+        shards = range(self.streams.shards)
+        if wanted.customer_id:
+            shards = range(at := self.streams.shard(wanted.customer_id), at + 1)
+        place = self._place(wanted, shards)
+        if wanted.from_now and not wanted.position:
+            return EntryPage([], [], _written(place), False)
+        gaps = self._dropped(place, shards) if wanted.position and not wanted.newest_first else []
+        read = dict(place.at)
+        entries: list[LedgerEntry] = []
+        count, more = 0, False
+        for record in self._records(place, shards):
+            if _is_beyond(record, wanted):
+                break
+            if len(entries) >= size or count >= RECORDS_MAX:
+                more = True
+                break
+            count += 1
+            read[record.shard] = (record.position.ms, record.position.number)
+            try:
+                found = read_record(record)
+            except Unreadable:
+                gaps.append(LedgerGap(record.shard, record.at_ms, record.at_ms, UNREADABLE))
+                continue
+            chosen = [entry for entry in found if _is_wanted(entry, wanted)]
+            entries += chosen[::-1] if wanted.newest_first else chosen
+        return EntryPage(entries, gaps, _written(msgspec.structs.replace(place, at=read)), more)
+
+    def _place(self, wanted: WantedEntries, shards: Sequence[int]) -> ReadSoFar:
+        """Where to read from."""
+        if wanted.position:
+            return _read_position(wanted, self.streams.shards)
+        edge_ms = wanted.until_ms if wanted.newest_first else wanted.since_ms
+        at: dict[int, tuple[int, int]] = {}
+        if wanted.from_now:
+            ends = self.streams.ends(shards, newest=True)
+            at = {shard: (end.ms, end.number) for shard, end in ends.items()}
+            edge_ms = None
+        edge = -1 if edge_ms is None else edge_ms
+        return ReadSoFar(self.streams.shards, wanted.newest_first, edge, at)
+
+    def _records(self, place: ReadSoFar, shards: Sequence[int]) -> Iterator[LedgerRecord]:
+        """The records of some shards from a place on, by time."""
+        newest_first = place.newest_first
+        edge = None
+        if place.edge_ms > 0:
+            edge = EventId(place.edge_ms, 0) if newest_first else EventId(place.edge_ms - 1, _NEVER)
+        at: dict[int, EventId | None] = {
+            shard: EventId(*place.at[shard]) if shard in place.at else edge for shard in shards
+        }
+        most = max(_READ_AT_ONCE // len(shards), 20)
+        waiting: dict[int, list[LedgerRecord]] = {}
+        empty: dict[int, EventId | None] = at
+        while True:
+            if empty:
+                for shard, found in self.streams.read(empty, most, newest_first).items():
+                    if found:
+                        at[shard] = found[-1].position
+                        waiting[shard] = found[::-1]  # taken from its end
+            if not waiting:
+                return
+            pick = max if newest_first else min
+            shard = pick(waiting, key=lambda each: (waiting[each][-1].position, each))
+            yield waiting[shard].pop()
+            empty = {}
+            if not waiting[shard]:
+                del waiting[shard]
+                empty = {shard: at[shard]}
+
+    def _dropped(self, place: ReadSoFar, shards: Sequence[int]) -> list[LedgerGap]:
+        """Shards whose record at the position is gone, and with it perhaps others after it."""
+        known = [shard for shard in shards if shard in place.at]
+        gaps: list[LedgerGap] = []
+        for shard, first in self.streams.ends(known).items():
+            at = place.at[shard]
+            if first > EventId(*at):
+                gaps.append(LedgerGap(shard, at[0], first.ms, DROPPED))
+        return gaps
+
+
+def _check(wanted: WantedEntries) -> None:
+    if wanted.customer_id:
+        check_id(wanted.customer_id, "customer_id")
+    if wanted.feature_id:
+        check_id(wanted.feature_id, "feature_id")
+    names: Mapping[str, Reason] = Reason.__members__
+    if wanted.reason and wanted.reason not in names:
+        near = nearest(wanted.reason.upper(), names)
+        hint = "" if near is None else f", did you mean {near!r}?"
+        raise InvalidRequest(f"reason: there is no {wanted.reason!r}{hint}")
+    if wanted.from_now and wanted.newest_first:
+        raise InvalidRequest("from_now: what comes later is read oldest first")
+
+
+def _is_beyond(record: LedgerRecord, wanted: WantedEntries) -> bool:
+    """Whether a record, and all that come after it, are out of the time that is wanted."""
+    if wanted.newest_first:
+        return wanted.since_ms is not None and record.at_ms < wanted.since_ms
+    return wanted.until_ms is not None and record.at_ms >= wanted.until_ms
+
+
+def _is_wanted(entry: LedgerEntry, wanted: WantedEntries) -> bool:
+    return (
+        wanted.customer_id in ("", entry.customer_id)
+        and wanted.feature_id in ("", entry.feature_id)
+        and wanted.reason in ("", entry.reason)
+    )
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(ReadSoFar).decode
+
+
+def _written(place: ReadSoFar) -> str:
+    return urlsafe_b64encode(_encode(place)).decode().rstrip("=")
+
+
+def _no_position() -> InvalidRequest:
+    return InvalidRequest("position: is none that a page of the ledger has")
+
+
+def _read_position(wanted: WantedEntries, shards: int) -> ReadSoFar:
+    raw = wanted.position
+    try:
+        place = _decode(urlsafe_b64decode(raw + "=" * (-len(raw) % 4)))
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        raise _no_position() from None
+    numbers = [number for at in place.at.values() for number in at]
+    if not all(0 <= number < _NEVER for number in (place.edge_ms + 1, *numbers)):
+        raise _no_position()
+    if place.shards != shards:
+        raise InvalidRequest("position: is of a store with other shards; read from a time on")
+    if place.newest_first != wanted.newest_first:
+        raise InvalidRequest("position: is of a page in the other order")
+    return place

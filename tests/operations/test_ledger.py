@@ -1,0 +1,166 @@
+"""Reading the ledger: all shards as one list by time, page by page, with filters."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from quotad.decision import ConsumeRequest
+from quotad.errors import InvalidRequest
+from quotad.ledger import EntryPage, WantedEntries
+from quotad.operations.ledger import LedgerOperations
+from quotad.store.keys import ledger_key
+from quotad.store.ledger import LedgerStreams
+from tests.deciding import Bench, bench
+from tests.raw import raw
+
+CATALOG = """
+version: 1
+default_plan: free
+features:
+  calls: {type: metered, ledger: all}
+  mails: {type: metered, ledger: true}
+plans:
+  free:
+    entitlements:
+      calls: {limit: 2, per: month}
+      mails: {limit: 1000, per: month}
+"""
+
+
+class Ledger:
+    """An engine, and the ledger that it writes."""
+
+    def __init__(self, made: Bench) -> None:
+        self.made = made
+        self._operations = LedgerOperations(LedgerStreams(made.store, made.keys))
+
+    def read(self, **wanted: object) -> EntryPage:
+        return self._operations.read(WantedEntries(**wanted))  # type: ignore[arg-type]
+
+    def take(self, *customers: str, feature_id: str = "mails") -> None:
+        for each in customers:
+            self.made.engine.decide([ConsumeRequest(each, feature_id)])
+
+    def customers(self, **wanted: object) -> list[str]:
+        return [entry.customer_id for entry in self.read(**wanted).entries]
+
+
+@pytest.fixture
+def ledger(store_url: str, prefix: str) -> Iterator[Ledger]:
+    with bench(store_url, prefix) as made:
+        made.publish(CATALOG)
+        yield Ledger(made)
+
+
+CUSTOMERS = [f"c{number}" for number in range(12)]
+
+
+def test_pages_of_all_shards_follow_each_other_by_time_in_either_order(ledger: Ledger) -> None:
+    ledger.take(*CUSTOMERS)
+
+    orders = []
+    for newest_first in (False, True):
+        found = []
+        position, more = "", True
+        while more:
+            page = ledger.read(position=position, size=5, newest_first=newest_first)
+            found += page.entries
+            position, more = page.position, page.more
+        assert sorted(CUSTOMERS) == sorted(entry.customer_id for entry in found)
+        orders.append([(entry.at_ms, entry.id) for entry in found])
+    assert orders[0] == orders[1][::-1]
+    assert sorted(ms for ms, _ in orders[0]) == [ms for ms, _ in orders[0]]
+
+
+def test_a_position_goes_on_later_with_what_came_meanwhile(ledger: Ledger) -> None:
+    ledger.take("a", "b")
+    first = ledger.read()
+    assert not first.more
+
+    ledger.take("c", "d")
+    second = ledger.read(position=first.position)
+
+    assert ["c", "d"] == sorted(entry.customer_id for entry in second.entries)
+    assert [] == second.gaps
+    assert [] == ledger.read(position=second.position).entries
+
+
+def test_from_now_on_there_is_only_what_comes_later(ledger: Ledger) -> None:
+    ledger.take("a")
+
+    now = ledger.read(from_now=True)
+    ledger.take("b")
+
+    assert [] == now.entries
+    assert ["b"] == ledger.customers(position=now.position)
+
+
+def test_entries_are_found_by_customer_feature_reason_and_time(ledger: Ledger) -> None:
+    ledger.take("a", "b", "a", "a", feature_id="calls")
+    ledger.take("a")
+    entries = ledger.read().entries
+
+    assert ["a", "a", "a", "a"] == ledger.customers(customer_id="a")
+    assert ["a", "b", "a", "a"] == ledger.customers(feature_id="calls")
+    (denied,) = ledger.read(reason="LIMIT_EXCEEDED").entries
+    assert ("a", False, 2, 2) == (denied.customer_id, denied.allowed, denied.used, denied.limit)
+    third_ms = entries[2].at_ms
+    for newest_first in (False, True):
+        order = {"newest_first": newest_first}
+        since = {entry.id for entry in ledger.read(since_ms=third_ms, **order).entries}
+        until = {entry.id for entry in ledger.read(until_ms=third_ms, **order).entries}
+        assert {entry.id for entry in entries if entry.at_ms >= third_ms} == since
+        assert {entry.id for entry in entries if entry.at_ms < third_ms} == until
+
+
+def test_what_was_dropped_before_it_was_read_is_a_gap(ledger: Ledger) -> None:
+    ledger.take("a")
+    first = ledger.read(customer_id="a")
+    ledger.take("a", "a")
+
+    stream = ledger_key(ledger.made.keys.customer("a"))
+    raw(ledger.made.store).xtrim(stream, maxlen=1, approximate=False)
+    page = ledger.read(customer_id="a", position=first.position)
+
+    assert 1 == len(page.entries)
+    (gap,) = page.gaps
+    assert ("dropped", first.entries[0].at_ms) == (gap.why, gap.from_ms)
+    assert gap.from_ms <= gap.until_ms <= page.entries[0].at_ms
+
+
+def test_a_record_that_cannot_be_read_is_a_gap_and_the_others_are_read(ledger: Ledger) -> None:
+    ledger.take("a")
+    stream = ledger_key(ledger.made.keys.customer("a"))
+    raw(ledger.made.store).xadd(stream, {"charges": b"\x92\x02\x01", "became": "1"})
+    ledger.take("a")
+
+    page = ledger.read(customer_id="a")
+
+    assert ["a", "a"] == [entry.customer_id for entry in page.entries]
+    assert ["unreadable"] == [gap.why for gap in page.gaps]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"size": 1001}, "page_size: 1001 is not between"),
+        ({"customer_id": "x" * 300}, "customer_id: "),
+        ({"reason": "LIMIT_EXEEDED"}, "reason: there is no 'LIMIT_EXEEDED', did you mean 'LIMIT_"),
+        ({"position": "?"}, "position: is none that a page"),
+        ({"position": "x" * 3000}, "position: is none that a page"),
+        ({"position": "lATDoJA"}, "position: is none that a page"),
+        ({"from_now": True, "newest_first": True}, "from_now: what comes later"),
+    ],
+)
+def test_a_wrong_request_is_refused_by_its_field(
+    ledger: Ledger, wanted: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        ledger.read(**wanted)
+
+
+def test_a_position_of_the_other_order_is_refused(ledger: Ledger) -> None:
+    position = ledger.read().position
+
+    with pytest.raises(InvalidRequest, match="position: is of a page in the other order"):
+        ledger.read(position=position, newest_first=True)
