@@ -105,12 +105,13 @@ class ClusterMap:
 
     @property
     def slow(self) -> Collection[Node]:
-        """Servers that are asked and take long to answer, while others do not."""
-        if not self.slow_nodes:
+        """Servers that are asked and take long to answer, while most do not: where most do, it may
+        be for want of CPU here, and keeping their customers apart helps no one."""
+        if not self.slow_nodes.nodes:
             return ()
         asked = [node for node in list(self._servers.values()) if node not in self._down]
         found = [node for node in asked if node in self.slow_nodes.nodes]
-        return found if len(found) < len(asked) else ()
+        return found if 2 * len(found) <= len(asked) else ()
 
     @property
     def away(self) -> Sequence[str]:

@@ -6,11 +6,14 @@ from quotad.store.damage import report_once
 from quotad.store.node import Node
 
 SLOW_S = 0.05
-"""A server that was waited for longer than this is slow: 100 times what a call takes."""
+"""A wait for a server that is longer is late: 100 times what a call takes."""
+
+LATE_ENOUGH = 3
+"""So often in a row late, and a server is slow. Once may be the machine of the one who waits."""
 
 FAST_S = 0.01
 FAST_ENOUGH = 10
-"""So often in a row within `FAST_S`, and a server is slow no more."""
+"""So often within `FAST_S`, and it is slow no more."""
 
 
 class SlowNodes:
@@ -18,31 +21,39 @@ class SlowNodes:
     is made up for by the next one."""
 
     def __init__(self) -> None:
-        self._left: dict[Node, int] = {}
+        self._late: dict[Node, int] = {}
+        """How often in a row each of them was late."""
+        self._slow: dict[Node, int] = {}
         """How many more fast answers each of them needs."""
 
     def __bool__(self) -> bool:
-        return bool(self._left)
+        """Whether answers in time are worth a note as well."""
+        return bool(self._late or self._slow)
 
     @property
     def nodes(self) -> Collection[Node]:
         """Those that are slow."""
-        return self._left.keys()
+        return self._slow.keys()
 
     def note(self, node: Node, waited_s: float) -> None:
         """Note how long a server was waited for (s)."""
         if waited_s > SLOW_S:
-            if node not in self._left:
+            late = self._late.get(node, 0) + 1
+            self._late[node] = late
+            if late < LATE_ENOUGH:
+                return
+            if node not in self._slow:
                 report_once(
-                    f"the store at {node.address} took more than {SLOW_S * 1000:.0f} ms to answer;"
-                    " calls for its customers wait apart from others while it does"
+                    f"the store at {node.address} takes more than {SLOW_S * 1000:.0f} ms to answer;"
+                    " while others do not, calls for its customers wait apart"
                 )
-            self._left[node] = FAST_ENOUGH
+            self._slow[node] = FAST_ENOUGH
             return
-        left = self._left.get(node)
+        self._late.pop(node, None)
+        left = self._slow.get(node)
         if left is None or waited_s > FAST_S:
             return
         if left > 1:
-            self._left[node] = left - 1
+            self._slow[node] = left - 1
         else:
-            self._left.pop(node, None)
+            self._slow.pop(node, None)
