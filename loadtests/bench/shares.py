@@ -57,9 +57,12 @@ def held(pids: Iterable[int], cores: float, period_us: int = PERIOD_US) -> Itera
             group = root / f"quotad-bench-{pid}"
             group.mkdir()
             made.callback(group.rmdir)
+            # Other work on the machine is not to hold it any further: weights are the largest.
             if (group / "cpu.max").exists():
                 (group / "cpu.max").write_text(f"{quota_us} {period_us}")
+                (group / "cpu.weight").write_text("10000")
             else:
+                (group / "cpu.shares").write_text("262144")
                 (group / "cpu.cfs_period_us").write_text(str(period_us))
                 (group / "cpu.cfs_quota_us").write_text(str(quota_us))
             (group / "cgroup.procs").write_text(str(pid))
