@@ -33,7 +33,8 @@ class View(msgspec.Struct, gc=False):
     until_ms: int
     """As of `effective`, which would be one more look at memory that is in no cache."""
     kept: KeptPlan | None = None
-    """What is planned of the feature that was asked for first, of nearly all the only one."""
+    """What is planned of the feature that was asked for first, of nearly all the only one. It holds
+    no longer than the view."""
     others: dict[str, KeptPlan] | None = None
     """The same of further features."""
 
@@ -58,8 +59,8 @@ class View(msgspec.Struct, gc=False):
             None,
             bound.alone,
             feature_id,
-            bound.from_ms,
-            bound.until_ms,
+            max(bound.from_ms, self.since_ms),
+            min(bound.until_ms, self.until_ms),
         )
         if self.kept is None or self.kept.feature_id == feature_id:
             self.kept = one

@@ -72,7 +72,9 @@ _STATUS_USED = _table(b"\x18")  # LimitStatus.used = 3
 _STATUS_REMAINING = _table(b"\x20")  # LimitStatus.remaining = 4
 
 
-_NOTHING_YET = Decision(False, -1)
+_latest: tuple[Decision, bytes, bytes] = Decision(False, -1), b"", b""
+"""What was around the answer written last, and that: of a lone caller it is nearly always the same.
+Replaced as a whole, so that threads share it without a lock."""
 
 
 def each_bytes(
@@ -88,10 +90,10 @@ def each_bytes(
         answers: of a batch.
         failed: returns the error of one that cannot be written: others are to be given.
     """
+    global _latest
     written: list[bytes | QuotadError] = []
     add, join = written.append, b"".join
-    like = _NOTHING_YET
-    head = tail = b""
+    like, head, tail = _latest
     for answer in answers:
         try:
             if type(answer) is not Decision:
@@ -118,8 +120,9 @@ def each_bytes(
                 or answer.unlimited is not like.unlimited
                 or answer.retry_after_ms != like.retry_after_ms
             ):
-                like = answer
                 head, tail = _around(answer)
+                like = answer
+                _latest = like, head, tail
             if used < _TABLE_SIZE:
                 first = _USED[used]
             else:

@@ -4,7 +4,7 @@ A charge is planned by the engine and names everything the script needs; this mo
 it out and reads the answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from operator import attrgetter
 from typing import Any, Protocol
@@ -61,6 +61,13 @@ class PutsInLedger(Protocol):
         ...
 
 
+Speller = Callable[
+    [tuple[str, int], Sequence[Charge], int, PutsInLedger | None],
+    tuple[Sequence[Any], int, int],
+]
+"""As `spell`."""
+
+
 class ChargeScript:
     """Settles charges over one connection; of one thread."""
 
@@ -94,8 +101,7 @@ class ChargeScript:
             return self._settle_by_shard((catalog, not_after_ms), charges, deadline, notes)
         settled: list[Settlement] = []
         start = 0
-        is_kept = len(charges) >= KEPT_MIN and all(map(_names, charges))
-        spell_some = spell_kept if is_kept else spell
+        spell_some = _speller(charges)
         while start < len(charges):
             words, end, shape = spell_some((catalog, not_after_ms), charges, start, notes)
             try:
@@ -242,6 +248,26 @@ def spell(
         charge_words += (modes, *notes.kept, described)
         return (len(keys), *keys, *head, -len(numbers), *term_words, *charge_words), end, shape
     return (len(keys), *keys, *head, len(numbers), *term_words, *charge_words), end, shape
+
+
+def _speller(charges: Sequence[Charge]) -> Speller:
+    """What spells a script call of these charges with the least work."""
+    if len(charges) >= KEPT_MIN and all(map(_names, charges)):
+        return spell_kept
+    if len(charges) == 1 and charges[0].names and not charges[0].counters.noting:
+        return spell_lone
+    return spell
+
+
+def spell_lone(
+    head: tuple[str, int], charges: Sequence[Charge], start: int, _: PutsInLedger | None = None
+) -> tuple[tuple[Any, ...], int, int]:
+    """As `spell`, of the only one, that has its `names`, and of which nothing is noted."""
+    charge = charges[start]
+    keys, counters, quantity = charge.keys, charge.counters, charge.quantity
+    names = keys.catalog, keys.epoch, keys.usage + counters.suffixes[0]
+    run = ("1 1 1",) if quantity == 1 else ("1 1", quantity)
+    return (3, *names, *head, 1, CONSUME, *counters.words, *run, charge.epoch), 1, SINGLE
 
 
 def spell_kept(

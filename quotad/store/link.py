@@ -306,4 +306,4 @@ class NodeLink:
 
 def _begin(words: Sequence[Any], *start: str) -> Command | bytes:
     """A command of these words behind its first ones."""
-    return words.behind(*start) if isinstance(words, Packed) else (*start, *words)
+    return words.behind(*start) if type(words) is Packed else (*start, *words)

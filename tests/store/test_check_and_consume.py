@@ -9,7 +9,7 @@ from quotad.errors import ScriptContractError
 from quotad.model import QUANTITY_MAX, USED_MAX
 from quotad.store import Charge, ChargeStatus, CounterSet, KeySpace, Once, Settlement
 from quotad.store.charges import CHECK, CONSUME, CONSUME_ONCE, kept
-from quotad.store.counters import KEPT_MIN, spell, spell_kept
+from quotad.store.counters import KEPT_MIN, spell, spell_kept, spell_lone
 from tests.raw import raw
 from tests.store.conftest import FAR_MS, NOW_MS, TAG, DetailedLimit, Scripted, plain
 
@@ -342,6 +342,16 @@ def test_kept_charges_take_the_words_that_they_are_spelled_with_otherwise() -> N
 
                 assert [as_bytes(word) for word in words] == list(packed)
                 assert (len(words), rest) == (len(packed), packed_rest)
+
+
+@pytest.mark.parametrize("quantity", [1, 40])
+def test_a_lone_kept_charge_takes_the_words_that_it_is_spelled_with_otherwise(
+    quantity: int,
+) -> None:
+    counters = plain((7, FAR_MS))
+    charge = Charge(KeySpace("q").customer("é:1"), 1_900_000_000_000, quantity, CONSUME, counters)
+
+    assert spell((TAG, 77), [charge], 0) == spell_lone((TAG, 77), [keep(charge)], 0)
 
 
 def test_kept_charges_are_settled_in_order(scripted: Scripted) -> None:
