@@ -13,8 +13,7 @@ class Proxy:
     """Passes connections on to an address, each with two threads; a context manager."""
 
     def __init__(self, address: str) -> None:
-        host, _, port = address.rpartition(":")
-        self._to = (host, int(port))
+        self.lead_to(address)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.connections = 0
@@ -29,6 +28,11 @@ class Proxy:
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._run(self._accept)
+
+    def lead_to(self, address: str) -> None:
+        """Pass new connections on to another address."""
+        host, _, port = address.rpartition(":")
+        self._to = (host, int(port))
 
     @contextmanager
     def holding(self, requests: bool = True, answers: bool = False) -> Iterator[None]:

@@ -76,6 +76,11 @@ class QuotaServerError(QuotaError):
 _NEVER_SENT = "failed to connect to all addresses"
 """How grpc begins the details of a call that no server was reached for."""
 
+_RESET = ("CANCELLED", "Received RST_STREAM with error code 8")
+"""How grpc begins the details of a call that the other side gave up, as a server that ends may.
+It has answered nothing, which is as with a connection that broke; a call that is given up on this
+side has other details."""
+
 _CLASSES: dict[str, type[QuotaError]] = {
     "INVALID_ARGUMENT": QuotaInvalid,
     "UNAVAILABLE": QuotaUnavailable,
@@ -114,9 +119,12 @@ def from_rpc(error: grpc.RpcError) -> QuotaError:
     """The error for a failed call, of grpc or grpc.aio alike."""
     found = {key: _text(value) for key, value in error.trailing_metadata() or ()}
     wait = found.get(_RETRY_AFTER_KEY, "")
+    code, details = error.code().name, error.details() or ""
+    if code == "CANCELLED" and _REASON_KEY not in found and details.startswith(_RESET):
+        return QuotaUnavailable(details, code="UNAVAILABLE")
     return from_code(
-        error.code().name,
-        error.details() or "",
+        code,
+        details,
         found.get(_REASON_KEY, ""),
         int(wait) if wait.isdecimal() and len(wait) <= _RETRY_AFTER_DIGITS_MAX else 0,
     )

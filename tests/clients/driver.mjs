@@ -14,8 +14,8 @@ function revive(_, value) {
 
 function plain(value) {
   if (!(value instanceof Error)) return value;
-  const { name, code, reason, message } = value;
-  return { $error: { name, code, reason, message } };
+  const { name, code, reason, message, retryAfterMs } = value;
+  return { $error: { name, code, reason, message, retryAfterMs } };
 }
 
 async function perform({ client, make, method, args }) {

@@ -32,13 +32,16 @@ def _missing() -> str:
     return ""
 
 
-needs_client = pytest.mark.skipif(bool(_missing()), reason=_missing() or "it is built")
+MISSING = _missing()
+
+needs_client = pytest.mark.skipif(bool(MISSING), reason=MISSING or "it is built")
 
 
 class CallFailed(Exception):
     """What a call in Node has thrown."""
 
-    def __init__(self, thrown: dict[str, str]) -> None:
+    def __init__(self, thrown: dict[str, Any]) -> None:
+        self.thrown = thrown
         self.name = thrown["name"]
         self.code = thrown.get("code", "")
         self.reason = thrown.get("reason", "")

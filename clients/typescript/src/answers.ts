@@ -44,7 +44,9 @@ export function batchOutcome(message: pb.BatchResult): Decision | QuotaError {
     case "response":
       return decision(result.value);
     case "error":
-      return fromStatus(result.value.code, result.value.message, result.value.reason);
+      return fromStatus(result.value.code, result.value.message, result.value.reason, {
+        retryAfterMs: milliseconds(result.value.retryAfter) ?? 0,
+      });
     case undefined:
       return new QuotaServerError("a result of the batch is empty", "INTERNAL");
   }
@@ -139,7 +141,7 @@ function source(message: pb.EntitlementSource): EntitlementSource {
 }
 
 function reason(number: pb.Reason): Reason {
-  return name(pb.Reason, number, "REASON_");
+  return number === pb.Reason.UNSPECIFIED ? "REASON_0" : name(pb.Reason, number, "REASON_");
 }
 
 /** The name of an enum's value; a newer server may send one that has none here. */

@@ -3,7 +3,7 @@
 import type { DescMessage, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import type { SecureClientSessionOptions } from "node:http2";
+import type { ClientHttp2Stream, Http2Session, SecureClientSessionOptions } from "node:http2";
 
 import { target } from "./address.js";
 import { QuotaDeadline, QuotaServerError } from "./errors.js";
@@ -23,6 +23,26 @@ export interface TlsOptions {
 export interface ConnectionOptions {
   readonly tls?: TlsOptions | undefined;
   readonly token?: string | undefined;
+}
+
+/** Sessions whose late errors are caught, each once. */
+const guarded = new WeakSet<Http2Session>();
+
+/**
+ * Connections of Connect, which stops listening to one that it has replaced. An error that Node raises
+ * of it afterwards, such as after a server's GOAWAY, would end the process
+ * (https://github.com/connectrpc/connect-es/issues/1768).
+ */
+class Sessions extends Http2SessionManager {
+  override async request(...args: Parameters<Http2SessionManager["request"]>): Promise<ClientHttp2Stream> {
+    const stream = await super.request(...args);
+    const { session } = stream;
+    if (session !== undefined && !guarded.has(session)) {
+      guarded.add(session);
+      session.on("error", () => undefined);
+    }
+    return stream;
+  }
 }
 
 /** A message of answers may be as large: an explained batch, a catalog. */
@@ -49,7 +69,7 @@ export class Connection {
     }
     this.#address = address;
     this.#headers = withToken(options.token ?? "");
-    this.#sessions = new Http2SessionManager(url, {}, node);
+    this.#sessions = new Sessions(url, {}, node);
     this.#transport = createGrpcTransport({
       baseUrl: url,
       sessionManager: this.#sessions,
@@ -71,7 +91,7 @@ export class Connection {
       const answer = await this.#transport.unary(method, undefined, wholeMs, this.#headers, request as never);
       return answer.message;
     } catch (error) {
-      if (this.#closed) throw new QuotaServerError("the client was closed", "CANCELLED", "", error);
+      if (this.#closed) throw new QuotaServerError("the client was closed", "CANCELLED", "", { cause: error });
       throw fromCall(error, this.#address);
     }
   }

@@ -4,9 +4,7 @@ import { create } from "@bufbuild/protobuf";
 
 import { exact, name, time } from "./answers.js";
 import * as pb from "./gen/quotad/v1/admin_pb.js";
-import { moment, type Quantity, quantity, text } from "./requests.js";
-
-const ADDON_QUANTITY_MAX = 1_000_000n;
+import { invalid, moment, type Quantity, quantity, text } from "./requests.js";
 
 /** What a customer is known by; what is left out stays, an empty text is none any more. */
 export interface CustomerDetails {
@@ -146,7 +144,11 @@ function textsByName(field: string, values: Readonly<Record<string, string>> = {
 }
 
 function addons(quantities: Readonly<Record<string, number>>): Record<string, number> {
-  const read = ([key, value]: [string, unknown]) =>
-    [text("addons", key), Number(quantity(`addons.${key}`, value, ADDON_QUANTITY_MAX))] as const;
+  const read = ([key, value]: [string, unknown]) => {
+    const field = `addons.${text("addons", key)}`;
+    const count = Number(quantity(field, value));
+    if (Math.abs(count) >= 2 ** 31) throw invalid(field, `${count} is out of range; at most 1,000,000`);
+    return [key, count] as const;
+  };
   return Object.fromEntries(Object.entries(quantities).map(read));
 }

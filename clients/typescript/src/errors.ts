@@ -8,25 +8,37 @@
  *     └── QuotaServerError    everything else: a token that is refused, an older server, a bug
  */
 
+/** What else is known of an error. */
+export interface ErrorDetails {
+  readonly cause?: unknown;
+  /** 0: the server does not ask to wait. */
+  readonly retryAfterMs?: number;
+  /** Of an unavailable server: whether it may still be at work on the call. */
+  readonly mayRunLater?: boolean;
+}
+
 /** Base of every error of a call; `name` is that of its class. */
 export class QuotaError extends Error {
   /** Name of the gRPC status code: `INVALID_ARGUMENT`. */
   readonly code: string;
   /** The server's stable word for the cause (`IDEMPOTENCY_MISMATCH`); empty when no server answered. */
   readonly reason: string;
+  /** Milliseconds that the server asks its callers to wait before they repeat the call; null: it does not. */
+  readonly retryAfterMs: number | null;
 
-  constructor(message: string, code = "UNKNOWN", reason = "", cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
+  constructor(message: string, code = "UNKNOWN", reason = "", details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = new.target.name;
     this.code = code;
     this.reason = reason;
+    this.retryAfterMs = details.retryAfterMs || null;
   }
 }
 
 /** The request can never work; the message starts with the name of the field. */
 export class QuotaInvalid extends QuotaError {
-  constructor(message: string, code = "INVALID_ARGUMENT", reason = "INVALID_REQUEST", cause?: unknown) {
-    super(message, code, reason, cause);
+  constructor(message: string, code = "INVALID_ARGUMENT", reason = "INVALID_REQUEST", details: ErrorDetails = {}) {
+    super(message, code, reason, details);
   }
 }
 
@@ -38,16 +50,16 @@ export class QuotaUnavailable extends QuotaError {
    */
   readonly mayRunLater: boolean;
 
-  constructor(message: string, reason = "", cause?: unknown, mayRunLater = false) {
-    super(message, "UNAVAILABLE", reason, cause);
-    this.mayRunLater = mayRunLater;
+  constructor(message: string, reason = "", details: ErrorDetails = {}) {
+    super(message, "UNAVAILABLE", reason, details);
+    this.mayRunLater = details.mayRunLater ?? false;
   }
 }
 
 /** The timeout ran out. Whether the quantity was taken is unknown: repeat with the same key. */
 export class QuotaDeadline extends QuotaError {
-  constructor(message: string, reason = "", cause?: unknown) {
-    super(message, "DEADLINE_EXCEEDED", reason, cause);
+  constructor(message: string, reason = "", details: ErrorDetails = {}) {
+    super(message, "DEADLINE_EXCEEDED", reason, details);
   }
 }
 

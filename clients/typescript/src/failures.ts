@@ -2,9 +2,13 @@
 
 import { Code, ConnectError } from "@connectrpc/connect";
 
-import { QuotaDeadline, type QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable } from "./errors.js";
+import { type ErrorDetails, QuotaDeadline, type QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable } from "./errors.js";
 
 const REASON = "quotad-reason";
+const RETRY_AFTER = "quotad-retry-after-ms";
+
+/** More digits would be no time that anything waits for. */
+const MILLISECONDS = /^\d{1,9}$/;
 
 /** What Node calls the end of an attempt to connect: nothing was sent. */
 const NEVER_SENT = new Set([
@@ -18,30 +22,43 @@ const NEVER_SENT = new Set([
 ]);
 
 /** The error for a status code by number, as answers and the results of a batch carry it. */
-export function fromStatus(code: number, message: string, reason: string, cause?: unknown): QuotaError {
+export function fromStatus(code: number, message: string, reason: string, details: ErrorDetails): QuotaError {
   switch (code) {
     case Code.InvalidArgument:
-      return new QuotaInvalid(message, "INVALID_ARGUMENT", reason, cause);
+      return new QuotaInvalid(message, "INVALID_ARGUMENT", reason, details);
     case Code.Unavailable:
-      return new QuotaUnavailable(message, reason, cause, reason === "");
+      return new QuotaUnavailable(message, reason, { ...details, mayRunLater: reason === "" });
     case Code.DeadlineExceeded:
-      return new QuotaDeadline(message, reason, cause);
+      return new QuotaDeadline(message, reason, details);
     default:
-      return new QuotaServerError(message, codeName(code), reason, cause);
+      return new QuotaServerError(message, codeName(code), reason, details);
   }
 }
+
+/** What a server of grpcio that ends makes of calls that it has not looked at yet. */
+const CANCELLED = "CANCELLED";
+
+/** How Connect words the end of a connection before the answer was whole. */
+const BROKEN = /^(http\/2 .* closed with error code (CANCEL|REFUSED_STREAM|ENHANCE_YOUR_CALM)|protocol error: missing )/;
 
 /** The error for a failed call. */
 export function fromCall(error: unknown, address: string): QuotaError {
   const failed = ConnectError.from(error);
-  const reason = failed.metadata.get(REASON) ?? "";
-  const node = nodeCode(failed);
-  if (node === undefined || failed.code === Code.DeadlineExceeded) {
-    return fromStatus(failed.code, failed.rawMessage, reason, failed);
+  const { code, metadata, rawMessage } = failed;
+  if (code === Code.Canceled && rawMessage === CANCELLED && !metadata.has(REASON)) {
+    return new QuotaUnavailable(rawMessage, "", { cause: failed, mayRunLater: true });
   }
-  // Node's own words have no address for a socket file, and none at all for an empty reply.
-  const message = `${address}: ${failed.rawMessage || node}`;
-  return new QuotaUnavailable(message, "", failed, !NEVER_SENT.has(node));
+  if (code === Code.DeadlineExceeded || metadata.has("grpc-status")) {
+    const wait = metadata.get(RETRY_AFTER) ?? "";
+    const retryAfterMs = MILLISECONDS.test(wait) ? Number(wait) : 0;
+    return fromStatus(code, rawMessage, metadata.get(REASON) ?? "", { cause: failed, retryAfterMs });
+  }
+  const node = nodeCode(failed);
+  if (node === undefined && !BROKEN.test(rawMessage)) return fromStatus(code, rawMessage, "", { cause: failed });
+  // No server has answered. Node's own words may lack the address, or be none at all.
+  const message = `${address}: ${rawMessage || node}`;
+  const mayRunLater = node === undefined || !NEVER_SENT.has(node);
+  return new QuotaUnavailable(message, "", { cause: failed, mayRunLater });
 }
 
 function codeName(code: number): string {

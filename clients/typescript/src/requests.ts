@@ -9,7 +9,7 @@ import { QuotaInvalid } from "./errors.js";
 import * as pb from "./gen/quotad/v1/quota_pb.js";
 import type { Policy } from "./retries.js";
 
-/** As the server has it. */
+/** As the server has it, which refuses what is above; what does not fit into 64 bits cannot be sent. */
 const QUANTITY_MAX = 10n ** 15n;
 
 /** An amount: a whole number, at most 10^15. */
@@ -196,13 +196,13 @@ function texts(field: string, values: readonly string[] | undefined): string[] {
 }
 
 /** An amount of a request. */
-export function quantity(field: string, value: unknown, most = QUANTITY_MAX): bigint {
+export function quantity(field: string, value: unknown): bigint {
   if (typeof value !== "bigint" && !(typeof value === "number" && Number.isInteger(value))) {
     throw invalid(field, `must be a whole number, not ${shown(value)}`);
   }
   const amount = BigInt(value);
-  if (amount > most || amount < -most) {
-    throw invalid(field, `${amount} is out of range; at most ${most.toLocaleString("en")}`);
+  if (BigInt.asIntN(64, amount) !== amount) {
+    throw invalid(field, `${amount} is out of range; at most ${QUANTITY_MAX.toLocaleString("en")}`);
   }
   return amount;
 }

@@ -19,6 +19,9 @@ const GIVEN_UP_MS = 300;
  */
 const KEY_TTL_MIN_MS = 60_000;
 
+/** Longest wait that a server may ask for. */
+const WAIT_MAX_MS = 5000;
+
 /** Of all calls of one client. */
 export interface Policy {
   /** Of one call, all its tries together. */
@@ -56,10 +59,13 @@ export async function retried<T>(policy: Policy, call: (timeoutMs: number) => Pr
 
 /**
  * The pause after a failed try (0 is the first): doubled each time, half of it random, so that callers
- * that failed together do not come back together.
+ * that failed together do not come back together. After a call that a server may still process, it is
+ * long enough for that to end, and after one that a server has asked not to repeat for a while, it begins
+ * after that.
  */
 export function pauseAfter(attempt: number, error: QuotaUnavailable): number {
   const longest = Math.min(PAUSE_MIN_MS * 2 ** Math.min(attempt, 16), PAUSE_MAX_MS);
   const drawn = longest * (0.5 + Math.random() / 2);
-  return error.mayRunLater ? GIVEN_UP_MS + drawn : drawn;
+  if (error.mayRunLater) return GIVEN_UP_MS + drawn;
+  return Math.min(error.retryAfterMs ?? 0, WAIT_MAX_MS) + drawn;
 }

@@ -1,0 +1,78 @@
+"""One table of cases for every client, clients/cases.json, so that they cannot drift apart."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.clients.kinds import KINDS, connected
+from tests.clients.node import Node
+from tests.clients.scripted import ScriptedServer, scripted_server
+from tests.processes import ROOT
+
+TABLE = json.loads((ROOT / "clients" / "cases.json").read_text())
+DEFAULTS = TABLE["defaults"]
+NO_WAIT = {"retry_after_ms": None}
+
+
+@pytest.fixture(scope="module")
+def script() -> Iterator[ScriptedServer]:
+    with scripted_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> tuple[str, Node | None]:
+    node = request.getfixturevalue("node") if request.param == "node" else None
+    return request.param, node
+
+
+@pytest.mark.parametrize("case", [pytest.param(each, id=each["name"]) for each in TABLE["cases"]])
+def test_a_client_does_what_the_table_says(
+    kind: tuple[str, Node | None], script: ScriptedServer, case: dict[str, Any]
+) -> None:
+    script.plays(case["server"])
+    settings = case.get("client", {})
+    with connected(*kind[:1], script.address, kind[1], **settings) as call:
+        answer = call(*case["call"])
+
+    assert wanted(case, answer) == answer
+    assert case["requests"] == with_one_key(script.requests)
+    assert [] == script.steps
+    # grpcio sends a deadline in units that grow with it, rounded up.
+    longest_s = settings.get("timeout_ms", 10_000) / 1000 * 1.05
+    assert all(0 <= left <= longest_s for left in script.time_left_s), script.time_left_s
+
+
+def wanted(case: dict[str, Any], answer: Any) -> Any:
+    if "error" in case:
+        # What a case has no message of is worded by each client's own library.
+        message = {"message": answer.get("error", {}).get("message")}
+        return {"error": {**NO_WAIT, **message, **case["error"]}}
+    return whole(case["result"])
+
+
+def whole(result: dict[str, Any]) -> Any:
+    """A result with all that the case leaves out."""
+    [(kind, fields)] = result.items()
+    if kind == "each":
+        return [whole(each) for each in fields]
+    if kind == "error":
+        return {"error": {**NO_WAIT, **fields}}
+    filled = {**DEFAULTS[kind], **fields}
+    if "limits" in filled:
+        filled["limits"] = [{**DEFAULTS["limit"], **each} for each in filled["limits"]]
+    if kind == "entitlements":
+        filled[kind] = [{**DEFAULTS["entitlement"], **each} for each in filled[kind]]
+    return filled
+
+
+def with_one_key(requests: list[Any]) -> list[Any]:
+    """The requests, with a key of the client's making as $KEY: one for all of them."""
+    text = json.dumps(requests)
+    made = set(re.findall(r'"([0-9a-f]{32})"', text))
+    assert len(made) <= 1, made
+    changed: list[Any] = json.loads(re.sub(r'"[0-9a-f]{32}"', '"$KEY"', text))
+    return changed
