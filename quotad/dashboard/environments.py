@@ -3,9 +3,9 @@
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage, see_other
 from quotad.dashboard.catalog_words import compiled
 from quotad.dashboard.change_words import change_groups
-from quotad.dashboard.draft import CHANGES_SHOWN
 from quotad.dashboard.drafting import desk, save_files, seen_draft
 from quotad.dashboard.render import render
+from quotad.dashboard.review import CHANGES_SHOWN
 from quotad.errors import Conflict
 from quotad.operations.environments import EnvironmentOperations
 from quotad.tokens.roles import Right

@@ -1,5 +1,7 @@
 """A draft and what was published since it was begun, brought together."""
 
+from urllib.parse import quote
+
 import msgspec
 
 from quotad.catalog import diff
@@ -68,7 +70,9 @@ def _save_merged(ask: Ask) -> PageAnswer:
     if str(new.base_version) != form.get("theirs"):
         raise Conflict("another version was published while the page was open")
     save_files(ask, new, new.files)
-    return see_other("/draft/review", "Your draft is on top of the version in force now.")
+    comment = form.get("comment")
+    path = f"/draft/review?comment={quote(comment)}" if comment else "/draft/review"
+    return see_other(path, "Your draft is on top of the version in force now.")
 
 
 PAGES = (

@@ -1,6 +1,6 @@
 """Pages for what cannot be answered: what happened, and what to do."""
 
-from quotad.dashboard.ask import Ask, PageAnswer
+from quotad.dashboard.ask import Ask, PageAnswer, is_own_path
 from quotad.dashboard.render import render
 from quotad.dashboard.wrong import in_words
 from quotad.errors import CatalogError, NotReady, QuotadError
@@ -24,6 +24,8 @@ def refused_page(ask: Ask, error: QuotadError) -> PageAnswer:
     """Show why something was refused."""
     status = status_of(error)
     title, advice = _WORDS.get(status, _WORDS[400])
+    if isinstance(error, CatalogError):
+        title, advice = "The catalog has problems", "They are mended in its text."
     if isinstance(error, NotReady):
         title, advice = "Not ready yet", "Load the page again once that is mended."
     answer = render(
@@ -35,6 +37,8 @@ def refused_page(ask: Ask, error: QuotadError) -> PageAnswer:
         message=in_words(error),
         problems=error.problems if isinstance(error, CatalogError) else (),
         typed=_typed(ask) if status == 503 else (),
+        back=_back(ask),
+        text=isinstance(error, CatalogError) and ask.visitor.may("publish"),
     )
     extra = [each for each in headers_of(error) if each[0] != b"www-authenticate"]
     return PageAnswer(answer.body, status, [*answer.headers, *extra])
@@ -45,8 +49,25 @@ def no_such_page(ask: Ask) -> PageAnswer:
     title, advice = _WORDS[404]
     message = f"there is nothing at {ask.path[:200]}"
     return render(
-        ask, "refused.html", 404, title=title, advice=advice, message=message, problems=(), typed=()
+        ask,
+        "refused.html",
+        404,
+        title=title,
+        advice=advice,
+        message=message,
+        problems=(),
+        typed=(),
+        back="",
+        text=False,
     )
+
+
+def _back(ask: Ask) -> str:
+    """The page that a form was sent from; empty: not known."""
+    if ask.method == "GET":
+        return ""
+    _, host, path = ask.headers.get("referer", "").partition(ask.headers.get("host", "\n"))
+    return path if host and is_own_path(path) else ""
 
 
 def _typed(ask: Ask) -> list[tuple[str, str]]:

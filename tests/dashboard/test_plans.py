@@ -245,12 +245,16 @@ def test_a_publish_while_the_page_is_open_is_shown_and_brought_together(
     assert anna.post("/plans/free/features/calls", page | {"limit0": "12"}).status == 303
 
     assert "was published since you began" in anna.get("/plans").text
-    assert publish(anna).status == 409
-    merge = anna.get("/draft/merge")
+    late = publish(anna, comment="Twelve or more")
+    assert (409, True) == (late.status, "Not published. Catalog version" in late.text)
+    assert "Your comment is kept." in late.text
+    (link,) = re.findall(r'class="btn" href="(/draft/merge[^"]*)"', late.html)
+    merge = anna.get(link)
     assert "1 value changed by both" in merge.text
     assert "Free \u203a API calls \u203a Limit 10 12 11" in merge.text
     assert "Upload size : 25 → 99" in merge.text.split("Published since you began")[1]
-    assert anna.post("/draft/merge", fields_of(merge) | {"keep0": "mine"}).status == 303
+    done = anna.post("/draft/merge", fields_of(merge) | {"keep0": "mine"})
+    assert "Twelve or more</textarea>" in anna.get(done.headers["location"]).html
     assert "upload: 99" in text_of(anna)
     assert publish(anna).status == 303
     assert "12 / month" in anna.get("/plans").text
@@ -431,6 +435,27 @@ def test_styles_of_the_editor_are_let_in_by_a_nonce_and_on_its_page_alone(anna: 
         policy = anna.get(path).headers["content-security-policy"]
         assert "unsafe" not in policy
         assert ("nonce" in policy) == (path == "/draft")
+
+
+def test_a_text_that_cannot_be_read_is_mended_in_the_text_and_forms_say_so(anna: Visit) -> None:
+    page = anna.get("/draft")
+    anna.post("/draft", fields_of(page) | {"text": f"{CATALOG}x: {{"})
+
+    for path in ("/plans/pro", "/plans/pro/features/calls", "/addons/x", "/draft/merge"):
+        refused = anna.get(path)
+        assert (400, True) == (refused.status, "The catalog has problems" in refused.text)
+        assert '<a class="btn primary" href="/draft">Show in the text</a>' in refused.html
+    assert "Nothing is changed" not in anna.get("/draft/review").text
+
+
+def test_a_form_that_lost_a_race_leads_back_to_its_page(anna: Visit) -> None:
+    change(anna, "/plans/free/features/calls", limit0="21")
+    early = fields_of(anna.get("/draft/review"))
+    change(anna, "/plans/free/features/calls", limit0="22")
+    for referer, leads in ((f"http://{anna.address}/draft/review?a=b", True), ("//x/", False)):
+        refused = anna.post("/draft/discard", early, referer=referer)
+        assert refused.status == 409
+        assert leads == ('href="/draft/review?a=b">Load the page again' in refused.html)
 
 
 def test_names_with_markup_are_shown_as_text(anna: Visit) -> None:
