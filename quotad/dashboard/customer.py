@@ -7,6 +7,7 @@ from quotad.dashboard.activity import activity
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage
 from quotad.dashboard.chain import source_lines
 from quotad.dashboard.charts import chart_of, charted
+from quotad.dashboard.given_form import given_fields
 from quotad.dashboard.names import CatalogNames
 from quotad.dashboard.plan_order import names_in_order
 from quotad.dashboard.render import render
@@ -15,6 +16,7 @@ from quotad.dashboard.shown import amount
 from quotad.dashboard.wrong import FINE, Wrong
 from quotad.decision import ConsumeRequest, Decision, Mode, Reason
 from quotad.errors import InvalidRequest, NotFound, QuotadError
+from quotad.operations.shown_customers import ShownCustomer
 
 LINES_AT_ONCE = 12
 """Most features that are shown before all of them are asked for."""
@@ -96,9 +98,20 @@ def customer_page(
         activity=activity(ask, customer_id),
         wrong=wrong,
         fine=FINE,
-        typed=typed or FormFields(),
+        typed=typed or _begun(ask, shown),
         tried=None,
     )
+
+
+def _begun(ask: Ask, shown: ShownCustomer | None) -> FormFields:
+    """The form of an override or a promotion that is to be changed, as it is now."""
+    if shown is None:
+        return FormFields()
+    for form, given in (("override", shown.overrides), ("promote", shown.promotions)):
+        for each in given:
+            if each.feature_id == ask.query.get(form) and not each.resource_id:
+                return FormFields((("form", form), *given_fields(each)))
+    return FormFields()
 
 
 def _denied(ask: Ask, customer_id: str) -> list[DeniedLine]:

@@ -104,7 +104,8 @@ def _cancel(ask: Ask) -> str:
         form.get("subscription_id"), form.get("resource_id"), form.get("when") == "period_end"
     )
     _customers(ask).cancel_subscription(ask.segments["customer_id"], wanted, epoch_of(form))
-    return "The subscription was cancelled."
+    later = " It ends with its billing period." if wanted.at_period_end else ""
+    return f"The subscription was cancelled.{later}"
 
 
 @done

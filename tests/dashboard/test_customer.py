@@ -99,6 +99,26 @@ def test_a_promotion_is_for_a_time_and_ends(served: DashboardRunning, customer: 
     assert "CSV export granted" not in ended
 
 
+def test_an_override_and_a_promotion_are_changed_in_a_form_that_has_what_they_are(
+    served: DashboardRunning, customer: str
+) -> None:
+    provision(served, customer, "free")
+    given = {"feature_id": "calls", "kind": "limit", "amount": "5,000", "per": "day"}
+    with served.visit() as visit:
+        page = f"/customers/{customer}"
+        send(visit, customer, "override", **given)
+        until = {"until": "2099-12-31", "from": "2098-01-01"}
+        send(visit, customer, "promotion", **given | {"amount": "70"} | until)
+        override = visit.get(f"{page}?override=calls").html
+        promotion = visit.get(f"{page}?promote=calls").html
+        assert f'href="{page}?promote=calls#promote"' in visit.get("/promotions").html
+
+    assert 'name="amount" value="5000"' in override
+    assert '<option value="day" selected>' in override
+    for field in ('"amount" value="70"', '"from" value="2098-01-01"', '"until" value="2099-12-31"'):
+        assert f"name={field}" in promotion
+
+
 def test_a_plan_is_changed_now_and_at_the_end_of_the_period(
     served: DashboardRunning, customer: str
 ) -> None:
@@ -179,9 +199,12 @@ def test_a_subscription_is_cancelled_and_a_customer_archived(
     provision(served, customer)
     with served.visit() as visit:
         cancelled = send(visit, customer, "cancel", when="period_end")
+        at_once = send(visit, customer, "cancel", when="now")
         archived = send(visit, customer, "archive")
 
-    assert "The subscription was cancelled." in cancelled
+    assert "The subscription was cancelled. It ends with its billing period." in cancelled
+    assert "Pro active" in cancelled
+    assert "Pro active" not in at_once
     assert "everything is denied until it is put on a plan again" in archived
 
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlencode
 
 import pytest
 
+from quotad.customers.overrides import NewEntitlement
 from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Provision, Trial
 from tests.dashboard.conftest import CATALOG
@@ -25,6 +26,7 @@ PEOPLE = {
 }
 ARCHIVED = {"c-03", "c-10", "c-44"}
 TRIALS = {f"c-{number:02}" for number in range(5, 60, 7)} | {"c-44"}
+PROMOTED = {f"c-{number:02}" for number in range(0, 60, 2)}
 SEATS = {f"c-{number:02}": number % 4 for number in range(20, 60)}
 """What was used of 3 seats, before 4 more were asked for."""
 STRANGE = "<script>alert('x')</script>/% é"
@@ -47,6 +49,10 @@ def _fill(made: DashboardRunning) -> None:
     for customer_id in TRIALS:
         trial = Trial(at("2099-01-31 00:00"))
         customers.provision(customer_id, Provision(PEOPLE[customer_id][0], trial=trial))
+    for number, customer_id in enumerate(sorted(PROMOTED)):
+        feature = ("export", "calls")[number % 2]
+        value = True if feature == "export" else {"limit": 5000, "per": "month"}
+        customers.grant_promotion(customer_id, NewEntitlement(feature, value))
     for customer_id in ARCHIVED:
         customers.archive(customer_id)
     made.grpc.consume(STRANGE, "calls", quantity=9)
@@ -213,6 +219,26 @@ def test_top_users_are_those_of_a_scan_of_all(visit: Visit) -> None:
     assert wanted == sorted((used, name) for name, used in found)
     assert sorted((used for _, used in found), reverse=True) == [used for _, used in found]
     assert 404 == visit.get("/insights/top?feature=export").status
+
+
+@pytest.mark.parametrize("feature", ["", "export", "calls", "seats"])
+def test_promotions_are_those_of_a_scan_of_all(
+    visit: Visit, feature: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quotad.dashboard.promotions.PAGE_SIZE", 7)
+    scanned = {
+        customer_id
+        for number, customer_id in enumerate(sorted(PROMOTED))
+        if feature in ("", ("export", "calls")[number % 2])
+    }
+    path, listed = f"/promotions?feature={feature}", list[str]()
+    while path:
+        page = visit.get(path)
+        listed += re.findall(r'<th scope="row"><a href="/customers/([^"]+)">', page.html)
+        following = re.search(r'href="(/promotions\?[^"]*token=[^"#]*)', page.html)
+        path = unescape(following[1]) if following else ""
+
+    assert sorted(scanned) == sorted(listed)
 
 
 def test_who_was_only_seen(visit: Visit) -> None:

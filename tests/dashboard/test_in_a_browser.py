@@ -122,12 +122,13 @@ def test_usage_is_drawn_and_a_cancellation_asks_first(
     ink = "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size"
     assert drawn.evaluate(ink) > 4
     page.get_by_text("Cancel Pro\u00a0\u2026").click()
-    expect(page.get_by_text("Cancel Pro at the end of the billing period?")).to_be_visible()
+    expect(page.get_by_text("Cancel Pro?")).to_be_visible()
+    expect(page.get_by_label("At the end of the billing period").first).to_be_checked()
     expect(page.get_by_text("active").first).to_be_visible()
     asked = page.locator("form[action$='/cancel']")
     asked.get_by_label("Comment").fill("they are moving to Mars")
     asked.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("status")).to_have_text("The subscription was cancelled.")
+    expect(page.get_by_role("status")).to_contain_text("It ends with its billing period.")
     expect(page.get_by_role("region", name="Activity")).to_contain_text("moving to Mars")
 
 

@@ -182,7 +182,7 @@ def test_promotions_of_plans_and_of_customers_stand_on_one_page_and_end(
         wanted = NewEntitlement(feature_id, value, end_ms=4_070_908_800_000)
         served.parts.customers.grant_promotion(customer, wanted)
     shown = visit.get("/promotions?feature=calls")
-    assert f"{customer} API calls 77 per month running 1 Jan 2099 End" in shown.text
+    assert f"{customer} API calls 77 per month running 1 Jan 2099 Change" in shown.text
     assert f"{customer} CSV export" not in shown.text
     form = shown.html.partition(f'action="/customers/{customer}/promotion/end"')[2]
     epoch = form.partition('name="epoch" value="')[2].partition('"')[0]
