@@ -123,9 +123,9 @@ def test_usage_is_drawn_and_a_cancellation_asks_first(
     assert drawn.evaluate(ink) > 4
     page.get_by_text("Cancel Pro\u00a0\u2026").click()
     expect(page.get_by_text("Cancel Pro?")).to_be_visible()
-    expect(page.get_by_label("At the end of the billing period").first).to_be_checked()
     expect(page.get_by_text("active").first).to_be_visible()
     asked = page.locator("form[action$='/cancel']")
+    expect(asked.get_by_label("At the end of the billing period")).to_be_checked()
     asked.get_by_label("Comment").fill("they are moving to Mars")
     asked.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("status")).to_contain_text("It ends with its billing period.")
