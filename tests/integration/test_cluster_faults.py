@@ -336,6 +336,18 @@ def test_a_node_that_refuses_the_password_fails_its_customers_only(
     assert f":{node.port} " not in on.warnings()
 
 
+def test_a_cluster_that_refuses_everything_for_one_slot_is_warned_of(plain: Stage) -> None:
+    on = plain
+    told = "cluster-require-full-coverage yes"
+    assert told not in on.warnings()
+    try:
+        on.cluster.nodes[0].command("CONFIG SET cluster-require-full-coverage yes")
+        eventually(on.warnings, lambda warnings: told in warnings)
+    finally:
+        on.cluster.nodes[0].command("CONFIG SET cluster-require-full-coverage no")
+    eventually(on.warnings, lambda warnings: told not in warnings)
+
+
 def test_a_name_that_leads_to_other_nodes_is_looked_up_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
