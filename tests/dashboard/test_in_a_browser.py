@@ -105,6 +105,7 @@ def test_a_customer_of_any_id_is_opened_and_changed(page: Page, served: Dashboar
     expect(page.get_by_role("status")).to_contain_text("Archived")
     page.get_by_role("link", name="Roll back: archived this customer").click()
     page.get_by_role("button", name="Roll back").click()
+    expect(page.get_by_role("status")).to_have_text("The customer was rolled back.")
     record = served.parts.customers.get("..").record
     assert record is not None
     assert not record.archived
