@@ -23,6 +23,9 @@ _KINDS = {
 
 _DAY = re.compile(r"(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d) UTC)?")
 
+_OF_AMOUNTS = ("adds ", "decides the limit ")
+"""How notes begin that say what an amount on top says already."""
+
 IN_FORCE, ON_TOP, IN_PART = "in force", "on top", "in part"
 
 
@@ -81,7 +84,7 @@ def _line(
         if part == ON_TOP and isinstance(amount, int):
             grants += f", {amount * source.quantity:,} together"
     if part == ON_TOP:
-        note = "; ".join(each for each in note.split("; ") if not each.startswith("adds "))
+        note = "; ".join(each for each in note.split("; ") if not each.startswith(_OF_AMOUNTS))
     title = " ".join(word for word in words if word)
     return SourceLine(part, title, grants, _named(note, sources, names), source.ends_at_ms)
 

@@ -68,7 +68,7 @@ def relative(ms: int, now_ms: int) -> str:
     """How far a Unix time is from now."""
     ahead, span = ms > now_ms, abs(ms - now_ms)
     if span < 60_000:
-        return "in less than a minute" if ahead else "just now"
+        return "within a minute" if ahead else "just now"
     for unit_ms, name in _UNITS:
         if span >= unit_ms:
             count = span // unit_ms

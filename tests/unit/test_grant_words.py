@@ -76,7 +76,14 @@ def chain(*sources: object) -> list[SourceLine]:
 
 def test_one_source_is_in_force_and_what_is_added_stands_on_top() -> None:
     lines = chain(
-        source(SourceKind.ADDON, "more", True, {"add": 500}, quantity=2, note="adds 500 x 2"),
+        source(
+            SourceKind.ADDON,
+            "more",
+            True,
+            {"add": 500},
+            quantity=2,
+            note="adds 500 x 2; decides the limit per month",
+        ),
         source(SourceKind.PLAN, "pro", True, {"limits": [PER_MONTH]}, revision=2),
         source(SourceKind.BASE_PLAN, "free", False, {}, note="replaced by plan pro"),
     )
