@@ -12,7 +12,8 @@ from quotad.errors import InvalidRequest, NotFound
 from quotad.records import CatalogRecord
 from quotad.tokens.roles import Right
 
-VERSIONS_SHOWN = 100
+VERSIONS_SHOWN = 50
+"""Of one page."""
 CHANGES_SHOWN = 500
 
 CHANGES_OF_CUSTOMERS = 50
@@ -20,9 +21,19 @@ CHANGES_OF_CUSTOMERS = 50
 
 
 def _history(ask: Ask) -> PageAnswer:
-    versions = ask.context.parts.catalogs.newest(VERSIONS_SHOWN)
+    text = ask.query.get("before")
+    before = _number(text, "before") if text else None
+    versions = ask.context.parts.catalogs.newest(VERSIONS_SHOWN + 1, before)
+    shown = versions[:VERSIONS_SHOWN]
     may_publish = ask.visitor.may("publish") and ask.context.parts.drafts.may_publish()
-    return render(ask, "history.html", versions=versions, may_publish=may_publish)
+    return render(
+        ask,
+        "history.html",
+        versions=shown,
+        following=shown[-1].record.version if len(versions) > len(shown) else None,
+        before=before,
+        may_publish=may_publish,
+    )
 
 
 def changes_of(ask: Ask, record: CatalogRecord, shown: int) -> tuple[list[ChangeGroup], int]:

@@ -6,7 +6,7 @@ from quotad.catalog.editing.changes import GONE, Edit, NoValue, PlanFiles
 from quotad.catalog.editing.entries import OWN, EntryForm, LimitForm, read_entry, write_form
 from quotad.catalog.editing.splice import spelled_path
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage, see_other
-from quotad.dashboard.catalog_words import said
+from quotad.dashboard.catalog_words import Compiled, said
 from quotad.dashboard.drafting import Desk, desk, next_of, save_edits, sent_draft
 from quotad.dashboard.plan_matrix import cell, matrix
 from quotad.dashboard.price_form import price_fields, price_rows, sent_prices
@@ -14,7 +14,7 @@ from quotad.dashboard.render import render
 from quotad.dashboard.shown import segment
 from quotad.dashboard.wrong import FINE, Edited, Wrong, is_below, wrong_in, wrong_of
 from quotad.errors import InvalidRequest, NotFound
-from quotad.model import Entitlement, Feature, FeatureType
+from quotad.model import Feature, FeatureType
 from quotad.tokens.roles import Right
 
 PERIODS = ("second", "minute", "hour", "day", "week", "month", "year")
@@ -122,7 +122,6 @@ def _entry_page(ask: Ask, typed: EntryForm | None, wrong: Wrong) -> PageAnswer:
     shown = found.after
     assert shown is not None  # the feature is of it
     plan = shown.snapshot.plans.get(plan_id)
-    base = shown.catalog.definitions.plans.get(plan_id)
     return render(
         ask,
         "entry.html",
@@ -137,18 +136,28 @@ def _entry_page(ask: Ask, typed: EntryForm | None, wrong: Wrong) -> PageAnswer:
         limits=[*form.limits, LimitForm()],
         periods=PERIODS,
         cell=None if plan is None else cell(found, shown, plan, feature),
-        base=None if base is None or not base.extends else shown.name("plans", base.extends),
-        base_words=" ".join(said(_below(found, plan_id, feature_id))),
+        base=_bases(shown, plan_id),
+        base_words=_below(found, plan_id, feature_id),
     )
 
 
-def _below(found: Desk, plan_id: str, feature_id: str) -> Entitlement | None:
-    """What the plan that a plan extends has of a feature."""
+def _bases(shown: Compiled, plan_id: str) -> str:
+    """What a plan has entries from beside its own: the plan that it extends, groups."""
+    plan = shown.catalog.definitions.plans.get(plan_id)
+    if plan is None:
+        return ""
+    groups = [shown.catalog.definitions.groups[each] for each in plan.groups]
+    names = [each.name or each.group_id for each in groups]
+    return ", ".join([*names, *([shown.name("plans", plan.extends)] if plan.extends else [])])
+
+
+def _below(found: Desk, plan_id: str, feature_id: str) -> str:
+    """What the plan that a plan extends has of a feature; empty: groups may have more to it."""
     assert found.after is not None
-    base = found.after.catalog.definitions.plans.get(plan_id)
-    if base is None or base.extends is None:
-        return None
-    return found.after.snapshot.plans[base.extends].entitlements.get(feature_id)
+    plan = found.after.catalog.definitions.plans.get(plan_id)
+    if plan is None or plan.extends is None or plan.groups:
+        return ""
+    return " ".join(said(found.after.snapshot.plans[plan.extends].entitlements.get(feature_id)))
 
 
 def _entry_form(path: tuple[str, ...], form: EntryForm, found: Desk) -> Edited:

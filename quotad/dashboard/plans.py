@@ -34,6 +34,7 @@ def _plans_page(ask: Ask, wrong: Wrong) -> PageAnswer:
         definitions=definitions,
         names={each: plan.name or each for each, plan in definitions.items()},
         prices=partial(price_words, features={} if shown is None else shown.snapshot.features),
+        by_files=found.state is not None and not ask.context.parts.drafts.may_publish(),
         wrong=wrong,
         typed=ask.form if wrong else FormFields(),
     )

@@ -1,8 +1,12 @@
 """The review of a draft, and its way into force."""
 
+from collections.abc import Collection
+
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage, see_other
+from quotad.dashboard.catalog_words import Compiled
 from quotad.dashboard.change_words import ChangeGroup, change_groups
 from quotad.dashboard.drafting import APPLY_TO, Desk, desk, seen_draft
+from quotad.dashboard.plan_order import names_in_order
 from quotad.dashboard.render import render
 from quotad.dashboard.wrong import in_words
 from quotad.errors import CatalogError, Conflict, InvalidRequest, QuotadError
@@ -46,9 +50,7 @@ def _review_page(ask: Ask, sent: FormFields, refused: QuotadError | None = None)
         more=more,
         apply_to=word,
         affected=affected,
-        affected_plans=[after.name("plans", each) for each in affected.plans]
-        if affected and after
-        else [],
+        affected_plans=_names_of(after, affected.plans) if affected and after else [],
         audiences=_audiences(found, word),
         publishable=_is_publishable(found, bool(changes), parts.drafts.may_publish()),
         kept_revisions=found.in_force is not None and bool(found.in_force.snapshot.kept),
@@ -59,6 +61,10 @@ def _review_page(ask: Ask, sent: FormFields, refused: QuotadError | None = None)
         pleas=parts.drafts.pleas(ask.visitor.person),
         from_files=parts.drafts.from_files(),
     )
+
+
+def _names_of(found: Compiled, plans: Collection[str]) -> list[str]:
+    return [name for plan_id, name in names_in_order(found.snapshot).items() if plan_id in plans]
 
 
 def _audiences(found: Desk, chosen: str) -> list[tuple[str, str]]:

@@ -1,5 +1,9 @@
 """Settings: tokens, and facts about the environment."""
 
+from bisect import bisect_right
+
+import msgspec
+
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage, see_other
 from quotad.dashboard.customer_forms import time_of, whole
 from quotad.dashboard.render import render
@@ -22,6 +26,51 @@ ROLES = {
 }
 
 
+TOKENS_SHOWN = 50
+"""Of one page."""
+
+
+class TokenPage(msgspec.Struct, frozen=True):
+    """Tokens as one page lists them."""
+
+    tokens: list[ShownToken] = []
+    count: int = 0
+    """Of all tokens, found or not."""
+    wanted: str = ""
+    """What is looked for in their names and ids."""
+    following: str = ""
+    """Where the next page begins; empty: this is the last."""
+
+
+def token_page(tokens: list[ShownToken], query: FormFields) -> TokenPage:
+    """Return a page of tokens: those that are live first, the newest first.
+
+    Raises:
+        InvalidRequest: the page begins nowhere.
+    """
+    wanted, after = query.get("q"), query.get("after")
+    text = wanted.casefold()
+    found = [x for x in tokens if text in x.record.name.casefold() or x.record.token_id == wanted]
+    found.sort(key=_place)
+    start = bisect_right(found, _place_of(after), key=_place) if after else 0
+    page = found[start : start + TOKENS_SHOWN]
+    more = start + TOKENS_SHOWN < len(found)
+    last = _place(page[-1]) if more else ()
+    return TokenPage(page, len(tokens), wanted, ",".join(map(str, last)))
+
+
+def _place(token: ShownToken) -> tuple[int, int, str]:
+    return int(not token.live), -token.record.created_ms, token.record.token_id
+
+
+def _place_of(text: str) -> tuple[int, int, str]:
+    try:
+        ended, created, token_id = text.split(",", 2)
+        return int(ended), int(created), token_id
+    except ValueError:
+        raise InvalidRequest("after: is not where a page begins") from None
+
+
 def _show(ask: Ask) -> PageAnswer:
     return _settings(ask)
 
@@ -33,16 +82,16 @@ def _settings(
     typed: FormFields | None = None,
     new: NewToken | None = None,
 ) -> PageAnswer:
-    tokens: list[ShownToken] = []
+    listed = TokenPage()
     if Right.ADMIN in ask.visitor.access.rights:
-        tokens = ask.context.parts.tokens.list()
+        listed = token_page(ask.context.parts.tokens.list(), ask.query)
     parts = ask.context.parts
     worker = parts.worker.status()
     return render(
         ask,
         "settings.html",
         status,
-        tokens=sorted(tokens, key=lambda each: (not each.live, -each.record.created_ms)),
+        listed=listed,
         roles=ROLES,
         worker=worker,
         environments=parts.environments,

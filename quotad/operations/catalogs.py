@@ -135,13 +135,17 @@ class CatalogOperations:
             raise NotFound("version: no catalog was published yet")
         return self._version(record)
 
-    def newest(self, size: int) -> list[Version]:
+    def newest(self, size: int, before: int | None = None) -> list[Version]:
         """Return the newest versions, newest first, without their documents.
+
+        Args:
+            size: how many.
+            before: a version, for those before it; None: there is none.
 
         Raises:
             InvalidRequest: the size is out of range.
         """
-        records = self._store.history(page_size(size))
+        records = self._store.history(page_size(size), before)
         in_force = self._store.version()
         return [Version(record, record.version == in_force) for record in records]
 

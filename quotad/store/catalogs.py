@@ -188,9 +188,11 @@ class Catalogs:
         same = (record.version, record.digest) == (candidate.version, candidate.digest)
         return record if same else None
 
-    def history(self, count: int) -> list[CatalogRecord]:
-        """The newest versions, newest first, without their documents."""
+    def history(self, count: int, before: int | None = None) -> list[CatalogRecord]:
+        """The newest versions, newest first, without their documents; or those before one."""
         newest = self.version()
+        if before is not None:
+            newest = min(newest, before - 1)
         names = [self._keys.catalog_record(v) for v in range(newest, max(newest - count, 0), -1)]
         records: list[CatalogRecord] = []
         for start in range(0, len(names), HISTORY_READ):

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from quotad.dashboard import settings
+from quotad.tokens.record import WantedToken
 from quotad.tokens.roles import TokenRole
 from tests.dashboard.conftest import CATALOG
 from tests.dashboard.serving import DashboardRunning, dashboard_running, is_read
@@ -88,3 +90,28 @@ def test_a_token_that_cannot_be_made_leaves_the_form_as_it_was(closed: Dashboard
     assert 400 == refused.status
     assert "Expires: is over" in refused.text
     assert 'value="late"' in refused.html
+
+
+def test_tokens_are_paged_and_found_by_name(
+    closed: DashboardRunning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "TOKENS_SHOWN", 3)
+    with closed.signed_in(TokenRole.ADMIN, "root") as visit:
+        made = [closed.tokens.create(WantedToken(f"p{n}", TokenRole.READ)) for n in range(7)]
+        closed.tokens.revoke(made[6].record.token_id)
+        path, seen = "/settings", list[str]()
+        while path:
+            page = visit.get(path)
+            seen += re.findall(r'<small class="mono">(\w+)</small>', page.html)
+            links = re.findall(r'href="(/settings\?after=[^"]*)">Next page', page.html)
+            path = links[0].replace("&amp;", "&") if links else ""
+        live = [each for each in closed.tokens.list() if each.live]
+        ended = [each for each in closed.tokens.list() if not each.live]
+
+        assert sorted(seen) == sorted(each.record.token_id for each in (*live, *ended))
+        assert set(seen[: len(live)]) == {each.record.token_id for each in live}
+        for wanted in ("P3", made[3].record.token_id):
+            found = visit.get(f"/settings?q={wanted}").html
+            assert [made[3].record.token_id] == re.findall(r'"mono">(\w+)</small>', found)
+        assert "No token is called that" in visit.get("/settings?q=nobody").text
+        assert 400 == visit.get("/settings?after=x").status

@@ -13,6 +13,7 @@ import pytest
 from quotad.catalog import Source
 from quotad.catalog.prepare import Request
 from quotad.clock import SyncedClock
+from quotad.dashboard import history
 from quotad.dashboard.draft import file_patch
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
@@ -346,6 +347,7 @@ def test_files_that_own_the_catalog_are_downloaded_not_published(
             change(visit, "/plans/free/features/calls", limit0="22")
             page = visit.get("/draft/review")
             assert "Download the edit" in page.text
+            assert "The catalog is published from files" in visit.get("/plans").text
             assert (
                 "+      calls: {limit: 22, per: month}   # generous"
                 in visit.get("/draft/patch").html
@@ -446,6 +448,34 @@ def test_a_text_that_cannot_be_read_is_mended_in_the_text_and_forms_say_so(anna:
         assert (400, True) == (refused.status, "The catalog has problems" in refused.text)
         assert '<a class="btn primary" href="/draft">Show in the text</a>' in refused.html
     assert "Nothing is changed" not in anna.get("/draft/review").text
+
+
+def test_the_history_is_paged_to_its_first_version(
+    anna: Visit, desk: DashboardRunning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "VERSIONS_SHOWN", 2)
+    for limit in (101, 102, 103):
+        in_force(desk, CATALOG.replace("10,", f"{limit},"))
+    path, pages = "/history", 0
+    seen: list[int] = []
+    while path:
+        page = anna.get(path)
+        seen += map(int, re.findall(r'<th scope="row"><a href="/history/(\d+)"', page.html))
+        (path,) = re.findall(r'href="(/history\?before=\d+)">Earlier', page.html) or [""]
+        pages += 1
+
+    assert seen == list(range(max(seen), 0, -1))
+    assert pages == (len(seen) + 1) // 2
+    assert "Nothing earlier is kept" in anna.get("/history?before=1").text
+
+
+def test_a_plan_that_extends_nothing_grants_a_feature_or_does_not(anna: Visit) -> None:
+    states = {"free": ["on", ""], "pro": ["on", "off", ""]}
+    for plan, values in states.items():
+        page = anna.get(f"/plans/{plan}/features/export")
+        assert values == re.findall(r'name="state" value="(\w*)"', page.html)
+    change(anna, "/plans/free/features/calls", state="", limit0="", per0="")
+    assert "calls: {limit: 10" not in text_of(anna)
 
 
 def test_a_form_that_lost_a_race_leads_back_to_its_page(anna: Visit) -> None:
