@@ -314,7 +314,7 @@ while KEYS[key] do
         end
       end
       reply[status_at] = status
-      if noting and noting > 0 and status >= DENIED then
+      if noting and noting > 0 and counts and status >= DENIED then
         local took = status == ALLOWED and quantity ~= 0
         noted = noted or took or noting == ANY_TAG or noting == DENIALS_TAG and status == DENIED
       end

@@ -1,12 +1,16 @@
 -- Settles entries of a journal in one shard: each once, in order, past every limit, as it has happened.
 --
 -- KEYS[1] reached: sequence of the last entry of the journal that this shard has settled
+-- KEYS[2] ledger: stream of the shard
 -- KEYS   then per entry:
 --   epoch        the customer's epoch; absent or damaged: 0
 --   record       of the customer
 --   decision     only with a key: what was taken under the idempotency key
 --   usage        per counter: usage of the period that the entry is of
 -- ARGV[1] kept (ms): how long `reached` is remembered
+-- ARGV[2] kept_max (records): how many the ledger keeps, about
+-- ARGV[3] kept_ledger (ms): how long it keeps them
+-- ARGV[4] described: what the ledger is to have of the entries; empty: nothing
 -- ARGV   then per entry:
 --   sequence     of the entry; they grow
 --   epoch        the customer's epoch as it was known
@@ -26,13 +30,15 @@
 --   3 LATE       no counter of its period is kept any more
 --   4 GONE       the customer was erased since
 --  -6 DAMAGED    a usage key holds no usage; nothing of the entry is counted
--- Guarantee: an entry is counted at most once, whichever call comes first, as `reached` moves with it.
+-- Guarantee: an entry is counted at most once, whichever call comes first, as `reached` moves with it; and so it is
+-- noted in the ledger.
 local ENTRY_ARGS, COUNTER_ARGS, ONCE_ARGS = 4, 2, 3
 local FINGERPRINT_LENGTH = 16
 local BEFORE, COUNTED, REPLAYED, LATE, GONE, DAMAGED = 0, 1, 2, 3, 4, -6
 local USED_MAX = 9000000000000000
 -- @include "now_ms"
 -- @include "read_epoch"
+-- @include "note_in_ledger"
 
 local now = now_ms()
 local reached = tonumber(redis.call('GET', KEYS[1]) or '0') or 0
@@ -94,13 +100,14 @@ local function settle(key, arg, counters, once)
   return status
 end
 
-local reply, key, arg = {}, 2, 2
+local reply, key, arg, noted = {}, 3, 5, false
 while ARGV[arg] do
   local sequence, counters, once = tonumber(ARGV[arg]), tonumber(ARGV[arg + 2]), tonumber(ARGV[arg + 3])
   if sequence <= reached then
     reply[#reply + 1] = BEFORE
   else
     reply[#reply + 1] = settle(key, arg, counters, once)
+    noted = noted or reply[#reply] == COUNTED or reply[#reply] == LATE
     reached = sequence
   end
   key = key + 2 + once + counters
@@ -108,4 +115,7 @@ while ARGV[arg] do
 end
 if key ~= #KEYS + 1 or arg ~= #ARGV + 1 then return redis.error_reply('QUOTAD_ARGS arguments do not match the keys') end
 redis.call('SET', KEYS[1], string.format('%.0f', reached), 'PX', ARGV[1])
+if noted and ARGV[4] ~= '' then
+  note_in_ledger(KEYS[2], redis.call('TIME'), reply, ARGV[2], ARGV[3], ARGV[4])
+end
 return reply

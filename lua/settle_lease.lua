@@ -5,7 +5,8 @@
 -- KEYS[3] holds: hash of what the customer has on hold, by id
 -- KEYS[4] ends: sorted set of these ids, by when they end (Unix ms)
 -- KEYS[5] last: what the lease is remembered by after it was released
--- KEYS[6..] usage: per limit, usage of the lease's period
+-- KEYS[6] ledger: stream of the customer's shard
+-- KEYS[7..] usage: per limit, usage of the lease's period
 -- ARGV[1] not_after (Unix ms): from then on nothing is changed, as the caller has given up; 0: no such time
 -- ARGV[2] tag: of the catalog version that this was planned with; empty: whichever is in force
 -- ARGV[3] epoch: the customer's, that this was planned with; with a tag
@@ -18,6 +19,9 @@
 -- ARGV[10] most: of what one customer may have on hold
 -- ARGV[11] ended (Unix ms): leases that ended by then are taken off the lists before a new one is put there
 -- ARGV[12] prefix: of the ids of leases
+-- ARGV[13] kept_max (records): how many the ledger keeps, about
+-- ARGV[14] kept (ms): how long it keeps them
+-- ARGV[15] described: what the ledger is to have of it; empty: nothing
 -- ARGV   then per counter:
 --   cap        (units) usage never passes it
 --   expires_at (Unix ms) of the usage key, fixed when it is made; 0: never; below 0 (ms): so long after the latest
@@ -26,14 +30,15 @@
 -- caller has read; or {-1 STALE_CATALOG}, {-2 STALE_CUSTOMER}, {-3 FULL}, {-4 STALE_CLOCK}, {-5 TOO_LATE}, {-6 DAMAGED},
 -- {-7 NO_ROOM}
 -- Guarantee: whatever is not DONE has changed nothing but the lists of leases that have ended, which stay counted
--- as used.
+-- as used. What is DONE is in the ledger once, if it is to be.
 -- @include "now_ms"
 -- @include "read_epoch"
+-- @include "note_in_ledger"
 local DONE, CHANGED, STALE_CATALOG, STALE_CUSTOMER, FULL = 1, 0, -1, -2, -3
 local STALE_CLOCK, TOO_LATE, DAMAGED, NO_ROOM = -4, -5, -6, -7
-local FIRST_USAGE_KEY = 6
+local FIRST_USAGE_KEY = 7
 local COUNTER_ARGS = 2
-local ARGV_HEAD = 12
+local ARGV_HEAD = 15
 local ENDED_MAX = 100
 
 local now, not_after = now_ms(), tonumber(ARGV[1])
@@ -101,5 +106,8 @@ else
   redis.call('HDEL', KEYS[3], id)
   redis.call('ZREM', KEYS[4], id)
   redis.call('SET', KEYS[5], ARGV[8], 'PX', ARGV[7])
+end
+if ARGV[15] ~= '' then
+  note_in_ledger(KEYS[6], redis.call('TIME'), { DONE }, ARGV[13], ARGV[14], ARGV[15])
 end
 return reply

@@ -31,6 +31,10 @@ class LedgerKept(msgspec.Struct, frozen=True):
     """Of all shards together; one of each call of a script."""
     ms: int = 24 * 3_600_000
 
+    def of_shard(self, shards: int) -> tuple[int, int]:
+        """How many records the stream of one of so many shards keeps, and for how long (ms)."""
+        return max(self.records_max // shards, 1), self.ms
+
 
 class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was counted or denied of one feature in one call."""
@@ -41,7 +45,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     at_ms: int
     """When, by the store's clock (Unix ms)."""
     verb: str
-    """`consume`, `record`, `refund`, `reserve`, `settle` or `set`."""
+    """`consume`, `record`, `refund`, `reserve`, `settle`, `set`, `acquire`, `lend`, `return` or
+    `fallback`."""
     customer_id: str
     feature_id: str
     quantity: int
@@ -61,6 +66,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     resets_at_ms: int | None = None
     occurred_ms: int = 0
     """When it happened, where that is not when it was counted."""
+    late: bool = False
+    """No counter of its period was kept any more: it is counted nowhere else."""
     catalog_version: int = 0
     counters: dict[str, int] = {}
     """By the ending of its usage key, what each counter got."""

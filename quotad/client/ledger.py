@@ -20,7 +20,8 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     """By the store's clock; UTC."""
     verb: str
-    """`consume`, `record`, `refund`, `reserve`, `settle` or `set`."""
+    """`consume`, `record`, `refund`, `reserve`, `settle`, `set`, `acquire`, `lend`, `return` or
+    `fallback`."""
     customer_id: str
     resource_id: str
     feature_id: str
@@ -42,6 +43,8 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime | None
     """When it happened, where that is not when it was counted."""
     catalog_version: int
+    late: bool
+    """No counter of its period was kept any more: it is counted nowhere else."""
 
 
 class LostLines(msgspec.Struct, frozen=True, kw_only=True):

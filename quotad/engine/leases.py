@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from quotad.decision import ConsumeRequest, Decision, Mode
+from quotad.engine.acts import describe_lease
 from quotad.engine.budget import Budget
 from quotad.engine.fold import fold
 from quotad.engine.lease_rules import (
@@ -243,7 +244,9 @@ class Leases:
             counters = CounterSet(lease.counters, (len(lease.counters), PLAIN_ARGS, *caps))
             back = lease.granted - spent
             released = Released(lease.granted, spent)
-            step = LeaseStep(lease_id, found, None, 0, -back, counters, released)
+            snapshot = self._shared.snapshots.to_plan_on()
+            noted = describe_lease(self._shared, snapshot, customer_id, (lease_id, lease, -back))
+            step = LeaseStep(lease_id, found, None, 0, -back, counters, released, noted=noted)
             status, _, changed = self._settle(self._keys(customer_id, lease.resource_id), step)
             if status == LeaseStatus.DONE:
                 self.released += 1
@@ -280,6 +283,9 @@ class Leases:
             None,
             catalog_tag(view.snapshot.version, view.snapshot.digest),
             view.epoch,
+            describe_lease(
+                self._shared, view.snapshot, request.customer_id, (lease_id, lease, quantity)
+            ),
         )
         status, used, changed = self._settle(view.keys, step)
         if status == LeaseStatus.CHANGED:

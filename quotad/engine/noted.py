@@ -12,11 +12,13 @@ from quotad.decision import (
     Mode,
     Reason,
 )
+from quotad.engine.acts import ACTS_FORMAT, DONE, LATE, NotedActs
 from quotad.engine.fold import fold
 from quotad.engine.joint import fold_all
 from quotad.engine.meters import LimitTerms, room_for
 from quotad.engine.noting import FORMAT, NotedCall, NotedCharge, NotedPart, NotedRow
 from quotad.ledger import LedgerEntry, Noting
+from quotad.slots import SLOT
 from quotad.store import ChargeStatus, Settlement
 from quotad.store.holds import SETTLED, TAKEN, UNDONE
 from quotad.store.keys import escape
@@ -25,11 +27,12 @@ from quotad.store.ledger import LedgerRecord
 ALLOWED, DENIED = int(ChargeStatus.ALLOWED), int(ChargeStatus.DENIED)
 REPLAYED = int(ChargeStatus.REPLAYED)
 
-_BY_START = {TAKEN: "reserve", SETTLED: "settle", UNDONE: "refund"}
+_BY_START = {TAKEN: "reserve", SETTLED: "settle", UNDONE: "refund", SLOT: "acquire"}
 _BY_MODE = {Mode.ADJUST_ONLY: "record", Mode.REFUND: "refund"}
 _BY_MODE |= {Mode.SETTLE: "set", Mode.SETTLE_WITHIN: "set"}
 
 _decode = msgspec.msgpack.Decoder(NotedCall).decode
+_decode_acts = msgspec.msgpack.Decoder(NotedActs).decode
 
 
 class _Head(msgspec.Struct, frozen=True, array_like=True):
@@ -59,6 +62,8 @@ def read_record(record: LedgerRecord) -> list[LedgerEntry]:
     """
     try:
         format_ = _decode_head(record.charges).format
+        if format_ == ACTS_FORMAT:
+            return _acts(record)
         if format_ != FORMAT:
             raise Unreadable(f"format {format_}, which this release does not know")
         noted = _decode(record.charges)
@@ -70,6 +75,31 @@ def read_record(record: LedgerRecord) -> list[LedgerEntry]:
         ]
     except (msgspec.MsgspecError, ValueError, IndexError, StopIteration, TypeError) as error:
         raise Unreadable(f"damaged: {error}") from error
+
+
+def _acts(record: LedgerRecord) -> list[LedgerEntry]:
+    """The entries of what other scripts have carried out."""
+    noted, became = _decode_acts(record.charges), _values(record.became)
+    return [
+        LedgerEntry(
+            id=f"{record.id}-{place}",
+            at_ms=record.at_ms,
+            verb=act.verb,
+            customer_id=act.customer_id,
+            feature_id=act.feature_id,
+            quantity=act.quantity,
+            allowed=True,
+            reason=Reason.WITHIN_LIMIT.name,
+            resource_id=act.resource_id,
+            key=act.key,
+            occurred_ms=act.occurred_ms,
+            late=became[act.step] == LATE,
+            catalog_version=noted.catalog_version,
+            counters=act.counters if became[act.step] == DONE else {},
+        )
+        for place, act in enumerate(noted.acts)
+        if became[act.step] in (DONE, LATE)
+    ]
 
 
 def _settled(

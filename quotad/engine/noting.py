@@ -115,7 +115,7 @@ class LedgerNotes:
     @property
     def kept(self) -> tuple[int, int]:
         """How many records the stream of a shard keeps, and for how long (ms)."""
-        return max(self._kept.records_max // self._keys.shards, 1), self._kept.ms
+        return self._kept.of_shard(self._keys.shards)
 
     def describe(self, places: Sequence[int]) -> bytes:
         """What a record has of its charges, which are these of the round; as `NotedCall`."""
@@ -183,6 +183,31 @@ class LedgerNotes:
         noting = Noting.NOTHING if self.snapshot is None else self.snapshot.noting(feature_id)
         reason, allowed = (0, True) if given is None else (given.reason, given.allowed)
         return NotedPart(feature_id, int(noting), terms, places, resource_id, reason, allowed)
+
+
+class AlsoCounted:
+    """Describes one charge that its script settles beside something else.
+
+    Args:
+        notes: of the thread.
+        planned: the charge; its counters are those that the script is given.
+        request: what was asked for of them.
+    """
+
+    def __init__(self, notes: LedgerNotes, planned: Planned, request: ConsumeRequest) -> None:
+        self._notes = notes
+        self._round = Round((request,))
+        self._round.add(0, planned)
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """As of the notes."""
+        return self._notes.kept
+
+    def describe(self, places: Sequence[int]) -> bytes:
+        """What a record has of the charge."""
+        self._notes.round = self._round
+        return self._notes.describe(places)
 
 
 def _noted(request: ConsumeRequest, plain: bool) -> tuple[object, ...]:

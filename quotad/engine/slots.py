@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from quotad.decision import ConsumeAllDecision, Decision, Reason
+from quotad.decision import ConsumeAllDecision, ConsumeAllRequest, Decision, Reason
 from quotad.engine.budget import Budget
 from quotad.engine.denials import with_sources
 from quotad.engine.fold import fold
+from quotad.engine.joint import new_part
 from quotad.engine.memos import KeptSlot, read_slot
+from quotad.engine.noting import AlsoCounted, LedgerNotes
 from quotad.engine.rounds import Look, Planned, Round, StrictRound
 from quotad.engine.settling import Settler
 from quotad.engine.shared import Shared
@@ -28,6 +30,7 @@ from quotad.errors import (
 )
 from quotad.slots import SLOT, Acquired, AcquireRequest, OpenSlot
 from quotad.store import Charge, ChargeStatus, CounterSet, CustomerKeys, Link, Settlement
+from quotad.store.charges import DETAILED_ARGS
 from quotad.store.counters import PutsInLedger
 from quotad.store.slots import SlotOutcome, SlotScripts, SlotToHold
 
@@ -246,9 +249,11 @@ class _Acquiring:
         (charge,) = charges
         assert isinstance(charge, Planned)
         counted, wanted = self._apart(charge)
+        if isinstance(notes, LedgerNotes):
+            notes = self._noted(notes, charge, counted)
         try:
             outcome, settled, used, at_ms = self._scripts.acquire(
-                catalog, counted, wanted, deadline, not_after_ms
+                catalog, counted, wanted, deadline, not_after_ms, notes
             )
         except StoreError as error:
             return [Settlement(ChargeStatus.UNSETTLED)], error
@@ -264,6 +269,23 @@ class _Acquiring:
         frees_ms = at_ms if outcome == SlotOutcome.FULL else 0
         closes = (*(frees_ms for _ in own), *settled.closes)
         return [Settlement(status, (*own, *settled.used), closes=closes)], None
+
+    def _noted(self, notes: LedgerNotes, charge: Planned, counted: Charge) -> PutsInLedger | None:
+        """What describes all but the slot, which no counter has; None: nothing is to be noted."""
+        request, parts = self._request, charge.given
+        items, suffixes = request.items[1:], counted.counters.suffixes
+        if not counted.counters.noting or not isinstance(parts, tuple) or not items:
+            return None
+        first = len(charge.counters.suffixes) - len(suffixes)
+        rest = [
+            new_part(each.terms, tuple([at - first for at in each.places]), each.given)
+            for each in parts[1:]
+        ]
+        counters = CounterSet(suffixes, (len(suffixes), DETAILED_ARGS), counted.counters.noting)
+        also = msgspec.structs.replace(charge, counters=counters, given=tuple(rest), once=None)
+        key = SLOT + request.slot_id
+        asked = ConsumeAllRequest(request.customer_id, "", 0, idempotency_key=key, items=items)
+        return AlsoCounted(notes, also, asked)
 
     def _apart(self, charge: Planned) -> tuple[Charge, SlotToHold]:
         """The charge without its slot, and the slot."""
@@ -303,7 +325,7 @@ def _without_slot(
 
 def _but_first(counters: CounterSet) -> CounterSet:
     count, size, *words = counters.words
-    return CounterSet(counters.suffixes[1:], (count - 1, size, *words[size:]))
+    return CounterSet(counters.suffixes[1:], (count - 1, size, *words[size:]), counters.noting)
 
 
 def _used_otherwise(slot_id: str) -> IdempotencyMismatch:

@@ -42,7 +42,8 @@ class LedgerEntryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime | None
     """By the store's clock."""
     verb: str
-    """`consume`, `record`, `refund`, `reserve`, `settle` or `set`."""
+    """`consume`, `record`, `refund`, `reserve`, `settle`, `set`, `acquire`, `lend`, `return` or
+    `fallback`."""
     customer_id: str
     resource_id: str
     feature_id: str
@@ -64,6 +65,8 @@ class LedgerEntryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime | None
     """When it happened, where that is not when it was counted."""
     catalog_version: int
+    late: bool
+    """No counter of its period was kept any more: it is counted nowhere else."""
 
 
 class LedgerGapAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +136,7 @@ def _entry(entry: LedgerEntry) -> LedgerEntryAnswer:
         pool_id=entry.pool_id,
         occurred_at=moment(entry.occurred_ms or None),
         catalog_version=entry.catalog_version,
+        late=entry.late,
     )
 
 

@@ -16,6 +16,7 @@ from quotad.journal.directory import LockedFile
 from quotad.journal.entries import JournalContent, read_journal
 from quotad.plural import plural
 from quotad.store.journals import REACHED_KEPT_MS, JournalOutcome, JournalScript
+from quotad.store.ledger import NOT_NOTED, LedgerWords
 
 TOGETHER_MAX = 200
 """Most entries that one script call settles: others wait for it."""
@@ -68,6 +69,7 @@ class SettlingOperations:
         now_ms: Unix time, as journals have it.
         on_adopted: called with the entries of a journal that was taken over.
         usage: takes what was counted, for listeners.
+        note: describes entries for the ledger; None: nothing goes there.
     """
 
     def __init__(
@@ -77,12 +79,14 @@ class SettlingOperations:
         now_ms: Callable[[], int],
         on_adopted: Callable[[Sequence[JournalEntry]], None],
         usage: UsageNotes,
+        note: Callable[[Sequence[JournalEntry]], LedgerWords] | None = None,
     ) -> None:
         self._journal = journal
         self._script = script
         self._now_ms = now_ms
         self._on_adopted = on_adopted
         self._usage = usage
+        self._note = note or (lambda _: NOT_NOTED)
         self._progress: dict[LockedFile, _Progress] = {}
         self._left_alone: dict[LockedFile, _LeftAlone] = {}
         self.counts = dict.fromkeys(SETTLED_COUNTS, 0)
@@ -162,7 +166,7 @@ class SettlingOperations:
             while at < len(entries) and shard not in stuck:
                 some = entries[at : at + TOGETHER_MAX]
                 try:
-                    outcomes = self._script.settle(journal_id, some)
+                    outcomes = self._script.settle(journal_id, some, self._note(some))
                 except StoreError as error:
                     stuck.add(shard)  # what is older comes first, in every journal
                     failed = failed or error

@@ -1,6 +1,7 @@
 """What a worker has for when its store is gone: the journal, who answers, and who settles."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ import msgspec
 from quotad.clock import Clock
 from quotad.config import Config
 from quotad.engine import Snapshots
+from quotad.engine.acts import describe_entries
 from quotad.engine.fallback import FALLBACK_COUNTS, Fallback
 from quotad.engine.fallback_rules import KnownPolicies
 from quotad.errors import ConfigError
 from quotad.fallback import DENY, FallbackPolicy, read_policy
 from quotad.feed.usage import UsageNotes
-from quotad.journal import Journal, JournalDirectory
+from quotad.journal import Journal, JournalDirectory, JournalEntry
+from quotad.ledger import LedgerKept
 from quotad.metrics import Instruments
 from quotad.operations.settling import SETTLED_COUNTS, SettlingOperations
 from quotad.server.instruments import (
@@ -28,6 +31,7 @@ from quotad.server.journal_settler import JournalSettler
 from quotad.store import KeySpace, Store
 from quotad.store.health import Health
 from quotad.store.journals import JournalScript, StoreIdentity
+from quotad.store.ledger import LedgerWords
 
 NAMED_MAX = 5
 """Most features that a warning names."""
@@ -87,8 +91,17 @@ class FallbackParts:
             clock.now_ms,
             self.fallback.note_adopted,
             usage,
+            self._noted,
         )
+        self._keys = keys
+        self._kept = LedgerKept(config.ledger_records_max, config.ledger_kept_ms)
         self._thread = JournalSettler(self._settling, use.health)
+
+    def _noted(self, entries: Sequence[JournalEntry]) -> LedgerWords:
+        """What goes into the ledger of entries of the journal."""
+        snapshot = self._snapshots.peek
+        described = b"" if snapshot is None else describe_entries(snapshot, entries)
+        return (*self._kept.of_shard(self._keys.shards), described)
 
     def agree(self) -> None:
         """Look which store it is; call when it is reached.

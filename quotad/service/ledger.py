@@ -55,6 +55,7 @@ def _entry(entry: LedgerEntry) -> pb.LedgerEntry:
         pool_id=entry.pool_id,
         occurred_at=timestamp(entry.occurred_ms or None),
         catalog_version=entry.catalog_version,
+        late=entry.late,
     )
 
 

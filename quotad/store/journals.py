@@ -13,6 +13,7 @@ from quotad.journal.entries import JournalEntry
 from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.keys import KeySpace, escape
+from quotad.store.ledger import NOT_NOTED, LedgerWords
 
 REACHED_KEPT_MS = 90 * 86_400_000
 """How long a shard remembers what it has settled of a journal: a file that is older must not be
@@ -47,12 +48,18 @@ class JournalScript:
         """The shard that an entry is to be settled in."""
         return self._keys.shard(entry.customer_id)
 
-    def settle(self, journal_id: str, entries: Sequence[JournalEntry]) -> list[int]:
+    def settle(
+        self,
+        journal_id: str,
+        entries: Sequence[JournalEntry],
+        noted: LedgerWords = NOT_NOTED,
+    ) -> list[int]:
         """Settle entries of one shard, in order; may be repeated with any of them.
 
         Args:
             journal_id: theirs.
             entries: with growing sequences.
+            noted: what goes into the ledger of those that are counted.
 
         Returns:
             A `JournalOutcome` for each.
@@ -60,8 +67,9 @@ class JournalScript:
         Raises:
             StoreUnavailable: the store refused or timed out; some or all may be settled.
         """
-        names = [self._keys.journal(self.shard(entries[0]), journal_id)]
-        words: list[str | bytes | int] = [REACHED_KEPT_MS]
+        shard = self.shard(entries[0])
+        names = [self._keys.journal(shard, journal_id), self._keys.shard_ledgers[shard]]
+        words: list[str | bytes | int] = [REACHED_KEPT_MS, *noted]
         for entry in entries:
             customer = self._keys.customer(entry.customer_id)
             names += (customer.epoch, customer.record)

@@ -15,8 +15,9 @@ from quotad.errors import Damaged, ScriptContractError
 from quotad.store import scripts
 from quotad.store.charges import CounterSet
 from quotad.store.holds import HOLDS_MAX
-from quotad.store.keys import CustomerKeys, escape
+from quotad.store.keys import CustomerKeys, escape, ledger_key
 from quotad.store.lease_record import LEASED, Lease, read_lease
+from quotad.store.ledger import NOT_NOTED, LedgerWords
 from quotad.store.router import Link
 
 REMEMBERED_MS = 600_000
@@ -74,6 +75,8 @@ class LeaseStep(msgspec.Struct, frozen=True, gc=False):
     """Tag of the catalog version that it was planned with; empty: it does not matter."""
     epoch: int = 0
     """The customer's, with a tag."""
+    noted: LedgerWords = NOT_NOTED
+    """What goes into the ledger if it is carried out."""
 
 
 NO_LEASE = FoundLease(None, 0, None)
@@ -127,7 +130,7 @@ class LeaseScripts:
         not_after_ms, ended_ms = times_ms
         counters = step.counters
         names = [keys.catalog, keys.epoch, keys.holds, keys.hold_ends]
-        names.append(released_key(keys, step.lease_id))
+        names += [released_key(keys, step.lease_id), ledger_key(keys)]
         names += [keys.usage + suffix for suffix in counters.suffixes]
         record = b"" if step.lease is None else _encode(step.lease)
         memory = b"" if step.released is None else _encode(step.released)
@@ -144,6 +147,7 @@ class LeaseScripts:
             HOLDS_MAX,
             ended_ms,
             LEASED,
+            *step.noted,
         )
         words = (len(names), *names, *head, *counters.words[2:])
         reply: list[Any] = self._link.run(self._settle, words, deadline)

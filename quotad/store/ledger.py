@@ -7,6 +7,12 @@ from quotad.store.connection import Store
 from quotad.store.events import EventId, read_id
 from quotad.store.keys import KeySpace
 
+LedgerWords = tuple[int, int, bytes]
+"""How many records a stream keeps, for how long (ms), and what a record is to have of a call."""
+
+NOT_NOTED: LedgerWords = (0, 0, b"")
+"""Of a call that is not to be noted."""
+
 
 class LedgerRecord(NamedTuple):
     """A record as it is stored."""

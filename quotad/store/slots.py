@@ -21,7 +21,7 @@ from quotad.store.charges import (
     Once,
     Settlement,
 )
-from quotad.store.counters import DETAILED, read_reply, spell
+from quotad.store.counters import DETAILED, PutsInLedger, read_reply, spell
 from quotad.store.keys import CustomerKeys, escape, slot_names
 from quotad.store.router import Link
 
@@ -71,6 +71,7 @@ class SlotScripts:
         wanted: SlotToHold,
         deadline: float,
         not_after_ms: int,
+        notes: PutsInLedger | None = None,
     ) -> tuple[int, Settlement, int, int]:
         """Acquire a slot and settle a charge with it, all or nothing.
 
@@ -80,6 +81,7 @@ class SlotScripts:
             wanted: the slot.
             deadline: monotonic time in seconds by which the answer must be there.
             not_after_ms: moment of the store's clock from which on nothing is taken.
+            notes: puts what is counted into the ledger, if it is to be.
 
         Returns:
             A `SlotOutcome`; the settlement of the charge, or of REPLAYED what is remembered; what
@@ -92,7 +94,7 @@ class SlotScripts:
         once = charge.once
         assert isinstance(once, Once), "a slot has a record"
         counted = _alone(charge)
-        (size, *words), _, _ = spell((catalog, not_after_ms), [counted], 0)
+        (size, *words), _, _ = spell((catalog, not_after_ms), [counted], 0, notes)
         names = (*slot_names(wanted.keys, wanted.feature_id), record_name(charge.keys, once.key))
         slot = (wanted.slot_id, wanted.quantity, wanted.cap, SLOTS_MAX, wanted.ttl_ms)
         kept = (once.ttl_ms, once.fingerprint, once.memo)
@@ -197,5 +199,6 @@ def _alone(charge: Charge) -> Charge:
     count, size, *words = charge.counters.words
     limits = [words[at : at + size] for at in range(0, count * size, size)]
     detailed = [word for limit in limits for word in [*limit, 1, 0, 0][:DETAILED_ARGS]]
-    counters = CounterSet(charge.counters.suffixes, (count, DETAILED_ARGS, *detailed))
+    laid = (count, DETAILED_ARGS, *detailed)
+    counters = CounterSet(charge.counters.suffixes, laid, charge.counters.noting)
     return Charge(charge.keys, charge.epoch, charge.quantity, CONSUME, counters)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -58,9 +59,9 @@ class Dying(JournalScript):
 
     steps = 0
 
-    def settle(self, journal_id: str, entries: object) -> list[int]:
+    def settle(self, journal_id: str, *rest: Any) -> list[int]:
         self._step()
-        found = super().settle(journal_id, entries)  # type: ignore[arg-type]
+        found = super().settle(journal_id, *rest)
         self._step()
         return found
 
@@ -231,13 +232,15 @@ def test_a_store_that_fails_meanwhile_is_asked_again_for_what_is_left(
         real = JournalScript.settle
         failures: list[object] = []
 
-        def fails(self: JournalScript, journal_id: str, entries: list[JournalEntry]) -> list[int]:
+        def fails(
+            self: JournalScript, journal_id: str, entries: list[JournalEntry], *rest: Any
+        ) -> list[int]:
             if self.shard(entries[0]) == 2 and len(failures) < 3:
                 failures.append(entries)
                 error = StoreUnavailable("a node is gone")
                 error.partial = True
                 raise error
-            return real(self, journal_id, entries)
+            return real(self, journal_id, entries, *rest)
 
         monkeypatch.setattr(JournalScript, "settle", fails)
         worker.settle()

@@ -3,20 +3,25 @@
 import random
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from quotad.decision import ConsumeAllRequest, ConsumeRequest, Decision, Mode
+from quotad.engine.acts import describe_entries
 from quotad.engine.noted import Unreadable, read_record
 from quotad.errors import StoreUnavailable
 from quotad.held import Setting
-from quotad.ledger import LedgerEntry
+from quotad.ledger import LedgerEntry, LedgerKept
+from quotad.lending import Renewal
+from quotad.slots import SLOT, AcquireRequest
 from quotad.store import Charge, ChargeScript
 from quotad.store.counters import UNSETTLED
 from quotad.store.ledger import LedgerRecord, LedgerStreams
 from tests.deciding import Bench, bench
+from tests.fallback import falling_back
 from tests.raw import raw
 
 CATALOG = """
@@ -31,6 +36,8 @@ features:
   quiet:   {type: metered}
   sso:     {type: boolean, ledger: all}
   burst:   {type: metered, ledger: true}
+  jobs:    {type: metered, kind: concurrency, ledger: true}
+  local:   {type: metered, ledger: true, on_store_failure: allow}
 plans:
   free:
     entitlements:
@@ -42,6 +49,8 @@ plans:
       images: true
       quiet: {limit: 100, per: day}
       burst: {limit: 50, per: 5 hours, anchor: first_use}
+      jobs: {limit: 2}
+      local: {limit: 9, per: month}
 """
 
 
@@ -223,6 +232,56 @@ def test_the_ledger_has_what_every_verb_has_moved(made: Bench) -> None:
     assert {
         name: amount for name, amount in counters(made).items() if ":quiet:" not in name
     } == summed(made)
+
+
+def test_what_a_lease_holds_is_noted_as_it_is_lent_and_returned(made: Bench) -> None:
+    leases = made.engine.leases
+    for _ in range(2):
+        leases.acquire(ask("calls", 10), "l", 4_000)
+    for _ in range(2):
+        leases.renew("acme", "l", Renewal(1, 10, 7), 4_000)
+    for _ in range(2):
+        leases.release("acme", "l", 12)
+
+    found = [(entry.verb, entry.quantity, entry.key) for entry in entries(made)]
+    assert [("lend", 10, "l"), ("lend", 7, "l"), ("return", -5, "l")] == found
+    assert counters(made) == summed(made)
+
+
+def test_what_is_counted_with_a_slot_is_noted_once_and_a_slot_that_is_not_held_is_not(
+    made: Bench,
+) -> None:
+    def acquire(slot_id: str) -> AcquireRequest:
+        items = tuple(ask(*each) for each in (("jobs", 1), ("calls", 3), ("quiet", 1)))
+        return AcquireRequest("acme", "", idempotency_key=SLOT + slot_id, items=items)
+
+    held = [made.engine.slots.acquire(acquire(slot_id)) for slot_id in ("s", "s", "t", "u")]
+
+    assert [True, True, True, False] == [each.decision.allowed for each in held]
+    found = [(each.verb, each.feature_id, each.quantity, each.key) for each in entries(made)]
+    assert [("acquire", "calls", 3, "s"), ("acquire", "calls", 3, "t")] == found
+    assert {6} == set(summed(made).values())
+
+
+def test_what_was_let_through_without_the_store_is_noted_when_it_is_settled(
+    made: Bench, tmp_path: Path
+) -> None:
+    with falling_back(made, tmp_path) as worker:
+        worker.settling._note = lambda each: (
+            *LedgerKept().of_shard(made.keys.shards),
+            describe_entries(made.snapshots.current(), each),
+        )
+        worker.consume("local")
+        worker.lose_store()
+        for _ in range(2):
+            worker.consume("local", 3, idempotency_key="k")
+        worker.find_store()
+        assert {"counted": 1} == worker.settle()
+        worker.settle()
+
+    found = [(each.verb, each.quantity, each.key, each.occurred_ms) for each in entries(made)]
+    assert [("consume", 1, "", 0), ("fallback", 3, "k", made.clock.now)] == found
+    assert counters(made) == summed(made)
 
 
 def test_after_any_calls_the_ledger_sums_up_to_the_counters(made: Bench) -> None:
