@@ -17,7 +17,12 @@ from quotad.model import FeatureType
 from tests.clients.node import CallFailed, Node, NodeClient, needs_client
 from tests.processes import DEADLINE_S
 
-KINDS = ["blocking", "asyncio", pytest.param("node", marks=needs_client)]
+KINDS = [
+    "blocking",
+    "asyncio",
+    pytest.param("node", marks=needs_client),
+    pytest.param("node-coalescing", marks=needs_client),
+]
 
 Plain = Any
 Call = Callable[[str, Any], Plain]
@@ -30,7 +35,8 @@ def connected(
 ) -> Iterator[Call]:
     """A client of one kind, to be called from any thread."""
     if node is not None:
-        client = node.client(address, timeoutMs=timeout_ms, retries=retries)
+        coalesce = kind.endswith("coalescing")
+        client = node.client(address, timeoutMs=timeout_ms, retries=retries, coalesce=coalesce)
         yield lambda method, given: _by_node(client, method, given)
         client("close")
     elif kind == "asyncio":
@@ -110,6 +116,15 @@ _POSITIONS = {
     "set_usage": ("customer_id", "feature_id", "used"),
     "entitlement": ("customer_id", "feature_id", "resource_id"),
     "entitlements": ("customer_id", "resource_id"),
+    "consume_all": ("customer_id", "items"),
+    "check_all": ("customer_id", "items"),
+    "reserve": ("customer_id", "feature_id", "quantity"),
+    "commit": ("customer_id", "reservation_id"),
+    "release": ("customer_id", "reservation_id"),
+    "acquire_slot": ("customer_id", "feature_id"),
+    "heartbeat": ("customer_id", "slot_id", "ttl_ms"),
+    "release_slot": ("customer_id", "slot_id"),
+    "list_slots": ("customer_id", "feature_id", "resource_id"),
 }
 """Arguments of the client in TypeScript that are not options."""
 
@@ -117,6 +132,10 @@ _DEFAULTS = {"quantity": 1, "resource_id": ""}
 
 
 def _by_node(client: NodeClient, method: str, given: Any) -> Plain:
+    if "ttl" in given:
+        given = {name: each for name, each in given.items() if name != "ttl"} | {
+            "ttl_ms": given["ttl"] * 1000
+        }
     if method == "consume_many":
         args: list[Any] = [[_camel_fields(each) for each in given]]
     else:
@@ -169,6 +188,8 @@ def _from_node(answer: Any) -> Plain:
             error["message"] = snake(field) + colon + rest
         return {"error": error}
     fields = {snake(name): _from_node(each) for name, each in answer.items()}
+    if "decision" in fields:
+        del fields["allowed"]  # in Python it is a property
     if fields.get("feature_type") == "UNSPECIFIED":
         fields["feature_type"] = None
     return fields

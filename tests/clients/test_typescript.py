@@ -6,11 +6,13 @@ What all clients do is in test_cases.py.
 import socket
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from quotad.config import Config
@@ -20,7 +22,7 @@ from quotad.v1 import quota_pb2
 from tests.clients.node import CallFailed, Node, needs_client
 from tests.integration.test_tokens import Made
 from tests.running import FRONTS, Running, eventually, running
-from tests.service.fake_quotad import FakeServer
+from tests.service.fake_quotad import Fail, FakeServer
 
 pytestmark = needs_client
 
@@ -176,6 +178,45 @@ def test_numbers_are_exact_up_to_2_to_the_53_and_an_error_beyond(
     error = refused(client, "consume", "acme", "seats")
 
     assert ("QuotaServerError", "OUT_OF_RANGE") == error[:2]
+
+
+def test_calls_that_wait_travel_together_and_each_has_its_own_answer(
+    node: Node, server: FakeServer
+) -> None:
+    client = node.client(server.address, coalesce=True)
+    server.quota.hold.clear()
+    invalid = Fail(grpc.StatusCode.INVALID_ARGUMENT, "feature_id: no", "INVALID_REQUEST")
+    server.quota.item_failures["broken"] = deque([invalid])
+    first = client.start("consume", "acme", "api-calls")
+    eventually(lambda: server.quota.begun, (1).__le__)
+    more = [client.start("consume", f"c-{number % 7}", "api-calls") for number in range(98)]
+    own = [client.start("consume", "acme", "api-calls") for _ in range(3)]
+    broken = client.start("consume", "broken", "seats")
+    wrong = client.start("consume", "acme", "api-calls", 0.5)
+    server.quota.hold.set()
+
+    assert [1, 2, 3, 4] == [call.result(20)["used"] for call in (first, *own)]
+    assert 14 == max(call.result(20)["used"] for call in more)
+    assert ("QuotaInvalid", "feature_id: no") == refused(broken.result, 20)[::3]
+    assert "QuotaInvalid" == refused(wrong.result, 20)[0]
+    assert len(server.quota.requests) <= 12
+    assert {60} == {
+        each.idempotency_ttl.seconds
+        for message in server.quota.requests
+        for each in getattr(message, "requests", [message])
+    }
+
+
+def test_a_coalesced_call_ends_by_its_timeout_sent_or_not(node: Node, server: FakeServer) -> None:
+    client = node.client(server.address, coalesce=True, timeoutMs=150)
+    server.quota.hold.clear()
+    calls = [client.start("consume", "acme", "api-calls") for _ in range(5)]
+
+    assert {"QuotaDeadline"} == {refused(call.result, 20)[0] for call in calls}
+
+    server.quota.hold.set()
+    patient = node.client(server.address, coalesce=True)
+    assert patient("check", "acme", "api-calls")["used"] <= 5
 
 
 def test_a_closed_client_refuses_calls(node: Node, server: FakeServer) -> None:

@@ -7,6 +7,7 @@ import { fromStatus } from "./failures.js";
 import * as pb from "./gen/quotad/v1/quota_pb.js";
 import type {
   Amounts,
+  ConsumeAllDecision,
   Decision,
   Entitlement,
   Entitlements,
@@ -37,19 +38,30 @@ export function decision(message: pb.CheckAndConsumeResponse): Decision {
   };
 }
 
+/** The answer about several features. */
+export function decisionOnAll(message: pb.CheckAndConsumeAllResponse): ConsumeAllDecision {
+  return {
+    allowed: message.allowed,
+    reason: reason(message.reason),
+    stoppedBy: message.stoppedBy ?? null,
+    items: message.items.map(decision),
+    retryAfterMs: milliseconds(message.retryAfter),
+    replayed: message.replayed,
+    catalogVersion: exact(message.catalogVersion),
+    isFallback: message.isFallback,
+  };
+}
+
 /** One result of a batch: a decision, or the error of this request alone. */
-export function batchOutcome(message: pb.BatchResult): Decision | QuotaError {
-  const { result } = message;
-  switch (result.case) {
-    case "response":
-      return decision(result.value);
-    case "error":
-      return fromStatus(result.value.code, result.value.message, result.value.reason, {
-        retryAfterMs: milliseconds(result.value.retryAfter) ?? 0,
-      });
-    case undefined:
-      return new QuotaServerError("a result of the batch is empty", "INTERNAL");
-  }
+export function batchOutcome({ result }: pb.BatchResult): Decision | QuotaError {
+  return result.case === "response" ? decision(result.value) : errorOf(result.value);
+}
+
+/** The error of one request of a batch. */
+export function errorOf(error: pb.Error | undefined): QuotaError {
+  if (error === undefined) return new QuotaServerError("a result of the batch is empty", "INTERNAL");
+  const retryAfterMs = milliseconds(error.retryAfter) ?? 0;
+  return fromStatus(error.code, error.message, error.reason, { retryAfterMs });
 }
 
 /** One entitlement. */

@@ -12,7 +12,8 @@ import { type Consumption, consumption } from "./requests.js";
 import type { Decision } from "./results.js";
 import { pauseAfter, type Policy } from "./retries.js";
 
-const BATCH_MAX = 1000;
+/** Most requests of one message. */
+export const BATCH_MAX = 1000;
 
 type Outcome = Decision | QuotaError;
 

@@ -4,17 +4,38 @@ import { create, type DescMessage, type DescMethodUnary, type MessageShape } fro
 
 import * as answers from "./answers.js";
 import { consumeMany } from "./batches.js";
+import { Coalescer, mayShare } from "./coalescing.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
 import { customer, type Customer, type CustomerDetails, type ProvisionOptions, provisioning, updating } from "./customers.js";
 import type { QuotaError } from "./errors.js";
 import { AdminService } from "./gen/quotad/v1/admin_pb.js";
 import * as pb from "./gen/quotad/v1/quota_pb.js";
 import {
+  acquired,
+  type AcquiredSlot,
+  acquiring,
+  beating,
+  type CommitOptions,
+  committing,
+  extending,
+  heldSlot,
+  type HeldSlot,
+  releasing,
+  reservation,
+  type Reservation,
+  type ReserveOptions,
+  reserving,
+  type SlotOptions,
+} from "./holds.js";
+import {
   type CheckOptions,
+  type ConsumeAllOptions,
   type ConsumeOptions,
   type Consumption,
   consumption,
   fact,
+  type Items,
+  joint,
   look,
   type Quantity,
   type RecordOptions,
@@ -24,7 +45,7 @@ import {
   type SetUsageOptions,
   text,
 } from "./requests.js";
-import type { Decision, Entitlement, Entitlements } from "./results.js";
+import type { ConsumeAllDecision, Decision, Entitlement, Entitlements } from "./results.js";
 import { type Policy, policy, retried } from "./retries.js";
 
 const { method } = pb.QuotaService;
@@ -36,6 +57,8 @@ export interface ClientOptions extends ConnectionOptions {
   readonly timeoutMs?: number | undefined;
   /** Further tries after UNAVAILABLE, always under the same idempotency key; absent: 2. */
   readonly retries?: number | undefined;
+  /** Send calls that wait at the same time as one message; for many callers in one process. */
+  readonly coalesce?: boolean | undefined;
 }
 
 /**
@@ -48,6 +71,7 @@ export interface ClientOptions extends ConnectionOptions {
 export class QuotadClient {
   readonly #policy: Policy;
   readonly #connection: Connection;
+  readonly #coalescer: Coalescer | undefined;
 
   /**
    * @param address - HOST:PORT or `unix:PATH`.
@@ -56,6 +80,7 @@ export class QuotadClient {
   constructor(address = "127.0.0.1:50051", options: ClientOptions = {}) {
     this.#policy = policy(options.timeoutMs, options.retries);
     this.#connection = new Connection(address, options);
+    this.#coalescer = options.coalesce === true ? new Coalescer(this.#connection) : undefined;
   }
 
   /**
@@ -70,7 +95,7 @@ export class QuotadClient {
     options: ConsumeOptions = {},
   ): Promise<Decision> {
     const request = consumption(this.#policy, { ...options, customerId, featureId, quantity });
-    return answers.decision(await this.#call(method.checkAndConsume, request));
+    return this.#decide(request);
   }
 
   /** Decides and counts nothing. */
@@ -80,8 +105,7 @@ export class QuotadClient {
     quantity: Quantity = 1,
     options: CheckOptions = {},
   ): Promise<Decision> {
-    const request = look({ ...options, customerId, featureId, quantity });
-    return answers.decision(await this.#call(method.checkAndConsume, request));
+    return this.#decide(look({ ...options, customerId, featureId, quantity }));
   }
 
   /** Counts what has happened already, also past the limit; nothing more is admitted then. */
@@ -130,13 +154,83 @@ export class QuotadClient {
     return consumeMany(this.#connection, this.#policy, requests);
   }
 
+  /** Decides several features together, and counts all of it or nothing. */
+  async consumeAll(customerId: string, items: Items, options: ConsumeAllOptions = {}): Promise<ConsumeAllDecision> {
+    const request = joint(this.#policy, customerId, items, options);
+    return answers.decisionOnAll(await this.#call(method.checkAndConsumeAll, request));
+  }
+
+  /** Decides as `consumeAll`, and counts nothing. */
+  async checkAll(
+    customerId: string,
+    items: Items,
+    options: Pick<ConsumeAllOptions, "explain"> = {},
+  ): Promise<ConsumeAllDecision> {
+    const request = joint(null, customerId, items, options);
+    return answers.decisionOnAll(await this.#call(method.checkAndConsumeAll, request));
+  }
+
+  /** Takes a quantity before the work, to settle it by what the work has really used. */
+  async reserve(
+    customerId: string,
+    featureId: string,
+    quantity: Quantity = 1,
+    options: ReserveOptions = {},
+  ): Promise<Reservation> {
+    const request = reserving(customerId, featureId, quantity, options);
+    return reservation(request, await this.#call(method.reserve, request));
+  }
+
+  /** Settles a reservation by what was used; `granted` is the difference to what was held. */
+  async commit(customerId: string, reservationId: string, options: CommitOptions = {}): Promise<Decision> {
+    const request = committing(customerId, reservationId, options);
+    return answers.decision(await this.#call(method.commit, request));
+  }
+
+  /** Settles a reservation by nothing: all of it comes back. */
+  async release(customerId: string, reservationId: string): Promise<Decision> {
+    const request = releasing(customerId, reservationId);
+    return answers.decision(await this.#call(method.release, request));
+  }
+
+  /** Lets an open reservation end so many milliseconds from now; resolves to when. */
+  async extend(customerId: string, reservationId: string, ttlMs?: number): Promise<Date | null> {
+    const request = extending(customerId, reservationId, ttlMs);
+    return answers.time((await this.#call(method.extend, request)).expiresAt);
+  }
+
+  /**
+   * Holds a slot of a feature that limits what is in flight, and counts what comes with it. The caller
+   * extends it (`heartbeat`) and releases it.
+   */
+  async acquireSlot(customerId: string, featureId: string, options: SlotOptions = {}): Promise<AcquiredSlot> {
+    const request = acquiring(this.#policy, customerId, featureId, options);
+    return acquired(request, await this.#call(method.acquireSlot, request));
+  }
+
+  /** Lets a slot end so many milliseconds from now, never earlier than before; resolves to when. */
+  async heartbeat(customerId: string, slotId: string, ttlMs?: number): Promise<Date | null> {
+    return answers.time((await this.#call(method.heartbeat, beating(customerId, slotId, ttlMs))).expiresAt);
+  }
+
+  /** Frees a slot; resolves to whether it was held. */
+  async releaseSlot(customerId: string, slotId: string): Promise<boolean> {
+    const request = create(pb.ReleaseSlotRequestSchema, {
+      customerId: text("customerId", customerId),
+      slotId: text("slotId", slotId),
+    });
+    return (await this.#call(method.releaseSlot, request)).released;
+  }
+
+  /** The slots of a feature that a customer holds now, those that end first. */
+  async listSlots(customerId: string, featureId: string, resourceId = ""): Promise<HeldSlot[]> {
+    const request = create(pb.ListSlotsRequestSchema, asked(customerId, featureId, resourceId));
+    return (await this.#call(method.listSlots, request)).slots.map(heldSlot);
+  }
+
   /** What the customer may do with one feature now. */
   async entitlement(customerId: string, featureId: string, resourceId = ""): Promise<Entitlement> {
-    const request = create(pb.GetEntitlementRequestSchema, {
-      customerId: text("customerId", customerId),
-      featureId: text("featureId", featureId),
-      resourceId: text("resourceId", resourceId),
-    });
+    const request = create(pb.GetEntitlementRequestSchema, asked(customerId, featureId, resourceId));
     return answers.entitlement((await this.#call(method.getEntitlement, request)).entitlement);
   }
 
@@ -175,6 +269,15 @@ export class QuotadClient {
     this.#connection.close();
   }
 
+  async #decide(request: pb.CheckAndConsumeRequest): Promise<Decision> {
+    const coalescer = this.#coalescer;
+    if (coalescer === undefined || !mayShare(request)) {
+      return answers.decision(await this.#call(method.checkAndConsume, request));
+    }
+    const answer = await retried(this.#policy, (timeoutMs) => coalescer.call(request, timeoutMs));
+    return answers.decision(answer);
+  }
+
   #write<I extends DescMessage, O extends DescMessage>(
     called: DescMethodUnary<I, O>,
     request: MessageShape<I>,
@@ -188,4 +291,16 @@ export class QuotadClient {
   ): Promise<MessageShape<O>> {
     return retried(this.#policy, (timeoutMs) => this.#connection.call(called, request, timeoutMs));
   }
+}
+
+function asked(
+  customerId: string,
+  featureId: string,
+  resourceId: string,
+): { customerId: string; featureId: string; resourceId: string } {
+  return {
+    customerId: text("customerId", customerId),
+    featureId: text("featureId", featureId),
+    resourceId: text("resourceId", resourceId),
+  };
 }

@@ -4,9 +4,31 @@ export { type ClientOptions, QuotadClient } from "./client.js";
 export type { Customer, CustomerDetails, ProvisionOptions, Subscription } from "./customers.js";
 export type { ConnectionOptions, TlsOptions } from "./connection.js";
 export { QuotaDeadline, QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable } from "./errors.js";
-export type { CheckOptions, ConsumeOptions, Consumption, KeyOptions, Quantity, RecordOptions, RefundOptions, SetUsageOptions } from "./requests.js";
+export type {
+  AcquiredSlot,
+  CommitOptions,
+  HeldSlot,
+  HoldOptions,
+  Reservation,
+  ReserveOptions,
+  SlotOptions,
+} from "./holds.js";
+export type {
+  CheckOptions,
+  ConsumeAllOptions,
+  ConsumeOptions,
+  Consumption,
+  Item,
+  Items,
+  KeyOptions,
+  Quantity,
+  RecordOptions,
+  RefundOptions,
+  SetUsageOptions,
+} from "./requests.js";
 export type {
   Amounts,
+  ConsumeAllDecision,
   Decision,
   Entitlement,
   Entitlements,

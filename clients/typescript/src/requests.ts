@@ -70,6 +70,25 @@ export interface SetUsageOptions extends KeyOptions {
   readonly actor?: string | undefined;
 }
 
+/** One feature of `consumeAll`. */
+export interface Item {
+  readonly featureId: string;
+  /** Absent: 1. */
+  readonly quantity?: Quantity | undefined;
+  readonly resourceId?: string | undefined;
+  readonly requestedValues?: readonly string[] | undefined;
+}
+
+/** Several features: quantities by feature, or items; at most 16. */
+export type Items = Readonly<Record<string, Quantity>> | readonly Item[];
+
+/** How several features are to be counted together. */
+export interface ConsumeAllOptions {
+  readonly explain?: boolean | undefined;
+  /** Of the whole, as of `consume`. */
+  readonly idempotencyKey?: string | undefined;
+}
+
 /** One request of `consumeMany`. */
 export interface Consumption extends ConsumeOptions {
   readonly customerId: string;
@@ -111,6 +130,40 @@ export function fact(
       ...(occurredAt === undefined ? {} : { occurredAt: moment("occurredAt", occurredAt) }),
     },
   );
+}
+
+/** A request about several features, counted together or not at all; without a policy nothing is. */
+export function joint(
+  policy: Policy | null,
+  customerId: string,
+  items: Items,
+  options: ConsumeAllOptions,
+): pb.CheckAndConsumeAllRequest {
+  return create(pb.CheckAndConsumeAllRequestSchema, {
+    ...(policy === null ? { mode: pb.Mode.CHECK_ONLY } : key(policy, options.idempotencyKey)),
+    customerId: text("customerId", customerId),
+    items: itemsOf("items", items),
+    explain: options.explain === true,
+  });
+}
+
+/** Several features of a request. */
+export function itemsOf(field: string, items: Items): pb.ConsumeItem[] {
+  const listed: readonly Item[] = Array.isArray(items)
+    ? (items as readonly Item[])
+    : Object.entries(items as Readonly<Record<string, Quantity>>).map(([featureId, quantity]) => ({
+        featureId,
+        quantity,
+      }));
+  return listed.map((item, place) => {
+    const at = `${field}[${place}]`;
+    return create(pb.ConsumeItemSchema, {
+      featureId: text(`${at}.featureId`, item.featureId),
+      quantity: quantity(`${at}.quantity`, item.quantity ?? 1),
+      resourceId: text(`${at}.resourceId`, item.resourceId ?? ""),
+      requestedValues: texts(`${at}.requestedValues`, item.requestedValues),
+    });
+  });
 }
 
 /** A request that takes back what was counted, never below zero. */

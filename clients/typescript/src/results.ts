@@ -113,6 +113,25 @@ export interface Decision extends Amounts {
   readonly explanation: Explanation | null;
 }
 
+/** The answer to one `consumeAll` or `checkAll`. Look at `allowed`. */
+export interface ConsumeAllDecision {
+  /** All of it; else nothing was taken. */
+  readonly allowed: boolean;
+  /** Of the item that decided. */
+  readonly reason: Reason;
+  /** Of a denial: the place in `items` of the item that decided. */
+  readonly stoppedBy: number | null;
+  /** In the order of the request, each decided as if those before it had been taken. */
+  readonly items: readonly Decision[];
+  /** Milliseconds; of a denial, when waiting helps. */
+  readonly retryAfterMs: number | null;
+  /** What was taken under this idempotency key before, returned again. */
+  readonly replayed: boolean;
+  readonly catalogVersion: number;
+  /** The store did not answer, and the policies of all features decided. */
+  readonly isFallback: boolean;
+}
+
 /** The price of usage past a soft limit, as the catalog writes it. */
 export interface OveragePrice {
   /** A decimal number. */

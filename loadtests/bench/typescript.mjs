@@ -1,0 +1,47 @@
+// Callers in one process of Node, each waiting for its answer before it asks again; what it cost as JSON.
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+
+import { QuotaService } from "./dist/gen/quotad/v1/quota_pb.js";
+import { QuotadClient } from "./dist/index.js";
+
+const [kind, address, callers, seconds] = process.argv.slice(2);
+const CUSTOMERS = 1000;
+const FEATURE = "feature-api-calls";
+
+function asking() {
+  if (kind === "stub") {
+    const stub = createClient(QuotaService, createGrpcTransport({ baseUrl: `http://${address}` }));
+    return async (customerId) => {
+      const asked = { customerId, featureId: FEATURE, quantity: 1n };
+      return Number((await stub.checkAndConsume(asked, { timeoutMs: 20_000 })).granted);
+    };
+  }
+  const client = new QuotadClient(address, { timeoutMs: 20_000, retries: 0, coalesce: kind === "coalesce" });
+  return async (customerId) => (await client.consume(customerId, FEATURE)).granted;
+}
+
+const ask = asking();
+let allowed = 0;
+let calls = 0;
+
+async function run(ms) {
+  const ends = performance.now() + ms;
+  const one = async (number) => {
+    for (let made = 0; performance.now() < ends; made++) {
+      const granted = await ask(`c-${(number * 7919 + made) % CUSTOMERS}`);
+      allowed += granted;
+      calls++;
+    }
+  };
+  await Promise.all(Array.from({ length: Number(callers) }, (_, number) => one(number)));
+}
+
+await run(500); // what is compiled while it warms up is not what calls cost
+const warm = { calls, begun: performance.now(), cpu: process.cpuUsage() };
+await run(Number(seconds) * 1000);
+const { user, system } = process.cpuUsage(warm.cpu);
+const made = calls - warm.calls;
+const spent = { calls: made, allowed, seconds: (performance.now() - warm.begun) / 1000 };
+console.log(JSON.stringify({ ...spent, cpu_s: (user + system) / 1e6 }));
+process.exit(0);
