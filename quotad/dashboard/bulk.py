@@ -13,12 +13,12 @@ import msgspec
 from quotad.customers.overrides import NewEntitlement
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage
 from quotad.dashboard.catalog_words import right_words
-from quotad.dashboard.customer_forms import GRANT_FIELDS, entitlement_of
+from quotad.dashboard.customer_forms import GRANT_FIELDS, GRANTS_CALLED, entitlement_of
 from quotad.dashboard.gathering import LOOKS_S, STRETCH_MAX, gather
 from quotad.dashboard.insights import plan_names
 from quotad.dashboard.people import near_ids, wanted_of
 from quotad.dashboard.render import render
-from quotad.dashboard.wrong import FINE, Edited, in_words, wrong_of
+from quotad.dashboard.wrong import FINE, Edited, in_words, refusal_words, wrong_of
 from quotad.errors import InvalidRequest, QuotadError, StoreUnavailable
 from quotad.operations.bulk import (
     BULK_MAX,
@@ -76,7 +76,7 @@ def _preview(ask: Ask) -> PageAnswer:
     except StoreUnavailable:
         raise
     except QuotadError as error:
-        wrong, ready = wrong_of(error, Edited(GRANT_FIELDS)), False
+        wrong, ready = wrong_of(error, Edited(GRANT_FIELDS, called=GRANTS_CALLED)), False
     features = ask.context.parts.worker.snapshots.newest().features
     return render(
         ask,
@@ -86,7 +86,7 @@ def _preview(ask: Ask) -> PageAnswer:
         ready=ready,
         wrong=wrong,
         targets=targets,
-        left=Counter(each.why for each in left).most_common(),
+        left=Counter(refusal_words(each.why) for each in left).most_common(),
         following=following,
         filtered={name: query.get(name) for name in _FILTER},
         sent=[(name, query.get(name)) for name in _CHANGE if query.get(name)],

@@ -31,6 +31,15 @@ _FIELDS = {
 }
 """Fields of the forms that can be marked."""
 
+GRANTS_CALLED = {"start": "from", "end": "until"}
+
+_CALLED = {
+    "plan": {"unit_quantity": "units", "end": "trial_end"},
+    "override": GRANTS_CALLED,
+    "promote": GRANTS_CALLED,
+}
+"""And what calls have for them."""
+
 
 def done(act: Callable[[Ask], str]) -> PageAct:
     """Show the customer's page afterwards: with what was done, or with why not and the form."""
@@ -42,8 +51,9 @@ def done(act: Callable[[Ask], str]) -> PageAct:
         except StoreUnavailable:
             raise
         except QuotadError as error:
-            fields = _FIELDS.get(ask.form.get("form"), ())
-            return customer_page(ask, status_of(error), wrong_of(error, Edited(fields)), ask.form)
+            form = ask.form.get("form")
+            edited = Edited(_FIELDS.get(form, ()), called=_CALLED.get(form, {}))
+            return customer_page(ask, status_of(error), wrong_of(error, edited), ask.form)
         return see_other(next_of(ask, f"/customers/{segment(ask.segments['customer_id'])}"), note)
 
     return answer

@@ -5,7 +5,7 @@ into it (`plans.pro.prices[0].amount`). Neither means anything to whoever fills 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -29,11 +29,13 @@ LABELS = {
     "feature": "Feature",
     "feature_id": "Feature",
     "from": "From",
+    "id_prefix": "Id",
     "keep": "Days",
     "keep_days": "Days",
     "max_quantity": "At most",
     "metadata": "",
     "number": "Amount",
+    "page_token": "Page",
     "percent": "Percent of customers",
     "per_unit": "For each unit",
     "plan": "Plan",
@@ -41,6 +43,7 @@ LABELS = {
     "soft": "Soft",
     "start": "Start",
     "state": "In this plan",
+    "subscription_id": "Subscription",
     "timezone": "Time zone",
     "token_id": "Token",
     "unit_quantity": "Units",
@@ -70,6 +73,14 @@ _PLAINER: Sequence[tuple[re.Pattern[str], str]] = [
         (r"must be later than 'from'", "must be later than the day that it is from"),
         (r"has 'per: (.+?)' and the same anchor, as limits\[\d+\]; .*", r"there are two per \1"),
         (r"has no 'per', as limits\[\d+\]; .*", "there are two that never reset"),
+        (r"is a metered feature: write .*", "is counted; choose a limit, or no limit"),
+        (r"is a boolean feature: write .*", "is on or off; choose the feature itself"),
+        (r"is a gauge; give it back by .*", "goes up and down; set what is used instead"),
+        (r"has no meaning for a gauge, which never resets", "is not for what never resets"),
+        (
+            r"what '.*' was before a write with the epoch .*",
+            "what it was before that change is not kept; before the latest 10 it is",
+        ),
         (r"; say per, such as \{.*", "; choose the period in Per"),
         (r"; say per, or list all of them below limits", "; choose which in Per"),
         (r"use an IANA name such as", "write one such as"),
@@ -102,6 +113,8 @@ class Edited(msgspec.Struct, frozen=True):
     """Of what it edits in the catalog; empty: nothing there."""
     found: Compiled | None = None
     """A catalog that has names for ids."""
+    called: Mapping[str, str] = {}
+    """Names of its fields by those that calls have for them, where they differ."""
 
 
 def wrong_of(error: QuotadError, edited: Edited) -> Wrong:
@@ -109,7 +122,8 @@ def wrong_of(error: QuotadError, edited: Edited) -> Wrong:
     if isinstance(error, DraftRefused):
         return wrong_in(error.problems, edited)
     name, text = _split(error.for_caller)
-    if name in edited.fields:
+    name = edited.called.get(name, name)
+    if name in edited.fields and not isinstance(error, StaleEpoch):
         return Wrong({name: _plain(text)})
     return Wrong(rest=(in_words(error),))
 
@@ -142,7 +156,12 @@ def in_words(error: QuotadError) -> str:
         return "The catalog has problems."
     if isinstance(error, StaleEpoch):
         return CHANGED
-    name, text = _split(error.for_caller)
+    return refusal_words(error.for_caller)
+
+
+def refusal_words(message: str) -> str:
+    """Return what a refusal says, as one line for people."""
+    name, text = _split(message)
     label = label_of(name)
     return f"{label}: {_plain(text)}" if label else _plain(text)
 

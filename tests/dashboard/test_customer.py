@@ -237,6 +237,14 @@ def test_what_a_role_does_not_give_is_not_offered_and_refused(store_url: str) ->
         ("override", {"kind": "limit", "amount": "1.000"}, "amount", "may mean 1,000 or 1"),
         ("override", {"kind": "limit", "amount": ""}, "amount", "Missing; how much is the limit?"),
         ("promotion", {"kind": "on", "until": "2099-02-31"}, "until", "is not a day"),
+        (
+            "promotion",
+            {"feature_id": "export", "kind": "on", "until": "2020-01-01"},
+            "until",
+            "The promotion would be over",
+        ),
+        ("plan", {"plan_id": "pro", "trial_end": "2020-01-01"}, "trial_end", "would be over"),
+        ("plan", {"plan_id": "pro", "units": "0"}, "units", "from 1 to"),
         ("plan", {"plan_id": "pro", "units": "three"}, "units", "is not a whole number"),
         (
             "plan",
@@ -269,6 +277,34 @@ def test_what_is_typed_wrong_is_marked_where_it_is(
     assert note is not None, refused.text
     assert words in unescape(note[1])
     assert "Nothing was changed. Look at the field marked below." in refused.text
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "words"),
+    [
+        ("override", {"kind": "on"}, "Is counted; choose a limit, or no limit."),
+        (
+            "override",
+            {"feature_id": "export", "kind": "limit", "amount": "5"},
+            "Is on or off; choose the feature itself.",
+        ),
+        (
+            "usage",
+            {"feature_id": "seats", "verb": "refund", "quantity": "1"},
+            "Feature: 'seats' goes up and down; set what is used instead.",
+        ),
+    ],
+)
+def test_a_refusal_is_in_words_of_the_page(
+    served: DashboardRunning, customer: str, path: str, fields: dict[str, str], words: str
+) -> None:
+    provision(served, customer)
+    with served.visit() as visit:
+        page = f"/customers/{customer}"
+        refused = visit.submit(page, f"{page}/{path}", {"feature_id": "calls"} | fields)
+
+    assert 400 == refused.status
+    assert f"Nothing was changed. {words}" in refused.text
 
 
 def test_the_activity_says_in_words_who_did_what_and_why(
