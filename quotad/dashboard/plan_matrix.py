@@ -117,7 +117,7 @@ def matrix(found: Desk, query: FormFields, plans: Sequence[Plan] | None = None) 
         ]
         if of_kind:
             groups.append(RowGroup(key, name, rows, len(of_kind)))
-    searchable = len(shown.snapshot.features) > SEARCHED_FROM
+    searchable = wanted != "" or len(shown.snapshot.features) > SEARCHED_FROM
     return Matrix(columns, groups, left_out, wanted, opened, searchable)
 
 

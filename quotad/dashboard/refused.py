@@ -1,5 +1,6 @@
 """Pages for what cannot be answered: what happened, and what to do."""
 
+from quotad.catalog.editing.splice import TextOnly
 from quotad.dashboard.ask import Ask, PageAnswer, is_own_path
 from quotad.dashboard.render import render
 from quotad.dashboard.wrong import in_words
@@ -38,7 +39,7 @@ def refused_page(ask: Ask, error: QuotadError) -> PageAnswer:
         problems=error.problems if isinstance(error, CatalogError) else (),
         typed=_typed(ask) if status == 503 else (),
         back=_back(ask),
-        text=isinstance(error, CatalogError) and ask.visitor.may("publish"),
+        text=isinstance(error, CatalogError | TextOnly) and ask.visitor.may("publish"),
     )
     extra = [each for each in headers_of(error) if each[0] != b"www-authenticate"]
     return PageAnswer(answer.body, status, [*answer.headers, *extra])

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from quotad.catalog.editing.placed import Placed, spelled
-from quotad.catalog.editing.splice import spelled_path
+from quotad.catalog.editing.splice import TextOnly, spelled_path
 from quotad.dashboard.catalog_words import Compiled
 from quotad.errors import CatalogError, QuotadError, StaleEpoch
 from quotad.operations.drafts import DraftRefused
@@ -55,6 +55,8 @@ LABELS = {
 CHANGED = "it was changed since it was looked at"
 """Of a customer, whose page shows what it is now."""
 
+_TEXT_ONLY = "a form cannot change this as it is written; it is changed in the text"
+
 _NO_LABEL = frozenset({"catalog_owner", "draft", "entitlement", "epoch", "four_eyes"})
 
 _NUMBERED = {"limit": "limit", "per_unit": "limit", "unlimited": "limit", "per": "per"}
@@ -96,6 +98,8 @@ class Wrong(msgspec.Struct, frozen=True):
     """By the name of the field."""
     rest: tuple[str, ...] = ()
     """What is about none of its fields."""
+    in_text: bool = False
+    """Whether the text of the draft is the way to do it."""
 
     def __bool__(self) -> bool:
         return bool(self.at or self.rest)
@@ -121,6 +125,9 @@ def wrong_of(error: QuotadError, edited: Edited) -> Wrong:
     """Return what a refusal is about."""
     if isinstance(error, DraftRefused):
         return wrong_in(error.problems, edited)
+    if isinstance(error, TextOnly):
+        place = place_words(error.path, edited.found)
+        return Wrong(rest=(f"{place}: {_TEXT_ONLY}" if place else _TEXT_ONLY,), in_text=True)
     name, text = _split(error.for_caller)
     name = edited.called.get(name, name)
     if name in edited.fields and not isinstance(error, StaleEpoch):
@@ -152,6 +159,8 @@ def in_words(error: QuotadError) -> str:
     """Return a refusal as one line for people."""
     if isinstance(error, DraftRefused):
         return " ".join(f"{problem_words(each, None)}." for each in error.problems[:3])
+    if isinstance(error, TextOnly):
+        return f"{error.file}: {_TEXT_ONLY}" if error.file else _TEXT_ONLY
     if isinstance(error, CatalogError):
         return "The catalog has problems."
     if isinstance(error, StaleEpoch):

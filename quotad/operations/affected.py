@@ -7,7 +7,7 @@ import msgspec
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
 from quotad.entitlements.phases import phases_in_force
-from quotad.model import Entitlement
+from quotad.model import Entitlement, Plan
 from quotad.operations.finding import FindingOperations
 from quotad.operations.usage import UsageOperations
 from quotad.records import CustomerRecord, Subscription
@@ -63,7 +63,8 @@ class AffectedOperations(msgspec.Struct, frozen=True):
 
     def of(self, before: Snapshot | None, after: Snapshot) -> Affected:
         """Return whom it is about when one catalog replaces another."""
-        plans = () if before is None else _changed(before, after)
+        differs = Differs(before, after)
+        plans = differs.plans()
         ends_s, seen, keeping, complete = time.monotonic() + LOOK_S, 0, 0, True
         over: dict[str, list[OverLimit]] = {}
         for plan_id in plans:
@@ -76,7 +77,7 @@ class AffectedOperations(msgspec.Struct, frozen=True):
                         break
                     seen += 1
                     phase = self._phase(stored.record, plan_id)
-                    if phase is None or not _is_changed(before, after, phase):
+                    if phase is None or not differs.on(phase.plan_id, phase.revision):
                         keeping += 1
                     elif found := self._over(stored.record, phase, after):
                         over[found[0].customer_id] = found
@@ -130,29 +131,58 @@ class AffectedOperations(msgspec.Struct, frozen=True):
         return found
 
 
-def _changed(before: Snapshot | None, after: Snapshot) -> tuple[str, ...]:
-    """Plans that grant something else than before, on any revision."""
-    found = []
-    for plan_id, plan in after.plans.items():
-        if before is None or plan_id not in before.plans:
-            continue
-        revisions = {before.plans[plan_id].revision, plan.revision, *before.kept.get(plan_id, ())}
-        if any(_grants(before, plan_id, rev) != _grants(after, plan_id, rev) for rev in revisions):
-            found.append(plan_id)
-    return tuple(found)
+class Differs:
+    """Which plans grant something else than before, revision by revision.
+
+    Args:
+        before: the catalog that is replaced; None: there is none.
+        after: the one that replaces it.
+    """
+
+    def __init__(self, before: Snapshot | None, after: Snapshot) -> None:
+        self._before = before
+        self._after = after
+        self._known: dict[tuple[str, int], bool] = {}
+
+    def plans(self) -> tuple[str, ...]:
+        """Those of both catalogs that do, on any revision."""
+        before = self._before
+        if before is None:
+            return ()
+        return tuple(
+            plan_id
+            for plan_id, plan in self._after.plans.items()
+            if plan_id in before.plans
+            and any(
+                self.on(plan_id, each)
+                for each in (
+                    before.plans[plan_id].revision,
+                    plan.revision,
+                    *before.kept.get(plan_id, ()),
+                )
+            )
+        )
+
+    def on(self, plan_id: str, revision: int) -> bool:
+        """Whether those who subscribed to a revision have something else than before."""
+        key = (plan_id, revision)
+        if key not in self._known:
+            old = None if self._before is None else self._before.plan(plan_id, revision)
+            self._known[key] = not _same(old, self._after.plan(plan_id, revision))
+        return self._known[key]
 
 
-def _is_changed(before: Snapshot | None, after: Snapshot, phase: Subscription) -> bool:
-    old = None if before is None else _grants(before, phase.plan_id, phase.revision)
-    return old != _grants(after, phase.plan_id, phase.revision)
-
-
-def _grants(snapshot: Snapshot, plan_id: str, revision: int) -> object:
-    """What a plan grants, whatever its features are called."""
-    plan = snapshot.plan(plan_id, revision)
-    if plan is None:
-        return None
-    return {feature_id: _nameless(right) for feature_id, right in plan.entitlements.items()}
+def _same(one: Plan | None, other: Plan | None) -> bool:
+    """Whether two plans grant the same, whatever their features are called."""
+    if one is None or other is None:
+        return one is other
+    mine, others = one.entitlements, other.entitlements
+    if mine.keys() != others.keys():
+        return False
+    return all(
+        right == others[key] or _nameless(right) == _nameless(others[key])
+        for key, right in mine.items()
+    )
 
 
 def _nameless(right: Entitlement) -> Entitlement:

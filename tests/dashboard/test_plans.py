@@ -478,6 +478,22 @@ def test_a_plan_that_extends_nothing_grants_a_feature_or_does_not(anna: Visit) -
     assert "calls: {limit: 10" not in text_of(anna)
 
 
+def test_what_only_the_text_can_change_leads_to_the_text(
+    anna: Visit, desk: DashboardRunning
+) -> None:
+    shared = CATALOG.replace("upload: 25", "upload: &most 25").replace(
+        "export: true", "export: true\n      upload: *most"
+    )
+    in_force(desk, shared)
+    path = "/plans/pro/features/upload"
+    page = anna.post(path, fields_of(anna.get(path)) | {"value": "30"})
+
+    assert 400 == page.status
+    assert "Pro \u203a Upload size: a form cannot change this as it is written" in page.text
+    assert '<a class="btn" href="/draft">Open the text</a>' in page.html
+    assert 'value="30"' in page.html
+
+
 def test_a_form_that_lost_a_race_leads_back_to_its_page(anna: Visit) -> None:
     change(anna, "/plans/free/features/calls", limit0="21")
     early = fields_of(anna.get("/draft/review"))

@@ -6,10 +6,9 @@ from typing import Any, Final
 import msgspec
 
 from quotad.catalog.editing.spell import same
-from quotad.catalog.editing.splice import EditStep, Put, Take, edit, read_values, spelled_path
+from quotad.catalog.editing.splice import EditStep, Put, Take, TextOnly, edit, read_values
 from quotad.catalog.editing.spots import Path
 from quotad.catalog.sources import Source
-from quotad.errors import InvalidRequest
 
 
 class NoValue(msgspec.Struct, frozen=True):
@@ -114,7 +113,7 @@ class PlanFiles:
                     return number
         texts = [n for n, file in enumerate(self.files) if not file.name.endswith(".toml")]
         if not texts:
-            raise InvalidRequest(f"{spelled_path(path)}: TOML is changed as text only")
+            raise TextOnly("", path, "TOML is changed as text only")
         return texts[0]
 
 

@@ -77,7 +77,7 @@ def edit(source: Source, steps: tuple[EditStep, ...]) -> Source:
     """
     ending = source.name.partition("#")[0].rpartition(".")[2].lower()
     if ending == "toml":
-        raise InvalidRequest(f"{source.name}: TOML is changed as text only")
+        raise TextOnly(source.name, (), "TOML is changed as text only")
     intended = _unshared(read_values(source))
     text = source.text.removeprefix(_BOM)
     for step in steps:
@@ -106,11 +106,28 @@ def _order(values: dict[str, Any] | None) -> list[str]:
     return list(features) if isinstance(features, dict) else []
 
 
+class TextOnly(InvalidRequest):
+    """An edit that only a person can make, in the text of a file.
+
+    Args:
+        file: its name.
+        path: what was to be changed; empty: anything in it.
+        why: the text alone can change it.
+    """
+
+    def __init__(self, file: str, path: Path, why: str) -> None:
+        self.file = file
+        self.path = spelled_path(path)
+        self.why = why
+        super().__init__(": ".join(each for each in (file, self.path, why) if each))
+
+
 def _refused(name: str, path: Path) -> InvalidRequest:
-    return InvalidRequest(
-        f"{name}: {spelled_path(path)}: cannot be changed by itself (an anchor, an alias or a"
-        " merge key is involved, or an unusual spelling); change it in the text"
+    why = (
+        "cannot be changed by itself (an anchor, an alias or a merge key is involved, or an unusual"
+        " spelling); change it in the text"
     )
+    return TextOnly(name, path, why)
 
 
 def _unshared(value: Any) -> Any:
