@@ -14,7 +14,7 @@ from quotad.ledger import EntryPage, LedgerEntry, LedgerGap, WantedEntries
 from quotad.nearest import nearest
 from quotad.operations.pages import page_size
 from quotad.store.events import EventId
-from quotad.store.ledger import LedgerRecord, LedgerStreams
+from quotad.store.ledger import LedgerRecord, LedgerStreams, Masks, digest_of
 
 RECORDS_MAX = 5_000
 """Most records that are read for one page; one with few entries that are wanted ends there."""
@@ -64,6 +64,7 @@ class LedgerOperations(msgspec.Struct, frozen=True):
             return EntryPage([], [], _written(place), False)
         gaps = self._dropped(place, shards) if wanted.position and not wanted.newest_first else []
         read = dict(place.at)
+        masks = self.streams.masks(shards)
         entries: list[LedgerEntry] = []
         count, more = 0, False
         for record in self._records(place, shards):
@@ -75,7 +76,7 @@ class LedgerOperations(msgspec.Struct, frozen=True):
             count += 1
             read[record.shard] = (record.position.ms, record.position.number)
             try:
-                found = read_record(record)
+                found = _masked(read_record(record), masks)
             except Unreadable:
                 gaps.append(LedgerGap(record.shard, record.at_ms, record.at_ms, UNREADABLE))
                 continue
@@ -133,6 +134,21 @@ class LedgerOperations(msgspec.Struct, frozen=True):
             if first > EventId(*at):
                 gaps.append(LedgerGap(shard, at[0], first.ms, DROPPED))
         return gaps
+
+
+def _masked(entries: list[LedgerEntry], masks: Masks) -> list[LedgerEntry]:
+    """Entries with what stands for customers that were erased since, and without their ids."""
+    if not masks:
+        return entries
+    found: list[LedgerEntry] = []
+    for entry in entries:
+        mask = masks.get(digest_of(entry.customer_id))
+        if mask is not None and entry.at_ms <= mask.until_ms:
+            entry = msgspec.structs.replace(
+                entry, customer_id=mask.pseudonym, resource_id="", key="", counters={}
+            )
+        found.append(entry)
+    return found
 
 
 def _check(wanted: WantedEntries) -> None:

@@ -213,7 +213,8 @@ class Parts:
         config, clock, customers = self._config, self.clock, self._customers
         snapshots, views, nearby = self._snapshots, self._views, self._nearby
         reader = self.reader
-        erasures = Erasures(self.store, self._keys, customers, nearby)
+        kept_ms = config.ledger_kept_ms
+        erasures = Erasures(self.store, self._keys, customers, nearby, kept_ms)
         engines = Lent(self._engine)
         catalogs = CatalogOperations(self._catalogs, reader)
         drafts = DraftStore(self.store, self._keys)

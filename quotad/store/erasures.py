@@ -1,8 +1,8 @@
 """Erasing a customer: its record, everything counted and remembered of it, and a proof that it was.
 
 What stays is the proof in the history of its shard, without the customer's id, and for a while the
-number of the epoch, under a key that expires. A ledger, where there is one, keeps what was consumed
-and names an erased customer by `Erasure.pseudonym`.
+number of the epoch, under a key that expires. The ledger keeps what was consumed, names an erased
+customer by `Erasure.pseudonym`, and drops the records that hold its id when they are old enough.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from collections.abc import Collection
 import msgspec
 
 from quotad.errors import Conflict
+from quotad.ledger import LedgerKept
 from quotad.store import lists, scripts
 from quotad.store.changes import ChangeLists
 from quotad.store.connection import Store
@@ -20,6 +21,7 @@ from quotad.store.customers import Customers, check_epoch
 from quotad.store.events import kept
 from quotad.store.facets import facets
 from quotad.store.keys import CustomerKeys, KeySpace, denied_key, slot_starts
+from quotad.store.ledger import LedgerStreams, Mask
 from quotad.store.nearby import NearbyStore
 
 HISTORY_MAX = 1_000
@@ -68,13 +70,20 @@ class Erasures:
     """Erases customers of one store, and lists erasures."""
 
     def __init__(
-        self, store: Store, keys: KeySpace, customers: Customers, nearby: NearbyStore
+        self,
+        store: Store,
+        keys: KeySpace,
+        customers: Customers,
+        nearby: NearbyStore,
+        ledger_kept_ms: int = LedgerKept().ms,
     ) -> None:
         self._store = store
         self._keys = keys
         self._customers = customers
         self._nearby = nearby
         self._changes = ChangeLists(store, keys)
+        self._ledger = LedgerStreams(store, keys)
+        self._ledger_kept_ms = ledger_kept_ms
         self._script = scripts.load("erase_customer")
 
     def erase(
@@ -113,6 +122,8 @@ class Erasures:
         erased_ms, nonce = self._store.time_ms(), secrets.token_hex(16)
         proof = proof_of(customer_id, erased_ms, erased_by, nonce)
         erasure = Erasure(erased_ms, proof, erased_by, nonce, had_record, counters, remembered)
+        mask = Mask(erased_ms, erasure.pseudonym)
+        self._ledger.mask(customer_id, mask, self._ledger_kept_ms)
         self._remember(self._keys.erased(shard), erasure)
         return erasure
 

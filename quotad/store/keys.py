@@ -14,6 +14,7 @@ usage. `17` stands for the name of a shard, see `shard_names`.
     quotad:{17}:written                      sorted set of the latest writes of customers; expires
     quotad:{17}:erased                       sorted set of proofs of erasures, by time
     quotad:{17}:l                            stream of what is noted in the ledger; expires
+    quotad:{17}:le                           hash of who is masked in it, by digest; expires
     quotad:{17}:events                       stream of writes of the shard's customers; expires
     quotad:{17}:c:<customer>                 customer record (msgpack)
     quotad:{17}:e:<customer>                 its epoch: `max(epoch + 1, now)` of writes; absent: 0
@@ -177,6 +178,7 @@ class KeySpace:
         self.shard_events = tuple(f"{start}:events" for start in starts)
         self.shard_indexes = tuple(f"{start}:index" for start in starts)
         self.shard_ledgers = tuple(f"{start}:l" for start in starts)
+        self.shard_masks = tuple(f"{start}:le" for start in starts)
         self.shard_written = tuple(f"{start}:written" for start in starts)
         self.shard_indexed = tuple(f"{start}:indexed" for start in starts)
 

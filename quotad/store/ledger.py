@@ -1,6 +1,7 @@
 """The streams of the ledger: one per shard, a record per call of a script, read back here."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from quotad.store.connection import Store
@@ -33,6 +34,23 @@ class LedgerRecord(NamedTuple):
     def at_ms(self) -> int:
         """When it was written, by the store's clock (Unix ms)."""
         return self.position.ms
+
+
+class Mask(NamedTuple):
+    """What stands for an erased customer in the ledger."""
+
+    until_ms: int
+    """In entries up to then (Unix ms): later ones are of a customer that came back."""
+    pseudonym: str
+
+
+Masks = Mapping[bytes, Mask]
+"""By `digest_of`."""
+
+
+def digest_of(customer_id: str) -> bytes:
+    """What an erased customer is looked up by: the masks do not hold its id."""
+    return blake2b(customer_id.encode(), digest_size=16).digest()
 
 
 class LedgerStreams:
@@ -76,6 +94,41 @@ class LedgerStreams:
             shard: [_record(shard, each) for each in raw or ()]
             for shard, raw in zip(positions, found, strict=True)
         }
+
+    def mask(self, customer_id: str, mask: Mask, kept_ms: int) -> None:
+        """Have a customer masked in what is noted of it, if there is a ledger in its shard.
+
+        Args:
+            customer_id: whose id is not to be read again.
+            mask: what is read instead.
+            kept_ms: how long records are kept.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out; it may be masked.
+        """
+        shard = self.shard(customer_id)
+        if not self._store.execute("EXISTS", self._keys.shard_ledgers[shard]):
+            return
+        name, text = self._keys.shard_masks[shard], f"{mask.until_ms}:{mask.pseudonym}"
+        commands = [
+            ("HSET", name, digest_of(customer_id), text),
+            ("PEXPIRE", name, kept_ms),
+        ]
+        self._store.execute_many(commands, atomic=True)
+
+    def masks(self, shards: Sequence[int]) -> Masks:
+        """Who is masked in some shards.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        commands = [("HGETALL", self._keys.shard_masks[shard]) for shard in shards]
+        found: dict[bytes, Mask] = {}
+        for raw in self._store.execute_many(commands, or_none=True):
+            for digest, text in zip((raw or [])[::2], (raw or [])[1::2], strict=True):
+                until, _, pseudonym = text.decode().partition(":")
+                found[digest] = Mask(int(until), pseudonym)
+        return found
 
     def ends(self, shards: Sequence[int], newest: bool = False) -> dict[int, EventId]:
         """Where the oldest records of streams are, or the newest; without empty streams.
