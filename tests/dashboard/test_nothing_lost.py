@@ -113,6 +113,32 @@ def test_a_session_that_ends_mid_edit_loses_no_text(anna: Page, desk: DashboardR
     expect(anna.get_by_text("unpublished change")).to_be_visible()
 
 
+def test_a_form_about_a_customer_outlives_the_server_and_the_session(
+    browser: Browser, desk: DashboardRunning, away: Away
+) -> None:
+    desk.server.parts.customers.provision("acme", Provision("free"))
+    context = browser.new_context(base_url=f"http://{desk.address}")
+    page, token = context.new_page(), desk.token(TokenRole.MANAGE, "sally").token
+    sign_in(page, token, "/customers/acme")
+    page.get_by_role("link", name="Promote", exact=True).click()
+    form = page.locator("#promote")
+    form.get_by_label("Limit", exact=True).fill("70")
+    form.get_by_label("Comment").fill("until the new office is ready")
+    with away:
+        form.get_by_role("button", name="Promote").click()
+        expect(form.get_by_text("The server does not answer")).to_be_visible()
+        expect(form.get_by_label("Limit", exact=True)).to_have_value("70")
+    context.clear_cookies()
+    form.get_by_role("button", name="Promote").click()
+    page.get_by_label("Token", exact=True).fill(token)
+    page.get_by_role("button", name="Sign in").click()
+    shoot(page, "customer-again")
+    page.get_by_role("button", name="Send it now").click()
+    expect(page.get_by_role("status")).to_have_text("API calls was promoted.")
+    expect(page.get_by_text("until the new office is ready")).to_be_visible()
+    context.close()
+
+
 def test_two_windows_of_one_person_lose_neither_edit(anna: Page) -> None:
     anna.goto("/plans/free/features/calls")
     anna.get_by_label("Calls", exact=True).first.fill("71")
