@@ -8,9 +8,11 @@
 8 connections with 32 calls each, of 10,000 customers. A row counts only when the counters in the
 store moved by what the answers say. Rows in which every node is held at a twentieth of a core show
 what a cluster adds where its nodes and not the server are the limit: one machine has no room to
-show it otherwise. They have 128 calls on each connection, so that nodes have work all the time, and
-are compared in rounds in which the nodes had used up what they were held at: in others server or
-generator were the limit. They are left out without the rights to make control groups.
+show it otherwise. They have 128 calls on each connection and 8 decision threads, so that nodes have
+work all the time: a batch waits for all nodes that it asks, and a held one stands still for most of
+each period. They are compared in rounds in which the nodes had used up what they were held at: in
+others server or generator were the limit. They are left out without the rights to make control
+groups.
 """
 
 import argparse
@@ -32,6 +34,7 @@ from loadtests.bench.processes import CATALOG, HOST, free_port, stop, wait_until
 from loadtests.bench.traffic import Traffic
 from quotad.catalog import Source, parse
 from quotad.clock import SyncedClock
+from quotad.config import Config
 from quotad.plural import plural
 from quotad.store import Catalogs, KeySpace, Store
 from quotad.valkey import private_valkey
@@ -45,8 +48,8 @@ QUOTA_MIN_US = 1_000
 """The kernel gives out no less at a time."""
 
 CONNECTIONS, STREAMS = 8, 32
-HELD_STREAMS = 128
-USED_UP = 0.9
+HELD_STREAMS, HELD_THREADS = 128, 8
+USED_UP = 0.85
 """Of what nodes are held at: with less, they had time left."""
 WARM_S = 1.0
 
@@ -131,7 +134,13 @@ def measure(row: Row, seconds: float, seed: int) -> Measured:
         catalog = parse([Source(name="bench.yaml", text=CATALOG)])
         keys = KeySpace(PREFIX, row.shards)
         Catalogs(store, keys, SyncedClock()).publish(catalog.document, catalog.digest)
-        kind = quotad("native", shards=str(row.shards), workers=str(row.workers))
+        threads = HELD_THREADS if row.held else Config().decision_threads
+        kind = quotad(
+            "native",
+            shards=str(row.shards),
+            workers=str(row.workers),
+            decision_threads=str(threads),
+        )
         port = free_port()
         process = stack.enter_context(_server(kind.command(f"{HOST}:{port}", url)))
         wait_until_ready(process, port, kind)

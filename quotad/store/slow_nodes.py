@@ -44,8 +44,7 @@ class SlowNodes:
                 return
             if node not in self._slow:
                 report_once(
-                    f"the store at {node.address} takes more than {SLOW_S * 1000:.0f} ms to answer;"
-                    " while others do not, calls for its customers wait apart"
+                    f"the store at {node.address} takes more than {SLOW_S * 1000:.0f} ms to answer"
                 )
             self._slow[node] = FAST_ENOUGH
             return
