@@ -13,6 +13,8 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+import msgspec
+
 from quotad.decision import ConsumeRequest, Decision
 from quotad.errors import QuotadError, internal_error
 from quotad.operations.decisions import DecisionOperations
@@ -20,8 +22,14 @@ from quotad.operations.decisions import DecisionOperations
 DecisionOrError = Decision | QuotadError
 """Of one request; an error is a value here, as many requests may share one."""
 
-OnThread = Callable[[DecisionOperations], Any]
-"""What is decided by itself and not in a batch; runs on a decision thread."""
+
+class OnThread(msgspec.Struct, frozen=True):
+    """What is decided by itself and not in a batch; runs on a decision thread."""
+
+    act: Callable[[DecisionOperations], Any]
+    customer_id: str = ""
+    """Whom it is about; empty: several, or none."""
+
 
 Settle = Callable[[Any], None]
 """Takes an answer, on the event loop."""
@@ -58,9 +66,16 @@ class Deciding:
         """The same of several requests."""
         return self._ask(requests)
 
-    def run(self, act: Callable[[DecisionOperations], T]) -> "asyncio.Future[T | QuotadError]":
-        """Call a function on a decision thread, after the batch that it waits with."""
-        return self._ask(act)
+    def run(
+        self, act: Callable[[DecisionOperations], T], customer_id: str = ""
+    ) -> "asyncio.Future[T | QuotadError]":
+        """Call a function on a decision thread, after the batch that it waits with.
+
+        Args:
+            act: the function.
+            customer_id: whom it is about; empty: several, or none.
+        """
+        return self._ask(OnThread(act, customer_id))
 
     def decide_then(
         self, request: ConsumeRequest, settle: Callable[[DecisionOrError], None]
@@ -122,9 +137,9 @@ class HttpSlowLane:
 
 
 def _customers_of(wanted: "ConsumeRequest | Sequence[ConsumeRequest] | OnThread") -> list[str]:
-    if isinstance(wanted, ConsumeRequest):
-        return [wanted.customer_id]
-    return [each.customer_id for each in wanted] if isinstance(wanted, Sequence) else []
+    if isinstance(wanted, Sequence):
+        return [each.customer_id for each in wanted]
+    return [wanted.customer_id] if wanted.customer_id else []
 
 
 class HttpDecider(threading.Thread):
@@ -220,7 +235,7 @@ def decided(decisions: DecisionOperations, asked: Sequence[Asked]) -> list[Answe
                 at += len(wanted)
     for settle, act in acts:
         try:
-            answers.append((settle, act(decisions)))
+            answers.append((settle, act.act(decisions)))
         except QuotadError as error:
             answers.append((settle, error))
         except Exception as error:  # noqa: BLE001

@@ -141,7 +141,8 @@ def on_decider(
     @functools.wraps(made)
     async def act(call: HttpCall, wanted: W) -> ActOutcome:
         deciding = call.context.deciding
-        return await deciding.run(lambda decisions: made(decisions, call, wanted))
+        customer_id = getattr(wanted, "customer_id", "")
+        return await deciding.run(lambda decisions: made(decisions, call, wanted), customer_id)
 
     return act
 

@@ -87,15 +87,18 @@ async def test_requests_for_customers_of_a_slow_server_wait_apart(made: Batches)
     usual = HttpDecider(0, asking, cast(DecisionOperations, made), lambda: loop, lane)
     slow = msgspec.structs.replace(asked(1), customer_id="slow")
     first, several = asking.decide(slow), asking.decide_all([asked(2), slow])
+    acts = [asking.run(lambda _: "slow", "slow"), asking.run(lambda _: "usual", "acme")]
     usual.start()
 
     assert 3 == cast(Decision, await asking.decide(asked(3))).used
-    assert [False, False] == [first.done(), several.done()]
+    assert "usual" == await acts[1]
+    assert [False, False, False] == [first.done(), several.done(), acts[0].done()]
 
     beside = HttpDecider(1, lane.deciding, cast(DecisionOperations, apart), lambda: loop)
     beside.start()
     asking.waiting.put(None)
     answers = [await first, *await several]
+    assert "slow" == await acts[0]
 
     assert [1, 2, 1] == [cast(Decision, each).used for each in answers]
     beside.join(20)
