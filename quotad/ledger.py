@@ -104,6 +104,7 @@ class WantedEntries(msgspec.Struct, frozen=True, gc=False):
     newest_first: bool = False
     from_now: bool = False
     """Without a position: nothing of what is there; only the position behind it."""
+    denied_only: bool = False
 
 
 class EntryPage(msgspec.Struct, frozen=True):

@@ -30,6 +30,7 @@ CustomerOption = Annotated[
 DecisionReason = Annotated[
     str, typer.Option("--reason", metavar="WORD", help="Such as LIMIT_EXCEEDED.")
 ]
+DeniedOnly = Annotated[bool, typer.Option("--denied", help="Denials only.")]
 Since = Annotated[
     str | None, typer.Option("--since", metavar="TIME", help="A time, or 90s, 30m, 2h, 7d ago.")
 ]
@@ -58,6 +59,7 @@ def list_(
     customer: CustomerOption = "",
     feature: FeatureOption = "",
     reason: DecisionReason = "",
+    denied: DeniedOnly = False,
     since: Since = None,
     until: Until = None,
     limit: Annotated[
@@ -78,6 +80,7 @@ def list_(
                 customer_id=customer,
                 feature_id=feature,
                 reason=reason,
+                denied_only=denied,
                 since=start,
                 until=end,
                 position=position,
@@ -105,6 +108,7 @@ def tail(
     customer: CustomerOption = "",
     feature: FeatureOption = "",
     reason: DecisionReason = "",
+    denied: DeniedOnly = False,
     since: Since = None,
     first: Annotated[
         int, typer.Option(metavar="N", min=0, help="End after so many; 0: never.")
@@ -121,6 +125,7 @@ def tail(
                 customer_id=customer,
                 feature_id=feature,
                 reason=reason,
+                denied_only=denied,
                 since=start,
                 position=position,
                 size=PAGE,

@@ -261,6 +261,7 @@ class AdminClient(CustomerAdmin, TokenAdmin, Connected):
         size: int = 50,
         newest_first: bool = False,
         from_now: bool = False,
+        denied_only: bool = False,
     ) -> LedgerPage:
         """A page of what was counted of ledgered features, and denied where that is noted.
 
@@ -275,6 +276,7 @@ class AdminClient(CustomerAdmin, TokenAdmin, Connected):
             newest_first: else the oldest first.
             from_now: without a position: none of those that are there, only the position behind
                 them.
+            denied_only: without what was counted.
         """
         wanted = {
             "customer_id": customer_id,
@@ -286,6 +288,7 @@ class AdminClient(CustomerAdmin, TokenAdmin, Connected):
             "size": size,
             "newest_first": newest_first,
             "from_now": from_now,
+            "denied_only": denied_only,
         }
         return self._connection.run(ledger.page(self._read, wanted))
 

@@ -53,6 +53,7 @@ class AsyncAdminClient(AsyncUsageClient):
         size: int = 50,
         newest_first: bool = False,
         from_now: bool = False,
+        denied_only: bool = False,
     ) -> LedgerPage:
         """A page of what was counted of ledgered features; as of `AdminClient`."""
         wanted = {
@@ -65,6 +66,7 @@ class AsyncAdminClient(AsyncUsageClient):
             "size": size,
             "newest_first": newest_first,
             "from_now": from_now,
+            "denied_only": denied_only,
         }
         return await self._run(ledger.page(self._policy, wanted))
 

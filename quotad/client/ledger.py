@@ -87,6 +87,7 @@ def page(policy: Policy, wanted: Mapping[str, Any]) -> Steps[LedgerPage]:
         page_size=wanted["size"],
         newest_first=wanted["newest_first"],
         from_now=wanted["from_now"],
+        denied_only=wanted["denied_only"],
     )
     answer = yield from retried(policy, "ListLedger", request)
     return LedgerPage(

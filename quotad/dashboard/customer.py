@@ -8,6 +8,7 @@ from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage
 from quotad.dashboard.chain import source_lines
 from quotad.dashboard.charts import chart_of, charted
 from quotad.dashboard.given_form import given_fields
+from quotad.dashboard.live import LiveLine, live_lines
 from quotad.dashboard.names import CatalogNames
 from quotad.dashboard.plan_order import names_in_order
 from quotad.dashboard.render import render
@@ -16,10 +17,14 @@ from quotad.dashboard.shown import amount
 from quotad.dashboard.wrong import FINE, Wrong
 from quotad.decision import ConsumeRequest, Decision, Mode, Reason
 from quotad.errors import InvalidRequest, NotFound, QuotadError
+from quotad.ledger import WantedEntries
 from quotad.operations.shown_customers import ShownCustomer
 
 LINES_AT_ONCE = 12
 """Most features that are shown before all of them are asked for."""
+
+CALLS_MAX = 8
+"""Most denied calls that are listed."""
 
 DENIED_MAX = 8
 """Most denied features that are listed."""
@@ -95,6 +100,7 @@ def customer_page(
         chartable={key: snapshot.features[key].name or key for key in chartable},
         chart=chart_of(ask, customer_id, chart) if chart else None,
         denied=_denied(ask, customer_id),
+        calls_denied=_calls_denied(ask, customer_id),
         activity=activity(ask, customer_id),
         wrong=wrong,
         fine=FINE,
@@ -133,6 +139,12 @@ def _denied(ask: Ask, customer_id: str) -> list[DeniedLine]:
         if each.denied and each.feature.feature_id in features
     ]
     return lines[:DENIED_MAX]
+
+
+def _calls_denied(ask: Ask, customer_id: str) -> list[LiveLine]:
+    """The latest calls that were denied, of features whose denials are in the ledger."""
+    wanted = WantedEntries(customer_id, size=CALLS_MAX, denied_only=True)
+    return live_lines(ask, wanted)
 
 
 def _look(customer_id: str, feature_id: str, quantity: int) -> ConsumeRequest:

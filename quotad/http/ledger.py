@@ -32,6 +32,7 @@ class ListLedger(RequestFields, frozen=True, kw_only=True):
     """Else the oldest first."""
     from_now: bool = False
     """Without a position: none of those that are there, only the position behind them."""
+    denied_only: bool = False
 
 
 class LedgerEntryAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +106,7 @@ def find(call: HttpCall, wanted: ListLedger) -> HttpAnswer:
             wanted.page_size,
             wanted.newest_first,
             wanted.from_now,
+            wanted.denied_only,
         )
     )
     return HttpAnswer(

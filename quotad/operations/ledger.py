@@ -177,6 +177,7 @@ def _is_wanted(entry: LedgerEntry, wanted: WantedEntries) -> bool:
         wanted.customer_id in ("", entry.customer_id)
         and wanted.feature_id in ("", entry.feature_id)
         and wanted.reason in ("", entry.reason)
+        and not (wanted.denied_only and entry.allowed)
     )
 
 

@@ -26,6 +26,7 @@ class LedgerCalls:
             request.page_size,
             request.newest_first,
             request.from_now,
+            request.denied_only,
         )
         page = self._parts.ledger.read(wanted)
         return pb.ListLedgerResponse(

@@ -1028,7 +1028,7 @@ class RollbackCustomerResponse(_message.Message):
     def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ..., changes: _Optional[_Iterable[str]] = ..., undone: _Optional[_Iterable[_Union[CustomerChange, _Mapping]]] = ...) -> None: ...
 
 class ListLedgerRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "reason", "since", "until", "page_size", "position", "newest_first", "from_now")
+    __slots__ = ("customer_id", "feature_id", "reason", "since", "until", "page_size", "position", "newest_first", "from_now", "denied_only")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -1038,6 +1038,7 @@ class ListLedgerRequest(_message.Message):
     POSITION_FIELD_NUMBER: _ClassVar[int]
     NEWEST_FIRST_FIELD_NUMBER: _ClassVar[int]
     FROM_NOW_FIELD_NUMBER: _ClassVar[int]
+    DENIED_ONLY_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     reason: str
@@ -1047,7 +1048,8 @@ class ListLedgerRequest(_message.Message):
     position: str
     newest_first: bool
     from_now: bool
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., reason: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., position: _Optional[str] = ..., newest_first: _Optional[bool] = ..., from_now: _Optional[bool] = ...) -> None: ...
+    denied_only: bool
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., reason: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., position: _Optional[str] = ..., newest_first: _Optional[bool] = ..., from_now: _Optional[bool] = ..., denied_only: _Optional[bool] = ...) -> None: ...
 
 class ListLedgerResponse(_message.Message):
     __slots__ = ("entries", "gaps", "position", "more")

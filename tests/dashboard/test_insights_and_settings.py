@@ -19,7 +19,7 @@ from tests.running import eventually
 @pytest.fixture(scope="module")
 def closed(store_url: str) -> Iterator[DashboardRunning]:
     with dashboard_running(store_url, f"t-{uuid.uuid4().hex[:12]}") as made:
-        made.grpc.publish_and_wait(CATALOG)
+        made.grpc.publish_and_wait(CATALOG.replace("unit: call,", "unit: call, ledger: all,"))
         eventually(lambda: made.server.ready, bool)
         made.grpc.consume("globex", "calls", quantity=10)
         made.grpc.consume("globex", "calls", quantity=40)
@@ -46,6 +46,48 @@ def test_home_counts_what_was_allowed_and_denied_of_each_feature(closed: Dashboa
     with closed.signed_in(TokenRole.READ) as visit:
         # Servers bring what they have counted every few seconds.
         eventually(lambda: "API calls 2 1 33 %" in visit.get("/").text, bool, every_s=0.2)
+
+
+def test_the_latest_decisions_stand_there_with_reason_and_what_was_used(
+    closed: DashboardRunning,
+) -> None:
+    with closed.signed_in(TokenRole.READ) as visit:
+        page = visit.get("/live")
+        lines = visit.get("/live/lines").text
+        denied = visit.get("/live?show=denied&feature=calls&reason=LIMIT_EXCEEDED").text
+        other = visit.get("/live?customer=globex&reason=REVOKED").text
+        customer = visit.get("/customers/globex").text
+
+    asked = "globex API calls denied asked for 40 the limit is reached 10 of 10"
+    took = "globex API calls allowed took 10 within the limit 10 of 10"
+    for text in (page.text, lines):
+        assert asked in text
+        assert text.index(asked) < text.index(took)
+    assert asked in denied
+    assert took not in denied
+    assert "No decision is like that" in other
+    assert "API calls asked for 40: the limit is reached (10 of 10)" in customer
+    assert 'hx-get="/live/lines"' in page.html
+
+
+def test_a_list_of_decisions_that_is_paused_stands_still(closed: DashboardRunning) -> None:
+    with closed.signed_in(TokenRole.READ) as visit:
+        page = visit.get("/live?feature=calls&paused=1")
+        wrong = visit.get("/live?reason=NO_SUCH")
+
+    assert "hx-get" not in page.html.partition('class="live"')[2].partition(">")[0]
+    assert 'href="/live?feature=calls">Go on' in page.html
+    assert wrong.status == 400
+
+
+def test_without_a_feature_in_the_ledger_the_page_leads_to_how_one_gets_there(
+    served: DashboardRunning,
+) -> None:
+    with served.visit() as visit:
+        text = visit.get("/live").text
+
+    assert "No feature is in the ledger" in text
+    assert "ledger: all" in text
 
 
 def test_no_cell_of_the_csv_is_a_formula(closed: DashboardRunning) -> None:

@@ -105,6 +105,7 @@ def test_entries_are_found_by_customer_feature_reason_and_time(ledger: Ledger) -
     assert ["a", "a", "a", "b"] == sorted(ledger.customers(feature_id="calls"))
     (denied,) = ledger.read(reason="LIMIT_EXCEEDED").entries
     assert ("a", False, 2, 2) == (denied.customer_id, denied.allowed, denied.used, denied.limit)
+    assert [denied] == ledger.read(denied_only=True).entries
     third_ms = entries[2].at_ms
     for newest_first in (False, True):
         order = {"newest_first": newest_first}
