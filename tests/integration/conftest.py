@@ -28,6 +28,7 @@ ON_A_CLUSTER = {
     "test_lost_keys",
     "test_change_feed",
     "test_old_layout",
+    "test_ledger",
 }
 """Modules whose tests run on one server and on a cluster of three."""
 

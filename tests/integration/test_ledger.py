@@ -3,6 +3,8 @@
 import random
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import msgspec
 import pytest
 
 from quotad.decision import ConsumeAllRequest, ConsumeRequest, Decision, Mode
+from quotad.engine import Engine
 from quotad.engine.acts import describe_entries
 from quotad.engine.noted import Unreadable, read_record
 from quotad.errors import StoreUnavailable
@@ -304,6 +307,48 @@ def test_after_any_calls_the_ledger_sums_up_to_the_counters(made: Bench) -> None
             batch.append(request)
         made.engine.decide([*batch, *drawn.sample(batch, min(2, len(batch)))])
 
+    assert counters(made) == summed(made)
+
+
+def test_of_servers_whose_answers_are_lost_every_key_is_noted_exactly_once(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, settle = random.Random(11), ChargeScript.settle
+
+    def lose(self: ChargeScript, tag: str, charges: list[Charge], *rest: Any) -> Any:
+        settled = settle(self, tag, charges, *rest)
+        if drawn.random() > 0.3:
+            return settled
+        lost = StoreUnavailable("the answer is lost")
+        lost.partial = True  # one of several nodes, so that others are asked
+        return [UNSETTLED] * len(charges), lost
+
+    monkeypatch.setattr(ChargeScript, "settle", lose)
+    names = [f"k{number}" for number in range(60)]
+
+    def serve(customers: list[str]) -> None:
+        engine = Engine(made.shared, made.store.connect())
+        with closing(engine):
+            for customer_id in customers:
+                waiting = [
+                    msgspec.structs.replace(ask("calls", 2, key=key), customer_id=customer_id)
+                    for key in names
+                ]
+                while waiting:
+                    answers = engine.decide(waiting[:7])
+                    left = [
+                        request
+                        for request, answer in zip(waiting, answers, strict=False)
+                        if not isinstance(answer, Decision)
+                    ]
+                    waiting = left + waiting[7:]
+
+    with ThreadPoolExecutor(3) as servers:
+        for done in [servers.submit(serve, ["acme", "globex", "hooli"]) for _ in range(3)]:
+            done.result()
+
+    found = Counter((entry.customer_id, entry.key) for entry in entries(made))
+    assert {(each, key): 1 for each in ("acme", "globex", "hooli") for key in names} == found
     assert counters(made) == summed(made)
 
 
