@@ -4,6 +4,7 @@
 -- KEYS[2] quantities: hash of what each of them holds, by id; and what all of them do, in the empty field
 -- KEYS[3] record: what was taken under the id of the slot, as check_and_consume keeps it under an idempotency key
 -- KEYS   then those of check_and_consume, for one charge without a key
+-- KEYS   last: tag of the catalog in the shard; where that has moved, or is being moved, the answer is QUOTAD_MOVED
 -- ARGV[1] id: of the slot
 -- ARGV[2] quantity: that it is to hold; 0: none is to be acquired
 -- ARGV[3] cap: most that all slots may hold
@@ -24,10 +25,14 @@
 local KEYS_HEAD, ARGS_HEAD = 3, 8
 local FINGERPRINT_LENGTH = 16
 local HELD, FULL, NOT_HELD, REPLAYED, MISMATCH, ENDED, TOO_MANY = 1, 0, 3, 2, -3, -8, -9
+-- @include "refuse_moved"
 -- @include "now_ms"
 -- @include "drop_ended"
 -- @include "frees_at"
 -- @include "expire_slots"
+
+local moved = refuse_moved()
+if moved then return moved end
 
 local function settle(KEYS, ARGV)
 -- @body "check_and_consume"

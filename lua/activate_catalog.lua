@@ -17,14 +17,17 @@
 -- ARGV[5] kept_max (events): how many the stream keeps, about
 -- ARGV[6] kept (ms): how long the stream keeps them
 -- ARGV[7] actor: whose doing it is
+-- ARGV[8] step: what stands at the end of tags, while shards move; empty: they do not
 -- Returns {outcome, version in force, servers without an answer, answers}; answers are server and problem in turns
 --   1 PUBLISHED; 5 WAITING: nothing was done, a live server has not answered yet; -3 LAPSED: there is no such candidate
+-- or QUOTAD_MOVED: the caller knows other shards than there are
 -- Guarantee: when it returns PUBLISHED, no shard has the old version in force any more.
 local PUBLISHED, WAITING, LAPSED = 1, 5, -3
 local FIRST_SHARD_KEY = 10
 -- @include "now_ms"
 -- @include "write_tags"
 -- @include "append_event"
+-- @include "refuse_other_step"
 
 local version = tonumber(redis.call('HGET', KEYS[1], 'version') or '') or 0
 local prepared = redis.call('HMGET', KEYS[5], 'version', 'digest', 'source_digest', 'token')
@@ -42,13 +45,15 @@ for _, server in ipairs(live) do
 end
 if #missing > 0 and ARGV[4] ~= '1' then return { WAITING, version, missing, answers } end
 
+local moved = refuse_other_step(FIRST_SHARD_KEY, ARGV[8])
+if moved then return moved end
 version = version + 1
 redis.call('RENAME', KEYS[6], KEYS[2])
 redis.call('PERSIST', KEYS[2])
 redis.call('ZADD', KEYS[3], version, prepared[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', version - tonumber(ARGV[2]))
 redis.call('DEL', KEYS[4], KEYS[5], KEYS[7])
-write_tags(FIRST_SHARD_KEY, version, prepared[2])
+write_tags(FIRST_SHARD_KEY, version, prepared[2], ARGV[8])
 redis.call('HSET', KEYS[1], 'version', version, 'digest', prepared[2])
 append_event(KEYS[9], ARGV[5], ARGV[6], 'catalog', version, 'actor', ARGV[7])
 return { PUBLISHED, version, missing, answers }

@@ -3,6 +3,7 @@
 -- KEYS[1] epoch: of the customer; absent or damaged: 0
 -- KEYS[2] record: of the customer
 -- KEYS[3..] denied: per counter, the quantity that it had no room for
+-- KEYS   last: tag of the catalog in the shard; where that has moved, or is being moved, the answer is QUOTAD_MOVED
 -- ARGV[1] epoch: of the customer when it was denied
 -- ARGV[2] most: (units) what is denied is counted up to here
 -- ARGV   then per counter:
@@ -10,10 +11,14 @@
 --   expires_at   (Unix ms) when the counter expires; 0: never; below 0 (ms): so long from now on
 -- Returns how many were counted: all, or none of a customer that was erased since
 -- Guarantee: no counter of usage is touched. A value that is no number counts as 0.
+-- @include "refuse_moved"
 -- @include "read_epoch"
 local FIRST_DENIED_KEY = 3
 local COUNTER_ARGS = 2
 local ARGV_HEAD = 2
+
+local moved = refuse_moved()
+if moved then return moved end
 
 if read_epoch(KEYS[1]) ~= tonumber(ARGV[1]) and redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
 local most = tonumber(ARGV[2])

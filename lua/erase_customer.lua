@@ -6,6 +6,7 @@
 -- KEYS[4] index: sorted set of what customers of this shard are found by
 -- KEYS[5] seen: sorted set of customers of this shard without a record
 -- KEYS[6] events: stream of the shard's changes
+-- KEYS   last: tag of the catalog in the shard; where that has moved, or is being moved, the answer is QUOTAD_MOVED
 -- ARGV[1] expected_epoch: of the record that is erased
 -- ARGV[2] customer_id
 -- ARGV[3] kept (ms): how long the epoch stays behind
@@ -19,11 +20,15 @@
 -- write can repeat an older one, since epochs are times. Lists of another type are as good as lost, and make way.
 local CONFLICT = -1
 local ARGV_HEAD = 6
+-- @include "refuse_moved"
 -- @include "read_epoch"
 -- @include "next_epoch"
 -- @include "clear_unless"
 -- @include "write_index"
 -- @include "append_event"
+
+local moved = refuse_moved()
+if moved then return moved end
 
 local before = read_epoch(KEYS[2])
 if before ~= tonumber(ARGV[1]) then return CONFLICT end

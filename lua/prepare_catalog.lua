@@ -14,24 +14,29 @@
 -- ARGV[6] anew: 1 publishes also what is in force, whose record is lost
 -- ARGV[7] token: of this publish
 -- ARGV[8] lapse (ms): how long the candidate waits to be activated
+-- ARGV[9] step: what stands at the end of tags, while shards move; empty: they do not
 -- Returns {outcome, version in force, newest version from the same files, token}
 --   2 UNCHANGED, 3 IN_HISTORY, -1 CONFLICT, and
 --   4 PREPARED with the token that activates it: that of another publish with the same content, if it came first
 --   -2 BUSY: another candidate waits to be activated
+-- or QUOTAD_MOVED: the caller knows other shards than there are
 -- Guarantee: changes neither head nor history, and no tag but one that differs from the head. A key that holds
 -- something of another type instead of the history or a candidate is as good as lost, and makes way.
 local UNCHANGED, IN_HISTORY, PREPARED, CONFLICT, BUSY = 2, 3, 4, -1, -2
 local FIRST_SHARD_KEY = 6
 -- @include "clear_unless"
 -- @include "write_tags"
+-- @include "refuse_other_step"
 
+local moved = refuse_other_step(FIRST_SHARD_KEY, ARGV[9])
+if moved then return moved end
 clear_unless('zset', KEYS[2])
 clear_unless('hash', KEYS[3])
 
 local head = redis.call('HMGET', KEYS[1], 'version', 'digest')
 local version = tonumber(head[1] or '') or 0
 if head[2] == ARGV[2] and ARGV[6] == '0' then
-  write_tags(FIRST_SHARD_KEY, version, ARGV[2]) -- also mends the tag of a shard that was lost
+  write_tags(FIRST_SHARD_KEY, version, ARGV[2], ARGV[9]) -- also mends the tag of a shard that was lost
   return { UNCHANGED, version, version, '' }
 end
 if version ~= tonumber(ARGV[1]) then return { CONFLICT, version, 0, '' } end

@@ -10,11 +10,14 @@
 -- ARGV[5] tag: of the version, what decisions name it by
 -- ARGV[6] kept_max (events): how many the stream keeps, about
 -- ARGV[7] kept (ms): how long the stream keeps them
--- Returns how many tags were written again, or -1 CONFLICT: the head has changed since it was seen
+-- ARGV[8] step: what stands at the end of the tag, while shards move; empty: they do not
+-- Returns how many tags were written again, or -1 CONFLICT: the head has changed since it was seen;
+-- or QUOTAD_MOVED: the caller knows other shards than there are
 -- Guarantee: the version on the head never goes back.
 local CONFLICT = -1
 local FIRST_SHARD_KEY = 3
 -- @include "append_event"
+-- @include "refuse_other_step"
 
 local version, digest = '', ''
 if redis.call('TYPE', KEYS[1]).ok == 'hash' then
@@ -24,6 +27,8 @@ end
 if version ~= ARGV[1] or digest ~= ARGV[2] then return CONFLICT end
 if (tonumber(version) or 0) > tonumber(ARGV[3]) then return CONFLICT end
 
+local moved = refuse_other_step(FIRST_SHARD_KEY, ARGV[8], true)
+if moved then return moved end
 if version ~= ARGV[3] or digest ~= ARGV[4] then
   redis.call('DEL', KEYS[1])
   if ARGV[3] == '0' then return 0 end

@@ -7,6 +7,7 @@
 --   record       of the customer
 --   decision     only with a key: what was taken under the idempotency key
 --   usage        per counter: usage of the period that the entry is of
+-- KEYS   last: tag of the catalog in the shard; where that has moved, or is being moved, the answer is QUOTAD_MOVED
 -- ARGV[1] kept (ms): how long `reached` is remembered
 -- ARGV[2] kept_max (records): how many the ledger keeps, about
 -- ARGV[3] kept_ledger (ms): how long it keeps them
@@ -36,9 +37,13 @@ local ENTRY_ARGS, COUNTER_ARGS, ONCE_ARGS = 4, 2, 3
 local FINGERPRINT_LENGTH = 16
 local BEFORE, COUNTED, REPLAYED, LATE, GONE, DAMAGED = 0, 1, 2, 3, 4, -6
 local USED_MAX = 9000000000000000
+-- @include "refuse_moved"
 -- @include "now_ms"
 -- @include "read_epoch"
 -- @include "note_in_ledger"
+
+local moved = refuse_moved()
+if moved then return moved end
 
 local now = now_ms()
 local reached = tonumber(redis.call('GET', KEYS[1]) or '0') or 0

@@ -7,6 +7,7 @@
 -- KEYS[5] last: what the lease is remembered by after it was released
 -- KEYS[6] ledger: stream of the customer's shard
 -- KEYS[7..] usage: per limit, usage of the lease's period
+-- KEYS   last: tag of the catalog in the shard; where that has moved, or is being moved, the answer is QUOTAD_MOVED
 -- ARGV[1] not_after (Unix ms): from then on nothing is changed, as the caller has given up; 0: no such time
 -- ARGV[2] tag: of the catalog version that this was planned with; empty: whichever is in force
 -- ARGV[3] epoch: the customer's, that this was planned with; with a tag
@@ -31,6 +32,7 @@
 -- {-7 NO_ROOM}
 -- Guarantee: whatever is not DONE has changed nothing but the lists of leases that have ended, which stay counted
 -- as used. What is DONE is in the ledger once, if it is to be.
+-- @include "refuse_moved"
 -- @include "now_ms"
 -- @include "read_epoch"
 -- @include "note_in_ledger"
@@ -40,6 +42,9 @@ local FIRST_USAGE_KEY = 7
 local COUNTER_ARGS = 2
 local ARGV_HEAD = 15
 local ENDED_MAX = 100
+
+local moved = refuse_moved()
+if moved then return moved end
 
 local now, not_after = now_ms(), tonumber(ARGV[1])
 if not_after > 0 and now > not_after then return { TOO_LATE } end

@@ -10,6 +10,7 @@
 -- KEYS[8] before: hash of what the record was before the latest writes, by their epochs
 -- KEYS   lasting: usage keys that a customer without a record may have, and that are to be kept for ever
 --                 from its first record on
+-- KEYS   last: tag of the catalog in the shard; where that has moved, or is being moved, the answer is QUOTAD_MOVED
 -- ARGV[1] expected_epoch: the epoch the new record was made from
 -- ARGV[2] record
 -- ARGV[3] customer_id
@@ -33,6 +34,7 @@
 local CONFLICT = -1
 local HEAD = 8
 local ARGV_HEAD = 14
+-- @include "refuse_moved"
 -- @include "read_epoch"
 -- @include "next_epoch"
 -- @include "clear_unless"
@@ -41,6 +43,9 @@ local ARGV_HEAD = 14
 -- @include "list_change"
 -- @include "note_write"
 -- @include "keep_before"
+
+local moved = refuse_moved()
+if moved then return moved end
 
 local before = read_epoch(KEYS[2])
 if before ~= tonumber(ARGV[1]) then return CONFLICT end

@@ -238,8 +238,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prefix: Prefix = "quotad"
     """Prefix of every key; environments that share a server need different ones."""
     shards: Annotated[int, Meta(ge=0, le=16_384)] = 0
-    """Hash tags that customers are spread over, fixed when a store is first used; 0: as it was, and
-    32 for a new one."""
+    """Hash tags that customers are spread over, chosen when a store is first used; 0: as it was,
+    and 32 for a new one."""
     drain_timeout_ms: Millis = 5_000
     """Longest time that calls under way may take after a stop signal."""
     catalog_timeout_ms: Annotated[int, Meta(ge=100, le=600_000)] = 60_000

@@ -16,6 +16,7 @@
     └── StoreError              the store did not do what was asked
         ├── StoreUnavailable        it refused or timed out; retrying is right
         │   ├── AnswerLost              the connection broke after the command was sent
+        │   ├── ShardMoved              the shard is being moved, or has been; nothing was done
         │   ├── StoreRefused            it answers, and does not keep what is counted
         │   └── NotReady                known to be down, or no catalog yet; nothing was sent
         │       ├── BudgetSpent             the call's own time was over; nothing was sent
@@ -231,6 +232,13 @@ class NotReady(StoreUnavailable):
     """The store is known to be down, or no catalog was published; nothing was sent to it."""
 
     reason = "NOT_READY"
+
+
+class ShardMoved(StoreUnavailable):
+    """The customer's shard is being moved, or has been since the keys were spelled; what was asked
+    has not run."""
+
+    partial = True
 
 
 class StoreRefused(StoreUnavailable):

@@ -16,6 +16,7 @@ from quotad.store import Catalogs, Customers, KeySpace, Store, check_layout
 from quotad.store.demand import DemandStore
 from quotad.store.health import Health
 from quotad.store.holds import HoldsSeen
+from quotad.store.moves import Moves
 from quotad.store.nearby import NearbyStore
 
 
@@ -50,7 +51,7 @@ class Bench:
         self.snapshots = Snapshots(self.catalogs)
         self.views = ViewCache(self.keys, 1000)
         self.snapshots.on_swap(self.views.renew)
-        self.denied = DemandStore(self.store)
+        self.denied = DemandStore(self.store, self.keys)
         self.nearby = NearbyStore(self.store, self.keys)
         self.demand = Demand(self.denied, self.nearby)
         self.shared = Shared(
@@ -62,6 +63,7 @@ class Bench:
             EngineSettings(store_timeout_ms=10_000),
             HoldsSeen(self.store, self.keys),
             self.demand,
+            moves=Moves(self.store, self.keys),
         )
         self.engine = Engine(self.shared, self.store.connect())
 

@@ -34,6 +34,7 @@ from quotad.store import Catalogs, Customers, KeySpace, Store
 from quotad.store.demand import DemandStore
 from quotad.store.health import Health
 from quotad.store.holds import HoldsSeen
+from quotad.store.moves import Moves
 from quotad.store.nearby import NearbyStore
 from quotad.tokens.access import TokenTable
 from quotad.tokens.record import WantedToken, made
@@ -155,7 +156,8 @@ class Worker:
             clock,
             EngineSettings(store_timeout_ms=TIMEOUT_MS),
             HoldsSeen(self.store, keys),
-            Demand(DemandStore(self.store), nearby),
+            Demand(DemandStore(self.store, keys), nearby),
+            moves=Moves(self.store, keys),
         )
         self.link: Any = self.store.connect()
         self.front = CollectingFront()

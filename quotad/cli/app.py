@@ -19,6 +19,7 @@ from quotad.cli import (
     slots,
     status,
     stigg,
+    store,
     tls,
     tokens,
     transfer,
@@ -74,3 +75,4 @@ replay.register(app)
 transfer.register(app)
 tokens.register(app)
 stigg.register(app)
+store.register(app)

@@ -40,7 +40,7 @@ RedisUrl = Annotated[
     str | None, typer.Option(metavar="URL", help="The store: redis://, rediss:// or unix://.")
 ]
 PrefixOption = Annotated[str | None, typer.Option(help="Prefix of every key in the store.")]
-Shards = Annotated[int | None, typer.Option(help="Hash tags, fixed when a store is first used.")]
+Shards = Annotated[int | None, typer.Option(help="Hash tags, chosen when a store is first used.")]
 PublishWait = Annotated[int | None, typer.Option(help="Longest wait of a publish for servers.")]
 StoreTimeout = Annotated[int | None, typer.Option(help="Longest wait for the store.")]
 LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error.")]

@@ -15,6 +15,7 @@ from quotad.decision import ConsumeRequest, Decision
 from quotad.engine.budget import Budget
 from quotad.engine.explaining import explain_round
 from quotad.engine.held import HeldAmounts, HeldReader
+from quotad.engine.in_place import in_place
 from quotad.engine.leases import Leases
 from quotad.engine.planning import CHECK_ONLY, Planner
 from quotad.engine.reservations import Reservations
@@ -43,6 +44,7 @@ class Engine:
     """Decides; of one thread, over its own connection."""
 
     def __init__(self, shared: Shared, link: Link) -> None:
+        self._shared = shared
         self._snapshots = shared.snapshots
         self._views = shared.views
         self._health = shared.health
@@ -116,9 +118,7 @@ class Engine:
             key: of the call that is undone.
         """
         try:
-            keys = self._views.keys_of(request.customer_id, request.resource_id)
-            budget = Budget(self._settings.store_timeout_ms)
-            stored = self._settler.recall(keys, key, budget.ask())
+            stored = self._recall(request, key)
             undone = undoing(request, key, stored)
             refuse_gauges(undone, self._snapshots.to_plan_on().features)
             answers: list[Decision] = []
@@ -130,10 +130,17 @@ class Engine:
             return error
         return answers[0] if request.feature_id else summed_up(undone, answers)
 
+    @in_place
+    def _recall(self, request: ConsumeRequest, key: str) -> bytes | None:
+        keys = self._views.keys_of(request.customer_id, request.resource_id)
+        budget = Budget(self._settings.store_timeout_ms)
+        return self._settler.recall(keys, key, budget.ask())
+
     def set_usage(self, setting: Setting) -> Decision:
         """Set what was used of one limit in its current period; as `UsageSetter.set`."""
         return self._setter.set(setting)
 
+    @in_place
     def note_correction(self, customer_id: str, correction: Correction) -> None:
         """Note what was corrected, for people.
 

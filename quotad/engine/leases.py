@@ -13,6 +13,7 @@ from quotad.decision import ConsumeRequest, Decision, Mode
 from quotad.engine.acts import describe_lease
 from quotad.engine.budget import Budget
 from quotad.engine.fold import fold
+from quotad.engine.in_place import in_place
 from quotad.engine.lease_rules import (
     again,
     as_answer,
@@ -105,6 +106,7 @@ class Leases:
         self.acquired = self.renewed = self.released = 0
         """Calls so far that have."""
 
+    @in_place
     def acquire(self, request: ConsumeRequest, lease_id: str, ttl_ms: int) -> Leased:
         """Lend up to the quantity of a request, less when little remains.
 
@@ -152,6 +154,7 @@ class Leases:
                 return done
         raise keeps_changing()
 
+    @in_place
     def renew(self, customer_id: str, lease_id: str, asked: Renewal, ttl_ms: int) -> Leased:
         """Count what was spent, and keep, take back or refill what is lent, for a new term.
 
@@ -216,6 +219,7 @@ class Leases:
                 return done
         raise keeps_changing()
 
+    @in_place
     def release(self, customer_id: str, lease_id: str, spent: int) -> int:
         """Return what was not spent; returns how much that was.
 
@@ -281,7 +285,7 @@ class Leases:
             quantity,
             bound.counters,
             None,
-            catalog_tag(view.snapshot.version, view.snapshot.digest),
+            catalog_tag(view.snapshot.version, view.snapshot.digest) + self._shared.step_of_tags,
             view.epoch,
             describe_lease(
                 self._shared, view.snapshot, request.customer_id, (lease_id, lease, quantity)

@@ -16,6 +16,7 @@ import msgspec
 from quotad.decision import ConsumeAllRequest, ConsumeRequest, Decision, Mode, Reason
 from quotad.engine import holding
 from quotad.engine.budget import Budget
+from quotad.engine.in_place import in_place
 from quotad.engine.memos import FINGERPRINT_LENGTH, read_parts, replay
 from quotad.engine.settlements import (
     named,
@@ -75,6 +76,7 @@ class Reservations:
         self._decide_fairly = decide_fairly
         self._decide = decide
 
+    @in_place
     def reserve(self, request: ConsumeRequest, hold_id: str, ttl_ms: int) -> Reserved:
         """Take a quantity, or several features together, until it is settled or has ended.
 
@@ -122,6 +124,7 @@ class Reservations:
         self._shared.reserved.note(request.customer_id, hold_id, opened.ends_ms)
         return Reserved(answer, opened.ends_ms)
 
+    @in_place
     def commit(
         self, customer_id: str, hold_id: str, used: Used = None, overrun: bool = False
     ) -> Decision:
@@ -174,10 +177,12 @@ class Reservations:
             self._shared.reserved.drop(customer_id, hold_id)
         return named(answer, taken.items)
 
+    @in_place
     def release(self, customer_id: str, hold_id: str) -> Decision:
         """Settle a reservation by nothing; the rest is as of `commit`."""
         return self._settle(customer_id, hold_id, lambda items: [0] * len(items), False)
 
+    @in_place
     def extend(self, customer_id: str, hold_id: str, ttl_ms: int) -> int:
         """Let a reservation end at a later moment, never earlier than before.
 
@@ -203,6 +208,7 @@ class Reservations:
         self._open(found, hold_id)
         raise holding.ended(hold_id)
 
+    @in_place
     def take_back(self, customer_ids: Collection[str]) -> bool:
         """Settle what has ended of customers; returns whether anything came back.
 
@@ -251,6 +257,7 @@ class Reservations:
         self._close(lost, lost=True)
         return bool(endings)
 
+    @in_place
     def read_open(self, customer_id: str) -> list[tuple[OpenHold, bytes]]:
         """Open holds of a customer, each with what is kept of its take; what has ended is settled.
 

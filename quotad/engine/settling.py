@@ -1,7 +1,10 @@
 """Settle and fold: planned charges through the script, its answers to decisions."""
 
+import time
 from collections.abc import Sequence
 from typing import Protocol
+
+import msgspec
 
 from quotad.catalog import Snapshot
 from quotad.decision import Decision
@@ -15,7 +18,14 @@ from quotad.engine.rounds import AtPlace, Round
 from quotad.engine.shared import Shared
 from quotad.engine.times import BatchTimes
 from quotad.engine.views import view_name
-from quotad.errors import AnswerLost, Damaged, NotReady, StoreError, StoreUnavailable
+from quotad.errors import (
+    AnswerLost,
+    Damaged,
+    NotReady,
+    ShardMoved,
+    StoreError,
+    StoreUnavailable,
+)
 from quotad.store import (
     Charge,
     ChargeScript,
@@ -26,8 +36,11 @@ from quotad.store import (
     catalog_tag,
 )
 from quotad.store.charges import TAKE_LEFT, TAKE_LEFT_ONCE
-from quotad.store.counters import PutsInLedger
+from quotad.store.counters import ELSEWHERE, PutsInLedger
 from quotad.store.damage import report_once
+from quotad.store.exchange import WAITING_SHARE
+from quotad.store.refusals import MOVING
+from quotad.store.shard_map import tag_and_step
 
 # As plain integers: comparing with an enum's member costs more than the rest of the line.
 ALLOWED = int(ChargeStatus.ALLOWED)
@@ -52,6 +65,23 @@ class Settles(Protocol):
         ...
 
 
+class _NotesOfSome(msgspec.Struct, frozen=True):
+    """What puts some of the charges of a batch into the ledger."""
+
+    notes: PutsInLedger
+    places: Sequence[int]
+    """Of these among all."""
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """As of all."""
+        return self.notes.kept
+
+    def describe(self, places: Sequence[int]) -> bytes:
+        """As of all, by places among some."""
+        return self.notes.describe([self.places[place] for place in places])
+
+
 class Settler:
     """Settles rounds; of one thread, over its own connection."""
 
@@ -66,6 +96,7 @@ class Settler:
         self._views = shared.views
         self._health = shared.health
         self._fallback = shared.fallback
+        self._moves = shared.moves
         self._counters = ChargeScript(link)
         self._tagged: Snapshot | None = None
         self._tag = ""
@@ -94,7 +125,10 @@ class Settler:
         timed = self._times.timed
         if timed:
             self._times.ask()
-        settled, error = self._settles.settle(
+        settles = self._settles.settle
+        if self._moves is not None and self._moves.keys.moving:
+            settles = self._settle_in_place
+        settled, error = settles(
             self._tag, round_.planned, deadline, self._health.not_after_ms(deadline), notes
         )
         if timed:
@@ -110,6 +144,33 @@ class Settler:
             round_.clear()
             self._renew(round_, stale, snapshot, budget)
             round_.pending.sort()
+
+    def _settle_in_place(
+        self,
+        catalog: str,
+        charges: Sequence[Charge],
+        deadline: float,
+        not_after_ms: int = 0,
+        notes: PutsInLedger | None = None,
+    ) -> tuple[list[Settlement], StoreError | None]:
+        """Settle while shards move."""
+        assert self._moves is not None
+        catalog += self._moves.step  # first: what is known of the shards is no older
+        if self._settles is not self._counters:
+            return self._settles.settle(catalog, charges, deadline, not_after_ms, notes)
+        gone = self._moves.gone
+        at = [place for place, charge in enumerate(charges) if charge.keys.catalog not in gone]
+        settled = [ELSEWHERE] * len(charges)
+        some, error = self._counters.settle(
+            catalog,
+            [charges[place] for place in at],
+            deadline,
+            not_after_ms,
+            None if notes is None else _NotesOfSome(notes, at),
+        )
+        for place, settlement in zip(at, some, strict=True):
+            settled[place] = settlement
+        return settled, error
 
     def recall(self, keys: CustomerKeys, key: str, deadline: float) -> bytes | None:
         """What is kept under an idempotency key; None: nothing.
@@ -170,7 +231,32 @@ class Settler:
         if is_late:
             self._health.sync_clock()
         if in_force is not None:
-            self._snapshots.follow(snapshot, in_force.decode(errors="replace"), budget)
+            tag = in_force.decode(errors="replace")
+            if self._moves is not None and self._moves.concerns(tag, self._tag):
+                self._find_again(round_, stale, budget)
+            else:
+                self._snapshots.follow(snapshot, tag_and_step(tag)[0], budget)
+
+    def _find_again(
+        self, round_: Round, stale: list[tuple[int, Settlement]], budget: Budget
+    ) -> None:
+        """Let stale charges be planned where their shards are by now; those of one that is being
+        moved wait until it has, and are answered that it has not."""
+        moves = self._moves
+        assert moves is not None
+        for place, _ in stale:
+            request = round_.requests[place]
+            self._views.drop_of(view_name(request.customer_id, request.resource_id), moves.gone)
+        closed = [at for at, _ in stale if moves.is_closed(round_.requests[at].customer_id)]
+        if not closed:
+            return
+        asked_s = time.monotonic()
+        ends = asked_s + (budget.ask() - asked_s) * WAITING_SHARE
+        is_open = moves.wait(ends)
+        budget.answered()
+        for place in () if is_open else closed:
+            round_.answers[place] = ShardMoved(MOVING)
+            round_.pending.remove(place)
 
 
 def _fold_all(

@@ -20,6 +20,7 @@ from quotad.records import StoredCustomer
 from quotad.store import CustomerKeys, Link, Retention
 from quotad.store.health import Health
 from quotad.store.holds import HoldsSeen
+from quotad.store.moves import Moves
 
 
 class EngineSettings(msgspec.Struct, frozen=True):
@@ -71,6 +72,13 @@ class Shared(msgspec.Struct, frozen=True):
     """Leases that are."""
     slots: Outstanding = msgspec.field(default_factory=Outstanding)
     """Slots that are held."""
+    moves: Moves | None = None
+    """Where shards have moved; None: they do not, as in a store of one's own."""
+
+    @property
+    def step_of_tags(self) -> str:
+        """What stands behind the tags of catalogs in the store, while shards move."""
+        return "" if self.moves is None or not self.moves.keys.moving else self.moves.step
 
 
 class Granted(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from quotad.decision import ConsumeAllDecision, ConsumeAllRequest, Decision, Rea
 from quotad.engine.budget import Budget
 from quotad.engine.denials import with_sources
 from quotad.engine.fold import fold
+from quotad.engine.in_place import in_place
 from quotad.engine.joint import new_part
 from quotad.engine.memos import KeptSlot, read_slot
 from quotad.engine.noting import AlsoCounted, LedgerNotes
@@ -31,7 +32,7 @@ from quotad.errors import (
 from quotad.slots import SLOT, Acquired, AcquireRequest, OpenSlot
 from quotad.store import Charge, ChargeStatus, CounterSet, CustomerKeys, Link, Settlement
 from quotad.store.charges import DETAILED_ARGS
-from quotad.store.counters import PutsInLedger
+from quotad.store.counters import ELSEWHERE, PutsInLedger
 from quotad.store.slots import SlotOutcome, SlotScripts, SlotToHold
 
 ROUNDS_MAX = 5
@@ -62,6 +63,7 @@ class Slots:
         self._run = run
         self._take_back = take_back
 
+    @in_place
     def acquire(self, request: AcquireRequest) -> Acquired:
         """Acquire a slot, and count what comes with it: all of it, or nothing.
 
@@ -86,6 +88,7 @@ class Slots:
             self._shared.slots.note(request.customer_id, request.slot_id, acquired.ends_ms)
         return acquired
 
+    @in_place
     def extend(self, customer_id: str, slot_id: str, ttl_ms: int) -> int:
         """Let a slot end at a later moment, never earlier than before.
 
@@ -107,6 +110,7 @@ class Slots:
         self._shared.slots.note(customer_id, slot_id, ends_ms)
         return ends_ms
 
+    @in_place
     def release(self, customer_id: str, slot_id: str) -> bool:
         """Free a slot; returns whether it was held, and not released or ended before.
 
@@ -120,6 +124,7 @@ class Slots:
         self._shared.slots.drop(customer_id, slot_id)
         return held
 
+    @in_place
     def list(self, customer_id: str, feature_id: str, resource_id: str = "") -> list[OpenSlot]:
         """The slots of a feature that are held, those that end first.
 
@@ -180,8 +185,7 @@ class Slots:
     def _decide(self, request: AcquireRequest) -> tuple[Decision | QuotadError, int]:
         """The decision, and when the slot ends (Unix ms)."""
         round_ = StrictRound([request])
-        keys = self._keys(request.customer_id, request.items[0].resource_id)
-        acquiring = _Acquiring(self._scripts, request, keys)
+        acquiring = _Acquiring(self._scripts, request, self._keys)
         settler = Settler(self._shared, self._link, acquiring)
         budget = Budget(self._shared.settings.store_timeout_ms)
         try:
@@ -223,13 +227,18 @@ class _Acquiring:
     Args:
         scripts: of the slots.
         request: to acquire one.
-        keys: of the customer or resource that it is for.
+        keys_of: spells the keys of a customer or resource.
     """
 
-    def __init__(self, scripts: SlotScripts, request: AcquireRequest, keys: CustomerKeys) -> None:
+    def __init__(
+        self,
+        scripts: SlotScripts,
+        request: AcquireRequest,
+        keys_of: Callable[[str, str], CustomerKeys],
+    ) -> None:
         self._scripts = scripts
         self._request = request
-        self._keys = keys
+        self._keys_of = keys_of
         self.ends_ms = 0
 
     def settle(
@@ -249,6 +258,8 @@ class _Acquiring:
         (charge,) = charges
         assert isinstance(charge, Planned)
         counted, wanted = self._apart(charge)
+        if wanted.keys.catalog != charge.keys.catalog:  # its shard has moved since it was planned
+            return [ELSEWHERE], None
         if isinstance(notes, LedgerNotes):
             notes = self._noted(notes, charge, counted)
         try:
@@ -295,9 +306,10 @@ class _Acquiring:
         if isinstance(parts, tuple) and parts and parts[0].terms:
             cap = parts[0].terms[0].cap
             counters = _but_first(counters)
+        item = request.items[0]
         wanted = SlotToHold(
-            self._keys,
-            request.items[0].feature_id,
+            self._keys_of(request.customer_id, item.resource_id),
+            item.feature_id,
             request.slot_id,
             amounts[0] if amounts else 0,
             cap,

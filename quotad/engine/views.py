@@ -1,6 +1,6 @@
 """What the engine remembers of customers: bounded, and good only for one catalog and epoch."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from itertools import chain
 from threading import Lock
 from typing import Any
@@ -198,6 +198,17 @@ class ViewCache:
     def drop(self, name: str) -> None:
         """Drop the view of a customer that was written since, by its `view_name`."""
         self._views.drop(name)
+
+    def drop_of(self, name: str, shards: Collection[str]) -> None:
+        """Drop the view of a customer, by its `view_name`, if its keys are of some shards.
+
+        Args:
+            name: of the view.
+            shards: the keys of the tags of their catalogs.
+        """
+        view = self._views.young.get(name) or self._views.old.get(name)
+        if view is not None and view.keys.catalog in shards:
+            self._views.drop(name)
 
     def _meters(self, effective: Effective, snapshot: Snapshot) -> dict[str, Meter]:
         known, tables = self._tables

@@ -209,10 +209,8 @@ class Hub:
         return changes, told
 
     def _streams(self, customer_id: str) -> list[str]:
-        keys = self._keys
-        if not customer_id:
-            return [*keys.shard_events, keys.catalog_events]
-        return [keys.shard_events[keys.shard(customer_id)], keys.catalog_events]
+        streams = self._keys.event_streams(self._clock.now_ms(), customer_id)
+        return [*streams, self._keys.catalog_events]
 
     def _run(self) -> None:
         failures = 0

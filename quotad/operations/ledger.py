@@ -2,7 +2,7 @@
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -56,9 +56,9 @@ class LedgerOperations(msgspec.Struct, frozen=True):
         """
         size = page_size(wanted.size)
         _check(wanted)
-        shards = range(self.streams.shards)
+        shards: Sequence[int] = range(self.streams.shards)
         if wanted.customer_id:
-            shards = range(at := self.streams.shard(wanted.customer_id), at + 1)
+            shards = self.streams.of_customer(wanted.customer_id)
         place = self._place(wanted, shards)
         if wanted.from_now and not wanted.position:
             return EntryPage([], [], _written(place), False)
@@ -87,7 +87,7 @@ class LedgerOperations(msgspec.Struct, frozen=True):
     def _place(self, wanted: WantedEntries, shards: Sequence[int]) -> ReadSoFar:
         """Where to read from."""
         if wanted.position:
-            return _read_position(wanted, self.streams.shards)
+            return _read_position(wanted, self.streams.were)
         edge_ms = wanted.until_ms if wanted.newest_first else wanted.since_ms
         at: dict[int, tuple[int, int]] = {}
         if wanted.from_now:
@@ -193,7 +193,7 @@ def _no_position() -> InvalidRequest:
     return InvalidRequest("position: is none that a page of the ledger has")
 
 
-def _read_position(wanted: WantedEntries, shards: int) -> ReadSoFar:
+def _read_position(wanted: WantedEntries, were: Callable[[int], bool]) -> ReadSoFar:
     raw = wanted.position
     try:
         place = _decode(urlsafe_b64decode(raw + "=" * (-len(raw) % 4)))
@@ -202,7 +202,7 @@ def _read_position(wanted: WantedEntries, shards: int) -> ReadSoFar:
     numbers = [number for at in place.at.values() for number in at]
     if not all(0 <= number < _NEVER for number in (place.edge_ms + 1, *numbers)):
         raise _no_position()
-    if place.shards != shards:
+    if not were(place.shards):
         raise InvalidRequest("position: is of a store with other shards; read from a time on")
     if place.newest_first != wanted.newest_first:
         raise InvalidRequest("position: is of a page in the other order")

@@ -57,7 +57,7 @@ class _Progress(msgspec.Struct):
     """What is known of a file."""
 
     settled: dict[int, int]
-    """By shard, the sequence of the last entry that is settled."""
+    """By grain, the sequence of the last entry that is settled."""
 
 
 class SettlingOperations:
@@ -155,24 +155,24 @@ class SettlingOperations:
         head = content.head
         journal_id = file.path.stem if head is None else head.journal_id
         progress = self._progress.setdefault(file, _Progress({}))
-        by_shard: dict[int, list[JournalEntry]] = {}
+        by_grain: dict[int, list[JournalEntry]] = {}
         for entry in content.entries:
-            shard = self._script.shard(entry)
-            if entry.sequence > progress.settled.get(shard, 0):
-                by_shard.setdefault(shard, []).append(entry)
+            grain = self._script.grain(entry)
+            if entry.sequence > progress.settled.get(grain, 0):
+                by_grain.setdefault(grain, []).append(entry)
         left, failed = 0, None
-        for shard, entries in by_shard.items():
+        for grain, entries in by_grain.items():
             at = 0
-            while at < len(entries) and shard not in stuck:
+            while at < len(entries) and grain not in stuck:
                 some = entries[at : at + TOGETHER_MAX]
                 try:
                     outcomes = self._script.settle(journal_id, some, self._note(some))
                 except StoreError as error:
-                    stuck.add(shard)  # what is older comes first, in every journal
+                    stuck.add(grain)  # what is older comes first, in every journal
                     failed = failed or error
                     break
                 self._count(outcomes, some)
-                progress.settled[shard] = some[-1].sequence
+                progress.settled[grain] = some[-1].sequence
                 at += len(some)
             left += len(entries) - at
         return left, failed

@@ -60,6 +60,8 @@ class MonitorParts(msgspec.Struct, frozen=True):
     clock: Clock
     look_at_tokens: Callable[[], object] = lambda: None
     """Reads tokens that were written since it was last called."""
+    look_at_shards: Callable[[], object] = lambda: None
+    """Reads where they are by now."""
     without_store: FallbackParts | None = None
     """Answers while the store is gone; None: nothing does."""
     keep_known: Callable[[], None] = lambda: None
@@ -263,6 +265,7 @@ class Monitor:
                         self._parts.fleet.beat()
                         self._parts.safety.watch()
                         self._parts.holds.look()
+                        self._parts.look_at_shards()
                         self._parts.usage.look(self._parts.clock.now_ms())
                     self._parts.usage.flush()
                     if time.monotonic() - noted > NOTES_S:

@@ -59,6 +59,7 @@ from quotad.store.fleet import ServerList
 from quotad.store.health import Health
 from quotad.store.holds import HoldsSeen
 from quotad.store.ledger import LedgerStreams
+from quotad.store.moves import Moves
 from quotad.store.nearby import NearbyStore
 from quotad.store.safety import Safety
 from quotad.store.seen import SeenStore
@@ -90,7 +91,8 @@ class Parts:
         self._nearby = NearbyStore(store, keys)
         self.reader = CatalogProcess(config.catalog_timeout_ms, config.catalog_memory_mb)
         self._notes = Notes(self._nearby)
-        self._denied = DemandStore(store)
+        self._denied = DemandStore(store, keys)
+        self._moves = Moves(store, keys)
         self._demand = Demand(self._denied, self._nearby)
         self._snapshots = Snapshots(self._catalogs, NOTING_WORDS[config.ledger])
         self._views = ViewCache(keys, config.customer_cache_max, self._seen.note)
@@ -109,6 +111,7 @@ class Parts:
             HoldsSeen(self.store, self._keys),
             self._demand,
             self.without_store.fallback,
+            moves=self._moves,
         )
         self._read = RequestDecoder()
         bounds = HubBounds(config.max_listeners, config.max_listeners_per_caller)
@@ -191,6 +194,9 @@ class Parts:
     def warnings(self) -> tuple[str, ...]:
         """What an operator should know of the store."""
         found = (*self._safety.warnings, *filter(None, [self._health.clock_warning]))
+        spread = self._keys.spread
+        if spread.moving:
+            found = (*found, f"resharding: {spread.moved} of {spread.former} shards have moved")
         return (*found, *self.without_store.warnings)
 
     @property
@@ -307,7 +313,12 @@ class Parts:
             UsageFeed(WatchedStore(self.store, self._keys), self._usage),
             self.clock,
             without_store=self.without_store,
+            look_at_shards=self._look_at_shards,
         )
+
+    def _look_at_shards(self) -> None:
+        self._moves.look()
+        self._moves.calm_down(lambda: self._views.renew(self._snapshots.peek))
 
     def _engine(self) -> Engine:
         return Engine(self._shared, self.store.connect())

@@ -12,6 +12,7 @@ from quotad.records import CustomerRecord
 from quotad.store.connection import Store
 from quotad.store.keys import KeySpace
 from quotad.store.records import decode_customer
+from quotad.store.shard_commands import ShardCommands
 
 CHANGES_MAX = 100
 """Writes that are kept of one customer, the latest."""
@@ -65,6 +66,7 @@ class ChangeLists:
     def __init__(self, store: Store, keys: KeySpace) -> None:
         self._store = store
         self._keys = keys
+        self._commands = ShardCommands(store, keys)
 
     def latest(self, customer_id: str, most: int) -> list[CustomerChange]:
         """The latest writes of a customer, the newest first; what cannot be read is left out.
@@ -98,7 +100,7 @@ class ChangeLists:
         high = "+inf" if epoch is None else f"({epoch}"
         commands = [
             ("ZREVRANGEBYSCORE", key, high, "-inf", "LIMIT", 0, 2 * most)
-            for key in self._keys.shard_written
+            for key in self._keys.shard_written[self._keys.places.start :]
         ]
         written: list[tuple[int, str]] = []
         for members in self._store.execute_many(commands, or_none=True):
@@ -127,7 +129,9 @@ class ChangeLists:
         named = customer_id.encode()
         its = [each for each in members or [] if each.partition(b":")[2] == named]
         if its:
-            self._store.execute("ZREM", key, *its)
+            self._commands.run(
+                lambda: [("ZREM", self._keys.shard_written[self._keys.shard(customer_id)], *its)]
+            )
 
     def _of(self, customer_ids: set[str]) -> dict[tuple[str, int], CustomerChange]:
         """Every listed write of some customers, by customer and epoch."""

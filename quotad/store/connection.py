@@ -6,6 +6,7 @@ A time-out is never retried here: the command may have run.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from quotad.errors import ShardMoved
 from quotad.store.address import StoreAddress
 from quotad.store.cluster import ClusterRouter
 from quotad.store.link import Command, NodeLink, read_time
@@ -248,6 +249,15 @@ class Store:
         """
         return self._router.any_node().listen(channel, poll_s)
 
+    def link_to(self, key: str) -> NodeLink:
+        """A connection of one thread's own to the server that has a key; opened at its first use,
+        and closed by the caller.
+
+        Raises:
+            StoreUnavailable: it is not known which.
+        """
+        return NodeLink(self._router.node(key).endpoint)
+
     def waiting_link(self) -> NodeLink:
         """A connection of one thread's own, of a store that is one server, for commands that wait;
         opened at its first use."""
@@ -262,21 +272,29 @@ class Store:
         return self.run_many(script, [(keys, args)])[0]
 
     def run_many(
-        self, script: Script, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]
+        self,
+        script: Script,
+        calls: Sequence[tuple[Sequence[str], Sequence[Any]]],
+        or_moved: bool = False,
     ) -> list[Any]:
         """Run a script many times in one round trip; others' commands may run in between.
 
         Args:
             script: what to run.
             calls: keys and arguments of each; answered in order.
+            or_moved: one whose shard moves, or has moved, is answered by None instead of
+                ShardMoved.
 
         Raises:
             StoreUnavailable: the store refused or timed out; any of them may have run.
         """
         answers = self._router.run([(len(keys), *keys, *args) for keys, args in calls], script)
-        for answer in answers:
+        for i, answer in enumerate(answers):
             if isinstance(answer, ErrorReply):
-                raise refused(answer, self.address)
+                error = refused(answer, self.address)
+                if not (or_moved and isinstance(error, ShardMoved)):
+                    raise error
+                answers[i] = None
         return answers
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.keys import KeySpace
 from quotad.store.router import Link
+from quotad.store.shard_map import with_tag
 
 CORRECTIONS_MAX = 100
 """Corrections that are kept of one customer, the latest."""
@@ -39,8 +40,8 @@ class CorrectionNotes:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        words = (_encode(correction), CORRECTIONS_MAX, KEPT_MS)
-        self._link.run(self._script, (1, key, *words), deadline)
+        names, words = with_tag((key,)), (_encode(correction), CORRECTIONS_MAX, KEPT_MS)
+        self._link.run(self._script, (len(names), *names, *words), deadline)
 
 
 class CorrectionLists:

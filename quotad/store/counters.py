@@ -9,7 +9,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, Protocol
 
-from quotad.errors import ScriptContractError, StoreError, is_unsent
+from quotad.errors import ScriptContractError, ShardMoved, StoreError, is_unsent
 from quotad.store import scripts
 from quotad.store.charges import (
     CHECK,
@@ -24,13 +24,16 @@ from quotad.store.charges import (
 )
 from quotad.store.keys import CustomerKeys, escape, ledger_key
 from quotad.store.packed import Packed, packed
+from quotad.store.refusals import MOVING
 from quotad.store.router import Link
+from quotad.store.shard_map import MOVED, is_marked
 
 KEYS_MAX = 4000
 """Most keys of one script call; Lua's unpack refuses about 8,000."""
 
 UNSETTLED = Settlement(ChargeStatus.UNSETTLED)
 UNSENT = Settlement(ChargeStatus.UNSENT)
+ELSEWHERE = Settlement(ChargeStatus.STALE_CATALOG, memo=MOVED.encode())
 
 SINGLE, PLAIN, DETAILED = range(3)
 """What charges of a script call have, and so what its reply looks like: one plain limit each and no
@@ -157,9 +160,13 @@ class ChargeScript:
         """What is kept under an idempotency key: fingerprint, usage and memo; None: nothing.
 
         Raises:
-            StoreUnavailable: the store refused or did not answer by the deadline (monotonic s).
+            StoreUnavailable: the store refused or did not answer by the deadline (monotonic s), or
+                the shard is in another place.
         """
-        return self._link.read([keys.decision + escape(key)], deadline)[0]
+        kept, tag = self._link.read([keys.decision + escape(key), keys.catalog], deadline)
+        if is_marked((tag or b"").decode(errors="replace")):
+            raise ShardMoved(MOVING)
+        return kept
 
     def close(self) -> None:
         """Close the connection."""

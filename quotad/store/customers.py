@@ -16,8 +16,11 @@ from quotad.store.connection import Store
 from quotad.store.events import kept
 from quotad.store.facets import facets
 from quotad.store.keys import CustomerKeys, KeySpace
+from quotad.store.moves import Moves
 from quotad.store.records import encode_customer, names_of, parse_customers, parse_epoch
 from quotad.store.router import Link
+from quotad.store.shard_commands import ShardCommands
+from quotad.store.shard_map import with_tag
 
 _CONFLICT = -1
 _TRIES_MAX = 10
@@ -59,7 +62,9 @@ class Customers:
     def __init__(self, store: Store, keys: KeySpace) -> None:
         self._store = store
         self._keys = keys
+        self._moves = Moves(store, keys)
         self._script = scripts.load("write_customer")
+        self._change = ShardCommands(store, keys)
 
     def get_many(self, customer_ids: Sequence[str]) -> list[StoredCustomer]:
         """Read customers in one round trip, in the order asked.
@@ -81,6 +86,7 @@ class Customers:
         """As `get_many`; a record that cannot be read is an error in its place."""
         if not customer_ids:
             return []
+        self._moves.look_while_moving()
         keys = [self._keys.customer(customer_id) for customer_id in customer_ids]
         return parse_customers(keys, self._store.read(names_of(keys)))
 
@@ -138,16 +144,16 @@ class Customers:
             Conflict: others kept writing the same customer in between.
             StoreUnavailable: the store refused or timed out; the write may have happened.
         """
-        keys = self._keys.customer(customer_id)
         for _ in range(_TRIES_MAX):
             before = self.get(customer_id)
             if if_epoch is not None:
                 check_epoch(customer_id, before, if_epoch)
             record = change(before.record)
-            epoch = self._store.run(
-                self._script,
-                self._written(keys, before, lasting),
-                self._words(before, record, note),
+            words = self._words(before, record, note)
+            epoch = self._moves.again(
+                lambda before=before, words=words: self._store.run(  # type: ignore[misc]
+                    self._script, self._written(customer_id, before, lasting), words
+                )
             )
             if epoch != _CONFLICT:
                 return StoredCustomer(epoch, record)
@@ -190,18 +196,21 @@ class Customers:
         self, changes: Sequence[tuple[str, Rewrite]], lasting: Sequence[str], note: Note | None
     ) -> list[Written]:
         outcomes = [Written.UNCHANGED] * len(changes)
-        calls: dict[int, tuple[list[str], list[Any]]] = {}
+        calls: dict[int, tuple[str, StoredCustomer, list[Any]]] = {}
         stored = self.get_many([customer_id for customer_id, _ in changes])
         for i, ((customer_id, change), before) in enumerate(zip(changes, stored, strict=True)):
             record = change(before.record)
             if record is not before.record:
-                keys = self._keys.customer(customer_id)
-                calls[i] = (
-                    self._written(keys, before, lasting),
-                    self._words(before, record, note),
-                )
+                calls[i] = (customer_id, before, self._words(before, record, note))
         if calls:
-            epochs = self._store.run_many(self._script, list(calls.values()))
+            epochs = self._moves.each_again(
+                lambda some: self._store.run_many(
+                    self._script,
+                    [(self._written(each, was, lasting), words) for each, was, words in some],
+                    or_moved=True,
+                ),
+                list(calls.values()),
+            )
             for i, epoch in zip(calls, epochs, strict=True):
                 outcomes[i] = Written.CONFLICT if epoch == _CONFLICT else Written.WRITTEN
         return outcomes
@@ -215,16 +224,17 @@ class Customers:
         ]
 
     def _written(
-        self, keys: CustomerKeys, before: StoredCustomer, lasting: Sequence[str]
-    ) -> list[str]:
+        self, customer_id: str, before: StoredCustomer, lasting: Sequence[str]
+    ) -> Sequence[str]:
         """The keys of a write."""
+        keys = self._keys.customer(customer_id)
         changes = self._keys.changes(keys.customer_id)
         names = [keys.record, keys.epoch, keys.customers, keys.index, keys.events, changes]
         names.append(self._keys.shard_written[self._keys.shard(keys.customer_id)])
         names.append(self._keys.before(keys.customer_id))
         if before.record is None:
             names += [keys.usage + ending for ending in lasting]
-        return names
+        return with_tag(names)
 
     def _words(
         self, before: StoredCustomer, record: CustomerRecord, note: Note | None
@@ -255,10 +265,14 @@ class Customers:
         Raises:
             StoreUnavailable: the store refused or timed out; some may have been deleted.
         """
-        start = self._keys.customer(customer_id, resource_id).usage
         for at in range(0, len(endings), _UNLINKED_AT_ONCE):
             some = endings[at : at + _UNLINKED_AT_ONCE]
-            self._store.unlink([start + ending for ending in some])
+            self._change.run(
+                lambda some=some: [  # type: ignore[misc]
+                    ("UNLINK", self._keys.customer(customer_id, resource_id).usage + ending)
+                    for ending in some
+                ]
+            )
 
     def list_page(self, token: str, size: int) -> CustomerPage:
         """List customers by shard, then by id, without those whose record is lost or damaged.
@@ -270,9 +284,9 @@ class Customers:
         Raises:
             InvalidRequest: the token is not one that a page ended with.
         """
-        shard, after = read_token(token, self._keys.shards)
+        shard, after = read_token(token, self._keys)
         ids: list[str] = []
-        while shard < self._keys.shards and len(ids) < size:
+        while shard < self._keys.places.stop and len(ids) < size:
             wanted = size - len(ids)
             low = b"(" + after.encode() if after else b"-"
             found = self._store.execute(
@@ -283,7 +297,7 @@ class Customers:
                 shard, after = shard + 1, ""
             else:
                 after = ids[-1]
-        more = shard < self._keys.shards
+        more = shard < self._keys.places.stop
         return CustomerPage(self.get_readable(ids), f"{shard}:{after}" if more else "")
 
     def token_after(self, customer_id: str) -> str:
@@ -291,16 +305,18 @@ class Customers:
         return f"{self._keys.shard(customer_id)}:{customer_id}"
 
 
-def read_token(token: str, shards: int) -> tuple[int, str]:
-    """Shard and customer id that a page ended with; those of the start for an empty token.
+def read_token(token: str, keys: KeySpace) -> tuple[int, str]:
+    """Shard and customer id that a page ended with; those of the start for an empty token, and
+    where the shard has moved.
 
     Raises:
         InvalidRequest: it is not one that a page ended with.
     """
     shard, colon, after = (token or "0:").partition(":")
-    if not colon or not re.fullmatch("[0-9]{1,9}", shard) or int(shard) >= shards:
+    places = keys.places
+    if not colon or not re.fullmatch("[0-9]{1,9}", shard) or int(shard) >= places.stop:
         raise InvalidRequest(f"page_token: {token[:40]!r} is not one that this server gave")
-    return int(shard), after
+    return (int(shard), after) if int(shard) in places else (places.start, "")
 
 
 def check_epoch(customer_id: str, stored: StoredCustomer, wanted: int) -> None:

@@ -5,6 +5,7 @@ servers every few seconds, off the way of decisions.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
@@ -12,12 +13,17 @@ from quotad.model import USED_MAX
 from quotad.store import scripts
 from quotad.store.charges import DETAILED_ARGS, Charge, Settlement
 from quotad.store.connection import Store
-from quotad.store.keys import CustomerKeys, denied_key
+from quotad.store.keys import CustomerKeys, KeySpace, denied_key
+from quotad.store.moves import Moves
+from quotad.store.shard_map import with_tag
 
 _AT_ONCE = 200
 """Customers written in one round trip."""
 
 _READ_AT_ONCE = 1_000
+
+_Call = tuple[str, list[str], list[int]]
+"""Customer, keys and words."""
 
 
 class Denied(msgspec.Struct, gc=False):
@@ -64,8 +70,10 @@ def denied_by(charge: Charge, settlement: Settlement, granted: int) -> Iterator[
 class DemandStore:
     """What is denied in one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, keys: KeySpace) -> None:
         self._store = store
+        self._keys = keys
+        self._moves = Moves(store, keys)
         self._script = scripts.load("count_denied")
 
     def add(self, found: Sequence[Denied]) -> None:
@@ -80,16 +88,24 @@ class DemandStore:
         by_customer: dict[tuple[str, int], list[Denied]] = {}
         for one in found:
             by_customer.setdefault((one.keys.customer_id, one.epoch), []).append(one)
-        calls: list[tuple[list[str], list[int]]] = []
+        calls: list[_Call] = []
         for (_, epoch), some in by_customer.items():
-            names = [some[0].keys.epoch, some[0].keys.record]
-            names += [denied_key(one.usage_key) for one in some]
+            keys = some[0].keys
+            names = [keys.epoch, keys.record, *(denied_key(one.usage_key) for one in some)]
             words = [epoch, USED_MAX]
             for one in some:
                 words += (one.amount, one.expires_ms)
-            calls.append((names, words))
+            calls.append((keys.customer_id, names, words))
         for at in range(0, len(calls), _AT_ONCE):
-            self._store.run_many(self._script, calls[at : at + _AT_ONCE])
+            self._moves.each_again(self._count, calls[at : at + _AT_ONCE])
+
+    def _count(self, calls: Sequence[_Call]) -> list[Any]:
+        """Run the script for each, spelling keys as they are by now; None: its shard moves."""
+        spelled = [
+            (with_tag([self._keys.in_place(customer_id, name) for name in names]), words)
+            for customer_id, names, words in calls
+        ]
+        return self._store.run_many(self._script, spelled, or_moved=True)
 
     def read(self, usage_keys: Sequence[str]) -> list[int]:
         """What counters had no room for, by their keys.

@@ -22,7 +22,10 @@ from quotad.store.events import kept
 from quotad.store.facets import facets
 from quotad.store.keys import CustomerKeys, KeySpace, denied_key, slot_starts
 from quotad.store.ledger import LedgerStreams, Mask
+from quotad.store.moves import Moves
 from quotad.store.nearby import NearbyStore
+from quotad.store.shard_commands import ShardCommands
+from quotad.store.shard_map import with_tag
 
 HISTORY_MAX = 1_000
 """Erasures that the history of one shard keeps, the newest."""
@@ -84,6 +87,8 @@ class Erasures:
         self._changes = ChangeLists(store, keys)
         self._ledger = LedgerStreams(store, keys)
         self._ledger_kept_ms = ledger_kept_ms
+        self._moves = Moves(store, keys)
+        self._commands = ShardCommands(store, keys)
         self._script = scripts.load("erase_customer")
 
     def erase(
@@ -109,14 +114,10 @@ class Erasures:
             Conflict: others kept writing the same customer in between.
             StoreUnavailable: the store refused or timed out; some of it may be erased.
         """
-        keys = self._keys.customer(customer_id)
-        had_record = self._erase_record(keys, erased_by, if_epoch)
-        shard = self._keys.shard(customer_id)
-        others = (denied_key(keys.usage), *slot_starts(keys))
-        counters, remembered, *_ = self._unlink(shard, keys.usage, keys.decision, *others)
-        kept = [self._keys.corrections(customer_id), self._keys.changes(customer_id)]
-        kept.append(self._keys.before(customer_id))
-        self._store.unlink([keys.holds, keys.hold_ends, *kept])
+        had_record = self._moves.again(
+            lambda: self._erase_record(self._keys.customer(customer_id), erased_by, if_epoch)
+        )
+        counters, remembered = self._moves.again(lambda: self._erase_counted(customer_id))
         self._changes.forget(customer_id)
         self._nearby.forget_customer(customer_id, feature_ids)
         erased_ms, nonce = self._store.time_ms(), secrets.token_hex(16)
@@ -124,7 +125,7 @@ class Erasures:
         erasure = Erasure(erased_ms, proof, erased_by, nonce, had_record, counters, remembered)
         mask = Mask(erased_ms, erasure.pseudonym)
         self._ledger.mask(customer_id, mask, self._ledger_kept_ms)
-        self._remember(self._keys.erased(shard), erasure)
+        self._remember(customer_id, erasure)
         return erasure
 
     def latest(self, size: int) -> list[Erasure]:
@@ -133,7 +134,7 @@ class Erasures:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        keys = [self._keys.erased(shard) for shard in range(self._keys.shards)]
+        keys = [self._keys.erased(shard) for shard in self._keys.places]
         listed = lists.latest(self._store, keys, size)
         found = [_decode(each) for members in listed for each in members]
         return sorted(found, key=lambda each: (-each.erased_ms, each.proof))[:size]
@@ -149,23 +150,45 @@ class Erasures:
             if if_epoch is not None:
                 check_epoch(customer_id, before, if_epoch)
             words = [before.epoch, customer_id, *bounds, *facets(before.record)]
-            if self._store.run(self._script, names, words) != _CONFLICT:
+            if self._store.run(self._script, with_tag(names), words) != _CONFLICT:
                 return before.record is not None or not readable
         raise Conflict(f"customer_id: {customer_id!r} is being written by others; try again")
+
+    def _erase_counted(self, customer_id: str) -> tuple[int, int]:
+        """Remove what is counted and remembered; returns how many counters and keys there were.
+
+        Raises:
+            ShardMoved: the customer is in another shard by now, where some of it is left.
+        """
+        keys, shard = self._keys.customer(customer_id), self._keys.shard(customer_id)
+        others = (denied_key(keys.usage), *slot_starts(keys))
+        counters, remembered, *_ = self._unlink(shard, keys.usage, keys.decision, *others)
+        kept = [self._keys.corrections(customer_id), self._keys.changes(customer_id)]
+        kept.append(self._keys.before(customer_id))
+        names = [keys.holds, keys.hold_ends, *kept]
+        self._commands.run_here([("UNLINK", name) for name in names])
+        return counters, remembered
 
     def _unlink(self, shard: int, *starts: str) -> list[int]:
         """Delete the keys of a shard with one of these starts; returns how many had each."""
         counts = [0] * len(starts)
         for names in self._store.scan(self._keys.of_shard(shard)):
             for number, start in enumerate(starts):
-                mine = [name for name in names if name.startswith(start.encode())]
-                counts[number] += self._store.unlink(mine)
+                mine = [name.decode() for name in names if name.startswith(start.encode())]
+                if mine:
+                    unlinked = self._commands.run_here([("UNLINK", each) for each in mine])
+                    counts[number] += sum(unlinked)
             time.sleep(_PAUSE_S)
         return counts
 
-    def _remember(self, key: str, erasure: Erasure) -> None:
+    def _remember(self, customer_id: str, erasure: Erasure) -> None:
         kept = Erasure(erasure.erased_ms, erasure.proof, erasure.erased_by)
-        lists.put(self._store, {key: (kept.erased_ms, _encode(kept))}, HISTORY_MAX)
+        note = (kept.erased_ms, _encode(kept))
+        lists.put_in_shards(
+            self._commands,
+            lambda: {self._keys.erased(self._keys.shard(customer_id)): note},
+            HISTORY_MAX,
+        )
 
 
 _encode = msgspec.json.Encoder().encode

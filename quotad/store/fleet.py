@@ -24,6 +24,9 @@ ALIVE_MS = 3_000
 
 _KEPT_MS = 60_000
 
+_FOLLOWS = "m"
+"""Begins what is random in the id of a server that knows that shards can move."""
+
 
 class Candidate(msgspec.Struct, frozen=True):
     """What a publish has prepared: in force nowhere, to be compiled by every server."""
@@ -41,7 +44,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
 def server_id() -> str:
     """An id for a worker process: random, with host and process for readers of a log."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    return f"{socket.gethostname()}:{os.getpid()}:{_FOLLOWS}{secrets.token_hex(4)}"
 
 
 class LiveServer(msgspec.Struct, frozen=True):
@@ -71,6 +74,21 @@ class ServerList:
             (LiveServer(host, int(pid)) for host, pid, _ in parts),
             key=lambda each: (each.host, each.pid),
         )
+
+    def standing(self) -> list[LiveServer]:
+        """Return those that cannot follow shards that move, as they are of an earlier release, and
+        were there within the last minute without having left.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        [found] = self._store.execute_many([("ZRANGE", self._key, 0, -1)], or_none=True)
+        parts = [each.decode().rsplit(":", 2) for each in found or []]
+        return [
+            LiveServer(host, int(pid))
+            for host, pid, number in parts
+            if not number.startswith(_FOLLOWS)
+        ]
 
 
 class Fleet:

@@ -66,6 +66,8 @@ class Follower:
         """By stream, how long entries stay."""
         self._link: NodeLink | None = None
         self._last: dict[str, EventId | None] = {}
+        self._names: Sequence[str] = ()
+        """The streams of all shards that there were at the start."""
         self._interrupted = False
         """Whether the store was away since the last read."""
 
@@ -76,8 +78,10 @@ class Follower:
             StoreError: the store refused or timed out.
         """
         keys = self._keys
-        self._kept_ms = dict.fromkeys((*keys.shard_events, keys.catalog_events), KEPT_MS)
+        streams = keys.event_streams(self._store.time_ms())
+        self._kept_ms = dict.fromkeys((*streams, keys.catalog_events), KEPT_MS)
         self._kept_ms[keys.usage_events] = USAGE_KEPT_MS
+        self._names = keys.shard_events
         self._last = self._heads()
         self._interrupted = False
 
@@ -107,6 +111,11 @@ class Follower:
             self._link.close()
 
     def _read(self, wait_s: float) -> Growth:
+        if self._names is not self._keys.shard_events:  # shards begin to move into new ones
+            self._names = self._keys.shard_events
+            new = [name for name in self._names if name not in self._last]
+            self._kept_ms |= dict.fromkeys(new, KEPT_MS)
+            self._last |= dict.fromkeys(new)
         lost = self._compare() if self._interrupted else set()
         self._interrupted = False
         asked_s = time.monotonic()

@@ -19,6 +19,7 @@ from quotad.store.connection import Store
 from quotad.store.keys import CustomerKeys, KeySpace, escape
 from quotad.store.lease_record import LEASED, read_lease
 from quotad.store.router import Link
+from quotad.store.shard_map import with_tag
 
 HOLDS_MAX = 10_000
 """Reservations that one customer may have open."""
@@ -180,8 +181,8 @@ class Holds:
         """
         record = _encode(opened.hold)
         words = (not_after_ms, opened.hold_id, record, opened.ends_ms, HOLDS_MAX)
-        names = (keys.holds, keys.hold_ends, taken_key(keys, opened.hold_id))
-        answer = self._link.run(self._open, (3, *names, *words), deadline)
+        names = with_tag((keys.holds, keys.hold_ends, taken_key(keys, opened.hold_id)))
+        answer = self._link.run(self._open, (len(names), *names, *words), deadline)
         if answer == _FULL:
             raise TooManyOpen(f"customer_id: {HOLDS_MAX:,} reservations are open; settle some")
         if answer == _TOO_LATE:
@@ -194,8 +195,10 @@ class Holds:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        names = (keys.holds, keys.hold_ends, taken_key(keys, hold_id), settled_key(keys, hold_id))
-        record, ends, taken, settled = self._link.run(self._find, (4, *names, hold_id), deadline)
+        kept = (taken_key(keys, hold_id), settled_key(keys, hold_id))
+        names = with_tag((keys.holds, keys.hold_ends, *kept))
+        words = (len(names), *names, hold_id)
+        record, ends, taken, settled = self._link.run(self._find, words, deadline)
         opened = _read_open(keys.customer_id, hold_id, record, ends) if record and ends else None
         return FoundHold(opened, taken, settled)
 
@@ -214,8 +217,9 @@ class Holds:
             StoreUnavailable: the store refused or timed out.
         """
         not_after_ms, ttl_ms, kept_ms = times_ms
-        words = (keys.hold_ends, taken_key(keys, hold_id), not_after_ms, hold_id, ttl_ms, kept_ms)
-        ends = self._link.run(self._extend, (2, *words), deadline)
+        names = with_tag((keys.hold_ends, taken_key(keys, hold_id)))
+        words = (len(names), *names, not_after_ms, hold_id, ttl_ms, kept_ms)
+        ends = self._link.run(self._extend, words, deadline)
         if ends == _TOO_LATE:
             raise StoreUnavailable("the store was too slow; nothing is changed, try again")
         return None if ends in (_NOT_OPEN, _ENDED) else int(ends)
@@ -266,7 +270,7 @@ class Holds:
         names = [keys.holds, keys.hold_ends]
         for hold_id in hold_ids:
             names += (taken_key(keys, hold_id), settled_key(keys, hold_id))
-        words = (len(names), *names, int(lost), *hold_ids)
+        words = (len(names) + 1, *with_tag(names), int(lost), *hold_ids)
         self._link.run(self._close, words, deadline)
 
     def taken(

@@ -26,6 +26,8 @@ from quotad.store.facets import (
     starts_of,
 )
 from quotad.store.keys import KeySpace
+from quotad.store.shard_commands import ShardCommands
+from quotad.store.shard_map import with_tag
 
 INDEXED_FOR_MS = 3_600_000
 """How long a shard counts as indexed, for what servers without an index may have written."""
@@ -44,7 +46,7 @@ _WITH_TRIALS = b"\0\0"
 """Member of an index that has the members of trials as well; a server of an earlier release takes
 it out again when it has indexed the shard."""
 
-_WHOLE_MARKS = (_WHOLE, _WITH_TRIALS)
+WHOLE_MARKS = (_WHOLE, _WITH_TRIALS)
 
 _CHUNK = 200
 _CLAIM_MS = 60_000
@@ -72,6 +74,7 @@ class CustomerIndex:
         self._keys = keys
         self._customers = customers
         self._script = scripts.load("index_customer")
+        self._commands = ShardCommands(store, keys)
 
     def search(self, wanted: Wanted, matches: Matches, token: str, size: int) -> CustomerPage:
         """Find customers, by shard, then by what they were found by, then by id.
@@ -87,7 +90,8 @@ class CustomerIndex:
             StoreUnavailable: the store refused or timed out.
         """
         place = self._read_token(token, wanted)
-        until = min(place.shard + SHARDS_MAX, self._keys.shards)
+        end = self._keys.places.stop
+        until = min(place.shard + SHARDS_MAX, end)
         marks = self._store.read(self._keys.shard_indexed[place.shard : until])
         found: list[StoredCustomer] = []
         first, examined = place.shard, 0
@@ -111,7 +115,7 @@ class CustomerIndex:
             else:
                 if len(members) < _CHUNK:
                     place = _Place(place.shard + 1)
-        more = place.shard < self._keys.shards
+        more = place.shard < end
         return CustomerPage(found, self._write_token(place, wanted) if more else "")
 
     def due(self, now_ms: int) -> list[int]:
@@ -120,16 +124,15 @@ class CustomerIndex:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        marks = self._store.read(self._keys.shard_indexed)
+        places = self._keys.places
+        marks = self._store.read(self._keys.shard_indexed[places.start :])
         whole = self._store.execute_many(
-            [("ZMSCORE", key, *_WHOLE_MARKS) for key in self._keys.shard_indexes]
+            [("ZMSCORE", key, *WHOLE_MARKS) for key in self._keys.shard_indexes[places.start :]]
         )
         return [
             shard
-            for shard, mark in enumerate(marks)
-            if mark is None
-            or None in whole[shard]
-            or not now_ms - INDEXED_FOR_MS < int(mark) <= now_ms
+            for shard, mark, there in zip(places, marks, whole, strict=True)
+            if mark is None or None in there or not now_ms - INDEXED_FOR_MS < int(mark) <= now_ms
         ]
 
     def refresh(self, shard: int, now_ms: int, pause: Callable[[], bool]) -> None:
@@ -146,6 +149,8 @@ class CustomerIndex:
             StoreUnavailable: the store refused or timed out; the rest is for the next time.
         """
         claim = self._keys.indexing(shard)
+        if shard not in self._keys.places:
+            return  # it has moved
         if not self._store.execute("SET", claim, b"1", "NX", "PX", _CLAIM_MS):
             return
         for key in (self._keys.shard_customers[shard], self._keys.shard_indexes[shard]):
@@ -165,7 +170,7 @@ class CustomerIndex:
             ("SET", self._keys.shard_indexed[shard], now_ms),
             ("DEL", claim),
         ]
-        self._store.execute_many(commands)
+        self._commands.run_here(commands)
 
     def _mend(self, shard: int, members: Sequence[bytes]) -> None:
         """Compare the members of customers with their records.
@@ -176,7 +181,7 @@ class CustomerIndex:
         """
         there: dict[str, set[bytes]] = {}
         for member in members:
-            if member in _WHOLE_MARKS:
+            if member in WHOLE_MARKS:
                 continue
             there.setdefault(customer_of(member), set()).add(member)
         right = self._facets(there)
@@ -188,15 +193,16 @@ class CustomerIndex:
         missing = {
             member for member, score in zip(looked_for, scores, strict=True) if score is None
         }
-        calls: list[tuple[list[str], list[Any]]] = []
+        calls: list[tuple[tuple[str, ...], list[Any]]] = []
         for customer_id, (epoch, found_by) in right.items():
             stale = {each for each in there[customer_id] if b"\0" in each} - found_by
             new = found_by & missing
             if stale or new:
                 keys = self._keys.customer(customer_id)
-                calls.append(([keys.epoch, keys.index], [epoch, len(stale), *stale, *new]))
-        if calls:
-            self._store.run_many(self._script, calls)
+                names = with_tag((keys.epoch, keys.index))
+                calls.append((names, [epoch, len(stale), *stale, *new]))
+        if calls:  # of a customer that has moved meanwhile its new shard will be due
+            self._store.run_many(self._script, calls, or_moved=True)
 
     def _facets(self, customer_ids: Iterable[str]) -> dict[str, tuple[int, set[bytes]]]:
         """By customer its epoch and its members; without those whose record cannot be read."""
@@ -241,8 +247,9 @@ class CustomerIndex:
         return f"{place.shard}:{kind}{_named(wanted)}:{place.after.hex()}"
 
     def _read_token(self, token: str, wanted: Wanted) -> _Place:
+        places = self._keys.places
         if not token:
-            return _Place(0)
+            return _Place(places.start)
         shard, _, rest = token.partition(":")
         named, _, after = rest.partition(":")
         try:
@@ -253,11 +260,11 @@ class CustomerIndex:
             kinds = (start for start in starts_of(wanted) if place.after.startswith(start))
             place.start = next(kinds, b"")
         is_member = not place.after or bool(place.start) is (named[:1] == "i")
-        if not is_member or not 0 <= place.shard < self._keys.shards or named[1:] != _named(wanted):
+        if not is_member or not 0 <= place.shard < places.stop or named[1:] != _named(wanted):
             raise InvalidRequest(
                 f"page_token: {token[:40]!r} is not one that this server gave for the same search"
             )
-        return place
+        return place if place.shard in places else _Place(places.start)
 
 
 def _range(key: str, after: bytes, start: bytes) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """Settling journals: the binding of lua/settle_journal.lua; and the name that a store has for good.
 
 What was let through while the store was gone is counted shard by shard, each entry once: every
-shard remembers the sequence that it has settled of a journal.
+shard, also after it has moved, remembers the sequence that it has settled of a journal.
 """
 
 import secrets
@@ -14,6 +14,8 @@ from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.keys import KeySpace, escape
 from quotad.store.ledger import NOT_NOTED, LedgerWords
+from quotad.store.moves import Moves
+from quotad.store.shard_map import with_tag
 
 REACHED_KEPT_MS = 90 * 86_400_000
 """How long a shard remembers what it has settled of a journal: a file that is older must not be
@@ -42,11 +44,12 @@ class JournalScript:
     def __init__(self, store: Store, keys: KeySpace) -> None:
         self._store = store
         self._keys = keys
+        self._moves = Moves(store, keys)
         self._script = scripts.load("settle_journal")
 
-    def shard(self, entry: JournalEntry) -> int:
-        """The shard that an entry is to be settled in."""
-        return self._keys.shard(entry.customer_id)
+    def grain(self, entry: JournalEntry) -> int:
+        """What an entry is settled together with: the same whatever moves."""
+        return self._keys.grain(entry.customer_id)
 
     def settle(
         self,
@@ -54,7 +57,7 @@ class JournalScript:
         entries: Sequence[JournalEntry],
         noted: LedgerWords = NOT_NOTED,
     ) -> list[int]:
-        """Settle entries of one shard, in order; may be repeated with any of them.
+        """Settle entries of one grain, in order; may be repeated with any of them.
 
         Args:
             journal_id: theirs.
@@ -67,8 +70,19 @@ class JournalScript:
         Raises:
             StoreUnavailable: the store refused or timed out; some or all may be settled.
         """
-        shard = self.shard(entries[0])
-        names = [self._keys.journal(shard, journal_id), self._keys.shard_ledgers[shard]]
+        found = self._moves.again(
+            lambda: self._store.run(self._script, *self._spelled(journal_id, entries, noted))
+        )
+        if not isinstance(found, list) or len(found) != len(entries):
+            raise ScriptContractError("settle_journal: reply cannot be read")
+        return [int(each) for each in found]
+
+    def _spelled(
+        self, journal_id: str, entries: Sequence[JournalEntry], noted: LedgerWords
+    ) -> tuple[Sequence[str], list[str | bytes | int]]:
+        whose = entries[0].customer_id
+        shard = self._keys.shard(whose)
+        names = [self._keys.journal(whose, journal_id), self._keys.shard_ledgers[shard]]
         words: list[str | bytes | int] = [REACHED_KEPT_MS, *noted]
         for entry in entries:
             customer = self._keys.customer(entry.customer_id)
@@ -80,10 +94,7 @@ class JournalScript:
             for counter in entry.counters:
                 names.append(customer.usage + counter.suffix)
                 words += (counter.amount, counter.expires_ms)
-        found = self._store.run(self._script, names, words)
-        if not isinstance(found, list) or len(found) != len(entries):
-            raise ScriptContractError("settle_journal: reply cannot be read")
-        return [int(each) for each in found]
+        return with_tag(names), words
 
 
 class StoreIdentity:

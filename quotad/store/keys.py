@@ -4,7 +4,7 @@ All keys of a customer carry the hash tag of its shard, so that they live in one
 and one script can touch them together. The limit is never part of a key: changing a plan keeps
 usage. `17` stands for the name of a shard, see `shard_names`.
 
-    quotad:meta                              hash: layout, shards
+    quotad:meta                              hash: layout, shards; see `shard_map`
     quotad:{17}:catalog                      tag of the catalog version in force in this shard
     quotad:{17}:customers                    sorted set of the shard's customer ids
     quotad:{17}:index                        sorted set of what they are found by; see `facets`
@@ -56,19 +56,25 @@ usage. `17` stands for the name of a shard, see `shard_names`.
     quotad:{tokens}:form-key                 what forms of people without a session are proven by
 """
 
+from collections.abc import Sequence
+from threading import Lock
 from urllib.parse import unquote
 from zlib import crc32
 
 import msgspec
 
+from quotad.store.shard_map import EVEN, NUMBERED, ShardMap, start_of_shard
 from quotad.store.shard_names import even, numbers
 
+__all__ = ["EVEN", "NUMBERED", "CustomerKeys", "KeySpace"]
+
 SHARDS_DEFAULT = 32
-"""How many shards the customers of a new store are spread over; fixed when it is first used. More
+"""How many shards the customers of a new store are spread over, when it is first used. More
 make smaller batches on a cluster, and fewer cannot be spread evenly over as many nodes."""
 
-NUMBERED, EVEN = 1, 2
-"""How shards are named: see `shard_names`. Numbered are those of stores of earlier releases."""
+STREAMS_KEPT_MS = 3_600_000
+"""How long the events of shards that have moved are read in their old place, as long as they stay
+there."""
 
 _RESERVED = str.maketrans({"%": "%25", ":": "%3A", "{": "%7B", "}": "%7D"})
 
@@ -160,6 +166,8 @@ class KeySpace:
         self.catalog_events = f"{prefix}:{{catalogs}}:events"
         self.usage_events = f"{prefix}:{{events}}:usage"
         self.watched = f"{prefix}:{{events}}:watched"
+        self.following = Lock()
+        """Held while it is read where the shards are by now."""
         self.lay_out(shards or SHARDS_DEFAULT, EVEN)
 
     def lay_out(self, shards: int, layout: int) -> None:
@@ -169,18 +177,75 @@ class KeySpace:
             shards: number of hash tags.
             layout: `NUMBERED` or `EVEN`.
         """
+        self.follow(ShardMap(shards, layout))
+
+    def follow(self, spread: ShardMap) -> None:
+        """Take over how the customers of the store are spread now; any thread may spell keys
+        meanwhile.
+
+        A shard is known by its place in the names of all that there are: where shards have moved,
+        those with numbers come first, and their places are not given to others.
+        """
+        former, shards = spread.former, spread.shards
+        named = numbers if spread.layout == NUMBERED else even
+        names = (*numbers(former), *named(shards))
+        starts = tuple(f"{self.prefix}:{{{name}}}" for name in names)
+        if getattr(self, "_starts", None) != starts:
+            self._starts = starts
+            self.shard_catalogs = tuple(f"{start}:catalog" for start in starts)
+            self.shard_customers = tuple(f"{start}:customers" for start in starts)
+            self.shard_events = tuple(f"{start}:events" for start in starts)
+            self.shard_indexes = tuple(f"{start}:index" for start in starts)
+            self.shard_ledgers = tuple(f"{start}:l" for start in starts)
+            self.shard_masks = tuple(f"{start}:le" for start in starts)
+            self.shard_written = tuple(f"{start}:written" for start in starts)
+            self.shard_indexed = tuple(f"{start}:indexed" for start in starts)
         self.shards = shards
-        self.layout = layout
-        names = even(shards) if layout == EVEN else numbers(shards)
-        starts = self._starts = tuple(f"{self.prefix}:{{{name}}}" for name in names)
-        self.shard_catalogs = tuple(f"{start}:catalog" for start in starts)
-        self.shard_customers = tuple(f"{start}:customers" for start in starts)
-        self.shard_events = tuple(f"{start}:events" for start in starts)
-        self.shard_indexes = tuple(f"{start}:index" for start in starts)
-        self.shard_ledgers = tuple(f"{start}:l" for start in starts)
-        self.shard_masks = tuple(f"{start}:le" for start in starts)
-        self.shard_written = tuple(f"{start}:written" for start in starts)
-        self.shard_indexed = tuple(f"{start}:indexed" for start in starts)
+        self.layout = spread.layout
+        self.spread = spread
+        if spread.moving:
+            self.moving = True
+
+    moving = False
+    """Whether keys may have been spelled that are in another place by now."""
+
+    @property
+    def places(self) -> range:
+        """The shards that have customers, or will have some."""
+        return range(self.spread.moved if self.spread.former else 0, len(self._starts))
+
+    @property
+    def catalogs_in_force(self) -> Sequence[str]:
+        """The keys of the tags of all shards that take something."""
+        spread = self.spread
+        return self.shard_catalogs[spread.gone :] if spread.former else self.shard_catalogs
+
+    @property
+    def catalogs_gone(self) -> Sequence[str]:
+        """The same of those that take nothing any more."""
+        return self.shard_catalogs[: self.spread.gone] if self.spread.former else ()
+
+    @property
+    def staying(self) -> set[str]:
+        """What stays where it is when shards move, and is read there for as long as it is kept."""
+        return {*self.catalogs_gone, *self.shard_events, *self.shard_ledgers, *self.shard_masks}
+
+    def event_streams(self, now_ms: int, customer_id: str = "") -> list[str]:
+        """Where writes of customers, or of one, are to be read of the last hour.
+
+        Args:
+            now_ms: Unix time.
+            customer_id: empty: of all.
+        """
+        spread = self.spread
+        lasting = spread.moving or now_ms < spread.ended_ms + STREAMS_KEPT_MS
+        if not customer_id:
+            return list(self.shard_events[0 if lasting else spread.former :])
+        shard = self.shard(customer_id)
+        found = [self.shard_events[shard]]
+        if shard >= spread.former > 0 and lasting:
+            found.insert(0, self.shard_events[self.grain(customer_id)])
+        return found
 
     def catalog_record(self, version: int) -> str:
         """Where one published version is kept."""
@@ -190,13 +255,24 @@ class KeySpace:
         """Where a person's draft of the catalog is kept."""
         return f"{self.prefix}:{{catalogs}}:d:{escape(owner)}"
 
+    @property
+    def everything(self) -> str:
+        """What all keys of the store start with."""
+        return f"{self.prefix}:"
+
     def of_shard(self, shard: int) -> str:
         """What all keys of a shard start with."""
         return f"{self._starts[shard]}:"
 
-    def journal(self, shard: int, journal_id: str) -> str:
-        """How much of a journal a shard has settled."""
-        return f"{self._starts[shard]}:j:{escape(journal_id)}"
+    def journal(self, customer_id: str, journal_id: str) -> str:
+        """How much of a journal is settled for the customers of a grain; see `grain`."""
+        shard, grain = self.shard(customer_id), self.grain(customer_id)
+        name = f"{grain}:{escape(journal_id)}" if self.is_joined(shard) else escape(journal_id)
+        return f"{self._starts[shard]}:j:{name}"
+
+    def is_joined(self, shard: int) -> bool:
+        """Whether several former shards have moved into one."""
+        return shard >= self.spread.former > 0
 
     def indexing(self, shard: int) -> str:
         """Held by the server that indexes a shard."""
@@ -236,7 +312,21 @@ class KeySpace:
 
     def shard(self, customer_id: str) -> int:
         """The shard a customer lives in."""
-        return crc32(customer_id.encode()) % self.shards
+        spread, number = self.spread, crc32(customer_id.encode())
+        if not spread.former:
+            return number % spread.shards
+        grain = number % spread.former
+        return grain if grain >= spread.moved else spread.former + number % spread.shards
+
+    def grain(self, customer_id: str) -> int:
+        """The customers that are moved together, and that have been settled together of a journal:
+        those of a shard, or of the former one."""
+        return crc32(customer_id.encode()) % (self.spread.former or self.spread.shards)
+
+    def in_place(self, customer_id: str, name: str) -> str:
+        """A key of a customer, which was spelled before, as it is spelled now."""
+        start = start_of_shard(name)
+        return self.of_shard(self.shard(customer_id)) + name[len(start) :]
 
     def customer(self, customer_id: str, resource_id: str = "") -> CustomerKeys:
         """All keys of one customer; usage is that of one resource, empty: of the customer."""

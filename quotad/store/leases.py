@@ -19,6 +19,7 @@ from quotad.store.keys import CustomerKeys, escape, ledger_key
 from quotad.store.lease_record import LEASED, Lease, read_lease
 from quotad.store.ledger import NOT_NOTED, LedgerWords
 from quotad.store.router import Link
+from quotad.store.shard_map import with_tag
 
 REMEMBERED_MS = 600_000
 """How long the release of a lease can be repeated."""
@@ -101,7 +102,7 @@ class LeaseScripts:
             StoreUnavailable: the store refused or timed out.
         """
         memory = released_key(keys, lease_id)
-        names = (keys.holds, keys.hold_ends, memory, memory)
+        names = with_tag((keys.holds, keys.hold_ends, memory, memory))
         words = (len(names), *names, LEASED + lease_id)
         record, ends, released, _ = self._link.run(self._find, words, deadline)
         return _read(lease_id, record, ends, released)
@@ -149,7 +150,7 @@ class LeaseScripts:
             LEASED,
             *step.noted,
         )
-        words = (len(names), *names, *head, *counters.words[2:])
+        words = (len(names) + 1, *with_tag(names), *head, *counters.words[2:])
         reply: list[Any] = self._link.run(self._settle, words, deadline)
         try:
             status = LeaseStatus(reply[0])

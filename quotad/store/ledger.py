@@ -62,12 +62,17 @@ class LedgerStreams:
 
     @property
     def shards(self) -> int:
-        """How many there are."""
-        return self._keys.shards
+        """How many there are, those that have moved among them: their streams stay."""
+        return len(self._keys.shard_ledgers)
 
-    def shard(self, customer_id: str) -> int:
-        """The one that has a customer."""
-        return self._keys.shard(customer_id)
+    def were(self, shards: int) -> bool:
+        """Whether there have been so many, each as it is known now."""
+        return shards in (self.shards, self._keys.spread.former)
+
+    def of_customer(self, customer_id: str) -> list[int]:
+        """Those that have a customer, or had it before it moved."""
+        shard = self._keys.shard(customer_id)
+        return [self._keys.grain(customer_id), shard] if self._keys.is_joined(shard) else [shard]
 
     def read(
         self, positions: Mapping[int, EventId | None], most: int = 100, newest_first: bool = False
@@ -106,15 +111,15 @@ class LedgerStreams:
         Raises:
             StoreUnavailable: the store refused or timed out; it may be masked.
         """
-        shard = self.shard(customer_id)
-        if not self._store.execute("EXISTS", self._keys.shard_ledgers[shard]):
-            return
-        name, text = self._keys.shard_masks[shard], f"{mask.until_ms}:{mask.pseudonym}"
-        commands = [
-            ("HSET", name, digest_of(customer_id), text),
-            ("PEXPIRE", name, kept_ms),
-        ]
-        self._store.execute_many(commands, atomic=True)
+        for shard in self.of_customer(customer_id):
+            if not self._store.execute("EXISTS", self._keys.shard_ledgers[shard]):
+                continue
+            name, text = self._keys.shard_masks[shard], f"{mask.until_ms}:{mask.pseudonym}"
+            commands = [
+                ("HSET", name, digest_of(customer_id), text),
+                ("PEXPIRE", name, kept_ms),
+            ]
+            self._store.execute_many(commands, atomic=True)
 
     def masks(self, shards: Sequence[int]) -> Masks:
         """Who is masked in some shards.

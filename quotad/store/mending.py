@@ -14,12 +14,13 @@ from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.events import kept
 from quotad.store.keys import DIGEST_IN_TAG, KeySpace, catalog_tag
+from quotad.store.moves import Moves
 from quotad.store.records import decode_catalog
 from quotad.store.shard_tags import NONE, ShardTags
 
 _log = logging.getLogger("quotad.store")
 
-_TAG = re.compile(rb"(\d{1,15})\.([0-9a-f]{1,%d})" % DIGEST_IN_TAG)
+_TAG = re.compile(rb"(\d{1,15})\.([0-9a-f]{1,%d})(?:~\d{1,15})?" % DIGEST_IN_TAG)
 
 Head = tuple[int, str]
 """Version and digest; 0 and nothing: none was ever published."""
@@ -55,6 +56,7 @@ class Mender:
         self._keys = keys
         self._script = scripts.load("restore_catalog")
         self._tags = ShardTags(store, keys)
+        self._moves = Moves(store, keys)
 
     def mend(self) -> bool:
         """Compare the tags of all shards with the head, and correct what differs.
@@ -65,23 +67,26 @@ class Mender:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        if not self._store.whole:
-            return self._mend_shards()
-        keys = self._keys
-        commands = [*self._of_head(), ("MGET", *keys.shard_catalogs)]
+        return self._moves.again(self._mend if self._store.whole else self._mend_shards)
+
+    def _mend(self) -> bool:
+        self._moves.look_while_moving()
+        keys, step = self._keys, self._moves.step
+        shards = keys.catalogs_in_force
+        commands = [*self._of_head(), ("MGET", *shards)]
         raw, newest, tags = self._store.execute_many(commands, atomic=True, or_none=True)
         head = read_head(raw)
         version, digest = self._newest(head, newest, tags)
         if version == 0 and raw is not None:
             return False
-        tag = catalog_tag(version, digest)
+        tag = catalog_tag(version, digest) + step
         if head == (version, digest) and all(each == tag.encode() for each in tags):
             return False
-        if not self._restore(raw, (version, digest), keys.shard_catalogs):
+        if not self._restore(raw, (version, digest), shards, step):
             return False  # another server was faster
         wrong = [] if head == (version, digest) else [keys.head]
-        shards = zip(keys.shard_catalogs, tags, strict=True)
-        report_mended(version, [*wrong, *(name for name, found in shards if found != tag.encode())])
+        lost = [name for name, found in zip(shards, tags, strict=True) if found != tag.encode()]
+        report_mended(version, [*wrong, *lost])
         return True
 
     def _mend_shards(self, tags: Sequence[bytes | None] = ()) -> bool:
@@ -97,7 +102,7 @@ class Mender:
         head = read_head(raw)
         version, digest = self._newest(head, newest, tags)
         if version == 0 and not tags:
-            return self._mend_shards(self._store.read(keys.shard_catalogs))
+            return self._mend_shards(self._store.read(keys.catalogs_in_force))
         if version == 0 and raw is not None:
             return False
         wrong = [] if head == (version, digest) else [keys.head]
@@ -105,7 +110,7 @@ class Mender:
             return False  # another server was faster
         done = self._tags.advance(version, digest) if version else NONE
         if done.newer and not tags:
-            return self._mend_shards(self._store.read(keys.shard_catalogs))
+            return self._mend_shards(self._store.read(keys.catalogs_in_force))
         wrong += done.lost
         if done.behind:
             _log.info(
@@ -125,11 +130,13 @@ class Mender:
             ("ZREVRANGE", self._keys.versions, 0, 0, "WITHSCORES"),
         ]
 
-    def _restore(self, raw: list[bytes | None] | None, head: Head, shards: Sequence[str]) -> bool:
+    def _restore(
+        self, raw: list[bytes | None] | None, head: Head, shards: Sequence[str], step: str = ""
+    ) -> bool:
         """Write the head, and tags with it, unless it has changed since it was read as `raw`."""
         seen = [(word or b"").decode(errors="replace") for word in raw or (b"", b"")]
         names = [self._keys.head, self._keys.catalog_events, *shards]
-        words = [*seen, *head, catalog_tag(*head), *kept()]
+        words = [*seen, *head, catalog_tag(*head) + step, *kept(), step]
         return bool(self._store.run(self._script, names, words) >= 0)
 
     def _newest(self, head: Head, newest: list[bytes] | None, tags: Sequence[bytes | None]) -> Head:

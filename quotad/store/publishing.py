@@ -21,7 +21,9 @@ from quotad.store.connection import Store
 from quotad.store.events import kept
 from quotad.store.fleet import ALIVE_MS
 from quotad.store.keys import KeySpace
+from quotad.store.moves import Moves
 from quotad.store.records import encode_catalog
+from quotad.store.scripts import Script
 from quotad.store.shard_tags import ShardTags
 
 _log = logging.getLogger("quotad.store")
@@ -85,6 +87,7 @@ class Publisher:
         self._prepare = scripts.load("prepare_catalog")
         self._activate = scripts.load("activate_catalog")
         self._tags = ShardTags(store, keys)
+        self._moves = Moves(store, keys)
 
     def publish(self, content: PublishRequest, in_force: int) -> Published | int:
         """Publish as the version after the one in force.
@@ -110,7 +113,7 @@ class Publisher:
             content.actor,
             content.comment,
         )
-        words = [keys.head, keys.versions, keys.prepared, keys.candidate, keys.acks, *self._shards]
+        words = [keys.head, keys.versions, keys.prepared, keys.candidate, keys.acks]
         args = [
             in_force,
             content.digest,
@@ -124,7 +127,7 @@ class Publisher:
         ends = time.monotonic() + 2 * (self._wait_ms + _SPARE_MS) / 1000
         pause_s = _POLL_MIN_S
         while True:
-            code, version, known, token = self._store.run(self._prepare, words, args)
+            code, version, known, token = self._run(self._prepare, words, args)
             if code == _PREPARED:
                 self._announce("prepared")
                 done = self._wait(record, token)
@@ -156,13 +159,12 @@ class Publisher:
             keys.acks,
             keys.servers,
             keys.catalog_events,
-            *self._shards,
         ]
         ends = time.monotonic() + self._wait_ms / 1000
         pause_s = _POLL_MIN_S
         while True:
             now = int(time.monotonic() >= ends)
-            code, _, missing, answers = self._store.run(
+            code, _, missing, answers = self._run(
                 self._activate, names, [token, HISTORY_MAX, ALIVE_MS, now, *kept(), record.actor]
             )
             if code != _WAITING:
@@ -175,10 +177,16 @@ class Publisher:
             self._report(version, missing, answers)
         return int(code)
 
-    @property
-    def _shards(self) -> Sequence[str]:
-        """What the scripts put in force themselves, together with the head."""
-        return self._keys.shard_catalogs if self._store.whole else ()
+    def _run(self, script: Script, names: Sequence[str], words: Sequence[Any]) -> Any:
+        """Run a script that puts a version in force itself, together with the head, in the shards
+        that there are: again where those have changed meanwhile."""
+
+        def run() -> Any:
+            step = self._moves.step  # first: shards that have moved since have another one
+            shards = self._keys.catalogs_in_force if self._store.whole else ()
+            return self._store.run(script, [*names, *shards], [*words, step])
+
+        return self._moves.again(run)
 
     def _announce(self, message: str) -> None:
         # Only spares a look: servers look by themselves every second, and the script of a decision

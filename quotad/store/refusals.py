@@ -1,6 +1,12 @@
 """From what a store answers, or how it fails to, to the errors of quotad."""
 
-from quotad.errors import AnswerLost, ScriptContractError, StoreError, StoreUnavailable
+from quotad.errors import (
+    AnswerLost,
+    ScriptContractError,
+    ShardMoved,
+    StoreError,
+    StoreUnavailable,
+)
 
 # Answers of a server that is there but cannot work now: out of memory, disk full, a replica
 # without its primary, a script that runs too long, credentials being rotated.
@@ -25,6 +31,7 @@ _TRANSIENT_WORDS = (
 # What callers see: nothing of the store's address, nor of what it answered.
 _SLOW = "the store did not answer in time"
 _AWAY = "the store is not available"
+MOVING = "the customer's shard is being moved; try again"
 _ODD = "the store answered with an error; the server's log has the details"
 
 
@@ -86,6 +93,8 @@ def refused(error: ErrorReply, address: object) -> StoreError:
     text = str(error)
     if "QUOTAD_ARGS" in text:
         return ScriptContractError(text, _ODD)
+    if "QUOTAD_MOVED" in text:
+        return ShardMoved(MOVING)
     if text.startswith(_TRANSIENT_WORDS):
         return unavailable(text, address)
     kind = WrongType if "WRONGTYPE" in text else StoreError

@@ -5,16 +5,18 @@ for it and the keys of a store that serves calls need not be walked through.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
-from quotad.errors import StoreError
+from quotad.errors import ShardMoved, StoreError
 from quotad.store import lists
 from quotad.store.connection import Store
 from quotad.store.customers import Customers, read_token
 from quotad.store.keys import KeySpace
 from quotad.store.records import parse_epoch
+from quotad.store.shard_commands import ShardCommands
 
 SEEN_MAX = 100_000
 """Customers kept in all shards together, about 100 bytes each."""
@@ -50,6 +52,7 @@ class SeenStore:
         self._store = store
         self._keys = keys
         self._customers = customers
+        self._commands = ShardCommands(store, keys)
 
     def note(self, seen: Mapping[str, int], now_ms: int) -> None:
         """Put customers at the front of their shards' lists; the oldest leave full ones.
@@ -62,21 +65,27 @@ class SeenStore:
         Raises:
             StoreUnavailable: the store refused or timed out; some may have been noted.
         """
-        notes: dict[str, list[Any]] = {}
-        for customer_id in seen:
-            key = self._keys.seen(self._keys.shard(customer_id))
-            notes.setdefault(key, []).extend((now_ms, customer_id))
+
+        def notes() -> dict[str, list[Any]]:
+            found: dict[str, list[Any]] = {}
+            for customer_id in seen:
+                key = self._keys.seen(self._keys.shard(customer_id))
+                found.setdefault(key, []).extend((now_ms, customer_id))
+            return found
+
         most = max(SEEN_MAX // self._keys.shards, _SHARD_MIN)
-        lists.put(self._store, notes, most, _KEPT_MS)
+        lists.put_in_shards(self._commands, notes, most, _KEPT_MS)
         # Only now: a later erasure finds it in the list.
         keys = [self._keys.customer(customer_id) for customer_id in seen]
         epochs = self._store.read([each.epoch for each in keys])
-        moved = [
-            ("ZREM", self._keys.seen(self._keys.shard(each.customer_id)), each.customer_id)
+        written = [
+            each.customer_id
             for each, epoch in zip(keys, epochs, strict=True)
             if parse_epoch(each, epoch) != seen[each.customer_id]
         ]
-        self._store.execute_many(moved, or_none=True)
+        self._commands.run(
+            lambda: [("ZREM", self._keys.seen(self._keys.shard(each)), each) for each in written]
+        )
 
     def page(self, id_prefix: str, token: str, size: int) -> SeenPage:
         """List them by shard, then by id. Those that were provisioned since leave the list.
@@ -90,15 +99,15 @@ class SeenStore:
             InvalidRequest: the token is not one that a page ended with.
             StoreUnavailable: the store refused or timed out.
         """
-        shard, after = read_token(token, self._keys.shards)
+        shard, after = read_token(token, self._keys)
         found: list[SeenCustomer] = []
-        while shard < self._keys.shards and len(found) < size:
+        while shard < self._keys.places.stop and len(found) < size:
             taken, more = self._in_shard(shard, id_prefix, after, size - len(found))
             found += taken
             if more:
                 return SeenPage(found, f"{shard}:{taken[-1].customer_id}")
             shard, after = shard + 1, ""
-        return SeenPage(found, f"{shard}:" if shard < self._keys.shards else "")
+        return SeenPage(found, f"{shard}:" if shard < self._keys.places.stop else "")
 
     def _in_shard(
         self, shard: int, id_prefix: str, after: str, size: int
@@ -124,7 +133,8 @@ class SeenStore:
                 else:
                     found.append(SeenCustomer(name, seen[name]))
             if provisioned:
-                self._store.execute("ZREM", key, *provisioned)
+                with suppress(ShardMoved):  # the next one who reads the list does it
+                    self._commands.run_here([("ZREM", key, *provisioned)])
             if len(found) > size:
                 return found[:size], True
         return found, False

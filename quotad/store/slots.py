@@ -24,6 +24,7 @@ from quotad.store.charges import (
 from quotad.store.counters import DETAILED, PutsInLedger, read_reply, spell
 from quotad.store.keys import CustomerKeys, escape, slot_names
 from quotad.store.router import Link
+from quotad.store.shard_map import tag_of_shard, with_tag
 
 _TOO_LATE = -5
 
@@ -98,9 +99,9 @@ class SlotScripts:
         names = (*slot_names(wanted.keys, wanted.feature_id), record_name(charge.keys, once.key))
         slot = (wanted.slot_id, wanted.quantity, wanted.cap, SLOTS_MAX, wanted.ttl_ms)
         kept = (once.ttl_ms, once.fingerprint, once.memo)
-        total = len(names) + size
+        spelled = (*names, *words[:size], tag_of_shard(names[0]))
         reply = self._link.run(
-            self._acquire, (total, *names, *words[:size], *slot, *kept, *words[size:]), deadline
+            self._acquire, (len(spelled), *spelled, *slot, *kept, *words[size:]), deadline
         )
         try:
             outcome = reply[0]
@@ -139,7 +140,7 @@ class SlotScripts:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        names = (*slot_names(keys, feature_id), record_name(keys, SLOT + slot_id))
+        names = with_tag((*slot_names(keys, feature_id), record_name(keys, SLOT + slot_id)))
         not_after_ms, ttl_ms, kept_ms = times_ms
         words = (len(names), *names, not_after_ms, slot_id, ttl_ms, kept_ms)
         ends_ms = int(self._link.run(self._extend, words, deadline))
@@ -153,8 +154,8 @@ class SlotScripts:
         Raises:
             StoreUnavailable: the store refused or timed out; it may be free all the same.
         """
-        names = slot_names(keys, feature_id)
-        return bool(self._link.run(self._release, (2, *names, slot_id), deadline))
+        names = with_tag(slot_names(keys, feature_id))
+        return bool(self._link.run(self._release, (len(names), *names, slot_id), deadline))
 
     def read(
         self,
@@ -172,7 +173,7 @@ class SlotScripts:
         """
         names = [name for keys, feature_id, *_ in looks for name in slot_names(keys, feature_id)]
         words = [word for _, _, cap, quantity in looks for word in (cap, quantity)]
-        found = self._link.run(self._read, (len(names), *names, *words), deadline)
+        found = self._link.run(self._read, (len(names) + 1, *with_tag(names), *words), deadline)
         return [(int(found[at]), int(found[at + 1])) for at in range(0, len(found), 2)]
 
     def list(self, keys: CustomerKeys, feature_id: str, deadline: float) -> list[OpenSlot]:
@@ -181,8 +182,8 @@ class SlotScripts:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        words = (2, *slot_names(keys, feature_id), SLOTS_MAX)
-        found = self._link.run(self._list, words, deadline)
+        names = with_tag(slot_names(keys, feature_id))
+        found = self._link.run(self._list, (len(names), *names, SLOTS_MAX), deadline)
         return [
             OpenSlot(found[at].decode(), int(found[at + 1] or 1), int(float(found[at + 2])))
             for at in range(0, len(found), 3)

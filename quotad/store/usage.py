@@ -10,6 +10,7 @@ from quotad.store.corrections import CorrectionLists
 from quotad.store.damage import report_damage
 from quotad.store.demand import amount_of
 from quotad.store.keys import KeySpace, denied_key, usage_suffix
+from quotad.store.moves import Moves
 
 _AT_ONCE = 500
 """Counters per command, each with what it had no room for: half a millisecond of the store's
@@ -45,6 +46,7 @@ class UsageStore:
         self.corrections = CorrectionLists(store, keys)
         self._store = store
         self._keys = keys
+        self._moves = Moves(store, keys)
 
     def read(self, names: Sequence[CounterName]) -> list[CounterValue | None]:
         """Read counters in the order asked; None: nothing was used or denied, or it is damaged.
@@ -52,6 +54,7 @@ class UsageStore:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
+        self._moves.look_while_moving()
         spelled = list(self._spelled(names))
         found: list[CounterValue | None] = []
         for at in range(0, len(spelled), _AT_ONCE):

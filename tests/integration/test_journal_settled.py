@@ -235,7 +235,7 @@ def test_a_store_that_fails_meanwhile_is_asked_again_for_what_is_left(
         def fails(
             self: JournalScript, journal_id: str, entries: list[JournalEntry], *rest: Any
         ) -> list[int]:
-            if self.shard(entries[0]) == 2 and len(failures) < 3:
+            if self.grain(entries[0]) == 2 and len(failures) < 3:
                 failures.append(entries)
                 error = StoreUnavailable("a node is gone")
                 error.partial = True

@@ -76,7 +76,7 @@ class Shop:
         keys = self.keys
         words = [keys.head, keys.versions, keys.prepared, keys.candidate, keys.acks]
         in_force = self.catalogs().version()
-        args = [in_force, catalog.digest, catalog.digest, record, 0, 0, "token", lapse_ms]
+        args = [in_force, catalog.digest, catalog.digest, record, 0, 0, "token", lapse_ms, ""]
         shards = keys.shard_catalogs if self.store.whole else ()
         self.store.run(script, [*words, *shards], args)
 

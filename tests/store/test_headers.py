@@ -21,6 +21,7 @@ STRIDES = {
     "feature": ("FEATURE_ARGS",),
     "entry": ("ENTRY_ARGS", "ONCE_ARGS"),
     "ledger": ("LEDGER_ARGS",),
+    "command": ("COMMAND_ARGS",),
 }
 """By a group of arguments that repeats, the constants that count its words."""
 
