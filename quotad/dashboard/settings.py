@@ -7,7 +7,7 @@ import msgspec
 from quotad.dashboard.ask import Ask, FormFields, PageAnswer, SitePage, see_other
 from quotad.dashboard.customer_forms import time_of, whole
 from quotad.dashboard.render import render
-from quotad.dashboard.wrong import in_words
+from quotad.dashboard.wrong import FINE, Edited, Wrong, in_words, wrong_of
 from quotad.errors import InvalidRequest, QuotadError, StoreUnavailable
 from quotad.http.problems import status_of
 from quotad.operations.tokens import ShownToken
@@ -26,7 +26,9 @@ ROLES = {
 }
 
 
-TOKENS_SHOWN = 50
+_TOKEN_FORM = Edited(("name", "expires", "customers", "features"))
+
+TOKENS_SHOWN = 25
 """Of one page."""
 
 
@@ -79,7 +81,7 @@ def _settings(
     ask: Ask,
     status: int = 200,
     message: str = "",
-    typed: FormFields | None = None,
+    wrong: Wrong = FINE,
     new: NewToken | None = None,
 ) -> PageAnswer:
     listed = TokenPage()
@@ -98,7 +100,8 @@ def _settings(
         may_publish=parts.drafts.may_publish(),
         watched=parts.drafts.latest_of_files(),
         message=message,
-        typed=typed or FormFields(),
+        wrong=wrong,
+        typed=ask.form if wrong else FormFields(),
         new=new,
     )
 
@@ -119,7 +122,7 @@ def _create(ask: Ask) -> PageAnswer:
     except StoreUnavailable:
         raise
     except QuotadError as error:
-        return _settings(ask, status_of(error), in_words(error), form)
+        return _settings(ask, status_of(error), wrong=wrong_of(error, _TOKEN_FORM))
     return _settings(ask, new=new)
 
 

@@ -73,7 +73,7 @@ def test_what_changed_meanwhile_is_not_copied_unseen(two: Two) -> None:
         seen = fields_of(visit.get("/environments/staging"))
         two.staging.publish_and_wait(STAGED.replace("limit: 3", "limit: 6"))
         reply = visit.post("/environments/staging", seen)
-        assert (409, True) == (reply.status, "another version was published" in reply.text)
+        assert (409, True) == (reply.status, "Another version was published" in reply.text)
         assert 404 == visit.get("/environments/empty").status
         assert 404 == visit.get("/environments/production").status
 

@@ -130,7 +130,7 @@ def test_a_token_that_cannot_be_made_leaves_the_form_as_it_was(closed: Dashboard
         )
 
     assert 400 == refused.status
-    assert "Expires: is over" in refused.text
+    assert "Is over; give a later time." in refused.text
     assert 'value="late"' in refused.html
 
 
