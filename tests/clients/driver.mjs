@@ -18,11 +18,57 @@ function plain(value) {
   return { $error: { name, code, reason, message, retryAfterMs } };
 }
 
-async function perform({ client, make, method, args }) {
-  if (make?.kind === "entitlements") {
-    return void clients.set(client, new EntitlementsClient({ address: make.address, ...make.options }));
+// What a watch has brought, for tests to ask.
+class Watching {
+  #client;
+  #seen = [];
+  #lost = 0;
+
+  constructor(client, options) {
+    this.#client = client;
+    this.#follow(client.watch({ ...options, onLost: () => this.#lost++ })).catch((error) => this.#seen.push(plain(error)));
   }
-  if (make !== undefined) return void clients.set(client, new QuotadClient(make.address, make.options));
+
+  async #follow(changes) {
+    for await (const change of changes) this.#seen.push(change);
+    this.#seen.push("ended");
+  }
+
+  seen = async () => this.#seen;
+  lost = async () => this.#lost;
+  close = async () => this.#client.close();
+}
+
+class Cached {
+  #client;
+  #cache;
+  #errors = [];
+
+  constructor(client, options) {
+    this.#client = client;
+    this.#cache = client.cache({ ...options, onLost: (error) => this.#errors.push(error?.name ?? null) });
+  }
+
+  read = async (...args) => this.#cache.read(...args);
+  readAll = async (...args) => this.#cache.readAll(...args);
+  connected = async () => this.#cache.connected;
+  errors = async () => this.#errors;
+
+  async close() {
+    this.#cache.close();
+    this.#client.close();
+  }
+}
+
+const KINDS = {
+  quotad: ({ address, options }) => new QuotadClient(address, options),
+  entitlements: ({ address, options }) => new EntitlementsClient({ address, ...options }),
+  watch: ({ address, options: { watch, ...options } }) => new Watching(new QuotadClient(address, options), watch),
+  cache: ({ address, options: { cache, ...options } }) => new Cached(new QuotadClient(address, options), cache),
+};
+
+async function perform({ client, make, method, args }) {
+  if (make !== undefined) return void clients.set(client, KINDS[make.kind](make));
   const answer = await clients.get(client)[method](...args);
   return Array.isArray(answer) ? answer.map(plain) : answer;
 }

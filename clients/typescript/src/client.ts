@@ -4,6 +4,7 @@ import { create, type DescMessage, type DescMethodUnary, type MessageShape } fro
 
 import * as answers from "./answers.js";
 import { consumeMany } from "./batches.js";
+import { type CacheOptions, EntitlementCache } from "./cache.js";
 import { Coalescer, mayShare } from "./coalescing.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
 import { customer, type Customer, type CustomerDetails, type ProvisionOptions, provisioning, updating } from "./customers.js";
@@ -47,6 +48,7 @@ import {
 } from "./requests.js";
 import type { ConsumeAllDecision, Decision, Entitlement, Entitlements } from "./results.js";
 import { type Policy, policy, retried } from "./retries.js";
+import { watch, type WatchedChange, type WatchOptions } from "./watching.js";
 
 const { method } = pb.QuotaService;
 const { method: admin } = AdminService;
@@ -241,6 +243,20 @@ export class QuotadClient {
       resourceId: text("resourceId", resourceId),
     });
     return answers.entitlements(await this.#call(method.getEntitlements, request));
+  }
+
+  /**
+   * Watches what changes, to read again what is kept of it: `for await (const change of quotad.watch())`.
+   * A connection that is lost is opened again by itself, and nothing is missed: what came meanwhile
+   * follows, or a REFETCH.
+   */
+  watch(options: WatchOptions = {}): AsyncGenerator<WatchedChange, void> {
+    return watch(this.#connection, options);
+  }
+
+  /** Entitlements in memory, kept fresh by a watch of every customer; close it when it is not used any more. */
+  cache(options: CacheOptions = {}): EntitlementCache {
+    return new EntitlementCache(this, options);
   }
 
   /**

@@ -1,6 +1,6 @@
 /** One connection to a server, which opens when it is needed and again when it was lost. */
 
-import type { DescMessage, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethodServerStreaming, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import type { ClientHttp2Stream, Http2Session, SecureClientSessionOptions } from "node:http2";
@@ -94,6 +94,29 @@ export class Connection {
       if (this.#closed) throw new QuotaServerError("the client was closed", "CANCELLED", "", { cause: error });
       throw fromCall(error, this.#address);
     }
+  }
+
+  /** A call that is answered by a stream; throws as `call`. */
+  async *stream<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodServerStreaming<I, O>,
+    request: MessageShape<I>,
+    signal: AbortSignal,
+  ): AsyncGenerator<MessageShape<O>, void> {
+    if (this.#closed) throw new Error("the client is closed");
+    try {
+      const asked = (async function* () {
+        yield request as never;
+      })();
+      const answer = await this.#transport.stream(method, signal, undefined, this.#headers, asked);
+      yield* answer.message;
+    } catch (error) {
+      throw fromCall(error, this.#address);
+    }
+  }
+
+  /** Whether it was closed. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** Closes it; calls in flight fail. */

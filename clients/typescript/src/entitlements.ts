@@ -6,9 +6,10 @@
 import { randomUUID } from "node:crypto";
 
 import { type ClientOptions, QuotadClient } from "./client.js";
-import type { Customer, Subscription } from "./customers.js";
+import type { CacheOptions, EntitlementCache, Read } from "./cache.js";
+import type { Customer, CustomerDetails, Subscription } from "./customers.js";
 import { QuotaDeadline, QuotaInvalid, QuotaServerError, QuotaUnavailable } from "./errors.js";
-import type { Decision } from "./results.js";
+import type { Decision, Entitlement } from "./results.js";
 import {
   type AnyEntitlement,
   answerOf,
@@ -45,6 +46,11 @@ export interface EntitlementsOptions extends ClientOptions {
   readonly address?: string | undefined;
   /** What checks answer when no server does, by feature; one of the call itself goes before it. */
   readonly entitlementsFallback?: Readonly<Record<string, Fallback>> | undefined;
+  /**
+   * Keep entitlements in memory, fresh by the change feed, for processes that live long. A token needs the
+   * right to read. Absent: every check asks a server.
+   */
+  readonly cache?: CacheOptions | boolean | undefined;
 }
 
 /** What was used. */
@@ -136,12 +142,15 @@ const STATUSES: Readonly<Record<string, string>> = { SCHEDULED: "NOT_STARTED", E
 export class EntitlementsClient {
   readonly #quotad: QuotadClient;
   readonly #fallbacks: Readonly<Record<string, Fallback>>;
+  readonly #cache: EntitlementCache | undefined;
 
   constructor(options: EntitlementsOptions = {}) {
     const { apiKey = "", address = process.env["QUOTAD_SERVER"] } = options;
     const token = apiKey.startsWith("qd_") ? apiKey : options.token;
     this.#quotad = new QuotadClient(address || undefined, { ...options, token });
     this.#fallbacks = options.entitlementsFallback ?? {};
+    const { cache } = options;
+    if (cache !== undefined && cache !== false) this.#cache = this.#quotad.cache(cache === true ? {} : cache);
   }
 
   /** The same as `new EntitlementsClient`. */
@@ -156,7 +165,10 @@ export class EntitlementsClient {
 
   /** Whether a feature is on. */
   getBooleanEntitlement(query: EntitlementQuery<EntitlementOptions<Fallback>>): Promise<BooleanEntitlement> {
-    return this.#orFallback(query, {}, async () => answerOf(await this.#read(query), "boolean"));
+    return this.#orFallback(query, {}, async () => {
+      const { value, stale } = await this.#read(query);
+      return { ...answerOf(value, "boolean"), isFallback: stale };
+    });
   }
 
   /** The number that a feature is configured with. */
@@ -164,8 +176,9 @@ export class EntitlementsClient {
     query: EntitlementQuery<EntitlementOptions<NumericFallback>>,
   ): Promise<NumericEntitlement> {
     return this.#orFallback(query, { value: null, isUnlimited: false }, async () => {
-      const entitlement = await this.#read(query);
-      return { ...answerOf(entitlement, "numeric"), value: numberOf(entitlement), isUnlimited: false };
+      const { value: entitlement, stale } = await this.#read(query);
+      const answer = { ...answerOf(entitlement, "numeric"), isFallback: stale };
+      return { ...answer, value: numberOf(entitlement), isUnlimited: false };
     });
   }
 
@@ -173,9 +186,9 @@ export class EntitlementsClient {
   getEnumEntitlement(query: EntitlementQuery<EnumOptions>): Promise<EnumEntitlement> {
     const requestedValues = query.options?.requestedValues ?? [];
     return this.#orFallback(query, { enumValues: [], requestedValues }, async () => {
-      const entitlement = await this.#read(query);
+      const { value: entitlement, stale } = await this.#read(query);
       const enumValues = wordsOf(entitlement);
-      const answer = answerOf(entitlement, "enum");
+      const answer = { ...answerOf(entitlement, "enum"), isFallback: stale };
       const missing = answer.hasAccess && !requestedValues.every((each) => enumValues.includes(each));
       const denial = { hasAccess: false, accessDeniedReason: "RequestedValuesMismatch" };
       return { ...answer, ...(missing ? denial : {}), enumValues, requestedValues };
@@ -195,21 +208,22 @@ export class EntitlementsClient {
       usagePeriodEnd: null,
     };
     return this.#orFallback(query, unknown, async () => {
-      const [entitlement, decision] = await Promise.all([
+      const [{ value: entitlement, stale }, decision] = await Promise.all([
         this.#read(query),
         requestedUsage === 1 ? undefined : this.#check(query, requestedUsage),
       ]);
-      const answer = answerOf(entitlement, "metered");
+      const answer = { ...answerOf(entitlement, "metered"), isFallback: stale };
       const shape = { ...answer, ...usageOf(entitlement), requestedUsage };
       if (decision === undefined || entitlement.featureType !== "METERED") return shape;
       const accessDeniedReason = deniedReason(decision);
-      return { ...shape, hasAccess: accessDeniedReason === null, accessDeniedReason };
+      const isFallback = decision.isFallback;
+      return { ...shape, isFallback, hasAccess: accessDeniedReason === null, accessDeniedReason };
     });
   }
 
   /** What the customer has, feature by feature; none for a customer that may use nothing. */
   async getEntitlements(query: { customerId: string; resourceId?: string | undefined }): Promise<AnyEntitlement[]> {
-    const { entitlements } = await this.#quotad.entitlements(query.customerId, query.resourceId);
+    const { entitlements } = await (this.#cache ?? this.#quotad).entitlements(query.customerId, query.resourceId);
     return entitlements.map(anyOf);
   }
 
@@ -217,6 +231,7 @@ export class EntitlementsClient {
   async reportUsage(report: UsageReport): Promise<UsageMeasurement> {
     const { customerId, featureId, resourceId, value, idempotencyKey } = report;
     const counted = await this.#count(report);
+    this.#cache?.drop(customerId);
     if (!counted.allowed) {
       throw new QuotaServerError(`value: not counted, ${deniedReason(counted)}`, "NOT_FOUND", counted.reason);
     }
@@ -236,9 +251,22 @@ export class EntitlementsClient {
 
   /** Creates a customer, and puts it on a plan; a customer that is there is changed. */
   async provisionCustomer(wanted: ProvisionedCustomer): Promise<Provisioned> {
-    const { customerId, name, email, metadata, billingId, subscriptionParams } = wanted;
+    const { customerId, name, email, metadata, billingId } = wanted;
     const externalIds = billingId === undefined ? undefined : { stripe: billingId };
     const details = { name, email, metadata, externalIds };
+    const made = await this.#provision(wanted, details);
+    this.#cache?.drop(customerId);
+    return made;
+  }
+
+  /** Ends the change feed and closes the connection. */
+  close(): void {
+    this.#cache?.close();
+    this.#quotad.close();
+  }
+
+  async #provision(wanted: ProvisionedCustomer, details: CustomerDetails): Promise<Provisioned> {
+    const { customerId, subscriptionParams } = wanted;
     if (subscriptionParams === undefined) {
       return provisioned(await this.#quotad.updateCustomer(customerId, details), "");
     }
@@ -259,13 +287,9 @@ export class EntitlementsClient {
     return provisioned(customer, resourceId ?? "");
   }
 
-  /** Closes the connection. */
-  close(): void {
-    this.#quotad.close();
-  }
-
-  #read(query: FeatureQuery) {
-    return this.#quotad.entitlement(query.customerId, query.featureId, query.resourceId);
+  async #read({ customerId, featureId, resourceId }: FeatureQuery): Promise<Read<Entitlement>> {
+    if (this.#cache !== undefined) return this.#cache.read(customerId, featureId, resourceId);
+    return { value: await this.#quotad.entitlement(customerId, featureId, resourceId), stale: false };
   }
 
   #check(query: FeatureQuery, quantity: number): Promise<Decision> {
@@ -278,11 +302,11 @@ export class EntitlementsClient {
     const key = idempotencyKey === undefined ? {} : { idempotencyKey, idempotencyTtlMs: KEY_KEPT_MS };
     const options = { resourceId, ...key };
     if (report.updateBehavior === "SET") {
-      const per = windowOf(await this.#read(report));
+      const per = windowOf((await this.#read(report)).value);
       return this.#quotad.setUsage(customerId, featureId, value, { ...options, per });
     }
     // Of a gauge, what is negative is counted as such.
-    if (value < 0 && !(await this.#read(report)).gauge) {
+    if (value < 0 && !(await this.#read(report)).value.gauge) {
       return this.#quotad.refund(customerId, featureId, -value, { ...options, occurredAt });
     }
     return this.#quotad.record(customerId, featureId, value, { ...options, occurredAt });

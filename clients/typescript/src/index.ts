@@ -1,5 +1,6 @@
 /** The TypeScript client of quotad. */
 
+export { type CacheOptions, EntitlementCache, type Read } from "./cache.js";
 export { type ClientOptions, QuotadClient } from "./client.js";
 export type { Customer, CustomerDetails, ProvisionOptions, Subscription } from "./customers.js";
 export type { ConnectionOptions, TlsOptions } from "./connection.js";
@@ -40,3 +41,4 @@ export type {
   Reason,
   SourceKind,
 } from "./results.js";
+export type { ChangeKind, WatchedChange, WatchOptions } from "./watching.js";
