@@ -65,7 +65,7 @@ class PersonRoles:
         roles = set().union(*(self._roles.get(name, ()) for name in named))
         if not roles:
             raise PermissionDenied(
-                f"{person.name} has no role here; who runs quotad gives one (person_roles)"
+                f"there is no role here for {person.name}; who runs quotad gives one (person_roles)"
             )
         best = max(roles, key=ROLES.index)
         access = Access(TokenRecord("", person.name, best, b"", 0))

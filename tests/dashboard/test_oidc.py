@@ -103,7 +103,7 @@ def test_groups_give_roles_and_a_session_ends_here(
 @pytest.mark.parametrize(
     ("claims", "problem"),
     [
-        ({"email": "eve@evil.example"}, "eve@evil.example has no role here"),
+        ({"email": "eve@evil.example"}, "no role here for eve@evil.example;"),
         ({"email_verified": False}, "does not state that the email address is verified"),
         ({"email_verified": None}, "does not state that the email address is verified"),
         ({"email": ""}, "gives no 'email'"),

@@ -88,7 +88,7 @@ def test_a_wrong_token_and_one_that_sees_nothing_are_refused_with_why(
         counts = visit.sign_in(closed.token(TokenRole.CONSUME).token)
 
     assert (401, 403) == (wrong.status, counts.status)
-    assert "the token is not known" in wrong.text
+    assert "The token is not known." in wrong.text
     assert "has the role consume, which sees nothing here" in counts.text
 
 
@@ -208,4 +208,6 @@ def test_no_more_sessions_are_kept_than_a_store_may_have(
     for visit in visits:
         visit.close()
 
-    assert [303, 303, 200, 200, 200] == statuses
+    # The oldest go; of two of one millisecond either.
+    assert [200, 200, 200, 303, 303] == sorted(statuses)
+    assert 200 == statuses[-1]
