@@ -19,9 +19,9 @@ settings.register_profile(
 settings.register_profile("explore", settings.get_profile("quotad"), derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quotad"))
 
-# Compiled once, and not by each of the hundreds of processes that tests start: where the environment
-# has PYTHONDONTWRITEBYTECODE, that is a quarter of a second of CPU for each. Beside the sources, which
-# stay as they are.
+# Compiled once, and not by each of the hundreds of processes that tests start: where the
+# environment has PYTHONDONTWRITEBYTECODE, that is a quarter of a second of CPU for each. Beside the
+# sources, which stay as they are.
 BYTECODE = Path(__file__).parent.parent / ".pytest_cache" / "bytecode"
 sys.dont_write_bytecode = False
 sys.pycache_prefix = str(BYTECODE)

@@ -36,7 +36,7 @@ def _copy(ask: Ask) -> PageAnswer:
     """Make a draft of the catalog of another environment."""
     there = _environments(ask).look(ask.segments["name"])
     if str(there.version.record.version) != ask.form.get("version"):
-        raise Conflict(f"another version was published in {there.environment.name} meanwhile")
+        raise Conflict(f"Another version was published in {there.environment.name} meanwhile")
     save_files(ask, seen_draft(ask), there.files)
     return see_other("/draft/review", f"The catalog of {there.environment.name} is your draft.")
 

@@ -68,7 +68,7 @@ def _save_merged(ask: Ask) -> PageAnswer:
     mine = [path for n, path in enumerate(form.all("clash")) if form.get(f"keep{n}") == "mine"]
     new, _ = drafts.brought_up(seen_draft(ask), mine)
     if str(new.base_version) != form.get("theirs"):
-        raise Conflict("another version was published while the page was open")
+        raise Conflict("Another version was published while the page was open")
     save_files(ask, new, new.files)
     comment = form.get("comment")
     path = f"/draft/review?comment={quote(comment)}" if comment else "/draft/review"
