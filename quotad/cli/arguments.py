@@ -1,10 +1,12 @@
 """What the texts on a command line mean: times, add-ons, entitlements."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from quotad.cli import failures
+
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def time_of(option: str, text: str | None, as_json: bool) -> datetime | None:
@@ -20,6 +22,16 @@ def time_of(option: str, text: str | None, as_json: bool) -> datetime | None:
         return given if given.tzinfo is not None else given.replace(tzinfo=UTC)
     except ValueError:
         failures.fail(f"{option}: not a time: {text!r} (like 2026-01-31T09:00:00Z)", as_json)
+
+
+def past_time(option: str, text: str | None, as_json: bool) -> datetime | None:
+    """A time, or how long ago it was (`90s`, `30m`, `2h`, `7d`); None: it was not given."""
+    if text and text[-1] in _UNITS and text[:-1].isascii() and text[:-1].isdigit():
+        try:
+            return datetime.now(UTC) - timedelta(seconds=int(text[:-1]) * _UNITS[text[-1]])
+        except OverflowError:
+            failures.fail(f"{option}: {text!r} ago is before 1970", as_json)
+    return time_of(option, text, as_json)
 
 
 def addons_of(given: Sequence[str] | None, as_json: bool) -> dict[str, int] | None:

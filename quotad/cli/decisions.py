@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quotad.cli import amounts, arguments, completion, explanation, failures, options, output
+from quotad.cli import (
+    amounts,
+    arguments,
+    completion,
+    explained_then,
+    explanation,
+    failures,
+    options,
+    output,
+)
 from quotad.cli.options import (
     SERVER_DEFAULT,
     CustomerId,
@@ -207,10 +216,13 @@ def explain(
     quantity: Quantity = 1,
     resource: Resource = "",
     value: Values = None,
+    at: explained_then.ThenOption = None,
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Ask as check does, and show where the answer comes from. Exit codes as of consume."""
+    if at is not None:
+        return explained_then.show((customer, feature, resource), at, server, as_json)
     with failures.client(server, as_json) as client:
         decision = client.check(
             customer,

@@ -2,13 +2,12 @@
 
 import json
 import time
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from quotad.cli import completion, failures, output
-from quotad.cli.arguments import time_of
+from quotad.cli.arguments import past_time
 from quotad.cli.options import SERVER_DEFAULT, ServerOption
 from quotad.cli.usage import FeatureOption
 
@@ -41,8 +40,6 @@ JsonLines = Annotated[
     bool, typer.Option("--json", help="Print a line of JSON for each, errors too (stderr).")
 ]
 
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module; `events` is another name of theirs."""
@@ -69,7 +66,7 @@ def list_(
     as_json: JsonLines = False,
 ) -> None:
     """List what was counted and denied, the latest last."""
-    start, end = _moment("--since", since, as_json), _moment("--until", until, as_json)
+    start, end = past_time("--since", since, as_json), past_time("--until", until, as_json)
     newest_first = since is None
     entries: list[LedgerLine] = []
     gaps: list[LostLines] = []
@@ -117,7 +114,7 @@ def tail(
     as_json: JsonLines = False,
 ) -> None:
     """Show what is counted and denied as it happens, from now on or from a time."""
-    start = _moment("--since", since, as_json)
+    start = past_time("--since", since, as_json)
     position, shown = "", 0
     with failures.admin(server, as_json) as admin:
         while not first or shown < first:
@@ -183,14 +180,3 @@ def _lost(gap: "LostLines") -> str:
         return f"a record of {gap.since.astimezone():%Y-%m-%d %H:%M:%S} cannot be read"
     between = f"{gap.since.astimezone():%H:%M:%S} and {gap.until.astimezone():%H:%M:%S}"
     return f"what was noted between {between} may be gone in part"
-
-
-def _moment(option: str, text: str | None, as_json: bool) -> datetime | None:
-    """A time, or how long ago it was; None: it was not given."""
-    if text and text[-1] in _UNITS and text[:-1].isascii() and text[:-1].isdigit():
-        ago = int(text[:-1]) * _UNITS[text[-1]]
-        try:
-            return datetime.now(UTC) - timedelta(seconds=ago)
-        except OverflowError:
-            failures.fail(f"{option}: {text!r} is before 1970", as_json)
-    return time_of(option, text, as_json)
