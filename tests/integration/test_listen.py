@@ -1,5 +1,6 @@
 """Addresses of a server other than an IPv4 port."""
 
+import re
 import signal
 import socket
 from contextlib import closing
@@ -10,6 +11,7 @@ import pytest
 from quotad.client import Client
 from quotad.client.admin import AdminClient, CatalogFile
 from quotad.errors import ConfigError
+from quotad.fronts.kinds import choose
 from quotad.server.address import check_free, reserved
 from tests.processes import Process, quotad, starting
 from tests.running import CALL_S, eventually
@@ -52,6 +54,9 @@ def test_a_server_on_a_unix_socket_is_called_refuses_a_second_one_and_follows_a_
         with Client(address, timeout=CALL_S) as client:
             assert client.consume("acme", "calls").allowed
         status = quotad("--server", address, "status")
+        front = choose("auto")
+        assert f"listening on {address} ({front} front)" in server.log
+        assert re.search(rf"^ *front +{front}$", status.stdout, re.MULTILINE), status.stdout
         server.press_ctrl_c()
         assert 0 == server.wait_for_all()
 
