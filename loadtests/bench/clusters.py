@@ -267,7 +267,7 @@ def picture(found: dict[Row, list[Measured]], path: Path) -> None:
         left.text(cost(run) + 0.5, place, f"{cost(run):.0f}", va="center", fontsize=9)
     left.invert_yaxis()
     left.tick_params(axis="y", labelsize=8)
-    left.set_xlim(right=1.35 * max(map(cost, best)))
+    left.set_xlim(right=1.35 * max(map(cost, best), default=1.0))
     left.set(xlabel="CPU per decision, us (lowest of the rounds)", title="What a decision costs")
     left.legend(loc="upper right", fontsize=9)
     held = sorted((row for row, runs in found.items() if runs and row.held), key=lambda r: r.nodes)

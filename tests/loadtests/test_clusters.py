@@ -62,6 +62,7 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
     picture({row: [run(1000.0, 10.0, 2.0)] for row in (ONE, THREE, *HELD)}, path)
 
     assert path.read_bytes().startswith(b"\x89PNG")
+    picture({row: [run(1000.0, 10.0, 2.0)] for row in HELD}, path)  # of held ones alone
 
 
 def test_rows_can_be_chosen() -> None:
