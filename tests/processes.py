@@ -103,14 +103,18 @@ class Process:
     """A running `quotad dev`, `serve` or `sidecar`; its output is in files, so no pipe is full."""
 
     def __init__(
-        self, arguments: Sequence[str], cwd: Path, variables: Mapping[str, str] | None = None
+        self,
+        arguments: Sequence[str],
+        cwd: Path,
+        variables: Mapping[str, str] | None = None,
+        module: str = "quotad",
     ) -> None:
         number = len(list(cwd.glob("stdout-*")))
         self._out = cwd / f"stdout-{number}"
         self._err = cwd / f"stderr-{number}"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "quotad", *arguments],
+                [sys.executable, "-m", module, *arguments],
                 cwd=cwd,
                 env=environment(**(variables or {})),
                 stdin=subprocess.DEVNULL,
@@ -189,12 +193,13 @@ class Process:
 class Start:
     """Starts processes in a directory; see `starting`."""
 
-    def __init__(self, cwd: Path) -> None:
+    def __init__(self, cwd: Path, module: str) -> None:
         self.cwd = cwd
+        self._module = module
         self._started: list[Process] = []
 
     def __call__(self, *arguments: str, **variables: str) -> Process:
-        process = Process(arguments, self.cwd, PATIENT | variables)
+        process = Process(arguments, self.cwd, PATIENT | variables, self._module)
         self._started.append(process)
         return process
 
@@ -204,9 +209,14 @@ class Start:
 
 
 @contextmanager
-def starting(cwd: Path) -> Iterator[Start]:
-    """Something to start processes with, all of which are ended at the end."""
-    start = Start(cwd)
+def starting(cwd: Path, module: str = "quotad") -> Iterator[Start]:
+    """Something to start processes with, all of which are ended at the end.
+
+    Args:
+        cwd: where.
+        module: what is run.
+    """
+    start = Start(cwd, module)
     try:
         yield start
     finally:

@@ -180,6 +180,12 @@ def saved_as(block: Block) -> str | None:
     return None if found is None else found[1]
 
 
+def asks_over_http(page: Path) -> bool:
+    """Whether examples of a page need more of `quotad dev` than its gRPC: that is two processes."""
+    run = "".join(block.text for block in blocks(page) if block.info in RUN)
+    return page.name == "README.md" or bool(re.search(r"\b808[01]\b|\bcurl\b|quotad status", run))
+
+
 @contextmanager
 def reader(page: Path, cwd: Path, command_text: str) -> Iterator[Reader]:
     """A `quotad dev` in a clone, stopped by Ctrl-C, and somebody to type there."""
@@ -188,11 +194,13 @@ def reader(page: Path, cwd: Path, command_text: str) -> Iterator[Reader]:
     command = cwd / ".venv" / "bin" / "quotad"
     command.write_text(command_text)
     command.chmod(0o755)
-    with starting(cwd) as start:
+    whole = asks_over_http(page)
+    with starting(cwd, "quotad" if whole else "tests.docs.dev_of_grpc") as start:
         dev = start("dev", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
         yield Reader(page, cwd, address_of_dev(dev), http_of_dev(dev))
 
-        assert 4 == len(dev.children())  # Valkey, and workers of gRPC, HTTP and the dashboard
+        # Valkey, and workers of gRPC, HTTP and the dashboard.
+        assert (4 if whole else 2) == len(dev.children())
         assert 0 == dev.stop()
         assert "Traceback" not in dev.log
         assert " ERROR " not in dev.log
