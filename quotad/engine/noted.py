@@ -1,6 +1,6 @@
 """Reading the ledger: from the record of a script call to the entries in it, see `noting`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import msgspec
@@ -44,6 +44,8 @@ _decode_head = msgspec.msgpack.Decoder(_Head).decode
 
 _unpack = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _unpack_number = msgspec.msgpack.Decoder(int).decode
+_KNOWN = frozenset(bytes((number,)) for number in (FORMAT, ACTS_FORMAT))
+"""The second byte of a record, after that of its array."""
 _TEXTS = frozenset(bytes((byte,)) for byte in (*range(0xA0, 0xC0), 0xD9, 0xDA, 0xDB))
 """What texts of msgpack start with: what is replayed, in bytes of any kind."""
 _JOINED = frozenset(bytes((byte,)) for byte in b"-0123456789")
@@ -75,6 +77,14 @@ def read_record(record: LedgerRecord) -> list[LedgerEntry]:
         ]
     except (msgspec.MsgspecError, ValueError, IndexError, StopIteration, TypeError) as error:
         raise Unreadable(f"damaged: {error}") from error
+
+
+def may_name(record: LedgerRecord, texts: Sequence[bytes]) -> bool:
+    """Whether a record can have an entry with these texts, without unpacking it; of one of an
+    unknown format that is not known."""
+    if record.charges[1:2] not in _KNOWN:
+        return True
+    return all([text in record.charges for text in texts])  # texts are packed as they are
 
 
 def _acts(record: LedgerRecord) -> list[LedgerEntry]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from quotad.decision import Reason
-from quotad.engine.noted import Unreadable, read_record
+from quotad.engine.noted import Unreadable, may_name, read_record
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
 from quotad.ledger import EntryPage, LedgerEntry, LedgerGap, WantedEntries
@@ -18,6 +18,9 @@ from quotad.store.ledger import LedgerRecord, LedgerStreams, Masks, digest_of
 
 RECORDS_MAX = 5_000
 """Most records that are read for one page; one with few entries that are wanted ends there."""
+
+UNPACKED_MAX = 256 * 1024
+"""Bytes of them that are unpacked for one page: some 10,000 calls, and a tenth of a second."""
 
 _READ_AT_ONCE = 640
 """Records of all shards together."""
@@ -66,15 +69,19 @@ class LedgerOperations(msgspec.Struct, frozen=True):
         read = dict(place.at)
         masks = self.streams.masks(shards)
         entries: list[LedgerEntry] = []
-        count, more = 0, False
+        named = [each.encode() for each in (wanted.customer_id, wanted.feature_id) if each]
+        count, unpacked, more = 0, 0, False
         for record in self._records(place, shards):
             if _is_beyond(record, wanted):
                 break
-            if len(entries) >= size or count >= RECORDS_MAX:
+            if len(entries) >= size or count >= RECORDS_MAX or unpacked >= UNPACKED_MAX:
                 more = True
                 break
             count += 1
             read[record.shard] = (record.position.ms, record.position.number)
+            if not may_name(record, named):
+                continue
+            unpacked += len(record.charges)
             try:
                 found = _masked(read_record(record), masks)
             except Unreadable:

@@ -7,6 +7,7 @@ import pytest
 from quotad.decision import ConsumeRequest
 from quotad.errors import InvalidRequest
 from quotad.ledger import EntryPage, WantedEntries
+from quotad.operations import ledger as operations
 from quotad.operations.ledger import LedgerOperations
 from quotad.store.erasures import Erasures
 from quotad.store.keys import ledger_key
@@ -73,6 +74,24 @@ def test_pages_of_all_shards_follow_each_other_by_time_in_either_order(ledger: L
     assert sorted(ms for ms, _ in orders[0]) == [ms for ms, _ in orders[0]]
 
 
+def test_a_page_ends_where_much_was_read_for_it_and_reading_goes_on_behind(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.take(*CUSTOMERS)
+    ledger.take("a", feature_id="calls")
+
+    for bound in ("RECORDS_MAX", "UNPACKED_MAX"):
+        with monkeypatch.context() as bounded:
+            bounded.setattr(operations, bound, 3)
+            pages = [ledger.read(reason="WITHIN_LIMIT", feature_id="calls")]
+            while pages[-1].more:
+                position = pages[-1].position
+                wanted = {"reason": "WITHIN_LIMIT", "feature_id": "calls"}
+                pages.append(ledger.read(position=position, **wanted))
+        assert ["a"] == [each.customer_id for page in pages for each in page.entries]
+        assert (len(pages) > 1) == (bound == "RECORDS_MAX")
+
+
 def test_a_position_goes_on_later_with_what_came_meanwhile(ledger: Ledger) -> None:
     ledger.take("a", "b")
     first = ledger.read()
@@ -133,7 +152,7 @@ def test_what_was_dropped_before_it_was_read_is_a_gap(ledger: Ledger) -> None:
 def test_a_record_that_cannot_be_read_is_a_gap_and_the_others_are_read(ledger: Ledger) -> None:
     ledger.take("a")
     stream = ledger_key(ledger.made.keys.customer("a"))
-    raw(ledger.made.store).xadd(stream, {"charges": b"\x92\x02\x01", "became": "1"})
+    raw(ledger.made.store).xadd(stream, {"charges": b"\x92\x09\x01", "became": "1"})
     ledger.take("a")
 
     page = ledger.read(customer_id="a")
