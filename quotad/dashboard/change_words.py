@@ -115,6 +115,8 @@ def _line_of(path: _Path) -> _Path:
     """What is one line: all that changes of an entitlement, all prices, else one value."""
     if path[2:3] == ("entitlements",):
         return path[:4]
+    if path[2:3] == ("earlier",) and len(path) == 3:
+        return (*path[:2], "revision")
     return path[:3] if path[2:3] in (("prices",), ("plans",)) else path
 
 
@@ -172,10 +174,7 @@ class _Words:
             ids = [value_text(each) for each in (change.before, change.after)]
             return _from_to("", "extends", *(each and self._name("plans", each) for each in ids))
         if names[2:] == ["revision"]:
-            note = "who has the plan now keeps what they have"
-            return ChangeWords(CHANGED, after=f"a new revision, {change.after}", note=note)
-        if names[2:] == ["earlier"]:
-            return _revisions(change)
+            return _revisions([each for _, each in rows])
         return _plain_change(change, "", names[2:])
 
     def _single(self, name: str, change: CatalogChange) -> ChangeWords:
@@ -268,11 +267,15 @@ class _Words:
         return None if source is None else source.catalog.definitions.addons.get(addon_id)
 
 
-def _revisions(change: CatalogChange) -> ChangeWords:
-    """Which earlier revisions of a plan are kept."""
-    if not change.after:
+def _revisions(changes: Sequence[CatalogChange]) -> ChangeWords:
+    """That a plan has a new revision, or which earlier ones are kept."""
+    for each in changes:
+        if each.path.endswith(".revision"):
+            note = "who has the plan now keeps what they have"
+            return ChangeWords(CHANGED, after=f"a new revision, {each.after}", note=note)
+    if not changes[0].after:
         return ChangeWords(CHANGED, after="everybody has the latest revision")
-    kept = value_text(change.after)
+    kept = value_text(changes[0].after)
     return ChangeWords(CHANGED, after=f"kept for those who have it: revision {kept}")
 
 

@@ -13,6 +13,10 @@ from quotad.dashboard.change_words import change_count
 from quotad.errors import Conflict, InvalidRequest, NotFound
 from quotad.operations.drafts import CatalogDraft, DraftState
 
+TAKEN_BACK = (
+    "This draft is not to be published: its author has taken it back, or has saved more of it"
+)
+
 APPLY_TO = {"": None, "all": ApplyTo.ALL, "new": ApplyTo.NEW}
 
 
@@ -63,7 +67,7 @@ def desk(ask: Ask, apply_to: ApplyTo | None = None, owner: str = "") -> Desk:
         return Desk(None, in_force, in_force)
     draft = parts.drafts.open(owner or ask.visitor.person)
     if owner and draft.plea is None:
-        raise NotFound("draft: it is not to be published any more; its author has taken it back")
+        raise NotFound(TAKEN_BACK)
     state = parts.drafts.state(draft, apply_to)
     parts.drafts.warm(state)
     after = in_force
@@ -105,7 +109,7 @@ def seen_draft(ask: Ask, owner: str = "") -> CatalogDraft:
     # What is new is begun from the version that the page showed, whatever is in force by now.
     draft = ask.context.parts.drafts.open(owner or ask.visitor.person, int(base))
     if owner and draft.plea is None:
-        raise NotFound("draft: it is not to be published any more; its author has taken it back")
+        raise NotFound(TAKEN_BACK)
     if draft.revision != int(revision):
         raise Conflict("The draft was changed in another window; nothing of this page was saved")
     return draft

@@ -132,7 +132,9 @@ def _plead(ask: Ask) -> PageAnswer:
         ask.context.parts.drafts.plead(_to_publish(ask, ""), plea)
     except (Conflict, InvalidRequest) as error:
         return _review_page(ask, ask.form, error)
-    return see_other("/draft/review", "Somebody else with the role publish sees it now.")
+    word = _apply_to(ask.form)
+    path = f"/draft/review?apply_to={word}" if word else "/draft/review"
+    return see_other(path, "Somebody else with the role publish sees it now.")
 
 
 def _send_back(ask: Ask) -> PageAnswer:

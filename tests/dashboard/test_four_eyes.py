@@ -77,7 +77,8 @@ def test_the_server_refuses_what_the_page_does_not_offer(strict: DashboardRunnin
         of_ann = {"form_key": bo.get("/plans").form_key, "of": owner, "apply_to": ""}
         of_ann |= {"revision": own["revision"], "base": own["base"]}
         assert bo.post("/draft/publish", of_ann).status == 404  # nobody is asked yet
-        assert bo.get(f"/draft/review?of={owner}").status == 404
+        refused = bo.get(f"/draft/review?of={owner}")
+        assert (404, True) == (refused.status, "its author has taken it back" in refused.text)
         assert ann.post("/draft/plea", own).status == 303
         shown = fields_of(bo.get(f"/draft/review?of={owner}"))
         # To be asked is not to edit.
