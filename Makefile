@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help client-typescript front front-clients front-calls front-fuzz front-wheels run test unit explore bench bench-check bench-cluster bench-dashboard memory soak locust lint types format protos vendor clean
+.PHONY: help client-go client-typescript front front-clients front-calls front-fuzz front-wheels run test unit explore bench bench-check bench-cluster bench-dashboard memory soak locust lint types format protos vendor clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -74,6 +74,11 @@ front-calls: $(VENV)/.test ## make 100,000 calls with each of five kinds of clie
 
 client-typescript: $(VENV)/.typescript ## build the TypeScript client, for use and for its tests; needs npm
 
+client-go: $(VENV)/.test ## build the example in Go, for its test; needs go
+	GOBIN=$(CURDIR)/$(VENV)/go go -C examples/go install tool
+	$(BIN)/python scripts/gen_protos.py go
+	go -C examples/go build -o $(CURDIR)/$(VENV)/clients/go-example .
+
 format: $(VENV)/.lint ## rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -137,4 +142,4 @@ $(VENV)/.typescript: $(VENV)/.test $(TYPESCRIPT)/node_modules/.package-lock.json
 	@touch $@
 
 clean: ## remove .venv and what builds leave
-	rm -rf $(VENV) build dist *.egg-info $(addprefix $(TYPESCRIPT)/,dist src/gen node_modules)
+	rm -rf $(VENV) build dist *.egg-info $(addprefix $(TYPESCRIPT)/,dist src/gen node_modules) examples/go/quotadv1

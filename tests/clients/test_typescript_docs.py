@@ -1,7 +1,9 @@
-"""The examples in TypeScript are compiled with the strictest settings and run."""
+"""The examples in TypeScript are run on the packed client, and compiled with strict settings."""
 
 import json
 import subprocess
+import tarfile
+import tomllib
 from pathlib import Path
 
 from tests.clients.node import CLIENT, needs_client
@@ -18,6 +20,9 @@ PAGES = {
     "typescript.md": ("99 of 100 calls left\napi-calls 99\n", "allowed\nallowed\ntrue\n"),
 }
 """What each of them prints: how it begins, and how it ends."""
+
+SIZE_MAX = 80_000
+"""Of the packed client, in bytes, as the page states."""
 
 SETTINGS = {
     "strict": True,
@@ -37,11 +42,21 @@ SETTINGS = {
 
 
 def project(folder: Path) -> None:
-    """A project that has the client, as `npm install` of the folder makes it."""
-    for name in ("@quotad/client", "@types/node"):
-        link = folder / "node_modules" / name
-        link.parent.mkdir(parents=True)
-        link.symlink_to(CLIENT if name == "@quotad/client" else CLIENT / "node_modules" / name)
+    """An empty project in which the packed client was installed, as npm does it."""
+    packed = ["npm", "pack", "--silent", "--pack-destination", str(folder)]
+    subprocess.run(packed, cwd=CLIENT, check=True, stdout=subprocess.DEVNULL, timeout=DEADLINE_S)
+    [tarball] = folder.glob("*.tgz")
+    assert tarball.stat().st_size < SIZE_MAX
+    modules = folder / "node_modules"
+    with tarfile.open(tarball) as opened:
+        opened.extractall(modules / "@quotad", filter="data")
+    (modules / "@quotad" / "package").rename(modules / "@quotad" / "client")
+    for name in ("@bufbuild/protobuf", "@connectrpc/connect", "@connectrpc/connect-node"):
+        link = modules / name
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(CLIENT / "node_modules" / name)
+    (modules / "@types").mkdir()
+    (modules / "@types" / "node").symlink_to(CLIENT / "node_modules" / "@types" / "node")
     (folder / "package.json").write_text(json.dumps({"type": "module"}))
     settings = {"compilerOptions": SETTINGS, "include": ["*.ts"]}
     (folder / "tsconfig.json").write_text(json.dumps(settings))
@@ -78,3 +93,13 @@ def test_the_examples_of_the_pages_run_and_are_typed(example: str, tmp_path: Pat
 
 def test_every_page_with_examples_in_typescript_is_run() -> None:
     assert list(PAGES) == [p.name for p in PATHS if any(b.info == "ts" for b in blocks(p))]
+
+
+def test_the_size_and_the_version_are_those_of_the_page_and_the_server() -> None:
+    package = json.loads((CLIENT / "package.json").read_text())
+    lock = json.loads((CLIENT / "package-lock.json").read_text())
+
+    server = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert server["version"] == package["version"] == lock["version"]
+    assert f"{SIZE_MAX // 1000} kB" in (ROOT / "docs" / "typescript.md").read_text()

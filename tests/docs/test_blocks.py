@@ -30,6 +30,7 @@ KINDS = {
     "caddyfile": "run by tests/http/test_caddy.py",
     "python": "run by test_examples.py",
     "console": "run by test_examples.py",
+    "go": "compiled and run by tests/clients/test_go.py",
     "ts": "compiled and run by tests/clients/test_typescript_docs.py",
     "sh": "command lines that do not end, or not here; only their words are checked",
     "text": "output or a drawing",
