@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from quotad.decision import Reason
+from quotad.engine import Snapshots
 from quotad.engine.noted import Unreadable, may_name, read_record
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
-from quotad.ledger import EntryPage, LedgerEntry, LedgerGap, WantedEntries
+from quotad.ledger import EntryPage, LedgerEntry, LedgerGap, LedgerKept, WantedEntries
 from quotad.nearest import nearest
 from quotad.operations.pages import page_size
+from quotad.plural import plural
 from quotad.store.events import EventId
 from quotad.store.ledger import LedgerRecord, LedgerStreams, Masks, digest_of
 
@@ -141,6 +143,43 @@ class LedgerOperations(msgspec.Struct, frozen=True):
             if first > EventId(*at):
                 gaps.append(LedgerGap(shard, at[0], first.ms, DROPPED))
         return gaps
+
+
+class LedgerBound:
+    """Whether the ledger drops records before their time, as more come than are kept.
+
+    Args:
+        streams: of the store.
+        kept: how much is kept.
+        snapshots: whose features may be in the ledger.
+    """
+
+    def __init__(self, streams: LedgerStreams, kept: LedgerKept, snapshots: Snapshots) -> None:
+        self._streams = streams
+        self._kept = kept
+        self._snapshots = snapshots
+        self.full = 0
+        """Shards that do, at the last look."""
+
+    def look(self) -> None:
+        """Look at the streams, where a feature is in the ledger.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        snapshot = self._snapshots.peek
+        noted = snapshot is not None and any(map(snapshot.noting, snapshot.features))
+        self.full = self._streams.full(self._kept) if noted else 0
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator should know."""
+        if not self.full:
+            return ()
+        return (
+            f"the ledger is full in {plural(self.full, 'shard')}: the oldest records are dropped"
+            " before ledger_kept_ms; raise ledger_records_max, or read it sooner",
+        )
 
 
 def _masked(entries: list[LedgerEntry], masks: Masks) -> list[LedgerEntry]:

@@ -26,6 +26,7 @@ from quotad.server.instruments import (
     DECISIONS,
     EVENT_STREAMS,
     LEASES,
+    LEDGER_FULL,
     OUTSTANDING,
     PHASES_NS,
     PROBE,
@@ -133,6 +134,7 @@ class ServerBase:
         self._indexing = Indexing(parts.index, parts.clock, lambda: self.ready)
         self.metrics = instruments()
         parts.without_store.read_by(self.metrics)
+        self.metrics.read_by(LEDGER_FULL, lambda: [parts.ledger_bound.full])
         self.metrics.read_by(BREAKER_OPEN, lambda: [int(not parts.health.up)])
         self.metrics.read_by(
             STORE_UNSAFE, lambda: [int(each in parts.unsafe) for each in STORE_UNSAFE.labels]

@@ -102,6 +102,11 @@ JOURNAL_SETTLED = Instrument(
     SETTLED_COUNTS,
     "outcome",
 )
+LEDGER_FULL = Instrument(
+    Kind.GAUGE,
+    "quotad_ledger_full_shards",
+    "Shards whose ledger drops records before ledger_kept_ms, as more come than are kept.",
+)
 BREAKER_OPEN = Instrument(
     Kind.GAUGE,
     "quotad_store_breaker_open_workers",
@@ -189,6 +194,7 @@ def instruments() -> Instruments:
             JOURNAL_ENTRIES,
             JOURNAL_REFUSED,
             JOURNAL_SETTLED,
+            LEDGER_FULL,
             BREAKER_OPEN,
             STORE_UNSAFE,
             CATALOG_VERSION,

@@ -60,6 +60,8 @@ class MonitorParts(msgspec.Struct, frozen=True):
     clock: Clock
     look_at_tokens: Callable[[], object] = lambda: None
     """Reads tokens that were written since it was last called."""
+    look_at_ledger: Callable[[], object] = lambda: None
+    """Looks whether it is full."""
     look_at_shards: Callable[[], object] = lambda: None
     """Reads where they are by now."""
     without_store: FallbackParts | None = None
@@ -195,6 +197,7 @@ class Monitor:
         # Before the catalog is read: a publish that comes in between waits for this server.
         self._parts.fleet.beat()
         self._parts.holds.look()
+        self._parts.look_at_ledger()
         self._refresh()
 
     def _refuse(self, error: ConfigError) -> None:

@@ -27,7 +27,7 @@ from quotad.operations.erasing import ErasingOperations
 from quotad.operations.finding import FindingOperations
 from quotad.operations.history import HistoryOperations
 from quotad.operations.insights import InsightOperations
-from quotad.operations.ledger import LedgerOperations
+from quotad.operations.ledger import LedgerBound, LedgerOperations
 from quotad.operations.parts import AdminParts
 from quotad.operations.rollbacks import RollbackOperations
 from quotad.operations.status import Worker
@@ -113,6 +113,10 @@ class Parts:
             self.without_store.fallback,
             moves=self._moves,
         )
+        kept = LedgerKept(config.ledger_records_max, config.ledger_kept_ms)
+        self._ledger = LedgerStreams(store, keys)
+        self.ledger_bound = LedgerBound(self._ledger, kept, self._snapshots)
+        """Whether more goes into the ledger than is kept."""
         self._read = RequestDecoder()
         bounds = HubBounds(config.max_listeners, config.max_listeners_per_caller)
         self.feed = Hub(store, keys, clock, bounds)
@@ -197,7 +201,7 @@ class Parts:
         spread = self._keys.spread
         if spread.moving:
             found = (*found, f"resharding: {spread.moved} of {spread.former} shards have moved")
-        return (*found, *self.without_store.warnings)
+        return (*found, *self.ledger_bound.warnings, *self.without_store.warnings)
 
     @property
     def cached_customers(self) -> int:
@@ -237,7 +241,7 @@ class Parts:
             insights=InsightOperations(
                 snapshots, nearby, self._notes, clock, engines, self._demand, self._denied
             ),
-            ledger=LedgerOperations(LedgerStreams(self.store, self._keys)),
+            ledger=LedgerOperations(self._ledger),
             usage=UsageOperations(
                 customers, UsageStore(self.store, self._keys), snapshots, clock, self._demand
             ),
@@ -313,6 +317,7 @@ class Parts:
             UsageFeed(WatchedStore(self.store, self._keys), self._usage),
             self.clock,
             without_store=self.without_store,
+            look_at_ledger=self.ledger_bound.look,
             look_at_shards=self._look_at_shards,
         )
 

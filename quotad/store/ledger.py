@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from quotad.ledger import LedgerKept
 from quotad.store.connection import Store
 from quotad.store.events import EventId, read_id
 from quotad.store.keys import KeySpace
@@ -99,6 +100,17 @@ class LedgerStreams:
             shard: [_record(shard, each) for each in raw or ()]
             for shard, raw in zip(positions, found, strict=True)
         }
+
+    def full(self, kept: LedgerKept) -> int:
+        """How many streams hold as many records as are kept, and so drop the oldest.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        commands = [("XLEN", name) for name in self._keys.shard_ledgers]
+        found = self._store.execute_many(commands, or_none=True)
+        most, _ = kept.of_shard(self._keys.shards)
+        return sum((length or 0) >= most for length in found)
 
     def mask(self, customer_id: str, mask: Mask, kept_ms: int) -> None:
         """Have a customer masked in what is noted of it, if there is a ledger in its shard.

@@ -6,9 +6,9 @@ import pytest
 
 from quotad.decision import ConsumeRequest
 from quotad.errors import InvalidRequest
-from quotad.ledger import EntryPage, WantedEntries
+from quotad.ledger import EntryPage, LedgerKept, WantedEntries
 from quotad.operations import ledger as operations
-from quotad.operations.ledger import LedgerOperations
+from quotad.operations.ledger import LedgerBound, LedgerOperations
 from quotad.store.erasures import Erasures
 from quotad.store.keys import ledger_key
 from quotad.store.ledger import LedgerStreams
@@ -183,6 +183,19 @@ def test_an_erased_customer_is_named_by_its_pseudonym_and_is_not_found_by_its_id
         masked.quantity,
     )
     assert ["a", "b"] == sorted(entry.customer_id for entry in others)
+
+
+def test_a_ledger_that_drops_records_before_their_time_is_reported(ledger: Ledger) -> None:
+    made = ledger.made
+    bound = LedgerBound(LedgerStreams(made.store, made.keys), LedgerKept(4), made.snapshots)
+    bound.look()
+    assert (0, ()) == (bound.full, bound.warnings)
+
+    ledger.take("a")
+    bound.look()
+
+    assert 1 == bound.full
+    assert "the ledger is full in 1 shard: the oldest" in bound.warnings[0]
 
 
 @pytest.mark.parametrize(
