@@ -13,10 +13,6 @@ from quotad.dashboard.change_words import change_count
 from quotad.errors import Conflict, InvalidRequest, NotFound
 from quotad.operations.drafts import CatalogDraft, DraftState
 
-TAKEN_BACK = (
-    "This draft is not to be published: its author has taken it back, or has saved more of it"
-)
-
 APPLY_TO = {"": None, "all": ApplyTo.ALL, "new": ApplyTo.NEW}
 
 
@@ -67,13 +63,22 @@ def desk(ask: Ask, apply_to: ApplyTo | None = None, owner: str = "") -> Desk:
         return Desk(None, in_force, in_force)
     draft = parts.drafts.open(owner or ask.visitor.person)
     if owner and draft.plea is None:
-        raise NotFound(TAKEN_BACK)
+        raise TakenBack
     state = parts.drafts.state(draft, apply_to)
     parts.drafts.warm(state)
     after = in_force
     if state.prepared is not None and (draft.changed or apply_to is not None):
         after = compiled(state.prepared.document)
     return Desk(state, in_force, after)
+
+
+class TakenBack(NotFound):
+    """A draft that the visitor is not asked to publish, or not any more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This draft is not to be published: its author has taken it back, or saved more of it"
+        )
 
 
 class DraftChanged(Conflict):
@@ -109,7 +114,7 @@ def seen_draft(ask: Ask, owner: str = "") -> CatalogDraft:
     # What is new is begun from the version that the page showed, whatever is in force by now.
     draft = ask.context.parts.drafts.open(owner or ask.visitor.person, int(base))
     if owner and draft.plea is None:
-        raise NotFound(TAKEN_BACK)
+        raise TakenBack
     if draft.revision != int(revision):
         raise Conflict("The draft was changed in another window; nothing of this page was saved")
     return draft

@@ -2,7 +2,7 @@
 
 from quotad.catalog.editing.splice import TextOnly
 from quotad.dashboard.ask import Ask, PageAnswer, is_own_path
-from quotad.dashboard.drafting import TAKEN_BACK
+from quotad.dashboard.drafting import TakenBack
 from quotad.dashboard.render import render
 from quotad.dashboard.wrong import in_words
 from quotad.errors import CatalogError, NotReady, QuotadError
@@ -26,7 +26,7 @@ def refused_page(ask: Ask, error: QuotadError) -> PageAnswer:
     """Show why something was refused."""
     status = status_of(error)
     title, advice = _WORDS.get(status, _WORDS[400])
-    if error.for_caller == TAKEN_BACK:
+    if isinstance(error, TakenBack):
         title, advice = "Somebody was faster", "They can ask again, with what they have saved."
     if isinstance(error, CatalogError):
         title, advice = "The catalog has problems", "They are mended in its text."
