@@ -224,6 +224,8 @@ class Resharder:
         """Move the next shards, as many as are looked for together."""
         spread = self._keys.spread
         shards = range(spread.moved, min(spread.moved + self._together(), spread.former))
+        if not shards:
+            return  # the last one has moved, and only the answer was lost
         with NotedKeys(self._store, self._keys, shards) as noted:
             for shard in shards:
                 done = self._move(shard, noted)

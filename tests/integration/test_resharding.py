@@ -16,15 +16,18 @@ import pytest
 
 from quotad.catalog import Source, parse
 from quotad.clock import SyncedClock
+from quotad.errors import StoreUnavailable
 from quotad.store import Catalogs, KeySpace, Store, check_layout, resharding
 from quotad.store.keys import EVEN, NUMBERED
+from quotad.store.refusals import MOVING
 from quotad.store.resharding import MovedShard, Resharder
+from quotad.store.shard_map import CLOSED
 from quotad.v1 import admin_pb2
 from quotad.v1 import quota_pb2 as pb
 from tests.raw import raw
-from tests.running import CALL_S, Running, eventually, running
+from tests.running import CALL_S, Running, eventually, refusal, running
 
-FORMER, SHARDS = 12, 4
+FORMER, SHARDS = 6, 3
 LIMIT = 150
 SLOTS = 2
 PRO = 1_000
@@ -289,3 +292,65 @@ def test_what_has_died_at_any_point_is_gone_on_with(old: Old, store_url: str) ->
 
         assert died
         check(old, server, load)
+
+
+def test_answers_that_are_lost_on_the_way_move_no_shard_twice(
+    old: Old, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resharding, "_PAUSE_MIN_S", 0.0)
+    drawn = random.Random(SEED)
+    with running(store_url, old.keys.prefix, shards=0) as server:
+        server.wait_ready()
+        load = Load([server], 4)
+        resharder, lost = old.resharder(), 0
+        resharder._begin(resharder.plan(SHARDS))
+
+        def lose(do: Any) -> Any:
+            def lossy(*args: Any, **named: Any) -> Any:
+                nonlocal lost
+                found = do(*args, **named)
+                if drawn.random() < 0.03:
+                    lost += 1
+                    raise StoreUnavailable("the answer was lost")
+                return found
+
+            return lossy
+
+        with monkeypatch.context() as patch:
+            for name in ("run_many", "execute", "execute_many"):
+                patch.setattr(resharder._store, name, lose(getattr(resharder._store, name)))
+            while resharder._keys.spread.moved < FORMER:
+                resharder._move_on(lambda _: None)
+        old.reshard(lambda _: None)
+        load.stop()
+
+        assert lost
+        assert [] == load.errors
+        check(old, server, load)
+
+
+def test_while_a_shard_is_closed_only_its_customers_wait(old: Old, store_url: str) -> None:
+    with running(store_url, old.keys.prefix, shards=0, store_timeout_ms=400) as server:
+        server.wait_ready()
+        resharder = old.resharder()
+        resharder._begin(resharder.plan(SHARDS))
+        resharder._close(resharder._keys.spread)
+        resharder._mark(0, CLOSED)
+        mine = [name for name in CUSTOMERS if old.keys.shard(name) == 0]
+        others = [name for name in CUSTOMERS if old.keys.shard(name) != 0]
+        for _ in range(2):
+            names = [*mine, *others]
+            requests = [pb.CheckAndConsumeRequest(customer_id=n, feature_id="calls") for n in names]
+            results = dict(zip(names, server.batch(*requests).results, strict=True))
+            assert {name for name in names if results[name].HasField("error")} == {*mine}
+            assert "is being moved; try again" in results[mine[0]].error.message
+            assert all(results[name].response.allowed for name in others)
+        refused = refusal(lambda: server.consume(mine[0], "calls"))
+        assert ("UNAVAILABLE", MOVING) == (refused.code.name, refused.message)
+        status = server.admin.GetStatus(admin_pb2.GetStatusRequest(), timeout=CALL_S)
+        assert status.ready
+
+        old.reshard(lambda _: None)
+
+        assert [0] * len(mine) == [server.consume(name, "calls").used - 1 for name in mine]
+        assert [2] * len(others) == [server.consume(name, "calls").used - 1 for name in others]

@@ -5,6 +5,7 @@ from contextlib import suppress
 from quotad.clock import SyncedClock
 from quotad.records import CustomerRecord, Subscription
 from quotad.store import Catalogs, Customers, KeySpace, Store, check_layout
+from quotad.store.customers import Rewrite
 from quotad.store.keys import NUMBERED
 from quotad.store.resharding import MovedShard, Resharder
 from tests.raw import raw
@@ -22,7 +23,7 @@ class Moving:
         self.keys.lay_out(FORMER, NUMBERED)
         raw(store).hset(self.keys.meta, mapping={"layout": 1, "shards": FORMER})
         self.customers = Customers(store, self.keys)
-        self.customers.write_many([(name, record) for name in CUSTOMERS])
+        self.customers.write_many([(name, record(name)) for name in CUSTOMERS])
         self.catalogs = Catalogs(store, self.keys, SyncedClock(), 0)
         self.catalogs.publish(b"{}", "abc")
 
@@ -58,8 +59,9 @@ class Moving:
         }
 
 
-def record(before: CustomerRecord | None) -> CustomerRecord:
-    return before or CustomerRecord("", (Subscription("pro", 1),))
+def record(name: str) -> Rewrite:
+    """What makes the record of a customer."""
+    return lambda _: CustomerRecord(name, (Subscription("pro", 1),))
 
 
 def listed(customers: Customers, size: int = 7) -> list[str]:

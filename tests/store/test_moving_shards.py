@@ -2,14 +2,14 @@
 
 import pytest
 
-from quotad.errors import ConfigError
+from quotad.errors import ConfigError, StoreUnavailable
 from quotad.records import CustomerRecord
 from quotad.store import CustomerIndex, Customers, Fleet, KeySpace, check_layout, resharding
 from quotad.store.erasures import Erasures
 from quotad.store.facets import Wanted
 from quotad.store.fleet import server_id
 from quotad.store.follow import Follower, entries_since
-from quotad.store.keys import NUMBERED
+from quotad.store.keys import EVEN, NUMBERED
 from quotad.store.nearby import NearbyStore
 from quotad.store.seen import SeenStore
 from quotad.store.shard_map import MOVING, ShardMap
@@ -154,3 +154,23 @@ def test_a_number_in_the_settings_may_be_the_old_or_the_new_one(moving: Moving) 
             assert moving.known().customer("acme") == keys.customer("acme")
         with pytest.raises(ConfigError, match="set shards to"):
             check_layout(moving.store, KeySpace(moving.keys.prefix, 3))
+
+
+def test_a_step_whose_answer_is_lost_is_taken_once(
+    moving: Moving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = resharding.Resharder._take
+
+    def lost(resharder: resharding.Resharder, after: ShardMap, mark: str = "") -> None:
+        take(resharder, after, mark)
+        if mark:  # a shard was closed or opened
+            raise StoreUnavailable("the answer was lost")
+
+    monkeypatch.setattr(resharding.Resharder, "_take", lost)
+    monkeypatch.setattr(resharding, "_PAUSE_MIN_S", 0.0)
+
+    moving.move()
+
+    spread = moving.known().spread
+    assert (SHARDS, EVEN, 2 * FORMER + 2) == (spread.shards, spread.layout, spread.step)
+    assert sorted(CUSTOMERS) == sorted(listed(Customers(moving.store, moving.known())))
