@@ -117,6 +117,15 @@ def test_entitlements_are_read_on_every_front(served: Running, node: Node) -> No
     )
 
 
+def test_a_message_arrives_as_it_is_from_every_front(served: Running, node: Node) -> None:
+    client = node.client(served.server.address)
+
+    error = refused(client, "commit", "acme", "100 % ü 測")
+
+    assert ("QuotaServerError", "NOT_FOUND", "NOT_FOUND") == error[:3]
+    assert error[3].startswith("reservation_id: '100 % ü 測' is not known")
+
+
 def test_no_server_and_a_silent_one_are_errors_that_name_the_address_or_end_in_time(
     node: Node, server: FakeServer
 ) -> None:

@@ -16,6 +16,7 @@ from quotad.client.admin import AdminClient, CatalogFile
 from quotad.config import Config
 from quotad.fronts.kinds import is_installed
 from quotad.server.server import Server
+from tests.clients.node import CallFailed, needs_client, starting_node
 from tests.running import CALL_S, eventually
 from tests.service.either import Either
 from tests.service.fake_quotad import FakeServer
@@ -161,3 +162,24 @@ def test_an_encrypted_key_is_refused_and_no_password_is_asked_for() -> None:
 
     with pytest.raises(ValueError, match=rf"^key: the private key in {encrypted} is encrypted"):
         tls_credentials(CA, CLIENT, encrypted)
+
+
+@needs_fast
+@needs_client
+def test_the_typescript_client_calls_with_tls_and_shows_its_certificate(
+    address: str, server: FakeServer
+) -> None:
+    ca, client, other = (Path(each).read_text() for each in (CA, CLIENT, OTHER))
+    with starting_node() as node:
+        good = node.client(address, tls={"ca": ca, "cert": client, "key": client})
+        assert good("check", "acme", "calls")["allowed"]
+
+        for where, tls, said in [
+            (address, {"ca": other, "cert": client, "key": client}, "self.signed certificate"),
+            (address, None, "no server of gRPC is here|ECONNRESET|closed"),
+            (server.address, {"ca": ca}, "the server does not speak TLS"),
+        ]:
+            options = {} if tls is None else {"tls": tls}
+            with pytest.raises(CallFailed, match=said) as caught:
+                node.client(where, retries=0, **options)("check", "acme", "calls")
+            assert "QuotaUnavailable" == caught.value.name

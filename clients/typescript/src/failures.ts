@@ -35,6 +35,12 @@ export function fromStatus(code: number, message: string, reason: string, detail
   }
 }
 
+/** What the words of Node and OpenSSL do not say: what to look at. */
+const WORDS: Readonly<Record<string, string>> = {
+  "ERR_HTTP2_ERROR Protocol error": "no server of gRPC is here; is it the port of HTTP, or of TLS?",
+  ERR_SSL_WRONG_VERSION_NUMBER: "the server does not speak TLS",
+};
+
 /** What a server of grpcio that ends makes of calls that it has not looked at yet. */
 const CANCELLED = "CANCELLED";
 
@@ -56,7 +62,7 @@ export function fromCall(error: unknown, address: string): QuotaError {
   const node = nodeCode(failed);
   if (node === undefined && !BROKEN.test(rawMessage)) return fromStatus(code, rawMessage, "", { cause: failed });
   // No server has answered. Node's own words may lack the address, or be none at all.
-  const message = `${address}: ${rawMessage || node}`;
+  const message = `${address}: ${WORDS[`${node} ${rawMessage}`] ?? WORDS[node ?? ""] ?? (rawMessage.trim() || node)}`;
   const mayRunLater = node === undefined || !NEVER_SENT.has(node);
   return new QuotaUnavailable(message, "", { cause: failed, mayRunLater });
 }
