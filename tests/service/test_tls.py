@@ -179,7 +179,7 @@ def test_the_typescript_client_calls_with_tls_and_shows_its_certificate(
             (address, None, "no server of gRPC is here|ECONNRESET|closed"),
             (server.address, {"ca": ca}, "the server does not speak TLS"),
         ]:
-            options = {} if tls is None else {"tls": tls}
+            options: dict[str, Any] = {} if tls is None else {"tls": tls}
             with pytest.raises(CallFailed, match=said) as caught:
                 node.client(where, retries=0, **options)("check", "acme", "calls")
             assert "QuotaUnavailable" == caught.value.name
