@@ -119,7 +119,7 @@ def test_all_scenarios_end_with_counters_that_match(server: Running, tmp_path: P
     server.provision("early", "free")
     own = server.publish(NEWER, apply_to=admin_pb2.APPLY_TO_NEW).version
 
-    with locust(tmp_path / "log", *traffic(server, users=18, seconds=15)) as process:
+    with locust(tmp_path / "log", *traffic(server, users=18, seconds=8)) as process:
         code = process.wait()
     said = process.said
 
