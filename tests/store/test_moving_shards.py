@@ -4,12 +4,13 @@ import pytest
 
 from quotad.errors import ConfigError, StoreUnavailable
 from quotad.records import CustomerRecord
-from quotad.store import CustomerIndex, Customers, Fleet, KeySpace, check_layout, resharding
+from quotad.store import CustomerIndex, Customers, Fleet, KeySpace, check_layout, moves, resharding
 from quotad.store.erasures import Erasures
 from quotad.store.facets import Wanted
 from quotad.store.fleet import server_id
 from quotad.store.follow import Follower, entries_since
 from quotad.store.keys import EVEN, NUMBERED
+from quotad.store.moves import Moves
 from quotad.store.nearby import NearbyStore
 from quotad.store.seen import SeenStore
 from quotad.store.shard_map import MOVING, ShardMap
@@ -174,3 +175,23 @@ def test_a_step_whose_answer_is_lost_is_taken_once(
     spread = moving.known().spread
     assert (SHARDS, EVEN, 2 * FORMER + 2) == (spread.shards, spread.layout, spread.step)
     assert sorted(CUSTOMERS) == sorted(listed(Customers(moving.store, moving.known())))
+
+
+def test_a_process_compares_no_keys_any_more_a_while_after_the_last_shard_has_moved(
+    moving: Moving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moves, "KEPT_S", 0.0)
+    known, forgotten = Moves(moving.store, moving.keys), []
+    moving.move(2)
+    known.look()
+    known.calm_down(lambda: forgotten.append("while they move"))
+    assert moving.keys.moving
+
+    moving.move()
+    known.look()
+    known.calm_down(lambda: forgotten.append("at once"))
+    assert moving.keys.moving
+    known.calm_down(lambda: forgotten.append("later"))
+
+    assert (["later"], False) == (forgotten, moving.keys.moving)
+    assert moving.known().customer("acme") == moving.keys.customer("acme")
