@@ -13,7 +13,7 @@ from quotad.dashboard.plan_matrix import cell
 from quotad.dashboard.plan_order import in_selling_order
 from quotad.dashboard.render import render
 from quotad.dashboard.shown import amount, segment
-from quotad.dashboard.wrong import in_words
+from quotad.dashboard.wrong import FINE, Edited, Wrong, wrong_of
 from quotad.errors import Conflict, InvalidRequest, NotFound
 from quotad.ids import check_id
 from quotad.model import Feature, MeterKind, Rollout
@@ -31,6 +31,8 @@ PLANS_MAX = 200
 
 INSIDE_SHOWN = 12
 """Those of them that are named."""
+
+_FIELDS = ("name", "description", "unit", "usage_history", "values")
 
 _SECTIONS = ("plans", "groups", "addons")
 """What has entries of features."""
@@ -57,7 +59,7 @@ def _page(ask: Ask) -> PageAnswer:
     return _feature_page(ask)
 
 
-def _feature_page(ask: Ask, message: str = "", typed: FormFields | None = None) -> PageAnswer:
+def _feature_page(ask: Ask, wrong: Wrong = FINE, typed: FormFields | None = None) -> PageAnswer:
     """The page of a feature; with what was typed, where that could not be saved."""
     feature_id, found = ask.segments["feature_id"], desk(ask)
     shown = found.after
@@ -79,10 +81,10 @@ def _feature_page(ask: Ask, message: str = "", typed: FormFields | None = None) 
     return render(
         ask,
         "feature.html",
-        400 if message else 200,
+        400 if wrong else 200,
         desk=found,
         feature=feature,
-        message=message,
+        wrong=wrong,
         written=written,
         kind=kind_of(feature),
         kinds=KIND_WORDS,
@@ -129,7 +131,8 @@ def _save(ask: Ask) -> PageAnswer:
     try:
         save_edits(ask, _edits(ask, ("features", feature_id)))
     except (Conflict, InvalidRequest) as error:
-        return _feature_page(ask, in_words(error), ask.form)
+        edited = Edited(_FIELDS, ("features", feature_id), desk(ask).after)
+        return _feature_page(ask, wrong_of(error, edited), ask.form)
     return see_other(next_of(ask, f"/features/{segment(feature_id)}"), "Saved in your draft.")
 
 

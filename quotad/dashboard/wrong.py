@@ -63,7 +63,17 @@ _NUMBERED = {"limit": "limit", "per_unit": "limit", "unlimited": "limit", "per":
 """Of an entry: the first stands without an index where it is the only one."""
 _LISTS = {"limits": "limit", "prices": "amount"}
 _OF_LISTS = ("amount", "currency", "billing")
-_SINGLE = ("from", "until", "value", "percent", "name", "description", "unit", "usage_history")
+_SINGLE = (
+    "from",
+    "until",
+    "value",
+    "percent",
+    "name",
+    "description",
+    "unit",
+    "usage_history",
+    "values",
+)
 
 _FIELD = re.compile(r"([a-z_]+?)([0-9]*)")
 _PLAINER: Sequence[tuple[re.Pattern[str], str]] = [
@@ -86,6 +96,7 @@ _PLAINER: Sequence[tuple[re.Pattern[str], str]] = [
         (r"; say per, such as \{.*", "; choose the period in Per"),
         (r"; say per, or list all of them below limits", "; choose which in Per"),
         (r"use an IANA name such as", "write one such as"),
+        (r"is already values\[\d+\]", "stands there twice"),
         (r"is not one of the feature's values", "is not one of its values"),
     )
 ]

@@ -404,6 +404,7 @@ REFUSED = [
         "Must be later than the first day.",
     ),
     ("/plans/pro/features/upload", {"value": "1.000", "state": "on"}, "may mean 1,000 or 1;"),
+    ("/features/calls", {"usage_history": "1 yaer"}, "Unknown unit 'yaer', did you mean 'year'?"),
 ]
 
 
