@@ -110,8 +110,10 @@ class LedgerOperations(msgspec.Struct, frozen=True):
         """The records of some shards from a place on, by time."""
         newest_first = place.newest_first
         edge = None
-        if place.edge_ms > 0:
-            edge = EventId(place.edge_ms, 0) if newest_first else EventId(place.edge_ms - 1, _NEVER)
+        if newest_first and place.edge_ms >= 0:
+            edge = max(EventId(place.edge_ms, 0), EventId(0, 1))  # nothing comes before 0-1
+        elif place.edge_ms > 0:
+            edge = EventId(place.edge_ms - 1, _NEVER)
         at: dict[int, EventId | None] = {
             shard: EventId(*place.at[shard]) if shard in place.at else edge for shard in shards
         }

@@ -71,7 +71,13 @@ class LedgerStreams:
         return shards in (self.shards, self._keys.spread.former)
 
     def of_customer(self, customer_id: str) -> list[int]:
-        """Those that have a customer, or had it before it moved."""
+        """Those that may have entries of a customer.
+
+        On one server a script call settles charges of many shards, and its record is in that of the
+        first of them; on a cluster in that of the customer, or where it was before it moved.
+        """
+        if self._store.whole:
+            return list(range(self.shards))
         shard = self._keys.shard(customer_id)
         return [self._keys.grain(customer_id), shard] if self._keys.is_joined(shard) else [shard]
 
@@ -113,7 +119,7 @@ class LedgerStreams:
         return sum((length or 0) >= most for length in found)
 
     def mask(self, customer_id: str, mask: Mask, kept_ms: int) -> None:
-        """Have a customer masked in what is noted of it, if there is a ledger in its shard.
+        """Have a customer masked in what is noted of it, if there may be a ledger of it.
 
         Args:
             customer_id: whose id is not to be read again.
@@ -123,15 +129,13 @@ class LedgerStreams:
         Raises:
             StoreUnavailable: the store refused or timed out; it may be masked.
         """
-        for shard in self.of_customer(customer_id):
-            if not self._store.execute("EXISTS", self._keys.shard_ledgers[shard]):
-                continue
-            name, text = self._keys.shard_masks[shard], f"{mask.until_ms}:{mask.pseudonym}"
-            commands = [
-                ("HSET", name, digest_of(customer_id), text),
-                ("PEXPIRE", name, kept_ms),
-            ]
-            self._store.execute_many(commands, atomic=True)
+        streams = [self._keys.shard_ledgers[shard] for shard in self.of_customer(customer_id)]
+        if not any(self._store.execute_many([("EXISTS", name) for name in streams])):
+            return
+        name = self._keys.shard_masks[self._keys.shard(customer_id)]
+        text = f"{mask.until_ms}:{mask.pseudonym}"
+        commands = [("HSET", name, digest_of(customer_id), text), ("PEXPIRE", name, kept_ms)]
+        self._store.execute_many(commands, atomic=True)
 
     def masks(self, shards: Sequence[int]) -> Masks:
         """Who is masked in some shards.

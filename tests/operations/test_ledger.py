@@ -134,6 +134,29 @@ def test_entries_are_found_by_customer_feature_reason_and_time(ledger: Ledger) -
         assert {entry.id for entry in entries if entry.at_ms < third_ms} == until
 
 
+def test_customers_that_were_decided_together_are_each_found_and_masked(ledger: Ledger) -> None:
+    made = ledger.made
+    made.engine.decide([ConsumeRequest(each, "mails") for each in CUSTOMERS])
+
+    for each in CUSTOMERS:
+        page = ledger.read(customer_id=each)
+        assert [each] == [entry.customer_id for entry in page.entries]
+        newest = ledger.customers(customer_id=each, newest_first=True)
+        assert [each] == newest
+        assert not ledger.customers(customer_id=each, position=page.position)
+    erasures = Erasures(made.store, made.keys, made.customers, made.nearby)
+    names = {erasures.erase(each, ["mails"]).pseudonym for each in CUSTOMERS}
+    assert names == set(ledger.customers())
+    assert not any(ledger.customers(customer_id=each) for each in CUSTOMERS)
+
+
+def test_nothing_is_found_until_the_beginning_of_all_times(ledger: Ledger) -> None:
+    ledger.take("a")
+
+    assert not ledger.customers(until_ms=0)
+    assert not ledger.customers(until_ms=0, newest_first=True)
+
+
 def test_what_was_dropped_before_it_was_read_is_a_gap(ledger: Ledger) -> None:
     ledger.take("a")
     first = ledger.read(customer_id="a")
