@@ -91,7 +91,7 @@ def _known(store: Store, keys: KeySpace, found: Sequence[str]) -> ShardMap:
     if layout not in (str(NUMBERED), str(EVEN), str(MOVING)):
         raise ConfigError(
             f"the store at {store.address} holds layout {layout} under prefix"
-            f" {keys.prefix!r}; this quotad reads layouts {NUMBERED} and {EVEN}"
+            f" {keys.prefix!r}; this quotad reads layouts {NUMBERED} to {MOVING}"
         )
     spread = read_map(dict(zip(FIELDS, found, strict=True)))
     if spread is None:

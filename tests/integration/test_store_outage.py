@@ -313,11 +313,11 @@ def test_a_store_set_up_otherwise_ends_the_server_with_a_clear_line(store: OwnSt
         " set shards to 16" == fatal(config)
     )
 
-    for layout in ("3", "one"):
+    for layout in ("4", "one"):
         store.client.hset("q:meta", "layout", layout)
         assert (
             f"the store at {store.url} holds layout {layout} under prefix 'q';"
-            " this quotad reads layouts 1 and 2" == fatal(config)
+            " this quotad reads layouts 1 to 3" == fatal(config)
         )
 
 
