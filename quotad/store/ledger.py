@@ -74,12 +74,13 @@ class LedgerStreams:
         """Those that may have entries of a customer.
 
         On one server a script call settles charges of many shards, and its record is in that of the
-        first of them; on a cluster in that of the customer, or where it was before it moved.
+        first of them. On a cluster it is in that of the customer: before it moved, and after, which
+        may be further than this process knows.
         """
         if self._store.whole:
             return list(range(self.shards))
-        shard = self._keys.shard(customer_id)
-        return [self._keys.grain(customer_id), shard] if self._keys.is_joined(shard) else [shard]
+        grain, spread = self._keys.grain(customer_id), self._keys.spread
+        return [grain, spread.former + grain % spread.shards] if spread.former else [grain]
 
     def read(
         self, positions: Mapping[int, EventId | None], most: int = 100, newest_first: bool = False

@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 import pytest
 
 from quotad.engine.noted import Unreadable, read_record
 from quotad.ledger import Noting
-from quotad.store import Charge, ChargeStatus, Once
+from quotad.store import Charge, ChargeStatus, KeySpace, Once, Store
 from quotad.store.charges import CHECK, CONSUME_ONCE
 from quotad.store.keys import ledger_key
 from quotad.store.ledger import LedgerRecord, LedgerStreams
+from quotad.store.shard_map import EVEN, MOVING, NUMBERED, ShardMap
 from tests.raw import raw
 from tests.store.conftest import TAG, Scripted
 
@@ -117,3 +119,31 @@ def test_what_cannot_be_read_is_told_from_what_can(scripted: Scripted) -> None:
 
     with pytest.raises(Unreadable):
         read_record(records(scripted)[0])
+
+
+class OfSeveral:
+    """A store of several servers."""
+
+    whole = False
+
+
+@pytest.mark.parametrize(
+    "spread",
+    [
+        ShardMap(12, NUMBERED),
+        ShardMap(4, MOVING, 12, step=1),
+        ShardMap(4, MOVING, 12, 6, step=9),
+        ShardMap(4, EVEN, 12, 12),
+    ],
+)
+def test_on_a_cluster_a_customer_is_looked_for_where_it_may_have_moved_to(spread: ShardMap) -> None:
+    keys, after = KeySpace("test"), KeySpace("test")
+    keys.follow(spread)
+    after.follow(ShardMap(4, EVEN, 12, 12))
+    streams = LedgerStreams(cast(Store, OfSeveral()), keys)
+
+    for customer_id in ("a", "b", "c", "d", "e", "f"):
+        grain = keys.grain(customer_id)
+        there = [after.shard(customer_id)] if spread.former else []
+        assert [grain, *there] == streams.of_customer(customer_id)
+        assert keys.shard(customer_id) in streams.of_customer(customer_id)
