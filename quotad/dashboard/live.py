@@ -18,6 +18,9 @@ from quotad.ledger import LedgerEntry, WantedEntries
 SHOWN_MAX = 50
 """Most decisions that are shown, the latest."""
 
+PAGES_READ_MAX = 5
+"""Pages of the ledger that are read for them: of a quiet customer many have none."""
+
 FILTERS = ("feature", "reason", "customer", "show")
 
 VERBS = {
@@ -62,7 +65,14 @@ def live_lines(ask: Ask, wanted: WantedEntries) -> list[LiveLine]:
         StoreUnavailable: the store refused or timed out.
     """
     wanted = msgspec.structs.replace(wanted, newest_first=True)
-    entries = ask.context.parts.ledger.read(wanted).entries[: wanted.size]
+    entries: list[LedgerEntry] = []
+    for _ in range(PAGES_READ_MAX):
+        page = ask.context.parts.ledger.read(wanted)
+        entries += page.entries
+        if len(entries) >= wanted.size or not page.more:
+            break
+        wanted = msgspec.structs.replace(wanted, position=page.position)
+    entries = entries[: wanted.size]
     names = CatalogNames(ask.context.parts.worker.snapshots.newest())
     called = customer_names(ask, [each.customer_id for each in entries])
     return [_line(ask, each, names, called.get(each.customer_id, "")) for each in entries]

@@ -42,6 +42,8 @@ class ReadSoFar(msgspec.Struct, frozen=True, array_like=True):
     """Of shards that are not in `at`: where they began; -1: at their end."""
     at: dict[int, tuple[int, int]]
     """By shard, the record that was read last."""
+    unread: dict[int, tuple[int, int]] = {}
+    """Of shards that are not in `at`, the record that is to be read first."""
 
 
 class LedgerOperations(msgspec.Struct, frozen=True):
@@ -91,7 +93,9 @@ class LedgerOperations(msgspec.Struct, frozen=True):
                 continue
             chosen = [entry for entry in found if _is_wanted(entry, wanted)]
             entries += chosen[::-1] if wanted.newest_first else chosen
-        return EntryPage(entries, gaps, _written(msgspec.structs.replace(place, at=read)), more)
+        unread = self._unread(place, shards, read) if more and not wanted.newest_first else {}
+        after = msgspec.structs.replace(place, at=read, unread=unread)
+        return EntryPage(entries, gaps, _written(after), more)
 
     def _place(self, wanted: WantedEntries, shards: Sequence[int]) -> ReadSoFar:
         """Where to read from."""
@@ -138,13 +142,30 @@ class LedgerOperations(msgspec.Struct, frozen=True):
 
     def _dropped(self, place: ReadSoFar, shards: Sequence[int]) -> list[LedgerGap]:
         """Shards whose record at the position is gone, and with it perhaps others after it."""
-        known = [shard for shard in shards if shard in place.at]
+        known = [shard for shard in shards if shard in place.at or shard in place.unread]
+        first = self.streams.ends(known)
         gaps: list[LedgerGap] = []
-        for shard, first in self.streams.ends(known).items():
-            at = place.at[shard]
-            if first > EventId(*at):
-                gaps.append(LedgerGap(shard, at[0], first.ms, DROPPED))
+        for shard in known:
+            at = EventId(*(place.at.get(shard) or place.unread[shard]))
+            # A stream that is gone has had its time; what was read of it is no gap.
+            there = first.get(shard, at if shard in place.at else None)
+            if there is None or there > at:
+                gaps.append(LedgerGap(shard, at.ms, (there or at).ms, DROPPED))
         return gaps
+
+    def _unread(
+        self, place: ReadSoFar, shards: Sequence[int], read: Mapping[int, tuple[int, int]]
+    ) -> dict[int, tuple[int, int]]:
+        """The first records of shards that a page has not come to, to know if they go."""
+        left = {shard: at for shard, at in place.unread.items() if shard not in read}
+        if place.at or left:
+            return left
+        edge = None if place.edge_ms <= 0 else EventId(place.edge_ms - 1, _NEVER)
+        missed = {shard: edge for shard in shards if shard not in read}
+        for shard, records in self.streams.read(missed, 1).items():
+            if records:
+                left[shard] = (records[0].position.ms, records[0].position.number)
+        return left
 
 
 class LedgerBound:
@@ -247,7 +268,7 @@ def _read_position(wanted: WantedEntries, were: Callable[[int], bool]) -> ReadSo
         place = _decode(urlsafe_b64decode(raw + "=" * (-len(raw) % 4)))
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         raise _no_position() from None
-    numbers = [number for at in place.at.values() for number in at]
+    numbers = [n for at in (*place.at.values(), *place.unread.values()) for n in at]
     if not all(0 <= number < _NEVER for number in (place.edge_ms + 1, *numbers)):
         raise _no_position()
     if not were(place.shards):

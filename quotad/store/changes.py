@@ -11,6 +11,7 @@ from quotad.history import CustomerChange
 from quotad.records import CustomerRecord
 from quotad.store.connection import Store
 from quotad.store.keys import KeySpace
+from quotad.store.moves import Moves
 from quotad.store.records import decode_customer
 from quotad.store.shard_commands import ShardCommands
 
@@ -67,6 +68,7 @@ class ChangeLists:
         self._store = store
         self._keys = keys
         self._commands = ShardCommands(store, keys)
+        self._moves = Moves(store, keys)
 
     def latest(self, customer_id: str, most: int) -> list[CustomerChange]:
         """The latest writes of a customer, the newest first; what cannot be read is left out.
@@ -74,6 +76,7 @@ class ChangeLists:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
+        self._moves.look_while_moving()
         found = self._store.execute_many(self._words(customer_id, most), or_none=True)
         return _read(*found)
 
@@ -83,6 +86,7 @@ class ChangeLists:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
+        self._moves.look_while_moving()
         words = ("HGET", self._keys.before(customer_id), str(epoch))
         (found,) = self._store.execute_many([words], or_none=True)
         try:
@@ -97,6 +101,7 @@ class ChangeLists:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
+        self._moves.look_while_moving()
         high = "+inf" if epoch is None else f"({epoch}"
         commands = [
             ("ZREVRANGEBYSCORE", key, high, "-inf", "LIMIT", 0, 2 * most)
@@ -124,6 +129,7 @@ class ChangeLists:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
+        self._moves.look_while_moving()
         key = self._keys.shard_written[self._keys.shard(customer_id)]
         (members,) = self._store.execute_many([("ZRANGE", key, 0, -1)], or_none=True)
         named = customer_id.encode()

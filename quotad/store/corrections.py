@@ -9,6 +9,7 @@ from quotad.held import Correction
 from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.keys import KeySpace
+from quotad.store.moves import Moves
 from quotad.store.router import Link
 from quotad.store.shard_map import with_tag
 
@@ -50,6 +51,7 @@ class CorrectionLists:
     def __init__(self, store: Store, keys: KeySpace) -> None:
         self._store = store
         self._keys = keys
+        self._moves = Moves(store, keys)
 
     def latest(self, customer_id: str, most: int) -> list[Correction]:
         """The latest corrections of a customer, the newest first.
@@ -57,6 +59,7 @@ class CorrectionLists:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
+        self._moves.look_while_moving()
         key = self._keys.corrections(customer_id)
         words = ("ZREVRANGE", key, 0, most - 1, "WITHSCORES")
         (listed,) = self._store.execute_many([words], or_none=True)

@@ -172,6 +172,29 @@ def test_what_was_dropped_before_it_was_read_is_a_gap(ledger: Ledger) -> None:
     assert gap.from_ms <= gap.until_ms <= page.entries[0].at_ms
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_what_was_dropped_of_a_shard_that_a_page_has_not_come_to_is_a_gap(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    ledger.take(*CUSTOMERS)
+    last = ledger.read().entries[-1]
+    monkeypatch.setattr(operations, "RECORDS_MAX", 1)
+    first = ledger.read()
+    monkeypatch.undo()
+
+    stream = ledger_key(ledger.made.keys.customer(last.customer_id))
+    raw(ledger.made.store).xtrim(stream, maxlen=0, approximate=False)
+    if again:
+        ledger.take(last.customer_id)
+    page = ledger.read(position=first.position)
+
+    assert 1 == len(first.entries)
+    (gap,) = page.gaps
+    assert "dropped" == gap.why
+    assert gap.from_ms <= last.at_ms
+    assert not ledger.read(position=page.position).gaps
+
+
 def test_a_record_that_cannot_be_read_is_a_gap_and_the_others_are_read(ledger: Ledger) -> None:
     ledger.take("a")
     stream = ledger_key(ledger.made.keys.customer("a"))

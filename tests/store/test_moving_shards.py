@@ -1,10 +1,15 @@
 """A store is written, read and published to as ever while its shards move."""
 
+import msgspec
 import pytest
 
 from quotad.errors import ConfigError, StoreUnavailable
+from quotad.held import Correction
+from quotad.history import CustomerChange
 from quotad.records import CustomerRecord
 from quotad.store import CustomerIndex, Customers, Fleet, KeySpace, check_layout, moves, resharding
+from quotad.store.changes import ChangeLists
+from quotad.store.corrections import CorrectionLists
 from quotad.store.erasures import Erasures
 from quotad.store.facets import Wanted
 from quotad.store.fleet import server_id
@@ -15,7 +20,7 @@ from quotad.store.nearby import NearbyStore
 from quotad.store.seen import SeenStore
 from quotad.store.shard_map import MOVING, ShardMap
 from tests.raw import raw
-from tests.store.moving import CUSTOMERS, FORMER, SHARDS, Moving, listed
+from tests.store.moving import CUSTOMERS, FORMER, SHARDS, Moving, listed, record
 
 
 def test_customers_are_written_listed_found_and_erased_while_shards_move(moving: Moving) -> None:
@@ -59,6 +64,31 @@ def test_a_list_that_was_begun_before_shards_moved_misses_nobody(moving: Moving)
             told += [each.record.customer_id for each in page.customers if each.record]
             token = page.next_token
         assert names == set(told), moved
+
+
+def test_what_was_done_to_a_customer_is_read_where_it_has_moved_to(moving: Moving) -> None:
+    moving.move(3)
+    keys = moving.known()  # of a server that has heard of the first ones only
+    heard = keys.spread
+    changes, corrections = ChangeLists(moving.store, keys), CorrectionLists(moving.store, keys)
+    moving.move(5)
+    customers, correction = Customers(moving.store, moving.known()), Correction("set", "calls", 1)
+    epochs = {}
+    for name in CUSTOMERS:
+        update = (name, lambda _, name=name: CustomerRecord(name, name="Now"))
+        epochs[name] = customers.update(*update, note=lambda *_: CustomerChange("ann", "X")).epoch
+        raw(moving.store).zadd(
+            moving.known().corrections(name), {msgspec.msgpack.encode(correction): 1}
+        )
+
+    for name in CUSTOMERS:
+        for latest in (changes.latest, corrections.latest):
+            keys.follow(heard)
+            assert 1 == len(latest(name, 5)), name
+        keys.follow(heard)
+        assert record(name)(None) == changes.record_before(name, epochs[name])
+    keys.follow(heard)
+    assert set(CUSTOMERS) == {name for name, _ in changes.before(None, 100).writes}
 
 
 def test_changes_are_told_before_while_and_after_shards_move(moving: Moving) -> None:
