@@ -1,17 +1,25 @@
 //! One type for the sockets of clients, so that HTTP/2 is compiled once for all of them.
 
+use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
 use crate::counters::Counters;
 use crate::link::Link;
+
+/// How long a client has to close its side after the last answer. What it still sends is read and
+/// dropped meanwhile: a socket that is closed on unread bytes is reset, and with it answers are lost
+/// that are still on their way.
+const LINGER: Duration = Duration::from_secs(2);
 
 pub enum Stream {
     Tcp(TcpStream),
@@ -25,6 +33,8 @@ pub struct Socket {
     stream: Stream,
     counters: Arc<Counters>,
     link: Rc<Link>,
+    /// Until when the client may close its side; None: nothing was ended yet.
+    lingering: Option<Pin<Box<Sleep>>>,
 }
 
 impl Socket {
@@ -42,6 +52,7 @@ impl Socket {
             stream,
             counters,
             link,
+            lingering: None,
         }
     }
 }
@@ -119,11 +130,28 @@ impl AsyncWrite for Socket {
         }
     }
 
+    /// Ends what is sent, and waits until the client has ended its side.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        if self.lingering.is_none() {
+            ready!(match &mut self.stream {
+                Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+                Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+                Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            })?;
+        }
+        let lingering = self
+            .lingering
+            .get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        if lingering.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut dropped = [0; 1024];
+        loop {
+            let mut buffer = ReadBuf::new(&mut dropped);
+            match ready!(self.as_mut().poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return Poll::Ready(Ok(())),
+            }
         }
     }
 }

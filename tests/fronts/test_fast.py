@@ -4,6 +4,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import grpc
@@ -13,10 +14,12 @@ from quotad.fronts import kinds
 from quotad.fronts.interface import MESSAGE_BYTES_MAX
 from tests.fronts.serving import BESIDE, METHODS, Serving, serving
 from tests.rawhttp2 import (
+    ACK,
     END_HEADERS,
     END_STREAM,
     GOAWAY,
     HEADERS,
+    PING,
     RST_STREAM,
     Connection,
     headers,
@@ -155,6 +158,20 @@ def test_clients_are_asked_to_go_elsewhere_when_a_drain_begins(served: Serving) 
         raw.wait_for(GOAWAY)
         served.front.answer([(call.call_id, b"in time")])
         assert message(b"in time") == raw.wait_for(0)
+
+
+def test_a_connection_that_ends_takes_in_what_its_client_still_sends(served: Serving) -> None:
+    """One that is closed on unread bytes is reset, and answers on their way are lost with it."""
+    ping = Connection.frame(PING, 0, 0, b"8 bytes.")
+    with Connection(served.front.address) as raw:
+        stopping = threading.Thread(target=served.stop)
+        stopping.start()
+        raw.send_frames(Connection.frame(PING, ACK, 0, raw.wait_for(PING)))
+        raw.wait_for_close()
+        raw.send_frames(ping)
+        raw.send_frames(ping)  # fails where the first was answered by a reset
+    stopping.join(CALL_S)
+    assert not stopping.is_alive()
 
 
 def test_calls_connections_and_bytes_are_counted(served: Serving) -> None:
