@@ -306,20 +306,7 @@ class AsyncEntitlementsClient(AsyncConnected, Fallbacks):
         created_at: datetime | None = None,
         idempotency_key: str | None = None,
     ) -> UsageMeasurement:
-        """Count what was used; never refused for a limit.
-
-        Args:
-            customer_id: the customer that has used the feature.
-            feature_id: what was used.
-            value: how much; below 0: given back.
-            resource_id: what of the customer's it was for; empty: the customer itself.
-            update_behavior: `DELTA`: so much more; `SET`: all that was used.
-            created_at: when, in UTC without a zone; None: now.
-            idempotency_key: makes a repeat safe for 7 days.
-
-        Raises:
-            QuotaError: nothing was counted, or no server could count it.
-        """
+        """Count what was used, also past a limit; as of `EntitlementsClient`."""
         asked = FeatureOf(customer_id, feature_id, resource_id)
         steps = entitled.report(
             self._policy, asked, value, idempotency_key, update_behavior, occurred_at=created_at
@@ -340,23 +327,7 @@ class AsyncEntitlementsClient(AsyncConnected, Fallbacks):
         resource_id: str = "",
         start_date: datetime | None = None,
     ) -> Customer:
-        """Create a customer, and put it on a plan; one that is there is changed. Not tried again.
-
-        Args:
-            customer_id: of the customer.
-            plan_id: which plan; None: the default plan, for a customer that is new.
-            name: for people.
-            email: of the customer.
-            metadata: for callers.
-            billing_id: its id at Stripe.
-            unit_quantity: what is bought of the plan, such as 50 seats.
-            addons: quantity by add-on.
-            resource_id: what of the customer's the plan is for; empty: the customer itself.
-            start_date: of the subscription, in UTC without a zone; None: now, if it is new.
-
-        Raises:
-            QuotaError: the call was wrong, or no server could do it.
-        """
+        """Create a customer, and put it on a plan; as of `EntitlementsClient`. Not tried again."""
         steps = entitled.provision(
             self._policy,
             customer_id,
