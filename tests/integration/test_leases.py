@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -14,6 +15,7 @@ from quotad.errors import IdempotencyMismatch, InvalidRequest, NotFound, NotOpen
 from quotad.lending import Leased, Renewal
 from quotad.records import CustomerRecord
 from tests.deciding import Bench, at
+from tests.running import CALL_S
 
 CATALOG = """
 version: 1
@@ -373,10 +375,12 @@ def test_a_resource_leases_from_its_own_counters(bench: Lending) -> None:
 
 def test_holders_at_once_are_lent_what_there_is_and_no_more(bench: Lending) -> None:
     engines = [Engine(bench.shared, bench.store.connect()) for _ in range(8)]
+    acquired = Barrier(8, timeout=CALL_S)  # one that comes late finds all of it lent
 
     def hold(place: int) -> int:
         leases, name = engines[place].leases, f"l{place}"
         spent = leases.acquire(ConsumeRequest("acme", "tokens", 30), name, TTL_MS).granted
+        acquired.wait()
         for sequence in range(1, 60):
             renewed = leases.renew("acme", name, Renewal(sequence, spent, 30), TTL_MS)
             spent = renewed.granted
