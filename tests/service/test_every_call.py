@@ -141,13 +141,17 @@ def test_a_call_that_is_made_many_times_leaves_nothing_behind(
     repeat(call, 30)  # what is opened once and kept is open then
     before_kb = resident_kb()
 
-    # A leak grows each time; a thread that its pool starts late, or a cache that fills, once.
-    for _ in range(3):
+    # A leak grows each time, by what each call leaves at the least; a thread that its pool starts
+    # late, a cache that fills, or what the server does meanwhile on its own is less, or once.
+    for _ in range(4):
         before = held(quotad)
         repeat(call, times)
         after = held(quotad)
         grown = {what: after[what] - before[what] for what in before}
-        if all(grown[what] <= most for what, most in MOST.items()) and grown["objects"] < times / 2:
+        if (
+            all(grown[what] <= most for what, most in MOST.items())
+            and grown["objects"] < 0.9 * times
+        ):
             break
     else:
         pytest.fail(f"each {times} calls leave behind {grown}")
