@@ -8,7 +8,7 @@ import typer
 
 from quotad.cli import completion, failures, output
 from quotad.cli.arguments import past_time
-from quotad.cli.options import SERVER_DEFAULT, ServerOption
+from quotad.cli.options import SERVER_DEFAULT, JsonLines, ServerOption
 from quotad.cli.usage import FeatureOption
 
 if TYPE_CHECKING:
@@ -35,9 +35,6 @@ Since = Annotated[
 ]
 Until = Annotated[
     str | None, typer.Option("--until", metavar="TIME", help="Without those from then on.")
-]
-JsonLines = Annotated[
-    bool, typer.Option("--json", help="Print a line of JSON for each, errors too (stderr).")
 ]
 
 
@@ -98,7 +95,7 @@ def list_(
     else:
         output.print_line("nothing is noted of that")
     for gap in gaps:
-        typer.echo(_lost(gap), err=True)
+        typer.echo(lost(gap), err=True)
 
 
 def tail(
@@ -137,7 +134,7 @@ def tail(
                 for each in entries:
                     typer.echo(_line(each))
                 for gap in page.gaps:
-                    typer.echo(_lost(gap), err=True)
+                    typer.echo(lost(gap), err=True)
             if not page.more and not (first and shown >= first):
                 time.sleep(POLL_S)
 
@@ -175,7 +172,8 @@ def _line(each: "LedgerLine") -> str:
     )
 
 
-def _lost(gap: "LostLines") -> str:
+def lost(gap: "LostLines") -> str:
+    """A line about what cannot be read."""
     if gap.why == "unreadable":
         return f"a record of {gap.since.astimezone():%Y-%m-%d %H:%M:%S} cannot be read"
     between = f"{gap.since.astimezone():%H:%M:%S} and {gap.until.astimezone():%H:%M:%S}"

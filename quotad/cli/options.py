@@ -37,6 +37,9 @@ ServerOption = Annotated[
 SERVER_DEFAULT = "127.0.0.1:50051"
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, errors too (stderr).")]
+JsonLines = Annotated[
+    bool, typer.Option("--json", help="Print a line of JSON for each, errors too (stderr).")
+]
 
 CustomerId = Annotated[
     str,

@@ -2,6 +2,9 @@
 
 import csv
 import io
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +18,7 @@ from quotad.cli.options import (
     CustomerId,
     FeatureId,
     Json,
+    JsonLines,
     LatestOption,
     ReasonOption,
     Resource,
@@ -22,6 +26,7 @@ from quotad.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from quotad.cli.ledger_months import LedgerUsage
     from quotad.client.admin import Usage
 
 COLUMNS = (
@@ -34,6 +39,17 @@ COLUMNS = (
     "used",
     "unit",
     "denied",
+)
+LEDGER_COLUMNS = (
+    "customer_id",
+    "resource_id",
+    "feature_id",
+    "month",
+    "used",
+    "unit",
+    "entries",
+    "first",
+    "last",
 )
 
 MonthOption = Annotated[
@@ -65,7 +81,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(
         cls=_ShowsByDefault,
         no_args_is_help=True,
-        help="What customers have used: `quotad usage CUSTOMER`, or all of them as CSV.",
+        help="What customers have used: `quotad usage CUSTOMER`, or all of them as a file.",
     )
     group.command()(show)
     group.command()(export)
@@ -168,25 +184,74 @@ def corrections(
 def export(
     month: MonthOption = "",
     feature: FeatureOption = "",
+    ledger: Annotated[
+        bool,
+        typer.Option(
+            "--ledger",
+            help="What the ledger has of the month in UTC, by customer and feature; without it,"
+            " what counters have of each window.",
+        ),
+    ] = False,
     server: ServerOption = SERVER_DEFAULT,
+    as_json: JsonLines = False,
 ) -> None:
-    """Print what every customer with a record has used, as CSV."""
-    with failures.admin(server, False) as admin:
-        _print_line(COLUMNS)
-        for each in admin.usage(feature_id=feature, month=month):
-            _print_line(_cells(each))
+    """Print what customers have used, as CSV or in lines of JSON.
+
+    With counters these are the customers with a record; with --ledger every one that has used a
+    ledgered feature.
+    """
+    if ledger:
+        _export_ledger(month, feature, server, as_json)
+        return
+    with failures.admin(server, as_json) as admin:
+        _print_rows(COLUMNS, admin.usage(feature_id=feature, month=month), as_json)
 
 
-def _cells(usage: "Usage") -> list[str]:
-    used, denied = (
-        f"{Decimal(each).scaleb(-usage.decimals):f}" for each in (usage.used, usage.denied)
-    )
-    times = [output.as_json(at) or "" for at in (usage.start, usage.end)]
-    named = [usage.customer_id, usage.resource_id, usage.feature_id, usage.per]
-    return [*named, *times, used, usage.unit, denied]
+def _export_ledger(month: str, feature: str, server: str, as_json: bool) -> None:
+    from quotad.cli import ledger_months
+    from quotad.cli.ledger import lost
+
+    try:
+        start, end = ledger_months.month_of(month, datetime.now(UTC))
+    except ValueError as error:
+        failures.fail(str(error), as_json)
+    with failures.admin(server, as_json) as admin:
+        found = ledger_months.read_month(admin, start, end, feature)
+    _print_rows(LEDGER_COLUMNS, found.usage, as_json)
+    for gap in found.gaps:
+        typer.echo(lost(gap), err=True)
+    if found.oldest is not None and found.oldest > start:
+        typer.echo(
+            f"the oldest entry that was read is of {found.oldest:%Y-%m-%d %H:%M:%S} UTC;"
+            " what is older is not kept, or there is none",
+            err=True,
+        )
+    if found.gaps:
+        raise typer.Exit(failures.EXIT_ERROR)
 
 
-def _print_line(cells: tuple[str, ...] | list[str]) -> None:
+def _print_rows(
+    columns: Sequence[str], rows: "Iterable[Usage | LedgerUsage]", as_json: bool
+) -> None:
+    """A line for each; amounts of CSV are in whole units with decimals, those of JSON as of the
+    API."""
+    if not as_json:
+        _print_line(columns)
+    for each in rows:
+        if as_json:
+            typer.echo(json.dumps(output.as_json(each), ensure_ascii=False))
+        else:
+            _print_line([_cell(each, column) for column in columns])
+
+
+def _cell(row: "Usage | LedgerUsage", column: str) -> str:
+    value = getattr(row, column)
+    if column in ("used", "denied"):
+        return f"{Decimal(value).scaleb(-row.decimals):f}"
+    return str(output.as_json(value) or "") if column != "entries" else str(value)
+
+
+def _print_line(cells: Sequence[str]) -> None:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(cells)
     typer.echo(line.getvalue())

@@ -1,8 +1,10 @@
 """GetUsage over both fronts, from the client and on the command line."""
 
+import csv
 import json
+import random
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,11 +22,15 @@ default_plan: free
 features:
   calls: {type: metered, unit: call, usage_history: 13 months}
   credits: {type: metered, decimals: 2}
+  mails: {type: metered, unit: mail, ledger: all, usage_history: 13 months}
+  tokens: {type: metered, decimals: 2, ledger: true, usage_history: 13 months}
 plans:
   free:
     entitlements:
       calls: {limit: 10, per: year}
       credits: {limit: 10}
+      mails: {limit: 40, per: month}
+      tokens: {limit: 40, per: month}
 """
 
 YEAR = datetime.now(UTC).year
@@ -186,3 +192,80 @@ def test_the_command_line_exports_all_customers_as_csv(
         line for line in now.stdout.splitlines() if line.startswith(cell)
     ]
     assert 2 == refused.exit_code
+
+
+def work(client: Client, customer: str, rng: random.Random) -> None:
+    """Something that changes usage, or is denied."""
+    feature, quantity = rng.choice(("mails", "tokens")), rng.randint(1, 9)
+    key = f"{customer}-{rng.randint(0, 5)}-{quantity}"
+    match rng.randint(0, 6):
+        case 0 | 1:
+            client.consume(customer, feature, quantity, idempotency_key=f"{key}-{feature}")
+        case 2:
+            client.consume_all(customer, {"mails": quantity, "tokens": 1, "calls": 1})
+        case 3:
+            earlier = datetime.now(UTC) - timedelta(days=rng.randint(0, 40))
+            client.record(customer, feature, quantity, occurred_at=earlier)
+        case 4:
+            client.refund(customer, feature, quantity)
+        case 5:
+            client.set_usage(customer, feature, quantity)
+        case _:
+            held = client.reserve(customer, feature, quantity)
+            if held.allowed and rng.random() < 0.7:
+                client.commit(customer, held.reservation_id, rng.randint(0, quantity))
+            elif held.allowed:
+                client.release(customer, held.reservation_id)
+
+
+def test_the_ledger_of_a_month_has_the_same_numbers_as_the_counters(
+    quotad: Running, admin: AdminClient, customer: str
+) -> None:
+    now = datetime.now(UTC)
+    months = [f"{now:%Y-%m}", f"{now.replace(day=1) - timedelta(days=1):%Y-%m}"]
+    names = [f"{customer}-{number}" for number in range(4)]
+    rng = random.Random(7)
+    for name in names:
+        admin.provision(name, "free")
+    with Client(quotad.server.address) as client:
+        for _ in range(120):
+            work(client, rng.choice(names), rng)
+    server = ["--server", quotad.server.address]
+
+    for month in months:
+        asked = ["usage", "export", "--month", month, *server]
+        counted = csv.DictReader(CliRunner().invoke(app, asked).stdout.splitlines())
+        text = CliRunner().invoke(app, [*asked, "--ledger"]).stdout.splitlines()
+        lines = CliRunner().invoke(app, [*asked, "--ledger", "--json"]).stdout.splitlines()
+
+        by_counter = {
+            (each["customer_id"], each["feature_id"]): each["used"]
+            for each in counted
+            if each["per"] == "month" and each["customer_id"] in names and float(each["used"])
+        }
+        of_ledger = [each for each in csv.DictReader(text) if each["customer_id"] in names]
+        by_ledger = {
+            (each["customer_id"], each["feature_id"]): each["used"]
+            for each in of_ledger
+            if float(each["used"])
+        }
+        assert by_counter
+        assert by_counter == by_ledger
+        assert {month} == {each["month"] for each in of_ledger}
+        units = {"mails": ("mail", 0), "tokens": ("", 2)}
+        parsed = [json.loads(line) for line in lines]
+        for one, row in zip(
+            [each for each in parsed if each["customer_id"] in names], of_ledger, strict=True
+        ):
+            assert units[one["feature_id"]] == (one["unit"], one["decimals"])
+            assert float(row["used"]) * 10 ** one["decimals"] == one["used"]
+            assert row["first"] == one["first"]
+
+
+def test_what_is_no_month_of_the_ledger_is_refused(quotad: Running) -> None:
+    asked = ["usage", "export", "--ledger", "--server", quotad.server.address]
+
+    for month in ("May", "2026-13", "0000-01", "9999-12"):
+        refused = CliRunner().invoke(app, [*asked, "--month", month])
+        assert 2 == refused.exit_code, month
+        assert "month: " in refused.stderr
