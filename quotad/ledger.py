@@ -71,6 +71,10 @@ class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     catalog_version: int = 0
     counters: dict[str, int] = {}
     """By the ending of its usage key, what each counter got."""
+    came_to: dict[str, int] = {}
+    """By the same, what each has then, where that is known."""
+    closes: dict[str, int] = {}
+    """By the same, when the window closes, of those that open at first use (Unix ms)."""
 
 
 class LedgerGap(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
@@ -50,6 +51,18 @@ _TEXTS = frozenset(bytes((byte,)) for byte in (*range(0xA0, 0xC0), 0xD9, 0xDA, 0
 """What texts of msgpack start with: what is replayed, in bytes of any kind."""
 _JOINED = frozenset(bytes((byte,)) for byte in b"-0123456789")
 """What a list of numbers starts with that is joined by commas, and a packed one never does."""
+
+
+class _Counted(NamedTuple):
+    """What a part of a charge has moved, by the endings of usage keys."""
+
+    got: dict[str, int]
+    came_to: dict[str, int]
+    """Without windows that were left alone."""
+    closes: dict[str, int]
+
+
+_NOTHING = _Counted({}, {}, {})
 
 
 class Unreadable(Exception):
@@ -169,9 +182,8 @@ def _entries(
             part.terms, request, settled, record.at_ms, noted.catalog_version
         )
         prefix = escape(charge.resource_id) if charge.resource_id else ""
-        counters = _counted(row, part, request, settled, list(settled.used))
-        counters = {prefix + suffix: amount for suffix, amount in counters.items()}
-        return make(part=part, request=request, decision=decision, counters=counters)
+        counted = _counted(row, part, request, settled, list(settled.used), prefix)
+        return make(part=part, request=request, decision=decision, counted=counted)
     items = tuple(
         ConsumeRequest(
             charge.customer_id,
@@ -192,8 +204,8 @@ def _entries(
     ):
         if not answer.allowed and decision.allowed:
             continue  # it would have been taken alone
-        counters = _counted(row, part, item, settled, used) if answer.allowed else {}
-        found = make(part=part, request=item, decision=decision, counters=counters)
+        counted = _counted(row, part, item, settled, used) if answer.allowed else _NOTHING
+        found = make(part=part, request=item, decision=decision, counted=counted)
         entries += [msgspec.structs.replace(each, id=f"{each.id}.{number}") for each in found]
     return entries
 
@@ -205,11 +217,11 @@ def _entry(
     part: NotedPart,
     request: ConsumeRequest,
     decision: Decision,
-    counters: dict[str, int],
+    counted: _Counted,
 ) -> list[LedgerEntry]:
     """The entry of one feature of a charge; none where it is not to be noted."""
     noting = Noting.TAKEN if decision.allowed else Noting.ALL
-    took = decision.granted or any(counters.values())
+    took = decision.granted or any(counted.got.values())
     if part.noting < noting or (decision.allowed and not took):
         return []
     key, start = charge.key, charge.key[:1]
@@ -235,7 +247,9 @@ def _entry(
             resets_at_ms=decision.resets_at_ms,
             occurred_ms=charge.occurred_ms,
             catalog_version=decision.catalog_version,
-            counters=counters,
+            counters=counted.got,
+            came_to=counted.came_to,
+            closes=counted.closes,
         )
     ]
 
@@ -246,20 +260,26 @@ def _counted(
     request: ConsumeRequest,
     settled: Settlement,
     used: list[int],
-) -> dict[str, int]:
+    prefix: str = "",
+) -> _Counted:
     """What each counter of a feature got; moves `used` on to what is in it then."""
     if settled.status != ALLOWED:
-        return {}
+        return _NOTHING
     quantity = request.quantity
     if request.mode == Mode.BEST_EFFORT:
         quantity = room_for(part.terms, [used[place] for place in part.places], quantity)
-    got: dict[str, int] = {}
+    counted = _Counted({}, {}, {})
     for term, place in zip(part.terms, part.places, strict=True):
-        amount = 0 if _is_elsewhere(term, request, settled, place) else quantity * _weight(term)
-        after = max(used[place] + amount, 0)
-        got[row.suffixes[place]] = after - used[place]
-        used[place] = after
-    return got
+        suffix = prefix + row.suffixes[place]
+        if _is_elsewhere(term, request, settled, place):
+            counted.got[suffix] = 0
+            continue
+        after = max(used[place] + quantity * _weight(term), 0)
+        counted.got[suffix] = after - used[place]
+        counted.came_to[suffix] = used[place] = after
+        if settled.closes and settled.closes[place]:
+            counted.closes[suffix] = settled.closes[place]
+    return counted
 
 
 def _weight(term: LimitTerms) -> int:

@@ -127,10 +127,28 @@ def test_what_is_taken_is_noted_with_its_reason_and_the_state_after_it(made: Ben
             resets_at_ms=resets_ms,
             catalog_version=1,
             counters=entry.counters,
+            came_to=entry.counters,
         )
         == entry
     )
     assert counters(made) == summed(made)
+
+
+def test_an_entry_has_what_each_counter_came_to_and_when_its_window_closes(made: Bench) -> None:
+    made.decide(ask("burst", 3), ask("calls", 4), together(("builds", 2), ("images", 8)))
+    made.decide(ask("calls", -1, Mode.REFUND), ask("burst", 2), ask("images", 4))
+
+    came_to: dict[str, int] = {}
+    closes: set[int] = set()
+    for entry in entries(made):
+        start = made.keys.customer("acme").usage
+        assert entry.came_to.keys() == entry.counters.keys()
+        came_to |= {start + ending: value for ending, value in entry.came_to.items()}
+        closes |= set(entry.closes.values())
+
+    assert counters(made) == came_to
+    (burst,) = raw(made.store).keys(f"{made.keys.prefix}:*:burst:*")
+    assert {int(raw(made.store).get(burst).partition(b"@")[2])} == closes
 
 
 def test_denials_are_noted_only_where_the_feature_asks_for_all(made: Bench) -> None:
