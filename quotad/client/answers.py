@@ -108,6 +108,7 @@ def decision_on_items(message: pb.CheckAndConsumeResponse) -> ItemsDecision:
         retry_after=message.retry_after.ToTimedelta() if message.HasField("retry_after") else None,
         replayed=message.replayed,
         catalog_version=message.catalog_version,
+        is_fallback=message.is_fallback,
         features=tuple(each.feature_id for each in message.items),
         resources=tuple(each.resource_id for each in message.items),
     )

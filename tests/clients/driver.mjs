@@ -2,8 +2,9 @@
 import { createInterface } from "node:readline";
 
 import { EntitlementsClient } from "../../clients/typescript/dist/entitlements.js";
-import { QuotadClient } from "../../clients/typescript/dist/index.js";
+import * as exported from "../../clients/typescript/dist/index.js";
 
+const { QuotadClient } = exported;
 const clients = new Map();
 
 function revive(_, value) {
@@ -60,7 +61,16 @@ class Cached {
   }
 }
 
+// The public methods of a class, and of those that it extends.
+function methodsOf(kind) {
+  const own = Object.entries(Object.getOwnPropertyDescriptors(kind.prototype));
+  const found = own.filter(([name, { value }]) => name !== "constructor" && typeof value === "function").map(([name]) => name);
+  const parent = Object.getPrototypeOf(kind);
+  return parent === Function.prototype ? found : [...found, ...methodsOf(parent)];
+}
+
 const KINDS = {
+  methods: () => ({ of: async (name) => [...new Set(methodsOf(exported[name]))].sort() }),
   quotad: ({ address, options }) => new QuotadClient(address, options),
   entitlements: ({ address, options }) => new EntitlementsClient({ address, ...options }),
   watch: ({ address, options: { watch, ...options } }) => new Watching(new QuotadClient(address, options), watch),

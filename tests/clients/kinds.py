@@ -101,10 +101,10 @@ def plain(result: Any) -> Plain:
 
 
 def _in_ms(fields: dict[str, Any]) -> dict[str, Any]:
-    after = fields.pop("retry_after", Ellipsis)
-    if after is not Ellipsis:
-        ms = None if after is None else after / timedelta(milliseconds=1)
-        fields["retry_after_ms"] = ms
+    """Times that something takes, as Node has them."""
+    for name in {"retry_after", "term"} & fields.keys():
+        time = fields.pop(name)
+        fields[f"{name}_ms"] = None if time is None else time / timedelta(milliseconds=1)
     return fields
 
 
@@ -121,6 +121,14 @@ _POSITIONS = {
     "reserve": ("customer_id", "feature_id", "quantity"),
     "commit": ("customer_id", "reservation_id"),
     "release": ("customer_id", "reservation_id"),
+    "refund_all": ("customer_id", "taken_under"),
+    "reserve_all": ("customer_id", "items"),
+    "commit_all": ("customer_id", "reservation_id", "used"),
+    "release_all": ("customer_id", "reservation_id"),
+    "extend": ("customer_id", "reservation_id", "ttl_ms"),
+    "acquire_lease": ("customer_id", "feature_id", "quantity"),
+    "renew_lease": ("customer_id", "lease_id"),
+    "release_lease": ("customer_id", "lease_id", "spent"),
     "acquire_slot": ("customer_id", "feature_id"),
     "heartbeat": ("customer_id", "slot_id", "ttl_ms"),
     "release_slot": ("customer_id", "slot_id"),
@@ -128,7 +136,7 @@ _POSITIONS = {
 }
 """Arguments of the client in TypeScript that are not options."""
 
-_DEFAULTS = {"quantity": 1, "resource_id": ""}
+_DEFAULTS = {"quantity": 1, "resource_id": "", "used": []}
 
 
 def _by_node(client: NodeClient, method: str, given: Any) -> Plain:
@@ -189,7 +197,7 @@ def _from_node(answer: Any) -> Plain:
         return {"error": error}
     fields = {snake(name): _from_node(each) for name, each in answer.items()}
     if "decision" in fields:
-        del fields["allowed"]  # in Python it is a property
+        fields.pop("allowed", None)  # in Python it is a property
     if fields.get("feature_type") == "UNSPECIFIED":
         fields["feature_type"] = None
     return fields

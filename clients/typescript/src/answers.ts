@@ -1,5 +1,6 @@
 /** Reads what the calls return from the messages of the answers. */
 
+import { create } from "@bufbuild/protobuf";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 
 import { type QuotaError, QuotaServerError } from "./errors.js";
@@ -13,6 +14,7 @@ import type {
   Entitlements,
   EntitlementSource,
   Explanation,
+  ItemsDecision,
   LimitStatus,
   Reason,
 } from "./results.js";
@@ -49,6 +51,24 @@ export function decisionOnAll(message: pb.CheckAndConsumeAllResponse): ConsumeAl
     replayed: message.replayed,
     catalogVersion: exact(message.catalogVersion),
     isFallback: message.isFallback,
+  };
+}
+
+/** The answer about several features that are known by name. */
+export function decisionOnItems(message: pb.CheckAndConsumeResponse): ItemsDecision {
+  const { items } = message;
+  const each = items.map((item) => decision(item.decision ?? create(pb.CheckAndConsumeResponseSchema)));
+  return {
+    allowed: message.allowed,
+    reason: reason(message.reason),
+    stoppedBy: message.stoppedBy ?? null,
+    items: each.length === 0 ? [decision(message)] : each,
+    retryAfterMs: milliseconds(message.retryAfter),
+    replayed: message.replayed,
+    catalogVersion: exact(message.catalogVersion),
+    isFallback: message.isFallback,
+    features: items.map((item) => item.featureId),
+    resources: items.map((item) => item.resourceId),
   };
 }
 
@@ -177,6 +197,7 @@ export function time(moment: Timestamp | undefined): Date | null {
   return moment === undefined ? null : new Date(Number(moment.seconds) * 1000 + moment.nanos / 1e6);
 }
 
-function milliseconds(duration: Duration | undefined): number | null {
+/** A time that something takes; null: there is none. */
+export function milliseconds(duration: Duration | undefined): number | null {
   return duration === undefined ? null : Number(duration.seconds) * 1000 + duration.nanos / 1e6;
 }

@@ -1,33 +1,17 @@
 /** The client: requests, retries and plain results. Decides and caches nothing. */
 
-import { create, type DescMessage, type DescMethodUnary, type MessageShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 
 import * as answers from "./answers.js";
 import { consumeMany } from "./batches.js";
 import { type CacheOptions, EntitlementCache } from "./cache.js";
+import type { CallOptions } from "./calling.js";
 import { Coalescer, mayShare } from "./coalescing.js";
-import { Connection, type ConnectionOptions } from "./connection.js";
 import { customer, type Customer, type CustomerDetails, type ProvisionOptions, provisioning, updating } from "./customers.js";
 import type { QuotaError } from "./errors.js";
 import { AdminService } from "./gen/quotad/v1/admin_pb.js";
 import * as pb from "./gen/quotad/v1/quota_pb.js";
-import {
-  acquired,
-  type AcquiredSlot,
-  acquiring,
-  beating,
-  type CommitOptions,
-  committing,
-  extending,
-  heldSlot,
-  type HeldSlot,
-  releasing,
-  reservation,
-  type Reservation,
-  type ReserveOptions,
-  reserving,
-  type SlotOptions,
-} from "./holds.js";
+import { asked, Holding } from "./holding.js";
 import {
   type CheckOptions,
   type ConsumeAllOptions,
@@ -41,24 +25,22 @@ import {
   type Quantity,
   type RecordOptions,
   refund,
+  type RefundAllOptions,
+  refundOfAll,
   type RefundOptions,
   setting,
   type SetUsageOptions,
   text,
 } from "./requests.js";
-import type { ConsumeAllDecision, Decision, Entitlement, Entitlements } from "./results.js";
-import { type Policy, policy, retried } from "./retries.js";
+import type { ConsumeAllDecision, Decision, Entitlement, Entitlements, ItemsDecision } from "./results.js";
+import { retried } from "./retries.js";
 import { watch, type WatchedChange, type WatchOptions } from "./watching.js";
 
 const { method } = pb.QuotaService;
 const { method: admin } = AdminService;
 
-/** How a client connects and how long it waits. */
-export interface ClientOptions extends ConnectionOptions {
-  /** Milliseconds that one call may take, all its tries together; absent: 1000. */
-  readonly timeoutMs?: number | undefined;
-  /** Further tries after UNAVAILABLE, always under the same idempotency key; absent: 2. */
-  readonly retries?: number | undefined;
+/** How a client connects, how long it waits, and whether its calls travel together. */
+export interface ClientOptions extends CallOptions {
   /** Send calls that wait at the same time as one message; for many callers in one process. */
   readonly coalesce?: boolean | undefined;
 }
@@ -70,9 +52,7 @@ export interface ClientOptions extends ConnectionOptions {
  * Every method rejects with a QuotaError when the call was wrong or no server could answer it; a
  * denial is an answer.
  */
-export class QuotadClient {
-  readonly #policy: Policy;
-  readonly #connection: Connection;
+export class QuotadClient extends Holding {
   readonly #coalescer: Coalescer | undefined;
 
   /**
@@ -80,9 +60,8 @@ export class QuotadClient {
    * @throws RangeError an address or option that cannot be.
    */
   constructor(address = "127.0.0.1:50051", options: ClientOptions = {}) {
-    this.#policy = policy(options.timeoutMs, options.retries);
-    this.#connection = new Connection(address, options);
-    this.#coalescer = options.coalesce === true ? new Coalescer(this.#connection) : undefined;
+    super(address, options);
+    this.#coalescer = options.coalesce === true ? new Coalescer(this.connection) : undefined;
   }
 
   /**
@@ -96,7 +75,7 @@ export class QuotadClient {
     quantity: Quantity = 1,
     options: ConsumeOptions = {},
   ): Promise<Decision> {
-    const request = consumption(this.#policy, { ...options, customerId, featureId, quantity });
+    const request = consumption(this.policy, { ...options, customerId, featureId, quantity });
     return this.#decide(request);
   }
 
@@ -117,8 +96,8 @@ export class QuotadClient {
     quantity: Quantity = 1,
     options: RecordOptions = {},
   ): Promise<Decision> {
-    const request = fact(this.#policy, customerId, featureId, quantity, options);
-    return answers.decision(await this.#call(method.checkAndConsume, request));
+    const request = fact(this.policy, customerId, featureId, quantity, options);
+    return answers.decision(await this.call(method.checkAndConsume, request));
   }
 
   /**
@@ -132,8 +111,14 @@ export class QuotadClient {
     quantity: Quantity = 0,
     options: RefundOptions = {},
   ): Promise<Decision> {
-    const request = refund(this.#policy, customerId, featureId, quantity, options);
-    return answers.decision(await this.#call(method.refund, request));
+    const request = refund(this.policy, customerId, featureId, quantity, options);
+    return answers.decision(await this.call(method.refund, request));
+  }
+
+  /** Takes back all that a `consumeAll` took under its key; what came back before, does not. */
+  async refundAll(customerId: string, takenUnder: string, options: RefundAllOptions = {}): Promise<ItemsDecision> {
+    const request = refundOfAll(customerId, takenUnder, options);
+    return answers.decisionOnItems(await this.call(method.refund, request));
   }
 
   /** Sets what was really used of a limit in its current period; `granted` is the difference. */
@@ -143,8 +128,8 @@ export class QuotadClient {
     used: Quantity,
     options: SetUsageOptions = {},
   ): Promise<Decision> {
-    const request = setting(this.#policy, customerId, featureId, used, options);
-    return answers.decision(await this.#call(method.setUsage, request));
+    const request = setting(this.policy, customerId, featureId, used, options);
+    return answers.decision(await this.call(method.setUsage, request));
   }
 
   /**
@@ -153,13 +138,13 @@ export class QuotadClient {
    * in its place, also one of a wrong shape.
    */
   async consumeMany(requests: readonly Consumption[]): Promise<(Decision | QuotaError)[]> {
-    return consumeMany(this.#connection, this.#policy, requests);
+    return consumeMany(this.connection, this.policy, requests);
   }
 
   /** Decides several features together, and counts all of it or nothing. */
   async consumeAll(customerId: string, items: Items, options: ConsumeAllOptions = {}): Promise<ConsumeAllDecision> {
-    const request = joint(this.#policy, customerId, items, options);
-    return answers.decisionOnAll(await this.#call(method.checkAndConsumeAll, request));
+    const request = joint(this.policy, customerId, items, options);
+    return answers.decisionOnAll(await this.call(method.checkAndConsumeAll, request));
   }
 
   /** Decides as `consumeAll`, and counts nothing. */
@@ -169,71 +154,13 @@ export class QuotadClient {
     options: Pick<ConsumeAllOptions, "explain"> = {},
   ): Promise<ConsumeAllDecision> {
     const request = joint(null, customerId, items, options);
-    return answers.decisionOnAll(await this.#call(method.checkAndConsumeAll, request));
-  }
-
-  /** Takes a quantity before the work, to settle it by what the work has really used. */
-  async reserve(
-    customerId: string,
-    featureId: string,
-    quantity: Quantity = 1,
-    options: ReserveOptions = {},
-  ): Promise<Reservation> {
-    const request = reserving(customerId, featureId, quantity, options);
-    return reservation(request, await this.#call(method.reserve, request));
-  }
-
-  /** Settles a reservation by what was used; `granted` is the difference to what was held. */
-  async commit(customerId: string, reservationId: string, options: CommitOptions = {}): Promise<Decision> {
-    const request = committing(customerId, reservationId, options);
-    return answers.decision(await this.#call(method.commit, request));
-  }
-
-  /** Settles a reservation by nothing: all of it comes back. */
-  async release(customerId: string, reservationId: string): Promise<Decision> {
-    const request = releasing(customerId, reservationId);
-    return answers.decision(await this.#call(method.release, request));
-  }
-
-  /** Lets an open reservation end so many milliseconds from now; resolves to when. */
-  async extend(customerId: string, reservationId: string, ttlMs?: number): Promise<Date | null> {
-    const request = extending(customerId, reservationId, ttlMs);
-    return answers.time((await this.#call(method.extend, request)).expiresAt);
-  }
-
-  /**
-   * Holds a slot of a feature that limits what is in flight, and counts what comes with it. The caller
-   * extends it (`heartbeat`) and releases it.
-   */
-  async acquireSlot(customerId: string, featureId: string, options: SlotOptions = {}): Promise<AcquiredSlot> {
-    const request = acquiring(this.#policy, customerId, featureId, options);
-    return acquired(request, await this.#call(method.acquireSlot, request));
-  }
-
-  /** Lets a slot end so many milliseconds from now, never earlier than before; resolves to when. */
-  async heartbeat(customerId: string, slotId: string, ttlMs?: number): Promise<Date | null> {
-    return answers.time((await this.#call(method.heartbeat, beating(customerId, slotId, ttlMs))).expiresAt);
-  }
-
-  /** Frees a slot; resolves to whether it was held. */
-  async releaseSlot(customerId: string, slotId: string): Promise<boolean> {
-    const request = create(pb.ReleaseSlotRequestSchema, {
-      customerId: text("customerId", customerId),
-      slotId: text("slotId", slotId),
-    });
-    return (await this.#call(method.releaseSlot, request)).released;
-  }
-
-  /** The slots of a feature that a customer holds now, those that end first. */
-  async listSlots(customerId: string, featureId: string, resourceId = ""): Promise<HeldSlot[]> {
-    const request = create(pb.ListSlotsRequestSchema, asked(customerId, featureId, resourceId));
-    return (await this.#call(method.listSlots, request)).slots.map(heldSlot);
+    return answers.decisionOnAll(await this.call(method.checkAndConsumeAll, request));
   }
 
   /** What the customer may do with one feature now. */
   async entitlement(customerId: string, featureId: string, resourceId = ""): Promise<Entitlement> {
     const request = create(pb.GetEntitlementRequestSchema, asked(customerId, featureId, resourceId));
-    return answers.entitlement((await this.#call(method.getEntitlement, request)).entitlement);
+    return answers.entitlement((await this.call(method.getEntitlement, request)).entitlement);
   }
 
   /** What the customer may do with every feature that its plan grants. */
@@ -242,7 +169,7 @@ export class QuotadClient {
       customerId: text("customerId", customerId),
       resourceId: text("resourceId", resourceId),
     });
-    return answers.entitlements(await this.#call(method.getEntitlements, request));
+    return answers.entitlements(await this.call(method.getEntitlements, request));
   }
 
   /**
@@ -251,7 +178,7 @@ export class QuotadClient {
    * follows, or a REFETCH.
    */
   watch(options: WatchOptions = {}): AsyncGenerator<WatchedChange, void> {
-    return watch(this.#connection, options);
+    return watch(this.connection, options);
   }
 
   /** Entitlements in memory, kept fresh by a watch of every customer; close it when it is not used any more. */
@@ -264,7 +191,7 @@ export class QuotadClient {
    * with the right to manage customers, where there are tokens. Is not tried again.
    */
   async provision(customerId: string, planId: string, options: ProvisionOptions = {}): Promise<Customer> {
-    return customer(await this.#write(admin.provisionCustomer, provisioning(customerId, planId, options)));
+    return customer(await this.callOnce(admin.provisionCustomer, provisioning(customerId, planId, options)));
   }
 
   /**
@@ -272,51 +199,25 @@ export class QuotadClient {
    * plan as its subscription.
    */
   async updateCustomer(customerId: string, details: CustomerDetails): Promise<Customer> {
-    return customer(await this.#write(admin.updateCustomer, updating(customerId, details)));
+    return customer(await this.callOnce(admin.updateCustomer, updating(customerId, details)));
   }
 
   /** Resolves when a server has answered and takes the token; rejects when none does. */
   async ready(): Promise<void> {
-    await this.#call(method.batchCheckAndConsume, create(pb.BatchCheckAndConsumeRequestSchema));
+    await this.call(method.batchCheckAndConsume, create(pb.BatchCheckAndConsumeRequestSchema));
   }
 
   /** Closes the connection; calls in flight fail. A process ends without it, too. */
   close(): void {
-    this.#connection.close();
+    this.connection.close();
   }
 
   async #decide(request: pb.CheckAndConsumeRequest): Promise<Decision> {
     const coalescer = this.#coalescer;
     if (coalescer === undefined || !mayShare(request)) {
-      return answers.decision(await this.#call(method.checkAndConsume, request));
+      return answers.decision(await this.call(method.checkAndConsume, request));
     }
-    const answer = await retried(this.#policy, (timeoutMs) => coalescer.call(request, timeoutMs));
+    const answer = await retried(this.policy, (timeoutMs) => coalescer.call(request, timeoutMs));
     return answers.decision(answer);
   }
-
-  #write<I extends DescMessage, O extends DescMessage>(
-    called: DescMethodUnary<I, O>,
-    request: MessageShape<I>,
-  ): Promise<MessageShape<O>> {
-    return this.#connection.call(called, request, this.#policy.timeoutMs);
-  }
-
-  #call<I extends DescMessage, O extends DescMessage>(
-    called: DescMethodUnary<I, O>,
-    request: MessageShape<I>,
-  ): Promise<MessageShape<O>> {
-    return retried(this.#policy, (timeoutMs) => this.#connection.call(called, request, timeoutMs));
-  }
-}
-
-function asked(
-  customerId: string,
-  featureId: string,
-  resourceId: string,
-): { customerId: string; featureId: string; resourceId: string } {
-  return {
-    customerId: text("customerId", customerId),
-    featureId: text("featureId", featureId),
-    resourceId: text("resourceId", resourceId),
-  };
 }

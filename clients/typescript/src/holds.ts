@@ -7,8 +7,8 @@ import { type Duration, durationFromMs } from "@bufbuild/protobuf/wkt";
 
 import * as answers from "./answers.js";
 import * as pb from "./gen/quotad/v1/quota_pb.js";
-import { invalid, type Item, itemsOf, type Quantity, quantity, text } from "./requests.js";
-import type { ConsumeAllDecision, Decision } from "./results.js";
+import { invalid, type Item, type Items, itemsOf, type Quantity, quantity, text } from "./requests.js";
+import type { ConsumeAllDecision, Decision, ItemsDecision } from "./results.js";
 import type { Policy } from "./retries.js";
 
 const TTL_MS = 60_000;
@@ -21,18 +21,27 @@ export interface HoldOptions {
   readonly ttlMs?: number | undefined;
 }
 
-/** How a quantity is to be reserved. */
-export interface ReserveOptions extends HoldOptions {
+/** How several features are to be reserved. */
+export interface ReserveAllOptions {
+  /** Milliseconds until it ends by itself, 1 second to 24 hours; absent: 60,000. */
+  readonly ttlMs?: number | undefined;
   /** The caller's own, which makes a repeat safe; absent: one is made. */
   readonly reservationId?: string | undefined;
 }
 
-/** How a reservation is to be settled. */
-export interface CommitOptions {
-  /** What was used; absent: all that is held. */
-  readonly quantity?: Quantity | undefined;
+/** How a quantity is to be reserved. */
+export interface ReserveOptions extends HoldOptions, ReserveAllOptions {}
+
+/** How a reservation of several features is to be settled. */
+export interface CommitAllOptions {
   /** Count more than is held past every limit; else it is denied when there is no room. */
   readonly allowOverrun?: boolean | undefined;
+}
+
+/** How a reservation is to be settled. */
+export interface CommitOptions extends CommitAllOptions {
+  /** What was used; absent: all that is held. */
+  readonly quantity?: Quantity | undefined;
 }
 
 /** How a slot is to be held. */
@@ -52,6 +61,17 @@ export interface Reservation {
   readonly customerId: string;
   readonly reservationId: string;
   readonly decision: Decision;
+  /** Null: nothing is held. */
+  readonly expiresAt: Date | null;
+}
+
+/** The answer to a reserve of several features. Look at `allowed`. */
+export interface JointReservation {
+  /** Whether all of it is held; else nothing is. */
+  readonly allowed: boolean;
+  readonly customerId: string;
+  readonly reservationId: string;
+  readonly decision: ItemsDecision;
   /** Null: nothing is held. */
   readonly expiresAt: Date | null;
 }
@@ -99,12 +119,49 @@ export function reservation(request: pb.ReserveRequest, message: pb.ReserveRespo
   return { allowed: decision.allowed, customerId, reservationId, decision, expiresAt: answers.time(message.expiresAt) };
 }
 
+/** A request that takes quantities of several features before the work. */
+export function reservingAll(customerId: string, items: Items, options: ReserveAllOptions): pb.ReserveRequest {
+  const listed = itemsOf("items", items);
+  // Without items a request is about one feature.
+  if (listed.length === 0) throw invalid("items", "0 of them; must be 1 to 16");
+  return create(pb.ReserveRequestSchema, {
+    customerId: text("customerId", customerId),
+    items: listed,
+    reservationId: text("reservationId", options.reservationId ?? newId()),
+    ttl: duration("ttlMs", options.ttlMs),
+  });
+}
+
+/** What became of it. */
+export function jointReservation(request: pb.ReserveRequest, message: pb.ReserveResponse): JointReservation {
+  const decision = answers.decisionOnItems(message.decision ?? create(pb.CheckAndConsumeResponseSchema));
+  const { customerId, reservationId } = request;
+  return { allowed: decision.allowed, customerId, reservationId, decision, expiresAt: answers.time(message.expiresAt) };
+}
+
 /** A request that settles a reservation by what was used. */
 export function committing(customerId: string, reservationId: string, options: CommitOptions): pb.CommitRequest {
   const used = options.quantity;
   return create(pb.CommitRequestSchema, {
     ...of(customerId, reservationId),
     ...(used === undefined ? {} : { quantity: quantity("quantity", used) }),
+    allowOverrun: options.allowOverrun === true,
+  });
+}
+
+/** A request that settles a reservation by what was used of each of several features. */
+export function committingAll(
+  customerId: string,
+  reservationId: string,
+  used: Items,
+  options: CommitAllOptions,
+): pb.CommitRequest {
+  const items = itemsOf("items", used).map(({ featureId, resourceId, quantity: amount }) => {
+    return create(pb.CommitItemSchema, { featureId, resourceId, ...(amount === undefined ? {} : { quantity: amount }) });
+  });
+  return create(pb.CommitRequestSchema, {
+    ...of(customerId, reservationId),
+    items,
     allowOverrun: options.allowOverrun === true,
   });
 }
@@ -175,7 +232,8 @@ function newId(): string {
   return randomBytes(16).toString("hex");
 }
 
-function duration(field: string, ms: number = TTL_MS): Duration {
+/** A time of a request. */
+export function duration(field: string, ms: number = TTL_MS): Duration {
   if (typeof ms !== "number" || !Number.isFinite(ms)) throw invalid(field, `must be a number of milliseconds, not ${ms}`);
   return durationFromMs(ms);
 }

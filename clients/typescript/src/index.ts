@@ -1,19 +1,24 @@
 /** The TypeScript client of quotad. */
 
 export { type CacheOptions, EntitlementCache, type Read } from "./cache.js";
+export type { CallOptions } from "./calling.js";
 export { type ClientOptions, QuotadClient } from "./client.js";
 export type { Customer, CustomerDetails, ProvisionOptions, Subscription } from "./customers.js";
 export type { ConnectionOptions, TlsOptions } from "./connection.js";
 export { QuotaDeadline, QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable } from "./errors.js";
 export type {
   AcquiredSlot,
+  CommitAllOptions,
   CommitOptions,
   HeldSlot,
   HoldOptions,
+  JointReservation,
   Reservation,
+  ReserveAllOptions,
   ReserveOptions,
   SlotOptions,
 } from "./holds.js";
+export type { LeaseOptions, LeaseTerm, LeaseTermOptions, RenewOptions } from "./leases.js";
 export type {
   CheckOptions,
   ConsumeAllOptions,
@@ -24,6 +29,7 @@ export type {
   KeyOptions,
   Quantity,
   RecordOptions,
+  RefundAllOptions,
   RefundOptions,
   SetUsageOptions,
 } from "./requests.js";
@@ -36,6 +42,7 @@ export type {
   EntitlementSource,
   Explanation,
   FeatureType,
+  ItemsDecision,
   LimitStatus,
   OveragePrice,
   Reason,

@@ -51,13 +51,17 @@ export interface RecordOptions extends KeyOptions {
   readonly occurredAt?: Date | undefined;
 }
 
-/** How something is to be taken back. */
-export interface RefundOptions extends RecordOptions {
-  /** The idempotency key of the call that is undone; with it all that was taken comes back, once. */
-  readonly takenUnder?: string | undefined;
+/** Why something is taken back. */
+export interface RefundAllOptions {
   /** Why, and whose doing it is; with either, it is kept among the customer's corrections. */
   readonly reason?: string | undefined;
   readonly actor?: string | undefined;
+}
+
+/** How something is to be taken back. */
+export interface RefundOptions extends RecordOptions, RefundAllOptions {
+  /** The idempotency key of the call that is undone; with it all that was taken comes back, once. */
+  readonly takenUnder?: string | undefined;
 }
 
 /** How usage is to be set. */
@@ -185,6 +189,16 @@ export function refund(
     quantity: quantity("quantity", back),
     takenUnder,
     resourceId: text("resourceId", options.resourceId ?? ""),
+    reason: text("reason", options.reason ?? ""),
+    actor: text("actor", options.actor ?? ""),
+  });
+}
+
+/** A request that takes back all that was taken together under a key. */
+export function refundOfAll(customerId: string, takenUnder: string, options: RefundAllOptions): pb.RefundRequest {
+  return create(pb.RefundRequestSchema, {
+    customerId: text("customerId", customerId),
+    takenUnder: text("takenUnder", takenUnder),
     reason: text("reason", options.reason ?? ""),
     actor: text("actor", options.actor ?? ""),
   });

@@ -132,6 +132,14 @@ export interface ConsumeAllDecision {
   readonly isFallback: boolean;
 }
 
+/** The answer about several features of a reservation or a refund; a single one is one item. */
+export interface ItemsDecision extends ConsumeAllDecision {
+  /** Which feature each of the items is of; empty: of a single one. */
+  readonly features: readonly string[];
+  /** The same of resources; empty texts: the customer itself. */
+  readonly resources: readonly string[];
+}
+
 /** The price of usage past a soft limit, as the catalog writes it. */
 export interface OveragePrice {
   /** A decimal number. */
