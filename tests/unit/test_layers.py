@@ -132,6 +132,7 @@ MAY_IMPORT = {
     "store": {"tokens", "journal"},
     "journal": set(),
     "tokens": set(),
+    "webhooks": set(),
     "config": set(),
     "clock": set(),
     "model": set(),
