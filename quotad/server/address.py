@@ -155,12 +155,19 @@ def reserved_http_of_dev(listen: str) -> Iterator[str]:
 
 def first_free(listen: str) -> str:
     """Return an address with the same or the next free port."""
-    host, first = split_listen(listen)
-    for port in range(first, first + DEV_TRIES):
+    *most, last = from_port(listen)
+    for each in most:
         with suppress(ConfigError):
-            check_free(f"{host}:{port}")
-            return f"{host}:{port}"
-    return f"{host}:0"
+            check_free(each)
+            return each
+    return last
+
+
+def from_port(listen: str) -> Iterator[str]:
+    """Give an address, then it with each of the next ports, at last with any."""
+    host, first = split_listen(listen)
+    yield from (f"{host}:{port}" for port in range(first, first + DEV_TRIES))
+    yield f"{host}:0"
 
 
 def _refused(listen: str, error: OSError, setting: str) -> ConfigError:

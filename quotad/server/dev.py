@@ -19,15 +19,13 @@ from quotad.clock import SyncedClock
 from quotad.config import Config
 from quotad.errors import ConfigError, StoreUnavailable
 from quotad.server.address import (
-    OPS_DEV,
-    first_free,
     reserved,
     reserved_dashboard_of_dev,
     reserved_http_of_dev,
 )
 from quotad.server.descriptors import set_limit
 from quotad.server.example import EXAMPLE, write_example, write_example_customers
-from quotad.server.ops import ops_port
+from quotad.server.ops import ops_port_of_dev
 from quotad.server.signals import on_stop
 from quotad.server.workers import Workers
 from quotad.sidecar import Sidecar, parse_source
@@ -108,7 +106,6 @@ def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
             redis_url=url,
             listen=listen,
             http=http,
-            ops=config.ops or first_free(OPS_DEV),
             dashboard=dashboard,
             workers=1,
             http_workers=1,
@@ -122,7 +119,7 @@ def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
         # The worker reads its code meanwhile. It serves after the sidecar's first look, finds a
         # catalog then and has nothing to warn of; it is stopped first.
         with (
-            ops_port(config.ops, workers) as ops,
+            ops_port_of_dev(config.ops, workers) as ops,
             workers,
             store as valkey,
             _sidecar(config),

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http import HTTPStatus
 from itertools import chain
 
@@ -11,6 +11,7 @@ from quotad.errors import ConfigError
 from quotad.metrics import WorkerReport
 from quotad.ops.listener import OpsListener, Page, Pages
 from quotad.ops.openmetrics import CONTENT_TYPE, text
+from quotad.server.address import OPS_DEV, from_port
 from quotad.server.exposition import Exposition
 from quotad.server.workers import Workers
 
@@ -47,6 +48,26 @@ def ops_port(listen: str, workers: Workers) -> Iterator[str]:
     with closing(listener):
         _log.info("listening on %s for operators", listener.address)
         yield listener.address
+
+
+@contextmanager
+def ops_port_of_dev(listen: str, workers: Workers) -> Iterator[str]:
+    """Serve them for `quotad dev`: where that is set, else at the first port that is free.
+
+    Raises:
+        ConfigError: the one that is set is taken, or not one of this machine.
+    """
+    with ExitStack() as opened:
+        yield opened.enter_context(ops_port(listen, workers)) if listen else _first(opened, workers)
+
+
+def _first(opened: ExitStack, workers: Workers) -> str:
+    """Ports are tried by listening: another process may take one that was free a moment ago."""
+    *most, last = from_port(OPS_DEV)
+    for listen in most:
+        with suppress(ConfigError):
+            return opened.enter_context(ops_port(listen, workers))
+    return opened.enter_context(ops_port(last, workers))
 
 
 def pages(workers: Workers) -> Pages:

@@ -3,16 +3,21 @@
 import re
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from quotad.client import Client
 from quotad.client.admin import AdminClient, CatalogFile
+from quotad.config import Config
 from quotad.errors import ConfigError
 from quotad.fronts.kinds import choose
 from quotad.server.address import check_free, reserved
+from quotad.server.ops import ops_port_of_dev
+from quotad.server.workers import Workers
 from tests.processes import Process, quotad, starting
 from tests.running import CALL_S, eventually
 
@@ -106,3 +111,18 @@ def test_an_address_of_ipv6_is_kept_for_workers_and_refused_to_others() -> None:
             other.bind(("::1", port))
         with pytest.raises(ConfigError, match=r"Address already in use$"):
             check_free(address)
+
+
+def test_operators_ports_that_are_opened_at_once_are_each_one_of_their_own() -> None:
+    at_once, opened = Barrier(8), Barrier(8)
+
+    def open_one(_: int) -> str:
+        at_once.wait(CALL_S)
+        with ops_port_of_dev("", Workers(Config())) as address:
+            opened.wait(CALL_S)
+            return address
+
+    with ThreadPoolExecutor(8) as threads:
+        addresses = list(threads.map(open_one, range(8)))
+
+    assert 8 == len(set(addresses))
