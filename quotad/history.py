@@ -35,6 +35,14 @@ class CustomerChange(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether what the customer was before is kept, so that it can be brought back; not stored."""
 
 
+def fit(text: str) -> str:
+    """A name of an actor as it can be kept and shown."""
+    if len(text) < ACTOR_BYTES_MAX // 4 and text.isprintable():
+        return text
+    shown = "".join(each if each.isprintable() else "?" for each in text)
+    return shown.encode()[:ACTOR_BYTES_MAX].decode(errors="ignore")
+
+
 def bounded(lines: list[str]) -> tuple[str, ...]:
     """Return lines as they are kept: not too many, none too long."""
     kept = [line if len(line) <= LINE_MAX else f"{line[: LINE_MAX - 1]}…" for line in lines]

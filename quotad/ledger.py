@@ -1,8 +1,44 @@
 """The nouns of the ledger: what is noted of a feature, and an entry as readers see it."""
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from enum import IntEnum
 
 import msgspec
+
+Taker = tuple[str, str]
+"""Whose doing something is, and over which edge: the name of a token, and `grpc`, `http`, ..."""
+
+NOBODY: Taker = ("", "")
+"""The server itself: what has ended is given back by whichever meets it."""
+
+
+class Takers(msgspec.Struct, gc=False):
+    """Whose doing the requests of a batch are; looked at where something of it is noted."""
+
+    who: Sequence[Taker] = (NOBODY,)
+    starts: Sequence[int] = (0,)
+    """From which place on each of them."""
+
+    def at(self, place: int) -> Taker:
+        """Whose the request at a place is."""
+        return self.who[bisect_right(self.starts, place) - 1]
+
+    def of(self, places: Sequence[int]) -> "Takers":
+        """Those of some of the requests, which are a batch of their own."""
+        return Takers(list(map(self.at, places)), range(len(places)))
+
+    def then(self, place: int, taker: Taker) -> "Takers":
+        """The same, with another from a place on, behind which there is none yet."""
+        if taker == self.who[-1]:
+            return self
+        if self.starts[-1] == place:
+            return Takers([*self.who[:-1], taker], self.starts)
+        return Takers([*self.who, taker], [*self.starts, place])
+
+
+NO_TAKERS = Takers()
+"""Of what the server does itself."""
 
 
 class Noting(IntEnum):
@@ -75,6 +111,11 @@ class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """By the same, what each has then, where that is known."""
     closes: dict[str, int] = {}
     """By the same, when the window closes, of those that open at first use (Unix ms)."""
+    actor: str = ""
+    """Name of the token that it was asked for with; empty: there was none."""
+    edge: str = ""
+    """Where it was asked for: `grpc`, `http`, `authorize`, `graphql`, `stigg` or `dashboard`;
+    empty: by the server itself, such as what has ended."""
 
 
 class LedgerGap(msgspec.Struct, frozen=True):

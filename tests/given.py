@@ -6,10 +6,12 @@ from quotad.decision import ConsumeRequest, Decision
 from quotad.engine import Granted
 from quotad.engine.leases import Leases
 from quotad.engine.reservations import Reservations
+from quotad.engine.shared import Acting
 from quotad.engine.slots import Slots
 from quotad.engine.times import BatchTimes
 from quotad.errors import QuotadError
 from quotad.held import Correction, Setting
+from quotad.ledger import Taker, Takers
 from quotad.model import Feature
 from quotad.prices import OveragePrice
 from quotad.store.nearby import Nearby
@@ -21,8 +23,14 @@ class Given:
     def __init__(self, *decisions: Decision | QuotadError) -> None:
         self._decisions = list(decisions)
         self.times = BatchTimes()
+        self.acting = Acting()
+        self.takers: list[Taker] = []
+        """Whose doing the requests were."""
 
-    def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
+    def decide(
+        self, requests: Sequence[ConsumeRequest], takers: Takers
+    ) -> list[Decision | QuotadError]:
+        self.takers += [takers.at(place) for place in range(len(requests))]
         return [self._decisions.pop(0) for _ in requests]
 
     @property

@@ -61,10 +61,13 @@ class Single(Deciding):
     """Hands every request over by itself."""
 
     def decide_then(
-        self, request: ConsumeRequest, settle: Callable[[DecisionOrError], None]
+        self,
+        request: ConsumeRequest,
+        taker: tuple[str, str],
+        settle: Callable[[DecisionOrError], None],
     ) -> None:
         """Decide one request."""
-        self.waiting.put([(settle, request)])
+        self.waiting.put([(settle, request, taker)])
 
 
 class Ready(Deciding):
@@ -82,7 +85,10 @@ class Ready(Deciding):
     )
 
     def decide_then(
-        self, request: ConsumeRequest, settle: Callable[[DecisionOrError], None]
+        self,
+        request: ConsumeRequest,
+        taker: tuple[str, str],
+        settle: Callable[[DecisionOrError], None],
     ) -> None:
         """Answer one request."""
         settle(self._answer)

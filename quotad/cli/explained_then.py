@@ -7,6 +7,7 @@ import typer
 
 from quotad.cli import failures, output
 from quotad.cli.arguments import past_time
+from quotad.cli.ledger import whose
 
 if TYPE_CHECKING:
     from quotad.client.admin import AdminClient, CatalogVersion, CustomerEdit, LedgerLine
@@ -93,6 +94,8 @@ def _fields(
         ]
     if entry.idempotency_key:
         fields.append(("key", entry.idempotency_key))
+    if entry.edge:
+        fields.append(("by", whose(entry)))
     words = f"version {entry.catalog_version}"
     if version is not None:
         by = version.actor or version.published_by

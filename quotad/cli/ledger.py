@@ -18,7 +18,18 @@ PAGE = 500
 POLL_S = 0.5
 """How often `tail` asks for more."""
 
-_COLUMNS = ("when", "customer", "feature", "what", ">quantity", "reason", ">used", ">limit", "key")
+_COLUMNS = (
+    "when",
+    "customer",
+    "feature",
+    "what",
+    ">quantity",
+    "reason",
+    ">used",
+    ">limit",
+    "key",
+    "by",
+)
 
 CustomerOption = Annotated[
     str,
@@ -159,7 +170,13 @@ def _row(each: "LedgerLine") -> list[output.Cell]:
         output.number(each.used),
         "" if each.limit is None else output.number(each.limit),
         each.idempotency_key,
+        whose(each),
     ]
+
+
+def whose(each: "LedgerLine") -> str:
+    """Whose doing an entry is, as people read it."""
+    return f"{each.actor} ({each.edge})" if each.actor else each.edge
 
 
 def _line(each: "LedgerLine") -> str:

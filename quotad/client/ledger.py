@@ -45,6 +45,11 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
     catalog_version: int
     late: bool
     """No counter of its period was kept any more: it is counted nowhere else."""
+    actor: str
+    """Name of the token that it was asked for with; empty: there was none."""
+    edge: str
+    """`grpc`, `http`, `authorize`, `graphql`, `stigg` or `dashboard`; empty: by the server itself,
+    such as what has ended."""
 
 
 class LostLines(msgspec.Struct, frozen=True, kw_only=True):

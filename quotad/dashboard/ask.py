@@ -31,6 +31,9 @@ FIELDS_MAX = 2_000
 TEXT_BYTES_MAX = 4 * FILES_BYTES_MAX
 """Of a form with the text of a draft in it, percent-encoded."""
 
+EDGE = "dashboard"
+"""As entries of the ledger name this edge."""
+
 LOCAL = "local"
 """Name of whoever comes while there are no tokens."""
 
@@ -71,12 +74,6 @@ class PageContext(msgspec.Struct, frozen=True):
     """Where people can sign in; None: by tokens alone."""
     environment: Mapping[str, str]
     """What the settings page shows of this process."""
-
-    @contextmanager
-    def deciding(self) -> Iterator[DecisionOperations]:
-        """Have what decides for as long as the context lasts."""
-        with self.lent.lend() as decisions:
-            yield decisions
 
 
 class Visitor(msgspec.Struct, frozen=True):
@@ -168,6 +165,13 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """The file of a form that has one."""
     peer: str | None
     """Address of the browser, or of what stands before it."""
+
+    @contextmanager
+    def deciding(self) -> Iterator[DecisionOperations]:
+        """Have what decides for the visitor for as long as the context lasts."""
+        with self.context.lent.lend() as decisions:
+            decisions.act_for((self.visitor.name, EDGE))
+            yield decisions
 
     @property
     def is_secure(self) -> bool:

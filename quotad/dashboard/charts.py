@@ -103,7 +103,7 @@ def _period(usage: PeriodUsage) -> str:
 
 
 def _limit(ask: Ask, customer_id: str, feature_id: str, per: str, scale: int) -> float | None:
-    with ask.context.deciding() as decisions:
+    with ask.deciding() as decisions:
         _, answer = decisions.entitlement(customer_id, feature_id)
     for status in answer.limits:
         if status.per == per and not status.pool_id:

@@ -61,7 +61,7 @@ def customer_page(
         shown = parts.customers.show(parts.customers.get(customer_id))
     except NotFound:
         shown = None
-    with ask.context.deciding() as decisions:
+    with ask.deciding() as decisions:
         granted = decisions.entitlements(customer_id)
         lines = right_lines(granted)
         why = ask.query.get("why") or next((each.feature_id for each in lines), "")
@@ -168,7 +168,7 @@ def _why(ask: Ask) -> PageAnswer:
     """The chain of one feature, for a page that is open."""
     feature_id = ask.segments["feature_id"]
     customer_id = ask.segments["customer_id"]
-    with ask.context.deciding() as decisions:
+    with ask.deciding() as decisions:
         answer = _asked(decisions.decide([_look(customer_id, feature_id, 1)])[0])
     snapshot = ask.context.parts.worker.snapshots.newest()
     feature, names = snapshot.features.get(feature_id), CatalogNames(snapshot)
@@ -188,7 +188,7 @@ def _try(ask: Ask) -> PageAnswer:
     customer_id, query = ask.segments["customer_id"], ask.query
     text, feature_id = query.get("quantity", "1"), query.get("feature_id")
     quantity = typed_whole("quantity", text, below_zero=True)
-    with ask.context.deciding() as decisions:
+    with ask.deciding() as decisions:
         answer = _asked(decisions.decide([_look(customer_id, feature_id, quantity)])[0])
     snapshot = ask.context.parts.worker.snapshots.newest()
     feature, names = snapshot.features.get(feature_id), CatalogNames(snapshot)

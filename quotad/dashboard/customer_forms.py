@@ -165,7 +165,7 @@ def _correct(ask: Ask) -> str:
     quantity = whole(form, "quantity")
     # Named as the actor, too: a refund without either is not kept among the corrections.
     because = Because(form.get("reason"), ask.visitor.name, ask.visitor.name)
-    with ask.context.deciding() as decisions:
+    with ask.deciding() as decisions:
         if verb == "refund":
             if not quantity:
                 raise InvalidRequest("quantity: missing; how much is given back?")

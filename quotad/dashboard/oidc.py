@@ -24,7 +24,7 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import JWKRegistry, KeySet
 
 from quotad.errors import Busy, ConfigError, Unauthenticated
-from quotad.tokens.actor import fit
+from quotad.history import fit
 from quotad.tokens.persons import Person
 
 BACK = "/sign-in/oidc/back"

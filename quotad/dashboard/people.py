@@ -191,7 +191,7 @@ def _person(ask: Ask, stored: StoredCustomer) -> PersonLine:
 
 
 def _nearest(ask: Ask, customer_id: str) -> RightLine | None:
-    with ask.context.deciding() as decisions:
+    with ask.deciding() as decisions:
         return most_used(right_lines(decisions.entitlements(customer_id)))
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from quotad.errors import ConfigError
+from quotad.history import fit
 from quotad.http.problems import HttpRefusal
 from quotad.tokens.access import host_of
-from quotad.tokens.actor import fit
 from quotad.tokens.persons import Person
 
 

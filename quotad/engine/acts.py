@@ -12,6 +12,7 @@ import msgspec
 from quotad.catalog import Snapshot
 from quotad.engine.shared import Shared
 from quotad.journal import JournalEntry
+from quotad.ledger import Taker
 from quotad.store.keys import escape
 from quotad.store.lease_record import Lease
 from quotad.store.ledger import NOT_NOTED, LedgerWords
@@ -36,6 +37,8 @@ class NotedAct(msgspec.Struct, frozen=True, gc=False, array_like=True):
     occurred_ms: int = 0
     counters: dict[str, int] = {}
     """By the ending of its usage key after that of the customer, what each counter got."""
+    actor: str = ""
+    edge: str = ""
 
 
 class NotedActs(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -67,6 +70,7 @@ def describe_entries(snapshot: Snapshot, entries: Sequence[JournalEntry]) -> byt
             entry.key,
             entry.at_ms,
             _counters_of(entry, place),
+            *entry.taker,
         )
         for step, entry in enumerate(entries)
         for place, (feature_id, resource_id, quantity) in enumerate(entry.items)
@@ -89,17 +93,20 @@ def _counters_of(entry: JournalEntry, place: int) -> dict[str, int]:
 
 
 def describe_lease(
-    shared: Shared, snapshot: Snapshot, customer_id: str, change: tuple[str, Lease, int]
+    shared: Shared,
+    snapshot: Snapshot,
+    whose: tuple[str, Taker],
+    change: tuple[str, Lease, int],
 ) -> LedgerWords:
     """What the ledger is to have of a change of a lease, whose units count as used.
 
     Args:
         shared: what engines share.
         snapshot: the catalog.
-        customer_id: whose it is.
+        whose: the customer, and whose doing it is.
         change: id, the lease, and what is taken for it; negative: returned.
     """
-    lease_id, lease, quantity = change
+    (customer_id, (actor, edge)), (lease_id, lease, quantity) = whose, change
     kept = shared.settings.ledger
     if kept is None or not quantity or not snapshot.noting(lease.feature_id):
         return NOT_NOTED
@@ -114,6 +121,8 @@ def describe_lease(
         lease_id,
         0,
         {start + suffix: quantity for suffix in lease.counters},
+        actor,
+        edge,
     )
     described = describe_acts(snapshot.version, [act])
     return (*kept.of_shard(shared.views.keys.shards), described)

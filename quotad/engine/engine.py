@@ -23,7 +23,7 @@ from quotad.engine.rounds import Round, StrictRound
 from quotad.engine.setting import UsageSetter
 from quotad.engine.settlements import named
 from quotad.engine.settling import Settler
-from quotad.engine.shared import Granted, Shared
+from quotad.engine.shared import Acting, Granted, Shared
 from quotad.engine.slots import Slots
 from quotad.engine.times import BatchTimes
 from quotad.engine.undoing import NO_ITEM, refuse_gauges, summed_up, undoing
@@ -31,6 +31,7 @@ from quotad.engine.views import view_name
 from quotad.entitlements.experiment import Group
 from quotad.errors import NotReady, QuotadError, StoreError, StoreUnavailable
 from quotad.held import Correction, Setting
+from quotad.ledger import NO_TAKERS, Takers
 from quotad.model import Feature
 from quotad.prices import OveragePrice
 from quotad.store import ChargeStatus, Link
@@ -52,6 +53,7 @@ class Engine:
         self._settings = shared.settings
         self._link = link
         self.times = BatchTimes()
+        self.acting = Acting()
         self._planner = Planner(shared, link, self.times)
         self._settler = Settler(shared, link, times=self.times)
         self._holds = shared.holds
@@ -59,9 +61,9 @@ class Engine:
         self.reservations = Reservations(shared, link, self._decide_strictly, self._decide_as_held)
         self._held = HeldReader(shared, self._planner, self.reservations)
         self.leases = Leases(
-            shared, link, self._decide_strictly, self.reservations, self._settler.note
+            shared, link, self._decide_strictly, self.reservations, self._settler.note, self.acting
         )
-        self.slots = Slots(shared, link, self._run, self._take_back)
+        self.slots = Slots(shared, link, self._run, self._take_back, self.acting)
         self._setter = UsageSetter(shared, self._held, self._decide_strictly)
         self._corrections = CorrectionNotes(link)
         self._as_held = False
@@ -71,19 +73,25 @@ class Engine:
         """Close the connection."""
         self._link.close()
 
-    def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
+    def decide(
+        self, requests: Sequence[ConsumeRequest], takers: Takers = NO_TAKERS
+    ) -> list[Decision | QuotadError]:
         """Decide a batch; requests of one customer, or of one resource of it, are settled in order.
+
+        Args:
+            requests: the batch.
+            takers: whose doing they are.
 
         Returns:
             One entry per request. InvalidRequest: the request can never work. StoreUnavailable:
             the quantity may or may not have been taken; repeat it under the same idempotency key.
             What was not sent to a store that is gone is answered by the policies of features.
         """
-        return self._decide(Round(requests))
+        return self._decide(Round(requests, takers))
 
     def _decide_strictly(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
-        """The same, only by the store."""
-        return self._decide(StrictRound(requests))
+        """The same of an act of its own, only by the store."""
+        return self._decide(StrictRound(requests, Takers((self.acting.taker,))))
 
     def _decide(self, round_: Round) -> list[Decision | QuotadError]:
         requests = round_.requests
@@ -198,11 +206,13 @@ class Engine:
             raise
         raise StoreUnavailable("catalog or customer keeps changing; try again")
 
-    def _decide_as_held(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
+    def _decide_as_held(
+        self, requests: Sequence[ConsumeRequest], takers: Takers = NO_TAKERS
+    ) -> list[Decision | QuotadError]:
         """Decide for reservations, which take back what has ended themselves."""
         self._as_held = True
         try:
-            return self._decide_strictly(requests)
+            return self._decide(StrictRound(requests, takers))
         finally:
             self._as_held = False
 
@@ -220,7 +230,7 @@ class Engine:
         if (
             self._holds.any
             and not self._as_held
-            and self.reservations.decide_again(round_.requests, round_.answers)
+            and self.reservations.decide_again(round_, self._decide_as_held)
         ):
             denied = [each for each in denied if each[2].status == ChargeStatus.ALLOWED]
         self._demand.note(round_, denied)

@@ -135,9 +135,8 @@ class Fallback:
         with self._lock:
             answered: list[_Answered] = []
             for place, one in unsent:
-                request = round_.requests[place]
                 try:
-                    found = self._answer_one(place, one, request, policies, now_ms, guessed)
+                    found = self._answer_one(place, one, round_, policies, now_ms, guessed)
                 except Exception:  # noqa: BLE001 (others in the batch must not pay for it)
                     round_.failed(place)
                     continue
@@ -180,12 +179,13 @@ class Fallback:
         self,
         place: int,
         one: Planned,
-        request: ConsumeRequest,
+        round_: Round,
         policies: Policies,
         now_ms: int,
         guessed: Collection[int],
     ) -> _Answered | QuotadError | None:
         """Return the answer, why the call can never work, or None: it is denied."""
+        request = round_.requests[place]
         plan = plan_fallback(one, request, policies, self._workers)
         if plan is None or (place in guessed and denied_by_plan(plan.parts)):
             return None
@@ -218,6 +218,7 @@ class Fallback:
         for (name, amount), each in zip(taken, plan.counters, strict=True):
             self.let_through.add(name, amount, each.expires_ms)
         entry = _entry(one, request, amounts, plan, now_ms)
+        entry = msgspec.structs.replace(entry, taker=round_.takers.at(place))
         if once is not None:
             self._answers.put((customer_id, once.key), (once.fingerprint, answer))
         return _Answered(place, one, answer, entry, taken)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from quotad.catalog import Snapshot
 from quotad.decision import ConsumeRequest, Decision, Mode
 from quotad.engine.acts import describe_lease
 from quotad.engine.budget import Budget
@@ -28,7 +29,7 @@ from quotad.engine.lease_rules import (
 from quotad.engine.lendable import not_lendable
 from quotad.engine.meters import Bound
 from quotad.engine.reservations import GRACE_MS, Decide, Reservations
-from quotad.engine.shared import Shared
+from quotad.engine.shared import Acting, Shared
 from quotad.engine.views import View, view_name
 from quotad.errors import (
     Damaged,
@@ -52,6 +53,7 @@ from quotad.store.leases import (
     LeaseStep,
     Released,
 )
+from quotad.store.ledger import LedgerWords
 
 SHARE = 10
 """A lease holds at most this part of what remains without it: many holders, and callers
@@ -88,6 +90,7 @@ class Leases:
         decide: decides a batch.
         reservations: give back what has ended of them.
         note: is given each failure of the store.
+        acting: whose doing it is.
     """
 
     def __init__(
@@ -97,12 +100,14 @@ class Leases:
         decide: Decide,
         reservations: Reservations,
         note: Callable[[StoreError], None],
+        acting: Acting,
     ) -> None:
         self._shared = shared
         self._store = LeaseScripts(link)
         self._decide = decide
         self._reservations = reservations
         self._note = note
+        self._acting = acting
         self.acquired = self.renewed = self.released = 0
         """Calls so far that have."""
 
@@ -249,7 +254,7 @@ class Leases:
             back = lease.granted - spent
             released = Released(lease.granted, spent)
             snapshot = self._shared.snapshots.to_plan_on()
-            noted = describe_lease(self._shared, snapshot, customer_id, (lease_id, lease, -back))
+            noted = self._noted(snapshot, customer_id, (lease_id, lease, -back))
             step = LeaseStep(lease_id, found, None, 0, -back, counters, released, noted=noted)
             status, _, changed = self._settle(self._keys(customer_id, lease.resource_id), step)
             if status == LeaseStatus.DONE:
@@ -287,9 +292,7 @@ class Leases:
             None,
             catalog_tag(view.snapshot.version, view.snapshot.digest) + self._shared.step_of_tags,
             view.epoch,
-            describe_lease(
-                self._shared, view.snapshot, request.customer_id, (lease_id, lease, quantity)
-            ),
+            self._noted(view.snapshot, request.customer_id, (lease_id, lease, quantity)),
         )
         status, used, changed = self._settle(view.keys, step)
         if status == LeaseStatus.CHANGED:
@@ -300,6 +303,11 @@ class Leases:
         settled = Settlement(ChargeStatus.ALLOWED, used)
         decision = fold(bound.terms, taken, settled, plan.now_ms, view.snapshot.version)
         return lent(lease, decision, ends_ms, plan.now_ms), found
+
+    def _noted(
+        self, snapshot: Snapshot, customer_id: str, change: tuple[str, Lease, int]
+    ) -> LedgerWords:
+        return describe_lease(self._shared, snapshot, (customer_id, self._acting.taker), change)
 
     def _settle(self, keys: CustomerKeys, step: LeaseStep) -> tuple[int, Sequence[int], FoundLease]:
         budget = Budget(self._shared.settings.store_timeout_ms)

@@ -18,7 +18,7 @@ from quotad.engine.fold import fold
 from quotad.engine.joint import fold_all
 from quotad.engine.meters import LimitTerms, room_for
 from quotad.engine.noting import FORMAT, NotedCall, NotedCharge, NotedPart, NotedRow
-from quotad.ledger import LedgerEntry, Noting
+from quotad.ledger import NOBODY, LedgerEntry, Noting, Taker
 from quotad.slots import SLOT
 from quotad.store import ChargeStatus, Settlement
 from quotad.store.holds import SETTLED, TAKEN, UNDONE
@@ -119,6 +119,8 @@ def _acts(record: LedgerRecord) -> list[LedgerEntry]:
             late=became[act.step] == LATE,
             catalog_version=noted.catalog_version,
             counters=act.counters if became[act.step] == DONE else {},
+            actor=act.actor,
+            edge=act.edge,
         )
         for place, act in enumerate(noted.acts)
         if became[act.step] in (DONE, LATE)
@@ -163,8 +165,10 @@ def _entries(
     noted: NotedCall, charge: NotedCharge, settled: Settlement, record: LedgerRecord, place: int
 ) -> list[LedgerEntry]:
     row = noted.rows[charge.row]
+    taker = noted.takers[noted.whose[place] if noted.whose else 0] if noted.takers else NOBODY
     make = partial(
         _entry,
+        taker=taker,
         record_id=f"{record.id}-{place}",
         at_ms=record.at_ms,
         charge=charge,
@@ -211,6 +215,7 @@ def _entries(
 
 
 def _entry(
+    taker: Taker,
     record_id: str,
     at_ms: int,
     charge: NotedCharge,
@@ -250,6 +255,8 @@ def _entry(
             counters=counted.got,
             came_to=counted.came_to,
             closes=counted.closes,
+            actor=taker[0],
+            edge=taker[1],
         )
     ]
 

@@ -18,7 +18,7 @@ from quotad.decision import ConsumeAllRequest, ConsumeRequest, Decision, Mode
 from quotad.engine.joint import JointPart, new_part
 from quotad.engine.meters import LimitTerms
 from quotad.engine.rounds import Planned, Round
-from quotad.ledger import LedgerKept, Noting
+from quotad.ledger import NOBODY, LedgerKept, Noting, Taker
 from quotad.recent import Recent
 from quotad.store import CounterSet, KeySpace
 from quotad.store.charges import CHECK, DETAILED_ARGS
@@ -88,6 +88,10 @@ class NotedCall(msgspec.Struct, frozen=True, gc=False, array_like=True):
     rows: tuple[NotedRow, ...]
     charges: tuple[NotedCharge | int, ...]
     """In the order of the call; of one that is not to be noted, how many values there are of it."""
+    takers: tuple[Taker, ...] = ()
+    """Whose doing they are; without any the server's own."""
+    whose: tuple[int, ...] = ()
+    """Of each charge, which of these; empty: all are of the first."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -142,7 +146,14 @@ class LedgerNotes:
             last = counters
             noted.append((at, *_noted(request, plain)))
         version = 0 if self.snapshot is None else self.snapshot.version
-        return _encode((FORMAT, version, rows, noted))
+        takers = self.round.takers
+        if len(takers.who) == 1:
+            who = () if takers.who[0] == NOBODY else takers.who
+            return _encode((FORMAT, version, rows, noted, who))
+        each = [takers.at(in_batch[place]) for place in places]
+        number = {taker: at for at, taker in enumerate(dict.fromkeys(each))}
+        whose = [number[taker] for taker in each]
+        return _encode((FORMAT, version, rows, noted, list(number), whose))
 
     def _row(self, one: Planned, request: ConsumeRequest) -> msgspec.Raw:
         """The row of a charge, encoded; the same one for charges to the same counters."""
@@ -196,7 +207,7 @@ class AlsoCounted:
 
     def __init__(self, notes: LedgerNotes, planned: Planned, request: ConsumeRequest) -> None:
         self._notes = notes
-        self._round = Round((request,))
+        self._round = Round((request,), notes.round.takers)
         self._round.add(0, planned)
 
     @property

@@ -18,6 +18,7 @@ from quotad.engine import holding
 from quotad.engine.budget import Budget
 from quotad.engine.in_place import in_place
 from quotad.engine.memos import FINGERPRINT_LENGTH, read_parts, replay
+from quotad.engine.rounds import Round
 from quotad.engine.settlements import (
     named,
     read_taken,
@@ -33,6 +34,7 @@ from quotad.errors import (
     StoreUnavailable,
 )
 from quotad.held import HeldItem, HoldKind, Used
+from quotad.ledger import Takers
 from quotad.store import CustomerKeys, Link
 from quotad.store.holds import (
     READ_MAX,
@@ -44,6 +46,7 @@ from quotad.store.holds import (
 )
 
 Decide = Callable[[Sequence[ConsumeRequest]], list[Decision | QuotadError]]
+DecideFor = Callable[[Sequence[ConsumeRequest], Takers], list[Decision | QuotadError]]
 
 GRACE_MS = 1_000
 """How long after its end a reservation comes back at the earliest: clocks of servers differ, and
@@ -297,8 +300,9 @@ class Reservations:
                 with suppress(StoreUnavailable):
                     self.take_back([customer_id])
 
-    def decide_again(self, requests: Sequence[ConsumeRequest], answers: list[Any]) -> bool:
+    def decide_again(self, round_: Round, decide: DecideFor) -> bool:
         """Decide again what was denied, if something had ended; returns whether it had."""
+        requests, answers = round_.requests, round_.answers
         denied = [
             place
             for place, answer in enumerate(answers)
@@ -310,7 +314,7 @@ class Reservations:
         try:
             if not self.take_back({request.customer_id for request in asked}):
                 return False
-            again = self._decide(asked)
+            again: Sequence[Any] = decide(asked, round_.takers.of(denied))
         except StoreError as error:  # rather no answer than a denial for what has ended
             again = [error] * len(denied)
         for place, answer in zip(denied, again, strict=True):

@@ -9,6 +9,7 @@ from quotad.decision import ConsumeRequest, Decision
 from quotad.engine.joint import JointPart
 from quotad.engine.meters import LimitTerms
 from quotad.errors import QuotadError, StoreError, internal_error
+from quotad.ledger import NO_TAKERS, Takers
 from quotad.store import Charge, CustomerKeys, Settlement
 
 _log = logging.getLogger("quotad.engine")
@@ -76,13 +77,16 @@ class Round:
         "places",
         "planned",
         "requests",
+        "takers",
     )
 
     falls_back = True
     """Whether the policies of features may answer what was not sent to a store that is gone."""
 
-    def __init__(self, requests: Sequence[ConsumeRequest]) -> None:
+    def __init__(self, requests: Sequence[ConsumeRequest], takers: Takers = NO_TAKERS) -> None:
         self.requests = requests
+        self.takers = takers
+        """Whose doing they are."""
         self.answers: list[Decision | QuotadError | None] = [None] * len(requests)
         self.pending = list(range(len(requests)))
         """Places of the requests that are neither planned nor answered."""

@@ -15,7 +15,7 @@ from quotad.engine.snapshots import Snapshots
 from quotad.engine.views import ViewCache
 from quotad.entitlements.resolve import Effective
 from quotad.errors import StoreError
-from quotad.ledger import LedgerKept
+from quotad.ledger import NOBODY, LedgerKept, Taker
 from quotad.records import StoredCustomer
 from quotad.store import CustomerKeys, Link, Retention
 from quotad.store.health import Health
@@ -79,6 +79,15 @@ class Shared(msgspec.Struct, frozen=True):
     def step_of_tags(self) -> str:
         """What stands behind the tags of catalogs in the store, while shards move."""
         return "" if self.moves is None or not self.moves.keys.moving else self.moves.step
+
+
+class Acting:
+    """Whose doing it is what an engine does now, beside batches; of one thread."""
+
+    __slots__ = ("taker",)
+
+    def __init__(self) -> None:
+        self.taker: Taker = NOBODY
 
 
 class Granted(msgspec.Struct, frozen=True):

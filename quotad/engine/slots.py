@@ -19,7 +19,7 @@ from quotad.engine.memos import KeptSlot, read_slot
 from quotad.engine.noting import AlsoCounted, LedgerNotes
 from quotad.engine.rounds import Look, Planned, Round, StrictRound
 from quotad.engine.settling import Settler
-from quotad.engine.shared import Shared
+from quotad.engine.shared import Acting, Shared
 from quotad.errors import (
     Damaged,
     IdempotencyMismatch,
@@ -29,6 +29,7 @@ from quotad.errors import (
     StoreError,
     StoreUnavailable,
 )
+from quotad.ledger import Takers
 from quotad.slots import SLOT, Acquired, AcquireRequest, OpenSlot
 from quotad.store import Charge, ChargeStatus, CounterSet, CustomerKeys, Link, Settlement
 from quotad.store.charges import DETAILED_ARGS
@@ -53,15 +54,19 @@ class Slots:
         run: plans, settles and folds a round; as `Engine._run`.
         take_back: gives back what reservations of a customer have held that have ended; returns
             whether there was any.
+        acting: whose doing it is.
     """
 
-    def __init__(self, shared: Shared, link: Link, run: Run, take_back: TakeBack) -> None:
+    def __init__(
+        self, shared: Shared, link: Link, run: Run, take_back: TakeBack, acting: Acting
+    ) -> None:
         self._shared = shared
         self._link = link
         self._scripts = SlotScripts(link)
         self._settler = Settler(shared, link)
         self._run = run
         self._take_back = take_back
+        self._acting = acting
 
     @in_place
     def acquire(self, request: AcquireRequest) -> Acquired:
@@ -184,7 +189,7 @@ class Slots:
 
     def _decide(self, request: AcquireRequest) -> tuple[Decision | QuotadError, int]:
         """The decision, and when the slot ends (Unix ms)."""
-        round_ = StrictRound([request])
+        round_ = StrictRound([request], Takers((self._acting.taker,)))
         acquiring = _Acquiring(self._scripts, request, self._keys)
         settler = Settler(self._shared, self._link, acquiring)
         budget = Budget(self._shared.settings.store_timeout_ms)

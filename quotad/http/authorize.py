@@ -22,6 +22,9 @@ from quotad.tokens.scopes import check_scope
 
 AUTHORIZE = b"/authorize"
 
+EDGE = "authorize"
+"""As entries of the ledger name this edge."""
+
 DENIED_BY_LIMIT = {Reason.LIMIT_EXCEEDED, Reason.INSUFFICIENT_CREDITS}
 """What is 429; other denials do not pass with time, and are 403."""
 
@@ -74,7 +77,7 @@ class Authorize:
             ),
             wanted.idempotency_key,
         )
-        answer = await self._context.deciding.decide(request)
+        answer = await self._context.deciding.decide(request, (caller.access.name, EDGE))
         if isinstance(answer, QuotadError):
             raise answer
         reason = Reason(answer.reason)

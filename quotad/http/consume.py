@@ -182,14 +182,16 @@ async def batch(call: HttpCall, wanted: Batch) -> ActOutcome:
             places.append(None)
         except InvalidRequest as error:
             places.append(error)
-    decided = iter(await call.context.deciding.decide_all(requests) if requests else ())
+    decided = iter(
+        await call.context.deciding.decide_all(requests, call.caller.taker) if requests else ()
+    )
     results = [next(decided) if place is None else place for place in places]
     return HttpAnswer(BatchAnswer(results=tuple(map(_place, results))))
 
 
 async def consume_all(call: HttpCall, wanted: ConsumeAll) -> ActOutcome:
     """Decide several features as one."""
-    answer = await call.context.deciding.decide(_all_request(call.scope, wanted))
+    answer = await call.context.deciding.decide(_all_request(call.scope, wanted), call.caller.taker)
     if isinstance(answer, QuotadError):
         return answer
     assert isinstance(answer, ConsumeAllDecision)
@@ -231,7 +233,7 @@ def refund(decisions: DecisionOperations, call: HttpCall, wanted: Refund) -> Htt
 
 
 async def _decide(call: HttpCall, request: ConsumeRequest) -> ActOutcome:
-    answer = await call.context.deciding.decide(request)
+    answer = await call.context.deciding.decide(request, call.caller.taker)
     if isinstance(answer, QuotadError):
         return answer
     return HttpAnswer(decision_answer(answer), ratelimit_headers(request.feature_id, answer))

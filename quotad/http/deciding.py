@@ -17,6 +17,7 @@ import msgspec
 
 from quotad.decision import ConsumeRequest, Decision
 from quotad.errors import QuotadError, internal_error
+from quotad.ledger import NOBODY, Taker, Takers
 from quotad.operations.decisions import DecisionOperations
 
 DecisionOrError = Decision | QuotadError
@@ -27,6 +28,8 @@ class OnThread(msgspec.Struct, frozen=True):
     """What is decided by itself and not in a batch; runs on a decision thread."""
 
     act: Callable[[DecisionOperations], Any]
+    taker: Taker
+    """Whose doing it is."""
     customer_id: str = ""
     """Whom it is about; empty: several, or none."""
 
@@ -34,7 +37,8 @@ class OnThread(msgspec.Struct, frozen=True):
 Settle = Callable[[Any], None]
 """Takes an answer, on the event loop."""
 
-Asked = tuple[Settle, "ConsumeRequest | Sequence[ConsumeRequest] | OnThread"]
+Asked = tuple[Settle, "ConsumeRequest | Sequence[ConsumeRequest] | OnThread", Taker]
+"""And whose doing it is."""
 
 Answered = tuple[Settle, object]
 
@@ -56,41 +60,42 @@ class Deciding:
         """What ticks have handed over; None: a thread is to end."""
         self._tick: list[Asked] = []
 
-    def decide(self, request: ConsumeRequest) -> "asyncio.Future[DecisionOrError]":
-        """Decide a request together with all others of this tick."""
-        return self._ask(request)
+    def decide(self, request: ConsumeRequest, taker: Taker) -> "asyncio.Future[DecisionOrError]":
+        """Decide a request, which is somebody's doing, together with all others of this tick."""
+        return self._ask(request, taker)
 
     def decide_all(
-        self, requests: Sequence[ConsumeRequest]
+        self, requests: Sequence[ConsumeRequest], taker: Taker
     ) -> "asyncio.Future[list[DecisionOrError]]":
         """The same of several requests."""
-        return self._ask(requests)
+        return self._ask(requests, taker)
 
     def run(
-        self, act: Callable[[DecisionOperations], T], customer_id: str = ""
+        self, act: Callable[[DecisionOperations], T], taker: Taker, customer_id: str = ""
     ) -> "asyncio.Future[T | QuotadError]":
         """Call a function on a decision thread, after the batch that it waits with.
 
         Args:
             act: the function.
+            taker: whose doing it is.
             customer_id: whom it is about; empty: several, or none.
         """
-        return self._ask(OnThread(act, customer_id))
+        return self._ask(OnThread(act, taker, customer_id), taker)
 
     def decide_then(
-        self, request: ConsumeRequest, settle: Callable[[DecisionOrError], None]
+        self, request: ConsumeRequest, taker: Taker, settle: Callable[[DecisionOrError], None]
     ) -> None:
         """Decide a request as `decide` does; for callers without a task that could wait."""
         if not self._tick:
             asyncio.get_running_loop().call_soon(self._hand_over)
-        self._tick.append((settle, request))
+        self._tick.append((settle, request, taker))
 
-    def _ask(self, asked: Any) -> "asyncio.Future[Any]":
+    def _ask(self, asked: Any, taker: Taker) -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         if not self._tick:
             loop.call_soon(self._hand_over)
-        self._tick.append((partial(_fulfil, future), asked))
+        self._tick.append((partial(_fulfil, future), asked, taker))
         return future
 
     def _hand_over(self) -> None:
@@ -212,7 +217,11 @@ def decided(decisions: DecisionOperations, asked: Sequence[Asked]) -> list[Answe
     """Decide all requests together, then what is decided by itself; answer every one of them."""
     requests: list[ConsumeRequest] = []
     acts: list[tuple[Settle, OnThread]] = []
-    for settle, wanted in asked:
+    starts, who = [0], [asked[0][2] if asked else NOBODY]
+    for settle, wanted, taker in asked:
+        if taker != who[-1]:
+            starts.append(len(requests))
+            who.append(taker)
         if isinstance(wanted, ConsumeRequest):
             requests.append(wanted)
         elif isinstance(wanted, Sequence):
@@ -222,11 +231,11 @@ def decided(decisions: DecisionOperations, asked: Sequence[Asked]) -> list[Answe
     answers: list[Answered] = []
     if requests:
         try:
-            outcomes: list[DecisionOrError] = decisions.decide(requests)
+            outcomes: list[DecisionOrError] = decisions.decide(requests, Takers(who, starts))
         except Exception as error:  # noqa: BLE001 (no request may be left without an answer)
             outcomes = [_unforeseen(error)] * len(requests)
         at = 0
-        for settle, wanted in asked:
+        for settle, wanted, _ in asked:
             if isinstance(wanted, ConsumeRequest):
                 answers.append((settle, outcomes[at]))
                 at += 1
@@ -234,6 +243,7 @@ def decided(decisions: DecisionOperations, asked: Sequence[Asked]) -> list[Answe
                 answers.append((settle, outcomes[at : at + len(wanted)]))
                 at += len(wanted)
     for settle, act in acts:
+        decisions.act_for(act.taker)
         try:
             answers.append((settle, act.act(decisions)))
         except QuotadError as error:

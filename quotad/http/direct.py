@@ -57,7 +57,8 @@ class DirectConsume:
             if caller.access.scoped:
                 check_scope(caller.access, "CheckAndConsume", wanted)
             request = consume_request(wanted, idempotency_key(scope, wanted.idempotency_key))
-            self._deciding.decide_then(request, partial(_settle, send, request.feature_id))
+            settle = partial(_settle, send, request.feature_id)
+            self._deciding.decide_then(request, caller.taker, settle)
         except QuotadError as error:
             send(*refusal(error))
         except Exception:  # noqa: BLE001 (nothing of an unforeseen error may leave)

@@ -68,6 +68,11 @@ class LedgerEntryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     catalog_version: int
     late: bool
     """No counter of its period was kept any more: it is counted nowhere else."""
+    actor: str
+    """Name of the token that it was asked for with; empty: there was none."""
+    edge: str
+    """`grpc`, `http`, `authorize`, `graphql`, `stigg` or `dashboard`; empty: by the server itself,
+    such as what has ended."""
 
 
 class LedgerGapAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +144,8 @@ def _entry(entry: LedgerEntry) -> LedgerEntryAnswer:
         occurred_at=moment(entry.occurred_ms or None),
         catalog_version=entry.catalog_version,
         late=entry.late,
+        actor=entry.actor,
+        edge=entry.edge,
     )
 
 

@@ -13,6 +13,7 @@ from quotad.engine.lending import Lent
 from quotad.errors import QuotadError
 from quotad.http.bodies import BODY_BYTES_MAX
 from quotad.http.deciding import Deciding
+from quotad.ledger import Taker
 from quotad.operations.customers import CustomerOperations
 from quotad.operations.decisions import DecisionOperations
 from quotad.operations.parts import AdminParts
@@ -21,6 +22,9 @@ from quotad.tokens.actor import actor_of
 from quotad.tokens.roles import Right
 
 Headers = list[tuple[bytes, bytes]]
+
+HTTP = "http"
+"""As entries of the ledger name this edge."""
 
 
 class RequestFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,6 +38,11 @@ class Caller(msgspec.Struct, frozen=True):
     """What it may do."""
     refusal: Callable[[Access], QuotadError | None] = lambda _: None
     """Why it may not any more; None: it may."""
+
+    @property
+    def taker(self) -> Taker:
+        """Whose doing is what it takes over this edge."""
+        return self.access.name, HTTP
 
 
 Admit = Callable[[Scope, Right], Caller]
@@ -142,7 +151,9 @@ def on_decider(
     async def act(call: HttpCall, wanted: W) -> ActOutcome:
         deciding = call.context.deciding
         customer_id = getattr(wanted, "customer_id", "")
-        return await deciding.run(lambda decisions: made(decisions, call, wanted), customer_id)
+        return await deciding.run(
+            lambda decisions: made(decisions, call, wanted), call.caller.taker, customer_id
+        )
 
     return act
 

@@ -18,6 +18,8 @@ from zlib import crc32
 
 import msgspec
 
+from quotad.ledger import NOBODY, Taker
+
 MAGIC = b"QUOTADJ1"
 _MARK = b"\xf5JB\xaf"
 _FRAME = struct.Struct(">4sII")
@@ -68,6 +70,8 @@ class JournalEntry(msgspec.Struct, frozen=True, gc=False, array_like=True):
     fingerprint: str = ""
     memo: bytes = b""
     ttl_ms: int = 0
+    taker: Taker = NOBODY
+    """Whose doing it was."""
 
 
 class JournalContent(msgspec.Struct, frozen=True):

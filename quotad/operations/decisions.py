@@ -15,6 +15,7 @@ from quotad.engine import Granted
 from quotad.engine.insights import Notes
 from quotad.engine.leases import Leases
 from quotad.engine.reservations import Reservations, Reserved
+from quotad.engine.shared import Acting
 from quotad.engine.slots import Slots
 from quotad.engine.times import BatchTimes
 from quotad.engine.views import view_name
@@ -22,6 +23,7 @@ from quotad.errors import InvalidRequest, NotFound, QuotadError, StoreError
 from quotad.feed.usage import UsageNotes
 from quotad.held import Because, Correction, Setting, Used
 from quotad.ids import check_id
+from quotad.ledger import Taker, Takers
 from quotad.lending import Leased, Renewal
 from quotad.marks import FULL
 from quotad.metrics import OTHER, FeatureNames, FeatureRows
@@ -51,7 +53,14 @@ class Decides(Protocol):
         """What it counts of batches."""
         ...
 
-    def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
+    @property
+    def acting(self) -> Acting:
+        """Whose doing it is what is carried out beside batches."""
+        ...
+
+    def decide(
+        self, requests: Sequence[ConsumeRequest], takers: Takers
+    ) -> list[Decision | QuotadError]:
         """Decide a batch; one entry per request."""
         ...
 
@@ -133,10 +142,17 @@ class DecisionOperations:
         """Close the connection to the store."""
         self._engine.close()
 
-    def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
-        """Decide a batch; as `Engine.decide`."""
+    def act_for(self, taker: Taker) -> None:
+        """Take what comes next for somebody's doing, but for batches that have takers."""
+        self._engine.acting.taker = taker
+
+    def decide(
+        self, requests: Sequence[ConsumeRequest], takers: Takers | None = None
+    ) -> list[Decision | QuotadError]:
+        """Decide a batch; as `Engine.decide`, without takers for whom `act_for` has named."""
         self.times.begin(len(requests))
-        answers = self._engine.decide(requests)
+        takers = takers or Takers((self._engine.acting.taker,))
+        answers = self._engine.decide(requests, takers)
         counts, known = self.counts, self._notes.known
         feature_id, row = "", counts[OTHER]
         limit: int | None = 0
@@ -295,7 +311,7 @@ class DecisionOperations:
         if taken_under:
             answer = self._engine.undo(request, taken_under)
         else:
-            (answer,) = self._engine.decide([request])
+            (answer,) = self._engine.decide([request], Takers((self._engine.acting.taker,)))
         if isinstance(answer, QuotadError):
             raise answer
         self._usage.note_decided([request], [answer])

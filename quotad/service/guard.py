@@ -12,7 +12,7 @@ from quotad.feed.listener import Watcher
 from quotad.fronts.interface import Call, Details
 from quotad.fronts.origin import origin
 from quotad.history import LOCAL
-from quotad.service.quota import METHODS, TOGETHER, CheckRequest
+from quotad.service.quota import METHODS, TOGETHER, Checked
 from quotad.tokens.access import Access, TokenTable, host_of
 from quotad.tokens.actor import actor_of
 from quotad.tokens.roles import Right
@@ -94,12 +94,13 @@ class Guard:
         self._among_ourselves = among_ourselves
         self._access: Callable[[str, str | None], Access] = table.access
 
-    def check(self, call: Call) -> CheckRequest | None:
+    def check(self, call: Call) -> Checked:
         """Refuse a hot call whose token does not give it.
 
         Returns:
             What looks at each request of the call, once it was read, and at those of other calls
-            of its method with the same metadata that were taken with it; None: all are given.
+            of its method with the same metadata that were taken with it, None: all are given; and
+            the name of the token, empty: there is none.
 
         Raises:
             Unauthenticated, PermissionDenied, NotReady: as the table does.
@@ -109,13 +110,13 @@ class Guard:
         right = _RIGHTS[method]
         if method in TOGETHER:
             if right in access.rights:
-                return partial(_check_request, access) if access.scoped else None
+                return partial(_check_request, access) if access.scoped else None, access.name
             if Right.CHECK in access.rights:  # which is enough for what only asks
-                return partial(_check_request, access)
+                return partial(_check_request, access), access.name
         access.check(right)
         if access.scoped:
             _check_scope(_NAMES[method], _MESSAGES[method], call.request, access)
-        return None
+        return None, access.name
 
     def actor(self, call: Call) -> str:
         """Return the actor of a hot call that was checked."""

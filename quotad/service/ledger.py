@@ -57,6 +57,8 @@ def _entry(entry: LedgerEntry) -> pb.LedgerEntry:
         occurred_at=timestamp(entry.occurred_ms or None),
         catalog_version=entry.catalog_version,
         late=entry.late,
+        actor=entry.actor,
+        edge=entry.edge,
     )
 
 

@@ -9,6 +9,7 @@ from quotad.decision import ConsumeRequest, Decision
 from quotad.errors import QuotadError, StoreUnavailable, internal_error
 from quotad.fronts.interface import Answer, Call
 from quotad.history import LOCAL
+from quotad.ledger import Taker, Takers
 from quotad.operations.decisions import DecisionOperations
 from quotad.service import decode, encode, leases, reservations, slots
 from quotad.service.decode_all import read_all
@@ -69,6 +70,12 @@ _HOLDS = {
 TOGETHER_MAX = 1000
 """Most requests decided in one go; a batch call counts with all of its requests."""
 
+GRPC = "grpc"
+"""As entries of the ledger name this edge."""
+
+UNNAMED = Takers((("", GRPC),))
+"""Of calls without a token."""
+
 _log = logging.getLogger("quotad.service")
 
 
@@ -78,6 +85,7 @@ class _BatchCall(msgspec.Struct, frozen=True, gc=False):
     call_id: int
     requests: list[ConsumeRequest]
     refused: decode.Refusals
+    taker: Taker
 
     def answer(self, decided: list[Decision | QuotadError]) -> bytes | QuotadError:
         """The answer to it."""
@@ -93,7 +101,10 @@ class _BatchCall(msgspec.Struct, frozen=True, gc=False):
 CheckRequest = Callable[[ConsumeRequest], None]
 """Raises QuotadError for a request that the token of its call does not give."""
 
-CheckCall = Callable[[Call], CheckRequest | None]
+Checked = tuple[CheckRequest | None, str]
+"""What looks at the requests of a call, None: nothing need; and the name of its token."""
+
+CheckCall = Callable[[Call], Checked]
 """Raises QuotadError for a call whose token does not give it; as `Guard.check`."""
 
 NameCaller = Callable[[Call], str]
@@ -137,7 +148,9 @@ class QuotaService:
         requests: list[ConsumeRequest] = []  # of the calls with these ids
         batches: list[_BatchCall] = []
         batched = 0
-        others: list[Call] = []
+        others: list[tuple[Call, Taker]] = []
+        taker = UNNAMED.who[0]  # of the call that was checked last
+        takers = UNNAMED
         read, check, known = self._read, self._check, self._read.known
         shown, of_method, check_request = None, -1, None  # of the call that was checked last
         for call in calls:
@@ -148,8 +161,11 @@ class QuotaService:
                 if check is not None and (
                     method != of_method or (metadata is not shown and metadata != shown)
                 ):
-                    check_request = check(call)
+                    check_request, name = check(call)
                     shown, of_method = metadata, method if method in TOGETHER else -1
+                    if name != taker[0]:
+                        taker = (name, GRPC)
+                        takers = takers.then(len(requests), taker)
                 if method == _CONSUME:
                     request = known.get(call.request) or read.one(call.request)
                     if check_request is not None:
@@ -157,15 +173,16 @@ class QuotaService:
                     requests.append(request)
                     ids.append(call.call_id)
                 elif method == _BATCH:
-                    batch = self._read_batch(call, check_request)
+                    batch = self._read_batch(call, check_request, taker)
                     if not batch.requests:
                         refusals.append((call.call_id, batch.answer([])))
                         continue
                     batches.append(batch)
                     batched += len(batch.requests)
                     if batched + len(ids) >= TOGETHER_MAX:
-                        yield self._decide(ids, requests, batches)
+                        yield self._decide(ids, requests, batches, takers)
                         ids, requests, batches, batched = [], [], [], 0
+                        takers = Takers((taker,))
                 elif method == _ALL:
                     request = read_all(call.request)
                     if check_request is not None:
@@ -173,7 +190,7 @@ class QuotaService:
                     requests.append(request)
                     ids.append(call.call_id)
                 else:
-                    others.append(call)
+                    others.append((call, taker))
             except QuotadError as error:
                 refusals.append((call.call_id, error))
             except Exception as error:  # noqa: BLE001 (no call may be left without an answer)
@@ -181,25 +198,33 @@ class QuotaService:
         if refusals:
             yield refusals
         if requests or batches:
-            yield self._decide(ids, requests, batches)
-        for call in others:
+            yield self._decide(ids, requests, batches, takers)
+        for call, taker in others:
+            self.decisions.act_for(taker)
             yield [(call.call_id, self._answer_one(call))]
 
-    def _read_batch(self, call: Call, check_request: CheckRequest | None) -> _BatchCall:
-        batch = _BatchCall(call.call_id, *self._read.batch(call.request))
+    def _read_batch(
+        self, call: Call, check_request: CheckRequest | None, taker: Taker
+    ) -> _BatchCall:
+        batch = _BatchCall(call.call_id, *self._read.batch(call.request), taker)
         if check_request is not None:
             for request in batch.requests:
                 check_request(request)
         return batch
 
     def _decide(
-        self, ids: list[int], requests: list[ConsumeRequest], batches: list[_BatchCall]
+        self,
+        ids: list[int],
+        requests: list[ConsumeRequest],
+        batches: list[_BatchCall],
+        takers: Takers,
     ) -> list[Answer]:
         """Decide calls of one request each, and batch calls; returns their answers."""
         for batch in batches:
+            takers = takers.then(len(requests), batch.taker)
             requests += batch.requests
         try:
-            decided = self.decisions.decide(requests)
+            decided = self.decisions.decide(requests, takers)
         except Exception as error:  # noqa: BLE001 (no call may be left without an answer)
             failed = _unforeseen(error)
             return [(call_id, failed) for call_id in (*ids, *(each.call_id for each in batches))]

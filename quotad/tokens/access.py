@@ -12,6 +12,7 @@ from quotad.errors import (
     TooManyWrong,
     Unauthenticated,
 )
+from quotad.history import fit
 from quotad.recent import Recent
 from quotad.tokens.record import TokenRecord, covers, customer_key, digest, split
 from quotad.tokens.roles import RIGHTS, Right, TokenRole
@@ -37,7 +38,7 @@ class Access:
     def __init__(self, record: TokenRecord | None, proof: str = "") -> None:
         self.record = record
         self._proof = proof
-        self.name = "" if record is None else record.name
+        self.name = "" if record is None else fit(record.name)
         self.expires_ms = None if record is None else record.expires_ms
         self.rights = frozenset(Right) if record is None else RIGHTS[record.role]
         self.scoped = record is not None and bool(

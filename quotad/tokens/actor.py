@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address
 
-from quotad.history import ACTOR_BYTES_MAX, LOCAL
+from quotad.history import LOCAL, fit
 from quotad.tokens.access import Access, host_of
 
 UNKNOWN = "unknown"
@@ -17,13 +17,7 @@ def actor_of(access: Access, peer: str | None, local: bool = True) -> str:
         peer: its address with a port; None: a Unix socket, or not known.
         local: whether only this machine can call, where the address is not known.
     """
-    return fit(access.name) or _place(peer, local)
-
-
-def fit(text: str) -> str:
-    """A name that can be kept and shown."""
-    shown = "".join(each if each.isprintable() else "?" for each in text)
-    return shown.encode()[:ACTOR_BYTES_MAX].decode(errors="ignore")
+    return access.name or _place(peer, local)
 
 
 def _place(peer: str | None, local: bool) -> str:

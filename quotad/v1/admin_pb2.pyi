@@ -1064,7 +1064,7 @@ class ListLedgerResponse(_message.Message):
     def __init__(self, entries: _Optional[_Iterable[_Union[LedgerEntry, _Mapping]]] = ..., gaps: _Optional[_Iterable[_Union[LedgerGap, _Mapping]]] = ..., position: _Optional[str] = ..., more: _Optional[bool] = ...) -> None: ...
 
 class LedgerEntry(_message.Message):
-    __slots__ = ("id", "at", "verb", "customer_id", "resource_id", "feature_id", "quantity", "allowed", "reason", "idempotency_key", "limit", "used", "remaining", "resets_at", "pool_id", "occurred_at", "catalog_version", "late")
+    __slots__ = ("id", "at", "verb", "customer_id", "resource_id", "feature_id", "quantity", "allowed", "reason", "idempotency_key", "limit", "used", "remaining", "resets_at", "pool_id", "occurred_at", "catalog_version", "late", "actor", "edge")
     ID_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
     VERB_FIELD_NUMBER: _ClassVar[int]
@@ -1083,6 +1083,8 @@ class LedgerEntry(_message.Message):
     OCCURRED_AT_FIELD_NUMBER: _ClassVar[int]
     CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
     LATE_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    EDGE_FIELD_NUMBER: _ClassVar[int]
     id: str
     at: _timestamp_pb2.Timestamp
     verb: str
@@ -1101,7 +1103,9 @@ class LedgerEntry(_message.Message):
     occurred_at: _timestamp_pb2.Timestamp
     catalog_version: int
     late: bool
-    def __init__(self, id: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., verb: _Optional[str] = ..., customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., allowed: _Optional[bool] = ..., reason: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., limit: _Optional[int] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pool_id: _Optional[str] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., catalog_version: _Optional[int] = ..., late: _Optional[bool] = ...) -> None: ...
+    actor: str
+    edge: str
+    def __init__(self, id: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., verb: _Optional[str] = ..., customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., allowed: _Optional[bool] = ..., reason: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., limit: _Optional[int] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pool_id: _Optional[str] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., catalog_version: _Optional[int] = ..., late: _Optional[bool] = ..., actor: _Optional[str] = ..., edge: _Optional[str] = ...) -> None: ...
 
 class LedgerGap(_message.Message):
     __slots__ = ("shard", "since", "until", "why")

@@ -1,7 +1,7 @@
 """Requests of one tick of the event loop are one batch; every one of them gets its own answer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import cast
 
 import msgspec
@@ -10,6 +10,7 @@ import pytest
 from quotad.decision import ConsumeRequest, Decision, Reason
 from quotad.errors import InvalidRequest, QuotadError
 from quotad.http.deciding import Deciding, HttpDecider, HttpSlowLane
+from quotad.ledger import Taker, Takers
 from quotad.operations.decisions import DecisionOperations
 
 
@@ -18,10 +19,14 @@ class Batches:
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
+        self.takers: list[Taker] = []
         self.closed = False
 
-    def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
+    def decide(
+        self, requests: Sequence[ConsumeRequest], takers: Takers
+    ) -> list[Decision | QuotadError]:
         self.sizes.append(len(requests))
+        self.takers += [takers.at(place) for place in range(len(requests))]
         if any(request.feature_id == "broken" for request in requests):
             raise RuntimeError("a bug")
         return [
@@ -31,8 +36,14 @@ class Batches:
             for each in requests
         ]
 
+    def act_for(self, taker: Taker) -> None:
+        self.takers.append(taker)
+
     def close(self) -> None:
         self.closed = True
+
+
+WEB = ("web", "http")
 
 
 def asked(quantity: int, feature_id: str = "calls") -> ConsumeRequest:
@@ -53,8 +64,8 @@ async def deciding(made: Batches) -> tuple[Deciding, HttpDecider]:
 
 async def test_requests_of_one_tick_are_one_batch_and_keep_their_places(made: Batches) -> None:
     asking, decider = await deciding(made)
-    waiting = [asking.decide(asked(n)) for n in range(1, 51)]
-    several = asking.decide_all([asked(100), asked(0), asked(102)])
+    waiting = [asking.decide(asked(n), WEB) for n in range(1, 51)]
+    several = asking.decide_all([asked(100), asked(0), asked(102)], WEB)
     decider.start()
 
     used = [cast(Decision, each).used for each in await asyncio.gather(*waiting)]
@@ -66,13 +77,30 @@ async def test_requests_of_one_tick_are_one_batch_and_keep_their_places(made: Ba
     assert [53] == made.sizes
 
 
+async def test_each_request_and_act_of_a_batch_is_the_doing_of_its_caller(made: Batches) -> None:
+    asking, decider = await deciding(made)
+    gate, batch = ("", "authorize"), ("batch", "http")
+    waiting: list[Awaitable[object]] = [
+        asking.decide(asked(1), WEB),
+        asking.run(lambda _: 1, gate),
+        asking.decide(asked(2), gate),
+        asking.decide_all([asked(3), asked(4)], batch),
+        asking.decide(asked(5), batch),
+        asking.decide(asked(6), WEB),
+    ]
+    decider.start()
+    await asyncio.gather(*waiting)
+
+    assert [WEB, gate, batch, batch, batch, WEB, gate] == made.takers
+
+
 async def test_what_is_handed_over_while_a_batch_is_decided_is_the_next_batch(
     made: Batches,
 ) -> None:
     asking, decider = await deciding(made)
-    first = asking.decide(asked(1))
+    first = asking.decide(asked(1), WEB)
     await asyncio.sleep(0)
-    later = [asking.decide(asked(2)), asking.decide(asked(3))]
+    later = [asking.decide(asked(2), WEB), asking.decide(asked(3), WEB)]
     await asyncio.sleep(0)
     decider.start()
     await asyncio.gather(first, *later)
@@ -86,11 +114,11 @@ async def test_requests_for_customers_of_a_slow_server_wait_apart(made: Batches)
     lane = HttpSlowLane(100, 1, lambda: "slow".__eq__)
     usual = HttpDecider(0, asking, cast(DecisionOperations, made), lambda: loop, lane)
     slow = msgspec.structs.replace(asked(1), customer_id="slow")
-    first, several = asking.decide(slow), asking.decide_all([asked(2), slow])
-    acts = [asking.run(lambda _: "slow", "slow"), asking.run(lambda _: "usual", "acme")]
+    first, several = asking.decide(slow, WEB), asking.decide_all([asked(2), slow], WEB)
+    acts = [asking.run(lambda _: "slow", WEB, "slow"), asking.run(lambda _: "usual", WEB, "acme")]
     usual.start()
 
-    assert 3 == cast(Decision, await asking.decide(asked(3))).used
+    assert 3 == cast(Decision, await asking.decide(asked(3), WEB)).used
     assert "usual" == await acts[1]
     assert [False, False, False] == [first.done(), several.done(), acts[0].done()]
 
@@ -108,10 +136,12 @@ async def test_requests_for_customers_of_a_slow_server_wait_apart(made: Batches)
 async def test_a_bug_answers_every_request_of_its_batch(made: Batches) -> None:
     asking, decider = await deciding(made)
     decider.start()
-    outcomes = await asyncio.gather(asking.decide(asked(1, "broken")), asking.decide(asked(2)))
+    outcomes = await asyncio.gather(
+        asking.decide(asked(1, "broken"), WEB), asking.decide(asked(2), WEB)
+    )
 
     assert ["INTERNAL"] * 2 == [cast(QuotadError, each).reason for each in outcomes]
-    assert 3 == cast(Decision, await asking.decide(asked(3))).used
+    assert 3 == cast(Decision, await asking.decide(asked(3), WEB)).used
 
 
 async def test_what_is_not_decided_in_a_batch_runs_on_the_thread_and_its_errors_are_answers(
@@ -123,13 +153,13 @@ async def test_what_is_not_decided_in_a_batch_runs_on_the_thread_and_its_errors_
     def refuse(_: DecisionOperations) -> int:
         raise InvalidRequest("no")
 
-    assert 1 == await asking.run(lambda _: 1)
-    assert isinstance(await asking.run(refuse), InvalidRequest)
+    assert 1 == await asking.run(lambda _: 1, WEB)
+    assert isinstance(await asking.run(refuse, WEB), InvalidRequest)
 
 
 async def test_a_thread_ends_after_what_came_before_the_end(made: Batches) -> None:
     asking, decider = await deciding(made)
-    waiting = asking.decide(asked(7))
+    waiting = asking.decide(asked(7), WEB)
     await asyncio.sleep(0)
     asking.waiting.put(None)
     decider.start()

@@ -302,7 +302,7 @@ def test_a_list_is_as_old_as_when_it_was_asked_for_so_that_a_newer_one_is_newer(
             yield decides
         clock.now += 1000  # and something is written meanwhile
 
-    late = msgspec.structs.replace(send.api, lend=slow).entitlements("hotel").every()
+    late = msgspec.structs.replace(send.api, decides=slow).entitlements("hotel").every()
     newer = send.api.entitlements("hotel").every()
 
     assert [{iso(asked)}, {iso(asked + 1000)}] == [
@@ -676,7 +676,7 @@ def test_a_small_document_that_selects_too_many_values_is_refused_and_nothing_is
         reads.append(1)
         return lend()
 
-    api = msgspec.structs.replace(send.api, lend=counted)
+    api = msgspec.structs.replace(send.api, decides=counted)
     answered = StiggGraphql(api, QUERIES, MUTATIONS).answer(GraphqlRequest(query))
     assert "errors" not in answered
     assert 1 == len(reads)

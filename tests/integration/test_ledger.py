@@ -17,7 +17,7 @@ from quotad.engine.acts import describe_entries
 from quotad.engine.noted import Unreadable, read_record
 from quotad.errors import StoreUnavailable
 from quotad.held import Setting
-from quotad.ledger import LedgerEntry, LedgerKept
+from quotad.ledger import LedgerEntry, LedgerKept, Takers
 from quotad.lending import Renewal
 from quotad.slots import SLOT, AcquireRequest
 from quotad.store import Charge, ChargeScript
@@ -178,6 +178,48 @@ def test_calls_that_are_decided_together_make_one_record(made: Bench) -> None:
     ]
 
 
+def test_an_entry_has_whose_doing_it_is_and_over_which_edge(made: Bench) -> None:
+    web, jobs = ("web", "grpc"), ("jobs", "http")
+    engine = made.engine
+    engine.decide([ask("calls"), ask("quiet"), ask("calls", 2)], Takers((web, jobs), (0, 2)))
+    engine.decide([ask("calls", 3)], Takers((web,)))
+    engine.decide([ask("calls", 4)])
+    engine.acting.taker = jobs
+    engine.reservations.reserve(ask("calls", 20), "h", 60_000)
+    engine.reservations.reserve(ask("calls", 999_970), "ended", 1)
+    made.clock.now += 5_000
+    engine.leases.acquire(ask("calls", 10), "l", 4_000)
+    items = tuple(ask(*each) for each in (("jobs", 1), ("calls", 5)))
+    engine.slots.acquire(AcquireRequest("acme", "", idempotency_key=SLOT + "s", items=items))
+
+    whose = [(entry.verb, entry.quantity, entry.actor, entry.edge) for entry in entries(made)]
+    assert [
+        ("consume", 1, *web),
+        ("consume", 2, *jobs),
+        ("consume", 3, *web),
+        ("consume", 4, "", ""),
+        ("reserve", 20, *jobs),
+        ("reserve", 999_970, *jobs),
+        ("settle", -999_970, "", ""),
+        ("lend", 10, *jobs),
+        ("acquire", 5, *jobs),
+    ] == whose
+
+
+def test_calls_that_are_decided_again_stay_their_callers(made: Bench) -> None:
+    web, jobs = ("web", "grpc"), ("jobs", "grpc")
+    made.engine.reservations.reserve(ask("calls", 999_999), "ended", 1)
+    made.clock.now += 5_000
+
+    made.engine.decide([ask("calls"), ask("calls", 7)], Takers((web, jobs), (0, 1)))
+
+    assert {("consume", 1, *web), ("consume", 7, *jobs)} == {
+        (entry.verb, entry.quantity, entry.actor, entry.edge)
+        for entry in entries(made)
+        if entry.verb == "consume"
+    }
+
+
 def test_a_repeated_key_adds_no_entry(made: Bench) -> None:
     for _ in range(3):
         made.decide(ask("calls", 2, key="k"), together(("builds", 1), ("images", 2), key="all"))
@@ -295,13 +337,15 @@ def test_what_was_let_through_without_the_store_is_noted_when_it_is_settled(
         worker.consume("local")
         worker.lose_store()
         for _ in range(2):
-            worker.consume("local", 3, idempotency_key="k")
+            again = ask("local", 3, key="k")
+            worker.engine.decide([again], Takers((("web", "grpc"),)))
         worker.find_store()
         assert {"counted": 1} == worker.settle()
         worker.settle()
 
     found = [(each.verb, each.quantity, each.key, each.occurred_ms) for each in entries(made)]
     assert [("consume", 1, "", 0), ("fallback", 3, "k", made.clock.now)] == found
+    assert [("", ""), ("web", "grpc")] == [(each.actor, each.edge) for each in entries(made)]
     assert counters(made) == summed(made)
 
 

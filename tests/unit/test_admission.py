@@ -8,7 +8,7 @@ from quotad.fronts.interface import Call
 from quotad.operations.decisions import DecisionOperations
 from quotad.service.decode import RequestDecoder
 from quotad.service.guard import AUTHORIZATION, Guard
-from quotad.service.quota import METHODS, CheckRequest, QuotaService
+from quotad.service.quota import METHODS, Checked, QuotaService
 from quotad.tokens.access import TokenTable
 from quotad.tokens.record import WantedToken, made
 from quotad.tokens.roles import TokenRole
@@ -45,7 +45,7 @@ class Door:
         self.looked_at: list[int] = []
         self._guard = Guard(table)
 
-    def check(self, call: Call) -> CheckRequest | None:
+    def check(self, call: Call) -> Checked:
         self.looked_at.append(call.call_id)
         return self._guard.check(call)
 
@@ -74,6 +74,35 @@ def test_calls_in_a_row_that_show_the_same_are_looked_at_once_and_wrong_ones_eac
 
     assert [one == good for one in shown] == let_in
     assert [0, 2, 3, 6] == door.looked_at
+
+
+def test_each_request_is_the_doing_of_the_token_that_its_call_has_shown() -> None:
+    tokens = {name: made(WantedToken(name, TokenRole.CONSUME), 0) for name in ("web", "jobs")}
+    table = TokenTable(SyncedClock())
+    table.replace([each.record for each in tokens.values()])
+    shown: dict[str, Shown] = {
+        name: ((AUTHORIZATION, f"Bearer {token.token}"),) for name, token in tokens.items()
+    } | {"": ()}
+    engine = Given(*[FITS] * 20)
+    decisions = DecisionOperations(engine, Notes(NoLists()))
+    service = QuotaService(decisions, RequestDecoder(), Guard(table).check)
+    one = asking("acme")
+    batch = pb.BatchCheckAndConsumeRequest(requests=[one, one]).SerializeToString()
+    calls = [("web", CONSUME), ("web", CONSUME), ("", CONSUME), ("jobs", CONSUME), ("jobs", BATCH)]
+    calls += [("web", BATCH), ("web", CONSUME)]
+    bodies = {CONSUME: ACME, BATCH: batch}
+
+    list(
+        service.answer(
+            [
+                Call(i, method, bodies[method], metadata=shown[name])
+                for i, (name, method) in enumerate(calls)
+            ]
+        )
+    )
+
+    taken = [*["web"] * 2, "jobs", "web", *["jobs"] * 2, *["web"] * 2]
+    assert [(name, "grpc") for name in taken] == engine.takers
 
 
 def test_each_batch_each_method_and_each_other_call_is_looked_at_by_itself() -> None:

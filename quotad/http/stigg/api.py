@@ -1,7 +1,7 @@
 """What Stigg's calls are answered from, and the reads that several of them share."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 import msgspec
@@ -15,6 +15,7 @@ from quotad.held import Because, Setting
 from quotad.history import LOCAL
 from quotad.http.stigg.entitlements import StiggEntitlements
 from quotad.ids import check_id
+from quotad.ledger import Taker
 from quotad.model import Feature
 from quotad.operations.customers import CustomerOperations
 from quotad.operations.finding import FindingOperations
@@ -22,12 +23,19 @@ from quotad.operations.usage import UsageOperations
 from quotad.records import StoredCustomer
 from quotad.tokens.access import EVERYTHING, Access
 
+STIGG, GRAPHQL = "stigg", "graphql"
+"""As entries of the ledger name these edges."""
+
 
 class StiggDecides(Protocol):
     """What is needed of `quotad.operations.decisions.DecisionOperations`."""
 
     def decide(self, requests: Sequence[ConsumeRequest]) -> list[Decision | QuotadError]:
         """Decide a batch; one entry per request."""
+        ...
+
+    def act_for(self, taker: Taker) -> None:
+        """Take what comes next for somebody's doing."""
         ...
 
     def set_usage(self, setting: Setting, because: Because) -> Decision:
@@ -51,8 +59,8 @@ class StiggApi(msgspec.Struct, frozen=True):
     customers: CustomerOperations
     finding: FindingOperations
     usage: UsageOperations
-    lend: Callable[[], AbstractContextManager[StiggDecides]]
-    """Have what decides for as long as the context lasts."""
+    decides: Callable[[], AbstractContextManager[StiggDecides]]
+    """Lends what decides for as long as the context lasts."""
     newest: Callable[[], Snapshot]
     """The catalog in force."""
     clock: Clock
@@ -60,12 +68,21 @@ class StiggApi(msgspec.Struct, frozen=True):
     """Whose doing writes are."""
     access: Access = EVERYTHING
     """What the caller may do. Whatever calls name, it is checked where a customer is looked at."""
+    edge: str = STIGG
+    """Over which it came."""
 
-    def by(self, actor: str, access: Access) -> "StiggApi":
+    def by(self, actor: str, access: Access, edge: str = STIGG) -> "StiggApi":
         """Return the operations as those of a caller, whose doing its writes are."""
         return msgspec.structs.replace(
-            self, customers=self.customers.by(actor), actor=actor, access=access
+            self, customers=self.customers.by(actor), actor=actor, access=access, edge=edge
         )
+
+    @contextmanager
+    def lend(self) -> Iterator[StiggDecides]:
+        """Have what decides for the caller for as long as the context lasts."""
+        with self.decides() as decides:
+            decides.act_for((self.access.name, self.edge))
+            yield decides
 
     def of(
         self, customer_id: str | None, feature_id: str = "", resource_id: str = ""

@@ -21,7 +21,7 @@ from graphql import (
 
 from quotad.errors import QuotadError, Status, internal_error
 from quotad.history import LOCAL
-from quotad.http.stigg.api import StiggApi
+from quotad.http.stigg.api import GRAPHQL, StiggApi
 from quotad.http.stigg.documents import read_document
 from quotad.http.stigg.inputs import only
 from quotad.http.stigg.paths import NotSupported
@@ -108,7 +108,7 @@ class StiggGraphql:
             return {"errors": [_error(error.message, "BadUserInput")], "data": None}
         variables = request.variables or {}
         writes = its.typename == "Mutation"
-        api = self._api.by(actor, access) if writes or access.scoped else self._api
+        api = self._api.by(actor, access, GRAPHQL) if writes or access.scoped else self._api
         data: dict[str, object] = {}
         errors: list[dict[str, object]] = []
         left = ValuesLeft()
