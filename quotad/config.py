@@ -43,6 +43,7 @@ _LISTS = {
     "trusted_proxies",
     "person_roles",
     "environments",
+    "export_to",
 }
 """Settings that are several texts."""
 
@@ -209,6 +210,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dropped."""
     ledger_kept_ms: Annotated[int, Meta(ge=60_000, le=366 * 86_400_000)] = 86_400_000
     """How long the store keeps them."""
+    export_to: tuple[str, ...] = ()
+    """Where the ledger is exported to: `files:DIRECTORY`; see [docs/export.md](docs/export.md). In
+    the environment: separated by spaces."""
+    export_from: Literal["now", "oldest"] = "now"
+    """What a target gets at first: what comes from then on, or what the ledger has already."""
     allow_evicting_store: bool = False
     """Serve although the store evicts keys when its memory is full, which gives quota away."""
     store_clock_step_ms: Annotated[int, Meta(ge=100, le=366 * 86_400_000)] = 2_000

@@ -10,6 +10,7 @@ from quotad.cli import (
     customers,
     decisions,
     entitlements,
+    exports,
     insights,
     leases,
     ledger,
@@ -68,6 +69,7 @@ customers.register(app)
 insights.register(app)
 usage.register(app)
 ledger.register(app)
+exports.register(app)
 watch.register(app)
 catalog.register(app)
 status.register(app)

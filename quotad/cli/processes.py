@@ -43,6 +43,13 @@ PrefixOption = Annotated[str | None, typer.Option(help="Prefix of every key in t
 Shards = Annotated[int | None, typer.Option(help="Hash tags, chosen when a store is first used.")]
 PublishWait = Annotated[int | None, typer.Option(help="Longest wait of a publish for servers.")]
 StoreTimeout = Annotated[int | None, typer.Option(help="Longest wait for the store.")]
+ExportTo = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TARGET", help="files:DIRECTORY; may be repeated."),
+]
+ExportFrom = Annotated[
+    str | None, typer.Option(help="now or oldest: what a new target gets of the ledger.")
+]
 LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error.")]
 CatalogOwnerOption = Annotated[
     str | None, typer.Option(help="auto, files, dashboard or both: who publishes the catalog.")
@@ -52,10 +59,10 @@ CatalogOwnerOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for name, command in (("dev", _dev), ("serve", _serve), ("sidecar", _sidecar)):
-        app.command(name)(_showing_defaults(command))
+        app.command(name)(showing_defaults(command))
 
 
-def _showing_defaults(command: "Callable[..., None]") -> "Callable[..., None]":
+def showing_defaults(command: "Callable[..., None]") -> "Callable[..., None]":
     """Let the help of a command show the value of a setting without a flag, and the shell complete
     those that are words.
 
@@ -81,7 +88,7 @@ def _words(words: "Sequence[str]") -> "Callable[[], Sequence[str]]":
 
 
 @contextmanager
-def _settings(flags: dict[str, Any]) -> "Iterator[Config]":
+def settings(flags: dict[str, Any]) -> "Iterator[Config]":
     """The settings; wrong ones end the command with one line and exit code 2."""
     from quotad.config import load
     from quotad.errors import ConfigError
@@ -116,7 +123,7 @@ def _dev(
 ) -> None:
     """Run everything on this machine: a private Valkey, a server and a sidecar."""
     require("server", "dev")
-    with _settings(locals()) as config:
+    with settings(locals()) as config:
         from quotad.server.dev import run_dev
 
         run_dev(config, _greet)
@@ -249,6 +256,8 @@ def _serve(
     ledger_kept_ms: Annotated[
         int | None, typer.Option(help="How long the store keeps them.")
     ] = None,
+    export_to: ExportTo = None,
+    export_from: ExportFrom = None,
     allow_evicting_store: Annotated[
         bool | None,
         typer.Option("--allow-evicting-store", help="Serve on a store that gives quota away."),
@@ -299,7 +308,7 @@ def _serve(
 ) -> None:
     """Run the server on a store of your own."""
     require("server")
-    with _settings(locals()) as config:
+    with settings(locals()) as config:
         from quotad.server.serve import run_serve
 
         run_serve(config)
@@ -328,7 +337,7 @@ def _sidecar(
     log_level: LogLevel = None,
 ) -> None:
     """Keep the published catalog in step with plan files or URLs."""
-    with _settings(locals()) as config:
+    with settings(locals()) as config:
         from quotad.server.sidecar import run_sidecar
 
         run_sidecar(config)

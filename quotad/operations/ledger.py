@@ -87,7 +87,7 @@ class LedgerOperations(msgspec.Struct, frozen=True):
                 continue
             unpacked += len(record.charges)
             try:
-                found = _masked(read_record(record), masks)
+                found = masked(read_record(record), masks)
             except Unreadable:
                 gaps.append(LedgerGap(record.shard, record.at_ms, record.at_ms, UNREADABLE))
                 continue
@@ -205,7 +205,7 @@ class LedgerBound:
         )
 
 
-def _masked(entries: list[LedgerEntry], masks: Masks) -> list[LedgerEntry]:
+def masked(entries: list[LedgerEntry], masks: Masks) -> list[LedgerEntry]:
     """Entries with what stands for customers that were erased since, and without their ids."""
     if not masks:
         return entries

@@ -14,6 +14,7 @@ from quotad.engine.times import BatchTimes
 from quotad.errors import ConfigError
 from quotad.metrics import Instrument, Readings, WorkerReport, summed_rows
 from quotad.operations.decisions import DecisionOperations
+from quotad.operations.exports import READINGS
 from quotad.server.address import is_loopback
 from quotad.server.indexing import Indexing
 from quotad.server.instruments import (
@@ -25,6 +26,7 @@ from quotad.server.instruments import (
     CUSTOMERS_READ,
     DECISIONS,
     EVENT_STREAMS,
+    EXPORTS,
     LEASES,
     LEDGER_FULL,
     OUTSTANDING,
@@ -135,6 +137,8 @@ class ServerBase:
         self.metrics = instruments()
         parts.without_store.read_by(self.metrics)
         self.metrics.read_by(LEDGER_FULL, lambda: [parts.ledger_bound.full])
+        for name, instrument in zip(READINGS, EXPORTS, strict=True):
+            self.metrics.read_by(instrument, partial(parts.exports.reading_of_each, name))
         self.metrics.read_by(BREAKER_OPEN, lambda: [int(not parts.health.up)])
         self.metrics.read_by(
             STORE_UNSAFE, lambda: [int(each in parts.unsafe) for each in STORE_UNSAFE.labels]

@@ -14,6 +14,9 @@ from quotad.server.workers import Workers
 
 SUFFIX = "_total"
 
+WITHOUT_DECISIONS = ("export",)
+"""Edges whose workers look neither at catalog nor at decisions, and count nothing of them."""
+
 
 class Exposition:
     """Makes metrics of what workers report; of one thread.
@@ -31,7 +34,11 @@ class Exposition:
         """Return everything that is exposed, as it is now."""
         yield _build()
         yield from self._of_parent()
-        counted = self._workers.counted()
+        counted = {
+            edge: report
+            for edge, report in self._workers.counted().items()
+            if edge not in WITHOUT_DECISIONS
+        }
         named = {edge: self._instruments.named(report.values) for edge, report in counted.items()}
         for each in self._instruments.every:
             samples: list[Sample] = []

@@ -5,6 +5,7 @@ from quotad.engine.fallback import FALLBACK_COUNTS
 from quotad.engine.times import BATCH_BOUNDS, KINDS, PHASE_BOUNDS_NS, PHASES
 from quotad.metrics import Instrument, Instruments, Kind, histogram
 from quotad.operations.settling import SETTLED_COUNTS
+from quotad.outbox import TARGETS
 from quotad.store.node_counts import BOUNDS_US
 from quotad.store.node_counts import KINDS as NODE_KINDS
 from quotad.store.safety import PROBLEMS
@@ -107,6 +108,59 @@ LEDGER_FULL = Instrument(
     "quotad_ledger_full_shards",
     "Shards whose ledger drops records before ledger_kept_ms, as more come than are kept.",
 )
+EXPORT_LAG = Instrument(
+    Kind.LOWEST,
+    "quotad_export_lag_seconds",
+    "How far an export is behind the ledger.",
+    TARGETS,
+    "target",
+    per_unit=1000,
+)
+EXPORT_UNSENT = Instrument(
+    Kind.LOWEST,
+    "quotad_export_unsent_items",
+    "What an export has to send, without what is parked.",
+    TARGETS,
+    "target",
+)
+EXPORT_OLDEST = Instrument(
+    Kind.LOWEST,
+    "quotad_export_oldest_unsent_seconds",
+    "How long ago the oldest of that was made.",
+    TARGETS,
+    "target",
+    per_unit=1000,
+)
+EXPORT_PARKED = Instrument(
+    Kind.LOWEST,
+    "quotad_export_parked_items",
+    "What an export has set aside, as it cannot be sent as it is.",
+    TARGETS,
+    "target",
+)
+EXPORT_FAILURES = Instrument(
+    Kind.LOWEST,
+    "quotad_export_failed_attempts",
+    "Attempts to send something that have failed, in all.",
+    TARGETS,
+    "target",
+)
+EXPORT_GAPS = Instrument(
+    Kind.LOWEST,
+    "quotad_export_gaps",
+    "How often records of the ledger may have been dropped before an export has read them.",
+    TARGETS,
+    "target",
+)
+EXPORTS = (
+    EXPORT_LAG,
+    EXPORT_UNSENT,
+    EXPORT_OLDEST,
+    EXPORT_PARKED,
+    EXPORT_FAILURES,
+    EXPORT_GAPS,
+)
+"""In the order of `operations.exports.READINGS`."""
 BREAKER_OPEN = Instrument(
     Kind.GAUGE,
     "quotad_store_breaker_open_workers",
@@ -195,6 +249,7 @@ def instruments() -> Instruments:
             JOURNAL_REFUSED,
             JOURNAL_SETTLED,
             LEDGER_FULL,
+            *EXPORTS,
             BREAKER_OPEN,
             STORE_UNSAFE,
             CATALOG_VERSION,

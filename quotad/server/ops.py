@@ -12,7 +12,7 @@ from quotad.metrics import WorkerReport
 from quotad.ops.listener import OpsListener, Page, Pages
 from quotad.ops.openmetrics import CONTENT_TYPE, text
 from quotad.server.address import OPS_DEV, from_port
-from quotad.server.exposition import Exposition
+from quotad.server.exposition import WITHOUT_DECISIONS, Exposition
 from quotad.server.workers import Workers
 
 _log = logging.getLogger("quotad.server")
@@ -22,7 +22,7 @@ STUCK_S = 10.0
 
 COMPONENTS = ("store", "catalog")
 
-BESIDE = ("dashboard",)
+BESIDE = ("dashboard", "export")
 """Edges without which calls are answered all the same."""
 
 
@@ -98,9 +98,9 @@ def readyz(workers: Workers) -> Page:
     verdict = "stopping" if workers.stopping else "ready" if ready else "not ready"
     reports = [
         report
-        for slots in workers.slots.values()
+        for edge, slots in workers.slots.items()
         for slot in slots
-        if (report := slot.reports()[1]) is not None
+        if edge not in WITHOUT_DECISIONS and (report := slot.reports()[1]) is not None
     ]
     lines = [verdict]
     for name in COMPONENTS:

@@ -24,6 +24,7 @@ from quotad.operations.decisions import DecisionOperations
 from quotad.operations.drafts import DraftOperations
 from quotad.operations.environments import EnvironmentOperations
 from quotad.operations.erasing import ErasingOperations
+from quotad.operations.exports import ExportWatch
 from quotad.operations.finding import FindingOperations
 from quotad.operations.history import HistoryOperations
 from quotad.operations.insights import InsightOperations
@@ -55,6 +56,7 @@ from quotad.store.decided import DecidedStore
 from quotad.store.demand import DemandStore
 from quotad.store.drafts import DraftStore
 from quotad.store.erasures import Erasures
+from quotad.store.exports import ExportRecords
 from quotad.store.fleet import ServerList
 from quotad.store.health import Health
 from quotad.store.holds import HoldsSeen
@@ -117,6 +119,8 @@ class Parts:
         self._ledger = LedgerStreams(store, keys)
         self.ledger_bound = LedgerBound(self._ledger, kept, self._snapshots)
         """Whether more goes into the ledger than is kept."""
+        self.exports = ExportWatch(ExportRecords(store, keys), clock.now_ms)
+        """How exports of the ledger are doing."""
         self._read = RequestDecoder()
         bounds = HubBounds(config.max_listeners, config.max_listeners_per_caller)
         self.feed = Hub(store, keys, clock, bounds)
@@ -201,7 +205,12 @@ class Parts:
         spread = self._keys.spread
         if spread.moving:
             found = (*found, f"resharding: {spread.moved} of {spread.former} shards have moved")
-        return (*found, *self.ledger_bound.warnings, *self.without_store.warnings)
+        return (
+            *found,
+            *self.ledger_bound.warnings,
+            *self.exports.warnings,
+            *self.without_store.warnings,
+        )
 
     @property
     def cached_customers(self) -> int:
@@ -317,9 +326,13 @@ class Parts:
             UsageFeed(WatchedStore(self.store, self._keys), self._usage),
             self.clock,
             without_store=self.without_store,
-            look_at_ledger=self.ledger_bound.look,
+            look_at_ledger=self._look_at_ledger,
             look_at_shards=self._look_at_shards,
         )
+
+    def _look_at_ledger(self) -> None:
+        self.ledger_bound.look()
+        self.exports.look()
 
     def _look_at_shards(self) -> None:
         self._moves.look()

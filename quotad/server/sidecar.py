@@ -4,19 +4,16 @@ import logging
 import socket
 import threading
 
-from quotad.backoff import pause_s
 from quotad.clock import SyncedClock
 from quotad.config import Config
-from quotad.errors import ConfigError, StoreError, StoreUnavailable
+from quotad.errors import ConfigError
 from quotad.server.signals import on_stop
+from quotad.server.store_contact import first_contact
 from quotad.sidecar import Sidecar, parse_source
-from quotad.store import Catalogs, KeySpace, Store, check_layout
+from quotad.store import Catalogs, KeySpace, Store
 from quotad.store.health import Health
 
 _log = logging.getLogger("quotad.sidecar")
-
-BACKOFF_MIN_S = 0.1
-BACKOFF_MAX_S = 2.0
 
 
 def run_sidecar(config: Config) -> None:
@@ -41,7 +38,7 @@ def run_sidecar(config: Config) -> None:
     try:
         keys = KeySpace(config.prefix, config.shards)
         clock = SyncedClock()
-        if _first_contact(store, keys, Health(store, clock), stop):
+        if first_contact(store, keys, Health(store, clock), stop, _log):
             published_by = f"sidecar on {socket.gethostname()}"
             catalogs = Catalogs(store, keys, clock, config.publish_wait_ms)
             Sidecar(
@@ -53,21 +50,3 @@ def run_sidecar(config: Config) -> None:
             ).run(stop)
     finally:
         store.close()
-
-
-def _first_contact(store: Store, keys: KeySpace, health: Health, stop: threading.Event) -> bool:
-    """Wait for the store, and check that it is laid out as expected; False: stopped first."""
-    failures = 0
-    while not stop.is_set():
-        if health.probe():
-            try:
-                check_layout(store, keys)
-            except StoreError as error:  # it may answer and refuse writes: its disk is full
-                health.mark_down(StoreUnavailable(str(error)))
-            else:
-                return True
-        if not failures:
-            _log.error("%s; trying again until it can be used", health.problem)
-        stop.wait(pause_s(failures, BACKOFF_MIN_S, BACKOFF_MAX_S))
-        failures += 1
-    return False

@@ -20,6 +20,7 @@ COMMANDS = {
     "grpc": [*_PYTHON, "quotad.server.worker"],
     "http": [*_PYTHON, "quotad.server.http_worker"],
     "dashboard": [*_PYTHON, "quotad.server.dashboard_worker"],
+    "export": [*_PYTHON, "quotad.server.export_worker"],
 }
 """Commands of workers, by what they serve; their arguments follow."""
 

@@ -7,13 +7,13 @@ reads what it counts; both are descriptors.
 import signal
 import sys
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
 from quotad.config import Config, load
 from quotad.errors import ConfigError
-from quotad.metrics import SharedReport
-from quotad.server.base import ServerBase
+from quotad.metrics import SharedReport, WorkerReport
 from quotad.server.descriptors import room_for_clients, set_limit
 from quotad.server.logs import setup_logging
 from quotad.server.memory import bound_growth, memory_max_mb
@@ -28,8 +28,49 @@ STUCK_S = 30
 """How much longer than `drain_timeout_ms` a stop may take before the kernel ends the process."""
 
 
+class WorkerServer(Protocol):
+    """What a worker process runs."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it does what it is there for."""
+        ...
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def interrupt(self) -> None:
+        """Let it end; from any thread."""
+        ...
+
+    def interrupted(self, timeout_s: float) -> bool:
+        """Wait for an end within a time; return whether it has come."""
+        ...
+
+    def has_progressed(self) -> bool:
+        """Whether no thread is where it was at the last look."""
+        ...
+
+    def report(self) -> WorkerReport:
+        """Return what the parent is told."""
+        ...
+
+    def stop(self) -> None:
+        """End what is under way."""
+        ...
+
+    def wait(self) -> None:
+        """Wait for the end.
+
+        Raises:
+            ConfigError: its settings can never work.
+        """
+        ...
+
+
 def main(
-    make: Callable[[Config, bool], ServerBase], parent: int, descriptor: int, values: int
+    make: Callable[[Config, bool], WorkerServer], parent: int, descriptor: int, values: int
 ) -> int:
     """Serve until SIGTERM; Ctrl-C is the parent's, which then stops its workers in good order.
 
@@ -58,7 +99,7 @@ def main(
 
 
 def _serve(
-    make: Callable[[Config, bool], ServerBase], config: Config, pulse: Pulse, values: int
+    make: Callable[[Config, bool], WorkerServer], config: Config, pulse: Pulse, values: int
 ) -> None:
     pulse.wait_for_go()
     server = make(config, True)

@@ -36,6 +36,8 @@ class Workers:
             self._slots += [Slot(config, "http") for _ in range(config.http_workers)]
         if config.dashboard:
             self._slots.append(Slot(config, "dashboard"))
+        if config.export_to:
+            self._slots.append(Slot(config, "export"))
         self._instruments = instruments()
         self._turned = time.monotonic()
 

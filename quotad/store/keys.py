@@ -48,6 +48,8 @@ usage. `17` stands for the name of a shard, see `shard_names`.
                                              feature; expires
     quotad:{nearby}:<feature>                sorted set: customers near a limit, by time; and
                                              :since, by when they came near it
+    quotad:{exports}:all                     hash: exports of the ledger, and since when each reads
+    quotad:{exports}:<target>:<part>         hash: how far it is, and what it has to send
     quotad:{tokens}:all                      hash: tokens (msgpack) by id
     quotad:{tokens}:used                     hash: when each was last shown (Unix ms)
     quotad:{tokens}:writes                   how often they were written
@@ -160,6 +162,8 @@ class KeySpace:
             f"{prefix}:{{tokens}}:{name}" for name in ("sessions", "sessions-by-end")
         )
         """Records of sessions, and the same by their end."""
+        self.exports = f"{prefix}:{{exports}}:all"
+        """Exports of the ledger, and since when each reads."""
         self.form_key = f"{prefix}:{{tokens}}:form-key"
         self.notices = f"{prefix}:notices"
         """Pub/sub channel on which catalog versions are announced, prepared and in force."""
@@ -250,6 +254,10 @@ class KeySpace:
     def catalog_record(self, version: int) -> str:
         """Where one published version is kept."""
         return f"{self.prefix}:{{catalogs}}:v:{version}"
+
+    def export(self, target: str, part: str) -> str:
+        """Where a part of an export has how far it is, and what it has to send."""
+        return f"{self.prefix}:{{exports}}:{escape(target)}:{part}"
 
     def draft(self, owner: str) -> str:
         """Where a person's draft of the catalog is kept."""

@@ -16,6 +16,11 @@ def find(words: list[str]) -> tuple[Any, list[str]]:
     return command, words
 
 
+def needs_another(command: Any) -> bool:
+    """Whether it is a group that does nothing by itself."""
+    return hasattr(command, "commands") and not command.invoke_without_command
+
+
 def options(command: Any) -> set[str]:
     """The options of a command."""
     return {name for param in command.params for name in param.opts if name.startswith("-")}
@@ -26,7 +31,7 @@ def parse(line: str) -> dict[str, Any]:
     word, *words = shlex.split(line)
     assert "quotad" == word
     command, rest = find(words)
-    assert not hasattr(command, "commands"), f"no such command: {line}"
+    assert not needs_another(command), f"no such command: {line}"
     values: dict[str, Any] = command.make_context(command.name, rest).params
     return values
 
@@ -35,7 +40,7 @@ def check_words(text: str) -> None:
     """Check that command and options of a line exist; its arguments may be placeholders."""
     words = text.replace("[", " ").replace("]", " ").replace("=", " ").split()
     command, rest = find(words[1:])
-    unknown = hasattr(command, "commands") and rest and not rest[0].startswith("-")
+    unknown = needs_another(command) and rest and not rest[0].startswith("-")
     assert not unknown, f"{text}: no command {rest[0]!r}"
     given = {word for word in rest if word.startswith("--")}
     assert given <= options(command) | {"--help"}, f"{text}: no {given - options(command)}"

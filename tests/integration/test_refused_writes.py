@@ -8,7 +8,8 @@ import pytest
 
 from quotad.clock import SyncedClock
 from quotad.errors import StoreError, StoreUnavailable
-from quotad.server import sidecar
+from quotad.server import store_contact
+from quotad.server.store_contact import first_contact
 from quotad.store import KeySpace, Store
 from quotad.store.health import Health
 
@@ -62,8 +63,9 @@ def test_a_sidecar_waits_for_a_store_that_refuses_writes(
         if refusals:
             raise refusals.pop()
 
-    monkeypatch.setattr(sidecar, "check_layout", check_layout)
+    monkeypatch.setattr(store_contact, "check_layout", check_layout)
     with caplog.at_level(logging.INFO):
-        assert sidecar._first_contact(store, KeySpace(prefix), health, threading.Event())
+        log = logging.getLogger("quotad.sidecar")
+        assert first_contact(store, KeySpace(prefix), health, threading.Event(), log)
 
     assert 1 == sum("answering UNAVAILABLE" in message for message in caplog.messages)

@@ -22,6 +22,7 @@ STRIDES = {
     "entry": ("ENTRY_ARGS", "ONCE_ARGS"),
     "ledger": ("LEDGER_ARGS",),
     "command": ("COMMAND_ARGS",),
+    "field": ("FIELD_ARGS",),
 }
 """By a group of arguments that repeats, the constants that count its words."""
 

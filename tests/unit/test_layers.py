@@ -25,7 +25,16 @@ BASE |= {
     "valkey",
     "valkey_cluster",
 }
-BASE |= {"changes", "history", "fallback", "ledger", "past_job", "segments", "__version__"}
+BASE |= {
+    "changes",
+    "history",
+    "fallback",
+    "ledger",
+    "past_job",
+    "segments",
+    "outbox",
+    "__version__",
+}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"tokens", "server", "simulate", "replay", "transfer", "client", "catalog", "config"},
@@ -36,6 +45,7 @@ MAY_IMPORT = {
         "http",
         "fronts",
         "sidecar",
+        "export",
         "ops",
         "operations",
         "engine",
@@ -111,6 +121,7 @@ MAY_IMPORT = {
     "fronts": set(),
     "ops": set(),
     "sidecar": {"operations", "catalog", "store"},
+    "export": {"operations", "engine", "catalog", "store"},
     "replay": {"client"},
     "transfer": {"client"},
     "client": {"v1"},
@@ -161,6 +172,7 @@ MAY_IMPORT = {
     "slots": set(),
     "handover": set(),
     "past_job": set(),
+    "outbox": set(),
     "segments": set(),
     "stigg_words": set(),
     "valkey_cluster": {"valkey"},

@@ -1,0 +1,21 @@
+"""Exports: from the streams of the ledger to targets, each entry at least once, under stable ids.
+
+Owns how far an export is read, what it has to send and what is parked. What a target makes of
+entries, and how it sends that, is the target's, see `target`. Any number of processes may export:
+each part of an export is one's at a time, and what it writes into the store is fenced.
+"""
+
+from quotad.export.exporter import Exporter
+from quotad.export.files import FilesTarget
+from quotad.export.outcomes import Later, Partly, SetAside
+from quotad.export.target import ExportTarget, Folding
+
+__all__ = [
+    "ExportTarget",
+    "Exporter",
+    "FilesTarget",
+    "Folding",
+    "Later",
+    "Partly",
+    "SetAside",
+]

@@ -1,0 +1,86 @@
+"""What a target of exports is: it makes items of ledger entries, and sends one at a time."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from quotad.ledger import LedgerEntry
+from quotad.outbox import OutboxItem
+
+
+class Folding(Protocol):
+    """What a target writes into while it takes entries: all of it is stored together with how far
+    the ledger is read, or none of it.
+
+    Notes are the target's own, by name: what it keeps from one call to the next, such as sums that
+    go on.
+    """
+
+    @property
+    def now_ms(self) -> int:
+        """Unix time, by the store's clock."""
+        ...
+
+    @property
+    def part(self) -> str:
+        """Name of the part of the export that the entries are of."""
+        ...
+
+    def note(self, name: str) -> bytes | None:
+        """A note; None: there is none."""
+        ...
+
+    def keep(self, name: str, value: bytes) -> None:
+        """Write a note."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Remove a note, if it is there."""
+        ...
+
+    def notes(self) -> Iterable[str]:
+        """The names of all notes, in no order."""
+        ...
+
+    def put(self, item: OutboxItem) -> None:
+        """Have an item sent."""
+        ...
+
+
+class ExportTarget(Protocol):
+    """Where entries of the ledger go. Folding is called by one thread, sending by several."""
+
+    @property
+    def name(self) -> str:
+        """Its records in the store are named by it; letters, digits and hyphens."""
+        ...
+
+    @property
+    def senders(self) -> int:
+        """How many items, of different queues, are sent at once."""
+        ...
+
+    def fold(self, folding: Folding, entries: Sequence[LedgerEntry]) -> None:
+        """Take entries, each once, in the order of their streams; makes the same of the same.
+
+        Those of a record that could not be read at its time come late.
+        """
+        ...
+
+    def close(self, folding: Folding, read_until_ms: int) -> None:
+        """Make items of what nothing is added to any more.
+
+        Args:
+            folding: where they go.
+            read_until_ms: all entries before that were folded (Unix ms, by the store's clock).
+        """
+        ...
+
+    def send(self, item: OutboxItem) -> None:
+        """Send an item; again with the same id and body where it is not known if it has arrived.
+
+        Raises:
+            Later: not now.
+            SetAside: not as it is.
+            Partly: a step of it is done, and it is to be called again.
+        """
+        ...
