@@ -18,7 +18,7 @@ from loadtests.bench.report import as_text
 
 SCRIPT = Path(__file__).with_suffix(".mjs")
 CLIENT = Path(__file__).parents[2] / "clients" / "typescript"
-KINDS = ("stub", "client", "coalesce")
+KINDS = ("stub", "client", "coalesce", "leases")
 CALLERS = (1, 64)
 SECONDS = 3.0
 ROUNDS = 3
@@ -28,7 +28,8 @@ class Line(msgspec.Struct, frozen=True):
     """What one kind of caller did."""
 
     kind: str
-    """`stub`: the generated one, `client`: QuotadClient, `coalesce`: with `coalesce: true`."""
+    """`stub`: the generated one, `client`: QuotadClient, `coalesce`: with `coalesce: true`,
+    `leases`: LeasedClient, whose decisions are its own."""
     callers: int
     calls_s: float
     client_us: float
@@ -83,6 +84,10 @@ def _in_node(kind: str, address: str, callers: int, seconds: float) -> Done:
     return msgspec.json.decode(ended.stdout, type=Done)
 
 
+def _us(spent: float) -> str:
+    return f"{spent:.0f}" if spent >= 10 else f"{spent:.2f}"
+
+
 def main() -> None:
     """Measure and show."""
     parser = argparse.ArgumentParser(prog="python -m loadtests.bench.typescript")
@@ -100,8 +105,8 @@ def main() -> None:
             line.kind,
             f"{line.callers}",
             f"{line.calls_s:,.0f}",
-            f"{line.client_us:.0f}",
-            f"{line.server_us:.0f}",
+            _us(line.client_us),
+            _us(line.server_us),
         ]
         for line in lines
     ]

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 
 import { EntitlementsClient } from "../../clients/typescript/dist/entitlements.js";
 import * as exported from "../../clients/typescript/dist/index.js";
+import { clocked, dry, fuzz } from "./leasing.mjs";
 
 const { QuotadClient } = exported;
 const clients = new Map();
@@ -61,6 +62,44 @@ class Cached {
   }
 }
 
+class Leasing {
+  #client;
+
+  constructor(client) {
+    this.#client = client;
+  }
+
+  async consume(...args) {
+    const decision = await this.#client.consume(...args);
+    return { ...decision, local: decision instanceof exported.LocalDecision };
+  }
+
+  // Until a decision is the client's own; resolves to what was taken.
+  async warm(customerId, featureId) {
+    for (let taken = 1; ; taken++) if ((await this.consume(customerId, featureId)).local) return taken;
+  }
+
+  // By several callers, one after the other each, until they are denied or so much was taken by each.
+  async spend(customerId, featureId, quantities, enough = Infinity) {
+    const one = async (quantity) => {
+      let [taken, local] = [0, 0];
+      while (taken < enough) {
+        const decision = await this.consume(customerId, featureId, quantity);
+        if (!decision.allowed) break;
+        taken += decision.granted;
+        local += decision.local;
+      }
+      return [taken, local];
+    };
+    const spent = await Promise.all(quantities.map(one));
+    return spent.reduce((sum, each) => [sum[0] + each[0], sum[1] + each[1]], [0, 0]);
+  }
+
+  entitlement = (...args) => this.#client.entitlement(...args);
+  giveAllBack = () => this.#client.giveAllBack();
+  close = () => this.#client.close();
+}
+
 // The public methods of a class, and of those that it extends.
 function methodsOf(kind) {
   const own = Object.entries(Object.getOwnPropertyDescriptors(kind.prototype));
@@ -72,6 +111,8 @@ function methodsOf(kind) {
 const KINDS = {
   methods: () => ({ of: async (name) => [...new Set(methodsOf(exported[name]))].sort() }),
   quotad: ({ address, options }) => new QuotadClient(address, options),
+  leased: ({ address, options }) => new Leasing(new exported.LeasedClient(address, options)),
+  leasing: () => ({ fuzz, dry, clocked: async (moves) => clocked(moves) }),
   entitlements: ({ address, options }) => new EntitlementsClient({ address, ...options }),
   watch: ({ address, options: { watch, ...options } }) => new Watching(new QuotadClient(address, options), watch),
   cache: ({ address, options: { cache, ...options } }) => new Cached(new QuotadClient(address, options), cache),

@@ -3,6 +3,7 @@
 export { type CacheOptions, EntitlementCache, type Read } from "./cache.js";
 export type { CallOptions } from "./calling.js";
 export { type ClientOptions, QuotadClient } from "./client.js";
+export type { Clock } from "./clock.js";
 export type { Customer, CustomerDetails, ProvisionOptions, Subscription } from "./customers.js";
 export type { ConnectionOptions, TlsOptions } from "./connection.js";
 export { QuotaDeadline, QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable } from "./errors.js";
@@ -18,6 +19,8 @@ export type {
   ReserveOptions,
   SlotOptions,
 } from "./holds.js";
+export { LeasedClient, type LeasedClientOptions } from "./leased.js";
+export { LocalDecision } from "./local.js";
 export type { LeaseOptions, LeaseTerm, LeaseTermOptions, RenewOptions } from "./leases.js";
 export type {
   CheckOptions,
