@@ -44,6 +44,7 @@ _LISTS = {
     "person_roles",
     "environments",
     "export_to",
+    "webhook_networks",
 }
 """Settings that are several texts."""
 
@@ -215,6 +216,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     the environment: separated by spaces."""
     export_from: Literal["now", "oldest"] = "now"
     """What a target gets at first: what comes from then on, or what the ledger has already."""
+    webhook_networks: tuple[str, ...] = ()
+    """Networks, as `10.0.0.0/8`, that [webhooks](docs/webhooks.md) may be sent to beside the public
+    internet, and also by http. In the environment: separated by spaces."""
     allow_evicting_store: bool = False
     """Serve although the store evicts keys when its memory is full, which gives quota away."""
     store_clock_step_ms: Annotated[int, Meta(ge=100, le=366 * 86_400_000)] = 2_000

@@ -26,6 +26,7 @@ from quotad.cli import (
     transfer,
     usage,
     watch,
+    webhooks,
 )
 from quotad.cli.root import Root, check_local_time
 
@@ -76,5 +77,6 @@ status.register(app)
 replay.register(app)
 transfer.register(app)
 tokens.register(app)
+webhooks.register(app)
 stigg.register(app)
 store.register(app)

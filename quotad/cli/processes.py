@@ -258,6 +258,10 @@ def _serve(
     ] = None,
     export_to: ExportTo = None,
     export_from: ExportFrom = None,
+    webhook_networks: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NETWORK", help="Webhooks may go there, too; may be repeated."),
+    ] = None,
     allow_evicting_store: Annotated[
         bool | None,
         typer.Option("--allow-evicting-store", help="Serve on a store that gives quota away."),

@@ -48,6 +48,8 @@ from quotad.client.token_admin import TokenAdmin
 from quotad.client.tokens import MadeToken, Token
 from quotad.client.transfer import Transfer
 from quotad.client.usage_aio import AsyncUsageClient
+from quotad.client.webhook_admin import WebhookAdmin
+from quotad.client.webhooks import MadeWebhook, Webhook, WebhookTry
 from quotad.v1 import admin_pb2 as pb
 from quotad.v1.admin_pb2_grpc import AdminServiceStub
 
@@ -72,6 +74,7 @@ __all__ = [
     "LedgerPage",
     "LostLines",
     "MadeToken",
+    "MadeWebhook",
     "Override",
     "Promotion",
     "Publication",
@@ -82,6 +85,8 @@ __all__ = [
     "Trial",
     "Usage",
     "UsagePage",
+    "Webhook",
+    "WebhookTry",
 ]
 
 
@@ -93,7 +98,7 @@ CATALOG_TIMEOUT_S = 120.0
 publishers. A server gives up before."""
 
 
-class AdminClient(CustomerAdmin, TokenAdmin, Connected):
+class AdminClient(CustomerAdmin, TokenAdmin, WebhookAdmin, Connected):
     """Administers a quotad server.
 
     Args:

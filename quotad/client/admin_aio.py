@@ -1,16 +1,18 @@
-"""The admin service from an event loop, as far as web backends need it: tokens, history, usage."""
+"""The admin service from an event loop, as far as web backends need it: tokens, history,
+usage, webhooks."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
-from quotad.client import customers, ledger, tokens
+from quotad.client import customers, ledger, tokens, webhooks
 from quotad.client.calls import Policy
 from quotad.client.customers import CustomerEdit, CustomerRollback
 from quotad.client.ledger import LedgerPage
 from quotad.client.tokens import MadeToken, Token
 from quotad.client.usage_aio import AsyncUsageClient
+from quotad.client.webhooks import MadeWebhook, Webhook, WebhookTry
 
 
 class AsyncAdminClient(AsyncUsageClient):
@@ -97,3 +99,27 @@ class AsyncAdminClient(AsyncUsageClient):
     async def revoke_token(self, token_id: str) -> Token:
         """End a token; every server refuses it within 2 seconds."""
         return await self._run(tokens.revoke(self._write, token_id))
+
+    async def add_webhook(
+        self, url: str, *, events: Sequence[str] = (), description: str = ""
+    ) -> MadeWebhook:
+        """Have events sent to a URL; as of `AdminClient`."""
+        return await self._run(webhooks.add(self._write, url, events, description))
+
+    async def webhooks(self) -> tuple[Webhook, ...]:
+        """Where events are sent, the oldest first."""
+        return await self._run(webhooks.find(self._policy))
+
+    async def rotate_webhook(
+        self, webhook_id: str, *, keep: timedelta = timedelta(days=1)
+    ) -> MadeWebhook:
+        """Make another secret; as of `AdminClient`."""
+        return await self._run(webhooks.rotate(self._write, webhook_id, keep))
+
+    async def remove_webhook(self, webhook_id: str) -> Webhook:
+        """End a webhook; what was not sent yet is not sent any more."""
+        return await self._run(webhooks.remove(self._write, webhook_id))
+
+    async def test_webhook(self, webhook_id: str) -> WebhookTry:
+        """Send an event of the type `webhook.test` once, and return what became of it."""
+        return await self._run(webhooks.test(self._write, webhook_id))

@@ -27,6 +27,7 @@ from quotad.http import (
     slots,
     tokens,
     transfer,
+    webhooks,
 )
 from quotad.http.authorize import AUTHORIZE, DEFAULT_HEADERS, Authorize, header_names
 from quotad.http.bodies import Gone, query_fields, read, read_body, refused
@@ -62,6 +63,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *ledger.OPERATIONS,
     *catalogs.OPERATIONS,
     *tokens.OPERATIONS,
+    *webhooks.OPERATIONS,
     *events.OPERATIONS,
 )
 """All operations of `/v1`."""

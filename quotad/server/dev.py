@@ -33,6 +33,9 @@ from quotad.store import Catalogs, KeySpace, Store, check_layout
 from quotad.valkey import private_valkey
 from quotad.valkey_cluster import PrivateCluster
 
+_THIS_MACHINE = ("127.0.0.0/8", "::1")
+"""Where webhooks may be sent as well, to be tried out."""
+
 _log = logging.getLogger("quotad.server")
 
 SOCKET_PATH_MAX = 100
@@ -110,6 +113,7 @@ def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
             workers=1,
             http_workers=1,
             journal=config.journal or str(data / "journal"),
+            webhook_networks=config.webhook_networks or _THIS_MACHINE,
             fallback_workers=config.fallback_workers or 2,  # one of gRPC, one of HTTP
         )
         workers = Workers(config)

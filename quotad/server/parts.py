@@ -35,6 +35,7 @@ from quotad.operations.status import Worker
 from quotad.operations.tokens import TokenOperations
 from quotad.operations.transfer import TransferOperations
 from quotad.operations.usage import UsageOperations
+from quotad.operations.webhooks import WebhookOperations
 from quotad.records import CatalogRecord
 from quotad.server.fallback_parts import FallbackParts, StoreInUse
 from quotad.server.last_known import LastKnownFile, Recollection
@@ -69,7 +70,9 @@ from quotad.store.sessions import SessionStore
 from quotad.store.tokens import TokenStore
 from quotad.store.usage import UsageStore
 from quotad.store.watched import WatchedStore
+from quotad.store.webhooks import WebhookStore
 from quotad.tokens.record import TokenRecord
+from quotad.webhooks.networks import Networks
 
 SPARE_SOCKETS = 16
 """LedgerKept for connections to the store, which has about as many open; see `Store`."""
@@ -255,6 +258,9 @@ class Parts:
                 customers, UsageStore(self.store, self._keys), snapshots, clock, self._demand
             ),
             tokens=TokenOperations(self.tokens(), clock),
+            webhooks=WebhookOperations(
+                WebhookStore(self.store, self._keys), Networks(config.webhook_networks), clock
+            ),
             history=HistoryOperations(changes),
             rollbacks=RollbackOperations(writes, changes, snapshots, clock),
             servers=ServerList(self.store, self._keys),

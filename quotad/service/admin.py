@@ -11,6 +11,7 @@ from quotad.service.insights import InsightCalls
 from quotad.service.ledger import LedgerCalls
 from quotad.service.tokens import TokenCalls
 from quotad.service.transfer import TransferCalls
+from quotad.service.webhooks import WebhookCalls
 from quotad.v1 import admin_pb2 as pb
 from quotad.v1 import admin_pb2_grpc
 
@@ -25,6 +26,7 @@ class AdminServicer(
     LedgerCalls,
     TokenCalls,
     TransferCalls,
+    WebhookCalls,
     admin_pb2_grpc.AdminServiceServicer,
 ):
     """The servicer; one for all threads.

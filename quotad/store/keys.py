@@ -55,6 +55,7 @@ usage. `17` stands for the name of a shard, see `shard_names`.
     quotad:{tokens}:writes                   how often they were written
     quotad:{tokens}:sessions                 hash: sessions of the dashboard (msgpack)
     quotad:{tokens}:sessions-by-end          sorted set: the same by their end (Unix ms)
+    quotad:{webhooks}:all                    hash: receivers of webhooks (msgpack) by id
     quotad:{tokens}:form-key                 what forms of people without a session are proven by
 """
 
@@ -164,6 +165,8 @@ class KeySpace:
         """Records of sessions, and the same by their end."""
         self.exports = f"{prefix}:{{exports}}:all"
         """Exports of the ledger, and since when each reads."""
+        self.webhooks = f"{prefix}:{{webhooks}}:all"
+        """Receivers of webhooks, by id."""
         self.form_key = f"{prefix}:{{tokens}}:form-key"
         self.notices = f"{prefix}:notices"
         """Pub/sub channel on which catalog versions are announced, prepared and in force."""

@@ -205,6 +205,31 @@ class AdminServiceStub:
                 request_serializer=quotad_dot_v1_dot_admin__pb2.ListLedgerRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_admin__pb2.ListLedgerResponse.FromString,
                 _registered_method=True)
+        self.AddWebhook = channel.unary_unary(
+                '/quotad.v1.AdminService/AddWebhook',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.AddWebhookRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.NewWebhook.FromString,
+                _registered_method=True)
+        self.ListWebhooks = channel.unary_unary(
+                '/quotad.v1.AdminService/ListWebhooks',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.ListWebhooksRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.ListWebhooksResponse.FromString,
+                _registered_method=True)
+        self.RotateWebhook = channel.unary_unary(
+                '/quotad.v1.AdminService/RotateWebhook',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.RotateWebhookRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.NewWebhook.FromString,
+                _registered_method=True)
+        self.RemoveWebhook = channel.unary_unary(
+                '/quotad.v1.AdminService/RemoveWebhook',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.RemoveWebhookRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.Webhook.FromString,
+                _registered_method=True)
+        self.TestWebhook = channel.unary_unary(
+                '/quotad.v1.AdminService/TestWebhook',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.TestWebhookRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.WebhookAttempt.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -450,6 +475,41 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddWebhook(self, request, context):
+        """Has events sent to a URL. Only this answer has the secret that they are signed with.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWebhooks(self, request, context):
+        """Where events are sent, the oldest first, and how that is going.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateWebhook(self, request, context):
+        """Makes another secret; the one before signs as well for a while.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveWebhook(self, request, context):
+        """Ends it; what was not sent yet is not sent any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TestWebhook(self, request, context):
+        """Sends an event of the type webhook.test once, from this server, and returns what became of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -622,6 +682,31 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListLedger,
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.ListLedgerRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_admin__pb2.ListLedgerResponse.SerializeToString,
+            ),
+            'AddWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddWebhook,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.AddWebhookRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.NewWebhook.SerializeToString,
+            ),
+            'ListWebhooks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWebhooks,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.ListWebhooksRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.ListWebhooksResponse.SerializeToString,
+            ),
+            'RotateWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateWebhook,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.RotateWebhookRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.NewWebhook.SerializeToString,
+            ),
+            'RemoveWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveWebhook,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.RemoveWebhookRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.Webhook.SerializeToString,
+            ),
+            'TestWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.TestWebhook,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.TestWebhookRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.WebhookAttempt.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1543,6 +1628,141 @@ class AdminService:
             '/quotad.v1.AdminService/ListLedger',
             quotad_dot_v1_dot_admin__pb2.ListLedgerRequest.SerializeToString,
             quotad_dot_v1_dot_admin__pb2.ListLedgerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/AddWebhook',
+            quotad_dot_v1_dot_admin__pb2.AddWebhookRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.NewWebhook.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWebhooks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/ListWebhooks',
+            quotad_dot_v1_dot_admin__pb2.ListWebhooksRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.ListWebhooksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/RotateWebhook',
+            quotad_dot_v1_dot_admin__pb2.RotateWebhookRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.NewWebhook.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/RemoveWebhook',
+            quotad_dot_v1_dot_admin__pb2.RemoveWebhookRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.Webhook.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TestWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/TestWebhook',
+            quotad_dot_v1_dot_admin__pb2.TestWebhookRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.WebhookAttempt.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
     "cli": {"tokens", "server", "simulate", "replay", "transfer", "client", "catalog", "config"},
     "server": {
+        "webhooks",
         "tokens",
         "service",
         "dashboard",
@@ -64,6 +65,7 @@ MAY_IMPORT = {
         "store",
     },
     "service": {
+        "webhooks",
         "tokens",
         "feed",
         "fronts.origin",
@@ -101,6 +103,7 @@ MAY_IMPORT = {
         "catalog",
     },
     "http": {
+        "webhooks",
         "tokens",
         "feed",
         "operations",
@@ -126,6 +129,7 @@ MAY_IMPORT = {
     "transfer": {"client"},
     "client": {"v1"},
     "operations": {
+        "webhooks",
         "tokens",
         "feed",
         "engine",
@@ -140,7 +144,7 @@ MAY_IMPORT = {
     "customers": {"catalog", "entitlements"},
     "entitlements": {"catalog"},
     "catalog": set(),
-    "store": {"tokens", "journal"},
+    "store": {"webhooks", "tokens", "journal"},
     "journal": set(),
     "tokens": set(),
     "webhooks": set(),

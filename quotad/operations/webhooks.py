@@ -1,0 +1,122 @@
+"""Receivers of webhooks: added, listed, given another secret, removed, tried out."""
+
+import secrets
+
+import msgspec
+
+from quotad.clock import Clock
+from quotad.errors import InvalidRequest, NotFound
+from quotad.history import LOCAL
+from quotad.store.webhooks import WebhookStore
+from quotad.webhooks.endpoint import (
+    NewEndpoint,
+    WantedEndpoint,
+    WebhookEndpoint,
+    made_endpoint,
+    rotated,
+)
+from quotad.webhooks.event_types import TEST
+from quotad.webhooks.events import WebhookEvent
+from quotad.webhooks.networks import Networks
+from quotad.webhooks.sending import send
+
+ENDPOINTS_MAX = 16
+"""Most receivers of a store: each has its own position in the ledger and its own outbox."""
+
+KEPT_MS = 86_400_000
+"""How long a secret that was replaced signs as well, where nothing else is asked for: a day."""
+
+KEPT_MAX_MS = 30 * 86_400_000
+
+_TEST_TIMEOUT_S = 5.0
+
+
+class TriedEndpoint(msgspec.Struct, frozen=True):
+    """An attempt to send an event."""
+
+    at_ms: int
+    event_id: str
+    event_type: str
+    status: int
+    """As the receiver has answered; 0: it has not."""
+    problem: str
+    """Empty: it was taken."""
+    took_ms: int
+
+
+class WebhookOperations(msgspec.Struct, frozen=True):
+    """Keeps receivers; for all threads. All methods raise StoreUnavailable."""
+
+    store: WebhookStore
+    networks: Networks
+    clock: Clock
+
+    def add(self, wanted: WantedEndpoint, actor: str = LOCAL) -> NewEndpoint:
+        """Have events sent somewhere.
+
+        Args:
+            wanted: where, and which.
+            actor: whose doing it is.
+
+        Raises:
+            InvalidRequest: it cannot be made so, or there are as many as a store has.
+        """
+        new = made_endpoint(wanted, self.clock.now_ms(), actor)
+        if len(self.store.read()) >= ENDPOINTS_MAX:
+            raise InvalidRequest(f"webhooks: there are {ENDPOINTS_MAX}, the most a store has")
+        self.store.put(new.endpoint)
+        return new
+
+    def list(self) -> "list[WebhookEndpoint]":
+        """All receivers, the oldest first."""
+        return self.store.read()
+
+    def rotate(self, webhook_id: str, keep_ms: int = KEPT_MS) -> NewEndpoint:
+        """Make another secret; the one before signs as well for a while.
+
+        Args:
+            webhook_id: of the receiver.
+            keep_ms: for how long.
+
+        Raises:
+            NotFound: there is no such receiver.
+            InvalidRequest: it is kept for too long.
+        """
+        if not 0 <= keep_ms <= KEPT_MAX_MS:
+            raise InvalidRequest("keep: must be 0 to 30 days")
+        new = rotated(self._found(webhook_id), self.clock.now_ms(), keep_ms)
+        self.store.put(new.endpoint)
+        return new
+
+    def remove(self, webhook_id: str) -> WebhookEndpoint:
+        """End a receiver.
+
+        Raises:
+            NotFound: there is no such receiver.
+        """
+        endpoint = self._found(webhook_id)
+        self.store.remove(webhook_id)
+        return endpoint
+
+    def test(self, webhook_id: str) -> TriedEndpoint:
+        """Send an event once, now and from here.
+
+        Raises:
+            NotFound: there is no such receiver.
+        """
+        endpoint, now_ms = self._found(webhook_id), self.clock.now_ms()
+        event = WebhookEvent(
+            f"evt_{secrets.token_hex(16)}", TEST, now_ms, {"webhook_id": webhook_id}
+        )
+        body = event.body()
+        headers = event.headers(body, endpoint.secrets(now_ms), now_ms)
+        sent = send(endpoint.url, body, headers, self.networks, _TEST_TIMEOUT_S)
+        return TriedEndpoint(now_ms, event.id, event.type, sent.status, sent.problem, sent.took_ms)
+
+    def _found(self, webhook_id: str) -> WebhookEndpoint:
+        for each in self.store.read():
+            if each.webhook_id == webhook_id:
+                return each
+        raise NotFound(
+            f"webhook_id: there is no webhook {webhook_id[:80]!r}; `quotad webhooks list` has them"
+        )

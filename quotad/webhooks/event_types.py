@@ -1,0 +1,18 @@
+"""The types of events that webhooks carry; docs/webhooks.md has what is in each."""
+
+TEST = "webhook.test"
+"""Sent when it is asked for, whatever a receiver has subscribed to."""
+
+CATALOG_PUBLISHED = "catalog.published"
+CUSTOMER_CHANGED = "customer.changed"
+CUSTOMER_ERASED = "customer.erased"
+THRESHOLD_REACHED = "usage.threshold_reached"
+LIMIT_REACHED = "usage.limit_reached"
+
+EVENT_TYPES = (
+    THRESHOLD_REACHED,
+    LIMIT_REACHED,
+    CUSTOMER_CHANGED,
+    CUSTOMER_ERASED,
+    CATALOG_PUBLISHED,
+)
