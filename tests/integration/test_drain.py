@@ -123,7 +123,9 @@ def test_a_store_that_is_away_does_not_hold_up_a_stop(store: OwnStore, front: st
         calls = [send(server) for _ in range(50)]
         server.stop()
 
-        assert {grpc.StatusCode.UNAVAILABLE} == {call.code() for call in calls}
+        # grpcio resets what it has not read yet when it is stopped.
+        reset = {grpc.StatusCode.CANCELLED} if front == "grpcio" else set()
+        assert {grpc.StatusCode.UNAVAILABLE} == {call.code() for call in calls} - reset
 
 
 @pytest.mark.parametrize("front", FRONTS)
