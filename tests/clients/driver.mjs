@@ -16,8 +16,8 @@ function revive(_, value) {
 
 function plain(value) {
   if (!(value instanceof Error)) return value;
-  const { name, code, reason, message, retryAfterMs } = value;
-  return { $error: { name, code, reason, message, retryAfterMs } };
+  const { name, code, reason, message, retryAfterMs, answer } = value;
+  return { $error: { name, code, reason, message, retryAfterMs, answer } };
 }
 
 // What a watch has brought, for tests to ask.
@@ -60,6 +60,50 @@ class Cached {
     this.#cache.close();
     this.#client.close();
   }
+}
+
+// Work that holds slots, begun and ended by tests.
+class Holding {
+  #client;
+  #held = new Map();
+
+  constructor(client) {
+    this.#client = client;
+  }
+
+  // Resolves when the work has begun.
+  begin(name, customerId, featureId, options) {
+    return new Promise((resolve, reject) => {
+      const held = {};
+      const ended = new Promise((end, fail) => Object.assign(held, { end, fail }));
+      const work = async (slot) => {
+        held.slot = slot;
+        this.#held.set(name, held);
+        resolve(slot.answer);
+        return ended;
+      };
+      held.done = this.#client.withSlot(customerId, featureId, work, options);
+      held.done.catch(reject);
+    });
+  }
+
+  async end(name, result) {
+    const held = this.#held.get(name);
+    held.end(result);
+    return held.done;
+  }
+
+  async fail(name, message) {
+    const held = this.#held.get(name);
+    held.fail(new TypeError(message));
+    return held.done;
+  }
+
+  lost = async (name) => this.#held.get(name).slot.lost;
+  aborted = async (name) => this.#held.get(name).slot.signal.aborted;
+  listSlots = (...args) => this.#client.listSlots(...args);
+  releaseSlot = (...args) => this.#client.releaseSlot(...args);
+  close = async () => this.#client.close();
 }
 
 class Leasing {
@@ -111,6 +155,7 @@ function methodsOf(kind) {
 const KINDS = {
   methods: () => ({ of: async (name) => [...new Set(methodsOf(exported[name]))].sort() }),
   quotad: ({ address, options }) => new QuotadClient(address, options),
+  slots: ({ address, options }) => new Holding(new QuotadClient(address, options)),
   leased: ({ address, options }) => new Leasing(new exported.LeasedClient(address, options)),
   leasing: () => ({ fuzz, dry, clocked: async (moves) => clocked(moves) }),
   entitlements: ({ address, options }) => new EntitlementsClient({ address, ...options }),

@@ -6,7 +6,11 @@
  *     ├── QuotaUnavailable    no server, or its store is away, after every retry: UNAVAILABLE
  *     ├── QuotaDeadline       the timeout ran out; the quantity may have been taken all the same
  *     └── QuotaServerError    everything else: a token that is refused, an older server, a bug
+ *
+ * `QuotaDenied` is none of them.
  */
+
+import type { AcquiredSlot } from "./holds.js";
 
 /** What else is known of an error. */
 export interface ErrorDetails {
@@ -65,3 +69,15 @@ export class QuotaDeadline extends QuotaError {
 
 /** The server failed in another way; `code` and `reason` name it. */
 export class QuotaServerError extends QuotaError {}
+
+/** Work that needs a slot was not begun, as there was none. No failure of a call, so no QuotaError. */
+export class QuotaDenied extends Error {
+  /** With the decision: its `reason`, and `retryAfterMs` when waiting helps. */
+  readonly answer: AcquiredSlot;
+
+  constructor(message: string, answer: AcquiredSlot) {
+    super(message);
+    this.name = "QuotaDenied";
+    this.answer = answer;
+  }
+}

@@ -4,6 +4,7 @@ import { create } from "@bufbuild/protobuf";
 
 import * as answers from "./answers.js";
 import { Calling } from "./calling.js";
+import { clock } from "./clock.js";
 import * as pb from "./gen/quotad/v1/quota_pb.js";
 import {
   acquired,
@@ -27,10 +28,12 @@ import {
   reserving,
   reservingAll,
   type SlotOptions,
+  TTL_MS,
 } from "./holds.js";
 import { type LeaseOptions, lending, leaseTerm, type LeaseTerm, type RenewOptions, renewing, returning } from "./leases.js";
 import { type Items, type Quantity, text } from "./requests.js";
 import type { Decision, ItemsDecision } from "./results.js";
+import { type Beat, denied, ExtendedSlot, type LiveSlot } from "./slots.js";
 
 const { method } = pb.QuotaService;
 
@@ -99,6 +102,36 @@ export class Holding extends Calling {
   async acquireSlot(customerId: string, featureId: string, options: SlotOptions = {}): Promise<AcquiredSlot> {
     const request = acquiring(this.policy, customerId, featureId, options);
     return acquired(request, await this.call(method.acquireSlot, request));
+  }
+
+  /**
+   * Does work while it holds a slot, which is extended meanwhile and released after it, whatever comes of
+   * the work. Where there is no slot the work is not begun: it rejects with QuotaDenied.
+   *
+   * @param work - its result is what this resolves to. `signal` of the slot is aborted when the slot has
+   * ended all the same, as when no server could be reached for `ttlMs`.
+   */
+  async withSlot<T>(
+    customerId: string,
+    featureId: string,
+    work: (slot: LiveSlot) => T | PromiseLike<T>,
+    options: SlotOptions = {},
+  ): Promise<T> {
+    const sent = clock();
+    const answer = await this.acquireSlot(customerId, featureId, options);
+    if (!answer.allowed) throw denied(answer);
+    const { slotId } = answer;
+    const request = beating(customerId, slotId, options.ttlMs);
+    const beat: Beat = (timeoutMs) =>
+      this.callOnce(method.heartbeat, request, Math.min(timeoutMs, this.policy.timeoutMs));
+    const slot = new ExtendedSlot(answer, options.ttlMs ?? TTL_MS, sent, beat, clock);
+    try {
+      return await work(slot);
+    } finally {
+      slot.leave();
+      // Where no server is reached, it ends by itself.
+      await this.releaseSlot(customerId, slotId).catch(() => undefined);
+    }
   }
 
   /** Lets a slot end so many milliseconds from now, never earlier than before; resolves to when. */

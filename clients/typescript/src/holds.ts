@@ -11,7 +11,8 @@ import { invalid, type Item, type Items, itemsOf, type Quantity, quantity, text 
 import type { ConsumeAllDecision, Decision, ItemsDecision } from "./results.js";
 import type { Policy } from "./retries.js";
 
-const TTL_MS = 60_000;
+/** Until something that is held ends by itself. */
+export const TTL_MS = 60_000;
 
 /** How something is to be held. */
 export interface HoldOptions {

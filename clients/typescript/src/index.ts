@@ -6,7 +6,7 @@ export { type ClientOptions, QuotadClient } from "./client.js";
 export type { Clock } from "./clock.js";
 export type { Customer, CustomerDetails, ProvisionOptions, Subscription } from "./customers.js";
 export type { ConnectionOptions, TlsOptions } from "./connection.js";
-export { QuotaDeadline, QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable } from "./errors.js";
+export { QuotaDeadline, QuotaDenied, QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable } from "./errors.js";
 export type {
   AcquiredSlot,
   CommitAllOptions,
@@ -51,4 +51,5 @@ export type {
   Reason,
   SourceKind,
 } from "./results.js";
+export type { LiveSlot } from "./slots.js";
 export type { ChangeKind, WatchedChange, WatchOptions } from "./watching.js";
