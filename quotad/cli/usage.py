@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
-from quotad.cli import completion, decisions, failures, output
+from quotad.cli import auditing, completion, decisions, failures, output
 from quotad.cli.options import (
     SERVER_DEFAULT,
     ActorOption,
@@ -87,6 +87,7 @@ def register(app: typer.Typer) -> None:
     group.command()(export)
     group.command(name="set")(set_)
     group.command()(corrections)
+    auditing.register(group)
     app.add_typer(group, name="usage")
 
 

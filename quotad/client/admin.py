@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from quotad.client import catalogs, customers, ledger, status, usage
+from quotad.client import auditing, catalogs, customers, ledger, status, usage
 from quotad.client.admin_aio import AsyncAdminClient
+from quotad.client.auditing import CounterAudit, UsageAuditPage
 from quotad.client.blocking import Connected, Connection
 from quotad.client.building import checked
 from quotad.client.calls import Policy, retried
@@ -63,6 +64,7 @@ __all__ = [
     "CatalogFile",
     "CatalogVersion",
     "Correction",
+    "CounterAudit",
     "Customer",
     "CustomerEdit",
     "CustomerPage",
@@ -84,6 +86,7 @@ __all__ = [
     "Token",
     "Trial",
     "Usage",
+    "UsageAuditPage",
     "UsagePage",
     "Webhook",
     "WebhookTry",
@@ -296,6 +299,18 @@ class AdminClient(CustomerAdmin, TokenAdmin, WebhookAdmin, Connected):
             "denied_only": denied_only,
         }
         return self._connection.run(ledger.page(self._read, wanted))
+
+    def audit_usage(
+        self, customer_id: str = "", *, feature_id: str = "", token: str = ""
+    ) -> UsageAuditPage:
+        """Compare counters of the periods under way with the ledger; a page may take minutes.
+
+        Args:
+            customer_id: of one customer; empty: of all that the ledger has.
+            feature_id: of one feature; empty: of all that are ledgered.
+            token: of the page before; empty: the first one.
+        """
+        return self._connection.run(auditing.audit(self._read, customer_id, feature_id, token))
 
     def corrections(self, customer_id: str, limit: int = 50) -> tuple[Correction, ...]:
         """The latest corrections of what a customer has used, the newest first.

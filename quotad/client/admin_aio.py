@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from quotad.client import customers, ledger, tokens, webhooks
+from quotad.client import auditing, customers, ledger, tokens, webhooks
+from quotad.client.auditing import UsageAuditPage
 from quotad.client.calls import Policy
 from quotad.client.customers import CustomerEdit, CustomerRollback
 from quotad.client.ledger import LedgerPage
@@ -71,6 +72,12 @@ class AsyncAdminClient(AsyncUsageClient):
             "denied_only": denied_only,
         }
         return await self._run(ledger.page(self._policy, wanted))
+
+    async def audit_usage(
+        self, customer_id: str = "", *, feature_id: str = "", token: str = ""
+    ) -> UsageAuditPage:
+        """Compare counters with the ledger; as of `AdminClient`."""
+        return await self._run(auditing.audit(self._policy, customer_id, feature_id, token))
 
     async def create_token(
         self,

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from quotad.errors import InvalidRequest, QuotadError, internal_error
 from quotad.http import (
+    auditing,
     catalogs,
     consume,
     corrections,
@@ -61,6 +62,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *transfer.OPERATIONS,
     *history.OPERATIONS,
     *ledger.OPERATIONS,
+    *auditing.OPERATIONS,
     *catalogs.OPERATIONS,
     *tokens.OPERATIONS,
     *webhooks.OPERATIONS,

@@ -97,6 +97,41 @@ class LedgerOperations(msgspec.Struct, frozen=True):
         after = msgspec.structs.replace(place, at=read, unread=unread)
         return EntryPage(entries, gaps, _written(after), more)
 
+    def walk(
+        self, shards: Sequence[int], at: Mapping[int, EventId], customer_id: str = ""
+    ) -> Iterator[tuple[LedgerRecord, list[LedgerEntry] | None]]:
+        """Every record of some shards with its entries, the oldest first; None: it is unreadable.
+
+        Args:
+            shards: whose streams are read.
+            at: by shard, behind which record; without one from its oldest on.
+            customer_id: whose entries are wanted; records may have those of others as well. Empty:
+                of all.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        masks = self.streams.masks(shards)
+        named = [customer_id.encode()] if customer_id else []
+        place = ReadSoFar(self.streams.shards, False, -1, {**at})
+        for record in self._records(place, shards):
+            if not may_name(record, named):
+                yield record, []
+                continue
+            try:
+                yield record, masked(read_record(record), masks)
+            except Unreadable:
+                yield record, None
+
+    def has_dropped(self, at: Mapping[int, EventId]) -> bool:
+        """Whether a record is gone that was read, and so perhaps some after it.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        place = ReadSoFar(self.streams.shards, False, -1, {**at})
+        return bool(self._dropped(place, list(at)))
+
     def _place(self, wanted: WantedEntries, shards: Sequence[int]) -> ReadSoFar:
         """Where to read from."""
         if wanted.position:

@@ -18,6 +18,7 @@ from quotad.operations.status import Worker
 from quotad.operations.tokens import TokenOperations
 from quotad.operations.transfer import TransferOperations
 from quotad.operations.usage import UsageOperations
+from quotad.operations.usage_audit import UsageAudits
 from quotad.operations.webhooks import WebhookOperations
 from quotad.store.fleet import ServerList
 
@@ -35,6 +36,7 @@ class AdminParts(msgspec.Struct, frozen=True):
     insights: InsightOperations
     ledger: LedgerOperations
     usage: UsageOperations
+    audits: UsageAudits
     tokens: TokenOperations
     webhooks: WebhookOperations
     worker: Worker

@@ -35,6 +35,7 @@ from quotad.operations.status import Worker
 from quotad.operations.tokens import TokenOperations
 from quotad.operations.transfer import TransferOperations
 from quotad.operations.usage import UsageOperations
+from quotad.operations.usage_audit import UsageAudits
 from quotad.operations.webhooks import WebhookOperations
 from quotad.records import CatalogRecord
 from quotad.server.fallback_parts import FallbackParts, StoreInUse
@@ -241,6 +242,7 @@ class Parts:
         catalogs = CatalogOperations(self._catalogs, reader)
         drafts = DraftStore(self.store, self._keys)
         changes = ChangeLists(self.store, self._keys)
+        counters, ledger = UsageStore(self.store, self._keys), LedgerOperations(self._ledger)
         writes = CustomerOperations(customers, snapshots, views, clock)
         return AdminParts(
             decided=DecidedOperations(self._decided_store, self._decided, clock),
@@ -253,9 +255,16 @@ class Parts:
             insights=InsightOperations(
                 snapshots, nearby, self._notes, clock, engines, self._demand, self._denied
             ),
-            ledger=LedgerOperations(self._ledger),
-            usage=UsageOperations(
-                customers, UsageStore(self.store, self._keys), snapshots, clock, self._demand
+            ledger=ledger,
+            usage=UsageOperations(customers, counters, snapshots, clock, self._demand),
+            audits=UsageAudits(
+                ledger,
+                counters,
+                customers,
+                self._catalogs,
+                snapshots,
+                clock,
+                config.unprovisioned_retention_ms,
             ),
             tokens=TokenOperations(self.tokens(), clock),
             webhooks=WebhookOperations(

@@ -2,6 +2,7 @@
 
 from quotad.operations.parts import AdminParts
 from quotad.service.admin_parts import mapped
+from quotad.service.auditing import AuditingCalls
 from quotad.service.catalogs import CatalogCalls, version_message
 from quotad.service.customers import CustomerCalls
 from quotad.service.encode import timestamp
@@ -19,6 +20,7 @@ SERVICE = "quotad.v1.AdminService"
 
 
 class AdminServicer(
+    AuditingCalls,
     CatalogCalls,
     CustomerCalls,
     ErasingCalls,

@@ -80,6 +80,7 @@ ADMIN_RIGHTS: Mapping[str, Right] = {
     "ListCorrections": Right.READ,
     "ListCustomerChanges": Right.READ,
     "ListLedger": Right.READ,
+    "AuditUsage": Right.READ,
     "GetStatus": Right.READ,
 }
 """By method of the admin service; one that is not here needs every right."""

@@ -49,9 +49,12 @@ Masks = Mapping[bytes, Mask]
 """By `digest_of`."""
 
 
+DIGEST_BYTES = 16
+
+
 def digest_of(customer_id: str) -> bytes:
     """What an erased customer is looked up by: the masks do not hold its id."""
-    return blake2b(customer_id.encode(), digest_size=16).digest()
+    return blake2b(customer_id.encode(), digest_size=DIGEST_BYTES).digest()
 
 
 class LedgerStreams:
@@ -160,6 +163,24 @@ class LedgerStreams:
         """
         found = self.read(dict.fromkeys(shards), 1, newest)
         return {shard: records[0].position for shard, records in found.items() if records}
+
+    def cut(self, shards: Sequence[int]) -> dict[int, EventId]:
+        """Where streams end, at one moment of the server that has them; without empty streams.
+
+        What comes later on one server comes behind it in every stream.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        commands = [
+            ("XREVRANGE", self._keys.shard_ledgers[n], "+", "-", "COUNT", 1) for n in shards
+        ]
+        found = self._store.execute_many(commands, atomic=self._store.whole, or_none=True)
+        return {
+            shard: read_id(newest[0][0])
+            for shard, newest in zip(shards, found, strict=True)
+            if newest
+        }
 
 
 def _record(shard: int, raw: Sequence[Any]) -> LedgerRecord:

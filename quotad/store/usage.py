@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,7 +10,9 @@ from quotad.store.connection import Store
 from quotad.store.corrections import CorrectionLists
 from quotad.store.damage import report_damage
 from quotad.store.demand import amount_of
-from quotad.store.keys import KeySpace, denied_key, usage_suffix
+from quotad.store.events import EventId, read_id
+from quotad.store.keys import KeySpace, denied_key, escape, usage_suffix
+from quotad.store.link import Command
 from quotad.store.moves import Moves
 
 _AT_ONCE = 500
@@ -28,6 +31,12 @@ class CounterName(msgspec.Struct, frozen=True, gc=False):
     period_id: str
     generation: int = 0
 
+    @property
+    def ending(self) -> str:
+        """Of its key, after that of the customer: as in `LedgerEntry.counters`."""
+        suffix = usage_suffix(self.feature_id, self.period_id, self.generation)
+        return (escape(self.resource_id) if self.resource_id else "") + suffix
+
 
 class CounterValue(msgspec.Struct, frozen=True, gc=False):
     """What was counted."""
@@ -37,6 +46,15 @@ class CounterValue(msgspec.Struct, frozen=True, gc=False):
     """Of a window that opens at first use: when it closes, Unix time."""
     denied: int = 0
     """What the counter had no room for."""
+
+
+class CountersThen(NamedTuple):
+    """Counters as they stood at one moment, and how far the ledger had come."""
+
+    values: list[CounterValue | None]
+    """In the order asked; None: it holds no usage."""
+    ends: dict[int, EventId]
+    """The newest record of each stream, by shard; without empty ones."""
 
 
 class UsageStore:
@@ -62,6 +80,45 @@ class UsageStore:
             raw = self._store.read([*some, *map(denied_key, some)])
             found += map(_value, some, raw[: len(some)], map(amount_of, raw[len(some) :]))
         return found
+
+    def read_at_once(self, names: Sequence[CounterName]) -> CountersThen:
+        """Read counters and the ends of the streams that have what is noted of them, in one step.
+
+        A counter changes in the script that notes it: so what is noted up to these ends, and
+        nothing else, is in these values.
+
+        Args:
+            names: on a cluster of customers of one shard; a few hundred.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        self._moves.look_while_moving()
+        streams: Sequence[str] = self._keys.shard_ledgers
+        shards: Sequence[int] = range(len(streams))
+        if not self._store.whole:
+            shards = [self._keys.shard(names[0].customer_id)]
+        spelled = list(self._spelled(names))
+        commands: list[Command] = [
+            ("XREVRANGE", streams[shard], "+", "-", "COUNT", 1) for shard in shards
+        ]
+        *newest, raw = self._store.execute_many(
+            [*commands, ("MGET", *spelled)], atomic=True, or_none=True
+        )
+        ends = {
+            shard: read_id(found[0][0])
+            for shard, found in zip(shards, newest, strict=True)
+            if found
+        }
+        values = [
+            CounterValue(0) if value is None else _value(key, value, 0)
+            for key, value in zip(spelled, raw, strict=True)
+        ]
+        return CountersThen(values, ends)
+
+    def group(self, customer_id: str) -> int:
+        """Which customers' counters can be read at once: on one server those of all."""
+        return 0 if self._store.whole else self._keys.shard(customer_id)
 
     def _spelled(self, names: Iterable[CounterName]) -> Iterable[str]:
         whose, start = ("", ""), ""

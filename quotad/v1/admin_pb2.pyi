@@ -1200,3 +1200,55 @@ class WebhookAttempt(_message.Message):
     problem: str
     took_ms: int
     def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_id: _Optional[str] = ..., event_type: _Optional[str] = ..., status: _Optional[int] = ..., problem: _Optional[str] = ..., took_ms: _Optional[int] = ...) -> None: ...
+
+class AuditUsageRequest(_message.Message):
+    __slots__ = ("customer_id", "feature_id", "page_token")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    feature_id: str
+    page_token: str
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class AuditUsageResponse(_message.Message):
+    __slots__ = ("counters", "agreed", "next_page_token")
+    COUNTERS_FIELD_NUMBER: _ClassVar[int]
+    AGREED_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    counters: _containers.RepeatedCompositeFieldContainer[AuditedCounter]
+    agreed: int
+    next_page_token: str
+    def __init__(self, counters: _Optional[_Iterable[_Union[AuditedCounter, _Mapping]]] = ..., agreed: _Optional[int] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class AuditedCounter(_message.Message):
+    __slots__ = ("customer_id", "resource_id", "feature_id", "per", "start", "end", "counted", "by_ledger", "difference", "since", "doubt", "decimals", "unit", "resets")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    PER_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    COUNTED_FIELD_NUMBER: _ClassVar[int]
+    BY_LEDGER_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    DOUBT_FIELD_NUMBER: _ClassVar[int]
+    DECIMALS_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    RESETS_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    resource_id: str
+    feature_id: str
+    per: str
+    start: _timestamp_pb2.Timestamp
+    end: _timestamp_pb2.Timestamp
+    counted: int
+    by_ledger: int
+    difference: int
+    since: _timestamp_pb2.Timestamp
+    doubt: str
+    decimals: int
+    unit: str
+    resets: int
+    def __init__(self, customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., per: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counted: _Optional[int] = ..., by_ledger: _Optional[int] = ..., difference: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., doubt: _Optional[str] = ..., decimals: _Optional[int] = ..., unit: _Optional[str] = ..., resets: _Optional[int] = ...) -> None: ...

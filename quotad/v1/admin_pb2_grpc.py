@@ -230,6 +230,11 @@ class AdminServiceStub:
                 request_serializer=quotad_dot_v1_dot_admin__pb2.TestWebhookRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_admin__pb2.WebhookAttempt.FromString,
                 _registered_method=True)
+        self.AuditUsage = channel.unary_unary(
+                '/quotad.v1.AdminService/AuditUsage',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.AuditUsageRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.AuditUsageResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -510,6 +515,13 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AuditUsage(self, request, context):
+        """Compares counters of the periods under way with the ledger: all records are read for each page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -707,6 +719,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.TestWebhook,
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.TestWebhookRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_admin__pb2.WebhookAttempt.SerializeToString,
+            ),
+            'AuditUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.AuditUsage,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.AuditUsageRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.AuditUsageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1763,6 +1780,33 @@ class AdminService:
             '/quotad.v1.AdminService/TestWebhook',
             quotad_dot_v1_dot_admin__pb2.TestWebhookRequest.SerializeToString,
             quotad_dot_v1_dot_admin__pb2.WebhookAttempt.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AuditUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/AuditUsage',
+            quotad_dot_v1_dot_admin__pb2.AuditUsageRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.AuditUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,6 +8,7 @@ import pytest
 
 from quotad.http import (
     answers,
+    auditing,
     catalogs,
     corrections,
     customer_answers,
@@ -58,6 +59,7 @@ NESTED: list[tuple[Any, type[msgspec.Struct]]] = [
     (admin_pb2.Usage, reading.UsageAnswer),
     (admin_pb2.LedgerEntry, ledger.LedgerEntryAnswer),
     (admin_pb2.LedgerGap, ledger.LedgerGapAnswer),
+    (admin_pb2.AuditedCounter, auditing.AuditedCounterAnswer),
     (admin_pb2.Correction, corrections.CorrectionAnswer),
     (admin_pb2.CustomerUsage, reading.CustomerUsageAnswer),
     (admin_pb2.ExperimentGroup, reading.ExperimentGroupAnswer),

@@ -216,6 +216,14 @@ def test_what_was_counted_and_denied_is_in_the_ledger(life: Life) -> None:
     assert ([], False) == (later["entries"], later["more"])
 
 
+def test_counters_are_compared_with_the_ledger(life: Life) -> None:
+    life("CheckAndConsume", {"feature_id": "calls", "quantity": 3})
+
+    found = life("AuditUsage", None, f"?customer_id={life.id}&feature_id=calls")
+
+    assert {"counters": [], "agreed": 1, "next_page_token": ""} == found
+
+
 def test_several_requests_are_one_batch_and_several_features_one_decision(life: Life) -> None:
     answers = life(
         "BatchCheckAndConsume",

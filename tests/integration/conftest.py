@@ -29,6 +29,7 @@ ON_A_CLUSTER = {
     "test_change_feed",
     "test_old_layout",
     "test_ledger",
+    "test_usage_audit",
     "test_resharding",
 }
 """Modules whose tests run on one server and on a cluster of three."""

@@ -1,0 +1,107 @@
+"""Counters compared with the ledger, over HTTP."""
+
+from datetime import datetime
+
+import msgspec
+
+from quotad.http.answers import moment
+from quotad.http.operation import HttpAnswer, HttpCall, Operation, RequestFields, in_thread
+from quotad.operations.usage_audit import AuditedCounter
+from quotad.tokens.roles import Right
+
+
+class AuditUsage(RequestFields, frozen=True, kw_only=True):
+    """Which counters, of the periods under way."""
+
+    customer_id: str = ""
+    """Empty: of all that the ledger has."""
+    feature_id: str = ""
+    """Empty: of all that are ledgered."""
+    page_token: str = ""
+
+
+class AuditedCounterAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A counter that has not what the ledger says, or of which that is not known."""
+
+    customer_id: str
+    resource_id: str
+    feature_id: str
+    per: str
+    """`day`, `3 months`; empty: lifetime."""
+    start: datetime | None
+    end: datetime | None
+    counted: int
+    """What it has, in units of 10^-decimals; so are the next two."""
+    by_ledger: int
+    """What it should have."""
+    difference: int
+    """Counted more than that; below 0: so much was lost."""
+    since: datetime | None
+    """From when on the ledger has it; null: it has nothing of it."""
+    doubt: str
+    """Empty: it differs. Else why that cannot be said: `not_ledgered`, `nothing_noted`,
+    `beginning`, `records` or `damaged`."""
+    decimals: int
+    unit: str
+    resets: int
+    """How often changes of plan had reset usage when it was begun."""
+
+
+class UsageAuditFound(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of an audit."""
+
+    counters: tuple[AuditedCounterAnswer, ...]
+    """Those that differ, and those of which it cannot be said."""
+    agreed: int
+    """How many have what the ledger says."""
+    next_page_token: str
+    """Empty: no more."""
+
+
+@in_thread
+def audit(call: HttpCall, wanted: AuditUsage) -> HttpAnswer:
+    """Return a page of counters that differ from the ledger."""
+    found = call.context.parts.audits.audit(
+        wanted.customer_id, wanted.feature_id, wanted.page_token
+    )
+    return HttpAnswer(
+        UsageAuditFound(
+            counters=tuple(map(_counter, found.counters)),
+            agreed=found.agreed,
+            next_page_token=found.next_token,
+        )
+    )
+
+
+def _counter(counter: AuditedCounter) -> AuditedCounterAnswer:
+    name, feature = counter.name, counter.feature
+    return AuditedCounterAnswer(
+        customer_id=name.customer_id,
+        resource_id=name.resource_id,
+        feature_id=name.feature_id,
+        per=counter.per,
+        start=moment(counter.start_ms),
+        end=moment(counter.end_ms),
+        counted=counter.counted,
+        by_ledger=counter.by_ledger,
+        difference=counter.difference,
+        since=moment(counter.since_ms),
+        doubt=counter.doubt or "",
+        decimals=feature.decimals,
+        unit=feature.unit,
+        resets=name.generation,
+    )
+
+
+OPERATIONS = (
+    Operation(
+        name="AuditUsage",
+        method="GET",
+        path="/v1/usage/audit",
+        right=Right.READ,
+        wanted=AuditUsage,
+        given=UsageAuditFound,
+        act=audit,
+        about="Compares counters with the ledger, and returns those that differ.",
+    ),
+)
