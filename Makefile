@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help client-go client-typescript front front-clients front-calls front-fuzz front-wheels run test unit explore bench bench-check bench-cluster bench-dashboard memory soak locust lint types format protos vendor clean
+.PHONY: help client-go client-react client-typescript examples front front-clients front-calls front-fuzz front-wheels run test unit explore bench bench-check bench-cluster bench-dashboard memory soak locust lint types format protos vendor clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -74,6 +74,10 @@ front-calls: $(VENV)/.test ## make 100,000 calls with each of five kinds of clie
 
 client-typescript: $(VENV)/.typescript ## build the TypeScript client, for use and for its tests; needs npm
 
+client-react: $(VENV)/.react ## build the components for React, for use and for their tests; needs npm
+
+examples: $(VENV)/.examples ## build the examples in examples/ and the pages of their tests; needs npm
+
 client-go: $(VENV)/.test ## build the example in Go, for its test; needs go
 	GOBIN=$(CURDIR)/$(VENV)/go go -C examples/go install tool
 	$(BIN)/python scripts/gen_protos.py go
@@ -141,5 +145,28 @@ $(VENV)/.typescript: $(VENV)/.test $(TYPESCRIPT)/node_modules/.package-lock.json
 	cd $(TYPESCRIPT) && npm run --silent build
 	@touch $@
 
+REACT := clients/react
+REACT_SOURCES := $(addprefix $(REACT)/,package.json tsconfig.json) $(wildcard $(REACT)/src/*)
+# Folders that npm fills by the package-lock.json in them.
+NPM_FOLDERS := $(REACT) examples tests/clients/react
+$(NPM_FOLDERS:=/node_modules/.package-lock.json): %/node_modules/.package-lock.json: %/package-lock.json
+	cd $* && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(VENV)/.react: $(VENV)/.typescript $(REACT)/node_modules/.package-lock.json $(REACT_SOURCES)
+	rm -rf $(REACT)/dist
+	cd $(REACT) && npm run --silent build
+	@touch $@
+
+# A page with the components is built with each version of React that they are for.
+EXAMPLES := $(wildcard $(addprefix examples/,*.json react/* react/src/* next-route/* next-route/app/api/exports/*))
+PAGE_OF_TESTS := vite/bin/vite.js build --config tests/clients/react/vite.config.mjs
+$(VENV)/.examples: $(VENV)/.react $(NPM_FOLDERS:=/node_modules/.package-lock.json) $(EXAMPLES) $(wildcard tests/clients/react/*)
+	cd examples && npm run --silent build --workspaces --if-present
+	REACT=examples OUT=$(VENV)/clients/react-19 node examples/node_modules/$(PAGE_OF_TESTS)
+	REACT=tests/clients/react OUT=$(VENV)/clients/react-18 node examples/node_modules/$(PAGE_OF_TESTS)
+	@touch $@
+
 clean: ## remove .venv and what builds leave
-	rm -rf $(VENV) build dist *.egg-info $(addprefix $(TYPESCRIPT)/,dist src/gen node_modules) examples/go/quotadv1
+	rm -rf $(VENV) build dist *.egg-info $(addprefix $(TYPESCRIPT)/,dist src/gen node_modules) examples/go/quotadv1 \
+		$(REACT)/dist examples/react/dist examples/next-route/dist $(NPM_FOLDERS:=/node_modules)

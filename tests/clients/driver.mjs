@@ -1,6 +1,7 @@
 // Makes clients and calls for tests: one JSON object per line in, one per line out, by its id.
 import { createInterface } from "node:readline";
 
+import { BrowserClient } from "../../clients/typescript/dist/browser.js";
 import { EntitlementsClient } from "../../clients/typescript/dist/entitlements.js";
 import * as exported from "../../clients/typescript/dist/index.js";
 import { clocked, dry, fuzz } from "./leasing.mjs";
@@ -23,11 +24,13 @@ function plain(value) {
 // What a watch has brought, for tests to ask.
 class Watching {
   #client;
+  #ended = new AbortController();
   #seen = [];
   #lost = 0;
 
   constructor(client, options) {
     this.#client = client;
+    options = { ...options, signal: this.#ended.signal };
     this.#follow(client.watch({ ...options, onLost: () => this.#lost++ })).catch((error) => this.#seen.push(plain(error)));
   }
 
@@ -39,6 +42,7 @@ class Watching {
   seen = async () => this.#seen;
   lost = async () => this.#lost;
   close = async () => this.#client.close();
+  end = async () => this.#ended.abort();
 }
 
 class Cached {
@@ -160,6 +164,8 @@ const KINDS = {
   leasing: () => ({ fuzz, dry, clocked: async (moves) => clocked(moves) }),
   entitlements: ({ address, options }) => new EntitlementsClient({ address, ...options }),
   watch: ({ address, options: { watch, ...options } }) => new Watching(new QuotadClient(address, options), watch),
+  browser: ({ address, options }) => new BrowserClient({ address, ...options }),
+  "browser watch": ({ address, options: { watch, ...options } }) => new Watching(new BrowserClient({ address, ...options }), watch),
   cache: ({ address, options: { cache, ...options } }) => new Cached(new QuotadClient(address, options), cache),
 };
 

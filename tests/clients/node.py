@@ -37,6 +37,38 @@ MISSING = _missing()
 needs_client = pytest.mark.skipif(bool(MISSING), reason=MISSING or "it is built")
 
 
+REACT = ROOT / "clients" / "react"
+EXAMPLES = ROOT / "examples"
+PAGES = ROOT / ".venv" / "clients"
+"""Where pages of tests are built, in a folder per version of React."""
+
+
+def _examples_missing() -> str:
+    """Why what is built by `make examples` cannot be tested here; empty: it can."""
+    if MISSING:
+        return MISSING
+    built = PAGES / "react-18" / "index.html"  # the last that is built
+    if not built.exists():
+        return "the examples are not built (make examples)"
+    folders = [
+        CLIENT / "src",
+        REACT / "src",
+        EXAMPLES / "react" / "src",
+        ROOT / "tests/clients/react",
+    ]
+    sources = [each for folder in folders for each in folder.glob("*.*")]
+    if built.stat().st_mtime < max(each.stat().st_mtime for each in sources):
+        return "the examples are older than their sources (make examples)"
+    return ""
+
+
+EXAMPLES_MISSING = _examples_missing()
+
+needs_examples = pytest.mark.skipif(
+    bool(EXAMPLES_MISSING), reason=EXAMPLES_MISSING or "they are built"
+)
+
+
 class CallFailed(Exception):
     """What a call in Node has thrown."""
 

@@ -31,6 +31,8 @@ KINDS = {
     "python": "run by test_examples.py",
     "console": "run by test_examples.py",
     "go": "compiled and run by tests/clients/test_go.py",
+    "js": "a part of an example, as tests/clients/test_examples.py compares",
+    "tsx": "a part of an example, as tests/clients/test_examples.py compares",
     "ts": "compiled and run by tests/clients/test_typescript_docs.py",
     "sh": "command lines that do not end, or not here; only their words are checked",
     "text": "output or a drawing",
@@ -97,6 +99,8 @@ def test_a_command_line_that_is_not_run_has_the_right_words(block: Block) -> Non
         if word == "make":
             targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
             assert set(rest) <= set(targets), f"{block.place}: {line}"
+        elif word == "node":
+            assert (ROOT / rest[0]).exists(), f"{block.place}: {line}"
         else:
             # A command may have arguments beside the settings.
             given = parse_command(line).items()

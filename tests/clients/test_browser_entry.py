@@ -1,0 +1,194 @@
+"""What pages use of the TypeScript client, over HTTP, in Node: small, with the same answers."""
+
+import gzip
+import json
+import re
+import subprocess
+import tomllib
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients.node import CLIENT, REACT, CallFailed, Node, needs_client, needs_examples
+from tests.http.serving import HttpRunning, http_running
+from tests.processes import DEADLINE_S, ROOT
+from tests.proxy import Proxy
+from tests.running import eventually
+
+pytestmark = needs_client
+
+SIZE_MAX = 12_000
+"""Of what a page loads of both packages, in bytes, compressed, as the page states."""
+
+CATALOG = """
+version: 1
+default_plan: free
+features:
+  calls:   {type: metered, unit: call, name: Calls}
+  tokens:  {type: metered}
+  budget:  {type: metered, decimals: 2}
+  answers: {type: metered, credit: {pool: budget, cost: 0.25}}
+  seats:   {type: metered, kind: gauge}
+  jobs:    {type: metered, kind: concurrency}
+  sso:     {type: boolean, name: Single sign-on}
+  rows:    {type: config}
+  support: {type: config, values: [community, email, phone]}
+plans:
+  free:
+    name: Free
+    entitlements:
+      calls: {limits: [{limit: 10, per: day}, {limit: 100, per: month, enforce: shadow}]}
+      tokens:
+        limit: 5
+        soft: true
+        overage_limit: 3
+        overage_price: {amount: "0.4", currency: EUR, each: 2}
+      budget: {limit: 1}
+      answers: true
+      seats: unlimited
+      jobs: {limit: 2}
+      rows: 1000
+      support: [community, email]
+"""
+
+
+@pytest.fixture(scope="module")
+def served(store_url: str) -> Iterator[HttpRunning]:
+    with http_running(store_url, f"t-{uuid.uuid4().hex[:12]}") as made:
+        made.publish_and_wait(CATALOG)
+        yield made
+
+
+@pytest.mark.parametrize("customer", ["acme", "a/b?c=d e#ü%", "..", "~.", "~~..", ". "])
+def test_answers_are_those_of_grpc(served: HttpRunning, node: Node, customer: str) -> None:
+    grpc = node.client(served.grpc.server.address)
+    http = node.client(f"http://{served.address}", "browser")
+    for feature_id, quantity in {"calls": 9, "tokens": 7, "answers": 3, "seats": 4}.items():
+        grpc("consume", customer, feature_id, quantity)
+
+    every = http("entitlements", customer)
+
+    assert grpc("entitlements", customer) == every
+    assert ["calls", "tokens", "budget", "answers", "seats", "jobs", "rows", "support"] == [
+        each["featureId"] for each in every["entitlements"]
+    ]
+    for feature_id in ("calls", "answers", "sso", "nothing"):
+        decided = [each("check", customer, feature_id, 2) for each in (grpc, http)]
+        for decision in decided:
+            del decision["limits"]  # over HTTP also of one
+            decision["retryAfterMs"] = decision["retryAfterMs"] is not None
+        assert decided[0] == decided[1]
+
+
+def test_changes_come_also_after_a_connection_was_lost(served: HttpRunning, node: Node) -> None:
+    customer = uuid.uuid4().hex
+    with Proxy(served.address) as door:
+        wanted = {"watch": {"customerId": customer}}
+        watch = node.client(f"http://{door.address}", "browser watch", **wanted)
+
+        def kinds() -> list[str]:
+            return [each["kind"] for each in watch("seen")]
+
+        eventually(kinds, ["REFETCH"].__eq__)
+        served.grpc.provision(customer, "free")
+        eventually(kinds, ["REFETCH", "CUSTOMER_CHANGED"].__eq__)
+        first = watch("seen")[-1]
+        assert (customer, 0, "") == tuple(
+            first[name] for name in ("customerId", "catalogVersion", "featureId")
+        )
+        with door.refusing():
+            served.grpc.archive(customer)
+        eventually(lambda: watch("lost"), (1).__le__)
+        eventually(lambda: watch("seen")[-1]["epoch"], lambda epoch: epoch > first["epoch"])
+        watch("end")
+        eventually(lambda: watch("seen")[-1], "ended".__eq__)
+
+
+def test_what_cannot_be_right_is_refused_before_anything_is_sent(node: Node) -> None:
+    wrong: dict[str, dict[str, object]] = {
+        "address: must be https://HOST": {"address": "quotad.example"},
+        "timeoutMs: must be above 0": {"timeoutMs": 0},
+        "token, customerKey: must be as": {"token": "qd_1\n", "customerKey": "00"},
+        "customerKey: missing": {"token": "qd_1_2"},
+    }
+    for words, options in wrong.items():
+        with pytest.raises(CallFailed, match=f"^RangeError: {words}"):
+            node.client(kind="browser", **{"address": "", **options})  # type: ignore[arg-type]
+
+
+def loaded(path: Path) -> dict[Path, str]:
+    """What a module and those that it imports import, by the name of other packages or a file."""
+    found: dict[Path, str] = {}
+    open_ = [path]
+    while open_:
+        if (each := open_.pop()) in found:
+            continue
+        found[each] = text = each.read_text()
+        for name in re.findall(r'(?:from|import) "([^"]+)"', text):
+            if name == "@quotad/client/browser":
+                open_.append(CLIENT / "dist" / "browser.js")
+            elif name.startswith("."):
+                open_.append((each.parent / name).resolve())
+            else:
+                assert name in {"react", "react/jsx-runtime"}, f"{each.name} imports {name}"
+    return found
+
+
+@needs_examples
+def test_a_page_loads_little_and_nothing_of_node_or_grpc() -> None:
+    files = loaded(REACT / "dist" / "index.js")
+
+    assert len(gzip.compress("".join(files.values()).encode())) < SIZE_MAX
+    assert f"{SIZE_MAX // 1000} kB" in (ROOT / "docs" / "react.md").read_text()
+    names = {each.name for each in files}
+    assert {"client.js", "connection.js", "cache.js", "entitlements.js"}.isdisjoint(names)
+
+
+@needs_examples
+def test_components_are_imported_and_rendered_where_there_is_no_window() -> None:
+    program = """
+      import { renderToString } from "react-dom/server";
+      import { createElement as h } from "react";
+      import { Gate, QuotadProvider, UsageMeter } from "@quotad/react";
+      const limit = { limit: 4, used: 3, remaining: 1, decimals: 0, per: "day", resetsAt: null };
+      const calls = { featureId: "calls", featureType: "METERED", allowed: true, limits: [limit] };
+      const initial = { planId: "free", deniedReason: null, entitlements: [calls] };
+      const gate = h(Gate, { featureId: "calls", loading: "wait" }, "open");
+      const shown = (props) => renderToString(
+        h(QuotadProvider, props, gate, h(UsageMeter, { featureId: "calls", label: "Calls" })));
+      console.log(shown({}), shown({ customerId: "acme", initial }).replace(/(<[^>]*>)+/g, "|"));
+    """
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", program],
+        cwd=REACT,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "wait open|Calls|3 of 4 used|\n" == done.stdout
+
+
+@needs_examples
+def test_the_packed_components_have_types_and_the_server_s_version() -> None:
+    packed = json.loads(
+        subprocess.run(
+            ["npm", "pack", "--dry-run", "--json", "--silent"],
+            cwd=REACT,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=True,
+        ).stdout
+    )
+    [package] = packed if isinstance(packed, list) else packed.values()
+    server = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    names = {each["path"] for each in package["files"]}
+    assert {"dist/index.js", "dist/index.d.ts", "dist/plans.d.ts", "dist/styles.css"} < names
+    assert [] == [name for name in names if not re.match(r"dist/|package\.json|README\.md", name)]
+    assert server["version"] == package["version"]

@@ -1,0 +1,383 @@
+"""The components for React in a browser, with both versions of React, on a server with tokens."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Route
+
+from quotad.client import Client
+from quotad.client.admin import AdminClient, CatalogFile
+from quotad.config import Config
+from quotad.operations.tokens import TokenOperations
+from quotad.server.http_server import HttpServer
+from quotad.server.server import Server
+from quotad.server.tokens import token_operations
+from quotad.tokens.record import NewToken, WantedToken, customer_key
+from quotad.tokens.roles import TokenRole
+from tests.browsing import browsing
+from tests.clients.node import PAGES, needs_examples
+from tests.http.serving import HttpCaller
+from tests.running import eventually
+
+pytestmark = needs_examples
+
+CATALOG = """
+version: 1
+default_plan: free
+features:
+  exports: {type: metered, name: Exports}
+  budget:  {type: metered, name: Budget, decimals: 2}
+  answers: {type: metered, credit: {pool: budget, cost: 0.25}}
+  csv:     {type: boolean, name: CSV files}
+  sso:     {type: boolean}
+  rows:    {type: config}
+plans:
+  free:
+    entitlements:
+      exports: {limit: 3}
+      budget: {limit: 1}
+      answers: true
+      rows: 1000
+  pro:
+    name: Pro
+    extends: free
+    entitlements: {exports: {limit: 50}, csv: true}
+"""
+
+
+class Secured:
+    """Servers on a store with tokens."""
+
+    def __init__(self, config: Config, operations: TokenOperations) -> None:
+        self.operations = operations
+        self.admin = self.token(TokenRole.ADMIN).token
+        self.page = self.token(TokenRole.CLIENT)
+        self._server = Server(config)
+        self._server.start()
+        self._http = HttpServer(config)
+        self._http.start()
+        with self.administering() as admin:
+            admin.publish([CatalogFile("plans.yaml", CATALOG)])
+        eventually(lambda: self._server.ready, bool)
+        with closing(HttpCaller(self._http.address)) as caller:
+            caller.wait_ready()
+        self.url = f"http://{self._http.address}"
+        self.client = Client(self._server.address, timeout=20, token=self.admin)
+
+    def token(self, role: TokenRole) -> NewToken:
+        return self.operations.create(WantedToken(role.value, role))
+
+    def administering(self) -> AdminClient:
+        return AdminClient(self._server.address, timeout=20, token=self.admin)
+
+    def provider(self, customer_id: str, **more: Any) -> dict[str, Any]:
+        """Properties of a provider, as the backend of an application makes them."""
+        key = customer_key(self.page.signing_key.encode(), customer_id)
+        shown = {"token": self.page.token, "customerId": customer_id, "customerKey": key}
+        return {"address": self.url, **shown, **more}
+
+    def close(self) -> None:
+        self.client.close()
+        self._http.stop()
+        self._server.stop()
+
+
+@pytest.fixture(scope="module")
+def secured(store_url: str) -> Iterator[Secured]:
+    config = Config(
+        redis_url=store_url,
+        prefix=f"t-{uuid.uuid4().hex[:12]}",
+        listen="127.0.0.1:0",
+        http="127.0.0.1:0",
+        cors_origins=("*",),
+        store_timeout_ms=5000,
+        shards=8,
+    )
+    with token_operations(config) as operations, closing(Secured(config, operations)) as made:
+        yield made
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Nothing is."""
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(PAGES)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing() as made:
+        yield made
+
+
+class Shown:
+    """A page with components in it, and what it has complained of."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.said: list[str] = []
+        page.on("console", lambda message: self.said.append(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.goto(url)
+
+    def show(self, provider: dict[str, Any] | None, **tree: Any) -> None:
+        self.page.evaluate("wanted => show(wanted)", {"provider": provider, **tree})
+
+    def hide(self) -> None:
+        self.page.evaluate("hide()")
+        self.page.unroute_all()
+
+    def last(self, probe: str, wanted: str) -> Any:
+        """What a hook gave last, once it is what is wanted, as an expression about `it`."""
+        self.page.wait_for_function(
+            f"(name) => {{ const it = seen[name]?.at(-1); return it && ({wanted}); }}", arg=probe
+        )
+        return self.page.evaluate("name => seen[name].at(-1)", probe)
+
+    def ever(self, probe: str, what: str) -> bool:
+        """Whether a hook has ever given this."""
+        return bool(self.page.evaluate(f"name => seen[name].some(it => {what})", probe))
+
+    def text(self, wanted: str) -> None:
+        self.page.get_by_text(wanted).first.wait_for()
+
+
+@pytest.fixture(scope="module", params=["18", "19"])
+def shown(request: pytest.FixtureRequest, browser: Browser, origin: str) -> Iterator[Shown]:
+    context = browser.new_context()
+    context.set_default_timeout(60_000)
+    made = Shown(context.new_page(), f"{origin}/react-{request.param}/")
+    assert made.page.evaluate("version").startswith(request.param)
+    yield made
+    context.close()
+
+
+@pytest.fixture
+def customer() -> str:
+    return f"c-{uuid.uuid4().hex[:8]}"
+
+
+PROBES = {
+    "csv": ["useBooleanEntitlement", {"featureId": "csv"}],
+    "exports": ["useMeteredEntitlement", {"featureId": "exports"}],
+    "three": [
+        "useMeteredEntitlement",
+        {"featureId": "exports", "options": {"requestedUsage": 3}},
+    ],
+    "answers": ["useEntitlement", {"featureId": "answers", "options": {"requestedUsage": 4}}],
+    "wrong kind": ["useBooleanEntitlement", {"featureId": "rows"}],
+}
+
+
+def test_hooks_and_components_follow_what_happens_elsewhere_until_they_are_unmounted(
+    shown: Shown, secured: Secured, customer: str
+) -> None:
+    del shown.said[:]
+    plans: list[dict[str, Any]] = [
+        {"planId": id, "name": id, "description": "", "prices": [], "features": [], "metadata": {}}
+        for id in ("free", "pro")
+    ]
+    shown.show(
+        secured.provider(customer),
+        probes=PROBES,
+        gate={"featureId": "csv"},
+        meter="exports",
+        plans=plans,
+    )
+
+    before = shown.last("exports", "!it.isLoading")
+    assert (True, 3, 0, False, None) == tuple(
+        before[name]
+        for name in ("hasAccess", "usageLimit", "currentUsage", "isFallback", "accessDeniedReason")
+    )
+    assert shown.ever("exports", "it.isLoading && !it.hasAccess && it.isFallback")
+    denied = shown.last("csv", "!it.isLoading")
+    assert "NoFeatureEntitlementInSubscription" == denied["accessDeniedReason"]
+    mismatch = shown.last("wrong kind", "!it.isLoading")
+    assert (False, "FeatureTypeMismatch") == (mismatch["hasAccess"], mismatch["accessDeniedReason"])
+    assert shown.last("three", "!it.isLoading")["hasAccess"]
+    assert shown.last("answers", "!it.isLoading")["hasAccess"]
+    shown.text("denied NoFeatureEntitlementInSubscription")
+    shown.text("0 of 3 used")
+    assert "free" == shown.page.locator("[aria-current] h3").inner_text()
+
+    secured.client.consume(customer, "exports")
+    secured.client.consume(customer, "answers")
+
+    assert shown.last("exports", "it.currentUsage === 1")["hasAccess"]
+    three = shown.last("three", "!it.hasAccess")
+    assert "RequestedUsageExceedingLimit" == three["accessDeniedReason"]
+    assert "InsufficientCredits" == shown.last("answers", "!it.hasAccess")["accessDeniedReason"]
+    assert 1 == shown.page.get_by_role("meter", name="Exports").evaluate("it => it.value")
+
+    with secured.administering() as admin:
+        admin.provision(customer, "pro")
+
+    shown.page.locator("[aria-current] h3", has_text="pro").wait_for()
+    assert shown.last("csv", "it.hasAccess")["feature"]["displayName"] == "CSV files"
+    shown.text("open")
+    shown.text("1 of 50 used")
+    shown.page.get_by_role("button", name="Choose free").click()
+    assert "free" == shown.page.evaluate("chosen")
+
+    with shown.page.expect_event("requestfailed", lambda request: "/v1/events" in request.url):
+        shown.hide()
+    assert [] == shown.said
+
+
+def test_a_key_that_is_not_the_customers_shows_nothing(
+    shown: Shown, secured: Secured, customer: str
+) -> None:
+    yesterday = secured.token(TokenRole.CLIENT).signing_key.encode()
+    wrong = {
+        "another customer's": {**secured.provider("other"), "customerId": customer},
+        "of yesterday's secret": secured.provider(
+            customer, customerKey=customer_key(yesterday, customer)
+        ),
+        "no token": {"address": secured.url, "customerId": customer},
+        "an unknown token": secured.provider(customer, token=secured.page.token[:-1] + "-"),
+    }
+    secured.client.consume(customer, "exports")
+
+    for why, provider in wrong.items():
+        shown.show(provider, probes={why: ["useEntitlement", {"featureId": "exports"}]})
+        refused = shown.last(why, "it.error")
+        code = "UNAUTHENTICATED" if why.endswith("token") else "PERMISSION_DENIED"
+        assert (why, code, False, True) == (
+            why,
+            refused["error"]["code"],
+            refused["hasAccess"],
+            refused["isFallback"],
+        )
+        assert not shown.ever(why, "it.currentUsage > 0")
+        shown.hide()
+
+
+def test_the_next_customer_sees_nothing_of_the_one_before(
+    shown: Shown, secured: Secured, customer: str
+) -> None:
+    with secured.administering() as admin:
+        admin.provision(customer, "pro")
+    shown.show(secured.provider(customer), probes=PROBES)
+    shown.last("csv", "it.hasAccess")
+    shown.page.evaluate("seen = {}")
+
+    shown.show(secured.provider(customer + "-2"), probes=PROBES)
+
+    assert 3 == shown.last("exports", "!it.isLoading")["usageLimit"]
+    assert not shown.ever("csv", "it.hasAccess")
+    shown.show({"address": secured.url}, probes=PROBES)  # signed out
+    shown.last("exports", "it.isLoading")
+    shown.hide()
+
+
+def test_without_a_server_there_is_the_fallback_and_an_error_that_names_it(
+    shown: Shown, secured: Secured, customer: str
+) -> None:
+    fallback = {"hasAccess": True, "usageLimit": 7}
+    probes = {
+        "own": [
+            "useMeteredEntitlement",
+            {"featureId": "exports", "options": {"fallback": fallback}},
+        ],
+        "shared": ["useBooleanEntitlement", {"featureId": "csv"}],
+        "none": ["useBooleanEntitlement", {"featureId": "sso"}],
+    }
+    provider = secured.provider(customer, fallbacks={"csv": {"hasAccess": True}})
+    shown.page.route("**/v1/**", lambda route: route.abort())
+
+    shown.show(provider, probes=probes)
+
+    own = shown.last("own", "it.error")
+    assert (True, 7, 0, True) == tuple(
+        own[name] for name in ("hasAccess", "usageLimit", "currentUsage", "isFallback")
+    )
+    assert own["error"]["code"] == "UNAVAILABLE"
+    assert own["error"]["message"].startswith(secured.url)
+    assert shown.last("shared", "it.error")["hasAccess"]
+    assert not shown.last("none", "it.error")["hasAccess"]
+
+    shown.page.unroute_all()  # it is back: found without being asked to
+    back = shown.last("own", "!it.error")
+    assert (3, False) == (back["usageLimit"], back["isFallback"])
+
+    shown.page.route("**/entitlements", lambda route: route.abort())
+    secured.client.consume(customer, "exports")
+    stale = shown.last("own", "it.error")
+    assert (3, 0, True) == (stale["usageLimit"], stale["currentUsage"], stale["isFallback"])
+    shown.hide()
+
+
+def problem(status: int, reason: str) -> Any:
+    def answer(route: Route) -> None:
+        route.fulfill(
+            status=status,
+            content_type="application/problem+json",
+            headers={"access-control-allow-origin": "*"},
+            json={"status": status, "reason": reason, "detail": "nothing is here"},
+        )
+
+    return answer
+
+
+def test_a_server_of_an_earlier_version_is_read_without_its_feed_or_is_an_error(
+    shown: Shown, secured: Secured, customer: str
+) -> None:
+    shown.page.route("**/v1/events*", problem(404, "NO_SUCH_PATH"))
+    shown.show(secured.provider(customer), probes=PROBES)
+    assert not shown.last("exports", "!it.isLoading")["error"]
+    shown.hide()
+
+    shown.page.route("**/v1/**", problem(404, "NO_SUCH_PATH"))
+    shown.show(secured.provider(customer), probes=PROBES)
+    older = shown.last("exports", "it.error")["error"]
+    assert ("UNIMPLEMENTED", True) == (older["code"], "of a version without" in older["message"])
+    shown.hide()
+
+    shown.show(secured.provider(customer, address=shown.page.url), probes=PROBES)
+    other = shown.last("exports", "it.error")["error"]
+    assert ("UNIMPLEMENTED", True) == (other["code"], "is not quotad" in other["message"])
+    shown.hide()
+
+
+def test_mistakes_of_the_page_are_sentences(shown: Shown, secured: Secured, customer: str) -> None:
+    shown.show(None)
+    shown.text("there is no <QuotadProvider> above this component")
+    shown.hide()
+
+    secret = secured.provider(customer, customerKey="")
+    shown.show(secret)
+    shown.text("customerKey: missing; a token for pages has the role client")
+    shown.hide()
+
+
+def test_a_page_that_a_server_has_made_is_taken_over_as_it_is(
+    shown: Shown, secured: Secured, customer: str
+) -> None:
+    del shown.said[:]
+    wanted: dict[str, Any] = {"gate": {"featureId": "csv"}, "meter": "exports"}
+
+    made = shown.page.evaluate(
+        "wanted => hydrate(wanted)", {"provider": secured.provider(customer), **wanted}
+    )
+
+    assert "reading" in made
+    assert "wait" in made
+    shown.text("0 of 3 used")
+    shown.hide()
+    assert [] == shown.said
