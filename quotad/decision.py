@@ -1,5 +1,6 @@
 """What is asked of the engine, and what it answers; shared by every room."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 import msgspec
@@ -83,8 +84,27 @@ class ConsumeAllRequest(ConsumeRequest, frozen=True, gc=False):
     items: tuple[ConsumeRequest, ...] = ()
     """What is asked of each feature, of the same customer and mode; none twice."""
     amounts: tuple[int, ...] = ()
-    """The quantities, where all items are of the customer itself, ask for no values and give
-    nothing back; empty: of other requests, and where they were not looked at."""
+    """The quantities, where every item asks for one and no more than that: of the customer itself,
+    no values, nothing given back; empty: of other requests, and where they were not looked at."""
+    features: tuple[str, ...] = ()
+    """Of such a request, what it asks for."""
+
+
+def quantities_alone(
+    items: Sequence[ConsumeRequest],
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return what a request about these items has as `amounts` and `features`."""
+    if any(
+        item.quantity < 0
+        or item.resource_id
+        or item.requested_values
+        or item.explain
+        or item.every_limit
+        for item in items
+    ):
+        return (), ()
+    amounts = tuple([item.quantity for item in items])
+    return (amounts, tuple([item.feature_id for item in items])) if any(amounts) else ((), ())
 
 
 class LimitStatus(msgspec.Struct, frozen=True, gc=False):

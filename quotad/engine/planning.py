@@ -126,6 +126,18 @@ class Planner:
                     add(kept if quantity == kept.quantity else kept.of(quantity))
                     add_place(i)
                     continue
+                if quantity == 0 and view.together and type(request) is ConsumeAllRequest:
+                    one = view.together.get(request.features)
+                    if (
+                        one is not None
+                        and one.from_ms <= now_ms < one.until_ms
+                        and request.mode == NORMAL
+                        and not request.idempotency_key
+                    ):
+                        amounts = request.amounts
+                        add(one if amounts == one.quantity else one.of(amounts))
+                        add_place(i)
+                        continue
             if (
                 view is None
                 or view.snapshot is not snapshot

@@ -53,6 +53,28 @@ class KeptPlan(Planned, frozen=True, gc=False):
         )
 
 
+class KeptTogether(Planned, frozen=True, gc=False):
+    """The same of a request for quantities of several features, each of one plain limit."""
+
+    from_ms: int = 0
+    until_ms: int = 0
+
+    def of(self, amounts: tuple[int, ...]) -> "KeptTogether":
+        """The same for other quantities."""
+        return KeptTogether(
+            self.keys,
+            self.epoch,
+            amounts,
+            self.verb,
+            self.counters,
+            None,
+            self.names,
+            self.epoch_word,
+            (),
+            self.given,
+        )
+
+
 AtPlace = tuple[int, Planned]
 """Behind the place of its request in the batch."""
 

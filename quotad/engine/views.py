@@ -8,13 +8,18 @@ from typing import Any
 import msgspec
 
 from quotad.catalog import Snapshot
+from quotad.engine.joint import JointLayout
 from quotad.engine.meters import Bound, Meter, is_anchored, new_meter
-from quotad.engine.rounds import KeptPlan
+from quotad.engine.rounds import KeptPlan, KeptTogether
 from quotad.entitlements.resolve import Effective, resolve
 from quotad.recent import Recent
 from quotad.records import CustomerRecord, StoredCustomer
 from quotad.store import CustomerKeys, KeySpace, Retention
 from quotad.store.charges import CONSUME, kept
+
+TOGETHER_MAX = 8
+"""Most sets of features of one customer that plans are kept of: callers choose what they ask for
+together. What else they ask for is planned for each call."""
 
 
 class View(msgspec.Struct, gc=False):
@@ -37,6 +42,8 @@ class View(msgspec.Struct, gc=False):
     no longer than the view."""
     others: dict[str, KeptPlan] | None = None
     """The same of further features."""
+    together: dict[tuple[str, ...], KeptTogether] | None = None
+    """What is planned of features that are asked for together."""
 
     def kept_of(self, feature_id: str) -> KeptPlan | None:
         """What is kept of the plans for a feature; its period may have ended."""
@@ -68,6 +75,32 @@ class View(msgspec.Struct, gc=False):
             self.others = {feature_id: one}
         else:
             self.others[feature_id] = one
+        return one
+
+    def keep_together(
+        self, features: tuple[str, ...], layout: JointLayout, amounts: tuple[int, ...]
+    ) -> KeptTogether:
+        """Plan quantities of features that have one plain limit each, and keep it."""
+        bounds = layout.bounds
+        one = KeptTogether(
+            self.keys,
+            self.epoch,
+            amounts,
+            CONSUME,
+            layout.counters,
+            None,
+            *kept(self.keys, self.epoch, layout.counters),
+            (),
+            layout.parts,
+            None,
+            max(self.since_ms, *[bound.from_ms for bound in bounds]),
+            min(self.until_ms, *[bound.until_ms for bound in bounds]),
+        )
+        known = self.together
+        if known is None:
+            self.together = {features: one}
+        elif len(known) < TOGETHER_MAX or features in known:
+            known[features] = one
         return one
 
     def meter(self, feature_id: str, retention: Retention) -> Meter | None:

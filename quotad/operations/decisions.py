@@ -180,11 +180,13 @@ class DecisionOperations:
                     request, ConsumeAllRequest
                 ):
                     counts[decisive(request, answer)][answer.reason] += 1
-                    for item, of_item in zip(request.items, answer.items, strict=True):
+                    for of_item in answer.items:
+                        limit_of_item = of_item.limit
                         if of_item.limits or (
-                            of_item.limit and of_item.remaining * FULL <= of_item.limit
+                            limit_of_item and of_item.remaining * FULL <= limit_of_item
                         ):
-                            self._note(item, of_item)
+                            self._note_items(request, answer)
+                            break
             if self._usage.watched:
                 self._usage.note_decided(requests, answers)
         except Exception:  # noqa: BLE001 (what was taken is to be answered)
@@ -217,8 +219,7 @@ class DecisionOperations:
         feature_id = request.feature_id
         if isinstance(request, ConsumeAllRequest) and isinstance(answer, ConsumeAllDecision):
             feature_id = decisive(request, answer)
-            for item, of_item in zip(request.items, answer.items, strict=True):
-                self._note(item, of_item)
+            self._note_items(request, answer)
         else:
             self._note(request, answer)
         self.counts[feature_id][answer.reason] += 1
@@ -288,8 +289,7 @@ class DecisionOperations:
         """Acquire a slot, and count what comes with it; as `Slots.acquire`, and a decision."""
         acquired = self._engine.slots.acquire(request)
         self.counts[decisive(request, acquired.decision)][acquired.decision.reason] += 1
-        for item, decision in zip(request.items, acquired.decision.items, strict=True):
-            self._note(item, decision)
+        self._note_items(request, acquired.decision)
         self._usage.note_decided([request], [acquired.decision])
         return acquired
 
@@ -388,6 +388,10 @@ class DecisionOperations:
         check_id(customer_id, "customer_id")
         _check_resource(resource_id)
         return self._engine.entitlements(customer_id, resource_id)
+
+    def _note_items(self, request: ConsumeAllRequest, answer: ConsumeAllDecision) -> None:
+        for item, of_item in zip(request.items, answer.items, strict=True):
+            self._note(item, of_item)
 
     def _note(self, request: ConsumeRequest, answer: Decision) -> None:
         """Look closer at a decision that may be about a limit of which most is used."""

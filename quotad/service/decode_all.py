@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
-from quotad.decision import ITEMS_MAX, ConsumeAllRequest, ConsumeRequest, Mode
+from quotad.decision import (
+    ITEMS_MAX,
+    ConsumeAllRequest,
+    ConsumeRequest,
+    Mode,
+    quantities_alone,
+)
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
 from quotad.model import QUANTITY_MAX
@@ -51,13 +57,15 @@ def _as_another(payload: bytes) -> ConsumeAllRequest | None:
     check_id(customer_id, "customer_id")
     mode = known.mode
     items = [ConsumeRequest(customer_id, one.feature_id, one.quantity, mode) for one in known.items]
-    return ConsumeAllRequest(customer_id, "", 0, mode, items=tuple(items), amounts=known.amounts)
+    return ConsumeAllRequest(
+        customer_id, "", 0, mode, items=tuple(items), amounts=known.amounts, features=known.features
+    )
 
 
 def _remember(payload: bytes, request: ConsumeAllRequest) -> None:
     """Keep what the same question about another customer is known by."""
     end = _customer_end(payload)
-    plain = request.amounts and not request.explain and not request.idempotency_key
+    plain = request.amounts and not request.idempotency_key
     if not plain or not end or len(payload) - end > KNOWN_BYTES_MAX:
         return
     rest = payload[end:]
@@ -83,6 +91,7 @@ def _read(payload: bytes) -> ConsumeAllRequest:
     if key:
         check_id(key, "idempotency_key")
     items = read_items(message.customer_id, message.items, int(mode), message.explain)
+    amounts, features = quantities_alone(items)
     return ConsumeAllRequest(
         message.customer_id,
         "",
@@ -92,15 +101,9 @@ def _read(payload: bytes) -> ConsumeAllRequest:
         ttl_ms(message) if key and message.HasField("idempotency_ttl") else 0,
         explain=message.explain,
         items=items,
-        amounts=_amounts(items),
+        amounts=amounts,
+        features=features,
     )
-
-
-def _amounts(items: Sequence[ConsumeRequest]) -> tuple[int, ...]:
-    """The quantities of items about which there is no more to know; empty: there is."""
-    if any(item.quantity < 0 or item.resource_id or item.requested_values for item in items):
-        return ()
-    return tuple([item.quantity for item in items]) if any(i.quantity for i in items) else ()
 
 
 def read_items(

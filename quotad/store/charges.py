@@ -211,15 +211,15 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
 
 
 def kept(keys: CustomerKeys, epoch: int, counters: CounterSet) -> tuple[bytes, bytes]:
-    """What a charge to one plain limit, without a key, is kept with: its `names`, its epoch word.
+    """What a charge to plain limits, without a key, is kept with: its `names`, its epoch word.
 
     Args:
         keys: of the customer.
         epoch: of the customer.
-        counters: the limit.
+        counters: the limits.
     """
-    (suffix,) = counters.suffixes
-    return packed(keys.epoch, keys.usage + suffix), packed(epoch) if epoch else _NO_EPOCH
+    names = packed(keys.epoch, *map(keys.usage.__add__, counters.suffixes))
+    return names, packed(epoch) if epoch else _NO_EPOCH
 
 
 _NO_EPOCH = packed(0)

@@ -35,9 +35,9 @@ UNSETTLED = Settlement(ChargeStatus.UNSETTLED)
 UNSENT = Settlement(ChargeStatus.UNSENT)
 ELSEWHERE = Settlement(ChargeStatus.STALE_CATALOG, memo=MOVED.encode())
 
-SINGLE, PLAIN, DETAILED = range(3)
-"""What charges of a script call have, and so what its reply looks like: one plain limit each and no
-key; plain limits, any number; detailed ones, some of them."""
+DETAILED, PLAIN, SINGLE = -1, 0, 1
+"""What charges of a script call have, and so what its reply looks like: detailed limits, some of
+them; plain limits, any number; as many plain limits each as this number is, and no key."""
 
 _NO_KEY = (CONSUME, CHECK, TAKE_LEFT)
 
@@ -241,12 +241,12 @@ def spell(
             keys.append(usage + suffix)
     charge_words[run_at] = f"{number} {end - run_from}{quantity_word}"
     term_words: list[Any] = []
-    shape = SINGLE
+    shape = counters.words[0]
     for verb, words, _ in numbers:
         term_words += (verb, *words)
         if words[1] != PLAIN_ARGS:
             shape = DETAILED
-        elif shape == SINGLE and (words[0] != 1 or verb not in _NO_KEY):
+        elif shape > PLAIN and (words[0] != shape or verb not in _NO_KEY):
             shape = PLAIN
     if noting and notes is not None:
         keys.insert(1, ledger_key(charges[start].keys))
@@ -273,7 +273,12 @@ def spell_lone(
     charge = charges[start]
     keys, counters, quantity = charge.keys, charge.counters, charge.quantity
     names = keys.catalog, keys.epoch, keys.usage + counters.suffixes[0]
-    run = ("1 1 1",) if quantity == 1 else ("1 1", quantity)
+    if quantity == 1:
+        run: tuple[str | int, ...] = ("1 1 1",)
+    elif isinstance(quantity, int):
+        run = "1 1", quantity
+    else:
+        return spell(head, charges, start)
     return (3, *names, *head, 1, CONSUME, *counters.words, *run, charge.epoch), 1, SINGLE
 
 
@@ -282,40 +287,53 @@ def spell_kept(
 ) -> tuple[Packed, int, int]:
     """As `spell`, of charges that all have their `names`, as nearly all have under load."""
     some = charges[start : start + KEYS_MAX // 2]
-    runs: list[tuple[CounterSet, int, int]] = []  # limit, quantity, where their charges begin
-    counters, quantity = NO_COUNTERS, 0
+    runs: list[tuple[CounterSet, int | tuple[int, ...], int]] = []  # and where each begins
+    counters: CounterSet = NO_COUNTERS
+    quantity: int | tuple[int, ...] = 0
     for place, charge in enumerate(some):
         if charge.counters is not counters or charge.quantity != quantity:
-            counters, quantity = charge.counters, charge.quantity  # type: ignore[assignment]
+            counters, quantity = charge.counters, charge.quantity
             runs.append((counters, quantity, place))
     numbers = {(each.words, each.noting): 0 for each, _, _ in runs}
-    modes = "".join([str(noting) for _, noting in numbers])
-    is_noted = notes is not None and any([noting for _, noting in numbers])
-    words: list[Any] = [*head, -len(numbers) if is_noted else len(numbers)]
+    term_words: list[Any] = []
+    shape = most = counters.words[0]  # limits of a charge
+    noting = 0
     for number, terms in enumerate(numbers, start=1):
         numbers[terms] = number
-        words += (CONSUME, *terms[0])
+        term_words += (CONSUME, *terms[0])
+        noting |= terms[1]
+        if terms[0][0] != shape:
+            shape, most = PLAIN, max(most, terms[0][0])
+    if len(some) * (1 + most) > KEYS_MAX:
+        return spell_kept(head, charges[: start + KEYS_MAX // (1 + most)], start, notes)
+    is_noted = noting and notes is not None
+    words = [*head, -len(numbers) if is_noted else len(numbers), *term_words]
     epochs = [charge.epoch_word for charge in some]
-    pieces, count = [*map(_names, some)], 3 * len(some)
+    pieces, keys_count, count = [*map(_names, some)], 1, len(some)
     for at, (counters, quantity, begin) in enumerate(runs):
         end = runs[at + 1][2] if at + 1 < len(runs) else len(some)
         number = numbers[counters.words, counters.noting]
         if quantity == 1:
             words.append(f"{number} {end - begin} 1")
-        else:
+        elif isinstance(quantity, int):
             words += (f"{number} {end - begin}", quantity)
+        else:
+            words += (f"{number} {end - begin} each", *quantity)
         pieces.append(packed(*words))
         pieces += epochs[begin:end]
+        keys_count += (end - begin) * (1 + counters.words[0])
         count += len(words)
         words.clear()
+    count += keys_count - 1
     end = start + len(some)
     keys = some[0].keys
     if notes is None or not is_noted:
-        return Packed((1 + 2 * len(some), keys.catalog), count, pieces), end, SINGLE
-    noted = modes, *notes.kept, notes.describe(range(start, end))
-    pieces.append(packed(*noted))
-    first = 2 + 2 * len(some), keys.catalog, ledger_key(keys)
-    return Packed(first, count + len(noted), pieces), end, SINGLE
+        return Packed((keys_count, keys.catalog), count, pieces), end, shape
+    modes = "".join([str(noted) for _, noted in numbers])
+    noted_words = modes, *notes.kept, notes.describe(range(start, end))
+    pieces.append(packed(*noted_words))
+    first = 1 + keys_count, keys.catalog, ledger_key(keys)
+    return Packed(first, count + len(noted_words), pieces), end, shape
 
 
 def read_reply(
@@ -340,11 +358,17 @@ def read_reply(
         if reply[0] == -5:  # TOO_LATE
             settled += [Settlement(ChargeStatus.TOO_LATE)] * len(charges)
             return
+        # Whatever else becomes of such a charge is answered in one word, so these are of one size.
         if shape == SINGLE and len(reply) == 2 * len(charges):
-            # Whatever else becomes of such a charge is answered in one word, so these are pairs.
             statuses = reply[::2]
             if statuses.count(1) + statuses.count(0) == len(charges):
                 settled += map(Settlement, statuses, zip(reply[1::2], strict=True))
+                return
+        elif shape > SINGLE and len(reply) == (1 + shape) * len(charges):
+            statuses = reply[:: 1 + shape]
+            if statuses.count(1) + statuses.count(0) == len(charges):
+                of_limits = [reply[at :: 1 + shape] for at in range(1, 1 + shape)]
+                settled += map(Settlement, statuses, zip(*of_limits, strict=True))
                 return
         detailed = shape == DETAILED
         for charge in charges:

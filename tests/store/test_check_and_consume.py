@@ -39,6 +39,10 @@ def keep(charge: Charge) -> Charge:
     return msgspec.structs.replace(charge, names=names, epoch_word=epoch_word)
 
 
+Asked = tuple[int | tuple[int, ...], str, CounterSet]
+"""Of a charge: quantity, verb, counters."""
+
+
 # used before, quantity, caps -> status, used afterwards
 TABLE = [
     ([0], 1, [1], ChargeStatus.ALLOWED, [1]),
@@ -322,15 +326,29 @@ def test_kept_charges_take_the_words_that_they_are_spelled_with_otherwise() -> N
     rng, space = random.Random(20261127), KeySpace("q", shards=4)
     limits = [plain((cap, FAR_MS)) for cap in (3, 7)] + [plain((7, FAR_MS), names="b")]
     limits.append(msgspec.structs.replace(limits[0], noting=2))
-    for size in (1, 2, 60, 2500):
+    one: list[Asked] = [
+        (quantity, CONSUME, limit) for quantity in (1, 1, 1, 40) for limit in limits
+    ]
+    two, three = (plain(*[(9, FAR_MS)] * count) for count in (2, 3))
+    noted = msgspec.structs.replace(three, noting=1)
+    together: list[Asked] = [
+        ((1, 0), CONSUME, two),
+        ((4, 4), CONSUME, two),
+        ((1, 900, 7), CONSUME, three),
+        ((1, 900, 7), CONSUME, noted),
+    ]
+    # As many keys as a call may have are reached by charges on one counter alone.
+    for size, asked in [
+        *((size, one) for size in (1, 2, 60, 2500)),
+        *((size, together[:2]) for size in (1, 60)),
+        *((size, one + together) for size in (2, 60, 500)),
+    ]:
         charges = [
             keep(
                 Charge(
                     space.customer(f"é:{rng.randrange(9)}"),
                     rng.choice([0, 1_900_000_000_000]),
-                    rng.choice([1, 1, 1, 40]),
-                    CONSUME,
-                    rng.choice(limits),
+                    *rng.choice(asked),
                 )
             )
             for _ in range(size)
@@ -340,13 +358,13 @@ def test_kept_charges_take_the_words_that_they_are_spelled_with_otherwise() -> N
                 words, *rest = spell((TAG, 77), charges, start, notes)
                 packed, *packed_rest = spell_kept((TAG, 77), charges, start, notes)
 
-                assert [as_bytes(word) for word in words] == list(packed)
+                assert [as_bytes(word) for word in words] == packed[:]
                 assert (len(words), rest) == (len(packed), packed_rest)
 
 
-@pytest.mark.parametrize("quantity", [1, 40])
+@pytest.mark.parametrize("quantity", [1, 40, (40,)])
 def test_a_lone_kept_charge_takes_the_words_that_it_is_spelled_with_otherwise(
-    quantity: int,
+    quantity: int | tuple[int, ...],
 ) -> None:
     counters = plain((7, FAR_MS))
     charge = Charge(KeySpace("q").customer("é:1"), 1_900_000_000_000, quantity, CONSUME, counters)
@@ -361,6 +379,34 @@ def test_kept_charges_are_settled_in_order(scripted: Scripted) -> None:
 
     assert [1] * 2500 + [0] * 500 + [1] == [s.status for s in settled]
     assert {"a": 2502} == scripted.used()
+
+
+def test_kept_charges_on_many_counters_are_settled_in_as_many_calls_as_they_need(
+    scripted: Scripted,
+) -> None:
+    several = msgspec.structs.replace(scripted.charge(1, *[900] * 8), quantity=(1, 2, *[0] * 6))
+    charges = [keep(several), keep(scripted.charge(1, 900))] * 500
+
+    settled = scripted.settle(*charges)
+
+    assert [1] * 900 == [s.status for s in settled[:900]]
+    assert [(used, used) for used in range(0, 900, 2)] == [
+        tuple(s.used[:2]) for s in settled[:900:2]
+    ]
+    assert {"a": 900, "b": 900} == scripted.used()
+
+
+def test_a_stale_charge_among_kept_ones_on_several_counters_changes_no_other(
+    scripted: Scripted,
+) -> None:
+    good = msgspec.structs.replace(scripted.charge(1, 9, 9), quantity=(1, 2))
+    stale = msgspec.structs.replace(good, epoch=7)
+
+    settled = scripted.settle(*[keep(each) for each in (good, stale, good, good)])
+
+    assert [1, ChargeStatus.STALE_CUSTOMER, 1, 1] == [s.status for s in settled]
+    assert [(0, 0), (), (1, 2), (2, 4)] == [tuple(s.used) for s in settled]
+    assert {"a": 3, "b": 6} == scripted.used()
 
 
 def test_kept_charges_are_settled_in_order_with_others(scripted: Scripted) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from quotad.catalog import Source, compile_snapshot, parse
 from quotad.decision import (
+    ConsumeAllDecision,
     Decision,
     EntitlementSource,
     Explanation,
@@ -21,7 +22,7 @@ from quotad.entitlements.resolve import resolve
 from quotad.errors import IdempotencyMismatch, InvalidRequest, QuotadError, StoreUnavailable
 from quotad.model import USED_MAX
 from quotad.service import encode
-from quotad.service.wire import batch_bytes, decision_bytes, each_bytes
+from quotad.service.wire import all_bytes, batch_bytes, decision_bytes, each_bytes
 from quotad.v1 import quota_pb2 as pb
 
 SIZES = (1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, USED_MAX)
@@ -196,6 +197,50 @@ def test_answers_in_a_row_that_differ_in_any_field_are_written_each_as_it_is(
         raise error
 
     assert [message_of(each).SerializeToString() for each in row] == each_bytes(row, failed)
+
+
+@given(
+    st.lists(decisions | plain_decisions, max_size=4).map(tuple),
+    st.booleans(),
+    times,
+    st.none() | st.integers(0, 15),
+    st.booleans(),
+)
+def test_an_answer_on_several_features_has_the_bytes_that_protobuf_would_write(
+    items: tuple[Decision, ...],
+    allowed: bool,
+    wait_ms: int | None,
+    stopped_by: int | None,
+    is_fallback: bool,
+) -> None:
+    answer = ConsumeAllDecision(
+        allowed,
+        int(Reason.LIMIT_EXCEEDED),
+        7,
+        retry_after_ms=wait_ms,
+        is_fallback=is_fallback,
+        items=items,
+        stopped_by=stopped_by,
+    )
+    message = pb.CheckAndConsumeAllResponse(
+        allowed=allowed,
+        reason=pb.REASON_LIMIT_EXCEEDED,
+        stopped_by=stopped_by,
+        items=[message_of(item) for item in items],
+        catalog_version=7,
+        is_fallback=is_fallback,
+    )
+    if wait_ms is not None:
+        message.retry_after.CopyFrom(
+            Duration(seconds=wait_ms // 1000, nanos=wait_ms % 1000 * 10**6)
+        )
+
+    written = all_bytes(answer)
+
+    # Fields may come in any order, and those of the whole do.
+    assert message == pb.CheckAndConsumeAllResponse.FromString(written)
+    for item in items:
+        assert message_of(item).SerializeToString() in written
 
 
 errors = st.sampled_from(
