@@ -26,6 +26,7 @@ class Proxy:
         self._held: dict[socket.socket, bytearray] = {}
         self._holds_requests = self._holds_answers = self._refuses = False
         self._sockets: list[socket.socket] = []
+        self._forgotten: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._run(self._accept)
 
@@ -90,6 +91,8 @@ class Proxy:
             self._send(client, data, self._holds_answers)
 
     def _send(self, target: socket.socket, data: bytes, hold: bool) -> None:
+        if target in self._forgotten:
+            return
         if hold:
             self._held.setdefault(target, bytearray()).extend(data)
         else:
@@ -107,6 +110,11 @@ class Proxy:
         for each in (source, target):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+
+    def forget(self) -> None:
+        """Pass nothing on any more over the connections that there are, and tell neither side."""
+        with self._lock:
+            self._forgotten.update(self._sockets)
 
     def cut(self) -> None:
         """End the connections that there are."""

@@ -1,5 +1,6 @@
 /** Entitlements in memory, kept fresh by the change feed. */
 
+import { clock } from "./clock.js";
 import { QuotaDeadline, type QuotaError, QuotaUnavailable } from "./errors.js";
 import type { Entitlement, Entitlements } from "./results.js";
 import type { WatchedChange, WatchOptions } from "./watching.js";
@@ -32,7 +33,7 @@ interface Copy {
   readonly all: Promise<Entitlements>;
   /** Features that the customer has not, by id, with the reason. */
   readonly others: Map<string, Promise<Entitlement>>;
-  /** By the monotonic clock; 0: not good any more. */
+  /** By the clock; 0: not good any more. */
   goodUntil: number;
 }
 
@@ -49,6 +50,8 @@ export class EntitlementCache {
   readonly #ended = new AbortController();
   readonly #copies = new Map<string, Copy>();
   #connected = false;
+  /** What the store's clock is ahead of the clock here, by the latest change: the one on the wall may be an hour off. */
+  #ahead = -Infinity;
 
   constructor(source: Source, options: CacheOptions = {}) {
     this.#source = source;
@@ -124,21 +127,21 @@ export class EntitlementCache {
 
   #copy(key: string, customerId: string, resourceId: string): Copy {
     const known = this.#copies.get(key);
-    if (known !== undefined && this.#connected && performance.now() < known.goodUntil) {
+    if (known !== undefined && this.#connected && clock() < known.goodUntil) {
       this.#copies.delete(key); // the order is that of use
       this.#copies.set(key, known);
       return known;
     }
     const all = this.#source.entitlements(customerId, resourceId);
     // Good from now on, not from the answer on: a change in between makes it bad, if one can be heard of.
-    const goodUntil = this.#connected ? performance.now() + this.#maxAgeMs : 0;
+    const goodUntil = this.#connected ? clock() + this.#maxAgeMs : 0;
     const copy: Copy = { customerId, all, others: new Map(), goodUntil };
     this.#copies.delete(key);
     this.#copies.set(key, copy);
     all.then(
       ({ entitlements }) => {
         for (const { resetsAt } of entitlements) {
-          if (resetsAt !== null) copy.goodUntil = Math.min(copy.goodUntil, performance.now() + resetsAt.getTime() - Date.now());
+          if (resetsAt !== null) copy.goodUntil = Math.min(copy.goodUntil, resetsAt.getTime() - this.#ahead);
         }
       },
       () => {
@@ -168,6 +171,7 @@ export class EntitlementCache {
     };
     try {
       for await (const change of this.#source.watch({ usage: true, signal, onConnected, onLost })) {
+        if (change.at !== null) this.#ahead = change.at.getTime() - clock();
         if (change.customerId === "") this.#dropAll();
         else this.drop(change.customerId);
       }

@@ -45,6 +45,12 @@ class Sessions extends Http2SessionManager {
   }
 }
 
+/**
+ * A connection that was idle for so long is tried by a ping before a call goes over it, and replaced if it
+ * does not answer in time: what is between may have forgotten it, as of a function that was frozen.
+ */
+const PINGS = { pingIntervalMs: 20_000, pingTimeoutMs: 500 };
+
 /** A message of answers may be as large: an explained batch, a catalog. */
 const READ_MAX_BYTES = 32 * 1024 * 1024;
 
@@ -69,7 +75,7 @@ export class Connection {
     }
     this.#address = address;
     this.#headers = withToken(options.token ?? "");
-    this.#sessions = new Sessions(url, {}, node);
+    this.#sessions = new Sessions(url, { ...PINGS }, node);
     this.#transport = createGrpcTransport({
       baseUrl: url,
       sessionManager: this.#sessions,
