@@ -35,8 +35,8 @@ from quotad.store import (
     Settlement,
     catalog_tag,
 )
-from quotad.store.charges import TAKE_LEFT, TAKE_LEFT_ONCE
-from quotad.store.counters import ELSEWHERE, PutsInLedger
+from quotad.store.charges import TAKE_LEFT, TAKE_LEFT_ONCE, PutsInLedger
+from quotad.store.counters import ELSEWHERE
 from quotad.store.damage import report_once
 from quotad.store.exchange import WAITING_SHARE
 from quotad.store.refusals import MOVING

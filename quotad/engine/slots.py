@@ -32,8 +32,8 @@ from quotad.errors import (
 from quotad.ledger import Takers
 from quotad.slots import SLOT, Acquired, AcquireRequest, OpenSlot
 from quotad.store import Charge, ChargeStatus, CounterSet, CustomerKeys, Link, Settlement
-from quotad.store.charges import DETAILED_ARGS
-from quotad.store.counters import ELSEWHERE, PutsInLedger
+from quotad.store.charges import DETAILED_ARGS, PutsInLedger
+from quotad.store.counters import ELSEWHERE
 from quotad.store.slots import SlotOutcome, SlotScripts, SlotToHold
 
 ROUNDS_MAX = 5

@@ -7,6 +7,7 @@ their keys are spelled, how long they live, and the words that the script reads 
 from collections.abc import Sequence
 from enum import IntEnum
 from itertools import chain
+from typing import Protocol
 
 import msgspec
 
@@ -184,14 +185,18 @@ class Once(msgspec.Struct, frozen=True, gc=False):
     ttl_ms: int
 
 
+ChargeQuantity = int | tuple[int, ...]
+"""To take of all limits of a charge, negative: to give back; or what to take of each of them."""
+
+
 class Charge(msgspec.Struct, frozen=True, gc=False):
     """What one request is to count, all of it or nothing."""
 
     keys: CustomerKeys
     epoch: int
     """Of the customer, that it was planned with."""
-    quantity: int | tuple[int, ...]
-    """To take of all its limits, negative: to give back; or what to take of each, see `join`."""
+    quantity: ChargeQuantity
+    """See `join` for one of each limit."""
     verb: str
     counters: CounterSet = NO_COUNTERS
     once: Once | None = None
@@ -252,6 +257,23 @@ def join(
     joined = (len(limits), size, *chain(*limits.values()))
     noting = max([counters.noting for _, counters in parts])
     return CounterSet(tuple(limits), joined, noting), places
+
+
+class PutsInLedger(Protocol):
+    """What puts charges into the ledger."""
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """How many records the stream of a shard keeps, and for how long (ms)."""
+        ...
+
+    def describe(self, places: Sequence[int]) -> bytes:
+        """What the record of a script call has of its charges, beside what becomes of them.
+
+        Args:
+            places: of the charges, among all that are settled.
+        """
+        ...
 
 
 class Settlement(msgspec.Struct, frozen=True, gc=False):

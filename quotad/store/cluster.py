@@ -19,7 +19,7 @@ from quotad.store.exchange import (
     by_slot,
 )
 from quotad.store.hash_slots import read_where, slot_of
-from quotad.store.link import Command, NodeLink, read_time
+from quotad.store.link import Command, NodeLink, ScriptWords, read_time
 from quotad.store.node import Node
 from quotad.store.refusals import ErrorReply, refused, unavailable
 from quotad.store.router import Key, Link, executed, scatter
@@ -111,8 +111,7 @@ class ClusterRouter:
 
     def run(self, calls: Sequence[Sequence[Any]], script: Script) -> list[Any]:
         """See `Router.run`."""
-        commands = [("EVALSHA", script.sha, *words) for words in calls]
-        return self._checked(self._exchange.run(commands, _in_turn, self._deadline(), script))
+        return self._checked(self._exchange.run_script(script, calls, _in_turn, self._deadline()))
 
     def transact(self, commands: Sequence[Command]) -> list[Any]:
         """See `Router.transact`."""
@@ -255,16 +254,13 @@ class ClusterLink:
             )
         return max(found)
 
-    def run(self, script: Script, words: Sequence[Any], deadline: float) -> Any:
+    def run(self, script: Script, words: ScriptWords, deadline: float) -> Any:
         """See `Link.run`."""
         return self._checked(self.run_many(script, [words], deadline)[0])
 
-    def run_many(
-        self, script: Script, calls: Sequence[Sequence[Any]], deadline: float
-    ) -> list[Any]:
+    def run_many(self, script: Script, calls: Sequence[ScriptWords], deadline: float) -> list[Any]:
         """See `Link.run_many`."""
-        commands = [("EVALSHA", script.sha, *words) for words in calls]
-        answers = self._exchange.run(commands, self._at_once, deadline, script)
+        answers = self._exchange.run_script(script, calls, self._at_once, deadline)
         for place, answer in enumerate(answers):
             if isinstance(answer, ErrorReply):
                 answers[place] = self._refused(answer)

@@ -7,7 +7,7 @@ it out and reads the answer.
 from collections.abc import Callable, Sequence
 from itertools import islice
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
 from quotad.errors import ScriptContractError, ShardMoved, StoreError, is_unsent
 from quotad.store import scripts
@@ -20,12 +20,15 @@ from quotad.store.charges import (
     Charge,
     ChargeStatus,
     CounterSet,
+    PutsInLedger,
     Settlement,
 )
 from quotad.store.keys import CustomerKeys, escape, ledger_key
+from quotad.store.link import ScriptWords
 from quotad.store.packed import Packed, packed
 from quotad.store.refusals import MOVING
 from quotad.store.router import Link
+from quotad.store.shard_calls import ShardCalls
 from quotad.store.shard_map import MOVED, is_marked
 
 KEYS_MAX = 4000
@@ -45,24 +48,6 @@ KEPT_MIN = 4
 """Fewer charges are spelled word by word, which takes less for each call of the script."""
 
 _names = attrgetter("names")
-
-
-class PutsInLedger(Protocol):
-    """What puts charges into the ledger."""
-
-    @property
-    def kept(self) -> tuple[int, int]:
-        """How many records the stream of a shard keeps, and for how long (ms)."""
-        ...
-
-    def describe(self, places: Sequence[int]) -> bytes:
-        """What the record of a script call has of its charges, beside what becomes of them.
-
-        Args:
-            places: of the charges, among all that are settled.
-        """
-        ...
-
 
 Speller = Callable[
     [tuple[str, int], Sequence[Charge], int, PutsInLedger | None],
@@ -127,9 +112,14 @@ class ChargeScript:
         places: dict[str, list[int]] = {}
         for place, charge in enumerate(charges):
             places.setdefault(charge.keys.catalog, []).append(place)
-        calls: list[tuple[Any, ...]] = []
+        calls: list[ScriptWords] = []
         parts: list[tuple[list[int], int]] = []
-        for at in places.values():
+        kept = ShardCalls(head, charges, notes).spell(places, KEYS_MAX) if places else ()
+        for call, at in zip(kept, places.values(), strict=True):
+            if call is not None:
+                calls.append(call)
+                parts.append((at, SINGLE))
+                continue
             some, start = [charges[place] for place in at], 0
             while start < len(some):
                 words, end, shape = spell(head, some, start, notes, at)
@@ -143,6 +133,18 @@ class ChargeScript:
         except StoreError as error:
             return [UNSENT] * len(charges) if is_unsent(error) else settled, error
         for reply, (at, shape) in zip(replies, parts, strict=True):
+            if (
+                shape == SINGLE
+                and type(reply) is list
+                and len(reply) == 2 * len(at)
+                and reply[0] >= 0
+            ):
+                # As `read_reply`, with less work: whatever else becomes of such a charge is
+                # answered in one word, so these are pairs.
+                values = iter(reply)
+                for place, status, used in zip(at, values, values, strict=True):
+                    settled[place] = Settlement(status, (used,))
+                continue
             found: list[Settlement] = []
             try:
                 if isinstance(reply, StoreError):

@@ -6,7 +6,7 @@ What a server did not run is sent again within the time of the call: to where th
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -16,8 +16,9 @@ from quotad.errors import StoreUnavailable
 from quotad.recent import Recent
 from quotad.store.cluster_map import ClusterMap
 from quotad.store.hash_slots import read_where, slot_of
-from quotad.store.link import Command
+from quotad.store.link import Command, ScriptWords, begin
 from quotad.store.node import Node
+from quotad.store.packed import PackedCall
 from quotad.store.refusals import ErrorReply, unavailable
 from quotad.store.router import Key
 from quotad.store.scripts import Script
@@ -39,7 +40,7 @@ STUCK_MAX = 1_000
 
 PAUSE_MIN_S, PAUSE_MAX_S = 0.002, 0.05
 
-Sent = Mapping[Node, Sequence[Command]]
+Sent = Mapping[Node, Sequence["Command | bytes"]]
 Received = Mapping[Node, "list[Any] | StoreUnavailable"]
 _Send = Callable[[Sent, float], Received]
 """From commands by server and a deadline to the answers of each, or why there are none."""
@@ -50,7 +51,9 @@ class _Try(msgspec.Struct):
 
     place: int
     slot: int
-    command: Command
+    command: Command | bytes
+    words: ScriptWords = ()
+    """Of a script, behind its name."""
     asking: bool = False
     """Whether the server is to answer although the slot is on the way to it."""
 
@@ -63,20 +66,13 @@ class Exchange:
         self._stuck: Recent[tuple[int, str], float] = Recent(STUCK_MAX)
         """Until when a slot is tried once, by slot and what was waited for in vain."""
 
-    def run(
-        self,
-        commands: Sequence[Command],
-        send: _Send,
-        deadline: float,
-        script: Script | None = None,
-    ) -> list[Any]:
+    def run(self, commands: Sequence[Command], send: _Send, deadline: float) -> list[Any]:
         """Run commands, all servers at once.
 
         Args:
-            commands: each with its key as the second word; of a script as the fourth.
+            commands: each with its key as the second word.
             send: how they travel.
             deadline: monotonic time in seconds by which the answers must be there.
-            script: what they run, for servers that do not know it.
 
         Returns:
             An answer for each, also those that are errors; a StoreUnavailable where its server was
@@ -85,15 +81,33 @@ class Exchange:
         Raises:
             StoreUnavailable: the servers are not known.
         """
-        answers: list[Any] = [None] * len(commands)
+        return self._run(
+            [_Try(place, slot_of(command[1]), command) for place, command in enumerate(commands)],
+            send,
+            deadline,
+        )
+
+    def run_script(
+        self, script: Script, calls: Sequence[ScriptWords], send: _Send, deadline: float
+    ) -> list[Any]:
+        """As `run`, of a script for each of some `words`: number of keys, keys, arguments."""
+        sha = script.sha
+        tries = []
+        for place, words in enumerate(calls):
+            slot = slot_of(words.key if isinstance(words, PackedCall) else words[1])
+            tries.append(_Try(place, slot, begin(words, "EVALSHA", sha), words))
+        return self._run(tries, send, deadline, script)
+
+    def _run(
+        self, tries: Sequence[_Try], send: _Send, deadline: float, script: Script | None = None
+    ) -> list[Any]:
+        answers: list[Any] = [None] * len(tries)
         now = time.monotonic()
         until = now + (deadline - now) * WAITING_SHARE
-        at = 1 if script is None else 3
         pending: dict[Node | None, list[_Try]] = {}
         slots = self._map.slots()
-        for place, command in enumerate(commands):
-            slot = slot_of(command[at])
-            pending.setdefault(slots[slot], []).append(_Try(place, slot, command))
+        for one in tries:
+            pending.setdefault(slots[one.slot], []).append(one)
         rounds = 0
         while pending:
             again, later = self._round(pending, send, (deadline, until), answers, script)
@@ -130,7 +144,7 @@ class Exchange:
         deadline, until = times
         again: dict[Node | None, list[_Try]] = {}
         later: list[_Try] = []
-        groups: dict[Node, list[Command]] = {}
+        groups: dict[Node, list[Command | bytes]] = {}
         for node, tries in pending.items():
             if node is None:
                 later += self._without_server(tries, until, answers)
@@ -138,7 +152,11 @@ class Exchange:
                 for one in tries:
                     answers[one.place] = problem
             else:
-                groups[node] = [word for one in tries for word in _words(one)]
+                commands = groups[node] = []
+                for one in tries:
+                    if one.asking:
+                        commands.append(("ASKING",))
+                    commands.append(one.command)
         sent = send(groups, deadline) if groups else {}
         for node, found in sent.items():
             if isinstance(found, StoreUnavailable):
@@ -148,11 +166,13 @@ class Exchange:
                 continue
             rest = iter(found)
             for one in pending[node]:
-                answer = next(islice(rest, 1, None) if one.asking else rest)
+                if one.asking:
+                    next(rest)
+                    one.asking = False
+                answer = next(rest)
                 if not isinstance(answer, ErrorReply):
                     answers[one.place] = answer
                     continue
-                one.asking = False
                 if not answer.no_script:
                     self._map.counts.replied(str(node.address), answer.word)
                 target = self._follow(node, one, answer, script)
@@ -183,7 +203,7 @@ class Exchange:
         """Where a command goes next that was not run; None: nowhere."""
         word = answer.word
         if word == "NOSCRIPT" and script is not None:
-            one.command = ("EVAL", script.text, *one.command[2:])
+            one.command = begin(one.words, "EVAL", script.text)
             return node
         if word not in ("MOVED", "ASK"):
             return None
@@ -217,10 +237,6 @@ class Exchange:
         error = unavailable("no server of the cluster has this customer's slot", "the cluster")
         error.partial = error.unsent = True
         return error
-
-
-def _words(one: _Try) -> Iterable[Command]:
-    return (("ASKING",), one.command) if one.asking else (one.command,)
 
 
 def by_slot(keys: Sequence[Key]) -> Sequence[Sequence[int]]:

@@ -8,13 +8,18 @@ from typing import Any
 from hiredis import ProtocolError, Reader, pack_command
 
 from quotad.errors import AnswerLost, BudgetSpent, StoreUnavailable
-from quotad.store.packed import Packed
+from quotad.store.packed import Packed, PackedCall
 from quotad.store.refusals import ErrorReply, lost, not_signed_in, refused, timed_out, unavailable
 from quotad.store.scripts import Script
 from quotad.store.sockets import DeadlineSocket, Endpoint
 
 Command = tuple[Any, ...]
 """The words of a command; str, bytes or int."""
+
+ScriptWords = Sequence[Any] | PackedCall
+"""Of the call of a script, behind its name: the number of keys, the keys and the arguments."""
+
+_PACKED = (Packed, PackedCall)
 
 NO_STORE = "what answers is no Redis or Valkey"
 
@@ -139,22 +144,20 @@ class NodeLink:
         """
         return read_time(self.execute(("TIME",), deadline), self._address)
 
-    def run(self, script: Script, words: Sequence[Any], deadline: float) -> Any:
+    def run(self, script: Script, words: ScriptWords, deadline: float) -> Any:
         """Run a script; `words` is the number of keys, the keys and the arguments.
 
         Raises:
             StoreUnavailable: as `execute`.
         """
-        answer = self.exchange(_begin(words, "EVALSHA", script.sha), deadline)
+        answer = self.exchange(begin(words, "EVALSHA", script.sha), deadline)
         if isinstance(answer, ErrorReply):
             if not answer.no_script:
                 raise refused(answer, self._address)
-            return self.execute(_begin(words, "EVAL", script.text), deadline)  # nothing ran
+            return self.execute(begin(words, "EVAL", script.text), deadline)  # nothing ran
         return answer
 
-    def run_many(
-        self, script: Script, calls: Sequence[Sequence[Any]], deadline: float
-    ) -> list[Any]:
+    def run_many(self, script: Script, calls: Sequence[ScriptWords], deadline: float) -> list[Any]:
         """Run a script for each of some `words`; an answer may be an error.
 
         Raises:
@@ -166,8 +169,8 @@ class NodeLink:
         """Positions of keys that one command may name together."""
         return (range(len(names)),) if names else ()
 
-    def send(self, commands: Sequence[Command], deadline: float) -> None:
-        """Send commands, whose answers `receive` returns.
+    def send(self, commands: Sequence[Command | bytes], deadline: float) -> None:
+        """Send commands, each as of `execute`, whose answers `receive` returns.
 
         Raises:
             StoreUnavailable: as `execute`.
@@ -181,7 +184,7 @@ class NodeLink:
         assert self._socket is not None
         try:
             self._socket.begin(deadline)
-            self._socket.sendall(b"".join(map(pack_command, commands)))
+            self._socket.sendall(b"".join(map(_as_it_travels, commands)))
         except OSError as error:
             raise self._failed(error) from None
         self._used_s = now
@@ -195,13 +198,13 @@ class NodeLink:
         assert self._socket is not None
         late = time.monotonic() + _GRACE_S
         self._socket.deadline = max(self._socket.deadline, late)
-        return [self._next() for _ in range(count)]
+        return self._next(count)
 
     def exchange(
         self,
         command: Command | bytes,
         deadline: float,
-        more: Sequence[Command] = (),
+        more: Sequence[Command | bytes] = (),
         extra_s: float = 0.0,
     ) -> Any:
         """The answer, also one that is an error.
@@ -225,7 +228,7 @@ class NodeLink:
         try:
             socket.begin(deadline, extra_s)
             data = command if isinstance(command, bytes) else pack_command(command)
-            socket.sendall(b"".join((data, *map(pack_command, more))) if more else data)
+            socket.sendall(b"".join((data, *map(_as_it_travels, more))) if more else data)
             answer = _MORE
             while answer is _MORE:
                 count = socket.recv_into(buffer)
@@ -244,13 +247,11 @@ class NodeLink:
         return answer
 
     def exchange_many(
-        self, commands: Sequence[Command], deadline: float, extra_s: float = 0.0
+        self, commands: Sequence[Command | bytes], deadline: float, extra_s: float = 0.0
     ) -> list[Any]:
         """The answers to commands that are sent together, also those that are errors."""
         first, *more = commands
-        answers = [self.exchange(first, deadline, more, extra_s)]
-        while len(answers) < len(commands):
-            answers.append(self._next())
+        answers = [self.exchange(first, deadline, more, extra_s), *self._next(len(more))]
         if any(isinstance(answer, ErrorReply) and answer.no_primary for answer in answers):
             self.close()
         return answers
@@ -265,22 +266,29 @@ class NodeLink:
         if not self._reader.has_data() and self._socket.quiet(wait_s):
             return None
         self._socket.begin(time.monotonic() + timeout_s, extra_s)
-        return self._next()
+        return self._next(1)[0]
 
-    def _next(self) -> Any:
-        assert self._socket is not None
+    def _next(self, count: int) -> list[Any]:
+        """The next answers."""
+        socket, gets = self._socket, self._reader.gets
+        assert socket is not None
+        answers: list[Any] = []
         try:
-            while (answer := self._reader.gets()) is _MORE:
-                count = self._socket.recv_into(self._buffer)
-                if not count:
+            while len(answers) < count:
+                answer = gets()
+                if answer is not _MORE:
+                    answers.append(answer)
+                    continue
+                size = socket.recv_into(self._buffer)
+                if not size:
                     raise ConnectionResetError("it has closed the connection")
-                self._reader.feed(self._buffer, 0, count)
+                self._reader.feed(self._buffer, 0, size)
         except (OSError, ProtocolError) as error:
             raise self._failed(error) from None
         except BaseException:
             self.close()  # the rest of an answer would be taken for that of the next command
             raise
-        return answer
+        return answers
 
     def _failed(self, error: OSError | ProtocolError) -> StoreUnavailable:
         """What a command ends with that was sent, and not answered."""
@@ -304,6 +312,10 @@ class NodeLink:
             opened.close()
 
 
-def _begin(words: Sequence[Any], *start: str) -> Command | bytes:
+def begin(words: ScriptWords, *start: str) -> Command | bytes:
     """A command of these words behind its first ones."""
-    return words.behind(*start) if type(words) is Packed else (*start, *words)
+    return words.behind(*start) if isinstance(words, _PACKED) else (*start, *words)
+
+
+def _as_it_travels(command: Command | bytes) -> bytes:
+    return command if isinstance(command, bytes) else pack_command(command)

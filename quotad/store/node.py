@@ -107,7 +107,7 @@ class Node:
             raise refused(answer, self.address)
         return answer
 
-    def ask(self, commands: Sequence[Command]) -> list[Any]:
+    def ask(self, commands: Sequence[Command | bytes]) -> list[Any]:
         """Send commands over a connection of the pool; an answer may be an error.
 
         Raises:

@@ -1,15 +1,39 @@
 """Words as they travel to the store, packed once where the same are sent again and again."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, overload
 
+import msgspec
 from hiredis import Reader, pack_command
+
+_OPENINGS_MAX = 1_024
+"""Of scripts, and numbers of words behind their names."""
 
 
 def packed(*words: Any) -> bytes:
     """Words, str, bytes or int, as they are within a command."""
     command: bytes = pack_command(words)
     return command[command.index(b"\n") + 1 :]  # without their number
+
+
+@lru_cache(_OPENINGS_MAX)
+def _opening(count: int, start: tuple[str, ...]) -> bytes:
+    return b"*%d\r\n%b" % (count, packed(*start))
+
+
+class PackedCall(msgspec.Struct, frozen=True, gc=False):
+    """Words of a script call, all of them packed."""
+
+    key: str
+    """Its first."""
+    size: int
+    """How many words there are."""
+    data: bytes
+
+    def behind(self, *start: str) -> bytes:
+        """A whole command: some words, and these behind them."""
+        return _opening(len(start) + self.size, start) + self.data
 
 
 class Packed(Sequence[bytes]):

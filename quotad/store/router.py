@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from quotad.errors import ConfigError
-from quotad.store.link import Command
+from quotad.store.link import Command, ScriptWords
 from quotad.store.node import Node
 from quotad.store.refusals import ErrorReply
 from quotad.store.scripts import Script
@@ -49,16 +49,14 @@ class Link(Protocol):
             StoreUnavailable: as `read`, or what is there is not a store.
         """
 
-    def run(self, script: Script, words: Sequence[Any], deadline: float) -> Any:
+    def run(self, script: Script, words: ScriptWords, deadline: float) -> Any:
         """Run a script; `words` is the number of keys, the keys and the arguments.
 
         Raises:
             StoreUnavailable: the store refused or did not answer by then; it may have run.
         """
 
-    def run_many(
-        self, script: Script, calls: Sequence[Sequence[Any]], deadline: float
-    ) -> list[Any]:
+    def run_many(self, script: Script, calls: Sequence[ScriptWords], deadline: float) -> list[Any]:
         """Run a script for each of some `words`, on all servers at once.
 
         Returns:

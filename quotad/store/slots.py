@@ -19,9 +19,10 @@ from quotad.store.charges import (
     ChargeStatus,
     CounterSet,
     Once,
+    PutsInLedger,
     Settlement,
 )
-from quotad.store.counters import DETAILED, PutsInLedger, read_reply, spell
+from quotad.store.counters import DETAILED, read_reply, spell
 from quotad.store.keys import CustomerKeys, escape, slot_names
 from quotad.store.router import Link
 from quotad.store.shard_map import tag_of_shard, with_tag
