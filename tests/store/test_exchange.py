@@ -77,5 +77,7 @@ def test_a_slot_that_was_waited_for_in_vain_is_waited_for_when_it_is_another_thi
             with pytest.raises(StoreUnavailable, match="TRYAGAIN"):
                 store.execute("GET", "q:{ba}:x")
         # The slot has arrived, where its server is not up yet.
+        router: Any = store._router
+        router._timeout_s = 30.0
         answers[:] = ["CLUSTERDOWN", "CLUSTERDOWN", ""]
         assert b"1" == store.execute("GET", "q:{ba}:x")
