@@ -161,6 +161,7 @@ const KINDS = {
   quotad: ({ address, options }) => new QuotadClient(address, options),
   slots: ({ address, options }) => new Holding(new QuotadClient(address, options)),
   leased: ({ address, options }) => new Leasing(new exported.LeasedClient(address, options)),
+  functions: () => ({ credits: async (amounts) => exported.credits(amounts) }),
   leasing: () => ({ fuzz, dry, clocked: async (moves) => clocked(moves) }),
   entitlements: ({ address, options }) => new EntitlementsClient({ address, ...options }),
   watch: ({ address, options: { watch, ...options } }) => new Watching(new QuotadClient(address, options), watch),

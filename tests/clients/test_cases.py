@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from quotad.client import AsyncClient, Client
+from quotad.client.results import scaled
 from tests.clients.kinds import KINDS, connected, snake
 from tests.clients.node import Node, needs_client
 from tests.clients.scripted import ScriptedServer, scripted_server
@@ -74,6 +75,18 @@ def test_the_clients_have_the_same_methods(node: Node) -> None:
 
     assert blocking == asyncio
     assert blocking - ONLY_PYTHON == typescript - ONLY_TYPESCRIPT
+
+
+@needs_client
+def test_amounts_of_credit_pools_are_read_alike(node: Node) -> None:
+    read = node.client("", "functions")
+    for amount, decimals in [(1250, 2), (5, 2), (0, 2), (-105, 2), (7, 0), (10**15 + 1, 6)]:
+        amounts = {"limit": None, "used": amount, "remaining": 0, "overage": 0}
+
+        credits = read("credits", {**amounts, "decimals": decimals})
+
+        assert credits["limit"] is None
+        assert format(scaled(amount, decimals), "f") == credits["used"]
 
 
 def wanted(case: dict[str, Any], answer: Any) -> Any:

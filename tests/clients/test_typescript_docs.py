@@ -26,6 +26,8 @@ SIZE_MAX = 100_000
 
 SETTINGS = {
     "strict": True,
+    "allowUnreachableCode": False,
+    "allowUnusedLabels": False,
     "exactOptionalPropertyTypes": True,
     "noImplicitOverride": True,
     "noImplicitReturns": True,
@@ -33,6 +35,9 @@ SETTINGS = {
     "noUncheckedIndexedAccess": True,
     "noUnusedLocals": True,
     "noUnusedParameters": True,
+    "noFallthroughCasesInSwitch": True,
+    "verbatimModuleSyntax": True,
+    "isolatedModules": True,
     "skipLibCheck": False,
     "target": "ES2022",
     "lib": ["ES2022"],

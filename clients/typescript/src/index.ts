@@ -4,6 +4,7 @@ export { type CacheOptions, EntitlementCache, type Read } from "./cache.js";
 export type { CallOptions } from "./calling.js";
 export { type ClientOptions, QuotadClient } from "./client.js";
 export type { Clock } from "./clock.js";
+export { credits, type Credits } from "./credits.js";
 export type { Customer, CustomerDetails, ProvisionOptions, Subscription } from "./customers.js";
 export type { ConnectionOptions, TlsOptions } from "./connection.js";
 export { QuotaDeadline, QuotaDenied, QuotaError, QuotaInvalid, QuotaServerError, QuotaUnavailable } from "./errors.js";
