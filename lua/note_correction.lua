@@ -10,12 +10,8 @@
 -- makes way.
 -- @include "refuse_moved"
 -- @include "now_ms"
--- @include "clear_unless"
+-- @include "add_correction"
 
 local moved = refuse_moved()
 if moved then return moved end
-clear_unless('zset', KEYS[1])
-local added = redis.call('ZADD', KEYS[1], 'NX', now_ms(), ARGV[1])
-redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -ARGV[2] - 1)
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return added
+return add_correction(KEYS[1], ARGV[1], now_ms(), ARGV[2], ARGV[3])

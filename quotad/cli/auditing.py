@@ -1,15 +1,17 @@
-"""`quotad usage audit`: whether counters have what the ledger says."""
+"""`quotad usage audit` and `rebuild`: whether counters have what the ledger says."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from quotad.cli import completion, failures, output
-from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
+from quotad.cli.options import SERVER_DEFAULT, ActorOption, Json, ReasonOption, ServerOption
 from quotad.plural import plural
 
 if TYPE_CHECKING:
-    from quotad.client.admin import CounterAudit
+    from collections.abc import Callable
+
+    from quotad.client.admin import CounterAudit, UsageAuditPage
 
 EXIT_DRIFT = 1
 
@@ -41,6 +43,7 @@ OneFeature = Annotated[
 def register(group: typer.Typer) -> None:
     """Add the commands of this module to those about usage."""
     group.command()(audit)
+    group.command()(rebuild)
 
 
 def audit(
@@ -50,15 +53,10 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """Compare counters with the ledger while decisions go on; exit code 1 where some differ."""
-    found: list[CounterAudit] = []
-    agreed, token = 0, ""
     with failures.admin(server, as_json) as admin:
-        while True:
-            page = admin.audit_usage(customer, feature_id=feature, token=token)
-            found += page.counters
-            agreed, token = agreed + page.agreed, page.next_token
-            if not token:
-                break
+        found, agreed = _all(
+            lambda token: admin.audit_usage(customer, feature_id=feature, token=token)
+        )
     drifted = [each for each in found if not each.doubt]
     if as_json:
         output.print_json({"drifted": len(drifted), "agreed": agreed, "counters": found})
@@ -66,6 +64,56 @@ def audit(
         show(found, agreed)
     if drifted:
         raise typer.Exit(EXIT_DRIFT)
+
+
+def rebuild(
+    customer: MaybeCustomer = "",
+    feature: OneFeature = "",
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Write it; without it, only show what would be written.")
+    ] = False,
+    reason: ReasonOption = "",
+    actor: ActorOption = "",
+    server: ServerOption = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Bring counters that differ back to the ledger while decisions go on, after a loss.
+
+    Exit code 1 where some could not be written: their customers' counters were rebuilt by others
+    meanwhile.
+    """
+    with failures.admin(server, as_json) as admin:
+        found, agreed = _all(
+            lambda token: admin.rebuild_usage(
+                customer, feature_id=feature, token=token, apply=apply, reason=reason, actor=actor
+            )
+        )
+    drifted = [each for each in found if not each.doubt]
+    rebuilt = sum(each.rebuilt for each in drifted)
+    if as_json:
+        output.print_json(
+            {"drifted": len(drifted), "rebuilt": rebuilt, "agreed": agreed, "counters": found}
+        )
+    else:
+        show(found, agreed)
+        if apply:
+            output.print_line(f"{plural(rebuilt, 'counter')} rebuilt")
+        elif drifted:
+            output.print_line("nothing was written; --apply sets them to what the ledger says")
+    if apply and rebuilt < len(drifted):
+        raise typer.Exit(EXIT_DRIFT)
+
+
+def _all(ask: "Callable[[str], UsageAuditPage]") -> "tuple[list[CounterAudit], int]":
+    """What all pages have found, and how many counters agree."""
+    found: list[CounterAudit] = []
+    agreed, token = 0, ""
+    while True:
+        page = ask(token)
+        found += page.counters
+        agreed, token = agreed + page.agreed, page.next_token
+        if not token:
+            return found, agreed
 
 
 def show(found: "list[CounterAudit]", agreed: int) -> None:

@@ -312,6 +312,29 @@ class AdminClient(CustomerAdmin, TokenAdmin, WebhookAdmin, Connected):
         """
         return self._connection.run(auditing.audit(self._read, customer_id, feature_id, token))
 
+    def rebuild_usage(
+        self,
+        customer_id: str = "",
+        *,
+        feature_id: str = "",
+        token: str = "",
+        apply: bool = False,
+        reason: str = "",
+        actor: str = "",
+    ) -> UsageAuditPage:
+        """Bring counters that differ back to the ledger, or only find them.
+
+        Args:
+            customer_id: as of `audit_usage`, and so are the next two.
+            feature_id: see there.
+            token: see there.
+            apply: else nothing is written.
+            reason: why, kept among the customers' corrections.
+            actor: whose doing it is, kept there.
+        """
+        wanted = (customer_id, feature_id, token)
+        return self._connection.run(auditing.rebuild(self._write, wanted, apply, (reason, actor)))
+
     def corrections(self, customer_id: str, limit: int = 50) -> tuple[Correction, ...]:
         """The latest corrections of what a customer has used, the newest first.
 

@@ -79,6 +79,20 @@ class AsyncAdminClient(AsyncUsageClient):
         """Compare counters with the ledger; as of `AdminClient`."""
         return await self._run(auditing.audit(self._policy, customer_id, feature_id, token))
 
+    async def rebuild_usage(
+        self,
+        customer_id: str = "",
+        *,
+        feature_id: str = "",
+        token: str = "",
+        apply: bool = False,
+        reason: str = "",
+        actor: str = "",
+    ) -> UsageAuditPage:
+        """Bring counters that differ back to the ledger; as of `AdminClient`."""
+        wanted = (customer_id, feature_id, token)
+        return await self._run(auditing.rebuild(self._write, wanted, apply, (reason, actor)))
+
     async def create_token(
         self,
         name: str,

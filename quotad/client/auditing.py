@@ -1,6 +1,7 @@
 """Counters compared with the ledger, from Python, as steps of the calls."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -39,6 +40,8 @@ class CounterAudit(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     resets: int
     """How often changes of plan had reset usage when it was begun."""
+    rebuilt: bool
+    """Whether `rebuild_usage` has brought it back to the ledger."""
 
 
 class UsageAuditPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,8 +60,39 @@ def audit(policy: Policy, customer_id: str, feature_id: str, token: str) -> Step
     request = checked(
         pb.AuditUsageRequest, customer_id=customer_id, feature_id=feature_id, page_token=token
     )
+    return (yield from _page(policy, "AuditUsage", request))
+
+
+def rebuild(
+    policy: Policy,
+    wanted: tuple[str, str, str],
+    apply: bool,
+    because: tuple[str, str],
+) -> Steps[UsageAuditPage]:
+    """Bring a page of counters back to the ledger.
+
+    Args:
+        policy: of the call.
+        wanted: customer, feature and token.
+        apply: else nothing is written.
+        because: reason and actor.
+    """
+    customer_id, feature_id, token = wanted
+    request = checked(
+        pb.RebuildUsageRequest,
+        customer_id=customer_id,
+        feature_id=feature_id,
+        page_token=token,
+        apply=apply,
+        reason=because[0],
+        actor=because[1],
+    )
+    return (yield from _page(policy, "RebuildUsage", request))
+
+
+def _page(policy: Policy, method: str, request: Any) -> Steps[UsageAuditPage]:
     policy = msgspec.structs.replace(policy, timeout_s=max(policy.timeout_s, AUDIT_TIMEOUT_S))
-    answer = yield from retried(policy, "AuditUsage", request)
+    answer = yield from retried(policy, method, request)
     return UsageAuditPage(
         counters=tuple([read(CounterAudit, each) for each in answer.counters]),
         agreed=answer.agreed,

@@ -5,8 +5,9 @@ from datetime import datetime
 import msgspec
 
 from quotad.http.answers import moment
+from quotad.http.fields import because
 from quotad.http.operation import HttpAnswer, HttpCall, Operation, RequestFields, in_thread
-from quotad.operations.usage_audit import AuditedCounter
+from quotad.operations.usage_audit import AuditedCounter, UsageAudit
 from quotad.tokens.roles import Right
 
 
@@ -18,6 +19,22 @@ class AuditUsage(RequestFields, frozen=True, kw_only=True):
     feature_id: str = ""
     """Empty: of all that are ledgered."""
     page_token: str = ""
+
+
+class RebuildUsage(RequestFields, frozen=True, kw_only=True):
+    """Which counters are to be brought back to the ledger."""
+
+    customer_id: str = ""
+    """Empty: of all that the ledger has."""
+    feature_id: str = ""
+    """Empty: of all that are ledgered."""
+    page_token: str = ""
+    apply: bool = False
+    """Else nothing is written."""
+    reason: str = ""
+    """Why; kept among the customers' corrections."""
+    actor: str = ""
+    """Whose doing it is."""
 
 
 class AuditedCounterAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +62,8 @@ class AuditedCounterAnswer(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     resets: int
     """How often changes of plan had reset usage when it was begun."""
+    rebuilt: bool
+    """Whether `RebuildUsage` has brought it back to the ledger."""
 
 
 class UsageAuditFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,14 +80,31 @@ class UsageAuditFound(msgspec.Struct, frozen=True, kw_only=True):
 @in_thread
 def audit(call: HttpCall, wanted: AuditUsage) -> HttpAnswer:
     """Return a page of counters that differ from the ledger."""
-    found = call.context.parts.audits.audit(
-        wanted.customer_id, wanted.feature_id, wanted.page_token
+    return _answer(
+        call.context.parts.rebuilds.audits.audit(
+            wanted.customer_id, wanted.feature_id, wanted.page_token
+        )
     )
+
+
+@in_thread
+def rebuild(call: HttpCall, wanted: RebuildUsage) -> HttpAnswer:
+    """Bring a page of counters back to the ledger."""
+    apply = None
+    if wanted.apply:
+        apply = (because(wanted, call.actor), call.caller.taker)
+    rebuilds = call.context.parts.rebuilds
+    return _answer(
+        rebuilds.rebuild(wanted.customer_id, wanted.feature_id, wanted.page_token, apply)
+    )
+
+
+def _answer(audit: UsageAudit) -> HttpAnswer:
     return HttpAnswer(
         UsageAuditFound(
-            counters=tuple(map(_counter, found.counters)),
-            agreed=found.agreed,
-            next_page_token=found.next_token,
+            counters=tuple(map(_counter, audit.counters)),
+            agreed=audit.agreed,
+            next_page_token=audit.next_token,
         )
     )
 
@@ -90,6 +126,7 @@ def _counter(counter: AuditedCounter) -> AuditedCounterAnswer:
         decimals=feature.decimals,
         unit=feature.unit,
         resets=name.generation,
+        rebuilt=counter.rebuilt,
     )
 
 
@@ -103,5 +140,15 @@ OPERATIONS = (
         given=UsageAuditFound,
         act=audit,
         about="Compares counters with the ledger, and returns those that differ.",
+    ),
+    Operation(
+        name="RebuildUsage",
+        method="POST",
+        path="/v1/usage/rebuild",
+        right=Right.MANAGE,
+        wanted=RebuildUsage,
+        given=UsageAuditFound,
+        act=rebuild,
+        about="Brings counters that differ back to the ledger, or only finds them.",
     ),
 )

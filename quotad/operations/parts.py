@@ -13,12 +13,12 @@ from quotad.operations.finding import FindingOperations
 from quotad.operations.history import HistoryOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.ledger import LedgerOperations
+from quotad.operations.rebuilding import UsageRebuilds
 from quotad.operations.rollbacks import RollbackOperations
 from quotad.operations.status import Worker
 from quotad.operations.tokens import TokenOperations
 from quotad.operations.transfer import TransferOperations
 from quotad.operations.usage import UsageOperations
-from quotad.operations.usage_audit import UsageAudits
 from quotad.operations.webhooks import WebhookOperations
 from quotad.store.fleet import ServerList
 
@@ -36,7 +36,7 @@ class AdminParts(msgspec.Struct, frozen=True):
     insights: InsightOperations
     ledger: LedgerOperations
     usage: UsageOperations
-    audits: UsageAudits
+    rebuilds: UsageRebuilds
     tokens: TokenOperations
     webhooks: WebhookOperations
     worker: Worker

@@ -50,16 +50,26 @@ class Doubt(StrEnum):
     """The counter holds no usage."""
 
 
+class LookedAt(msgspec.Struct, frozen=True):
+    """A counter that may have usage now."""
+
+    its: CountedPeriod
+    name: CounterName
+    provisioned: bool
+    """Whether the customer has a record."""
+
+    @property
+    def opens(self) -> bool:
+        """Whether its window opens at first use."""
+        return self.its.window is not None and self.its.window.anchor is Anchor.FIRST_USE
+
+
 class AuditedCounter(msgspec.Struct, frozen=True):
     """A counter that has not what the ledger says, or of which that is not known."""
 
-    name: CounterName
-    feature: Feature
-    per: str
-    """The window as a catalog spells it; empty: a lifetime."""
-    start_ms: int | None
-    """Unix time; None: of a lifetime, or of a window that opens at first use."""
-    end_ms: int | None
+    looked: LookedAt
+    closes_ms: int
+    """Of a window that opens at first use: when it closes; 0: of any other."""
     counted: int
     """What it has."""
     by_ledger: int
@@ -68,6 +78,36 @@ class AuditedCounter(msgspec.Struct, frozen=True):
     """From when on the ledger has it (Unix ms); None: it has nothing of it."""
     doubt: Doubt | None
     """None: it differs from the ledger."""
+    rebuilds: int
+    """How often the customer's counters had been brought back to the ledger."""
+    rebuilt: bool = False
+    """Whether this has been done to it now."""
+
+    @property
+    def name(self) -> CounterName:
+        """Which it is."""
+        return self.looked.name
+
+    @property
+    def feature(self) -> Feature:
+        """What it counts."""
+        return self.looked.its.feature
+
+    @property
+    def per(self) -> str:
+        """The window as a catalog spells it; empty: a lifetime."""
+        window = self.looked.its.window
+        return "" if window is None else window.per
+
+    @property
+    def start_ms(self) -> int | None:
+        """Unix time; None: of a lifetime, or of a window that opens at first use."""
+        return None if self.looked.opens else self.looked.its.period.start_ms
+
+    @property
+    def end_ms(self) -> int | None:
+        """When its period ends; None: never, or it is not open."""
+        return (self.closes_ms or None) if self.looked.opens else self.looked.its.period.end_ms
 
     @property
     def difference(self) -> int:
@@ -89,15 +129,6 @@ class UsageAudit(msgspec.Struct, frozen=True):
     def drifted(self) -> list[AuditedCounter]:
         """Those that differ."""
         return [each for each in self.counters if each.doubt is None]
-
-
-class _Looked(msgspec.Struct, frozen=True):
-    """A counter that may have usage now."""
-
-    its: CountedPeriod
-    name: CounterName
-    provisioned: bool
-    """Whether the customer has a record."""
 
 
 class UsageAudits(msgspec.Struct, frozen=True):
@@ -158,6 +189,7 @@ class _Comparison:
         self._oldest_ms = max(
             (end.ms for end in parts.ledger.streams.ends(tallies.shards).values()), default=0
         )
+        self._rebuilds: dict[str, int] = {}
         self._found: list[AuditedCounter] = []
         self._agreed = 0
 
@@ -176,31 +208,31 @@ class _Comparison:
         return UsageAudit(self._found, self._agreed, "" if up_to is None else up_to.hex())
 
     def _compare(self, customer_ids: Sequence[str]) -> None:
-        looked: list[_Looked] = []
+        looked: list[LookedAt] = []
         stored = self._parts.customers.get_many(customer_ids)
         for customer_id, each in zip(customer_ids, stored, strict=True):
             for its in self._periods.of(each.record):
                 feature_id, period_id = its.feature.feature_id, its.period.period_id
                 for number in range(its.generations):
                     name = CounterName(customer_id, its.resource_id, feature_id, period_id, number)
-                    looked.append(_Looked(its, name, each.record is not None))
+                    looked.append(LookedAt(its, name, each.record is not None))
         for at in range(0, len(looked), AT_ONCE):
             some = looked[at : at + AT_ONCE]
             then = self._parts.counters.read_at_once([each.name for each in some])
             self._tallies.read_up_to(then.ends)
+            self._rebuilds = then.rebuilt
             for one, value in zip(some, then.values, strict=True):
                 self._judge(one, value)
 
-    def _judge(self, looked: _Looked, value: CounterValue | None) -> None:
+    def _judge(self, looked: LookedAt, value: CounterValue | None) -> None:
         tally = self._tallies.tally(looked.name.customer_id, looked.name.ending)
         counted = 0 if value is None else value.used
-        opens = looked.its.window is not None and looked.its.window.anchor is Anchor.FIRST_USE
         if tally is None:
-            closed = opens and value is not None and (value.closes_ms or 0) <= self._now_ms
+            closed = looked.opens and value is not None and (value.closes_ms or 0) <= self._now_ms
             if (counted and not closed) or value is None:
                 self._add(looked, counted, None, Doubt.NOTHING_NOTED)
             return
-        if opens and tally.closes_ms <= self._now_ms + OPENING_SLACK_MS:
+        if looked.opens and tally.closes_ms <= self._now_ms + OPENING_SLACK_MS:
             return  # it has closed, or closes now: what it has means nothing
         if not counted and self._is_idle(looked, tally):
             return
@@ -210,13 +242,13 @@ class _Comparison:
             doubt = Doubt.DAMAGED if value is None else self._doubt(looked, tally)
             self._add(looked, counted, tally, doubt)
 
-    def _is_idle(self, looked: _Looked, tally: CounterTally) -> bool:
+    def _is_idle(self, looked: LookedAt, tally: CounterTally) -> bool:
         """Whether it is a lifetime counter that has expired, as it was not used for long."""
         if looked.its.window is not None or looked.provisioned or not self._parts.idle_ms:
             return False
         return tally.last_ms + self._parts.idle_ms <= self._now_ms
 
-    def _doubt(self, looked: _Looked, tally: CounterTally) -> Doubt | None:
+    def _doubt(self, looked: LookedAt, tally: CounterTally) -> Doubt | None:
         if self._tallies.incomplete:
             return Doubt.RECORDS
         if not self._past.is_whole(looked.name.feature_id, tally.first_ms):
@@ -227,24 +259,17 @@ class _Comparison:
         return None
 
     def _add(
-        self, looked: _Looked, counted: int, tally: CounterTally | None, doubt: Doubt | None
+        self, looked: LookedAt, counted: int, tally: CounterTally | None, doubt: Doubt | None
     ) -> None:
-        its = looked.its
-        opens = its.window is not None and its.window.anchor is Anchor.FIRST_USE
-        end_ms = its.period.end_ms
-        if opens:
-            end_ms = (tally.closes_ms if tally else 0) or None
         self._found.append(
             AuditedCounter(
-                looked.name,
-                its.feature,
-                "" if its.window is None else its.window.per,
-                None if opens else its.period.start_ms,
-                end_ms,
+                looked,
+                0 if tally is None else tally.closes_ms,
                 counted,
                 0 if tally is None else tally.expected,
                 None if tally is None else tally.first_ms,
                 doubt,
+                self._rebuilds.get(looked.name.customer_id, 0),
             )
         )
 

@@ -30,6 +30,7 @@ from quotad.operations.history import HistoryOperations
 from quotad.operations.insights import InsightOperations
 from quotad.operations.ledger import LedgerBound, LedgerOperations
 from quotad.operations.parts import AdminParts
+from quotad.operations.rebuilding import UsageRebuilds
 from quotad.operations.rollbacks import RollbackOperations
 from quotad.operations.status import Worker
 from quotad.operations.tokens import TokenOperations
@@ -65,6 +66,7 @@ from quotad.store.holds import HoldsSeen
 from quotad.store.ledger import LedgerStreams
 from quotad.store.moves import Moves
 from quotad.store.nearby import NearbyStore
+from quotad.store.rebuilding import RebuildScript
 from quotad.store.safety import Safety
 from quotad.store.seen import SeenStore
 from quotad.store.sessions import SessionStore
@@ -257,15 +259,7 @@ class Parts:
             ),
             ledger=ledger,
             usage=UsageOperations(customers, counters, snapshots, clock, self._demand),
-            audits=UsageAudits(
-                ledger,
-                counters,
-                customers,
-                self._catalogs,
-                snapshots,
-                clock,
-                config.unprovisioned_retention_ms,
-            ),
+            rebuilds=self._rebuilds(ledger, counters),
             tokens=TokenOperations(self.tokens(), clock),
             webhooks=WebhookOperations(
                 WebhookStore(self.store, self._keys), Networks(config.webhook_networks), clock
@@ -294,6 +288,21 @@ class Parts:
                 ),
             ),
         )
+
+    def _rebuilds(self, ledger: LedgerOperations, counters: UsageStore) -> UsageRebuilds:
+        settings, idle_ms = self._shared.settings, self._config.unprovisioned_retention_ms
+        audits = UsageAudits(
+            ledger,
+            counters,
+            self._customers,
+            self._catalogs,
+            self._snapshots,
+            self.clock,
+            idle_ms,
+        )
+        script = RebuildScript(self.store, self._keys)
+        kept = settings.ledger or LedgerKept()
+        return UsageRebuilds(audits, script, settings.retention, kept, self._keys)
 
     def write_notes(self) -> None:
         """Write what decisions have noted and was not written yet; what cannot be is lost."""

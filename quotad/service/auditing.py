@@ -1,9 +1,11 @@
 """The calls of the admin service that compare counters with the ledger."""
 
 from quotad.operations.parts import AdminParts
-from quotad.operations.usage_audit import AuditedCounter
-from quotad.service.admin_parts import mapped
+from quotad.operations.usage_audit import AuditedCounter, UsageAudit
+from quotad.service.admin_parts import mapped, mapped_write
+from quotad.service.decode import because
 from quotad.service.encode import timestamp
+from quotad.service.quota import GRPC
 from quotad.v1 import admin_pb2 as pb
 
 
@@ -15,14 +17,29 @@ class AuditingCalls:
     @mapped
     def AuditUsage(self, request: pb.AuditUsageRequest) -> pb.AuditUsageResponse:
         """A page of counters that differ from the ledger."""
-        audit = self._parts.audits.audit(
-            request.customer_id, request.feature_id, request.page_token
+        return _answer(
+            self._parts.rebuilds.audits.audit(
+                request.customer_id, request.feature_id, request.page_token
+            )
         )
-        return pb.AuditUsageResponse(
-            counters=map(_counter, audit.counters),
-            agreed=audit.agreed,
-            next_page_token=audit.next_token,
+
+    @mapped_write
+    def RebuildUsage(self, request: pb.RebuildUsageRequest, actor: str) -> pb.AuditUsageResponse:
+        """Bring a page of counters back to the ledger."""
+        apply = (because(request, actor), (actor, GRPC)) if request.apply else None
+        return _answer(
+            self._parts.rebuilds.rebuild(
+                request.customer_id, request.feature_id, request.page_token, apply
+            )
         )
+
+
+def _answer(audit: UsageAudit) -> pb.AuditUsageResponse:
+    return pb.AuditUsageResponse(
+        counters=map(_counter, audit.counters),
+        agreed=audit.agreed,
+        next_page_token=audit.next_token,
+    )
 
 
 def _counter(counter: AuditedCounter) -> pb.AuditedCounter:
@@ -42,4 +59,5 @@ def _counter(counter: AuditedCounter) -> pb.AuditedCounter:
         decimals=feature.decimals,
         unit=feature.unit,
         resets=name.generation,
+        rebuilt=counter.rebuilt,
     )

@@ -17,6 +17,7 @@ from quotad.held import REASON_BYTES_MAX, Because, Setting
 from quotad.ids import check_id, check_text
 from quotad.model import QUANTITY_MAX
 from quotad.recent import Recent
+from quotad.v1 import admin_pb2
 from quotad.v1 import quota_pb2 as pb
 
 NORMAL = int(Mode.NORMAL)
@@ -228,7 +229,9 @@ def set_usage_request(message: pb.SetUsageRequest) -> Setting:
     return Setting(*names, used, message.resource_id, message.per, key, kept_ms)
 
 
-def because(message: pb.SetUsageRequest | pb.RefundRequest, made_by: str) -> Because:
+def because(
+    message: pb.SetUsageRequest | pb.RefundRequest | admin_pb2.RebuildUsageRequest, made_by: str
+) -> Because:
     """Why usage is corrected.
 
     Args:

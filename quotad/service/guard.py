@@ -66,6 +66,7 @@ ADMIN_RIGHTS: Mapping[str, Right] = {
     "RevokePromotion": Right.MANAGE,
     "ArchiveCustomer": Right.MANAGE,
     "RollbackCustomer": Right.MANAGE,
+    "RebuildUsage": Right.MANAGE,
     "DiffCatalog": Right.READ,
     "DiffCatalogParts": Right.READ,
     "GetCatalog": Right.READ,

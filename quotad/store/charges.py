@@ -154,6 +154,18 @@ def is_kept(limit: PeriodLimit, retention: Retention, now_ms: int) -> bool:
     return expires_ms <= 0 or expires_ms > now_ms + retention.short_ms
 
 
+def expires_ms(limit: PeriodLimit, retention: Retention, provisioned: bool) -> int:
+    """When the usage key of a limit expires (Unix ms); 0: never; below 0: so long after the latest
+    take (ms).
+
+    Args:
+        limit: which.
+        retention: how long counters are kept.
+        provisioned: whether the customer has a record.
+    """
+    return _expires_ms(limit, retention, 0 if provisioned else retention.unprovisioned_ms)
+
+
 def _expires_ms(limit: PeriodLimit, retention: Retention, idle_ms: int) -> int:
     window, ends_ms = limit.window, limit.ends_ms
     if window is None or ends_ms is None:

@@ -19,7 +19,7 @@ CORRECTIONS_MAX = 100
 KEPT_MS = 400 * 86_400_000
 """How long they are kept after the latest of them: 13 months."""
 
-_encode = msgspec.msgpack.Encoder().encode
+encode_correction = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Correction).decode
 
 
@@ -41,7 +41,7 @@ class CorrectionNotes:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        names, words = with_tag((key,)), (_encode(correction), CORRECTIONS_MAX, KEPT_MS)
+        names, words = with_tag((key,)), (encode_correction(correction), CORRECTIONS_MAX, KEPT_MS)
         self._link.run(self._script, (len(names), *names, *words), deadline)
 
 

@@ -164,7 +164,7 @@ class Erasures:
         others = (denied_key(keys.usage), *slot_starts(keys))
         counters, remembered, *_ = self._unlink(shard, keys.usage, keys.decision, *others)
         kept = [self._keys.corrections(customer_id), self._keys.changes(customer_id)]
-        kept.append(self._keys.before(customer_id))
+        kept += (self._keys.before(customer_id), self._keys.rebuilt(customer_id))
         names = [keys.holds, keys.hold_ends, *kept]
         self._commands.run_here([("UNLINK", name) for name in names])
         return counters, remembered

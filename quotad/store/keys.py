@@ -25,6 +25,7 @@ usage. `17` stands for the name of a shard, see `shard_names`.
     quotad:{17}:s:<customer>:<resource>:<feature>             sorted set of its slots, by end
     quotad:{17}:sq:<customer>:<resource>:<feature>            hash of what each of them holds
     quotad:{17}:uc:<customer>                its latest corrections, by time; expires
+    quotad:{17}:ub:<customer>                how often its counters were rebuilt; expires
     quotad:{17}:cc:<customer>                list of its latest writes; expires
     quotad:{17}:cb:<customer>                hash: its record before them, by their epochs; expires
     quotad:{17}:j:<journal>                  how much of a journal is settled; expires
@@ -312,6 +313,10 @@ class KeySpace:
     def corrections(self, customer_id: str) -> str:
         """The latest corrections of what a customer has used."""
         return f"{self.of_shard(self.shard(customer_id))}uc:{escape(customer_id)}"
+
+    def rebuilt(self, customer_id: str) -> str:
+        """How often counters of a customer were brought back to the ledger."""
+        return f"{self.of_shard(self.shard(customer_id))}ub:{escape(customer_id)}"
 
     def changes(self, customer_id: str) -> str:
         """The latest writes of a customer."""

@@ -55,6 +55,8 @@ class CountersThen(NamedTuple):
     """In the order asked; None: it holds no usage."""
     ends: dict[int, EventId]
     """The newest record of each stream, by shard; without empty ones."""
+    rebuilt: dict[str, int]
+    """How often counters had been brought back to the ledger, by customer."""
 
 
 class UsageStore:
@@ -102,8 +104,10 @@ class UsageStore:
         commands: list[Command] = [
             ("XREVRANGE", streams[shard], "+", "-", "COUNT", 1) for shard in shards
         ]
+        customers = list({name.customer_id: None for name in names})
+        rebuilt = map(self._keys.rebuilt, customers)
         *newest, raw = self._store.execute_many(
-            [*commands, ("MGET", *spelled)], atomic=True, or_none=True
+            [*commands, ("MGET", *spelled, *rebuilt)], atomic=True, or_none=True
         )
         ends = {
             shard: read_id(found[0][0])
@@ -112,9 +116,10 @@ class UsageStore:
         }
         values = [
             CounterValue(0) if value is None else _value(key, value, 0)
-            for key, value in zip(spelled, raw, strict=True)
+            for key, value in zip(spelled, raw[: len(spelled)], strict=True)
         ]
-        return CountersThen(values, ends)
+        times = map(int, (value or 0 for value in raw[len(spelled) :]))
+        return CountersThen(values, ends, dict(zip(customers, times, strict=True)))
 
     def group(self, customer_id: str) -> int:
         """Which customers' counters can be read at once: on one server those of all."""

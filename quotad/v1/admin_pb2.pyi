@@ -1222,7 +1222,7 @@ class AuditUsageResponse(_message.Message):
     def __init__(self, counters: _Optional[_Iterable[_Union[AuditedCounter, _Mapping]]] = ..., agreed: _Optional[int] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class AuditedCounter(_message.Message):
-    __slots__ = ("customer_id", "resource_id", "feature_id", "per", "start", "end", "counted", "by_ledger", "difference", "since", "doubt", "decimals", "unit", "resets")
+    __slots__ = ("customer_id", "resource_id", "feature_id", "per", "start", "end", "counted", "by_ledger", "difference", "since", "doubt", "decimals", "unit", "resets", "rebuilt")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -1237,6 +1237,7 @@ class AuditedCounter(_message.Message):
     DECIMALS_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
     RESETS_FIELD_NUMBER: _ClassVar[int]
+    REBUILT_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     resource_id: str
     feature_id: str
@@ -1251,4 +1252,21 @@ class AuditedCounter(_message.Message):
     decimals: int
     unit: str
     resets: int
-    def __init__(self, customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., per: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counted: _Optional[int] = ..., by_ledger: _Optional[int] = ..., difference: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., doubt: _Optional[str] = ..., decimals: _Optional[int] = ..., unit: _Optional[str] = ..., resets: _Optional[int] = ...) -> None: ...
+    rebuilt: bool
+    def __init__(self, customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., per: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counted: _Optional[int] = ..., by_ledger: _Optional[int] = ..., difference: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., doubt: _Optional[str] = ..., decimals: _Optional[int] = ..., unit: _Optional[str] = ..., resets: _Optional[int] = ..., rebuilt: _Optional[bool] = ...) -> None: ...
+
+class RebuildUsageRequest(_message.Message):
+    __slots__ = ("customer_id", "feature_id", "page_token", "apply", "reason", "actor")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    APPLY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    feature_id: str
+    page_token: str
+    apply: bool
+    reason: str
+    actor: str
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., page_token: _Optional[str] = ..., apply: _Optional[bool] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...

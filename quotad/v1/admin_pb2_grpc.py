@@ -235,6 +235,11 @@ class AdminServiceStub:
                 request_serializer=quotad_dot_v1_dot_admin__pb2.AuditUsageRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_admin__pb2.AuditUsageResponse.FromString,
                 _registered_method=True)
+        self.RebuildUsage = channel.unary_unary(
+                '/quotad.v1.AdminService/RebuildUsage',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.RebuildUsageRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.AuditUsageResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -522,6 +527,13 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RebuildUsage(self, request, context):
+        """Brings counters that differ back to the ledger, or only finds them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -723,6 +735,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
             'AuditUsage': grpc.unary_unary_rpc_method_handler(
                     servicer.AuditUsage,
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.AuditUsageRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.AuditUsageResponse.SerializeToString,
+            ),
+            'RebuildUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.RebuildUsage,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.RebuildUsageRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_admin__pb2.AuditUsageResponse.SerializeToString,
             ),
     }
@@ -1806,6 +1823,33 @@ class AdminService:
             target,
             '/quotad.v1.AdminService/AuditUsage',
             quotad_dot_v1_dot_admin__pb2.AuditUsageRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.AuditUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RebuildUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/RebuildUsage',
+            quotad_dot_v1_dot_admin__pb2.RebuildUsageRequest.SerializeToString,
             quotad_dot_v1_dot_admin__pb2.AuditUsageResponse.FromString,
             options,
             channel_credentials,

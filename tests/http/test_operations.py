@@ -222,6 +222,8 @@ def test_counters_are_compared_with_the_ledger(life: Life) -> None:
     found = life("AuditUsage", None, f"?customer_id={life.id}&feature_id=calls")
 
     assert {"counters": [], "agreed": 1, "next_page_token": ""} == found
+    wanted = {"feature_id": "calls", "apply": True, "reason": "lost"}
+    assert found == life("RebuildUsage", wanted)
 
 
 def test_several_requests_are_one_batch_and_several_features_one_decision(life: Life) -> None:

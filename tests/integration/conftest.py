@@ -30,6 +30,7 @@ ON_A_CLUSTER = {
     "test_old_layout",
     "test_ledger",
     "test_usage_audit",
+    "test_usage_rebuild",
     "test_resharding",
 }
 """Modules whose tests run on one server and on a cluster of three."""

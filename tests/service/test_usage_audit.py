@@ -90,6 +90,44 @@ def test_the_command_ends_with_1_where_counters_differ(quotad: Running, customer
     assert (1, 1, -250) == (found["drifted"], found["agreed"], found["counters"][0]["difference"])
 
 
+def test_a_rebuild_shows_what_it_would_write_and_writes_it_when_it_is_applied(
+    quotad: Running, admin: AdminClient, customer: str
+) -> None:
+    quotad.consume(customer, "tokens", quantity=250)
+    lose(quotad, customer, "tokens")
+    asked = ["usage", "rebuild", customer, "--server", quotad.server.address]
+
+    dry = CliRunner().invoke(app, asked)
+    assert 1 == len(admin.rebuild_usage(customer).counters)
+    done = CliRunner().invoke(app, [*asked, "--apply", "--reason", "lost", "--actor", "ann"])
+
+    assert (0, "nothing was written; --apply sets them to what the ledger says") == (
+        dry.exit_code,
+        dry.stdout.splitlines()[-1],
+    )
+    assert (0, "1 counter rebuilt") == (done.exit_code, done.stdout.splitlines()[-1])
+    (correction,) = admin.corrections(customer)
+    assert ("rebuild", "tokens", 250, "lost", "ann") == (
+        correction.verb,
+        correction.feature_id,
+        correction.change,
+        correction.reason,
+        correction.actor,
+    )
+    assert [250] == [each.used for each in admin.usage(customer)]
+    assert 1 == admin.audit_usage(customer).agreed
+    assert [("consume", 250), ("rebuild", 0)] == [
+        (each.verb, each.quantity) for each in admin.ledger_page(customer).entries
+    ]
+    lose(quotad, customer, "tokens")
+
+    async def again() -> bool:
+        async with AsyncAdminClient(quotad.server.address) as client:
+            return (await client.rebuild_usage(customer, apply=True)).counters[0].rebuilt
+
+    assert asyncio.run(again())
+
+
 def test_a_wrong_request_is_refused_by_its_field(quotad: Running) -> None:
     def refused(*words: str) -> str:
         answer = CliRunner().invoke(
