@@ -159,7 +159,7 @@ $(VENV)/.react: $(VENV)/.typescript $(REACT)/node_modules/.package-lock.json $(R
 	@touch $@
 
 # A page with the components is built with each version of React that they are for.
-EXAMPLES := $(wildcard $(addprefix examples/,*.json react/* react/src/* next-route/* next-route/app/api/exports/*))
+EXAMPLES := $(wildcard $(addprefix examples/,*.json react/* react/src/* next-route/* next-route/lib/* next-route/app/api/exports/*))
 PAGE_OF_TESTS := vite/bin/vite.js build --config tests/clients/react/vite.config.mjs
 $(VENV)/.examples: $(VENV)/.react $(NPM_FOLDERS:=/node_modules/.package-lock.json) $(EXAMPLES) $(wildcard tests/clients/react/*)
 	cd examples && npm run --silent build --workspaces --if-present

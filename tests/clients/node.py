@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import DEADLINE_S, ROOT
+from tests.processes import DEADLINE_S, ROOT, environment
 
 CLIENT = ROOT / "clients" / "typescript"
 DRIVER = Path(__file__).parent / "driver.mjs"
@@ -165,3 +165,19 @@ def starting_node() -> Iterator[Node]:
         yield node
     finally:
         node.end()
+
+
+@contextmanager
+def listening(program: Path, **variables: str) -> Iterator[list[str]]:
+    """A program in Node that serves; gives the words of its first line, where it says on what."""
+    with subprocess.Popen(
+        ["node", str(program)],
+        env=environment(**variables),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()
+        finally:
+            process.kill()

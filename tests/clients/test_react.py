@@ -5,87 +5,24 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Request, Route
 
 from quotad.client import Client
-from quotad.client.admin import AdminClient, CatalogFile
 from quotad.config import Config
-from quotad.operations.tokens import TokenOperations
-from quotad.server.http_server import HttpServer
-from quotad.server.server import Server
 from quotad.server.tokens import token_operations
-from quotad.tokens.record import NewToken, WantedToken, customer_key
+from quotad.tokens.record import customer_key
 from quotad.tokens.roles import TokenRole
 from tests.browsing import browsing
-from tests.clients.node import PAGES, needs_examples
-from tests.http.serving import HttpCaller
-from tests.running import eventually
+from tests.clients.components import QuietFiles, Secured, Shown
+from tests.clients.node import EXAMPLES, PAGES, listening, needs_examples
+from tests.dashboard.shots import shoot
+from tests.processes import address_of_dev, http_of_dev, starting
 
 pytestmark = needs_examples
-
-CATALOG = """
-version: 1
-default_plan: free
-features:
-  exports: {type: metered, name: Exports}
-  budget:  {type: metered, name: Budget, decimals: 2}
-  answers: {type: metered, credit: {pool: budget, cost: 0.25}}
-  csv:     {type: boolean, name: CSV files}
-  sso:     {type: boolean}
-  rows:    {type: config}
-plans:
-  free:
-    entitlements:
-      exports: {limit: 3}
-      budget: {limit: 1}
-      answers: true
-      rows: 1000
-  pro:
-    name: Pro
-    extends: free
-    entitlements: {exports: {limit: 50}, csv: true}
-"""
-
-
-class Secured:
-    """Servers on a store with tokens."""
-
-    def __init__(self, config: Config, operations: TokenOperations) -> None:
-        self.operations = operations
-        self.admin = self.token(TokenRole.ADMIN).token
-        self.page = self.token(TokenRole.CLIENT)
-        self._server = Server(config)
-        self._server.start()
-        self._http = HttpServer(config)
-        self._http.start()
-        with self.administering() as admin:
-            admin.publish([CatalogFile("plans.yaml", CATALOG)])
-        eventually(lambda: self._server.ready, bool)
-        with closing(HttpCaller(self._http.address)) as caller:
-            caller.wait_ready()
-        self.url = f"http://{self._http.address}"
-        self.client = Client(self._server.address, timeout=20, token=self.admin)
-
-    def token(self, role: TokenRole) -> NewToken:
-        return self.operations.create(WantedToken(role.value, role))
-
-    def administering(self) -> AdminClient:
-        return AdminClient(self._server.address, timeout=20, token=self.admin)
-
-    def provider(self, customer_id: str, **more: Any) -> dict[str, Any]:
-        """Properties of a provider, as the backend of an application makes them."""
-        key = customer_key(self.page.signing_key.encode(), customer_id)
-        shown = {"token": self.page.token, "customerId": customer_id, "customerKey": key}
-        return {"address": self.url, **shown, **more}
-
-    def close(self) -> None:
-        self.client.close()
-        self._http.stop()
-        self._server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -103,14 +40,9 @@ def secured(store_url: str) -> Iterator[Secured]:
         yield made
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        """Nothing is."""
-
-
 @pytest.fixture(scope="module")
 def origin() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(PAGES)))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=str(PAGES)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -123,38 +55,6 @@ def origin() -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     with browsing() as made:
         yield made
-
-
-class Shown:
-    """A page with components in it, and what it has complained of."""
-
-    def __init__(self, page: Page, url: str) -> None:
-        self.page = page
-        self.said: list[str] = []
-        page.on("console", lambda message: self.said.append(message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.goto(url)
-
-    def show(self, provider: dict[str, Any] | None, **tree: Any) -> None:
-        self.page.evaluate("wanted => show(wanted)", {"provider": provider, **tree})
-
-    def hide(self) -> None:
-        self.page.evaluate("hide()")
-        self.page.unroute_all()
-
-    def last(self, probe: str, wanted: str) -> Any:
-        """What a hook gave last, once it is what is wanted, as an expression about `it`."""
-        self.page.wait_for_function(
-            f"(name) => {{ const it = seen[name]?.at(-1); return it && ({wanted}); }}", arg=probe
-        )
-        return self.page.evaluate("name => seen[name].at(-1)", probe)
-
-    def ever(self, probe: str, what: str) -> bool:
-        """Whether a hook has ever given this."""
-        return bool(self.page.evaluate(f"name => seen[name].some(it => {what})", probe))
-
-    def text(self, wanted: str) -> None:
-        self.page.get_by_text(wanted).first.wait_for()
 
 
 @pytest.fixture(scope="module", params=["18", "19"])
@@ -381,3 +281,59 @@ def test_a_page_that_a_server_has_made_is_taken_over_as_it_is(
     shown.text("0 of 3 used")
     shown.hide()
     assert [] == shown.said
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Client]]:
+    """The application of the examples on a `quotad dev`: its URL, and a client beside it."""
+    with starting(tmp_path_factory.mktemp("app")) as start:
+        ports = ("--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--dashboard", "127.0.0.1:0")
+        dev = start("dev", *ports, "--cors-origins", "*")
+        server, http = address_of_dev(dev), http_of_dev(dev)
+        variables = {"PORT": "0", "QUOTAD_SERVER": server, "QUOTAD_HTTP": f"http://{http}"}
+        with (
+            listening(EXAMPLES / "express" / "server.js", **variables) as words,
+            Client(server, timeout=20) as client,
+        ):
+            yield words[-1], client
+
+
+def test_the_page_of_the_examples_shows_what_its_backend_and_others_do(
+    browser: Browser, app: tuple[str, Client]
+) -> None:
+    url, client = app
+    context = browser.new_context()
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    said: list[str] = []
+    asked: list[Request] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("request", lambda request: asked.append(request))
+    page.goto(url)
+
+    export = page.get_by_role("button", name="Export", exact=True)
+    page.get_by_text("0 of 50 used").wait_for()
+    shoot(page, "example-pro")
+    page.get_by_text("CSV files are part of the plan Team.").wait_for()
+    export.click()
+    page.get_by_text("1 of 50 used").wait_for()  # by the feed: nothing was reloaded
+    assert "Exported." == page.get_by_role("status").inner_text()
+
+    client.consume("customer-123", "exports", 44)
+    page.get_by_text("45 of 50 used").wait_for()
+    shoot(page, "example-near")
+    client.consume("customer-123", "exports", 5)
+    page.get_by_text("50 of 50 used").wait_for()
+    assert "full" == page.locator(".quotad-meter").first.get_attribute("data-state")
+    assert export.is_disabled()
+
+    current = page.locator("[aria-current]")
+    assert current.inner_text().startswith("Pro")
+    page.get_by_role("button", name="Choose Team").click()
+    page.get_by_role("button", name="Export as CSV").wait_for()
+    assert current.inner_text().startswith("Team")
+    shoot(page, "example-team")
+
+    assert 1 == len([each for each in asked if each.is_navigation_request()])
+    assert [] == said
+    context.close()

@@ -82,6 +82,6 @@ function featureText({ name, value, limits }: PlanFeature, locale: string): stri
 
 function limitText({ limit, per, perUnit, soft }: PlanLimit, locale: string): string {
   if (limit === null) return "unlimited";
-  const unit = perUnit ? " for each unit" : "";
+  const unit = perUnit ? " per unit bought" : "";
   return `${limit.toLocaleString(locale)}${unit}${per && ` per ${per}`}${soft ? ", then more" : ""}`;
 }
