@@ -251,6 +251,10 @@ class BudgetSpent(NotReady):
     reason = "BUDGET_SPENT"
 
 
+TOO_LONG = BudgetSpent("the store of this customer is slow, and others wait for it; try again")
+"""What a call is answered that has waited for a slow server of a cluster, and was not sent."""
+
+
 class Stopping(NotReady):
     """This server goes; another one takes the call, and need not be waited for."""
 

@@ -8,6 +8,7 @@ request.
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from quotad.decision import ConsumeRequest, Decision
-from quotad.errors import QuotadError, internal_error
+from quotad.errors import TOO_LONG, QuotadError, internal_error
 from quotad.ledger import NOBODY, Taker, Takers
 from quotad.operations.decisions import DecisionOperations
 
@@ -102,23 +103,56 @@ class Deciding:
         tick, self._tick = self._tick, []
         self.waiting.put(tick)
 
+    def take(self) -> list[Asked] | None:
+        """Wait for requests and take all that are there, on a decision thread; None: there will be
+        none."""
+        asked = self.waiting.get()
+        while asked is not None and len(asked) < self.batch_max:
+            more = next_of(self.waiting)
+            if more is None:
+                break
+            asked += more
+        return asked
+
+
+def next_of(waiting: "SimpleQueue[T | None]") -> T | None:
+    """What is next in a queue; None: nothing, or the end, which stays there for the next look."""
+    try:
+        found = waiting.get_nowait()
+    except Empty:
+        return None
+    if found is None:
+        waiting.put(None)  # nothing comes after it
+    return found
+
 
 class HttpSlowLane:
     """Where requests about customers of a slow server of the store wait for a thread of their own,
     so that no others wait with them.
 
     Args:
+        batch_max: as of `Deciding`.
         feeders: how many threads leave requests here.
+        patience_s: a request that has waited longer is refused; nothing was sent for it.
         slow: tells customers of slow servers apart, at the moment; returns None: there are none.
     """
 
     def __init__(
-        self, batch_max: int, feeders: int, slow: Callable[[], Callable[[str], bool] | None]
+        self,
+        batch_max: int,
+        feeders: int,
+        patience_s: float,
+        slow: Callable[[], Callable[[str], bool] | None],
     ) -> None:
-        self.deciding = Deciding(batch_max)
+        self._batch_max = batch_max
         self._feeders = feeders
+        self._patience_s = patience_s
         self._slow = slow
         self._lock = threading.Lock()
+        self._waiting: SimpleQueue[tuple[float, list[Asked]] | None] = SimpleQueue()
+        """Since when, and what."""
+        self._first: tuple[float, list[Asked]] | None = None
+        """What was taken from there, and comes next."""
 
     def take_slow(self, asked: list[Asked]) -> list[Asked]:
         """Take those requests that a slow server is to be asked for; returns the others."""
@@ -130,15 +164,45 @@ class HttpSlowLane:
         for each in asked:
             (taken if any(map(is_slow, _customers_of(each[1]))) else left).append(each)
         if taken:
-            self.deciding.waiting.put(taken)
+            self._waiting.put((time.monotonic(), taken))
         return left
+
+    def take(self) -> list[Asked] | None:
+        """As `Deciding.take`; None once every thread that fed it has ended."""
+        waited, self._first = self._first or self._waiting.get(), None
+        if waited is None:
+            return None
+        asked: list[Asked] = []
+        late_before = time.monotonic() - self._patience_s
+        is_late = waited[0] < late_before
+        while waited is not None:
+            since, some = waited
+            if is_late and since >= late_before:
+                self._first = waited  # what is refused does not wait for what is decided
+                break
+            asked += (
+                [(settle, _refused(w), taker) for settle, w, taker in some] if is_late else some
+            )
+            waited = next_of(self._waiting) if len(asked) < self._batch_max else None
+        return asked
 
     def leave(self) -> None:
         """Note that a thread leaves no more requests here; with the last one, the lane ends."""
         with self._lock:
             self._feeders -= 1
             if not self._feeders:
-                self.deciding.waiting.put(None)
+                self._waiting.put(None)
+
+
+def _refused(wanted: "ConsumeRequest | Sequence[ConsumeRequest] | OnThread") -> OnThread:
+    """What stands for a request that has waited too long, and is answered without the store."""
+
+    def refuse(_: DecisionOperations) -> list[QuotadError]:
+        if isinstance(wanted, Sequence):
+            return [TOO_LONG] * len(wanted)
+        raise TOO_LONG
+
+    return OnThread(refuse, NOBODY)
 
 
 def _customers_of(wanted: "ConsumeRequest | Sequence[ConsumeRequest] | OnThread") -> list[str]:
@@ -152,7 +216,7 @@ class HttpDecider(threading.Thread):
 
     Args:
         number: for its name.
-        deciding: where requests come from.
+        source: where requests come from.
         decisions: what decides.
         loop: where answers go.
         lane: takes those that would have others wait; None: there is none.
@@ -161,13 +225,13 @@ class HttpDecider(threading.Thread):
     def __init__(
         self,
         number: int,
-        deciding: Deciding,
+        source: Deciding | HttpSlowLane,
         decisions: DecisionOperations,
         loop: Callable[[], asyncio.AbstractEventLoop],
         lane: HttpSlowLane | None = None,
     ) -> None:
         super().__init__(name=f"quotad-http-decider-{number}", daemon=True)
-        self._deciding = deciding
+        self._source = source
         self._decisions = decisions
         self._loop = loop
         self._lane = lane
@@ -177,7 +241,7 @@ class HttpDecider(threading.Thread):
 
     def run(self) -> None:
         """Decide until the end is in the queue."""
-        while (asked := self._take()) is not None:
+        while (asked := self._source.take()) is not None:
             self._begun += 1
             if self._lane is not None:
                 asked = self._lane.take_slow(asked)
@@ -196,21 +260,6 @@ class HttpDecider(threading.Thread):
         begun, before = self._begun, self._seen
         self._seen = begun
         return begun == self._done or begun != before
-
-    def _take(self) -> list[Asked] | None:
-        """Wait for requests and take all that are there; None: there will be none."""
-        waiting, room = self._deciding.waiting, self._deciding.batch_max
-        asked = waiting.get()
-        while asked is not None and len(asked) < room:
-            try:
-                more = waiting.get_nowait()
-            except Empty:
-                break
-            if more is None:
-                waiting.put(None)  # for the next look; nothing comes after it
-                break
-            asked += more
-        return asked
 
 
 def decided(decisions: DecisionOperations, asked: Sequence[Asked]) -> list[Answered]:

@@ -61,7 +61,8 @@ class HttpServer(ListeningServer):
         direct = DirectConsume(deciding, admit)
         listener = self._listen(app, end_threads, reuse_port, direct)
         slow = self._parts.slow_customers()
-        lane = None if slow is None else HttpSlowLane(config.batch_max, len(made), slow)
+        patience_s = self._parts.store.timeout_s
+        lane = None if slow is None else HttpSlowLane(config.batch_max, len(made), patience_s, slow)
         deciders = [
             HttpDecider(i, deciding, each, lambda: listener.loop, lane)
             for i, each in enumerate(made)
@@ -69,5 +70,5 @@ class HttpServer(ListeningServer):
         if lane is not None:
             apart = self._parts.decisions()
             beside = [*beside, apart]
-            deciders.append(HttpDecider(len(made), lane.deciding, apart, lambda: listener.loop))
+            deciders.append(HttpDecider(len(made), lane, apart, lambda: listener.loop))
         self._serve(listener, deciders, [*made, *beside])

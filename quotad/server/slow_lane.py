@@ -9,10 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from queue import Empty, SimpleQueue
 
-from quotad.errors import BudgetSpent
+from quotad.errors import TOO_LONG
 from quotad.fronts.interface import Answer, Call, Calls
-
-TOO_LONG = BudgetSpent("the store of this customer is slow, and others wait for it; try again")
 
 
 class SlowLane:

@@ -1,6 +1,7 @@
 """Requests of one tick of the event loop are one batch; every one of them gets its own answer."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Sequence
 from typing import cast
 
@@ -8,7 +9,7 @@ import msgspec
 import pytest
 
 from quotad.decision import ConsumeRequest, Decision, Reason
-from quotad.errors import InvalidRequest, QuotadError
+from quotad.errors import TOO_LONG, InvalidRequest, QuotadError
 from quotad.http.deciding import Deciding, HttpDecider, HttpSlowLane
 from quotad.ledger import Taker, Takers
 from quotad.operations.decisions import DecisionOperations
@@ -111,7 +112,7 @@ async def test_what_is_handed_over_while_a_batch_is_decided_is_the_next_batch(
 async def test_requests_for_customers_of_a_slow_server_wait_apart(made: Batches) -> None:
     loop = asyncio.get_running_loop()
     asking, apart = Deciding(batch_max=100), Batches()
-    lane = HttpSlowLane(100, 1, lambda: "slow".__eq__)
+    lane = HttpSlowLane(100, 1, 60, lambda: "slow".__eq__)
     usual = HttpDecider(0, asking, cast(DecisionOperations, made), lambda: loop, lane)
     slow = msgspec.structs.replace(asked(1), customer_id="slow")
     first, several = asking.decide(slow, WEB), asking.decide_all([asked(2), slow], WEB)
@@ -122,7 +123,7 @@ async def test_requests_for_customers_of_a_slow_server_wait_apart(made: Batches)
     assert "usual" == await acts[1]
     assert [False, False, False] == [first.done(), several.done(), acts[0].done()]
 
-    beside = HttpDecider(1, lane.deciding, cast(DecisionOperations, apart), lambda: loop)
+    beside = HttpDecider(1, lane, cast(DecisionOperations, apart), lambda: loop)
     beside.start()
     asking.waiting.put(None)
     answers = [await first, *await several]
@@ -131,6 +132,44 @@ async def test_requests_for_customers_of_a_slow_server_wait_apart(made: Batches)
     assert [1, 2, 1] == [cast(Decision, each).used for each in answers]
     beside.join(20)
     assert apart.closed
+
+
+async def test_requests_that_have_waited_too_long_are_refused_and_never_sent(made: Batches) -> None:
+    loop = asyncio.get_running_loop()
+    asking, apart = Deciding(batch_max=100), Batches()
+    lane = HttpSlowLane(100, 1, -1, lambda: "slow".__eq__)
+    slow = msgspec.structs.replace(asked(1), customer_id="slow")
+    waiting: list[Awaitable[object]] = [
+        asking.decide(slow, WEB),
+        asking.run(lambda _: "acted", WEB, "slow"),
+    ]
+    several = asking.decide_all([slow, asked(2)], WEB)
+    await asyncio.sleep(0)
+    asking.waiting.put(None)
+    usual = HttpDecider(0, asking, cast(DecisionOperations, made), lambda: loop, lane)
+    beside = HttpDecider(1, lane, cast(DecisionOperations, apart), lambda: loop)
+    for thread in (usual, beside):
+        thread.start()
+
+    assert [TOO_LONG] * 2 == [await each for each in waiting]
+    assert [TOO_LONG] * 2 == await several
+    for thread in (usual, beside):
+        await asyncio.to_thread(thread.join)
+    assert ([], True) == (apart.sizes, apart.closed)
+
+
+def test_what_is_refused_does_not_wait_for_what_is_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    lane = HttpSlowLane(100, 1, 10.0, lambda: "acme".__eq__)
+    for since_s in (0.0, 1.0, 19.0, 20.0):
+        now_s[0] = since_s
+        assert [] == lane.take_slow([(print, asked(1), WEB)])
+    lane.leave()
+
+    taken = [lane.take() for _ in range(3)]
+
+    assert [2, 2, None] == [some and len(some) for some in taken]
 
 
 async def test_a_bug_answers_every_request_of_its_batch(made: Batches) -> None:

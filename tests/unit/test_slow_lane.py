@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from quotad.errors import QuotadError
+from quotad.errors import TOO_LONG, QuotadError
 from quotad.fronts.interface import Answer, Call
 from quotad.server.decider import Decider
-from quotad.server.slow_lane import TOO_LONG, SlowLane
+from quotad.server.slow_lane import SlowLane
 from quotad.service.quota import METHODS
 from quotad.service.whom import customers_of
 from quotad.v1 import quota_pb2 as pb
