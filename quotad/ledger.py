@@ -41,6 +41,15 @@ NO_TAKERS = Takers()
 """Of what the server does itself."""
 
 
+CHANGE = "change"
+"""The verb of what admins write."""
+
+VERBS = (
+    *("consume", "record", "refund", "reserve", "settle", "set", "acquire", "lend", "return"),
+    *("fallback", CHANGE),
+)
+
+
 class Noting(IntEnum):
     """What of a feature goes into the ledger; stored with entries."""
 
@@ -72,6 +81,9 @@ class LedgerKept(msgspec.Struct, frozen=True):
         return max(self.records_max // shards, 1), self.ms
 
 
+LEDGER_KEPT = LedgerKept()
+
+
 class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was counted or denied of one feature in one call."""
 
@@ -82,7 +94,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """When, by the store's clock (Unix ms)."""
     verb: str
     """`consume`, `record`, `refund`, `reserve`, `settle`, `set`, `acquire`, `lend`, `return` or
-    `fallback`."""
+    `fallback`; `change`: a write by an admin, without feature, quantity and reason."""
     customer_id: str
     feature_id: str
     quantity: int
@@ -116,6 +128,14 @@ class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     edge: str = ""
     """Where it was asked for: `grpc`, `http`, `authorize`, `graphql`, `stigg` or `dashboard`;
     empty: by the server itself, such as what has ended."""
+    call: str = ""
+    """Of a write the operation: `ProvisionCustomer`, `PublishCatalog`, `CreateToken`, ..."""
+    changes: tuple[str, ...] = ()
+    """What it changed, from what to what, in words."""
+    comment: str = ""
+    """Why, as whoever made it wrote it."""
+    epoch: int = 0
+    """Of a customer, that the write has made: its history has what it was before by that."""
 
 
 class LedgerGap(msgspec.Struct, frozen=True):
@@ -150,6 +170,15 @@ class WantedEntries(msgspec.Struct, frozen=True, gc=False):
     from_now: bool = False
     """Without a position: nothing of what is there; only the position behind it."""
     denied_only: bool = False
+    verb: str = ""
+    """As of entries; empty: any but `change`."""
+    with_changes: bool = False
+    """Without a verb: writes by admins as well."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether writes by admins are wanted."""
+        return self.verb == CHANGE or (self.with_changes and not self.verb)
 
 
 class EntryPage(msgspec.Struct, frozen=True):

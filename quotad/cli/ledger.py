@@ -41,6 +41,12 @@ DecisionReason = Annotated[
     str, typer.Option("--reason", metavar="WORD", help="Such as LIMIT_EXCEEDED.")
 ]
 DeniedOnly = Annotated[bool, typer.Option("--denied", help="Denials only.")]
+Verb = Annotated[
+    str, typer.Option("--verb", metavar="WORD", help="Such as consume, refund or change.")
+]
+WithChanges = Annotated[
+    bool, typer.Option("--changes", help="Writes by admins as well: customers, catalogs, tokens.")
+]
 Since = Annotated[
     str | None, typer.Option("--since", metavar="TIME", help="A time, or 90s, 30m, 2h, 7d ago.")
 ]
@@ -65,6 +71,8 @@ def list_(
     feature: FeatureOption = "",
     reason: DecisionReason = "",
     denied: DeniedOnly = False,
+    verb: Verb = "",
+    changes: WithChanges = False,
     since: Since = None,
     until: Until = None,
     limit: Annotated[
@@ -86,6 +94,8 @@ def list_(
                 feature_id=feature,
                 reason=reason,
                 denied_only=denied,
+                verb=verb,
+                with_changes=changes,
                 since=start,
                 until=end,
                 position=position,
@@ -114,6 +124,8 @@ def tail(
     feature: FeatureOption = "",
     reason: DecisionReason = "",
     denied: DeniedOnly = False,
+    verb: Verb = "",
+    changes: WithChanges = False,
     since: Since = None,
     first: Annotated[
         int, typer.Option(metavar="N", min=0, help="End after so many; 0: never.")
@@ -131,6 +143,8 @@ def tail(
                 feature_id=feature,
                 reason=reason,
                 denied_only=denied,
+                verb=verb,
+                with_changes=changes,
                 since=start,
                 position=position,
                 size=PAGE,
@@ -159,6 +173,10 @@ def _print_lines(entries: "list[LedgerLine] | tuple[LedgerLine, ...]", gaps: obj
 
 
 def _row(each: "LedgerLine") -> list[output.Cell]:
+    if each.verb == "change":
+        what = "; ".join((*each.changes, *([f"({each.comment})"] if each.comment else [])))
+        at = output.moment(each.at)
+        return [at, each.customer_id, "", each.call, "", what, "", "", "", whose(each)]
     feature = f"{each.feature_id} ({each.resource_id})" if each.resource_id else each.feature_id
     return [
         output.moment(each.at),
@@ -176,10 +194,14 @@ def _row(each: "LedgerLine") -> list[output.Cell]:
 
 def whose(each: "LedgerLine") -> str:
     """Whose doing an entry is, as people read it."""
-    return f"{each.actor} ({each.edge})" if each.actor else each.edge
+    return f"{each.actor} ({each.edge})" if each.actor and each.edge else each.actor or each.edge
 
 
 def _line(each: "LedgerLine") -> str:
+    if each.verb == "change":
+        about = f"  {each.customer_id}" if each.customer_id else ""
+        what = f"{each.call}  {'; '.join(each.changes)}  by {each.actor}"
+        return f"{each.at.astimezone():%H:%M:%S}{about}  {what}"
     what = each.verb if each.allowed else "denied"
     of = "" if each.limit is None else f"  {each.used:,} of {each.limit:,}"
     feature = f"{each.feature_id} ({each.resource_id})" if each.resource_id else each.feature_id

@@ -270,6 +270,8 @@ class AdminClient(CustomerAdmin, TokenAdmin, WebhookAdmin, Connected):
         newest_first: bool = False,
         from_now: bool = False,
         denied_only: bool = False,
+        verb: str = "",
+        with_changes: bool = False,
     ) -> LedgerPage:
         """A page of what was counted of ledgered features, and denied where that is noted.
 
@@ -285,6 +287,8 @@ class AdminClient(CustomerAdmin, TokenAdmin, WebhookAdmin, Connected):
             from_now: without a position: none of those that are there, only the position behind
                 them.
             denied_only: without what was counted.
+            verb: as of entries; empty: any but `change`.
+            with_changes: without a verb: writes by admins as well.
         """
         wanted = {
             "customer_id": customer_id,
@@ -297,6 +301,8 @@ class AdminClient(CustomerAdmin, TokenAdmin, WebhookAdmin, Connected):
             "newest_first": newest_first,
             "from_now": from_now,
             "denied_only": denied_only,
+            "verb": verb,
+            "with_changes": with_changes,
         }
         return self._connection.run(ledger.page(self._read, wanted))
 

@@ -57,6 +57,8 @@ class AsyncAdminClient(AsyncUsageClient):
         newest_first: bool = False,
         from_now: bool = False,
         denied_only: bool = False,
+        verb: str = "",
+        with_changes: bool = False,
     ) -> LedgerPage:
         """A page of what was counted of ledgered features; as of `AdminClient`."""
         wanted = {
@@ -70,6 +72,8 @@ class AsyncAdminClient(AsyncUsageClient):
             "newest_first": newest_first,
             "from_now": from_now,
             "denied_only": denied_only,
+            "verb": verb,
+            "with_changes": with_changes,
         }
         return await self._run(ledger.page(self._policy, wanted))
 

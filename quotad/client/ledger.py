@@ -21,7 +21,7 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
     """By the store's clock; UTC."""
     verb: str
     """`consume`, `record`, `refund`, `reserve`, `settle`, `set`, `acquire`, `lend`, `return` or
-    `fallback`."""
+    `fallback`; `change`: a write by an admin."""
     customer_id: str
     resource_id: str
     feature_id: str
@@ -50,6 +50,14 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
     edge: str
     """`grpc`, `http`, `authorize`, `graphql`, `stigg` or `dashboard`; empty: by the server itself,
     such as what has ended."""
+    call: str
+    """Of a write the operation: `ProvisionCustomer`, `PublishCatalog`, `CreateToken`, ..."""
+    changes: tuple[str, ...]
+    """What it changed, from what to what, in words."""
+    comment: str
+    """Why, as whoever made it wrote it."""
+    epoch: int
+    """Of a customer, that the write has made."""
 
 
 class LostLines(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +101,8 @@ def page(policy: Policy, wanted: Mapping[str, Any]) -> Steps[LedgerPage]:
         newest_first=wanted["newest_first"],
         from_now=wanted["from_now"],
         denied_only=wanted["denied_only"],
+        verb=wanted["verb"],
+        with_changes=wanted["with_changes"],
     )
     answer = yield from retried(policy, "ListLedger", request)
     return LedgerPage(

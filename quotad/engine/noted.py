@@ -18,12 +18,13 @@ from quotad.engine.fold import fold
 from quotad.engine.joint import fold_all
 from quotad.engine.meters import LimitTerms, room_for
 from quotad.engine.noting import FORMAT, NotedCall, NotedCharge, NotedPart, NotedRow
-from quotad.ledger import NOBODY, LedgerEntry, Noting, Taker
+from quotad.ledger import CHANGE, NOBODY, LedgerEntry, Noting, Taker
 from quotad.slots import SLOT
 from quotad.store import ChargeStatus, Settlement
 from quotad.store.holds import SETTLED, TAKEN, UNDONE
 from quotad.store.keys import escape
 from quotad.store.ledger import LedgerRecord
+from quotad.store.noted_changes import CHANGE_FORMAT, NotedChange
 
 ALLOWED, DENIED = int(ChargeStatus.ALLOWED), int(ChargeStatus.DENIED)
 REPLAYED = int(ChargeStatus.REPLAYED)
@@ -33,6 +34,7 @@ _BY_MODE = {Mode.ADJUST_ONLY: "record", Mode.REFUND: "refund"}
 _BY_MODE |= {Mode.SETTLE: "set", Mode.SETTLE_WITHIN: "set"}
 
 _decode = msgspec.msgpack.Decoder(NotedCall).decode
+_decode_change = msgspec.msgpack.Decoder(NotedChange).decode
 _decode_acts = msgspec.msgpack.Decoder(NotedActs).decode
 
 
@@ -45,7 +47,7 @@ _decode_head = msgspec.msgpack.Decoder(_Head).decode
 
 _unpack = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _unpack_number = msgspec.msgpack.Decoder(int).decode
-_KNOWN = frozenset(bytes((number,)) for number in (FORMAT, ACTS_FORMAT))
+_KNOWN = frozenset(bytes((number,)) for number in (FORMAT, ACTS_FORMAT, CHANGE_FORMAT))
 """The second byte of a record, after that of its array."""
 _TEXTS = frozenset(bytes((byte,)) for byte in (*range(0xA0, 0xC0), 0xD9, 0xDA, 0xDB))
 """What texts of msgpack start with: what is replayed, in bytes of any kind."""
@@ -79,6 +81,8 @@ def read_record(record: LedgerRecord) -> list[LedgerEntry]:
         format_ = _decode_head(record.charges).format
         if format_ == ACTS_FORMAT:
             return _acts(record)
+        if format_ == CHANGE_FORMAT:
+            return [_change(record)]
         if format_ != FORMAT:
             raise Unreadable(f"format {format_}, which this release does not know")
         noted = _decode(record.charges)
@@ -98,6 +102,28 @@ def may_name(record: LedgerRecord, texts: Sequence[bytes]) -> bool:
     if record.charges[1:2] not in _KNOWN:
         return True
     return all([text in record.charges for text in texts])  # texts are packed as they are
+
+
+def _change(record: LedgerRecord) -> LedgerEntry:
+    """The entry of a write by an admin."""
+    noted, (made,) = _decode_change(record.charges), _values(record.became)
+    change = noted.change
+    return LedgerEntry(
+        id=f"{record.id}-0",
+        at_ms=record.at_ms,
+        verb=CHANGE,
+        customer_id=noted.customer_id,
+        feature_id="",
+        quantity=0,
+        allowed=True,
+        reason="",
+        catalog_version=made if noted.of_catalog else 0,
+        actor=change.actor,
+        call=change.call,
+        changes=change.changes,
+        comment=change.comment,
+        epoch=made if noted.customer_id else 0,
+    )
 
 
 def _acts(record: LedgerRecord) -> list[LedgerEntry]:

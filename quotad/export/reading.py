@@ -7,8 +7,8 @@ import msgspec
 
 from quotad.engine.noted import Unreadable, read_record
 from quotad.export.state import Overlay, PartState
-from quotad.export.target import ExportTarget
-from quotad.ledger import LedgerEntry
+from quotad.export.target import ExportTarget, takes_changes
+from quotad.ledger import CHANGE, LedgerEntry
 from quotad.operations.ledger import masked
 from quotad.outbox import RECORD, OutboxItem
 from quotad.store.events import EventId
@@ -90,7 +90,7 @@ class PartReader:
         masks = self._streams.masks(self._shards)
         overlay = Overlay(state, self._part, now_ms)
         try:
-            self._target.fold(overlay, masked(read_record(record), masks))
+            self._target.fold(overlay, self._entries(record, masks))
         except Exception as error:  # noqa: BLE001 (whatever it is, the record is kept)
             return _why(error)
         overlay.apply()
@@ -103,7 +103,7 @@ class PartReader:
         entries: list[LedgerEntry] = []
         for record in records:
             try:
-                entries += masked(read_record(record), masks)
+                entries += self._entries(record, masks)
             except Unreadable as error:
                 self._set_aside(state, record, _why(error), now_ms)
         overlay = Overlay(state, self._part, now_ms)
@@ -120,7 +120,7 @@ class PartReader:
         for record in records:
             overlay = Overlay(state, self._part, now_ms)
             try:
-                self._target.fold(overlay, masked(read_record(record), masks))
+                self._target.fold(overlay, self._entries(record, masks))
             except Unreadable:
                 continue  # set aside already
             except Exception as error:  # noqa: BLE001 (the others are folded all the same)
@@ -128,6 +128,17 @@ class PartReader:
                 self._set_aside(state, record, _why(error), now_ms)
             else:
                 overlay.apply()
+
+    def _entries(self, record: LedgerRecord, masks: Masks) -> list[LedgerEntry]:
+        """Those of a record that the target gets.
+
+        Raises:
+            Unreadable: it is of a format that this release does not know, or damaged.
+        """
+        entries = masked(read_record(record), masks)
+        if takes_changes(self._target):
+            return entries
+        return [entry for entry in entries if entry.verb != CHANGE]
 
     def _set_aside(self, state: PartState, record: LedgerRecord, why: str, now_ms: int) -> None:
         position = record.position

@@ -84,3 +84,8 @@ class ExportTarget(Protocol):
             Partly: a step of it is done, and it is to be called again.
         """
         ...
+
+
+def takes_changes(target: ExportTarget) -> bool:
+    """Whether a target gets what admins write as well, which most have no use for."""
+    return bool(getattr(target, "takes_changes", False))

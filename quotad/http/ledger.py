@@ -33,6 +33,10 @@ class ListLedger(RequestFields, frozen=True, kw_only=True):
     from_now: bool = False
     """Without a position: none of those that are there, only the position behind them."""
     denied_only: bool = False
+    verb: str = ""
+    """As of entries; empty: any but `change`."""
+    with_changes: bool = False
+    """Without a verb: writes by admins as well."""
 
 
 class LedgerEntryAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +48,7 @@ class LedgerEntryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """By the store's clock."""
     verb: str
     """`consume`, `record`, `refund`, `reserve`, `settle`, `set`, `acquire`, `lend`, `return` or
-    `fallback`."""
+    `fallback`; `change`: a write by an admin."""
     customer_id: str
     resource_id: str
     feature_id: str
@@ -73,6 +77,14 @@ class LedgerEntryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     edge: str
     """`grpc`, `http`, `authorize`, `graphql`, `stigg` or `dashboard`; empty: by the server itself,
     such as what has ended."""
+    call: str
+    """Of a write the operation: `ProvisionCustomer`, `PublishCatalog`, `CreateToken`, ..."""
+    changes: tuple[str, ...]
+    """What it changed, from what to what, in words."""
+    comment: str
+    """Why, as whoever made it wrote it."""
+    epoch: int
+    """Of a customer, that the write has made."""
 
 
 class LedgerGapAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +124,8 @@ def find(call: HttpCall, wanted: ListLedger) -> HttpAnswer:
             wanted.newest_first,
             wanted.from_now,
             wanted.denied_only,
+            wanted.verb,
+            wanted.with_changes,
         )
     )
     return HttpAnswer(
@@ -146,6 +160,10 @@ def _entry(entry: LedgerEntry) -> LedgerEntryAnswer:
         late=entry.late,
         actor=entry.actor,
         edge=entry.edge,
+        call=entry.call,
+        changes=entry.changes,
+        comment=entry.comment,
+        epoch=entry.epoch,
     )
 
 

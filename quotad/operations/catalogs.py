@@ -106,7 +106,7 @@ class CatalogOperations:
         """
         record = self._store.get(version)
         by = published_by or f"rollback to version {version}"
-        terms = Terms(by, actor=actor, comment=comment)
+        terms = Terms(by, actor=actor, comment=comment, call="RollbackCatalog")
         return self.publish(Request(restored=record.document), terms)
 
     def warm(self, new: Request) -> None:

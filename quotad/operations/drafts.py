@@ -303,7 +303,9 @@ class DraftOperations:
         stored = self._store.get(draft.owner)
         if stored is None or stored.revision != draft.revision:
             raise Conflict("the draft was changed in another window; load the page again")
-        terms = Terms(author, draft.base_version, actor=by.name, comment=comment)
+        terms = Terms(
+            author, draft.base_version, actor=by.name, comment=comment, call="PublishDraft"
+        )
         done = self._catalogs.publish(Request(files=draft.files, apply_to=apply_to), terms)
         with suppress(Conflict):
             self._store.remove(draft.owner, draft.revision)

@@ -11,12 +11,20 @@ from quotad.engine import Snapshots
 from quotad.engine.noted import Unreadable, may_name, read_record
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
-from quotad.ledger import EntryPage, LedgerEntry, LedgerGap, LedgerKept, WantedEntries
+from quotad.ledger import (
+    CHANGE,
+    VERBS,
+    EntryPage,
+    LedgerEntry,
+    LedgerGap,
+    LedgerKept,
+    WantedEntries,
+)
 from quotad.nearest import nearest
 from quotad.operations.pages import page_size
 from quotad.plural import plural
 from quotad.store.events import EventId
-from quotad.store.ledger import LedgerRecord, LedgerStreams, Masks, digest_of
+from quotad.store.ledger import CATALOGS, TOKENS, LedgerRecord, LedgerStreams, Masks, digest_of
 
 RECORDS_MAX = 5_000
 """Most records that are read for one page; one with few entries that are wanted ends there."""
@@ -66,6 +74,8 @@ class LedgerOperations(msgspec.Struct, frozen=True):
         shards: Sequence[int] = range(self.streams.shards)
         if wanted.customer_id:
             shards = self.streams.of_customer(wanted.customer_id)
+        elif wanted.changes:
+            shards = [*shards, CATALOGS, TOKENS]
         place = self._place(wanted, shards)
         if wanted.from_now and not wanted.position:
             return EntryPage([], [], _written(place), False)
@@ -249,7 +259,13 @@ def masked(entries: list[LedgerEntry], masks: Masks) -> list[LedgerEntry]:
         mask = masks.get(digest_of(entry.customer_id))
         if mask is not None and entry.at_ms <= mask.until_ms:
             entry = msgspec.structs.replace(
-                entry, customer_id=mask.pseudonym, resource_id="", key="", counters={}
+                entry,
+                customer_id=mask.pseudonym,
+                resource_id="",
+                key="",
+                counters={},
+                changes=(),
+                comment="",
             )
         found.append(entry)
     return found
@@ -265,6 +281,10 @@ def _check(wanted: WantedEntries) -> None:
         near = nearest(wanted.reason.upper(), names)
         hint = "" if near is None else f", did you mean {near!r}?"
         raise InvalidRequest(f"reason: there is no {wanted.reason!r}{hint}")
+    if wanted.verb and wanted.verb not in VERBS:
+        near = nearest(wanted.verb.lower(), VERBS)
+        hint = "" if near is None else f", did you mean {near!r}?"
+        raise InvalidRequest(f"verb: there is no {wanted.verb!r}{hint}")
     if wanted.from_now and wanted.newest_first:
         raise InvalidRequest("from_now: what comes later is read oldest first")
 
@@ -282,6 +302,7 @@ def _is_wanted(entry: LedgerEntry, wanted: WantedEntries) -> bool:
         and wanted.feature_id in ("", entry.feature_id)
         and wanted.reason in ("", entry.reason)
         and not (wanted.denied_only and entry.allowed)
+        and (wanted.changes if entry.verb == CHANGE else wanted.verb in ("", entry.verb))
     )
 
 

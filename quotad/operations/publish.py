@@ -39,6 +39,7 @@ class CatalogStore(Protocol):
         expected_version: int | None = None,
         only_new: bool = False,
         anew: bool = False,
+        call: str = "PublishCatalog",
     ) -> Published:
         """Put a catalog in force."""
         ...
@@ -89,6 +90,8 @@ class Terms(msgspec.Struct, frozen=True):
     """Why, for the history."""
     files: tuple[Source, ...] = ()
     """What the content was read from; kept for editing."""
+    call: str = "PublishCatalog"
+    """The operation, for the ledger."""
 
 
 class Done(msgspec.Struct, Generic[C], frozen=True):
@@ -143,6 +146,7 @@ def publish(
                 expected_version=expected if in_force is None else in_force,
                 only_new=terms.only_new,
                 anew=in_force is None,
+                call=terms.call,
             )
         except Conflict:
             tries += 1

@@ -4,7 +4,8 @@ import msgspec
 
 from quotad.clock import Clock
 from quotad.errors import InvalidRequest, NotFound, PermissionDenied
-from quotad.history import LOCAL
+from quotad.history import LOCAL, CustomerChange, bounded
+from quotad.moments import written_time
 from quotad.store.tokens import TokenStore
 from quotad.tokens.record import NewToken, TokenRecord, WantedToken, made
 from quotad.tokens.roles import TokenRole
@@ -61,7 +62,7 @@ class TokenOperations(msgspec.Struct, frozen=True):
         if len(records) >= TOKENS_MAX:
             raise InvalidRequest(f"tokens: there are {TOKENS_MAX:,}, the most a store has")
         new = made(wanted, now_ms, actor)
-        self.store.put([new.record])
+        self.store.put([new.record], _change(actor, "CreateToken", f"made: {_words(new.record)}"))
         return new
 
     def list(self) -> "list[ShownToken]":
@@ -97,7 +98,8 @@ class TokenOperations(msgspec.Struct, frozen=True):
         until = now_ms + keep_ms
         ends = until if old.expires_ms is None else min(until, old.expires_ms)
         ended = msgspec.structs.replace(old, expires_ms=ends, ended_by=actor)
-        self.store.put([ended, new.record])
+        rotated = (f"made: {_words(new.record)}", f"to end: {token_id} at {written_time(ends)}")
+        self.store.put([ended, new.record], _change(actor, "RotateToken", *rotated))
         return new
 
     def revoke(self, token_id: str, actor: str = LOCAL) -> TokenRecord:
@@ -122,7 +124,7 @@ class TokenOperations(msgspec.Struct, frozen=True):
                 f"token_id: {token_id!r} is the last with the role admin; create another first"
             )
         revoked = msgspec.structs.replace(record, revoked_ms=now_ms, ended_by=actor)
-        self.store.put([revoked])
+        self.store.put([revoked], _change(actor, "RevokeToken", f"revoked: {_words(record)}"))
         return revoked
 
     def _found(self, token_id: str) -> TokenRecord:
@@ -130,3 +132,14 @@ class TokenOperations(msgspec.Struct, frozen=True):
             if each.token_id == token_id:
                 return each
         raise NotFound(f"token_id: there is no token {token_id!r}; `quotad tokens list` has them")
+
+
+def _change(actor: str, call: str, *lines: str) -> CustomerChange:
+    return CustomerChange(actor, call, bounded(list(lines)))
+
+
+def _words(record: TokenRecord) -> str:
+    """A token in words, without its secret."""
+    covers = [*record.customers, *record.features]
+    of = f", for {', '.join(covers)}" if covers else ""
+    return f"{record.token_id} {record.name!r}, {record.role}{of}"

@@ -25,6 +25,7 @@ from quotad.server.address import (
 )
 from quotad.server.descriptors import set_limit
 from quotad.server.example import EXAMPLE, write_example, write_example_customers
+from quotad.server.ledger_parts import ledger_kept
 from quotad.server.ops import ops_port_of_dev
 from quotad.server.signals import on_stop
 from quotad.server.workers import Workers
@@ -214,7 +215,7 @@ def _sidecar(config: Config) -> Iterator[None]:
     check_layout(store, keys)
     sidecar = Sidecar(
         [parse_source(config.catalog, settle_s=config.source_settle_ms / 1000)],
-        Catalogs(store, keys, SyncedClock(), config.publish_wait_ms),
+        Catalogs(store, keys, SyncedClock(), config.publish_wait_ms, ledger_kept(config)),
         # There is no other publisher here: what the files hold is the truth, also when it is old.
         publish_at_start=True,
         only_first=config.catalog_owner == "dashboard",

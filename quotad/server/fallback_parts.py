@@ -17,7 +17,6 @@ from quotad.errors import ConfigError
 from quotad.fallback import DENY, FallbackPolicy, read_policy
 from quotad.feed.usage import UsageNotes
 from quotad.journal import Journal, JournalDirectory, JournalEntry
-from quotad.ledger import LedgerKept
 from quotad.metrics import Instruments
 from quotad.operations.settling import SETTLED_COUNTS, SettlingOperations
 from quotad.server.instruments import (
@@ -28,6 +27,7 @@ from quotad.server.instruments import (
     JOURNAL_SETTLED,
 )
 from quotad.server.journal_settler import JournalSettler
+from quotad.server.ledger_parts import ledger_kept
 from quotad.store import KeySpace, Store
 from quotad.store.health import Health
 from quotad.store.journals import JournalScript, StoreIdentity
@@ -94,7 +94,7 @@ class FallbackParts:
             self._noted,
         )
         self._keys = keys
-        self._kept = LedgerKept(config.ledger_records_max, config.ledger_kept_ms)
+        self._kept = ledger_kept(config)
         self._thread = JournalSettler(self._settling, use.health)
 
     def _noted(self, entries: Sequence[JournalEntry]) -> LedgerWords:

@@ -14,7 +14,7 @@ from quotad.environments import read_environments
 from quotad.errors import StoreError
 from quotad.feed.hub import Hub, HubBounds
 from quotad.feed.usage import UsageFeed, UsageNotes
-from quotad.ledger import NOTING_WORDS, LedgerKept
+from quotad.ledger import LEDGER_KEPT, NOTING_WORDS
 from quotad.metrics import FeatureNames
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
@@ -41,6 +41,7 @@ from quotad.operations.webhooks import WebhookOperations
 from quotad.records import CatalogRecord
 from quotad.server.fallback_parts import FallbackParts, StoreInUse
 from quotad.server.last_known import LastKnownFile, Recollection
+from quotad.server.ledger_parts import ledger_kept
 from quotad.server.monitor import MonitorParts
 from quotad.service.decode import RequestDecoder
 from quotad.service.quota import CheckCall, NameCaller, QuotaService
@@ -91,8 +92,9 @@ class Parts:
         self._keys = keys = KeySpace(config.prefix, config.shards)
         self._health = Health(store, clock, config.store_clock_step_ms)
         self._safety = Safety(store, config.allow_evicting_store)
-        self._catalogs = Catalogs(store, keys, clock, config.publish_wait_ms)
-        self._customers = Customers(store, keys)
+        self._kept = kept = ledger_kept(config)
+        self._catalogs = Catalogs(store, keys, clock, config.publish_wait_ms, kept)
+        self._customers = Customers(store, keys, kept)
         self.index = CustomerIndex(store, keys, self._customers)
         self._seen_store = SeenStore(store, keys, self._customers)
         self._seen = Seen(self._seen_store)
@@ -121,7 +123,6 @@ class Parts:
             self.without_store.fallback,
             moves=self._moves,
         )
-        kept = LedgerKept(config.ledger_records_max, config.ledger_kept_ms)
         self._ledger = LedgerStreams(store, keys)
         self.ledger_bound = LedgerBound(self._ledger, kept, self._snapshots)
         """Whether more goes into the ledger than is kept."""
@@ -158,7 +159,7 @@ class Parts:
 
     def tokens(self) -> TokenStore:
         """Where tokens are kept."""
-        return TokenStore(self.store, self._keys)
+        return TokenStore(self.store, self._keys, self._kept)
 
     def sessions(self) -> SessionStore:
         """Where sessions of the dashboard are kept."""
@@ -238,8 +239,7 @@ class Parts:
         config, clock, customers = self._config, self.clock, self._customers
         snapshots, views, nearby = self._snapshots, self._views, self._nearby
         reader = self.reader
-        kept_ms = config.ledger_kept_ms
-        erasures = Erasures(self.store, self._keys, customers, nearby, kept_ms)
+        erasures = Erasures(self.store, self._keys, customers, nearby, self._kept)
         engines = Lent(self._engine)
         catalogs = CatalogOperations(self._catalogs, reader)
         drafts = DraftStore(self.store, self._keys)
@@ -301,7 +301,7 @@ class Parts:
             idle_ms,
         )
         script = RebuildScript(self.store, self._keys)
-        kept = settings.ledger or LedgerKept()
+        kept = settings.ledger or LEDGER_KEPT
         return UsageRebuilds(audits, script, settings.retention, kept, self._keys)
 
     def write_notes(self) -> None:
@@ -377,5 +377,5 @@ def _engine_settings(config: Config) -> EngineSettings:
             config.unprovisioned_retention_ms,
         ),
         config.lease_ttl_ms,
-        LedgerKept(config.ledger_records_max, config.ledger_kept_ms),
+        ledger_kept(config),
     )

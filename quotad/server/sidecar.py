@@ -7,6 +7,7 @@ import threading
 from quotad.clock import SyncedClock
 from quotad.config import Config
 from quotad.errors import ConfigError
+from quotad.server.ledger_parts import ledger_kept
 from quotad.server.signals import on_stop
 from quotad.server.store_contact import first_contact
 from quotad.sidecar import Sidecar, parse_source
@@ -40,7 +41,7 @@ def run_sidecar(config: Config) -> None:
         clock = SyncedClock()
         if first_contact(store, keys, Health(store, clock), stop, _log):
             published_by = f"sidecar on {socket.gethostname()}"
-            catalogs = Catalogs(store, keys, clock, config.publish_wait_ms)
+            catalogs = Catalogs(store, keys, clock, config.publish_wait_ms, ledger_kept(config))
             Sidecar(
                 sources,
                 catalogs,

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from quotad.clock import SyncedClock
 from quotad.config import Config
 from quotad.operations.tokens import TokenOperations
+from quotad.server.ledger_parts import ledger_kept
 from quotad.store import KeySpace, Store, check_layout
 from quotad.store.tokens import TokenStore
 
@@ -24,6 +25,7 @@ def token_operations(config: Config) -> Iterator[TokenOperations]:
     try:
         keys = KeySpace(config.prefix, config.shards)
         check_layout(store, keys)
-        yield TokenOperations(TokenStore(store, keys), SyncedClock(), on_store=True)
+        tokens = TokenStore(store, keys, ledger_kept(config))
+        yield TokenOperations(tokens, SyncedClock(), on_store=True)
     finally:
         store.close()

@@ -27,6 +27,8 @@ class LedgerCalls:
             request.newest_first,
             request.from_now,
             request.denied_only,
+            request.verb,
+            request.with_changes,
         )
         page = self._parts.ledger.read(wanted)
         return pb.ListLedgerResponse(
@@ -59,6 +61,10 @@ def _entry(entry: LedgerEntry) -> pb.LedgerEntry:
         late=entry.late,
         actor=entry.actor,
         edge=entry.edge,
+        call=entry.call,
+        changes=entry.changes,
+        comment=entry.comment,
+        epoch=entry.epoch,
     )
 
 

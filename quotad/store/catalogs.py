@@ -6,6 +6,7 @@ import msgspec
 
 from quotad.clock import Clock
 from quotad.errors import Conflict, NotFound, RecordLost
+from quotad.ledger import LEDGER_KEPT, LedgerKept
 from quotad.records import CatalogRecord
 from quotad.store import scripts
 from quotad.store.connection import Store
@@ -34,14 +35,20 @@ class Catalogs:
         keys: of the store.
         clock: the time that a version is published at.
         publish_wait_ms: longest time that a publish waits for servers to compile a catalog.
+        ledger: how much of it the store keeps.
     """
 
     def __init__(
-        self, store: Store, keys: KeySpace, clock: Clock, publish_wait_ms: int = WAIT_MS
+        self,
+        store: Store,
+        keys: KeySpace,
+        clock: Clock,
+        publish_wait_ms: int = WAIT_MS,
+        ledger: LedgerKept = LEDGER_KEPT,
     ) -> None:
         self._store = store
         self._keys = keys
-        self._publisher = Publisher(store, keys, clock, publish_wait_ms)
+        self._publisher = Publisher(store, keys, clock, publish_wait_ms, ledger)
         self._mender = Mender(store, keys)
         self._keep_files = scripts.load("keep_files")
 
@@ -57,6 +64,7 @@ class Catalogs:
         expected_version: int | None = None,
         only_new: bool = False,
         anew: bool = False,
+        call: str = "PublishCatalog",
     ) -> Published:
         """Put a catalog in force in all shards, once every live server has compiled it.
 
@@ -71,6 +79,7 @@ class Catalogs:
             expected_version: the version that must be in force; None: whichever is.
             only_new: leave alone what was published from the same files before.
             anew: also when it is in force or was published before: the record in force is lost.
+            call: the operation, for the ledger.
 
         Raises:
             Conflict: another version than expected is in force, or another publish is under way.
@@ -85,6 +94,7 @@ class Catalogs:
             comment,
             only_new,
             anew,
+            call,
         )
         for _ in range(_TRIES_MAX):
             found = self.version()

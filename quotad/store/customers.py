@@ -9,14 +9,17 @@ import msgspec
 
 from quotad.errors import Conflict, InvalidRequest, StaleEpoch, StoreError
 from quotad.history import CustomerChange
+from quotad.ledger import LEDGER_KEPT, LedgerKept
 from quotad.records import CustomerRecord, StoredCustomer
 from quotad.store import scripts
 from quotad.store.changes import kept_before, listed, written_most
 from quotad.store.connection import Store
 from quotad.store.events import kept
 from quotad.store.facets import facets
-from quotad.store.keys import CustomerKeys, KeySpace
+from quotad.store.keys import CustomerKeys, KeySpace, ledger_key
+from quotad.store.ledger import NOT_NOTED
 from quotad.store.moves import Moves
+from quotad.store.noted_changes import noted_change
 from quotad.store.records import encode_customer, names_of, parse_customers, parse_epoch
 from quotad.store.router import Link
 from quotad.store.shard_commands import ShardCommands
@@ -59,8 +62,9 @@ class CustomerPage(msgspec.Struct, frozen=True):
 class Customers:
     """The customers of one store."""
 
-    def __init__(self, store: Store, keys: KeySpace) -> None:
+    def __init__(self, store: Store, keys: KeySpace, ledger: LedgerKept = LEDGER_KEPT) -> None:
         self._store = store
+        self._ledger = ledger
         self._keys = keys
         self._moves = Moves(store, keys)
         self._script = scripts.load("write_customer")
@@ -231,7 +235,7 @@ class Customers:
         changes = self._keys.changes(keys.customer_id)
         names = [keys.record, keys.epoch, keys.customers, keys.index, keys.events, changes]
         names.append(self._keys.shard_written[self._keys.shard(keys.customer_id)])
-        names.append(self._keys.before(keys.customer_id))
+        names += [self._keys.before(keys.customer_id), ledger_key(keys)]
         if before.record is None:
             names += [keys.usage + ending for ending in lasting]
         return with_tag(names)
@@ -250,9 +254,12 @@ class Customers:
             record.updated_by,
         ]
         change = None if note is None else note(before.record, record)
+        noted = NOT_NOTED
+        if change is not None:
+            noted = noted_change(self._ledger, self._keys.shards, change, record.customer_id)
         written_max = written_most(self._keys.shards)
         bounds = (*listed(change), written_max, *kept_before())
-        return [*head, *bounds, len(stale), *stale, *found_by]
+        return [*head, *bounds, *noted, len(stale), *stale, *found_by]
 
     def forget_usage(self, customer_id: str, resource_id: str, endings: Sequence[str]) -> None:
         """Delete counters that no decision looks at any more.

@@ -13,17 +13,19 @@ from collections.abc import Collection
 import msgspec
 
 from quotad.errors import Conflict
-from quotad.ledger import LedgerKept
+from quotad.history import CustomerChange
+from quotad.ledger import LEDGER_KEPT, LedgerKept
 from quotad.store import lists, scripts
 from quotad.store.changes import ChangeLists
 from quotad.store.connection import Store
 from quotad.store.customers import Customers, check_epoch
 from quotad.store.events import kept
 from quotad.store.facets import facets
-from quotad.store.keys import CustomerKeys, KeySpace, denied_key, slot_starts
+from quotad.store.keys import CustomerKeys, KeySpace, denied_key, ledger_key, slot_starts
 from quotad.store.ledger import LedgerStreams, Mask
 from quotad.store.moves import Moves
 from quotad.store.nearby import NearbyStore
+from quotad.store.noted_changes import noted_change
 from quotad.store.shard_commands import ShardCommands
 from quotad.store.shard_map import with_tag
 
@@ -78,7 +80,7 @@ class Erasures:
         keys: KeySpace,
         customers: Customers,
         nearby: NearbyStore,
-        ledger_kept_ms: int = LedgerKept().ms,
+        ledger: LedgerKept = LEDGER_KEPT,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -86,7 +88,7 @@ class Erasures:
         self._nearby = nearby
         self._changes = ChangeLists(store, keys)
         self._ledger = LedgerStreams(store, keys)
-        self._ledger_kept_ms = ledger_kept_ms
+        self._ledger_kept = ledger
         self._moves = Moves(store, keys)
         self._commands = ShardCommands(store, keys)
         self._script = scripts.load("erase_customer")
@@ -124,7 +126,7 @@ class Erasures:
         proof = proof_of(customer_id, erased_ms, erased_by, nonce)
         erasure = Erasure(erased_ms, proof, erased_by, nonce, had_record, counters, remembered)
         mask = Mask(erased_ms, erasure.pseudonym)
-        self._ledger.mask(customer_id, mask, self._ledger_kept_ms)
+        self._ledger.mask(customer_id, mask, self._ledger_kept.ms)
         self._remember(customer_id, erasure)
         return erasure
 
@@ -144,7 +146,10 @@ class Erasures:
         customer_id = keys.customer_id
         names = [keys.record, keys.epoch, keys.customers, keys.index]
         names += [self._keys.seen(self._keys.shard(customer_id)), keys.events]
-        bounds = (EPOCH_KEPT_MS, *kept(self._keys.shards), erased_by)
+        names.append(ledger_key(keys))
+        change = CustomerChange(erased_by, "EraseCustomer", ("erased for good",))
+        noted = noted_change(self._ledger_kept, self._keys.shards, change, customer_id)
+        bounds = (EPOCH_KEPT_MS, *kept(self._keys.shards), erased_by, *noted)
         for _ in range(_TRIES_MAX):
             before, readable = self._customers.get_if_readable(customer_id)
             if if_epoch is not None:

@@ -42,6 +42,7 @@ usage. `17` stands for the name of a shard, see `shard_names`.
     quotad:{catalogs}:d:<person>             hash: a draft: revision, data; expires
     quotad:{catalogs}:drafts                 sorted set: people who have one, by time
     quotad:{catalogs}:events                 stream of versions that came into force; expires
+    quotad:{catalogs}:l                      stream of publishes in the ledger; expires
     quotad:{events}:usage                    stream of usage of watched customers; expires
     quotad:{events}:watched                  sorted set: customers whose usage is watched, by when
                                              that ends
@@ -54,6 +55,7 @@ usage. `17` stands for the name of a shard, see `shard_names`.
     quotad:{tokens}:all                      hash: tokens (msgpack) by id
     quotad:{tokens}:used                     hash: when each was last shown (Unix ms)
     quotad:{tokens}:writes                   how often they were written
+    quotad:{tokens}:l                        stream of that in the ledger; expires
     quotad:{tokens}:sessions                 hash: sessions of the dashboard (msgpack)
     quotad:{tokens}:sessions-by-end          sorted set: the same by their end (Unix ms)
     quotad:{webhooks}:all                    hash: receivers of webhooks (msgpack) by id
@@ -172,6 +174,8 @@ class KeySpace:
         self.notices = f"{prefix}:notices"
         """Pub/sub channel on which catalog versions are announced, prepared and in force."""
         self.catalog_events = f"{prefix}:{{catalogs}}:events"
+        self.catalog_ledger = f"{prefix}:{{catalogs}}:l"
+        self.token_ledger = f"{prefix}:{{tokens}}:l"
         self.usage_events = f"{prefix}:{{events}}:usage"
         self.watched = f"{prefix}:{{events}}:watched"
         self.following = Lock()

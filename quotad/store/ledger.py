@@ -16,6 +16,12 @@ NOT_NOTED: LedgerWords = (0, 0, b"")
 """Of a call that is not to be noted."""
 
 
+CATALOGS, TOKENS = -1, -2
+"""What stand for shards of the streams of what is of none: publishes, and writes of tokens."""
+
+_NAMES = {CATALOGS: "catalogs", TOKENS: "tokens"}
+
+
 class LedgerRecord(NamedTuple):
     """A record as it is stored."""
 
@@ -29,7 +35,8 @@ class LedgerRecord(NamedTuple):
     @property
     def id(self) -> str:
         """Stable, and of this record alone."""
-        return f"{self.shard}-{self.position.ms}-{self.position.number}"
+        shard = _NAMES.get(self.shard, self.shard)
+        return f"{shard}-{self.position.ms}-{self.position.number}"
 
     @property
     def at_ms(self) -> int:
@@ -104,12 +111,17 @@ class LedgerStreams:
             edge = "" if at is None else f"({at.ms}-{at.number}"
             ends = (edge or "+", "-") if newest_first else (edge or "-", "+")
             verb = "XREVRANGE" if newest_first else "XRANGE"
-            commands.append((verb, self._keys.shard_ledgers[shard], *ends, "COUNT", most))
+            commands.append((verb, self._name(shard), *ends, "COUNT", most))
         found = self._store.execute_many(commands, or_none=True) if commands else []
         return {
             shard: [_record(shard, each) for each in raw or ()]
             for shard, raw in zip(positions, found, strict=True)
         }
+
+    def _name(self, shard: int) -> str:
+        if shard == CATALOGS:
+            return self._keys.catalog_ledger
+        return self._keys.token_ledger if shard == TOKENS else self._keys.shard_ledgers[shard]
 
     def full(self, kept: LedgerKept) -> int:
         """How many streams hold as many records as are kept, and so drop the oldest.
@@ -147,7 +159,7 @@ class LedgerStreams:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        commands = [("HGETALL", self._keys.shard_masks[shard]) for shard in shards]
+        commands = [("HGETALL", self._keys.shard_masks[shard]) for shard in shards if shard >= 0]
         found: dict[bytes, Mask] = {}
         for raw in self._store.execute_many(commands, or_none=True):
             for digest, text in zip((raw or [])[::2], (raw or [])[1::2], strict=True):

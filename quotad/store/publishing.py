@@ -15,6 +15,8 @@ import msgspec
 
 from quotad.clock import Clock
 from quotad.errors import Conflict
+from quotad.history import CustomerChange, bounded
+from quotad.ledger import LedgerKept
 from quotad.records import CatalogRecord
 from quotad.store import scripts
 from quotad.store.connection import Store
@@ -22,6 +24,7 @@ from quotad.store.events import kept
 from quotad.store.fleet import ALIVE_MS
 from quotad.store.keys import KeySpace
 from quotad.store.moves import Moves
+from quotad.store.noted_changes import noted_change
 from quotad.store.records import encode_catalog
 from quotad.store.scripts import Script
 from quotad.store.shard_tags import ShardTags
@@ -74,16 +77,20 @@ class PublishRequest(msgspec.Struct, frozen=True):
     comment: str
     only_new: bool
     anew: bool
+    call: str
 
 
 class Publisher:
     """Publishes to one store."""
 
-    def __init__(self, store: Store, keys: KeySpace, clock: Clock, wait_ms: int) -> None:
+    def __init__(
+        self, store: Store, keys: KeySpace, clock: Clock, wait_ms: int, ledger: LedgerKept
+    ) -> None:
         self._store = store
         self._keys = keys
         self._clock = clock
         self._wait_ms = wait_ms
+        self._ledger = ledger
         self._prepare = scripts.load("prepare_catalog")
         self._activate = scripts.load("activate_catalog")
         self._tags = ShardTags(store, keys)
@@ -130,7 +137,7 @@ class Publisher:
             code, version, known, token = self._run(self._prepare, words, args)
             if code == _PREPARED:
                 self._announce("prepared")
-                done = self._wait(record, token)
+                done = self._wait(record, content.call, token)
                 if done != _LAPSED:
                     return Published(Outcome.PUBLISHED, record.version, record.version)
                 # Another came before, maybe with the same content.
@@ -145,7 +152,7 @@ class Publisher:
             time.sleep(pause_s)
             pause_s = min(pause_s * 2, _POLL_MAX_S)
 
-    def _wait(self, record: CatalogRecord, token: bytes) -> int:
+    def _wait(self, record: CatalogRecord, call: str, token: bytes) -> int:
         """Activate a candidate as soon as every live server has answered, or at the latest when
         the wait is over."""
         keys, version = self._keys, record.version
@@ -159,14 +166,18 @@ class Publisher:
             keys.acks,
             keys.servers,
             keys.catalog_events,
+            keys.catalog_ledger,
         ]
+        lines = [f"catalog: version {version - 1} → {version}"]
+        lines += [f"published by: {record.published_by}"] if record.published_by else []
+        change = CustomerChange(record.actor, call, bounded(lines), comment=record.comment)
+        noted = noted_change(self._ledger, keys.shards, change, of_catalog=True)
         ends = time.monotonic() + self._wait_ms / 1000
         pause_s = _POLL_MIN_S
         while True:
             now = int(time.monotonic() >= ends)
-            code, _, missing, answers = self._run(
-                self._activate, names, [token, HISTORY_MAX, ALIVE_MS, now, *kept(), record.actor]
-            )
+            words = (token, HISTORY_MAX, ALIVE_MS, now, *kept(), record.actor, *noted)
+            code, _, missing, answers = self._run(self._activate, names, words)
             if code != _WAITING:
                 break
             time.sleep(pause_s)

@@ -5,8 +5,12 @@ from collections.abc import Iterable
 
 import msgspec
 
+from quotad.history import CustomerChange
+from quotad.ledger import LEDGER_KEPT, LedgerKept
+from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.keys import KeySpace
+from quotad.store.noted_changes import noted_change
 from quotad.tokens.record import TokenRecord
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -16,15 +20,24 @@ _read = msgspec.msgpack.Decoder(TokenRecord).decode
 class TokenStore:
     """Keeps tokens; for all threads. All methods raise StoreUnavailable."""
 
-    def __init__(self, store: Store, keys: KeySpace) -> None:
+    def __init__(self, store: Store, keys: KeySpace, ledger: LedgerKept = LEDGER_KEPT) -> None:
         self._store = store
+        self._keys = keys
+        self._ledger = ledger
+        self._script = scripts.load("put_tokens")
         self._all, self._used, self._writes = keys.tokens
 
-    def put(self, records: Iterable[TokenRecord]) -> None:
-        """Write tokens, new ones and changed ones, together."""
+    def put(self, records: Iterable[TokenRecord], change: CustomerChange) -> None:
+        """Write tokens, new ones and changed ones, together, and what has changed into the ledger.
+
+        Args:
+            records: the tokens.
+            change: whose doing it is, and what it does.
+        """
         parts = [part for each in records for part in (each.token_id, _encode(each))]
-        commands = [("HSET", self._all, *parts), ("INCR", self._writes)]
-        self._store.execute_many(commands, atomic=True)
+        noted = noted_change(self._ledger, self._keys.shards, change)
+        names = [self._all, self._writes, self._keys.token_ledger]
+        self._store.run(self._script, names, [*noted, *parts])
 
     def writes(self) -> int:
         """How often tokens were written."""

@@ -1028,7 +1028,7 @@ class RollbackCustomerResponse(_message.Message):
     def __init__(self, customer: _Optional[_Union[Customer, _Mapping]] = ..., changes: _Optional[_Iterable[str]] = ..., undone: _Optional[_Iterable[_Union[CustomerChange, _Mapping]]] = ...) -> None: ...
 
 class ListLedgerRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "reason", "since", "until", "page_size", "position", "newest_first", "from_now", "denied_only")
+    __slots__ = ("customer_id", "feature_id", "reason", "since", "until", "page_size", "position", "newest_first", "from_now", "denied_only", "verb", "with_changes")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -1039,6 +1039,8 @@ class ListLedgerRequest(_message.Message):
     NEWEST_FIRST_FIELD_NUMBER: _ClassVar[int]
     FROM_NOW_FIELD_NUMBER: _ClassVar[int]
     DENIED_ONLY_FIELD_NUMBER: _ClassVar[int]
+    VERB_FIELD_NUMBER: _ClassVar[int]
+    WITH_CHANGES_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     reason: str
@@ -1049,7 +1051,9 @@ class ListLedgerRequest(_message.Message):
     newest_first: bool
     from_now: bool
     denied_only: bool
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., reason: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., position: _Optional[str] = ..., newest_first: _Optional[bool] = ..., from_now: _Optional[bool] = ..., denied_only: _Optional[bool] = ...) -> None: ...
+    verb: str
+    with_changes: bool
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., reason: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., position: _Optional[str] = ..., newest_first: _Optional[bool] = ..., from_now: _Optional[bool] = ..., denied_only: _Optional[bool] = ..., verb: _Optional[str] = ..., with_changes: _Optional[bool] = ...) -> None: ...
 
 class ListLedgerResponse(_message.Message):
     __slots__ = ("entries", "gaps", "position", "more")
@@ -1064,7 +1068,7 @@ class ListLedgerResponse(_message.Message):
     def __init__(self, entries: _Optional[_Iterable[_Union[LedgerEntry, _Mapping]]] = ..., gaps: _Optional[_Iterable[_Union[LedgerGap, _Mapping]]] = ..., position: _Optional[str] = ..., more: _Optional[bool] = ...) -> None: ...
 
 class LedgerEntry(_message.Message):
-    __slots__ = ("id", "at", "verb", "customer_id", "resource_id", "feature_id", "quantity", "allowed", "reason", "idempotency_key", "limit", "used", "remaining", "resets_at", "pool_id", "occurred_at", "catalog_version", "late", "actor", "edge")
+    __slots__ = ("id", "at", "verb", "customer_id", "resource_id", "feature_id", "quantity", "allowed", "reason", "idempotency_key", "limit", "used", "remaining", "resets_at", "pool_id", "occurred_at", "catalog_version", "late", "actor", "edge", "call", "changes", "comment", "epoch")
     ID_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
     VERB_FIELD_NUMBER: _ClassVar[int]
@@ -1085,6 +1089,10 @@ class LedgerEntry(_message.Message):
     LATE_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     EDGE_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
     id: str
     at: _timestamp_pb2.Timestamp
     verb: str
@@ -1105,7 +1113,11 @@ class LedgerEntry(_message.Message):
     late: bool
     actor: str
     edge: str
-    def __init__(self, id: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., verb: _Optional[str] = ..., customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., allowed: _Optional[bool] = ..., reason: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., limit: _Optional[int] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pool_id: _Optional[str] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., catalog_version: _Optional[int] = ..., late: _Optional[bool] = ..., actor: _Optional[str] = ..., edge: _Optional[str] = ...) -> None: ...
+    call: str
+    changes: _containers.RepeatedScalarFieldContainer[str]
+    comment: str
+    epoch: int
+    def __init__(self, id: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., verb: _Optional[str] = ..., customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., quantity: _Optional[int] = ..., allowed: _Optional[bool] = ..., reason: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., limit: _Optional[int] = ..., used: _Optional[int] = ..., remaining: _Optional[int] = ..., resets_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pool_id: _Optional[str] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., catalog_version: _Optional[int] = ..., late: _Optional[bool] = ..., actor: _Optional[str] = ..., edge: _Optional[str] = ..., call: _Optional[str] = ..., changes: _Optional[_Iterable[str]] = ..., comment: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
 
 class LedgerGap(_message.Message):
     __slots__ = ("shard", "since", "until", "why")

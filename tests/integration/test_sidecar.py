@@ -184,6 +184,7 @@ class Watched(Catalogs):
         expected_version: int | None = None,
         only_new: bool = False,
         anew: bool = False,
+        call: str = "",
     ) -> Published:
         published = super().publish(
             document,

@@ -23,6 +23,7 @@ ELSEWHERE = {
     "move_step",
     "note_change",
     "prepare_catalog",
+    "put_tokens",
     "register_server",
     "remove_draft",
     "restore_catalog",

@@ -85,6 +85,7 @@ class FakeCatalogs:
         expected_version: int | None = None,
         only_new: bool = False,
         anew: bool = False,
+        call: str = "",
     ) -> Published:
         overtake, self.in_between = self.in_between, None
         if overtake is not None:
