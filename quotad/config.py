@@ -48,7 +48,7 @@ _LISTS = {
 }
 """Settings that are several texts."""
 
-_HIDDEN = {"redis_url", "source", "oidc_client_secret"}
+_HIDDEN = {"redis_url", "source", "oidc_client_secret", "stripe_api_key"}
 """Settings that are a secret, or may hold a password."""
 
 ListenAddress = Annotated[
@@ -212,13 +212,22 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ledger_kept_ms: Annotated[int, Meta(ge=60_000, le=366 * 86_400_000)] = 86_400_000
     """How long the store keeps them."""
     export_to: tuple[str, ...] = ()
-    """Where the ledger is exported to: `files:DIRECTORY`; see [docs/export.md](docs/export.md). In
-    the environment: separated by spaces."""
+    """Where the ledger is exported to: `files:DIRECTORY`, `stripe`; see
+    [docs/export.md](docs/export.md). In the environment: separated by spaces."""
     export_from: Literal["now", "oldest"] = "now"
     """What a target gets at first: what comes from then on, or what the ledger has already."""
     webhook_networks: tuple[str, ...] = ()
     """Networks, as `10.0.0.0/8`, that [webhooks](docs/webhooks.md) may be sent to beside the public
     internet, and also by http. In the environment: separated by spaces."""
+    stripe_api_key: str = ""
+    """Secret key of the account at Stripe; see [docs/stripe.md](docs/stripe.md)."""
+    stripe_api_url: str = ""
+    """Where its API is; empty: at Stripe."""
+    stripe_bucket: Literal["10 seconds", "5 minutes", "hour", "day"] = "hour"
+    """Over which time usage of a customer is summed up before it is sent to Stripe; 10 seconds are
+    for trying it out."""
+    stripe_double: bool = False
+    """`quotad dev`: start a stand-in for Stripe, and export to it."""
     allow_evicting_store: bool = False
     """Serve although the store evicts keys when its memory is full, which gives quota away."""
     store_clock_step_ms: Annotated[int, Meta(ge=100, le=366 * 86_400_000)] = 2_000

@@ -154,6 +154,8 @@ class Feature(msgspec.Struct, frozen=True, gc=False):
     """What becomes of calls while the store is gone; None: as the catalog has it for all."""
     ledger: Noting | None = None
     """What of it goes into the ledger; None: as the server is set."""
+    stripe_meter: str = ""
+    """Event name of the meter in Stripe that it feeds; empty: none."""
 
 
 class Rollout(msgspec.Struct, frozen=True, gc=False):

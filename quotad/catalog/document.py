@@ -108,6 +108,8 @@ def _feature(feature: Feature, features: _Features) -> dict[str, Any]:
         written[FALLBACK_KEY] = write_policy(feature.on_store_failure)
     if feature.ledger is not None:
         written["ledger"] = write_noting(feature.ledger)
+    if feature.stripe_meter:
+        written["stripe_meter"] = feature.stripe_meter
     return _texts(feature) | written
 
 

@@ -32,6 +32,9 @@ TEXT_KEYS = ("name", "description", "metadata")
 
 DECIMALS_MAX = 6
 
+STRIPE_METER_BYTES_MAX = 100
+"""Longest event name of a meter in Stripe."""
+
 _KEYS = (
     "type",
     "kind",
@@ -42,6 +45,7 @@ _KEYS = (
     "usage_history",
     "on_store_failure",
     "ledger",
+    "stripe_meter",
     *TEXT_KEYS,
 )
 _TYPES = {kind.value: kind for kind in FeatureType}
@@ -54,6 +58,7 @@ _ONLY_OF = {
     "decimals": (FeatureType.METERED,),
     "credit": (FeatureType.METERED,),
     "usage_history": (FeatureType.METERED,),
+    "stripe_meter": (FeatureType.METERED,),
 }
 
 
@@ -98,6 +103,10 @@ def parse_feature(
     history = None
     if "usage_history" in raw:
         history = parse_history(place.key("usage_history"), raw["usage_history"])
+    ledger = _noting(place.key("ledger"), raw["ledger"]) if "ledger" in raw else None
+    stripe_meter = optional_text(place, raw, "stripe_meter", STRIPE_METER_BYTES_MAX)
+    if stripe_meter and ledger is Noting.NOTHING:
+        place.key("ledger").refuse("must not be false: what the meter gets is read there")
     return Feature(
         feature_id,
         feature_type,
@@ -108,7 +117,8 @@ def parse_feature(
         decimals,
         history,
         *texts_of(place, raw),
-        ledger=_noting(place.key("ledger"), raw["ledger"]) if "ledger" in raw else None,
+        ledger=ledger,
+        stripe_meter=stripe_meter,
     )
 
 

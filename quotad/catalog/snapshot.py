@@ -48,7 +48,10 @@ class Snapshot(msgspec.Struct, frozen=True, weakref=True):
         feature = self.features.get(feature_id)
         if feature is None:
             return Noting.NOTHING
-        return self.ledger if feature.ledger is None else feature.ledger
+        if feature.ledger is not None:
+            return feature.ledger
+        # What a meter gets is read in the ledger.
+        return max(self.ledger, Noting.TAKEN) if feature.stripe_meter else self.ledger
 
     def plan(self, plan_id: str, revision: int) -> Plan | None:
         """Return the plan as a subscription of that revision has it.

@@ -18,6 +18,9 @@ from quotad.cli.processes import (
     RedisUrl,
     Shards,
     StoreTimeout,
+    StripeBucket,
+    StripeKey,
+    StripeUrl,
     settings,
     showing_defaults,
 )
@@ -44,6 +47,12 @@ def export(
     context: typer.Context,
     export_to: ExportTo = None,
     export_from: ExportFrom = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="End when nothing is left that can be sent at once.")
+    ] = False,
+    stripe_api_key: StripeKey = None,
+    stripe_api_url: StripeUrl = None,
+    stripe_bucket: StripeBucket = None,
     redis_url: RedisUrl = None,
     store_timeout_ms: StoreTimeout = None,
     prefix: PrefixOption = None,
@@ -54,11 +63,11 @@ def export(
     if context.invoked_subcommand is not None:
         return
     require("server")
-    given = {name: value for name, value in locals().items() if name != "context"}
+    given = {name: value for name, value in locals().items() if name not in ("context", "once")}
     with settings(given) as config:
         from quotad.server.export_server import run_export
 
-        run_export(config)
+        run_export(config, once)
 
 
 def parked(

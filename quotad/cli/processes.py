@@ -45,10 +45,15 @@ PublishWait = Annotated[int | None, typer.Option(help="Longest wait of a publish
 StoreTimeout = Annotated[int | None, typer.Option(help="Longest wait for the store.")]
 ExportTo = Annotated[
     list[str] | None,
-    typer.Option(metavar="TARGET", help="files:DIRECTORY; may be repeated."),
+    typer.Option(metavar="TARGET", help="files:DIRECTORY or stripe; may be repeated."),
 ]
 ExportFrom = Annotated[
     str | None, typer.Option(help="now or oldest: what a new target gets of the ledger.")
+]
+StripeKey = Annotated[str | None, typer.Option(metavar="KEY", help="Better QUOTAD_STRIPE_API_KEY.")]
+StripeUrl = Annotated[str | None, typer.Option(metavar="URL", help="Where Stripe's API is.")]
+StripeBucket = Annotated[
+    str | None, typer.Option(help="Over which time usage is summed up: hour, day, ...")
 ]
 LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error.")]
 CatalogOwnerOption = Annotated[
@@ -119,6 +124,10 @@ def _dev(
         int | None, typer.Option(metavar="NODES", help="Nodes of a cluster, not one Valkey.")
     ] = None,
     front: Annotated[str | None, typer.Option(help="auto, fast, native or grpcio.")] = None,
+    stripe_double: Annotated[
+        bool | None,
+        typer.Option("--stripe-double", help="Start a stand-in for Stripe, and export to it."),
+    ] = None,
     log_level: LogLevel = None,
 ) -> None:
     """Run everything on this machine: a private Valkey, a server and a sidecar."""
@@ -262,6 +271,9 @@ def _serve(
         list[str] | None,
         typer.Option(metavar="NETWORK", help="Webhooks may go there, too; may be repeated."),
     ] = None,
+    stripe_api_key: StripeKey = None,
+    stripe_api_url: StripeUrl = None,
+    stripe_bucket: StripeBucket = None,
     allow_evicting_store: Annotated[
         bool | None,
         typer.Option("--allow-evicting-store", help="Serve on a store that gives quota away."),
@@ -366,13 +378,15 @@ def _greet(config: "Config") -> None:
     server = "" if address == "127.0.0.1:50051" else f" --server {address}"
     client = "" if address == "127.0.0.1:50051" else f'"{address}"'
     http = f"{'https' if config.http_tls_cert else 'http'}://{config.http}"
+    bills = f"\nWhat a stand-in for Stripe bills is on {config.stripe_api_url}/."
+    bills = bills if config.stripe_double else ""
     with suppress(BrokenPipeError):  # a closed output ends no server
         typer.echo(
             f"""
 quotad is ready on {address}; it watches {catalog} and keeps its data in {config.data}.
 HTTP is served on {http}, the API documented on {http}/docs.
 The dashboard is on http://{config.dashboard}, for a browser.
-Metrics are on http://{config.ops}/metrics, and whether it is ready on /readyz there.
+Metrics are on http://{config.ops}/metrics, and whether it is ready on /readyz there.{bills}
 Edit a plan file and the next call obeys it. Try, from another terminal:
 
   {quotad} consume acme {feature}{server}

@@ -48,6 +48,7 @@ _SPELLED_OUT = {
     "extends": "extends",
     "max_quantity": "most on one subscription",
     "on_store_failure": "while the store is gone",
+    "stripe_meter": "meter in Stripe",
     "stripe_price": "price in Stripe",
     "usage_history": "usage of past periods is kept for",
     "usage_on_change": "usage when the plan changes",

@@ -52,10 +52,17 @@ class Exporter:
         self._owner = secrets.token_hex(8)
         self._parts: dict[ExportPart, PartExport] = {}
 
-    def run(self, stop: threading.Event) -> None:
-        """Export until `stop` is set."""
+    def run(self, stop: threading.Event, once: bool = False) -> None:
+        """Export until `stop` is set.
+
+        Args:
+            stop: ends it.
+            once: end as soon as nothing is left that can be sent at once.
+        """
         threads = [
-            threading.Thread(target=self._run, args=(each, stop), name=f"quotad-export-{each.name}")
+            threading.Thread(
+                target=self._run, args=(each, stop, once), name=f"quotad-export-{each.name}"
+            )
             for each in self._targets
         ]
         for thread in threads:
@@ -63,12 +70,14 @@ class Exporter:
         for thread in threads:
             thread.join()
 
-    def _run(self, target: ExportTarget, stop: threading.Event) -> None:
+    def _run(self, target: ExportTarget, stop: threading.Event, once: bool) -> None:
         failures = 0
         with ThreadPoolExecutor(target.senders, f"quotad-{target.name}") as pool:
             while not stop.is_set():
                 try:
                     pause = 0.0 if self.round(target, pool) else POLL_S
+                    if once and pause:
+                        break
                     failures = 0
                 except StoreError as error:
                     if not failures:
@@ -89,6 +98,7 @@ class Exporter:
             StoreError: the store refused or timed out.
         """
         self._look()
+        target.look()
         since_ms = 0 if self._from_oldest else self._records.now_ms()
         since_ms = self._records.begin(target.name, since_ms)
         more = False

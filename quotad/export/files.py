@@ -39,6 +39,9 @@ class FilesTarget:
         except OSError as error:
             raise ConfigError(f"export_to: cannot make {str(directory)!r}: {error}") from error
 
+    def look(self) -> None:
+        """See `ExportTarget`."""
+
     def fold(self, folding: Folding, entries: Sequence[LedgerEntry]) -> None:
         """See `ExportTarget`."""
         for at in range(0, len(entries), ENTRIES_MAX):

@@ -67,7 +67,9 @@ class PartSender:
             if len(chosen) >= most:
                 break
             if item.parked:
-                if item.kind != RECORD and 0 < item.again_ms <= now_ms:
+                aside = f"parked {item.queue}"
+                if item.kind != RECORD and 0 < item.again_ms <= now_ms and aside not in busy:
+                    busy.add(aside)
                     chosen.append(number)
                 continue
             if item.queue in busy:
@@ -100,6 +102,8 @@ class PartSender:
         self, state: PartState, number: int, item: OutboxItem, outcome: _Outcome, now_ms: int
     ) -> None:
         before = state.progress
+        if item.sent_ms == now_ms and getattr(outcome, "definite", False):
+            item = msgspec.structs.replace(item, sent_ms=0)  # no doubt is left of this attempt
         if outcome is None or isinstance(outcome, Partly):
             self._failures.pop(item.queue, None)
             self._all_failures = (0, 0.0)

@@ -59,6 +59,14 @@ class ExportTarget(Protocol):
         """How many items, of different queues, are sent at once."""
         ...
 
+    def look(self) -> None:
+        """Read what folding depends on; called before entries are read.
+
+        Raises:
+            StoreError: it cannot be read, so nothing is folded.
+        """
+        ...
+
     def fold(self, folding: Folding, entries: Sequence[LedgerEntry]) -> None:
         """Take entries, each once, in the order of their streams; makes the same of the same.
 

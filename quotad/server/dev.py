@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
@@ -28,6 +28,7 @@ from quotad.server.example import EXAMPLE, write_example, write_example_customer
 from quotad.server.ledger_parts import ledger_kept
 from quotad.server.ops import ops_port_of_dev
 from quotad.server.signals import on_stop
+from quotad.server.stripe_double import stripe_double
 from quotad.server.workers import Workers
 from quotad.sidecar import Sidecar, parse_source
 from quotad.store import Catalogs, KeySpace, Store, check_layout
@@ -92,6 +93,7 @@ def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
         reserved(config.listen) as listen,  # before Valkey is started for nothing
         reserved_http_of_dev(config.http) as http,
         reserved_dashboard_of_dev(config.dashboard) as dashboard,
+        ExitStack() as beside,
     ):
         if built_in:
             config = msgspec.structs.replace(config, catalog=_example(Path(config.data)))
@@ -117,6 +119,8 @@ def run_dev(config: Config, on_ready: Callable[[Config], None]) -> None:
             webhook_networks=config.webhook_networks or _THIS_MACHINE,
             fallback_workers=config.fallback_workers or 2,  # one of gRPC, one of HTTP
         )
+        if config.stripe_double:
+            config = beside.enter_context(stripe_double(config))
         workers = Workers(config)
         on_stop(workers.interrupt)
         if not config.cluster:

@@ -12,7 +12,7 @@ from quotad.errors import ConfigError
 from quotad.export import Exporter
 from quotad.metrics import WorkerReport
 from quotad.operations.exports import ExportOperations
-from quotad.server.export_targets import targets_of
+from quotad.server.export_targets import ExportSource, targets_of
 from quotad.server.instruments import instruments
 from quotad.server.signals import on_stop
 from quotad.server.store_contact import first_contact
@@ -39,23 +39,25 @@ class ExportServer:
     Args:
         config: the settings.
         _reuse_port: as other workers have it; nothing is bound.
+        once: end as soon as nothing is left that can be sent at once.
 
     Raises:
         ConfigError: there is no target, one cannot be used, or the store's URL is wrong.
     """
 
-    def __init__(self, config: Config, _reuse_port: bool = False) -> None:
+    def __init__(self, config: Config, _reuse_port: bool = False, once: bool = False) -> None:
         if not config.export_to:
             raise ConfigError("export_to: missing; give at least one target, as files:DIRECTORY")
         self._store = store = Store(config.redis_url, max(config.store_timeout_ms, TIMEOUT_MS))
         self._keys = keys = KeySpace(config.prefix, config.shards)
+        self._once = once
         self._looked_s = 0.0
         self._stopped = threading.Event()
         self._fatal: ConfigError | None = None
         self._exporter = Exporter(
             ExportRecords(store, keys),
             LedgerStreams(store, keys),
-            targets_of(config),
+            targets_of(ExportSource(config, store, keys)),
             self._look,
             config.export_from == "oldest",
         )
@@ -107,10 +109,10 @@ class ExportServer:
     def _run(self) -> None:
         try:
             if first_contact(self._store, self._keys, self._health, self._stopped, _log):
-                self._exporter.run(self._stopped)
+                self._exporter.run(self._stopped, self._once)
         except ConfigError as error:
             self._fatal = error
-            self._stopped.set()
+        self._stopped.set()
 
     def _look(self) -> None:
         now_s = time.monotonic()
@@ -119,13 +121,17 @@ class ExportServer:
             self._looked_s = now_s
 
 
-def run_export(config: Config) -> None:
+def run_export(config: Config, once: bool = False) -> None:
     """Export until SIGTERM or Ctrl-C.
+
+    Args:
+        config: the settings.
+        once: end as soon as nothing is left that can be sent at once.
 
     Raises:
         ConfigError: there is no target, or a setting can never work.
     """
-    server = ExportServer(config)
+    server = ExportServer(config, once=once)
     on_stop(server.interrupt)
     server.start()
     _log.info("exporting to %s", ", ".join(config.export_to))

@@ -1,12 +1,19 @@
 """Targets of exports, made of the settings."""
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
+
+from quotad.clock import SyncedClock
 from quotad.config import Config
-from quotad.errors import ConfigError
-from quotad.export import ExportTarget, FilesTarget
+from quotad.errors import ConfigError, StoreError
+from quotad.export import ExportTarget, FilesTarget, Later
+from quotad.export.buckets import Buckets
+from quotad.export.catalog_meters import CatalogMeters
 from quotad.nearest import nearest
+from quotad.store import Catalogs, Customers, KeySpace, Store
 
 
 def check_targets(config: Config) -> None:
@@ -25,24 +32,74 @@ def check_targets(config: Config) -> None:
             raise ConfigError(f"export_to: {name!r} is there twice")
 
 
-def targets_of(config: Config) -> Sequence[ExportTarget]:
+class ExportSource(msgspec.Struct, frozen=True):
+    """What targets read beside the ledger."""
+
+    config: Config
+    store: Store
+    keys: KeySpace
+
+    @property
+    def catalogs(self) -> Catalogs:
+        """The published ones."""
+        return Catalogs(self.store, self.keys, SyncedClock(), self.config.publish_wait_ms)
+
+    def stripe_id(self, customer_id: str) -> str:
+        """The id of a customer at Stripe; empty: it has none.
+
+        Raises:
+            Later: it cannot be read now.
+        """
+        try:
+            stored = Customers(self.store, self.keys).get(customer_id)
+        except StoreError as error:
+            raise Later(str(error), definite=True) from error
+        return "" if stored.record is None else stored.record.external_ids.get("stripe", "")
+
+
+def targets_of(source: ExportSource) -> Sequence[ExportTarget]:
     """Make the targets of `export_to`.
 
     Raises:
         ConfigError: one is not there, or its settings are wrong.
     """
-    check_targets(config)
+    check_targets(source.config)
     found: list[ExportTarget] = []
-    for text in config.export_to:
+    for text in source.config.export_to:
         name, _, rest = text.partition(":")
-        found.append(_MAKERS[name](rest))
+        found.append(_MAKERS[name](rest, source))
     return found
 
 
-def _files(directory: str) -> ExportTarget:
+def _files(directory: str, _: ExportSource) -> ExportTarget:
     if not directory:
         raise ConfigError("export_to: 'files' needs a directory, as 'files:/var/lib/quotad/ledger'")
     return FilesTarget(Path(directory))
 
 
-_MAKERS: Mapping[str, Callable[[str], ExportTarget]] = {"files": _files}
+def _stripe(rest: str, source: ExportSource) -> ExportTarget:
+    config = source.config
+    if rest:
+        raise ConfigError(f"export_to: 'stripe' has nothing behind it, got {rest!r}")
+    if find_spec("stripe") is None:
+        raise ConfigError("export_to: stripe needs `pip install 'quotad[stripe]'`")
+    if not config.stripe_api_key:
+        raise ConfigError("stripe_api_key: missing, and export_to has stripe")
+    from quotad.export.stripe_account import StripeAccount
+    from quotad.export.stripe_target import StripeTarget
+
+    return StripeTarget(
+        StripeAccount(config.stripe_api_key, config.stripe_api_url.rstrip("/")),
+        Buckets(BUCKETS_MS[config.stripe_bucket], config.prefix),
+        CatalogMeters(source.catalogs).look,
+        source.stripe_id,
+        source.store.time_ms,
+    )
+
+
+BUCKETS_MS = {"10 seconds": 10_000, "5 minutes": 300_000, "hour": 3_600_000, "day": 86_400_000}
+
+_MAKERS: Mapping[str, Callable[[str, ExportSource], ExportTarget]] = {
+    "files": _files,
+    "stripe": _stripe,
+}

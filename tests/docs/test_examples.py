@@ -30,6 +30,7 @@ from tests.processes import (
 
 ADDRESS = "127.0.0.1:50051"
 HTTP = "127.0.0.1:8080"
+DOUBLE = "127.0.0.1:12111"
 STORE = "redis://localhost:6379"
 
 RUN = ("console", "python")
@@ -108,6 +109,10 @@ class Reader:
         if page.name != "README.md":  # which says how to have it there
             path.insert(0, str(cwd / ".venv" / "bin"))
         self._environment = environment(QUOTAD_SERVER=address, PATH=":".join(path))
+
+    def knows(self, shown: str, real: str) -> None:
+        """Ask another address where the page has this one."""
+        self._here[shown] = real
 
     def save(self, name: str, block: Block) -> None:
         """Save a block as the page says."""
@@ -195,12 +200,17 @@ def reader(page: Path, cwd: Path, command_text: str) -> Iterator[Reader]:
     command.write_text(command_text)
     command.chmod(0o755)
     whole = asks_over_http(page)
+    more = ["--stripe-double"] if page.name == "stripe.md" else []
     with starting(cwd, "quotad" if whole else "tests.docs.dev_of_grpc") as start:
-        dev = start("dev", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
-        yield Reader(page, cwd, address_of_dev(dev), http_of_dev(dev))
+        dev = start("dev", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", *more)
+        found = Reader(page, cwd, address_of_dev(dev), http_of_dev(dev))
+        if more:
+            said = dev.wait_for("stand-in for Stripe", "output")
+            found.knows(DOUBLE, said.split("for Stripe bills is on http://")[1].split("/")[0])
+        yield found
 
-        # Valkey, and workers of gRPC, HTTP and the dashboard.
-        assert (4 if whole else 2) == len(dev.children())
+        # Valkey, and workers of gRPC, HTTP and the dashboard; and of what exports.
+        assert (4 if whole else 2) + len(more) == len(dev.children())
         assert 0 == dev.stop()
         assert "Traceback" not in dev.log
         assert " ERROR " not in dev.log

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from quotad.export import part
+from quotad.export import part, sending, stripe_account
 from tests.deciding import bench
+from tests.export.billed import Billed, billed_by
 from tests.export.exported import Exported
 
 CATALOG = """
@@ -28,3 +29,12 @@ def exported(store_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch) -> It
     with bench(store_url, prefix) as made:
         made.publish(CATALOG)
         yield Exported(made)
+
+
+@pytest.fixture
+def billed(store_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Billed]:
+    monkeypatch.setattr(part, "RENEW_S", -1.0)
+    monkeypatch.setattr(sending, "FIRST_S", 0.0)  # no pauses
+    monkeypatch.setattr(stripe_account, "MISSING_S", -1.0)
+    with bench(store_url, prefix) as made, billed_by(made) as found:
+        yield found

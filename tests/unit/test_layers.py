@@ -200,6 +200,7 @@ ONLY_HERE = {
     "jinja2": {"dashboard"},
     "markupsafe": {"dashboard"},
     "graphql": {"http"},
+    "stripe": {"export"},
     "typer": {"cli"},
     "rich": {"cli"},
     "yaml": {"catalog"},
