@@ -1,12 +1,18 @@
 """The examples in examples/ do what the pages of the documentation promise."""
 
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
-from tests.clients.node import listening, needs_examples
+import pytest
+
+from quotad.client.admin import AdminClient, CatalogFile
+from quotad.server.example import write_example_customers
+from tests.clients.node import EXAMPLES, listening, needs_examples
 from tests.docs.pages import all_blocks
-from tests.http.serving import HttpCaller, Reply
-from tests.processes import ROOT
+from tests.http.serving import HttpCaller, Reply, http_running
+from tests.processes import DEADLINE_S, ROOT, environment
 from tests.running import Running, eventually, running
 
 GUARDED = Path(__file__).parent / "guarded.mjs"
@@ -72,3 +78,52 @@ def check_guard(made: Running, caller: HttpCaller, customer: str) -> None:
     never = post(caller, "/sso", customer)
     assert (403, "NOT_ENTITLED") == (never.status, never.body["error"])
     assert "retry-after" not in never.headers
+
+
+ARTICLE = """\
+1. A service checks, works and reports
+exports: true 0 of 50
+used: 1
+csv-export: false NoFeatureEntitlementInSubscription
+2. ACME buys 50 seats and has them at once
+ACME ACTIVE
+50 seats: true
+51 seats: false
+Seats true 50
+3. Marketing switches a feature on for every plan, and sees who outgrows theirs
+csv-export: true
+customer-500 is at 500 %
+"""
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(["node", "article.js"], marks=needs_examples, id="node"),
+        pytest.param([sys.executable, "article.py"], id="python"),
+    ],
+)
+def test_the_calls_of_the_article_give_the_same_from_node_and_python(
+    store_url: str, prefix: str, program: list[str]
+) -> None:
+    with http_running(store_url, prefix) as made:
+        files = sorted((EXAMPLES / "catalog").iterdir())
+        with AdminClient(made.grpc.server.address, timeout=20) as admin:
+            admin.publish([CatalogFile(each.name, each.read_text()) for each in files])
+        made.grpc.wait_ready()
+        made.wait_ready()
+        write_example_customers(made.grpc.store, made.grpc.keys)
+        done = subprocess.run(
+            program,
+            cwd=EXAMPLES / "article",
+            env=environment(
+                QUOTAD_SERVER=made.grpc.server.address, QUOTAD_HTTP=f"http://{made.address}"
+            ),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert ARTICLE == done.stdout.replace("True", "true").replace("False", "false")
