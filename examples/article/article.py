@@ -1,4 +1,4 @@
-"""What services, sales and marketing do with Stigg, as an article shows it: on quotad, by its calls.
+"""What services, sales and marketing do with Stigg, as an article shows it: here on quotad.
 
 Needs `quotad dev`. The same in Node is article.js.
 """
