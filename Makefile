@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help client-go client-react client-typescript examples front front-clients front-calls front-fuzz front-wheels run test unit explore bench bench-check bench-cluster bench-dashboard memory soak locust lint types format protos vendor clean
+.PHONY: help client-go client-react client-typescript examples front front-clients front-calls front-fuzz front-wheels run test unit explore two-releases bench bench-check bench-cluster bench-dashboard memory soak locust lint types format protos vendor clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -24,6 +24,9 @@ unit: $(VENV)/.test ## run the quick tests of pure code, in half a minute
 explore: $(VENV)/.test ## run the property tests on examples that no run has had yet
 	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest --numprocesses 2 tests/thorough tests/unit \
 		tests/integration/test_verbs_model.py $(PYTEST_ARGS)
+
+two-releases: $(VENV)/.test ## run servers of an earlier release beside these, on every kind of store; needs the history
+	TWO_RELEASES=1 $(BIN)/python -m pytest tests/integration/test_two_releases.py $(PYTEST_ARGS)
 
 bench: $(VENV)/.load ## measure throughput and latency beside reference points; see loadtests/README.md
 	$(BIN)/python -m loadtests.bench $(BENCH_ARGS)

@@ -6,24 +6,32 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from quotad.config import Config, child_environ
+from tests.processes import environment
 from tests.running import Caller
 
 STOP_S = 30.0
 
 
 class ServerProcess(Caller):
-    """A server in a process of its own; its log is kept for failed tests."""
+    """A server in a process of its own; its log is kept for failed tests.
 
-    def __init__(self, config: Config) -> None:
+    Args:
+        config: its settings.
+        root: where its code is; None: it is this release.
+    """
+
+    def __init__(self, config: Config, root: Path | None = None) -> None:
         self.log: list[str] = []
         self._listening = threading.Event()
         self._address = ""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "quotad", "serve"],
-            env=child_environ(config),
+            cwd=root,
+            env=child_environ(config) if root is None else _told_less(config, root),
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -69,12 +77,24 @@ class ServerProcess(Caller):
         return code
 
 
+def _told_less(config: Config, root: Path) -> dict[str, str]:
+    """The environment of another release, which may not know every setting of this one."""
+    usual = Config()
+    fields = {name: getattr(config, name) for name in Config.__struct_fields__}
+    told = {name: str(value) for name, value in fields.items() if value != getattr(usual, name)}
+    own = {f"QUOTAD_{name.upper()}": value for name, value in told.items()}
+    return environment(**own) | {"PYTHONPATH": str(root)}
+
+
 @contextmanager
-def serve(store_url: str, prefix: str, front: str, **settings: Any) -> Iterator[ServerProcess]:
-    """A server process on a free port, ended at the end."""
+def serve(
+    store_url: str, prefix: str, front: str, root: Path | None = None, **settings: Any
+) -> Iterator[ServerProcess]:
+    """A server process on a free port, ended at the end; `root` is as of `ServerProcess`."""
     defaults = {"listen": "127.0.0.1:0", "store_timeout_ms": 10_000, "shards": 8}
     made = ServerProcess(
-        Config(redis_url=store_url, prefix=prefix, front=front, **(defaults | settings))  # type: ignore[arg-type]
+        Config(redis_url=store_url, prefix=prefix, front=front, **(defaults | settings)),  # type: ignore[arg-type]
+        root,
     )
     try:
         yield made
