@@ -1,6 +1,6 @@
 """Reading the ledger: from the record of a script call to the entries in it, see `noting`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -96,12 +96,14 @@ def read_record(record: LedgerRecord) -> list[LedgerEntry]:
         raise Unreadable(f"damaged: {error}") from error
 
 
-def may_name(record: LedgerRecord, texts: Sequence[bytes]) -> bool:
-    """Whether a record can have an entry with these texts, without unpacking it; of one of an
-    unknown format that is not known."""
-    if record.charges[1:2] not in _KNOWN:
-        return True
-    return all([text in record.charges for text in texts])  # texts are packed as they are
+def naming(texts: Sequence[str]) -> Callable[[bytes], bool]:
+    """Returns whether a record can have an entry with all of these texts, by what it has of its
+    charges, without unpacking it; of one of an unknown format that is not known."""
+    packed = [msgspec.msgpack.encode(text) for text in texts]
+    if len(packed) == 1:
+        (only,) = packed
+        return lambda charges: only in charges or charges[1:2] not in _KNOWN
+    return lambda charges: charges[1:2] not in _KNOWN or all([text in charges for text in packed])
 
 
 def _change(record: LedgerRecord) -> LedgerEntry:

@@ -3,12 +3,13 @@
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from heapq import heappop, heappush
 
 import msgspec
 
 from quotad.decision import Reason
 from quotad.engine import Snapshots
-from quotad.engine.noted import Unreadable, may_name, read_record
+from quotad.engine.noted import Unreadable, naming, read_record
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
 from quotad.ledger import (
@@ -26,14 +27,18 @@ from quotad.plural import plural
 from quotad.store.events import EventId
 from quotad.store.ledger import CATALOGS, TOKENS, LedgerRecord, LedgerStreams, Masks, digest_of
 
-RECORDS_MAX = 5_000
-"""Most records that are read for one page; one with few entries that are wanted ends there."""
+RECORDS_MAX = 20_000
+"""Most records that are read for one page, about; one with few entries that are wanted ends there,
+after a tenth of a second."""
 
 UNPACKED_MAX = 256 * 1024
 """Bytes of them that are unpacked for one page: some 10,000 calls, and a tenth of a second."""
 
 _READ_AT_ONCE = 640
-"""Records of all shards together."""
+"""Records of all shards together: some 2 ms of the store's time."""
+
+_REFILLED = 160
+"""Records of one shard, where most are passed over."""
 
 DROPPED, UNREADABLE = "dropped", "unreadable"
 
@@ -83,17 +88,17 @@ class LedgerOperations(msgspec.Struct, frozen=True):
         read = dict(place.at)
         masks = self.streams.masks(shards)
         entries: list[LedgerEntry] = []
-        named = [each.encode() for each in (wanted.customer_id, wanted.feature_id) if each]
+        may_name = _naming(wanted.customer_id, wanted.feature_id)
         count, unpacked, more = 0, 0, False
-        for record in self._records(place, shards):
+        for record in self._records(place, shards, may_name):
             if _is_beyond(record, wanted):
                 break
             if len(entries) >= size or count >= RECORDS_MAX or unpacked >= UNPACKED_MAX:
                 more = True
                 break
-            count += 1
+            count += 1 + record.passed
             read[record.shard] = (record.position.ms, record.position.number)
-            if not may_name(record, named):
+            if may_name is not None and not may_name(record.charges):
                 continue
             unpacked += len(record.charges)
             try:
@@ -122,10 +127,10 @@ class LedgerOperations(msgspec.Struct, frozen=True):
             StoreUnavailable: the store refused or timed out.
         """
         masks = self.streams.masks(shards)
-        named = [customer_id.encode()] if customer_id else []
+        may_name = _naming(customer_id)
         place = ReadSoFar(self.streams.shards, False, -1, {**at})
-        for record in self._records(place, shards):
-            if not may_name(record, named):
+        for record in self._records(place, shards, may_name):
+            if may_name is not None and not may_name(record.charges):
                 yield record, []
                 continue
             try:
@@ -155,8 +160,13 @@ class LedgerOperations(msgspec.Struct, frozen=True):
         edge = -1 if edge_ms is None else edge_ms
         return ReadSoFar(self.streams.shards, wanted.newest_first, edge, at)
 
-    def _records(self, place: ReadSoFar, shards: Sequence[int]) -> Iterator[LedgerRecord]:
-        """The records of some shards from a place on, by time."""
+    def _records(
+        self,
+        place: ReadSoFar,
+        shards: Sequence[int],
+        wanted: Callable[[bytes], bool] | None,
+    ) -> Iterator[LedgerRecord]:
+        """The records of some shards from a place on, by time; see `LedgerStreams.read`."""
         newest_first = place.newest_first
         edge = None
         if newest_first and place.edge_ms >= 0:
@@ -168,22 +178,27 @@ class LedgerOperations(msgspec.Struct, frozen=True):
         }
         most = max(_READ_AT_ONCE // len(shards), 20)
         waiting: dict[int, list[LedgerRecord]] = {}
+        heap: list[tuple[int, int, int]] = []
+        sign = -1 if newest_first else 1
         empty: dict[int, EventId | None] = at
         while True:
-            if empty:
-                for shard, found in self.streams.read(empty, most, newest_first).items():
-                    if found:
-                        at[shard] = found[-1].position
-                        waiting[shard] = found[::-1]  # taken from its end
-            if not waiting:
-                return
-            pick = max if newest_first else min
-            shard = pick(waiting, key=lambda each: (waiting[each][-1].position, each))
-            yield waiting[shard].pop()
+            for shard, found in self.streams.read(empty, most, newest_first, wanted).items():
+                if found:
+                    at[shard] = found[-1].position
+                    waiting[shard] = found[::-1]  # taken from its end
+                    _push(heap, found[0], sign)
+            if wanted is not None:
+                most = max(most, _REFILLED)
             empty = {}
-            if not waiting[shard]:
-                del waiting[shard]
-                empty = {shard: at[shard]}
+            while not empty:
+                if not heap:
+                    return
+                shard = sign * heappop(heap)[2]
+                yield waiting[shard].pop()
+                if waiting[shard]:
+                    _push(heap, waiting[shard][-1], sign)
+                else:
+                    empty = {shard: at[shard]}
 
     def _dropped(self, place: ReadSoFar, shards: Sequence[int]) -> list[LedgerGap]:
         """Shards whose record at the position is gone, and with it perhaps others after it."""
@@ -269,6 +284,18 @@ def masked(entries: list[LedgerEntry], masks: Masks) -> list[LedgerEntry]:
             )
         found.append(entry)
     return found
+
+
+def _push(heap: list[tuple[int, int, int]], record: LedgerRecord, sign: int) -> None:
+    """Have a record wait for its turn: the oldest is first, or with a sign below 0 the newest."""
+    position = record.position
+    heappush(heap, (sign * position.ms, sign * position.number, sign * record.shard))
+
+
+def _naming(*texts: str) -> Callable[[bytes], bool] | None:
+    """As `naming`, of those that are not empty; None: any record can."""
+    given = [text for text in texts if text]
+    return naming(given) if given else None
 
 
 def _check(wanted: WantedEntries) -> None:

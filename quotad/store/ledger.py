@@ -1,6 +1,6 @@
 """The streams of the ledger: one per shard, a record per call of a script, read back here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -31,6 +31,8 @@ class LedgerRecord(NamedTuple):
     """What the server has described of them."""
     became: bytes
     """What the script has returned of them."""
+    passed: int = 0
+    """Records before it that were passed over."""
 
     @property
     def id(self) -> str:
@@ -93,7 +95,11 @@ class LedgerStreams:
         return [grain, spread.former + grain % spread.shards] if spread.former else [grain]
 
     def read(
-        self, positions: Mapping[int, EventId | None], most: int = 100, newest_first: bool = False
+        self,
+        positions: Mapping[int, EventId | None],
+        most: int = 100,
+        newest_first: bool = False,
+        wanted: Callable[[bytes], bool] | None = None,
     ) -> dict[int, list[LedgerRecord]]:
         """Records of some shards, in order.
 
@@ -102,6 +108,8 @@ class LedgerStreams:
                 from the first in that order.
             most: of each shard.
             newest_first: the latest first; else the oldest.
+            wanted: by what is described of its charges, whether a record is; the last of a shard
+                is always there, to go on from it. None: all are.
 
         Raises:
             StoreUnavailable: the store refused or timed out.
@@ -114,7 +122,7 @@ class LedgerStreams:
             commands.append((verb, self._name(shard), *ends, "COUNT", most))
         found = self._store.execute_many(commands, or_none=True) if commands else []
         return {
-            shard: [_record(shard, each) for each in raw or ()]
+            shard: _chosen(shard, raw or (), wanted)
             for shard, raw in zip(positions, found, strict=True)
         }
 
@@ -195,9 +203,26 @@ class LedgerStreams:
         }
 
 
-def _record(shard: int, raw: Sequence[Any]) -> LedgerRecord:
+def _chosen(
+    shard: int, found: Sequence[Any], wanted: Callable[[bytes], bool] | None
+) -> list[LedgerRecord]:
+    """The records of a shard that are wanted, and the last."""
+    if wanted is None:
+        return [_record(shard, each) for each in found]
+    records: list[LedgerRecord] = []
+    last, after = len(found) - 1, 0
+    for place, each in enumerate(found):
+        # Nearly all have it there, and nearly all are passed over.
+        fields = each[1]
+        if place == last or fields[0] != b"charges" or wanted(fields[1]):
+            records.append(_record(shard, each, place - after))
+            after = place + 1
+    return records
+
+
+def _record(shard: int, raw: Sequence[Any], passed: int = 0) -> LedgerRecord:
     fields = raw[1]
     named = dict(zip(fields[::2], fields[1::2], strict=False))
     return LedgerRecord(
-        shard, read_id(raw[0]), named.get(b"charges", b""), named.get(b"became", b"")
+        shard, read_id(raw[0]), named.get(b"charges", b""), named.get(b"became", b""), passed
     )

@@ -92,6 +92,31 @@ def test_a_page_ends_where_much_was_read_for_it_and_reading_goes_on_behind(
         assert (len(pages) > 1) == (bound == "RECORDS_MAX")
 
 
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_one_customer_among_many_is_read_in_pages_without_missing_an_entry(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, newest_first: bool
+) -> None:
+    monkeypatch.setattr(operations, "_READ_AT_ONCE", 4)
+    monkeypatch.setattr(operations, "_REFILLED", 7)
+    monkeypatch.setattr(operations, "RECORDS_MAX", 50)
+    for number in range(30):
+        ledger.take(*CUSTOMERS, "c")  # which others' ids begin with
+        if number % 6 == 0:
+            ledger.take("rare", *CUSTOMERS)
+
+    for customer_id, wanted in (("rare", 5), ("c", 30)):
+        order = {"customer_id": customer_id, "newest_first": newest_first}
+        pages = [ledger.read(size=4, **order)]
+        while pages[-1].more:
+            pages.append(ledger.read(size=4, position=pages[-1].position, **order))
+        found = [each for page in pages for each in page.entries]
+        assert wanted == len({each.id for each in found}) == len(found)
+        times = [(each.at_ms, each.id) for each in found]
+        assert sorted(times, key=lambda each: each[0], reverse=newest_first) == times
+        assert not [gap for page in pages for gap in page.gaps]
+        assert len(pages) > 4
+
+
 def test_a_position_goes_on_later_with_what_came_meanwhile(ledger: Ledger) -> None:
     ledger.take("a", "b")
     first = ledger.read()
