@@ -45,6 +45,7 @@ _LISTS = {
     "environments",
     "export_to",
     "webhook_networks",
+    "webhook_thresholds",
 }
 """Settings that are several texts."""
 
@@ -65,6 +66,7 @@ Prefix = Annotated[
 FallbackText = Annotated[
     str, Meta(pattern=SPELLINGS, description="deny, allow, or local and a share, as 'local: 10 %'")
 ]
+Percent = Annotated[int, Meta(ge=1, le=1_000)]
 Millis = Annotated[int, Meta(ge=1, le=366 * 86_400_000)]
 
 
@@ -212,13 +214,16 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ledger_kept_ms: Annotated[int, Meta(ge=60_000, le=366 * 86_400_000)] = 86_400_000
     """How long the store keeps them."""
     export_to: tuple[str, ...] = ()
-    """Where the ledger is exported to: `files:DIRECTORY`, `stripe`; see
+    """Where the ledger is exported to: `files:DIRECTORY`, `stripe`, `webhooks`; see
     [docs/export.md](docs/export.md). In the environment: separated by spaces."""
     export_from: Literal["now", "oldest"] = "now"
     """What a target gets at first: what comes from then on, or what the ledger has already."""
     webhook_networks: tuple[str, ...] = ()
     """Networks, as `10.0.0.0/8`, that [webhooks](docs/webhooks.md) may be sent to beside the public
     internet, and also by http. In the environment: separated by spaces."""
+    webhook_thresholds: tuple[Percent, ...] = (80, 100)
+    """Percent of a limit at which webhooks have an event. In the environment: separated by
+    spaces."""
     stripe_api_key: str = ""
     """Secret key of the account at Stripe; see [docs/stripe.md](docs/stripe.md)."""
     stripe_api_url: str = ""
@@ -388,6 +393,6 @@ def child_environ(config: Config) -> dict[str, str]:
     environ = {k: v for k, v in os.environ.items() if not k.startswith(ENV_PREFIX)}
     for field in Config.__struct_fields__:
         value = getattr(config, field)
-        text = " ".join(value) if isinstance(value, tuple) else str(value)
+        text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
         environ[ENV_PREFIX + field.upper()] = text
     return environ

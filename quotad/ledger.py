@@ -84,6 +84,20 @@ class LedgerKept(msgspec.Struct, frozen=True):
 LEDGER_KEPT = LedgerKept()
 
 
+class CounterLimit(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A limit of an entry as it stands after it."""
+
+    limit: int
+    used: int
+    per: str
+    """As a catalog spells the window; empty: a lifetime."""
+    resets_at_ms: int | None = None
+    pool_id: str = ""
+    """The credit pool whose limit it is; the amounts are then of the pool."""
+    decimals: int = 0
+    """Amounts are whole numbers of 10^-decimals."""
+
+
 class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was counted or denied of one feature in one call."""
 
@@ -123,6 +137,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """By the same, what each has then, where that is known."""
     closes: dict[str, int] = {}
     """By the same, when the window closes, of those that open at first use (Unix ms)."""
+    limits: dict[str, CounterLimit] = {}
+    """By the same, the limits that there are, of a denial as well."""
     actor: str = ""
     """Name of the token that it was asked for with; empty: there was none."""
     edge: str = ""

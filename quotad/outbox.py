@@ -60,7 +60,7 @@ decode_item = msgspec.msgpack.Decoder(OutboxItem).decode
 encode_progress = msgspec.msgpack.Encoder().encode
 decode_progress = msgspec.msgpack.Decoder(ExportProgress).decode
 
-TARGETS = ("files", "stripe")
+TARGETS = ("files", "stripe", "webhooks")
 """Names of the targets that there are."""
 
 

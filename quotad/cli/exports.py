@@ -21,6 +21,8 @@ from quotad.cli.processes import (
     StripeBucket,
     StripeKey,
     StripeUrl,
+    WebhookNetworks,
+    WebhookThresholds,
     settings,
     showing_defaults,
 )
@@ -53,6 +55,8 @@ def export(
     stripe_api_key: StripeKey = None,
     stripe_api_url: StripeUrl = None,
     stripe_bucket: StripeBucket = None,
+    webhook_networks: WebhookNetworks = None,
+    webhook_thresholds: WebhookThresholds = None,
     redis_url: RedisUrl = None,
     store_timeout_ms: StoreTimeout = None,
     prefix: PrefixOption = None,

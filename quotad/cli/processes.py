@@ -45,7 +45,7 @@ PublishWait = Annotated[int | None, typer.Option(help="Longest wait of a publish
 StoreTimeout = Annotated[int | None, typer.Option(help="Longest wait for the store.")]
 ExportTo = Annotated[
     list[str] | None,
-    typer.Option(metavar="TARGET", help="files:DIRECTORY or stripe; may be repeated."),
+    typer.Option(metavar="TARGET", help="files:DIRECTORY, stripe or webhooks; may be repeated."),
 ]
 ExportFrom = Annotated[
     str | None, typer.Option(help="now or oldest: what a new target gets of the ledger.")
@@ -54,6 +54,14 @@ StripeKey = Annotated[str | None, typer.Option(metavar="KEY", help="Better QUOTA
 StripeUrl = Annotated[str | None, typer.Option(metavar="URL", help="Where Stripe's API is.")]
 StripeBucket = Annotated[
     str | None, typer.Option(help="Over which time usage is summed up: hour, day, ...")
+]
+WebhookNetworks = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NETWORK", help="Webhooks may go there, too; may be repeated."),
+]
+WebhookThresholds = Annotated[
+    list[int] | None,
+    typer.Option(metavar="PERCENT", help="Of a limit, at which an event is sent; repeated."),
 ]
 LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error.")]
 CatalogOwnerOption = Annotated[
@@ -81,7 +89,7 @@ def showing_defaults(command: "Callable[..., None]") -> "Callable[..., None]":
         for each in getattr(annotation, "__metadata__", ()):
             if isinstance(each, OptionInfo) and default not in (None, (), ""):
                 each.show_default = (
-                    " ".join(default) if isinstance(default, tuple) else str(default)
+                    " ".join(map(str, default)) if isinstance(default, tuple) else str(default)
                 )
             if isinstance(each, OptionInfo) and get_origin(types.get(name)) is Literal:
                 each.autocompletion = _words(get_args(types[name]))
@@ -267,10 +275,8 @@ def _serve(
     ] = None,
     export_to: ExportTo = None,
     export_from: ExportFrom = None,
-    webhook_networks: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NETWORK", help="Webhooks may go there, too; may be repeated."),
-    ] = None,
+    webhook_networks: WebhookNetworks = None,
+    webhook_thresholds: WebhookThresholds = None,
     stripe_api_key: StripeKey = None,
     stripe_api_url: StripeUrl = None,
     stripe_bucket: StripeBucket = None,

@@ -16,9 +16,9 @@ from quotad.decision import (
 from quotad.engine.acts import ACTS_FORMAT, DONE, LATE, NotedActs
 from quotad.engine.fold import fold
 from quotad.engine.joint import fold_all
-from quotad.engine.meters import LimitTerms, room_for
+from quotad.engine.meters import NO_DETAILS, LimitTerms, room_for
 from quotad.engine.noting import FORMAT, NotedCall, NotedCharge, NotedPart, NotedRow
-from quotad.ledger import CHANGE, NOBODY, LedgerEntry, Noting, Taker
+from quotad.ledger import CHANGE, NOBODY, CounterLimit, LedgerEntry, Noting, Taker
 from quotad.slots import SLOT
 from quotad.store import ChargeStatus, Settlement
 from quotad.store.holds import SETTLED, TAKEN, UNDONE
@@ -62,9 +62,10 @@ class _Counted(NamedTuple):
     came_to: dict[str, int]
     """Without windows that were left alone."""
     closes: dict[str, int]
+    limits: dict[str, CounterLimit]
 
 
-_NOTHING = _Counted({}, {}, {})
+_NOTHING = _Counted({}, {}, {}, {})
 
 
 class Unreadable(Exception):
@@ -236,7 +237,7 @@ def _entries(
     ):
         if not answer.allowed and decision.allowed:
             continue  # it would have been taken alone
-        counted = _counted(row, part, item, settled, used) if answer.allowed else _NOTHING
+        counted = _counted(row, part, item, settled, used)
         found = make(part=part, request=item, decision=decision, counted=counted)
         entries += [msgspec.structs.replace(each, id=f"{each.id}.{number}") for each in found]
     return entries
@@ -283,6 +284,7 @@ def _entry(
             counters=counted.got,
             came_to=counted.came_to,
             closes=counted.closes,
+            limits=counted.limits,
             actor=taker[0],
             edge=taker[1],
         )
@@ -299,11 +301,11 @@ def _counted(
 ) -> _Counted:
     """What each counter of a feature got; moves `used` on to what is in it then."""
     if settled.status != ALLOWED:
-        return _NOTHING
+        return _NOTHING._replace(limits=_limits(row, part, settled, used, prefix))
     quantity = request.quantity
     if request.mode == Mode.BEST_EFFORT:
         quantity = room_for(part.terms, [used[place] for place in part.places], quantity)
-    counted = _Counted({}, {}, {})
+    counted = _Counted({}, {}, {}, {})
     for term, place in zip(part.terms, part.places, strict=True):
         suffix = prefix + row.suffixes[place]
         if _is_elsewhere(term, request, settled, place):
@@ -314,7 +316,28 @@ def _counted(
         counted.came_to[suffix] = used[place] = after
         if settled.closes and settled.closes[place]:
             counted.closes[suffix] = settled.closes[place]
-    return counted
+    limits = _limits(row, part, settled, used, prefix)
+    return counted._replace(
+        limits={suffix: limit for suffix, limit in limits.items() if suffix in counted.came_to}
+    )
+
+
+def _limits(
+    row: NotedRow, part: NotedPart, settled: Settlement, used: list[int], prefix: str
+) -> dict[str, CounterLimit]:
+    """The limits of a feature, with what is used of each."""
+    found: dict[str, CounterLimit] = {}
+    for term, place in zip(part.terms, part.places, strict=True):
+        details = term.details or NO_DETAILS
+        if term.limit is None or details.slots:
+            continue
+        resets_ms = term.resets_at_ms
+        if details.opens:
+            resets_ms = (settled.closes[place] if settled.closes else 0) or None
+        found[prefix + row.suffixes[place]] = CounterLimit(
+            term.limit, used[place], term.per, resets_ms, details.pool_id, details.decimals
+        )
+    return found
 
 
 def _weight(term: LimitTerms) -> int:

@@ -8,7 +8,9 @@ each part of an export is one's at a time, and what it writes into the store is 
 from quotad.export.exporter import Exporter
 from quotad.export.files import FilesTarget
 from quotad.export.outcomes import Later, Partly, SetAside
+from quotad.export.receivers import Receivers
 from quotad.export.target import ExportTarget, Folding
+from quotad.export.webhooks import WebhookParts, WebhookTarget
 
 __all__ = [
     "ExportTarget",
@@ -17,5 +19,8 @@ __all__ = [
     "Folding",
     "Later",
     "Partly",
+    "Receivers",
     "SetAside",
+    "WebhookParts",
+    "WebhookTarget",
 ]

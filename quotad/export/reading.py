@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from quotad.engine.noted import Unreadable, read_record
+from quotad.errors import StoreError
 from quotad.export.state import Overlay, PartState
 from quotad.export.target import ExportTarget, takes_changes
 from quotad.ledger import CHANGE, LedgerEntry
@@ -109,6 +110,8 @@ class PartReader:
         overlay = Overlay(state, self._part, now_ms)
         try:
             self._target.fold(overlay, entries)
+        except StoreError:
+            raise  # all of it is read again
         except Exception:  # noqa: BLE001 (it is one of them)
             self._fold_apart(state, records, masks, now_ms)
         else:
@@ -123,6 +126,8 @@ class PartReader:
                 self._target.fold(overlay, self._entries(record, masks))
             except Unreadable:
                 continue  # set aside already
+            except StoreError:
+                raise
             except Exception as error:  # noqa: BLE001 (the others are folded all the same)
                 _log.exception("a record of the ledger cannot be exported to %s", self._target.name)
                 self._set_aside(state, record, _why(error), now_ms)

@@ -15,6 +15,7 @@ from quotad.outbox import (
 )
 from quotad.plural import plural
 from quotad.store.exports import ITEM, PROGRESS, ExportPart, ExportRecords
+from quotad.webhooks.endpoint import WEBHOOK
 
 LATE_MS = 300_000
 """A lag from which on it is a warning: exporters look every second."""
@@ -74,6 +75,8 @@ class ExportWatch:
         self._now_ms = now_ms
         self.readings: dict[str, ExportReading] = {}
         """By target."""
+        self._of_kind: dict[str, ExportReading] = {}
+        """By kind of target: receivers of webhooks together."""
 
     def look(self) -> None:
         """Read how they are doing.
@@ -89,10 +92,14 @@ class ExportWatch:
                 continue
         now_ms = self._now_ms()
         self.readings = {target: together(some, now_ms) for target, some in parts.items()}
+        grouped: dict[str, list[ExportProgress]] = {}
+        for target, some in parts.items():
+            grouped.setdefault(_kind_of(target), []).extend(some)
+        self._of_kind = {kind: together(some, now_ms) for kind, some in grouped.items()}
 
     def reading_of_each(self, name: str) -> list[int]:
         """One of `READINGS` of each of `TARGETS`; 0 of one that is not there."""
-        found = [self.readings.get(target, ExportReading()) for target in TARGETS]
+        found = [self._of_kind.get(target, ExportReading()) for target in TARGETS]
         return [max(getattr(reading, name), 0) for reading in found]
 
     @property
@@ -104,6 +111,10 @@ class ExportWatch:
             for target, reading in sorted(self.readings.items())
             for words in _warnings(reading, now_ms)
         )
+
+
+def _kind_of(target: str) -> str:
+    return "webhooks" if target.startswith(f"{WEBHOOK}-") else target
 
 
 def _warnings(reading: ExportReading, now_ms: int) -> Iterator[str]:

@@ -281,6 +281,9 @@ def masked(entries: list[LedgerEntry], masks: Masks) -> list[LedgerEntry]:
                 counters={},
                 changes=(),
                 comment="",
+                came_to={},
+                closes={},
+                limits={},
             )
         found.append(entry)
     return found

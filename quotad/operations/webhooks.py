@@ -1,13 +1,15 @@
 """Receivers of webhooks: added, listed, given another secret, removed, tried out."""
 
 import secrets
+from collections.abc import Sequence
 
 import msgspec
 
 from quotad.clock import Clock
 from quotad.errors import InvalidRequest, NotFound
 from quotad.history import LOCAL
-from quotad.store.webhooks import WebhookStore
+from quotad.operations.pages import page_size
+from quotad.store.webhooks import SendingAttempt, WebhookStore
 from quotad.webhooks.endpoint import (
     NewEndpoint,
     WantedEndpoint,
@@ -97,6 +99,38 @@ class WebhookOperations(msgspec.Struct, frozen=True):
         endpoint = self._found(webhook_id)
         self.store.remove(webhook_id)
         return endpoint
+
+    def replay(self, webhook_id: str, since_ms: int) -> WebhookEndpoint:
+        """Have events sent again, under their ids, that were taken since a time.
+
+        Args:
+            webhook_id: of the receiver.
+            since_ms: Unix ms; as far as attempts are kept.
+
+        Raises:
+            NotFound: there is no such receiver.
+        """
+        endpoint = msgspec.structs.replace(
+            self._found(webhook_id),
+            replay_asked_ms=self.clock.now_ms(),
+            replay_since_ms=since_ms,
+        )
+        self.store.put(endpoint)
+        return endpoint
+
+    def attempts(self, webhook_id: str, size: int = 0) -> Sequence[SendingAttempt]:
+        """The latest attempts to send to a receiver, the newest first.
+
+        Args:
+            webhook_id: of the receiver.
+            size: how many; 0: the default.
+
+        Raises:
+            NotFound: there is no such receiver.
+            InvalidRequest: the size is out of range.
+        """
+        self._found(webhook_id)
+        return self.store.attempts(webhook_id, page_size(size))
 
     def test(self, webhook_id: str) -> TriedEndpoint:
         """Send an event once, now and from here.

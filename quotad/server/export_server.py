@@ -9,18 +9,21 @@ from contextlib import contextmanager
 from quotad.clock import SyncedClock
 from quotad.config import Config
 from quotad.errors import ConfigError
-from quotad.export import Exporter
+from quotad.export import Exporter, Receivers, WebhookParts
 from quotad.metrics import WorkerReport
 from quotad.operations.exports import ExportOperations
-from quotad.server.export_targets import ExportSource, targets_of
+from quotad.server.export_targets import WEBHOOKS, ExportSource, targets_of
 from quotad.server.instruments import instruments
 from quotad.server.signals import on_stop
 from quotad.server.store_contact import first_contact
 from quotad.store import KeySpace, Store, check_layout
+from quotad.store.change_streams import ChangeStreams
 from quotad.store.exports import ExportRecords
 from quotad.store.health import Health
 from quotad.store.ledger import LedgerStreams
 from quotad.store.meta import look_at_layout
+from quotad.store.webhooks import WebhookStore
+from quotad.webhooks.networks import Networks
 
 __all__ = ["ExportOperations", "ExportServer", "export_operations", "run_export"]
 
@@ -54,14 +57,23 @@ class ExportServer:
         self._looked_s = 0.0
         self._stopped = threading.Event()
         self._fatal: ConfigError | None = None
-        self._exporter = Exporter(
-            ExportRecords(store, keys),
-            LedgerStreams(store, keys),
-            targets_of(ExportSource(config, store, keys)),
-            self._look,
-            config.export_from == "oldest",
-        )
-        self._health = Health(store, SyncedClock())
+        records, streams = ExportRecords(store, keys), LedgerStreams(store, keys)
+        from_oldest = config.export_from == "oldest"
+        targets = targets_of(ExportSource(config, store, keys))
+        self._exporter = Exporter(records, streams, targets, self._look, from_oldest)
+        clock = SyncedClock()
+        self._health = Health(store, clock)
+        self._receivers: Receivers | None = None
+        if WEBHOOKS in config.export_to:
+            parts = WebhookParts(
+                WebhookStore(store, keys),
+                ChangeStreams(store, keys),
+                Networks(config.webhook_networks),
+                lambda _version, _feature_id: config.webhook_thresholds,
+                clock.now_ms,
+                lambda: records.parts,
+            )
+            self._receivers = Receivers(records, streams, parts, self._look)
         self._thread = threading.Thread(target=self._run, name="quotad-export")
         self._nothing = instruments().nothing()
 
@@ -109,10 +121,21 @@ class ExportServer:
     def _run(self) -> None:
         try:
             if first_contact(self._store, self._keys, self._health, self._stopped, _log):
-                self._exporter.run(self._stopped, self._once)
+                self._run_all()
         except ConfigError as error:
             self._fatal = error
         self._stopped.set()
+
+    def _run_all(self) -> None:
+        if self._receivers is None:
+            self._exporter.run(self._stopped, self._once)
+            return
+        webhooks = threading.Thread(
+            target=self._receivers.run, args=(self._stopped, self._once), name="quotad-webhooks"
+        )
+        webhooks.start()
+        self._exporter.run(self._stopped, self._once)
+        webhooks.join()
 
     def _look(self) -> None:
         now_s = time.monotonic()

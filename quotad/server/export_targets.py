@@ -24,9 +24,9 @@ def check_targets(config: Config) -> None:
     """
     names = [text.partition(":")[0] for text in config.export_to]
     for name in names:
-        if name not in _MAKERS:
-            near = nearest(name, _MAKERS)
-            hint = f"there are {', '.join(_MAKERS)}" if near is None else f"did you mean {near!r}?"
+        if name not in _NAMES:
+            near = nearest(name, _NAMES)
+            hint = f"there are {', '.join(_NAMES)}" if near is None else f"did you mean {near!r}?"
             raise ConfigError(f"export_to: there is no target {name!r}, {hint}")
         if names.count(name) > 1:
             raise ConfigError(f"export_to: {name!r} is there twice")
@@ -58,7 +58,7 @@ class ExportSource(msgspec.Struct, frozen=True):
 
 
 def targets_of(source: ExportSource) -> Sequence[ExportTarget]:
-    """Make the targets of `export_to`.
+    """Make the targets of `export_to`, without receivers of webhooks, which come and go.
 
     Raises:
         ConfigError: one is not there, or its settings are wrong.
@@ -67,6 +67,8 @@ def targets_of(source: ExportSource) -> Sequence[ExportTarget]:
     found: list[ExportTarget] = []
     for text in source.config.export_to:
         name, _, rest = text.partition(":")
+        if name == WEBHOOKS:
+            continue
         found.append(_MAKERS[name](rest, source))
     return found
 
@@ -103,3 +105,7 @@ _MAKERS: Mapping[str, Callable[[str, ExportSource], ExportTarget]] = {
     "files": _files,
     "stripe": _stripe,
 }
+
+WEBHOOKS = "webhooks"
+
+_NAMES = (*_MAKERS, WEBHOOKS)

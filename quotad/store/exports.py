@@ -78,6 +78,12 @@ class ExportRecords:
         (found,) = self._store.execute_many([("HKEYS", self._keys.exports)], or_none=True)
         return sorted(name.decode() for name in found or ())
 
+    def forget(self, target: str) -> None:
+        """Remove an export and all that it has to send."""
+        names = [self._name(ExportPart(target, name)) for name in self.parts]
+        self._store.execute_many([("HDEL", self._keys.exports, target)])
+        self._store.unlink(names)
+
     def claim(self, part: ExportPart, owner: str) -> bool:
         """Take a part; returns whether it is the owner's now."""
         return bool(self._store.run(self._claim, [self._name(part)], [owner, LEASE_MS]))

@@ -59,6 +59,7 @@ usage. `17` stands for the name of a shard, see `shard_names`.
     quotad:{tokens}:sessions                 hash: sessions of the dashboard (msgpack)
     quotad:{tokens}:sessions-by-end          sorted set: the same by their end (Unix ms)
     quotad:{webhooks}:all                    hash: receivers of webhooks (msgpack) by id
+    quotad:{webhooks}:log:<id>               list: the latest attempts to send to one; expires
     quotad:{tokens}:form-key                 what forms of people without a session are proven by
 """
 
@@ -266,6 +267,10 @@ class KeySpace:
     def export(self, target: str, part: str) -> str:
         """Where a part of an export has how far it is, and what it has to send."""
         return f"{self.prefix}:{{exports}}:{escape(target)}:{part}"
+
+    def webhook_log(self, webhook_id: str) -> str:
+        """Where the latest attempts to send to a receiver are kept."""
+        return f"{self.prefix}:{{webhooks}}:log:{escape(webhook_id)}"
 
     def draft(self, owner: str) -> str:
         """Where a person's draft of the catalog is kept."""

@@ -15,6 +15,9 @@ from quotad.webhooks.signing import new_secret
 
 DESCRIPTION_BYTES_MAX = 200
 
+WEBHOOK = "webhook"
+"""What ids begin with, before a hyphen; exports of receivers are named by them."""
+
 _ID_BYTES = 6
 
 
@@ -33,6 +36,10 @@ class WebhookEndpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     former_secret: str = ""
     """Signs as well until then."""
     former_until_ms: int = 0
+    replay_asked_ms: int = 0
+    """When it was last asked for that events are sent again (Unix ms); 0: never."""
+    replay_since_ms: int = 0
+    """Those that were first sent since then."""
 
     def __repr__(self) -> str:
         return f"WebhookEndpoint({self.webhook_id!r})"
@@ -84,7 +91,7 @@ def made_endpoint(wanted: WantedEndpoint, now_ms: int, actor: str = LOCAL) -> Ne
             raise InvalidRequest(f"events: there is no {each[:80]!r}{hint}")
     secret = new_secret()
     endpoint = WebhookEndpoint(
-        f"wh_{secrets.token_hex(_ID_BYTES)}",
+        f"{WEBHOOK}-{secrets.token_hex(_ID_BYTES)}",
         wanted.url,
         secret,
         now_ms,

@@ -59,7 +59,10 @@ def test_the_settings_are_those_of_config_with_their_defaults_and_meanings() -> 
 
     assert list(Config.__struct_fields__) == list(shown)
     assert shown == {
-        name: (" ".join(value) if isinstance(value, tuple) else str(value), docstrings[name])
+        name: (
+            " ".join(map(str, value)) if isinstance(value, tuple) else str(value),
+            docstrings[name],
+        )
         for name in shown
         for value in [getattr(defaults, name)]
     }

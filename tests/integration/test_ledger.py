@@ -17,7 +17,7 @@ from quotad.engine.acts import describe_entries
 from quotad.engine.noted import Unreadable, read_record
 from quotad.errors import StoreUnavailable
 from quotad.held import Setting
-from quotad.ledger import LedgerEntry, LedgerKept, Takers
+from quotad.ledger import CounterLimit, LedgerEntry, LedgerKept, Takers
 from quotad.lending import Renewal
 from quotad.slots import SLOT, AcquireRequest
 from quotad.store import Charge, ChargeScript
@@ -128,6 +128,9 @@ def test_what_is_taken_is_noted_with_its_reason_and_the_state_after_it(made: Ben
             catalog_version=1,
             counters=entry.counters,
             came_to=entry.counters,
+            limits={
+                suffix: CounterLimit(1_000_000, 3, "month", resets_ms) for suffix in entry.counters
+            },
         )
         == entry
     )

@@ -259,6 +259,7 @@ def test_an_erased_customer_is_named_by_its_pseudonym_and_is_not_found_by_its_id
         masked.resource_id,
         masked.quantity,
     )
+    assert not any((masked.counters, masked.came_to, masked.closes, masked.limits))
     assert ["a", "b"] == sorted(entry.customer_id for entry in others)
 
 

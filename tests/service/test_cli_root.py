@@ -252,7 +252,7 @@ def test_help_of_a_process_shows_what_its_settings_are_without_a_flag(command: s
     for name in Config.__struct_fields__:
         flag, default = f"--{name.replace('_', '-')} ", getattr(defaults, name)
         if flag in shown and default not in ((), ""):
-            told = " ".join(default) if isinstance(default, tuple) else default
+            told = " ".join(map(str, default)) if isinstance(default, tuple) else default
             assert f"[default: ({told})]" in shown.split(flag)[1].split(" --")[0]
 
 

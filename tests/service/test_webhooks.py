@@ -174,6 +174,6 @@ def test_a_store_has_16_receivers_at_most_and_one_that_is_not_there_is_not_found
     with pytest.raises(QuotaInvalid, match="webhooks: there are 16, the most a store has"):
         admin.add_webhook("https://example.com/17")
     for act in (admin.rotate_webhook, admin.remove_webhook, admin.test_webhook):
-        with pytest.raises(QuotaServerError, match="there is no webhook 'wh_0'") as refused:
-            act("wh_0")
+        with pytest.raises(QuotaServerError, match="there is no webhook 'webhook-0'") as refused:
+            act("webhook-0")
         assert "NOT_FOUND" == refused.value.code

@@ -124,7 +124,7 @@ MAY_IMPORT = {
     "fronts": set(),
     "ops": set(),
     "sidecar": {"operations", "catalog", "store"},
-    "export": {"operations", "engine", "catalog", "store"},
+    "export": {"operations", "engine", "catalog", "store", "webhooks"},
     "replay": {"client"},
     "transfer": {"client"},
     "client": {"v1"},

@@ -1,0 +1,200 @@
+"""The target that is one receiver of webhooks: events of its own for all that it has asked for.
+
+Each receiver is an export of its own, with its position, what it is to be sent and its threads, so
+that one that is slow or gone holds up no other.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+
+import msgspec
+
+from quotad.backoff import pause_s
+from quotad.errors import StoreError
+from quotad.export.outcomes import Later, SetAside
+from quotad.export.target import Folding
+from quotad.ledger import LedgerEntry
+from quotad.outbox import OutboxItem
+from quotad.store.change_streams import ChangeStreams
+from quotad.store.events import EventId
+from quotad.store.exports import ALL
+from quotad.store.webhooks import SendingAttempt, WebhookStore
+from quotad.webhooks.change_events import event_of
+from quotad.webhooks.endpoint import WebhookEndpoint
+from quotad.webhooks.events import WebhookEvent
+from quotad.webhooks.networks import Networks
+from quotad.webhooks.sending import Delivery, send
+from quotad.webhooks.signing import signed_headers
+from quotad.webhooks.usage_events import reached
+
+LANES = 4
+"""Events that are sent to a receiver at once; those of one customer one after the other."""
+
+TRIED_MS = 3 * 86_400_000
+"""How long an event is tried again, from when it was first to be sent."""
+
+IN_LINE = 4
+"""Attempts that hold up what is behind an event; then it is tried again beside the others."""
+
+BESIDE_FIRST_S, BESIDE_MOST_S = 60.0, 3 * 3600.0
+"""Pauses of one that is tried beside the others."""
+
+CHANGES_AT_ONCE = 200
+"""Of a stream."""
+
+SWEEP_MS = 600_000
+"""How often notes of periods that have ended are removed."""
+
+_FEED, _SWEPT, _REPLAYED = "feed", "swept", "replayed"
+
+_AGAIN = frozenset((0, 408, 425, 429))
+"""Statuses that are not about the event itself, beside those from 500 on."""
+
+_encode_feed = msgspec.msgpack.Encoder().encode
+_decode_feed = msgspec.msgpack.Decoder(dict[str, tuple[int, int]]).decode
+
+ThresholdsOf = Callable[[int, str], Sequence[int]]
+"""Thresholds by version of the catalog and feature."""
+
+
+class WebhookParts(msgspec.Struct, frozen=True):
+    """What receivers share."""
+
+    store: WebhookStore
+    changes: ChangeStreams
+    networks: Networks
+    thresholds: ThresholdsOf
+    now_ms: Callable[[], int]
+    """Unix time, by the store's clock."""
+    shards: Callable[[], Mapping[str, list[int]]]
+    """By part of an export, the shards that it has."""
+
+
+class WebhookTarget:
+    """One receiver.
+
+    Args:
+        endpoint: it; replaced where it has another secret.
+        parts: shared with others.
+    """
+
+    senders = LANES
+
+    def __init__(self, endpoint: WebhookEndpoint, parts: WebhookParts) -> None:
+        self.endpoint = endpoint
+        self._parts = parts
+
+    @property
+    def name(self) -> str:
+        """See `ExportTarget`."""
+        return self.endpoint.webhook_id
+
+    def look(self) -> None:
+        """See `ExportTarget`; whoever has the receivers replaces `endpoint`."""
+
+    def fold(self, folding: Folding, entries: Sequence[LedgerEntry]) -> None:
+        """See `ExportTarget`."""
+        for entry in entries:
+            if not entry.limits:
+                continue
+            thresholds = self._parts.thresholds(entry.catalog_version, entry.feature_id)
+            for event, until_ms in reached(entry, thresholds):
+                if folding.note(event.id) is not None:
+                    continue
+                if until_ms:
+                    folding.keep(event.id, str(until_ms).encode())
+                self._put(folding, [event], entry.customer_id)
+
+    def close(self, folding: Folding, read_until_ms: int) -> None:
+        """See `ExportTarget`; reads what has changed, which no entry of the ledger has."""
+        self._read_changes(folding)
+        self._replay(folding)
+        if folding.now_ms - _number(folding.note(_SWEPT)) >= SWEEP_MS:
+            for name in list(folding.notes()):
+                if name.startswith("evt_") and _number(folding.note(name)) <= folding.now_ms:
+                    folding.drop(name)
+            folding.keep(_SWEPT, str(folding.now_ms).encode())
+
+    def send(self, item: OutboxItem) -> None:
+        """See `ExportTarget`."""
+        now_ms, endpoint = self._parts.now_ms(), self.endpoint
+        headers = signed_headers(item.id, now_ms // 1000, item.body, endpoint.secrets(now_ms))
+        sent = send(endpoint.url, item.body, headers, self._parts.networks)
+        self._note(item, sent, now_ms)
+        if not sent.problem:
+            return
+        why = f"{item.kind}: {sent.problem}"
+        if now_ms - (item.sent_ms or now_ms) >= TRIED_MS:
+            raise SetAside(f"{why}, for {TRIED_MS // 86_400_000} days")
+        transient = sent.status in _AGAIN or sent.status >= 500
+        if transient and not item.parked and item.tries < IN_LINE:
+            raise Later(why)
+        pause = pause_s(max(item.tries - IN_LINE, 0), BESIDE_FIRST_S, BESIDE_MOST_S)
+        raise SetAside(why, max(pause, min(sent.wait_s, BESIDE_MOST_S)))
+
+    def _put(self, folding: Folding, events: Iterable[WebhookEvent], customer_id: str) -> None:
+        for event in events:
+            if self.endpoint.wants(event.type):
+                self._put_again(folding, event.id, event.type, event.body(), customer_id)
+
+    def _put_again(
+        self, folding: Folding, event_id: str, event_type: str, body: bytes, customer_id: str
+    ) -> None:
+        folding.put(
+            OutboxItem(
+                id=event_id,
+                queue=str(zlib.crc32(customer_id.encode()) % LANES),
+                kind=event_type,
+                body=body,
+                made_ms=folding.now_ms,
+                about=customer_id,
+            )
+        )
+
+    def _read_changes(self, folding: Folding) -> None:
+        raw = folding.note(_FEED)
+        known = {} if raw is None else _decode_feed(raw)
+        shards = self._parts.shards().get(folding.part, [])
+        streams = self._parts.changes.of_shards(shards)
+        start = (self.endpoint.created_ms, 0)
+        places = {name: known.get(name, (0, 0) if known else start) for name in streams}
+        read = {name: EventId(*at) for name, at in places.items()}
+        for entry in self._parts.changes.read(read, CHANGES_AT_ONCE):
+            places[entry.stream] = entry.id
+            for number, change in enumerate(entry.changes):
+                event = event_of(change, entry.stream, *entry.id, number)
+                if event is not None:
+                    self._put(folding, [event], change.customer_id)
+        if places != known:
+            folding.keep(_FEED, _encode_feed(places))
+
+    def _replay(self, folding: Folding) -> None:
+        """Send again what was asked for, once for each time of asking."""
+        asked_ms, since_ms = self.endpoint.replay_asked_ms, self.endpoint.replay_since_ms
+        if folding.part not in (ALL, "0") or asked_ms <= _number(folding.note(_REPLAYED)):
+            return
+        folding.keep(_REPLAYED, str(asked_ms).encode())
+        done: set[str] = set()
+        for each in reversed(self._parts.store.attempts(self.endpoint.webhook_id)):
+            if each.body and each.at_ms >= since_ms and each.event_id not in done:
+                done.add(each.event_id)
+                self._put_again(folding, each.event_id, each.event_type, each.body, each.about)
+
+    def _note(self, item: OutboxItem, sent: Delivery, now_ms: int) -> None:
+        attempt = SendingAttempt(
+            now_ms,
+            item.id,
+            item.kind,
+            sent.status,
+            sent.problem,
+            sent.took_ms,
+            b"" if sent.problem else item.body,
+            item.about,
+        )
+        with suppress(StoreError):  # it is for people, and the event may have been sent
+            self._parts.store.note(self.endpoint.webhook_id, attempt)
+
+
+def _number(raw: bytes | None) -> int:
+    return int(raw or b"0")
