@@ -118,7 +118,7 @@ class ChargeScript:
         for call, at in zip(kept, places.values(), strict=True):
             if call is not None:
                 calls.append(call)
-                parts.append((at, SINGLE))
+                parts.append((at, charges[at[0]].counters.words[0]))
                 continue
             some, start = [charges[place] for place in at], 0
             while start < len(some):

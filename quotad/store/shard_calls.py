@@ -44,7 +44,7 @@ class ShardCalls:
             and not (notes is not None and counters.noting)
             and self._limits.count(counters) == size == self._quantities.count(quantity)
         )
-        """Whether all of them are kept, to the same limit, of the same quantity and not noted."""
+        """Whether all of them are kept, to the same limits, of the same quantity and not noted."""
 
     def spell(self, places: Mapping[str, Sequence[int]], keys_max: int) -> list[PackedCall | None]:
         """The words of the call of each shard; None: its charges are not kept, or not alike.
@@ -58,22 +58,24 @@ class ShardCalls:
         terms_of: dict[int, tuple[bytes, int]] = {}  # by the `id` of a limit
         for catalog, at in places.items():
             first, size = at[0], len(at)
-            if 2 * size >= keys_max or not (alike or self._are_alike(at)):
+            counters, quantity = self._limits[first], self._quantities[first]
+            keys = (1 + counters.words[0]) * size  # of the charges
+            if keys >= keys_max or not (alike or self._are_alike(at)):
                 calls.append(None)
                 continue
-            counters, quantity = self._limits[first], self._quantities[first]
             known = terms_of.get(id(counters))
             if known is None:
                 known = terms_of[id(counters)] = self._terms(counters)
             terms, count = known
-            start, run = _start(1 + 2 * size, catalog), _run(size, quantity)
+            start, run = _start(1 + keys, catalog), _run(size, quantity)
             if size == 1:
                 data = b"".join((start, names[first], terms, run, epochs[first]))
             else:
                 own = [names[place] for place in at]
                 data = b"".join((start, *own, terms, run, *[epochs[place] for place in at]))
-            count += 3 if quantity == 1 else 4
-            calls.append(PackedCall(catalog, count + 3 * size, data))
+            if quantity != 1:
+                count += 1 if isinstance(quantity, int) else len(quantity)
+            calls.append(PackedCall(catalog, count + 3 + keys + size, data))
         return calls
 
     def _are_alike(self, at: Sequence[int]) -> bool:
@@ -95,7 +97,9 @@ class ShardCalls:
 
 @lru_cache(_RUNS_MAX)
 def _run(charges: int, quantity: ChargeQuantity) -> bytes:
-    return packed(f"1 {charges} 1") if quantity == 1 else packed(f"1 {charges}", quantity)
+    if isinstance(quantity, int):
+        return packed(f"1 {charges} 1") if quantity == 1 else packed(f"1 {charges}", quantity)
+    return packed(f"1 {charges} each", *quantity)
 
 
 @lru_cache(_STARTS_MAX)

@@ -13,6 +13,7 @@ from quotad.store.shard_calls import ShardCalls
 HEAD = ("7.c0ffee", 1_764_000_000_000)
 LIMIT = CounterSet((":a",), (1, 2, 9, 0))
 OTHER = CounterSet((":b",), (1, 2, 3, 1_900_000_000_000))
+THREE = CounterSet((":a", ":b", ":c"), (3, 2, 9, 0, 9, 0, 900, 0))
 NOTED = msgspec.structs.replace(LIMIT, noting=2)
 
 
@@ -47,11 +48,12 @@ def read(command: bytes) -> list[bytes]:
     return words
 
 
-def test_charges_to_one_limit_are_spelled_as_otherwise() -> None:
+def test_charges_to_the_same_limits_are_spelled_as_otherwise() -> None:
     rng = random.Random(20261127)
-    for quantity in (1, 40):
+    asked: list[tuple[CounterSet, ChargeQuantity]] = [(LIMIT, 1), (LIMIT, 40), (THREE, (1, 0, 900))]
+    for limit, quantity in asked:
         charges = [
-            charge(f"é:{rng.randrange(9)}", quantity=quantity, epoch=rng.choice([0, 1_900]))
+            charge(f"é:{rng.randrange(9)}", limit, quantity, rng.choice([0, 1_900]))
             for _ in range(60)
         ]
         places = by_shard(charges)
