@@ -156,6 +156,8 @@ class Feature(msgspec.Struct, frozen=True, gc=False):
     """What of it goes into the ledger; None: as the server is set."""
     stripe_meter: str = ""
     """Event name of the meter in Stripe that it feeds; empty: none."""
+    thresholds: tuple[int, ...] | None = None
+    """Percent of a limit at which webhooks have an event; None: as the setting says."""
 
 
 class Rollout(msgspec.Struct, frozen=True, gc=False):

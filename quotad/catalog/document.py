@@ -110,6 +110,8 @@ def _feature(feature: Feature, features: _Features) -> dict[str, Any]:
         written["ledger"] = write_noting(feature.ledger)
     if feature.stripe_meter:
         written["stripe_meter"] = feature.stripe_meter
+    if feature.thresholds is not None:
+        written["thresholds"] = feature.thresholds
     return _texts(feature) | written
 
 

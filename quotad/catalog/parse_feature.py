@@ -35,6 +35,10 @@ DECIMALS_MAX = 6
 STRIPE_METER_BYTES_MAX = 100
 """Longest event name of a meter in Stripe."""
 
+THRESHOLD_MAX = 1_000
+THRESHOLDS_MAX = 10
+"""Of a feature, at which webhooks have an event."""
+
 _KEYS = (
     "type",
     "kind",
@@ -46,6 +50,7 @@ _KEYS = (
     "on_store_failure",
     "ledger",
     "stripe_meter",
+    "thresholds",
     *TEXT_KEYS,
 )
 _TYPES = {kind.value: kind for kind in FeatureType}
@@ -59,6 +64,7 @@ _ONLY_OF = {
     "credit": (FeatureType.METERED,),
     "usage_history": (FeatureType.METERED,),
     "stripe_meter": (FeatureType.METERED,),
+    "thresholds": (FeatureType.METERED,),
 }
 
 
@@ -105,8 +111,12 @@ def parse_feature(
         history = parse_history(place.key("usage_history"), raw["usage_history"])
     ledger = _noting(place.key("ledger"), raw["ledger"]) if "ledger" in raw else None
     stripe_meter = optional_text(place, raw, "stripe_meter", STRIPE_METER_BYTES_MAX)
-    if stripe_meter and ledger is Noting.NOTHING:
-        place.key("ledger").refuse("must not be false: what the meter gets is read there")
+    thresholds = None
+    if "thresholds" in raw:
+        thresholds = _thresholds(place.key("thresholds"), raw["thresholds"])
+    for key, wanted in (("the meter gets", stripe_meter), ("reaches thresholds", thresholds)):
+        if wanted and ledger is Noting.NOTHING:
+            place.key("ledger").refuse(f"must not be false: what {key} is read there")
     return Feature(
         feature_id,
         feature_type,
@@ -119,6 +129,7 @@ def parse_feature(
         *texts_of(place, raw),
         ledger=ledger,
         stripe_meter=stripe_meter,
+        thresholds=thresholds,
     )
 
 
@@ -178,6 +189,23 @@ def check_id(place: Place, name: str) -> bool:
     else:
         return True
     return False
+
+
+def _thresholds(place: Place, value: object) -> tuple[int, ...] | None:
+    found = value if isinstance(value, list | tuple) else None
+    whole = all(isinstance(each, int) and not isinstance(each, bool) for each in found or ())
+    if found is None or not whole:
+        place.refuse(f"must be a list of percentages such as [80, 100], not {described(value)}")
+        return None
+    if not all(1 <= each <= THRESHOLD_MAX for each in found):
+        place.refuse(f"must be from 1 to {THRESHOLD_MAX} percent")
+    elif len(found) > THRESHOLDS_MAX:
+        place.refuse(f"has {len(found)} percentages, at most {THRESHOLDS_MAX} are allowed")
+    elif sorted(set(found)) != list(found):
+        place.refuse("must rise from one to the next")
+    else:
+        return tuple(found)
+    return None
 
 
 def _noting(place: Place, value: object) -> Noting | None:

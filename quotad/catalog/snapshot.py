@@ -50,8 +50,9 @@ class Snapshot(msgspec.Struct, frozen=True, weakref=True):
             return Noting.NOTHING
         if feature.ledger is not None:
             return feature.ledger
-        # What a meter gets is read in the ledger.
-        return max(self.ledger, Noting.TAKEN) if feature.stripe_meter else self.ledger
+        # What a meter gets, and what reaches a threshold, is read in the ledger.
+        is_read = feature.stripe_meter or feature.thresholds
+        return max(self.ledger, Noting.TAKEN) if is_read else self.ledger
 
     def plan(self, plan_id: str, revision: int) -> Plan | None:
         """Return the plan as a subscription of that revision has it.

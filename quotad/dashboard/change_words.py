@@ -50,6 +50,7 @@ _SPELLED_OUT = {
     "on_store_failure": "while the store is gone",
     "stripe_meter": "meter in Stripe",
     "stripe_price": "price in Stripe",
+    "thresholds": "webhooks have an event at percent of a limit",
     "usage_history": "usage of past periods is kept for",
     "usage_on_change": "usage when the plan changes",
 }

@@ -14,8 +14,10 @@ from quotad.backoff import pause_s
 from quotad.errors import StoreError
 from quotad.export.outcomes import Later, SetAside
 from quotad.export.target import Folding
+from quotad.export.thresholds import FeatureThresholds
 from quotad.ledger import LedgerEntry
 from quotad.outbox import OutboxItem
+from quotad.store import Catalogs
 from quotad.store.change_streams import ChangeStreams
 from quotad.store.events import EventId
 from quotad.store.exports import ALL
@@ -54,9 +56,6 @@ _AGAIN = frozenset((0, 408, 425, 429))
 _encode_feed = msgspec.msgpack.Encoder().encode
 _decode_feed = msgspec.msgpack.Decoder(dict[str, tuple[int, int]]).decode
 
-ThresholdsOf = Callable[[int, str], Sequence[int]]
-"""Thresholds by version of the catalog and feature."""
-
 
 class WebhookParts(msgspec.Struct, frozen=True):
     """What receivers share."""
@@ -64,7 +63,9 @@ class WebhookParts(msgspec.Struct, frozen=True):
     store: WebhookStore
     changes: ChangeStreams
     networks: Networks
-    thresholds: ThresholdsOf
+    catalogs: Catalogs
+    thresholds: Sequence[int]
+    """Percent of a limit, of features that have none of their own."""
     now_ms: Callable[[], int]
     """Unix time, by the store's clock."""
     shards: Callable[[], Mapping[str, list[int]]]
@@ -84,6 +85,7 @@ class WebhookTarget:
     def __init__(self, endpoint: WebhookEndpoint, parts: WebhookParts) -> None:
         self.endpoint = endpoint
         self._parts = parts
+        self._thresholds = FeatureThresholds(parts.catalogs, parts.thresholds)
 
     @property
     def name(self) -> str:
@@ -91,15 +93,13 @@ class WebhookTarget:
         return self.endpoint.webhook_id
 
     def look(self) -> None:
-        """See `ExportTarget`; whoever has the receivers replaces `endpoint`."""
+        """See `ExportTarget`."""
+        self._thresholds.look()
 
     def fold(self, folding: Folding, entries: Sequence[LedgerEntry]) -> None:
         """See `ExportTarget`."""
         for entry in entries:
-            if not entry.limits:
-                continue
-            thresholds = self._parts.thresholds(entry.catalog_version, entry.feature_id)
-            for event, until_ms in reached(entry, thresholds):
+            for event, until_ms in reached(entry, self._thresholds.of):
                 if folding.note(event.id) is not None:
                     continue
                 if until_ms:

@@ -59,7 +59,8 @@ class ExportServer:
         self._fatal: ConfigError | None = None
         records, streams = ExportRecords(store, keys), LedgerStreams(store, keys)
         from_oldest = config.export_from == "oldest"
-        targets = targets_of(ExportSource(config, store, keys))
+        source = ExportSource(config, store, keys)
+        targets = targets_of(source)
         self._exporter = Exporter(records, streams, targets, self._look, from_oldest)
         clock = SyncedClock()
         self._health = Health(store, clock)
@@ -69,7 +70,8 @@ class ExportServer:
                 WebhookStore(store, keys),
                 ChangeStreams(store, keys),
                 Networks(config.webhook_networks),
-                lambda _version, _feature_id: config.webhook_thresholds,
+                source.catalogs,
+                config.webhook_thresholds,
                 clock.now_ms,
                 lambda: records.parts,
             )

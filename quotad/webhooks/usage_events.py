@@ -1,6 +1,6 @@
 """Events about usage, made of an entry of the ledger: what it has reached of its limits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from quotad.ledger import CounterLimit, LedgerEntry
@@ -20,7 +20,7 @@ class Reached(NamedTuple):
     """It has been reached until then, and is not again; 0: it is by this entry alone."""
 
 
-def reached(entry: LedgerEntry, thresholds: Sequence[int]) -> Iterator[Reached]:
+def reached(entry: LedgerEntry, thresholds: Callable[[str], Sequence[int]]) -> Iterator[Reached]:
     """What an entry has reached, also where an earlier one has.
 
     Of a limit with a period the event is the same for all entries that are past it in that period.
@@ -28,7 +28,7 @@ def reached(entry: LedgerEntry, thresholds: Sequence[int]) -> Iterator[Reached]:
 
     Args:
         entry: of the ledger.
-        thresholds: percent of a limit.
+        thresholds: percent of a limit, of a feature or a credit pool.
     """
     for suffix, limit in entry.limits.items():
         unit = limit.per.rpartition(" ")[2]
@@ -38,7 +38,7 @@ def reached(entry: LedgerEntry, thresholds: Sequence[int]) -> Iterator[Reached]:
             continue  # of a period that has ended, and is reported late
         before = limit.used - entry.counters.get(suffix, 0)
         if entry.allowed:
-            for percent in thresholds:
+            for percent in thresholds(limit.pool_id or entry.feature_id):
                 if _is_past(limit, limit.used, percent, before):
                     yield _reached(entry, suffix, limit, THRESHOLD_REACHED, percent)
             if _is_past(limit, limit.used, 100, before):

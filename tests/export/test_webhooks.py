@@ -73,7 +73,8 @@ class Hooks:
             self.store,
             ChangeStreams(exported.made.store, exported.made.keys),
             Networks(LOOPBACK),
-            lambda _version, _feature_id: THRESHOLDS,
+            exported.made.catalogs,
+            THRESHOLDS,
             lambda: self.now_ms(),
             lambda: exported.records.parts,
         )
@@ -240,6 +241,26 @@ def test_a_credit_pool_is_reached_by_the_features_that_draw_on_it(hooks: Hooks) 
     assert [(THRESHOLD, "budget", "month", 80, 850)] == hooks.usage()
     (event,) = hooks.bodies()
     assert (1_000, 2) == (event["data"]["limit"], event["data"]["decimals"])
+
+
+def test_a_feature_has_thresholds_of_its_own_or_none_and_is_in_the_ledger_for_them(
+    hooks: Hooks,
+) -> None:
+    own = CATALOG.replace("quiet: {type: metered}", "quiet: {type: metered, thresholds: [50, 90]}")
+    own = own.replace("kind: gauge, ledger: true", "kind: gauge, ledger: true, thresholds: []")
+    own = own.replace("decimals: 2}", "decimals: 2, thresholds: [10]}")
+    hooks.exported.made.publish(own)
+    made = hooks.add("", THRESHOLD)
+    for feature_id, quantity in (("quiet", 5), ("quiet", 4), ("seats", 5), ("images", 3)):
+        hooks.exported.take("acme", quantity, feature_id)
+
+    hooks.send(made)
+
+    assert [
+        (THRESHOLD, "budget", "month", 10, 150),
+        (THRESHOLD, "quiet", "month", 50, 5),
+        (THRESHOLD, "quiet", "month", 90, 9),
+    ] == sorted(hooks.usage())
 
 
 def test_short_windows_and_features_without_a_ledger_send_nothing(hooks: Hooks) -> None:

@@ -47,3 +47,30 @@ def test_the_setting_has_a_word_for_everything_that_can_be_noted() -> None:
     assert set(Noting) == set(NOTING_WORDS.values())
     assert Noting.NOTHING is NOTING_WORDS[Config().ledger]
     assert ["false", "true", "all"] == [noting.word for noting in Noting]
+
+
+@pytest.mark.parametrize("written", ["[80, 100]", "[]", "[1]", "[1000]"])
+def test_thresholds_are_kept_in_the_document_and_noted(written: str) -> None:
+    made = catalog(f"{{type: metered, thresholds: {written}}}")
+
+    assert f'"thresholds":{written.replace(" ", "")}'.encode() in made.document
+    again = compile_snapshot(Catalog.from_document(made.document), 1)
+    assert (Noting.NOTHING if written == "[]" else Noting.TAKEN) is again.noting("a")
+
+
+@pytest.mark.parametrize(
+    ("feature", "problem"),
+    [
+        ("thresholds: 80", "thresholds: must be a list of percentages such as"),
+        ("thresholds: ['80']", "thresholds: must be a list of percentages such as"),
+        ("thresholds: [true]", "thresholds: must be a list of percentages such as"),
+        ("thresholds: [0]", "thresholds: must be from 1 to 1000 percent"),
+        ("thresholds: [100, 80]", "thresholds: must rise from one to the next"),
+        ("thresholds: [80, 80]", "thresholds: must rise from one to the next"),
+        ("thresholds: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]", "thresholds: has 11 percentages"),
+        ("ledger: false, thresholds: [80]", "ledger: must not be false: what reaches thresholds"),
+    ],
+)
+def test_thresholds_that_cannot_be_are_refused(feature: str, problem: str) -> None:
+    with pytest.raises(CatalogError, match=problem):
+        catalog(f"{{type: metered, {feature}}}")
