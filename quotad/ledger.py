@@ -44,9 +44,12 @@ NO_TAKERS = Takers()
 CHANGE = "change"
 """The verb of what admins write."""
 
+REBUILD = "rebuild"
+"""The verb of what has brought a counter back to the ledger, and counted nothing."""
+
 VERBS = (
     *("consume", "record", "refund", "reserve", "settle", "set", "acquire", "lend", "return"),
-    *("fallback", CHANGE),
+    *("fallback", REBUILD, CHANGE),
 )
 
 

@@ -12,6 +12,7 @@ from quotad.dashboard.names import CatalogNames
 from quotad.dashboard.shown import day, moment
 from quotad.held import Correction
 from quotad.history import CustomerChange
+from quotad.ledger import REBUILD
 from quotad.plural import plural
 
 ACTIVITY_MAX = 20
@@ -50,9 +51,7 @@ def activity(ask: Ask, customer_id: str, size: int = ACTIVITY_MAX) -> list[Deed]
     parts = ask.context.parts
     names = CatalogNames(parts.worker.snapshots.newest())
     changes = (deed(each, names) for each in parts.history.of_customer(customer_id, size))
-    corrections = (
-        _corrected(each, names) for each in parts.usage.corrections_of(customer_id, size)
-    )
+    corrections = (corrected(each, names) for each in parts.usage.corrections_of(customer_id, size))
     return sorted([*changes, *corrections], key=lambda each: -each.at_ms)[:size]
 
 
@@ -152,9 +151,12 @@ def _text(line: str) -> str:
     return line
 
 
-def _corrected(correction: Correction, names: CatalogNames) -> Deed:
+def corrected(correction: Correction, names: CatalogNames) -> Deed:
+    """Return a correction of usage as a person says it."""
     what = names.feature(correction.feature_id) if correction.feature_id else "what it took"
-    if correction.verb == "refund":
+    if correction.verb == REBUILD:
+        line = f"brought usage of {what} back to the ledger: {correction.change:+,}"
+    elif correction.verb == "refund":
         line = f"gave back {abs(correction.change):,} of {what}"
     else:
         less = correction.change < 0

@@ -1,5 +1,6 @@
 """Live decisions: the latest that the ledger has, by itself kept up to date, with filters."""
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 import msgspec
@@ -13,7 +14,7 @@ from quotad.dashboard.shown import amount
 from quotad.decision import Reason
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
-from quotad.ledger import LedgerEntry, WantedEntries
+from quotad.ledger import REBUILD, EntryPage, LedgerEntry, WantedEntries
 
 SHOWN_MAX = 50
 """Most decisions that are shown, the latest."""
@@ -57,8 +58,9 @@ class LiveLine(msgspec.Struct, frozen=True):
     """Used of the limit that decided; empty: none did."""
 
 
-def live_lines(ask: Ask, wanted: WantedEntries) -> list[LiveLine]:
-    """Return the latest decisions, the newest first.
+def latest(ask: Ask, wanted: WantedEntries) -> EntryPage:
+    """Return the latest entries, the newest first: about so many, or as many as are found in a few
+    pages.
 
     Raises:
         InvalidRequest: a filter is of the wrong shape.
@@ -72,7 +74,16 @@ def live_lines(ask: Ask, wanted: WantedEntries) -> list[LiveLine]:
         if len(entries) >= wanted.size or not page.more:
             break
         wanted = msgspec.structs.replace(wanted, position=page.position)
-    entries = entries[: wanted.size]
+    return msgspec.structs.replace(page, entries=entries)
+
+
+def live_lines(ask: Ask, wanted: WantedEntries) -> list[LiveLine]:
+    """Return the latest decisions, the newest first; raises as `latest` does."""
+    return in_lines(ask, latest(ask, wanted).entries[: wanted.size])
+
+
+def in_lines(ask: Ask, entries: Sequence[LedgerEntry]) -> list[LiveLine]:
+    """Return decisions as a page shows them."""
     names = CatalogNames(ask.context.parts.worker.snapshots.newest())
     called = customer_names(ask, [each.customer_id for each in entries])
     return [_line(ask, each, names, called.get(each.customer_id, "")) for each in entries]
@@ -99,11 +110,17 @@ def _line(ask: Ask, entry: LedgerEntry, names: CatalogNames, name: str) -> LiveL
         entry.feature_id,
         names.feature(entry.feature_id),
         entry.resource_id,
-        f"{verb} {quantity}" if entry.allowed else f"asked for {quantity}",
+        _what(entry, verb, quantity),
         entry.allowed,
-        REASONS[Reason[entry.reason]],
+        REASONS[Reason[entry.reason]] if entry.verb != REBUILD else "",
         state,
     )
+
+
+def _what(entry: LedgerEntry, verb: str, quantity: str) -> str:
+    if entry.verb == REBUILD:
+        return "brought back to the ledger"
+    return f"{verb} {quantity}" if entry.allowed else f"asked for {quantity}"
 
 
 def _wanted(ask: Ask) -> WantedEntries:

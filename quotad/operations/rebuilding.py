@@ -9,14 +9,11 @@ from quotad.catalog.windows import kept_ms
 from quotad.engine.acts import NotedAct, describe_acts
 from quotad.held import Because, Correction
 from quotad.history import fit
-from quotad.ledger import LedgerKept, Taker
+from quotad.ledger import REBUILD, LedgerKept, Taker
 from quotad.operations.usage_audit import AuditedCounter, UsageAudit, UsageAudits
 from quotad.store import KeySpace, PeriodLimit, Retention
 from quotad.store.charges import expires_ms
 from quotad.store.rebuilding import LostUsage, RebuildScript
-
-REBUILD = "rebuild"
-"""What that is called in the ledger and among corrections."""
 
 
 class UsageRebuilds(msgspec.Struct, frozen=True):

@@ -83,6 +83,7 @@ PATHS = [
     f"/customers/{LONG}",
     "/customers/arabic",
     "/customers/arabic/try?feature_id=calls&quantity=5",
+    f"/customers/{LONG}/activity",
     "/bulk?do=latest",
     "/bulk?do=promote",
     "/bulk?do=promote&feature_id=calls&kind=limit&amount=5000&per=month",
