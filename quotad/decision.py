@@ -87,7 +87,7 @@ class ConsumeAllRequest(ConsumeRequest, frozen=True, gc=False):
     """The quantities, where every item asks for one and no more than that: of the customer itself,
     no values, nothing given back; empty: of other requests, and where they were not looked at."""
     features: tuple[str, ...] = ()
-    """Of such a request, what it asks for."""
+    """Of such a request, what it asks for. Where it is all taken, the answer may be `AllTaken`."""
 
 
 def quantities_alone(
@@ -233,3 +233,34 @@ class ConsumeAllDecision(Decision, frozen=True, gc=False):
     """In the order of the request, each as if those before it had been taken."""
     stopped_by: int | None = None
     """Place of the item that decided a denial."""
+
+
+class AllTaken(Decision, frozen=True, gc=False):
+    """The answer to a `ConsumeAllRequest` for quantities that were all taken, each from one hard
+    limit: in short, as nearly all of them are only written out."""
+
+    hard: tuple[tuple[int, int | None], ...] = ()
+    """By item, the limit and when it resets (Unix ms); one object for all with the same limits."""
+    amounts: tuple[int, ...] = ()
+    before: Sequence[int] = ()
+    """By item, what was used before."""
+
+    def in_full(self) -> ConsumeAllDecision:
+        """The same, with the decision on each item."""
+        reason, version = self.reason, self.catalog_version
+        items = [
+            Decision(
+                True,
+                reason,
+                version,
+                amount,
+                limit,
+                used=before + amount,
+                remaining=limit - before - amount,
+                resets_at_ms=resets_at_ms,
+            )
+            for (limit, resets_at_ms), amount, before in zip(
+                self.hard, self.amounts, self.before, strict=True
+            )
+        ]
+        return ConsumeAllDecision(True, reason, version, items=tuple(items))

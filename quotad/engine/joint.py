@@ -9,12 +9,11 @@ from collections.abc import Sequence
 import msgspec
 
 from quotad.decision import ConsumeAllDecision, ConsumeAllRequest, ConsumeRequest, Decision, Mode
-from quotad.engine.fold import WITHIN_LIMIT, fold
+from quotad.engine.fold import fold
 from quotad.engine.meters import Bound, LimitTerms
 from quotad.store import ChargeStatus, CounterSet, Settlement, join
 
 ALLOWED, DENIED = int(ChargeStatus.ALLOWED), int(ChargeStatus.DENIED)
-NORMAL = int(Mode.NORMAL)
 
 
 class JointPart(msgspec.Struct, frozen=True, gc=False):
@@ -30,8 +29,6 @@ class JointPart(msgspec.Struct, frozen=True, gc=False):
     caps: tuple[int, ...]
     apart: bool = False
     """Whether every part of the layout has one plain counter, which is its own, in their order."""
-    plain: bool = False
-    """Whether beside that the limits of all of them are hard and have no details."""
 
 
 def new_part(
@@ -49,16 +46,14 @@ class JointLayout(msgspec.Struct, frozen=True, gc=False):
     bounds: tuple[Bound, ...]
     counters: CounterSet
     parts: tuple[JointPart, ...]
+    hard: tuple[tuple[int, int | None], ...] = ()
+    """Where it is `apart`, and the limits of all parts are hard and have no details: each limit,
+    and when it resets (Unix ms)."""
 
     @property
     def apart(self) -> bool:
         """Whether what it takes of its counters is what the items ask for."""
         return bool(self.parts) and self.parts[0].apart
-
-    @property
-    def plain(self) -> bool:
-        """Whether beside that, its limits are hard and have no details."""
-        return bool(self.parts) and self.parts[0].plain
 
     def amounts(self, items: Sequence[ConsumeRequest]) -> tuple[int, ...]:
         """What to take of each counter; empty: nothing of any, as one of the items is denied."""
@@ -90,8 +85,11 @@ def lay_out_together(
         part.places == (place,) and part.given is None and part.terms[0].details is None
         for place, part in enumerate(parts)
     ):
-        plain = all(bound.alone is not None for bound in bounds)
-        parts = tuple([msgspec.structs.replace(part, apart=True, plain=plain) for part in parts])
+        parts = tuple([msgspec.structs.replace(part, apart=True) for part in parts])
+        alone = [bound.alone for bound in bounds if bound.alone is not None]
+        if len(alone) == len(bounds):
+            hard = [(term.limit, term.resets_at_ms) for term in alone]
+            return JointLayout(tuple(bounds), counters, parts, tuple(hard))  # type: ignore[arg-type]
     return JointLayout(tuple(bounds), counters, parts)
 
 
@@ -113,8 +111,6 @@ def fold_all(
     """
     assert isinstance(request, ConsumeAllRequest)
     if settlement.status == ALLOWED and parts[0].apart:  # nearly every request
-        if parts[0].plain and request.amounts and request.mode == NORMAL:
-            return _all_taken(parts, request.amounts, settlement.used, catalog_version)
         decisions = [
             fold(part.terms, item, Settlement(ALLOWED, (before,)), now_ms, catalog_version)
             for part, item, before in zip(parts, request.items, settlement.used, strict=True)
@@ -149,34 +145,6 @@ def fold_all(
             settled = Settlement(ALLOWED if fits else DENIED, before, closes=ends)
         decisions.append(fold(part.terms, item, settled, now_ms, catalog_version))
     return _sum_up(decisions, catalog_version)
-
-
-def _all_taken(
-    parts: Sequence[JointPart],
-    amounts: Sequence[int],
-    used: Sequence[int],
-    catalog_version: int,
-) -> ConsumeAllDecision:
-    """As `fold` of each, without the calls and with what is known of such requests."""
-    decisions = []
-    for part, quantity, before in zip(parts, amounts, used, strict=True):
-        term, after = part.terms[0], before + quantity
-        decisions.append(
-            Decision(
-                True,
-                WITHIN_LIMIT,
-                catalog_version,
-                quantity,
-                term.limit,
-                False,
-                False,
-                after,
-                term.limit - after,  # type: ignore[operator]
-                0,
-                term.resets_at_ms,
-            )
-        )
-    return ConsumeAllDecision(True, WITHIN_LIMIT, catalog_version, items=tuple(decisions))
 
 
 def _take(

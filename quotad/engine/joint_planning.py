@@ -95,7 +95,7 @@ class JointPlanner:
             memo = encode_joint_memo(view.snapshot.version, layout, request, now_ms, hold)
             ttl_ms = self._settings.idempotency_ttl_ms
             verb, once = CONSUME_ONCE, once_of(request, joint_fingerprint(request), memo, ttl_ms)
-        if once is None and verb == CONSUME and layout.plain and request.features:
+        if once is None and verb == CONSUME and layout.hard and request.features:
             round_.add(place, view.keep_together(request.features, layout, request.amounts))
             return True
         counters = layout.counters

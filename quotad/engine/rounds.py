@@ -56,6 +56,8 @@ class KeptPlan(Planned, frozen=True, gc=False):
 class KeptTogether(Planned, frozen=True, gc=False):
     """The same of a request for quantities of several features, each of one plain limit."""
 
+    hard: tuple[tuple[int, int | None], ...] = ()
+    """As of `AllTaken`."""
     from_ms: int = 0
     until_ms: int = 0
 
@@ -72,6 +74,8 @@ class KeptTogether(Planned, frozen=True, gc=False):
             self.epoch_word,
             (),
             self.given,
+            None,
+            self.hard,
         )
 
 

@@ -7,14 +7,14 @@ from typing import Protocol
 import msgspec
 
 from quotad.catalog import Snapshot
-from quotad.decision import Decision
+from quotad.decision import AllTaken, Decision
 from quotad.engine.budget import Budget
 from quotad.engine.fold import WITHIN_LIMIT, fold
 from quotad.engine.given import damaged, mismatch
 from quotad.engine.joint import fold_all
 from quotad.engine.memos import replay
 from quotad.engine.noting import LedgerNotes
-from quotad.engine.rounds import AtPlace, Round
+from quotad.engine.rounds import AtPlace, KeptTogether, Round
 from quotad.engine.shared import Shared
 from quotad.engine.times import BatchTimes
 from quotad.engine.views import view_name
@@ -289,6 +289,15 @@ def _fold_all(
                 given = one.given
                 if given is None:
                     answers[place] = fold(one.terms, requests[place], settlement, now_ms, version)
+                elif type(one) is KeptTogether and status:
+                    answers[place] = AllTaken(
+                        True,
+                        WITHIN_LIMIT,
+                        version,
+                        hard=one.hard,
+                        amounts=one.quantity,  # type: ignore[arg-type]
+                        before=settlement.used,
+                    )
                 elif isinstance(given, tuple):
                     request = requests[place]
                     answers[place] = fold_all(given, request, settlement, now_ms, version)

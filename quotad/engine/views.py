@@ -93,6 +93,7 @@ class View(msgspec.Struct, gc=False):
             (),
             layout.parts,
             None,
+            layout.hard,
             max(self.since_ms, *[bound.from_ms for bound in bounds]),
             min(self.until_ms, *[bound.until_ms for bound in bounds]),
         )

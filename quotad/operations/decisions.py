@@ -10,7 +10,14 @@ from typing import Protocol
 
 import msgspec
 
-from quotad.decision import ConsumeAllDecision, ConsumeAllRequest, ConsumeRequest, Decision, Reason
+from quotad.decision import (
+    AllTaken,
+    ConsumeAllDecision,
+    ConsumeAllRequest,
+    ConsumeRequest,
+    Decision,
+    Reason,
+)
 from quotad.engine import Granted
 from quotad.engine.insights import Notes
 from quotad.engine.leases import Leases
@@ -176,9 +183,17 @@ class DecisionOperations:
                             or name not in known[request.feature_id]
                         ):
                             self._note(request, answer)
-                elif isinstance(answer, ConsumeAllDecision) and isinstance(
-                    request, ConsumeAllRequest
-                ):
+                elif not isinstance(request, ConsumeAllRequest):
+                    continue
+                elif isinstance(answer, AllTaken):
+                    counts[request.features[0]][answer.reason] += 1
+                    for (most, _), amount, before in zip(  # noqa: B905 (as above)
+                        answer.hard, answer.amounts, answer.before
+                    ):
+                        if (most - before - amount) * FULL <= most:
+                            self._note_items(request, answer.in_full())
+                            break
+                elif isinstance(answer, ConsumeAllDecision):
                     counts[decisive(request, answer)][answer.reason] += 1
                     for of_item in answer.items:
                         limit_of_item = of_item.limit

@@ -16,14 +16,16 @@ from quotad.recent import Recent
 from quotad.service.decode import MODES, VALUES_MAX, parse, ttl_ms
 from quotad.v1 import quota_pb2 as pb
 
-KNOWN_MAX = 4096
+KNOWN_MAX = 16_384
 """Most requests that are remembered; those with a key are not, as they come once."""
+OF_OTHERS_MAX = 4096
+"""Most that are remembered without their customers."""
 KNOWN_BYTES_MAX = 256
-"""Longest of them on the wire: all together take a few MB."""
+"""Longest of them on the wire: all together take 16 MB, where each is about three features."""
 
 _known: Recent[bytes, ConsumeAllRequest] = Recent(KNOWN_MAX)
 
-_of_others: Recent[bytes, ConsumeAllRequest] = Recent(KNOWN_MAX)
+_of_others: Recent[bytes, ConsumeAllRequest] = Recent(OF_OTHERS_MAX)
 """A request by its bytes after the customer: the same features are asked of most customers."""
 
 

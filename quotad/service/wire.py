@@ -13,17 +13,16 @@ from functools import lru_cache
 
 import msgspec
 
-from quotad.decision import ConsumeAllDecision, Decision, LimitStatus
+from quotad.decision import AllTaken, ConsumeAllDecision, Decision
 from quotad.errors import AnswerTooLarge, QuotadError
 from quotad.fronts.interface import MESSAGE_BYTES_MAX
 from quotad.service import encode
 from quotad.service.wire_fields import LAST, MORE, TABLE_SIZE, table, text_field, time_field, varint
+from quotad.service.wire_limits import limit_details, limit_status
 from quotad.v1 import quota_pb2 as pb
 
 EXPLANATION_BYTES_MAX = MESSAGE_BYTES_MAX // 2
 """Of one answer. Its values and limits need the rest at most."""
-
-_LIMITS_TAG = b"\x62"  # CheckAndConsumeResponse.limits = 12
 
 _GRANTED = table(b"\x18")  # = 3
 _USED = table(b"\x38")  # = 7
@@ -35,8 +34,6 @@ _REMAINING_MORE = [b"\x40" + more for more in MORE]
 _ITEM = [b"\x22" + LAST[size] for size in range(128)]
 """What an item of CheckAndConsumeAllResponse starts with, items = 4, by its bytes; of one that is
 written in pieces they are fewer than that."""
-_STATUS_USED = table(b"\x18")  # LimitStatus.used = 3
-_STATUS_REMAINING = table(b"\x20")  # LimitStatus.remaining = 4
 
 
 _latest: tuple[Decision, bytes, bytes] = Decision(False, -1), b"", b""
@@ -64,7 +61,10 @@ def each_bytes(
     for answer in answers:
         try:
             if type(answer) is not Decision:
-                add(all_bytes(answer) if isinstance(answer, ConsumeAllDecision) else answer)  # type: ignore[arg-type]
+                if type(answer) is AllTaken:
+                    add(_taken_bytes(answer))
+                else:
+                    add(all_bytes(answer) if isinstance(answer, ConsumeAllDecision) else answer)  # type: ignore[arg-type]
                 continue
             used, left = answer.used, answer.remaining
             if (
@@ -155,7 +155,7 @@ def decision_bytes(answer: Decision) -> bytes:
     if answer.retry_after_ms is not None:
         parts.append(time_field(b"\x5a", answer.retry_after_ms))  # retry_after = 11
     if answer.limits:
-        parts.extend(map(_limit_details if answer.detailed else _limit_status, answer.limits))
+        parts.extend(map(limit_details if answer.detailed else limit_status, answer.limits))
     if answer.replayed:
         parts.append(b"\x68\x01")  # replayed = 13
     parts.append(version)
@@ -183,6 +183,50 @@ def all_bytes(answer: ConsumeAllDecision) -> bytes:
     return payload
 
 
+_latest_taken: tuple[AllTaken, bytes, list[tuple[int, int, bytes, bytes, int]]]
+_latest_taken = AllTaken(False, -1), b"", []
+"""As `_latest`, of an answer on several features: what it starts with, and by item the limit, what
+was taken, what is around used and remaining, and how many bytes that is."""
+
+
+def _taken_bytes(answer: AllTaken) -> bytes:
+    """As `all_bytes` of it in full."""
+    global _latest_taken
+    like, head, items = _latest_taken
+    version = answer.catalog_version
+    if (
+        answer.hard is not like.hard
+        or answer.amounts != like.amounts
+        or version != like.catalog_version
+    ):
+        head, items = _shared_all(True, answer.reason, None, False, version), []
+        for item, (limit, _) in zip(answer.in_full().items, answer.hard, strict=True):
+            start, end = _around(item)
+            items.append((limit, item.granted, start, end, len(start) + len(end)))
+        _latest_taken = answer, head, items
+    parts = [head]
+    for (limit, amount, start, end, size), before in zip(items, answer.before, strict=True):
+        used = before + amount
+        left = limit - used
+        if used < TABLE_SIZE:
+            first = _USED[used]
+        elif used < _FOUR_GROUPS:
+            first = _USED_MORE[used & 16383] + LAST[used >> 14]
+        else:
+            first = b"\x38" + varint(used)
+        if left < TABLE_SIZE:
+            second = _REMAINING[left]
+        elif left < _FOUR_GROUPS:
+            second = _REMAINING_MORE[left & 16383] + LAST[left >> 14]
+        elif left < _SIX_GROUPS:
+            high = left >> 14
+            second = _REMAINING_MORE[left & 16383] + MORE[high & 16383] + LAST[high >> 14]
+        else:
+            second = b"\x40" + varint(left)
+        parts += (_ITEM[size + len(first) + len(second)], start, first, second, end)
+    return b"".join(parts)
+
+
 @lru_cache(maxsize=1024)
 def _shared_all(
     allowed: bool, reason: int, stopped_by: int | None, replayed: bool, catalog_version: int
@@ -203,67 +247,9 @@ def _all(head: bytes, retry_after_ms: int | None, items: Sequence[Decision]) -> 
     if retry_after_ms is not None:
         parts.append(time_field(b"\x2a", retry_after_ms))  # retry_after = 5
     for item in items:
-        used, left = item.used, item.remaining
-        if (
-            used >= _FOUR_GROUPS
-            or left >= _SIX_GROUPS
-            or item.limits
-            or item.overage
-            or item.retry_after_ms is not None
-            or item.replayed
-            or item.detailed
-        ):
-            inner = decision_bytes(item)
-            parts += (b"\x22", varint(len(inner)), inner)  # items = 4
-            continue
-        # Nearly every item differs by two numbers from that of another customer.
-        start, end, size = _around_item(
-            item.allowed,
-            item.reason,
-            item.limit,
-            item.unlimited,
-            item.soft_limit,
-            item.catalog_version,
-            item.granted,
-            item.resets_at_ms,
-        )
-        first = _USED[used] if used < TABLE_SIZE else _USED_MORE[used & 16383] + LAST[used >> 14]
-        if left < TABLE_SIZE:
-            second = _REMAINING[left]
-        elif left < _FOUR_GROUPS:
-            second = _REMAINING_MORE[left & 16383] + LAST[left >> 14]
-        else:
-            high = left >> 14
-            second = _REMAINING_MORE[left & 16383] + MORE[high & 16383] + LAST[high >> 14]
-        parts += (_ITEM[size + len(first) + len(second)], start, first, second, end)
+        inner = decision_bytes(item)
+        parts += (b"\x22", varint(len(inner)), inner)  # items = 4
     return b"".join(parts)
-
-
-@lru_cache(maxsize=4096)
-def _around_item(
-    allowed: bool,
-    reason: int,
-    limit: int | None,
-    unlimited: bool,
-    soft_limit: bool,
-    catalog_version: int,
-    granted: int,
-    resets_at_ms: int | None,
-) -> tuple[bytes, bytes, int]:
-    """As `_around`, and how many bytes that is."""
-    start, end = _around(
-        Decision(
-            allowed,
-            reason,
-            catalog_version,
-            granted,
-            limit,
-            unlimited,
-            soft_limit,
-            resets_at_ms=resets_at_ms,
-        )
-    )
-    return start, end, len(start) + len(end)
 
 
 def batch_bytes(answers: Sequence[Decision | QuotadError]) -> bytes:
@@ -369,36 +355,3 @@ def _shared(
     )
     verdict, middle, version = (part.SerializeToString() for part in parts)
     return verdict, middle, version
-
-
-def _limit_status(status: LimitStatus, details: bytes = b"") -> bytes:
-    """Field 12, a LimitStatus; without fields 8 to 11, which few limits have."""
-    used, remaining = status.used, status.remaining
-    head, tail = _shared_status(status.limit, status.soft, status.per, status.resets_at_ms)
-    inner = b"".join(
-        (
-            head,
-            _STATUS_USED[used] if used < TABLE_SIZE else b"\x18" + varint(used),
-            _STATUS_REMAINING[remaining] if remaining < TABLE_SIZE else b"\x20" + varint(remaining),
-            b"\x28" + varint(status.overage) if status.overage else b"",
-            tail,
-            details,
-        )
-    )
-    return _LIMITS_TAG + LAST[len(inner)] + inner  # a dozen fields: far below 16 KiB
-
-
-def _limit_details(status: LimitStatus) -> bytes:
-    """Field 12, a LimitStatus, with all it may have."""
-    inner = encode.limit_status(status, marked=False).SerializeToString()
-    return _LIMITS_TAG + LAST[len(inner)] + inner
-
-
-@lru_cache(maxsize=4096)
-def _shared_status(
-    limit: int | None, soft: bool, per: str, resets_at_ms: int | None
-) -> tuple[bytes, bytes]:
-    """Fields 1 and 2, and 6 and 7, serialised."""
-    head = pb.LimitStatus(limit=limit, soft_limit=soft)
-    tail = pb.LimitStatus(per=per, resets_at=encode.timestamp(resets_at_ms))
-    return head.SerializeToString(), tail.SerializeToString()

@@ -19,6 +19,7 @@ from quotad.customers.overrides import (
 )
 from quotad.customers.subscriptions import Provision, archive, provision, unarchive
 from quotad.decision import (
+    AllTaken,
     ConsumeAllDecision,
     ConsumeAllRequest,
     ConsumeRequest,
@@ -161,7 +162,10 @@ class Twins:
 
     def decide(self, *requests: ConsumeRequest) -> list[Any]:
         """Decide a batch on both, and compare."""
-        answers = self.keeping.engine.decide(requests)
+        answers = [
+            answer.in_full() if isinstance(answer, AllTaken) else answer
+            for answer in self.keeping.engine.decide(requests)
+        ]
         expected = self.planning.engine.decide([planned_each(one) for one in requests])
         for one, answer, planned in zip(requests, answers, expected, strict=True):
             assert planned == answer or str(planned) == str(answer), one

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from quotad.catalog import Source, compile_snapshot, parse
 from quotad.decision import (
+    AllTaken,
     ConsumeAllDecision,
     Decision,
     EntitlementSource,
@@ -173,6 +174,10 @@ def limit_of(status: LimitStatus) -> Any:
     )
 
 
+def _fail(error: Exception) -> QuotadError:
+    raise error
+
+
 @given(decisions | plain_decisions)
 @example(Decision(True, int(Reason.WITHIN_LIMIT), 1, 1, 100, False, False, 1, 99))
 def test_an_answer_written_by_hand_has_the_bytes_that_protobuf_would_write(
@@ -193,10 +198,7 @@ def test_answers_in_a_row_that_differ_in_any_field_are_written_each_as_it_is(
     for field in ("allowed", "soft_limit", "unlimited"):
         row += [msgspec.structs.replace(one, **{field: not getattr(one, field)}), one]
 
-    def failed(error: Exception) -> QuotadError:
-        raise error
-
-    assert [message_of(each).SerializeToString() for each in row] == each_bytes(row, failed)
+    assert [message_of(each).SerializeToString() for each in row] == each_bytes(row, _fail)
 
 
 @given(
@@ -241,6 +243,43 @@ def test_an_answer_on_several_features_has_the_bytes_that_protobuf_would_write(
     assert message == pb.CheckAndConsumeAllResponse.FromString(written)
     for item in items:
         assert message_of(item).SerializeToString() in written
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.tuples(amounts, times),
+            st.integers(0, 10**15),
+            st.one_of(amounts, st.integers(0, 20_000)),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(0, 2**62),
+)
+def test_an_answer_in_short_has_the_bytes_of_the_same_in_full(
+    items: list[tuple[tuple[int, int | None], int, int]], version: int
+) -> None:
+    hard, taken, before = zip(*items, strict=True)
+    hard = tuple(
+        [
+            (limit + amount + used, at)
+            for (limit, at), amount, used in zip(hard, taken, before, strict=True)
+        ]
+    )
+    answer = AllTaken(
+        True, int(Reason.WITHIN_LIMIT), version, hard=hard, amounts=taken, before=before
+    )
+    row = [
+        answer,
+        msgspec.structs.replace(answer, before=(0,) * len(items)),
+        msgspec.structs.replace(answer, amounts=tuple([amount // 2 for amount in taken])),
+        msgspec.structs.replace(answer, catalog_version=1),
+        msgspec.structs.replace(answer, hard=tuple([(limit + 1, 5) for limit, _ in hard])),
+        answer,
+    ]
+
+    assert [all_bytes(each.in_full()) for each in row] == each_bytes(row, _fail)
 
 
 errors = st.sampled_from(
