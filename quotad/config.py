@@ -213,6 +213,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dropped."""
     ledger_kept_ms: Annotated[int, Meta(ge=60_000, le=366 * 86_400_000)] = 86_400_000
     """How long the store keeps them."""
+    ledger_archive: str = ""
+    """Directory of files of the ledger by day, which are written and read there; empty: there are
+    none. See [docs/ledger.md](docs/ledger.md#the-archive)."""
     export_to: tuple[str, ...] = ()
     """Where the ledger is exported to: `files:DIRECTORY`, `stripe`, `webhooks`; see
     [docs/export.md](docs/export.md). In the environment: separated by spaces."""

@@ -60,7 +60,10 @@ decode_item = msgspec.msgpack.Decoder(OutboxItem).decode
 encode_progress = msgspec.msgpack.Encoder().encode
 decode_progress = msgspec.msgpack.Decoder(ExportProgress).decode
 
-TARGETS = ("files", "stripe", "webhooks")
+ARCHIVE = "archive"
+"""Name of the target that writes the archive of the ledger."""
+
+TARGETS = ("files", "stripe", "webhooks", ARCHIVE)
 """Names of the targets that there are."""
 
 

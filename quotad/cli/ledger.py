@@ -6,9 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quotad.cli import completion, failures, output
+from quotad.cli import completion, failures, output, require
 from quotad.cli.arguments import past_time
 from quotad.cli.options import SERVER_DEFAULT, JsonLines, ServerOption
+from quotad.cli.processes import (
+    LedgerArchive,
+    LogLevel,
+    PrefixOption,
+    RedisUrl,
+    Shards,
+    StoreTimeout,
+    settings,
+    showing_defaults,
+)
 from quotad.cli.usage import FeatureOption
 
 if TYPE_CHECKING:
@@ -62,6 +72,7 @@ def register(app: typer.Typer) -> None:
     )
     group.command("list")(list_)
     group.command()(tail)
+    group.command()(showing_defaults(archive))
     app.add_typer(group, name="ledger")
     app.add_typer(group, name="events", hidden=True)
 
@@ -162,6 +173,22 @@ def tail(
                     typer.echo(lost(gap), err=True)
             if not page.more and not (first and shown >= first):
                 time.sleep(POLL_S)
+
+
+def archive(
+    ledger_archive: LedgerArchive = None,
+    redis_url: RedisUrl = None,
+    store_timeout_ms: StoreTimeout = None,
+    prefix: PrefixOption = None,
+    shards: Shards = None,
+    log_level: LogLevel = None,
+) -> None:
+    """Write the ledger into files by day until Ctrl-C; any number of these may run."""
+    require("server")
+    with settings(dict(locals())) as config:
+        from quotad.server.export_server import run_archive
+
+        run_archive(config)
 
 
 def _print_lines(entries: "list[LedgerLine] | tuple[LedgerLine, ...]", gaps: object) -> None:

@@ -43,6 +43,9 @@ PrefixOption = Annotated[str | None, typer.Option(help="Prefix of every key in t
 Shards = Annotated[int | None, typer.Option(help="Hash tags, chosen when a store is first used.")]
 PublishWait = Annotated[int | None, typer.Option(help="Longest wait of a publish for servers.")]
 StoreTimeout = Annotated[int | None, typer.Option(help="Longest wait for the store.")]
+LedgerArchive = Annotated[
+    str | None, typer.Option(metavar="DIR", help="Files of the ledger by day.")
+]
 ExportTo = Annotated[
     list[str] | None,
     typer.Option(metavar="TARGET", help="files:DIRECTORY, stripe or webhooks; may be repeated."),
@@ -273,6 +276,7 @@ def _serve(
     ledger_kept_ms: Annotated[
         int | None, typer.Option(help="How long the store keeps them.")
     ] = None,
+    ledger_archive: LedgerArchive = None,
     export_to: ExportTo = None,
     export_from: ExportFrom = None,
     webhook_networks: WebhookNetworks = None,

@@ -5,6 +5,7 @@ entries, and how it sends that, is the target's, see `target`. Any number of pro
 each part of an export is one's at a time, and what it writes into the store is fenced.
 """
 
+from quotad.export.archiving import ArchiveTarget
 from quotad.export.exporter import Exporter
 from quotad.export.files import FilesTarget
 from quotad.export.outcomes import Later, Partly, SetAside
@@ -13,6 +14,7 @@ from quotad.export.target import ExportTarget, Folding
 from quotad.export.webhooks import WebhookParts, WebhookTarget
 
 __all__ = [
+    "ArchiveTarget",
     "ExportTarget",
     "Exporter",
     "FilesTarget",

@@ -13,7 +13,7 @@ from quotad.errors import StoreError
 from quotad.export.part import PartExport
 from quotad.export.reading import PartReader
 from quotad.export.sending import PartSender
-from quotad.export.target import ExportTarget
+from quotad.export.target import ExportTarget, takes_all
 from quotad.store.exports import ExportPart, ExportRecords
 from quotad.store.ledger import LedgerStreams
 
@@ -99,10 +99,11 @@ class Exporter:
         """
         self._look()
         target.look()
-        since_ms = 0 if self._from_oldest else self._records.now_ms()
+        since_ms = 0 if self._from_oldest or takes_all(target) else self._records.now_ms()
         since_ms = self._records.begin(target.name, since_ms)
         more = False
-        for name, shards in self._records.parts.items():
+        parts = self._records.every_part if takes_all(target) else self._records.parts
+        for name, shards in parts.items():
             part = ExportPart(target.name, name)
             if part not in self._parts:
                 self._parts[part] = PartExport(

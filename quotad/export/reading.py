@@ -8,7 +8,7 @@ import msgspec
 from quotad.engine.noted import Unreadable, read_record
 from quotad.errors import StoreError
 from quotad.export.state import Overlay, PartState
-from quotad.export.target import ExportTarget, takes_changes
+from quotad.export.target import ExportTarget, takes_all
 from quotad.ledger import CHANGE, LedgerEntry
 from quotad.operations.ledger import masked
 from quotad.outbox import RECORD, OutboxItem
@@ -141,7 +141,7 @@ class PartReader:
             Unreadable: it is of a format that this release does not know, or damaged.
         """
         entries = masked(read_record(record), masks)
-        if takes_changes(self._target):
+        if takes_all(self._target):
             return entries
         return [entry for entry in entries if entry.verb != CHANGE]
 

@@ -94,6 +94,7 @@ class ExportTarget(Protocol):
         ...
 
 
-def takes_changes(target: ExportTarget) -> bool:
-    """Whether a target gets what admins write as well, which most have no use for."""
-    return bool(getattr(target, "takes_changes", False))
+def takes_all(target: ExportTarget) -> bool:
+    """Whether a target gets all that the ledger has, from its beginning on: also what admins write,
+    which most have no use for."""
+    return bool(getattr(target, "takes_all", False))

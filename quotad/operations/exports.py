@@ -184,7 +184,7 @@ class ExportOperations:
         for each in self._records.targets():
             if target not in ("", each):
                 continue
-            for name in self._records.parts:
+            for name in self._records.every_part:
                 part = ExportPart(each, name)
                 for field, raw in sorted(self._records.read(part).items()):
                     if not field.startswith(ITEM) or not field[1:].isdigit():

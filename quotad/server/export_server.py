@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
+
 from quotad.clock import SyncedClock
 from quotad.config import Config
 from quotad.errors import ConfigError
@@ -49,7 +51,7 @@ class ExportServer:
     """
 
     def __init__(self, config: Config, _reuse_port: bool = False, once: bool = False) -> None:
-        if not config.export_to:
+        if not config.export_to and not config.ledger_archive:
             raise ConfigError("export_to: missing; give at least one target, as files:DIRECTORY")
         self._store = store = Store(config.redis_url, max(config.store_timeout_ms, TIMEOUT_MS))
         self._keys = keys = KeySpace(config.prefix, config.shards)
@@ -159,11 +161,23 @@ def run_export(config: Config, once: bool = False) -> None:
     server = ExportServer(config, once=once)
     on_stop(server.interrupt)
     server.start()
-    _log.info("exporting to %s", ", ".join(config.export_to))
+    archive = [f"archive:{config.ledger_archive}"] if config.ledger_archive else []
+    _log.info("exporting to %s", ", ".join([*config.export_to, *archive]))
     try:
         server.wait()
     finally:
         server.stop()
+
+
+def run_archive(config: Config) -> None:
+    """Write the archive, and export to nothing else, until SIGTERM or Ctrl-C.
+
+    Raises:
+        ConfigError: there is no directory, or a setting can never work.
+    """
+    if not config.ledger_archive:
+        raise ConfigError("ledger_archive: missing; give a directory")
+    run_export(msgspec.structs.replace(config, export_to=()))
 
 
 @contextmanager

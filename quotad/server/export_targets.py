@@ -6,10 +6,11 @@ from pathlib import Path
 
 import msgspec
 
+from quotad.archive import ArchiveDirectory
 from quotad.clock import SyncedClock
 from quotad.config import Config
 from quotad.errors import ConfigError, StoreError
-from quotad.export import ExportTarget, FilesTarget, Later
+from quotad.export import ArchiveTarget, ExportTarget, FilesTarget, Later
 from quotad.export.buckets import Buckets
 from quotad.export.catalog_meters import CatalogMeters
 from quotad.nearest import nearest
@@ -58,7 +59,8 @@ class ExportSource(msgspec.Struct, frozen=True):
 
 
 def targets_of(source: ExportSource) -> Sequence[ExportTarget]:
-    """Make the targets of `export_to`, without receivers of webhooks, which come and go.
+    """Make the targets of `export_to`, without receivers of webhooks, which come and go, and the
+    archive.
 
     Raises:
         ConfigError: one is not there, or its settings are wrong.
@@ -70,6 +72,9 @@ def targets_of(source: ExportSource) -> Sequence[ExportTarget]:
         if name == WEBHOOKS:
             continue
         found.append(_MAKERS[name](rest, source))
+    if source.config.ledger_archive:
+        directory = Path(source.config.ledger_archive)
+        found.append(ArchiveTarget(ArchiveDirectory(directory)))
     return found
 
 

@@ -36,7 +36,7 @@ class Workers:
             self._slots += [Slot(config, "http") for _ in range(config.http_workers)]
         if config.dashboard:
             self._slots.append(Slot(config, "dashboard"))
-        if config.export_to:
+        if config.export_to or config.ledger_archive:
             self._slots.append(Slot(config, "export"))
         self._instruments = instruments()
         self._turned = time.monotonic()

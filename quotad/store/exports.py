@@ -11,6 +11,7 @@ import msgspec
 from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.keys import KeySpace
+from quotad.store.ledger import CATALOGS, TOKENS
 
 ALL = "all"
 """The part that reads the streams of all shards."""
@@ -60,6 +61,14 @@ class ExportRecords:
             return {ALL: list(shards)}
         return {str(shard): [shard] for shard in shards}
 
+    @property
+    def every_part(self) -> dict[str, list[int]]:
+        """The same of exports that read what is of no shard as well."""
+        parts, beside = self.parts, {CATALOGS: "catalogs", TOKENS: "tokens"}
+        if self._store.whole:
+            return {ALL: [*parts[ALL], *beside]}
+        return parts | {name: [stream] for stream, name in beside.items()}
+
     def begin(self, target: str, since_ms: int) -> int:
         """Note that there is an export, unless it is known, and return since when it reads.
 
@@ -95,7 +104,7 @@ class ExportRecords:
 
     def fields(self, field: str) -> dict[ExportPart, bytes]:
         """One field of all records that have it."""
-        wanted = [ExportPart(target, name) for target in self.targets() for name in self.parts]
+        wanted = [ExportPart(target, name) for target in self.targets() for name in self.every_part]
         commands = [("HGET", self._name(part), field) for part in wanted]
         found = self._store.execute_many(commands, or_none=True) if commands else []
         return {part: raw for part, raw in zip(wanted, found, strict=True) if raw is not None}

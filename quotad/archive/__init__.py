@@ -1,0 +1,19 @@
+"""The archive of the ledger: files of its entries by day, beside what the store still has.
+
+Owns the format of files, and where they are: in a directory. Does not know how entries come out of
+the store, nor which of them are wanted.
+"""
+
+from quotad.archive.blocks import Block, BlockHead, DamagedBlock, read_block, write_block
+from quotad.archive.directory import ArchiveDirectory, ArchiveStore, ForeignBytes
+
+__all__ = [
+    "ArchiveDirectory",
+    "ArchiveStore",
+    "Block",
+    "BlockHead",
+    "DamagedBlock",
+    "ForeignBytes",
+    "read_block",
+    "write_block",
+]

@@ -1,0 +1,181 @@
+"""The archive has every entry of the ledger once, whoever writes it and whenever that is killed."""
+
+import gzip
+import itertools
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quotad.archive import ArchiveDirectory, DamagedBlock, ForeignBytes, read_block
+from quotad.engine.noted import read_record
+from quotad.export import ArchiveTarget, archiving
+from quotad.outbox import OutboxItem
+from quotad.store.exports import ExportRecords
+from quotad.store.ledger import LedgerStreams
+from tests.export.exported import Exported, run
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def archived(directory: Path) -> list[dict[str, Any]]:
+    """The entries of all files, as anyone reads them."""
+    return [
+        json.loads(line)
+        for path in sorted(directory.glob("*.jsonl.gz"))
+        for line in gzip.decompress(path.read_bytes()).splitlines()
+    ]
+
+
+def noted(exported: Exported) -> list[str]:
+    """The ids of all entries that the store has."""
+    streams = LedgerStreams(exported.made.store, exported.made.keys)
+    found = streams.read(dict.fromkeys([*range(streams.shards), -1, -2]), 10_000)
+    return [entry.id for some in found.values() for each in some for entry in read_record(each)]
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries do not wait for more of their block."""
+    monkeypatch.setattr(archiving, "HELD_MS", 0)
+
+
+def test_files_of_days_have_every_entry_of_the_ledger_from_its_beginning(
+    exported: Exported, tmp_path: Path
+) -> None:
+    exported.take("a", key="k")
+    exported.take("a", 3, "calls")
+    target = ArchiveTarget(ArchiveDirectory(tmp_path))
+    exporter = exported.exporter(target, from_oldest=False)
+    run(exporter, target)
+    exported.take("b")
+    run(exporter, target)
+
+    lines = archived(tmp_path)
+    assert sorted(noted(exported)) == sorted(each["id"] for each in lines)
+    assert ["change", "consume", "consume", "consume"] == sorted(each["verb"] for each in lines)
+    (denied,) = [each for each in lines if not each["allowed"]]
+    assert ("calls", 3, "LIMIT_EXCEEDED") == (
+        denied["feature_id"],
+        denied["quantity"],
+        denied["reason"],
+    )
+
+
+@contextmanager
+def killed_at(step: int, monkeypatch: pytest.MonkeyPatch, target: ArchiveTarget) -> Iterator[None]:
+    """Kill the process at one of the moments at which something is written: before it is, when
+    some of its bytes are, or after."""
+    moments = itertools.count()
+
+    def killing(do: Callable[..., Any]) -> Callable[..., Any]:
+        def killed(*args: Any, **named: Any) -> Any:
+            if next(moments) == step:
+                raise Killed
+            result = do(*args, **named)
+            if next(moments) == step:
+                raise Killed
+            return result
+
+        return killed
+
+    def torn(file: int, data: bytes, at: int) -> int:
+        if next(moments) == step:
+            pwrite(file, data[: len(data) // 2], at)
+            raise Killed
+        return pwrite(file, data, at)
+
+    pwrite = os.pwrite
+    with monkeypatch.context() as patched:
+        for name in ("claim", "write", "begin"):
+            patched.setattr(ExportRecords, name, killing(getattr(ExportRecords, name)))
+        patched.setattr(target, "send", killing(target.send))
+        patched.setattr(os, "pwrite", torn)
+        yield
+
+
+def test_wherever_an_archiver_is_killed_files_have_each_entry_once(
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archiving, "BLOCK_BYTES", 700)  # two entries or three
+    target = ArchiveTarget(ArchiveDirectory(tmp_path))
+    kills = 0
+    for step in itertools.count():
+        for number in range(5):
+            exported.take(f"c{number}", key=f"{step}-{number}")
+        with killed_at(step, monkeypatch, target):
+            try:
+                run(exported.exporter(target), target)
+            except Killed:
+                kills += 1
+            else:
+                break
+        exported.end_lease(target)
+        if step % 2:  # else the next one is killed before it has done what this one has left
+            left = exported.exporter(target)
+            run(left, target)
+            left.let_go(target)
+
+    assert kills > 10
+    assert Counter(noted(exported)) == Counter(each["id"] for each in archived(tmp_path))
+
+
+def test_what_a_suspended_archiver_writes_late_is_there_already(
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = ArchiveTarget(ArchiveDirectory(tmp_path))
+    late: list[OutboxItem] = []
+
+    def suspend(item: OutboxItem) -> None:
+        late.append(item)
+        raise Killed
+
+    exported.take("a")
+    with monkeypatch.context() as patched:
+        patched.setattr(target, "send", suspend)
+        with pytest.raises(Killed):
+            run(exported.exporter(target), target)
+    exported.end_lease(target)
+    exported.take("b")
+    run(exported.exporter(target), target)
+    (path,) = tmp_path.iterdir()
+    before = path.read_bytes()
+
+    for item in late:
+        target.send(item)
+
+    assert late
+    assert before == path.read_bytes()
+
+
+def test_what_is_written_over_something_else_is_refused_and_again_is_not(tmp_path: Path) -> None:
+    archive = ArchiveDirectory(tmp_path / "made")
+    archive.put("2031-01-15", 0, b"first")
+    archive.put("2031-01-15", 0, b"first")
+    archive.put("2031-01-15", 5, b"second")
+
+    assert ["2031-01-15"] == archive.names()
+    assert b"firstsec" == archive.read("2031-01-15", 0, 8)
+    for at, block in ((0, b"other"), (20, b"third")):
+        with pytest.raises(ForeignBytes):
+            archive.put("2031-01-15", at, block)
+
+
+def test_a_block_that_is_cut_off_or_changed_is_not_read(exported: Exported, tmp_path: Path) -> None:
+    exported.take("a")
+    target = ArchiveTarget(ArchiveDirectory(tmp_path))
+    run(exported.exporter(target), target)
+    (path,) = tmp_path.iterdir()
+    raw = path.read_bytes()
+
+    assert raw == path.read_bytes()[: read_block(raw).head.length]
+    for damaged in (raw[:20], raw[:-1], b"x" + raw[1:], raw[:60] + b"\0\0\0\0" + raw[64:]):
+        with pytest.raises(DamagedBlock):
+            read_block(damaged)
