@@ -77,7 +77,7 @@ export class LeasedClient extends QuotadClient {
     options?: ConsumeOptions,
   ): Promise<Decision> {
     const amount = typeof quantity === "bigint" ? Number(quantity) : quantity;
-    if (Number.isInteger(amount) && amount > 0 && (options === undefined || isPlain(options))) {
+    if (Number.isInteger(amount) && amount > 0 && (!options || isPlain(options))) {
       const resourceId = options?.resourceId ?? "";
       const tranche = this.#tranches.get(customerId)?.get(nameOf(featureId, resourceId));
       const decision = tranche?.take(amount);
