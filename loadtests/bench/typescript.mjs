@@ -46,6 +46,12 @@ async function run(ms) {
 }
 
 await run(500); // what is compiled while it warms up is not what calls cost
+// Nor is what happens until a tranche has grown to what callers need.
+for (let round = 0; kind === "leases" && round < 20; round++) {
+  const before = calls;
+  await run(100);
+  if (calls - before > 10_000) break;
+}
 const warm = { calls, begun: performance.now(), cpu: process.cpuUsage() };
 await run(Number(seconds) * 1000);
 const { user, system } = process.cpuUsage(warm.cpu);
