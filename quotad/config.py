@@ -49,7 +49,7 @@ _LISTS = {
 }
 """Settings that are several texts."""
 
-_HIDDEN = {"redis_url", "source", "oidc_client_secret", "stripe_api_key"}
+_HIDDEN = {"redis_url", "source", "oidc_client_secret", "stripe_api_key", "stripe_webhook_secret"}
 """Settings that are a secret, or may hold a password."""
 
 ListenAddress = Annotated[
@@ -231,6 +231,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Secret key of the account at Stripe; see [docs/stripe.md](docs/stripe.md)."""
     stripe_api_url: str = ""
     """Where its API is; empty: at Stripe."""
+    stripe_webhook_secret: str = ""
+    """With which Stripe signs what it sends to `/webhooks/stripe` of the HTTP server, `whsec_...`;
+    empty: there is no such path."""
     stripe_bucket: Literal["10 seconds", "5 minutes", "hour", "day"] = "hour"
     """Over which time usage of a customer is summed up before it is sent to Stripe; 10 seconds are
     for trying it out."""

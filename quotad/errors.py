@@ -13,6 +13,7 @@
     ├── StaleEpoch              a write expected another epoch than the customer is at
     ├── Conflict                a compare-and-set lost: another writer was first
     ├── Busy                    too much of the same is under way; trying again is right
+    ├── StripeUnavailable       Stripe cannot be asked; trying again is right
     └── StoreError              the store did not do what was asked
         ├── StoreUnavailable        it refused or timed out; retrying is right
         │   ├── AnswerLost              the connection broke after the command was sent
@@ -208,6 +209,13 @@ class RecordLost(StoreError):
 
     status = Status.UNAVAILABLE
     reason = "RECORD_LOST"
+
+
+class StripeUnavailable(QuotadError):
+    """Stripe cannot be asked, or refuses the key; nothing was done, and trying again is right."""
+
+    status = Status.UNAVAILABLE
+    reason = "STRIPE_UNAVAILABLE"
 
 
 class StoreUnavailable(StoreError):

@@ -283,6 +283,9 @@ def _serve(
     webhook_thresholds: WebhookThresholds = None,
     stripe_api_key: StripeKey = None,
     stripe_api_url: StripeUrl = None,
+    stripe_webhook_secret: Annotated[
+        str | None, typer.Option(metavar="SECRET", help="Better QUOTAD_STRIPE_WEBHOOK_SECRET.")
+    ] = None,
     stripe_bucket: StripeBucket = None,
     allow_evicting_store: Annotated[
         bool | None,

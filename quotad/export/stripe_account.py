@@ -8,8 +8,10 @@ from typing import Any
 
 import stripe
 
+from quotad.errors import StripeUnavailable
 from quotad.export.buckets import MeterEvent
 from quotad.export.outcomes import Later, SetAside
+from quotad.operations.stripe_billing import StripeItem, StripeSubscription
 
 TIMEOUT_S = 20.0
 """Longest wait for an answer."""
@@ -125,6 +127,30 @@ class StripeAccount:
         except (AttributeError, TypeError, InvalidOperation) as error:
             raise Later("Stripe's summary cannot be read", everything=True) from error
 
+    def subscription(self, subscription_id: str) -> StripeSubscription | None:
+        """Read a subscription as it is now; None: there is none.
+
+        Raises:
+            StripeUnavailable: it cannot be read.
+        """
+        try:
+            found: Any = self._client.v1.subscriptions.retrieve(subscription_id)
+            items = found["items"]["data"]
+            return StripeSubscription(
+                str(found["id"]),
+                str(found["customer"]),
+                str(found["status"]),
+                tuple(StripeItem(str(one["price"]["id"]), _quantity(one)) for one in items),
+            )
+        except stripe.InvalidRequestError as error:
+            if error.code == "resource_missing":
+                return None
+            raise StripeUnavailable(str(_meant(error))) from error
+        except stripe.StripeError as error:
+            raise StripeUnavailable(str(_meant(error))) from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise StripeUnavailable(_NONSENSE) from error
+
     def _meter(self, name: str) -> str:
         """Id of a meter; empty: there is none."""
         with self._lock:
@@ -142,6 +168,12 @@ class StripeAccount:
             raise _meant(error) from error
         except (AttributeError, TypeError) as error:
             raise Later("Stripe's list of meters cannot be read", everything=True) from error
+
+
+def _quantity(item: Any) -> int:
+    """Of a metered price there is none."""
+    quantity = getattr(item, "quantity", None)
+    return 1 if quantity is None else int(quantity)
 
 
 def _is_duplicate(error: stripe.StripeError) -> bool:

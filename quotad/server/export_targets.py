@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,6 +16,9 @@ from quotad.export.buckets import Buckets
 from quotad.export.catalog_meters import CatalogMeters
 from quotad.nearest import nearest
 from quotad.store import Catalogs, Customers, KeySpace, Store
+
+if TYPE_CHECKING:
+    from quotad.export.stripe_account import StripeAccount
 
 
 def check_targets(config: Config) -> None:
@@ -78,6 +82,25 @@ def targets_of(source: ExportSource) -> Sequence[ExportTarget]:
     return found
 
 
+def stripe_account(config: Config, setting: str) -> "StripeAccount":
+    """Make what calls Stripe.
+
+    Args:
+        config: the settings.
+        setting: which of them needs it.
+
+    Raises:
+        ConfigError: what it needs is missing.
+    """
+    if find_spec("stripe") is None:
+        raise ConfigError(f"{setting}: needs `pip install 'quotad[stripe]'`")
+    if not config.stripe_api_key:
+        raise ConfigError(f"stripe_api_key: missing, and {setting} needs it")
+    from quotad.export.stripe_account import StripeAccount
+
+    return StripeAccount(config.stripe_api_key, config.stripe_api_url.rstrip("/"))
+
+
 def _files(directory: str, _: ExportSource) -> ExportTarget:
     if not directory:
         raise ConfigError("export_to: 'files' needs a directory, as 'files:/var/lib/quotad/ledger'")
@@ -88,15 +111,11 @@ def _stripe(rest: str, source: ExportSource) -> ExportTarget:
     config = source.config
     if rest:
         raise ConfigError(f"export_to: 'stripe' has nothing behind it, got {rest!r}")
-    if find_spec("stripe") is None:
-        raise ConfigError("export_to: stripe needs `pip install 'quotad[stripe]'`")
-    if not config.stripe_api_key:
-        raise ConfigError("stripe_api_key: missing, and export_to has stripe")
-    from quotad.export.stripe_account import StripeAccount
+    account = stripe_account(config, "export_to")
     from quotad.export.stripe_target import StripeTarget
 
     return StripeTarget(
-        StripeAccount(config.stripe_api_key, config.stripe_api_url.rstrip("/")),
+        account,
         Buckets(BUCKETS_MS[config.stripe_bucket], config.prefix),
         CatalogMeters(source.catalogs).look,
         source.stripe_id,

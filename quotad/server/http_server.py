@@ -11,6 +11,9 @@ from quotad.http.direct import DirectConsume
 from quotad.http.identity import token_admit
 from quotad.http.operation import Context
 from quotad.http.stigg.mount import StiggRoutes
+from quotad.http.stripe_webhook import StripeWebhook
+from quotad.operations.stripe_billing import StripeBilling
+from quotad.server.export_targets import stripe_account
 from quotad.server.listening import ListeningServer
 
 CALLS_BESIDE = 4
@@ -46,7 +49,7 @@ class HttpServer(ListeningServer):
         calls = StiggRoutes(context, admit, CALLS_BESIDE)
         app_settings = AppSettings(
             admit=admit,
-            routes=[calls],
+            routes=[*self._stripe_webhook(context), calls],
             authorize=header_names(config.authorize_headers),
             origins=config.cors_origins,
             dashboard=config.dashboard,
@@ -72,3 +75,23 @@ class HttpServer(ListeningServer):
             beside = [*beside, apart]
             deciders.append(HttpDecider(len(made), lane, apart, lambda: listener.loop))
         self._serve(listener, deciders, [*made, *beside])
+
+    def _stripe_webhook(self, context: Context) -> list[StripeWebhook]:
+        """What takes events of Stripe, if it is wanted.
+
+        Raises:
+            ConfigError: what it needs is missing.
+        """
+        config = self._config
+        if not config.stripe_webhook_secret:
+            return []
+        account, parts = stripe_account(config, "stripe_webhook_secret"), context.parts
+        billing = StripeBilling(
+            parts.customers,
+            parts.finding,
+            parts.usage.snapshots.newest,
+            parts.usage.clock,
+            account.subscription,
+        )
+        self._parts.warn_of(lambda: billing.warnings)
+        return [StripeWebhook(billing, config.stripe_webhook_secret, context.threads)]

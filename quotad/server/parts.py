@@ -128,6 +128,7 @@ class Parts:
         """Whether more goes into the ledger than is kept."""
         self.exports = ExportWatch(ExportRecords(store, keys), clock.now_ms)
         """How exports of the ledger are doing."""
+        self._warnings_beside: Callable[[], tuple[str, ...]] = lambda: ()
         self._read = RequestDecoder()
         bounds = HubBounds(config.max_listeners, config.max_listeners_per_caller)
         self.feed = Hub(store, keys, clock, bounds)
@@ -217,7 +218,12 @@ class Parts:
             *self.ledger_bound.warnings,
             *self.exports.warnings,
             *self.without_store.warnings,
+            *self._warnings_beside(),
         )
+
+    def warn_of(self, warnings: Callable[[], tuple[str, ...]]) -> None:
+        """Have warnings of an edge among those that an operator should know."""
+        self._warnings_beside = warnings
 
     @property
     def cached_customers(self) -> int:
