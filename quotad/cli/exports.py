@@ -42,6 +42,7 @@ def register(app: typer.Typer) -> None:
     group.callback()(showing_defaults(export))
     group.command()(parked)
     group.command()(retry)
+    group.command()(drop)
     app.add_typer(group, name="export")
 
 
@@ -110,13 +111,34 @@ def retry(
     prefix: PrefixOption = None,
     as_json: Json = False,
 ) -> None:
-    """Have what was set aside sent again, under the same ids. Exit code 1: there is none."""
+    """Have what was set aside sent again, under the same ids. Exit code 1: there is none.
+
+    One that is named is sent, also where it is not known whether it has arrived days ago.
+    """
     with _operations(redis_url, prefix, as_json) as found:
         count = found.retry(target, item)
     if as_json:
         output.print_json({"retried": count})
     else:
         output.print_line(f"{plural(count, 'item')} to be sent again")
+    if not count:
+        raise typer.Exit(1)
+
+
+def drop(
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="Which.")],
+    target: TargetOption = "",
+    redis_url: RedisUrl = None,
+    prefix: PrefixOption = None,
+    as_json: Json = False,
+) -> None:
+    """Remove what was set aside: it is never sent. Exit code 1: there is no such item."""
+    with _operations(redis_url, prefix, as_json) as found:
+        count = found.drop(target, item)
+    if as_json:
+        output.print_json({"dropped": count})
+    else:
+        output.print_line(f"{plural(count, 'item')} removed")
     if not count:
         raise typer.Exit(1)
 

@@ -20,11 +20,14 @@ EVENT, REPLACE = "event", "replace"
 CANCELLED_MS = 23 * 3_600_000
 """How old an event may be that is cancelled: Stripe cancels those of its last 24 hours."""
 
-REMEMBERED_MAX = 24
+REMEMBERED_MAX = 8
 """Events of a customer and meter that are remembered to be cancelled, the latest."""
 
 _BUCKET, _LATEST = "b", "e"
 """What names of notes start with: of buckets that are open, and of events that were made."""
+
+_DUE = "due"
+"""In the memo: when the first open bucket ends (Unix ms)."""
 
 _BETWEEN = "\n"
 """Of the parts of the name of a note; no id has one."""
@@ -113,6 +116,8 @@ class Buckets:
                 continue
             at_ms = entry.occurred_ms or entry.at_ms
             start_ms = at_ms // self._length_ms * self._length_ms
+            if _DUE in folding.memo:
+                folding.memo[_DUE] = min(folding.memo[_DUE], start_ms + self._length_ms)
             parts = (_BUCKET, str(start_ms), meter.name, entry.customer_id)
             name = _BETWEEN.join(parts)
             raw = folding.note(name)
@@ -130,6 +135,9 @@ class Buckets:
 
     def close(self, folding: Folding, read_until_ms: int) -> None:
         """Freeze the buckets that have ended before all was read until then."""
+        if folding.memo.get(_DUE, 0) > read_until_ms:
+            return  # there may be a million of them
+        due_ms = _next_end(read_until_ms, self._length_ms)
         ended: list[tuple[int, str, str, str]] = []
         for name in folding.notes():
             kind, _, rest = name.partition(_BETWEEN)
@@ -137,6 +145,9 @@ class Buckets:
                 start, meter, customer_id = rest.split(_BETWEEN)
                 if int(start) + self._length_ms <= read_until_ms:
                     ended.append((int(start), meter, customer_id, name))
+            elif not _lasting(folding, name):
+                folding.drop(name)
+        folding.memo[_DUE] = due_ms
         for _, meter, customer_id, name in sorted(ended):
             raw = folding.note(name)
             folding.drop(name)
@@ -178,6 +189,18 @@ class Buckets:
     def _identifier(self, meter: str, customer_id: str, first: str) -> str:
         text = _BETWEEN.join((self._salt, meter, customer_id, first))
         return f"quotad-{blake2b(text.encode(), digest_size=16).hexdigest()}"
+
+
+def _next_end(read_until_ms: int, length_ms: int) -> int:
+    """When the first bucket ends that is open then."""
+    return read_until_ms // length_ms * length_ms + length_ms
+
+
+def _lasting(folding: Folding, name: str) -> bool:
+    """Whether an event of a note may still be cancelled."""
+    raw = folding.note(name)
+    latest = [] if raw is None else _read_made(raw)
+    return any(folding.now_ms - each.made_ms < CANCELLED_MS for each in latest)
 
 
 def _may_replace(sent: MeterEvent, negative: MeterEvent) -> bool:

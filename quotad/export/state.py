@@ -31,6 +31,8 @@ class PartState:
         self._first = first
         self._written: dict[str, bytes] = {}
         self._removed: set[str] = set()
+        self.memo: dict[str, int] = {}
+        """What the target knows of the notes; not stored."""
         raw = fields.get(POSITIONS)
         self._positions = {} if raw is None else _decode_positions(raw)
         progress = fields.get(PROGRESS)
@@ -132,6 +134,7 @@ class Overlay:
         self._state = state
         self._items: list[OutboxItem] = []
         self._kept: dict[str, bytes | None] = {}
+        self.memo = state.memo
         self.part = part
         self.now_ms = now_ms
 

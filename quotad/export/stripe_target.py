@@ -147,7 +147,7 @@ class StripeTarget:
             raise SetAside(
                 f"it is not known if event {event.identifier} of {wanted} has arrived: of its"
                 f" minute ({event.at_s // 60 * 60}) Stripe has {there} of customer {stripe_id};"
-                " compare them, then retry or drop it"
+                " compare them, then `quotad export retry ITEM` sends it, `drop ITEM` does not"
             )
         return there == wanted
 

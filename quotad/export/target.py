@@ -41,6 +41,11 @@ class Folding(Protocol):
         """The names of all notes, in no order."""
         ...
 
+    @property
+    def memo(self) -> dict[str, int]:
+        """What the target knows of the notes, as long as this process has the part; not stored."""
+        ...
+
     def put(self, item: OutboxItem) -> None:
         """Have an item sent."""
         ...

@@ -168,7 +168,7 @@ class ExportOperations:
 
         Args:
             target: empty: of all of them.
-            item_id: which; empty: all.
+            item_id: which, also where it is not known whether it has arrived long ago; empty: all.
 
         Raises:
             StoreUnavailable: the store refused or timed out; some may be sent again.
@@ -176,9 +176,26 @@ class ExportOperations:
         done = 0
         for part, field, raw, item in self._items(target):
             if item_id in ("", item.id):
-                after = msgspec.structs.replace(item, parked="", again_ms=0)
+                sent_ms = 0 if item_id else item.sent_ms
+                after = msgspec.structs.replace(item, parked="", again_ms=0, sent_ms=sent_ms)
                 done += self._records.change(part, field, raw, encode_item(after))
         return done
+
+    def drop(self, target: str, item_id: str) -> int:
+        """Remove an item that was set aside: it is never sent; returns how many there were.
+
+        Args:
+            target: empty: of any.
+            item_id: which.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out; it may be removed.
+        """
+        return sum(
+            self._records.change(part, field, raw, b"")
+            for part, field, raw, item in self._items(target)
+            if item.id == item_id
+        )
 
     def _items(self, target: str) -> Iterator[tuple[ExportPart, str, bytes, OutboxItem]]:
         for each in self._records.targets():

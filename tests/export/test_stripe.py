@@ -15,7 +15,7 @@ import pytest
 from quotad.export.buckets import MeterEvent
 from quotad.export.outcomes import SetAside
 from quotad.export.stripe_account import StripeAccount
-from quotad.store.exports import ExportRecords
+from quotad.store.exports import ExportPart, ExportRecords
 from tests.export.billed import HOUR_MS, Billed, each_event
 
 DAY_MS = 24 * HOUR_MS
@@ -226,6 +226,42 @@ def test_after_a_day_of_doubt_an_event_that_cannot_be_told_from_others_is_parked
     (parked,) = billed.operations.parked()
     assert "it is not known if event" in parked.why
     assert "Stripe has 12.0" in parked.why
+    billed.operations.retry()
+    billed.export()
+    assert 1 == len(billed.operations.parked()), "all at once, nothing is sent blindly"
+    assert 1 == billed.operations.retry("stripe", parked.id)
+    billed.export()
+    assert {("cus_a", "api_calls"): 17} == billed.double.sums()
+
+
+def test_a_parked_event_that_is_dropped_is_never_sent(billed: Billed) -> None:
+    billed.unknown = {"a"}
+    billed.take("a", 5, "calls")
+    billed.shift_ms = HOUR_MS
+    billed.export()
+    (parked,) = billed.operations.parked()
+
+    assert 1 == billed.operations.drop("stripe", parked.id)
+    assert 0 == billed.operations.drop("stripe", parked.id)
+
+    billed.unknown = set()
+    billed.export()
+    assert {} == billed.double.sums()
+
+
+def test_nothing_is_kept_of_customers_whose_events_are_a_day_old(billed: Billed) -> None:
+    billed.take("a", 5, "calls")
+    billed.shift_ms = HOUR_MS
+    billed.export()
+    (name,) = billed.records.parts
+    before = billed.records.read(ExportPart("stripe", name))
+    assert any(field.startswith("n:") for field in before)
+
+    billed.shift_ms += DAY_MS
+    billed.export()
+
+    left = billed.records.read(ExportPart("stripe", name))
+    assert {"at", "progress"} == {field for field in left if field not in ("asked",)}
 
 
 def test_what_is_taken_back_within_a_day_has_the_event_cancelled_and_sent_with_the_rest(
