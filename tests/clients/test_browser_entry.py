@@ -13,7 +13,7 @@ import pytest
 
 from tests.clients.node import CLIENT, REACT, CallFailed, Node, needs_client, needs_examples
 from tests.http.serving import HttpRunning, http_running
-from tests.processes import DEADLINE_S, ROOT
+from tests.processes import DEADLINE_S, ROOT, environment
 from tests.proxy import Proxy
 from tests.running import eventually
 
@@ -51,6 +51,22 @@ plans:
       jobs: {limit: 2}
       rows: 1000
       support: [community, email]
+  pro:
+    extends: free
+    groups: [security]
+    description: For teams.
+    metadata: {highlight: "yes"}
+    prices:
+      - {amount: "5", currency: EUR, billing: month, feature: seats}
+      - {amount: "99.50", currency: EUR, billing: once}
+    entitlements:
+      calls: {limit: 99, per: 5 hours, rollout: {percent: 10}}
+      tokens: false
+      seats: {limit: {per_unit: 2}}
+      jobs: {limit: 7, from: 2000-01-01, until: 2001-01-01}
+      rows: {value: 5000, from: 2001-01-01}
+groups:
+  security: {entitlements: {sso: true, budget: {limit: 25, per: month}}}
 """
 
 
@@ -152,17 +168,22 @@ def test_components_are_imported_and_rendered_where_there_is_no_window() -> None
       import { renderToString } from "react-dom/server";
       import { createElement as h } from "react";
       import { Gate, QuotadProvider, UsageMeter } from "@quotad/react";
-      const limit = { limit: 4, used: 3, remaining: 1, decimals: 0, per: "day", resetsAt: null };
+      const limit = { limit: 4, used: 3, remaining: 1, decimals: 0, per: "day",
+        resetsAt: "2000-11-30T12:00Z" };
       const calls = { featureId: "calls", featureType: "METERED", allowed: true, limits: [limit] };
-      const initial = { planId: "free", deniedReason: null, entitlements: [calls] };
+      const initial = { customerId: "acme", resourceId: "", deniedReason: null,
+        entitlements: [calls] };
       const gate = h(Gate, { featureId: "calls", loading: "wait" }, "open");
       const shown = (props) => renderToString(
         h(QuotadProvider, props, gate, h(UsageMeter, { featureId: "calls", label: "Calls" })));
-      console.log(shown({}), shown({ customerId: "acme", initial }).replace(/(<[^>]*>)+/g, "|"));
+      console.log(shown({}), shown({ customerId: "other", initial }));
+      const html = shown({ customerId: "acme", initial }).replaceAll("<!-- -->", "");
+      console.log(html.replace(/(<[^>]*>)+/g, "|").replace(/, 12:00.PM/, ""));
     """
     done = subprocess.run(
         ["node", "--input-type=module", "-e", program],
         cwd=REACT,
+        env=environment(TZ="UTC"),
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,
@@ -170,7 +191,7 @@ def test_components_are_imported_and_rendered_where_there_is_no_window() -> None
     )
 
     assert (0, "") == (done.returncode, done.stderr)
-    assert "wait open|Calls|3 of 4 used|\n" == done.stdout
+    assert "wait wait\nopen|Calls|3 of 4 used, resets |Nov 30, 2000|\n" == done.stdout
 
 
 @needs_examples
@@ -192,3 +213,56 @@ def test_the_packed_components_have_types_and_the_server_s_version() -> None:
     assert {"dist/index.js", "dist/index.d.ts", "dist/plans.d.ts", "dist/styles.css"} < names
     assert [] == [name for name in names if not re.match(r"dist/|package\.json|README\.md", name)]
     assert server["version"] == package["version"]
+
+
+@needs_examples
+def test_plans_for_sale_are_read_with_what_they_inherit_and_everybody_has(
+    served: HttpRunning,
+) -> None:
+    program = """
+      import { readPlans } from "@quotad/react/plans";
+      const options = { address: process.argv[1] };
+      const [plan] = await readPlans(["pro"], options);
+      console.log(JSON.stringify(plan));
+      await readPlans(["pri"], options).catch((error) => console.log(error.message));
+    """
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", program, f"http://{served.address}"],
+        cwd=REACT,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+    plan, refusal = done.stdout.splitlines()
+    pro = json.loads(plan)
+    features = {each["featureId"]: each for each in pro.pop("features")}
+
+    assert {
+        "planId": "pro",
+        "name": "pro",
+        "description": "For teams.",
+        "metadata": {"highlight": "yes"},
+        "prices": [
+            {"amount": "5", "currency": "EUR", "billing": "month", "unit": "seats"},
+            {"amount": "99.50", "currency": "EUR", "billing": "once"},
+        ],
+    } == pro
+
+    def limits(feature_id: str) -> list[tuple[object, str, bool]]:
+        found = features[feature_id]["limits"]
+        return [(each["limit"], each["per"], each["perUnit"]) for each in found]
+
+    assert {
+        "calls": [(10, "day", False), (100, "month", False)],  # not what a rollout gives some
+        "budget": [(25, "month", False)],
+        "answers": [],
+        "seats": [(2, "", True)],
+        "jobs": [(2, "", False)],  # not what was given for a time
+        "sso": [],
+    } == {name: limits(name) for name, each in features.items() if each["value"] is None}
+    assert {"rows": "5000", "support": "community, email"} == {
+        name: each["value"] for name, each in features.items() if each["value"] is not None
+    }
+    assert 'quotad: the catalog has no plan "pri"' == refusal

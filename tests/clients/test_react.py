@@ -1,11 +1,9 @@
 """The components for React in a browser, with both versions of React, on a server with tokens."""
 
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
-from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -16,7 +14,7 @@ from quotad.config import Config
 from quotad.server.tokens import token_operations
 from quotad.tokens.record import customer_key
 from quotad.tokens.roles import TokenRole
-from tests.browsing import browsing
+from tests.browsing import browsing, serving_pages
 from tests.clients.components import QuietFiles, Secured, Shown
 from tests.clients.node import EXAMPLES, PAGES, listening, needs_examples
 from tests.dashboard.shots import shoot
@@ -42,13 +40,8 @@ def secured(store_url: str) -> Iterator[Secured]:
 
 @pytest.fixture(scope="module")
 def origin() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=str(PAGES)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving_pages(partial(QuietFiles, directory=str(PAGES))) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -327,6 +320,10 @@ def test_the_page_of_the_examples_shows_what_its_backend_and_others_do(
     assert "full" == page.locator(".quotad-meter").first.get_attribute("data-state")
     assert export.is_disabled()
 
+    plans = page.locator(".quotad-plan")
+    for text in ("$49 per month", "API calls: 600 per minute, 100,000 per month"):
+        plans.nth(1).get_by_text(text).wait_for()
+    plans.nth(2).get_by_text("$15 per seat per month").wait_for()
     current = page.locator("[aria-current]")
     assert current.inner_text().startswith("Pro")
     page.get_by_role("button", name="Choose Team").click()

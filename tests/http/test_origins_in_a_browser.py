@@ -1,15 +1,14 @@
 """Pages of other origins in a real browser, which asks first and keeps answers from them."""
 
-import threading
 import uuid
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browsing import browsing
+from tests.browsing import browsing, serving_pages
 from tests.http.conftest import CATALOG
 from tests.http.serving import HttpRunning, http_running
 
@@ -58,13 +57,8 @@ class _Blank(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def origin() -> Iterator[str]:
     """A server of pages on another port than quotad's, which is another origin."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Blank)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving_pages(_Blank) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

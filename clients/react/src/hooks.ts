@@ -15,7 +15,7 @@ import {
   type QuotaError,
   usageOf,
 } from "@quotad/client/browser";
-import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 
 import { useQuotad } from "./provider.js";
 
@@ -73,8 +73,9 @@ export function useEntitlements(): CustomerEntitlements {
   const { live } = useQuotad();
   const { entitlements, error } = useLive();
   const refresh = useCallback(() => live?.refresh(), [live]);
+  const all = useMemo(() => entitlements?.entitlements.map(anyOf) ?? [], [entitlements]);
   return {
-    entitlements: entitlements?.entitlements.map(anyOf) ?? [],
+    entitlements: all,
     planId: entitlements?.planId ?? "",
     planName: entitlements?.planName ?? "",
     isLoading: entitlements === null && error === null,

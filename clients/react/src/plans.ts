@@ -6,8 +6,8 @@ export interface PlanPrice {
   readonly amount: string;
   /** Three letters of ISO 4217. */
   readonly currency: string;
-  /** `month`, `year`; absent: once. */
-  readonly billing?: string;
+  /** `month`, `year`, or `once`. */
+  readonly billing: string;
   /** What it is for one of, as `seat`; absent: all. */
   readonly unit?: string;
 }
@@ -64,7 +64,7 @@ interface Written {
   readonly metadata?: Record<string, string>;
   readonly extends?: string;
   readonly groups?: readonly string[];
-  readonly prices?: readonly { amount: string; currency: string; billing?: string; feature?: string }[];
+  readonly prices?: readonly { amount: string; currency: string; billing: string; feature?: string }[];
   readonly entitlements?: Record<string, unknown>;
 }
 

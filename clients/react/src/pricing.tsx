@@ -66,7 +66,7 @@ export function PricingTable(props: PricingTableProps): ReactNode {
 
 function Price({ amount, currency, billing, unit, locale }: PlanPrice & { readonly locale: string }): ReactNode {
   const whole = Number.isInteger(Number(amount)) ? { maximumFractionDigits: 0 } : {};
-  const words = [unit === undefined ? "" : ` per ${unit}`, billing === undefined ? "" : ` per ${billing}`];
+  const words = [unit === undefined ? "" : ` per ${unit}`, billing === "once" ? " once" : ` per ${billing}`];
   return (
     <>
       <strong>{Number(amount).toLocaleString(locale, { style: "currency", currency, ...whole })}</strong>

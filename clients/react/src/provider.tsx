@@ -9,7 +9,7 @@ export interface QuotadProviderProps extends BrowserOptions {
   readonly customerId?: string | undefined;
   /** A resource of the customer's; absent: the customer itself. */
   readonly resourceId?: string | undefined;
-  /** As your server has read them for this page, to be shown before the first answer. */
+  /** As your server has read them for this page, to be shown before the first answer; also as it was in JSON. */
   readonly initial?: Entitlements | undefined;
   /** What is answered while nothing is known, by feature; one of a hook itself goes before it. */
   readonly fallbacks?: Readonly<Record<string, Fallback>> | undefined;
@@ -39,10 +39,9 @@ export function QuotadProvider(props: QuotadProviderProps): ReactNode {
     [address, token, customerKey, timeoutMs],
   );
   // `initial` is what is known at first: another one makes nothing new.
-  const live = useMemo(
-    () => (customerId === "" ? null : new LiveEntitlements(client, customerId, { resourceId, initial })),
-    [client, customerId, resourceId],
-  );
+  const live = useMemo(() => {
+    return customerId === "" ? null : new LiveEntitlements(client, customerId, { resourceId, initial });
+  }, [client, customerId, resourceId]);
   useEffect(() => live?.start(), [live]);
   const provided = useMemo(
     () => ({ client, live, customerId, resourceId, fallbacks }),

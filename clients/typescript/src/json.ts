@@ -76,6 +76,15 @@ export function entitlementsOf(json: unknown): Entitlements {
   };
 }
 
+/** Entitlements that were in JSON, where times are texts, as they were before. */
+export function withDates(known: Entitlements): Entitlements {
+  const dated = <T extends Amounts>(each: T): T => {
+    return each.resetsAt === null ? each : { ...each, resetsAt: new Date(each.resetsAt) };
+  };
+  const entitlements = known.entitlements.map((each) => ({ ...dated(each), limits: each.limits.map(dated) }));
+  return { ...known, entitlements };
+}
+
 /** One decision. */
 export function decisionOf(json: unknown): Decision {
   const decision = plain(json) as Decision;

@@ -2,12 +2,16 @@
 
 import { QuotaError } from "./errors.js";
 import type { BrowserClient } from "./http.js";
+import { withDates } from "./json.js";
 import type { Entitlements } from "./results.js";
 
 /** How it is kept fresh. */
 export interface LiveOptions {
   readonly resourceId?: string | undefined;
-  /** What is known before the first answer, such as from the server that has made the page. */
+  /**
+   * What is known before the first answer, such as from the server that has made the page, also as it was in
+   * JSON; what is another customer's is not taken.
+   */
   readonly initial?: Entitlements | undefined;
   /** Milliseconds between two reads at least, however much changes; absent: 1,000. */
   readonly refreshMs?: number | undefined;
@@ -55,7 +59,9 @@ export class LiveEntitlements {
     this.#client = client;
     this.#customerId = customerId;
     this.#options = options;
-    this.#state = { entitlements: options.initial ?? null, error: null };
+    const { initial, resourceId = "" } = options;
+    const known = initial?.customerId === customerId && initial.resourceId === resourceId;
+    this.#state = { entitlements: known ? withDates(initial) : null, error: null };
   }
 
   /** What is known now; the same object until something changes. */
