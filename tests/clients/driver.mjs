@@ -157,7 +157,7 @@ function methodsOf(kind) {
 }
 
 const KINDS = {
-  methods: () => ({ of: async (name) => [...new Set(methodsOf(exported[name]))].sort() }),
+  methods: () => ({ of: async (name) => [...new Set(methodsOf({ ...exported, EntitlementsClient }[name]))].sort() }),
   quotad: ({ address, options }) => new QuotadClient(address, options),
   slots: ({ address, options }) => new Holding(new QuotadClient(address, options)),
   leased: ({ address, options }) => new Leasing(new exported.LeasedClient(address, options)),

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from quotad.client import AsyncClient, Client
+from quotad.client import AsyncClient, AsyncLeasedClient, Client, LeasedClient
+from quotad.client.entitlements import AsyncEntitlementsClient, EntitlementsClient
 from quotad.client.results import scaled
 from tests.clients.kinds import KINDS, connected, snake
 from tests.clients.node import Node, needs_client
@@ -49,8 +50,8 @@ def test_a_client_does_what_the_table_says(
     assert all(0 <= left <= longest_s for left in script.time_left_s), script.time_left_s
 
 
-ONLY_PYTHON = {"slot"}  # which is a block, and `withSlot` there
-"""Methods with no like in the other language."""
+ONLY_PYTHON = {"slot", "drop_all"}
+"""A slot is a block, and `withSlot` there; a process of Node is never forked."""
 
 ONLY_TYPESCRIPT = {
     "with_slot",
@@ -58,6 +59,7 @@ ONLY_TYPESCRIPT = {
     "provision",
     "ready",
     "update_customer",
+    "wait_for_initialization",
     "call",
     "call_once",
 }
@@ -66,15 +68,25 @@ declared."""
 
 
 @needs_client
-def test_the_clients_have_the_same_methods(node: Node) -> None:
-    blocking, asyncio = (
+@pytest.mark.parametrize(
+    ("blocking", "asyncio", "name"),
+    [
+        (Client, AsyncClient, "QuotadClient"),
+        (LeasedClient, AsyncLeasedClient, "LeasedClient"),
+        (EntitlementsClient, AsyncEntitlementsClient, "EntitlementsClient"),
+    ],
+)
+def test_the_clients_have_the_same_methods(
+    node: Node, blocking: type, asyncio: type, name: str
+) -> None:
+    ours, theirs = (
         {name for name, _ in inspect.getmembers(each, callable) if name[0] != "_"}
-        for each in (Client, AsyncClient)
+        for each in (blocking, asyncio)
     )
-    typescript = set(map(snake, node.client("", "methods")("of", "QuotadClient")))
+    typescript = set(map(snake, node.client("", "methods")("of", name)))
 
-    assert blocking == asyncio
-    assert blocking - ONLY_PYTHON == typescript - ONLY_TYPESCRIPT
+    assert ours == theirs
+    assert ours - ONLY_PYTHON == typescript - ONLY_TYPESCRIPT
 
 
 @needs_client

@@ -22,7 +22,7 @@ from quotad.v1 import quota_pb2
 from tests.clients.node import CallFailed, Node, needs_client
 from tests.integration.test_tokens import Made
 from tests.running import FRONTS, Running, eventually, running
-from tests.service.fake_quotad import Fail, FakeServer
+from tests.service.fake_quotad import Fail, FakeServer, fake_server
 
 pytestmark = needs_client
 
@@ -168,7 +168,10 @@ def test_what_no_request_can_hold_is_refused_by_its_field_before_it_is_sent(
     assert [] == server.quota.requests
 
 
-@pytest.mark.parametrize("address", ["nope", "127.0.0.1:0", "http://127.0.0.1:1", "", "unix:"])
+@pytest.mark.parametrize(
+    "address",
+    ["nope", "127.0.0.1:0", "127.0.0.1:1,", "127.0.0.1:1,nope", "http://127.0.0.1:1", "", "unix:"],
+)
 def test_an_address_that_names_no_server_is_refused_at_once(node: Node, address: str) -> None:
     error = refused(node.client, address)
 
@@ -226,6 +229,25 @@ def test_a_coalesced_call_ends_by_its_timeout_sent_or_not(node: Node, server: Fa
     server.quota.hold.set()
     patient = node.client(server.address, coalesce=True)
     assert patient("check", "acme", "api-calls")["used"] <= 5
+
+
+@pytest.mark.parametrize("coalesce", [False, True])
+def test_calls_are_spread_over_servers_and_one_that_is_gone_is_left_out(
+    node: Node, server: FakeServer, coalesce: bool
+) -> None:
+    with fake_server() as other:
+        both = f"{server.address},{other.address}"
+        client = node.client(both, retries=1, coalesce=coalesce)
+        calls = [client("check", "acme", "seats") for _ in range(6)]
+        assert [3, 3] == [len(each.quota.requests) for each in (server, other)]
+    # One try fails, and the next one asks the other.
+    calls += [client("check", "acme", "seats") for _ in range(6)]
+
+    assert 12 == len([call for call in calls if call["allowed"]])
+    assert 9 == len(server.quota.requests)
+    server.stop()
+    failed = refused(client, "check", "acme", "seats")
+    assert ("QuotaUnavailable", "UNAVAILABLE", "") == failed[:3]
 
 
 def test_a_closed_client_refuses_calls(node: Node, server: FakeServer) -> None:

@@ -21,7 +21,7 @@ export class Calling {
   protected readonly connection: Connection;
 
   /**
-   * @param address - HOST:PORT or `unix:PATH`.
+   * @param address - HOST:PORT, several of them with commas between, or `unix:PATH`.
    * @throws RangeError an address or option that cannot be.
    */
   constructor(address: string, options: CallOptions) {

@@ -56,7 +56,7 @@ export class QuotadClient extends Holding {
   readonly #coalescer: Coalescer | undefined;
 
   /**
-   * @param address - HOST:PORT or `unix:PATH`.
+   * @param address - HOST:PORT, several of them with commas between, or `unix:PATH`.
    * @throws RangeError an address or option that cannot be.
    */
   constructor(address = "127.0.0.1:50051", options: ClientOptions = {}) {

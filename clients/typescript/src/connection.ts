@@ -1,12 +1,12 @@
-/** One connection to a server, which opens when it is needed and again when it was lost. */
+/** Connections to one server or several, which open when they are needed and again when they were lost. */
 
 import type { DescMessage, DescMethodServerStreaming, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import type { ClientHttp2Stream, Http2Session, SecureClientSessionOptions } from "node:http2";
 
-import { target } from "./address.js";
-import { QuotaDeadline, QuotaServerError } from "./errors.js";
+import { type Target, targets } from "./address.js";
+import { QuotaDeadline, type QuotaError, QuotaServerError, QuotaUnavailable } from "./errors.js";
 import { fromCall } from "./failures.js";
 
 /** Files of TLS in PEM, as text or bytes. */
@@ -57,30 +57,53 @@ const READ_MAX_BYTES = 32 * 1024 * 1024;
 /** `grpc-timeout` has whole milliseconds, at most eight digits of them. */
 const TIMEOUT_MAX_MS = 99_999_999;
 
-export class Connection {
+/** How long a server that has not answered is left out, in milliseconds, where there are others. */
+const REST_MS = 1000;
+
+/** One of the servers. */
+class Server {
+  readonly sessions: Http2SessionManager;
+  readonly transport: Transport;
+  /** By the monotonic clock. */
+  restsUntil = -Infinity;
   readonly #address: string;
-  readonly #sessions: Http2SessionManager;
-  readonly #transport: Transport;
+
+  constructor({ address, url, socket }: Target, node: SecureClientSessionOptions) {
+    this.#address = address;
+    const options = socket === undefined ? node : { ...node, createConnection: socket };
+    this.sessions = new Sessions(url, { ...PINGS }, options);
+    this.transport = createGrpcTransport({
+      baseUrl: url,
+      sessionManager: this.sessions,
+      readMaxBytes: READ_MAX_BYTES,
+    });
+  }
+
+  /** The error of a call that failed here. */
+  failed(error: unknown): QuotaError {
+    const failed = fromCall(error, this.#address);
+    const silent = failed.reason === "" && (failed instanceof QuotaUnavailable || failed instanceof QuotaDeadline);
+    if (silent) this.restsUntil = performance.now() + REST_MS;
+    return failed;
+  }
+}
+
+/** What a client calls. Of several servers each takes the next call, but for those that have not answered of late. */
+export class Connection {
+  readonly #servers: readonly Server[];
   readonly #headers: Record<string, string>;
+  #next = 0;
   #closed = false;
 
   constructor(address: string, options: ConnectionOptions) {
     const { tls } = options;
-    const { url, socket } = target(address, tls !== undefined);
     const node: SecureClientSessionOptions = {};
-    if (socket !== undefined) node.createConnection = socket;
     for (const part of ["ca", "cert", "key"] as const) {
       const pem = tls?.[part];
       if (pem !== undefined) node[part] = typeof pem === "string" ? pem : Buffer.from(pem);
     }
-    this.#address = address;
     this.#headers = withToken(options.token ?? "");
-    this.#sessions = new Sessions(url, { ...PINGS }, node);
-    this.#transport = createGrpcTransport({
-      baseUrl: url,
-      sessionManager: this.#sessions,
-      readMaxBytes: READ_MAX_BYTES,
-    });
+    this.#servers = targets(address, tls !== undefined).map((each) => new Server(each, node));
   }
 
   /** One call, tried once; throws a QuotaError, or an Error of a client that is closed. */
@@ -92,13 +115,14 @@ export class Connection {
     if (this.#closed) throw new Error("the client is closed");
     // Connect takes a time that is over for none at all.
     if (!(timeoutMs > 0)) throw new QuotaDeadline("the time was over before the call was sent");
+    const server = this.#pick();
     try {
       const wholeMs = Math.min(Math.ceil(timeoutMs), TIMEOUT_MAX_MS);
-      const answer = await this.#transport.unary(method, undefined, wholeMs, this.#headers, request as never);
+      const answer = await server.transport.unary(method, undefined, wholeMs, this.#headers, request as never);
       return answer.message;
     } catch (error) {
       if (this.#closed) throw new QuotaServerError("the client was closed", "CANCELLED", "", { cause: error });
-      throw fromCall(error, this.#address);
+      throw server.failed(error);
     }
   }
 
@@ -109,14 +133,15 @@ export class Connection {
     signal: AbortSignal,
   ): AsyncGenerator<MessageShape<O>, void> {
     if (this.#closed) throw new Error("the client is closed");
+    const server = this.#pick();
     try {
       const asked = (async function* () {
         yield request as never;
       })();
-      const answer = await this.#transport.stream(method, signal, undefined, this.#headers, asked);
+      const answer = await server.transport.stream(method, signal, undefined, this.#headers, asked);
       yield* answer.message;
     } catch (error) {
-      throw fromCall(error, this.#address);
+      throw server.failed(error);
     }
   }
 
@@ -128,7 +153,19 @@ export class Connection {
   /** Closes it; calls in flight fail. */
   close(): void {
     this.#closed = true;
-    this.#sessions.abort();
+    for (const { sessions } of this.#servers) sessions.abort();
+  }
+
+  #pick(): Server {
+    const [first] = this.#servers;
+    if (this.#servers.length === 1) return first!;
+    const now = performance.now();
+    for (let tried = 0; tried < this.#servers.length; tried++) {
+      const server = this.#servers[this.#next++ % this.#servers.length]!;
+      if (server.restsUntil <= now) return server;
+    }
+    // None has answered of late: the one that has rested longest.
+    return this.#servers.reduce((best, each) => (each.restsUntil < best.restsUntil ? each : best));
   }
 }
 

@@ -42,7 +42,7 @@ const KEY_KEPT_MS = 7 * 86_400_000;
 export interface EntitlementsOptions extends ClientOptions {
   /** A token of quotad (`qd_...`); a key of another service is not sent anywhere. */
   readonly apiKey?: string | undefined;
-  /** HOST:PORT or `unix:PATH`; absent: the variable QUOTAD_SERVER, or 127.0.0.1:50051. */
+  /** HOST:PORT, several of them with commas between, or `unix:PATH`; absent: the variable QUOTAD_SERVER, or 127.0.0.1:50051. */
   readonly address?: string | undefined;
   /** What checks answer when no server does, by feature; one of the call itself goes before it. */
   readonly entitlementsFallback?: Readonly<Record<string, Fallback>> | undefined;

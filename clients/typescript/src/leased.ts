@@ -50,7 +50,7 @@ export class LeasedClient extends QuotadClient {
   #stopping = false;
 
   /**
-   * @param address - HOST:PORT or `unix:PATH`.
+   * @param address - HOST:PORT, several of them with commas between, or `unix:PATH`.
    * @throws RangeError an address or option that cannot be.
    */
   constructor(address?: string, options: LeasedClientOptions = {}) {
