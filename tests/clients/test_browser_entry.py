@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.node import CLIENT, REACT, CallFailed, Node, needs_client, needs_examples
+from tests.clients.test_typescript_docs import SETTINGS
 from tests.http.serving import HttpRunning, http_running
 from tests.processes import DEADLINE_S, ROOT, environment
 from tests.proxy import Proxy
@@ -266,3 +267,44 @@ def test_plans_for_sale_are_read_with_what_they_inherit_and_everybody_has(
         name: each["value"] for name, each in features.items() if each["value"] is not None
     }
     assert 'quotad: the catalog has no plan "pri"' == refusal
+
+
+@needs_examples
+def test_components_are_typed_with_the_strictest_settings(tmp_path: Path) -> None:
+    [example] = re.findall(r"```tsx\n(.*?)```", (REACT / "README.md").read_text(), re.DOTALL)
+    more = """
+      import { type MeteredEntitlement, useMeteredEntitlement } from "@quotad/react";
+      import { useEntitlements } from "@quotad/react";
+      declare const token: string, customerKey: string;
+      export function Left(): string {
+        const { planId, entitlements } = useEntitlements();
+        const left: MeteredEntitlement = useMeteredEntitlement({ featureId: "exports" });
+        return `${planId} ${left.currentUsage} of ${left.usageLimit ?? entitlements.length}`;
+      }
+    """
+    (tmp_path / "page.tsx").write_text(more + example)
+    settings = {"jsx": "react-jsx", "lib": ["ES2022", "DOM"], "types": [], "noEmit": True}
+    (tmp_path / "tsconfig.json").write_text(
+        json.dumps({"compilerOptions": SETTINGS | settings, "include": ["*.tsx"]})
+    )
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    modules = tmp_path / "node_modules"
+    for name, target in {
+        "@quotad/client": CLIENT,
+        "@quotad/react": REACT,
+        "@types/react": REACT / "node_modules/@types/react",
+        "react": REACT / "node_modules/react",
+    }.items():
+        (modules / name).parent.mkdir(parents=True, exist_ok=True)
+        (modules / name).symlink_to(target)
+
+    done = subprocess.run(
+        ["node", str(CLIENT / "node_modules/typescript/bin/tsc")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+    assert (0, "") == (done.returncode, done.stdout + done.stderr)
