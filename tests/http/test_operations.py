@@ -410,6 +410,20 @@ def test_the_first_token_is_not_made_by_a_caller_without_one(life: Life) -> None
     assert 404 == life.reply("RevokeToken", token_id="none").status
 
 
+def test_webhooks_are_made_listed_tried_rotated_and_removed(life: Life) -> None:
+    made = life("AddWebhook", {"url": "https://127.0.0.1/hook", "events": ["usage.limit_reached"]})
+    one = made["webhook"]["webhook_id"]
+    assert made["secret"].startswith("whsec_")
+    assert [made["webhook"]] == life("ListWebhooks")["webhooks"]
+    again = life("RotateWebhook", webhook_id=one)
+    assert again["secret"] != made["secret"]
+    tried = life("TestWebhook", webhook_id=one)
+    assert (0, "webhook.test") == (tried["status"], tried["event_type"])
+    assert "127.0.0.1" in tried["problem"]
+    assert one == life("RemoveWebhook", webhook_id=one)["webhook_id"]
+    assert 404 == life.reply("RemoveWebhook", webhook_id=one).status
+
+
 def test_no_operation_is_left_out_here() -> None:
     called = set(re.findall(r'\blife(?:\.reply)?\(\s*"(\w+)"', Path(__file__).read_text()))
 

@@ -19,6 +19,8 @@ ELSEWHERE = {
     "acknowledge_catalog",
     "activate_catalog",
     "advance_catalog",
+    "change_export",
+    "claim_export",
     "keep_files",
     "move_step",
     "note_change",
@@ -28,6 +30,7 @@ ELSEWHERE = {
     "remove_draft",
     "restore_catalog",
     "save_draft",
+    "write_export",
 }
 """Scripts that touch no key of a customer; those that write tags of catalogs have tests below."""
 
@@ -90,6 +93,7 @@ PLAIN_WRITERS = {
     "decided": "of all customers",
     "drafts": "of the catalog",
     "erasures": "by ShardCommands",
+    "exports": "how far exports are",
     "fleet": "of servers",
     "follow": "a stream that is none",
     "holds": "whether there has been one",
@@ -105,6 +109,7 @@ PLAIN_WRITERS = {
     "sessions": "of people",
     "tokens": "of tokens",
     "watched": "of all customers",
+    "webhooks": "of receivers",
 }
 """Modules of the store that write without a script, and what."""
 
