@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quotad.cli import failures, output
+from quotad.cli.arguments import past_time
 from quotad.cli.options import SERVER_DEFAULT, Json, ServerOption
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ def register(app: typer.Typer) -> None:
     group.command()(rotate)
     group.command()(remove)
     group.command(name="test")(try_)
+    group.command()(attempts)
+    group.command()(replay)
     app.add_typer(group, name="webhooks")
 
 
@@ -102,6 +105,54 @@ def try_(
         output.print_headline("taken", "green", f"answered {tried.status} in {tried.took_ms} ms")
     if tried.problem:
         raise typer.Exit(failures.EXIT_DENIED)
+
+
+def attempts(
+    webhook_id: WebhookId,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", help="Show so many; 1,000 are kept.")
+    ] = 50,
+    server: ServerOption = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """List the latest attempts to send events to a webhook."""
+    with failures.admin(server, as_json) as admin:
+        found = admin.webhook_attempts(webhook_id, limit)
+    if as_json:
+        output.print_json({"attempts": found})
+        return
+    if not found:
+        output.print_line("nothing was sent yet")
+        return
+    rows: list[list[output.Cell]] = [
+        [
+            output.moment(each.at),
+            each.event_type,
+            each.customer_id,
+            (each.problem, "red") if each.problem else f"answered {each.status}",
+            output.number(each.took_ms),
+            each.event_id,
+        ]
+        for each in found
+    ]
+    output.print_table(("when", "event", "customer", "outcome", ">ms", "id"), rows)
+
+
+def replay(
+    webhook_id: WebhookId,
+    since: Annotated[str, typer.Option(metavar="TIME", help="A time, or 90s, 30m, 2h, 7d ago.")],
+    server: ServerOption = SERVER_DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Have events sent again, under their ids, that a webhook has taken since a time."""
+    start = past_time("--since", since, as_json)
+    assert start is not None
+    with failures.admin(server, as_json) as admin:
+        replayed = admin.replay_webhook(webhook_id, start)
+    if as_json:
+        output.print_json(replayed)
+    else:
+        typer.echo(f"events since {start:%Y-%m-%d %H:%M:%S} UTC are sent to {replayed.url} again")
 
 
 def _show_new(made: "MadeWebhook", as_json: bool) -> None:

@@ -148,3 +148,11 @@ class AsyncAdminClient(AsyncUsageClient):
     async def test_webhook(self, webhook_id: str) -> WebhookTry:
         """Send an event of the type `webhook.test` once, and return what became of it."""
         return await self._run(webhooks.test(self._write, webhook_id))
+
+    async def webhook_attempts(self, webhook_id: str, limit: int = 50) -> tuple[WebhookTry, ...]:
+        """The latest attempts to send events to one; as of `AdminClient`."""
+        return await self._run(webhooks.attempts(self._policy, webhook_id, limit))
+
+    async def replay_webhook(self, webhook_id: str, since: datetime) -> Webhook:
+        """Have events sent again, under their ids; as of `AdminClient`."""
+        return await self._run(webhooks.replay(self._write, webhook_id, since))

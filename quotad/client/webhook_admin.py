@@ -1,7 +1,7 @@
 """The part of the admin client that is about webhooks."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from quotad.client import webhooks
 from quotad.client.blocking import Connection
@@ -50,3 +50,18 @@ class WebhookAdmin:
     def test_webhook(self, webhook_id: str) -> WebhookTry:
         """Send an event of the type `webhook.test` once, and return what became of it."""
         return self._connection.run(webhooks.test(self._write, webhook_id))
+
+    def webhook_attempts(self, webhook_id: str, limit: int = 50) -> tuple[WebhookTry, ...]:
+        """The latest attempts to send events to one, the newest first; 1,000 are kept, for 7
+        days."""
+        return self._connection.run(webhooks.attempts(self._read, webhook_id, limit))
+
+    def replay_webhook(self, webhook_id: str, since: datetime) -> Webhook:
+        """Have events sent again, under their ids.
+
+        Args:
+            webhook_id: of the webhook.
+            since: those that it has taken since then, as far as attempts are kept; UTC without a
+                time zone.
+        """
+        return self._connection.run(webhooks.replay(self._write, webhook_id, since))

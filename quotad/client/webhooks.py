@@ -49,6 +49,8 @@ class WebhookTry(msgspec.Struct, frozen=True, kw_only=True):
     problem: str
     """Why it was not taken; empty: it was."""
     took_ms: int
+    customer_id: str
+    """That it is about; empty: none."""
 
 
 def add(policy: Policy, url: str, events: Sequence[str], description: str) -> Steps[MadeWebhook]:
@@ -80,6 +82,19 @@ def test(policy: Policy, webhook_id: str) -> Steps[WebhookTry]:
     """Send an event once."""
     request = checked(pb.TestWebhookRequest, webhook_id=webhook_id)
     return read(WebhookTry, (yield from retried(policy, "TestWebhook", request)))
+
+
+def attempts(policy: Policy, webhook_id: str, size: int) -> Steps[tuple[WebhookTry, ...]]:
+    """Read the latest attempts to send to one."""
+    request = checked(pb.ListWebhookAttemptsRequest, webhook_id=webhook_id, page_size=size)
+    answer = yield from retried(policy, "ListWebhookAttempts", request)
+    return tuple([read(WebhookTry, each) for each in answer.attempts])
+
+
+def replay(policy: Policy, webhook_id: str, since: datetime) -> Steps[Webhook]:
+    """Have events sent again."""
+    request = checked(pb.ReplayWebhookRequest, webhook_id=webhook_id, since=since)
+    return read(Webhook, (yield from retried(policy, "ReplayWebhook", request)))
 
 
 def _new(message: pb.NewWebhook) -> MadeWebhook:

@@ -7,8 +7,10 @@ import msgspec
 from msgspec import Meta
 
 from quotad.http.answers import moment
+from quotad.http.fields import moment_ms
 from quotad.http.operation import HttpAnswer, HttpCall, Operation, RequestFields, in_thread
 from quotad.operations.webhooks import KEPT_MAX_MS, KEPT_MS
+from quotad.store.webhooks import SendingAttempt
 from quotad.tokens.roles import Right
 from quotad.webhooks.endpoint import NewEndpoint, WantedEndpoint, WebhookEndpoint
 from quotad.webhooks.event_types import EVENT_TYPES
@@ -49,6 +51,22 @@ class TestWebhook(RequestFields, frozen=True, kw_only=True):
     """Which webhook to try out."""
 
     webhook_id: str
+
+
+class ListWebhookAttempts(RequestFields, frozen=True, kw_only=True):
+    """Whose attempts."""
+
+    webhook_id: str
+    page_size: Annotated[int, Meta(ge=0, le=1_000)] = 0
+    """0: 50."""
+
+
+class ReplayWebhook(RequestFields, frozen=True, kw_only=True):
+    """What is to be sent again."""
+
+    webhook_id: str
+    since: datetime
+    """Taken since then, as far as attempts are kept."""
 
 
 class WebhookAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +110,15 @@ class WebhookAttemptAnswer(msgspec.Struct, frozen=True, kw_only=True):
     problem: str
     """Why it was not taken; empty: it was."""
     took_ms: int
+    customer_id: str
+    """That it is about; empty: none."""
+
+
+class WebhookAttemptsFound(msgspec.Struct, frozen=True, kw_only=True):
+    """Attempts to send events to one webhook."""
+
+    attempts: tuple[WebhookAttemptAnswer, ...]
+    """The newest first; 1,000 are kept, for 7 days."""
 
 
 @in_thread
@@ -123,16 +150,32 @@ def remove(call: HttpCall, wanted: RemoveWebhook) -> HttpAnswer:
 @in_thread
 def test(call: HttpCall, wanted: TestWebhook) -> HttpAnswer:
     """Send an event once."""
-    tried = call.context.parts.webhooks.test(wanted.webhook_id)
-    return HttpAnswer(
-        WebhookAttemptAnswer(
-            at=moment(tried.at_ms),
-            event_id=tried.event_id,
-            event_type=tried.event_type,
-            status=tried.status,
-            problem=tried.problem,
-            took_ms=tried.took_ms,
-        )
+    return HttpAnswer(_attempt(call.context.parts.webhooks.test(wanted.webhook_id)))
+
+
+@in_thread
+def attempts(call: HttpCall, wanted: ListWebhookAttempts) -> HttpAnswer:
+    """Return the latest attempts to send events to one."""
+    found = call.context.parts.webhooks.attempts(wanted.webhook_id, wanted.page_size)
+    return HttpAnswer(WebhookAttemptsFound(attempts=tuple(map(_attempt, found))))
+
+
+@in_thread
+def replay(call: HttpCall, wanted: ReplayWebhook) -> HttpAnswer:
+    """Have events sent again."""
+    since_ms = moment_ms(wanted.since, "since") or 0
+    return HttpAnswer(_answer(call.context.parts.webhooks.replay(wanted.webhook_id, since_ms)))
+
+
+def _attempt(tried: SendingAttempt) -> WebhookAttemptAnswer:
+    return WebhookAttemptAnswer(
+        at=moment(tried.at_ms),
+        event_id=tried.event_id,
+        event_type=tried.event_type,
+        status=tried.status,
+        problem=tried.problem,
+        took_ms=tried.took_ms,
+        customer_id=tried.about,
     )
 
 
@@ -202,5 +245,25 @@ OPERATIONS = (
         given=WebhookAttemptAnswer,
         act=test,
         about="Sends an event of the type webhook.test once, and returns what became of it.",
+    ),
+    Operation(
+        name="ListWebhookAttempts",
+        method="GET",
+        path="/v1/webhooks/{webhook_id}/attempts",
+        right=Right.ADMIN,
+        wanted=ListWebhookAttempts,
+        given=WebhookAttemptsFound,
+        act=attempts,
+        about="Returns the latest attempts to send events to a webhook, the newest first.",
+    ),
+    Operation(
+        name="ReplayWebhook",
+        method="POST",
+        path="/v1/webhooks/{webhook_id}/replay",
+        right=Right.ADMIN,
+        wanted=ReplayWebhook,
+        given=WebhookAnswer,
+        act=replay,
+        about="Has events sent again, under their ids, that a webhook has taken since a time.",
     ),
 )

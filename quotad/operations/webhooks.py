@@ -33,19 +33,6 @@ KEPT_MAX_MS = 30 * 86_400_000
 _TEST_TIMEOUT_S = 5.0
 
 
-class TriedEndpoint(msgspec.Struct, frozen=True):
-    """An attempt to send an event."""
-
-    at_ms: int
-    event_id: str
-    event_type: str
-    status: int
-    """As the receiver has answered; 0: it has not."""
-    problem: str
-    """Empty: it was taken."""
-    took_ms: int
-
-
 class WebhookOperations(msgspec.Struct, frozen=True):
     """Keeps receivers; for all threads. All methods raise StoreUnavailable."""
 
@@ -132,7 +119,7 @@ class WebhookOperations(msgspec.Struct, frozen=True):
         self._found(webhook_id)
         return self.store.attempts(webhook_id, page_size(size))
 
-    def test(self, webhook_id: str) -> TriedEndpoint:
+    def test(self, webhook_id: str) -> SendingAttempt:
         """Send an event once, now and from here.
 
         Raises:
@@ -145,7 +132,7 @@ class WebhookOperations(msgspec.Struct, frozen=True):
         body = event.body()
         headers = event.headers(body, endpoint.secrets(now_ms), now_ms)
         sent = send(endpoint.url, body, headers, self.networks, _TEST_TIMEOUT_S)
-        return TriedEndpoint(now_ms, event.id, event.type, sent.status, sent.problem, sent.took_ms)
+        return SendingAttempt(now_ms, event.id, event.type, sent.status, sent.problem, sent.took_ms)
 
     def _found(self, webhook_id: str) -> WebhookEndpoint:
         for each in self.store.read():

@@ -55,6 +55,8 @@ ADMIN_RIGHTS: Mapping[str, Right] = {
     "RotateWebhook": Right.ADMIN,
     "RemoveWebhook": Right.ADMIN,
     "TestWebhook": Right.ADMIN,
+    "ListWebhookAttempts": Right.ADMIN,
+    "ReplayWebhook": Right.ADMIN,
     "ImportCustomers": Right.MANAGE,
     "ProvisionCustomer": Right.MANAGE,
     "UpdateCustomer": Right.MANAGE,

@@ -3,7 +3,9 @@
 from quotad.operations.parts import AdminParts
 from quotad.operations.webhooks import KEPT_MS
 from quotad.service.admin_parts import mapped, mapped_write
+from quotad.service.decode import moment
 from quotad.service.encode import timestamp
+from quotad.store.webhooks import SendingAttempt
 from quotad.v1 import admin_pb2 as pb
 from quotad.webhooks.endpoint import NewEndpoint, WantedEndpoint, WebhookEndpoint
 
@@ -38,15 +40,33 @@ class WebhookCalls:
     @mapped
     def TestWebhook(self, request: pb.TestWebhookRequest) -> pb.WebhookAttempt:
         """Send an event once."""
-        tried = self._parts.webhooks.test(request.webhook_id)
-        return pb.WebhookAttempt(
-            at=timestamp(tried.at_ms),
-            event_id=tried.event_id,
-            event_type=tried.event_type,
-            status=tried.status,
-            problem=tried.problem,
-            took_ms=tried.took_ms,
-        )
+        return _attempt(self._parts.webhooks.test(request.webhook_id))
+
+    @mapped
+    def ListWebhookAttempts(
+        self, request: pb.ListWebhookAttemptsRequest
+    ) -> pb.ListWebhookAttemptsResponse:
+        """The latest attempts to send events to one."""
+        found = self._parts.webhooks.attempts(request.webhook_id, request.page_size)
+        return pb.ListWebhookAttemptsResponse(attempts=map(_attempt, found))
+
+    @mapped
+    def ReplayWebhook(self, request: pb.ReplayWebhookRequest) -> pb.Webhook:
+        """Have events sent again."""
+        since_ms = moment(request, "since") or 0
+        return _message(self._parts.webhooks.replay(request.webhook_id, since_ms))
+
+
+def _attempt(tried: SendingAttempt) -> pb.WebhookAttempt:
+    return pb.WebhookAttempt(
+        at=timestamp(tried.at_ms),
+        event_id=tried.event_id,
+        event_type=tried.event_type,
+        status=tried.status,
+        problem=tried.problem,
+        took_ms=tried.took_ms,
+        customer_id=tried.about,
+    )
 
 
 def _new(new: NewEndpoint) -> pb.NewWebhook:

@@ -1198,20 +1198,44 @@ class TestWebhookRequest(_message.Message):
     def __init__(self, webhook_id: _Optional[str] = ...) -> None: ...
 
 class WebhookAttempt(_message.Message):
-    __slots__ = ("at", "event_id", "event_type", "status", "problem", "took_ms")
+    __slots__ = ("at", "event_id", "event_type", "status", "problem", "took_ms", "customer_id")
     AT_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     TOOK_MS_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     at: _timestamp_pb2.Timestamp
     event_id: str
     event_type: str
     status: int
     problem: str
     took_ms: int
-    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_id: _Optional[str] = ..., event_type: _Optional[str] = ..., status: _Optional[int] = ..., problem: _Optional[str] = ..., took_ms: _Optional[int] = ...) -> None: ...
+    customer_id: str
+    def __init__(self, at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_id: _Optional[str] = ..., event_type: _Optional[str] = ..., status: _Optional[int] = ..., problem: _Optional[str] = ..., took_ms: _Optional[int] = ..., customer_id: _Optional[str] = ...) -> None: ...
+
+class ListWebhookAttemptsRequest(_message.Message):
+    __slots__ = ("webhook_id", "page_size")
+    WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    webhook_id: str
+    page_size: int
+    def __init__(self, webhook_id: _Optional[str] = ..., page_size: _Optional[int] = ...) -> None: ...
+
+class ListWebhookAttemptsResponse(_message.Message):
+    __slots__ = ("attempts",)
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    attempts: _containers.RepeatedCompositeFieldContainer[WebhookAttempt]
+    def __init__(self, attempts: _Optional[_Iterable[_Union[WebhookAttempt, _Mapping]]] = ...) -> None: ...
+
+class ReplayWebhookRequest(_message.Message):
+    __slots__ = ("webhook_id", "since")
+    WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    webhook_id: str
+    since: _timestamp_pb2.Timestamp
+    def __init__(self, webhook_id: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class AuditUsageRequest(_message.Message):
     __slots__ = ("customer_id", "feature_id", "page_token")

@@ -230,6 +230,16 @@ class AdminServiceStub:
                 request_serializer=quotad_dot_v1_dot_admin__pb2.TestWebhookRequest.SerializeToString,
                 response_deserializer=quotad_dot_v1_dot_admin__pb2.WebhookAttempt.FromString,
                 _registered_method=True)
+        self.ListWebhookAttempts = channel.unary_unary(
+                '/quotad.v1.AdminService/ListWebhookAttempts',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.ListWebhookAttemptsRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.ListWebhookAttemptsResponse.FromString,
+                _registered_method=True)
+        self.ReplayWebhook = channel.unary_unary(
+                '/quotad.v1.AdminService/ReplayWebhook',
+                request_serializer=quotad_dot_v1_dot_admin__pb2.ReplayWebhookRequest.SerializeToString,
+                response_deserializer=quotad_dot_v1_dot_admin__pb2.Webhook.FromString,
+                _registered_method=True)
         self.AuditUsage = channel.unary_unary(
                 '/quotad.v1.AdminService/AuditUsage',
                 request_serializer=quotad_dot_v1_dot_admin__pb2.AuditUsageRequest.SerializeToString,
@@ -520,6 +530,20 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListWebhookAttempts(self, request, context):
+        """The latest attempts to send events to one webhook, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayWebhook(self, request, context):
+        """Has events sent again, under their ids, that a webhook has taken since a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AuditUsage(self, request, context):
         """Compares counters of the periods under way with the ledger: all records are read for each page.
         """
@@ -731,6 +755,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.TestWebhook,
                     request_deserializer=quotad_dot_v1_dot_admin__pb2.TestWebhookRequest.FromString,
                     response_serializer=quotad_dot_v1_dot_admin__pb2.WebhookAttempt.SerializeToString,
+            ),
+            'ListWebhookAttempts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWebhookAttempts,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.ListWebhookAttemptsRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.ListWebhookAttemptsResponse.SerializeToString,
+            ),
+            'ReplayWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayWebhook,
+                    request_deserializer=quotad_dot_v1_dot_admin__pb2.ReplayWebhookRequest.FromString,
+                    response_serializer=quotad_dot_v1_dot_admin__pb2.Webhook.SerializeToString,
             ),
             'AuditUsage': grpc.unary_unary_rpc_method_handler(
                     servicer.AuditUsage,
@@ -1797,6 +1831,60 @@ class AdminService:
             '/quotad.v1.AdminService/TestWebhook',
             quotad_dot_v1_dot_admin__pb2.TestWebhookRequest.SerializeToString,
             quotad_dot_v1_dot_admin__pb2.WebhookAttempt.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWebhookAttempts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/ListWebhookAttempts',
+            quotad_dot_v1_dot_admin__pb2.ListWebhookAttemptsRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.ListWebhookAttemptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quotad.v1.AdminService/ReplayWebhook',
+            quotad_dot_v1_dot_admin__pb2.ReplayWebhookRequest.SerializeToString,
+            quotad_dot_v1_dot_admin__pb2.Webhook.FromString,
             options,
             channel_credentials,
             insecure,

@@ -14,6 +14,7 @@ from quotad.client import QuotaInvalid
 from quotad.client.admin import AdminClient, MadeWebhook
 from quotad.client.admin_aio import AsyncAdminClient
 from quotad.client.errors import QuotaServerError
+from quotad.store.webhooks import SendingAttempt, WebhookStore
 from tests.receiver import LOOPBACK, Receiver, receiving
 from tests.running import Running, running
 
@@ -165,6 +166,44 @@ def test_what_can_never_work_is_refused(
     assert () == admin.webhooks()
 
 
+def test_attempts_are_listed_and_events_are_asked_for_again(
+    admin: AdminClient, quotad: Running
+) -> None:
+    made = admin.add_webhook("https://example.com")
+    webhook_id = made.webhook.webhook_id
+    store = WebhookStore(quotad.store, quotad.keys)
+    times = [1_900_000_000_000, 1_900_000_001_000]
+    store.note(
+        webhook_id, SendingAttempt(times[0], "evt_1", "customer.changed", 500, "answered 500", 7)
+    )
+    store.note(
+        webhook_id, SendingAttempt(times[1], "evt_1", "customer.changed", 200, "", 9, b"{}", "a")
+    )
+    server = ["--server", quotad.server.address]
+
+    newest, oldest = admin.webhook_attempts(webhook_id)
+    shown = CliRunner().invoke(app, ["webhooks", "attempts", webhook_id, "--limit", "1", *server])
+    asked = ["webhooks", "replay", webhook_id, "--since", "2026-01-31T09:00:00Z", *server]
+    replayed = CliRunner().invoke(app, asked)
+
+    assert ("evt_1", 200, "", 9, "a") == (
+        newest.event_id,
+        newest.status,
+        newest.problem,
+        newest.took_ms,
+        newest.customer_id,
+    )
+    assert (500, "answered 500") == (oldest.status, oldest.problem)
+    assert shown.stdout.splitlines()[1].endswith(
+        "customer.changed  a         answered 200   9  evt_1"
+    )
+    said = "events since 2026-01-31 09:00:00 UTC are sent to https://example.com again\n"
+    assert said == replayed.stdout
+    (kept,) = store.read()
+    assert kept.replay_since_ms == 1_769_850_000_000
+    assert kept.replay_asked_ms > 0
+
+
 def test_a_store_has_16_receivers_at_most_and_one_that_is_not_there_is_not_found(
     admin: AdminClient,
 ) -> None:
@@ -173,7 +212,8 @@ def test_a_store_has_16_receivers_at_most_and_one_that_is_not_there_is_not_found
 
     with pytest.raises(QuotaInvalid, match="webhooks: there are 16, the most a store has"):
         admin.add_webhook("https://example.com/17")
-    for act in (admin.rotate_webhook, admin.remove_webhook, admin.test_webhook):
+    acts = (admin.rotate_webhook, admin.remove_webhook, admin.test_webhook, admin.webhook_attempts)
+    for act in acts:
         with pytest.raises(QuotaServerError, match="there is no webhook 'webhook-0'") as refused:
             act("webhook-0")
         assert "NOT_FOUND" == refused.value.code

@@ -84,6 +84,7 @@ MAY_IMPORT = {
         "store.erasures",
         "store.facets",
         "store.publishing",
+        "store.webhooks",
     },
     "dashboard": {
         "tokens",
@@ -121,6 +122,7 @@ MAY_IMPORT = {
         "store.erasures",
         "store.facets",
         "store.publishing",
+        "store.webhooks",
     },
     "fronts": set(),
     "ops": set(),
