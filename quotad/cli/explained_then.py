@@ -7,7 +7,7 @@ import typer
 
 from quotad.cli import failures, output
 from quotad.cli.arguments import past_time
-from quotad.customers.change_lines import GivenLine, read_line
+from quotad.cli.ledger import whose
 
 if TYPE_CHECKING:
     from quotad.client.admin import AdminClient, CatalogVersion, CustomerEdit, LedgerLine
@@ -29,6 +29,11 @@ EDITS = 100
 
 DECISIONS = ("consume", "record", "reserve", "acquire", "lend", "fallback")
 """Verbs of entries that were decided; others settle, give back or correct what was."""
+
+
+_GIVEN, _PHASES = ("override", "promotion"), ("subscription: ", "no more: ")
+_OF = "(resource "
+"""How lines of a write begin, and what those of a resource have."""
 
 
 class _Circumstances(NamedTuple):
@@ -116,13 +121,13 @@ def _is_by(at: datetime | None, then: datetime) -> bool:
 
 def _is_about(edit: "CustomerEdit", feature: str, resource: str, plans: bool = False) -> bool:
     """Whether a write has given or taken a feature; with `plans` also whether it was about them."""
-    for line in map(read_line, edit.changes):
-        if isinstance(line, GivenLine):
-            if line.feature_id == feature and line.resource_id in ("", resource):
-                return True
-        elif line is not None and plans and line.resource_id in ("", resource):
-            return True
-    return False
+    starts = [f"{kind} of {feature}{end}" for kind in _GIVEN for end in (": ", " removed")]
+    starts += _PHASES if plans else ()
+    return any(
+        line.startswith(tuple(starts))
+        and (_OF not in line or (resource != "" and f"{_OF}{resource}" in line))
+        for line in edit.changes
+    )
 
 
 def _last(admin: "AdminClient", about: tuple[str, str, str], then: datetime) -> "LedgerLine | None":
@@ -155,6 +160,8 @@ def _fields(entry: "LedgerLine", found: _Circumstances) -> list[tuple[str, str]]
         ]
     if entry.idempotency_key:
         fields.append(("key", entry.idempotency_key))
+    if entry.edge:
+        fields.append(("by", whose(entry)))
     version = f"version {entry.catalog_version}"
     fields.append(("catalog", version if found.version is None else _published(found.version)))
     fields += [
