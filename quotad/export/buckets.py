@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from quotad.export.target import Folding
+from quotad.export.target import MORE, Folding
 from quotad.ledger import LedgerEntry
 from quotad.outbox import OutboxItem
 
@@ -22,6 +22,9 @@ CANCELLED_MS = 23 * 3_600_000
 
 REMEMBERED_MAX = 8
 """Events of a customer and meter that are remembered to be cancelled, the latest."""
+
+CLOSED_MAX = 1_000
+"""Buckets that are closed together, in one call of a script: some milliseconds."""
 
 _BUCKET, _LATEST = "b", "e"
 """What names of notes start with: of buckets that are open, and of events that were made."""
@@ -137,7 +140,6 @@ class Buckets:
         """Freeze the buckets that have ended before all was read until then."""
         if folding.memo.get(_DUE, 0) > read_until_ms:
             return  # there may be a million of them
-        due_ms = _next_end(read_until_ms, self._length_ms)
         ended: list[tuple[int, str, str, str]] = []
         for name in folding.notes():
             kind, _, rest = name.partition(_BETWEEN)
@@ -145,9 +147,15 @@ class Buckets:
                 start, meter, customer_id = rest.split(_BETWEEN)
                 if int(start) + self._length_ms <= read_until_ms:
                     ended.append((int(start), meter, customer_id, name))
-            elif not _lasting(folding, name):
-                folding.drop(name)
-        folding.memo[_DUE] = due_ms
+                    if len(ended) >= CLOSED_MAX:
+                        break
+        gone = [] if len(ended) >= CLOSED_MAX else _outlived(folding)
+        folding.memo[MORE] = int(CLOSED_MAX in (len(ended), len(gone)))
+        folding.memo[_DUE] = 0
+        if not folding.memo[MORE]:
+            folding.memo[_DUE] = _next_end(read_until_ms, self._length_ms)
+        for name in gone:
+            folding.drop(name)
         for _, meter, customer_id, name in sorted(ended):
             raw = folding.note(name)
             folding.drop(name)
@@ -196,11 +204,18 @@ def _next_end(read_until_ms: int, length_ms: int) -> int:
     return read_until_ms // length_ms * length_ms + length_ms
 
 
-def _lasting(folding: Folding, name: str) -> bool:
-    """Whether an event of a note may still be cancelled."""
-    raw = folding.note(name)
-    latest = [] if raw is None else _read_made(raw)
-    return any(folding.now_ms - each.made_ms < CANCELLED_MS for each in latest)
+def _outlived(folding: Folding) -> list[str]:
+    """Notes of events that can be cancelled no more, some of them."""
+    found: list[str] = []
+    for name in folding.notes():
+        raw = folding.note(name) if name.startswith(_LATEST + _BETWEEN) else None
+        if raw is not None:
+            made = _read_made(raw)
+            if all(folding.now_ms - each.made_ms >= CANCELLED_MS for each in made):
+                found.append(name)
+        if len(found) >= CLOSED_MAX:
+            break
+    return found
 
 
 def _may_replace(sent: MeterEvent, negative: MeterEvent) -> bool:

@@ -8,7 +8,7 @@ import msgspec
 from quotad.engine.noted import Unreadable, read_record
 from quotad.errors import StoreError
 from quotad.export.state import Overlay, PartState
-from quotad.export.target import ExportTarget, takes_all
+from quotad.export.target import MORE, ExportTarget, takes_all
 from quotad.ledger import CHANGE, LedgerEntry
 from quotad.operations.ledger import masked
 from quotad.outbox import RECORD, OutboxItem
@@ -78,7 +78,7 @@ class PartReader:
         self._target.close(overlay, until_ms)
         overlay.apply()
         state.progress = msgspec.structs.replace(state.progress, read_until_ms=until_ms)
-        return bool(cut)
+        return bool(cut or state.memo.get(MORE))
 
     def fold_again(self, state: PartState, item: OutboxItem, now_ms: int) -> str:
         """Fold a record that was set aside; returns why it still cannot be, empty: it is.

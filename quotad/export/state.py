@@ -1,6 +1,6 @@
 """The record of a part of an export, in memory, and what of it is to be written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -47,6 +47,8 @@ class PartState:
         self.items = dict(sorted(numbered.items()))
         """By number, in the order in which they were made."""
         self._next = max(self.items, default=0) + 1
+        self._parked = sum(bool(item.parked) for item in self.items.values())
+        self._failing = sum(_is_failing(item) for item in self.items.values())
         self._notes = {
             name.removeprefix(NOTE + ":"): raw
             for name, raw in fields.items()
@@ -76,6 +78,11 @@ class PartState:
     def change(self, number: int, item: OutboxItem | None) -> None:
         """Replace an item, or remove it."""
         name = f"{ITEM}{number:016d}"
+        before = self.items.get(number)
+        for sign, each in ((-1, before), (1, item)):
+            if each is not None:
+                self._parked += sign * bool(each.parked)
+                self._failing += sign * _is_failing(each)
         if item is None:
             self.items.pop(number, None)
             self._written.pop(name, None)
@@ -115,16 +122,21 @@ class PartState:
         self._written, self._removed = {}, set()
         if POSITIONS in written:
             written[POSITIONS] = _encode_positions(self._positions)
-        waiting = [item for item in self.items.values() if not item.parked]
+        oldest = next((item.made_ms for item in self.items.values() if not item.parked), 0)
         self.progress = msgspec.structs.replace(
             self.progress,
-            unsent=len(waiting),
-            oldest_ms=min((item.made_ms for item in waiting), default=0),
-            parked=len(self.items) - len(waiting),
-            problem=self.progress.problem if any(item.tries for item in waiting) else "",
+            unsent=len(self.items) - self._parked,
+            oldest_ms=oldest,
+            parked=self._parked,
+            problem=self.progress.problem if self._failing else "",
         )
         written[PROGRESS] = encode_progress(self.progress)
         return written, removed
+
+
+def _is_failing(item: OutboxItem) -> bool:
+    """Whether it waits to be sent again."""
+    return bool(item.tries and not item.parked)
 
 
 class Overlay:
@@ -150,10 +162,12 @@ class Overlay:
         """See `Folding`."""
         self._kept[name] = None
 
-    def notes(self) -> list[str]:
+    def notes(self) -> Iterator[str]:
         """See `Folding`."""
-        names = {*self._state.notes(), *self._kept}
-        return [name for name in names if self.note(name) is not None]
+        for name in self._state.notes():
+            if name not in self._kept:
+                yield name
+        yield from [name for name, value in self._kept.items() if value is not None]
 
     def put(self, item: OutboxItem) -> None:
         """See `Folding`."""

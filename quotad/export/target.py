@@ -51,6 +51,10 @@ class Folding(Protocol):
         ...
 
 
+MORE = "more"
+"""In the memo, where a target sets it: how much it has left to `close`, which is called again."""
+
+
 class ExportTarget(Protocol):
     """Where entries of the ledger go. Folding is called by one thread, sending by several."""
 
@@ -80,7 +84,8 @@ class ExportTarget(Protocol):
         ...
 
     def close(self, folding: Folding, read_until_ms: int) -> None:
-        """Make items of what nothing is added to any more.
+        """Make items of what nothing is added to any more; of much a part, see `MORE`: all that is
+        made in one call is written by one script.
 
         Args:
             folding: where they go.

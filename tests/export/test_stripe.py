@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from quotad.export import buckets
 from quotad.export.buckets import MeterEvent
 from quotad.export.outcomes import SetAside
 from quotad.export.stripe_account import StripeAccount
@@ -40,6 +41,25 @@ def test_usage_is_summed_up_by_customer_meter_and_hour_and_sent_when_the_hour_is
     assert 2 <= len(billed.double.events) <= 4
     billed.export()
     assert expected == billed.double.sums()
+
+
+def test_many_buckets_that_end_together_are_closed_some_at_a_time(
+    billed: Billed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buckets, "CLOSED_MAX", 2)
+    for number in range(7):
+        billed.take(f"c{number}", 1 + number, "calls")
+    billed.shift_ms = HOUR_MS
+
+    billed.export()
+
+    assert 7 == len(billed.double.events)
+    assert billed.owed() == billed.double.sums()
+    billed.shift_ms += DAY_MS
+    billed.export()
+    (name,) = billed.records.parts
+    left = billed.records.read(ExportPart("stripe", name))
+    assert not [field for field in left if field.startswith("n:")]
 
 
 def test_identifiers_and_values_are_frozen_once_for_whoever_sends_them(billed: Billed) -> None:
