@@ -24,7 +24,7 @@ from quotad.engine.memos import (
 )
 from quotad.engine.meters import ALWAYS, Bound, Meter
 from quotad.engine.once import once_of
-from quotad.engine.rounds import AtPlace, Planned, Round
+from quotad.engine.rounds import AtPlace, KeptTogether, Planned, Round
 from quotad.engine.shared import Shared
 from quotad.engine.slot_plans import look_at_slots
 from quotad.engine.times import BatchTimes
@@ -127,7 +127,9 @@ class Planner:
                     add_place(i)
                     continue
                 if quantity == 0 and view.together and type(request) is ConsumeAllRequest:
-                    one = view.together.get(request.features)
+                    one: KeptTogether | None = view.together
+                    if one.features is not request.features:  # type: ignore[union-attr]
+                        one = view.kept_together(request.features)
                     if (
                         one is not None
                         and one.from_ms <= now_ms < one.until_ms

@@ -56,6 +56,7 @@ class KeptPlan(Planned, frozen=True, gc=False):
 class KeptTogether(Planned, frozen=True, gc=False):
     """The same of a request for quantities of several features, each of one plain limit."""
 
+    features: tuple[str, ...] = ()
     hard: tuple[tuple[int, int | None], ...] = ()
     """As of `AllTaken`."""
     from_ms: int = 0
@@ -75,6 +76,7 @@ class KeptTogether(Planned, frozen=True, gc=False):
             (),
             self.given,
             None,
+            self.features,
             self.hard,
         )
 

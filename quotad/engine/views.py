@@ -17,9 +17,9 @@ from quotad.records import CustomerRecord, StoredCustomer
 from quotad.store import CustomerKeys, KeySpace, Retention
 from quotad.store.charges import CONSUME, kept
 
-TOGETHER_MAX = 8
-"""Most sets of features of one customer that plans are kept of: callers choose what they ask for
-together. What else they ask for is planned for each call."""
+SETS_MAX = 7
+"""Most sets of features of one customer, beside the first, that plans are kept of: callers choose
+what they ask for together. What else they ask for is planned for each call."""
 
 
 class View(msgspec.Struct, gc=False):
@@ -42,8 +42,10 @@ class View(msgspec.Struct, gc=False):
     no longer than the view."""
     others: dict[str, KeptPlan] | None = None
     """The same of further features."""
-    together: dict[tuple[str, ...], KeptTogether] | None = None
-    """What is planned of features that are asked for together."""
+    together: KeptTogether | None = None
+    """What is planned of the features that were asked for together first."""
+    sets: dict[tuple[str, ...], KeptTogether] | None = None
+    """The same of further sets of features."""
 
     def kept_of(self, feature_id: str) -> KeptPlan | None:
         """What is kept of the plans for a feature; its period may have ended."""
@@ -93,16 +95,26 @@ class View(msgspec.Struct, gc=False):
             (),
             layout.parts,
             None,
+            features,
             layout.hard,
             max(self.since_ms, *[bound.from_ms for bound in bounds]),
             min(self.until_ms, *[bound.until_ms for bound in bounds]),
         )
-        known = self.together
-        if known is None:
-            self.together = {features: one}
-        elif len(known) < TOGETHER_MAX or features in known:
-            known[features] = one
+        if self.together is None or self.together.features == features:
+            self.together = one
+        elif self.sets is None:
+            self.sets = {features: one}
+        elif len(self.sets) < SETS_MAX or features in self.sets:
+            self.sets[features] = one
         return one
+
+    def kept_together(self, features: tuple[str, ...]) -> KeptTogether | None:
+        """What is kept of the plans for features that are asked for together; a period of them may
+        have ended."""
+        first = self.together
+        if first is not None and first.features == features:
+            return first
+        return None if self.sets is None else self.sets.get(features)
 
     def meter(self, feature_id: str, retention: Retention) -> Meter | None:
         """The meter of a feature, made at its first use; None: not entitled."""

@@ -185,11 +185,10 @@ class DecisionOperations:
                             self._note(request, answer)
                 elif not isinstance(request, ConsumeAllRequest):
                     continue
-                elif isinstance(answer, AllTaken):
+                elif type(answer) is AllTaken:
                     counts[request.features[0]][answer.reason] += 1
-                    for (most, _), amount, before in zip(  # noqa: B905 (as above)
-                        answer.hard, answer.amounts, answer.before
-                    ):
+                    numbers = zip(answer.hard, answer.amounts, answer.before)  # noqa: B905 (as above)
+                    for (most, _), amount, before in numbers:
                         if (most - before - amount) * FULL <= most:
                             self._note_items(request, answer.in_full())
                             break

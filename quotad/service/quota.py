@@ -12,7 +12,7 @@ from quotad.history import LOCAL
 from quotad.ledger import Taker, Takers
 from quotad.operations.decisions import DecisionOperations
 from quotad.service import decode, encode, leases, reservations, slots
-from quotad.service.decode_all import read_all
+from quotad.service.decode_all import known_all, read_all
 from quotad.service.encode_items import settled_bytes
 from quotad.service.wire import batch_bytes, decision_bytes, each_bytes
 from quotad.v1 import quota_pb2 as pb
@@ -184,7 +184,7 @@ class QuotaService:
                         ids, requests, batches, batched = [], [], [], 0
                         takers = Takers((taker,))
                 elif method == _ALL:
-                    request = read_all(call.request)
+                    request = known_all().get(call.request) or read_all(call.request)
                     if check_request is not None:
                         check_request(request)
                     requests.append(request)

@@ -31,10 +31,6 @@ _FOUR_GROUPS, _SIX_GROUPS = 1 << 28, 1 << 42
 _USED_MORE = [b"\x38" + more for more in MORE]
 _REMAINING_MORE = [b"\x40" + more for more in MORE]
 """The same fields of numbers of three or four groups: the first two of them."""
-_ITEM = [b"\x22" + LAST[size] for size in range(128)]
-"""What an item of CheckAndConsumeAllResponse starts with, items = 4, by its bytes; of one that is
-written in pieces they are fewer than that."""
-
 
 _latest: tuple[Decision, bytes, bytes] = Decision(False, -1), b"", b""
 """What was around the answer written last, and that: of a lone caller it is nearly always the same.
@@ -183,10 +179,15 @@ def all_bytes(answer: ConsumeAllDecision) -> bytes:
     return payload
 
 
-_latest_taken: tuple[AllTaken, bytes, list[tuple[int, int, bytes, bytes, int]]]
+_VERDICT = pb.CheckAndConsumeResponse(allowed=True, reason=pb.REASON_WITHIN_LIMIT)
+_TAKEN = [b"\x22" + LAST[size] + _VERDICT.SerializeToString() for size in range(128)]
+"""What an item starts with that was taken from a hard limit, items = 4, by its bytes; there are
+fewer than that."""
+
+_latest_taken: tuple[AllTaken, bytes, list[tuple[int, bytes, bytes, int]]]
 _latest_taken = AllTaken(False, -1), b"", []
-"""As `_latest`, of an answer on several features: what it starts with, and by item the limit, what
-was taken, what is around used and remaining, and how many bytes that is."""
+"""As `_latest`, of an answer on several features: what it starts with, and by item the limit, that
+as it is written, what is after `remaining`, and how many bytes these take with the verdict."""
 
 
 def _taken_bytes(answer: AllTaken) -> bytes:
@@ -194,20 +195,21 @@ def _taken_bytes(answer: AllTaken) -> bytes:
     global _latest_taken
     like, head, items = _latest_taken
     version = answer.catalog_version
-    if (
-        answer.hard is not like.hard
-        or answer.amounts != like.amounts
-        or version != like.catalog_version
-    ):
-        head, items = _shared_all(True, answer.reason, None, False, version), []
-        for item, (limit, _) in zip(answer.in_full().items, answer.hard, strict=True):
-            start, end = _around(item)
-            items.append((limit, item.granted, start, end, len(start) + len(end)))
+    if answer.hard is not like.hard or version != like.catalog_version:
+        reason, items = answer.reason, []
+        head = _shared_all(True, reason, None, False, version)
+        for limit, resets_at_ms in answer.hard:
+            verdict, middle, end = _shared(True, reason, limit, False, False, version)
+            if resets_at_ms is not None:
+                end = time_field(b"\x52", resets_at_ms) + end  # resets_at = 10
+            items.append((limit, middle, end, len(verdict) + len(middle) + len(end)))
         _latest_taken = answer, head, items
     parts = [head]
-    for (limit, amount, start, end, size), before in zip(items, answer.before, strict=True):
+    numbers = zip(items, answer.amounts, answer.before)  # noqa: B905 (it costs; they are as many)
+    for (limit, middle, end, size), amount, before in numbers:
         used = before + amount
         left = limit - used
+        taken = _GRANTED[amount] if amount < TABLE_SIZE else b"\x18" + varint(amount)
         if used < TABLE_SIZE:
             first = _USED[used]
         elif used < _FOUR_GROUPS:
@@ -223,7 +225,8 @@ def _taken_bytes(answer: AllTaken) -> bytes:
             second = _REMAINING_MORE[left & 16383] + MORE[high & 16383] + LAST[high >> 14]
         else:
             second = b"\x40" + varint(left)
-        parts += (_ITEM[size + len(first) + len(second)], start, first, second, end)
+        size += len(taken) + len(first) + len(second)
+        parts += (_TAKEN[size], taken, middle, first, second, end)
     return b"".join(parts)
 
 

@@ -29,7 +29,7 @@ from quotad.decision import (
 )
 from quotad.engine.rounds import KeptTogether
 from quotad.engine.settling import Settles
-from quotad.engine.views import TOGETHER_MAX
+from quotad.engine.views import SETS_MAX
 from quotad.errors import InvalidRequest, NotFound, StoreError
 from quotad.held import UsedItem
 from quotad.records import CustomerRecord
@@ -291,4 +291,5 @@ def test_no_more_sets_of_features_are_kept_of_a_customer_than_that(twins: Twins)
     )
     assert view is not None
     assert view.together is not None
-    assert list(view.together) == sets[:TOGETHER_MAX]
+    assert sets[0] == view.together.features
+    assert sets[1 : 1 + SETS_MAX] == list(view.sets or ())
