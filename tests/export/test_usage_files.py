@@ -9,7 +9,7 @@ import msgspec
 
 from quotad.cli.ledger_months import read_month
 from quotad.client.admin import AdminClient, CatalogDocument
-from quotad.client.ledger import LedgerPage
+from quotad.client.ledger import LedgerLine, LedgerPage
 from quotad.ledger import LedgerEntry, WantedEntries
 from quotad.operations.ledger import LedgerOperations
 from tests.export.billed import HOUR_MS, METERS, Billed
