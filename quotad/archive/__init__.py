@@ -4,7 +4,14 @@ Owns the format of files, and where they are: in a directory. Does not know how 
 the store, nor which of them are wanted.
 """
 
-from quotad.archive.blocks import Block, BlockHead, DamagedBlock, read_block, write_block
+from quotad.archive.blocks import (
+    Block,
+    BlockHead,
+    DamagedBlock,
+    read_block,
+    read_lines,
+    write_block,
+)
 from quotad.archive.directory import ArchiveDirectory, ArchiveStore, ForeignBytes
 
 __all__ = [
@@ -15,5 +22,6 @@ __all__ = [
     "DamagedBlock",
     "ForeignBytes",
     "read_block",
+    "read_lines",
     "write_block",
 ]

@@ -93,6 +93,19 @@ def read_block(raw: bytes) -> Block:
     Raises:
         DamagedBlock: it is none, or not all of one.
     """
+    lines = read_lines(raw)
+    try:
+        return Block(BlockHead.read(raw), [_decode(line) for line in lines])
+    except msgspec.MsgspecError as error:
+        raise DamagedBlock(str(error)) from None
+
+
+def read_lines(raw: bytes) -> list[bytes]:
+    """The lines of a block.
+
+    Raises:
+        DamagedBlock: it is none, or not all of one.
+    """
     head = BlockHead.read(raw)
     if len(raw) < head.length:
         raise DamagedBlock("a block is cut off")
@@ -102,7 +115,4 @@ def read_block(raw: bytes) -> Block:
         raise DamagedBlock(str(error)) from None
     if _END.unpack(raw[head.length - _END.size : head.length])[0] != zlib.crc32(text):
         raise DamagedBlock("a block has another checksum than its entries")
-    try:
-        return Block(head, [_decode(line) for line in text.splitlines()])
-    except msgspec.MsgspecError as error:
-        raise DamagedBlock(str(error)) from None
+    return text.split(b"\n")[:-1]

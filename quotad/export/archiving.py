@@ -62,9 +62,13 @@ class ArchiveTarget:
     def fold(self, folding: Folding, entries: Sequence[LedgerEntry]) -> None:
         """See `ExportTarget`."""
         days: dict[str, _Held] = {}
+        before = ""
         for entry in entries:
-            day = (written_time(entry.at_ms) or "")[:10]
+            day, record = (written_time(entry.at_ms) or "")[:10], entry.id.rpartition("-")[0]
             held = days.get(day)
+            if held is not None and held.size >= BLOCK_BYTES and record != before:
+                self._put(folding, day, held)  # those of a record stay together
+                held = None
             if held is None:
                 raw = folding.note(_HELD + day)
                 held = days[day] = _new(folding.now_ms, entry) if raw is None else _decode(raw)
@@ -73,11 +77,12 @@ class ArchiveTarget:
             held.last_ms = max(held.last_ms, entry.at_ms)
             held.size += len(line)
             held.lines.append(line)
+            before = record
+        for day, held in days.items():
             if held.size >= BLOCK_BYTES:
                 self._put(folding, day, held)
-                del days[day]
-        for day, held in days.items():
-            folding.keep(_HELD + day, _encode(held))
+            else:
+                folding.keep(_HELD + day, _encode(held))
 
     def close(self, folding: Folding, read_until_ms: int) -> None:
         """See `ExportTarget`."""

@@ -62,6 +62,20 @@ def together(parts: Sequence[ExportProgress], now_ms: int) -> ExportReading:
     )
 
 
+def read_until_ms(records: ExportRecords, target: str) -> int:
+    """Up to when the ledger is read for a target (Unix ms); 0: it is not yet.
+
+    Raises:
+        StoreUnavailable: the store refused or timed out.
+    """
+    found = [
+        decode_progress(raw).read_until_ms
+        for part, raw in records.fields(PROGRESS).items()
+        if part.target == target
+    ]
+    return min(found, default=0)
+
+
 class ExportWatch:
     """How the exports of a store are doing, at the last look.
 

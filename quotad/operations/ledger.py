@@ -3,12 +3,11 @@
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from heapq import heappop, heappush
+from heapq import heappop, heappush, merge
 
 import msgspec
 
 from quotad.decision import Reason
-from quotad.engine import Snapshots
 from quotad.engine.noted import Unreadable, naming, read_record
 from quotad.errors import InvalidRequest
 from quotad.ids import check_id
@@ -18,12 +17,11 @@ from quotad.ledger import (
     EntryPage,
     LedgerEntry,
     LedgerGap,
-    LedgerKept,
     WantedEntries,
 )
 from quotad.nearest import nearest
+from quotad.operations.archived import ArchivedLedger, ArchivedRecord, ArchiveStretch
 from quotad.operations.pages import page_size
-from quotad.plural import plural
 from quotad.store.events import EventId
 from quotad.store.ledger import CATALOGS, TOKENS, LedgerRecord, LedgerStreams, Masks, digest_of
 
@@ -63,6 +61,8 @@ class LedgerOperations(msgspec.Struct, frozen=True):
     """Reads it; for all threads."""
 
     streams: LedgerStreams
+    archive: ArchivedLedger | None = None
+    """What the store does not have any more; None: there is none."""
 
     def read(self, wanted: WantedEntries) -> EntryPage:
         """Return a page of entries.
@@ -90,27 +90,48 @@ class LedgerOperations(msgspec.Struct, frozen=True):
         entries: list[LedgerEntry] = []
         may_name = _naming(wanted.customer_id, wanted.feature_id)
         count, unpacked, more = 0, 0, False
-        for record in self._records(place, shards, may_name):
+        for record in self._all(place, shards, wanted, may_name):
             if _is_beyond(record, wanted):
                 break
             if len(entries) >= size or count >= RECORDS_MAX or unpacked >= UNPACKED_MAX:
                 more = True
                 break
+            if isinstance(record, ArchivedRecord) and record.entries is None:
+                span_ms = record.at_ms, record.until_ms
+                gaps.append(LedgerGap(record.shard, *span_ms, UNREADABLE))
+                continue
             count += 1 + record.passed
             read[record.shard] = (record.position.ms, record.position.number)
-            if may_name is not None and not may_name(record.charges):
-                continue
-            unpacked += len(record.charges)
             try:
-                found = masked(read_record(record), masks)
+                found, size_of_it = _found(record, may_name)
             except Unreadable:
                 gaps.append(LedgerGap(record.shard, record.at_ms, record.at_ms, UNREADABLE))
                 continue
-            chosen = [entry for entry in found if _is_wanted(entry, wanted)]
+            unpacked += size_of_it
+            chosen = [entry for entry in masked(found, masks) if _is_wanted(entry, wanted)]
             entries += chosen[::-1] if wanted.newest_first else chosen
         unread = self._unread(place, shards, read) if more and not wanted.newest_first else {}
         after = msgspec.structs.replace(place, at=read, unread=unread)
         return EntryPage(entries, gaps, _written(after), more)
+
+    def _all(
+        self,
+        place: ReadSoFar,
+        shards: Sequence[int],
+        wanted: WantedEntries,
+        may_name: Callable[[bytes], bool] | None,
+    ) -> Iterator[LedgerRecord | ArchivedRecord]:
+        """The records of some shards from a place on, by time, those of the archive among them."""
+        stored = self._records(place, shards, may_name)
+        if self.archive is None:
+            return stored
+        first = self.streams.ends(shards)
+        texts = [each for each in (wanted.customer_id, wanted.feature_id) if each]
+        stretch = ArchiveStretch(
+            _behind(place, shards), first, place.newest_first, [*map(msgspec.json.encode, texts)]
+        )
+        archived = self.archive.records(stretch)
+        return merge(stored, archived, key=_position, reverse=place.newest_first)
 
     def walk(
         self, shards: Sequence[int], at: Mapping[int, EventId], customer_id: str = ""
@@ -167,15 +188,7 @@ class LedgerOperations(msgspec.Struct, frozen=True):
         wanted: Callable[[bytes], bool] | None,
     ) -> Iterator[LedgerRecord]:
         """The records of some shards from a place on, by time; see `LedgerStreams.read`."""
-        newest_first = place.newest_first
-        edge = None
-        if newest_first and place.edge_ms >= 0:
-            edge = max(EventId(place.edge_ms, 0), EventId(0, 1))  # nothing comes before 0-1
-        elif place.edge_ms > 0:
-            edge = EventId(place.edge_ms - 1, _NEVER)
-        at: dict[int, EventId | None] = {
-            shard: EventId(*place.at[shard]) if shard in place.at else edge for shard in shards
-        }
+        newest_first, at = place.newest_first, _behind(place, shards)
         most = max(_READ_AT_ONCE // len(shards), 20)
         waiting: dict[int, list[LedgerRecord]] = {}
         heap: list[tuple[int, int, int]] = []
@@ -209,9 +222,13 @@ class LedgerOperations(msgspec.Struct, frozen=True):
             at = EventId(*(place.at.get(shard) or place.unread[shard]))
             # A stream that is gone has had its time; what was read of it is no gap.
             there = first.get(shard, at if shard in place.at else None)
-            if there is None or there > at:
+            if (there is None or there > at) and not self._is_archived((there or at).ms):
                 gaps.append(LedgerGap(shard, at.ms, (there or at).ms, DROPPED))
         return gaps
+
+    def _is_archived(self, ms: int) -> bool:
+        """Whether what was written before a time is in the archive."""
+        return self.archive is not None and self.archive.covers(ms)
 
     def _unread(
         self, place: ReadSoFar, shards: Sequence[int], read: Mapping[int, tuple[int, int]]
@@ -228,41 +245,33 @@ class LedgerOperations(msgspec.Struct, frozen=True):
         return left
 
 
-class LedgerBound:
-    """Whether the ledger drops records before their time, as more come than are kept.
+def _behind(place: ReadSoFar, shards: Sequence[int]) -> dict[int, EventId | None]:
+    """By shard, behind which record reading goes on; None: it begins with the first."""
+    edge = None
+    if place.newest_first and place.edge_ms >= 0:
+        edge = max(EventId(place.edge_ms, 0), EventId(0, 1))  # nothing comes before 0-1
+    elif place.edge_ms > 0:
+        edge = EventId(place.edge_ms - 1, _NEVER)
+    return {shard: EventId(*place.at[shard]) if shard in place.at else edge for shard in shards}
 
-    Args:
-        streams: of the store.
-        kept: how much is kept.
-        snapshots: whose features may be in the ledger.
+
+def _found(
+    record: LedgerRecord | ArchivedRecord, may_name: Callable[[bytes], bool] | None
+) -> tuple[list[LedgerEntry], int]:
+    """The entries of a record that may be wanted, and how many bytes were unpacked for them.
+
+    Raises:
+        Unreadable: it cannot be read.
     """
+    if isinstance(record, ArchivedRecord):
+        return record.entries or [], record.size
+    if may_name is not None and not may_name(record.charges):
+        return [], 0
+    return read_record(record), len(record.charges)
 
-    def __init__(self, streams: LedgerStreams, kept: LedgerKept, snapshots: Snapshots) -> None:
-        self._streams = streams
-        self._kept = kept
-        self._snapshots = snapshots
-        self.full = 0
-        """Shards that do, at the last look."""
 
-    def look(self) -> None:
-        """Look at the streams, where a feature is in the ledger.
-
-        Raises:
-            StoreUnavailable: the store refused or timed out.
-        """
-        snapshot = self._snapshots.peek
-        noted = snapshot is not None and any(map(snapshot.noting, snapshot.features))
-        self.full = self._streams.full(self._kept) if noted else 0
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What an operator should know."""
-        if not self.full:
-            return ()
-        return (
-            f"the ledger is full in {plural(self.full, 'shard')}: the oldest records are dropped"
-            " before ledger_kept_ms; raise ledger_records_max, or read it sooner",
-        )
+def _position(record: LedgerRecord | ArchivedRecord) -> tuple[EventId, int]:
+    return record.position, record.shard
 
 
 def masked(entries: list[LedgerEntry], masks: Masks) -> list[LedgerEntry]:
@@ -319,7 +328,7 @@ def _check(wanted: WantedEntries) -> None:
         raise InvalidRequest("from_now: what comes later is read oldest first")
 
 
-def _is_beyond(record: LedgerRecord, wanted: WantedEntries) -> bool:
+def _is_beyond(record: LedgerRecord | ArchivedRecord, wanted: WantedEntries) -> bool:
     """Whether a record, and all that come after it, are out of the time that is wanted."""
     if wanted.newest_first:
         return wanted.since_ms is not None and record.at_ms < wanted.since_ms

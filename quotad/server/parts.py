@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
+from quotad.archive import ArchiveDirectory
 from quotad.clock import SyncedClock
 from quotad.config import Config
 from quotad.engine import Engine, EngineSettings, Lent, Shared, Snapshots, ViewCache
@@ -16,6 +17,7 @@ from quotad.feed.hub import Hub, HubBounds
 from quotad.feed.usage import UsageFeed, UsageNotes
 from quotad.ledger import LEDGER_KEPT, NOTING_WORDS
 from quotad.metrics import FeatureNames
+from quotad.operations.archived import ArchivedLedger
 from quotad.operations.catalog_process import CatalogProcess
 from quotad.operations.catalogs import CatalogOperations
 from quotad.operations.customers import CustomerOperations
@@ -24,11 +26,12 @@ from quotad.operations.decisions import DecisionOperations
 from quotad.operations.drafts import DraftOperations
 from quotad.operations.environments import EnvironmentOperations
 from quotad.operations.erasing import ErasingOperations
-from quotad.operations.exports import ExportWatch
+from quotad.operations.exports import ExportWatch, read_until_ms
 from quotad.operations.finding import FindingOperations
 from quotad.operations.history import HistoryOperations
 from quotad.operations.insights import InsightOperations
-from quotad.operations.ledger import LedgerBound, LedgerOperations
+from quotad.operations.ledger import LedgerOperations
+from quotad.operations.ledger_bound import LedgerBound
 from quotad.operations.parts import AdminParts
 from quotad.operations.rebuilding import UsageRebuilds
 from quotad.operations.rollbacks import RollbackOperations
@@ -38,6 +41,7 @@ from quotad.operations.transfer import TransferOperations
 from quotad.operations.usage import UsageOperations
 from quotad.operations.usage_audit import UsageAudits
 from quotad.operations.webhooks import WebhookOperations
+from quotad.outbox import ARCHIVE
 from quotad.records import CatalogRecord
 from quotad.server.fallback_parts import FallbackParts, StoreInUse
 from quotad.server.last_known import LastKnownFile, Recollection
@@ -245,12 +249,17 @@ class Parts:
         config, clock, customers = self._config, self.clock, self._customers
         snapshots, views, nearby = self._snapshots, self._views, self._nearby
         reader = self.reader
-        erasures = Erasures(self.store, self._keys, customers, nearby, self._kept)
+        erasures = Erasures(
+            self.store, self._keys, customers, nearby, self._kept, bool(config.ledger_archive)
+        )
         engines = Lent(self._engine)
         catalogs = CatalogOperations(self._catalogs, reader)
         drafts = DraftStore(self.store, self._keys)
         changes = ChangeLists(self.store, self._keys)
-        counters, ledger = UsageStore(self.store, self._keys), LedgerOperations(self._ledger)
+        counters, ledger = (
+            UsageStore(self.store, self._keys),
+            LedgerOperations(self._ledger, self._archive()),
+        )
         writes = CustomerOperations(customers, snapshots, views, clock)
         return AdminParts(
             decided=DecidedOperations(self._decided_store, self._decided, clock),
@@ -309,6 +318,14 @@ class Parts:
         script = RebuildScript(self.store, self._keys)
         kept = settings.ledger or LEDGER_KEPT
         return UsageRebuilds(audits, script, settings.retention, kept, self._keys)
+
+    def _archive(self) -> ArchivedLedger | None:
+        """What the ledger is read from beside the store; None: there is no archive."""
+        if not self._config.ledger_archive:
+            return None
+        records = ExportRecords(self.store, self._keys)
+        files = ArchiveDirectory(Path(self._config.ledger_archive))
+        return ArchivedLedger(files, lambda: read_until_ms(records, ARCHIVE))
 
     def write_notes(self) -> None:
         """Write what decisions have noted and was not written yet; what cannot be is lost."""

@@ -81,6 +81,7 @@ class Erasures:
         customers: Customers,
         nearby: NearbyStore,
         ledger: LedgerKept = LEDGER_KEPT,
+        archived: bool = False,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -89,6 +90,7 @@ class Erasures:
         self._changes = ChangeLists(store, keys)
         self._ledger = LedgerStreams(store, keys)
         self._ledger_kept = ledger
+        self._archived = archived
         self._moves = Moves(store, keys)
         self._commands = ShardCommands(store, keys)
         self._script = scripts.load("erase_customer")
@@ -126,7 +128,7 @@ class Erasures:
         proof = proof_of(customer_id, erased_ms, erased_by, nonce)
         erasure = Erasure(erased_ms, proof, erased_by, nonce, had_record, counters, remembered)
         mask = Mask(erased_ms, erasure.pseudonym)
-        self._ledger.mask(customer_id, mask, self._ledger_kept.ms)
+        self._ledger.mask(customer_id, mask, 0 if self._archived else self._ledger_kept.ms)
         self._remember(customer_id, erasure)
         return erasure
 

@@ -148,17 +148,18 @@ class LedgerStreams:
         Args:
             customer_id: whose id is not to be read again.
             mask: what is read instead.
-            kept_ms: how long records are kept.
+            kept_ms: how long records are kept; 0: for ever, as in an archive.
 
         Raises:
             StoreUnavailable: the store refused or timed out; it may be masked.
         """
         streams = [self._keys.shard_ledgers[shard] for shard in self.of_customer(customer_id)]
-        if not any(self._store.execute_many([("EXISTS", name) for name in streams])):
+        if kept_ms and not any(self._store.execute_many([("EXISTS", name) for name in streams])):
             return
         name = self._keys.shard_masks[self._keys.shard(customer_id)]
         text = f"{mask.until_ms}:{mask.pseudonym}"
-        commands = [("HSET", name, digest_of(customer_id), text), ("PEXPIRE", name, kept_ms)]
+        kept: tuple[object, ...] = ("PEXPIRE", name, kept_ms) if kept_ms else ("PERSIST", name)
+        commands = [("HSET", name, digest_of(customer_id), text), kept]
         self._store.execute_many(commands, atomic=True)
 
     def masks(self, shards: Sequence[int]) -> Masks:

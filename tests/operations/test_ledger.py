@@ -8,7 +8,8 @@ from quotad.decision import ConsumeRequest
 from quotad.errors import InvalidRequest
 from quotad.ledger import EntryPage, LedgerKept, WantedEntries
 from quotad.operations import ledger as operations
-from quotad.operations.ledger import LedgerBound, LedgerOperations
+from quotad.operations.ledger import LedgerOperations
+from quotad.operations.ledger_bound import LedgerBound
 from quotad.store.erasures import Erasures
 from quotad.store.keys import ledger_key
 from quotad.store.ledger import LedgerStreams
