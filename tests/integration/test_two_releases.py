@@ -6,8 +6,6 @@ The other release is a state of this project's history, with the packages of thi
 
 import os
 import random
-import subprocess
-import tarfile
 import tempfile
 import uuid
 from collections import Counter
@@ -15,7 +13,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -25,14 +22,11 @@ from quotad.v1 import quota_pb2 as pb
 from quotad.valkey_cluster import PrivateCluster
 from tests.integration.processes import serve
 from tests.integration.sentinels import KEEPS, watched
-from tests.processes import ROOT
+from tests.releases import files_of
 from tests.running import Caller, refusal, running
 
 RELEASE = "a02e7448f739e63100fa2c71ea6890c32e5f1c39"
 """The first state whose README has both clusters and Sentinels."""
-
-KEPT = ROOT / ".pytest_cache" / "releases" / RELEASE
-"""Its files, also for later runs."""
 
 EVERYWHERE = "TWO_RELEASES"
 """The variable with which it runs behind Sentinels and on a cluster as well."""
@@ -58,20 +52,7 @@ plans:
 @pytest.fixture(scope="module")
 def release() -> Path:
     """Where the files of the other release are."""
-    if not KEPT.is_dir():
-        words = ["git", "archive", RELEASE, "quotad", "lua", "pyproject.toml"]
-        try:
-            found = subprocess.run(words, cwd=ROOT, capture_output=True, check=True)
-        except (OSError, subprocess.CalledProcessError):
-            pytest.skip(f"{RELEASE[:8]} is not in the history here: git fetch --unshallow")
-        KEPT.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=KEPT.parent) as directory:
-            with tarfile.open(fileobj=BytesIO(found.stdout)) as archive:
-                archive.extractall(directory, filter="data")
-            if not KEPT.is_dir():
-                os.rename(directory, KEPT)
-                os.mkdir(directory)
-    return KEPT
+    return files_of(RELEASE)
 
 
 @contextmanager
