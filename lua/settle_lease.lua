@@ -113,6 +113,6 @@ else
   redis.call('SET', KEYS[5], ARGV[8], 'PX', ARGV[7])
 end
 if ARGV[15] ~= '' then
-  note_in_ledger(KEYS[6], redis.call('TIME'), { DONE }, ARGV[13], ARGV[14], ARGV[15])
+  note_in_ledger(KEYS[6], redis.call('TIME'), reply, ARGV[13], ARGV[14], ARGV[15])
 end
 return reply

@@ -2,7 +2,8 @@
 
 charges   format 2: `NotedActs` in msgpack, an array
 became    a list with a number for each step of the script: `DONE` where it was carried out, `LATE`
-          where no counter of its period was kept any more
+          where no counter of its period was kept any more; of a lease, whose only step is done,
+          then what each of its counters had before
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,10 @@ ACTS_FORMAT = 2
 
 DONE, LATE = 1, 3
 """What of a step is noted; the numbers are those of the scripts."""
+
+
+LEASED = "lend", "return"
+"""The verbs of leases."""
 
 
 class NotedAct(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -113,7 +118,7 @@ def describe_lease(
     start = escape(lease.resource_id) if lease.resource_id else ""
     act = NotedAct(
         0,
-        "lend" if quantity > 0 else "return",
+        LEASED[quantity < 0],
         customer_id,
         lease.feature_id,
         quantity,

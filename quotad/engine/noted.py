@@ -13,7 +13,7 @@ from quotad.decision import (
     Mode,
     Reason,
 )
-from quotad.engine.acts import ACTS_FORMAT, DONE, LATE, NotedActs
+from quotad.engine.acts import ACTS_FORMAT, DONE, LATE, LEASED, NotedAct, NotedActs
 from quotad.engine.fold import fold
 from quotad.engine.joint import fold_all
 from quotad.engine.meters import NO_DETAILS, LimitTerms, room_for
@@ -148,12 +148,24 @@ def _acts(record: LedgerRecord) -> list[LedgerEntry]:
             late=became[act.step] == LATE,
             catalog_version=noted.catalog_version,
             counters=act.counters if became[act.step] == DONE else {},
+            came_to=_came_to(act, became),
             actor=act.actor,
             edge=act.edge,
         )
         for place, act in enumerate(noted.acts)
         if became[act.step] in (DONE, LATE)
     ]
+
+
+def _came_to(act: NotedAct, became: list[int]) -> dict[str, int]:
+    """What the counters of a lease have then; of other acts, and of leases that an earlier release
+    has noted, that is not known."""
+    if act.verb not in LEASED or len(became) != 1 + len(act.counters):
+        return {}
+    return {
+        ending: max(before + amount, 0)
+        for (ending, amount), before in zip(act.counters.items(), became[1:], strict=True)
+    }
 
 
 def _settled(

@@ -1,12 +1,12 @@
 """Comparing counters with the ledger: whether each has what was noted of it."""
 
+import time
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from itertools import groupby
 
 import msgspec
 
-from quotad import handover
 from quotad.catalog import Snapshot
 from quotad.clock import Clock
 from quotad.engine import Snapshots
@@ -165,10 +165,9 @@ class UsageAudits(msgspec.Struct, frozen=True):
             check_id(customer_id, "customer_id")
         snapshot = self.snapshots.newest()
         features = _audited(snapshot, feature_id)
-        with handover.often():
-            tallies = LedgerTallies(self.ledger, customer_id, _read_token(token))
-            tallies.read()
-            return _Comparison(self, snapshot, features, tallies).run(customer_id)
+        tallies = LedgerTallies(self.ledger, customer_id, _read_token(token))
+        tallies.read()
+        return _Comparison(self, snapshot, features, tallies).run(customer_id)
 
 
 class _Comparison:
@@ -211,6 +210,7 @@ class _Comparison:
         looked: list[LookedAt] = []
         stored = self._parts.customers.get_many(customer_ids)
         for customer_id, each in zip(customer_ids, stored, strict=True):
+            time.sleep(0)  # so that decisions do not wait for it
             for its in self._periods.of(each.record):
                 feature_id, period_id = its.feature.feature_id, its.period.period_id
                 for number in range(its.generations):

@@ -144,6 +144,15 @@ def test_counters_that_were_lost_or_changed_are_reported_with_the_difference(
     assert (-40, "month") == (calls.difference, calls.per)
 
 
+def test_what_was_lent_and_lost_is_known_from_leases_alone(audited: Audited) -> None:
+    leases = audited.made.engine.leases
+    leases.acquire(ConsumeRequest("acme", "calls", 30), "l", 60_000)
+    raw(audited.made.store).delete(*audited.keys_of("acme"))
+    leases.acquire(ConsumeRequest("acme", "calls", 4), "m", 60_000)
+
+    assert [("acme", "calls", 4, 34)] == short(audited.audit().drifted)
+
+
 def test_what_was_set_after_a_loss_is_what_a_counter_should_have(audited: Audited) -> None:
     audited.take("acme", "calls", 40)
     raw(audited.made.store).delete(*audited.keys_of("acme"))
