@@ -176,6 +176,7 @@ class ClusterMap:
         """
         with self._loading:
             self._load(anew=True)
+        self._start()
 
     def close(self) -> None:
         """Let the thread end, and close every connection."""

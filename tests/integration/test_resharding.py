@@ -3,117 +3,26 @@ lost, nothing is counted twice, and what dies in between is gone on with.
 """
 
 import random
-import threading
-import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
-import grpc
 import pytest
 
-from quotad.catalog import Source, parse
-from quotad.clock import SyncedClock
 from quotad.errors import StoreUnavailable
-from quotad.store import Catalogs, KeySpace, Store, check_layout, resharding
-from quotad.store.keys import EVEN, NUMBERED
+from quotad.store import resharding
 from quotad.store.refusals import MOVING
-from quotad.store.resharding import MovedShard, Resharder
+from quotad.store.resharding import MovedShard
 from quotad.store.shard_map import CLOSED
 from quotad.v1 import admin_pb2
 from quotad.v1 import quota_pb2 as pb
-from tests.raw import raw
-from tests.running import CALL_S, Running, eventually, refusal, running
+from tests.integration.resharded import CUSTOMERS, FORMER, PRO, SHARDS, Load, Old, check, plans
+from tests.running import CALL_S, refusal, running
 
-FORMER, SHARDS = 6, 3
-LIMIT = 150
-SLOTS = 2
-PRO = 1_000
 SEED = 7
 LOST = 19
 """Which answer is the first that is lost. From each to the next it is one more: else a step that
 asks as often would lose one each time that it is tried."""
-CUSTOMERS = [f"c{number}" for number in range(40)]
-
-
-def plans(version: int = 1) -> str:
-    """A catalog whose number is in it."""
-    limits = {"calls": LIMIT, "jobs": LIMIT, "lent": LIMIT, "runs": SLOTS, "version": version}
-    free = ", ".join(f"{name}: {{limit: {limit}}}" for name, limit in limits.items())
-    pro = free.replace(f"version: {{limit: {version}", f"version: {{limit: {PRO + version}")
-    return f"""
-version: 1
-default_plan: free
-features:
-  calls: {{type: metered}}
-  jobs: {{type: metered}}
-  lent: {{type: metered}}
-  version: {{type: metered}}
-  runs: {{type: metered, kind: concurrency}}
-plans:
-  free: {{entitlements: {{{free}}}}}
-  pro: {{entitlements: {{{pro}}}}}
-"""
-
-
-class Dies(BaseException):
-    """What ends a process between two commands."""
-
-
-class Old:
-    """A store that an earlier release has set up, and servers on it."""
-
-    def __init__(self, url: str, prefix: str) -> None:
-        self.store = Store(url, timeout_ms=10_000)
-        self.keys = KeySpace(prefix)
-        self.keys.lay_out(FORMER, NUMBERED)
-        raw(self.store).hset(self.keys.meta, mapping={"layout": 1, "shards": FORMER})
-        catalog = parse([Source("plans.yaml", plans())])
-        Catalogs(self.store, self.keys, SyncedClock(), 0).publish(catalog.document, catalog.digest)
-
-    def resharder(self) -> Resharder:
-        """As a process of its own has it."""
-        keys = KeySpace(self.keys.prefix)
-        check_layout(self.store, keys)
-        return Resharder(self.store, keys)
-
-    def reshard(self, each: Callable[[MovedShard], None]) -> list[MovedShard]:
-        moved: list[MovedShard] = []
-
-        def add(one: MovedShard) -> None:
-            moved.append(one)
-            each(one)
-
-        resharder = self.resharder()
-        resharder.run(SHARDS, add)
-        resharder.sweep()
-        return moved
-
-    def reshard_and_die(self, after: int) -> bool:
-        """Move shards, and die after so many commands; returns whether it has."""
-        left = [after]
-
-        def count(do: Any) -> Any:
-            def counted(*args: Any, **named: Any) -> Any:
-                left[0] -= 1
-                if left[0] < 0:
-                    raise Dies
-                return do(*args, **named)
-
-            return counted
-
-        resharder = self.resharder()
-        store = resharder._store
-        with pytest.MonkeyPatch.context() as patch:
-            for name in ("run_many", "execute", "execute_many", "unlink"):
-                patch.setattr(store, name, count(getattr(store, name)))
-            try:
-                resharder.run(SHARDS, lambda _: None)
-            except Dies:
-                return True
-        return False
 
 
 @pytest.fixture
@@ -123,124 +32,6 @@ def old(store_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch) -> Iterato
     made = Old(store_url, prefix)
     yield made
     made.store.close()
-
-
-class Load:
-    """Callers of servers, and what they were answered."""
-
-    def __init__(self, servers: list[Running], size: int) -> None:
-        self._servers = servers
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self.taken: Counter[tuple[str, str]] = Counter()
-        self.answered = 0
-        self.errors: list[str] = []
-        self._pool = ThreadPoolExecutor(size)
-        self._calls = [
-            self._pool.submit(self._call, number, random.Random(number)) for number in range(size)
-        ]
-
-    def stop(self) -> None:
-        self._stop.set()
-        for each in self._calls:
-            each.result()
-
-    def go_on(self, calls: int = 30) -> None:
-        """Wait until so many more calls were answered."""
-        wanted = self.answered + calls
-        eventually(lambda: self.answered, lambda found: found >= wanted)
-
-    def _call(self, number: int, drawn: random.Random) -> None:
-        server = self._servers[number % len(self._servers)]
-        calls = [self._batch, self._batch, self._twice, self._reserve, self._run, self._lease]
-        while not self._stop.is_set():
-            try:
-                drawn.choice(calls)(server, drawn)
-            except grpc.RpcError as error:
-                self._fail(f"{error.code()}: {error.details()}")
-
-    def _fail(self, error: str) -> None:
-        with self._lock:
-            self.errors.append(error)
-
-    def _note(self, customer: str, feature: str, granted: int) -> None:
-        with self._lock:
-            self.taken[customer, feature] += granted
-            self.answered += 1
-
-    def _batch(self, server: Running, drawn: random.Random) -> None:
-        names = drawn.choices(CUSTOMERS, k=10)
-        requests = [pb.CheckAndConsumeRequest(customer_id=n, feature_id="calls") for n in names]
-        for name, result in zip(names, server.batch(*requests).results, strict=True):
-            if result.HasField("error"):
-                self._fail(result.error.message)
-            else:
-                self._note(name, "calls", result.response.allowed)
-
-    def _twice(self, server: Running, drawn: random.Random) -> None:
-        name, key = drawn.choice(CUSTOMERS), uuid.uuid4().hex
-        first = server.consume(name, "calls", idempotency_key=key)
-        again = server.consume(name, "calls", idempotency_key=key)
-        assert (first.allowed, first.allowed) == (
-            again.allowed,
-            again.replayed,
-        ) or not first.allowed
-        self._note(name, "calls", first.allowed or again.allowed)
-
-    def _reserve(self, server: Running, drawn: random.Random) -> None:
-        name = drawn.choice(CUSTOMERS)
-        held_as = uuid.uuid4().hex
-        asked = pb.ReserveRequest(
-            customer_id=name, feature_id="jobs", quantity=3, reservation_id=held_as
-        )
-        held = server.quota.Reserve(asked, timeout=CALL_S)
-        if not held.decision.allowed:
-            return
-        used = drawn.choice([0, 2, 3])
-        commit = pb.CommitRequest(customer_id=name, reservation_id=held_as, quantity=used)
-        server.quota.Commit(commit, timeout=CALL_S)
-        self._note(name, "jobs", used)
-
-    def _run(self, server: Running, drawn: random.Random) -> None:
-        name, slot_id = drawn.choice(CUSTOMERS), uuid.uuid4().hex
-        asked = pb.AcquireSlotRequest(customer_id=name, feature_id="runs", slot_id=slot_id)
-        if server.quota.AcquireSlot(asked, timeout=CALL_S).decision.allowed:
-            release = pb.ReleaseSlotRequest(customer_id=name, slot_id=slot_id)
-            if not server.quota.ReleaseSlot(release, timeout=CALL_S).released:
-                self._fail(f"slot of {name} was lost")
-
-    def _lease(self, server: Running, drawn: random.Random) -> None:
-        name, lease_id = drawn.choice(CUSTOMERS), uuid.uuid4().hex
-        asked = pb.AcquireLeaseRequest(
-            customer_id=name, feature_id="lent", quantity=3, lease_id=lease_id
-        )
-        granted = server.quota.AcquireLease(asked, timeout=CALL_S).granted
-        if granted:
-            spent = drawn.randrange(granted + 1)
-            release = pb.ReleaseLeaseRequest(customer_id=name, lease_id=lease_id, spent=spent)
-            server.quota.ReleaseLease(release, timeout=CALL_S)
-            self._note(name, "lent", spent)
-
-
-def check(old: Old, server: Running, load: Load) -> None:
-    """Hold what callers were answered against the counters."""
-    keys = KeySpace(old.keys.prefix)
-    check_layout(old.store, keys)
-    found: Counter[tuple[str, str]] = Counter()
-    for name in CUSTOMERS:
-        for feature in ("calls", "jobs", "lent", "runs"):
-            answer = server.consume(name, feature, mode=pb.MODE_CHECK_ONLY)
-            found[name, feature] = answer.used
-    assert +load.taken == +found
-    assert max(found.values()) <= LIMIT
-    assert (EVEN, SHARDS, FORMER) == (keys.layout, keys.shards, keys.spread.former)
-    left = [
-        name
-        for name in raw(old.store).keys(f"{keys.prefix}:*")
-        if name.split(b"}")[0].rpartition(b"{")[2].isdigit()
-        and not name.endswith((b":catalog", b":events", b":l", b":le"))
-    ]
-    assert [] == left
 
 
 def test_no_call_is_lost_and_none_counted_twice_while_shards_move(old: Old, store_url: str) -> None:
