@@ -11,11 +11,13 @@ from contextlib import suppress
 import msgspec
 
 from quotad.backoff import pause_s
-from quotad.errors import StoreError
+from quotad.errors import InvalidRequest, StoreError
 from quotad.export.outcomes import Later, SetAside
 from quotad.export.target import Folding
 from quotad.export.thresholds import FeatureThresholds
 from quotad.ledger import LedgerEntry
+from quotad.moments import written_time
+from quotad.operations.endings import EndingOperations, EndingsCursor, EndingSoon
 from quotad.outbox import OutboxItem
 from quotad.store import Catalogs
 from quotad.store.change_streams import ChangeStreams
@@ -24,7 +26,8 @@ from quotad.store.exports import ALL
 from quotad.store.webhooks import SendingAttempt, WebhookStore
 from quotad.webhooks.change_events import event_of
 from quotad.webhooks.endpoint import WebhookEndpoint
-from quotad.webhooks.events import WebhookEvent
+from quotad.webhooks.event_types import PROMOTION_ENDING, TRIAL_ENDING
+from quotad.webhooks.events import WebhookEvent, event_id
 from quotad.webhooks.networks import Networks
 from quotad.webhooks.sending import Delivery, send
 from quotad.webhooks.signing import signed_headers
@@ -45,10 +48,19 @@ BESIDE_FIRST_S, BESIDE_MOST_S = 60.0, 3 * 3600.0
 CHANGES_AT_ONCE = 200
 """Of a stream."""
 
+ENDING_MS = 3 * 86_400_000
+"""How soon a trial or a promotion ends that there is an event of."""
+
+SEARCH_MS = 600_000
+"""How often they are looked for."""
+
 SWEEP_MS = 600_000
 """How often notes of periods that have ended are removed."""
 
-_FEED, _SWEPT, _REPLAYED = "feed", "swept", "replayed"
+_FEED, _SWEPT, _REPLAYED, _ENDINGS = "feed", "swept", "replayed", "endings"
+
+_FIRST_PARTS = (ALL, "0")
+"""One of them is there, and does what is to be done once for the whole store."""
 
 _AGAIN = frozenset((0, 408, 425, 429))
 """Statuses that are not about the event itself, beside those from 500 on."""
@@ -57,11 +69,16 @@ _encode_feed = msgspec.msgpack.Encoder().encode
 _decode_feed = msgspec.msgpack.Decoder(dict[str, tuple[int, int]]).decode
 
 
+_encode_search = msgspec.msgpack.Encoder().encode
+_decode_search = msgspec.msgpack.Decoder(tuple[int, EndingsCursor]).decode
+
+
 class WebhookParts(msgspec.Struct, frozen=True):
     """What receivers share."""
 
     store: WebhookStore
     changes: ChangeStreams
+    endings: EndingOperations
     networks: Networks
     catalogs: Catalogs
     thresholds: Sequence[int]
@@ -110,6 +127,8 @@ class WebhookTarget:
         """See `ExportTarget`; reads what has changed, which no entry of the ledger has."""
         self._read_changes(folding)
         self._replay(folding)
+        if self.endpoint.wants(TRIAL_ENDING) or self.endpoint.wants(PROMOTION_ENDING):
+            self._look_for_endings(folding)
         if folding.now_ms - _number(folding.note(_SWEPT)) >= SWEEP_MS:
             for name in list(folding.notes()):
                 if name.startswith("evt_") and _number(folding.note(name)) <= folding.now_ms:
@@ -169,10 +188,32 @@ class WebhookTarget:
         if places != known:
             folding.keep(_FEED, _encode_feed(places))
 
+    def _look_for_endings(self, folding: Folding) -> None:
+        """Look at a page of customers, of one search after the other, all of them again and
+        again; what was sent is noted until it has ended."""
+        if folding.part not in _FIRST_PARTS:
+            return
+        raw = folding.note(_ENDINGS)
+        due_ms, cursor = (0, EndingsCursor()) if raw is None else _decode_search(raw)
+        now_ms = folding.now_ms
+        if now_ms < due_ms:
+            return
+        try:
+            found, after = self._parts.endings.page(cursor, now_ms, ENDING_MS)
+        except InvalidRequest:  # shards have moved
+            found, after = [], EndingsCursor()
+        for each in found:
+            event = event_of_ending(each, now_ms)
+            if folding.note(event.id) is None and self.endpoint.wants(event.type):
+                folding.keep(event.id, str(each.end_ms).encode())
+                self._put(folding, [event], each.customer_id)
+        place = (now_ms + SEARCH_MS, EndingsCursor()) if after is None else (0, after)
+        folding.keep(_ENDINGS, _encode_search(place))
+
     def _replay(self, folding: Folding) -> None:
         """Send again what was asked for, once for each time of asking."""
         asked_ms, since_ms = self.endpoint.replay_asked_ms, self.endpoint.replay_since_ms
-        if folding.part not in (ALL, "0") or asked_ms <= _number(folding.note(_REPLAYED)):
+        if folding.part not in _FIRST_PARTS or asked_ms <= _number(folding.note(_REPLAYED)):
             return
         folding.keep(_REPLAYED, str(asked_ms).encode())
         done: set[str] = set()
@@ -194,6 +235,21 @@ class WebhookTarget:
         )
         with suppress(StoreError):  # it is for people, and the event may have been sent
             self._parts.store.note(self.endpoint.webhook_id, attempt)
+
+
+def event_of_ending(ending: EndingSoon, now_ms: int) -> WebhookEvent:
+    """The event of what ends soon; the same one until it has another end."""
+    event_type = TRIAL_ENDING if ending.plan_id else PROMOTION_ENDING
+    what = ending.plan_id or ending.feature_id
+    place = (ending.customer_id, ending.resource_id, what, ending.end_ms)
+    data: dict[str, object] = {
+        "customer_id": ending.customer_id,
+        "resource_id": ending.resource_id or None,
+        "plan_id": ending.plan_id or None,
+        "feature_id": ending.feature_id or None,
+        "ends_at": written_time(ending.end_ms),
+    }
+    return WebhookEvent(event_id(event_type, *place), event_type, now_ms, data)
 
 
 def _number(raw: bytes | None) -> int:

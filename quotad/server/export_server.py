@@ -13,12 +13,13 @@ from quotad.config import Config
 from quotad.errors import ConfigError
 from quotad.export import Exporter, Receivers, WebhookParts
 from quotad.metrics import WorkerReport
+from quotad.operations.endings import EndingOperations
 from quotad.operations.exports import ExportOperations
 from quotad.server.export_targets import WEBHOOKS, ExportSource, targets_of
 from quotad.server.instruments import instruments
 from quotad.server.signals import on_stop
 from quotad.server.store_contact import first_contact
-from quotad.store import KeySpace, Store, check_layout
+from quotad.store import CustomerIndex, Customers, KeySpace, Store, check_layout
 from quotad.store.change_streams import ChangeStreams
 from quotad.store.exports import ExportRecords
 from quotad.store.health import Health
@@ -71,6 +72,7 @@ class ExportServer:
             parts = WebhookParts(
                 WebhookStore(store, keys),
                 ChangeStreams(store, keys),
+                EndingOperations(CustomerIndex(store, keys, Customers(store, keys))),
                 Networks(config.webhook_networks),
                 source.catalogs,
                 config.webhook_thresholds,

@@ -18,7 +18,11 @@ from standardwebhooks import Webhook
 from quotad.decision import ConsumeAllRequest, ConsumeRequest, Mode
 from quotad.export import Receivers, WebhookParts, WebhookTarget
 from quotad.export.webhooks import LANES
+from quotad.model import Entry
+from quotad.operations.endings import EndingOperations
 from quotad.operations.webhooks import WebhookOperations
+from quotad.records import CustomerRecord, Promotion, Subscription
+from quotad.store import CustomerIndex
 from quotad.store.change_streams import ChangeStreams
 from quotad.store.exports import ExportRecords
 from quotad.store.webhooks import WebhookStore
@@ -26,6 +30,7 @@ from quotad.webhooks.endpoint import NewEndpoint, WantedEndpoint
 from quotad.webhooks.networks import Networks
 from tests.export.exported import Exported, Here, run
 from tests.processes import starting
+from tests.raw import raw
 from tests.receiver import LOOPBACK, Arrived, Receiver, receiving
 from tests.running import eventually
 
@@ -72,6 +77,9 @@ class Hooks:
         self.parts = WebhookParts(
             self.store,
             ChangeStreams(exported.made.store, exported.made.keys),
+            EndingOperations(
+                CustomerIndex(exported.made.store, exported.made.keys, exported.made.customers)
+            ),
             Networks(LOOPBACK),
             exported.made.catalogs,
             THRESHOLDS,
@@ -298,6 +306,44 @@ def test_changes_of_customers_and_catalogs_are_sent_to_those_who_asked_for_them(
     changed = dict(found["/every"])["customer.changed"]
     stored = hooks.exported.made.customers.get("acme")
     assert {"customer_id": "acme", "epoch": stored.epoch} == changed
+
+
+def test_trials_and_promotions_that_end_soon_are_sent_once_for_each_end(hooks: Hooks) -> None:
+    made = hooks.add("", "trial.ending", "promotion.ending")
+    now_ms = hooks.exported.records.now_ms()
+    soon, later = now_ms + 2 * 86_400_000, now_ms + 9 * 86_400_000
+    customers = hooks.exported.made.customers
+
+    def write(customer: str, trial_ends: int, promotion_ends: int) -> None:
+        phase = Subscription("pro", now_ms - 1000, end_ms=trial_ends, trial=True)
+        promotion = Promotion("calls", Entry(), promotion_ends)
+        record = CustomerRecord(customer, (phase,), promotions=(promotion,))
+        customers.update(customer, lambda _: record)
+
+    write("a", soon, later)
+    write("b", later, soon)
+    write("c", soon - 1, soon + 1)
+    write("over", now_ms - 1, now_ms - 1)
+    target = hooks.target(made)
+    exporter = hooks.exported.exporter(target)
+    for _ in range(12):
+        exporter.round(target, Here())
+    write("b", later, soon + 86_400_000 - 60_000)
+    key = hooks.exported.made.keys.export(target.name, "all")
+    raw(hooks.exported.made.store).hdel(key, "n:endings")
+    exporter.let_go(target)
+    hooks.send(made)
+    hooks.send(made)
+
+    found = Counter((each["type"], each["data"]["customer_id"]) for each in hooks.bodies())
+    assert found == {
+        ("trial.ending", "a"): 1,
+        ("trial.ending", "c"): 1,
+        ("promotion.ending", "b"): 2,
+        ("promotion.ending", "c"): 1,
+    }
+    trial, _ = [each["data"] for each in hooks.bodies("trial.ending")]
+    assert {"customer_id", "plan_id", "ends_at"} == trial.keys()
 
 
 def failing(statuses: dict[str, int]) -> Callable[[Any], tuple[int, dict[str, str]]]:
