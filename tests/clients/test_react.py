@@ -263,17 +263,41 @@ def test_a_page_that_a_server_has_made_is_taken_over_as_it_is(
     shown: Shown, secured: Secured, customer: str
 ) -> None:
     del shown.said[:]
-    wanted: dict[str, Any] = {"gate": {"featureId": "csv"}, "meter": "exports"}
+    limit = {"limit": 9, "used": 8, "decimals": 0, "resetsAt": "2000-11-30T12:00:00Z"}
+    exports = {"featureId": "exports", "featureType": "METERED", "allowed": True}
+    read = [{**exports, "limits": [limit]}]
+    initial = {"customerId": customer, "resourceId": "", "entitlements": read}
+    provider = secured.provider(customer)
+    for words, known in {"reading": None, "8 of 9 used": initial}.items():
+        tree = {"provider": provider | {"initial": known}, "gate": {"featureId": "csv"}}
 
-    made = shown.page.evaluate(
-        "wanted => hydrate(wanted)", {"provider": secured.provider(customer), **wanted}
-    )
+        made = shown.page.evaluate("wanted => hydrate(wanted)", {**tree, "meter": "exports"})
 
-    assert "reading" in made
-    assert "wait" in made
-    shown.text("0 of 3 used")
-    shown.hide()
+        assert words in made
+        assert ("wait" in made) is (known is None)
+        shown.text("0 of 3 used")
+        shown.hide()
     assert [] == shown.said
+
+
+def test_a_page_that_is_not_looked_at_keeps_no_connection_and_reads_again_when_it_is(
+    shown: Shown, secured: Secured, customer: str
+) -> None:
+    look = """hidden => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    with shown.page.expect_response(lambda response: "/v1/events" in response.url):
+        shown.show(secured.provider(customer), probes=PROBES)
+    shown.last("exports", "!it.isLoading")
+
+    with shown.page.expect_event("requestfailed", lambda request: "/v1/events" in request.url):
+        shown.page.evaluate(look, True)
+    secured.client.consume(customer, "exports")
+    shown.page.evaluate(look, False)
+
+    shown.last("exports", "it.currentUsage === 1")
+    shown.hide()
 
 
 @pytest.fixture(scope="module")
