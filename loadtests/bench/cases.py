@@ -108,6 +108,23 @@ def verdicts() -> Group:
     )
 
 
+def ledger() -> Group:
+    """What it costs that a feature is in the ledger."""
+    servers = ["native", *_fast()]
+    return Group(
+        "ledger",
+        "8 connections x 32 streams: without and with a ledger",
+        [
+            Line(f"{server}{name}", server, msgspec.structs.replace(MANY, feature_id=feature_id))
+            for server in servers
+            for name, feature_id in ((", no ledger", FEATURE), (", ledger", "feature-noted"))
+        ],
+        seconds=1.5,
+        rounds=5,
+        pairs=[(f"{server}, ledger", f"{server}, no ledger") for server in servers],
+    )
+
+
 def together() -> Group:
     """Several features in one atomic act."""
     others = ("feature-tokens", "feature-images")
@@ -316,7 +333,7 @@ def groups(also: Collection[str] = ()) -> list[Group]:
     Args:
         also: servers from elsewhere beside the fronts: `EARLIER`, `PROTOTYPE`.
     """
-    made = [fronts(also), windows(), verdicts(), together()]
+    made = [fronts(also), windows(), verdicts(), ledger(), together()]
     made += [batches(), connections(), workers()]
     made.append(busy(also))
     # Customers come last: a crowd of them leaves a store that is slower for everybody.
