@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from quotad.outbox import (
+    ARCHIVE,
     TARGETS,
     ExportProgress,
     OutboxItem,
@@ -82,11 +83,13 @@ class ExportWatch:
     Args:
         records: of the store.
         now_ms: Unix time, by the store's clock.
+        kept_ms: how long the store keeps the ledger; 0: not known.
     """
 
-    def __init__(self, records: ExportRecords, now_ms: Callable[[], int]) -> None:
+    def __init__(self, records: ExportRecords, now_ms: Callable[[], int], kept_ms: int = 0) -> None:
         self._records = records
         self._now_ms = now_ms
+        self._kept_ms = kept_ms
         self.readings: dict[str, ExportReading] = {}
         """By target."""
         self._of_kind: dict[str, ExportReading] = {}
@@ -123,7 +126,7 @@ class ExportWatch:
         return tuple(
             f"export to {target}: {words}"
             for target, reading in sorted(self.readings.items())
-            for words in _warnings(reading, now_ms)
+            for words in _warnings(target, reading, now_ms, self._kept_ms)
         )
 
 
@@ -131,10 +134,14 @@ def _kind_of(target: str) -> str:
     return "webhooks" if target.startswith(f"{WEBHOOK}-") else target
 
 
-def _warnings(reading: ExportReading, now_ms: int) -> Iterator[str]:
+def _warnings(target: str, reading: ExportReading, now_ms: int, kept_ms: int) -> Iterator[str]:
+    command = "quotad ledger archive" if target == ARCHIVE else "quotad export"
     if reading.lag_ms > LATE_MS:
+        yield f"it is {reading.lag_ms // 60_000} min behind the ledger; is `{command}` running?"
+    if target == ARCHIVE and 0 < kept_ms < 2 * reading.lag_ms:
         yield (
-            f"it is {reading.lag_ms // 60_000} min behind the ledger; is `quotad export` running?"
+            f"the store drops records after {kept_ms // 60_000} min (ledger_kept_ms), and then"
+            " they are in no archive"
         )
     if reading.problem:
         yield f"{plural(reading.unsent, 'item')} to be sent: {reading.problem}"

@@ -130,7 +130,7 @@ class Parts:
         self._ledger = LedgerStreams(store, keys)
         self.ledger_bound = LedgerBound(self._ledger, kept, self._snapshots)
         """Whether more goes into the ledger than is kept."""
-        self.exports = ExportWatch(ExportRecords(store, keys), clock.now_ms)
+        self.exports = ExportWatch(ExportRecords(store, keys), clock.now_ms, kept.ms)
         """How exports of the ledger are doing."""
         self._warnings_beside: Callable[[], tuple[str, ...]] = lambda: ()
         self._read = RequestDecoder()

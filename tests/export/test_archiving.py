@@ -15,6 +15,7 @@ import pytest
 from quotad.archive import ArchiveDirectory, DamagedBlock, ForeignBytes, read_block
 from quotad.engine.noted import read_record
 from quotad.export import ArchiveTarget, archiving
+from quotad.operations.exports import ExportWatch
 from quotad.outbox import OutboxItem
 from quotad.store.exports import ExportRecords
 from quotad.store.ledger import LedgerStreams
@@ -179,3 +180,16 @@ def test_a_block_that_is_cut_off_or_changed_is_not_read(exported: Exported, tmp_
     for damaged in (raw[:20], raw[:-1], b"x" + raw[1:], raw[:60] + b"\0\0\0\0" + raw[64:]):
         with pytest.raises(DamagedBlock):
             read_block(damaged)
+
+
+def test_an_archive_that_is_behind_warns_before_the_store_drops_what_is_not_in_it(
+    exported: Exported, tmp_path: Path
+) -> None:
+    target = ArchiveTarget(ArchiveDirectory(tmp_path))
+    run(exported.exporter(target), target)
+    now_ms = exported.records.now_ms()
+    for kept_ms, warned in ((3 * 3_600_000, 2), (5 * 3_600_000, 1)):
+        watch = ExportWatch(exported.records, lambda: now_ms + 7_200_000, kept_ms)
+        watch.look()
+        assert warned == len(watch.warnings)
+        assert "is `quotad ledger archive` running?" in watch.warnings[0]
