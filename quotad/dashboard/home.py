@@ -5,6 +5,7 @@ from collections import Counter
 from quotad.dashboard.ask import Ask, PageAnswer, SitePage
 from quotad.dashboard.change_words import ChangeGroup
 from quotad.dashboard.decided_chart import decided_chart
+from quotad.dashboard.export_words import STAND_IN, exported
 from quotad.dashboard.history import changes_of
 from quotad.dashboard.insights import Ranking, customer_names, feature_names, plan_names, ranking
 from quotad.dashboard.render import render
@@ -44,6 +45,10 @@ def _home(ask: Ask) -> PageAnswer:
         versions=versions[:VERSIONS_SHOWN],
         sidecar=next((each for each in versions if _by_sidecar(each.record.published_by)), None),
         worker=parts.worker.status(),
+        bills=ask.context.environment.get(STAND_IN, ""),
+        exports=[
+            (target, exported(each)) for target, each in sorted(parts.exports.readings.items())
+        ],
         servers=Counter(each.host for each in live),
         found=found,
         counts=found.counts(),

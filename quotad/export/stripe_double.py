@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from quotad.export.double_fields import BadField, read_fields
+from quotad.export.double_page import bills_page
 from quotad.moments import written_time
 
 DAY_S = 86_400
@@ -305,9 +306,11 @@ class _Handler(BaseHTTPRequestHandler):
         if answer is None:
             self.close_connection = True
             return
-        raw = msgspec.json.encode(answer[1])
+        raw, kind = msgspec.json.encode(answer[1]), "application/json"
+        if self.path == "/" and "text/html" in headers.get("accept", ""):
+            raw, kind = bills_page(answer[1]), "text/html; charset=utf-8"
         self.send_response(answer[0])
-        self.send_header("content-type", "application/json")
+        self.send_header("content-type", kind)
         self.send_header("content-length", str(len(raw)))
         self.end_headers()
         self.wfile.write(raw)

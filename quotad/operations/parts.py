@@ -9,6 +9,7 @@ from quotad.operations.decided import DecidedOperations
 from quotad.operations.drafts import DraftOperations
 from quotad.operations.environments import EnvironmentOperations
 from quotad.operations.erasing import ErasingOperations
+from quotad.operations.exports import ExportWatch
 from quotad.operations.finding import FindingOperations
 from quotad.operations.history import HistoryOperations
 from quotad.operations.insights import InsightOperations
@@ -39,6 +40,7 @@ class AdminParts(msgspec.Struct, frozen=True):
     rebuilds: UsageRebuilds
     tokens: TokenOperations
     webhooks: WebhookOperations
+    exports: ExportWatch
     worker: Worker
     feed: Hub
     history: HistoryOperations

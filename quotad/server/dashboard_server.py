@@ -8,6 +8,7 @@ from quotad.dashboard.app import DashboardApp
 from quotad.dashboard.ask import IdentityProvider, PageContext
 from quotad.dashboard.decided_day import decided_day
 from quotad.dashboard.doorkeeper import Doorkeeper
+from quotad.dashboard.export_words import STAND_IN
 from quotad.dashboard.kept import Kept
 from quotad.dashboard.proxy import TrustedProxy
 from quotad.dashboard.top_users import TopUsers
@@ -50,6 +51,14 @@ def _provider(config: Config) -> IdentityProvider | None:
             config.oidc_groups_claim,
         )
     )
+
+
+def _environment(config: Config) -> dict[str, str]:
+    """What the settings say of this environment, for people."""
+    facts = {"Prefix": config.prefix, "Listens on": config.dashboard}
+    if config.stripe_double:
+        facts[STAND_IN] = f"{config.stripe_api_url}/"
+    return facts
 
 
 class DashboardServer(ListeningServer):
@@ -96,7 +105,7 @@ class DashboardServer(ListeningServer):
             threads=threads,
             cookie=cookie,
             provider=self.provider,
-            environment={"Prefix": config.prefix, "Listens on": config.dashboard},
+            environment=_environment(config),
         )
         self._token_watch.look()
         app = DashboardApp(

@@ -282,6 +282,7 @@ class Parts:
             history=HistoryOperations(changes),
             rollbacks=RollbackOperations(writes, changes, snapshots, clock),
             servers=ServerList(self.store, self._keys),
+            exports=self.exports,
             worker=Worker(
                 snapshots,
                 views,

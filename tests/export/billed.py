@@ -70,7 +70,7 @@ class Billed(Exported):
     def __init__(self, made: Bench, double: StripeDouble, url: str) -> None:
         super().__init__(made)
         self.double = double
-        self._url = url
+        self.url = url
         self.in_process = False
         self.shift_ms = 0
         """How far the store's clock is moved, as exports see it."""
@@ -85,7 +85,7 @@ class Billed(Exported):
     def target(self, length_ms: int = HOUR_MS) -> StripeTarget:
         return StripeTarget(
             StripeAccount(
-                "sk_test_1", self._url, InProcess(self.double) if self.in_process else None
+                "sk_test_1", self.url, InProcess(self.double) if self.in_process else None
             ),
             Buckets(length_ms, "test"),
             CatalogMeters(self.made.catalogs).look,

@@ -1,5 +1,6 @@
 """Stripe is sent what the ledger has, each unit once, whatever fails and whoever is killed."""
 
+import json
 import random
 import shutil
 import subprocess
@@ -88,6 +89,25 @@ def test_an_event_that_stripe_has_already_is_taken_as_sent(billed: Billed) -> No
 
     assert {("cus_a", "api_calls"): 5} == billed.double.sums()
     assert not billed.watch().warnings
+
+
+def test_the_double_shows_what_it_bills_to_programs_and_to_people(billed: Billed) -> None:
+    billed.take("<a>", 5, "calls")
+    billed.shift_ms = HOUR_MS
+
+    def read(accept: str) -> str:
+        request = urllib.request.Request(billed.url, headers={"accept": accept})
+        with urllib.request.urlopen(request) as answer:
+            return str(answer.read().decode())
+
+    assert "Nothing was sent yet" in read("text/html")
+    billed.export()
+
+    (bill,) = json.loads(read("*/*"))
+    assert ("cus_<a>", "api_calls", 5, 1) == tuple(
+        bill[key] for key in ("customer", "meter", "billed", "events")
+    )
+    assert "<td>cus_&lt;a&gt;</td><td>api_calls</td><td>5</td>" in read("text/html,*/*")
 
 
 class Killed(BaseException):
