@@ -45,7 +45,12 @@ ON_ONE_SERVER = {
 }
 """Tests of these modules that do not."""
 
-ON_A_CLUSTER_ONLY = {"test_publish_shard_by_shard", "test_frozen_node", "test_resharding_killed"}
+ON_A_CLUSTER_ONLY = {
+    "test_archive_on_a_cluster",
+    "test_publish_shard_by_shard",
+    "test_frozen_node",
+    "test_resharding_killed",
+}
 """Modules about what one server has not."""
 
 
