@@ -32,6 +32,8 @@ class Group(msgspec.Struct, frozen=True):
     """Whether it is part of `--quick`."""
     pairs: list[tuple[str, str]] = []
     """Names of lines whose throughput is divided, one by the other."""
+    cpu: bool = False
+    """Whether their CPU time per decision is as well."""
     budget: bool = False
     """Whether to tell who has used how much of the cores."""
 
@@ -139,8 +141,9 @@ def together() -> Group:
                 (f"{server}, 3 features", 3, {"together": others}),
             )
         ],
-        seconds=1.5,
-        rounds=3,
+        seconds=0.7,
+        rounds=7,
+        cpu=True,
         pairs=[
             (f"{server}, 3 features", f"{server}, CheckAndConsume")
             for server in ["native", *_fast()]

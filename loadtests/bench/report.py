@@ -127,6 +127,15 @@ def ratios(line: LineRuns, base: LineRuns) -> list[float]:
     )
 
 
+def cpu_ratios(line: LineRuns, base: LineRuns) -> list[float]:
+    """CPU time of server and Redis per decision beside the base line's of the same round, least
+    first."""
+    return sorted(
+        (run.server_us + run.redis_us) / ((first.server_us + first.redis_us) or 1)
+        for run, first in zip(line.runs, base.runs, strict=True)
+    )
+
+
 def row(line: LineRuns, base: LineRuns, traced: bool = False) -> list[str]:
     """One row of a group's table; a line with a run that does not count shows no numbers.
 
@@ -183,10 +192,15 @@ def pair_notes(made: GroupRuns) -> list[str]:
     for one, other in made.group.pairs:
         if one not in lines or other not in lines or lines[one].problems + lines[other].problems:
             continue
-        found = ratios(lines[one], lines[other])
-        middle = statistics.median(found)
-        notes.append(f"{one} / {other}: {middle:.2f} ({found[0]:.2f} to {found[-1]:.2f})")
+        both = lines[one], lines[other]
+        notes.append(f"{one} / {other}: {_spread(ratios(*both))}")
+        if made.group.cpu:
+            notes.append(f"CPU, {one} / {other}: {_spread(cpu_ratios(*both))}")
     return notes
+
+
+def _spread(found: list[float]) -> str:
+    return f"{statistics.median(found):.2f} ({found[0]:.2f} to {found[-1]:.2f})"
 
 
 def budget_notes(made: GroupRuns, cores: int) -> list[str]:

@@ -132,7 +132,11 @@ def test_ratios_are_of_the_same_round() -> None:
     ]
     half = [msgspec.structs.replace(r, per_second=r.per_second / 2) for r in results]
     fast = LineRuns(Line("fast", "native"), [Run("", r, 1.0, 1.0, 1.0) for r in results])
-    slow = LineRuns(Line("slow", "native"), [Run("", r, 1.0, 1.0, 1.0) for r in half])
+    slow = LineRuns(Line("slow", "native"), [Run("", r, 2.0, 1.0, 1.0) for r in half])
     group = Group("name", "title", [], pairs=[("fast", "slow")])
+    both = msgspec.structs.replace(group, cpu=True)
 
     assert ["fast / slow: 2.00 (2.00 to 2.00)"] == pair_notes(GroupRuns(group, [fast, slow]))
+    assert ["fast / slow: 2.00 (2.00 to 2.00)", "CPU, fast / slow: 0.67 (0.67 to 0.67)"] == (
+        pair_notes(GroupRuns(both, [fast, slow]))
+    )
