@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quotad.cli import completion, failures, output
+from quotad.cli.arguments import past_time
 from quotad.cli.options import SERVER_DEFAULT, ActorOption, Json, ReasonOption, ServerOption
 from quotad.plural import plural
 
@@ -40,6 +41,16 @@ OneFeature = Annotated[
 ]
 
 
+ArchiveSince = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        help="From when on the archive is read: a time, or 90s, 30m, 2h, 7d ago; else 1 day ago.",
+    ),
+]
+
+
 def register(group: typer.Typer) -> None:
     """Add the commands of this module to those about usage."""
     group.command()(audit)
@@ -49,13 +60,15 @@ def register(group: typer.Typer) -> None:
 def audit(
     customer: MaybeCustomer = "",
     feature: OneFeature = "",
+    since: ArchiveSince = None,
     server: ServerOption = SERVER_DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Compare counters with the ledger while decisions go on; exit code 1 where some differ."""
+    start = past_time("--since", since, as_json)
     with failures.admin(server, as_json) as admin:
         found, agreed = _all(
-            lambda token: admin.audit_usage(customer, feature_id=feature, token=token)
+            lambda token: admin.audit_usage(customer, feature_id=feature, token=token, since=start)
         )
     drifted = [each for each in found if not each.doubt]
     if as_json:
@@ -69,6 +82,7 @@ def audit(
 def rebuild(
     customer: MaybeCustomer = "",
     feature: OneFeature = "",
+    since: ArchiveSince = None,
     apply: Annotated[
         bool, typer.Option("--apply", help="Write it; without it, only show what would be written.")
     ] = False,
@@ -82,10 +96,17 @@ def rebuild(
     Exit code 1 where some could not be written: their customers' counters were rebuilt by others
     meanwhile.
     """
+    start = past_time("--since", since, as_json)
     with failures.admin(server, as_json) as admin:
         found, agreed = _all(
             lambda token: admin.rebuild_usage(
-                customer, feature_id=feature, token=token, apply=apply, reason=reason, actor=actor
+                customer,
+                feature_id=feature,
+                token=token,
+                since=start,
+                apply=apply,
+                reason=reason,
+                actor=actor,
             )
         )
     drifted = [each for each in found if not each.doubt]

@@ -307,7 +307,12 @@ class AdminClient(CustomerAdmin, TokenAdmin, WebhookAdmin, Connected):
         return self._connection.run(ledger.page(self._read, wanted))
 
     def audit_usage(
-        self, customer_id: str = "", *, feature_id: str = "", token: str = ""
+        self,
+        customer_id: str = "",
+        *,
+        feature_id: str = "",
+        token: str = "",
+        since: datetime | None = None,
     ) -> UsageAuditPage:
         """Compare counters of the periods under way with the ledger; a page may take minutes.
 
@@ -315,8 +320,11 @@ class AdminClient(CustomerAdmin, TokenAdmin, WebhookAdmin, Connected):
             customer_id: of one customer; empty: of all that the ledger has.
             feature_id: of one feature; empty: of all that are ledgered.
             token: of the page before; empty: the first one.
+            since: from when on the archive is read; None: of the last day.
         """
-        return self._connection.run(auditing.audit(self._read, customer_id, feature_id, token))
+        return self._connection.run(
+            auditing.audit(self._read, (customer_id, feature_id, token, since))
+        )
 
     def rebuild_usage(
         self,
@@ -324,6 +332,7 @@ class AdminClient(CustomerAdmin, TokenAdmin, WebhookAdmin, Connected):
         *,
         feature_id: str = "",
         token: str = "",
+        since: datetime | None = None,
         apply: bool = False,
         reason: str = "",
         actor: str = "",
@@ -331,14 +340,15 @@ class AdminClient(CustomerAdmin, TokenAdmin, WebhookAdmin, Connected):
         """Bring counters that differ back to the ledger, or only find them.
 
         Args:
-            customer_id: as of `audit_usage`, and so are the next two.
+            customer_id: as of `audit_usage`, and so are the next three.
             feature_id: see there.
             token: see there.
+            since: see there.
             apply: else nothing is written.
             reason: why, kept among the customers' corrections.
             actor: whose doing it is, kept there.
         """
-        wanted = (customer_id, feature_id, token)
+        wanted = (customer_id, feature_id, token, since)
         return self._connection.run(auditing.rebuild(self._write, wanted, apply, (reason, actor)))
 
     def corrections(self, customer_id: str, limit: int = 50) -> tuple[Correction, ...]:

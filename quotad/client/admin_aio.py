@@ -78,10 +78,17 @@ class AsyncAdminClient(AsyncUsageClient):
         return await self._run(ledger.page(self._policy, wanted))
 
     async def audit_usage(
-        self, customer_id: str = "", *, feature_id: str = "", token: str = ""
+        self,
+        customer_id: str = "",
+        *,
+        feature_id: str = "",
+        token: str = "",
+        since: datetime | None = None,
     ) -> UsageAuditPage:
         """Compare counters with the ledger; as of `AdminClient`."""
-        return await self._run(auditing.audit(self._policy, customer_id, feature_id, token))
+        return await self._run(
+            auditing.audit(self._policy, (customer_id, feature_id, token, since))
+        )
 
     async def rebuild_usage(
         self,
@@ -89,12 +96,13 @@ class AsyncAdminClient(AsyncUsageClient):
         *,
         feature_id: str = "",
         token: str = "",
+        since: datetime | None = None,
         apply: bool = False,
         reason: str = "",
         actor: str = "",
     ) -> UsageAuditPage:
         """Bring counters that differ back to the ledger; as of `AdminClient`."""
-        wanted = (customer_id, feature_id, token)
+        wanted = (customer_id, feature_id, token, since)
         return await self._run(auditing.rebuild(self._write, wanted, apply, (reason, actor)))
 
     async def create_token(

@@ -55,17 +55,26 @@ class UsageAuditPage(msgspec.Struct, frozen=True, kw_only=True):
     """Empty: no more."""
 
 
-def audit(policy: Policy, customer_id: str, feature_id: str, token: str) -> Steps[UsageAuditPage]:
+Audited = tuple[str, str, str, datetime | None]
+"""Customer, feature, token, and from when on the archive is read."""
+
+
+def audit(policy: Policy, wanted: Audited) -> Steps[UsageAuditPage]:
     """Compare a page of counters."""
+    customer_id, feature_id, token, since = wanted
     request = checked(
-        pb.AuditUsageRequest, customer_id=customer_id, feature_id=feature_id, page_token=token
+        pb.AuditUsageRequest,
+        customer_id=customer_id,
+        feature_id=feature_id,
+        page_token=token,
+        since=since,
     )
     return (yield from _page(policy, "AuditUsage", request))
 
 
 def rebuild(
     policy: Policy,
-    wanted: tuple[str, str, str],
+    wanted: Audited,
     apply: bool,
     because: tuple[str, str],
 ) -> Steps[UsageAuditPage]:
@@ -73,11 +82,11 @@ def rebuild(
 
     Args:
         policy: of the call.
-        wanted: customer, feature and token.
+        wanted: which counters.
         apply: else nothing is written.
         because: reason and actor.
     """
-    customer_id, feature_id, token = wanted
+    customer_id, feature_id, token, since = wanted
     request = checked(
         pb.RebuildUsageRequest,
         customer_id=customer_id,
@@ -86,6 +95,7 @@ def rebuild(
         apply=apply,
         reason=because[0],
         actor=because[1],
+        since=since,
     )
     return (yield from _page(policy, "RebuildUsage", request))
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from quotad.http.answers import moment
-from quotad.http.fields import because
+from quotad.http.fields import because, moment_ms
 from quotad.http.operation import HttpAnswer, HttpCall, Operation, RequestFields, in_thread
 from quotad.operations.usage_audit import AuditedCounter, UsageAudit
 from quotad.tokens.roles import Right
@@ -19,6 +19,8 @@ class AuditUsage(RequestFields, frozen=True, kw_only=True):
     feature_id: str = ""
     """Empty: of all that are ledgered."""
     page_token: str = ""
+    since: datetime | None = None
+    """From when on the archive is read; absent: of the last day."""
 
 
 class RebuildUsage(RequestFields, frozen=True, kw_only=True):
@@ -29,6 +31,8 @@ class RebuildUsage(RequestFields, frozen=True, kw_only=True):
     feature_id: str = ""
     """Empty: of all that are ledgered."""
     page_token: str = ""
+    since: datetime | None = None
+    """From when on the archive is read; absent: of the last day."""
     apply: bool = False
     """Else nothing is written."""
     reason: str = ""
@@ -82,7 +86,10 @@ def audit(call: HttpCall, wanted: AuditUsage) -> HttpAnswer:
     """Return a page of counters that differ from the ledger."""
     return _answer(
         call.context.parts.rebuilds.audits.audit(
-            wanted.customer_id, wanted.feature_id, wanted.page_token
+            wanted.customer_id,
+            wanted.feature_id,
+            wanted.page_token,
+            moment_ms(wanted.since, "since"),
         )
     )
 
@@ -95,7 +102,13 @@ def rebuild(call: HttpCall, wanted: RebuildUsage) -> HttpAnswer:
         apply = (because(wanted, call.actor), call.caller.taker)
     rebuilds = call.context.parts.rebuilds
     return _answer(
-        rebuilds.rebuild(wanted.customer_id, wanted.feature_id, wanted.page_token, apply)
+        rebuilds.rebuild(
+            wanted.customer_id,
+            wanted.feature_id,
+            wanted.page_token,
+            moment_ms(wanted.since, "since"),
+            apply,
+        )
     )
 
 

@@ -134,30 +134,66 @@ class LedgerOperations(msgspec.Struct, frozen=True):
         return merge(stored, archived, key=_position, reverse=place.newest_first)
 
     def walk(
-        self, shards: Sequence[int], at: Mapping[int, EventId], customer_id: str = ""
-    ) -> Iterator[tuple[LedgerRecord, list[LedgerEntry] | None]]:
-        """Every record of some shards with its entries, the oldest first; None: it is unreadable.
+        self,
+        at: Mapping[int, EventId],
+        ends: Mapping[int, EventId],
+        customer_id: str = "",
+        archived_since_ms: int | None = None,
+    ) -> Iterator[tuple[LedgerRecord | ArchivedRecord, list[LedgerEntry] | None]]:
+        """Every record of some shards with its entries, by time; None: it is unreadable.
+
+        What the archive has and the store does not is among them, also where a store that was
+        restored has lost it out of the middle.
 
         Args:
-            shards: whose streams are read.
-            at: by shard, behind which record; without one from its oldest on.
+            at: by shard, behind which record of the store; without one from its oldest on.
+            ends: by shard, up to which; the shards that are read.
             customer_id: whose entries are wanted; records may have those of others as well. Empty:
                 of all.
+            archived_since_ms: from when on the archive is read (Unix ms); None: it is not.
 
         Raises:
-            StoreUnavailable: the store refused or timed out.
+            StoreUnavailable: the store refused or timed out, or a file cannot be read.
         """
-        masks = self.streams.masks(shards)
+        masks = self.streams.masks(list(ends))
         may_name = _naming(customer_id)
-        place = ReadSoFar(self.streams.shards, False, -1, {**at})
-        for record in self._records(place, shards, may_name):
-            if may_name is not None and not may_name(record.charges):
-                yield record, []
+        records: Iterator[LedgerRecord | ArchivedRecord] = self._up_to(at, ends, may_name)
+        if self.archive is not None and archived_since_ms is not None:
+            since = EventId(archived_since_ms, 0)
+            texts = [msgspec.json.encode(customer_id)] if customer_id else []
+            stretch = ArchiveStretch(dict.fromkeys(ends, since), {}, False, texts)
+            records = merge(records, self.archive.records(stretch), key=_position)
+        before: tuple[EventId, int] | None = None
+        for record in records:
+            if _position(record) == before:
+                continue  # it is in both
+            before = _position(record)
+            if isinstance(record, ArchivedRecord) and record.entries is None:
+                yield record, None
                 continue
             try:
-                yield record, masked(read_record(record), masks)
+                yield record, masked(_found(record, may_name)[0], masks)
             except Unreadable:
                 yield record, None
+
+    def _up_to(
+        self,
+        at: Mapping[int, EventId],
+        ends: Mapping[int, EventId],
+        may_name: Callable[[bytes], bool] | None,
+    ) -> Iterator[LedgerRecord]:
+        """The records of streams up to these."""
+        left = {shard for shard, end in ends.items() if shard not in at or at[shard] < end}
+        if not left:
+            return
+        place = ReadSoFar(self.streams.shards, False, -1, {**at})
+        for record in self._records(place, sorted(left), may_name):
+            if record.position >= ends[record.shard]:
+                left.discard(record.shard)
+            if record.position <= ends[record.shard]:
+                yield record
+            if not left:
+                return
 
     def has_dropped(self, at: Mapping[int, EventId]) -> bool:
         """Whether a record is gone that was read, and so perhaps some after it.

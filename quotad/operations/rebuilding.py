@@ -33,6 +33,7 @@ class UsageRebuilds(msgspec.Struct, frozen=True):
         customer_id: str = "",
         feature_id: str = "",
         token: str = "",
+        since_ms: int | None = None,
         apply: tuple[Because, Taker] | None = None,
     ) -> UsageAudit:
         """Bring counters that differ back to the ledger, or only find them.
@@ -42,9 +43,10 @@ class UsageRebuilds(msgspec.Struct, frozen=True):
         it was done since they were compared.
 
         Args:
-            customer_id: as of `UsageAudits.audit`, and so are the next two.
+            customer_id: as of `UsageAudits.audit`, and so are the next three.
             feature_id: see there.
             token: see there.
+            since_ms: see there.
             apply: why, and whose doing it is, for the corrections and for the ledger; None:
                 nothing is written.
 
@@ -56,7 +58,7 @@ class UsageRebuilds(msgspec.Struct, frozen=True):
             StoreUnavailable: the store refused or timed out; some may be rebuilt, and are not
                 again.
         """
-        audit = self.audits.audit(customer_id, feature_id, token)
+        audit = self.audits.audit(customer_id, feature_id, token, since_ms)
         return audit if apply is None else self._apply(audit, *apply)
 
     def _apply(self, audit: UsageAudit, because: Because, taker: Taker) -> UsageAudit:

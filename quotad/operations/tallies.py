@@ -7,13 +7,16 @@ from typing import NamedTuple
 from quotad.ledger import LedgerEntry
 from quotad.operations.ledger import LedgerOperations
 from quotad.store.events import EventId
-from quotad.store.ledger import digest_of
+from quotad.store.ledger import LedgerRecord, digest_of
 
 COUNTERS_MAX = 100_000
 """Most counters that are added up at a time: some 50 MB."""
 
 RECORDS_BETWEEN = 5_000
 """Records after which it is looked whether some were dropped before they were read."""
+
+CLOCKS_MS = 60_000
+"""How far clocks of a store's servers are apart at most."""
 
 RECORDS_AT_ONCE = 4
 """Records after which other threads have their turn: some 2 ms."""
@@ -139,17 +142,26 @@ class LedgerTallies:
         """The last record that was read, by shard."""
         self.incomplete = False
         """Whether records were dropped before they were read, or cannot be read."""
+        self._ahead: set[tuple[int, EventId]] = set()
+        """What the archive had of after the first cut."""
+        self._cut_ms = 0
         self.shards: Sequence[int] = range(ledger.streams.shards)
         if customer_id:
             self.shards = ledger.streams.of_customer(customer_id)
 
-    def read(self) -> None:
+    def read(self, archived_since_ms: int | None) -> None:
         """Add up all that is there now.
 
+        Args:
+            archived_since_ms: from when on also of the archive (Unix ms); None: nothing of it.
+
         Raises:
-            StoreUnavailable: the store refused or timed out.
+            StoreUnavailable: the store refused or timed out, or a file cannot be read.
         """
-        self.read_up_to(self._ledger.streams.cut(self.shards))
+        self._cut_ms = self._ledger.streams.now_ms() - CLOCKS_MS
+        ends = self._ledger.streams.cut(self.shards)
+        never = EventId(0, 0)
+        self._add({shard: ends.get(shard, never) for shard in self.shards}, archived_since_ms)
 
     def read_up_to(self, ends: Mapping[int, EventId]) -> None:
         """Add what came since, up to these records of their streams and no further.
@@ -157,13 +169,7 @@ class LedgerTallies:
         Raises:
             StoreUnavailable: the store refused or timed out.
         """
-        behind = [
-            shard
-            for shard, end in ends.items()
-            if shard in self.shards and (shard not in self.at or self.at[shard] < end)
-        ]
-        if behind:
-            self._add(behind, ends)
+        self._add({shard: end for shard, end in ends.items() if shard in self.shards}, None)
 
     def customers(self) -> list[str]:
         """Whose counters they are, by digest."""
@@ -181,26 +187,27 @@ class LedgerTallies:
             tally.settle()
         return tally
 
-    def _add(self, shards: Sequence[int], ends: Mapping[int, EventId]) -> None:
-        left = set(shards)
-        at = {shard: self.at[shard] for shard in shards if shard in self.at}
-        walk = self._ledger.walk(shards, at, self._customer_id)
+    def _add(self, ends: Mapping[int, EventId], archived_since_ms: int | None) -> None:
+        walk = self._ledger.walk(self.at, ends, self._customer_id, archived_since_ms)
+        number = 0
         for number, (record, entries) in enumerate(walk, start=1):
-            if record.position >= ends[record.shard]:
-                left.discard(record.shard)
-            if record.position <= ends[record.shard]:
+            place = record.shard, record.position
+            if isinstance(record, LedgerRecord):
                 self.at[record.shard] = record.position
-                if entries is None:
-                    self.incomplete = True
-                for entry in entries or ():
-                    self._note(entry, record.shard)
+            elif record.position > ends[record.shard] and record.at_ms > self._cut_ms:
+                self._ahead.add(place)
+            if entries is None:
+                self.incomplete = True
+            if isinstance(record, LedgerRecord) and place in self._ahead:
+                continue  # it was written, and archived, after the cut
+            for entry in entries or ():
+                self._note(entry, record.shard)
             if number % RECORDS_BETWEEN == 0:
                 self._look()
             if number % RECORDS_AT_ONCE == 0:
                 time.sleep(0)  # so that decisions do not wait for it
-            if not left:
-                break
-        self._look()
+        if number:
+            self._look()
 
     def _look(self) -> None:
         self.incomplete = self.incomplete or self._ledger.has_dropped(self.at)

@@ -25,6 +25,8 @@ from quotad.store.usage import CounterName, CounterValue, UsageStore
 ROWS_MAX = 5_000
 """Counters that a page reports, about; it ends with a whole customer."""
 
+DAY_MS = 86_400_000
+
 AT_ONCE = 300
 """Counters that are read together, about: a tenth of a millisecond of the store's time."""
 
@@ -143,7 +145,13 @@ class UsageAudits(msgspec.Struct, frozen=True):
     idle_ms: int = 0
     """How long lifetime counters of customers without a record are kept; 0: for ever."""
 
-    def audit(self, customer_id: str = "", feature_id: str = "", token: str = "") -> UsageAudit:
+    def audit(
+        self,
+        customer_id: str = "",
+        feature_id: str = "",
+        token: str = "",
+        since_ms: int | None = None,
+    ) -> UsageAudit:
         """Compare counters with the ledger while decisions go on.
 
         All records are read once and added up. Then counters are read together with the ends of
@@ -154,6 +162,7 @@ class UsageAudits(msgspec.Struct, frozen=True):
             customer_id: of one customer; empty: of all that the ledger has.
             feature_id: of one feature; empty: of all.
             token: of the page before; empty: the first page.
+            since_ms: from when on the archive is read (Unix ms); None: of the last day.
 
         Raises:
             InvalidRequest: of the wrong shape, or the feature is not counted.
@@ -166,7 +175,7 @@ class UsageAudits(msgspec.Struct, frozen=True):
         snapshot = self.snapshots.newest()
         features = _audited(snapshot, feature_id)
         tallies = LedgerTallies(self.ledger, customer_id, _read_token(token))
-        tallies.read()
+        tallies.read(self.clock.now_ms() - DAY_MS if since_ms is None else since_ms)
         return _Comparison(self, snapshot, features, tallies).run(customer_id)
 
 

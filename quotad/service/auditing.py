@@ -3,7 +3,7 @@
 from quotad.operations.parts import AdminParts
 from quotad.operations.usage_audit import AuditedCounter, UsageAudit
 from quotad.service.admin_parts import mapped, mapped_write
-from quotad.service.decode import because
+from quotad.service.decode import because, moment
 from quotad.service.encode import timestamp
 from quotad.service.quota import GRPC
 from quotad.v1 import admin_pb2 as pb
@@ -19,7 +19,10 @@ class AuditingCalls:
         """A page of counters that differ from the ledger."""
         return _answer(
             self._parts.rebuilds.audits.audit(
-                request.customer_id, request.feature_id, request.page_token
+                request.customer_id,
+                request.feature_id,
+                request.page_token,
+                moment(request, "since"),
             )
         )
 
@@ -29,7 +32,11 @@ class AuditingCalls:
         apply = (because(request, actor), (actor, GRPC)) if request.apply else None
         return _answer(
             self._parts.rebuilds.rebuild(
-                request.customer_id, request.feature_id, request.page_token, apply
+                request.customer_id,
+                request.feature_id,
+                request.page_token,
+                moment(request, "since"),
+                apply,
             )
         )
 

@@ -78,6 +78,14 @@ class LedgerStreams:
         """How many there are, those that have moved among them: their streams stay."""
         return len(self._keys.shard_ledgers)
 
+    def now_ms(self) -> int:
+        """Unix time of the store.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out.
+        """
+        return self._store.time_ms()
+
     def were(self, shards: int) -> bool:
         """Whether there have been so many, each as it is known now."""
         return shards in (self.shards, self._keys.spread.former)

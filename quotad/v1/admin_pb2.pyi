@@ -1238,14 +1238,16 @@ class ReplayWebhookRequest(_message.Message):
     def __init__(self, webhook_id: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class AuditUsageRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "page_token")
+    __slots__ = ("customer_id", "feature_id", "page_token", "since")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     page_token: str
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., page_token: _Optional[str] = ...) -> None: ...
+    since: _timestamp_pb2.Timestamp
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., page_token: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class AuditUsageResponse(_message.Message):
     __slots__ = ("counters", "agreed", "next_page_token")
@@ -1292,17 +1294,19 @@ class AuditedCounter(_message.Message):
     def __init__(self, customer_id: _Optional[str] = ..., resource_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., per: _Optional[str] = ..., start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counted: _Optional[int] = ..., by_ledger: _Optional[int] = ..., difference: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., doubt: _Optional[str] = ..., decimals: _Optional[int] = ..., unit: _Optional[str] = ..., resets: _Optional[int] = ..., rebuilt: _Optional[bool] = ...) -> None: ...
 
 class RebuildUsageRequest(_message.Message):
-    __slots__ = ("customer_id", "feature_id", "page_token", "apply", "reason", "actor")
+    __slots__ = ("customer_id", "feature_id", "page_token", "apply", "reason", "actor", "since")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     FEATURE_ID_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     APPLY_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
     customer_id: str
     feature_id: str
     page_token: str
     apply: bool
     reason: str
     actor: str
-    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., page_token: _Optional[str] = ..., apply: _Optional[bool] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+    since: _timestamp_pb2.Timestamp
+    def __init__(self, customer_id: _Optional[str] = ..., feature_id: _Optional[str] = ..., page_token: _Optional[str] = ..., apply: _Optional[bool] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
