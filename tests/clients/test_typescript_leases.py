@@ -25,7 +25,7 @@ features:
 plans:
   free:
     entitlements:
-      calls: {limit: 6000, per: year}
+      calls: {limit: 2000, per: year}
       many: {limit: 1000000000, per: year}
       seats: {limit: 3}
 """
@@ -83,21 +83,21 @@ def test_a_clock_that_is_set_ends_leases_early_and_never_late(node: Node) -> Non
 def test_holders_over_two_servers_admit_the_limit_and_no_more(
     node: Node, pair: list[Running], customer: str
 ) -> None:
-    clients = [leased(node, pair, place, tranche=300) for place in range(4)]
+    clients = [leased(node, pair, place, tranche=100) for place in range(4)]
     going = [
         client.start("spend", customer, "calls", [1 + place % 2, 1 + place % 3])
         for place, client in enumerate(clients)
     ]
-    spent = [each.result(DEADLINE_S) for each in going]
+    spent = [each.result(4 * DEADLINE_S) for each in going]
     for client in clients:
         client("close")
     taken, local = map(sum, zip(*spent, strict=True))
 
     assert taken == used(pair, customer)
-    assert local > 100
+    assert local > 0
     rest = node.client(pair[0].server.address)
-    left = rest("consume", customer, "calls", 6_000, {"bestEffort": True})
-    assert 6_000 == taken + left["granted"]
+    left = rest("consume", customer, "calls", 2_000, {"bestEffort": True})
+    assert 2_000 == taken + left["granted"]
     assert not rest("consume", customer, "calls")["allowed"]
 
 

@@ -99,7 +99,7 @@ def test_work_that_reaches_no_server_loses_its_slot_when_it_would_end(
     node: Node, served: Running, customer: str
 ) -> None:
     with Proxy(served.server.address) as door:
-        jobs = node.client(door.address, "slots", timeoutMs=500)
+        jobs = node.client(door.address, "slots")
         jobs("begin", "job", customer, "jobs", {"ttlMs": TTL_MS})
         with door.refusing():
             eventually(lambda: jobs("aborted", "job"), True.__eq__, DEADLINE_S)

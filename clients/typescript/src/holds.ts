@@ -1,13 +1,11 @@
 /** What is held before it is used: reservations and slots; requests and what comes back. */
 
-import { randomBytes } from "node:crypto";
-
 import { create } from "@bufbuild/protobuf";
 import { type Duration, durationFromMs } from "@bufbuild/protobuf/wkt";
 
 import * as answers from "./answers.js";
 import * as pb from "./gen/quotad/v1/quota_pb.js";
-import { invalid, type Item, type Items, itemsOf, type Quantity, quantity, text } from "./requests.js";
+import { invalid, type Item, type Items, itemsOf, newId, type Quantity, quantity, text } from "./requests.js";
 import type { ConsumeAllDecision, Decision, ItemsDecision } from "./results.js";
 import type { Policy } from "./retries.js";
 
@@ -227,10 +225,6 @@ function of(customerId: string, reservationId: string): { customerId: string; re
     customerId: text("customerId", customerId),
     reservationId: text("reservationId", reservationId),
   };
-}
-
-function newId(): string {
-  return randomBytes(16).toString("hex");
 }
 
 /** A time of a request. */

@@ -1,13 +1,11 @@
 /** Leases: requests and what comes back. */
 
-import { randomBytes } from "node:crypto";
-
 import { create } from "@bufbuild/protobuf";
 
 import * as answers from "./answers.js";
 import * as pb from "./gen/quotad/v1/quota_pb.js";
 import { duration } from "./holds.js";
-import { type Quantity, quantity, text } from "./requests.js";
+import { newId, type Quantity, quantity, text } from "./requests.js";
 import type { Decision } from "./results.js";
 
 /** How long a lease is wanted for. */
@@ -69,7 +67,7 @@ export function lending(
     featureId: text("featureId", featureId),
     quantity: quantity("quantity", wanted),
     resourceId: text("resourceId", options.resourceId ?? ""),
-    leaseId: text("leaseId", options.leaseId ?? randomBytes(16).toString("hex")),
+    leaseId: text("leaseId", options.leaseId ?? newId()),
   });
 }
 

@@ -224,6 +224,11 @@ export function setting(
   });
 }
 
+/** An id, or a key, of the client's making. */
+export function newId(): string {
+  return randomBytes(16).toString("hex");
+}
+
 /** A text of a request. */
 export function text(field: string, value: unknown): string {
   if (typeof value !== "string") throw invalid(field, `must be a text, not ${shown(value)}`);
@@ -253,7 +258,7 @@ function key(
     return ownTtlMs === undefined ? { idempotencyKey } : { idempotencyKey, idempotencyTtl: durationFromMs(ownTtlMs) };
   }
   if (policy.retries === 0) return { idempotencyKey: "" };
-  return { idempotencyKey: randomBytes(16).toString("hex"), idempotencyTtl: durationFromMs(policy.keyTtlMs) };
+  return { idempotencyKey: newId(), idempotencyTtl: durationFromMs(policy.keyTtlMs) };
 }
 
 function texts(field: string, values: readonly string[] | undefined): string[] {

@@ -5,13 +5,12 @@
  * once at a time.
  */
 
-import { randomBytes } from "node:crypto";
-
 import type { Clock } from "./clock.js";
 import { QuotaDeadline, QuotaError, QuotaUnavailable } from "./errors.js";
 import type { Holding } from "./holding.js";
 import type { LeaseTerm } from "./leases.js";
 import { LocalDecision } from "./local.js";
+import { newId } from "./requests.js";
 
 /** Calls within `AHEAD_MS` that a lease is worth its own. */
 export const CALLS_MIN = 3;
@@ -227,7 +226,7 @@ export class Tranche {
   }
 
   async #acquire(): Promise<void> {
-    const leaseId = randomBytes(16).toString("hex");
+    const leaseId = newId();
     const now = this.#clock();
     this.#forget();
     this.#leaseId = leaseId;
