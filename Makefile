@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help client-go client-react client-typescript examples front front-clients front-calls front-fuzz front-wheels run test unit explore two-releases bench bench-check bench-cluster bench-dashboard memory soak locust lint types format protos vendor clean
+.PHONY: help client-go client-react client-typescript stripe-mock examples front front-clients front-calls front-fuzz front-wheels run test unit explore two-releases bench bench-check bench-cluster bench-dashboard memory soak locust lint types format protos vendor clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -85,6 +85,10 @@ client-go: $(VENV)/.test ## build the example in Go, for its test; needs go
 	GOBIN=$(CURDIR)/$(VENV)/go go -C examples/go install tool
 	$(BIN)/python scripts/gen_protos.py go
 	go -C examples/go build -o $(CURDIR)/$(VENV)/clients/go-example .
+
+STRIPE_MOCK := v0.203.0
+stripe-mock: $(VENV)/.test ## build Stripe's own mock, which checks what an export sends; needs go
+	GOBIN=$(CURDIR)/$(VENV)/clients go install github.com/stripe/stripe-mock@$(STRIPE_MOCK)
 
 format: $(VENV)/.lint ## rewrite the code in the project's format
 	$(BIN)/ruff format .
