@@ -79,7 +79,7 @@ class Correction(msgspec.Struct, frozen=True, omit_defaults=True):
     """A correction of what a customer has used; stored."""
 
     verb: str
-    """`set` or `refund`."""
+    """`set`, `refund` or `rebuild`."""
     feature_id: str
     """Empty: all features that were taken together."""
     change: int

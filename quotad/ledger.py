@@ -110,8 +110,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     at_ms: int
     """When, by the store's clock (Unix ms)."""
     verb: str
-    """`consume`, `record`, `refund`, `reserve`, `settle`, `set`, `acquire`, `lend`, `return` or
-    `fallback`; `change`: a write by an admin, without feature, quantity and reason."""
+    """`consume`, `record`, `refund`, `reserve`, `settle`, `set`, `acquire`, `lend`, `return`,
+    `fallback` or `rebuild`; `change`: a write by an admin, without feature, quantity and reason."""
     customer_id: str
     feature_id: str
     quantity: int

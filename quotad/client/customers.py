@@ -226,7 +226,7 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
     corrected_at: datetime | None
     """UTC."""
     verb: str
-    """`set` or `refund`."""
+    """`set`, `refund` or `rebuild`."""
     feature_id: str
     """Empty: all features that were taken together."""
     resource_id: str

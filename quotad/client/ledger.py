@@ -20,8 +20,8 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     """By the store's clock; UTC."""
     verb: str
-    """`consume`, `record`, `refund`, `reserve`, `settle`, `set`, `acquire`, `lend`, `return` or
-    `fallback`; `change`: a write by an admin."""
+    """`consume`, `record`, `refund`, `reserve`, `settle`, `set`, `acquire`, `lend`, `return`,
+    `fallback` or `rebuild`; `change`: a write by an admin."""
     customer_id: str
     resource_id: str
     feature_id: str

@@ -57,7 +57,7 @@ class CorrectionAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     corrected_at: datetime | None
     verb: str
-    """`set` or `refund`."""
+    """`set`, `refund` or `rebuild`."""
     feature_id: str
     """Empty: all features that were taken together."""
     resource_id: str

@@ -47,8 +47,8 @@ class LedgerEntryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime | None
     """By the store's clock."""
     verb: str
-    """`consume`, `record`, `refund`, `reserve`, `settle`, `set`, `acquire`, `lend`, `return` or
-    `fallback`; `change`: a write by an admin."""
+    """`consume`, `record`, `refund`, `reserve`, `settle`, `set`, `acquire`, `lend`, `return`,
+    `fallback` or `rebuild`; `change`: a write by an admin."""
     customer_id: str
     resource_id: str
     feature_id: str
