@@ -44,7 +44,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: Receiver
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        size = int(self.headers.get("content-length", 0))
+        body = self.rfile.read(size)
+        if len(body) < size:
+            return  # the sender was killed
         headers = {name.lower(): value for name, value in self.headers.items()}
         arrived = Arrived(self.path, headers, body)
         self.server.arrived.append(arrived)

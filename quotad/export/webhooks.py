@@ -11,6 +11,7 @@ from contextlib import suppress
 import msgspec
 
 from quotad.backoff import pause_s
+from quotad.changes import ChangeEvent, ChangeKind
 from quotad.errors import InvalidRequest, StoreError
 from quotad.export.outcomes import Later, SetAside
 from quotad.export.target import Folding
@@ -57,7 +58,11 @@ SEARCH_MS = 600_000
 SWEEP_MS = 600_000
 """How often notes of periods that have ended are removed."""
 
+REPEATED_MS = 600_000
+"""How long after a version of the catalog the same one is no other."""
+
 _FEED, _SWEPT, _REPLAYED, _ENDINGS = "feed", "swept", "replayed", "endings"
+_CATALOG = "catalog"
 
 _FIRST_PARTS = (ALL, "0")
 """One of them is there, and does what is to be done once for the whole store."""
@@ -65,11 +70,11 @@ _FIRST_PARTS = (ALL, "0")
 _AGAIN = frozenset((0, 408, 425, 429))
 """Statuses that are not about the event itself, beside those from 500 on."""
 
-_encode_feed = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder().encode
 _decode_feed = msgspec.msgpack.Decoder(dict[str, tuple[int, int]]).decode
 
 
-_encode_search = msgspec.msgpack.Encoder().encode
+_decode_version = msgspec.msgpack.Decoder(tuple[int, int]).decode
 _decode_search = msgspec.msgpack.Decoder(tuple[int, EndingsCursor]).decode
 
 
@@ -183,10 +188,22 @@ class WebhookTarget:
             places[entry.stream] = entry.id
             for number, change in enumerate(entry.changes):
                 event = event_of(change, entry.stream, *entry.id, number)
-                if event is not None:
+                if event is not None and not self._is_repeated(folding, change):
                     self._put(folding, [event], change.customer_id)
         if places != known:
-            folding.keep(_FEED, _encode_feed(places))
+            folding.keep(_FEED, _encode(places))
+
+    def _is_repeated(self, folding: Folding, change: ChangeEvent) -> bool:
+        """Whether a version of the catalog was there a moment ago: on a cluster it comes once for
+        the head, and once when it is in force on all shards."""
+        if change.kind is not ChangeKind.CATALOG_CHANGED:
+            return False
+        raw = folding.note(_CATALOG)
+        version, at_ms = (0, 0) if raw is None else _decode_version(raw)
+        if version == change.catalog_version and change.at_ms < at_ms + REPEATED_MS:
+            return True
+        folding.keep(_CATALOG, _encode((change.catalog_version, change.at_ms)))
+        return False
 
     def _look_for_endings(self, folding: Folding) -> None:
         """Look at a page of customers, of one search after the other, all of them again and
@@ -208,7 +225,7 @@ class WebhookTarget:
                 folding.keep(event.id, str(each.end_ms).encode())
                 self._put(folding, [event], each.customer_id)
         place = (now_ms + SEARCH_MS, EndingsCursor()) if after is None else (0, after)
-        folding.keep(_ENDINGS, _encode_search(place))
+        folding.keep(_ENDINGS, _encode(place))
 
     def _replay(self, folding: Folding) -> None:
         """Send again what was asked for, once for each time of asking."""

@@ -329,8 +329,9 @@ def test_trials_and_promotions_that_end_soon_are_sent_once_for_each_end(hooks: H
     for _ in range(12):
         exporter.round(target, Here())
     write("b", later, soon + 86_400_000 - 60_000)
-    key = hooks.exported.made.keys.export(target.name, "all")
-    raw(hooks.exported.made.store).hdel(key, "n:endings")
+    for part in hooks.exported.records.parts:
+        key = hooks.exported.made.keys.export(target.name, part)
+        raw(hooks.exported.made.store).hdel(key, "n:endings")
     exporter.let_go(target)
     hooks.send(made)
     hooks.send(made)

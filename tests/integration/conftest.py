@@ -50,6 +50,7 @@ ON_A_CLUSTER_ONLY = {
     "test_publish_shard_by_shard",
     "test_frozen_node",
     "test_resharding_killed",
+    "test_webhooks_on_a_cluster",
 }
 """Modules about what one server has not."""
 
