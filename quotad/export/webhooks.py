@@ -152,7 +152,7 @@ class WebhookTarget:
         if now_ms - (item.sent_ms or now_ms) >= TRIED_MS:
             raise SetAside(f"{why}, for {TRIED_MS // 86_400_000} days")
         transient = sent.status in _AGAIN or sent.status >= 500
-        if transient and not item.parked and item.tries < IN_LINE:
+        if transient and not item.parked and item.tries < IN_LINE and not sent.wait_s:
             raise Later(why)
         pause = pause_s(max(item.tries - IN_LINE, 0), BESIDE_FIRST_S, BESIDE_MOST_S)
         raise SetAside(why, max(pause, min(sent.wait_s, BESIDE_MOST_S)))

@@ -407,6 +407,19 @@ def test_an_event_that_is_refused_holds_up_no_other_and_is_given_up_after_three_
     assert ("bad", 0) == (parked.about, parked.again_ms)
 
 
+def test_a_receiver_that_asks_for_a_pause_gets_it(hooks: Hooks) -> None:
+    made = hooks.add("", LIMIT)
+    hooks.receiver.answer = lambda _: (429, {"retry-after": "600"})
+    hooks.exported.take("acme", 10, "calls")
+    before_ms = hooks.exported.records.now_ms()
+
+    hooks.send(made)
+
+    (waiting,) = hooks.exported.operations.parked()
+    assert waiting.again_ms >= before_ms + 600_000
+    assert 1 == len(hooks.receiver.arrived)
+
+
 def test_events_are_sent_again_from_a_time_on_where_that_is_asked_for(hooks: Hooks) -> None:
     made = hooks.add("", LIMIT)
     hooks.exported.take("a", 10, "calls")
