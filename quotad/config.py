@@ -237,6 +237,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stripe_bucket: Literal["10 seconds", "5 minutes", "hour", "day"] = "hour"
     """Over which time usage of a customer is summed up before it is sent to Stripe; 10 seconds are
     for trying it out."""
+    stripe_without_id: Literal["park", "skip"] = "park"
+    """What becomes of usage of customers without an id at Stripe: it is kept until they have one,
+    or not sent."""
     stripe_double: bool = False
     """`quotad dev`: start a stand-in for Stripe, and export to it."""
     allow_evicting_store: bool = False

@@ -55,6 +55,9 @@ ExportFrom = Annotated[
 ]
 StripeKey = Annotated[str | None, typer.Option(metavar="KEY", help="Better QUOTAD_STRIPE_API_KEY.")]
 StripeUrl = Annotated[str | None, typer.Option(metavar="URL", help="Where Stripe's API is.")]
+StripeWithoutId = Annotated[
+    str | None, typer.Option(help="park or skip: usage of customers without an id at Stripe.")
+]
 StripeBucket = Annotated[
     str | None, typer.Option(help="Over which time usage is summed up: hour, day, ...")
 ]
@@ -287,6 +290,7 @@ def _serve(
         str | None, typer.Option(metavar="SECRET", help="Better QUOTAD_STRIPE_WEBHOOK_SECRET.")
     ] = None,
     stripe_bucket: StripeBucket = None,
+    stripe_without_id: StripeWithoutId = None,
     allow_evicting_store: Annotated[
         bool | None,
         typer.Option("--allow-evicting-store", help="Serve on a store that gives quota away."),

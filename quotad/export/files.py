@@ -89,6 +89,8 @@ def _line(entry: LedgerEntry) -> bytes:
         "idempotency_key": entry.key,
         "occurred_at": written_time(entry.occurred_ms or None),
         "late": entry.late,
+        "actor": entry.actor,
+        "edge": entry.edge,
     }
     written |= {name: value for name, value in optional.items() if value}
     return msgspec.json.encode(written) + b"\n"

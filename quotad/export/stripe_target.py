@@ -50,6 +50,7 @@ class StripeTarget:
         meters: the meters of the catalog in force, by feature; reads it anew.
         stripe_id: of a customer; empty: it has none.
         now_ms: Unix time, by the store's clock.
+        skip_without_id: usage of customers without an id is not sent, instead of parked.
     """
 
     name = "stripe"
@@ -62,6 +63,7 @@ class StripeTarget:
         meters: Callable[[], Mapping[str, MeterOf]],
         stripe_id: Callable[[str], str],
         now_ms: Callable[[], int],
+        skip_without_id: bool = False,
     ) -> None:
         self._account = account
         self._buckets = buckets
@@ -69,6 +71,7 @@ class StripeTarget:
         self._meters: Mapping[str, MeterOf] = {}
         self._stripe_id = stripe_id
         self._now_ms = now_ms
+        self._skip_without_id = skip_without_id
 
     def look(self) -> None:
         """See `ExportTarget`."""
@@ -117,6 +120,8 @@ class StripeTarget:
 
     def _send(self, event: MeterEvent, item: OutboxItem) -> None:
         stripe_id = self._stripe_id(event.customer_id)
+        if not stripe_id and self._skip_without_id:
+            return
         if not stripe_id:
             raise SetAside(
                 f"customer {event.customer_id!r} has no id at Stripe; it is sent once it has one"

@@ -120,6 +120,7 @@ def _stripe(rest: str, source: ExportSource) -> ExportTarget:
         CatalogMeters(source.catalogs).look,
         source.stripe_id,
         source.store.time_ms,
+        config.stripe_without_id == "skip",
     )
 
 

@@ -71,7 +71,7 @@ class Billed(Exported):
         super().__init__(made)
         self.double = double
         self.url = url
-        self.in_process = False
+        self.in_process = self.skip_without_id = False
         self.shift_ms = 0
         """How far the store's clock is moved, as exports see it."""
         self.stripe_shift_ms = 0
@@ -91,6 +91,7 @@ class Billed(Exported):
             CatalogMeters(self.made.catalogs).look,
             lambda customer_id: "" if customer_id in self.unknown else f"cus_{customer_id}",
             self.records.now_ms,
+            self.skip_without_id,
         )
 
     def export(self, target: StripeTarget | None = None) -> Exporter:

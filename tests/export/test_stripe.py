@@ -213,6 +213,20 @@ def test_usage_of_a_customer_without_an_id_at_stripe_is_parked_and_sent_once_it_
     assert not billed.operations.parked()
 
 
+def test_usage_of_customers_without_an_id_at_stripe_is_left_out_where_that_is_set(
+    billed: Billed,
+) -> None:
+    billed.unknown, billed.skip_without_id = {"a"}, True
+    billed.take("a", 5, "calls")
+    billed.take("b", 2, "calls")
+    billed.shift_ms = HOUR_MS
+
+    billed.export()
+
+    assert {("cus_b", "api_calls"): 2} == billed.double.sums()
+    assert not billed.operations.parked()
+
+
 def test_usage_for_a_meter_that_stripe_does_not_have_is_parked_until_it_is_there(
     billed: Billed,
 ) -> None:
