@@ -28,7 +28,7 @@ from quotad.store.link import ScriptWords
 from quotad.store.packed import Packed, packed
 from quotad.store.refusals import MOVING
 from quotad.store.router import Link
-from quotad.store.shard_calls import ShardCalls
+from quotad.store.shard_calls import ShardCalls, read_pairs
 from quotad.store.shard_map import MOVED, is_marked
 
 KEYS_MAX = 4000
@@ -133,17 +133,7 @@ class ChargeScript:
         except StoreError as error:
             return [UNSENT] * len(charges) if is_unsent(error) else settled, error
         for reply, (at, shape) in zip(replies, parts, strict=True):
-            if (
-                shape == SINGLE
-                and type(reply) is list
-                and len(reply) == 2 * len(at)
-                and reply[0] >= 0
-            ):
-                # As `read_reply`, with less work: whatever else becomes of such a charge is
-                # answered in one word, so these are pairs.
-                values = iter(reply)
-                for place, status, used in zip(at, values, values, strict=True):
-                    settled[place] = Settlement(status, (used,))
+            if shape == SINGLE and read_pairs(reply, at, settled):
                 continue
             found: list[Settlement] = []
             try:

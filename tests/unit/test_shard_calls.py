@@ -3,12 +3,14 @@
 import random
 
 import msgspec
+import pytest
 from hiredis import Reader, pack_command
 
-from quotad.store import Charge, CounterSet, KeySpace
+from quotad.errors import StoreUnavailable
+from quotad.store import Charge, CounterSet, KeySpace, Settlement
 from quotad.store.charges import CHECK, CONSUME, ChargeQuantity, kept
 from quotad.store.counters import KEYS_MAX, spell
-from quotad.store.shard_calls import ShardCalls
+from quotad.store.shard_calls import ShardCalls, read_pairs
 
 HEAD = ("7.c0ffee", 1_764_000_000_000)
 LIMIT = CounterSet((":a",), (1, 2, 9, 0))
@@ -94,3 +96,21 @@ def test_other_charges_are_left_to_be_spelled_word_by_word() -> None:
             assert [None] == ShardCalls(HEAD, charges, NoNotes()).spell(by_shard(charges), KEYS_MAX)
     assert [None] == ShardCalls(HEAD, [charge("a", NOTED)], NoNotes()).spell({"k": [0]}, KEYS_MAX)
     assert [None] == ShardCalls(HEAD, [plain] * 9, None).spell({"k": list(range(9))}, 18)
+
+
+def test_replies_are_read_where_every_charge_was_allowed_or_denied() -> None:
+    settled = [Settlement(-7)] * 4
+
+    assert read_pairs([1, 5, 0, 9], [3, 0], settled)
+    assert read_pairs([0, 7], [1], settled)
+    assert [(0, (9,)), (0, (7,)), (-7, ()), (1, (5,))] == [(s.status, s.used) for s in settled]
+
+
+@pytest.mark.parametrize(
+    "reply", [[-1, b"7.beef"], [-5], [-2], [b"odd", 1], [], StoreUnavailable("gone"), b"odd"]
+)
+def test_other_replies_are_left_to_be_read_word_by_word(reply: object) -> None:
+    settled = [Settlement(-7)]
+
+    assert not read_pairs(reply, [0], settled)
+    assert [Settlement(-7)] == settled
