@@ -37,7 +37,9 @@
 --   memo         as decision: what the caller needs to return the decision again
 --   ttl          (ms) as decision: how long the key is remembered, if the charge takes something
 -- ARGV   then per ledger, of which there is one where ARGV[3] is below 0:
---   noting       a digit per terms: 0 nothing is noted, 1 what is taken, 2 denials too, 3 whatever the charge takes
+--   noting       a digit per terms: 0 nothing is noted, 1 what is taken, 2 denials too, 3 whatever the charge takes;
+--                4, 5, 6 what is taken, and denials of one call in 10, 100, 1,000; 7, 8, 9 whatever the charge
+--                takes, of one call in so many
 --   kept_max     how many records the stream keeps, about
 --   kept         (ms) how long it keeps them
 --   described    what the record has of the charges; all that is returned of them is put beside it
@@ -64,7 +66,7 @@ local FINGERPRINT_LENGTH = 16
 local ALLOWED, DENIED, REPLAYED = 1, 0, 2
 local STALE_CATALOG, STALE_CUSTOMER, MISMATCH, STALE_CLOCK, TOO_LATE, DAMAGED = -1, -2, -3, -4, -5, -6
 local EPOCH_LENGTH, DIGITS_LENGTH = 15, 15
-local DENIALS_TAG, ANY_TAG = 2, 3 -- of `noting`
+local DENIALS_TAG, ANY_TAG, DRAWN_TAG = 2, 3, 6 -- of `noting`
 local ZERO_TAG = 48 -- the byte of the digit 0
 
 -- A number that the binding has spelled is read as `text + 0`: tonumber reads a text twice.
@@ -156,7 +158,7 @@ local written = {} -- by an earlier charge of this call: key -> usage or decisio
 
 local reply, size = {}, 0
 local key = ledger and 3 or 2 -- where the current charge starts, as `arg`
-local noted = false
+local noted, drawn = false, nil
 
 while KEYS[key] do
   local run = runs[ARGV[arg]]
@@ -317,6 +319,10 @@ while KEYS[key] do
       if noting and noting > 0 and counts and status >= DENIED then
         local took = status == ALLOWED and quantity ~= 0
         noted = noted or took or noting == ANY_TAG or noting == DENIALS_TAG and status == DENIED
+        if noting > ANY_TAG and (status == DENIED or noting > DRAWN_TAG) then
+          local level = noting - (noting > DRAWN_TAG and DRAWN_TAG or ANY_TAG)
+          if time[2] % 10 ^ level == 0 then noted, drawn = true, math.max(drawn or 0, level) end
+        end
       end
       if once and status == ALLOWED and (verb == 'settle_once' or quantity ~= 0 and limits > 0) then
         local usage = '0'
@@ -345,6 +351,6 @@ if arg ~= (ledger or #ARGV) + 1 or key ~= #KEYS + 1 then
 end
 if noted then
 -- @include "note_in_ledger"
-  note_in_ledger(KEYS[2], time, reply, unpack(ARGV, ledger + 2))
+  note_in_ledger(KEYS[2], time, reply, ARGV[ledger + 2], ARGV[ledger + 3], ARGV[ledger + 4], drawn)
 end
 return reply

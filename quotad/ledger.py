@@ -61,12 +61,34 @@ class Noting(IntEnum):
     """What is counted or given back."""
     ALL = 2
     """Denials as well."""
+    TENTH = 4
+    """What is counted or given back, and of denials those of one call of the script in 10; 3 is
+    what scripts know beside."""
+    HUNDREDTH = 5
+    THOUSANDTH = 6
+
+    @property
+    def denials(self) -> float:
+        """The share of denials that is noted."""
+        if self in _DRAWN:
+            return _DRAWN[self]
+        return float(self is Noting.ALL)
+
+    @property
+    def level(self) -> int:
+        """Of a share: one in so many powers of ten."""
+        return max(self - 3, 0)
 
     @property
     def word(self) -> str:
         """As the setting spells it."""
         return next(word for word, noting in NOTING_WORDS.items() if noting is self)
 
+
+_DRAWN = {Noting.TENTH: 0.1, Noting.HUNDREDTH: 0.01, Noting.THOUSANDTH: 0.001}
+
+SHARES = {share: noting for noting, share in _DRAWN.items()}
+"""Shares of denials that can be noted."""
 
 NOTING_WORDS = {"false": Noting.NOTHING, "true": Noting.TAKEN, "all": Noting.ALL}
 """As settings spell it; a catalog writes the first two without quotes."""

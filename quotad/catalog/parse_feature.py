@@ -14,7 +14,7 @@ from quotad.catalog.problems import (
 )
 from quotad.catalog.windows import parse_history
 from quotad.decision import ID_BYTES_MAX
-from quotad.ledger import Noting
+from quotad.ledger import SHARES, Noting
 from quotad.model import Feature, FeatureType, MeterKind
 
 NAME_BYTES_MAX = 256
@@ -213,12 +213,21 @@ def _noting(place: Place, value: object) -> Noting | None:
         return Noting.TAKEN if value else Noting.NOTHING
     if value == "all":
         return Noting.ALL
-    place.refuse(f"must be true, false or all, not {described(value)}")
+    if isinstance(value, dict) and list(value) == ["denials"]:
+        share = value["denials"]
+        if isinstance(share, float) and share in SHARES:
+            return SHARES[share]
+        words = ", ".join(map(str, SHARES))
+        place.key("denials").refuse(f"must be one of {words}, not {described(share)}")
+        return None
+    place.refuse(f"must be true, false, all or {{denials: SHARE}}, not {described(value)}")
     return None
 
 
-def write_noting(noting: Noting) -> bool | str:
+def write_noting(noting: Noting) -> bool | str | dict[str, float]:
     """Return what of a feature is noted as a catalog spells it."""
+    if noting.level:
+        return {"denials": noting.denials}
     return noting.word if noting is Noting.ALL else noting is Noting.TAKEN
 
 

@@ -209,6 +209,7 @@ def _entries(
     taker = noted.takers[noted.whose[place] if noted.whose else 0] if noted.takers else NOBODY
     make = partial(
         _entry,
+        drawn=record.drawn,
         taker=taker,
         record_id=f"{record.id}-{place}",
         at_ms=record.at_ms,
@@ -256,6 +257,7 @@ def _entries(
 
 
 def _entry(
+    drawn: int,
     taker: Taker,
     record_id: str,
     at_ms: int,
@@ -269,6 +271,8 @@ def _entry(
     noting = Noting.TAKEN if decision.allowed else Noting.ALL
     took = decision.granted or any(counted.got.values())
     if part.noting < noting or (decision.allowed and not took):
+        return []
+    if not decision.allowed and drawn < Noting(part.noting).level:
         return []
     key, start = charge.key, charge.key[:1]
     if start in _BY_START:

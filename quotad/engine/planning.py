@@ -30,7 +30,7 @@ from quotad.engine.slot_plans import look_at_slots
 from quotad.engine.times import BatchTimes
 from quotad.engine.views import View, view_name
 from quotad.errors import InvalidRequest, NotReady, QuotadError, StoreError, is_unsent
-from quotad.ledger import Noting
+from quotad.ledger import SHARES, Noting
 from quotad.records import CustomerRecord
 from quotad.store import CounterSet, Link
 from quotad.store.charges import (
@@ -38,6 +38,7 @@ from quotad.store.charges import (
     CHECK,
     CONSUME,
     CONSUME_ONCE,
+    DRAWN_OUTCOME,
     SETTLE_ONCE,
     TAKE_LEFT,
     TAKE_LEFT_ONCE,
@@ -48,9 +49,10 @@ from quotad.store.holds import TAKEN
 NORMAL = int(Mode.NORMAL)
 BEST_EFFORT, CHECK_ONLY = int(Mode.BEST_EFFORT), int(Mode.CHECK_ONLY)
 REFUND = int(Mode.REFUND)
-ALL = int(Noting.ALL)
 
-DENIED = CounterSet(noting=ANY_OUTCOME)
+DENIED = {Noting.ALL: CounterSet(noting=ANY_OUTCOME)} | {
+    noting: CounterSet(noting=DRAWN_OUTCOME + noting.level) for noting in SHARES.values()
+}
 """Of what the plan denies and the ledger is to have."""
 
 AHEAD_MAX_MS = 60_000
@@ -231,13 +233,8 @@ class Planner:
             round_.planned.append(view.keep(request.feature_id, bound, request.quantity))
             return True
         counters = bound.counters
-        if (
-            given is not None
-            and isinstance(given, Decision)
-            and not given.allowed
-            and view.snapshot.noting(request.feature_id) == ALL
-        ):
-            counters = DENIED
+        if given is not None and isinstance(given, Decision) and not given.allowed:
+            counters = DENIED.get(view.snapshot.noting(request.feature_id), counters)
         charge = view.keys, view.epoch, request.quantity, verb, counters, once
         round_.planned.append(Planned(*charge, terms=bound.terms, given=given))
         return True

@@ -114,6 +114,9 @@ class CounterSet(msgspec.Struct, frozen=True, gc=False):
 ANY_OUTCOME = 3
 """Goes into the ledger whatever was taken: the denial was planned already."""
 
+DRAWN_OUTCOME = 6
+"""The same of a share of calls: plus the level of a `Noting`."""
+
 NO_COUNTERS = CounterSet()
 """Of a charge that only looks whether catalog and customer have changed."""
 
@@ -267,7 +270,7 @@ def join(
         names = list(limits)
         places.append(tuple([names.index(name) for name in own]))
     joined = (len(limits), size, *chain(*limits.values()))
-    noting = max([counters.noting for _, counters in parts])
+    noting = max([counters.noting for _, counters in parts], key=_widest)
     return CounterSet(tuple(limits), joined, noting), places
 
 
@@ -301,3 +304,8 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     closes: Sequence[int] = ()
     """Of detailed limits, beside `used`: when the window that is open after the charge closes (Unix
     ms; 0: closed, or no window that opens at first use)."""
+
+
+def _widest(noting: int) -> int:
+    """Sorts what is noted: all denials are more than any share of them, and that than none."""
+    return 100 if noting == Noting.ALL else 10 - noting if noting > Noting.ALL else noting

@@ -33,6 +33,8 @@ class LedgerRecord(NamedTuple):
     """What the script has returned of them."""
     passed: int = 0
     """Records before it that were passed over."""
+    drawn: int = 0
+    """Up to which `Noting.level` its denials were drawn to be noted."""
 
     @property
     def id(self) -> str:
@@ -233,5 +235,10 @@ def _record(shard: int, raw: Sequence[Any], passed: int = 0) -> LedgerRecord:
     fields = raw[1]
     named = dict(zip(fields[::2], fields[1::2], strict=False))
     return LedgerRecord(
-        shard, read_id(raw[0]), named.get(b"charges", b""), named.get(b"became", b""), passed
+        shard,
+        read_id(raw[0]),
+        named.get(b"charges", b""),
+        named.get(b"became", b""),
+        passed,
+        int(named.get(b"drawn", 0)),
     )

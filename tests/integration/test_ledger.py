@@ -162,6 +162,24 @@ def test_denials_are_noted_only_where_the_feature_asks_for_all(made: Bench) -> N
     ]
 
 
+def test_of_denials_a_share_of_calls_is_noted_and_what_is_taken_always(made: Bench) -> None:
+    made.publish(CATALOG.replace("ledger: all", "ledger: {denials: 0.1}"))
+    for _ in range(600):
+        made.decide(ask("builds", 9), ask("calls"), ask("builds", 9), ask("sso"))
+
+    found = entries(made)
+    assert 600 == len([each for each in found if each.feature_id == "calls"])
+    per_record = Counter(each.id.rpartition("-")[0] for each in found if not each.allowed)
+    assert {3} == set(per_record.values())  # those of a call are noted together
+    assert 10 < len(per_record) < 400  # about 60
+
+    drawn = len(records(made))
+    for _ in range(50):
+        made.decide(ask("builds", 9))
+    assert drawn <= len(records(made)) < drawn + 40
+    assert counters(made) == summed(made)
+
+
 def test_a_call_without_a_ledgered_feature_writes_no_record(made: Bench) -> None:
     made.decide(
         ask("quiet"), ask("quiet", mode=Mode.CHECK_ONLY), ask("calls", mode=Mode.CHECK_ONLY)

@@ -20,6 +20,8 @@ def catalog(feature: str) -> Catalog:
         ("true", Noting.TAKEN, "true"),
         ("false", Noting.NOTHING, "false"),
         ("all", Noting.ALL, '"all"'),
+        ("{denials: 0.1}", Noting.TENTH, '{"denials":0.1}'),
+        ("{denials: 0.001}", Noting.THOUSANDTH, '{"denials":0.001}'),
     ],
 )
 def test_a_feature_says_what_of_it_is_noted_and_the_document_keeps_it(
@@ -39,14 +41,14 @@ def test_a_feature_that_says_nothing_has_no_word_in_the_document() -> None:
 
 @pytest.mark.parametrize("written", ["'true'", "denials", "1", "[all]"])
 def test_another_word_is_refused_with_those_that_there_are(written: str) -> None:
-    with pytest.raises(CatalogError, match=r"features\.a\.ledger: must be true, false or all, not"):
+    with pytest.raises(CatalogError, match=r"a\.ledger: must be true, false, all or \{denials"):
         catalog(f"{{type: boolean, ledger: {written}}}")
 
 
 def test_the_setting_has_a_word_for_everything_that_can_be_noted() -> None:
-    assert set(Noting) == set(NOTING_WORDS.values())
+    assert {each for each in Noting if not each.level} == set(NOTING_WORDS.values())
     assert Noting.NOTHING is NOTING_WORDS[Config().ledger]
-    assert ["false", "true", "all"] == [noting.word for noting in Noting]
+    assert ["false", "true", "all"] == [noting.word for noting in Noting if not noting.level]
 
 
 @pytest.mark.parametrize("written", ["[80, 100]", "[]", "[1]", "[1000]"])
@@ -74,3 +76,14 @@ def test_thresholds_are_kept_in_the_document_and_noted(written: str) -> None:
 def test_thresholds_that_cannot_be_are_refused(feature: str, problem: str) -> None:
     with pytest.raises(CatalogError, match=problem):
         catalog(f"{{type: metered, {feature}}}")
+
+
+@pytest.mark.parametrize("share", ["0.5", "1", "0", "true", "'0.1'", ".nan"])
+def test_a_share_of_denials_is_one_of_those_that_can_be_noted(share: str) -> None:
+    with pytest.raises(CatalogError, match=r"ledger\.denials: must be one of 0\.1, 0\.01, 0\.001"):
+        catalog(f"{{type: metered, ledger: {{denials: {share}}}}}")
+
+
+def test_shares_are_of_powers_of_ten() -> None:
+    assert [0.0, 0.0, 1.0, 0.1, 0.01, 0.001] == [noting.denials for noting in Noting]
+    assert [0, 0, 0, 1, 2, 3] == [noting.level for noting in Noting]
