@@ -7,6 +7,7 @@ import msgspec
 
 from quotad.catalog.windows import kept_ms
 from quotad.engine.acts import NotedAct, describe_acts
+from quotad.feed.usage import UsageNotes
 from quotad.held import Because, Correction
 from quotad.history import fit
 from quotad.ledger import REBUILD, LedgerKept, Taker
@@ -27,6 +28,8 @@ class UsageRebuilds(msgspec.Struct, frozen=True):
     """How much of the ledger is."""
     keys: KeySpace
     """Of the store."""
+    usage: UsageNotes
+    """What watchers of usage are told by."""
 
     def rebuild(
         self,
@@ -73,6 +76,9 @@ class UsageRebuilds(msgspec.Struct, frozen=True):
             noted = (*self.kept.of_shard(self.keys.shards), describe_acts(version, acts))
             if self.script.rebuild(customer_id, counters[0].rebuilds, lost, noted):
                 done.add(customer_id)
+                for each in counters:
+                    name = each.name
+                    self.usage.note(customer_id, name.feature_id, name.resource_id)
         counters = [
             msgspec.structs.replace(
                 each, rebuilt=each.doubt is None and each.name.customer_id in done

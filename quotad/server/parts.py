@@ -318,7 +318,7 @@ class Parts:
         )
         script = RebuildScript(self.store, self._keys)
         kept = settings.ledger or LEDGER_KEPT
-        return UsageRebuilds(audits, script, settings.retention, kept, self._keys)
+        return UsageRebuilds(audits, script, settings.retention, kept, self._keys, self._usage)
 
     def _archive(self) -> ArchivedLedger | None:
         """What the ledger is read from beside the store; None: there is no archive."""

@@ -7,6 +7,7 @@ import pytest
 
 from quotad.archive import ArchiveDirectory
 from quotad.export import ArchiveTarget, archiving
+from quotad.feed.usage import UsageNotes
 from quotad.held import Because
 from quotad.ledger import LedgerKept
 from quotad.operations import archived
@@ -39,7 +40,7 @@ def rebuilds(exported: Exported, directory: Path) -> UsageRebuilds:
         made.clock,
     )
     script = RebuildScript(made.store, made.keys)
-    return UsageRebuilds(audits, script, Retention(), LedgerKept(), made.keys)
+    return UsageRebuilds(audits, script, Retention(), LedgerKept(), made.keys, UsageNotes())
 
 
 @pytest.mark.parametrize("copy", ["an old copy", "nothing"])

@@ -420,6 +420,10 @@ def test_webhooks_are_made_listed_tried_rotated_and_removed(life: Life) -> None:
     tried = life("TestWebhook", webhook_id=one)
     assert (0, "webhook.test") == (tried["status"], tried["event_type"])
     assert "127.0.0.1" in tried["problem"]
+    assert [] == life("ListWebhookAttempts", webhook_id=one)["attempts"]
+    assert isinstance(
+        life("ReplayWebhook", {"since": "2026-01-01T00:00:00Z"}, webhook_id=one), dict
+    )
     assert one == life("RemoveWebhook", webhook_id=one)["webhook_id"]
     assert 404 == life.reply("RemoveWebhook", webhook_id=one).status
 

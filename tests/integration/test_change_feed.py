@@ -15,6 +15,7 @@ from quotad.tokens.roles import Right
 from quotad.v1 import quota_pb2 as pb
 from tests.http.events import EventStream, Told
 from tests.http.serving import HttpRunning, http_running
+from tests.raw import raw
 from tests.running import CALL_S
 
 CATALOG = """
@@ -22,7 +23,7 @@ version: 1
 default_plan: free
 features:
   calls: {type: metered}
-  seats: {type: metered, kind: gauge}
+  seats: {type: metered, kind: gauge, ledger: true}
   jobs: {type: metered, kind: concurrency}
 plans:
   free: {entitlements: {calls: {limit: 1000}, seats: {limit: 10}, jobs: {limit: 5}}}
@@ -82,6 +83,7 @@ WRITES: dict[str, Write] = {
 """By name of the call, in an order in which each has something to write."""
 
 _NO_CUSTOMER = {"CreateToken", "RotateToken", "RevokeToken"}
+_NO_CUSTOMER |= {"RebuildUsage"}  # which changes usage alone, see below
 _NO_CUSTOMER |= {"AddWebhook", "RotateWebhook", "RemoveWebhook", "TestWebhook", "ReplayWebhook"}
 """Calls that change neither a customer nor the catalog."""
 
@@ -149,6 +151,22 @@ def test_whatever_counts_or_gives_back_is_told_to_who_watches_usage(
         client.check(customer, "calls")  # takes nothing
         client.consume(customer, "seats")
         assert "seats" == events.next().data["feature_id"]
+
+
+def test_usage_that_is_brought_back_to_the_ledger_is_told_to_who_watches_it(
+    served: HttpRunning, admin: AdminClient, customer: str
+) -> None:
+    served.grpc.consume(customer, "seats")
+    with EventStream(served.address, customer_id=customer, usage="true") as events:
+        settled = [events.next().type for _ in range(2)]  # by then every server knows
+        assert ["REFETCH", "USAGE_CHANGED"] == settled
+        store = raw(served.grpc.store)
+        store.delete(*store.keys(f"{served.grpc.config.prefix}:*:u:{customer}:*"))
+
+        admin.rebuild_usage(customer, apply=True, reason="lost", actor="ops")
+
+        event = events.next()
+        assert ("USAGE_CHANGED", "seats") == (event.type, event.data["feature_id"])
 
 
 def test_leases_are_told_to_who_watches_usage(served: HttpRunning, customer: str) -> None:

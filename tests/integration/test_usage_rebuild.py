@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from quotad.feed.usage import UsageNotes
 from quotad.held import Because
 from quotad.ledger import LedgerKept, WantedEntries
 from quotad.operations.rebuilding import UsageRebuilds
@@ -25,7 +26,9 @@ class Rebuilt(Audited):
     def rebuilds(self) -> UsageRebuilds:
         made = self.made
         script = RebuildScript(made.store, made.keys)
-        return UsageRebuilds(self.audits, script, Retention(), LedgerKept(), made.keys)
+        return UsageRebuilds(
+            self.audits, script, Retention(), LedgerKept(), made.keys, UsageNotes()
+        )
 
     def rebuild(self, customer_id: str = "", apply: bool = True) -> UsageAudit:
         return self.rebuilds.rebuild(customer_id, apply=WHY if apply else None)
