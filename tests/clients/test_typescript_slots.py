@@ -80,10 +80,10 @@ def test_where_there_is_no_slot_the_work_is_not_begun(jobs: Any, customer: str) 
         jobs("begin", "second", customer, "jobs")
     jobs("end", "first")
     with pytest.raises(CallFailed, match=r"also\[0\] was denied: LIMIT_EXCEEDED") as neither:
-        jobs("begin", "third", customer, "jobs", {"also": {"calls": 11}})
+        jobs("begin", "third", f"other-{customer}", "jobs", {"also": {"calls": 11}})
 
     assert ["QuotaDenied", "QuotaDenied"] == [no.value.name, neither.value.name]
-    assert 0 < no.value.thrown["answer"]["decision"]["retryAfterMs"] <= 60_000
+    assert no.value.thrown["answer"]["decision"]["retryAfterMs"] > 0
 
 
 def test_work_hears_of_a_slot_that_was_taken_from_it(jobs: Any, customer: str) -> None:
