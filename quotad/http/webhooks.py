@@ -138,13 +138,15 @@ def list_all(call: HttpCall, wanted: ListWebhooks) -> HttpAnswer:
 @in_thread
 def rotate(call: HttpCall, wanted: RotateWebhook) -> HttpAnswer:
     """Make another secret."""
-    return HttpAnswer(_new(call.context.parts.webhooks.rotate(wanted.webhook_id, wanted.keep_ms)))
+    return HttpAnswer(
+        _new(call.context.parts.webhooks.rotate(wanted.webhook_id, wanted.keep_ms, call.actor))
+    )
 
 
 @in_thread
 def remove(call: HttpCall, wanted: RemoveWebhook) -> HttpAnswer:
     """End a webhook."""
-    return HttpAnswer(_answer(call.context.parts.webhooks.remove(wanted.webhook_id)))
+    return HttpAnswer(_answer(call.context.parts.webhooks.remove(wanted.webhook_id, call.actor)))
 
 
 @in_thread
@@ -164,7 +166,9 @@ def attempts(call: HttpCall, wanted: ListWebhookAttempts) -> HttpAnswer:
 def replay(call: HttpCall, wanted: ReplayWebhook) -> HttpAnswer:
     """Have events sent again."""
     since_ms = moment_ms(wanted.since, "since") or 0
-    return HttpAnswer(_answer(call.context.parts.webhooks.replay(wanted.webhook_id, since_ms)))
+    return HttpAnswer(
+        _answer(call.context.parts.webhooks.replay(wanted.webhook_id, since_ms, call.actor))
+    )
 
 
 def _attempt(tried: SendingAttempt) -> WebhookAttemptAnswer:

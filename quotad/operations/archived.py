@@ -14,12 +14,12 @@ from quotad.ledger import LedgerEntry
 from quotad.moments import written_time
 from quotad.store.events import EventId
 from quotad.store.exports import ALL
-from quotad.store.ledger import CATALOGS, TOKENS
+from quotad.store.ledger import BESIDE
 
 SURE_MS = 120_000
 """How long after an entry was read for the archive it is in a file, while that can be written."""
 
-_STREAMS = {"catalogs": CATALOGS, "tokens": TOKENS}
+_STREAMS = {name: stream for stream, name in BESIDE.items()}
 _EVER = EventId(2**62, 0)
 
 

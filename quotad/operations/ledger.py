@@ -23,7 +23,7 @@ from quotad.nearest import nearest
 from quotad.operations.archived import ArchivedLedger, ArchivedRecord, ArchiveStretch
 from quotad.operations.pages import page_size
 from quotad.store.events import EventId
-from quotad.store.ledger import CATALOGS, TOKENS, LedgerRecord, LedgerStreams, Masks, digest_of
+from quotad.store.ledger import BESIDE, LedgerRecord, LedgerStreams, Masks, digest_of
 
 RECORDS_MAX = 20_000
 """Most records that are read for one page, about; one with few entries that are wanted ends there,
@@ -80,7 +80,7 @@ class LedgerOperations(msgspec.Struct, frozen=True):
         if wanted.customer_id:
             shards = self.streams.of_customer(wanted.customer_id)
         elif wanted.changes:
-            shards = [*shards, CATALOGS, TOKENS]
+            shards = [*shards, *BESIDE]
         place = self._place(wanted, shards)
         if wanted.from_now and not wanted.position:
             return EntryPage([], [], _written(place), False)

@@ -2,12 +2,14 @@
 
 import secrets
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import msgspec
 
 from quotad.clock import Clock
 from quotad.errors import InvalidRequest, NotFound
-from quotad.history import LOCAL
+from quotad.history import LOCAL, CustomerChange, bounded
+from quotad.moments import written_time
 from quotad.operations.pages import page_size
 from quotad.store.webhooks import SendingAttempt, WebhookStore
 from quotad.webhooks.endpoint import (
@@ -53,19 +55,22 @@ class WebhookOperations(msgspec.Struct, frozen=True):
         new = made_endpoint(wanted, self.clock.now_ms(), actor)
         if len(self.store.read()) >= ENDPOINTS_MAX:
             raise InvalidRequest(f"webhooks: there are {ENDPOINTS_MAX}, the most a store has")
-        self.store.put(new.endpoint)
+        wants = ", ".join(new.endpoint.events) or "all events"
+        made = f"made: {_words(new.endpoint)}, {wants}"
+        self.store.put(new.endpoint, _change(actor, "AddWebhook", made))
         return new
 
     def list(self) -> "list[WebhookEndpoint]":
         """All receivers, the oldest first."""
         return self.store.read()
 
-    def rotate(self, webhook_id: str, keep_ms: int = KEPT_MS) -> NewEndpoint:
+    def rotate(self, webhook_id: str, keep_ms: int = KEPT_MS, actor: str = LOCAL) -> NewEndpoint:
         """Make another secret; the one before signs as well for a while.
 
         Args:
             webhook_id: of the receiver.
             keep_ms: for how long.
+            actor: whose doing it is.
 
         Raises:
             NotFound: there is no such receiver.
@@ -74,25 +79,33 @@ class WebhookOperations(msgspec.Struct, frozen=True):
         if not 0 <= keep_ms <= KEPT_MAX_MS:
             raise InvalidRequest("keep: must be 0 to 30 days")
         new = rotated(self._found(webhook_id), self.clock.now_ms(), keep_ms)
-        self.store.put(new.endpoint)
+        until = written_time(new.endpoint.former_until_ms)
+        lines = f"another secret: {_words(new.endpoint)}", f"the one before signs until {until}"
+        self.store.put(new.endpoint, _change(actor, "RotateWebhook", *lines))
         return new
 
-    def remove(self, webhook_id: str) -> WebhookEndpoint:
+    def remove(self, webhook_id: str, actor: str = LOCAL) -> WebhookEndpoint:
         """End a receiver.
+
+        Args:
+            webhook_id: of the receiver.
+            actor: whose doing it is.
 
         Raises:
             NotFound: there is no such receiver.
         """
         endpoint = self._found(webhook_id)
-        self.store.remove(webhook_id)
+        change = _change(actor, "RemoveWebhook", f"removed: {_words(endpoint)}")
+        self.store.remove(webhook_id, change)
         return endpoint
 
-    def replay(self, webhook_id: str, since_ms: int) -> WebhookEndpoint:
+    def replay(self, webhook_id: str, since_ms: int, actor: str = LOCAL) -> WebhookEndpoint:
         """Have events sent again, under their ids, that were taken since a time.
 
         Args:
             webhook_id: of the receiver.
             since_ms: Unix ms; as far as attempts are kept.
+            actor: whose doing it is.
 
         Raises:
             NotFound: there is no such receiver.
@@ -102,7 +115,8 @@ class WebhookOperations(msgspec.Struct, frozen=True):
             replay_asked_ms=self.clock.now_ms(),
             replay_since_ms=since_ms,
         )
-        self.store.put(endpoint)
+        again = f"to be sent again: {_words(endpoint)}, since {written_time(since_ms)}"
+        self.store.put(endpoint, _change(actor, "ReplayWebhook", again))
         return endpoint
 
     def attempts(self, webhook_id: str, size: int = 0) -> Sequence[SendingAttempt]:
@@ -141,3 +155,13 @@ class WebhookOperations(msgspec.Struct, frozen=True):
         raise NotFound(
             f"webhook_id: there is no webhook {webhook_id[:80]!r}; `quotad webhooks list` has them"
         )
+
+
+def _change(actor: str, call: str, *lines: str) -> CustomerChange:
+    return CustomerChange(actor, call, bounded(list(lines)))
+
+
+def _words(endpoint: WebhookEndpoint) -> str:
+    """A receiver in words; paths and queries of URLs may be secrets."""
+    parts = urlsplit(endpoint.url)
+    return f"{endpoint.webhook_id} to {parts.scheme}://{parts.netloc}"

@@ -277,7 +277,9 @@ class Parts:
             rebuilds=self._rebuilds(ledger, counters),
             tokens=TokenOperations(self.tokens(), clock),
             webhooks=WebhookOperations(
-                WebhookStore(self.store, self._keys), Networks(config.webhook_networks), clock
+                WebhookStore(self.store, self._keys, self._kept),
+                Networks(config.webhook_networks),
+                clock,
             ),
             history=HistoryOperations(changes),
             rollbacks=RollbackOperations(writes, changes, snapshots, clock),

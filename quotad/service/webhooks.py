@@ -26,16 +26,16 @@ class WebhookCalls:
         """Where events are sent, without secrets."""
         return pb.ListWebhooksResponse(webhooks=map(_message, self._parts.webhooks.list()))
 
-    @mapped
-    def RotateWebhook(self, request: pb.RotateWebhookRequest) -> pb.NewWebhook:
+    @mapped_write
+    def RotateWebhook(self, request: pb.RotateWebhookRequest, actor: str) -> pb.NewWebhook:
         """Make another secret."""
         keep_ms = request.keep_ms if request.HasField("keep_ms") else KEPT_MS
-        return _new(self._parts.webhooks.rotate(request.webhook_id, keep_ms))
+        return _new(self._parts.webhooks.rotate(request.webhook_id, keep_ms, actor))
 
-    @mapped
-    def RemoveWebhook(self, request: pb.RemoveWebhookRequest) -> pb.Webhook:
+    @mapped_write
+    def RemoveWebhook(self, request: pb.RemoveWebhookRequest, actor: str) -> pb.Webhook:
         """End a webhook."""
-        return _message(self._parts.webhooks.remove(request.webhook_id))
+        return _message(self._parts.webhooks.remove(request.webhook_id, actor))
 
     @mapped
     def TestWebhook(self, request: pb.TestWebhookRequest) -> pb.WebhookAttempt:
@@ -50,11 +50,11 @@ class WebhookCalls:
         found = self._parts.webhooks.attempts(request.webhook_id, request.page_size)
         return pb.ListWebhookAttemptsResponse(attempts=map(_attempt, found))
 
-    @mapped
-    def ReplayWebhook(self, request: pb.ReplayWebhookRequest) -> pb.Webhook:
+    @mapped_write
+    def ReplayWebhook(self, request: pb.ReplayWebhookRequest, actor: str) -> pb.Webhook:
         """Have events sent again."""
         since_ms = moment(request, "since") or 0
-        return _message(self._parts.webhooks.replay(request.webhook_id, since_ms))
+        return _message(self._parts.webhooks.replay(request.webhook_id, since_ms, actor))
 
 
 def _attempt(tried: SendingAttempt) -> pb.WebhookAttempt:

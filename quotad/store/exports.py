@@ -11,7 +11,7 @@ import msgspec
 from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.keys import KeySpace
-from quotad.store.ledger import CATALOGS, TOKENS
+from quotad.store.ledger import BESIDE
 
 ALL = "all"
 """The part that reads the streams of all shards."""
@@ -64,10 +64,10 @@ class ExportRecords:
     @property
     def every_part(self) -> dict[str, list[int]]:
         """The same of exports that read what is of no shard as well."""
-        parts, beside = self.parts, {CATALOGS: "catalogs", TOKENS: "tokens"}
+        parts = self.parts
         if self._store.whole:
-            return {ALL: [*parts[ALL], *beside]}
-        return parts | {name: [stream] for stream, name in beside.items()}
+            return {ALL: [*parts[ALL], *BESIDE]}
+        return parts | {name: [stream] for stream, name in BESIDE.items()}
 
     def begin(self, target: str, since_ms: int) -> int:
         """Note that there is an export, unless it is known, and return since when it reads.

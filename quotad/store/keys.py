@@ -59,6 +59,7 @@ usage. `17` stands for the name of a shard, see `shard_names`.
     quotad:{tokens}:sessions                 hash: sessions of the dashboard (msgpack)
     quotad:{tokens}:sessions-by-end          sorted set: the same by their end (Unix ms)
     quotad:{webhooks}:all                    hash: receivers of webhooks (msgpack) by id
+    quotad:{webhooks}:l                      stream of their writes in the ledger; expires
     quotad:{webhooks}:log:<id>               list: the latest attempts to send to one; expires
     quotad:{tokens}:form-key                 what forms of people without a session are proven by
 """
@@ -177,6 +178,7 @@ class KeySpace:
         self.catalog_events = f"{prefix}:{{catalogs}}:events"
         self.catalog_ledger = f"{prefix}:{{catalogs}}:l"
         self.token_ledger = f"{prefix}:{{tokens}}:l"
+        self.webhook_ledger = f"{prefix}:{{webhooks}}:l"
         self.usage_events = f"{prefix}:{{events}}:usage"
         self.watched = f"{prefix}:{{events}}:watched"
         self.following = Lock()

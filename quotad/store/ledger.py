@@ -16,10 +16,12 @@ NOT_NOTED: LedgerWords = (0, 0, b"")
 """Of a call that is not to be noted."""
 
 
-CATALOGS, TOKENS = -1, -2
-"""What stand for shards of the streams of what is of none: publishes, and writes of tokens."""
+CATALOGS, TOKENS, WEBHOOKS = -1, -2, -3
+"""What stand for shards of the streams of what is of none: publishes, and writes of tokens and of
+receivers of webhooks."""
 
-_NAMES = {CATALOGS: "catalogs", TOKENS: "tokens"}
+BESIDE = {CATALOGS: "catalogs", TOKENS: "tokens", WEBHOOKS: "webhooks"}
+"""Their names, as ids of records and parts of exports have them."""
 
 
 class LedgerRecord(NamedTuple):
@@ -39,7 +41,7 @@ class LedgerRecord(NamedTuple):
     @property
     def id(self) -> str:
         """Stable, and of this record alone."""
-        shard = _NAMES.get(self.shard, self.shard)
+        shard = BESIDE.get(self.shard, self.shard)
         return f"{shard}-{self.position.ms}-{self.position.number}"
 
     @property
@@ -137,9 +139,10 @@ class LedgerStreams:
         }
 
     def _name(self, shard: int) -> str:
-        if shard == CATALOGS:
-            return self._keys.catalog_ledger
-        return self._keys.token_ledger if shard == TOKENS else self._keys.shard_ledgers[shard]
+        if shard >= 0:
+            return self._keys.shard_ledgers[shard]
+        beside = {CATALOGS: self._keys.catalog_ledger, TOKENS: self._keys.token_ledger}
+        return beside.get(shard, self._keys.webhook_ledger)
 
     def full(self, kept: LedgerKept) -> int:
         """How many streams hold as many records as are kept, and so drop the oldest.

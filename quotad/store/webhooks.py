@@ -3,8 +3,12 @@ sent to each, a list of the latest attempts."""
 
 import msgspec
 
+from quotad.history import CustomerChange
+from quotad.ledger import LEDGER_KEPT, LedgerKept
+from quotad.store import scripts
 from quotad.store.connection import Store
 from quotad.store.keys import KeySpace
+from quotad.store.noted_changes import noted_change
 from quotad.webhooks.endpoint import WebhookEndpoint
 
 LOG_MAX = 1_000
@@ -40,18 +44,25 @@ _read = msgspec.msgpack.Decoder(WebhookEndpoint).decode
 class WebhookStore:
     """Keeps receivers; for all threads. All methods raise StoreUnavailable."""
 
-    def __init__(self, store: Store, keys: KeySpace) -> None:
+    def __init__(self, store: Store, keys: KeySpace, ledger: LedgerKept = LEDGER_KEPT) -> None:
         self._store = store
         self._keys = keys
+        self._ledger = ledger
+        self._script = scripts.load("write_webhook")
         self._all = keys.webhooks
 
-    def put(self, endpoint: WebhookEndpoint) -> None:
-        """Write one, a new one or a changed one."""
-        self._store.execute("HSET", self._all, endpoint.webhook_id, _encode(endpoint))
+    def put(self, endpoint: WebhookEndpoint, change: CustomerChange) -> None:
+        """Write one, a new one or a changed one, and what has changed into the ledger.
 
-    def remove(self, webhook_id: str) -> None:
-        """Remove one."""
-        self._store.execute("HDEL", self._all, webhook_id)
+        Args:
+            endpoint: it.
+            change: whose doing it is, and what it does.
+        """
+        self._write(endpoint.webhook_id, _encode(endpoint), change)
+
+    def remove(self, webhook_id: str, change: CustomerChange) -> None:
+        """Remove one, and note it as `put` does."""
+        self._write(webhook_id, b"", change)
 
     def read(self) -> list[WebhookEndpoint]:
         """All of them, the oldest first; what cannot be read counts as not there."""
@@ -83,6 +94,11 @@ class WebhookStore:
             except msgspec.MsgspecError:
                 continue
         return found
+
+    def _write(self, webhook_id: str, raw: bytes, change: CustomerChange) -> None:
+        noted = noted_change(self._ledger, self._keys.shards, change)
+        names = [self._all, self._keys.webhook_ledger]
+        self._store.run(self._script, names, [*noted, webhook_id, raw])
 
     def forget(self, webhook_id: str) -> None:
         """Remove what is kept of the attempts of a receiver."""

@@ -18,7 +18,7 @@ from quotad.export import ArchiveTarget, archiving
 from quotad.operations.exports import ExportWatch
 from quotad.outbox import OutboxItem
 from quotad.store.exports import ExportRecords
-from quotad.store.ledger import LedgerStreams
+from quotad.store.ledger import BESIDE, LedgerStreams
 from tests.export.exported import Exported, run
 
 
@@ -38,7 +38,7 @@ def archived(directory: Path) -> list[dict[str, Any]]:
 def noted(exported: Exported) -> list[str]:
     """The ids of all entries that the store has."""
     streams = LedgerStreams(exported.made.store, exported.made.keys)
-    found = streams.read(dict.fromkeys([*range(streams.shards), -1, -2]), 10_000)
+    found = streams.read(dict.fromkeys([*range(streams.shards), *BESIDE]), 10_000)
     return [entry.id for some in found.values() for each in some for entry in read_record(each)]
 
 

@@ -9,18 +9,22 @@ from quotad.catalog import Source, parse
 from quotad.customers.overrides import NewEntitlement
 from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Change, Provision
-from quotad.errors import InvalidRequest, QuotadError
+from quotad.errors import InvalidRequest, NotFound, QuotadError
 from quotad.ledger import LedgerEntry, WantedEntries
 from quotad.operations.customers import CustomerOperations
 from quotad.operations.ledger import LedgerOperations
 from quotad.operations.tokens import TokenOperations
 from quotad.operations.transfer import TransferOperations
+from quotad.operations.webhooks import WebhookOperations
 from quotad.store.erasures import Erasures
 from quotad.store.keys import ledger_key
 from quotad.store.ledger import LedgerStreams
 from quotad.store.tokens import TokenStore
+from quotad.store.webhooks import WebhookStore
 from quotad.tokens.record import WantedToken
 from quotad.tokens.roles import TokenRole
+from quotad.webhooks.endpoint import WantedEndpoint
+from quotad.webhooks.networks import Networks
 from tests.deciding import Bench, bench
 from tests.raw import raw
 
@@ -43,6 +47,8 @@ class Admin:
         self.customers = CustomerOperations(*parts).by("ann", "asked for")
         self.transfer = TransferOperations(*parts)
         self.tokens = TokenOperations(TokenStore(made.store, made.keys), made.clock, on_store=True)
+        hooks = WebhookStore(made.store, made.keys)
+        self.webhooks = WebhookOperations(hooks, Networks(), made.clock)
         self._ledger = LedgerOperations(LedgerStreams(made.store, made.keys))
 
     def read(self, **wanted: Any) -> list[LedgerEntry]:
@@ -135,6 +141,32 @@ def test_writes_of_tokens_are_entries_without_a_secret(admin: Admin) -> None:
     kept = raw(admin.bench.store).xrange(admin.bench.keys.token_ledger)
     for secret in (first.token, second.token, third.token):
         assert secret.rpartition("_")[2].encode() not in repr(kept).encode()
+
+
+def test_writes_of_webhooks_are_entries_without_a_secret(admin: Admin) -> None:
+    wanted = WantedEndpoint("https://hooks.example.com/T0/hidden?key=hidden", ["customer.changed"])
+    first = admin.webhooks.add(wanted, "ops")
+    name = first.endpoint.webhook_id
+    second = admin.webhooks.rotate(name, 0, "ann")
+    admin.webhooks.replay(name, 1_900_000_000_000, "bob")
+    admin.webhooks.remove(name, "eve")
+    with pytest.raises(NotFound):
+        admin.webhooks.remove(name, "eve")
+
+    it = f"{name} to https://hooks.example.com"
+    assert [
+        ("ops", "AddWebhook", (f"made: {it}, customer.changed",)),
+        (
+            "ann",
+            "RotateWebhook",
+            (f"another secret: {it}", "the one before signs until 2031-01-15T12:00:00Z"),
+        ),
+        ("bob", "ReplayWebhook", (f"to be sent again: {it}, since 2030-03-17T17:46:40Z",)),
+        ("eve", "RemoveWebhook", (f"removed: {it}",)),
+    ] == [(each[0], each[1], each[3]) for each in admin.changes() if each[1].endswith("Webhook")]
+    kept = raw(admin.bench.store).xrange(admin.bench.keys.webhook_ledger)
+    for secret in (first.secret, second.secret, "hidden"):
+        assert secret.encode() not in repr(kept).encode()
 
 
 def test_an_erasure_is_an_entry_that_names_the_customer_by_its_pseudonym(admin: Admin) -> None:

@@ -26,6 +26,7 @@ ELSEWHERE = {
     "note_change",
     "prepare_catalog",
     "put_tokens",
+    "write_webhook",
     "register_server",
     "remove_draft",
     "restore_catalog",
