@@ -42,7 +42,10 @@ NAV: tuple[NavGroup, ...] = (
             NavLink("Live decisions", "/live"),
         ),
     ),
-    NavGroup("System", (NavLink("Settings", "/settings"),)),
+    NavGroup(
+        "System",
+        (NavLink("Webhooks", "/webhooks", Right.ADMIN), NavLink("Settings", "/settings")),
+    ),
 )
 
 

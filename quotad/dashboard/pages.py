@@ -25,6 +25,7 @@ from quotad.dashboard import (
     rolling_back,
     settings,
     sign_in,
+    webhooks,
 )
 from quotad.dashboard.ask import SitePage
 
@@ -51,6 +52,7 @@ PAGES: tuple[SitePage, ...] = (
     *insights.PAGES,
     *live.PAGES,
     *past.PAGES,
+    *webhooks.PAGES,
     *settings.PAGES,
     *environments.PAGES,
 )

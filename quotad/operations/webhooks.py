@@ -35,6 +35,13 @@ KEPT_MAX_MS = 30 * 86_400_000
 _TEST_TIMEOUT_S = 5.0
 
 
+class DeliveryLog(msgspec.Struct, frozen=True):
+    """A receiver with the latest attempts to send to it, the newest first."""
+
+    endpoint: WebhookEndpoint
+    attempts: Sequence[SendingAttempt]
+
+
 class WebhookOperations(msgspec.Struct, frozen=True):
     """Keeps receivers; for all threads. All methods raise StoreUnavailable."""
 
@@ -132,6 +139,21 @@ class WebhookOperations(msgspec.Struct, frozen=True):
         """
         self._found(webhook_id)
         return self.store.attempts(webhook_id, page_size(size))
+
+    def logs(self, size: int, webhook_id: str = "") -> Sequence[DeliveryLog]:
+        """Receivers, the oldest first, each with the latest attempts.
+
+        Args:
+            size: how many attempts of each, at most 1,000.
+            webhook_id: of the only receiver; empty: all.
+
+        Raises:
+            NotFound: there is no such receiver.
+            InvalidRequest: the size is out of range.
+        """
+        most = page_size(size)
+        found = [self._found(webhook_id)] if webhook_id else self.store.read()
+        return [DeliveryLog(each, self.store.attempts(each.webhook_id, most)) for each in found]
 
     def test(self, webhook_id: str) -> SendingAttempt:
         """Send an event once, now and from here.

@@ -7,6 +7,8 @@ from playwright.sync_api import Page, expect
 
 from quotad.customers.profile import Profile
 from quotad.customers.subscriptions import Provision
+from quotad.store.webhooks import SendingAttempt
+from quotad.webhooks.endpoint import WantedEndpoint
 from tests.dashboard.serving import DashboardRunning
 
 STRANGE = "<script>alert('x')</script>/% \xe9"
@@ -91,6 +93,7 @@ PATHS = [
     "/insights/top",
     "/live",
     "/past",
+    "/webhooks",
     "/settings",
 ]
 
@@ -105,6 +108,12 @@ def filled(page: Page, served: DashboardRunning) -> Page:
     served.grpc.consume(LONG, "calls", quantity=990)
     served.see()
     customers.update(LONG, Profile("N" * 61))
+    webhooks = served.parts.webhooks
+    receiver = webhooks.add(WantedEndpoint(f"https://example.com/{LONG}", (), STRANGE)).endpoint
+    webhooks.add(WantedEndpoint("https://example.org"))
+    for about in (STRANGE, LONG, "arabic", "", "", ""):
+        tried = SendingAttempt(1, LONG, "customer.changed", 0, "no answer in time", 9, about=about)
+        webhooks.store.note(receiver.webhook_id, tried)
     page.set_viewport_size({"width": 390, "height": 844})
     return page
 
@@ -115,7 +124,8 @@ def test_every_page_is_whole_for_keyboards_readers_and_phones(
     epoch = served.parts.customers.get(LONG).epoch
     filled.on("dialog", lambda dialog: pytest.fail(f"{dialog.message} was run"))
     found = {}
-    for path in (*PATHS, f"/customers/{LONG}/rollback/{epoch}"):
+    receiver = served.parts.webhooks.list()[0].webhook_id
+    for path in (*PATHS, f"/customers/{LONG}/rollback/{epoch}", f"/webhooks/{receiver}"):
         answer = filled.goto(path)
         assert answer is not None
         assert answer.ok, path
