@@ -8,7 +8,7 @@ import msgspec
 from quotad.engine.noted import Unreadable, read_record
 from quotad.errors import StoreError
 from quotad.export.state import Overlay, PartState
-from quotad.export.target import MORE, ExportTarget, takes_all
+from quotad.export.target import MORE, ExportTarget, lost_beside, takes_all
 from quotad.ledger import CHANGE, LedgerEntry
 from quotad.operations.ledger import masked
 from quotad.outbox import RECORD, OutboxItem
@@ -65,7 +65,9 @@ class PartReader:
         masks = self._streams.masks(self._shards)
         places = {shard: state.position(shard) for shard in self._shards}
         found = self._streams.read(places, most)
-        if now_ms - state.progress.read_until_ms > AWAY_MS:
+        before_ms = state.progress.read_until_ms
+        was_away = now_ms - before_ms > AWAY_MS
+        if was_away:
             self._look_for_gaps(state, now_ms)
         records = sorted((one for some in found.values() for one in some), key=_when)
         self._fold(state, records, masks, now_ms)
@@ -75,6 +77,10 @@ class PartReader:
         cut = [some[-1].at_ms for some in found.values() if len(some) == most]
         until_ms = max(min([sure_ms, *cut]), state.progress.read_until_ms)
         overlay = Overlay(state, self._part, now_ms)
+        lost = lost_beside(self._target, overlay, before_ms) if was_away else ""
+        if lost:
+            self._note_gap(state, now_ms)
+            _log.error("%s: %s", self._target.name, lost)
         self._target.close(overlay, until_ms)
         overlay.apply()
         state.progress = msgspec.structs.replace(state.progress, read_until_ms=until_ms)
@@ -169,13 +175,17 @@ class PartReader:
         gone = [shard for shard in known if shard in first and first[shard] > _at(state, shard)]
         if gone:
             before = state.progress
-            state.progress = msgspec.structs.replace(before, gaps=before.gaps + 1, gap_ms=now_ms)
+            self._note_gap(state, now_ms)
             _log.error(
                 "%s: records of the ledger may have been dropped before they were read, as nothing"
                 " was read since %d s; see ledger_records_max and ledger_kept_ms",
                 self._target.name,
                 (now_ms - before.read_until_ms) // 1000,
             )
+
+    def _note_gap(self, state: PartState, now_ms: int) -> None:
+        gaps = state.progress.gaps + 1
+        state.progress = msgspec.structs.replace(state.progress, gaps=gaps, gap_ms=now_ms)
 
 
 def _at(state: PartState, shard: int) -> EventId:

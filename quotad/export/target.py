@@ -104,6 +104,22 @@ class ExportTarget(Protocol):
         ...
 
 
+def lost_beside(target: ExportTarget, folding: Folding, read_until_ms: int) -> str:
+    """What a target may have lost that it reads beside the ledger, before more of it is read, where
+    nothing was read for a while; empty: nothing.
+
+    Args:
+        target: which.
+        folding: what it has kept.
+        read_until_ms: when it was read last (Unix ms, by the store's clock); 0: never.
+
+    Raises:
+        StoreUnavailable: the store refused or timed out.
+    """
+    look = getattr(target, "lost", None)
+    return "" if look is None else str(look(folding, read_until_ms))
+
+
 def takes_all(target: ExportTarget) -> bool:
     """Whether a target gets all that the ledger has, from its beginning on: also what admins write,
     which most have no use for."""

@@ -22,6 +22,7 @@ from quotad.operations.endings import EndingOperations, EndingsCursor, EndingSoo
 from quotad.outbox import OutboxItem
 from quotad.store import Catalogs
 from quotad.store.change_streams import ChangeStreams
+from quotad.store.events import KEPT_MS as CHANGES_KEPT_MS
 from quotad.store.events import EventId
 from quotad.store.exports import ALL
 from quotad.store.webhooks import SendingAttempt, WebhookStore
@@ -52,6 +53,9 @@ CHANGES_AT_ONCE = 200
 ENDING_MS = 3 * 86_400_000
 """How soon a trial or a promotion ends that there is an event of."""
 
+LOOKED_MS = 60_000
+"""How often it is noted that changes are read while the ledger is caught up with."""
+
 SEARCH_MS = 600_000
 """How often they are looked for."""
 
@@ -62,7 +66,7 @@ REPEATED_MS = 600_000
 """How long after a version of the catalog the same one is no other."""
 
 _FEED, _SWEPT, _REPLAYED, _ENDINGS = "feed", "swept", "replayed", "endings"
-_CATALOG = "catalog"
+_CATALOG, _LOOKED = "catalog", "looked"
 
 _FIRST_PARTS = (ALL, "0")
 """One of them is there, and does what is to be done once for the whole store."""
@@ -128,6 +132,22 @@ class WebhookTarget:
                     folding.keep(event.id, str(until_ms).encode())
                 self._put(folding, [event], entry.customer_id)
 
+    def lost(self, folding: Folding, read_until_ms: int) -> str:
+        """See `lost_beside`: what has changed is kept for less time than the ledger."""
+        looked_ms = max(_number(folding.note(_LOOKED)), read_until_ms, self.endpoint.created_ms)
+        if folding.now_ms - _number(folding.note(_LOOKED)) >= LOOKED_MS:
+            folding.keep(_LOOKED, str(folding.now_ms).encode())
+        was_away = folding.now_ms - looked_ms > CHANGES_KEPT_MS
+        read = self._read_up_to(folding)
+        oldest = self._parts.changes.oldest(list(read))
+        if not any(at.may_miss(oldest.get(name), was_away) for name, at in read.items()):
+            return ""
+        hours = CHANGES_KEPT_MS // 3_600_000
+        return (
+            "changes of customers and catalogs may have been dropped before they were read;"
+            f" they are kept for {hours} h"
+        )
+
     def close(self, folding: Folding, read_until_ms: int) -> None:
         """See `ExportTarget`; reads what has changed, which no entry of the ledger has."""
         self._read_changes(folding)
@@ -179,11 +199,8 @@ class WebhookTarget:
     def _read_changes(self, folding: Folding) -> None:
         raw = folding.note(_FEED)
         known = {} if raw is None else _decode_feed(raw)
-        shards = self._parts.shards().get(folding.part, [])
-        streams = self._parts.changes.of_shards(shards)
-        start = (self.endpoint.created_ms, 0)
-        places = {name: known.get(name, (0, 0) if known else start) for name in streams}
-        read = {name: EventId(*at) for name, at in places.items()}
+        read = self._read_up_to(folding)
+        places = {name: (at.ms, at.number) for name, at in read.items()}
         for entry in self._parts.changes.read(read, CHANGES_AT_ONCE):
             places[entry.stream] = entry.id
             for number, change in enumerate(entry.changes):
@@ -192,6 +209,14 @@ class WebhookTarget:
                     self._put(folding, [event], change.customer_id)
         if places != known:
             folding.keep(_FEED, _encode(places))
+
+    def _read_up_to(self, folding: Folding) -> dict[str, EventId]:
+        """By stream of changes, what was read last."""
+        raw = folding.note(_FEED)
+        known = {} if raw is None else _decode_feed(raw)
+        start = (0, 0) if known else (self.endpoint.created_ms, 0)
+        streams = self._parts.changes.of_shards(self._parts.shards().get(folding.part, []))
+        return {name: EventId(*known.get(name, start)) for name in streams}
 
     def _is_repeated(self, folding: Folding, change: ChangeEvent) -> bool:
         """Whether a version of the catalog was there a moment ago: on a cluster it comes once for

@@ -148,7 +148,8 @@ def _warnings(target: str, reading: ExportReading, now_ms: int, kept_ms: int) ->
     if reading.parked:
         yield f"{plural(reading.parked, 'item')} parked; `quotad export parked` shows why"
     if reading.gap_ms and now_ms < reading.gap_ms + GAP_SHOWN_MS:
-        yield "records of the ledger may have been dropped before they were read"
+        changes = " or changes" if _kind_of(target) == "webhooks" else ""
+        yield f"records of the ledger{changes} may have been dropped before they were read"
 
 
 class ExportOperations:

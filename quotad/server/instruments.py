@@ -148,7 +148,8 @@ EXPORT_FAILURES = Instrument(
 EXPORT_GAPS = Instrument(
     Kind.LOWEST,
     "quotad_export_gaps",
-    "How often records of the ledger may have been dropped before an export has read them.",
+    "How often records of the ledger, or changes, may have been dropped before an export has read"
+    " them.",
     TARGETS,
     "target",
 )

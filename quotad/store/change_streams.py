@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from quotad.store.connection import Store
-from quotad.store.events import EventId, StreamEntry, read_entries
+from quotad.store.events import EventId, StreamEntry, read_entries, read_id
 from quotad.store.keys import KeySpace
 
 FIRST_SHARD = 0
@@ -22,6 +22,12 @@ class ChangeStreams:
         named = self._keys.shard_events
         found = [named[shard] for shard in shards if shard < len(named)]
         return [*found, self._keys.catalog_events] if FIRST_SHARD in shards else found
+
+    def oldest(self, streams: Sequence[str]) -> dict[str, EventId]:
+        """Where the oldest entries of streams are; without empty streams."""
+        commands = [("XRANGE", name, "-", "+", "COUNT", 1) for name in streams]
+        found = self._store.execute_many(commands, or_none=True) if commands else []
+        return {name: read_id(raw[0][0]) for name, raw in zip(streams, found, strict=True) if raw}
 
     def read(self, after: Mapping[str, EventId], most: int) -> list[StreamEntry]:
         """What came into streams after a position, by time within each.

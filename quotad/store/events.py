@@ -15,6 +15,9 @@ from quotad.changes import ChangeEvent, ChangeKind
 KEPT_MS = 3_600_000
 """How long a change is kept, and with it the id of a customer that was erased."""
 
+_EXPIRES_LATE_MS = 2_000
+"""How much longer than that a stream is there without a new one."""
+
 _KEPT_MAX = 100_000
 """About how many changes the streams of all shards keep together."""
 _KEPT_MIN = 100
@@ -54,6 +57,20 @@ class EventId(NamedTuple):
             return True
         expired = before is None or self.ms >= before.ms + kept_ms
         return expired and self.number == 1
+
+    def may_miss(self, oldest: "EventId | None", was_away: bool) -> bool:
+        """Whether an entry that came after this one may be gone, unread.
+
+        Args:
+            oldest: of the stream now; None: it is empty.
+            was_away: whether it was not read for longer than it keeps what it holds.
+        """
+        if oldest is not None and oldest <= self:
+            return False
+        if oldest is None or oldest.number == 1 or not self.number:
+            return was_away  # it has begun anew, or nothing was read of it yet
+        begun_anew = oldest.ms > self.ms + KEPT_MS + _EXPIRES_LATE_MS
+        return begun_anew or oldest.number != self.number + 1
 
 
 class StreamEntry(NamedTuple):

@@ -16,11 +16,12 @@ import pytest
 from standardwebhooks import Webhook
 
 from quotad.decision import ConsumeAllRequest, ConsumeRequest, Mode
-from quotad.export import Receivers, WebhookParts, WebhookTarget
+from quotad.export import Receivers, WebhookParts, WebhookTarget, reading, webhooks
 from quotad.export.webhooks import LANES
 from quotad.model import Entry
 from quotad.operations.endings import EndingOperations
 from quotad.operations.webhooks import WebhookOperations
+from quotad.outbox import TARGETS
 from quotad.records import CustomerRecord, Promotion, Subscription
 from quotad.store import CustomerIndex
 from quotad.store.change_streams import ChangeStreams
@@ -306,6 +307,39 @@ def test_changes_of_customers_and_catalogs_are_sent_to_those_who_asked_for_them(
     changed = dict(found["/every"])["customer.changed"]
     stored = hooks.exported.made.customers.get("acme")
     assert {"customer_id": "acme", "epoch": stored.epoch} == changed
+
+
+def test_changes_that_were_dropped_before_they_were_read_are_a_gap(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def gaps() -> int:
+        return hooks.exported.watch().reading_of_each("gaps")[TARGETS.index("webhooks")]
+
+    exported = hooks.exported
+    stream = exported.made.keys.customer("acme").events
+    made = hooks.add("", "customer.changed")
+    monkeypatch.setattr(reading, "AWAY_MS", -1)  # as if it had not read for a minute
+    exported.made.provision("acme", "pro")
+    hooks.send(made)
+    exported.made.provision("acme", "free")
+    exported.made.provision("acme", "pro")
+    hooks.send(made)
+    assert (3, 0) == (len(hooks.bodies("customer.changed")), gaps())
+
+    exported.made.provision("acme", "free")
+    exported.made.provision("acme", "pro")
+    raw(exported.made.store).xtrim(stream, maxlen=1, approximate=False)
+    hooks.send(made)
+    hooks.send(made)
+    assert (4, 1) == (len(hooks.bodies("customer.changed")), gaps())
+
+    raw(exported.made.store).unlink(stream)
+    hooks.send(made)
+    assert 1 == gaps()
+    monkeypatch.setattr(webhooks, "CHANGES_KEPT_MS", -1)  # or for longer than they are kept
+    hooks.send(made)
+    assert 2 == gaps()
+    assert 2 == caplog.text.count("changes of customers and catalogs may have been dropped")
 
 
 def test_trials_and_promotions_that_end_soon_are_sent_once_for_each_end(hooks: Hooks) -> None:
