@@ -26,6 +26,7 @@ from quotad.cli.simulate import (
 from quotad.plural import plural
 from quotad.replay.container import Wrapping
 from quotad.replay.formats import NAMES, PatternError, format_of
+from quotad.replay.ledger_lines import left_out_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,10 +53,10 @@ def replay(
     ],
     customer: Annotated[
         str, typer.Option(metavar="TEMPLATE", help="Customer id, such as '{remote_host}'.")
-    ],
+    ] = "",
     feature: Annotated[
         str, typer.Option(metavar="TEMPLATE", help="Feature id, such as api-calls.")
-    ],
+    ] = "",
     log_format: Annotated[
         str,
         typer.Option(
@@ -70,8 +71,11 @@ def replay(
         typer.Option(help="The container runtime that has wrapped the lines."),
     ] = None,
     quantity: Annotated[
-        str, typer.Option(metavar="TEMPLATE", help="Quantity, such as '{bytes}'; - counts as 0.")
-    ] = "1",
+        str,
+        typer.Option(
+            metavar="TEMPLATE", help="Quantity, such as '{bytes}'; else 1. - counts as 0."
+        ),
+    ] = "",
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Read only the first N lines.")
     ] = None,
@@ -94,20 +98,24 @@ def replay(
 
     Templates name fields of a line: remote_host, remote_user, time, method,
     path, protocol, status, bytes, referer, user_agent; of JSON lines any key,
-    nested ones with dots. A pattern for --format names the fields of a line
-    itself: '{remote_host} {tenant} [{time}] "{request}" {status} {bytes}'.
+    nested ones with dots. --format ledger needs none. A pattern for --format
+    names the fields itself: '{remote_host} {tenant} [{time}] "{request}" {status} {bytes}'.
     """
     check_options(context, simulated, as_json)
     try:
         lines = format_of(log_format, wrapped)
     except PatternError as error:
         failures.fail(f"--format: {error}", as_json)
+    customer, feature = customer or lines.customer, feature or lines.feature
+    for option, template in (("customer", customer), ("feature", feature)):
+        if not template:
+            failures.fail(f"--{option} is missing: which part of a line it is", as_json)
     words = Words(
         access_log=access_log,
         log_format=lines,
         customer=customer,
         feature=feature,
-        quantity=quantity,
+        quantity=quantity or lines.quantity,
         limit=limit,
         catalog=catalog,
         against=against,
@@ -249,6 +257,8 @@ def _show(report: "Report", decimals: "Mapping[str, int]") -> None:
             output.print_line(f"  line {skipped.line:,}: {skipped.why}")
         if report.skipped > len(report.skipped_lines):
             output.print_line("  ...")
+    if report.left_out:
+        output.print_line(f"\n{left_out_note(report.left_out)}", "yellow")
     if report.errors:
         output.print_line(f"\n{plural(report.errors, 'call')} without a decision", "red")
         for failure in report.failures:

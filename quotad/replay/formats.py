@@ -1,8 +1,9 @@
 """Which formats of a log there are, by name, and those that a pattern describes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from quotad.nearest import did_you_mean
 from quotad.replay.access_log import (
@@ -16,6 +17,7 @@ from quotad.replay.access_log import (
     parse_vhost_combined,
 )
 from quotad.replay.container import TIME, Unwrapper, Wrapping
+from quotad.replay.ledger_lines import LedgerLines
 from quotad.replay.other_logs import Alb, Envoy, W3c
 from quotad.replay.pattern import Pattern, PatternError
 
@@ -29,6 +31,18 @@ class Format(msgspec.Struct, frozen=True):
     """Reads one line; raises LineError."""
     fields: tuple[str, ...] | None
     """The fields that every line has; None when the lines decide."""
+    customer: str = ""
+    """The template for the customer, where none is given; empty: one has to be."""
+    feature: str = ""
+    """For the feature, the same."""
+    quantity: str = "1"
+    """For the quantity."""
+    resource: str = ""
+    """The field with the resource, of lines that have one; empty: none has."""
+    in_parts: bool = False
+    """Whether quantities are in the smallest parts of features with decimals."""
+    left_out: Mapping[str, int] = {}
+    """Lines that were read and are no calls, by what they are, where that is worth a word."""
 
 
 def _alb() -> Format:
@@ -41,6 +55,20 @@ def _envoy() -> Format:
     return Format(made.parse, made.fields)
 
 
+def _ledger() -> Format:
+    made = LedgerLines()
+    return Format(
+        made.parse,
+        None,
+        customer="{customer_id}",
+        feature="{feature_id}",
+        quantity="{quantity}",
+        resource="resource_id",
+        in_parts=True,
+        left_out=made.left_out,
+    )
+
+
 _NAMED: dict[str, Callable[[], Format]] = {
     "combined": lambda: Format(parse_combined, FIELDS),
     "common": lambda: Format(parse_common, FIELDS[:-2]),
@@ -49,6 +77,7 @@ _NAMED: dict[str, Callable[[], Format]] = {
     "alb": _alb,
     "envoy": _envoy,
     "w3c": lambda: Format(W3c().parse, None),
+    "ledger": _ledger,
 }
 
 NAMES = tuple(_NAMED)
@@ -75,4 +104,4 @@ def format_of(text: str, wrapping: Wrapping | None = None) -> Format:
     if wrapping is None:
         return found
     fields = None if found.fields is None else (*found.fields, TIME)
-    return Format(Unwrapper(wrapping, found.parse).parse, fields)
+    return replace(found, parse=Unwrapper(wrapping, found.parse).parse, fields=fields)

@@ -27,7 +27,11 @@ class LineTemplates:
         self.decimals: Mapping[str, int] = {}
         """Of features whose quantities have decimals: those of the log are whole units of such a
         feature or parts of one, and are scaled by it."""
+        self.left_out = log_format.left_out
+        """Lines that were read and are no calls, by what they are."""
         self._fields = log_format.fields
+        self._in_parts = log_format.in_parts
+        self._resource = log_format.resource
         self._customer = self.template(customer)
         self._feature = self.template(feature)
         self._quantity = self.template(quantity)
@@ -43,7 +47,8 @@ class LineTemplates:
         Raises:
             LineError: the line cannot be read, or lacks a field, or makes no valid request.
         """
-        return Consumption(*self.parts(self.parse(line)))
+        record = self.parse(line)
+        return Consumption(*self.parts(record), resource_id=self.resource_id(record))
 
     def template(self, text: str) -> Template:
         """Another template for the records of this format.
@@ -64,8 +69,17 @@ class LineTemplates:
         """
         customer_id = _id("customer", self._customer.render(record))
         feature_id = _id("feature", self._feature.render(record))
-        decimals = self.decimals.get(feature_id, 0)
+        decimals = 0 if self._in_parts else self.decimals.get(feature_id, 0)
         return customer_id, feature_id, _quantity(self._quantity.render(record), decimals)
+
+    def resource_id(self, record: Record) -> str:
+        """What of the customer's a record is about; empty: the customer.
+
+        Raises:
+            LineError: it is no valid id.
+        """
+        found = record.get(self._resource, "") if self._resource else ""
+        return _id("resource", str(found)) if found else ""
 
 
 # One request of a wrong shape makes the server refuse the whole batch it comes in, so an odd line

@@ -1,6 +1,7 @@
 """What a replay found: counted while it runs, within bounds, and shown at the end."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 import msgspec
 
@@ -69,6 +70,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     skipped: int
     skipped_lines: list[SkippedLine]
     """The first few."""
+    left_out: dict[str, int]
+    """Entries of a ledger that are no calls, by verb; neither sent nor skipped."""
     seconds: float
     decisions_per_second: float
     stopped: str
@@ -112,6 +115,8 @@ class ReplayTally:
         self.errors = 0
         self.skipped = 0
         self.stopped = ""
+        self.left_out: Mapping[str, int] = {}
+        """Of lines that are no calls, by what they are; counted where they are read."""
         self.first_error: QuotaError | None = None
         self._features: dict[str, FeatureReport] = {}
         self._denied = DeniedCustomers()
@@ -164,6 +169,7 @@ class ReplayTally:
             ],
             skipped=self.skipped,
             skipped_lines=self._skipped,
+            left_out=dict(self.left_out),
             seconds=round(seconds, 3),
             decisions_per_second=round(self.decided / seconds) if seconds > 0 else 0,
             stopped=self.stopped,

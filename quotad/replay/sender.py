@@ -84,6 +84,7 @@ class _Sending:
         self._concurrency = concurrency
         self._on_progress = on_progress
         self._tally = ReplayTally()
+        self._tally.left_out = plan.left_out
         self._failed_batches = 0
         self._first_problem: LineError | None = None
 

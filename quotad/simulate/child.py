@@ -65,7 +65,13 @@ def write(step: PastStep) -> None:
 def tried(job: PastJob, server: int) -> PastStep:
     """Run the log; returns how it ended."""
     try:
-        lines = LineTemplates(format_of(job.format), job.customer, job.feature, job.quantity)
+        written = format_of(job.format)
+        lines = LineTemplates(
+            written,
+            job.customer or written.customer,
+            job.feature or written.feature,
+            job.quantity or written.quantity,
+        )
         named = lines.template(job.plan) if job.plan else None
         reader = Reader(lines, lines.template(job.time), named if named and named.fields else None)
         scene = _scene(job, None if reader.names_plans else job.plan or None)

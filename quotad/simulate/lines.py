@@ -1,6 +1,6 @@
 """Lines of a log to calls with a time, in the order of their times."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 
 import msgspec
@@ -59,6 +59,11 @@ class Reader:
         """Whether the lines have the plan of their customer."""
         return self._plan_id is not None
 
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """Lines that were read and are no calls, by what they are."""
+        return self._plan.left_out
+
     def calls(self, lines: Iterable[bytes | None]) -> Iterator[LoggedCall]:
         """The calls that lines stand for, in the order of the log."""
         for line in lines:
@@ -89,7 +94,8 @@ class Reader:
         except LineError:
             self.timeless = self.timeless or self.first_problem is None
             raise
-        request = ConsumeRequest(*self._plan.parts(record))
+        resource_id = self._plan.resource_id(record)
+        request = ConsumeRequest(*self._plan.parts(record), resource_id=resource_id)
         plan_id = "" if self._plan_id is None else self._plan_id.render(record)
         return LoggedCall(at_ms, self.lines, request, plan_id)
 

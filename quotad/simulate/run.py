@@ -10,6 +10,7 @@ from quotad.decision import Decision
 from quotad.errors import InvalidRequest, QuotadError
 from quotad.plural import plural
 from quotad.replay.access_log import LineError
+from quotad.replay.ledger_lines import left_out_note
 from quotad.replay.sender import Progress
 from quotad.simulate import report
 from quotad.simulate.catalog_run import STORE_TIMEOUT_MS, CatalogRun, LogClock, Purge
@@ -212,7 +213,8 @@ class _Run:
                 f"{late} {is_} more than {WINDOW:,} lines out of order and {was} decided at the"
                 " time of the line before; sort the log by time"
             )
-        return notes
+        left_out = left_out_note(self._reader.left_out)
+        return [*notes, left_out] if left_out else notes
 
 
 def _name(candidate: TriedCatalog) -> CatalogName:

@@ -224,6 +224,31 @@ def test_log_of_another_format_is_one_clear_error(quotad: Run, log: Path) -> Non
     assert 1 == len(result.stderr.splitlines())
 
 
+def test_entries_of_the_ledger_are_sent_and_those_that_are_no_calls_are_counted(
+    quotad: Run, server: FakeServer
+) -> None:
+    entry = {"at_ms": 1_779_012_000_000, "customer_id": "a", "feature_id": "api-calls"}
+    counted = [("consume", 98), ("refund", -1), ("consume", 3)]
+    lines = [{**entry, "verb": verb, "quantity": quantity} for verb, quantity in counted]
+    log = "".join(json.dumps(each) + "\n" for each in lines)
+
+    shown = quotad("-", "--format", "ledger", stdin=log.encode())
+
+    assert (0, 98) == (shown.exit_code, server.quota.used["a", "api-calls"])
+    assert "1 entry of the ledger was left out: refund 1\n" in shown.stdout
+
+
+@pytest.mark.parametrize("given", ["--customer", "--feature"])
+def test_a_log_needs_to_be_read_for_customer_and_feature(
+    quotad: Run, log: Path, given: str
+) -> None:
+    result = quotad(str(log), given, "x")
+
+    assert (2, "") == (result.exit_code, result.stdout)
+    missing = {"--customer": "--feature", "--feature": "--customer"}[given]
+    assert f"quotad: {missing} is missing: which part of a line it is\n" == result.stderr
+
+
 def test_missing_log_is_one_clear_error(quotad: Run, tmp_path: Path) -> None:
     result = quotad(str(tmp_path / "none.log"), *HOSTS)
 

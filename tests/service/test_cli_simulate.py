@@ -14,10 +14,14 @@ from typing import Any
 
 import pytest
 import redis
+from msgspec.structs import replace
 from typer.testing import CliRunner, Result
 
+from quotad.archive import ArchiveDirectory, write_block
+from quotad.archive.blocks import line_of
 from quotad.cli.app import app
 from quotad.cli.chart import WIDTH
+from quotad.ledger import LedgerEntry
 from tests.processes import DEADLINE_S, children_of, environment, treating
 from tests.running import eventually
 
@@ -248,6 +252,29 @@ def test_quantities_with_a_fraction_are_scaled_by_the_decimals_of_their_feature(
     assert (2, 1) == (total["after"]["allowed"], total["after"]["denied"])
     assert (2, "") == (other.exit_code, other.stdout)
     assert "feature 'api-calls' has 2 decimals in --catalog and 0 in --against" in other.stderr
+
+
+def test_a_file_of_the_archive_is_a_log_as_it_is(here: Path) -> None:
+    entry = LedgerEntry("7-1-0-0", 1_779_012_000_000, "consume", "a", "api-calls", 2, True, "")
+    entries = [
+        entry,
+        replace(entry, verb="refund", quantity=-2),
+        replace(entry, quantity=3, allowed=False, reason="LIMIT_EXCEEDED"),
+        replace(entry, verb="record", customer_id="b", quantity=4),
+    ]
+    archive, at = ArchiveDirectory(here), 0
+    for each in entries:  # a block each, as an archiver that is quick writes them
+        block = write_block([line_of(each)], each.at_ms, each.at_ms)
+        archive.put("2026-05-17", at, block)
+        at += len(block)
+    words = ("2026-05-17.jsonl.gz", "--format", "ledger", "--simulate", "--catalog", "new.yaml")
+
+    report = json.loads(replay(*words, "--against", "old.yaml", "--json").stdout)
+
+    assert (4, 3, 0) == (report["lines"], report["decided"], report["skipped"])
+    assert (1, 2) == (report["total"]["after"]["allowed"], report["total"]["after"]["denied"])
+    assert (1, "b") == (report["total"]["newly_denied"], report["top_denied"][0]["customer_id"])
+    assert ["1 entry of the ledger was left out: refund 1"] == report["notes"]
 
 
 @pytest.mark.usefixtures("here")
