@@ -119,6 +119,7 @@ def test_a_test_event_is_sent_and_what_became_of_it_is_shown(
         refused = visit.submit("/webhooks", path)
         page.goto("/webhooks")
         page.get_by_role("button", name="Send a test event").click()
+        page.get_by_text("The test event was not taken").wait_for(timeout=30_000)
         shoot(page, "webhook-not-taken")
         receiver.answer = lambda _: (204, {})
         sent = visit.submit("/webhooks", path)
