@@ -45,6 +45,12 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             raise
 
 
+def problem_of(error: OSError) -> str:
+    """What went wrong with a file, for people: its path, where it is known, and why."""
+    why = error.strerror or str(error)
+    return why if error.filename is None else f"{error.filename}: {why}"
+
+
 def _mode_of(path: Path) -> int | None:
     try:
         return path.stat().st_mode

@@ -12,6 +12,7 @@ from quotad.archive import ArchiveStore, ForeignBytes, write_block
 from quotad.archive.blocks import line_of
 from quotad.export.outcomes import Later
 from quotad.export.target import Folding
+from quotad.files import problem_of
 from quotad.ledger import LedgerEntry
 from quotad.moments import written_time
 from quotad.outbox import ARCHIVE, OutboxItem
@@ -98,7 +99,8 @@ class ArchiveTarget:
         try:
             self._archive.put(name, at, block)
         except (OSError, ForeignBytes) as error:
-            raise Later(f"ledger_archive: {error}", everything=True) from error
+            why = problem_of(error) if isinstance(error, OSError) else error
+            raise Later(f"ledger_archive: {why}", everything=True) from error
 
     def _put(self, folding: Folding, day: str, held: _Held) -> None:
         """Have the entries of a day written behind those that are."""

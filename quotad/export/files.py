@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from quotad.errors import ConfigError
 from quotad.export.outcomes import Later
 from quotad.export.target import Folding
 from quotad.files import whole_file
@@ -26,7 +25,7 @@ class FilesTarget:
     """Writes entries into a directory, a subdirectory for each day of UTC.
 
     Args:
-        directory: made if it is not there.
+        directory: which is there.
     """
 
     name = "files"
@@ -34,10 +33,6 @@ class FilesTarget:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(f"export_to: cannot make {str(directory)!r}: {error}") from error
 
     def look(self) -> None:
         """See `ExportTarget`."""

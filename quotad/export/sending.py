@@ -145,5 +145,5 @@ class PartSender:
             self._failures[item.queue] = waiting
             return
         if self._all_failures[1] <= self._now_s():  # several of one round have failed together
-            _log.warning("%s: %s; trying again in %.0f s", self._target.name, outcome, pause)
+            _log.warning("%s: %s; trying again in %.1f s", self._target.name, outcome, pause)
             self._all_failures = waiting

@@ -10,6 +10,7 @@ import msgspec
 from quotad.archive import ArchiveStore, BlockHead, DamagedBlock, read_lines
 from quotad.archive.blocks import HEAD_BYTES
 from quotad.errors import StoreUnavailable
+from quotad.files import problem_of
 from quotad.ledger import LedgerEntry
 from quotad.moments import written_time
 from quotad.store.events import EventId
@@ -118,7 +119,7 @@ class ArchivedLedger:
                 files = [self._of_file(name, stretch) for name in days[day]]
                 yield from merge(*files, key=_turn, reverse=stretch.newest_first)
         except OSError as error:
-            raise StoreUnavailable(f"ledger_archive: {error}") from error
+            raise StoreUnavailable(f"ledger_archive: {problem_of(error)}") from error
 
     def _of_file(self, name: str, stretch: ArchiveStretch) -> Iterator[ArchivedRecord]:
         since_ms, until_ms = stretch.times

@@ -19,7 +19,7 @@ from quotad.ledger import (
     LedgerGap,
     WantedEntries,
 )
-from quotad.nearest import nearest
+from quotad.nearest import did_you_mean
 from quotad.operations.archived import ArchivedLedger, ArchivedRecord, ArchiveStretch
 from quotad.operations.pages import page_size
 from quotad.store.events import EventId
@@ -353,13 +353,11 @@ def _check(wanted: WantedEntries) -> None:
         check_id(wanted.feature_id, "feature_id")
     names: Mapping[str, Reason] = Reason.__members__
     if wanted.reason and wanted.reason not in names:
-        near = nearest(wanted.reason.upper(), names)
-        hint = "" if near is None else f", did you mean {near!r}?"
-        raise InvalidRequest(f"reason: there is no {wanted.reason!r}{hint}")
+        hint = did_you_mean(wanted.reason, names, otherwise=f"they are {', '.join(names)}")
+        raise InvalidRequest(f"reason: there is no {wanted.reason!r}; {hint}")
     if wanted.verb and wanted.verb not in VERBS:
-        near = nearest(wanted.verb.lower(), VERBS)
-        hint = "" if near is None else f", did you mean {near!r}?"
-        raise InvalidRequest(f"verb: there is no {wanted.verb!r}{hint}")
+        hint = did_you_mean(wanted.verb, VERBS, otherwise=f"they are {', '.join(VERBS)}")
+        raise InvalidRequest(f"verb: there is no {wanted.verb!r}; {hint}")
     if wanted.from_now and wanted.newest_first:
         raise InvalidRequest("from_now: what comes later is read oldest first")
 

@@ -77,7 +77,7 @@ def targets_of(source: ExportSource) -> Sequence[ExportTarget]:
             continue
         found.append(_MAKERS[name](rest, source))
     if source.config.ledger_archive:
-        directory = Path(source.config.ledger_archive)
+        directory = _made("ledger_archive", source.config.ledger_archive)
         found.append(ArchiveTarget(ArchiveDirectory(directory)))
     return found
 
@@ -104,7 +104,19 @@ def stripe_account(config: Config, setting: str) -> "StripeAccount":
 def _files(directory: str, _: ExportSource) -> ExportTarget:
     if not directory:
         raise ConfigError("export_to: 'files' needs a directory, as 'files:/var/lib/quotad/ledger'")
-    return FilesTarget(Path(directory))
+    return FilesTarget(_made("export_to", directory))
+
+
+def _made(setting: str, directory: str) -> Path:
+    """Make a directory of a setting, where it is not there yet."""
+    path = Path(directory)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        is_other = isinstance(error, FileExistsError)
+        why = "is not a directory" if is_other else f"cannot be made: {error.strerror or error}"
+        raise ConfigError(f"{setting}: {directory!r} {why}") from error
+    return path
 
 
 def _stripe(rest: str, source: ExportSource) -> ExportTarget:

@@ -85,8 +85,11 @@ class Networks:
         if failed is not None:
             raise failed
         if not encrypted:
-            raise NotAllowed(f"{host} is in no network that may be reached by http; use https")
-        raise NotAllowed(f"{host} is in a network that webhooks may not reach")
+            raise NotAllowed(
+                f"{host} is in no network that may be reached by http; use https, or "
+                "webhook_networks"
+            )
+        raise NotAllowed(f"{host} is in no network that webhooks may reach; see webhook_networks")
 
 
 def _meant(address: _Address) -> list[_Address]:

@@ -1,6 +1,7 @@
 """Entries reach a target, each at least once, whoever exports and whenever that is killed."""
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,10 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from quotad.config import Config
 from quotad.engine.noted import Unreadable
-from quotad.errors import StoreUnavailable
+from quotad.errors import ConfigError, StoreUnavailable
 from quotad.export import FilesTarget, Later, SetAside, reading, sending
 from quotad.outbox import OutboxItem
+from quotad.server.export_server import ExportServer
 from quotad.store.exports import ExportRecords
 from tests.export.exported import Exported, Here, Remembered, run
 from tests.raw import raw
@@ -291,6 +294,7 @@ def test_a_store_that_is_away_loses_nothing_and_doubles_no_record(
 def test_files_have_a_line_for_each_entry_and_are_the_same_when_written_again(
     exported: Exported, tmp_path: Path
 ) -> None:
+    (tmp_path / "ledger").mkdir()
     target = FilesTarget(tmp_path / "ledger")
     exporter = exported.exporter(target)
     for number in range(4):
@@ -305,3 +309,20 @@ def test_files_have_a_line_for_each_entry_and_are_the_same_when_written_again(
     assert [True] * 4 + [False] == [line["allowed"] for line in lines]
     assert 5 == len({line["id"] for line in lines})
     assert [] == list(tmp_path.rglob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("directory", "problem"),
+    [("file", "is not a directory"), ("file/below", "cannot be made: Not a directory")],
+)
+def test_a_directory_that_cannot_be_made_is_refused_before_anything_is_exported(
+    directory: str, problem: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    path = str(tmp_path / directory)
+    for setting, config in (
+        ("export_to", Config(export_to=(f"files:{path}",))),
+        ("ledger_archive", Config(ledger_archive=path)),
+    ):
+        with pytest.raises(ConfigError, match=f"^{setting}: {re.escape(repr(path))} {problem}$"):
+            ExportServer(config)

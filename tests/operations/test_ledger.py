@@ -282,7 +282,10 @@ def test_a_ledger_that_drops_records_before_their_time_is_reported(ledger: Ledge
     [
         ({"size": 1001}, "page_size: 1001 is not between"),
         ({"customer_id": "x" * 300}, "customer_id: "),
-        ({"reason": "LIMIT_EXEEDED"}, "reason: there is no 'LIMIT_EXEEDED', did you mean 'LIMIT_"),
+        ({"reason": "LIMIT_EXEEDED"}, "reason: there is no 'LIMIT_EXEEDED'; did you mean 'LIMIT_"),
+        ({"reason": "nonsense"}, "reason: there is no 'nonsense'; they are CUSTOMER_NOT_FOUND, "),
+        ({"verb": "consumed"}, "verb: there is no 'consumed'; did you mean 'consume'?"),
+        ({"verb": "nonsense"}, "verb: there is no 'nonsense'; they are consume, record, "),
         ({"position": "?"}, "position: is none that a page"),
         ({"position": "x" * 3000}, "position: is none that a page"),
         ({"position": "lATDoJA"}, "position: is none that a page"),
