@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -115,6 +116,7 @@ class DashboardApp:
         writes = ask.method != "GET"
         if writes:
             check_origin(ask.headers)
+            ask = msgspec.structs.replace(ask, around=self._around(ask.path))
         visitor = await self._in_thread(self._keeper.visitor, ask)
         if visitor is not None:
             ask = msgspec.structs.replace(ask, visitor=visitor)
@@ -141,6 +143,15 @@ class DashboardApp:
             return await self._in_thread(changed_page, ask)
         except QuotadError as error:
             return await self._in_thread(refused_page, ask, error)
+
+    def _around(self, path: str) -> str:
+        """The nearest path that has a page: a browser cannot come back to one that only writes."""
+        while path:
+            with suppress(QuotadError):
+                if self._routes.find("GET", path.encode("latin-1")):
+                    return path
+            path = path.rpartition("/")[0]
+        return "/"
 
     async def _with_file(self, ask: Ask, page: SitePage, receive: Receive) -> PageAnswer:
         """Take a form with a file, of whom may send it; others are answered before it arrives."""

@@ -165,6 +165,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """The file of a form that has one."""
     peer: str | None
     """Address of the browser, or of what stands before it."""
+    around: str = ""
+    """Of a request that writes: the path of the page that its form is of; empty: of others."""
 
     @contextmanager
     def deciding(self) -> Iterator[DecisionOperations]:
@@ -196,7 +198,9 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def here(self) -> str:
-        """Path and query, for coming back."""
+        """Path and query of what can be opened again, for coming back."""
+        if self.around not in ("", self.path):
+            return self.around
         pairs = "&".join(f"{quote(k)}={quote(v)}" for k, v in self.query.fields)
         return f"{self.path}?{pairs}" if pairs else self.path
 

@@ -105,6 +105,8 @@ def test_a_token_is_shown_once_rotated_and_revoked(closed: DashboardRunning) -> 
         made = visit.submit(
             "/settings", "/settings/tokens", {"name": "support", "role": "read", "expires": ""}
         )
+        # A change of the theme leads back to a page that can be opened.
+        assert '<input type="hidden" name="back" value="/settings">' in made.html
         [secret] = re.findall(r"qd_[a-z0-9]{12}_[\w-]{43}", made.html)
         token_id = secret.split("_")[1]
         assert secret not in visit.get("/settings").html
