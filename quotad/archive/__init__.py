@@ -13,6 +13,7 @@ from quotad.archive.blocks import (
     write_block,
 )
 from quotad.archive.directory import ArchiveDirectory, ArchiveStore, ForeignBytes
+from quotad.archive.walking import WalkedFile, block_heads
 
 __all__ = [
     "ArchiveDirectory",
@@ -21,6 +22,8 @@ __all__ = [
     "BlockHead",
     "DamagedBlock",
     "ForeignBytes",
+    "WalkedFile",
+    "block_heads",
     "read_block",
     "read_lines",
     "write_block",

@@ -87,6 +87,22 @@ def write_block(lines: Sequence[bytes], first_ms: int, last_ms: int) -> bytes:
     return head + packed + _END.pack(zlib.crc32(text), len(text) & 0xFFFFFFFF)
 
 
+def is_cut_off(raw: bytes, size: int) -> bool:
+    """Whether a file ends in the middle of a block.
+
+    Args:
+        raw: what the last one begins with.
+        size: from there to the end of the file.
+    """
+    if size < HEAD_BYTES:
+        magic = bytes(_START)
+        return raw[: len(magic)] == magic[: len(raw)]
+    try:
+        return BlockHead.read(raw).length > size
+    except DamagedBlock:
+        return False
+
+
 def read_block(raw: bytes) -> Block:
     """Read a block.
 

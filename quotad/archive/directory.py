@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+from quotad.archive.blocks import is_cut_off
+
 ENDING = ".jsonl.gz"
 
 
@@ -58,10 +60,12 @@ class ArchiveDirectory:
             size = os.fstat(file).st_size
             if size < at:
                 raise ForeignBytes(f"{path}: has {size} bytes, not the {at} that were written")
-            if size >= at + len(block):
-                if os.pread(file, len(block), at) != block:
+            there = os.pread(file, len(block), at)
+            if not block.startswith(there):
+                if not is_cut_off(there, size - at):
                     raise ForeignBytes(f"{path}: something else is written at {at}")
-            else:
+                os.ftruncate(file, at)  # of a block that is no more, as in a store of an older copy
+            if there != block:
                 written = 0
                 while written < len(block):
                     written += os.pwrite(file, block[written:], at + written)

@@ -4,13 +4,15 @@ What is written is decided in the store, together with how far the ledger is rea
 block, its file and its place in it. So whoever writes it, and however often, the file has it once.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import msgspec
 
-from quotad.archive import ArchiveStore, ForeignBytes, write_block
-from quotad.archive.blocks import line_of
-from quotad.export.outcomes import Later
+from quotad.archive import ArchiveStore, ForeignBytes, WalkedFile, read_lines, write_block
+from quotad.archive.blocks import BlockHead, DamagedBlock, line_of
+from quotad.export.outcomes import Later, Partly
 from quotad.export.target import Folding
 from quotad.files import problem_of
 from quotad.ledger import LedgerEntry
@@ -38,6 +40,14 @@ class _Held(msgspec.Struct, array_like=True):
     lines: list[bytes]
 
 
+_log = logging.getLogger("quotad.export")
+
+
+class _Id(msgspec.Struct):
+    id: str
+
+
+_decode_id = msgspec.json.Decoder(_Id).decode
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Held).decode
 _decode_block = msgspec.msgpack.Decoder(tuple[str, int, bytes]).decode
@@ -56,6 +66,8 @@ class ArchiveTarget:
 
     def __init__(self, archive: ArchiveStore) -> None:
         self._archive = archive
+        self._walked: dict[str, WalkedFile] = {}
+        """Files of a day that have something else than was written there."""
 
     def look(self) -> None:
         """See `ExportTarget`."""
@@ -97,10 +109,61 @@ class ArchiveTarget:
         """See `ExportTarget`."""
         name, at, block = _decode_block(item.body)
         try:
-            self._archive.put(name, at, block)
-        except (OSError, ForeignBytes) as error:
-            why = problem_of(error) if isinstance(error, OSError) else error
-            raise Later(f"ledger_archive: {why}", everything=True) from error
+            if item.state:
+                at = int(item.state)
+                block = self._without_known(name, at, block)
+            if block:
+                self._archive.put(name, at, block)
+        except ForeignBytes as error:
+            end = self._end_of(name, error)
+            if end is None or item.state == str(end):
+                raise _not_now(error) from error
+            raise Partly(str(end)) from error
+        except OSError as error:
+            raise _not_now(error) from error
+
+    def _end_of(self, name: str, error: ForeignBytes) -> int | None:
+        """Where a block goes whose place has something else, as after the store was restored from
+        an old copy; None: the file is not there, or is damaged."""
+        known = self._walked.get(name)
+        walked = known or WalkedFile(self._archive, name)
+        try:
+            end = walked.end()
+        except OSError as failed:
+            raise _not_now(failed) from failed
+        if not end:
+            self._walked.pop(name, None)
+            return None
+        if known is None:
+            day = name[: len("2026-11-27")]
+            self._walked = {n: each for n, each in self._walked.items() if n.startswith(day)}
+            self._walked[name] = walked
+            _log.warning(
+                "archive: %s; the store may be of an older copy: going on at the end of the file,"
+                " without what is there already",
+                error,
+            )
+        return end
+
+    def _without_known(self, name: str, end: int, block: bytes) -> bytes:
+        """A block without the entries that the file has before a place; empty: it has all.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        head, lines = BlockHead.read(block), read_lines(block)
+        walked = self._walked.get(name) or WalkedFile(self._archive, name)
+        walked.end()
+        known: set[str] = set()
+        for at, other in walked.heads:
+            if at < end and other.last_ms >= head.first_ms and other.first_ms <= head.last_ms:
+                raw = self._archive.read(name, at, other.length)
+                with suppress(DamagedBlock, msgspec.MsgspecError):  # its ids cannot be known
+                    known.update([_decode_id(line).id for line in read_lines(raw)])
+        if not known:
+            return block
+        left = [line + b"\n" for line in lines if _decode_id(line).id not in known]
+        return write_block(left, head.first_ms, head.last_ms) if left else b""
 
     def _put(self, folding: Folding, day: str, held: _Held) -> None:
         """Have the entries of a day written behind those that are."""
@@ -123,6 +186,11 @@ class ArchiveTarget:
 
 def _new(now_ms: int, entry: LedgerEntry) -> _Held:
     return _Held(now_ms, entry.at_ms, entry.at_ms, 0, [])
+
+
+def _not_now(error: Exception) -> Later:
+    why = problem_of(error) if isinstance(error, OSError) else error
+    return Later(f"ledger_archive: {why}", everything=True)
 
 
 def _days_held(notes: Iterable[str]) -> list[str]:

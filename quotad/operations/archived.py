@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from quotad.archive import ArchiveStore, BlockHead, DamagedBlock, read_lines
-from quotad.archive.blocks import HEAD_BYTES
+from quotad.archive import ArchiveStore, DamagedBlock, block_heads, read_lines
 from quotad.errors import StoreUnavailable
 from quotad.files import problem_of
 from quotad.ledger import LedgerEntry
@@ -124,16 +123,11 @@ class ArchivedLedger:
     def _of_file(self, name: str, stretch: ArchiveStretch) -> Iterator[ArchivedRecord]:
         since_ms, until_ms = stretch.times
         shard = next(iter(stretch.behind))
-        heads: list[tuple[int, BlockHead]] = []
-        at = 0
-        while raw := self._files.read(name, at, HEAD_BYTES):
-            try:
-                head = BlockHead.read(raw)
-            except DamagedBlock:  # the last one is being written
-                break
-            if head.last_ms >= since_ms and head.first_ms <= until_ms:
-                heads.append((at, head))
-            at += head.length
+        heads = [
+            (at, head)
+            for at, head in block_heads(self._files, name)  # the last one may be being written
+            if head.last_ms >= since_ms and head.first_ms <= until_ms
+        ]
         for at, head in heads[::-1] if stretch.newest_first else heads:
             raw = self._files.read(name, at, head.length)
             if len(raw) < head.length:

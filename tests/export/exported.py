@@ -93,6 +93,19 @@ class Exported:
             key = self.made.keys.export(target.name, name)
             raw(self.made.store).hset(key, "until", 1)
 
+    def copy(self) -> dict[bytes, tuple[bytes, int]]:
+        """All that the store has, as a backup."""
+        store = raw(self.made.store)
+        names = store.keys(f"{self.made.keys.prefix}:*")
+        return {name: (store.dump(name), max(store.pttl(name), 0)) for name in names}
+
+    def restore(self, copy: dict[bytes, tuple[bytes, int]]) -> None:
+        """Put the store back to a copy."""
+        store = raw(self.made.store)
+        store.delete(*store.keys(f"{self.made.keys.prefix}:*"))
+        for name, (dump, ttl) in copy.items():
+            store.restore(name, ttl, dump)
+
     def pass_time(self) -> None:
         """Wait until the store's clock has another millisecond."""
         before = self.records.now_ms()

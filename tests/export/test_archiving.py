@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from quotad.archive import ArchiveDirectory, DamagedBlock, ForeignBytes, read_block
+from quotad.archive import ArchiveDirectory, DamagedBlock, ForeignBytes, read_block, write_block
 from quotad.engine.noted import read_record
 from quotad.export import ArchiveTarget, archiving
 from quotad.operations.exports import ExportWatch
@@ -164,9 +164,98 @@ def test_what_is_written_over_something_else_is_refused_and_again_is_not(tmp_pat
 
     assert ["2031-01-15"] == archive.names()
     assert b"firstsec" == archive.read("2031-01-15", 0, 8)
-    for at, block in ((0, b"other"), (20, b"third")):
+    for at, block in ((0, b"other"), (0, b"other and longer"), (20, b"third")):
         with pytest.raises(ForeignBytes):
             archive.put("2031-01-15", at, block)
+    assert b"firstsecond" == archive.read("2031-01-15", 0, 99)
+
+
+def test_a_block_that_was_cut_off_makes_way_for_another_one(tmp_path: Path) -> None:
+    archive = ArchiveDirectory(tmp_path)
+    first, torn, block = (write_block([line * 9], 1, 1) for line in (b"a\n", b"b-b\n", b"c\n"))
+    archive.put("2031-01-15", 0, first)
+    archive.put("2031-01-15", len(first), torn[:-1])
+
+    archive.put("2031-01-15", len(first), block)
+
+    assert first + block == archive.read("2031-01-15", 0, 999)
+
+
+def test_after_an_older_copy_of_the_store_was_restored_files_have_each_entry_once(
+    exported: Exported,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(archiving, "BLOCK_BYTES", 700)  # two entries or three
+    directory = ArchiveDirectory(tmp_path)
+    taken = itertools.count()
+
+    def take(most: int) -> None:
+        for number in itertools.islice(taken, most):
+            exported.take(f"c{number % 5}", key=str(number))
+
+    def archive() -> None:
+        target = ArchiveTarget(directory)
+        exporter = exported.exporter(target)
+        run(exporter, target)
+        exporter.let_go(target)
+
+    def written() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in tmp_path.glob("*.jsonl.gz")}
+
+    for step in itertools.count(0, 7):  # moments of all kinds, and not each of them
+        take(3)
+        archive()
+        take(2)  # noted in the copy, archived after it
+        copy = exported.copy()
+        take(4)
+        archive()
+        before = written()
+        exported.restore(copy)
+        take(6)
+        caplog.clear()
+        target = ArchiveTarget(directory)
+        with killed_at(step, monkeypatch, target):
+            try:
+                run(exported.exporter(target), target)
+                was_killed = False
+            except Killed:
+                was_killed = True
+        warnings = [each for each in caplog.messages if "may be of an older copy" in each]
+        exported.end_lease(target)
+        archive()
+        take(1)
+        archive()
+
+        after = written()
+        assert all(after[name].startswith(raw) for name, raw in before.items())
+        assert {1} == set(Counter(each["id"] for each in archived(tmp_path)).values())
+        assert set(noted(exported)) <= {each["id"] for each in archived(tmp_path)}
+        if not was_killed:
+            break
+
+    assert step > 10
+    assert next(taken) == sum(each["verb"] == "consume" for each in archived(tmp_path))
+    assert 1 == len(warnings)
+
+
+def test_a_file_that_is_gone_is_waited_for(exported: Exported, tmp_path: Path) -> None:
+    target = ArchiveTarget(ArchiveDirectory(tmp_path))
+    exported.take("a")
+    run(exported.exporter(target), target)
+    (path,) = tmp_path.iterdir()
+    away = path.rename(tmp_path / "away")
+    exported.end_lease(target)
+    exported.take("b")
+
+    run(exported.exporter(target), target)
+    assert 1 == exported.watch().readings["archive"].unsent
+    away.replace(path)
+    exported.end_lease(target)
+    run(exported.exporter(target), target)
+
+    assert sorted(noted(exported)) == sorted(each["id"] for each in archived(tmp_path))
 
 
 def test_a_block_that_is_cut_off_or_changed_is_not_read(exported: Exported, tmp_path: Path) -> None:
