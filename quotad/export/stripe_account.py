@@ -198,6 +198,8 @@ def _meant(error: stripe.StripeError) -> Later | SetAside:
         return SetAside(f"Stripe refuses it: {words}", again_s)
     if isinstance(error, stripe.IdempotencyError):
         return SetAside(f"Stripe refuses it: {_words(error)}")
+    if error.error is None:  # a page of a proxy, say, of which the message would consist
+        return Later(f"an answer (status {error.http_status}) is not Stripe's", everything=True)
     return Later(f"Stripe fails: {_words(error)}", everything=True)
 
 

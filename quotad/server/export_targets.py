@@ -96,9 +96,12 @@ def stripe_account(config: Config, setting: str) -> "StripeAccount":
         raise ConfigError(f"{setting}: needs `pip install 'quotad[stripe]'`")
     if not config.stripe_api_key:
         raise ConfigError(f"stripe_api_key: missing, and {setting} needs it")
+    base = config.stripe_api_url.rstrip("/")
+    if base and not base.startswith(("https://", "http://")):
+        raise ConfigError("stripe_api_url: is not such as https://api.stripe.com")
     from quotad.export.stripe_account import StripeAccount
 
-    return StripeAccount(config.stripe_api_key, config.stripe_api_url.rstrip("/"))
+    return StripeAccount(config.stripe_api_key, base)
 
 
 def _files(directory: str, _: ExportSource) -> ExportTarget:
