@@ -196,5 +196,5 @@ def test_a_lost_stream_of_another_type_makes_way_for_the_entry(admin: Admin) -> 
 
 
 def test_verbs_are_known_by_name(admin: Admin) -> None:
-    with pytest.raises(InvalidRequest, match="there is no 'changed', did you mean 'change'"):
+    with pytest.raises(InvalidRequest, match="there is no 'changed'; did you mean 'change'"):
         admin.read(verb="changed")
