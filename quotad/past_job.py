@@ -21,7 +21,8 @@ class PastJob(msgspec.Struct, frozen=True):
     format: str
     """Name of a format, or a pattern."""
     customer: str
-    """A template for the fields of a line, as the next four."""
+    """A template for the fields of a line, as the next four; empty, as the next two: the format's
+    own."""
     feature: str
     quantity: str
     time: str

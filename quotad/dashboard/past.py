@@ -15,6 +15,7 @@ from quotad.dashboard.render import render
 from quotad.dashboard.rights import REASONS
 from quotad.dashboard.wrong import in_words
 from quotad.errors import InvalidRequest, NotFound, QuotadError
+from quotad.operations.ledger_log import write_ledger
 from quotad.operations.trials import (
     LOG_BYTES_MAX,
     SECONDS_MAX,
@@ -24,8 +25,12 @@ from quotad.operations.trials import (
     now_ms,
 )
 from quotad.past_job import PastCatalog, PastJob
+from quotad.plural import plural
 from quotad.store.facets import Wanted
 from quotad.tokens.roles import Right
+
+LEDGER = "ledger"
+"""The format that needs none of the templates."""
 
 FORMATS = {
     "combined": "Apache or nginx, combined",
@@ -35,8 +40,14 @@ FORMATS = {
     "alb": "AWS load balancer",
     "envoy": "Envoy",
     "w3c": "W3C (IIS, CloudFront)",
+    LEDGER: "The ledger: a file of its archive",
     "pattern": "Another: the pattern below",
 }
+
+DAYS_MAX = 366
+"""Of the ledger."""
+
+DAY_MS = 86_400_000
 
 BARS_MAX = 120
 ROWS_SHOWN = 50
@@ -71,6 +82,8 @@ def _form_page(ask: Ask, typed: FormFields | None = None, message: str = "") -> 
         },
         drafted=may_draft and desk(ask).changed,
         trials=ask.context.trials.of(ask.visitor.person),
+        days_max=DAYS_MAX,
+        has_archive=ask.context.parts.ledger.archive is not None,
         log_mb=LOG_BYTES_MAX // 1024**2,
         minutes=round(SECONDS_MAX / 60),
     )
@@ -86,36 +99,65 @@ def _begin(ask: Ask) -> PageAnswer:
     assert arrived is not None, "the page takes a file"
     trials, form = ask.context.trials, ask.form
     try:
-        if not arrived.size:
+        days = days_of(form)
+        if not days and not arrived.size:
             raise InvalidRequest("log: choose a file that is not empty")
         what, new, old = _catalogs(ask)
         job = PastJob(
             str(arrived.folder.log),
-            _format(form),
-            form.get("customer"),
-            form.get("feature_id") or form.get("feature"),
-            form.get("quantity", "1") or "1",
-            form.get("time", "{time}") or "{time}",
+            LEDGER if days else _format(form),
+            *(_OWN if days else _templates(form)),
             form.get("plan_id") if form.get("who") == "plan" else "",
             new,
             old,
         )
-        if not job.customer or not job.feature:
-            raise InvalidRequest("customer and feature: say what of a line they are")
     except QuotadError as error:
         trials.close(arrived.folder)
         return _form_page(ask, form, in_words(error))
     export = form.get("compare") != "plans" and form.get("who", "now") == "now"
 
     def prepare(folder: TrialFolder) -> PastJob:
+        if days:
+            trial.stage = "reads the ledger"
+            since_ms = trial.begun_ms - days * DAY_MS
+            write_ledger(ask.context.parts.ledger, folder.log, since_ms, lambda: trial.stopped)
         if not export:
             return job
         _export(ask, folder)
         return msgspec.structs.replace(job, customers=str(folder.customers))
 
-    trial = PastTrial("", ask.visitor.person, arrived.file_name or "log", now_ms(), what)
+    name = f"The ledger, {plural(days, 'day')}" if days else arrived.file_name or "log"
+    trial = PastTrial("", ask.visitor.person, name, now_ms(), what)
     trials.begin(trial, arrived.folder, prepare)
     return see_other(f"/past/{trial.trial_id}")
+
+
+_OWN = "", "", "", "{time}"
+"""The templates of lines that need none."""
+
+
+def days_of(form: FormFields) -> int:
+    """How many days of the ledger are to be tried; 0: a log is.
+
+    Raises:
+        InvalidRequest: it is no number of days.
+    """
+    if form.get("source") != LEDGER:
+        return 0
+    text = form.get("days")
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and 0 < int(text) <= DAYS_MAX):
+        raise InvalidRequest(f"days: give a number from 1 to {DAYS_MAX}")
+    return int(text)
+
+
+def _templates(form: FormFields) -> tuple[str, str, str, str]:
+    """Those for customer, feature, quantity and time; empty where the format has its own."""
+    if form.get("format") == LEDGER:
+        return _OWN
+    customer, feature = form.get("customer"), form.get("feature_id") or form.get("feature")
+    if not customer or not feature:
+        raise InvalidRequest("customer and feature: say what of a line they are")
+    return customer, feature, form.get("quantity", "1") or "1", form.get("time") or "{time}"
 
 
 def _format(form: FormFields) -> str:
