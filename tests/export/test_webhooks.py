@@ -132,6 +132,7 @@ def shared() -> Iterator[Receiver]:
 @pytest.fixture
 def hooks(exported: Exported, shared: Receiver) -> Hooks:
     exported.made.publish(CATALOG)
+    exported.pass_time()  # what came in the millisecond of a receiver is sent to it
     shared.arrived.clear()
     shared.answer = lambda _: (204, {})
     return Hooks(exported, shared)
