@@ -44,6 +44,7 @@ def register(app: typer.Typer) -> None:
     group.command()(parked)
     group.command()(retry)
     group.command()(drop)
+    group.command()(end)
     app.add_typer(group, name="export")
 
 
@@ -142,6 +143,28 @@ def drop(
     else:
         output.print_line(f"{plural(count, 'item')} removed")
     if not count:
+        raise typer.Exit(1)
+
+
+def end(
+    target: Annotated[str, typer.Argument(metavar="NAME", help="Of the target, such as stripe.")],
+    redis_url: RedisUrl = None,
+    prefix: PrefixOption = None,
+    as_json: Json = False,
+) -> None:
+    """Remove an export that no process does any more; one that comes later begins anew.
+
+    What it has not sent is never sent. Exit code 1: there is no such export.
+    """
+    with _operations(redis_url, prefix, as_json) as found:
+        unsent = found.end(target)
+    if as_json:
+        output.print_json({"ended": unsent is not None, "unsent": unsent or 0})
+    elif unsent is None:
+        output.print_line(f"there is no export to {target}")
+    else:
+        output.print_line(f"the export to {target} is ended; {plural(unsent, 'item')} not sent")
+    if unsent is None:
         raise typer.Exit(1)
 
 

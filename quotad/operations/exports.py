@@ -219,6 +219,28 @@ class ExportOperations:
             if item.id == item_id
         )
 
+    def end(self, target: str) -> int | None:
+        """Remove an export: what it has not sent is never sent, and a later one begins anew.
+
+        Args:
+            target: what no process exports to any more, else that begins anew at once.
+
+        Returns:
+            How many items were not sent; None: there is no such export.
+
+        Raises:
+            StoreUnavailable: the store refused or timed out; it may be removed.
+        """
+        if target not in self._records.targets():
+            return None
+        unsent = sum(
+            decode_progress(raw).unsent
+            for part, raw in self._records.fields(PROGRESS).items()
+            if part.target == target
+        )
+        self._records.forget(target)
+        return unsent
+
     def _items(self, target: str) -> Iterator[tuple[ExportPart, str, bytes, OutboxItem]]:
         for each in self._records.targets():
             if target not in ("", each):

@@ -89,7 +89,7 @@ class ExportRecords:
 
     def forget(self, target: str) -> None:
         """Remove an export and all that it has to send."""
-        names = [self._name(ExportPart(target, name)) for name in self.parts]
+        names = [self._name(ExportPart(target, name)) for name in self.every_part]
         self._store.execute_many([("HDEL", self._keys.exports, target)])
         self._store.unlink(names)
 

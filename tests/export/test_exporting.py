@@ -207,6 +207,27 @@ def test_an_item_that_cannot_be_sent_is_parked_with_its_reason_and_sent_when_ask
     assert not exported.watch().warnings
 
 
+def test_an_export_that_is_ended_leaves_nothing_and_begins_anew(exported: Exported) -> None:
+    store, names = raw(exported.made.store), f"{exported.made.keys.prefix}:{{exports}}:*"
+    target = Remembered()
+    exported.take("a", key="before")
+    run(exported.exporter(target), target)
+    assert ["files"] == [*exported.watch().readings]
+
+    assert exported.operations.end("stripe") is None
+    assert 0 == exported.operations.end("files")
+
+    assert not store.keys(names)
+    assert exported.operations.end("files") is None
+    exported.take("a", key="meanwhile")
+    exported.pass_time()
+    again = exported.exporter(target, from_oldest=False)
+    run(again, target)
+    exported.take("a", key="after")
+    run(again, target)
+    assert ["before", "after"] == keys(target)
+
+
 def test_a_poisoned_entry_is_parked_as_its_record_and_what_is_beside_it_goes_on(
     exported: Exported,
 ) -> None:
