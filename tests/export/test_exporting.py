@@ -223,6 +223,7 @@ def test_an_export_that_is_ended_leaves_nothing_and_begins_anew(exported: Export
     exported.pass_time()
     again = exported.exporter(target, from_oldest=False)
     run(again, target)
+    exported.pass_time()
     exported.take("a", key="after")
     run(again, target)
     assert ["before", "after"] == keys(target)
